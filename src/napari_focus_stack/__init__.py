@@ -1,0 +1,66 @@
+"""Focus stacking: one picture sharp everywhere, and the height of the surface.
+
+>>> from napari_focus_stack import focus_stack
+>>> result = focus_stack("folder of planes")  # doctest: +SKIP
+>>> result.image, result.depth_index, result.height  # doctest: +SKIP
+
+Importing this package imports neither OpenCV nor napari; the first use of a name does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_focus_stack.errors import Cancelled, FocusStackError
+    from napari_focus_stack.pipeline import focus_stack, stack_steps
+    from napari_focus_stack.reading import read_stack
+    from napari_focus_stack.result import Progress, Report, StackResult
+    from napari_focus_stack.settings import Settings
+    from napari_focus_stack.sources import ArraySource, PlaneSource, Spacing
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ArraySource": "sources",
+    "Cancelled": "errors",
+    "FocusStackError": "errors",
+    "PlaneSource": "sources",
+    "Progress": "result",
+    "Report": "result",
+    "Settings": "settings",
+    "Spacing": "sources",
+    "StackResult": "result",
+    "focus_stack": "pipeline",
+    "read_stack": "reading",
+    "stack_steps": "pipeline",
+}
+
+__all__ = [
+    "ArraySource",
+    "Cancelled",
+    "FocusStackError",
+    "PlaneSource",
+    "Progress",
+    "Report",
+    "Settings",
+    "Spacing",
+    "StackResult",
+    "__version__",
+    "focus_stack",
+    "read_stack",
+    "stack_steps",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,138 @@
+"""What a run hands out: its progress, its result and its report."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Step = Literal["align", "fuse"]
+_DOING: dict[Step, str] = {"align": "Aligning", "fuse": "Fusing"}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One plane is about to be worked on.
+
+    Attributes
+    ----------
+    step : {"align", "fuse"}
+        What is done with it.
+    plane, planes : int
+        Its number, counted from 0, and how many there are.
+    done, total : int
+        Pieces of work finished and in all, over every step.
+    """
+
+    step: Step
+    plane: int
+    planes: int
+    done: int
+    total: int
+
+    def __str__(self) -> str:
+        """Sentence for a progress bar."""
+        return f"{_DOING[self.step]} plane {self.plane} of {self.planes}"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A plane that took no part, and why."""
+
+    plane: int
+    name: str
+    reason: str
+
+
+@dataclass
+class Report:
+    """What was done and what looked wrong.
+
+    Attributes
+    ----------
+    version : str
+        Of napari-focus-stack.
+    settings : dict
+        Every parameter of the run.
+    planes : list of str
+        Names of the planes, in the order of their numbers.
+    shape, dtype : list of int, str
+        Of the stack as it was read.
+    reference : int
+        Number of the reference plane.
+    align : str
+        The transform model that was used, which `auto` chose.
+    transforms : numpy.ndarray
+        (n, 3, 3) float64, as in `StackResult`; NaN for a plane left out.
+    residuals : list of float or None
+        One a plane: 1 minus the correlation with its neighbour after alignment, both band-passed.
+    gains : list of float or None
+        One a plane: factor that brings it to the reference plane's brightness.
+    gains_applied : bool
+        Whether the fusion used them.
+    left_out : list of LeftOut
+        Planes that took no part.
+    spacing : dict
+        Pixel size, z step and unit, as far as known.
+    notes : list of str
+        Sentences for the user: what was assumed, converted or doubtful.
+    """
+
+    version: str
+    settings: dict[str, Any]
+    planes: list[str]
+    shape: list[int]
+    dtype: str
+    reference: int
+    align: str
+    transforms: NDArray[np.float64]
+    residuals: list[float | None]
+    gains: list[float | None]
+    gains_applied: bool
+    left_out: list[LeftOut] = field(default_factory=list)
+    spacing: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionary, ready for JSON: a plane left out has null as its transform."""
+        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        plain["left_out"] = [dataclasses.asdict(plane) for plane in self.left_out]
+        plain["transforms"] = [
+            matrix.tolist() if np.isfinite(matrix).all() else None for matrix in self.transforms
+        ]
+        return plain
+
+
+@dataclass(frozen=True)
+class StackResult:
+    """One sharp image, where each pixel came from, and what was seen on the way.
+
+    Attributes
+    ----------
+    image : numpy.ndarray
+        (Y, X[, C]) in the dtype of the input.
+    depth_index : numpy.ndarray
+        (Y, X) uint16: number of the plane in focus at each pixel, 0 to n - 1.
+    depth : numpy.ndarray
+        (Y, X) float32: the same with sub-plane precision, in planes.
+    height : numpy.ndarray or None
+        (Y, X) float32: depth times z step, in the source's unit; None without a z step.
+    confidence : numpy.ndarray
+        (Y, X) float32, 0 (depth is a guess) to 1.
+    transforms : numpy.ndarray
+        (n, 3, 3) float64: takes a pixel (x, y, 1) of the reference plane to the pixel of plane k
+        that shows the same point; NaN for a plane left out.
+    report : Report
+        What was done and what looked wrong.
+    """
+
+    image: NDArray[Any]
+    depth_index: NDArray[np.uint16]
+    depth: NDArray[np.float32]
+    height: NDArray[np.float32] | None
+    confidence: NDArray[np.float32]
+    transforms: NDArray[np.float64]
+    report: Report

@@ -1,0 +1,165 @@
+"""Every parameter once: its name, default, bounds and the sentence that explains it.
+
+The command builds its options from these fields, the widget its controls and tooltips, and
+`focus_stack` takes them as keywords.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from napari_focus_stack.errors import SettingsError
+
+Method = Literal["pyramid", "depth", "laplacian"]
+Align = Literal["auto", "none", "shift", "similarity", "affine", "homography"]
+Brightness = Literal["auto", "match", "keep"]
+
+METHODS: tuple[Method, ...] = get_args(Method)
+ALIGNS: tuple[Align, ...] = get_args(Align)
+BRIGHTNESS: tuple[Brightness, ...] = get_args(Brightness)
+
+
+def _parameter(default: Any, explanation: str, **bounds: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"help": explanation, **bounds})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Parameters of one run, checked when made.
+
+    Raises
+    ------
+    SettingsError
+        A value outside the bounds that the field's metadata gives.
+    """
+
+    method: Method = _parameter(
+        "pyramid",
+        "How planes become one image: 'pyramid' (Laplacian pyramid, chosen by local energy), "
+        "'depth' (each pixel from the plane that is in focus there) "
+        "or 'laplacian' (the original: blur, Laplacian, largest absolute value wins).",
+        choices=METHODS,
+    )
+    align: Align = _parameter(
+        "auto",
+        "Motion that is undone between planes: 'auto' chooses the least that explains it; "
+        "'homography' finds SIFT features, the others compare intensities.",
+        choices=ALIGNS,
+    )
+    reference: int | Literal["middle", "first"] = _parameter(
+        "middle",
+        "Plane the others are aligned to and whose brightness the result has: "
+        "'middle', 'first' or a number counted from 0.",
+    )
+    gaussian: int = _parameter(
+        5,
+        "Size of the Gaussian blur before the Laplacian, odd, in pixels (method 'laplacian').",
+        minimum=1,
+        odd=True,
+    )
+    laplacian: int = _parameter(
+        5,
+        "Size of the Laplacian kernel, odd, at most 31 (method 'laplacian').",
+        minimum=1,
+        maximum=31,
+        odd=True,
+    )
+    brightness: Brightness = _parameter(
+        "auto",
+        "Whether every plane is brought to the reference plane's brightness: 'auto' does so for "
+        "photographs (8-bit or colour) and leaves measured intensities (grey 16-bit or float) alone.",
+        choices=BRIGHTNESS,
+    )
+    z_step: float | None = _parameter(
+        None,
+        "Distance between neighbouring planes, in the unit of the pixel size (micrometres where "
+        "the files name none); taken from the files where they say it.",
+        above=0.0,
+    )
+
+    def __post_init__(self) -> None:
+        """Check every field against its metadata."""
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
+
+    @classmethod
+    def from_options(cls, **options: Any) -> Settings:
+        """Settings from the options that were given, the rest at their defaults.
+
+        `gaussian` or `laplacian` without `method` chooses the method they belong to.
+
+        Parameters
+        ----------
+        **options
+            Fields of `Settings`. None stands for "not given".
+
+        Raises
+        ------
+        SettingsError
+            An option that does not exist, or a value outside its bounds.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        for name in options:
+            if name not in names:
+                raise SettingsError(
+                    f"There is no parameter '{name}'; choose from {', '.join(sorted(names))}."
+                )
+        given = {name: value for name, value in options.items() if value is not None}
+        if given.keys() & {"gaussian", "laplacian"}:
+            given.setdefault("method", "laplacian")
+        return cls(**given)
+
+    def reference_plane(self, n: int) -> int:
+        """Index of the reference plane in a stack of `n` planes.
+
+        Raises
+        ------
+        SettingsError
+            `reference` is not one of the planes.
+        """
+        if self.reference == "middle":
+            return n // 2
+        if self.reference == "first":
+            return 0
+        if not 0 <= self.reference < n:
+            raise SettingsError(
+                f"reference {self.reference} is not in the stack of {n} planes; "
+                f"choose 0 to {n - 1}, 'first' or 'middle'."
+            )
+        return self.reference
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionary, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+def _check(field: dataclasses.Field[Any], value: Any) -> None:
+    bounds, name = field.metadata, field.name
+    if "choices" in bounds and value not in bounds["choices"]:
+        raise SettingsError(f"{name} {value!r} is unknown; choose from {', '.join(bounds['choices'])}.")
+    if name == "reference":
+        _check_reference(value)
+    if "odd" in bounds:
+        _check_odd(name, value, bounds["minimum"], bounds.get("maximum"))
+    if "above" in bounds and value is not None:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not bounds["above"] < value < float("inf"):
+            raise SettingsError(f"{name} {value!r} must be a number above {bounds['above']:g}.")
+
+
+def _check_odd(name: str, value: Any, least: int, most: int | None) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or value < least or value % 2 == 0 or (most is not None and value > most):
+        bound = f"{least} or more" if most is None else f"from {least} to {most}"
+        raise SettingsError(f"{name} {value!r} must be an odd number, {bound}.")
+
+
+def _check_reference(value: Any) -> None:
+    if value in ("middle", "first"):
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise SettingsError(
+            f"reference {value!r} must be 'middle', 'first' or a plane's number, counted from 0."
+        )

@@ -1,0 +1,172 @@
+"""Planes one at a time, whatever they come from: arrays here, files in `reading`.
+
+A source knows how many planes there are, their shape and dtype and their spacing without holding
+any pixels; a plane is read when it is asked for.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_focus_stack.errors import InputError
+
+COLOUR_CHANNELS = (3, 4)
+SMALLEST_SIDE = 8
+"""A plane with a shorter side is a misread axis (a single RGB image, say), not a picture."""
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """Distance between samples along each axis, None where unknown.
+
+    Attributes
+    ----------
+    y, x : float or None
+        Pixel size.
+    z : float or None
+        Distance between neighbouring planes.
+    unit : str or None
+        Unit of all three, as napari's pint registry names it, for example "micrometer".
+    """
+
+    y: float | None = None
+    x: float | None = None
+    z: float | None = None
+    unit: str | None = None
+
+
+class PlaneSource(ABC):
+    """A stack of planes, read one at a time.
+
+    Attributes
+    ----------
+    plane_shape : tuple of int
+        (Y, X) or (Y, X, C), C being 3 (RGB) or 4 (RGBA).
+    dtype : numpy.dtype
+        As the planes are stored.
+    names : tuple of str
+        One a plane, for messages: a file's name, or "plane 3".
+    spacing : Spacing
+        What the files, or the caller, say of distances.
+    notes : tuple of str
+        What reading left out or assumed, one sentence each.
+    """
+
+    plane_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    names: tuple[str, ...]
+    spacing: Spacing = Spacing()
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Number of planes."""
+        return len(self.names)
+
+    @abstractmethod
+    def __getitem__(self, k: int) -> NDArray[Any]:
+        """Plane `k`, of shape `plane_shape` and dtype `dtype`.
+
+        Raises
+        ------
+        InputError
+            The plane cannot be read; the message names it.
+        """
+
+
+class ArraySource(PlaneSource):
+    """Planes of an array (NumPy, dask, zarr), or a sequence of 2-D arrays.
+
+    Parameters
+    ----------
+    planes : array-like or sequence of array-like
+        (Z, Y, X) or (Z, Y, X, C) with C 3 or 4; or one (Y, X[, C]) array a plane. Lazy arrays stay
+        lazy: a plane is computed when it is asked for.
+    names : sequence of str, optional
+        One a plane; "plane 0" and so on by default.
+    spacing : Spacing, optional
+        Distances, if known.
+
+    Raises
+    ------
+    InputError
+        Fewer than two planes, axes beyond Z, Y, X and colour, or planes that differ.
+    """
+
+    def __init__(
+        self,
+        planes: Any,
+        names: Sequence[str] | None = None,
+        spacing: Spacing | None = None,
+    ) -> None:
+        if not hasattr(planes, "shape") and not isinstance(planes, Sequence):
+            planes = np.asarray(planes)
+        self._planes = planes
+        count = planes.shape[0] if getattr(planes, "shape", ()) else len(planes)
+        self.names = tuple(names) if names is not None else tuple(f"plane {k}" for k in range(count))
+        self.spacing = spacing or Spacing()
+        if count < 2:
+            raise InputError("A stack needs at least two planes; this one has " + f"{count}.")
+        self.plane_shape, self.dtype = self._common_kind()
+
+    def _common_kind(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        if hasattr(self._planes, "shape"):
+            kind = tuple(self._planes.shape[1:]), np.dtype(self._planes.dtype)
+            check_plane_shape(kind[0])
+            return kind
+        kinds = [_kind(plane) for plane in self._planes]
+        for name, kind in zip(self.names, kinds, strict=True):
+            check_plane_shape(kind[0])
+            if kind != kinds[0]:
+                raise InputError(
+                    f"'{name}' is {describe(*kind)}, but '{self.names[0]}' is {describe(*kinds[0])}; "
+                    "planes of one stack must agree in size and type."
+                )
+        return kinds[0]
+
+    def __getitem__(self, k: int) -> NDArray[Any]:
+        """Plane `k`, computed now if the array is lazy."""
+        if not 0 <= k < len(self):
+            raise IndexError(k)
+        try:
+            return np.asarray(self._planes[k])
+        except (OSError, ValueError) as problem:
+            raise InputError(f"'{self.names[k]}' cannot be read: {problem}") from problem
+
+
+def _kind(plane: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    if hasattr(plane, "shape") and hasattr(plane, "dtype"):
+        return tuple(plane.shape), np.dtype(plane.dtype)
+    array = np.asarray(plane)
+    return array.shape, array.dtype
+
+
+def check_plane_shape(shape: tuple[int, ...]) -> None:
+    """Refuse what is no (Y, X) or (Y, X, C) plane.
+
+    Raises
+    ------
+    InputError
+        The message names the axes that are too many.
+    """
+    if len(shape) < 2 or len(shape) > 3 or (len(shape) == 3 and shape[-1] not in COLOUR_CHANNELS):
+        raise InputError(
+            f"Planes of shape {shape} have axes beyond Y, X and colour (3 or 4 channels, last); "
+            "choose one time point, one channel."
+        )
+    if min(shape[:2]) < SMALLEST_SIDE:
+        raise InputError(
+            f"Planes of {shape[0]} x {shape[1]} pixels are too small (a single colour image?); "
+            "give a stack whose first axis is z."
+        )
+
+
+def describe(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
+    """Size and type in words, as in "512 x 640 uint16 RGB"."""
+    colour = {2: "grey", 3: "RGB"}[len(shape)] if len(shape) < 3 or shape[2] == 3 else "RGBA"
+    return f"{shape[1]} x {shape[0]} {dtype} {colour}"
