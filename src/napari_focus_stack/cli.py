@@ -1,0 +1,309 @@
+"""The `focusstack` command: options in, files and a few lines out.
+
+Whatever is not needed to parse a call is imported when it is used, so that the help is there at
+once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import io
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from napari_focus_stack import __version__
+from napari_focus_stack.errors import FocusStackError, NoImagesError, SettingsError
+from napari_focus_stack.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from napari_focus_stack.result import Progress, StackResult
+    from napari_focus_stack.sources import PlaneSource
+
+DONE, INTERNAL_ERROR, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+TRACEBACK = "FOCUSSTACK_TRACEBACK"
+
+MAPS = {
+    "depth_index": "Number of the plane in focus at each pixel, from 0 (TIFF, 16-bit).",
+    "depth": "The same with sub-plane precision, in planes (TIFF, float).",
+    "height": "Depth times z step, in the unit of the pixel size (TIFF, float).",
+    "confidence": "How far the depth can be trusted, 0 to 1 (TIFF, float).",
+}
+"""Fields of `StackResult` that have an option of their own, and its help."""
+
+_SHORT = {"gaussian": "-g", "laplacian": "-l"}
+_VALUES = {"reference": ("middle", "first", "N")}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 done, 2 the input or the call is wrong, 1 an internal error, 130 interrupted.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be any bytes
+    try:
+        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+    except NoImagesError as nothing_to_do:
+        print(f"{nothing_to_do} Nothing written.")
+        return DONE
+    except FocusStackError as wrong:
+        _say(str(wrong))
+        return WRONG_CALL
+    except KeyboardInterrupt:
+        _say("interrupted; nothing written.")
+        return INTERRUPTED
+    except Exception as problem:
+        if os.environ.get(TRACEBACK):
+            raise
+        _say(f"internal error ({_describe(problem)}); set {TRACEBACK}=1 to see where.")
+        return INTERNAL_ERROR
+
+
+def _dispatch(argv: list[str]) -> int:
+    command = _COMMANDS.get(argv[0]) if argv else None
+    if command is not None:
+        return command(argv[1:])
+    parser = stack_parser()
+    if not argv:
+        parser.print_help()
+        return DONE
+    if not argv[0].startswith("-"):
+        raise SettingsError(
+            f"'{argv[0]}' is not a command; give -i and -o, or one of: {', '.join(_COMMANDS)}."
+        )
+    return _stack(parser.parse_args(argv))
+
+
+def _say(sentence: str) -> None:
+    print("focusstack:", " ".join(sentence.splitlines()), file=sys.stderr)
+
+
+def _describe(problem: Exception) -> str:
+    text = str(problem)
+    return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong call in one line, as every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{message}; see {self.prog} --help.")
+
+
+def stack_parser() -> argparse.ArgumentParser:
+    """Parser of `focusstack -i DIR -o OUT`; the run's parameters come from `Settings`."""
+    parser = _Parser(
+        prog="focusstack",
+        description="Fuse planes focused at different distances into one sharp image and a depth "
+        "map.",
+        epilog="'focusstack demo' stacks a built-in sample; 'focusstack demo --help' tells more.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "-i", "--input", type=Path, required=True, help="Folder of planes, or one multi-page file."
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, help="The sharp image, .png, .tif or .jpg."
+    )
+    _add_settings(parser.add_argument_group("parameters"))
+    files = parser.add_argument_group("more files")
+    for name, explanation in MAPS.items():
+        files.add_argument(_flag(name), type=Path, metavar="FILE", help=explanation)
+    files.add_argument(
+        "--report", type=Path, metavar="FILE", help="What was done and looked wrong (JSON)."
+    )
+    files.add_argument(
+        *("-d", "--debug"),
+        type=_switch,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="BOOL",
+        help="Write the aligned planes and their energy into a folder beside the output.",
+    )
+    parser.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="Leave out files that cannot be read or differ from the rest, and name them.",
+    )
+    parser.add_argument("--version", action="version", version=f"focusstack {__version__}")
+    return parser
+
+
+def _add_settings(group: argparse._ArgumentGroup) -> None:
+    for field in dataclasses.fields(Settings):
+        default = "" if field.default is None else f" [{field.default}]"
+        group.add_argument(
+            *_flags(field.name),
+            type=_literal,
+            metavar="|".join(field.metadata.get("choices") or _VALUES.get(field.name, ("N",))),
+            help=(field.metadata["help"] + default).replace("%", "%%"),
+        )
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _flags(name: str) -> list[str]:
+    return [_SHORT[name], _flag(name)] if name in _SHORT else [_flag(name)]
+
+
+def _literal(text: str) -> int | float | str:
+    """Read a number where it is one; `Settings` says what is wrong with the rest."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
+
+
+def _switch(text: str) -> bool:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if text.lower() not in words:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither true nor false")
+    return words[text.lower()]
+
+
+@contextlib.contextmanager
+def _options_named() -> Iterator[None]:
+    """Let an error of `Settings` name the option as it is typed."""
+    try:
+        yield
+    except SettingsError as wrong:
+        name, _, rest = str(wrong).partition(" ")
+        if name not in {field.name for field in dataclasses.fields(Settings)}:
+            raise
+        raise SettingsError(f"{'/'.join(_flags(name))} {rest}") from wrong
+
+
+def _stack(call: argparse.Namespace) -> int:
+    from napari_focus_stack.reading import read_stack
+
+    with _options_named():
+        settings = Settings.from_options(
+            **{field.name: getattr(call, field.name) for field in dataclasses.fields(Settings)}
+        )
+    source = read_stack(call.input, skip_unreadable=call.skip_unreadable)
+    with _options_named():
+        settings.reference_plane(len(source))
+    outputs = _outputs(call)
+    _check(call, settings, source, outputs)
+    result, written = _run(call, settings, source, outputs)
+    _summarise(call, result, written)
+    return DONE
+
+
+def _outputs(call: argparse.Namespace) -> dict[str, Path]:
+    """Fields of `StackResult` to write, and where to."""
+    named = {"image": call.output, **{name: getattr(call, name) for name in (*MAPS, "report")}}
+    return {name: path for name, path in named.items() if path is not None}
+
+
+def _check(
+    call: argparse.Namespace, settings: Settings, source: PlaneSource, outputs: dict[str, Path]
+) -> None:
+    """Refuse before the work what could not be written after it."""
+    from napari_focus_stack.debug import check_folder, folder_beside
+    from napari_focus_stack.writing import check_outputs
+
+    if call.height and settings.z_step is None and source.spacing.z is None:
+        raise SettingsError(
+            "--height needs the distance between planes, which the files do not say: give --z-step."
+        )
+    files = [call.input / name for name in source.names] if call.input.is_dir() else [call.input]
+    planes = {path.resolve() for path in files}
+    for name, path in outputs.items():
+        if path.resolve() in planes:
+            option = "-o/--output" if name == "image" else _flag(name)
+            raise SettingsError(f"{option} '{path}' would replace a plane; choose another name.")
+    check_outputs(outputs, source)
+    if call.debug:
+        check_folder(folder_beside(call.output))
+
+
+def _run(
+    call: argparse.Namespace, settings: Settings, source: PlaneSource, outputs: dict[str, Path]
+) -> tuple[StackResult, list[Path]]:
+    """Stack and write; the folder of `--debug` appears last, when nothing can fail any more."""
+    from napari_focus_stack.debug import debug_folder, folder_beside
+    from napari_focus_stack.pipeline import stack_steps
+    from napari_focus_stack.writing import write_outputs
+
+    folder = folder_beside(call.output)
+    with debug_folder(folder) if call.debug else contextlib.nullcontext() as on_plane:
+        result = _follow(stack_steps(source, settings, on_plane=on_plane))
+        write_outputs(outputs, result)
+    return result, [*outputs.values(), *([folder] if call.debug else [])]
+
+
+def _follow(steps: Generator[Progress, None, StackResult]) -> StackResult:
+    """Drain a run, telling how far it is where someone is watching."""
+    watched = sys.stderr.isatty()
+    try:
+        while True:
+            step = next(steps)
+            if watched:
+                print(f"\r{step!s:<40}", end="", file=sys.stderr, flush=True)
+    except StopIteration as done:
+        result: StackResult = done.value
+        return result
+    finally:
+        if watched:
+            print(f"\r{'':<40}\r", end="", file=sys.stderr, flush=True)
+
+
+def _summarise(call: argparse.Namespace, result: StackResult, written: list[Path]) -> None:
+    report = result.report
+    reference = report.planes[report.reference]
+    print(
+        f"Stacked {len(report.planes)} planes of '{call.input}' "
+        f"(alignment: {report.align}, reference: '{reference}')."
+    )
+    for plane in report.left_out:
+        print(f"Left out '{plane.name}' (plane {plane.plane}): {plane.reason}")
+    for note in report.notes:
+        print(f"Note: {note}")
+    for path in written:
+        print(f"Wrote {path}")
+
+
+def _demo(argv: list[str]) -> int:
+    from napari_focus_stack.samples import SAMPLES
+
+    parser = _Parser(
+        prog="focusstack demo",
+        description="Stack a built-in sample whose truth is known, and say how near the result is.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("sample", nargs="?", choices=SAMPLES, help="Which one.")
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="Where to write.")
+    parser.add_argument(
+        "--napari", action="store_true", help="Open it in napari with the widget docked instead."
+    )
+    call = parser.parse_args(argv)
+    if call.napari:
+        from napari_focus_stack._napari.app import open_demo
+
+        open_demo(call.sample)
+        return DONE
+    from napari_focus_stack.demo import run_demo
+
+    print(run_demo(call.output, call.sample))
+    return DONE
+
+
+_COMMANDS: dict[str, Callable[[list[str]], int]] = {"demo": _demo}

@@ -1,0 +1,422 @@
+"""The command as its user calls it: files in, files and lines out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+
+from napari_focus_stack import __version__, cli
+from napari_focus_stack.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIZE = 96
+PLANES = 12
+
+
+Outcome = subprocess.CompletedProcess[str]
+
+
+def run(*arguments: object, cwd: Path | None = None) -> Outcome:
+    return subprocess.run(
+        [sys.executable, "-m", "napari_focus_stack", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def everything_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+@pytest.fixture(scope="session")
+def planes() -> np.ndarray:
+    """(12, 96, 96) uint8: a texture; plane k shows the columns from 8 k to 8 k + 7 sharp."""
+    texture = np.random.default_rng(3).uniform(0, 255, (SIZE, SIZE)).astype(np.float32)
+    texture = cv2.GaussianBlur(texture, (0, 0), 0.8)
+    blurred = cv2.GaussianBlur(texture, (0, 0), 4)
+    stack = np.repeat(blurred[None], PLANES, axis=0)
+    for k in range(PLANES):
+        columns = slice(8 * k, 8 * k + 8)
+        stack[k, :, columns] = texture[:, columns]
+    return np.clip(np.rint(stack), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, planes: np.ndarray) -> Path:
+    """PNG planes named img1.png to img12.png, which sort wrongly as text."""
+    made = tmp_path / "planes"
+    made.mkdir()
+    for k, plane in enumerate(planes):
+        cv2.imwrite(str(made / f"img{k + 1}.png"), plane)
+    return made
+
+
+def assert_one_line(outcome: Outcome, code: int, *named: str) -> None:
+    assert outcome.returncode == code, outcome.stderr
+    lines = outcome.stderr.splitlines()
+    assert len(lines) == 1, outcome.stderr
+    assert lines[0].startswith("focusstack: ")
+    for word in named:
+        assert word in lines[0]
+    assert "Traceback" not in outcome.stdout
+
+
+# what works
+
+
+def test_without_arguments_it_prints_its_help() -> None:
+    outcome = run()
+    assert outcome.returncode == 0
+    assert outcome.stdout.startswith("usage: focusstack")
+    for option in (
+        "--input",
+        "--output",
+        "--gaussian",
+        "--laplacian",
+        "--debug",
+        "--skip-unreadable",
+    ):
+        assert option in outcome.stdout
+
+
+def test_help_is_the_sentence_of_the_settings() -> None:
+    words = " ".join(cli.stack_parser().format_help().split())
+    for name, field in Settings.__dataclass_fields__.items():
+        assert " ".join(field.metadata["help"].split()) in words, name
+
+
+def test_version() -> None:
+    assert run("--version").stdout.strip() == f"focusstack {__version__}"
+
+
+def test_every_output_of_a_folder(folder: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    outcome = run(
+        *("--input", folder, "--output", made / "sharp.png", "--align", "none", "--z-step", "0.5"),
+        *("--depth-index", made / "index.tif", "--depth", made / "depth.tif"),
+        *("--height", made / "height.tif", "--confidence", made / "confidence.tif"),
+        *("--report", made / "report.json"),
+    )
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    names = {"sharp.png", "index.tif", "depth.tif", "height.tif", "confidence.tif", "report.json"}
+    assert everything_in(made) == names
+    assert all(f"Wrote {made / name}" in outcome.stdout for name in names)
+    index = tifffile.imread(made / "index.tif")
+    assert index.dtype == np.uint16
+    depth, height = tifffile.imread(made / "depth.tif"), tifffile.imread(made / "height.tif")
+    np.testing.assert_allclose(height, depth * 0.5, rtol=1e-6)
+    confidence = tifffile.imread(made / "confidence.tif")
+    assert confidence.dtype == np.float32
+    report = json.loads((made / "report.json").read_text())
+    assert report["planes"] == [f"img{k}.png" for k in range(1, PLANES + 1)]
+    assert report["settings"]["z_step"] == 0.5
+    assert np.shape(report["transforms"]) == (PLANES, 3, 3)
+
+
+def test_planes_come_in_natural_order(folder: Path, tmp_path: Path) -> None:
+    run(
+        "-i",
+        folder,
+        "-o",
+        tmp_path / "o.tif",
+        "--align",
+        "none",
+        "--depth-index",
+        tmp_path / "i.tif",
+    )
+    index = tifffile.imread(tmp_path / "i.tif")
+    middle_of_bands = index[:, 4::8]
+    assert np.mean(middle_of_bands == np.arange(PLANES)) > 0.9
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+def test_multipage_16_bit_stays_16_bit(planes: np.ndarray, tmp_path: Path, suffix: str) -> None:
+    tifffile.imwrite(tmp_path / "stack.tif", planes.astype(np.uint16) * 257)
+    out = tmp_path / f"sharp{suffix}"
+    outcome = run("-i", tmp_path / "stack.tif", "-o", out, "--align", "none")
+    assert outcome.returncode == 0, outcome.stderr
+    image = cv2.imread(str(out), cv2.IMREAD_UNCHANGED)
+    assert (image.dtype, image.shape) == (np.uint16, (SIZE, SIZE))
+    assert image.max() > 255
+
+
+@pytest.mark.parametrize("arguments", ["-g 3", "-l 3", "--gaussian 5 --laplacian 5"])
+def test_original_kernels_choose_the_original_method(
+    folder: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    report = tmp_path / "report.json"
+    outcome = run(
+        "-i", folder, "-o", tmp_path / "o.png", "--report", report, "--align", "none", *arguments
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    assert json.loads(report.read_text())["settings"]["method"] == "laplacian"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["-d"], True),
+        (["-d", "True"], True),
+        (["--debug"], True),
+        (["-d", "false"], False),
+        ([], False),
+    ],
+)
+def test_debug_leaves_planes_and_energies(
+    folder: Path, tmp_path: Path, planes: np.ndarray, arguments: str, wanted: bool
+) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    outcome = run(*arguments.split(), "-i", folder, "-o", made / "sharp.png", "--align", "none")
+    assert outcome.returncode == 0, outcome.stderr
+    debug = made / "sharp-debug"
+    if not wanted:
+        assert everything_in(made) == {"sharp.png"}
+        return
+    names = {f"{what}_{k:03d}.tif" for what in ("aligned", "energy") for k in range(PLANES)}
+    assert {path.name for path in debug.iterdir()} == names
+    assert everything_in(made) == {"sharp.png", "sharp-debug", *(f"sharp-debug/{n}" for n in names)}
+    np.testing.assert_array_equal(tifffile.imread(debug / "aligned_002.tif"), planes[2])
+    energy = tifffile.imread(debug / "energy_002.tif")
+    assert energy.shape == (SIZE, SIZE)
+    assert energy[:, 18:22].mean() > 5 * energy[:, 60:].mean()
+
+
+def test_debug_replaces_its_own_folder_only(folder: Path, tmp_path: Path) -> None:
+    out, debug = tmp_path / "sharp.png", tmp_path / "sharp-debug"
+    debug.mkdir()
+    (debug / "aligned_099.tif").touch()
+    assert run("-d", "-i", folder, "-o", out, "--align", "none").returncode == 0
+    assert not (debug / "aligned_099.tif").exists()
+    (debug / "thesis.txt").write_text("ten years of work")
+    out.unlink()
+    assert_one_line(run("-d", "-i", folder, "-o", out), 2, "--debug", "thesis.txt")
+    assert (debug / "thesis.txt").read_text() == "ten years of work"
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("contents", [[], ["notes.txt", "stage.xml"]])
+def test_folder_without_images_is_no_failure(tmp_path: Path, contents: list[str]) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for name in contents:
+        (empty / name).write_text("x")
+    outcome = run("-i", empty, "-o", tmp_path / "o.png")
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert len(outcome.stdout.splitlines()) == 1
+    assert str(empty) in outcome.stdout
+    assert not (tmp_path / "o.png").exists()
+
+
+def test_skip_unreadable_names_what_it_leaves_out(folder: Path, tmp_path: Path) -> None:
+    (folder / "img3.png").write_text("not a picture")
+    outcome = run("-i", folder, "-o", tmp_path / "o.png", "--align", "none", "--skip-unreadable")
+    assert outcome.returncode == 0, outcome.stderr
+    assert "img3.png" in outcome.stdout
+    assert (tmp_path / "o.png").exists()
+
+
+# what is refused: one line, exit 2, nothing written
+
+
+def damage(folder: Path, case: str) -> None:
+    third = folder / "img3.png"
+    match case:
+        case "truncated":
+            third.write_bytes(third.read_bytes()[:900])
+        case "empty file":
+            third.write_bytes(b"")
+        case "text":
+            third.write_text("not a picture")
+        case "other size":
+            cv2.imwrite(str(third), np.zeros((50, 60), np.uint8))
+        case "other type":
+            cv2.imwrite(str(third), np.zeros((SIZE, SIZE), np.uint16))
+        case "colour among grey":
+            cv2.imwrite(str(third), np.zeros((SIZE, SIZE, 3), np.uint8))
+        case "one image":
+            for path in set(folder.iterdir()) - {third}:
+                path.unlink()
+        case "missing":
+            folder.rename(folder.with_name("elsewhere"))
+
+
+BAD_FOLDERS = {
+    "truncated": "img3.png",
+    "empty file": "img3.png",
+    "text": "img3.png",
+    "other size": "img3.png",
+    "other type": "img3.png",
+    "colour among grey": "img3.png",
+    "one image": "planes",
+    "missing": "planes",
+}
+
+
+@pytest.mark.parametrize("case", BAD_FOLDERS)
+def test_bad_folder(folder: Path, tmp_path: Path, case: str) -> None:
+    damage(folder, case)
+    before = everything_in(tmp_path)
+    assert_one_line(run("-i", folder, "-o", tmp_path / "o.png"), 2, BAD_FOLDERS[case])
+    assert everything_in(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "named"),
+    [
+        ((SIZE, SIZE), "YX", "stack.ome.tif"),
+        ((3, 2, SIZE, SIZE), "TZYX", "T"),
+        ((2, 3, SIZE, SIZE), "CZYX", "C"),
+    ],
+)
+def test_bad_file(tmp_path: Path, shape: tuple[int, ...], axes: str, named: str) -> None:
+    stack = tmp_path / "stack.ome.tif"
+    tifffile.imwrite(stack, np.zeros(shape, np.uint16), metadata={"axes": axes}, ome=True)
+    assert_one_line(run("-i", stack, "-o", tmp_path / "o.tif"), 2, named)
+    assert everything_in(tmp_path) == {"stack.ome.tif"}
+
+
+BAD_CALLS: dict[str, tuple[list[str], str]] = {
+    "even kernel": (["-g", "4"], "-g/--gaussian 4"),
+    "negative kernel": (["-g", "-3"], "-g/--gaussian -3"),
+    "no number": (["--laplacian", "five"], "-l/--laplacian 'five'"),
+    "large laplacian": (["-l", "33"], "-l/--laplacian 33"),
+    "kernel without value": (["-g"], "-g/--gaussian"),
+    "reference beyond": (["--reference", str(PLANES)], f"--reference {PLANES}"),
+    "negative reference": (["--reference", "-1"], "--reference -1"),
+    "reference unknown": (["--reference", "last"], "--reference 'last'"),
+    "method": (["--method", "magic"], "--method 'magic'"),
+    "align": (["--align", "magic"], "--align 'magic'"),
+    "z step": (["--z-step", "0"], "--z-step 0"),
+    "debug": (["-d", "perhaps"], "-d/--debug"),
+    "height without z step": (["--height", "{out}/h.tif"], "--z-step"),
+    "unknown option": (["--sharpness", "3"], "--sharpness"),
+    "stray word": (["more"], "more"),
+    "unknown extension": (["-o", "{out}/o.gif"], "o.gif"),
+    "no extension": (["-o", "{out}/o"], "{out}/o"),
+    "map into png": (["--depth-index", "{out}/index.png"], "index.png"),
+    "depth into png": (["--depth", "{out}/depth.png"], "depth.png"),
+    "confidence into jpeg": (["--confidence", "{out}/c.jpg"], "c.jpg"),
+    "missing output folder": (["-o", "{out}/no/where.png"], "where.png"),
+    "missing map folder": (["--depth", "{out}/no/depth.tif"], "depth.tif"),
+    "missing report folder": (["--report", "{out}/no/r.json"], "r.json"),
+    "output is a folder": (["-o", "{in}"], "planes"),
+    "output is a plane": (["-o", "{in}/img3.png"], "img3.png"),
+    "same file twice": (["-o", "{out}/a.tif", "--depth", "{out}/a.tif"], "a.tif"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_CALLS)
+def test_bad_call(folder: Path, tmp_path: Path, case: str) -> None:
+    arguments, named = BAD_CALLS[case]
+    out = tmp_path / "out"
+    out.mkdir()
+    places = {"in": folder, "out": out}
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    outcome = run(
+        *("-i", folder, "-o", out / "o.png"),
+        *(argument.format(**places) for argument in arguments),
+    )
+    assert_one_line(outcome, 2, named.format(**places))
+    assert everything_in(out) == set()
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["-i", "somewhere"], "-o/--output"),
+        (["-o", "out.png"], "-i/--input"),
+        (["stack"], "'stack' is not a command"),
+        (["demo", "no-such-sample"], "no-such-sample"),
+    ],
+)
+def test_incomplete_call(tmp_path: Path, arguments: list[str], named: str) -> None:
+    assert_one_line(run(*arguments, cwd=tmp_path), 2, named)
+    assert everything_in(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [(np.float32, "o.png"), (np.float32, "o.jpg"), (np.uint16, "o.jpg")],
+)
+def test_output_that_cannot_hold_the_data(
+    planes: np.ndarray, tmp_path: Path, dtype: type, name: str
+) -> None:
+    tifffile.imwrite(tmp_path / "stack.tif", planes.astype(dtype))
+    assert_one_line(run("-i", tmp_path / "stack.tif", "-o", tmp_path / name), 2, name)
+    assert everything_in(tmp_path) == {"stack.tif"}
+
+
+def test_earlier_output_survives_a_refused_call(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o.png"
+    out.write_bytes(b"yesterday's")
+    assert run("-i", folder, "-o", out, "--depth", tmp_path / "d.png").returncode == 2
+    assert out.read_bytes() == b"yesterday's"
+
+
+# in this process: what a subprocess cannot show
+
+
+@pytest.mark.parametrize("error", [RuntimeError("wheel came off"), MemoryError()])
+def test_internal_error_is_one_line(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: list[str]) -> int:
+        raise error
+
+    monkeypatch.setitem(cli._COMMANDS, "demo", fail)
+    monkeypatch.delenv(cli.TRACEBACK, raising=False)
+    assert cli.main(["demo"]) == 1
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1
+    assert type(error).__name__ in told
+    assert f"{cli.TRACEBACK}=1" in told
+    monkeypatch.setenv(cli.TRACEBACK, "1")
+    with pytest.raises(type(error)):
+        cli.main(["demo"])
+
+
+def test_interrupt_leaves_nothing(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_focus_stack.pipeline.stack_steps", interrupted)
+    before = everything_in(tmp_path)
+    assert cli.main(["-d", "-i", str(folder), "-o", str(tmp_path / "o.png")]) == 130
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert everything_in(tmp_path) == before
+
+
+def test_progress_is_for_terminals_only(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    call = ["-i", str(folder), "-o", str(tmp_path / "o.png"), "--align", "none"]
+    assert cli.main(call) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert cli.main(call) == 0
+    told = capsys.readouterr().err
+    assert f"Fusing plane 3 of {PLANES}" in told
+    assert "\n" not in told
+    assert told.endswith("\r")

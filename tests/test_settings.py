@@ -1,0 +1,96 @@
+"""Every parameter is checked against the bounds that its field gives."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_focus_stack.errors import FocusStackError, SettingsError
+from napari_focus_stack.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("method", "sharpest"),
+        ("align", "optical-flow"),
+        ("brightness", "yes"),
+        ("reference", -1),
+        ("reference", "last"),
+        ("reference", True),
+        ("reference", 1.0),
+        ("gaussian", 0),
+        ("gaussian", 4),
+        ("gaussian", -3),
+        ("gaussian", 5.0),
+        ("gaussian", True),
+        ("laplacian", 33),
+        ("laplacian", 2),
+        ("z_step", 0),
+        ("z_step", -0.5),
+        ("z_step", float("nan")),
+        ("z_step", float("inf")),
+        ("z_step", "0.5"),
+    ],
+)
+def test_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings(**{name: value})
+    message = str(refused.value)
+    assert message.startswith(f"{name} {value!r} ")
+    assert "\n" not in message
+    assert isinstance(refused.value, FocusStackError)
+
+
+@given(st.integers(min_value=-50, max_value=50))
+def test_kernels_are_odd_and_bounded(size: int) -> None:
+    for name, most in [("gaussian", 50), ("laplacian", 31)]:
+        if size % 2 == 1 and 1 <= size <= most:
+            assert getattr(Settings(**{name: size}), name) == size
+        else:
+            with pytest.raises(SettingsError):
+                Settings(**{name: size})
+
+
+@given(st.integers(2, 500), st.integers(0, 600))
+def test_reference_is_one_of_the_planes(planes: int, number: int) -> None:
+    assert Settings().reference_plane(planes) == planes // 2
+    assert Settings(reference="first").reference_plane(planes) == 0
+    if number < planes:
+        assert Settings(reference=number).reference_plane(planes) == number
+    else:
+        with pytest.raises(SettingsError, match=f"choose 0 to {planes - 1}"):
+            Settings(reference=number).reference_plane(planes)
+
+
+@pytest.mark.parametrize(
+    ("options", "method"),
+    [
+        ({}, "pyramid"),
+        ({"gaussian": 3}, "laplacian"),
+        ({"laplacian": 3}, "laplacian"),
+        ({"gaussian": 3, "method": "depth"}, "depth"),
+        ({"gaussian": None, "method": None}, "pyramid"),
+    ],
+)
+def test_kernel_chooses_its_method(options: dict[str, Any], method: str) -> None:
+    assert Settings.from_options(**options).method == method
+
+
+def test_unknown_option_is_named() -> None:
+    with pytest.raises(SettingsError, match="'gausian'"):
+        Settings.from_options(gausian=3)
+
+
+def test_every_field_explains_itself() -> None:
+    for field in dataclasses.fields(Settings):
+        assert field.metadata["help"].endswith("."), field.name
+
+
+def test_dictionary_makes_the_same_settings() -> None:
+    settings = Settings(method="depth", reference=3, z_step=0.25)
+    assert Settings(**settings.as_dict()) == settings
