@@ -1,0 +1,170 @@
+"""The built-in samples: stacks rendered from pictures that ship with scikit-image.
+
+Nothing is downloaded: both pictures lie in scikit-image's wheel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_focus_stack.sources import Spacing
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A rendered stack and its truth. The arrays are shared between callers and read-only.
+
+    Attributes
+    ----------
+    name : str
+        One of `SAMPLES`.
+    title : str
+        For menus.
+    planes : numpy.ndarray
+        (Z, Y, X, 3) uint8.
+    image : numpy.ndarray
+        (Y, X, 3) uint8: the scene all in focus, as the middle plane (Z // 2) sees it.
+    depth : numpy.ndarray
+        (Y, X) float32: where each pixel is in focus, in planes, as the middle plane sees it.
+    spacing : Spacing
+        Pixel size and z step, where the sample has them.
+    transforms : numpy.ndarray or None
+        (Z, 3, 3) float64, middle plane to plane k as in `StackResult`; None if nothing moves.
+    """
+
+    name: str
+    title: str
+    planes: NDArray[np.uint8]
+    image: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    spacing: Spacing
+    transforms: NDArray[np.float64] | None
+
+
+TITLES = {
+    "histology": "Stained tissue, a relief under a moving microscope (12 planes)",
+    "motorcycle": "Motorcycle, a photograph with measured depth (14 planes)",
+}
+"""What each sample is called in menus."""
+
+SAMPLES = tuple(TITLES)
+
+
+@lru_cache(maxsize=len(SAMPLES))
+def render_sample(name: str) -> Sample:
+    """Render a built-in sample; the second call returns the first one's.
+
+    Parameters
+    ----------
+    name : {"histology", "motorcycle"}
+        Which.
+
+    Returns
+    -------
+    Sample
+        Planes and truth.
+
+    Raises
+    ------
+    ValueError
+        There is no such sample.
+    """
+    if name not in _RENDERERS:
+        raise ValueError(f"There is no sample '{name}'; choose from {', '.join(SAMPLES)}.")
+    sample = _RENDERERS[name]()
+    for array in (sample.planes, sample.image, sample.depth, sample.transforms):
+        if array is not None:
+            array.setflags(write=False)
+    return sample
+
+
+def _histology() -> Sample:
+    """Immunohistochemistry on a smooth relief, through a 10x objective of NA 0.3.
+
+    The cone of light of NA 0.3 widens by 0.63 um in a z step of 2 um, 1.26 pixels of 0.5 um. The
+    focus drive breathes, turns and drifts a little; the camera has a full well of 20 000 electrons.
+    """
+    from skimage import data
+
+    from napari_focus_stack.rendering import Noise, drift, render_stack
+
+    count, margin = 12, 16
+    picture = data.immunohistochemistry()[:448, :448]
+    depth = _relief(*picture.shape[:2]) * (count - 2) + 0.5
+    inner = np.s_[margin:-margin, margin:-margin]
+    motion = drift(count, depth[inner].shape, zoom=0.0015, angle=0.02, shift=0.7, seed=4)
+    planes = render_stack(
+        picture / np.float32(255),
+        depth,
+        count,
+        1.26,
+        margin=margin,
+        transforms=motion,
+        noise=Noise(read=0.002, shot=1 / 20_000),
+    )
+    return Sample(
+        "histology",
+        TITLES["histology"],
+        planes,
+        picture[inner].copy(),
+        depth[inner].copy(),
+        Spacing(y=0.5, x=0.5, z=2.0, unit="micrometer"),
+        motion,
+    )
+
+
+def _relief(height: int, width: int) -> NDArray[np.float32]:
+    """Two hills and a valley, 0 to 1."""
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    surface = np.sin(5 * x + 2 * y) + np.cos(6 * y - 2 * x) + x
+    return ((surface - surface.min()) / np.ptp(surface)).astype(np.float32)
+
+
+def _motorcycle() -> Sample:
+    """Middlebury 2014 "Motorcycle": a photograph with measured disparity.
+
+    D. Scharstein et al., "High-resolution stereo datasets with subpixel-accurate ground truth",
+    GCPR 2014. The blur of a thin lens is proportional to the difference of inverse distances, and
+    so is disparity: planes evenly spaced in disparity are planes evenly spaced in blur.
+    """
+    import cv2
+    from skimage import data
+
+    from napari_focus_stack.rendering import render_stack
+
+    count = 14
+    left, _, disparity = data.stereo_motorcycle()
+    surface = cv2.medianBlur(_fill_occluded(disparity), 5)
+    size = (592, 400)
+    picture = cv2.resize(left, size, interpolation=cv2.INTER_AREA)
+    surface = cv2.resize(surface, size, interpolation=cv2.INTER_NEAREST)
+    depth = (surface - surface.min()) / np.ptp(surface) * np.float32(count - 2) + np.float32(0.5)
+    planes = render_stack(picture / np.float32(255), depth, count, 1.0)
+    return Sample(
+        "motorcycle", TITLES["motorcycle"], planes, picture, depth, Spacing(), None
+    )
+
+
+def _fill_occluded(disparity: NDArray[Any]) -> NDArray[np.float32]:
+    """Disparity where the right camera saw nothing: that of the farther neighbour in the row.
+
+    What only one camera sees lies behind what hides it from the other.
+    """
+    known = np.isfinite(disparity)
+    columns = np.arange(disparity.shape[1])
+    before = np.maximum.accumulate(np.where(known, columns, -1), axis=1)
+    after = np.minimum.accumulate(
+        np.where(known, columns, columns.size)[:, ::-1], axis=1
+    )[:, ::-1]
+    padded = np.pad(disparity, ((0, 0), (1, 1)), constant_values=np.inf)
+    rows = np.arange(disparity.shape[0])[:, None]
+    return np.minimum(padded[rows, before + 1], padded[rows, after + 1]).astype(np.float32)
+
+
+_RENDERERS: dict[str, Callable[[], Sample]] = {"histology": _histology, "motorcycle": _motorcycle}
