@@ -9,12 +9,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_focus_stack.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 COLOUR_CHANNELS = (3, 4)
 SMALLEST_SIDE = 8
@@ -56,6 +60,8 @@ class PlaneSource(ABC):
         What the files, or the caller, say of distances.
     notes : tuple of str
         What reading left out or assumed, one sentence each.
+    files : tuple of pathlib.Path
+        Where the planes lie, each file once; empty for arrays.
     """
 
     plane_shape: tuple[int, ...]
@@ -63,9 +69,10 @@ class PlaneSource(ABC):
     names: tuple[str, ...]
     spacing: Spacing = Spacing()
     notes: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
-        """Number of planes."""
+        """Count the planes."""
         return len(self.names)
 
     @abstractmethod
@@ -108,7 +115,9 @@ class ArraySource(PlaneSource):
             planes = np.asarray(planes)
         self._planes = planes
         count = planes.shape[0] if getattr(planes, "shape", ()) else len(planes)
-        self.names = tuple(names) if names is not None else tuple(f"plane {k}" for k in range(count))
+        self.names = (
+            tuple(names) if names is not None else tuple(f"plane {k}" for k in range(count))
+        )
         self.spacing = spacing or Spacing()
         if count < 2:
             raise InputError("A stack needs at least two planes; this one has " + f"{count}.")
@@ -124,7 +133,8 @@ class ArraySource(PlaneSource):
             check_plane_shape(kind[0])
             if kind != kinds[0]:
                 raise InputError(
-                    f"'{name}' is {describe(*kind)}, but '{self.names[0]}' is {describe(*kinds[0])}; "
+                    f"'{name}' is {describe(*kind)}, "
+                    f"but '{self.names[0]}' is {describe(*kinds[0])}; "
                     "planes of one stack must agree in size and type."
                 )
         return kinds[0]

@@ -1,0 +1,135 @@
+"""Planes on disk: what their headers say, and a way to read the pixels when they are wanted."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari_focus_stack.errors import InputError
+from napari_focus_stack.sources import Spacing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+DAMAGE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+)
+"""What tifffile and imagecodecs raise on a file that is damaged or of a kind they do not know."""
+
+
+class Unreadable(Exception):  # noqa: N818 - never leaves reading, which makes a sentence of it
+    """Why a file gives no plane, as a clause that goes on after its name: "it is empty"."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file or plane that cannot be part of the stack.
+
+    Attributes
+    ----------
+    name : str
+        The file's name, with the plane's number if the file holds several.
+    reason : str
+        A clause that goes on after the name, such as "it is empty".
+    """
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Sentence without its end: "'a.png' cannot be used: it is empty"."""
+        return f"'{self.name}' cannot be used: {self.reason}"
+
+
+@dataclass(frozen=True)
+class FilePlane:
+    """One plane of a file, its kind known, its pixels still on disk.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The file.
+    name : str
+        The file's name, with the plane's number if the file holds several.
+    shape, dtype : tuple of int, numpy.dtype
+        Of the plane as it is stored, before `orientation`.
+    load : callable
+        Decodes the pixels; raises one of `DAMAGE` or `Unreadable`.
+    orientation : int
+        EXIF's: 1 is upright.
+    note : str
+        What reading changes, for the user; empty if nothing.
+    """
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    load: Callable[[], NDArray[Any]]
+    orientation: int = 1
+    note: str = ""
+
+    def read(self) -> NDArray[Any]:
+        """Pixels, of `shape` and `dtype`.
+
+        Raises
+        ------
+        InputError
+            The pixels are damaged or gone; the message names the file.
+        """
+        try:
+            pixels = self.load()
+        except FileNotFoundError as problem:
+            raise InputError(f"'{self.name}' is gone; it was there before.") from problem
+        except Unreadable as problem:
+            raise InputError(_cannot_be_read(self.name, str(problem))) from problem
+        except DAMAGE as problem:
+            raise InputError(_cannot_be_read(self.name, f"it is damaged ({problem})")) from problem
+        if pixels.shape != self.shape or pixels.dtype != self.dtype:
+            raise InputError(_cannot_be_read(self.name, "its pixels are not what its header says"))
+        return pixels
+
+
+def _cannot_be_read(name: str, reason: str) -> str:
+    return (
+        f"'{name}' cannot be read: {reason}; replace it, "
+        "or leave it out with --skip-unreadable (skip_unreadable=True)."
+    )
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """What one file's headers say.
+
+    Attributes
+    ----------
+    planes : tuple of FilePlane or Skipped
+        In the order of z; empty if there are axes beyond z, y, x and colour.
+    spacing : Spacing
+        Distances in micrometres, as far as the file tells.
+    position : float or None
+        Where a file of one plane lies along z, in micrometres.
+    surplus : tuple of (int, str, str)
+        Axes beyond z, y, x and colour, as in (4, "time points", "time point").
+    has_z : bool
+        Whether, beside the surplus axes, one of z has more than one plane.
+    """
+
+    planes: tuple[FilePlane | Skipped, ...]
+    spacing: Spacing = field(default_factory=Spacing)
+    position: float | None = None
+    surplus: tuple[tuple[int, str, str], ...] = ()
+    has_z: bool = True

@@ -1,0 +1,359 @@
+"""A folder, files or one multi-page file as a stack: natural order, headers first, pixels later."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from natsort import natsort_keygen, ns
+
+from napari_focus_stack.calibration import even_step, spacing_in_micrometres
+from napari_focus_stack.errors import InputError, NoImagesError
+from napari_focus_stack.planefiles import FilePlane, ImageFile, Skipped, Unreadable
+from napari_focus_stack.raster import open_raster
+from napari_focus_stack.sources import PlaneSource, Spacing, check_plane_shape, describe
+from napari_focus_stack.tiff import MAGIC, open_tiff
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+StackPath = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+SUFFIXES = frozenset(
+    (".tif", ".tiff", ".tf2", ".tf8", ".btf", ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".jp2")
+)
+"""Of files that a folder is searched for, in lower case."""
+
+_REMEDY = "remove or replace it, or leave it out with --skip-unreadable (skip_unreadable=True)"
+_HEAD = 16
+
+
+@dataclass(frozen=True)
+class ScannedFiles:
+    """What the headers of a stack's files say; no pixel was decoded.
+
+    Attributes
+    ----------
+    where : str
+        Folder or file, for messages.
+    planes : tuple of FilePlane
+        Planes that agree in size and type, in the order of z.
+    skipped : tuple of Skipped
+        Files and planes that cannot be part of the stack, and why.
+    plane_shape : tuple of int
+        (Y, X) or (Y, X, C) of every plane, upright.
+    dtype : numpy.dtype
+        Of every plane.
+    orientation : int
+        EXIF orientation that is undone on every plane.
+    spacing : Spacing
+        In micrometres, as far as the files tell.
+    notes : tuple of str
+        What was assumed, one sentence each.
+    """
+
+    where: str
+    planes: tuple[FilePlane, ...]
+    skipped: tuple[Skipped, ...]
+    plane_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    orientation: int
+    spacing: Spacing
+    notes: tuple[str, ...]
+
+
+class FileSource(PlaneSource):
+    """Planes of files, each decoded when it is asked for.
+
+    Parameters
+    ----------
+    scanned : ScannedFiles
+        As `scan` returns it.
+    """
+
+    def __init__(self, scanned: ScannedFiles) -> None:
+        self._planes = scanned.planes
+        self._orientation = scanned.orientation
+        self.plane_shape = scanned.plane_shape
+        self.dtype = scanned.dtype
+        self.names = tuple(plane.name for plane in scanned.planes)
+        self.spacing = scanned.spacing
+        self.notes = (*(f"{skipped}." for skipped in scanned.skipped), *scanned.notes)
+        self.files = tuple(dict.fromkeys(plane.path for plane in scanned.planes))
+
+    def __getitem__(self, k: int) -> NDArray[Any]:
+        """Plane `k`, decoded now.
+
+        Raises
+        ------
+        InputError
+            The plane cannot be read; the message names it.
+        """
+        if not 0 <= k < len(self):
+            raise IndexError(k)
+        return _upright(self._planes[k].read(), self._orientation)
+
+
+def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> FileSource:
+    """Stack of a folder, of files, or of one multi-page file, read one plane at a time.
+
+    Parameters
+    ----------
+    path : path or sequence of paths
+        A folder: its image files in natural order (img2 before img10), without hidden files and
+        sub-folders. Several files: in the order given. One file: a TIFF of several planes (OME,
+        ImageJ, BigTIFF or plain).
+    skip_unreadable : bool
+        Leave out files that are damaged or differ in size or type from the most, and name them
+        in the source's `notes`. Every plane is decoded once to find out.
+
+    Returns
+    -------
+    FileSource
+        Its headers are checked, its pixels still on disk.
+
+    Raises
+    ------
+    NoImagesError
+        The folder holds no file with an image's suffix.
+    InputError
+        Nothing is there; there are fewer than two planes; a file is damaged or differs from the
+        rest in size or type; or there are axes beyond z, y, x and colour.
+    """
+    scanned = scan(path)
+    if skip_unreadable:
+        scanned = _decodable(scanned)
+    elif scanned.skipped:
+        raise InputError(_refusal(scanned.skipped))
+    if len(scanned.planes) < 2:
+        raise InputError(_too_few(scanned))
+    return FileSource(scanned)
+
+
+def scan(path: StackPath) -> ScannedFiles:
+    """Read the headers of a stack's files, sort out what does not fit, decode no pixels.
+
+    Parameters
+    ----------
+    path : path or sequence of paths
+        As `read_stack` takes it.
+
+    Returns
+    -------
+    ScannedFiles
+        One plane or more, and what was left out.
+
+    Raises
+    ------
+    NoImagesError
+        The folder holds no file with an image's suffix.
+    InputError
+        Nothing is there, no file can be read, or a file that stands alone has axes beyond z, y,
+        x and colour.
+    """
+    where, files = _files(path)
+    if len(files) == 1:
+        try:
+            found = _open(files[0])
+        except Unreadable as problem:
+            raise InputError(
+                f"'{files[0].name}' cannot be read: {problem}; choose another."
+            ) from None
+        _refuse_surplus_axes(files[0].name, found)
+        return _agree(where, list(found.planes), found.spacing)
+    entries, opened = _open_all(files)
+    return _agree(where, entries, _folder_spacing(opened))
+
+
+def natural_order(files: Iterable[Path]) -> list[Path]:
+    """Files by name, numbers by value: img2 before img10."""
+    key = natsort_keygen(alg=ns.PATH | ns.IGNORECASE)
+    return sorted(files, key=lambda file: (key(file.name), file.name))
+
+
+def _files(path: StackPath) -> tuple[str, list[Path]]:
+    """Name for messages, and files in order."""
+    if not isinstance(path, str | os.PathLike):
+        files = [Path(file) for file in path]
+        if len(files) != 1:
+            return _listed(files)
+        path = files[0]
+    path = Path(path)
+    if path.is_dir():
+        return str(path), _images_of(path)
+    if not path.exists():
+        raise InputError(f"There is no file or folder '{path}'; check the path.")
+    return str(path), [path]
+
+
+def _listed(files: list[Path]) -> tuple[str, list[Path]]:
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"There is no file '{file}'; check the path.")
+    if not files:
+        raise InputError("A stack needs at least two planes; the list of files is empty.")
+    return "the list of files", files
+
+
+def _images_of(folder: Path) -> list[Path]:
+    try:
+        files = [file for file in folder.iterdir() if _is_image(file)]
+    except OSError as problem:
+        raise InputError(
+            f"'{folder}' cannot be read ({problem.strerror}); check its permissions."
+        ) from problem
+    if not files:
+        raise NoImagesError(
+            f"'{folder}' holds no image ({', '.join(sorted(SUFFIXES))}): nothing to do."
+        )
+    return natural_order(files)
+
+
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and not file.is_dir()
+
+
+def _open(path: Path) -> ImageFile:
+    """Headers of one file, whatever its suffix says it is."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as problem:
+        raise Unreadable(f"it cannot be opened ({problem.strerror})") from problem
+    if not head:
+        raise Unreadable("it is empty")
+    if head.startswith(MAGIC):
+        return open_tiff(path)
+    found = open_raster(path, head)
+    if found is None:
+        raise Unreadable("it is no image that can be read, whatever its suffix says")
+    return found
+
+
+def _open_all(files: list[Path]) -> tuple[list[FilePlane | Skipped], list[ImageFile]]:
+    """Planes of files that should hold one each, and the files that do."""
+    entries: list[FilePlane | Skipped] = []
+    opened = []
+    for file in files:
+        try:
+            found = _open(file)
+            entries.append(_only_plane(found))
+            opened.append(found)
+        except Unreadable as problem:
+            entries.append(Skipped(file.name, str(problem)))
+    return entries, opened
+
+
+def _only_plane(found: ImageFile) -> FilePlane:
+    broken = [plane for plane in found.planes if isinstance(plane, Skipped)]
+    if broken and len(found.planes) <= 1 + len(broken):
+        raise Unreadable(broken[0].reason)
+    if len(found.planes) != 1:
+        raise Unreadable("it holds a stack itself; give it alone, or save its planes as files")
+    plane = found.planes[0]
+    assert isinstance(plane, FilePlane)
+    return plane
+
+
+def _refuse_surplus_axes(name: str, found: ImageFile) -> None:
+    if not found.surplus:
+        return
+    sizes = " and ".join(f"{length} {plural}" for length, plural, _ in found.surplus)
+    ones = " and ".join(f"one {singular}" for _, _, singular in found.surplus)
+    if found.has_z:
+        raise InputError(f"'{name}' has {sizes}; save {ones} as its own stack.")
+    raise InputError(
+        f"'{name}' has {sizes} but no z axis; save {ones} as its own stack, "
+        "or name the axis z if it is the focus."
+    )
+
+
+def _agree(where: str, entries: Sequence[FilePlane | Skipped], spacing: Spacing) -> ScannedFiles:
+    """Planes of the commonest size and type, the others skipped."""
+    planes = [entry for entry in entries if isinstance(entry, FilePlane)]
+    if not planes:
+        raise InputError(f"No plane of '{where}' can be read: {entries[0]}.")
+    shape, dtype = Counter((p.shape, p.dtype) for p in planes).most_common(1)[0][0]
+    kept: list[FilePlane] = []
+    skipped: list[Skipped] = []
+    for entry in entries:
+        if isinstance(entry, Skipped):
+            skipped.append(entry)
+        elif (entry.shape, entry.dtype) == (shape, dtype):
+            kept.append(entry)
+        else:
+            odd, usual = describe(entry.shape, entry.dtype), describe(shape, dtype)
+            skipped.append(Skipped(entry.name, f"it is {odd}, the other planes are {usual}"))
+    check_plane_shape(shape)
+    orientation = Counter(plane.orientation for plane in kept).most_common(1)[0][0]
+    upright = (shape[1], shape[0], *shape[2:]) if orientation >= 5 else shape
+    notes = _notes(kept, orientation)
+    return ScannedFiles(
+        where, tuple(kept), tuple(skipped), upright, dtype, orientation, spacing, notes
+    )
+
+
+def _notes(planes: list[FilePlane], orientation: int) -> tuple[str, ...]:
+    notes = [f"'{plane.name}': {plane.note}." for plane in planes if plane.note]
+    turned = [plane.name for plane in planes if plane.orientation != orientation]
+    if turned:
+        # a camera that looks straight down guesses anew which way is up, amid a stack
+        notes.append(
+            f"EXIF turns '{turned[0]}' another way than most planes; all are turned alike."
+        )
+    return tuple(notes)
+
+
+def _decodable(scanned: ScannedFiles) -> ScannedFiles:
+    """Leave out planes whose pixels cannot be decoded."""
+    entries: list[FilePlane | Skipped] = []
+    for plane in scanned.planes:
+        try:
+            plane.read()
+            entries.append(plane)
+        except InputError as problem:
+            entries.append(Skipped(plane.name, str(problem.__cause__ or problem)))
+    entries.extend(scanned.skipped)
+    return _agree(scanned.where, entries, scanned.spacing)
+
+
+def _refusal(skipped: tuple[Skipped, ...]) -> str:
+    others = f" (and {len(skipped) - 1} more)" if len(skipped) > 1 else ""
+    return f"{skipped[0]}{others}; {_REMEDY}."
+
+
+def _too_few(scanned: ScannedFiles) -> str:
+    left_out = "".join(f"; {skipped}" for skipped in scanned.skipped[:1])
+    return (
+        f"'{scanned.where}' gives one plane alone, '{scanned.planes[0].name}'{left_out}; "
+        "a stack needs at least two."
+    )
+
+
+def _folder_spacing(files: list[ImageFile]) -> Spacing:
+    """Pixel size of the first file; z from where each plane lies, if all say so."""
+    if not files:
+        return Spacing()
+    first = files[0].spacing
+    z = even_step([file.position for file in files])
+    return spacing_in_micrometres(first.y, first.x, first.z if z is None else z)
+
+
+def _upright(plane: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Undo an EXIF orientation, 1 to 8."""
+    import numpy as np
+
+    if orientation == 1:
+        return plane
+    if orientation >= 5:
+        plane = plane.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        plane = plane[::-1]
+    if orientation in (2, 3, 6, 7):
+        plane = plane[:, ::-1]
+    return np.ascontiguousarray(plane)
