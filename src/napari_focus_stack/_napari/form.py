@@ -1,0 +1,213 @@
+"""The controls of the dock widget: what they offer and what they say of themselves.
+
+Choices, bounds and tooltips are those of `Settings`; nothing is computed or shown here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import CheckBox, ComboBox, Container, Label, LineEdit, SpinBox, Widget
+
+from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.settings import Settings
+from napari_focus_stack.sources import Spacing
+
+from .layers import DEFAULT_UNIT
+from .results import OUTPUTS
+
+if TYPE_CHECKING:
+    from magicgui.widgets.bases import ValueWidget
+
+LABELS = {"align": "Alignment"}
+ONLY_FOR = {"gaussian": "laplacian", "laplacian": "laplacian"}
+"""Parameters of one method, and the method."""
+UNITS = {"nanometer": "nm", "micrometer": "µm", "millimeter": "mm"}
+LARGEST_KERNEL = 255
+"""Where the spin box ends for a size that `Settings` leaves open."""
+LABEL_WIDTH = 105
+"""In pixels: "Pixel size (y, x)" in napari's font, so that the controls form a column."""
+
+_PIXEL_SIZE_HELP = (
+    "Size of a pixel: one number, or y and x with a comma. Filled from the layer; a size typed "
+    "here is given to the layer too, so that the results lie over it."
+)
+_Z_STEP_FIELD_HELP = " Filled from the layer; a step typed here is given to a (z, y, x) layer too."
+
+_FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
+
+
+class StackForm:
+    """Method, alignment, spacing and outputs.
+
+    Attributes
+    ----------
+    widgets : list of magicgui.widgets.Container
+        The rows, in the order they are shown.
+    parameters : dict
+        Control of each field of `Settings` that has one, by name.
+    """
+
+    def __init__(self) -> None:
+        self.reference = ComboBox(choices=_reference_choices(0), **_shown("reference"))
+        self.parameters: dict[str, ValueWidget[Any]] = {
+            "method": _control("method"),
+            "align": _control("align"),
+            "reference": self.reference,
+            "brightness": _control("brightness"),
+            "gaussian": _control("gaussian"),
+            "laplacian": _control("laplacian"),
+        }
+        self.pixel_size = _length("Pixel size (y, x)", _PIXEL_SIZE_HELP)
+        self.z_step = _length("z step", _FIELDS["z_step"].metadata["help"] + _Z_STEP_FIELD_HELP)
+        self.unit = ComboBox(
+            label="Unit", choices=_unit_choices(DEFAULT_UNIT), tooltip="Of pixel size and z step."
+        )
+        self.checks = {
+            role: CheckBox(
+                text=output.suffix.capitalize(), value=role == "depth-index", tooltip=output.help
+            )
+            for role, output in OUTPUTS.items()
+        }
+        self._filled: tuple[tuple[str, str, str], Spacing] = (("", "", DEFAULT_UNIT), Spacing())
+        self.parameters["method"].changed.connect(self.show_what_applies)
+        self._rows = {
+            name: row(control.label, control) for name, control in self.parameters.items()
+        }
+        self.widgets = [*self._rows.values(), *self._length_rows(), *self._check_rows()]
+        self.show_what_applies()
+
+    def _length_rows(self) -> list[Container[Any]]:
+        edits = (self.pixel_size, self.z_step, self.unit)
+        return [row(edit.label, edit) for edit in edits]
+
+    def _check_rows(self) -> list[Container[Any]]:
+        checks = list(self.checks.values())
+        return [row("Also add", *checks[:2]), row("", *checks[2:])]
+
+    def show_what_applies(self) -> None:
+        """Hide the parameters of other methods."""
+        for name, method in ONLY_FOR.items():
+            self._rows[name].visible = self.parameters["method"].value == method
+
+    def settings(self) -> Settings:
+        """Read the settings as chosen.
+
+        Raises
+        ------
+        SettingsError
+            A value out of bounds, or a length that is no number.
+        """
+        values = {name: control.value for name, control in self.parameters.items()}
+        for name, method in ONLY_FOR.items():
+            if values["method"] != method:
+                del values[name]
+        chosen = Settings(**values, z_step=self.spacing().z)
+        if "height" in self.outputs() and chosen.z_step is None:
+            raise SettingsError("Give the z step: the height map is the depth times the z step.")
+        return chosen
+
+    def outputs(self) -> list[str]:
+        """Roles of the layers wanted beside the stacked image."""
+        return [role for role, check in self.checks.items() if check.value]
+
+    def spacing(self) -> Spacing:
+        """Spacing as typed; exactly the layer's own where nothing was typed.
+
+        Raises
+        ------
+        SettingsError
+            A field that holds no length.
+        """
+        if not self.edited:
+            return self._filled[1]
+        y, x = _read_lengths("Pixel size", self.pixel_size.value)
+        z, _ = _read_lengths("z step", self.z_step.value)
+        return Spacing(y=y, x=x, z=z, unit=self.unit.value)
+
+    @property
+    def edited(self) -> bool:
+        """Whether the spacing differs from what the layer filled in."""
+        return self._typed() != self._filled[0]
+
+    def fill(self, spacing: Spacing) -> None:
+        """Show a layer's spacing."""
+        unit = spacing.unit or DEFAULT_UNIT
+        self.pixel_size.value = _pixel_text(spacing)
+        self.z_step.value = "" if spacing.z is None else f"{spacing.z:.6g}"
+        self.unit.choices = _unit_choices(unit)
+        self.unit.value = unit
+        self._filled = (self._typed(), spacing)
+
+    def offer_planes(self, count: int) -> None:
+        """Offer the planes of a stack of `count` as reference."""
+        before = self.reference.value
+        self.reference.choices = _reference_choices(count)
+        self.reference.value = before if isinstance(before, str) or before < count else "middle"
+
+    def _typed(self) -> tuple[str, str, str]:
+        return self.pixel_size.value.strip(), self.z_step.value.strip(), self.unit.value
+
+
+def row(label: str, *widgets: Widget) -> Container[Any]:
+    """Widgets beside their label, the label as wide as every other row's."""
+    name = Label(value=label)
+    name.min_width = name.max_width = LABEL_WIDTH
+    line = Container(widgets=[name, *widgets], layout="horizontal", labels=False)
+    line.margins = (0, 0, 0, 0)
+    return line
+
+
+def _shown(name: str) -> dict[str, Any]:
+    field = _FIELDS[name]
+    return {
+        "name": name,
+        "label": LABELS.get(name, name.capitalize()),
+        "tooltip": field.metadata["help"],
+        "value": field.default,
+    }
+
+
+def _control(name: str) -> ValueWidget[Any]:
+    bounds = _FIELDS[name].metadata
+    if "choices" in bounds:
+        return ComboBox(choices=bounds["choices"], **_shown(name))
+    most = bounds.get("maximum", LARGEST_KERNEL)
+    return SpinBox(min=bounds["minimum"], max=most, step=2, **_shown(name))
+
+
+def _reference_choices(count: int) -> list[tuple[str, str | int]]:
+    named: list[tuple[str, str | int]] = [("middle", "middle"), ("first", "first")]
+    return named + [(f"plane {k}", k) for k in range(count)]
+
+
+def _unit_choices(current: str) -> list[tuple[str, str]]:
+    return [(text, unit) for unit, text in ({current: current} | UNITS).items()]
+
+
+def _length(label: str, tooltip: str) -> LineEdit:
+    edit = LineEdit(label=label, tooltip=tooltip)
+    edit.native.setPlaceholderText("unknown")
+    return edit
+
+
+def _pixel_text(spacing: Spacing) -> str:
+    if spacing.y is None or spacing.x is None:
+        return ""
+    y, x = f"{spacing.y:.6g}", f"{spacing.x:.6g}"
+    return y if y == x else f"{y}, {x}"
+
+
+def _read_lengths(label: str, text: str) -> tuple[float | None, float | None]:
+    if not text.strip():
+        return None, None
+    parts = text.split(",")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2) or not all(0 < n < math.inf for n in numbers):
+        raise SettingsError(f"{label} '{text}' is no length; give a number above 0, as in 0.65.")
+    return numbers[0], numbers[-1]

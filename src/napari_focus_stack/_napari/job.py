@@ -1,0 +1,132 @@
+"""One run of the engine in napari's worker: started, cancelled, reported by value.
+
+What is measured of napari 0.9 shapes this: a RuntimeError raised inside a worker is swallowed, so
+errors come back as values; napari keeps every worker for the life of its window, so the worker
+must not hold the planes; `worker.quit` skips the generator's `finally`, so Cancel sets an event.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+from napari.qt.threading import create_worker
+
+from napari_focus_stack.errors import Cancelled, FocusStackError
+from napari_focus_stack.result import Progress, StackResult
+
+Steps = Callable[[threading.Event], Generator[Progress, None, StackResult]]
+"""Starts the engine; the event stops it."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: exactly one of the three is set.
+
+    Attributes
+    ----------
+    result : StackResult or None
+        What the engine returned.
+    error : str or None
+        One sentence for the user. The exception itself would keep the planes alive.
+    cancelled : bool
+        The user, or the closing window, stopped it.
+    """
+
+    result: StackResult | None = None
+    error: str | None = None
+    cancelled: bool = False
+
+
+class _Cancel(threading.Event):
+    """Set by Cancel, or by napari asking its worker to quit because the window closes."""
+
+    worker: Any = None
+
+    def is_set(self) -> bool:
+        return super().is_set() or bool(self.worker is not None and self.worker.abort_requested)
+
+
+class Job:
+    """A run in the background; its callbacks come in the main thread.
+
+    Parameters
+    ----------
+    steps : callable
+        Takes the cancel event, returns the engine's generator. It is dropped once called.
+    on_progress : callable
+        Receives each `Progress`.
+    on_done : callable
+        Receives the `Outcome`, once.
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        on_progress: Callable[[Progress], None],
+        on_done: Callable[[Outcome], None],
+    ) -> None:
+        self._steps: Steps | None = steps
+        self._on_progress: Callable[[Progress], None] | None = on_progress
+        self._on_done: Callable[[Outcome], None] | None = on_done
+        self._cancel = _Cancel()
+
+    def start(self) -> Any:
+        """Start the worker and return it."""
+        # napari names the running task by its function when the window is closed over it
+        worker = create_worker(
+            self._run,
+            _start_thread=False,
+            _connect={
+                "yielded": self._progress,
+                "returned": self._done,
+                "finished": self._finished,
+            },
+        )
+        self._cancel.worker = worker
+        worker.start()
+        return worker
+
+    def cancel(self) -> None:
+        """Stop the engine at its next look at the event."""
+        self._cancel.set()
+
+    def abandon(self, *_: object) -> None:
+        """Stop, and call nobody back: the widget is gone."""
+        self._on_progress = self._on_done = None
+        self._cancel.set()
+
+    def _run(self) -> Generator[Progress, None, Outcome]:
+        steps, self._steps = self._steps, None
+        assert steps is not None, "a job runs once"
+        try:
+            return Outcome(result=(yield from steps(self._cancel)))
+        except Cancelled:
+            return Outcome(cancelled=True)
+        except FocusStackError as problem:
+            return Outcome(error=str(problem))
+        except Exception as problem:  # noqa: BLE001 - the one boundary: the user must hear of it
+            _log.exception("Focus Stack failed inside")
+            what = str(problem).strip().splitlines()[0] if str(problem).strip() else "no message"
+            return Outcome(
+                error=f"Focus Stack failed inside: {type(problem).__name__}: {what} "
+                "(the details are in the terminal)."
+            )
+
+    def _progress(self, progress: Progress) -> None:
+        if self._on_progress is not None:
+            self._on_progress(progress)
+
+    def _done(self, outcome: Outcome) -> None:
+        on_done, self._on_progress, self._on_done = self._on_done, None, None
+        if on_done is not None:
+            on_done(outcome)
+
+    def _finished(self) -> None:
+        # a worker that napari asked to quit returns nothing
+        self._done(Outcome(cancelled=True))

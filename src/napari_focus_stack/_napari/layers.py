@@ -1,0 +1,195 @@
+"""Layers in, planes out. Nothing here knows the viewer or Qt.
+
+Everything of a layer is read here, in the main thread; what the worker gets are arrays.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack.errors import InputError
+from napari_focus_stack.sources import ArraySource, PlaneSource, Spacing, describe
+
+from .lazy import opened_planes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Image
+
+METADATA_KEY = "napari-focus-stack"
+NO_UNIT = "pixel"
+DEFAULT_UNIT = "micrometer"
+SHOWN_NAMES = 6
+"""Layers the widget names; of more it names the first ones and the last."""
+
+
+def role(layer: Image) -> str | None:
+    """Purpose for which Focus Stack made this layer; None if it did not make it."""
+    found: str | None = layer.metadata.get(METADATA_KEY, {}).get("role")
+    return found
+
+
+def planes_of(layers: Sequence[Image]) -> PlaneSource:
+    """Planes of one (Z, Y, X[, C]) layer, or of several 2-D layers in the order given.
+
+    Parameters
+    ----------
+    layers : sequence of napari.layers.Image
+        Multiscale layers count with their finest level; lazy data stays lazy.
+
+    Raises
+    ------
+    InputError
+        The layers make no stack; the message names the one at fault.
+    """
+    if not layers:
+        raise InputError("Select one (z, y, x) layer, or at least two 2-D layers.")
+    for layer in layers:
+        _check_axes(layer)
+    solid = [layer for layer in layers if layer.ndim == 3]
+    if len(layers) > 1 and solid:
+        raise InputError(
+            f"'{solid[0].name}' is a stack by itself; select it alone, or 2-D layers only."
+        )
+    if not solid and len(layers) == 1:
+        raise InputError(
+            f"'{layers[0].name}' is a single plane; select at least two 2-D layers, "
+            "or one (z, y, x) layer."
+        )
+    spacing = spacing_of(layers)
+    if solid:
+        return _planes_of_stack(solid[0], spacing)
+    arrays = [_finest(layer) for layer in layers]
+    return ArraySource(arrays, names=[layer.name for layer in layers], spacing=spacing)
+
+
+def _check_axes(layer: Image) -> None:
+    if layer.ndim in (2, 3):
+        return
+    shape = " x ".join(str(side) for side in _finest(layer).shape)
+    labels = [label for label in layer.axis_labels if not label.lstrip("-").isdigit()]
+    axes = f"the axes {', '.join(labels)}" if len(labels) == layer.ndim else f"{layer.ndim} axes"
+    raise InputError(
+        f"'{layer.name}' has {axes} ({shape}); select a layer of one time point and one channel, "
+        "with the axes z, y, x."
+    )
+
+
+def _planes_of_stack(layer: Image, spacing: Spacing) -> PlaneSource:
+    data = _finest(layer)
+    opened = opened_planes(data, spacing)
+    if opened is not None:
+        return opened
+    count = data.shape[0]
+    if count < 2:
+        raise InputError(f"'{layer.name}' holds a single plane; a stack needs at least two.")
+    return _named(layer.name, data, spacing)
+
+
+def _named(name: str, data: Any, spacing: Spacing) -> PlaneSource:
+    names = [f"plane {k} of {name}" for k in range(data.shape[0])]
+    try:
+        return ArraySource(data, names=names, spacing=spacing)
+    except InputError as problem:
+        raise InputError(f"'{name}': {problem}") from problem
+
+
+def _finest(layer: Image) -> Any:
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def spacing_of(layers: Sequence[Image]) -> Spacing:
+    """Pixel size and z step that the first layer knows, in one unit.
+
+    napari has no word for "unknown": a scale of 1 in pixels is none, in any other unit it counts.
+    """
+    layer = layers[0]
+    scales, units = np.asarray(layer.scale, float), [str(unit) for unit in layer.units]
+    scaled = bool(np.any(scales != 1))
+    known = [unit != NO_UNIT for unit in units]
+    unit = next((u for u in reversed(units) if u != NO_UNIT), NO_UNIT if scaled else None)
+    lengths: list[float | None] = [
+        _convert(scale, old, unit) if is_known or (scaled and not any(known)) else None
+        for scale, old, is_known in zip(scales.tolist(), layer.units, known, strict=True)
+    ]
+    z = lengths[-3] if layer.ndim == 3 else None
+    return Spacing(y=lengths[-2], x=lengths[-1], z=z, unit=unit)
+
+
+def _convert(length: float, old: Any, new: str | None) -> float | None:
+    if new is None or str(old) == new:
+        return length
+    if not old.is_compatible_with(new):
+        return None
+    converted: float = (length * old).to(new).magnitude
+    return converted
+
+
+def spacing_arguments(spacing: Spacing) -> dict[str, Any]:
+    """Arguments of a (z, y, x) layer that `spacing_of` reads the same spacing from."""
+    lengths = (spacing.z, spacing.y, spacing.x)
+    unit = spacing.unit or NO_UNIT
+    return {
+        "scale": [length or 1.0 for length in lengths],
+        "units": [unit if length else NO_UNIT for length in lengths],
+        "axis_labels": ("z", "y", "x"),
+    }
+
+
+def calibrate(layers: Sequence[Image], spacing: Spacing) -> None:
+    """Give the layers a pixel size and a z step, so that results lie over them.
+
+    Parameters
+    ----------
+    layers : sequence of napari.layers.Image
+        Changed in place: scale, units, and translate with the scale.
+    spacing : Spacing
+        What is None is left as it is.
+    """
+    for layer in layers:
+        scale, units = np.array(layer.scale, float), list(layer.units)
+        for axis, length in ((-3, spacing.z), (-2, spacing.y), (-1, spacing.x)):
+            if length is not None and layer.ndim >= -axis:
+                scale[axis], units[axis] = length, spacing.unit or DEFAULT_UNIT
+        translate = np.asarray(layer.translate) * scale / np.asarray(layer.scale)
+        layer.units, layer.scale, layer.translate = tuple(units), scale, translate
+
+
+def describe_planes(source: PlaneSource, layers: Sequence[Image]) -> str:
+    """Tell what would be stacked: how many planes, and in which order."""
+    kind = f"{len(source)} planes, {describe(source.plane_shape, source.dtype)}"
+    if len(layers) == 1:
+        return f"{kind}."
+    numbered = [f"{k} {layer.name}" for k, layer in enumerate(layers)]
+    if len(numbered) > SHOWN_NAMES:
+        numbered[SHOWN_NAMES - 1 : -1] = ["..."]
+    return f"{kind}, in the order of the layer list from the bottom up: {', '.join(numbered)}."
+
+
+def likely_input(offered: Sequence[Image], active: Sequence[Image]) -> list[Image]:
+    """Choose layers to begin with: a stack, or the 2-D layers that belong together.
+
+    Parameters
+    ----------
+    offered : sequence of napari.layers.Image
+        Every layer there is, in the order of the layer list.
+    active : sequence of napari.layers.Image
+        Those the user has selected in the viewer.
+    """
+    stacks = [layer for layer in (*active, *reversed(offered)) if layer.ndim > 2]
+    flat = [layer for layer in offered if layer.ndim == 2]
+    chosen = [layer for layer in flat if layer in active]
+    if len(chosen) > 1 and not any(layer.ndim > 2 for layer in active):
+        return chosen
+    if stacks:
+        return stacks[:1]
+    lead = chosen[0] if chosen else flat[0] if flat else None
+    return [layer for layer in flat if lead is not None and _kind(layer) == _kind(lead)]
+
+
+def _kind(layer: Image) -> tuple[tuple[int, ...], str]:
+    data = _finest(layer)
+    return tuple(data.shape), str(data.dtype)

@@ -1,0 +1,191 @@
+"""Results as napari layers: where they lie, how they are shown, what they were made from."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .layers import METADATA_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.result import Report, StackResult
+    from napari_focus_stack.settings import Settings
+
+
+NUMBERING = "0123456789 _-.(["
+"""Where numbered names differ and what leads up to it: "img_01", "img_02" come from "img"."""
+
+
+@dataclass(frozen=True)
+class _Output:
+    suffix: str
+    attribute: str
+    colormap: str
+    help: str
+
+
+OUTPUTS = {
+    "depth-index": _Output(
+        "depth index", "depth_index", "viridis", "Number of the plane in focus at each pixel."
+    ),
+    "depth": _Output("depth", "depth", "viridis", "The same between planes, in planes."),
+    "height": _Output(
+        "height", "height", "viridis", "Depth times the z step, in the unit of the z step."
+    ),
+    "confidence": _Output(
+        "confidence", "confidence", "gray", "How far each depth can be trusted, 0 to 1."
+    ),
+}
+"""Layers that may come beside the stacked image, by their role."""
+
+
+def placement(layer: Image) -> dict[str, Any]:
+    """Where a 2-D layer lies that covers the planes of `layer`: arguments of `add_image`."""
+    last = [layer.ndim - 2, layer.ndim - 1]
+    shear = np.asarray(layer.shear)
+    return {
+        "scale": np.asarray(layer.scale)[-2:],
+        "translate": np.asarray(layer.translate)[-2:],
+        "rotate": np.asarray(layer.rotate)[-2:, -2:],
+        # the upper triangle, row by row, ends with what mixes y and x
+        "shear": shear[-1:] if shear.ndim == 1 else shear[-2:, -2:],
+        "affine": layer.affine.set_slice(last).affine_matrix,
+        "units": tuple(str(unit) for unit in layer.units[-2:]),
+        "axis_labels": tuple(layer.axis_labels[-2:]),
+    }
+
+
+def appearance(layer: Image) -> dict[str, Any]:
+    """How `layer` is shown, for an image with the same kind of values."""
+    if layer.rgb:
+        return {"rgb": True}
+    return {
+        "rgb": False,
+        "colormap": layer.colormap.name,
+        "contrast_limits": tuple(layer.contrast_limits),
+        "gamma": layer.gamma,
+    }
+
+
+def display_limits(planes: Any, rgb: bool) -> tuple[float, float]:
+    """Contrast limits for an image, or for a stack from its middle plane.
+
+    napari shows 16-bit and float colour white unless told the limits. Colour goes from 0 to the
+    end of the narrowest scale that holds it (1, or 8, 10, 12, 14 or 16 bits), so that hues stay;
+    grey from its smallest to its largest value.
+
+    Parameters
+    ----------
+    planes : array-like
+        (Y, X[, C]), or (Z, Y, X[, C]), of which one plane is read. 8 bits need no look.
+    rgb : bool
+        Whether the last axis is colour.
+    """
+    if planes.dtype == np.uint8:
+        return 0.0, 255.0
+    plane = np.asarray(planes[planes.shape[0] // 2] if planes.ndim - rgb == 3 else planes)
+    finite = plane[np.isfinite(plane)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if rgb:
+        scales = (1.0, *(2.0**bits - 1 for bits in (8, 10, 12, 14, 16)))
+        return 0.0, next((scale for scale in scales if high <= scale), high)
+    if low < high:
+        return low, high
+    whole = plane.dtype.kind in "ui"
+    return (0.0, float(np.iinfo(plane.dtype).max)) if whole else (low, low + 1)
+
+
+def shared_name(names: Sequence[str]) -> str:
+    """Name for what numbered things have in common: "img" for "img_01" and "img_02"."""
+    if len(names) == 1:
+        return names[0]
+    shared = str(os.path.commonprefix(names))  # noqa: RUF071 - names, not paths
+    return shared.rstrip(NUMBERING) or names[0]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What results take from their source layers, noted before the run: layers may go meanwhile."""
+
+    name: str
+    sources: tuple[str, ...]
+    placement: dict[str, Any]
+    appearance: dict[str, Any]
+
+    @classmethod
+    def of(cls, layers: Sequence[Image], settings: Settings) -> Origin:
+        """Origin of what becomes of `layers`: the reference plane's layer leads."""
+        lead = layers[settings.reference_plane(len(layers))] if len(layers) > 1 else layers[0]
+        names = tuple(str(layer.name) for layer in layers)
+        return cls(shared_name(names), names, placement(lead), appearance(lead))
+
+
+def result_layers(
+    result: StackResult, wanted: Sequence[str], origin: Origin
+) -> list[tuple[NDArray[Any], dict[str, Any]]]:
+    """Arrays and `add_image` arguments of a result, the stacked image last, so on top.
+
+    Parameters
+    ----------
+    result : StackResult
+        Of the engine.
+    wanted : sequence of str
+        Roles beside the stacked image, keys of `OUTPUTS`.
+    origin : Origin
+        Of the planes.
+    """
+    maps = [_map_layer(result, name, origin) for name in OUTPUTS if name in wanted]
+    shown = dict(origin.appearance)
+    if shown["rgb"]:
+        shown["contrast_limits"] = display_limits(result.image, rgb=True)
+    image = {
+        "name": f"{origin.name} stacked",
+        **shown,
+        **origin.placement,
+        "metadata": _provenance(result, "stacked", origin),
+    }
+    return [*maps, (result.image, image)]
+
+
+def _map_layer(
+    result: StackResult, name: str, origin: Origin
+) -> tuple[NDArray[Any], dict[str, Any]]:
+    output = OUTPUTS[name]
+    array = getattr(result, output.attribute)
+    last_plane = max(len(result.transforms) - 1, 1)
+    limits = {
+        "height": display_limits(array, rgb=False) if name == "height" else None,
+        "confidence": (0.0, 1.0),
+    }.get(name, (0.0, float(last_plane)))
+    return array, {
+        "name": f"{origin.name} {output.suffix}",
+        "rgb": False,
+        "colormap": output.colormap,
+        "contrast_limits": limits,
+        "interpolation2d": "nearest",
+        **origin.placement,
+        "metadata": _provenance(result, name, origin),
+    }
+
+
+def _provenance(result: StackResult, name: str, origin: Origin) -> dict[str, Any]:
+    report = result.report.as_dict()
+    kept = ("version", "settings", "transforms", "planes", "left_out", "spacing", "notes")
+    known = {key: report[key] for key in kept}
+    return {METADATA_KEY: {"role": name, "sources": list(origin.sources), **known}}
+
+
+def summary(report: Report) -> str:
+    """Say what was done, in a line or two for the widget."""
+    count = len(report.planes)
+    lines = [f"Fused {count - len(report.left_out)} of {count} planes (alignment: {report.align})."]
+    lines += [f"Left out: {plane.name} ({plane.reason})." for plane in report.left_out]
+    return "\n".join([*lines, *report.notes])

@@ -1,0 +1,187 @@
+"""The "Focus Stack" dock widget: shows the form, starts the job, shows the outcome."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import Container, Label, ProgressBar, PushButton, Select, Widget
+from napari.layers import Image
+from napari.utils.notifications import show_error
+from qtpy.QtWidgets import QSizePolicy
+
+from napari_focus_stack.errors import FocusStackError, InputError
+
+from .form import StackForm, row
+from .job import Job, Outcome
+from .layers import calibrate, describe_planes, likely_input, planes_of, role, spacing_of
+from .results import OUTPUTS, Origin, result_layers, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import napari
+
+    from napari_focus_stack.result import Progress
+    from napari_focus_stack.settings import Settings
+    from napari_focus_stack.sources import PlaneSource
+
+LIST_HEIGHT = 110
+"""Of the layer list in pixels, about five layers; longer lists scroll."""
+
+
+class FocusStackWidget(Container[Any]):
+    """Stack one (Z, Y, X[, C]) layer, or several 2-D layers in the order of the layer list.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        Where the layers come from and where the results go.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        self._viewer = napari_viewer
+        self._chosen: list[Hashable] = []
+        self._job: Job | None = None
+        self.form = StackForm()
+        self.layer_list = Select(
+            choices=(),
+            tooltip="One (z, y, x) layer, or several 2-D layers: hold Ctrl or Shift for more.",
+        )
+        self.summary = Label()
+        self.stack_button = PushButton(text="Stack", tooltip="Fuse the selected planes.")
+        self.cancel_button = PushButton(text="Cancel", enabled=False)
+        self.progress = ProgressBar(value=0, min=0, max=1)
+        self.status = Label()
+        super().__init__(widgets=self._rows(), labels=False)
+        self._connect()
+        self.reset_choices()
+
+    def _rows(self) -> list[Widget]:
+        self.layer_list.min_height = self.layer_list.max_height = LIST_HEIGHT
+        buttons = Container(
+            widgets=[self.stack_button, self.cancel_button], layout="horizontal", labels=False
+        )
+        buttons.margins = (0, 0, 0, 0)
+        for label in (self.summary, self.status):
+            label.native.setWordWrap(True)
+            label.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        layers = row("Layers", self.layer_list)
+        layers.max_height = LIST_HEIGHT
+        return [
+            layers,
+            self.summary,
+            *self.form.widgets,
+            buttons,
+            self.progress,
+            self.status,
+        ]
+
+    def _connect(self) -> None:
+        self.layer_list.changed.connect(self._choose)
+        self.stack_button.changed.connect(self.stack)
+        self.cancel_button.changed.connect(self.cancel)
+
+    def reset_choices(self, *_: Any) -> None:
+        """List the image layers anew; napari calls this when its layer list changes."""
+        offered = self._offered()
+        known = {layer.unique_id for layer in offered}
+        self._chosen = [key for key in self._chosen if key in known]
+        if not self._chosen:
+            active = [layer for layer in offered if layer in self._viewer.layers.selection]
+            self._chosen = [layer.unique_id for layer in likely_input(offered, active)]
+        # emptied first: magicgui keeps the old order and forgets renamed layers
+        with self.layer_list.changed.blocked():
+            self.layer_list.choices = ()
+            self.layer_list.choices = [(layer.name, layer.unique_id) for layer in offered]
+            self.layer_list.value = self._chosen
+        self._show_choice()
+
+    def _offered(self) -> list[Image]:
+        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        return [layer for layer in images if role(layer) not in OUTPUTS]
+
+    def chosen_layers(self) -> list[Image]:
+        """List the selected layers in the order of the viewer's layer list."""
+        return [layer for layer in self._offered() if layer.unique_id in self._chosen]
+
+    def _choose(self) -> None:
+        self._chosen = list(self.layer_list.value)
+        self._show_choice(new=True)
+
+    def _show_choice(self, new: bool = False) -> None:
+        layers = self.chosen_layers()
+        plausible = len(layers) > 1 or any(layer.ndim > 2 for layer in layers)
+        self.stack_button.enabled = plausible and self._job is None
+        try:
+            source = planes_of(layers)
+        except InputError as problem:
+            self.summary.value = str(problem)
+            return
+        self.summary.value = describe_planes(source, layers)
+        self.form.offer_planes(len(source))
+        if new or not self.form.edited:
+            self.form.fill(spacing_of(layers))
+
+    def stack(self) -> None:
+        """Start a run on the selected layers."""
+        if self._job is not None:
+            return
+        try:
+            layers, settings = self.chosen_layers(), self.form.settings()
+            planes_of(layers)
+            if self.form.edited:
+                calibrate(layers, self.form.spacing())
+            source, origin = planes_of(layers), Origin.of(layers, settings)
+            settings.reference_plane(len(source))
+        except FocusStackError as problem:
+            show_error(str(problem))
+            return
+        self._start(source, settings, origin)
+
+    def _start(self, source: PlaneSource, settings: Settings, origin: Origin) -> None:
+        from napari_focus_stack.pipeline import stack_steps
+
+        done = partial(self._finish, wanted=self.form.outputs(), origin=origin)
+        job = Job(lambda cancel: stack_steps(source, settings, cancel=cancel), self._advance, done)
+        self.native.destroyed.connect(job.abandon)
+        self._job = job
+        self._show_running(True)
+        self.status.value = "Starting"
+        job.start()
+
+    def cancel(self) -> None:
+        """Stop the run; nothing is added."""
+        if self._job is not None:
+            self.status.value = "Cancelling"
+            self.cancel_button.enabled = False
+            self._job.cancel()
+
+    def _advance(self, progress: Progress) -> None:
+        self.progress.max = progress.total
+        self.progress.value = progress.done
+        if self.cancel_button.enabled:
+            self.status.value = str(progress)
+
+    def _finish(self, outcome: Outcome, *, wanted: list[str], origin: Origin) -> None:
+        self._job = None
+        self._show_running(False)
+        self.progress.value = 0 if outcome.result is None else self.progress.max
+        if outcome.error is not None:
+            self.status.value = "Nothing was added."
+            show_error(outcome.error)
+        elif outcome.result is None:
+            self.status.value = "Cancelled; nothing was added."
+        else:
+            for array, arguments in result_layers(outcome.result, wanted, origin):
+                layer = self._viewer.add_image(array, **arguments)
+                layer.colorbar.visible = role(layer) == "depth-index"
+            self.status.value = summary(outcome.result.report)
+
+    def _show_running(self, running: bool) -> None:
+        if running:
+            self.progress.value = 0
+        self.cancel_button.enabled = running
+        self.stack_button.enabled = not running
+        if not running:
+            self._show_choice()

@@ -1,0 +1,86 @@
+"""Fixtures for tests that need napari: with a screen (xvfb-run) or without one."""
+
+import gc
+import os
+import sys
+import tempfile
+
+import numpy as np
+import pytest
+
+# napari saves window sizes when a viewer closes, and reads them when the next one opens
+os.environ["NAPARI_CONFIG"] = os.path.join(tempfile.mkdtemp(prefix="napari-test-"), "settings.yaml")
+os.environ["NAPARI_ASYNC"] = "0"
+os.environ.setdefault("QT_API", "pyqt6")
+# with two bindings installed pytest-qt would take another one than napari
+os.environ.setdefault("PYTEST_QT_API", os.environ["QT_API"])
+
+ON_LINUX = sys.platform.startswith("linux")
+HAS_SCREEN = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+if ON_LINUX and not HAS_SCREEN:
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # else Qt aborts the whole process
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _canvas_without_gl():
+    """Answer vispy's two questions to OpenGL, which offscreen Qt has not got (vispy#2736)."""
+    if not ON_LINUX or os.environ.get("QT_QPA_PLATFORM") != "offscreen":
+        yield
+        return
+    import napari._qt.qt_main_window  # noqa: F401 - imports every module patched below
+
+    patch = pytest.MonkeyPatch()
+    answers = {
+        "get_gl_extensions": lambda: "",
+        "get_max_texture_sizes": lambda: (16384, 2048),
+    }
+    for name, module in list(sys.modules.items()):
+        for question, answer in answers.items():
+            if name.startswith("napari._vispy") and hasattr(module, question):
+                patch.setattr(module, question, answer)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _frozen_imports():
+    """Keep what imports made out of the garbage collection round every viewer: a fifth faster."""
+    import magicgui  # noqa: F401
+    import napari.layers  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def notifications():
+    """Messages that the user would see, as a list that grows."""
+    from napari.utils.notifications import notification_manager
+
+    messages = []
+
+    def keep(notification):
+        messages.append(str(notification.message))
+
+    notification_manager.notification_ready.connect(keep)
+    yield messages
+    notification_manager.notification_ready.disconnect(keep)
+
+
+@pytest.fixture
+def planes():
+    """Six planes of 48 x 64 uint8, each sharp in one band of rows: plane k in rows 8k to 8k + 7."""
+    return banded_planes()
+
+
+def banded_planes(count=6, shape=(48, 64), dtype=np.uint8):
+    rng = np.random.default_rng(0)
+    texture = rng.integers(40, 216, shape)
+    flat = np.full(shape, 128)
+    band = shape[0] // count
+    stack = np.stack([flat] * count)
+    for k in range(count):
+        rows = slice(k * band, (k + 1) * band)
+        stack[k, rows] = texture[rows]
+    scale = 257 if dtype == np.uint16 else 1
+    return (stack * scale).astype(dtype)
