@@ -154,25 +154,18 @@ def test_multipage_16_bit_stays_16_bit(planes: np.ndarray, tmp_path: Path, suffi
 
 @pytest.mark.parametrize("arguments", ["-g 3", "-l 3", "--gaussian 5 --laplacian 5"])
 def test_original_kernels_choose_the_original_method(
-    folder: Path, tmp_path: Path, arguments: list[str]
+    folder: Path, tmp_path: Path, arguments: str
 ) -> None:
     report = tmp_path / "report.json"
-    outcome = run(
-        "-i", folder, "-o", tmp_path / "o.png", "--report", report, "--align", "none", *arguments
-    )
+    options = f"--align none {arguments}".split()
+    outcome = run("-i", folder, "-o", tmp_path / "o.png", "--report", report, *options)
     assert outcome.returncode == 0, outcome.stderr
     assert json.loads(report.read_text())["settings"]["method"] == "laplacian"
 
 
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
-    [
-        (["-d"], True),
-        (["-d", "True"], True),
-        (["--debug"], True),
-        (["-d", "false"], False),
-        ([], False),
-    ],
+    [("-d", True), ("-d True", True), ("--debug", True), ("-d false", False), ("", False)],
 )
 def test_debug_leaves_planes_and_energies(
     folder: Path, tmp_path: Path, planes: np.ndarray, arguments: str, wanted: bool
@@ -269,7 +262,7 @@ BAD_FOLDERS = {
 def test_bad_folder(folder: Path, tmp_path: Path, case: str) -> None:
     damage(folder, case)
     before = everything_in(tmp_path)
-    assert_one_line(run("-i", folder, "-o", tmp_path / "o.png"), 2, BAD_FOLDERS[case])
+    assert_one_line(run("-d", "-i", folder, "-o", tmp_path / "o.png"), 2, BAD_FOLDERS[case])
     assert everything_in(tmp_path) == before
 
 
@@ -277,8 +270,8 @@ def test_bad_folder(folder: Path, tmp_path: Path, case: str) -> None:
     ("shape", "axes", "named"),
     [
         ((SIZE, SIZE), "YX", "stack.ome.tif"),
-        ((3, 2, SIZE, SIZE), "TZYX", "T"),
-        ((2, 3, SIZE, SIZE), "CZYX", "C"),
+        ((3, 2, SIZE, SIZE), "TZYX", "3 time points"),
+        ((2, 3, SIZE, SIZE), "CZYX", "2 channels"),
     ],
 )
 def test_bad_file(tmp_path: Path, shape: tuple[int, ...], axes: str, named: str) -> None:
@@ -306,7 +299,8 @@ BAD_CALLS: dict[str, tuple[list[str], str]] = {
     "stray word": (["more"], "more"),
     "unknown extension": (["-o", "{out}/o.gif"], "o.gif"),
     "no extension": (["-o", "{out}/o"], "{out}/o"),
-    "map into png": (["--depth-index", "{out}/index.png"], "index.png"),
+    "index into jpeg": (["--depth-index", "{out}/index.jpg"], "index.jpg"),
+    "report into text": (["--report", "{out}/r.txt"], "r.txt"),
     "depth into png": (["--depth", "{out}/depth.png"], "depth.png"),
     "confidence into jpeg": (["--confidence", "{out}/c.jpg"], "c.jpg"),
     "missing output folder": (["-o", "{out}/no/where.png"], "where.png"),
@@ -314,6 +308,7 @@ BAD_CALLS: dict[str, tuple[list[str], str]] = {
     "missing report folder": (["--report", "{out}/no/r.json"], "r.json"),
     "output is a folder": (["-o", "{in}"], "planes"),
     "output is a plane": (["-o", "{in}/img3.png"], "img3.png"),
+    "name too long": (["--depth", f"{{out}}/{'x' * 300}.tif"], "xxx.tif"),
     "same file twice": (["-o", "{out}/a.tif", "--depth", "{out}/a.tif"], "a.tif"),
 }
 
@@ -339,6 +334,8 @@ def test_bad_call(folder: Path, tmp_path: Path, case: str) -> None:
     [
         (["-i", "somewhere"], "-o/--output"),
         (["-o", "out.png"], "-i/--input"),
+        (["-i", "", "-o", "out.png"], "-i/--input"),
+        (["-i", "x" * 300, "-o", "out.png"], "xxx"),
         (["stack"], "'stack' is not a command"),
         (["demo", "no-such-sample"], "no-such-sample"),
     ],

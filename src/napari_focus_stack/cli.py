@@ -29,7 +29,7 @@ DONE, INTERNAL_ERROR, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 TRACEBACK = "FOCUSSTACK_TRACEBACK"
 
 MAPS = {
-    "depth_index": "Number of the plane in focus at each pixel, from 0 (TIFF, 16-bit).",
+    "depth_index": "Number of the plane in focus at each pixel, from 0 (TIFF or PNG, 16-bit).",
     "depth": "The same with sub-plane precision, in planes (TIFF, float).",
     "height": "Depth times z step, in the unit of the pixel size (TIFF, float).",
     "confidence": "How far the depth can be trusted, 0 to 1 (TIFF, float).",
@@ -114,17 +114,17 @@ def stack_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "-i", "--input", type=Path, required=True, help="Folder of planes, or one multi-page file."
+        "-i", "--input", type=_path, required=True, help="Folder of planes, or one multi-page file."
     )
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, help="The sharp image, .png, .tif or .jpg."
+        "-o", "--output", type=_path, required=True, help="The sharp image, .png, .tif or .jpg."
     )
     _add_settings(parser.add_argument_group("parameters"))
     files = parser.add_argument_group("more files")
     for name, explanation in MAPS.items():
-        files.add_argument(_flag(name), type=Path, metavar="FILE", help=explanation)
+        files.add_argument(_flag(name), type=_path, metavar="FILE", help=explanation)
     files.add_argument(
-        "--report", type=Path, metavar="FILE", help="What was done and looked wrong (JSON)."
+        "--report", type=_path, metavar="FILE", help="What was done and looked wrong (JSON)."
     )
     files.add_argument(
         *("-d", "--debug"),
@@ -150,7 +150,7 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
         group.add_argument(
             *_flags(field.name),
             type=_literal,
-            metavar="|".join(field.metadata.get("choices") or _VALUES.get(field.name, ("N",))),
+            metavar="|".join(field.metadata.get("choices", _VALUES.get(field.name, "N"))),
             help=(field.metadata["help"] + default).replace("%", "%%"),
         )
 
@@ -169,6 +169,12 @@ def _literal(text: str) -> int | float | str:
         with contextlib.suppress(ValueError):
             return kind(text)
     return text
+
+
+def _path(text: str) -> Path:
+    if not text:  # an unset shell variable; Path("") would be the current folder
+        raise argparse.ArgumentTypeError("the name is empty")
+    return Path(text)
 
 
 def _switch(text: str) -> bool:
@@ -224,12 +230,6 @@ def _check(
         raise SettingsError(
             "--height needs the distance between planes, which the files do not say: give --z-step."
         )
-    files = [call.input / name for name in source.names] if call.input.is_dir() else [call.input]
-    planes = {path.resolve() for path in files}
-    for name, path in outputs.items():
-        if path.resolve() in planes:
-            option = "-o/--output" if name == "image" else _flag(name)
-            raise SettingsError(f"{option} '{path}' would replace a plane; choose another name.")
     check_outputs(outputs, source)
     if call.debug:
         check_folder(folder_beside(call.output))
@@ -290,7 +290,7 @@ def _demo(argv: list[str]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("sample", nargs="?", choices=SAMPLES, help="Which one.")
-    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="Where to write.")
+    parser.add_argument("-o", "--output", type=_path, metavar="FOLDER", help="Where to write.")
     parser.add_argument(
         "--napari", action="store_true", help="Open it in napari with the widget docked instead."
     )

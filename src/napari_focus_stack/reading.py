@@ -184,9 +184,13 @@ def _files(path: StackPath) -> tuple[str, list[Path]]:
             return _listed(files)
         path = files[0]
     path = Path(path)
-    if path.is_dir():
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except OSError as problem:  # a name too long, a folder above that is closed
+        raise InputError(f"'{path}' cannot be read ({problem.strerror}); check the path.") from None
+    if is_folder:
         return str(path), _images_of(path)
-    if not path.exists():
+    if not exists:
         raise InputError(f"There is no file or folder '{path}'; check the path.")
     return str(path), [path]
 

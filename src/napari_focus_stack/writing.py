@@ -150,14 +150,14 @@ def _holds(path: Path, dtype: np.dtype[Any]) -> bool:
 
 def _check_place(path: Path) -> None:
     """Try whether a file can appear at `path`."""
-    if path.is_dir():
-        raise OutputError(f"'{path}' is a folder; give a file's name.")
-    if not path.parent.is_dir():
-        raise OutputError(
-            f"There is no folder '{path.parent}' to write '{path.name}' into; make it."
-        )
     trial = _temporary(path)
     with _os_errors(path):
+        if path.is_dir():
+            raise OutputError(f"'{path}' is a folder; give a file's name.")
+        if not path.parent.is_dir():
+            raise OutputError(
+                f"There is no folder '{path.parent}' to write '{path.name}' into; make it."
+            )
         trial.touch(exist_ok=False)
         trial.unlink()
 
