@@ -5,21 +5,29 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Generator, Sequence
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_focus_stack import __version__
-from napari_focus_stack.errors import Cancelled
-from napari_focus_stack.result import Progress, Report, StackResult
+from napari_focus_stack.alignment import Alignment, align_steps
+from napari_focus_stack.depth import DepthEstimator, nearest_plane
+from napari_focus_stack.errors import Cancelled, InputError, SettingsError
+from napari_focus_stack.focus import Noise, NoiseGauge, Plane
+from napari_focus_stack.fusion import LaplacianFusion, Mask, NearestPlaneFusion, PyramidFusion
+from napari_focus_stack.registration import luminance
+from napari_focus_stack.result import LeftOut, Progress, Report, StackResult, Step
 from napari_focus_stack.settings import Settings
 from napari_focus_stack.sources import ArraySource, PlaneSource
+from napari_focus_stack.transforms import warp
 
-OnPlane = Callable[[int, NDArray[Any], NDArray[np.float32]], None]
-"""Called with a plane's number, the plane as it is fused, and its energy (Y, X)."""
+OnPlane = Callable[[int, NDArray[Any], Plane], None]
+"""Called with a plane's number, the plane as it is fused (float32), and its energy (Y, X)."""
+
+NATIVE = ("uint8", "uint16", "float32")
+"""Types that OpenCV works on; any other is computed as float32."""
 
 
 def stack_steps(
@@ -29,39 +37,52 @@ def stack_steps(
     cancel: threading.Event | None = None,
     on_plane: OnPlane | None = None,
 ) -> Generator[Progress, None, StackResult]:
-    """PLACEHOLDER: the real engine replaces this body; the signature stays."""
-    n = len(source)
-    reference = settings.reference_plane(n)
-    best: Any = None
-    image: Any = None
-    index: Any = None
-    for k in range(n):
-        if cancel is not None and cancel.is_set():
-            raise Cancelled
-        yield Progress("fuse", k, n, k, n)
-        plane = source[k]
-        grey = plane.astype(np.float32)
-        if grey.ndim == 3:
-            grey = grey[..., :3].mean(-1)
-        energy = cv2.GaussianBlur(cv2.Laplacian(grey, cv2.CV_32F) ** 2, (0, 0), 2.5)
-        if on_plane is not None:
-            on_plane(k, plane, energy)
-        if best is None:
-            best, image, index = energy, plane.copy(), np.zeros(energy.shape, np.uint16)
-            continue
-        better = energy > best
-        best[better], image[better], index[better] = energy[better], plane[better], k
-    depth = index.astype(np.float32)
-    step = settings.z_step or source.spacing.z
-    transforms = np.stack([np.eye(3)] * n)
-    report = Report(
-        version=__version__, settings=settings.as_dict(), planes=list(source.names),
-        shape=[n, *source.plane_shape], dtype=str(source.dtype), reference=reference,
-        align="none", transforms=transforms, residuals=[None] * n, gains=[1.0] * n,
-        gains_applied=False, notes=list(source.notes),
+    """Stack step by step, for whoever shows progress or may want to stop.
+
+    Parameters
+    ----------
+    source : PlaneSource
+        The planes, read one at a time and at most three times each.
+    settings : Settings
+        Parameters of the run.
+    cancel : threading.Event, optional
+        Once set, the next step raises `Cancelled`.
+    on_plane : callable, optional
+        Called as ``on_plane(k, plane, energy)`` with every plane as it is fused, (Y, X[, C])
+        float32, and its energy, (Y, X) float32.
+
+    Yields
+    ------
+    Progress
+        Before each plane of each step.
+
+    Returns
+    -------
+    StackResult
+        Through ``StopIteration.value`` (or ``yield from``).
+
+    Raises
+    ------
+    InputError
+        A plane cannot be read, or none fits the reference plane.
+    SettingsError
+        The reference plane is not in the stack.
+    Cancelled
+        `cancel` was set.
+    """
+    run = _Run(source, settings, cancel)
+    survey = yield from _survey(run)
+    image, depth, index, confidence = yield from _fuse(run, survey, on_plane)
+    step = settings.z_step if settings.z_step is not None else source.spacing.z
+    return StackResult(
+        image=_to_dtype(image, source.dtype),
+        depth_index=index,
+        depth=depth,
+        height=None if step is None else depth * np.float32(step),
+        confidence=confidence,
+        transforms=survey.alignment.transforms,
+        report=_report(run, survey),
     )
-    height = None if step is None else depth * np.float32(step)
-    return StackResult(image, index, depth, height, np.ones_like(depth), transforms, report)
 
 
 def focus_stack(
@@ -71,7 +92,42 @@ def focus_stack(
     progress: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> StackResult:
-    """PLACEHOLDER docstring."""
+    """Fuse planes focused at different distances into one sharp image, and find their depth.
+
+    Parameters
+    ----------
+    source : PlaneSource, array-like, path or list of paths
+        (Z, Y, X) or (Z, Y, X, C) with C 3 (RGB) or 4 (RGBA), NumPy or lazy (dask); a sequence of
+        2-D arrays; a folder; a list of files; one multi-page file; or what `read_stack` returned.
+    settings : Settings, optional
+        All parameters at once, instead of `options`.
+    progress : callable, optional
+        Called with a `Progress` before each plane of each step.
+    **options
+        Fields of `Settings`: ``method``, ``align``, ``reference``, ``gaussian``, ``laplacian``,
+        ``brightness``, ``z_step``.
+
+    Returns
+    -------
+    StackResult
+        The image in the dtype of the input, depth, confidence, transforms and a report.
+
+    Raises
+    ------
+    InputError
+        Planes that cannot be read, do not agree, or are fewer than two.
+    SettingsError
+        An option that does not exist or is out of bounds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> result = focus_stack(np.zeros((3, 32, 32), np.uint8), align="none")
+    >>> result.image.shape, result.depth_index.dtype
+    ((32, 32), dtype('uint16'))
+    """
+    if settings is not None and options:
+        raise SettingsError("Give either settings or single options, not both.")
     chosen = settings if settings is not None else Settings.from_options(**options)
     steps = stack_steps(as_source(source), chosen)
     while True:
@@ -86,12 +142,175 @@ def focus_stack(
 
 def as_source(source: Any) -> PlaneSource:
     """A `PlaneSource` of whatever `focus_stack` takes."""
-    from napari_focus_stack.reading import read_stack
-
     if isinstance(source, PlaneSource):
         return source
-    if isinstance(source, str | Path | os.PathLike):
-        return read_stack(source)
-    if isinstance(source, list | tuple) and source and isinstance(source[0], str | os.PathLike):
+    paths = source[0] if isinstance(source, list | tuple) and source else source
+    if isinstance(paths, str | os.PathLike):
+        from napari_focus_stack.reading import read_stack
+
         return read_stack(source)
     return ArraySource(source)
+
+
+class _Run:
+    """One run: the source, its settings, and how far it has come."""
+
+    def __init__(
+        self, source: PlaneSource, settings: Settings, cancel: threading.Event | None
+    ) -> None:
+        self.source = source
+        self.settings = settings
+        self.n = len(source)
+        self.reference = settings.reference_plane(self.n)
+        self.passes = 3 if settings.method == "depth" else 2
+        self._cancel = cancel
+        self._done = 0
+
+    def begin(self, step: Step, k: int) -> Progress:
+        """Note that plane `k` comes next; raises `Cancelled` if that is not wanted any more."""
+        if self._cancel is not None and self._cancel.is_set():
+            raise Cancelled
+        self._done += 1
+        return Progress(step, k, self.n, self._done - 1, self.passes * self.n)
+
+    def read(self, k: int) -> NDArray[Any]:
+        """Plane `k` in a type that OpenCV works on."""
+        plane = self.source[k]
+        return plane if plane.dtype.name in NATIVE else plane.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What is known once every plane was seen."""
+
+    alignment: Alignment
+    noise: Noise
+    gains: list[float]
+    notes: list[str] = field(default_factory=list)
+
+
+def _survey(run: _Run) -> Generator[Progress, None, _Survey]:
+    """First pass: how planes moved, how noisy and how bright they are."""
+    gauge = NoiseGauge()
+
+    def read(k: int) -> NDArray[Any]:
+        plane = run.read(k)
+        gauge.add(plane)
+        return plane
+
+    steps = align_steps(read, run.n, run.reference, run.settings.align)
+    while True:
+        try:
+            k = next(steps)
+        except StopIteration as done:
+            alignment: Alignment = done.value
+            break
+        yield run.begin("align", k)
+    if run.n > 1 and len(alignment.fitting) < 2:
+        raise InputError(
+            f"No plane fits the reference plane '{run.source.names[run.reference]}'; "
+            "choose another reference, or align 'none'."
+        )
+    channels = run.source.plane_shape[2] if len(run.source.plane_shape) == 3 else 1
+    gains, notes = _gains_to_apply(run, alignment)
+    return _Survey(alignment, gauge.noise(run.source.dtype, channels), gains, notes)
+
+
+def _gains_to_apply(run: _Run, alignment: Alignment) -> tuple[list[float], list[str]]:
+    if not alignment.brightness_drifts:
+        return [1.0] * run.n, []
+    known = [gain for gain in alignment.gains if gain is not None]
+    drift = max(known) / min(known) - 1
+    photograph = run.source.dtype == np.uint8 or len(run.source.plane_shape) == 3
+    wanted = run.settings.brightness
+    if wanted == "match" or (wanted == "auto" and photograph):
+        return [1.0 if gain is None else gain for gain in alignment.gains], []
+    return [1.0] * run.n, [
+        f"Brightness drifts by {drift:.1%} over the stack and was left as recorded; "
+        "brightness 'match' evens it out."
+    ]
+
+
+def _fuse(
+    run: _Run, survey: _Survey, on_plane: OnPlane | None
+) -> Generator[Progress, None, tuple[Plane, Plane, NDArray[np.uint16], Plane]]:
+    """Second pass: planes become energies, an image and a depth; a third for method 'depth'."""
+    shape, method = run.source.plane_shape, run.settings.method
+    pyramid = PyramidFusion(shape, survey.noise)
+    original = LaplacianFusion(run.settings.gaussian, run.settings.laplacian)
+    estimator = DepthEstimator()
+    for k in survey.alignment.fitting:
+        yield run.begin("fuse", k)
+        plane, valid = _prepared(run, survey, k)
+        energy = pyramid.add(plane, valid)
+        estimator.add(pyramid.energies)
+        if method == "laplacian":
+            energy = original.add(plane, valid)
+        if on_plane is not None:
+            on_plane(k, plane, energy)
+    image = pyramid.image()
+    planes = np.array(survey.alignment.fitting)
+    place, confidence = estimator.estimate(luminance(image), survey.noise)
+    depth, index = nearest_plane(place, planes)
+    if method == "depth":
+        nearest = NearestPlaneFusion(place)
+        for k in survey.alignment.fitting:
+            yield run.begin("fuse", k)
+            nearest.add(*_prepared(run, survey, k))
+        image = nearest.image()
+    if method == "laplacian":
+        image, index = original.image(), planes[original.index].astype(np.uint16)
+        confidence[np.abs(depth - index) > 1] = 0
+        depth = index.astype(np.float32)
+    return image, depth, index, confidence
+
+
+def _prepared(run: _Run, survey: _Survey, k: int) -> tuple[Plane, Mask | None]:
+    """Plane `k` as the reference sees it, float32, and where it recorded anything."""
+    plane, valid = warp(run.read(k), survey.alignment.transforms[k])
+    floating = plane.astype(np.float32)
+    if survey.gains[k] != 1:
+        floating *= np.float32(survey.gains[k])
+    return floating, valid
+
+
+def _to_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
+    if dtype.kind == "b":
+        return image >= 0.5  # type: ignore[no-any-return]
+    if dtype.kind in "ui":
+        limits = np.iinfo(dtype)
+        wide = np.rint(image.astype(np.float64))
+        return np.clip(wide, limits.min, limits.max).astype(dtype)
+    return image.astype(dtype, copy=False)
+
+
+def _report(run: _Run, survey: _Survey) -> Report:
+    source, alignment = run.source, survey.alignment
+    names = source.names
+    notes = [*source.notes, *survey.notes]
+    if source.dtype.name not in NATIVE:
+        notes.append(f"{source.dtype.name} planes were computed as float32 and converted back.")
+    left_out = [LeftOut(k, names[k], why) for k, why in sorted(alignment.left_out.items())]
+    notes += [f"Plane {p.plane} ('{p.name}') was left out: {p.reason}." for p in left_out]
+    spacing = source.spacing
+    return Report(
+        version=__version__,
+        settings=run.settings.as_dict(),
+        planes=list(names),
+        shape=[run.n, *source.plane_shape],
+        dtype=source.dtype.name,
+        reference=run.reference,
+        align=alignment.model,
+        transforms=alignment.transforms,
+        residuals=alignment.residuals,
+        gains=alignment.gains,
+        gains_applied=any(gain != 1 for gain in survey.gains),
+        left_out=left_out,
+        spacing={
+            "y": spacing.y,
+            "x": spacing.x,
+            "z": run.settings.z_step if run.settings.z_step is not None else spacing.z,
+            "unit": spacing.unit,
+        },
+        notes=notes,
+    )

@@ -1,0 +1,140 @@
+"""Which plane is in focus at each pixel, between planes, and how far to believe it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_focus_stack.focus import Noise, Plane, score, window_samples
+from napari_focus_stack.smoothing import edge_aware_mean
+
+LEVELS = 3
+"""Pyramid levels that tell depth; coarser ones see the neighbours' depth more than the pixel's."""
+LEVEL_ERROR = (0.1, 0.25, 0.6)
+"""Planes by which a level errs without any noise, from what blurs into it (truth scenes)."""
+SURE_LEAD = 4.0
+"""Lead of the best plane over the mean one, in the score's noise, that makes a peak credible."""
+REACH = 30.0
+EDGE = 0.03
+"""Step in the picture, as a part of its range, that may be an edge of the surface."""
+HALF_TRUSTED = 0.35
+"""Expected error, in planes, at which confidence is one half."""
+
+
+class DepthEstimator:
+    """Keeps, per level, the best energy of each pixel with the planes before and after it.
+
+    Three values are enough for a parabola through log energy, which is the peak of a Gaussian focus
+    curve (Nayar and Nakagawa, "Shape from focus", PAMI 1994), so no stack is held.
+    """
+
+    def __init__(self) -> None:
+        self._peaks: list[_Peak] = []
+        self._count = 0
+
+    def add(self, energies: list[Plane]) -> None:
+        """Take in the energies of the next plane, finest level first; 0 where nothing is recorded."""
+        if not self._peaks:
+            self._peaks = [_Peak(level, e) for level, e in enumerate(energies[:LEVELS])]
+        else:
+            for peak, energy in zip(self._peaks, energies, strict=False):
+                peak.add(energy, self._count)
+        self._count += 1
+
+    def estimate(self, guide: Plane, noise: Noise) -> tuple[Plane, Plane]:
+        """Depth and confidence, (Y, X) float32 each, the depth counted in the planes added.
+
+        Levels are averaged by what their noise lets them know, neighbours likewise across smooth
+        parts of the guide, the fused luminance (Y, X); confidence is 1 / (1 + (error / 0.35)^2).
+        """
+        shape = guide.shape
+        readings = [peak.read(self._count) for peak in self._peaks]
+        trust = sum((_resized(r.trust, shape) for r in readings), np.zeros(shape, np.float32))
+        total = sum(
+            (_resized(r.trust * r.depth, shape) for r in readings), np.zeros(shape, np.float32)
+        )
+        trust = np.maximum(trust, np.float32(1e-9))
+        raw = total / trust
+        low, high = np.percentile(guide, (1, 99))
+        contrast = EDGE * float(high - low) + float(np.sqrt(noise.variance(guide).mean() if noise.slope else noise.constant))
+        depth, support = edge_aware_mean(raw, trust, guide, REACH, max(contrast, 1e-12))
+        disagreement, _ = edge_aware_mean(np.abs(raw - depth), trust, guide, REACH, max(contrast, 1e-12))
+        error = np.sqrt(1 / support) + disagreement
+        confidence = 1 / (1 + np.square(error / np.float32(HALF_TRUSTED)))
+        return np.clip(depth, 0, self._count - 1), confidence
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A level's depth and its inverse variance in planes, (y, x) each."""
+
+    depth: Plane
+    trust: Plane
+
+
+class _Peak:
+    def __init__(self, level: int, energy: Plane) -> None:
+        self._level = level
+        self._best = energy.copy()
+        self._before = np.zeros_like(energy)
+        self._after = np.zeros_like(energy)
+        self._last = energy
+        self._index = np.zeros(energy.shape, np.uint16)
+        self._scores = score(energy, level)
+
+    def add(self, energy: Plane, k: int) -> None:
+        follows = self._index == k - 1
+        np.copyto(self._after, energy, where=follows)
+        better = energy > self._best
+        np.copyto(self._before, self._last, where=better)
+        np.copyto(self._best, energy, where=better)
+        self._after[better] = 0
+        self._index[better] = k
+        self._last = energy
+        self._scores += score(energy, self._level)
+
+    def read(self, count: int) -> _Reading:
+        samples = window_samples(self._level)
+        floor = np.float32(0.5 / np.sqrt(samples))
+        above = [np.maximum(e - 1, floor) for e in (self._before, self._best, self._after)]
+        before, best, after = (np.log(a) for a in above)
+        bend = np.minimum(before - 2 * best + after, np.float32(-0.02))
+        inside = (self._index > 0) & (self._index < count - 1)
+        offset = np.clip(np.float32(0.5) * (before - after) / bend, -0.5, 0.5) * inside
+        spread = (_relative(self._before, above[0], samples) + _relative(self._after, above[2], samples)) / (4 * bend * bend)
+        lead = score(self._best, self._level) - self._scores / np.float32(count)
+        credible = 1 - np.exp(np.float32(-0.5) * np.square(lead / np.float32(SURE_LEAD)))
+        error = np.float32(LEVEL_ERROR[self._level] ** 2) + np.minimum(spread, np.float32(count**2 / 12))
+        return _Reading(self._index + offset, credible * credible / error)
+
+
+def _relative(energy: Plane, above: Plane, samples: float) -> Plane:
+    """Relative variance of an energy's part above the noise."""
+    variance = np.maximum(4 * energy - 2, np.float32(2)) / np.float32(samples)
+    return variance / (above * above)  # type: ignore[no-any-return]
+
+
+def _resized(a: Plane, shape: tuple[int, ...]) -> Plane:
+    if a.shape == shape:
+        return a
+    return cv2.resize(a, shape[1::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+
+def nearest_plane(depth: Plane, planes: NDArray[np.intp]) -> tuple[Plane, NDArray[np.uint16]]:
+    """Depth and index in the numbers of the whole stack, from depth counted in the planes used.
+
+    Parameters
+    ----------
+    depth : numpy.ndarray
+        (Y, X) float32, 0 to len(planes) - 1.
+    planes : numpy.ndarray
+        Ascending numbers of the planes that took part.
+    """
+    index = planes[np.rint(depth).astype(np.intp)].astype(np.uint16)
+    if len(planes) == planes[-1] - planes[0] + 1:
+        return depth + np.float32(planes[0]), index
+    numbers = np.interp(depth, np.arange(len(planes)), planes).astype(np.float32)
+    return numbers, index

@@ -1,0 +1,162 @@
+"""One plane laid over another by their intensities: a Gauss-Newton search, coarse to fine.
+
+Planes are compared in a band that leaves out brightness drift below and, above, what only one of two
+neighbouring planes shows. Updates use the mean gradient of both planes, which converges as fast as
+a second-order method (Benhimane and Malis, "Real-time image-based tracking of planes using
+efficient second-order minimization", IROS 2004); pixels that fit badly count less (Huber).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_focus_stack.transforms import Matrix, Model, apply, corners, generators, unit_frame
+
+Plane = NDArray[np.float32]
+
+COARSEST_SIDE = 48
+BAND = (1.2, 12.0)
+"""Gaussian sigmas, in pixels, of the band in which planes are compared."""
+MOST_STEPS = 12
+SMALLEST_STEP = 0.003
+"""A search ends when no corner moves by more than this many pixels."""
+LEAST_OVERLAP = 0.2
+
+
+def luminance(plane: NDArray[Any]) -> Plane:
+    """(Y, X) float32 of a grey, RGB or RGBA plane; (R + 2 G + B) / 4 is exact for equal channels."""
+    if plane.ndim == 2:
+        return plane.astype(np.float32)
+    weights = np.array([[0.25, 0.5, 0.25, 0][: plane.shape[2]]], np.float32)
+    return cv2.transform(plane.astype(np.float32), weights)  # type: ignore[return-value]
+
+
+def pyramid(grey: Plane) -> tuple[Plane, ...]:
+    """Band-passed planes, finest first, down to a side of about 48 pixels."""
+    levels = [grey]
+    while min(levels[-1].shape) >= 2 * COARSEST_SIDE:
+        levels.append(cv2.pyrDown(levels[-1]))  # type: ignore[arg-type]
+    return tuple(_band(level) for level in levels)
+
+
+def _band(grey: Plane) -> Plane:
+    fine, coarse = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in BAND)
+    return fine - coarse  # type: ignore[return-value]
+
+
+def search(
+    fixed: tuple[Plane, ...],
+    moving: tuple[Plane, ...],
+    model: Model,
+    start: Matrix | None = None,
+) -> Matrix:
+    """Transform from pixels of `fixed` to pixels of `moving`.
+
+    Parameters
+    ----------
+    fixed, moving : tuple of numpy.ndarray
+        Pyramids of both planes.
+    model : {"shift", "similarity", "affine"}
+        What may move.
+    start : numpy.ndarray, optional
+        (3, 3) transform already close: only the finest level is searched then.
+
+    Returns
+    -------
+    numpy.ndarray
+        (3, 3) float64.
+    """
+    top = len(fixed) - 1 if start is None else 0
+    matrix = _start(fixed[-1], moving[-1], top) if start is None else start
+    for level in range(top, -1, -1):
+        # pyrDown keeps pixel (0, 0) in place, so levels differ by a plain factor
+        size = np.diag([2.0**-level, 2.0**-level, 1.0])
+        here = size @ matrix @ np.linalg.inv(size)
+        here = _gauss_newton(fixed[level], moving[level], model, here)
+        matrix = np.linalg.inv(size) @ here @ size
+    return matrix
+
+
+def _start(fixed: Plane, moving: Plane, level: int) -> Matrix:
+    """Identity or the phase correlation's shift, whichever fits better at the coarsest level.
+
+    A search that starts one period off on a repetitive pattern never comes back.
+    """
+    window = cv2.createHanningWindow(fixed.shape[::-1], cv2.CV_32F)
+    (dx, dy), _ = cv2.phaseCorrelate(fixed, moving, window)
+    shifted = np.array([[1, 0, dx], [0, 1, dy], [0, 0, 1]], np.float64)
+    best = max((np.eye(3), shifted), key=lambda matrix: correlation(fixed, moving, matrix))
+    best[:2, 2] *= 2.0**level
+    return best
+
+
+def correlation(fixed: Plane, moving: Plane, matrix: Matrix) -> float:
+    """Correlation of two band-passed planes where a transform makes them overlap; -1 if hardly."""
+    warped, inside = _overlap(moving, matrix)
+    if inside.sum() < LEAST_OVERLAP * fixed.size:
+        return -1.0
+    a, b = fixed[inside], warped[inside]
+    power = float(np.sqrt(float((a * a).sum()) * float((b * b).sum())))
+    return float((a * b).sum()) / power if power > 0 else 0.0
+
+
+def _gauss_newton(fixed: Plane, moving: Plane, model: Model, matrix: Matrix) -> Matrix:
+    frame = unit_frame(fixed.shape)
+    basis = [frame @ g @ np.linalg.inv(frame) for g in generators(model)]
+    fields = _motion_fields(fixed.shape, basis)
+    for _ in range(MOST_STEPS):
+        warped, inside = _overlap(moving, matrix)
+        if inside.sum() < LEAST_OVERLAP * fixed.size:
+            break
+        step = _step(fixed, warped, inside, fields)
+        update = np.eye(3) + sum(s * b for s, b in zip(step, basis, strict=True))
+        matrix = matrix @ update
+        moved = np.hypot(*(apply(update, corners(fixed.shape)) - corners(fixed.shape)[:2])).max()
+        if moved < SMALLEST_STEP:
+            break
+    return matrix
+
+
+def _motion_fields(shape: tuple[int, ...], basis: list[Matrix]) -> list[tuple[Plane, Plane]]:
+    y, x = (axis.astype(np.float32) for axis in np.indices(shape[:2], sparse=True))
+    return [
+        (
+            (b[0, 0] * x + b[0, 1] * y + b[0, 2]).astype(np.float32),
+            (b[1, 0] * x + b[1, 1] * y + b[1, 2]).astype(np.float32),
+        )
+        for b in basis
+    ]
+
+
+def _overlap(moving: Plane, matrix: Matrix) -> tuple[Plane, NDArray[np.bool_]]:
+    size = moving.shape[::-1]
+    warped = cv2.warpPerspective(
+        moving, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT, borderValue=np.nan,
+    )
+    return warped, np.isfinite(warped)  # type: ignore[return-value]
+
+
+def _step(
+    fixed: Plane, warped: Plane, inside: NDArray[np.bool_], fields: list[tuple[Plane, Plane]]
+) -> NDArray[np.float64]:
+    other = np.where(inside, warped, fixed)
+    gain = float((fixed * other).sum() / max(float((other * other).sum()), 1e-12))
+    other *= gain
+    residual = fixed - other
+    both = 0.5 * (fixed + other)
+    gx = cv2.Scharr(both, cv2.CV_32F, 1, 0, scale=1 / 32)
+    gy = cv2.Scharr(both, cv2.CV_32F, 0, 1, scale=1 / 32)
+    spread = 1.4826 * float(np.median(np.abs(residual[inside]))) + 1e-12
+    weight = np.minimum(1.0, 1.5 * spread / np.maximum(np.abs(residual), 1e-12)) * inside
+    rows = np.stack([(gx * u + gy * v).ravel() for u, v in fields])
+    weighted = rows * weight.ravel()
+    normal = (weighted @ rows.T).astype(np.float64)
+    right = (weighted @ residual.ravel()).astype(np.float64)
+    normal[np.diag_indices_from(normal)] *= 1 + 1e-6
+    solution: NDArray[np.float64] = np.linalg.lstsq(normal, right, rcond=None)[0]
+    return solution

@@ -1,0 +1,148 @@
+"""Plane transforms: 3 x 3 matrices that take a pixel (x, y, 1) of one plane to that of another.
+
+Nothing here looks at intensities; `alignment` estimates, this room knows what a transform is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+Model = Literal["none", "shift", "similarity", "affine", "homography"]
+
+MOST_SCALE = 2.0
+MOST_ROTATION = 20.0
+MOST_SHEAR = 0.1
+MOST_PERSPECTIVE = 0.2
+"""Nothing a focusing lens does lies beyond these (scale, degrees, ratio, change over the field)."""
+
+_GENERATORS: dict[Model, tuple[tuple[tuple[float, ...], ...], ...]] = {
+    "shift": (((0, 0, 1), (0, 0, 0), (0, 0, 0)), ((0, 0, 0), (0, 0, 1), (0, 0, 0))),
+    "similarity": (
+        ((0, 0, 1), (0, 0, 0), (0, 0, 0)),
+        ((0, 0, 0), (0, 0, 1), (0, 0, 0)),
+        ((1, 0, 0), (0, 1, 0), (0, 0, 0)),
+        ((0, -1, 0), (1, 0, 0), (0, 0, 0)),
+    ),
+    "affine": (
+        ((0, 0, 1), (0, 0, 0), (0, 0, 0)),
+        ((0, 0, 0), (0, 0, 1), (0, 0, 0)),
+        ((1, 0, 0), (0, 1, 0), (0, 0, 0)),
+        ((0, -1, 0), (1, 0, 0), (0, 0, 0)),
+        ((1, 0, 0), (0, -1, 0), (0, 0, 0)),
+        ((0, 1, 0), (1, 0, 0), (0, 0, 0)),
+    ),
+}
+
+
+def generators(model: Model) -> Matrix:
+    """Lie-algebra generators of a model, (p, 3, 3), in centred unit coordinates."""
+    return np.array(_GENERATORS[model], np.float64)
+
+
+def unit_frame(shape: tuple[int, int]) -> Matrix:
+    """Matrix from centred unit coordinates (half the longer side is 1) to pixels of a plane."""
+    h, w = shape
+    half = max(h, w) / 2
+    return np.array([[half, 0, (w - 1) / 2], [0, half, (h - 1) / 2], [0, 0, 1]], np.float64)
+
+
+def rescale(matrix: Matrix, fy: float, fx: float) -> Matrix:
+    """The same transform between planes resized by `fy`, `fx` (pixel centres, as cv2.resize does)."""
+    size = np.array([[fx, 0, (fx - 1) / 2], [0, fy, (fy - 1) / 2], [0, 0, 1]], np.float64)
+    scaled: Matrix = size @ matrix @ np.linalg.inv(size)
+    return scaled
+
+
+def corners(shape: tuple[int, ...]) -> Matrix:
+    """(3, 4) homogeneous corner pixels of a plane."""
+    h, w = shape[:2]
+    return np.array([[0, w - 1, 0, w - 1], [0, 0, h - 1, h - 1], [1, 1, 1, 1]], np.float64)
+
+
+def apply(matrix: Matrix, points: Matrix) -> Matrix:
+    """(2, m) images of (3, m) homogeneous points."""
+    moved = matrix @ points
+    mapped: Matrix = moved[:2] / moved[2]
+    return mapped
+
+
+def corner_distance(a: Matrix, b: Matrix, shape: tuple[int, ...]) -> float:
+    """Largest distance in pixels, over the four corners, between two transforms."""
+    points = corners(shape)
+    return float(np.hypot(*(apply(a, points) - apply(b, points))).max())
+
+
+def is_plausible(matrix: Matrix, shape: tuple[int, ...]) -> bool:
+    """Whether a lens or a stage could have done this between two planes of one stack."""
+    if not np.isfinite(matrix).all():
+        return False
+    (a, b), (c, d) = matrix[0, :2], matrix[1, :2]
+    scale = np.sqrt(abs(a * d - b * c))
+    rotation = np.degrees(np.arctan2(c - b, a + d))
+    shear = np.hypot(a - d, b + c) / max(np.hypot(a + d, c - b), 1e-9)
+    perspective = np.abs(matrix[2, :2]).sum() * max(shape[:2])
+    shift = np.abs(apply(matrix, corners(shape)).mean(1) - corners(shape)[:2].mean(1))
+    return bool(
+        1 / MOST_SCALE < scale < MOST_SCALE
+        and abs(rotation) < MOST_ROTATION
+        and shear < MOST_SHEAR
+        and perspective < MOST_PERSPECTIVE
+        and (shift < np.array(shape[1::-1]) / 2).all()
+    )
+
+
+def only_shift(matrix: Matrix, shape: tuple[int, ...]) -> Matrix:
+    """The shift that moves the plane's centre as a transform does."""
+    h, w = shape[:2]
+    centre = np.array([[(w - 1) / 2], [(h - 1) / 2], [1]], np.float64)
+    shift = np.eye(3)
+    shift[:2, 2] = (apply(matrix, centre) - centre[:2]).ravel()
+    return shift
+
+
+def warp(
+    plane: NDArray[Any], matrix: Matrix, flags: int = cv2.INTER_LANCZOS4
+) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
+    """A plane seen in the reference frame, and where it has recorded anything.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) uint8, uint16 or float32.
+    matrix : numpy.ndarray
+        (3, 3), reference pixel to plane pixel.
+    flags : int
+        Interpolation. Lanczos keeps 0.3 to 0.7 dB over cubic on the moving truth scenes.
+
+    Returns
+    -------
+    warped : numpy.ndarray
+        As `plane`, never beyond the range of its recorded values; `plane` itself for the identity.
+    valid : numpy.ndarray or None
+        (Y, X) uint8, 255 where the plane has recorded; None where it has everywhere.
+    """
+    if np.array_equal(matrix, np.eye(3)):
+        return plane, None
+    size = plane.shape[1::-1]
+    flags |= cv2.WARP_INVERSE_MAP
+    warped = cv2.warpPerspective(plane, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    if plane.dtype.kind == "f":
+        np.clip(warped, plane.min(), plane.max(), out=warped)
+    return warped, valid_area(matrix, plane.shape[:2])
+
+
+def valid_area(matrix: Matrix, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """(Y, X) uint8, 255 where a transform lands inside the plane; None if it does everywhere."""
+    h, w = shape[:2]
+    x, y = apply(matrix, corners(shape))
+    if x.min() >= 0 and y.min() >= 0 and x.max() <= w - 1 and y.max() <= h - 1:
+        return None
+    inside = np.full((h, w), 255, np.uint8)
+    return cv2.warpPerspective(
+        inside, matrix, (w, h), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderValue=0
+    )  # type: ignore[return-value]
