@@ -39,8 +39,9 @@ STILL = 0.5
 SHEARED = 1.0
 """Pixels at a corner by which an affine chain must leave the similarity's to be believed."""
 LEAST_DRIFT = 0.003
-THUMBNAIL = 48
-"""Longer side of the block means whose ratio gives the brightness; blur does not reach across."""
+"""Change in brightness too small to matter: 0.3 % leaves 50 dB."""
+BLOCKS = 16
+"""Block means along the longer side whose ratio gives the brightness; blur hardly reaches across."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,46 @@ class Link:
     unmoved: float
 
 
+@dataclass(frozen=True)
+class Brightness:
+    """Brightness of a plane against the reference: the gain that matches it, and the blocks' spread.
+
+    Focus moves light between neighbouring blocks, drift changes all of them alike, so a gain is
+    drift where it stands out from the spread.
+    """
+
+    gain: float
+    spread: float
+
+    @property
+    def drifts(self) -> bool:
+        """Whether focus alone cannot explain the gain."""
+        return abs(self.gain - 1) > LEAST_DRIFT + 0.5 * self.spread
+
+    @classmethod
+    def of(cls, fixed: View, moving: View, full_size: Matrix) -> Brightness:
+        """Weighted median and quartiles of the ratio of block means, bright blocks first."""
+        h, w = fixed.grey.shape
+        matrix = rescale(full_size, h / fixed.shape[0], w / fixed.shape[1])
+        moved, valid = warp(moving.grey, matrix, cv2.INTER_LINEAR)
+        inside = np.ones_like(fixed.grey) if valid is None else valid.astype(np.float32) / 255
+        factor = BLOCKS / max(h, w)
+        size = max(1, round(w * factor)), max(1, round(h * factor))
+        a, b, covered = (
+            cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (fixed.grey, moved, inside)
+        )
+        weight = np.minimum(a, b)
+        usable = (weight > 0.02 * float(a.max())) & (covered > 0.999) & (b > 0)
+        if not usable.any():
+            return cls(1.0, 0.0)
+        ratio, weight = a[usable] / b[usable], weight[usable]
+        order = np.argsort(ratio)
+        share = np.cumsum(weight[order])
+        quartiles = np.searchsorted(share, share[-1] * np.array([0.25, 0.5, 0.75]))
+        low, gain, high = (float(q) for q in ratio[order][quartiles])
+        return cls(gain, high - low)
+
+
 def align_steps(
     read: Callable[[int], NDArray[Any]], n: int, reference: int, align: Align
 ) -> Generator[int, None, Alignment]:
@@ -148,21 +189,21 @@ def align_steps(
     """
     models = _models(align)
     yield reference
-    views = {reference: View.of(read(reference))}
+    fixed = View.of(read(reference))
     chains: dict[Model, list[Matrix | None]] = {m: [None] * n for m in models}
     residuals: list[float | None] = [None] * n
-    thumbnails: dict[int, Plane] = {reference: _thumbnail(views[reference])}
+    brightness: list[Brightness | None] = [None] * n
+    brightness[reference] = Brightness(1.0, 0.0)
     left_out: dict[int, str] = {}
     for chain in chains.values():
         chain[reference] = np.eye(3)
     for direction in (range(reference + 1, n), range(reference - 1, -1, -1)):
-        inner, before = reference, views[reference]
+        inner, before = reference, fixed
         for k in direction:
             yield k
             here = View.of(read(k))
-            thumbnails[k] = _thumbnail(here)
             link = _link(before, here, models, align)
-            reason = _misfit(link, here, views[reference]) if align != "none" else None
+            reason = _misfit(link, here, fixed) if align != "none" else None
             if reason is not None:
                 left_out[k] = reason
                 continue
@@ -171,13 +212,27 @@ def align_steps(
                 step, so_far = link.transforms[model], chain[inner]
                 chain[k] = None if so_far is None else step @ so_far
             inner, before = k, here
-    model = _least_model(chains, views[reference].shape) if align == "auto" else models[-1]
+            richest = chains[_brightness_model(models)][k]
+            if richest is not None:
+                brightness[k] = Brightness.of(fixed, here, richest)
+    model = _least_model(chains, fixed.shape) if align == "auto" else models[-1]
     transforms = np.full((n, 3, 3), np.nan)
     for k, matrix in enumerate(chains[model]):
         if matrix is not None:
             transforms[k] = matrix
-    gains, drifts = _gains(thumbnails, transforms, reference, views[reference].shape)
-    return Alignment(reference, model, transforms, residuals, gains, drifts, left_out)
+    return Alignment(
+        reference,
+        model,
+        transforms,
+        residuals,
+        gains=[None if b is None else b.gain for b in brightness],
+        brightness_drifts=any(b is not None and b.drifts for b in brightness),
+        left_out=left_out,
+    )
+
+
+def _brightness_model(models: tuple[Model, ...]) -> Model:
+    return "similarity" if "similarity" in models else models[-1]
 
 
 def _models(align: Align) -> tuple[Model, ...]:
@@ -241,46 +296,3 @@ def _least_model(chains: dict[Model, list[Matrix | None]], shape: tuple[int, int
         if apart(model, richest) < STILL:
             return model
     return richest
-
-
-def _thumbnail(view: View) -> Plane:
-    h, w = view.grey.shape
-    factor = THUMBNAIL / max(h, w)
-    size = max(1, round(w * factor)), max(1, round(h * factor))
-    return cv2.resize(view.grey, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
-
-
-def _gains(
-    thumbnails: dict[int, Plane],
-    transforms: NDArray[np.float64],
-    reference: int,
-    shape: tuple[int, int],
-) -> tuple[list[float | None], bool]:
-    """Gain of each plane, and whether any stands out from the spread that focus gives the blocks."""
-    fixed = thumbnails[reference]
-    fy, fx = fixed.shape[0] / shape[0], fixed.shape[1] / shape[1]
-    gains: list[float | None] = []
-    drifts = False
-    for k, transform in enumerate(transforms):
-        if np.isnan(transform).any():
-            gains.append(None)
-            continue
-        moved, valid = warp(thumbnails[k], rescale(transform, fy, fx), cv2.INTER_LINEAR)
-        inside = np.ones(fixed.shape, bool) if valid is None else valid > 0
-        low, gain, high = _ratio_quartiles(fixed[inside], moved[inside])
-        gains.append(gain)
-        drifts |= abs(gain - 1) > max(high - low, LEAST_DRIFT)
-    return gains, drifts
-
-
-def _ratio_quartiles(fixed: Plane, moved: Plane) -> tuple[float, float, float]:
-    """Quartiles of the ratio of block means, each block counting by its brightness."""
-    weight = np.minimum(fixed, moved)
-    usable = weight > 0.02 * max(float(fixed.max(initial=0)), 1e-12)
-    if not usable.any():
-        return 1.0, 1.0, 1.0
-    ratio, weight = fixed[usable] / moved[usable], weight[usable]
-    order = np.argsort(ratio)
-    share = np.cumsum(weight[order])
-    low, middle, high = ratio[order][np.searchsorted(share, share[-1] * np.array([0.25, 0.5, 0.75]))]
-    return float(low), float(middle), float(high)
