@@ -24,6 +24,8 @@ DAMAGE = (
     AttributeError,
     ArithmeticError,
     RuntimeError,
+    AssertionError,
+    EOFError,
     MemoryError,
     struct.error,
 )
@@ -82,32 +84,39 @@ class FilePlane:
     orientation: int = 1
     note: str = ""
 
+    def decode(self) -> NDArray[Any]:
+        """Pixels, of `shape` and `dtype`.
+
+        Raises
+        ------
+        Unreadable
+            They are damaged or gone.
+        """
+        try:
+            pixels = self.load()
+        except FileNotFoundError as problem:
+            raise Unreadable("it is gone") from problem
+        except DAMAGE as problem:
+            raise Unreadable(f"it is damaged ({problem})") from problem
+        if pixels.shape != self.shape or pixels.dtype != self.dtype:
+            raise Unreadable("its pixels are not what its header says")
+        return pixels
+
     def read(self) -> NDArray[Any]:
         """Pixels, of `shape` and `dtype`.
 
         Raises
         ------
         InputError
-            The pixels are damaged or gone; the message names the file.
+            They are damaged or gone; the message names the file.
         """
         try:
-            pixels = self.load()
-        except FileNotFoundError as problem:
-            raise InputError(f"'{self.name}' is gone; it was there before.") from problem
+            return self.decode()
         except Unreadable as problem:
-            raise InputError(_cannot_be_read(self.name, str(problem))) from problem
-        except DAMAGE as problem:
-            raise InputError(_cannot_be_read(self.name, f"it is damaged ({problem})")) from problem
-        if pixels.shape != self.shape or pixels.dtype != self.dtype:
-            raise InputError(_cannot_be_read(self.name, "its pixels are not what its header says"))
-        return pixels
-
-
-def _cannot_be_read(name: str, reason: str) -> str:
-    return (
-        f"'{name}' cannot be read: {reason}; replace it, "
-        "or leave it out with --skip-unreadable (skip_unreadable=True)."
-    )
+            raise InputError(
+                f"'{self.name}' cannot be read: {problem}; replace it, "
+                "or leave it out with --skip-unreadable (skip_unreadable=True)."
+            ) from problem
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,10 @@ def open_raster(path: Path, head: bytes) -> ImageFile | None:
     if known is None:
         return None
     load = partial(known.load, path)
-    header = known.header(path, load)
+    try:
+        header = known.header(path, load)
+    except DAMAGE as problem:
+        raise Unreadable(f"its header is damaged ({problem})") from problem
     plane = FilePlane(
         path, path.name, header.shape, header.dtype, load, header.orientation, header.note
     )

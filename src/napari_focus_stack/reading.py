@@ -318,10 +318,10 @@ def _decodable(scanned: ScannedFiles) -> ScannedFiles:
     entries: list[FilePlane | Skipped] = []
     for plane in scanned.planes:
         try:
-            plane.read()
+            plane.decode()
             entries.append(plane)
-        except InputError as problem:
-            entries.append(Skipped(plane.name, str(problem.__cause__ or problem)))
+        except Unreadable as problem:
+            entries.append(Skipped(plane.name, str(problem)))
     entries.extend(scanned.skipped)
     return _agree(scanned.where, entries, scanned.spacing)
 

@@ -10,7 +10,7 @@ import logging
 import threading
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import tifffile
@@ -118,7 +118,7 @@ class _TiffHeader:
             if offset + first.nbytes > self.size:
                 planes.append(Skipped(name, "the file is truncated"))
             else:
-                load = partial(_load_raw, self.path, offset, first)
+                load = partial(_load_raw, self.path, offset, first, _palette(first))
                 planes.append(FilePlane(self.path, name, *kind, load))
         return tuple(planes)
 
@@ -129,7 +129,7 @@ class _TiffHeader:
         for k, page in enumerate(pages):
             name = self.path.name if alone else f"{self.path.name}, plane {k}"
             planes.append(self._plane(page, name, lock))
-        if _chain_is_broken(self.tif, self.size):
+        if _chain_is_broken(self.tif) or len(pages) < _imagej_count(self.tif):
             name = f"{self.path.name}, planes from {len(pages)} on"
             planes.append(Skipped(name, "the file is truncated"))
         return tuple(planes)
@@ -144,25 +144,30 @@ class _TiffHeader:
         ends = (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
         if page.parent is self.tif and max(ends, default=self.size + 1) > self.size:
             return Skipped(name, "the file is truncated")
-        return FilePlane(self.path, name, shape, dtype, partial(_load_page, page, lock))
+        load = partial(_load_page, page, lock, _palette(page.keyframe))
+        return FilePlane(self.path, name, shape, dtype, load)
 
 
 def _is_preview(page: Any) -> bool:
     return bool(page.keyframe.is_reduced or page.keyframe.is_mask)
 
 
-def _chain_is_broken(tif: TiffFile, size: int) -> bool:
-    """Whether the last page that was found names a next one that the file no longer holds."""
+def _chain_is_broken(tif: TiffFile) -> bool:
+    """Whether the last page that was found names a next one that could not be read."""
     layout, handle = tif.tiff, tif.filehandle
+    order: Literal["little", "big"] = "little" if tif.byteorder == "<" else "big"
     last = tif.pages[len(tif.pages) - 1].offset
     handle.seek(last)
-    tags = int.from_bytes(handle.read(layout.tagnosize), _order(tif))
+    tags = int.from_bytes(handle.read(layout.tagnosize), order)
     handle.seek(last + layout.tagnosize + tags * layout.tagsize)
-    return int.from_bytes(handle.read(layout.offsetsize), _order(tif)) >= size
+    following = handle.read(layout.offsetsize)
+    known = {0, *(page.offset for page in tif.pages)}
+    return len(following) < layout.offsetsize or int.from_bytes(following, order) not in known
 
 
-def _order(tif: TiffFile) -> Any:
-    return "little" if tif.byteorder == "<" else "big"
+def _imagej_count(tif: TiffFile) -> int:
+    """Planes that ImageJ's description promises, which tifffile forgets if some are cut off."""
+    return int((tif.imagej_metadata or {}).get("images", 1))
 
 
 # --- axes
@@ -221,7 +226,13 @@ def _label(photometric: Any) -> str:
     return "CMYK" if photometric == PHOTOMETRIC.SEPARATED else getattr(photometric, "name", "rare")
 
 
-def _load_page(page: Any, lock: threading.Lock) -> NDArray[Any]:
+def _palette(page: tifffile.TiffPage) -> NDArray[Any] | None:
+    if page.photometric != PHOTOMETRIC.PALETTE:
+        return None
+    return np.asarray(page.colormap)
+
+
+def _load_page(page: Any, lock: threading.Lock, palette: NDArray[Any] | None) -> NDArray[Any]:
     with lock:
         handle = page.parent.filehandle
         handle.open()
@@ -229,19 +240,23 @@ def _load_page(page: Any, lock: threading.Lock) -> NDArray[Any]:
             pixels = page.asarray()
         finally:
             handle.close()
-    return _picture(pixels, page.keyframe)
+    return _picture(pixels, page.keyframe, palette)
 
 
-def _load_raw(path: Path, offset: int, page: tifffile.TiffPage) -> NDArray[Any]:
+def _load_raw(
+    path: Path, offset: int, page: tifffile.TiffPage, palette: NDArray[Any] | None
+) -> NDArray[Any]:
     dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
     pixels = np.fromfile(path, dtype, count=int(np.prod(page.shape)), offset=offset)
-    return _picture(pixels.reshape(page.shape), page)
+    return _picture(pixels.reshape(page.shape), page, palette)
 
 
-def _picture(pixels: NDArray[Any], page: tifffile.TiffPage) -> NDArray[Any]:
+def _picture(
+    pixels: NDArray[Any], page: tifffile.TiffPage, palette: NDArray[Any] | None
+) -> NDArray[Any]:
     """Pixels as (Y, X[, C]), grey rising with light, palettes resolved."""
-    if page.photometric == PHOTOMETRIC.PALETTE:
-        return _colours(np.asarray(page.colormap), pixels)
+    if palette is not None:
+        return _colours(palette, pixels)
     if page.axes == "SYX":
         pixels = np.moveaxis(pixels, 0, -1)
     if page.photometric == PHOTOMETRIC.MINISWHITE and pixels.dtype.kind in "bu":

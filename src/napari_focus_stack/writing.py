@@ -247,6 +247,13 @@ class Outputs:
         encode = _encoder(path)
         self._write(path, lambda temporary: encode(temporary, image, spacing or Spacing()))
 
+    def stack(
+        self, path: str | os.PathLike[str], planes: NDArray[Any], spacing: Spacing | None = None
+    ) -> None:
+        """Write planes (Z, Y, X[, 3]), uint8 or grey uint16 or float32, as one TIFF of ImageJ's."""
+        known = spacing or Spacing()
+        self._write(Path(path), lambda temporary: _encode_stack(temporary, planes, known))
+
     def report(self, path: str | os.PathLike[str], report: Mapping[str, Any]) -> None:
         """Write a dictionary as JSON."""
         text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -271,12 +278,16 @@ class Outputs:
 
 def _put_in_place(files: list[tuple[Path, Path]]) -> None:
     """Rename every temporary file to its place; undo all if one fails."""
+    if len(files) == 1:  # one step, with no moment at which the place is empty
+        temporary, path = files[0]
+        with _os_errors(path):
+            temporary.replace(path)
+        return
     undo: list[tuple[Path, Path | None]] = []
     try:
         for temporary, path in files:
             with _os_errors(path):
-                before = _set_aside(path)
-                undo.append((path, before))
+                undo.append((path, _set_aside(path)))
                 temporary.replace(path)
     except BaseException:
         for path, before in reversed(undo):
@@ -289,7 +300,7 @@ def _put_in_place(files: list[tuple[Path, Path]]) -> None:
 
 
 def _set_aside(path: Path) -> Path | None:
-    if not path.exists():
+    if not path.is_file():
         return None
     aside = _temporary(path)
     path.replace(aside)
@@ -312,9 +323,10 @@ def _os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
+        # NumPy gives no strerror when a full disk cuts an array short
+        why = problem.strerror or "the disk took only a part of it"
         raise OutputError(
-            f"'{path}' cannot be written: {problem.strerror or problem}; "
-            "free the disk or choose another folder."
+            f"'{path}' cannot be written: {why}; free the disk or choose another folder."
         ) from problem
 
 
@@ -334,7 +346,9 @@ def _encode_png(path: Path, image: NDArray[Any], _spacing: Spacing) -> None:
 def _encode_jpeg(path: Path, image: NDArray[Any], _spacing: Spacing) -> None:
     import imagecodecs
 
-    path.write_bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(image), level=_JPEG_QUALITY))
+    pixels = np.ascontiguousarray(image)
+    # full chroma: what is sharp in colour stays so
+    path.write_bytes(imagecodecs.jpeg8_encode(pixels, level=_JPEG_QUALITY, subsampling="444"))
 
 
 def _encode_tiff(path: Path, image: NDArray[Any], spacing: Spacing, *, ome: bool) -> None:
@@ -357,6 +371,18 @@ def _encode_tiff(path: Path, image: NDArray[Any], spacing: Spacing, *, ome: bool
         software=f"napari-focus-stack {__version__}",
         **options,
     )
+
+
+def _encode_stack(path: Path, planes: NDArray[Any], spacing: Spacing) -> None:
+    """Write ImageJ's TIFF: the one multi-page format that all programs take a z step from."""
+    import tifffile
+
+    y, x, z = (micrometres(size, spacing.unit) for size in (spacing.y, spacing.x, spacing.z))
+    metadata: dict[str, Any] = {"axes": "ZYXS" if planes.ndim == 4 else "ZYX"}
+    if y is not None and x is not None:
+        metadata |= {"unit": "um"} | ({} if z is None else {"spacing": z})
+    resolution = None if x is None or y is None else (1 / x, 1 / y)
+    tifffile.imwrite(path, planes, imagej=True, resolution=resolution, metadata=metadata)
 
 
 def _ome_metadata(colour: bool, y: float | None, x: float | None) -> dict[str, Any]:
