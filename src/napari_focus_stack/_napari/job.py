@@ -18,7 +18,8 @@ from napari.qt.threading import create_worker
 from napari_focus_stack.errors import Cancelled, FocusStackError
 from napari_focus_stack.result import Progress, StackResult
 
-Steps = Callable[[threading.Event], Generator[Progress, None, StackResult]]
+Engine = Generator[Progress, None, StackResult]
+Steps = Callable[[threading.Event], Engine]
 """Starts the engine; the event stops it."""
 
 _log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Job:
         self._steps: Steps | None = steps
         self._on_progress: Callable[[Progress], None] | None = on_progress
         self._on_done: Callable[[Outcome], None] | None = on_done
+        self._engine: Engine | None = None
         self._cancel = _Cancel()
 
     def start(self) -> Any:
@@ -104,8 +106,9 @@ class Job:
     def _run(self) -> Generator[Progress, None, Outcome]:
         steps, self._steps = self._steps, None
         assert steps is not None, "a job runs once"
+        self._engine = steps(self._cancel)
         try:
-            return Outcome(result=(yield from steps(self._cancel)))
+            return Outcome(result=(yield from self._engine))
         except Cancelled:
             return Outcome(cancelled=True)
         except FocusStackError as problem:
@@ -128,5 +131,8 @@ class Job:
             on_done(outcome)
 
     def _finished(self) -> None:
-        # a worker that napari asked to quit returns nothing
+        # a worker that napari asked to quit leaves the engine where it was, and returns nothing
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
         self._done(Outcome(cancelled=True))

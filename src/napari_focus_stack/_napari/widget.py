@@ -81,6 +81,7 @@ class FocusStackWidget(Container[Any]):
         self.layer_list.changed.connect(self._choose)
         self.stack_button.changed.connect(self.stack)
         self.cancel_button.changed.connect(self.cancel)
+        self.native_parent_changed.connect(self._undocked)
 
     def reset_choices(self, *_: Any) -> None:
         """List the image layers anew; napari calls this when its layer list changes."""
@@ -130,14 +131,21 @@ class FocusStackWidget(Container[Any]):
         try:
             layers, settings = self.chosen_layers(), self.form.settings()
             planes_of(layers)
-            if self.form.edited:
-                calibrate(layers, self.form.spacing())
+            self._calibrate(layers)
             source, origin = planes_of(layers), Origin.of(layers, settings)
             settings.reference_plane(len(source))
         except FocusStackError as problem:
             show_error(str(problem))
             return
         self._start(source, settings, origin)
+
+    def _calibrate(self, layers: list[Image]) -> None:
+        """Give the layers the spacing that was typed, which a 2-D layer keeps but for z."""
+        if self.form.edited:
+            typed = self.form.spacing()
+            calibrate(layers, typed)
+            if spacing_of(layers) == typed:
+                self.form.fill(typed)
 
     def _start(self, source: PlaneSource, settings: Settings, origin: Origin) -> None:
         from napari_focus_stack.pipeline import stack_steps
@@ -156,6 +164,10 @@ class FocusStackWidget(Container[Any]):
             self.status.value = "Cancelling"
             self.cancel_button.enabled = False
             self._job.cancel()
+
+    def _undocked(self, parent: object) -> None:
+        if parent is None:  # closed: nobody is left to cancel the run
+            self.cancel()
 
     def _advance(self, progress: Progress) -> None:
         self.progress.max = progress.total

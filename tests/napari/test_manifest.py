@@ -1,0 +1,63 @@
+"""What `npe2 validate` does not look at."""
+
+from importlib import import_module, metadata
+from pathlib import Path
+
+import npe2
+import pytest
+from napari._app_model.constants import MenuId
+
+import napari_focus_stack
+
+MANIFEST = Path(napari_focus_stack.__file__).with_name("napari.yaml")
+
+
+@pytest.fixture
+def manifest():
+    return npe2.PluginManifest.from_file(MANIFEST)
+
+
+def test_the_name_is_that_of_the_distribution(manifest):
+    assert manifest.name == metadata.metadata("napari-focus-stack")["Name"]
+    assert manifest.display_name == "Focus Stack"
+
+
+def test_every_command_can_be_imported(manifest):
+    for command in manifest.contributions.commands:
+        module, name = command.python_name.split(":")
+        assert callable(getattr(import_module(module), name)), command.id
+
+
+def test_every_command_is_used_and_declared(manifest):
+    given = manifest.contributions
+    used = {
+        item.command for part in (given.readers, given.widgets, given.sample_data) for item in part
+    }
+    used |= {item.command for items in given.menus.values() for item in items}
+    assert used == {command.id for command in given.commands}
+
+
+def test_every_menu_takes_contributions(manifest):
+    assert set(manifest.contributions.menus) <= {menu.value for menu in MenuId.contributables()}
+
+
+def test_the_reader_is_for_folders_alone_and_out_of_the_palette(manifest):
+    [reader] = manifest.contributions.readers
+    assert reader.accepts_directories
+    assert reader.filename_patterns == []
+    [command] = [c for c in manifest.contributions.commands if c.id == reader.command]
+    assert command.enablement == "False"
+
+
+def test_no_sample_is_named_like_a_command(manifest):
+    commands = {command.id for command in manifest.contributions.commands}
+    keys = [f"{manifest.name}.{sample.key}" for sample in manifest.contributions.sample_data]
+    assert not commands & set(keys)
+
+
+def test_the_manifest_at_the_top_is_a_link_to_the_one_inside():
+    link = Path(__file__).parents[2] / "napari.yaml"
+    if not link.exists():
+        pytest.skip("not a checkout")
+    assert link.is_symlink()
+    assert link.resolve() == MANIFEST.resolve()
