@@ -9,15 +9,13 @@ import contextlib
 import json
 import os
 import uuid
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack import __version__
-from napari_focus_stack.calibration import micrometres
 from napari_focus_stack.errors import OutputError
+from napari_focus_stack.formats import TIFF, check_image, encoder
 from napari_focus_stack.sources import Spacing
 
 if TYPE_CHECKING:
@@ -28,22 +26,8 @@ if TYPE_CHECKING:
     from napari_focus_stack.result import StackResult
     from napari_focus_stack.sources import PlaneSource
 
-Kind = tuple[tuple[int, ...], np.dtype[Any]]
-"""Shape (Y, X[, C]) and dtype of an image."""
-
-TIFF, PNG, JPEG = (".tif", ".tiff"), (".png",), (".jpg", ".jpeg")
-IMAGE_SUFFIXES = (*TIFF, *PNG, *JPEG)
-
 MEASURES = {"depth": "depth map", "height": "height map", "confidence": "confidence map"}
 """Fields of `StackResult` that are float32 and go to TIFF."""
-
-_JPEG_QUALITY = 95
-_JPEG_LONGEST = 65500
-_PNG_LEVEL = 1
-"""On 2048 x 1536 RGB, level 1 takes 0.15 s and 3.0 MB, libpng's own 6 takes 0.65 s and 2.5 MB."""
-_CENTIMETRE = 1e4
-_NOT_IN_OME = ("float16", "int64", "uint64")
-
 
 # --- before the work
 
@@ -102,50 +86,6 @@ def _check_suffix(role: str, path: Path, source: PlaneSource) -> None:
         shape = source.plane_shape if role == "image" else source.plane_shape[:2]
         dtype = source.dtype if role == "image" else np.dtype(np.uint16)
         check_image(path, (tuple(shape), dtype), _words(role))
-
-
-def check_image(path: Path, kind: Kind, what: str = "image") -> None:
-    """Refuse a file name whose format cannot hold the image.
-
-    Parameters
-    ----------
-    path : path
-        Its suffix chooses the format.
-    kind : (tuple of int, numpy.dtype)
-        Shape (Y, X[, C]) and dtype of the image.
-    what : str
-        What the image is, for the message.
-
-    Raises
-    ------
-    OutputError
-        The suffix is unknown, or the format cannot hold the dtype, the channels or the size.
-    """
-    (shape, dtype), suffix = kind, path.suffix.lower()
-    if suffix not in IMAGE_SUFFIXES:
-        raise OutputError(
-            f"'{path}' has no known suffix for the {what}; end it in .tif, .png or .jpg."
-        )
-    if not _holds(path, dtype):
-        better = ".tif or .png" if dtype == np.uint16 else ".tif"
-        raise OutputError(f"'{path}' cannot hold the {what}, which is {dtype}; end it in {better}.")
-    if suffix in JPEG and len(shape) == 3 and shape[2] == 4:
-        raise OutputError(
-            f"'{path}' cannot hold the {what}'s alpha channel; end it in .png or .tif."
-        )
-    if suffix in JPEG and max(shape[:2]) > _JPEG_LONGEST:
-        raise OutputError(
-            f"'{path}' cannot hold the {what} of {shape[1]} x {shape[0]} pixels; "
-            f"JPEG ends at {_JPEG_LONGEST}, end it in .png or .tif."
-        )
-
-
-def _holds(path: Path, dtype: np.dtype[Any]) -> bool:
-    if path.suffix.lower() in JPEG:
-        return dtype == np.uint8
-    if path.suffix.lower() in PNG:
-        return dtype in (np.uint8, np.uint16)
-    return dtype.kind in "buif" and not (_is_ome(path) and dtype.name in _NOT_IN_OME)
 
 
 def _check_place(path: Path) -> None:
@@ -244,7 +184,7 @@ class Outputs:
         """Write an image as `write_image` does."""
         path = Path(path)
         check_image(path, (image.shape, image.dtype), what)
-        encode = _encoder(path)
+        encode = encoder(path)
         self._write(path, lambda temporary: encode(temporary, image, spacing or Spacing()))
 
     def stack(
@@ -330,77 +270,5 @@ def _os_errors(path: Path) -> Iterator[None]:
         ) from problem
 
 
-# --- formats
-
-
 def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _encode_png(path: Path, image: NDArray[Any], _spacing: Spacing) -> None:
-    import imagecodecs
-
-    path.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(image), level=_PNG_LEVEL))
-
-
-def _encode_jpeg(path: Path, image: NDArray[Any], _spacing: Spacing) -> None:
-    import imagecodecs
-
-    pixels = np.ascontiguousarray(image)
-    # full chroma: what is sharp in colour stays so
-    path.write_bytes(imagecodecs.jpeg8_encode(pixels, level=_JPEG_QUALITY, subsampling="444"))
-
-
-def _encode_tiff(path: Path, image: NDArray[Any], spacing: Spacing, *, ome: bool) -> None:
-    """Write TIFF uncompressed: sensor noise hardly shrinks, and every program reads it."""
-    import tifffile
-
-    colour = image.ndim == 3
-    y, x = (micrometres(size, spacing.unit) for size in (spacing.y, spacing.x))
-    options: dict[str, Any] = {"metadata": _ome_metadata(colour, y, x) if ome else None}
-    if y is not None and x is not None:
-        options |= {"resolution": (_CENTIMETRE / x, _CENTIMETRE / y)}
-        options |= {"resolutionunit": "CENTIMETER"}
-    if colour and image.shape[2] == 4:
-        options |= {"extrasamples": ["unassalpha"]}
-    tifffile.imwrite(
-        path,
-        image,
-        ome=ome,
-        photometric="rgb" if colour else "minisblack",
-        software=f"napari-focus-stack {__version__}",
-        **options,
-    )
-
-
-def _encode_stack(path: Path, planes: NDArray[Any], spacing: Spacing) -> None:
-    """Write ImageJ's TIFF: the one multi-page format that all programs take a z step from."""
-    import tifffile
-
-    y, x, z = (micrometres(size, spacing.unit) for size in (spacing.y, spacing.x, spacing.z))
-    metadata: dict[str, Any] = {"axes": "ZYXS" if planes.ndim == 4 else "ZYX"}
-    if y is not None and x is not None:
-        metadata |= {"unit": "um"} | ({} if z is None else {"spacing": z})
-    resolution = None if x is None or y is None else (1 / x, 1 / y)
-    tifffile.imwrite(path, planes, imagej=True, resolution=resolution, metadata=metadata)
-
-
-def _ome_metadata(colour: bool, y: float | None, x: float | None) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"axes": "YXS" if colour else "YX"}
-    for axis, size in (("Y", y), ("X", x)):
-        if size is not None:
-            metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
-    return metadata
-
-
-def _encoder(path: Path) -> Callable[[Path, NDArray[Any], Spacing], None]:
-    suffix = path.suffix.lower()
-    if suffix in PNG:
-        return _encode_png
-    if suffix in JPEG:
-        return _encode_jpeg
-    return partial(_encode_tiff, ome=_is_ome(path))
-
-
-def _is_ome(path: Path) -> bool:
-    return path.stem.lower().endswith(".ome") and path.suffix.lower() in TIFF
