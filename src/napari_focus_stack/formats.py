@@ -113,7 +113,7 @@ def _encode_tiff(path: Path, image: NDArray[Any], spacing: Spacing, *, ome: bool
     )
 
 
-def _encode_stack(path: Path, planes: NDArray[Any], spacing: Spacing) -> None:
+def encode_stack(path: Path, planes: NDArray[Any], spacing: Spacing) -> None:
     """Write ImageJ's TIFF: the one multi-page format that all programs take a z step from."""
     import tifffile
 
@@ -134,6 +134,7 @@ def _ome_metadata(colour: bool, y: float | None, x: float | None) -> dict[str, A
 
 
 def encoder(path: Path) -> Callable[[Path, NDArray[Any], Spacing], None]:
+    """Return what writes an image of the format that `path` names; `check_image` comes first."""
     suffix = path.suffix.lower()
     if suffix in PNG:
         return _encode_png

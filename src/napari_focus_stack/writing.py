@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.formats import TIFF, check_image, encoder
+from napari_focus_stack.formats import TIFF, check_image, encode_stack, encoder
 from napari_focus_stack.sources import Spacing
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MEASURES = {"depth": "depth map", "height": "height map", "confidence": "confidence map"}
 """Fields of `StackResult` that are float32 and go to TIFF."""
+
 
 # --- before the work
 
@@ -192,7 +193,7 @@ class Outputs:
     ) -> None:
         """Write planes (Z, Y, X[, 3]), uint8 or grey uint16 or float32, as one TIFF of ImageJ's."""
         known = spacing or Spacing()
-        self._write(Path(path), lambda temporary: _encode_stack(temporary, planes, known))
+        self._write(Path(path), lambda temporary: encode_stack(temporary, planes, known))
 
     def report(self, path: str | os.PathLike[str], report: Mapping[str, Any]) -> None:
         """Write a dictionary as JSON."""
