@@ -10,26 +10,30 @@ the ground behind it and lets it through; ground out of focus never spreads over
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike
 
 Floats = NDArray[np.float32]
 
 LAYERS_PER_PLANE = 6
-"""Layers are a sixth of a plane apart in focus and farther apart, 17 % of their distance, beyond."""
+"""Layers are a sixth of a plane apart in focus, and a sixth of their distance from it beyond."""
 
 _TILE = 128
-"""Side of the tiles, in pixels: a tile holds few of the layers, so most blurs are never computed."""
+"""Side of the tiles, in pixels: a tile holds few layers, so most blurs are never computed."""
 
 _OPAQUE = 1e-4
-"""Share of the light under which what lies farther back no longer shows, a fortieth of a grey level."""
+"""Share of the light that what lies farther back may lose: a fortieth of a grey level."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,8 @@ def disc(radius: float) -> Floats:
             low = edge
         else:
             high = edge
-    return (kernel / kernel.sum()).astype(np.float32)
+    normalised: Floats = (kernel / kernel.sum()).astype(np.float32)
+    return normalised
 
 
 class _Scene:
@@ -227,8 +232,9 @@ class _Scene:
         border = (self.reach,) * 4
         channels = picture.reshape(*surface.shape, -1)
         whole = np.concatenate([channels, np.ones_like(channels[..., :1])], axis=-1)
-        self.colours = cv2.copyMakeBorder(whole, *border, cv2.BORDER_REFLECT_101)
-        self.depth = cv2.copyMakeBorder(surface, *border, cv2.BORDER_REFLECT_101)
+        mirror = cv2.BORDER_REFLECT_101
+        self.colours = np.asarray(cv2.copyMakeBorder(whole, *border, mirror), np.float32)
+        self.depth = np.asarray(cv2.copyMakeBorder(surface, *border, mirror), np.float32)
         self.hidden = _hidden_ground(self.colours, self.depth, self.reach)
 
     def planes(self) -> Floats:
@@ -276,16 +282,17 @@ class _Scene:
             if layer:
                 light = cv2.filter2D(light, -1, kernel)
             r = len(kernel) // 2
-            yield light[r : r + height, r : r + width].copy()
+            yield np.array(light[r : r + height, r : r + width], np.float32)
 
 
 def _layer(distance: Any) -> NDArray[np.int32]:
-    """Number of the layer at a distance from focus, in planes; 0 is in focus, nearer is positive.
+    """Give the number of the layer at a distance from focus: 0 in focus, positive nearer.
 
     Spaced as the inverse hyperbolic sine: evenly in focus, in a fixed ratio far from it, where one
     blur can hardly be told from the next.
     """
-    return np.rint(LAYERS_PER_PLANE * np.arcsinh(distance)).astype(np.int32)
+    number: NDArray[np.int32] = np.rint(LAYERS_PER_PLANE * np.arcsinh(distance)).astype(np.int32)
+    return number
 
 
 def _layer_distance(layer: Any) -> float:
@@ -293,7 +300,7 @@ def _layer_distance(layer: Any) -> float:
 
 
 def _hidden_ground(colours: Floats, depth: Floats, reach: int) -> Floats:
-    """Colour (Y, X, C) of the farthest ground within reach of each pixel: what lies hidden there."""
+    """Colour (Y, X, C) of the farthest ground within reach of each pixel: what is hidden there."""
     span = float(np.ptp(depth))
     fall = min(1.5, 60.0 / max(span, 1.0))  # e-fold per plane; 60 keeps float32 from underflow
     weight = np.exp(-fall * (depth - depth.min()))[..., None]
@@ -303,7 +310,7 @@ def _hidden_ground(colours: Floats, depth: Floats, reach: int) -> Floats:
 
 
 def _field(plane: Floats, margin: int, matrix: NDArray[np.float64] | None) -> Floats:
-    """What of a plane lies in the field, moved by `matrix`."""
+    """Cut the field out of a plane, moved by `matrix`."""
     height, width = plane.shape[0] - 2 * margin, plane.shape[1] - 2 * margin
     if matrix is None or np.array_equal(matrix, np.eye(3)):
         return plane[margin : margin + height, margin : margin + width]
@@ -315,7 +322,8 @@ def _field(plane: Floats, margin: int, matrix: NDArray[np.float64] | None) -> Fl
         flags=cv2.INTER_LANCZOS4,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    return np.clip(moved, plane.min(), plane.max(), dtype=np.float32)
+    within: Floats = np.clip(moved, plane.min(), plane.max(), dtype=np.float32)
+    return within
 
 
 def _record(plane: Floats, noise: Noise, rng: np.random.Generator) -> Floats:
@@ -329,7 +337,9 @@ def _record(plane: Floats, noise: Noise, rng: np.random.Generator) -> Floats:
 
 
 def _digitise(stack: Floats, dtype: np.dtype[Any], white: float | None) -> NDArray[Any]:
-    if not np.issubdtype(dtype, np.integer):
-        return (stack * np.float32(1.0 if white is None else white)).astype(dtype, copy=False)
-    top = float(np.iinfo(dtype).max if white is None else white)
-    return np.rint(np.clip(stack * np.float32(top), 0.0, top)).astype(dtype)
+    whole = np.issubdtype(dtype, np.integer)
+    top = white if white is not None else np.iinfo(dtype).max if whole else 1.0
+    values: NDArray[Any] = stack * np.float32(top)
+    if whole:
+        values = np.rint(np.clip(values, 0.0, np.float32(top)))
+    return values.astype(dtype, copy=False)

@@ -1,0 +1,124 @@
+"""How near a result is to a known truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+BORDER = 0.06
+"""Share of the height and width left out along each edge, where aligned planes may show nothing."""
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """How near an image is to the truth.
+
+    Attributes
+    ----------
+    psnr : float
+        Peak signal-to-noise ratio, in dB; infinite if the two agree in every pixel.
+    ssim : float
+        Structural similarity, at most 1 (Wang et al., IEEE Trans. Image Process. 13:600, 2004,
+        doi:10.1109/TIP.2003.819861).
+    """
+
+    psnr: float
+    ssim: float
+
+
+@dataclass(frozen=True)
+class DepthScore:
+    """How near a depth map is to the truth.
+
+    Attributes
+    ----------
+    mean_error : float
+        Mean of the absolute differences, in planes.
+    share_off : float
+        Share of pixels off by more than one plane, 0 to 1.
+    """
+
+    mean_error: float
+    share_off: float
+
+
+def score_image(
+    image: ArrayLike, truth: ArrayLike, *, border: float = BORDER, white: float | None = None
+) -> ImageScore:
+    """Compare an image with the truth, within the border.
+
+    Parameters
+    ----------
+    image, truth : array-like
+        (Y, X) or (Y, X, C), of one shape and dtype. Nothing is fitted: a change of brightness is
+        an error.
+    border : float
+        Share of height and width left out along each edge.
+    white : float, optional
+        The peak: by default the largest value of an integer dtype, or 1.
+
+    Returns
+    -------
+    ImageScore
+        PSNR and SSIM.
+
+    Raises
+    ------
+    ValueError
+        The two differ in shape or dtype.
+    """
+    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+    found, true = _inner_pair(image, truth, border)
+    if found.dtype != true.dtype:
+        raise ValueError(f"image is {found.dtype}, truth {true.dtype}; convert one of them.")
+    if white is None:
+        white = float(np.iinfo(true.dtype).max) if true.dtype.kind in "iu" else 1.0
+    a, b = found.astype(np.float64), true.astype(np.float64)
+    similarity = structural_similarity(
+        a, b, data_range=white, channel_axis=-1 if b.ndim == 3 else None
+    )
+    with np.errstate(divide="ignore"):  # equal images: infinite, as documented
+        ratio = peak_signal_noise_ratio(b, a, data_range=white)
+    return ImageScore(float(ratio), float(similarity))
+
+
+def score_depth(depth: ArrayLike, truth: ArrayLike, *, border: float = BORDER) -> DepthScore:
+    """Compare a depth map with the truth, within the border.
+
+    Parameters
+    ----------
+    depth, truth : array-like
+        (Y, X), in planes.
+    border : float
+        Share of height and width left out along each edge.
+
+    Returns
+    -------
+    DepthScore
+        Mean error and share of pixels off by more than one plane.
+
+    Raises
+    ------
+    ValueError
+        The two differ in shape.
+    """
+    found, true = _inner_pair(depth, truth, border)
+    error = np.abs(found.astype(np.float64) - true.astype(np.float64))
+    return DepthScore(float(error.mean()), float((error > 1).mean()))
+
+
+def _inner_pair(
+    found: ArrayLike, truth: ArrayLike, border: float
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    a, b = np.asarray(found), np.asarray(truth)
+    if a.shape != b.shape:
+        raise ValueError(f"result of shape {a.shape} and truth of shape {b.shape} do not fit.")
+    y, x = (int(side * border) for side in a.shape[:2])
+    inner = np.s_[y : a.shape[0] - y, x : a.shape[1] - x]
+    return a[inner], b[inner]
