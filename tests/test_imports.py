@@ -6,6 +6,7 @@ import ast
 import importlib
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,19 @@ def test_nothing_above_imports_a_front(room: Path) -> None:
     if room.stem in ("cli", "__main__"):
         return
     assert not {name for name in imported(room) if any(name.startswith(f) for f in fronts)}
+
+
+def test_rooms_import_in_one_direction() -> None:
+    prefix = "napari_focus_stack."
+    graph = {
+        room.stem: {
+            name.removeprefix(prefix).split(".")[0]
+            for name in imported(room)
+            if name.startswith(prefix)
+        }
+        for room in ROOMS
+    }
+    assert list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the rooms
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(str(wrong))
         return WRONG_CALL
     except KeyboardInterrupt:
-        _say("interrupted; nothing written.")
+        _say("interrupted.")
         return INTERRUPTED
     except Exception as problem:
         if os.environ.get(TRACEBACK):
