@@ -273,8 +273,6 @@ def _summarise(call: argparse.Namespace, result: StackResult, written: list[Path
         f"Stacked {len(report.planes)} planes of '{call.input}' "
         f"(alignment: {report.align}, reference: '{reference}')."
     )
-    for plane in report.left_out:
-        print(f"Left out '{plane.name}' (plane {plane.plane}): {plane.reason}")
     for note in report.notes:
         print(f"Note: {note}")
     for path in written:
