@@ -26,12 +26,14 @@ def test_a_sample_opens_calibrated(name):
     assert spacing_of([layer]) == sample.spacing
 
 
-def test_the_demo_shows_the_sample_and_the_widget(make_napari_viewer, monkeypatch):
+def test_the_demo_shows_the_sample_and_the_widget(qtbot, make_napari_viewer, monkeypatch):
     viewer = make_napari_viewer()
     monkeypatch.setattr("napari.Viewer", lambda **_: viewer)
     monkeypatch.setattr("napari.run", lambda: None)
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    monkeypatch.setattr("napari_focus_stack._napari.app.SETTLED", 0)
     open_demo("histology")
+    qtbot.wait(20)
     assert [layer.name for layer in viewer.layers] == ["histology"]
     [widget] = viewer.window.dock_widgets.values()
     assert widget.stack_button.enabled

@@ -21,12 +21,14 @@ from .results import OUTPUTS
 if TYPE_CHECKING:
     from magicgui.widgets.bases import ValueWidget
 
-LABELS = {"align": "Alignment"}
+LABELS = {"align": "Alignment", "gaussian": "Gaussian size", "laplacian": "Laplacian size"}
 ONLY_FOR = {"gaussian": "laplacian", "laplacian": "laplacian"}
 """Parameters of one method, and the method."""
 UNITS = {"nanometer": "nm", "micrometer": "µm", "millimeter": "mm"}
 LARGEST_KERNEL = 255
 """Where the spin box ends for a size that `Settings` leaves open."""
+CHECK_WIDTH = 112
+"""In pixels: "Depth index", so that two rows of check boxes form columns."""
 LABEL_WIDTH = 105
 """In pixels: "Pixel size (y, x)" in napari's font, so that the controls form a column."""
 
@@ -85,6 +87,8 @@ class StackForm:
 
     def _check_rows(self) -> list[Container[Any]]:
         checks = list(self.checks.values())
+        for check in checks:
+            check.min_width = CHECK_WIDTH
         return [row("Also add", *checks[:2]), row("", *checks[2:])]
 
     def show_what_applies(self) -> None:

@@ -135,7 +135,7 @@ class FocusStackWidget(Container[Any]):
             source, origin = planes_of(layers), Origin.of(layers, settings)
             settings.reference_plane(len(source))
         except FocusStackError as problem:
-            show_error(str(problem))
+            self._say_error(str(problem))
             return
         self._start(source, settings, origin)
 
@@ -144,6 +144,7 @@ class FocusStackWidget(Container[Any]):
         if self.form.edited:
             typed = self.form.spacing()
             calibrate(layers, typed)
+            self._viewer.reset_view()
             if spacing_of(layers) == typed:
                 self.form.fill(typed)
 
@@ -180,8 +181,7 @@ class FocusStackWidget(Container[Any]):
         self._show_running(False)
         self.progress.value = 0 if outcome.result is None else self.progress.max
         if outcome.error is not None:
-            self.status.value = "Nothing was added."
-            show_error(outcome.error)
+            self._say_error(outcome.error)
         elif outcome.result is None:
             self.status.value = "Cancelled; nothing was added."
         else:
@@ -189,6 +189,10 @@ class FocusStackWidget(Container[Any]):
                 layer = self._viewer.add_image(array, **arguments)
                 layer.colorbar.visible = role(layer) == "depth-index"
             self.status.value = summary(outcome.result.report)
+
+    def _say_error(self, sentence: str) -> None:
+        self.status.value = sentence  # napari's notification folds and goes away
+        show_error(sentence)
 
     def _show_running(self, running: bool) -> None:
         if running:
