@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_focus_stack.focus import Noise, Plane, score, window_samples
-from napari_focus_stack.smoothing import edge_aware_mean
+from napari_focus_stack.smoothing import edge_aware_mean, fill_from_trusted
 
 LEVELS = 3
 """Pyramid levels that tell depth; coarser ones see the neighbours' depth more than the pixel's."""
 LEVEL_ERROR = (0.1, 0.25, 0.6)
 """Planes by which a level errs without any noise, from what blurs into it (truth scenes)."""
-SURE_LEAD = 4.0
-"""Lead of the best plane over the mean one, in the score's noise, that makes a peak credible."""
+SURE_LEAD = 2.5
+"""Lead over what noise alone would give, in the score's noise, that makes a peak credible."""
+PRIOR = 0.02
+"""Inverse variance, in planes, of a pixel around the mean depth of its neighbourhood."""
 REACH = 30.0
 EDGE = 0.03
 """Step in the picture, as a part of its range, that may be an edge of the surface."""
@@ -57,11 +59,15 @@ class DepthEstimator:
             (_resized(r.trust * r.depth, shape) for r in readings), np.zeros(shape, np.float32)
         )
         trust = np.maximum(trust, np.float32(1e-9))
-        raw = total / trust
+        raw = fill_from_trusted(total / trust, trust, PRIOR)
         low, high = np.percentile(guide, (1, 99))
-        contrast = EDGE * float(high - low) + float(np.sqrt(noise.variance(guide).mean() if noise.slope else noise.constant))
+        contrast = EDGE * float(high - low) + float(
+            np.sqrt(noise.variance(guide).mean() if noise.slope else noise.constant)
+        )
         depth, support = edge_aware_mean(raw, trust, guide, REACH, max(contrast, 1e-12))
-        disagreement, _ = edge_aware_mean(np.abs(raw - depth), trust, guide, REACH, max(contrast, 1e-12))
+        disagreement, _ = edge_aware_mean(
+            np.abs(raw - depth), trust, guide, REACH, max(contrast, 1e-12)
+        )
         error = np.sqrt(1 / support) + disagreement
         confidence = 1 / (1 + np.square(error / np.float32(HALF_TRUSTED)))
         return np.clip(depth, 0, self._count - 1), confidence
@@ -104,10 +110,21 @@ class _Peak:
         bend = np.minimum(before - 2 * best + after, np.float32(-0.02))
         inside = (self._index > 0) & (self._index < count - 1)
         offset = np.clip(np.float32(0.5) * (before - after) / bend, -0.5, 0.5) * inside
-        spread = (_relative(self._before, above[0], samples) + _relative(self._after, above[2], samples)) / (4 * bend * bend)
+        spread = (
+            _relative(self._before, above[0], samples) + _relative(self._after, above[2], samples)
+        ) / (4 * bend * bend)
         lead = score(self._best, self._level) - self._scores / np.float32(count)
-        credible = 1 - np.exp(np.float32(-0.5) * np.square(lead / np.float32(SURE_LEAD)))
-        error = np.float32(LEVEL_ERROR[self._level] ** 2) + np.minimum(spread, np.float32(count**2 / 12))
+        by_chance = np.sqrt(2 * np.log(max(count, 2)))  # the best of `count` draws of noise
+        beyond = np.maximum(lead - np.float32(by_chance), 0) / np.float32(SURE_LEAD)
+        credible = 1 - np.exp(np.float32(-0.5) * np.square(beyond))
+        error = np.float32(LEVEL_ERROR[self._level] ** 2) + np.minimum(
+            spread, np.float32(count**2 / 12)
+        )
+        # a plane that did not record this place may have been the sharper one
+        open_ended = ((self._before == 0) & (self._index > 0)) | (
+            (self._after == 0) & (self._index < count - 1)
+        )
+        credible[open_ended] = 0
         return _Reading(self._index + offset, credible * credible / error)
 
 

@@ -135,8 +135,12 @@ def _motion_fields(shape: tuple[int, ...], basis: list[Matrix]) -> list[tuple[Pl
 def _overlap(moving: Plane, matrix: Matrix) -> tuple[Plane, NDArray[np.bool_]]:
     size = moving.shape[::-1]
     warped = cv2.warpPerspective(
-        moving, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_CONSTANT, borderValue=np.nan,
+        moving,
+        matrix,
+        size,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=np.nan,
     )
     return warped, np.isfinite(warped)  # type: ignore[return-value]
 

@@ -138,7 +138,9 @@ class Settings:
 def _check(field: dataclasses.Field[Any], value: Any) -> None:
     bounds, name = field.metadata, field.name
     if "choices" in bounds and value not in bounds["choices"]:
-        raise SettingsError(f"{name} {value!r} is unknown; choose from {', '.join(bounds['choices'])}.")
+        raise SettingsError(
+            f"{name} {value!r} is unknown; choose from {', '.join(bounds['choices'])}."
+        )
     if name == "reference":
         _check_reference(value)
     if "odd" in bounds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +11,39 @@ Map = NDArray[np.float32]
 ITERATIONS = 3
 
 
-def edge_aware_mean(data: Map, weight: Map, guide: Map, reach: float, contrast: float) -> tuple[Map, Map]:
+def fill_from_trusted(data: Map, weight: Map, prior: float) -> Map:
+    """Data where its weight is high, what trusted pixels around say where it is low.
+
+    Weighted means of ever wider neighbourhoods, from the widest to the pixel itself, each the prior
+    of the next (pull-push: Gortler et al., "The Lumigraph", SIGGRAPH 1996).
+
+    Parameters
+    ----------
+    data, weight : numpy.ndarray
+        (Y, X) float32; weights are inverse variances.
+    prior : float
+        Inverse variance of a pixel around the mean of its wider neighbourhood.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) float32.
+    """
+    sums, weights = [data * weight], [weight]
+    while min(weights[-1].shape) > 2:
+        sums.append(cv2.pyrDown(sums[-1]))
+        weights.append(cv2.pyrDown(weights[-1]))
+    filled = np.full_like(weights[-1], sums[-1].sum() / max(float(weights[-1].sum()), 1e-12))
+    for total, support in zip(reversed(sums), reversed(weights), strict=True):
+        if filled.shape != support.shape:
+            filled = cv2.pyrUp(filled, dstsize=support.shape[::-1])
+        filled = (total + np.float32(prior) * filled) / (support + np.float32(prior))
+    return filled
+
+
+def edge_aware_mean(
+    data: Map, weight: Map, guide: Map, reach: float, contrast: float
+) -> tuple[Map, Map]:
     """Weighted mean over a neighbourhood that ends where the guide changes.
 
     Fast global smoothing (Min et al., "Fast global image smoothing based on weighted least squares",
