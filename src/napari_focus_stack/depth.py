@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack.focus import Noise, Plane, score, window_samples
+from napari_focus_stack.bands import Plane
+from napari_focus_stack.focus import score, window_samples
 from napari_focus_stack.smoothing import edge_aware_mean, fill_from_trusted
+
+if TYPE_CHECKING:
+    from napari_focus_stack.noise import Noise
 
 LEVELS = 3
 """Pyramid levels that tell depth; coarser ones see the neighbours' depth more than the pixel's."""
@@ -61,9 +66,7 @@ class DepthEstimator:
         trust = np.maximum(trust, np.float32(1e-9))
         raw = fill_from_trusted(total / trust, trust, PRIOR)
         low, high = np.percentile(guide, (1, 99))
-        contrast = EDGE * float(high - low) + float(
-            np.sqrt(noise.variance(guide).mean() if noise.slope else noise.constant)
-        )
+        contrast = EDGE * float(high - low) + noise.deviation(float(guide.mean()))
         depth, support = edge_aware_mean(raw, trust, guide, REACH, max(contrast, 1e-12))
         disagreement, _ = edge_aware_mean(
             np.abs(raw - depth), trust, guide, REACH, max(contrast, 1e-12)

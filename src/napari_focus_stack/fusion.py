@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack.focus import (
-    Noise,
-    Plane,
-    band_noise,
-    energies,
-    expand,
-    laplacian_pyramid,
-    level_count,
-    score,
-)
+from napari_focus_stack.bands import Plane, expand, laplacian_pyramid, level_count
+from napari_focus_stack.focus import energies, score
 from napari_focus_stack.registration import luminance
+
+if TYPE_CHECKING:
+    from napari_focus_stack.noise import Noise
 
 Mask = NDArray[np.uint8]
 
 SELECTIVITY = 0.7
 """How fast a plane's weight falls with its distance from the best score: exp(-0.7 noise units)."""
+SHRINK_WINDOW = 1.0
+"""Gaussian sigma over which the fused band's power is measured before it is shrunk."""
 LEAST_COVERAGE = 0.75
 """Part of a coarse pixel that must have been recorded for it to count."""
 
@@ -147,16 +144,9 @@ class _Band:
         assert self._mean is not None
         mean = self._mean
         remaining = self._squares / np.maximum(self._weight, np.float32(1e-12)) ** 2
-        remaining *= np.float32(band_noise(self._level) ** 2)
-        if noise.slope:
-            brightness = luminance(expand(smoother, mean.shape))
-            remaining *= noise.variance(brightness)
-        else:
-            remaining *= np.float32(noise.constant)
-        power = np.square(mean if mean.ndim == 2 else mean[..., :3].mean(-1, keepdims=False))
-        if mean.ndim == 3:
-            power = np.square(mean[..., :3]).mean(-1)
-        power = cv2.GaussianBlur(power, (0, 0), 1.0)
+        remaining *= noise.in_band(luminance(expand(smoother, mean.shape)), self._level)
+        power = np.square(mean) if mean.ndim == 2 else np.square(mean[..., :3]).mean(-1)
+        power = cv2.GaussianBlur(power, (0, 0), SHRINK_WINDOW)
         keep = 1 - remaining / np.maximum(power, np.float32(1e-20))
         np.maximum(keep, 0, out=keep)
         return mean * _like(keep, mean)  # type: ignore[no-any-return]

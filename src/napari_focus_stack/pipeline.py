@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,22 @@ from numpy.typing import NDArray
 
 from napari_focus_stack import __version__
 from napari_focus_stack.alignment import Alignment, align_steps
+from napari_focus_stack.bands import Plane
 from napari_focus_stack.depth import DepthEstimator, nearest_plane
 from napari_focus_stack.errors import Cancelled, InputError, SettingsError
-from napari_focus_stack.focus import Noise, NoiseGauge, Plane
 from napari_focus_stack.fusion import LaplacianFusion, Mask, NearestPlaneFusion, PyramidFusion
+from napari_focus_stack.noise import Noise, estimate_noise
 from napari_focus_stack.registration import luminance
 from napari_focus_stack.result import LeftOut, Progress, Report, StackResult, Step
 from napari_focus_stack.settings import Settings
 from napari_focus_stack.sources import ArraySource, PlaneSource
-from napari_focus_stack.transforms import warp
+from napari_focus_stack.transforms import both_recorded, warp
 
 OnPlane = Callable[[int, NDArray[Any], Plane], None]
 """Called with a plane's number, the plane as it is fused (float32), and its energy (Y, X)."""
 
+NOISE_PAIRS = 4
+"""Pairs of neighbouring planes, spread over the stack, on which noise is measured."""
 NATIVE = ("uint8", "uint16", "float32")
 """Types that OpenCV works on; any other is computed as float32."""
 
@@ -171,7 +174,8 @@ class _Run:
         if self._cancel is not None and self._cancel.is_set():
             raise Cancelled
         self._done += 1
-        return Progress(step, k, self.n, self._done - 1, self.passes * self.n)
+        total = self.passes * self.n + min(NOISE_PAIRS, self.n - 1)
+        return Progress(step, k, self.n, self._done - 1, total)
 
     def read(self, k: int) -> NDArray[Any]:
         """Plane `k` in a type that OpenCV works on."""
@@ -184,21 +188,14 @@ class _Survey:
     """What is known once every plane was seen."""
 
     alignment: Alignment
-    noise: Noise
     gains: list[float]
+    noise: Noise
     notes: list[str] = field(default_factory=list)
 
 
 def _survey(run: _Run) -> Generator[Progress, None, _Survey]:
-    """First pass: how planes moved, how noisy and how bright they are."""
-    gauge = NoiseGauge()
-
-    def read(k: int) -> NDArray[Any]:
-        plane = run.read(k)
-        gauge.add(plane)
-        return plane
-
-    steps = align_steps(read, run.n, run.reference, run.settings.align)
+    """First pass: how planes moved and how bright they are; then how noisy they are."""
+    steps = align_steps(run.read, run.n, run.reference, run.settings.align)
     while True:
         try:
             k = next(steps)
@@ -206,14 +203,27 @@ def _survey(run: _Run) -> Generator[Progress, None, _Survey]:
             alignment: Alignment = done.value
             break
         yield run.begin("align", k)
-    if run.n > 1 and len(alignment.fitting) < 2:
+    if len(alignment.fitting) < 2:
         raise InputError(
             f"No plane fits the reference plane '{run.source.names[run.reference]}'; "
             "choose another reference, or align 'none'."
         )
-    channels = run.source.plane_shape[2] if len(run.source.plane_shape) == 3 else 1
     gains, notes = _gains_to_apply(run, alignment)
-    return _Survey(alignment, gauge.noise(run.source.dtype, channels), gains, notes)
+    survey = _Survey(alignment, gains, Noise(1.0), notes)
+    noise = yield from _measure_noise(run, survey)
+    return replace(survey, noise=noise)
+
+
+def _measure_noise(run: _Run, survey: _Survey) -> Generator[Progress, None, Noise]:
+    planes = survey.alignment.fitting
+    firsts = sorted(set(np.linspace(0, len(planes) - 2, NOISE_PAIRS).round().astype(int).tolist()))
+    pairs = []
+    for i in firsts:
+        yield run.begin("measure", planes[i])
+        (a, first), (b, second) = (_prepared(run, survey, planes[j]) for j in (i, i + 1))
+        pairs.append((a, b, both_recorded(first, second)))
+    rounding = 1 / 12 if run.source.dtype.kind in "ui" else 0.0
+    return estimate_noise(pairs, rounding)
 
 
 def _gains_to_apply(run: _Run, alignment: Alignment) -> tuple[list[float], list[str]]:

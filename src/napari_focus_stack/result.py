@@ -9,8 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Step = Literal["align", "fuse"]
-_DOING: dict[Step, str] = {"align": "Aligning", "fuse": "Fusing"}
+Step = Literal["align", "measure", "fuse"]
+_DOING: dict[Step, str] = {
+    "align": "Aligning",
+    "measure": "Measuring noise in",
+    "fuse": "Fusing",
+}
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Progress:
 
     Attributes
     ----------
-    step : {"align", "fuse"}
+    step : {"align", "measure", "fuse"}
         What is done with it.
     plane, planes : int
         Its number, counted from 0, and how many there are.

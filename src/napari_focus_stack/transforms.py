@@ -146,3 +146,12 @@ def valid_area(matrix: Matrix, shape: tuple[int, ...]) -> NDArray[np.uint8] | No
     return cv2.warpPerspective(
         inside, matrix, (w, h), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderValue=0
     )  # type: ignore[return-value]
+
+
+def both_recorded(
+    a: NDArray[np.uint8] | None, b: NDArray[np.uint8] | None
+) -> NDArray[np.uint8] | None:
+    """Where two planes have recorded, each given by its own valid area; None for everywhere."""
+    if a is None or b is None:
+        return b if a is None else a
+    return np.minimum(a, b)

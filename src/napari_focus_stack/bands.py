@@ -1,0 +1,60 @@
+"""Laplacian pyramids: a plane as bands of detail, each half the size of the one before.
+
+Burt and Adelson, "The Laplacian pyramid as a compact image code", IEEE Trans. Commun. 1983.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.float32]
+
+SMALLEST_LEVEL = 8
+"""The pyramid ends where a side would get shorter than this many pixels."""
+BAND_NOISE = (0.943, 0.2302, 0.1006, 0.0490)
+"""Noise of each band for white noise of 1; each level further up has half the one below."""
+
+
+def level_count(shape: tuple[int, ...]) -> int:
+    """Count the bands that a plane of this shape has."""
+    return max(1, int(np.log2(min(shape[:2]) / SMALLEST_LEVEL)))
+
+
+def band_noise(level: int) -> float:
+    """Give the standard deviation that white noise of 1 has in a band."""
+    known = len(BAND_NOISE) - 1
+    return BAND_NOISE[min(level, known)] * float(0.5 ** max(0, level - known))
+
+
+def laplacian_pyramid(plane: Plane, levels: int) -> tuple[list[Plane], list[Plane]]:
+    """Split a plane into bands, finest first.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) float32.
+    levels : int
+        How many bands.
+
+    Returns
+    -------
+    bands : list of numpy.ndarray
+        `levels` bands and, last, the residual.
+    gaussian : list of numpy.ndarray
+        The smoothed planes they came from, the plane itself first.
+    """
+    gaussian = [plane]
+    for _ in range(levels):
+        gaussian.append(cv2.pyrDown(gaussian[-1]))
+    bands = [fine - expand(coarse, fine.shape) for fine, coarse in pairwise(gaussian)]
+    return [*bands, gaussian[-1]], gaussian
+
+
+def expand(coarse: Plane, shape: tuple[int, ...]) -> Plane:
+    """Bring a level to the size of the one below."""
+    larger: Plane = cv2.pyrUp(coarse, dstsize=shape[1::-1])
+    return larger

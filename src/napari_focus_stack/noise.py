@@ -1,0 +1,175 @@
+"""How much the sensor's noise changes a pixel, measured on the stack itself, level by level.
+
+Two neighbouring planes show the same specimen, so what differs between them is noise wherever the
+focus changes little: out of focus, or where there is nothing. Every pyramid level is measured for
+itself, because demosaicing, compression and resampling leave noise that is not white.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_focus_stack.bands import Plane, band_noise, laplacian_pyramid
+from napari_focus_stack.registration import luminance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LEVELS = 4
+"""Pyramid levels measured; coarser ones have the last one's noise."""
+BLOCKS = (16, 16, 8, 8)
+"""Side of the blocks in which a level's noise is measured."""
+BLOCK_SAMPLES = (240.0, 155.0, 34.0, 33.0)
+"""Independent samples in the squared band of one block, from simulated white noise."""
+QUIET = 20.0
+"""Percentile of blocks that are taken for noise alone."""
+QUIET_DEVIATION = 0.6
+"""Standard deviations that the quiet percentile of the least energies lies under their mean."""
+ALL_RECORDED = 254.9
+LUMINANCE_NOISE = 0.375
+"""Variance that (R + 2 G + B) / 4 leaves of three independent channels."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Variance of one channel of a pixel: `constant` + `slope` times its value.
+
+    Attributes
+    ----------
+    constant, slope : float
+        In the planes' own units, as white noise would have to be to leave what the finest band has.
+    colour : tuple of float
+        How much more (or less) variance each pyramid level has than such white noise leaves it.
+    """
+
+    constant: float
+    slope: float = 0.0
+    colour: tuple[float, ...] = (1.0,)
+
+    def deviation(self, value: float) -> float:
+        """Standard deviation of a pixel of this value."""
+        return float(np.sqrt(self.constant + self.slope * max(value, 0.0)))
+
+    def in_band(self, smooth: Plane, level: int) -> Plane | float:
+        """Variance in a band, where the plane, smoothed to that level, is `smooth`."""
+        gain = band_noise(level) ** 2 * self.colour[min(level, len(self.colour) - 1)]
+        if self.slope == 0:
+            return gain * self.constant
+        variance: Plane = np.maximum(smooth, 0) * np.float32(gain * self.slope)
+        variance += np.float32(gain * self.constant)
+        return variance
+
+
+def estimate_noise(
+    pairs: Iterable[tuple[Plane, Plane, NDArray[np.uint8] | None]], rounding: float
+) -> Noise:
+    """Noise of one channel from pairs of neighbouring planes that lie over each other.
+
+    In every block the least of all pairs counts, and of all blocks the quiet ones.
+
+    Parameters
+    ----------
+    pairs : iterable of tuple
+        Two planes, (Y, X[, C]) float32, and where both have recorded, (Y, X) uint8, or None.
+    rounding : float
+        Variance of the rounding that the planes' type implies: 1/12 for integers, else 0.
+
+    Returns
+    -------
+    Noise
+        Never less than the rounding.
+    """
+    quietest: list[Plane] = []
+    brightness: Plane | None = None
+    count, mixing = 0, 1.0
+    for first, second, valid in pairs:
+        a, b = luminance(first), luminance(second)
+        if min(a.shape) < 4 * BLOCKS[0]:
+            break
+        mixing = LUMINANCE_NOISE if first.ndim == 3 else 1.0
+        powers = _differences(a, b, valid)
+        quietest = [np.minimum(*p) for p in zip(quietest or powers, powers, strict=True)]
+        brightness = _block_means(a, BLOCKS[0]) if brightness is None else brightness
+        count += 1
+    if brightness is None:
+        return Noise(max(rounding, 1e-12))
+    smallest = max(rounding, 1e-14 * float(np.abs(brightness).max()) ** 2, 1e-30)
+    variances = [
+        power / (mixing * band_noise(level) ** 2 * _expected_quiet(level, count))
+        for level, power in enumerate(quietest)
+    ]
+    known = [max(_quiet(variance), smallest) for variance in variances]
+    constant, slope = _line(brightness, variances[0], known[0])
+    return Noise(max(constant, smallest), slope, tuple(v / known[0] for v in known))
+
+
+def _differences(a: Plane, b: Plane, valid: NDArray[np.uint8] | None) -> list[Plane]:
+    """Half the squared difference of each band, or a plane's own square if less, in blocks."""
+    pyramids = (laplacian_pyramid(plane, LEVELS)[0][:-1] for plane in (a, b))
+    blocks = []
+    for (p, q), side in zip(zip(*pyramids, strict=True), BLOCKS, strict=True):
+        power = _block_means(np.square(p - q) / 2, side)
+        for band in (p, q):
+            np.minimum(power, _block_means(np.square(band), side), out=power)
+        if valid is not None:
+            inside: Plane = cv2.resize(valid, p.shape[::-1], interpolation=cv2.INTER_AREA)
+            power[_block_means(inside.astype(np.float32), side) < ALL_RECORDED] = np.inf
+        blocks.append(power)
+    return blocks
+
+
+def _block_means(plane: Plane, side: int) -> Plane:
+    h, w = (length // side for length in plane.shape)
+    whole = plane[: h * side, : w * side]
+    means: Plane = cv2.resize(whole, (w, h), interpolation=cv2.INTER_AREA)
+    return means
+
+
+def _quiet(variance: Plane) -> float:
+    seen = variance[np.isfinite(variance)]
+    return float(np.percentile(seen, QUIET)) if seen.size else 0.0
+
+
+def _expected_quiet(level: int, count: int) -> float:
+    """Energy that pure noise of variance 1 has in the quiet blocks.
+
+    Each block holds the least of three energies a pair, which share their noise in part (Blom's
+    order statistic), of a chi-squared distribution (Wilson and Hilferty's approximation).
+    """
+    draws = 2 * count + 1
+    below = NormalDist().inv_cdf((draws - 0.375) / (draws + 0.25)) + QUIET_DEVIATION
+    width = 2 / (9 * BLOCK_SAMPLES[level])
+    return float((1 - width - below * np.sqrt(width)) ** 3)
+
+
+def _line(brightness: Plane, variance: Plane, quiet: float) -> tuple[float, float]:
+    """Constant and slope of variance over brightness, through the quiet blocks of each brightness."""
+    seen = np.isfinite(variance)
+    level, variance = brightness[seen], variance[seen]
+    if level.size < 100 or np.ptp(level) < 0.2 * max(abs(float(level.mean())), 1e-12):
+        return quiet, 0.0
+    edges = np.quantile(level, np.linspace(0, 1, 9)[1:-1])
+    members = [np.searchsorted(edges, level) == b for b in range(8)]
+    filled = [m for m in members if m.sum() >= 12]
+    if len(filled) < 4:
+        return quiet, 0.0
+    x = np.array([float(level[m].mean()) for m in filled])
+    y = np.array([float(np.percentile(variance[m], QUIET)) for m in filled])
+    slope, constant = _median_line(x, y)
+    if slope <= 0:
+        return quiet, 0.0
+    return max(constant, 0.0), slope
+
+
+def _median_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope and intercept that a few outlying points do not move (Theil-Sen)."""
+    i, j = np.triu_indices(len(x), 1)
+    apart = x[j] != x[i]
+    slope = float(np.median((y[j] - y[i])[apart] / (x[j] - x[i])[apart]))
+    return slope, float(np.median(y - slope * x))
