@@ -22,7 +22,7 @@ LEVEL_ERROR = (0.1, 0.25, 0.6)
 """Planes by which a level errs without any noise, from what blurs into it (truth scenes)."""
 SURE_LEAD = 2.5
 """Lead over what noise alone would give, in the score's noise, that makes a peak credible."""
-PRIOR = 0.02
+PRIOR = 0.2
 """Inverse variance, in planes, of a pixel around the mean depth of its neighbourhood."""
 REACH = 30.0
 EDGE = 0.03
@@ -67,10 +67,10 @@ class DepthEstimator:
         raw = fill_from_trusted(total / trust, trust, PRIOR)
         low, high = np.percentile(guide, (1, 99))
         contrast = EDGE * float(high - low) + noise.deviation(float(guide.mean()))
-        depth, support = edge_aware_mean(raw, trust, guide, REACH, max(contrast, 1e-12))
-        disagreement, _ = edge_aware_mean(
-            np.abs(raw - depth), trust, guide, REACH, max(contrast, 1e-12)
-        )
+        weight = trust + np.float32(PRIOR)
+        depth, support = edge_aware_mean(raw, weight, guide, REACH, contrast)
+        disagreement, _ = edge_aware_mean(np.abs(raw - depth), weight, guide, REACH, contrast)
+        support = np.maximum(support - np.float32(PRIOR), np.float32(1e-9))
         error = np.sqrt(1 / support) + disagreement
         confidence = 1 / (1 + np.square(error / np.float32(HALF_TRUSTED)))
         return np.clip(depth, 0, self._count - 1), confidence
