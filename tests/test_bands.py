@@ -1,0 +1,38 @@
+"""Laplacian pyramids: what goes in comes out, and noise has the size that is counted on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_focus_stack.bands import band_noise, expand, laplacian_pyramid, level_count
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(8, 130), st.integers(8, 130), st.sampled_from([(), (3,), (4,)]))
+def test_bands_add_up_to_the_plane(height: int, width: int, colour: tuple[int, ...]) -> None:
+    plane = np.random.default_rng(height).uniform(0, 255, (height, width, *colour))
+    plane = plane.astype(np.float32)
+    levels = level_count(plane.shape)
+    bands, gaussian = laplacian_pyramid(plane, levels)
+    assert len(bands) == len(gaussian) == levels + 1
+    assert gaussian[0] is plane
+    assert levels == 1 or min(bands[-1].shape[:2]) >= 8
+    whole = bands[-1]
+    for band in reversed(bands[:-1]):
+        whole = expand(whole, band.shape) + band
+    np.testing.assert_allclose(whole, plane, atol=1e-3)
+
+
+def test_white_noise_in_each_band() -> None:
+    rng = np.random.default_rng(0)
+    powers = np.zeros(6)
+    for _ in range(6):
+        bands, _ = laplacian_pyramid(rng.standard_normal((512, 512), np.float32), 6)
+        powers += [np.square(band).mean() / 6 for band in bands[:-1]]
+    expected = [band_noise(level) for level in range(6)]
+    tolerances = [0.02, 0.02, 0.02, 0.05, 0.1, 0.2]  # fewer samples, level by level
+    for power, known, tolerance in zip(powers, expected, tolerances, strict=True):
+        assert np.sqrt(power) == pytest.approx(known, rel=tolerance)

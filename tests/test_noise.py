@@ -1,0 +1,117 @@
+"""The sensor's noise is found on the stack itself, whatever the specimen shows."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scenes import scene
+
+from napari_focus_stack.bands import band_noise, laplacian_pyramid
+from napari_focus_stack.noise import Noise, estimate_noise
+from napari_focus_stack.rendering import Noise as SensorNoise
+
+ROUNDING = 1 / 12
+
+
+def neighbours(planes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, None]]:
+    floats = planes.astype(np.float32)
+    return [(floats[k], floats[k + 1], None) for k in range(0, len(floats) - 1, 2)]
+
+
+def measured(name: str, sensor: SensorNoise, dtype: str, white: float) -> Noise:
+    rendered = scene(name, size=(192, 224), noise=sensor, dtype=dtype, white=white)
+    rounding = ROUNDING if dtype != "float32" else 0.0
+    return estimate_noise(neighbours(rendered.planes), rounding)
+
+
+CAMERAS = [("uint8", 255.0), ("uint16", 4095.0), ("float32", 1.0)]
+
+
+@pytest.mark.parametrize(("dtype", "white"), CAMERAS)
+@pytest.mark.parametrize("name", ["gravel", "coins", "camera"])
+def test_read_noise_is_found_on_texture(name: str, dtype: str, white: float) -> None:
+    found = measured(name, SensorNoise(read=0.02), dtype, white)
+    deviation = np.sqrt(found.constant + found.slope * 0.5 * white)
+    assert deviation == pytest.approx(0.02 * white, rel=0.1)
+
+
+@pytest.mark.parametrize(("dtype", "white"), CAMERAS)
+@pytest.mark.parametrize("name", ["gravel", "camera"])
+def test_shot_noise_grows_with_brightness(name: str, dtype: str, white: float) -> None:
+    found = measured(name, SensorNoise(read=0.005, shot=1e-3), dtype, white)
+    assert found.slope == pytest.approx(1e-3 * white, rel=0.25)
+    middle = found.constant + found.slope * 0.5 * white
+    true = (0.005 * white) ** 2 + 1e-3 * white * 0.5 * white
+    assert np.sqrt(middle) == pytest.approx(np.sqrt(true), rel=0.1)
+
+
+def grain(kind: str, rng: np.random.Generator) -> np.ndarray:
+    white = rng.standard_normal((256, 256), np.float32)
+    if kind == "white":
+        return 5 * white
+    if kind == "smooth":  # demosaicing, resampling
+        return 15 * cv2.GaussianBlur(white, (0, 0), 1.0)
+    return np.kron(5 * white[:128, :128], np.ones((2, 2), np.float32))  # enlarged
+
+
+@pytest.mark.parametrize("kind", ["white", "smooth", "enlarged"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_band_has_the_noise_it_really_has(kind: str, channels: int) -> None:
+    rng = np.random.default_rng(4)
+    planes = [
+        np.dstack([100 + grain(kind, rng) for _ in range(channels)]).squeeze() for _ in range(8)
+    ]
+    found = estimate_noise(neighbours(np.array(planes)), 0.0)
+    powers = np.zeros(4)
+    for plane in planes:
+        bands, gaussian = laplacian_pyramid(plane, 4)
+        powers += [np.square(band).mean() / len(planes) for band in bands[:-1]]
+    for level in range(4):
+        in_band = np.mean(found.in_band(gaussian[level], level))
+        assert in_band == pytest.approx(powers[level], rel=0.25)
+
+
+def test_variance_in_a_band() -> None:
+    plane = np.float32([[0, 10, -10]])
+    noise = Noise(2.0, 0.5, (1.0, 3.0))
+    for level, colour in [(0, 1), (1, 3), (2, 3)]:
+        expected = band_noise(level) ** 2 * colour * np.array([[2, 7, 2]])
+        np.testing.assert_allclose(noise.in_band(plane, level), expected, rtol=1e-5)
+    assert Noise(2.0).in_band(plane, 0) == pytest.approx(2 * band_noise(0) ** 2)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 255), st.sampled_from([0.0, ROUNDING]))
+def test_planes_without_noise_have_their_rounding(value: int, rounding: float) -> None:
+    plane = np.full((80, 90), value, np.float32)
+    found = estimate_noise([(plane, plane, None)], rounding)
+    assert found.slope == 0
+    assert found.constant > 0  # energies divide by it
+    assert found.constant == pytest.approx(rounding, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", ["gravel", "brick", "camera"])
+def test_never_less_than_the_rounding(name: str) -> None:
+    found = measured(name, SensorNoise(), "uint8", 255)
+    for value in (0, 100, 255):
+        assert found.constant + found.slope * value >= ROUNDING
+
+
+def test_planes_too_small_to_measure_have_their_rounding() -> None:
+    plane = np.random.default_rng(0).uniform(0, 255, (40, 40)).astype(np.float32)
+    assert estimate_noise([(plane, plane[::-1], None)], ROUNDING).constant == ROUNDING
+    assert estimate_noise([], 0.0).constant > 0
+
+
+def test_what_was_not_recorded_is_not_measured() -> None:
+    rng = np.random.default_rng(6)
+    planes = 100 + 5 * rng.standard_normal((6, 256, 256), np.float32)
+    whole = estimate_noise(neighbours(planes), 0.0)
+    valid = np.full((256, 256), 255, np.uint8)
+    valid[:, :96] = 0
+    planes[:, :, :90] = 100  # flat: what a warp repeats has no noise
+    found = estimate_noise([(a, b, valid) for a, b, _ in neighbours(planes)], 0.0)
+    assert found.constant == pytest.approx(whole.constant, rel=0.1)
