@@ -7,16 +7,13 @@ the least model that explains the motion, and no motion where none is worth a re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_focus_stack.features import homography
 from napari_focus_stack.registration import correlation, search
-from napari_focus_stack.settings import Align
 from napari_focus_stack.transforms import (
     Matrix,
     Model,
@@ -25,6 +22,13 @@ from napari_focus_stack.transforms import (
     only_shift,
 )
 from napari_focus_stack.views import Brightness, View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.settings import Align
 
 LEAST_CORRELATION = 0.2
 """Foreign pictures stay under 0.1; 70 of 72 neighbours in the real stacks tried are above 0.27."""
@@ -73,6 +77,11 @@ class Alignment:
     def fitting(self) -> list[int]:
         """Numbers of the planes that take part."""
         return [k for k in range(len(self.residuals)) if k not in self.left_out]
+
+    @property
+    def holds_together(self) -> bool:
+        """Whether more than half of the planes show the same thing."""
+        return 2 * len(self.fitting) > len(self.residuals)
 
 
 @dataclass(frozen=True)
@@ -136,7 +145,7 @@ class _Chain:
         }
         self._links: dict[int, Link] = {}
         self._brightness = {reference: Brightness(1.0, 0.0)}
-        self.blank: set[int] = set()
+        self.unfit: dict[int, str] = {}
         self.groups: list[list[int]] = []
 
     def append(self, k: int, here: View, before: int, link: Link) -> None:
@@ -154,7 +163,7 @@ class _Chain:
         transforms = np.full((self._n, 3, 3), np.nan)
         for k, path in self._paths.items():
             transforms[k] = path[model]
-        left_out = dict.fromkeys(self.blank, "it shows nothing (blank)")
+        left_out = dict(self.unfit)
         for group in self.groups:
             # several sections unlike the rest but like each other are part of a still stack
             if model == "none" and len(group) > 1:
@@ -201,12 +210,15 @@ class _Walk:
         """Link plane `k` to the last plane that fitted, or put it with those gone astray."""
         chain = self._chain
         inner, before = self._inner
+        if here.contrast < 0:
+            chain.unfit[k] = "it holds no finite value"
+            return
         link = _link(before, here, chain.models)
         if chain.align == "none" or (link.fits and not self._is_blank(here)):
             chain.append(k, here, inner, link)
             self._inner, self._astray = (k, here), None
         elif self._is_blank(here):
-            chain.blank.add(k)
+            chain.unfit[k] = "it shows nothing (blank)"
         elif self._astray is not None and _link(self._astray, here, chain.models).fits:
             chain.groups[-1].append(k)
             self._astray = here
@@ -219,7 +231,7 @@ class _Walk:
 
 
 def _link(fixed: View, moving: View, models: tuple[Model, ...]) -> Link:
-    """Compare two neighbours; a model that fits no better than a lesser one keeps the lesser's find."""
+    """Compare two neighbours; a model that fits no better than a lesser one keeps its find."""
     found = _finds(fixed, moving, models)
     best, reached = np.eye(3), correlation(fixed.levels[0], moving.levels[0], np.eye(3))
     transforms: dict[Model, Matrix] = {}
@@ -235,7 +247,7 @@ def _link(fixed: View, moving: View, models: tuple[Model, ...]) -> Link:
 
 
 def _finds(fixed: View, moving: View, models: tuple[Model, ...]) -> dict[Model, Matrix]:
-    """What each model's search finds, at the working size; a richer model starts from the lesser."""
+    """What each model's search finds, at the working size; a richer one starts from the lesser."""
     if models[-1] == "none":
         return {}
     if models[-1] == "homography":

@@ -169,6 +169,7 @@ def _as_the_middle_sees(sample: Sample, k: int) -> NDArray[Any]:
         return plane
     size = (plane.shape[1], plane.shape[0])
     flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
-    return cv2.warpPerspective(
+    seen: NDArray[Any] = cv2.warpPerspective(
         plane, sample.transforms[k], size, flags=flags, borderMode=cv2.BORDER_REFLECT_101
     )
+    return seen

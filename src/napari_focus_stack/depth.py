@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_focus_stack.bands import Plane
 from napari_focus_stack.focus import score, window_samples
 from napari_focus_stack.smoothing import edge_aware_mean, fill_from_trusted
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.bands import Plane
     from napari_focus_stack.noise import Noise
 
 LEVELS = 3
@@ -34,8 +35,8 @@ HALF_TRUSTED = 0.35
 class DepthEstimator:
     """Keeps, per level, the best energy of each pixel with the planes before and after it.
 
-    Three values are enough for a parabola through log energy, which is the peak of a Gaussian focus
-    curve (Nayar and Nakagawa, "Shape from focus", PAMI 1994), so no stack is held.
+    Three values are enough for a parabola through log energy, which is the peak of a Gaussian
+    focus curve (Nayar and Nakagawa, "Shape from focus", PAMI 1994), so no stack is held.
     """
 
     def __init__(self) -> None:
@@ -43,7 +44,7 @@ class DepthEstimator:
         self._count = 0
 
     def add(self, energies: list[Plane]) -> None:
-        """Take in the energies of the next plane, finest level first; 0 where nothing is recorded."""
+        """Take in the next plane's energies, finest level first; 0 where nothing is recorded."""
         if not self._peaks:
             self._peaks = [_Peak(level, e) for level, e in enumerate(energies[:LEVELS])]
         else:
@@ -134,13 +135,14 @@ class _Peak:
 def _relative(energy: Plane, above: Plane, samples: float) -> Plane:
     """Relative variance of an energy's part above the noise."""
     variance = np.maximum(4 * energy - 2, np.float32(2)) / np.float32(samples)
-    return variance / (above * above)  # type: ignore[no-any-return]
+    return variance / (above * above)
 
 
 def _resized(a: Plane, shape: tuple[int, ...]) -> Plane:
     if a.shape == shape:
         return a
-    return cv2.resize(a, shape[1::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+    resized: Plane = cv2.resize(a, shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return resized
 
 
 def nearest_plane(depth: Plane, planes: NDArray[np.intp]) -> tuple[Plane, NDArray[np.uint16]]:

@@ -1,12 +1,16 @@
-"""One plane laid over another by its features: SIFT and a homography, the original command's way."""
+"""One plane laid over another by its features: SIFT and a homography, as the original command."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_focus_stack.transforms import Matrix
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.transforms import Matrix
 
 RATIO = 0.75
 """A match must be this much nearer than the second best (Lowe, IJCV 2004)."""
@@ -20,7 +24,7 @@ def homography(fixed: NDArray[np.float32], moving: NDArray[np.float32]) -> Matri
     """Transform from pixels of `fixed` to pixels of `moving`; identity where features are too few.
 
     SIFT keypoints (Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004),
-    outliers sorted out by MAGSAC++ (Barath et al., CVPR 2020), a RANSAC that needs no exact threshold.
+    outliers sorted out by MAGSAC++ (Barath et al., CVPR 2020), a RANSAC without exact threshold.
 
     Parameters
     ----------
@@ -33,7 +37,7 @@ def homography(fixed: NDArray[np.float32], moving: NDArray[np.float32]) -> Matri
         (3, 3) float64.
     """
     identity = np.eye(3)
-    sift = cv2.SIFT_create(nfeatures=MOST_FEATURES)
+    sift = cv2.SIFT.create(nfeatures=MOST_FEATURES)
     (points, descriptors), (others, other_descriptors) = (
         sift.detectAndCompute(_to_8bit(plane), None) for plane in (fixed, moving)
     )
@@ -52,4 +56,5 @@ def homography(fixed: NDArray[np.float32], moving: NDArray[np.float32]) -> Matri
 def _to_8bit(plane: NDArray[np.float32]) -> NDArray[np.uint8]:
     low, high = np.percentile(plane, (0.1, 99.9))
     scaled = (plane - low) * (255 / max(float(high - low), 1e-12))
-    return np.clip(scaled, 0, 255).astype(np.uint8)
+    bytes_: NDArray[np.uint8] = np.clip(scaled, 0, 255).astype(np.uint8)
+    return bytes_

@@ -1,7 +1,7 @@
 """How sharp each plane is, level by level, in units of the sensor's own noise.
 
-The energy of a plane at a pixel is its squared band over a window, divided by what noise alone would
-leave there: 1 means "nothing but noise", whatever the camera.
+The energy of a plane at a pixel is its squared band over a window, divided by what noise alone
+would leave there: 1 means "nothing but noise", whatever the camera.
 """
 
 from __future__ import annotations

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_focus_stack.bands import Plane, expand, laplacian_pyramid, level_count
 from napari_focus_stack.focus import energies, score
 from napari_focus_stack.registration import luminance
 
 if TYPE_CHECKING:
-    from napari_focus_stack.noise import Noise
+    from numpy.typing import NDArray
 
-Mask = NDArray[np.uint8]
+    from napari_focus_stack.noise import Noise
+    from napari_focus_stack.planes import Mask
 
 SELECTIVITY = 0.7
 """How fast a plane's weight falls with its distance from the best score: exp(-0.7 noise units)."""
@@ -26,20 +26,21 @@ LEAST_COVERAGE = 0.75
 
 
 class Fusion(Protocol):
-    """Takes planes one by one; `image` is the result so far."""
+    """Takes planes one by one; `image` is what they add up to."""
 
     def add(self, plane: Plane, valid: Mask | None) -> Plane:
-        """Fold in a plane, (Y, X[, C]) float32, recorded where `valid`; returns its energy (Y, X)."""
+        """Fold in a plane, (Y, X[, C]) float32, recorded where `valid`; return its energy."""
 
 
 class PyramidFusion:
     """Laplacian pyramid whose coefficients come from the planes that noise cannot tell apart.
 
-    At every level a plane's weight falls exponentially with its distance from the best plane, counted
-    in the noise of the energy itself: on clean stacks the best plane alone remains (selection by local
-    energy: Burt and Kolczynski, "Enhanced image capture through fusion", ICCV 1993), and where planes
-    differ by noise only they are averaged. What remains is shrunk by Wiener's rule as far as the noise
-    left explains it, and held to the range that planes recorded at each pixel.
+    At every level a plane's weight falls exponentially with its distance from the best plane,
+    counted in the noise of the energy itself: on clean stacks the best plane alone remains
+    (selection by local energy: Burt and Kolczynski, "Enhanced image capture through fusion", ICCV
+    1993), and where planes differ by noise only they are averaged. What remains is shrunk by
+    Wiener's rule as far as the noise left explains it, and held to the range that planes recorded
+    at each pixel.
 
     The weights are those of all planes together although planes are seen one at a time: what was
     gathered is scaled down whenever a better plane arrives.
@@ -94,14 +95,18 @@ class PyramidFusion:
             np.maximum(self._highest, plane, out=self._highest, where=inside)
 
     def image(self) -> Plane:
-        """The fused image, (Y, X[, C]) float32."""
-        assert self._base is not None and self._lowest is not None
+        """The fused image, (Y, X[, C]) float32; NaN where no plane recorded anything."""
+        assert self._base is not None
+        assert self._lowest is not None
+        assert self._highest is not None
         fused = self._base
         for accumulator in reversed(self._accumulators):
             band = accumulator.shrunk(self._noise, fused)
             fused = expand(fused, band.shape)
             fused += band
-        return np.clip(fused, self._lowest, self._highest)  # type: ignore[no-any-return]
+        held: Plane = np.clip(fused, self._lowest, self._highest)
+        held[self._lowest > self._highest] = np.nan
+        return held
 
 
 class _Band:
@@ -149,7 +154,8 @@ class _Band:
         power = cv2.GaussianBlur(power, (0, 0), SHRINK_WINDOW)
         keep = 1 - remaining / np.maximum(power, np.float32(1e-20))
         np.maximum(keep, 0, out=keep)
-        return mean * _like(keep, mean)  # type: ignore[no-any-return]
+        shrunk: Plane = mean * _like(keep, mean)
+        return shrunk
 
 
 class LaplacianFusion:
@@ -182,7 +188,8 @@ class LaplacianFusion:
             self._image[better] = plane[better]
             self.index[better] = self._count
         self._count += 1
-        return np.maximum(energy, 0)  # type: ignore[no-any-return]
+        recorded: Plane = np.maximum(energy, 0)
+        return recorded
 
     def image(self) -> Plane:
         """The fused image, (Y, X[, C]) float32: every value is one that a plane recorded."""
@@ -206,7 +213,7 @@ class NearestPlaneFusion:
 
     def add(self, plane: Plane, valid: Mask | None) -> Plane:
         """Fold in a plane; see `Fusion`."""
-        distance = np.abs(self._depth - np.float32(self._count))
+        distance: Plane = np.abs(self._depth - np.float32(self._count))
         closer = distance < self._distance
         if valid is not None:
             closer &= valid > 0
@@ -215,7 +222,7 @@ class NearestPlaneFusion:
         self._image[closer] = plane[closer]
         self._distance[closer] = distance[closer]
         self._count += 1
-        return distance  # type: ignore[no-any-return]
+        return distance
 
     def image(self) -> Plane:
         """The fused image, (Y, X[, C]) float32: every value is one that a plane recorded."""

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_focus_stack.bands import Plane, band_noise, laplacian_pyramid
 from napari_focus_stack.registration import luminance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
 LEVELS = 4
 """Pyramid levels measured; coarser ones have the last one's noise."""
@@ -149,7 +150,7 @@ def _expected_quiet(level: int, count: int) -> float:
 
 
 def _line(brightness: Plane, variance: Plane, quiet: float) -> tuple[float, float]:
-    """Constant and slope of variance over brightness, through the quiet blocks of each brightness."""
+    """Constant and slope of variance over brightness, through the quiet blocks of each."""
     seen = np.isfinite(variance)
     level, variance = brightness[seen], variance[seen]
     if level.size < 100 or np.ptp(level) < 0.2 * max(abs(float(level.mean())), 1e-12):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,21 +15,23 @@ from napari_focus_stack.alignment import Alignment, align_steps
 from napari_focus_stack.bands import Plane
 from napari_focus_stack.depth import DepthEstimator, nearest_plane
 from napari_focus_stack.errors import Cancelled, InputError, SettingsError
-from napari_focus_stack.fusion import LaplacianFusion, Mask, NearestPlaneFusion, PyramidFusion
+from napari_focus_stack.fusion import LaplacianFusion, NearestPlaneFusion, PyramidFusion
 from napari_focus_stack.noise import Noise, estimate_noise
+from napari_focus_stack.planes import COMPUTABLE, Mask, as_dtype, computable, seen_from_reference
 from napari_focus_stack.registration import luminance
 from napari_focus_stack.result import LeftOut, Progress, Report, StackResult, Step
-from napari_focus_stack.settings import Settings
+from napari_focus_stack.settings import Align, Settings
 from napari_focus_stack.sources import ArraySource, PlaneSource
-from napari_focus_stack.transforms import both_recorded, warp
+from napari_focus_stack.transforms import both_recorded
+
+if TYPE_CHECKING:
+    import threading
 
 OnPlane = Callable[[int, NDArray[Any], Plane], None]
 """Called with a plane's number, the plane as it is fused (float32), and its energy (Y, X)."""
 
 NOISE_PAIRS = 4
 """Pairs of neighbouring planes, spread over the stack, on which noise is measured."""
-NATIVE = ("uint8", "uint16", "float32")
-"""Types that OpenCV works on; any other is computed as float32."""
 
 
 def stack_steps(
@@ -78,7 +79,7 @@ def stack_steps(
     image, depth, index, confidence = yield from _fuse(run, survey, on_plane)
     step = settings.z_step if settings.z_step is not None else source.spacing.z
     return StackResult(
-        image=_to_dtype(image, source.dtype),
+        image=as_dtype(image, source.dtype),
         depth_index=index,
         depth=depth,
         height=None if step is None else depth * np.float32(step),
@@ -165,7 +166,8 @@ class _Run:
         self.settings = settings
         self.n = len(source)
         self.reference = settings.reference_plane(self.n)
-        self.passes = 3 if settings.method == "depth" else 2
+        self._total = (3 if settings.method == "depth" else 2) * self.n
+        self._total += min(NOISE_PAIRS, self.n - 1)
         self._cancel = cancel
         self._done = 0
 
@@ -174,13 +176,15 @@ class _Run:
         if self._cancel is not None and self._cancel.is_set():
             raise Cancelled
         self._done += 1
-        total = self.passes * self.n + min(NOISE_PAIRS, self.n - 1)
-        return Progress(step, k, self.n, self._done - 1, total)
+        return Progress(step, k, self.n, self._done - 1, self._total)
+
+    def again(self) -> None:
+        """Expect one more pass over the planes than planned."""
+        self._total += self.n
 
     def read(self, k: int) -> NDArray[Any]:
         """Plane `k` in a type that OpenCV works on."""
-        plane = self.source[k]
-        return plane if plane.dtype.name in NATIVE else plane.astype(np.float32)
+        return computable(self.source[k])
 
 
 @dataclass(frozen=True)
@@ -195,23 +199,44 @@ class _Survey:
 
 def _survey(run: _Run) -> Generator[Progress, None, _Survey]:
     """First pass: how planes moved and how bright they are; then how noisy they are."""
-    steps = align_steps(run.read, run.n, run.reference, run.settings.align)
+    notes: list[str] = []
+    alignment = yield from _align(run, notes)
+    if len(alignment.fitting) < 2:
+        raise InputError("Fewer than two planes hold any finite value; check the data.")
+    gains = _gains_to_apply(run, alignment, notes)
+    survey = _Survey(alignment, gains, Noise(1.0), notes)
+    noise = yield from _measure_noise(run, survey)
+    return replace(survey, noise=noise)
+
+
+def _align(run: _Run, notes: list[str]) -> Generator[Progress, None, Alignment]:
+    """Align to the reference, or to its neighbour if it is the odd one; else leave all planes."""
+    wanted = run.settings.align
+    alignment = yield from _align_to(run, run.reference, wanted)
+    if not alignment.holds_together and run.settings.reference == "middle":
+        run.again()
+        alignment = yield from _align_to(run, run.reference - 1, wanted)
+        if alignment.holds_together:
+            notes.append(
+                f"Plane {run.reference} in the middle does not show what the others show; "
+                f"plane {alignment.reference} is the reference."
+            )
+    if not alignment.holds_together:
+        run.again()
+        notes.append("Planes differ too much to be aligned; they were left where they are.")
+        alignment = yield from _align_to(run, run.reference, "none")
+    return alignment
+
+
+def _align_to(run: _Run, reference: int, align: Align) -> Generator[Progress, None, Alignment]:
+    steps = align_steps(run.read, run.n, reference, align)
     while True:
         try:
             k = next(steps)
         except StopIteration as done:
             alignment: Alignment = done.value
-            break
+            return alignment
         yield run.begin("align", k)
-    if len(alignment.fitting) < 2:
-        raise InputError(
-            f"No plane fits the reference plane '{run.source.names[run.reference]}'; "
-            "choose another reference, or align 'none'."
-        )
-    gains, notes = _gains_to_apply(run, alignment)
-    survey = _Survey(alignment, gains, Noise(1.0), notes)
-    noise = yield from _measure_noise(run, survey)
-    return replace(survey, noise=noise)
 
 
 def _measure_noise(run: _Run, survey: _Survey) -> Generator[Progress, None, Noise]:
@@ -226,19 +251,19 @@ def _measure_noise(run: _Run, survey: _Survey) -> Generator[Progress, None, Nois
     return estimate_noise(pairs, rounding)
 
 
-def _gains_to_apply(run: _Run, alignment: Alignment) -> tuple[list[float], list[str]]:
+def _gains_to_apply(run: _Run, alignment: Alignment, notes: list[str]) -> list[float]:
     if not alignment.brightness_drifts:
-        return [1.0] * run.n, []
-    known = [gain for gain in alignment.gains if gain is not None]
-    drift = max(known) / min(known) - 1
+        return [1.0] * run.n
     photograph = run.source.dtype == np.uint8 or len(run.source.plane_shape) == 3
     wanted = run.settings.brightness
     if wanted == "match" or (wanted == "auto" and photograph):
-        return [1.0 if gain is None else gain for gain in alignment.gains], []
-    return [1.0] * run.n, [
-        f"Brightness drifts by {drift:.1%} over the stack and was left as recorded; "
-        "brightness 'match' evens it out."
-    ]
+        return [1.0 if gain is None else gain for gain in alignment.gains]
+    known = [gain for gain in alignment.gains if gain is not None]
+    notes.append(
+        f"Brightness drifts by {max(known) / min(known) - 1:.1%} over the stack and was left as "
+        "recorded; brightness 'match' evens it out."
+    )
+    return [1.0] * run.n
 
 
 def _fuse(
@@ -260,7 +285,7 @@ def _fuse(
             on_plane(k, plane, energy)
     image = pyramid.image()
     planes = np.array(survey.alignment.fitting)
-    place, confidence = estimator.estimate(luminance(image), survey.noise)
+    place, confidence = estimator.estimate(np.nan_to_num(luminance(image)), survey.noise)
     depth, index = nearest_plane(place, planes)
     if method == "depth":
         nearest = NearestPlaneFusion(place)
@@ -276,29 +301,15 @@ def _fuse(
 
 
 def _prepared(run: _Run, survey: _Survey, k: int) -> tuple[Plane, Mask | None]:
-    """Plane `k` as the reference sees it, float32, and where it recorded anything."""
-    plane, valid = warp(run.read(k), survey.alignment.transforms[k])
-    floating = plane.astype(np.float32)
-    if survey.gains[k] != 1:
-        floating *= np.float32(survey.gains[k])
-    return floating, valid
-
-
-def _to_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
-    if dtype.kind == "b":
-        return image >= 0.5  # type: ignore[no-any-return]
-    if dtype.kind in "ui":
-        limits = np.iinfo(dtype)
-        wide = np.rint(image.astype(np.float64))
-        return np.clip(wide, limits.min, limits.max).astype(dtype)
-    return image.astype(dtype, copy=False)
+    """Plane `k` as the reference sees it, and where it recorded anything."""
+    return seen_from_reference(run.read(k), survey.alignment.transforms[k], survey.gains[k])
 
 
 def _report(run: _Run, survey: _Survey) -> Report:
     source, alignment = run.source, survey.alignment
     names = source.names
     notes = [*source.notes, *survey.notes]
-    if source.dtype.name not in NATIVE:
+    if source.dtype.name not in COMPUTABLE:
         notes.append(f"{source.dtype.name} planes were computed as float32 and converted back.")
     left_out = [LeftOut(k, names[k], why) for k, why in sorted(alignment.left_out.items())]
     notes += [f"Plane {p.plane} ('{p.name}') was left out: {p.reason}." for p in left_out]
@@ -309,7 +320,7 @@ def _report(run: _Run, survey: _Survey) -> Report:
         planes=list(names),
         shape=[run.n, *source.plane_shape],
         dtype=source.dtype.name,
-        reference=run.reference,
+        reference=alignment.reference,
         align=alignment.model,
         transforms=alignment.transforms,
         residuals=alignment.residuals,

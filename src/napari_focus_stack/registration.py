@@ -1,8 +1,8 @@
 """One plane laid over another by their intensities: a Gauss-Newton search, coarse to fine.
 
-Planes are compared in a band that leaves out brightness drift below and, above, what only one of two
-neighbouring planes shows. Updates use the mean gradient of both planes, which converges as fast as
-a second-order method (Benhimane and Malis, "Real-time image-based tracking of planes using
+Planes are compared in a band that leaves out brightness drift below and, above, what only one of
+two neighbouring planes shows. Updates use the mean gradient of both planes, which converges as fast
+as a second-order method (Benhimane and Malis, "Real-time image-based tracking of planes using
 efficient second-order minimization", IROS 2004); pixels that fit badly count less (Huber).
 """
 
@@ -28,24 +28,26 @@ LEAST_OVERLAP = 0.2
 
 
 def luminance(plane: NDArray[Any]) -> Plane:
-    """(Y, X) float32 of a grey, RGB or RGBA plane; (R + 2 G + B) / 4 is exact for equal channels."""
+    """(Y, X) float32 of a grey, RGB or RGBA plane: (R + 2 G + B) / 4, exact for equal channels."""
     if plane.ndim == 2:
         return plane.astype(np.float32)
     weights = np.array([[0.25, 0.5, 0.25, 0][: plane.shape[2]]], np.float32)
-    return cv2.transform(plane.astype(np.float32), weights)  # type: ignore[return-value]
+    mixed: Plane = cv2.transform(plane.astype(np.float32), weights)
+    return mixed
 
 
 def pyramid(grey: Plane) -> tuple[Plane, ...]:
     """Band-passed planes, finest first, down to a side of about 48 pixels."""
     levels = [grey]
     while min(levels[-1].shape) >= 2 * COARSEST_SIDE:
-        levels.append(cv2.pyrDown(levels[-1]))  # type: ignore[arg-type]
+        levels.append(cv2.pyrDown(levels[-1]))
     return tuple(_band(level) for level in levels)
 
 
 def _band(grey: Plane) -> Plane:
     fine, coarse = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in BAND)
-    return fine - coarse  # type: ignore[return-value]
+    band: Plane = fine - coarse
+    return band
 
 
 def search(
@@ -142,7 +144,7 @@ def _overlap(moving: Plane, matrix: Matrix) -> tuple[Plane, NDArray[np.bool_]]:
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=np.nan,
     )
-    return warped, np.isfinite(warped)  # type: ignore[return-value]
+    return warped, np.isfinite(warped)
 
 
 def _step(

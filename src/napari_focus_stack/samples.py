@@ -182,7 +182,8 @@ def _unmix_edges(disparity: NDArray[np.float32]) -> NDArray[np.float32]:
     smooth = cv2.medianBlur(disparity, 5)  # the rows, filled one by one, leave streaks
     low, high = cv2.erode(smooth, window), cv2.dilate(smooth, window)
     end = np.where(smooth - low < high - smooth, low, high)
-    return np.where(high - low > 3, end, smooth).astype(np.float32, copy=False)
+    cleaned: NDArray[np.float32] = np.where(high - low > 3, end, smooth).astype(np.float32)
+    return cleaned
 
 
 _RENDERERS: dict[str, Callable[[], Sample]] = {"histology": _histology, "motorcycle": _motorcycle}

@@ -69,7 +69,7 @@ class Settings:
     brightness: Brightness = _parameter(
         "auto",
         "Whether every plane is brought to the reference plane's brightness: 'auto' does so for "
-        "photographs (8-bit or colour) and leaves measured intensities (grey 16-bit or float) alone.",
+        "photographs (8-bit or colour), not for measured intensities (grey 16-bit or float).",
         choices=BRIGHTNESS,
     )
     z_step: float | None = _parameter(

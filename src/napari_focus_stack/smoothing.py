@@ -46,8 +46,8 @@ def edge_aware_mean(
 ) -> tuple[Map, Map]:
     """Weighted mean over a neighbourhood that ends where the guide changes.
 
-    Fast global smoothing (Min et al., "Fast global image smoothing based on weighted least squares",
-    IEEE TIP 2014): rows and columns in turn, each an exact tridiagonal solution, three times.
+    Fast global smoothing (Min et al., "Fast global image smoothing based on weighted least
+    squares", IEEE TIP 2014): rows and columns in turn, each an exact tridiagonal solution, thrice.
     Pixels without weight take what their neighbours across smooth guide have.
 
     Parameters
@@ -66,7 +66,7 @@ def edge_aware_mean(
     mean, support : numpy.ndarray
         (Y, X) float32: the smoothed data and the smoothed weight behind it.
     """
-    stacked = np.stack([data * weight, weight], -1)
+    stacked: Map = np.stack([data * weight, weight], -1)
     along_y = np.exp(-np.abs(np.diff(guide, axis=0)) / np.float32(contrast))
     along_x = np.ascontiguousarray(np.exp(-np.abs(np.diff(guide, axis=1)) / np.float32(contrast)).T)
     for i in range(ITERATIONS):
@@ -75,8 +75,9 @@ def edge_aware_mean(
         _solve(across, along_x * strength)
         stacked = np.ascontiguousarray(across.transpose(1, 0, 2))
         _solve(stacked, along_y * strength)
-    support = np.maximum(stacked[..., 1], np.float32(1e-12))
-    return stacked[..., 0] / support, support
+    support: Map = np.maximum(stacked[..., 1], np.float32(1e-12))
+    mean: Map = stacked[..., 0] / support
+    return mean, support
 
 
 def _solve(values: Map, coupling: Map) -> None:

@@ -52,7 +52,7 @@ def unit_frame(shape: tuple[int, int]) -> Matrix:
 
 
 def rescale(matrix: Matrix, fy: float, fx: float) -> Matrix:
-    """The same transform between planes resized by `fy`, `fx` (pixel centres, as cv2.resize does)."""
+    """The same transform between planes resized by `fy`, `fx` (pixel centres, as cv2.resize)."""
     size = np.array([[fx, 0, (fx - 1) / 2], [0, fy, (fy - 1) / 2], [0, 0, 1]], np.float64)
     scaled: Matrix = size @ matrix @ np.linalg.inv(size)
     return scaled
@@ -143,9 +143,9 @@ def valid_area(matrix: Matrix, shape: tuple[int, ...]) -> NDArray[np.uint8] | No
     if x.min() >= 0 and y.min() >= 0 and x.max() <= w - 1 and y.max() <= h - 1:
         return None
     inside = np.full((h, w), 255, np.uint8)
-    return cv2.warpPerspective(
-        inside, matrix, (w, h), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderValue=0
-    )  # type: ignore[return-value]
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    area: NDArray[np.uint8] = cv2.warpPerspective(inside, matrix, (w, h), flags=flags)
+    return area
 
 
 def both_recorded(

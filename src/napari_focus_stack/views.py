@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_focus_stack.registration import Plane, luminance, pyramid
 from napari_focus_stack.transforms import Matrix, rescale, warp
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 WORKING_PIXELS = 600_000
 """Planes are compared at this size at most: 0.02 px of it is 0.1 px of a 12-megapixel plane."""
 LEAST_DRIFT = 0.003
 """Change in brightness too small to matter: 0.3 % leaves 50 dB."""
 BLOCKS = 16
-"""Block means along the longer side whose ratio gives the brightness; blur hardly reaches across."""
+"""Block means along the longer side whose ratio gives the brightness; blur hardly crosses them."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class View:
     levels : tuple of numpy.ndarray
         Band-passed, finest first, each half the size of the one before.
     contrast : float
-        Standard deviation of the luminance, noise smoothed away.
+        Standard deviation of the luminance, noise smoothed away; -1 if no pixel is finite.
     shape : tuple of int
         Of the full plane.
     """
@@ -48,8 +50,11 @@ class View:
         factor = min(1.0, np.sqrt(WORKING_PIXELS / (h * w)))
         size = round(w * factor), round(h * factor)
         small = plane if factor == 1 else cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-        grey = np.nan_to_num(luminance(small), nan=0.0, posinf=0.0, neginf=0.0)
-        return cls(grey, pyramid(grey), float(cv2.GaussianBlur(grey, (0, 0), 2.0).std()), (h, w))
+        grey = luminance(small)
+        finite = np.isfinite(grey)
+        grey[~finite] = 0
+        contrast = float(cv2.GaussianBlur(grey, (0, 0), 2.0).std()) if finite.any() else -1.0
+        return cls(grey, pyramid(grey), contrast, (h, w))
 
     def full_size(self, matrix: Matrix) -> Matrix:
         """A transform at the working size, for the planes themselves."""
@@ -59,7 +64,7 @@ class View:
 
 @dataclass(frozen=True)
 class Brightness:
-    """Brightness of a plane against the reference: the gain that matches it, and the blocks' spread.
+    """Brightness of a plane against the reference: the gain that matches it, the blocks' spread.
 
     Focus moves light between neighbouring blocks, drift changes all of them alike, so a gain is
     drift where it stands out from the spread.

@@ -1,0 +1,83 @@
+"""A plane on its way into the fusion: computable, without gaps, as the reference would see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_focus_stack.smoothing import fill_from_trusted
+from napari_focus_stack.transforms import Matrix, both_recorded, warp
+
+if TYPE_CHECKING:
+    from napari_focus_stack.bands import Plane
+
+Mask = NDArray[np.uint8]
+
+COMPUTABLE = ("uint8", "uint16", "float32")
+"""Types that OpenCV works on; any other is computed as float32."""
+GAP_PRIOR = 1e-3
+
+
+def computable(plane: NDArray[Any]) -> NDArray[Any]:
+    """A plane in a type that OpenCV works on."""
+    return plane if plane.dtype.name in COMPUTABLE else plane.astype(np.float32)
+
+
+def seen_from_reference(
+    plane: NDArray[Any], matrix: Matrix, gain: float
+) -> tuple[Plane, Mask | None]:
+    """A plane as the reference plane's camera would have recorded it.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) uint8, uint16 or float32; NaN and infinities take no part.
+    matrix : numpy.ndarray
+        (3, 3), reference pixel (x, y, 1) to pixel of the plane.
+    gain : float
+        Factor to the reference's brightness.
+
+    Returns
+    -------
+    seen : numpy.ndarray
+        (Y, X[, C]) float32.
+    valid : numpy.ndarray or None
+        (Y, X) uint8, 255 where the plane recorded something; None where it did everywhere.
+    """
+    known: Mask | None = None
+    if plane.dtype.kind == "f" and not np.isfinite(plane).all():
+        plane, finite = _without_gaps(plane)
+        known, _ = warp(finite.astype(np.uint8) * 255, matrix, cv2.INTER_NEAREST)
+    warped, inside = warp(plane, matrix)
+    seen: Plane = warped.astype(np.float32)
+    if gain != 1:
+        seen *= np.float32(gain)
+    return seen, both_recorded(known, inside)
+
+
+def _without_gaps(plane: Plane) -> tuple[Plane, NDArray[np.bool_]]:
+    """The plane with smooth surroundings where values were missing, and where they were not."""
+    finite: NDArray[np.bool_] = np.isfinite(plane)
+    if plane.ndim == 3:
+        finite = np.asarray(finite.all(-1))
+    weight: Plane = finite.astype(np.float32)
+    filled = plane.copy()
+    for channel in [filled] if plane.ndim == 2 else [filled[..., c] for c in range(plane.shape[2])]:
+        channel[~finite] = 0
+        channel[~finite] = fill_from_trusted(channel, weight, GAP_PRIOR)[~finite]
+    return filled, finite
+
+
+def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """A float32 image in the type its planes came in, rounded and held to the type's range."""
+    if dtype.kind == "b":
+        yes: NDArray[np.bool_] = image >= 0.5
+        return yes
+    if dtype.kind in "ui":
+        limits = np.iinfo(dtype)
+        wide = np.rint(image.astype(np.float64))
+        return np.clip(wide, limits.min, limits.max).astype(dtype)
+    return image.astype(dtype, copy=False)
