@@ -89,7 +89,8 @@ def test_pixels_survive_in_other_programs_and_in_ours(tmp_path, suffix, dtype, c
     image = picture(dtype, channels)
     path = tmp_path / f"μ 花{suffix}"
     write_image(path, image)
-    np.testing.assert_array_equal(through_cv2(path), image)
+    if dtype is not np.uint32 or not cv2.__version__.startswith("4."):  # which cannot read it
+        np.testing.assert_array_equal(through_cv2(path), image)
     ours = scan(path).planes[0].read()
     np.testing.assert_array_equal(ours, image)
     assert ours.dtype == dtype
