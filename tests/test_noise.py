@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scenes import scene
 
 from napari_focus_stack.bands import band_noise, laplacian_pyramid
-from napari_focus_stack.noise import Noise, estimate_noise
+from napari_focus_stack.noise import Noise, NoiseGauge
 from napari_focus_stack.rendering import Noise as SensorNoise
 
 ROUNDING = 1 / 12
@@ -21,10 +21,17 @@ def neighbours(planes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, None]]:
     return [(floats[k], floats[k + 1], None) for k in range(0, len(floats) - 1, 2)]
 
 
+def gauged(pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray | None]], rounding: float) -> Noise:
+    gauge = NoiseGauge()
+    for first, second, valid in pairs:
+        gauge.add(first, second, valid)
+    return gauge.noise(rounding)
+
+
 def measured(name: str, sensor: SensorNoise, dtype: str, white: float) -> Noise:
     rendered = scene(name, size=(192, 224), noise=sensor, dtype=dtype, white=white)
     rounding = ROUNDING if dtype != "float32" else 0.0
-    return estimate_noise(neighbours(rendered.planes), rounding)
+    return gauged(neighbours(rendered.planes), rounding)
 
 
 CAMERAS = [("uint8", 255.0), ("uint16", 4095.0), ("float32", 1.0)]
@@ -64,7 +71,7 @@ def test_every_band_has_the_noise_it_really_has(kind: str, channels: int) -> Non
     planes = [
         np.dstack([100 + grain(kind, rng) for _ in range(channels)]).squeeze() for _ in range(8)
     ]
-    found = estimate_noise(neighbours(np.array(planes)), 0.0)
+    found = gauged(neighbours(np.array(planes)), 0.0)
     powers = np.zeros(4)
     for plane in planes:
         bands, gaussian = laplacian_pyramid(plane, 4)
@@ -87,7 +94,7 @@ def test_variance_in_a_band() -> None:
 @given(st.integers(0, 255), st.sampled_from([0.0, ROUNDING]))
 def test_planes_without_noise_have_their_rounding(value: int, rounding: float) -> None:
     plane = np.full((80, 90), value, np.float32)
-    found = estimate_noise([(plane, plane, None)], rounding)
+    found = gauged([(plane, plane, None)], rounding)
     assert found.slope == 0
     assert found.constant > 0  # energies divide by it
     assert found.constant == pytest.approx(rounding, abs=1e-8)
@@ -102,16 +109,16 @@ def test_never_less_than_the_rounding(name: str) -> None:
 
 def test_planes_too_small_to_measure_have_their_rounding() -> None:
     plane = np.random.default_rng(0).uniform(0, 255, (40, 40)).astype(np.float32)
-    assert estimate_noise([(plane, plane[::-1], None)], ROUNDING).constant == ROUNDING
-    assert estimate_noise([], 0.0).constant > 0
+    assert gauged([(plane, plane[::-1], None)], ROUNDING).constant == ROUNDING
+    assert gauged([], 0.0).constant > 0
 
 
 def test_what_was_not_recorded_is_not_measured() -> None:
     rng = np.random.default_rng(6)
     planes = 100 + 5 * rng.standard_normal((6, 256, 256), np.float32)
-    whole = estimate_noise(neighbours(planes), 0.0)
+    whole = gauged(neighbours(planes), 0.0)
     valid = np.full((256, 256), 255, np.uint8)
     valid[:, :96] = 0
     planes[:, :, :90] = 100  # flat: what a warp repeats has no noise
-    found = estimate_noise([(a, b, valid) for a, b, _ in neighbours(planes)], 0.0)
+    found = gauged([(a, b, valid) for a, b, _ in neighbours(planes)], 0.0)
     assert found.constant == pytest.approx(whole.constant, rel=0.1)

@@ -18,8 +18,6 @@ from napari_focus_stack.bands import Plane, band_noise, laplacian_pyramid
 from napari_focus_stack.registration import luminance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
 LEVELS = 4
@@ -28,6 +26,8 @@ BLOCKS = (16, 16, 8, 8)
 """Side of the blocks in which a level's noise is measured."""
 BLOCK_SAMPLES = (240.0, 155.0, 34.0, 33.0)
 """Independent samples in the squared band of one block, from simulated white noise."""
+SMALLEST_SIDE = 4 * BLOCKS[0]
+"""Smaller planes hold too few blocks to measure noise on."""
 QUIET = 20.0
 """Percentile of blocks that are taken for noise alone."""
 QUIET_DEVIATION = 0.6
@@ -67,47 +67,59 @@ class Noise:
         return variance
 
 
-def estimate_noise(
-    pairs: Iterable[tuple[Plane, Plane, NDArray[np.uint8] | None]], rounding: float
-) -> Noise:
-    """Noise of one channel from pairs of neighbouring planes that lie over each other.
+class NoiseGauge:
+    """Measures noise on pairs of neighbouring planes that lie over each other.
 
     In every block the least of all pairs counts, and of all blocks the quiet ones.
-
-    Parameters
-    ----------
-    pairs : iterable of tuple
-        Two planes, (Y, X[, C]) float32, and where both have recorded, (Y, X) uint8, or None.
-    rounding : float
-        Variance of the rounding that the planes' type implies: 1/12 for integers, else 0.
-
-    Returns
-    -------
-    Noise
-        Never less than the rounding.
     """
-    quietest: list[Plane] = []
-    brightness: Plane | None = None
-    count, mixing = 0, 1.0
-    for first, second, valid in pairs:
+
+    def __init__(self) -> None:
+        self._quietest: list[Plane] = []
+        self._brightness: Plane = np.zeros((1, 1), np.float32)
+        self._mixing = 1.0
+        self._count = 0
+
+    def add(self, first: Plane, second: Plane, valid: NDArray[np.uint8] | None = None) -> None:
+        """Take in a pair.
+
+        Parameters
+        ----------
+        first, second : numpy.ndarray
+            (Y, X[, C]) float32.
+        valid : numpy.ndarray, optional
+            (Y, X) uint8, 255 where both have recorded; None for everywhere.
+        """
         a, b = luminance(first), luminance(second)
-        if min(a.shape) < 4 * BLOCKS[0]:
-            break
-        mixing = LUMINANCE_NOISE if first.ndim == 3 else 1.0
+        if min(a.shape) < SMALLEST_SIDE:
+            return
         powers = _differences(a, b, valid)
-        quietest = [np.minimum(*p) for p in zip(quietest or powers, powers, strict=True)]
-        brightness = _block_means(a, BLOCKS[0]) if brightness is None else brightness
-        count += 1
-    if brightness is None:
-        return Noise(max(rounding, 1e-12))
-    smallest = max(rounding, 1e-14 * float(np.abs(brightness).max()) ** 2, 1e-30)
-    variances = [
-        power / (mixing * band_noise(level) ** 2 * _expected_quiet(level, count))
-        for level, power in enumerate(quietest)
-    ]
-    known = [max(_quiet(variance), smallest) for variance in variances]
-    constant, slope = _line(brightness, variances[0], known[0])
-    return Noise(max(constant, smallest), slope, tuple(v / known[0] for v in known))
+        self._quietest = [
+            np.minimum(*p) for p in zip(self._quietest or powers, powers, strict=True)
+        ]
+        brightness: Plane = cv2.addWeighted(a, 0.5, b, 0.5, 0)
+        self._brightness = self._brightness + _block_means(brightness, BLOCKS[0])
+        self._mixing = LUMINANCE_NOISE if first.ndim == 3 else 1.0
+        self._count += 1
+
+    def noise(self, rounding: float) -> Noise:
+        """Noise of one channel, never less than rounding leaves.
+
+        Parameters
+        ----------
+        rounding : float
+            Variance of the rounding that the planes' type implies: 1/12 for integers, else 0.
+        """
+        if not self._count:
+            return Noise(max(rounding, 1e-12))
+        brightness = self._brightness / np.float32(self._count)
+        smallest = max(rounding, 1e-14 * float(np.abs(brightness).max()) ** 2, 1e-30)
+        variances = [
+            power / (self._mixing * band_noise(level) ** 2 * _expected_quiet(level, self._count))
+            for level, power in enumerate(self._quietest)
+        ]
+        known = [max(_quiet(variance), smallest) for variance in variances]
+        constant, slope = _line(brightness, variances[0], known[0])
+        return Noise(max(constant, smallest), slope, tuple(v / known[0] for v in known))
 
 
 def _differences(a: Plane, b: Plane, valid: NDArray[np.uint8] | None) -> list[Plane]:

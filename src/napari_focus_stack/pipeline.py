@@ -16,7 +16,7 @@ from napari_focus_stack.bands import Plane
 from napari_focus_stack.depth import DepthEstimator, nearest_plane
 from napari_focus_stack.errors import Cancelled, InputError, SettingsError
 from napari_focus_stack.fusion import LaplacianFusion, NearestPlaneFusion, PyramidFusion
-from napari_focus_stack.noise import Noise, estimate_noise
+from napari_focus_stack.noise import Noise, NoiseGauge
 from napari_focus_stack.planes import COMPUTABLE, Mask, as_dtype, computable, seen_from_reference
 from napari_focus_stack.registration import luminance
 from napari_focus_stack.result import LeftOut, Progress, Report, StackResult, Step
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import threading
 
 OnPlane = Callable[[int, NDArray[Any], Plane], None]
-"""Called with a plane's number, the plane as it is fused (float32), and its energy (Y, X)."""
+"""Called with a plane's number, the plane as it is fused, and its energy (Y, X)."""
 
 NOISE_PAIRS = 4
 """Pairs of neighbouring planes, spread over the stack, on which noise is measured."""
@@ -52,8 +52,8 @@ def stack_steps(
     cancel : threading.Event, optional
         Once set, the next step raises `Cancelled`.
     on_plane : callable, optional
-        Called as ``on_plane(k, plane, energy)`` with every plane as it is fused, (Y, X[, C])
-        float32, and its energy, (Y, X) float32.
+        Called as ``on_plane(k, plane, energy)`` with every plane as it is fused, (Y, X[, C]) in
+        the source's dtype, and its energy, (Y, X) float32.
 
     Yields
     ------
@@ -202,7 +202,10 @@ def _survey(run: _Run) -> Generator[Progress, None, _Survey]:
     notes: list[str] = []
     alignment = yield from _align(run, notes)
     if len(alignment.fitting) < 2:
-        raise InputError("Fewer than two planes hold any finite value; check the data.")
+        raise InputError(
+            f"'{run.source.names[min(alignment.left_out)]}' and other planes hold no finite value; "
+            "a stack needs two planes that do."
+        )
     gains = _gains_to_apply(run, alignment, notes)
     survey = _Survey(alignment, gains, Noise(1.0), notes)
     noise = yield from _measure_noise(run, survey)
@@ -241,14 +244,15 @@ def _align_to(run: _Run, reference: int, align: Align) -> Generator[Progress, No
 
 def _measure_noise(run: _Run, survey: _Survey) -> Generator[Progress, None, Noise]:
     planes = survey.alignment.fitting
-    firsts = sorted(set(np.linspace(0, len(planes) - 2, NOISE_PAIRS).round().astype(int).tolist()))
-    pairs = []
+    last, third = len(planes) - 2, (len(planes) - 2) // 3
+    firsts = sorted({0, third, last - third, last})  # the same pairs if the order is reversed
+    gauge = NoiseGauge()
     for i in firsts:
         yield run.begin("measure", planes[i])
         (a, first), (b, second) = (_prepared(run, survey, planes[j]) for j in (i, i + 1))
-        pairs.append((a, b, both_recorded(first, second)))
+        gauge.add(a, b, both_recorded(first, second))
     rounding = 1 / 12 if run.source.dtype.kind in "ui" else 0.0
-    return estimate_noise(pairs, rounding)
+    return gauge.noise(rounding)
 
 
 def _gains_to_apply(run: _Run, alignment: Alignment, notes: list[str]) -> list[float]:
@@ -282,7 +286,7 @@ def _fuse(
         if method == "laplacian":
             energy = original.add(plane, valid)
         if on_plane is not None:
-            on_plane(k, plane, energy)
+            on_plane(k, as_dtype(plane, run.source.dtype), energy)
     image = pyramid.image()
     planes = np.array(survey.alignment.fitting)
     place, confidence = estimator.estimate(np.nan_to_num(luminance(image)), survey.noise)
