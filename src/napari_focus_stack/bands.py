@@ -54,6 +54,15 @@ def laplacian_pyramid(plane: Plane, levels: int) -> tuple[list[Plane], list[Plan
     return [*bands, gaussian[-1]], gaussian
 
 
+def mean_square(band: Plane) -> Plane:
+    """Square of a band, (Y, X): the mean over R, G and B of a colour band; alpha does not count."""
+    square: Plane = np.square(band)
+    if square.ndim == 2:
+        return square
+    mean: Plane = (square[..., 0] + square[..., 2] + square[..., 1]) / np.float32(3)
+    return mean
+
+
 def expand(coarse: Plane, shape: tuple[int, ...]) -> Plane:
     """Bring a level to the size of the one below."""
     larger: Plane = cv2.pyrUp(coarse, dstsize=shape[1::-1])

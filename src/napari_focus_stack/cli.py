@@ -252,15 +252,15 @@ def _run(
 
 def _follow(steps: Generator[Progress, None, StackResult]) -> StackResult:
     """Drain a run, telling how far it is where someone is watching."""
+    from napari_focus_stack.pipeline import drain
+
     watched = sys.stderr.isatty()
+
+    def tell(step: Progress) -> None:
+        print(f"\r{step!s:<40}", end="", file=sys.stderr, flush=True)
+
     try:
-        while True:
-            step = next(steps)
-            if watched:
-                print(f"\r{step!s:<40}", end="", file=sys.stderr, flush=True)
-    except StopIteration as done:
-        result: StackResult = done.value
-        return result
+        return drain(steps, tell if watched else None)
     finally:
         if watched:
             print(f"\r{'':<40}\r", end="", file=sys.stderr, flush=True)

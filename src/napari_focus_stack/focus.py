@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.bands import Plane, expand
+from napari_focus_stack.bands import Plane, expand, mean_square
 
 if TYPE_CHECKING:
     from napari_focus_stack.noise import Noise
@@ -40,18 +40,9 @@ def energies(bands: list[Plane], gaussian: list[Plane], noise: Noise) -> list[Pl
     Colour counts with all three channels; alpha does not.
     """
     return [
-        window(_power(band, noise.in_band(smooth, level)))
+        window(mean_square(band / np.sqrt(noise.in_band(smooth, level))))
         for level, (band, smooth) in enumerate(zip(bands[:-1], gaussian, strict=False))
     ]
-
-
-def _power(band: Plane, variance: Plane | float) -> Plane:
-    power: Plane = np.square(band)
-    power /= variance if isinstance(variance, np.ndarray) else np.float32(variance)
-    if power.ndim == 2:
-        return power
-    mean: Plane = (power[..., 0] + power[..., 2] + power[..., 1]) / np.float32(3)
-    return mean
 
 
 def window(power: Plane) -> Plane:

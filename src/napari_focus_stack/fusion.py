@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import numpy as np
 
-from napari_focus_stack.bands import Plane, expand, laplacian_pyramid, level_count
+from napari_focus_stack.bands import Plane, expand, laplacian_pyramid, level_count, mean_square
 from napari_focus_stack.focus import energies, score
 from napari_focus_stack.registration import luminance
 
@@ -150,8 +150,7 @@ class _Band:
         mean = self._mean
         remaining = self._squares / np.maximum(self._weight, np.float32(1e-12)) ** 2
         remaining *= noise.in_band(luminance(expand(smoother, mean.shape)), self._level)
-        power = np.square(mean) if mean.ndim == 2 else np.square(mean[..., :3]).mean(-1)
-        power = cv2.GaussianBlur(power, (0, 0), SHRINK_WINDOW)
+        power = cv2.GaussianBlur(mean_square(mean), (0, 0), SHRINK_WINDOW)
         keep = 1 - remaining / np.maximum(power, np.float32(1e-20))
         np.maximum(keep, 0, out=keep)
         shrunk: Plane = mean * _like(keep, mean)

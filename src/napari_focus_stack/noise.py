@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.bands import Plane, band_noise, laplacian_pyramid
+from napari_focus_stack.bands import Plane, band_noise, laplacian_pyramid, mean_square
 from napari_focus_stack.registration import luminance
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ QUIET = 20.0
 QUIET_DEVIATION = 0.6
 """Standard deviations that the quiet percentile of the least energies lies under their mean."""
 ALL_RECORDED = 254.9
-LUMINANCE_NOISE = 0.375
-"""Variance that (R + 2 G + B) / 4 leaves of three independent channels."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,6 @@ class NoiseGauge:
     def __init__(self) -> None:
         self._quietest: list[Plane] = []
         self._brightness: Plane = np.zeros((1, 1), np.float32)
-        self._mixing = 1.0
         self._count = 0
 
     def add(self, first: Plane, second: Plane, valid: NDArray[np.uint8] | None = None) -> None:
@@ -89,16 +86,14 @@ class NoiseGauge:
         valid : numpy.ndarray, optional
             (Y, X) uint8, 255 where both have recorded; None for everywhere.
         """
-        a, b = luminance(first), luminance(second)
-        if min(a.shape) < SMALLEST_SIDE:
+        if min(first.shape[:2]) < SMALLEST_SIDE:
             return
-        powers = _differences(a, b, valid)
+        powers = _differences(first, second, valid)
         self._quietest = [
             np.minimum(*p) for p in zip(self._quietest or powers, powers, strict=True)
         ]
-        brightness: Plane = cv2.addWeighted(a, 0.5, b, 0.5, 0)
+        brightness: Plane = cv2.addWeighted(luminance(first), 0.5, luminance(second), 0.5, 0)
         self._brightness = self._brightness + _block_means(brightness, BLOCKS[0])
-        self._mixing = LUMINANCE_NOISE if first.ndim == 3 else 1.0
         self._count += 1
 
     def noise(self, rounding: float) -> Noise:
@@ -114,7 +109,7 @@ class NoiseGauge:
         brightness = self._brightness / np.float32(self._count)
         smallest = max(rounding, 1e-14 * float(np.abs(brightness).max()) ** 2, 1e-30)
         variances = [
-            power / (self._mixing * band_noise(level) ** 2 * _expected_quiet(level, self._count))
+            power / (band_noise(level) ** 2 * _expected_quiet(level, self._count))
             for level, power in enumerate(self._quietest)
         ]
         known = [max(_quiet(variance), smallest) for variance in variances]
@@ -127,11 +122,11 @@ def _differences(a: Plane, b: Plane, valid: NDArray[np.uint8] | None) -> list[Pl
     pyramids = (laplacian_pyramid(plane, LEVELS)[0][:-1] for plane in (a, b))
     blocks = []
     for (p, q), side in zip(zip(*pyramids, strict=True), BLOCKS, strict=True):
-        power = _block_means(np.square(p - q) / 2, side)
+        power = _block_means(mean_square(p - q) / 2, side)
         for band in (p, q):
-            np.minimum(power, _block_means(np.square(band), side), out=power)
+            np.minimum(power, _block_means(mean_square(band), side), out=power)
         if valid is not None:
-            inside: Plane = cv2.resize(valid, p.shape[::-1], interpolation=cv2.INTER_AREA)
+            inside: Plane = cv2.resize(valid, p.shape[1::-1], interpolation=cv2.INTER_AREA)
             power[_block_means(inside.astype(np.float32), side) < ALL_RECORDED] = np.inf
         blocks.append(power)
     return blocks

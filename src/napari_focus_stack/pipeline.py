@@ -133,7 +133,14 @@ def focus_stack(
     if settings is not None and options:
         raise SettingsError("Give either settings or single options, not both.")
     chosen = settings if settings is not None else Settings.from_options(**options)
-    steps = stack_steps(as_source(source), chosen)
+    return drain(stack_steps(as_source(source), chosen), progress)
+
+
+def drain(
+    steps: Generator[Progress, None, StackResult],
+    progress: Callable[[Progress], None] | None = None,
+) -> StackResult:
+    """Run `stack_steps` to its end, telling `progress` of every step."""
     while True:
         try:
             step = next(steps)
