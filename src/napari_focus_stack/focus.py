@@ -40,9 +40,13 @@ def energies(bands: list[Plane], gaussian: list[Plane], noise: Noise) -> list[Pl
     Colour counts with all three channels; alpha does not.
     """
     return [
-        window(mean_square(band / np.sqrt(noise.in_band(smooth, level))))
+        window(mean_square(_in_noise_units(band, noise.in_band(smooth, level))))
         for level, (band, smooth) in enumerate(zip(bands[:-1], gaussian, strict=False))
     ]
+
+
+def _in_noise_units(band: Plane, variance: Plane | float) -> Plane:
+    return np.divide(band, np.sqrt(variance)).astype(np.float32, copy=False)
 
 
 def window(power: Plane) -> Plane:

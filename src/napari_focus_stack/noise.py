@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.bands import Plane, band_noise, laplacian_pyramid, mean_square
-from napari_focus_stack.registration import luminance
+from napari_focus_stack.bands import Plane, band_noise, laplacian_pyramid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +27,8 @@ BLOCK_SAMPLES = (240.0, 155.0, 34.0, 33.0)
 """Independent samples in the squared band of one block, from simulated white noise."""
 SMALLEST_SIDE = 4 * BLOCKS[0]
 """Smaller planes hold too few blocks to measure noise on."""
-QUIET = 20.0
-"""Percentile of blocks that are taken for noise alone."""
+QUIET = 0.2
+"""Quantile of blocks that are taken for noise alone."""
 QUIET_DEVIATION = 0.6
 """Standard deviations that the quiet percentile of the least energies lies under their mean."""
 ALL_RECORDED = 254.9
@@ -72,8 +71,8 @@ class NoiseGauge:
     """
 
     def __init__(self) -> None:
-        self._quietest: list[Plane] = []
-        self._brightness: Plane = np.zeros((1, 1), np.float32)
+        self._quietest: list[Plane] = []  # (channel, block row, block) each
+        self._brightness: Plane = np.zeros((1, 1, 1), np.float32)
         self._count = 0
 
     def add(self, first: Plane, second: Plane, valid: NDArray[np.uint8] | None = None) -> None:
@@ -88,12 +87,16 @@ class NoiseGauge:
         """
         if min(first.shape[:2]) < SMALLEST_SIDE:
             return
-        powers = _differences(first, second, valid)
+        channels = list(zip(_channels(first), _channels(second), strict=True))
+        powers = [
+            np.stack(level)
+            for level in zip(*(_differences(a, b, valid) for a, b in channels), strict=True)
+        ]
         self._quietest = [
             np.minimum(*p) for p in zip(self._quietest or powers, powers, strict=True)
         ]
-        brightness: Plane = cv2.addWeighted(luminance(first), 0.5, luminance(second), 0.5, 0)
-        self._brightness = self._brightness + _block_means(brightness, BLOCKS[0])
+        means = [_block_means(a, BLOCKS[0]) + _block_means(b, BLOCKS[0]) for a, b in channels]
+        self._brightness = self._brightness + np.stack(means) / np.float32(2)
         self._count += 1
 
     def noise(self, rounding: float) -> Noise:
@@ -122,11 +125,11 @@ def _differences(a: Plane, b: Plane, valid: NDArray[np.uint8] | None) -> list[Pl
     pyramids = (laplacian_pyramid(plane, LEVELS)[0][:-1] for plane in (a, b))
     blocks = []
     for (p, q), side in zip(zip(*pyramids, strict=True), BLOCKS, strict=True):
-        power = _block_means(mean_square(p - q) / 2, side)
+        power = _block_means(np.square(p - q), side) / np.float32(2)
         for band in (p, q):
-            np.minimum(power, _block_means(mean_square(band), side), out=power)
+            np.minimum(power, _block_means(np.square(band), side), out=power)
         if valid is not None:
-            inside: Plane = cv2.resize(valid, p.shape[1::-1], interpolation=cv2.INTER_AREA)
+            inside: Plane = cv2.resize(valid, p.shape[::-1], interpolation=cv2.INTER_AREA)
             power[_block_means(inside.astype(np.float32), side) < ALL_RECORDED] = np.inf
         blocks.append(power)
     return blocks
@@ -139,9 +142,20 @@ def _block_means(plane: Plane, side: int) -> Plane:
     return means
 
 
+def _channels(plane: Plane) -> list[Plane]:
+    """The plane, or R, G and B of a colour one: noise differs between channels."""
+    return [plane] if plane.ndim == 2 else [plane[..., c] for c in range(3)]
+
+
 def _quiet(variance: Plane) -> float:
-    seen = variance[np.isfinite(variance)]
-    return float(np.percentile(seen, QUIET)) if seen.size else 0.0
+    """Mean over the channels of what their quiet blocks have."""
+    seen = [channel[np.isfinite(channel)] for channel in variance]
+    return float(np.mean([_quantile(s, QUIET) if s.size else 0.0 for s in seen]))
+
+
+def _quantile(values: Plane, share: float) -> float:
+    # without interpolation equal channels have the quantiles of one of them
+    return float(np.quantile(values, share, method="inverted_cdf"))
 
 
 def _expected_quiet(level: int, count: int) -> float:
@@ -162,13 +176,13 @@ def _line(brightness: Plane, variance: Plane, quiet: float) -> tuple[float, floa
     level, variance = brightness[seen], variance[seen]
     if level.size < 100 or np.ptp(level) < 0.2 * max(abs(float(level.mean())), 1e-12):
         return quiet, 0.0
-    edges = np.quantile(level, np.linspace(0, 1, 9)[1:-1])
+    edges = [_quantile(level, share) for share in np.linspace(0, 1, 9)[1:-1]]
     members = [np.searchsorted(edges, level) == b for b in range(8)]
     filled = [m for m in members if m.sum() >= 12]
     if len(filled) < 4:
         return quiet, 0.0
     x = np.array([float(level[m].mean()) for m in filled])
-    y = np.array([float(np.percentile(variance[m], QUIET)) for m in filled])
+    y = np.array([_quantile(variance[m], QUIET) for m in filled])
     slope, constant = _median_line(x, y)
     if slope <= 0:
         return quiet, 0.0
