@@ -140,7 +140,7 @@ def test_a_border_that_a_warp_repeats_does_no_harm(k: int) -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason="bands are made with what lies behind the mask; it leaks in over 2 to 4 px of each level",
+    reason="bands see what lies behind the mask from 2 to 4 px of each level away",
 )
 @pytest.mark.parametrize("k", [0, 3, 7])
 @pytest.mark.parametrize("fill", ["black", "random"])

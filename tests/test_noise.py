@@ -16,22 +16,19 @@ from napari_focus_stack.rendering import Noise as SensorNoise
 ROUNDING = 1 / 12
 
 
-def neighbours(planes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, None]]:
-    floats = planes.astype(np.float32)
-    return [(floats[k], floats[k + 1], None) for k in range(0, len(floats) - 1, 2)]
-
-
-def gauged(pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray | None]], rounding: float) -> Noise:
+def estimated(planes: np.ndarray, rounding: float, valid: np.ndarray | None = None) -> Noise:
+    """Noise of planes, measured on every other pair of neighbours."""
     gauge = NoiseGauge()
-    for first, second, valid in pairs:
-        gauge.add(first, second, valid)
+    floats = planes.astype(np.float32)
+    for k in range(0, len(floats) - 1, 2):
+        gauge.add(floats[k], floats[k + 1], valid)
     return gauge.noise(rounding)
 
 
 def measured(name: str, sensor: SensorNoise, dtype: str, white: float) -> Noise:
     rendered = scene(name, size=(192, 224), noise=sensor, dtype=dtype, white=white)
     rounding = ROUNDING if dtype != "float32" else 0.0
-    return gauged(neighbours(rendered.planes), rounding)
+    return estimated(rendered.planes, rounding)
 
 
 CAMERAS = [("uint8", 255.0), ("uint16", 4095.0), ("float32", 1.0)]
@@ -71,14 +68,15 @@ def test_every_band_has_the_noise_it_really_has(kind: str, channels: int) -> Non
     planes = [
         np.dstack([100 + grain(kind, rng) for _ in range(channels)]).squeeze() for _ in range(8)
     ]
-    found = gauged(neighbours(np.array(planes)), 0.0)
+    found = estimated(np.array(planes), 0.0)
     powers = np.zeros(4)
     for plane in planes:
         bands, gaussian = laplacian_pyramid(plane, 4)
         powers += [np.square(band).mean() / len(planes) for band in bands[:-1]]
     for level in range(4):
         in_band = np.mean(found.in_band(gaussian[level], level))
-        assert in_band == pytest.approx(powers[level], rel=0.25)
+        # the quiet blocks of three channels are less quiet than those of one, which are counted on
+        assert in_band == pytest.approx(powers[level], rel=0.25 if channels == 1 else 0.45)
 
 
 def test_variance_in_a_band() -> None:
@@ -94,7 +92,7 @@ def test_variance_in_a_band() -> None:
 @given(st.integers(0, 255), st.sampled_from([0.0, ROUNDING]))
 def test_planes_without_noise_have_their_rounding(value: int, rounding: float) -> None:
     plane = np.full((80, 90), value, np.float32)
-    found = gauged([(plane, plane, None)], rounding)
+    found = estimated(np.stack([plane, plane]), rounding)
     assert found.slope == 0
     assert found.constant > 0  # energies divide by it
     assert found.constant == pytest.approx(rounding, abs=1e-8)
@@ -109,16 +107,35 @@ def test_never_less_than_the_rounding(name: str) -> None:
 
 def test_planes_too_small_to_measure_have_their_rounding() -> None:
     plane = np.random.default_rng(0).uniform(0, 255, (40, 40)).astype(np.float32)
-    assert gauged([(plane, plane[::-1], None)], ROUNDING).constant == ROUNDING
-    assert gauged([], 0.0).constant > 0
+    assert estimated(np.stack([plane, plane[::-1]]), ROUNDING) == Noise(ROUNDING)
+    assert NoiseGauge().noise(0.0).constant > 0
 
 
 def test_what_was_not_recorded_is_not_measured() -> None:
     rng = np.random.default_rng(6)
     planes = 100 + 5 * rng.standard_normal((6, 256, 256), np.float32)
-    whole = gauged(neighbours(planes), 0.0)
+    whole = estimated(planes, 0.0)
     valid = np.full((256, 256), 255, np.uint8)
     valid[:, :96] = 0
     planes[:, :, :90] = 100  # flat: what a warp repeats has no noise
-    found = gauged([(a, b, valid) for a, b, _ in neighbours(planes)], 0.0)
+    found = estimated(planes, 0.0, valid)
     assert found.constant == pytest.approx(whole.constant, rel=0.1)
+
+
+@pytest.mark.parametrize("sensor", [SensorNoise(0.02), SensorNoise(0.002, 1e-3)])
+def test_the_order_of_planes_does_not_matter(sensor: SensorNoise) -> None:
+    planes = scene("gravel", noise=sensor).planes
+    forth, back = estimated(planes, ROUNDING), estimated(planes[::-1], ROUNDING)
+    assert back.constant == pytest.approx(forth.constant, rel=1e-4)
+    assert back.slope == pytest.approx(forth.slope, rel=1e-4)
+    assert back.colour == pytest.approx(forth.colour, rel=1e-4)
+
+
+@pytest.mark.parametrize("sensor", [SensorNoise(0.02), SensorNoise(0.002, 1e-3)])
+def test_three_equal_channels_have_the_noise_of_grey(sensor: SensorNoise) -> None:
+    planes = scene("gravel", noise=sensor).planes
+    grey = estimated(planes, ROUNDING)
+    colour = estimated(np.repeat(planes[..., None], 3, axis=-1), ROUNDING)
+    assert colour.constant == pytest.approx(grey.constant, rel=1e-4)
+    assert colour.slope == pytest.approx(grey.slope, rel=1e-4)
+    assert colour.colour == pytest.approx(grey.colour, rel=1e-4)
