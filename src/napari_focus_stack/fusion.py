@@ -78,7 +78,7 @@ class PyramidFusion:
         if self._base is None:
             self._base = base
             return
-        share = weight / np.maximum(self._base_count, 1e-6)
+        share = np.divide(weight, np.maximum(self._base_count, 1e-6)).astype(np.float32)
         self._base = self._base + share * (base - self._base)
 
     def _add_range(self, plane: Plane, valid: Mask | None) -> None:

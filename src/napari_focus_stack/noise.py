@@ -96,7 +96,8 @@ class NoiseGauge:
             np.minimum(*p) for p in zip(self._quietest or powers, powers, strict=True)
         ]
         means = [_block_means(a, BLOCKS[0]) + _block_means(b, BLOCKS[0]) for a, b in channels]
-        self._brightness = self._brightness + np.stack(means) / np.float32(2)
+        halves: Plane = np.stack(means) * np.float32(0.5)
+        self._brightness = self._brightness + halves
         self._count += 1
 
     def noise(self, rounding: float) -> Noise:

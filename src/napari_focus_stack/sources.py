@@ -111,26 +111,29 @@ class ArraySource(PlaneSource):
         names: Sequence[str] | None = None,
         spacing: Spacing | None = None,
     ) -> None:
-        if not hasattr(planes, "shape") and not isinstance(planes, Sequence):
-            planes = np.asarray(planes)
+        if isinstance(planes, str) or not (hasattr(planes, "shape") or hasattr(planes, "__len__")):
+            raise InputError(
+                f"{planes!r:.60} is no stack; give an array, a list of planes or a path."
+            )
         self._planes = planes
-        count = planes.shape[0] if getattr(planes, "shape", ()) else len(planes)
+        shape = getattr(planes, "shape", None)
+        count = len(planes) if shape is None else (*shape, 0)[0]
         self.names = (
             tuple(names) if names is not None else tuple(f"plane {k}" for k in range(count))
         )
         self.spacing = spacing or Spacing()
         if count < 2:
-            raise InputError("A stack needs at least two planes; this one has " + f"{count}.")
+            raise InputError(f"A stack needs at least two planes; this one has {count}.")
         self.plane_shape, self.dtype = self._common_kind()
 
     def _common_kind(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
         if hasattr(self._planes, "shape"):
             kind = tuple(self._planes.shape[1:]), np.dtype(self._planes.dtype)
-            check_plane_shape(kind[0])
+            check_kind(*kind)
             return kind
         kinds = [_kind(plane) for plane in self._planes]
         for name, kind in zip(self.names, kinds, strict=True):
-            check_plane_shape(kind[0])
+            check_kind(*kind)
             if kind != kinds[0]:
                 raise InputError(
                     f"'{name}' is {describe(*kind)}, "
@@ -156,14 +159,16 @@ def _kind(plane: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return array.shape, array.dtype
 
 
-def check_plane_shape(shape: tuple[int, ...]) -> None:
-    """Refuse what is no (Y, X) or (Y, X, C) plane.
+def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse what is no (Y, X) or (Y, X, C) plane of real numbers.
 
     Raises
     ------
     InputError
-        The message names the axes that are too many.
+        The message names the axes that are too many, or the type.
     """
+    if dtype.kind not in "buif":
+        raise InputError(f"Planes of type {dtype} cannot be stacked; give real numbers.")
     if len(shape) < 2 or len(shape) > 3 or (len(shape) == 3 and shape[-1] not in COLOUR_CHANNELS):
         raise InputError(
             f"Planes of shape {shape} have axes beyond Y, X and colour (3 or 4 channels, last); "
