@@ -15,7 +15,7 @@ from napari_focus_stack.calibration import even_step, spacing_in_micrometres
 from napari_focus_stack.errors import InputError, NoImagesError
 from napari_focus_stack.planefiles import FilePlane, ImageFile, Skipped, Unreadable
 from napari_focus_stack.raster import open_raster
-from napari_focus_stack.sources import PlaneSource, Spacing, check_plane_shape, describe
+from napari_focus_stack.sources import PlaneSource, Spacing, check_kind, describe
 from napari_focus_stack.tiff import MAGIC, open_tiff
 
 if TYPE_CHECKING:
@@ -293,7 +293,7 @@ def _agree(where: str, entries: Sequence[FilePlane | Skipped], spacing: Spacing)
         else:
             odd, usual = describe(entry.shape, entry.dtype), describe(shape, dtype)
             skipped.append(Skipped(entry.name, f"it is {odd}, the other planes are {usual}"))
-    check_plane_shape(shape)
+    check_kind(shape, dtype)
     orientation = Counter(plane.orientation for plane in kept).most_common(1)[0][0]
     upright = (shape[1], shape[0], *shape[2:]) if orientation >= 5 else shape
     notes = _notes(kept, orientation)
