@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.sources import ArraySource, Spacing, check_plane_shape, describe
+from napari_focus_stack.sources import ArraySource, Spacing, check_kind, describe
 
 RNG = np.random.default_rng(3)
 
@@ -94,6 +94,6 @@ def test_words_for_a_kind():
     assert describe((20, 30), np.dtype(np.uint8)) == "30 x 20 uint8 grey"
     assert describe((20, 30, 3), np.dtype(np.float32)) == "30 x 20 float32 RGB"
     assert describe((20, 30, 4), np.dtype(np.uint16)) == "30 x 20 uint16 RGBA"
-    check_plane_shape((8, 8))
+    check_kind((8, 8), np.dtype(np.uint8))
     with pytest.raises(InputError, match="too small"):
-        check_plane_shape((7, 100))
+        check_kind((7, 100), np.dtype(np.uint8))
