@@ -79,6 +79,16 @@ def test_motion_is_found_with_the_least_model(name, kind, motion, model) -> None
     np.testing.assert_array_equal(found.transforms[4], np.eye(3))
 
 
+def test_motion_of_less_than_half_a_pixel_is_not_worth_a_resampling() -> None:
+    moved = scene("brick", "slant", n=4, shift=0.25)
+    assert 0.3 < worst_corner(np.tile(np.eye(3), (4, 1, 1)), moved, 2) < 0.45
+    assert aligned(moved.planes).model == "none"
+
+
+def test_a_small_shift_is_not_taken_for_a_similarity() -> None:
+    assert aligned(scene("brick", "slant", shift=0.25).planes).model in ("none", "shift")
+
+
 @pytest.mark.parametrize("reference", [0, 2, 7])
 def test_any_plane_can_be_the_reference(reference: int) -> None:
     moved = scene("gravel", "slant", **MOVING)

@@ -134,6 +134,21 @@ def test_the_peak_of_a_gaussian_focus_curve_is_exact(peak: float) -> None:
     assert confidence.min() > 0.5
 
 
+def test_a_peak_beside_a_plane_that_recorded_nothing_is_not_believed() -> None:
+    """Plane 3 may have been the sharper one in the columns that it missed."""
+    estimator = DepthEstimator()
+    for k, energy in enumerate(gaussian_focus(2.4, 6)):
+        levels = [np.full((64 >> level, 64 >> level), energy, np.float32) for level in range(3)]
+        for level in levels:
+            level[:, : level.shape[1] // 2] *= k != 3
+        estimator.add(levels)
+    guide = np.repeat(np.float32([0, 100]), 32)[None].repeat(64, 0)
+    depth, confidence = estimator.estimate(guide, Noise(1.0))
+    assert confidence[:, 40:].min() > 0.5
+    assert confidence[:, :24].max() < 0.1
+    np.testing.assert_allclose(depth[:, 40:], 2.4, atol=0.02)
+
+
 @given(
     st.lists(st.integers(0, 30), min_size=2, max_size=8, unique=True).map(sorted),
     st.integers(0, 2**16),
