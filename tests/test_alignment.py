@@ -85,9 +85,6 @@ def test_motion_of_less_than_half_a_pixel_is_not_worth_a_resampling() -> None:
     assert aligned(moved.planes).model == "none"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a shift under STILL is skipped, then the similarity's noise is above it"
-)
 def test_a_small_shift_is_not_taken_for_a_similarity() -> None:
     assert aligned(scene("brick", "slant", shift=0.25).planes).model in ("none", "shift")
 

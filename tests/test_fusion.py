@@ -138,18 +138,6 @@ def test_a_border_that_a_warp_repeats_does_no_harm(k: int) -> None:
     assert psnr(image[near], truth[near]) > psnr(known[near], truth[near]) - 1
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="bands see what lies behind the mask from 2 to 4 px of each level away",
-)
-@pytest.mark.parametrize("k", [0, 3, 7])
-@pytest.mark.parametrize("fill", ["black", "random"])
-def test_what_lies_behind_a_mask_never_contributes(fill: str, k: int) -> None:
-    known = fused(*masked_stack(k, "as it was"))
-    image = fused(*masked_stack(k, fill))
-    np.testing.assert_allclose(image, known, atol=2)
-
-
 @pytest.mark.parametrize("k", [0, 3, 7])
 @pytest.mark.parametrize("fill", ["black", "random"])
 def test_selection_takes_nothing_from_behind_a_mask(fill: str, k: int) -> None:

@@ -211,12 +211,9 @@ def test_a_still_stack_is_fused_from_the_planes_as_read() -> None:
         np.testing.assert_array_equal(plane, planes[k])
 
 
-SWAPPED = pytest.mark.xfail(strict=True, reason="warped with swapped bytes")
-
-
 @pytest.mark.parametrize(
     "dtype",
-    [pytest.param(">u2", marks=SWAPPED), pytest.param(">f4", marks=SWAPPED), ">f8", ">i4"],
+    [">u2", ">f4", ">f8", ">i4"],
 )
 def test_the_order_of_bytes_does_not_matter(dtype: str) -> None:
     """TIFF as microscopes write it is big-endian, and OpenCV does not look."""
@@ -337,12 +334,11 @@ def test_progress_is_monotonic_and_complete(foreign: bool, method: str) -> None:
         planes[3] = np.rint(picture("coins", 160, 192) * 255)
     said: list[Progress] = []
     focus_stack(planes, method=method, progress=said.append)
-    assert len({step.total for step in said}) == 1
+    assert len({step.total for step in said if step.step != "align"}) == 1
     done = [step.done for step in said]
     assert done == sorted(set(done))
     assert done[0] == 0
-    if not foreign:
-        assert done == list(range(said[0].total))
+    assert done == list(range(said[-1].total))
     aligned = [step.plane for step in said if step.step == "align"]
     fused = [step.plane for step in said if step.step == "fuse"]
     assert sorted(aligned) == list(range(8))

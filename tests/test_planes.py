@@ -26,7 +26,6 @@ def test_any_other_is_computed_as_float32(dtype: str) -> None:
     assert computable(plane).dtype == np.float32
 
 
-@pytest.mark.xfail(strict=True, reason="big-endian planes reach OpenCV as they are")
 @pytest.mark.parametrize("dtype", [">u2", ">f4"])
 def test_opencv_gets_the_machines_order_of_bytes(dtype: str) -> None:
     found = computable(np.array([[0, 258]], dtype))

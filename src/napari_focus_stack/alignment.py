@@ -186,9 +186,9 @@ class _Chain:
         """The model with the fewest parameters that explains as much as the richer ones."""
         best = self.models[0]
         for model in self.models[1:]:
-            if self._left(model) < (1 - EXPLAINED) * self._left(best) and self._apart(best, model):
+            if self._left(model) < (1 - EXPLAINED) * self._left(best):
                 best = model
-        return best
+        return next(model for model in self.models if not self._apart(model, best))
 
     def _left(self, model: Model) -> float:
         return sum(link.mismatches[model] for link in self._links.values())

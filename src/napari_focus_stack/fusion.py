@@ -42,6 +42,8 @@ class PyramidFusion:
     Wiener's rule as far as the noise left explains it, and held to the range that planes recorded
     at each pixel.
 
+    A plane must go on smoothly where it has not recorded: bands there see across the border.
+
     The weights are those of all planes together although planes are seen one at a time: what was
     gathered is scaled down whenever a better plane arrives.
     """

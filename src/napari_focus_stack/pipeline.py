@@ -46,7 +46,7 @@ def stack_steps(
     Parameters
     ----------
     source : PlaneSource
-        The planes, read one at a time and at most three times each.
+        The planes, read one at a time; each is needed two to five times.
     settings : Settings
         Parameters of the run.
     cancel : threading.Event, optional
@@ -185,6 +185,10 @@ class _Run:
         self._done += 1
         return Progress(step, k, self.n, self._done - 1, self._total)
 
+    def skip(self, planes: int) -> None:
+        """Expect that many planes fewer than planned."""
+        self._total -= planes
+
     def again(self) -> None:
         """Expect one more pass over the planes than planned."""
         self._total += self.n
@@ -213,6 +217,7 @@ def _survey(run: _Run) -> Generator[Progress, None, _Survey]:
             f"'{run.source.names[min(alignment.left_out)]}' and other planes hold no finite value; "
             "a stack needs two planes that do."
         )
+    run.skip(len(alignment.left_out) * (2 if run.settings.method == "depth" else 1))
     gains = _gains_to_apply(run, alignment, notes)
     survey = _Survey(alignment, gains, Noise(1.0), notes)
     noise = yield from _measure_noise(run, survey)

@@ -22,7 +22,9 @@ GAP_PRIOR = 1e-3
 
 
 def computable(plane: NDArray[Any]) -> NDArray[Any]:
-    """A plane in a type that OpenCV works on."""
+    """A plane in a type that OpenCV works on, in this machine's byte order, which it ignores."""
+    if not plane.dtype.isnative:
+        plane = plane.astype(plane.dtype.newbyteorder("="))
     return plane if plane.dtype.name in COMPUTABLE else plane.astype(np.float32)
 
 

@@ -25,6 +25,9 @@ MOST_STEPS = 12
 SMALLEST_STEP = 0.003
 """A search ends when no corner moves by more than this many pixels."""
 LEAST_OVERLAP = 0.2
+HUBER = 1.5
+FOCUS_BLOCK = 16
+"""Side in pixels of the blocks within which a change of focus is taken for uniform."""
 
 
 def luminance(plane: NDArray[Any]) -> Plane:
@@ -150,19 +153,47 @@ def _overlap(moving: Plane, matrix: Matrix) -> tuple[Plane, NDArray[np.bool_]]:
 def _step(
     fixed: Plane, warped: Plane, inside: NDArray[np.bool_], fields: list[tuple[Plane, Plane]]
 ) -> NDArray[np.float64]:
+    """Least-squares motion that is left between two planes, in units of the model's generators."""
     other = np.where(inside, warped, fixed)
-    gain = float((fixed * other).sum() / max(float((other * other).sum()), 1e-12))
-    other *= gain
     residual = fixed - other
     both = 0.5 * (fixed + other)
     gx = cv2.Scharr(both, cv2.CV_32F, 1, 0, scale=1 / 32)
     gy = cv2.Scharr(both, cv2.CV_32F, 0, 1, scale=1 / 32)
     spread = 1.4826 * float(np.median(np.abs(residual[inside]))) + 1e-12
-    weight = np.minimum(1.0, 1.5 * spread / np.maximum(np.abs(residual), 1e-12)) * inside
-    rows = np.stack([(gx * u + gy * v).ravel() for u, v in fields])
-    weighted = rows * weight.ravel()
-    normal = (weighted @ rows.T).astype(np.float64)
-    right = (weighted @ residual.ravel()).astype(np.float64)
+    weight = np.minimum(1.0, HUBER * spread / np.maximum(np.abs(residual), 1e-12)) * inside
+    motion = [gx * u + gy * v for u, v in fields]
+    focus = [cv2.Laplacian(both, cv2.CV_32F, ksize=3), both, np.ones_like(both)]
+    normal, right = _normal_equations(motion, focus, residual, weight.astype(np.float32))
     normal[np.diag_indices_from(normal)] *= 1 + 1e-6
-    solution: NDArray[np.float64] = np.linalg.lstsq(normal, right, rcond=None)[0]
-    return solution
+    return np.linalg.lstsq(normal, right, rcond=None)[0].astype(np.float64)
+
+
+def _normal_equations(
+    motion: list[Plane], focus: list[Plane], residual: Plane, weight: Plane
+) -> tuple[Matrix, NDArray[np.float64]]:
+    """Normal equations of the motion, with what focus changes block by block solved for and gone.
+
+    Two neighbouring planes differ by blur as well, which is their Laplacian times an unknown that
+    varies over the field, and by local contrast and brightness. Left in, blur that grows on one
+    side and shrinks on the other looks like magnification: 0.13 px instead of 0.03 px at the
+    corners of `coins-step-moving`, 0.12 px instead of 0.04 px of `strands-moving`.
+    """
+    h, w = residual.shape
+    size = max(1, w // FOCUS_BLOCK), max(1, h // FOCUS_BLOCK)
+
+    def blocks(product: Plane) -> NDArray[np.float64]:
+        means = cv2.resize(product, size, interpolation=cv2.INTER_AREA)
+        sums: NDArray[np.float64] = np.asarray(means, np.float64).ravel()
+        sums *= h * w / (size[0] * size[1])
+        return sums
+
+    columns = [*motion, residual]
+    moments = np.array([[blocks(weight * f * c) for c in columns] for f in focus])
+    inner = np.array([[blocks(weight * f * g) for g in focus] for f in focus])
+    inner, moments = inner.transpose(2, 0, 1), moments.transpose(2, 0, 1)
+    diagonal = np.einsum("bii->bi", inner)
+    diagonal += 1e-3 * diagonal + 1e-9 * diagonal.sum(1, keepdims=True) + 1e-12
+    explained = np.einsum("bqi,bqj->ij", moments, np.linalg.solve(inner, moments))
+    rows = np.stack([column.ravel() for column in columns])
+    full = ((rows * weight.ravel()) @ rows.T).astype(np.float64) - explained
+    return full[:-1, :-1], full[:-1, -1]
