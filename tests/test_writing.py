@@ -179,7 +179,6 @@ GREY8, GREY16, FLOAT, ALPHA = (
     ArraySource(np.stack([picture(*kind)] * 2))
     for kind in ((np.uint8,), (np.uint16,), (np.float32,), (np.uint8, 4))
 )
-COMPLEX = ArraySource(np.zeros((2, 16, 16), np.complex64))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +191,6 @@ COMPLEX = ArraySource(np.zeros((2, 16, 16), np.complex64))
         ("image", "a.JPEG", FLOAT, r"is float32; end it in \.tif\."),
         ("image", "a.png", FLOAT, r"is float32; end it in \.tif\."),
         ("image", "a.jpg", ALPHA, r"alpha channel; end it in \.png or \.tif"),
-        ("image", "a.tif", COMPLEX, "complex64"),
         ("depth_index", "a.jpg", GREY8, "cannot hold the depth index, which is uint16"),
         ("depth", "a.png", GREY8, r"cannot hold the depth map; end it in \.tif"),
         ("height", "a.jpg", GREY8, r"cannot hold the height map; end it in \.tif"),
