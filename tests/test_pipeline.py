@@ -551,3 +551,84 @@ def test_what_cannot_be_stacked_is_refused_in_one_sentence(planes, options, erro
 def test_what_is_no_array_of_numbers_is_refused_in_one_sentence(planes) -> None:
     with pytest.raises(InputError):
         focus_stack(planes)
+
+
+# found by reviewers
+
+
+@pytest.mark.parametrize("foreign", ["picture", "blank", "missing"])
+def test_an_odd_plane_in_the_middle_does_not_stop_the_alignment(foreign: str) -> None:
+    planes = scene("brick", "slant", shift=3.0).planes.astype(np.float32)
+    odd = {"picture": 255 * picture("coins", 160, 192), "blank": 0.0, "missing": np.nan}
+    planes[4] = odd[foreign]
+    result = focus_stack(planes)
+    assert result.report.align != "none"
+    assert [left.plane for left in result.report.left_out] == [4]
+    assert result.report.reference == 3
+    assert any("middle" in note for note in result.report.notes)
+    with pytest.raises(InputError, match="plane 4.*choose another reference"):
+        focus_stack(planes, reference=4)
+
+
+@pytest.mark.parametrize(("dtype", "most"), [("uint8", 150), ("uint16", 15_000)])
+def test_light_that_lives_in_few_planes_stays_as_bright(dtype: str, most: float) -> None:
+    y, x = np.mgrid[:256, :256] - 128
+    blob = np.exp(-(x**2 + y**2) / 2 / 60**2)
+    section = np.exp(-((np.arange(9) - 4) ** 2) / 2 / 1.5**2)
+    noise = np.random.default_rng(0).normal(0, most * 0.005, (9, 256, 256))
+    planes = (most * (section[:, None, None] * blob + 0.05) + noise).clip(0).astype(dtype)
+    centre = np.s_[118:138, 118:138]
+    result = focus_stack(planes)
+    assert result.image[centre].mean() == pytest.approx(planes[4][centre].mean(), rel=0.01)
+    assert not result.report.gains_applied
+
+
+def test_neighbours_without_any_energy_are_still_neighbours() -> None:
+    texture = np.random.default_rng(0).normal(10, 2, (128, 128))
+    planes = np.full((5, 128, 128), 10, np.float32)
+    planes[3, :, :64], planes[1, :, 64:] = texture[:, :64], texture[:, 64:]
+    index = focus_stack(planes, align="none").depth_index
+    assert (index[:, :60] == 3).all()
+    assert (index[:, 68:] == 1).all()
+
+
+def test_alpha_is_not_brightness() -> None:
+    rendered = scene("gravel", "slant", n=4, size=(96, 112)).planes
+    lamp = np.array([1.0, 0.9, 1.1, 1.2])[:, None, None]
+    grey = np.clip(rendered * 0.8 * lamp, 0, 255).round().astype(np.uint8)
+    planes = np.stack([grey, grey, grey, np.full_like(grey, 255)], -1)
+    for method in METHODS:
+        result = focus_stack(planes, method=method, align="none")
+        assert result.report.gains_applied
+        assert (result.image[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_is_invented_where_no_plane_has_a_value(method: str) -> None:
+    planes = np.random.default_rng(0).random((4, 64, 64)).astype(np.float32)
+    planes[:, 5, 7] = np.nan
+    image = focus_stack(planes, method=method, align="none").image
+    assert np.argwhere(np.isnan(image)).tolist() == [[5, 7]]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_warped_planes_stay_within_what_was_recorded(method: str) -> None:
+    planes = scene("brick", "slant", shift=1.5, dtype="uint16", white=4095).planes
+    planes = np.where(planes > 2000, 4095, planes).astype(np.uint16)
+    result = focus_stack(planes, method=method, align="shift")
+    assert result.image.max() == 4095
+
+
+@given(st.integers(-9, 9))
+def test_the_unit_of_the_values_does_not_matter(exponent: int) -> None:
+    planes = still(n=3).planes[:, :48, :48].astype(np.float32)
+    one, other = focus_stack(planes), focus_stack(planes * np.float32(10.0**exponent))
+    np.testing.assert_allclose(other.image / 10.0**exponent, one.image, rtol=1e-4)
+    np.testing.assert_allclose(other.confidence, one.confidence, atol=1e-3)
+
+
+def test_whole_numbers_near_their_types_end_come_back() -> None:
+    most = np.iinfo(np.int64).max
+    image = focus_stack(np.full((3, 64, 64), most, np.int64)).image
+    assert image.dtype == np.int64
+    assert (image > most * 0.999).all()

@@ -34,8 +34,11 @@ LEAST_CORRELATION = 0.2
 """Foreign pictures stay under 0.1; 70 of 72 neighbours in the real stacks tried are above 0.27."""
 BLANK = 0.03
 """A plane with less than this part of the reference's contrast shows nothing to align."""
+MOST_DRIFT = 2.0
+"""Gain beyond which brightness follows the focus, as in optical sections, and is no lamp's."""
 STILL = 0.5
 """Motion that stays under this many pixels at every corner is left alone: resampling costs more."""
+NOT_FINITE = "it holds no finite value"
 EXPLAINED = 0.1
 """Part of the mismatch between neighbours that a model must remove to be believed.
 
@@ -61,6 +64,8 @@ class Alignment:
         Factor that brings each plane to the reference plane's brightness.
     brightness_drifts : bool
         Whether any gain differs from 1 by more than focus alone makes blocks differ.
+    holds_together : bool
+        Whether more than half of the planes were found to show what the reference shows.
     left_out : dict of int to str
         Planes that fit nowhere, and why.
     """
@@ -71,17 +76,13 @@ class Alignment:
     residuals: list[float | None]
     gains: list[float | None]
     brightness_drifts: bool = False
+    holds_together: bool = True
     left_out: dict[int, str] = field(default_factory=dict)
 
     @property
     def fitting(self) -> list[int]:
         """Numbers of the planes that take part."""
         return [k for k in range(len(self.residuals)) if k not in self.left_out]
-
-    @property
-    def holds_together(self) -> bool:
-        """Whether more than half of the planes show the same thing."""
-        return 2 * len(self.fitting) > len(self.residuals)
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ def align_steps(
     yield reference
     fixed = View.of(read(reference))
     chain = _Chain(fixed, n, reference, align)
+    if fixed.contrast < 0:
+        chain.unfit[reference] = NOT_FINITE
     for outward in (range(reference + 1, n), range(reference - 1, -1, -1)):
         walk = _Walk(chain, fixed, reference)
         for k in outward:
@@ -160,13 +163,15 @@ class _Chain:
     def decide(self) -> Alignment:
         """Choose the model, and what to do with planes that fit nowhere."""
         model = self._least_model()
+        fit = len(self._paths.keys() - self.unfit.keys())
+        together = 2 * fit > self._n - len(self.unfit)
         transforms = np.full((self._n, 3, 3), np.nan)
         for k, path in self._paths.items():
             transforms[k] = path[model]
         left_out = dict(self.unfit)
         for group in self.groups:
             # several sections unlike the rest but like each other are part of a still stack
-            if model == "none" and len(group) > 1:
+            if model == "none" and together and len(group) > 1:
                 transforms[group] = np.eye(3)
             else:
                 left_out |= dict.fromkeys(group, "it does not show what its neighbours show")
@@ -178,9 +183,16 @@ class _Chain:
             transforms,
             residuals=[None if link is None else link.mismatches[model] for link in links],
             gains=[None if b is None else b.gain for b in known],
-            brightness_drifts=any(b.drifts for b in self._brightness.values()),
+            brightness_drifts=self._brightness_drifts(),
+            holds_together=together,
             left_out=left_out,
         )
+
+    def _brightness_drifts(self) -> bool:
+        """Whether the lamp changed; light that comes and goes with focus changes by more."""
+        known = self._brightness.values()
+        lamp = all(1 / MOST_DRIFT < b.gain < MOST_DRIFT for b in known)
+        return lamp and any(b.drifts for b in known)
 
     def _least_model(self) -> Model:
         """The model with the fewest parameters that explains as much as the richer ones."""
@@ -211,7 +223,7 @@ class _Walk:
         chain = self._chain
         inner, before = self._inner
         if here.contrast < 0:
-            chain.unfit[k] = "it holds no finite value"
+            chain.unfit[k] = NOT_FINITE
             return
         link = _link(before, here, chain.models)
         if chain.align == "none" or (link.fits and not self._is_blank(here)):

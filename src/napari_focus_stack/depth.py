@@ -12,6 +12,8 @@ from napari_focus_stack.focus import score, window_samples
 from napari_focus_stack.smoothing import edge_aware_mean, fill_from_trusted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_focus_stack.bands import Plane
@@ -44,7 +46,7 @@ class DepthEstimator:
         self._count = 0
 
     def add(self, energies: list[Plane]) -> None:
-        """Take in the next plane's energies, finest level first; 0 where nothing is recorded."""
+        """Take in the next plane's energies, finest level first."""
         if not self._peaks:
             self._peaks = [_Peak(level, e) for level, e in enumerate(energies[:LEVELS])]
         else:
@@ -52,7 +54,9 @@ class DepthEstimator:
                 peak.add(energy, self._count)
         self._count += 1
 
-    def estimate(self, guide: Plane, noise: Noise) -> tuple[Plane, Plane]:
+    def estimate(
+        self, guide: Plane, noise: Noise, check: Callable[[], None] = lambda: None
+    ) -> tuple[Plane, Plane]:
         """Depth and confidence, (Y, X) float32 each, the depth counted in the planes added.
 
         Levels are averaged by what their noise lets them know, neighbours likewise across smooth
@@ -69,8 +73,10 @@ class DepthEstimator:
         low, high = np.percentile(guide, (1, 99))
         contrast = EDGE * float(high - low) + noise.deviation(float(guide.mean()))
         weight = trust + np.float32(PRIOR)
-        depth, support = edge_aware_mean(raw, weight, guide, REACH, contrast)
-        disagreement, _ = edge_aware_mean(np.abs(raw - depth), weight, guide, REACH, contrast)
+        depth, support = edge_aware_mean(raw, weight, guide, REACH, contrast, check)
+        disagreement, _ = edge_aware_mean(
+            np.abs(raw - depth), weight, guide, REACH, contrast, check
+        )
         support = np.maximum(support - np.float32(PRIOR), np.float32(1e-9))
         error = np.sqrt(1 / support) + disagreement
         confidence = 1 / (1 + np.square(error / np.float32(HALF_TRUSTED)))
@@ -93,7 +99,7 @@ class _Peak:
         self._after = np.zeros_like(energy)
         self._last = energy
         self._index = np.zeros(energy.shape, np.uint16)
-        self._scores = score(energy, level)
+        self._scores = np.maximum(score(energy, level), 0)
 
     def add(self, energy: Plane, k: int) -> None:
         follows = self._index == k - 1
@@ -104,7 +110,7 @@ class _Peak:
         self._after[better] = 0
         self._index[better] = k
         self._last = energy
-        self._scores += score(energy, self._level)
+        self._scores += np.maximum(score(energy, self._level), 0)
 
     def read(self, count: int) -> _Reading:
         samples = window_samples(self._level)
@@ -125,8 +131,8 @@ class _Peak:
             spread, np.float32(count**2 / 12)
         )
         # a plane that did not record this place may have been the sharper one
-        open_ended = ((self._before == 0) & (self._index > 0)) | (
-            (self._after == 0) & (self._index < count - 1)
+        open_ended = ((self._before < 0) & (self._index > 0)) | (
+            (self._after < 0) & (self._index < count - 1)
         )
         credible[open_ended] = 0
         return _Reading(self._index + offset, credible * credible / error)

@@ -27,6 +27,9 @@ core alone loses 11 dB (brick-dome), a Gaussian of 2.5 alone 1 dB (motorcycle).
 WINDOW_SAMPLES = (14.0, 12.2, 11.3, 11.0)
 """Independent samples that the window averages, from the spread of the energy in white noise."""
 ENERGY_FLOOR = 0.5
+UNRECORDED = -1.0
+"""Energy where a plane has recorded nothing."""
+NO_SCORE = -1e6
 
 
 def window_samples(level: int) -> float:
@@ -74,6 +77,9 @@ def score(energy: Plane, level: int) -> Plane:
     An energy of mean E over N samples has variance (4 E - 2) / N; the scale that evens this out is
     sqrt(N (E - 1/2)), so planes can be told apart where their scores differ by more than 1.
     """
-    above = np.maximum(energy - np.float32(0.5), np.float32(ENERGY_FLOOR))
-    scored: Plane = np.sqrt(np.float32(window_samples(level)) * above)
+    scored: Plane = energy - np.float32(0.5)
+    np.maximum(scored, np.float32(ENERGY_FLOOR), out=scored)
+    scored *= np.float32(window_samples(level))
+    np.sqrt(scored, out=scored)
+    scored[energy < 0] = NO_SCORE
     return scored

@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.bands import Plane, expand, laplacian_pyramid, level_count, mean_square
-from napari_focus_stack.focus import energies, score
+from napari_focus_stack.focus import UNRECORDED, energies, score
 from napari_focus_stack.registration import luminance
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_focus_stack.noise import Noise
@@ -48,115 +50,105 @@ class PyramidFusion:
     gathered is scaled down whenever a better plane arrives.
     """
 
-    def __init__(self, shape: tuple[int, ...], noise: Noise) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], noise: Noise, check: Callable[[], None] = lambda: None
+    ) -> None:
         self._levels = level_count(shape)
         self._noise = noise
-        self._accumulators = [_Band(level) for level in range(self._levels)]
-        self._base: Plane | None = None
-        self._base_count: Plane | float = 0.0
-        self._gaussian: list[Plane] = []
-        self._lowest: Plane | None = None
-        self._highest: Plane | None = None
+        self._check = check
+        self._means = [_RunningMean() for _ in range(self._levels + 1)]
+        self._lowest: Plane
+        self._highest: Plane
+        self._empty = True
         self.energies: list[Plane] = []
 
     def add(self, plane: Plane, valid: Mask | None) -> Plane:
-        """Fold in a plane; see `Fusion`."""
+        """Fold in a plane; see `Fusion`. `energies` then holds its energy at every level."""
         bands, gaussian = laplacian_pyramid(plane, self._levels)
         self.energies = energies(bands, gaussian, self._noise)
-        for level, mask in enumerate(_mask_levels(valid, gaussian[:-1])):
-            if mask is not None:
-                self.energies[level][~mask] = 0
-            self._accumulators[level].add(bands[level], self.energies[level], mask)
-        self._add_base(bands[-1], valid)
+        for level, recorded in enumerate(_recorded(valid, gaussian[:-1])):
+            self._check()
+            if recorded is not None:
+                self.energies[level][~recorded] = UNRECORDED
+            scored = score(self.energies[level], level)
+            self._means[level].add(bands[level], scored)
+        # the residual has no detail of its own; its light belongs to the plane in focus above it
+        self._means[-1].add(bands[-1], cv2.pyrDown(scored))
         self._add_range(plane, valid)
         return self.energies[0]
 
-    def _add_base(self, base: Plane, valid: Mask | None) -> None:
-        weight: Plane | float = 1.0
-        if valid is not None:
-            small = cv2.resize(valid, base.shape[1::-1], interpolation=cv2.INTER_AREA)
-            weight = _like(small.astype(np.float32) / 255, base)
-        self._base_count = self._base_count + weight
-        if self._base is None:
-            self._base = base
-            return
-        share = np.divide(weight, np.maximum(self._base_count, 1e-6)).astype(np.float32)
-        self._base = self._base + share * (base - self._base)
-
     def _add_range(self, plane: Plane, valid: Mask | None) -> None:
-        if self._lowest is None or self._highest is None:
-            self._lowest, self._highest = plane.copy(), plane.copy()
-            if valid is not None:
-                self._lowest[valid == 0], self._highest[valid == 0] = np.inf, -np.inf
-        elif valid is None:
-            np.minimum(self._lowest, plane, out=self._lowest)
-            np.maximum(self._highest, plane, out=self._highest)
+        lowest = highest = plane
+        if valid is not None:
+            outside = _like(valid, plane) == 0
+            lowest, highest = plane.copy(), plane.copy()
+            lowest[outside], highest[outside] = np.inf, -np.inf
+        if self._empty:
+            self._lowest, self._highest, self._empty = lowest.copy(), highest.copy(), False
         else:
-            inside = _like(valid > 0, plane)
-            np.minimum(self._lowest, plane, out=self._lowest, where=inside)
-            np.maximum(self._highest, plane, out=self._highest, where=inside)
+            np.minimum(self._lowest, lowest, out=self._lowest)
+            np.maximum(self._highest, highest, out=self._highest)
 
     def image(self) -> Plane:
         """The fused image, (Y, X[, C]) float32; NaN where no plane recorded anything."""
-        assert self._base is not None
-        assert self._lowest is not None
-        assert self._highest is not None
-        fused = self._base
-        for accumulator in reversed(self._accumulators):
-            band = accumulator.shrunk(self._noise, fused)
-            fused = expand(fused, band.shape)
-            fused += band
+        fused = self._means[-1].mean
+        for level in range(self._levels - 1, -1, -1):
+            self._check()
+            mean = self._means[level]
+            fused = expand(fused, mean.mean.shape)
+            variance = self._noise.in_band(luminance(fused), level)
+            fused += _shrunk(mean.mean, mean.noise_left() * variance)
         held: Plane = np.clip(fused, self._lowest, self._highest)
         held[self._lowest > self._highest] = np.nan
         return held
 
 
-class _Band:
-    """Running weighted mean of one pyramid level over the planes."""
+class _RunningMean:
+    """Mean of one pyramid level over the planes, each weighted by how near it comes to the best."""
 
-    def __init__(self, level: int) -> None:
-        self._level = level
-        self._mean: Plane | None = None
-        self._best: Plane
+    def __init__(self) -> None:
+        self.mean: Plane
+        self._best: Plane | None = None
         self._weight: Plane
         self._squares: Plane
 
-    def add(self, band: Plane, energy: Plane, mask: NDArray[np.bool_] | None) -> None:
-        scored = score(energy, self._level)
-        if mask is not None:
-            scored[~mask] = -np.inf
-        if self._mean is None:
-            self._mean, self._best = band, scored
-            self._weight = np.isfinite(scored).astype(np.float32)
-            self._squares = self._weight.copy()
+    def add(self, band: Plane, scored: Plane) -> None:
+        """Take in a plane's band, (y, x[, C]), with its score, (y, x)."""
+        if self._best is None:
+            self.mean, self._best = band.copy(), scored.copy()
+            self._weight, self._squares = np.ones_like(scored), np.ones_like(scored)
             return
-        with np.errstate(invalid="ignore"):
-            lead = scored - self._best
-        lead[np.isnan(lead)] = -np.inf
-        fading = np.exp(np.float32(-SELECTIVITY) * np.abs(lead))
+        lead: Plane = np.subtract(scored, self._best)
+        np.maximum(self._best, scored, out=self._best)
         ahead = lead > 0
+        np.abs(lead, out=lead)
+        lead *= np.float32(-SELECTIVITY)
+        fading = np.exp(lead, out=lead)
         old = np.where(ahead, fading, np.float32(1))
         new = np.where(ahead, np.float32(1), fading)
         self._weight *= old
         self._weight += new
-        self._squares *= old * old
-        self._squares += new * new
-        new /= np.maximum(self._weight, np.float32(1e-12))
+        self._squares *= np.square(old, out=old)
+        self._squares += np.square(new)
+        new /= self._weight
         # the running-mean form returns equal planes unchanged, to the bit
-        self._mean += _like(new, band) * (band - self._mean)
-        np.maximum(self._best, scored, out=self._best)
+        step = band - self.mean
+        step *= _like(new, band)
+        self.mean += step
 
-    def shrunk(self, noise: Noise, smoother: Plane) -> Plane:
-        """The mean, less what its remaining noise explains (Wiener)."""
-        assert self._mean is not None
-        mean = self._mean
-        remaining = self._squares / np.maximum(self._weight, np.float32(1e-12)) ** 2
-        remaining *= noise.in_band(luminance(expand(smoother, mean.shape)), self._level)
-        power = cv2.GaussianBlur(mean_square(mean), (0, 0), SHRINK_WINDOW)
-        keep = 1 - remaining / np.maximum(power, np.float32(1e-20))
-        np.maximum(keep, 0, out=keep)
-        shrunk: Plane = mean * _like(keep, mean)
-        return shrunk
+    def noise_left(self) -> Plane:
+        """Part of a single plane's noise variance that the mean still has, (y, x)."""
+        left: Plane = np.divide(self._squares, np.square(self._weight))
+        return left
+
+
+def _shrunk(band: Plane, variance: Plane) -> Plane:
+    """A band less what noise of this variance explains of it (Wiener)."""
+    power = cv2.GaussianBlur(mean_square(band), (0, 0), SHRINK_WINDOW)
+    keep = np.maximum(power - variance, 0)
+    keep /= np.maximum(power, np.finfo(np.float32).tiny)
+    shrunk: Plane = band * _like(keep, band)
+    return shrunk
 
 
 class LaplacianFusion:
@@ -193,7 +185,9 @@ class LaplacianFusion:
         return recorded
 
     def image(self) -> Plane:
-        """The fused image, (Y, X[, C]) float32: every value is one that a plane recorded."""
+        """The fused image, (Y, X[, C]) float32: recorded values, NaN where there are none."""
+        assert self._best is not None
+        self._image[self._best < 0] = np.nan
         return self._image
 
 
@@ -226,16 +220,18 @@ class NearestPlaneFusion:
         return distance
 
     def image(self) -> Plane:
-        """The fused image, (Y, X[, C]) float32: every value is one that a plane recorded."""
+        """The fused image, (Y, X[, C]) float32: recorded values, NaN where there are none."""
         assert self._image is not None
+        self._image[np.isinf(self._distance)] = np.nan
         return self._image
 
 
-def _mask_levels(valid: Mask | None, levels: list[Plane]) -> list[NDArray[np.bool_] | None]:
+def _recorded(valid: Mask | None, levels: list[Plane]) -> list[NDArray[np.bool_] | None]:
+    """Where each level of a plane shows what was recorded; None for everywhere."""
     if valid is None:
         return [None] * len(levels)
     masks: list[NDArray[np.bool_] | None] = [valid > 0]
-    coverage = valid.astype(np.float32) / 255
+    coverage: Plane = valid.astype(np.float32) / np.float32(255)
     for _ in levels[1:]:
         coverage = cv2.pyrDown(coverage)
         masks.append(coverage > LEAST_COVERAGE)
@@ -243,5 +239,5 @@ def _mask_levels(valid: Mask | None, levels: list[Plane]) -> list[NDArray[np.boo
 
 
 def _like(flat: NDArray[Any], plane: Plane) -> NDArray[Any]:
-    """A (Y, X) array that broadcasts over the channels of a plane."""
-    return flat if plane.ndim == 2 else flat[..., None]
+    """A (Y, X) array repeated for the channels of a plane."""
+    return flat if plane.ndim == 2 else cv2.merge([flat] * plane.shape[2])

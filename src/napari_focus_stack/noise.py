@@ -29,6 +29,8 @@ SMALLEST_SIDE = 4 * BLOCKS[0]
 """Smaller planes hold too few blocks to measure noise on."""
 QUIET = 0.2
 """Quantile of blocks that are taken for noise alone."""
+FLOAT_STEP = 1e-7
+"""Rounding of float32, relative to the largest value."""
 QUIET_DEVIATION = 0.6
 """Standard deviations that the quiet percentile of the least energies lies under their mean."""
 ALL_RECORDED = 254.9
@@ -74,6 +76,7 @@ class NoiseGauge:
         self._quietest: list[Plane] = []  # (channel, block row, block) each
         self._brightness: Plane = np.zeros((1, 1, 1), np.float32)
         self._count = 0
+        self._largest = 0.0
 
     def add(self, first: Plane, second: Plane, valid: NDArray[np.uint8] | None = None) -> None:
         """Take in a pair.
@@ -85,6 +88,7 @@ class NoiseGauge:
         valid : numpy.ndarray, optional
             (Y, X) uint8, 255 where both have recorded; None for everywhere.
         """
+        self._largest = max(self._largest, float(np.abs(first).max()))
         if min(first.shape[:2]) < SMALLEST_SIDE:
             return
         channels = list(zip(_channels(first), _channels(second), strict=True))
@@ -108,10 +112,10 @@ class NoiseGauge:
         rounding : float
             Variance of the rounding that the planes' type implies: 1/12 for integers, else 0.
         """
+        smallest = max(rounding, (FLOAT_STEP * self._largest) ** 2, 1e-30)
         if not self._count:
-            return Noise(max(rounding, 1e-12))
+            return Noise(smallest)
         brightness = self._brightness / np.float32(self._count)
-        smallest = max(rounding, 1e-14 * float(np.abs(brightness).max()) ** 2, 1e-30)
         variances = [
             power / (band_noise(level) ** 2 * _expected_quiet(level, self._count))
             for level, power in enumerate(self._quietest)

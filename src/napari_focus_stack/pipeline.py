@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 OnPlane = Callable[[int, NDArray[Any], Plane], None]
 """Called with a plane's number, the plane as it is fused, and its energy (Y, X)."""
 
+GUESS = 0.1
+"""Confidence below which depth is what the surroundings suggest."""
+MOST_GUESSED = 0.2
 NOISE_PAIRS = 4
 """Pairs of neighbouring planes, spread over the stack, on which noise is measured."""
 
@@ -46,11 +49,11 @@ def stack_steps(
     Parameters
     ----------
     source : PlaneSource
-        The planes, read one at a time; each is needed two to five times.
+        The planes, read one at a time; each is read two to seven times.
     settings : Settings
         Parameters of the run.
     cancel : threading.Event, optional
-        Once set, the next step raises `Cancelled`.
+        Once set, the run raises `Cancelled` at its next look, several times a plane.
     on_plane : callable, optional
         Called as ``on_plane(k, plane, energy)`` with every plane as it is fused, (Y, X[, C]) in
         the source's dtype, and its energy, (Y, X) float32.
@@ -77,6 +80,8 @@ def stack_steps(
     run = _Run(source, settings, cancel)
     survey = yield from _survey(run)
     image, depth, index, confidence = yield from _fuse(run, survey, on_plane)
+    run.check()
+    guess = float((confidence < GUESS).mean())
     step = settings.z_step if settings.z_step is not None else source.spacing.z
     return StackResult(
         image=as_dtype(image, source.dtype),
@@ -85,7 +90,7 @@ def stack_steps(
         height=None if step is None else depth * np.float32(step),
         confidence=confidence,
         transforms=survey.alignment.transforms,
-        report=_report(run, survey),
+        report=_report(run, survey, guess),
     )
 
 
@@ -178,10 +183,14 @@ class _Run:
         self._cancel = cancel
         self._done = 0
 
-    def begin(self, step: Step, k: int) -> Progress:
-        """Note that plane `k` comes next; raises `Cancelled` if that is not wanted any more."""
+    def check(self) -> None:
+        """Raise `Cancelled` if the result is not wanted any more."""
         if self._cancel is not None and self._cancel.is_set():
             raise Cancelled
+
+    def begin(self, step: Step, k: int) -> Progress:
+        """Note that plane `k` comes next; raises `Cancelled` if that is not wanted any more."""
+        self.check()
         self._done += 1
         return Progress(step, k, self.n, self._done - 1, self._total)
 
@@ -214,7 +223,7 @@ def _survey(run: _Run) -> Generator[Progress, None, _Survey]:
     alignment = yield from _align(run, notes)
     if len(alignment.fitting) < 2:
         raise InputError(
-            f"'{run.source.names[min(alignment.left_out)]}' and other planes hold no finite value; "
+            f"'{run.source.names[min(alignment.left_out)]}' holds no finite value; "
             "a stack needs two planes that do."
         )
     run.skip(len(alignment.left_out) * (2 if run.settings.method == "depth" else 1))
@@ -228,19 +237,20 @@ def _align(run: _Run, notes: list[str]) -> Generator[Progress, None, Alignment]:
     """Align to the reference, or to its neighbour if it is the odd one; else leave all planes."""
     wanted = run.settings.align
     alignment = yield from _align_to(run, run.reference, wanted)
-    if not alignment.holds_together and run.settings.reference == "middle":
-        run.again()
-        alignment = yield from _align_to(run, run.reference - 1, wanted)
-        if alignment.holds_together:
-            notes.append(
-                f"Plane {run.reference} in the middle does not show what the others show; "
-                f"plane {alignment.reference} is the reference."
-            )
-    if not alignment.holds_together:
-        run.again()
-        notes.append("Planes differ too much to be aligned; they were left where they are.")
-        alignment = yield from _align_to(run, run.reference, "none")
-    return alignment
+    if alignment.holds_together:
+        return alignment
+    run.again()
+    other = run.reference - 1 if run.reference else 1
+    alignment = yield from _align_to(run, other, wanted)
+    odd = f"'{run.source.names[run.reference]}' does not show what the other planes show"
+    if alignment.holds_together and run.settings.reference != "middle":
+        raise InputError(f"The reference {odd}; choose another reference plane.")
+    if alignment.holds_together:
+        notes.append(f"The middle plane {odd}; plane {other} is the reference.")
+        return alignment
+    run.again()
+    notes.append("Planes differ too much to be aligned; they were left where they are.")
+    return (yield from _align_to(run, run.reference, "none"))
 
 
 def _align_to(run: _Run, reference: int, align: Align) -> Generator[Progress, None, Alignment]:
@@ -287,7 +297,7 @@ def _fuse(
 ) -> Generator[Progress, None, tuple[Plane, Plane, NDArray[np.uint16], Plane]]:
     """Second pass: planes become energies, an image and a depth; a third for method 'depth'."""
     shape, method = run.source.plane_shape, run.settings.method
-    pyramid = PyramidFusion(shape, survey.noise)
+    pyramid = PyramidFusion(shape, survey.noise, run.check)
     original = LaplacianFusion(run.settings.gaussian, run.settings.laplacian)
     estimator = DepthEstimator()
     for k in survey.alignment.fitting:
@@ -298,10 +308,11 @@ def _fuse(
         if method == "laplacian":
             energy = original.add(plane, valid)
         if on_plane is not None:
-            on_plane(k, as_dtype(plane, run.source.dtype), energy)
+            on_plane(k, as_dtype(plane, run.source.dtype), np.maximum(energy, 0))
     image = pyramid.image()
     planes = np.array(survey.alignment.fitting)
-    place, confidence = estimator.estimate(np.nan_to_num(luminance(image)), survey.noise)
+    guide = np.nan_to_num(luminance(image))
+    place, confidence = estimator.estimate(guide, survey.noise, run.check)
     depth, index = nearest_plane(place, planes)
     if method == "depth":
         nearest = NearestPlaneFusion(place)
@@ -321,7 +332,7 @@ def _prepared(run: _Run, survey: _Survey, k: int) -> tuple[Plane, Mask | None]:
     return seen_from_reference(run.read(k), survey.alignment.transforms[k], survey.gains[k])
 
 
-def _report(run: _Run, survey: _Survey) -> Report:
+def _report(run: _Run, survey: _Survey, guess: float) -> Report:
     source, alignment = run.source, survey.alignment
     names = source.names
     notes = [*source.notes, *survey.notes]
@@ -329,6 +340,11 @@ def _report(run: _Run, survey: _Survey) -> Report:
         notes.append(f"{source.dtype.name} planes were computed as float32 and converted back.")
     left_out = [LeftOut(k, names[k], why) for k, why in sorted(alignment.left_out.items())]
     notes += [f"Plane {p.plane} ('{p.name}') was left out: {p.reason}." for p in left_out]
+    if guess > MOST_GUESSED:
+        notes.append(
+            f"Depth is a guess in {guess:.0%} of the picture, where no plane is sharper than noise; "
+            "the confidence map shows where."
+        )
     spacing = source.spacing
     return Report(
         version=__version__,

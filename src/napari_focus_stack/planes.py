@@ -56,7 +56,8 @@ def seen_from_reference(
     warped, inside = warp(plane, matrix)
     seen: Plane = warped.astype(np.float32)
     if gain != 1:
-        seen *= np.float32(gain)
+        light = seen if seen.ndim == 2 else seen[..., :3]  # alpha is no light
+        light *= np.float32(gain)
     return seen, both_recorded(known, inside)
 
 
@@ -79,7 +80,8 @@ def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
         yes: NDArray[np.bool_] = image >= 0.5
         return yes
     if dtype.kind in "ui":
-        limits = np.iinfo(dtype)
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
         wide = np.rint(image.astype(np.float64))
-        return np.clip(wide, limits.min, limits.max).astype(dtype)
+        largest = float(high) if int(float(high)) <= high else np.nextafter(float(high), 0)
+        return np.clip(wide, low, largest).astype(dtype)
     return image.astype(dtype, copy=False)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Map = NDArray[np.float32]
 
@@ -42,7 +47,12 @@ def fill_from_trusted(data: Map, weight: Map, prior: float) -> Map:
 
 
 def edge_aware_mean(
-    data: Map, weight: Map, guide: Map, reach: float, contrast: float
+    data: Map,
+    weight: Map,
+    guide: Map,
+    reach: float,
+    contrast: float,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[Map, Map]:
     """Weighted mean over a neighbourhood that ends where the guide changes.
 
@@ -60,6 +70,8 @@ def edge_aware_mean(
         Smoothness; neighbours count over about its square root in pixels.
     contrast : float
         Step of the guide that counts as an edge.
+    check : callable, optional
+        Called between the passes; what it raises ends the smoothing.
 
     Returns
     -------
@@ -72,8 +84,10 @@ def edge_aware_mean(
     for i in range(ITERATIONS):
         strength = np.float32(1.5 * 4 ** (ITERATIONS - i - 1) / (4**ITERATIONS - 1) * reach)
         across = np.ascontiguousarray(stacked.transpose(1, 0, 2))
+        check()
         _solve(across, along_x * strength)
         stacked = np.ascontiguousarray(across.transpose(1, 0, 2))
+        check()
         _solve(stacked, along_y * strength)
     support: Map = np.maximum(stacked[..., 1], np.float32(1e-12))
     mean: Map = stacked[..., 0] / support

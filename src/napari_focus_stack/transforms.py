@@ -131,8 +131,7 @@ def warp(
     size = plane.shape[1::-1]
     flags |= cv2.WARP_INVERSE_MAP
     warped = cv2.warpPerspective(plane, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    if plane.dtype.kind == "f":
-        np.clip(warped, plane.min(), plane.max(), out=warped)
+    np.clip(warped, plane.min(), plane.max(), out=warped)
     return warped, valid_area(matrix, plane.shape[:2])
 
 

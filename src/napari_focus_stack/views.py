@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 WORKING_PIXELS = 600_000
 """Planes are compared at this size at most: 0.02 px of it is 0.1 px of a 12-megapixel plane."""
+FAINTEST = 1e-5
+"""Contrast below this part of the brightness is the rounding of float32."""
 LEAST_DRIFT = 0.003
 """Change in brightness too small to matter: 0.3 % leaves 50 dB."""
 BLOCKS = 16
@@ -54,7 +56,8 @@ class View:
         finite = np.isfinite(grey)
         grey[~finite] = 0
         contrast = float(cv2.GaussianBlur(grey, (0, 0), 2.0).std()) if finite.any() else -1.0
-        return cls(grey, pyramid(grey), contrast, (h, w))
+        unit = max(contrast, FAINTEST * float(np.abs(grey).max()), 1e-30)
+        return cls(grey, pyramid(grey / unit), contrast, (h, w))
 
     def full_size(self, matrix: Matrix) -> Matrix:
         """A transform at the working size, for the planes themselves."""
@@ -76,7 +79,7 @@ class Brightness:
     @property
     def drifts(self) -> bool:
         """Whether focus alone cannot explain the gain."""
-        return abs(self.gain - 1) > LEAST_DRIFT + 0.5 * self.spread
+        return abs(self.gain - 1) > LEAST_DRIFT + self.spread
 
     @classmethod
     def of(cls, fixed: View, moving: View, full_size: Matrix) -> Brightness:
