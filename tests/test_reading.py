@@ -301,7 +301,7 @@ def test_imagej_over_4_gb_has_the_header_of_one_page(tmp_path):
     ("axes", "shape", "says"),
     [
         ("TZCYX", (4, 3, 2, 10, 12), r"4 time points and 2 channels; save one time point and one"),
-        ("ZCYX", (3, 2, 10, 12), r"has 2 channels; save one channel as its own stack\.$"),
+        ("ZCYX", (3, 2, 10, 12), r"has 2 channels; save one channel as its own stack \(in Fiji"),
         ("TYX", (5, 10, 12), r"5 time points but no z axis"),
         ("CYX", (3, 10, 12), r"3 channels but no z axis"),
     ],
@@ -413,6 +413,45 @@ def test_spacing_of_a_folder_of_ome_planes_comes_from_their_positions(tmp_path):
             },
         )
     assert read_stack(tmp_path).spacing == Spacing(y=0.5, x=0.5, z=0.75, unit="micrometer")
+
+
+def write_ome_plane(path, position, pixel_size=0.5, shape=(10, 12)):
+    place = {"PositionZ": [position], "PositionZUnit": ["µm"]}
+    size = {"PhysicalSizeX": pixel_size, "PhysicalSizeY": pixel_size}
+    tifffile.imwrite(
+        path, noise(np.uint16, *shape), metadata={"axes": "YX", "Plane": place, **size}
+    )
+
+
+def test_spacing_is_that_of_the_planes_that_are_kept(tmp_path):
+    write_ome_plane(tmp_path / "0 overview.ome.tif", 99.0, pixel_size=8.0, shape=(20, 24))
+    for k in range(1, 5):
+        write_ome_plane(tmp_path / f"{k}.ome.tif", 0.75 * k)
+    (tmp_path / "4.ome.tif").write_bytes(b"")
+    source = read_stack(tmp_path, skip_unreadable=True)
+    assert source.names == ("1.ome.tif", "2.ome.tif", "3.ome.tif")
+    assert source.spacing == Spacing(y=0.5, x=0.5, z=0.75, unit="micrometer")
+
+
+def test_spacing_forgets_a_plane_whose_pixels_are_damaged(tmp_path):
+    for k in range(3):
+        size = 9.0 if k == 0 else 0.5
+        tifffile.imwrite(
+            tmp_path / f"{k}.tif",
+            noise(np.uint16, 40, 50),
+            resolution=(1e4 / size, 1e4 / size),
+            resolutionunit="CENTIMETER",
+            compression="zlib",
+        )
+    with tifffile.TiffFile(tmp_path / "0.tif") as tif:
+        start = tif.pages.first.dataoffsets[0]
+    data = bytearray((tmp_path / "0.tif").read_bytes())
+    data[start : start + 20] = bytes(20)
+    (tmp_path / "0.tif").write_bytes(data)
+    assert read_stack(tmp_path).spacing.x == pytest.approx(9.0)
+    source = read_stack(tmp_path, skip_unreadable=True)
+    assert source.names == ("1.tif", "2.tif")
+    assert source.spacing.x == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
@@ -561,7 +600,7 @@ def test_a_file_that_cannot_be_part_of_the_stack_is_named_or_left_out(tmp_path, 
     with pytest.raises(InputError, match=reason) as refused:
         read_stack(tmp_path)
     assert name in str(refused.value)
-    assert "--skip-unreadable" in str(refused.value)
+    assert str(refused.value).endswith("; remove or replace it, or pass skip_unreadable=True.")
     source = read_stack(tmp_path, skip_unreadable=True)
     assert_planes(source, planes)
     assert len(source.notes) == 1
@@ -577,11 +616,67 @@ def test_damage_within_the_pixels_shows_when_they_are_read(tmp_path):
     data[900] ^= 255
     (tmp_path / "z1.png").write_bytes(data)
     source = read_stack(tmp_path)
-    with pytest.raises(InputError, match=r"'z1\.png' cannot be read.*--skip-unreadable"):
+    with pytest.raises(InputError, match=r"'z1\.png' cannot be read.*; .*skip_unreadable=True\.$"):
         source[1]
     source = read_stack(tmp_path, skip_unreadable=True)
     assert_planes(source, [planes[0], planes[2]])
     assert "'z1.png' cannot be used: it is damaged" in source.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "gap"),
+    [
+        ([], None),
+        ([0], None),
+        ([0, 6], None),
+        ([3], "'z2.png' and 'z4.png', for 'z3.png'"),
+        ([0, 2, 3, 5, 6], "'z1.png' and 'z4.png', for 'z2.png' and 1 more"),
+        ([2, 4, 5], "'z1.png' and 'z3.png', for 'z2.png'"),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_a_gap_within_the_stack_is_named(tmp_path, damaged, gap, late):
+    write_folder(tmp_path, [noise(np.uint8, 40, 50) for _ in range(7)])
+    for k in damaged:
+        data = bytearray((tmp_path / f"z{k}.png").read_bytes())
+        data[900] ^= 255
+        (tmp_path / f"z{k}.png").write_bytes(data if late else b"")
+    notes = read_stack(tmp_path, skip_unreadable=True).notes[len(damaged) :]
+    assert len(notes) == (gap is not None) + (gap is not None and damaged == [2, 4, 5])
+    if gap is not None:
+        assert gap in notes[0]
+        assert "z step" in notes[0]
+
+
+def test_a_gap_that_positions_measure_is_no_gap(tmp_path):
+    for k in range(5):
+        write_ome_plane(tmp_path / f"{k}.ome.tif", float(k))
+    for k in (1, 3):
+        (tmp_path / f"{k}.ome.tif").write_bytes(b"")
+    source = read_stack(tmp_path, skip_unreadable=True)
+    assert source.spacing.z == 2.0
+    assert len(source.notes) == 2
+
+
+def test_every_file_that_was_looked_at_is_known(tmp_path):
+    write_folder(tmp_path, [noise(np.uint8, 12, 16) for _ in range(3)])
+    (tmp_path / "z1.png").write_bytes(b"")
+    source = read_stack(tmp_path, skip_unreadable=True)
+    assert source.files == (tmp_path / "z0.png", tmp_path / "z2.png")
+    assert source.inputs == tuple(tmp_path / f"z{k}.png" for k in range(3))
+
+
+def test_planes_too_small_are_named_by_their_folder(tmp_path):
+    write_folder(tmp_path, [noise(np.uint8, 5, 5)] * 2)
+    with pytest.raises(InputError, match=r"5 x 5 pixels in .* are too small") as refused:
+        read_stack(tmp_path)
+    assert str(tmp_path) in str(refused.value)
+
+
+def test_a_folder_among_files_is_refused(tmp_path):
+    write_folder(tmp_path, [noise(np.uint8, 12, 16)] * 2)
+    with pytest.raises(InputError, match="is a folder; give one folder or several files"):
+        read_stack([tmp_path, tmp_path / "z0.png"])
 
 
 def test_a_file_that_goes_away(tmp_path):
@@ -667,4 +762,4 @@ def test_no_damage_ends_in_another_error(tmp_path, kind, hits):
     path = tmp_path / f"plane{kind}"
     path.write_bytes(data)
     planes, skipped, error = outcome(path)
-    assert planes or skipped or path.name in error or "pixels are too small" in error
+    assert planes or skipped or path.name in error

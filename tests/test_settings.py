@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,15 @@ from napari_focus_stack.settings import Settings
         ("z_step", float("nan")),
         ("z_step", float("inf")),
         ("z_step", "0.5"),
+        ("z_step", np.float32(-1)),
+        ("z_step", np.bool_(True)),
+        ("z_step", 10**400),
+        ("z_step", np.array([1.0, 2.0])),
+        ("reference", np.array([1, 2])),
+        ("reference", np.int64(-1)),
+        ("method", np.array(["depth", "pyramid"])),
+        ("gaussian", np.array([3, 5])),
+        ("gaussian", np.int16(4)),
     ],
 )
 def test_refused_by_name(name: str, value: Any) -> None:
@@ -89,6 +100,21 @@ def test_unknown_option_is_named() -> None:
 def test_every_field_explains_itself() -> None:
     for field in dataclasses.fields(Settings):
         assert field.metadata["help"].endswith("."), field.name
+
+
+def test_numpy_scalars_become_plain_numbers() -> None:
+    settings = Settings(
+        method=np.str_("laplacian"),
+        reference=np.int64(1),
+        gaussian=np.uint8(3),
+        laplacian=np.int32(7),
+        z_step=np.float32(0.5),
+    )
+    plain = Settings(method="laplacian", reference=1, gaussian=3, laplacian=7, z_step=0.5)
+    assert settings == plain
+    kinds = [type(value) for value in settings.as_dict().values()]
+    assert kinds == [type(value) for value in plain.as_dict().values()]
+    assert json.loads(json.dumps(settings.as_dict())) == plain.as_dict()
 
 
 def test_dictionary_makes_the_same_settings() -> None:

@@ -83,6 +83,9 @@ def test_planes_out_of_range(k):
         ([stack(10, 12), stack(10, 14)], "'plane 1' is 14 x 10 uint16 grey, but 'plane 0' is 12 x"),
         ([stack(10, 12), stack(10, 12, dtype=np.uint8)], "'plane 1' is 12 x 10 uint8 grey"),
         ([stack(10, 12), stack(10, 12, 3)], "'plane 1' is 12 x 10 uint16 RGB"),
+        ([stack(10, 12), stack(5, 12)], "5 x 12 pixels in 'plane 1' are too small"),
+        ([stack(10, 12), stack(10, 12, 2)], r"shape \(10, 12, 2\) in 'plane 1'"),
+        ([stack(10, 12), stack(10, 12) * 1j], "complex128 in 'plane 1'"),
     ],
 )
 def test_what_is_no_stack_is_refused(planes, says):

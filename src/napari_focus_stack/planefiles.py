@@ -31,6 +31,9 @@ DAMAGE = (
 )
 """What tifffile and imagecodecs raise on a file that is damaged or of a kind they do not know."""
 
+REMEDY = "remove or replace it, or pass skip_unreadable=True"
+"""How an error about one file ends; the command puts its own option there."""
+
 
 class Unreadable(Exception):  # noqa: N818 - never leaves reading, which makes a sentence of it
     """Why a file gives no plane, as a clause that goes on after its name: "it is empty"."""
@@ -74,6 +77,8 @@ class FilePlane:
         EXIF's: 1 is upright.
     note : str
         What reading changes, for the user; empty if nothing.
+    spacing, position : Spacing, float or None
+        As its `ImageFile` has them.
     """
 
     path: Path
@@ -83,6 +88,8 @@ class FilePlane:
     load: Callable[[], NDArray[Any]]
     orientation: int = 1
     note: str = ""
+    spacing: Spacing = field(default_factory=Spacing)
+    position: float | None = None
 
     def decode(self) -> NDArray[Any]:
         """Pixels, of `shape` and `dtype`.
@@ -113,10 +120,7 @@ class FilePlane:
         try:
             return self.decode()
         except Unreadable as problem:
-            raise InputError(
-                f"'{self.name}' cannot be read: {problem}; replace it, "
-                "or leave it out with --skip-unreadable (skip_unreadable=True)."
-            ) from problem
+            raise InputError(f"'{self.name}' cannot be read: {problem}; {REMEDY}.") from problem
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from natsort import natsort_keygen, ns
 
 from napari_focus_stack.calibration import even_step, spacing_in_micrometres
 from napari_focus_stack.errors import InputError, NoImagesError
-from napari_focus_stack.planefiles import FilePlane, ImageFile, Skipped, Unreadable
+from napari_focus_stack.planefiles import REMEDY, FilePlane, ImageFile, Skipped, Unreadable
 from napari_focus_stack.raster import open_raster
 from napari_focus_stack.sources import PlaneSource, Spacing, check_kind, describe
 from napari_focus_stack.tiff import MAGIC, open_tiff
@@ -29,7 +30,6 @@ SUFFIXES = frozenset(
 )
 """Of files that a folder is searched for, in lower case."""
 
-_REMEDY = "remove or replace it, or leave it out with --skip-unreadable (skip_unreadable=True)"
 _HEAD = 16
 
 
@@ -41,10 +41,10 @@ class ScannedFiles:
     ----------
     where : str
         Folder or file, for messages.
-    planes : tuple of FilePlane
-        Planes that agree in size and type, in the order of z.
-    skipped : tuple of Skipped
-        Files and planes that cannot be part of the stack, and why.
+    files : tuple of pathlib.Path
+        Every file that was looked at.
+    entries : tuple of FilePlane or Skipped
+        In the order of z: planes that agree in size and type, and what cannot be part of the stack.
     plane_shape : tuple of int
         (Y, X) or (Y, X, C) of every plane, upright.
     dtype : numpy.dtype
@@ -58,13 +58,23 @@ class ScannedFiles:
     """
 
     where: str
-    planes: tuple[FilePlane, ...]
-    skipped: tuple[Skipped, ...]
+    files: tuple[Path, ...]
+    entries: tuple[FilePlane | Skipped, ...]
     plane_shape: tuple[int, ...]
     dtype: np.dtype[Any]
     orientation: int
     spacing: Spacing
     notes: tuple[str, ...]
+
+    @property
+    def planes(self) -> tuple[FilePlane, ...]:
+        """Planes that agree in size and type, in the order of z."""
+        return tuple(entry for entry in self.entries if isinstance(entry, FilePlane))
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Files and planes that cannot be part of the stack, and why."""
+        return tuple(entry for entry in self.entries if isinstance(entry, Skipped))
 
 
 class FileSource(PlaneSource):
@@ -85,6 +95,7 @@ class FileSource(PlaneSource):
         self.spacing = scanned.spacing
         self.notes = (*(f"{skipped}." for skipped in scanned.skipped), *scanned.notes)
         self.files = tuple(dict.fromkeys(plane.path for plane in scanned.planes))
+        self.inputs = scanned.files
 
     def __getitem__(self, k: int) -> NDArray[Any]:
         """Plane `k`, decoded now.
@@ -131,7 +142,7 @@ def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> FileSource:
     elif scanned.skipped:
         raise InputError(_refusal(scanned.skipped))
     if len(scanned.planes) < 2:
-        raise InputError(_too_few(scanned))
+        raise InputError(too_few(scanned))
     return FileSource(scanned)
 
 
@@ -165,9 +176,17 @@ def scan(path: StackPath) -> ScannedFiles:
                 f"'{files[0].name}' cannot be read: {problem}; choose another."
             ) from None
         _refuse_surplus_axes(files[0].name, found)
-        return _agree(where, list(found.planes), found.spacing)
-    entries, opened = _open_all(files)
-    return _agree(where, entries, _folder_spacing(opened))
+        return _agree(where, files, found.planes)
+    return _agree(where, files, [_one_plane(file) for file in files])
+
+
+def too_few(scanned: ScannedFiles) -> str:
+    """Sentence that refuses one plane alone."""
+    left_out = "".join(f"; {skipped}" for skipped in scanned.skipped[:1])
+    return (
+        f"'{scanned.where}' gives one plane alone, '{scanned.planes[0].name}'{left_out}; "
+        "a stack needs at least two: give the folder they lie in, or a file that holds them all."
+    )
 
 
 def natural_order(files: Iterable[Path]) -> list[Path]:
@@ -197,6 +216,8 @@ def _files(path: StackPath) -> tuple[str, list[Path]]:
 
 def _listed(files: list[Path]) -> tuple[str, list[Path]]:
     for file in files:
+        if file.is_dir():
+            raise InputError(f"'{file}' is a folder; give one folder or several files.")
         if not file.is_file():
             raise InputError(f"There is no file '{file}'; check the path.")
     if not files:
@@ -223,6 +244,18 @@ def _is_image(file: Path) -> bool:
 
 
 def _open(path: Path) -> ImageFile:
+    """Headers of one file; each plane knows the distances that the file tells."""
+    found = _open_any(path)
+    planes = tuple(
+        replace(plane, spacing=found.spacing, position=found.position)
+        if isinstance(plane, FilePlane)
+        else plane
+        for plane in found.planes
+    )
+    return replace(found, planes=planes)
+
+
+def _open_any(path: Path) -> ImageFile:
     """Headers of one file, whatever its suffix says it is."""
     try:
         with path.open("rb") as file:
@@ -239,18 +272,12 @@ def _open(path: Path) -> ImageFile:
     return found
 
 
-def _open_all(files: list[Path]) -> tuple[list[FilePlane | Skipped], list[ImageFile]]:
-    """Planes of files that should hold one each, and the files that do."""
-    entries: list[FilePlane | Skipped] = []
-    opened = []
-    for file in files:
-        try:
-            found = _open(file)
-            entries.append(_only_plane(found))
-            opened.append(found)
-        except Unreadable as problem:
-            entries.append(Skipped(file.name, str(problem)))
-    return entries, opened
+def _one_plane(file: Path) -> FilePlane | Skipped:
+    """The plane of a file that should hold one."""
+    try:
+        return _only_plane(_open(file))
+    except Unreadable as problem:
+        return Skipped(file.name, str(problem))
 
 
 def _only_plane(found: ImageFile) -> FilePlane:
@@ -270,39 +297,53 @@ def _refuse_surplus_axes(name: str, found: ImageFile) -> None:
     sizes = " and ".join(f"{length} {plural}" for length, plural, _ in found.surplus)
     ones = " and ".join(f"one {singular}" for _, _, singular in found.surplus)
     if found.has_z:
-        raise InputError(f"'{name}' has {sizes}; save {ones} as its own stack.")
+        raise InputError(
+            f"'{name}' has {sizes}; save {ones} as its own stack (in Fiji: Image > Duplicate...)."
+        )
     raise InputError(
         f"'{name}' has {sizes} but no z axis; save {ones} as its own stack, "
-        "or name the axis z if it is the focus."
+        "or name the axis z if it is the focus (in Fiji: Image > Properties...)."
     )
 
 
-def _agree(where: str, entries: Sequence[FilePlane | Skipped], spacing: Spacing) -> ScannedFiles:
+def _agree(
+    where: str, files: Sequence[Path], entries: Sequence[FilePlane | Skipped]
+) -> ScannedFiles:
     """Planes of the commonest size and type, the others skipped."""
     planes = [entry for entry in entries if isinstance(entry, FilePlane)]
     if not planes:
         raise InputError(f"No plane of '{where}' can be read: {entries[0]}.")
     shape, dtype = Counter((p.shape, p.dtype) for p in planes).most_common(1)[0][0]
-    kept: list[FilePlane] = []
-    skipped: list[Skipped] = []
-    for entry in entries:
-        if isinstance(entry, Skipped):
-            skipped.append(entry)
-        elif (entry.shape, entry.dtype) == (shape, dtype):
-            kept.append(entry)
-        else:
-            odd, usual = describe(entry.shape, entry.dtype), describe(shape, dtype)
-            skipped.append(Skipped(entry.name, f"it is {odd}, the other planes are {usual}"))
-    check_kind(shape, dtype)
+    check_kind(shape, dtype, where)
+    entries = [_fitting(entry, shape, dtype) for entry in entries]
+    kept = [entry for entry in entries if isinstance(entry, FilePlane)]
     orientation = Counter(plane.orientation for plane in kept).most_common(1)[0][0]
     upright = (shape[1], shape[0], *shape[2:]) if orientation >= 5 else shape
+    measured = even_step([plane.position for plane in kept])
     notes = _notes(kept, orientation)
+    if measured is None:
+        notes += _gaps(entries)
+    spacing = _spacing(kept[0].spacing, measured)
     return ScannedFiles(
-        where, tuple(kept), tuple(skipped), upright, dtype, orientation, spacing, notes
+        where, tuple(files), tuple(entries), upright, dtype, orientation, spacing, tuple(notes)
     )
 
 
-def _notes(planes: list[FilePlane], orientation: int) -> tuple[str, ...]:
+def _fitting(
+    entry: FilePlane | Skipped, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> FilePlane | Skipped:
+    if isinstance(entry, Skipped) or (entry.shape, entry.dtype) == (shape, dtype):
+        return entry
+    odd, usual = describe(entry.shape, entry.dtype), describe(shape, dtype)
+    return Skipped(entry.name, f"it is {odd}, the other planes are {usual}")
+
+
+def _spacing(told: Spacing, measured: float | None) -> Spacing:
+    """Distances that a plane's file tells; z from where the planes lie, if all say so."""
+    return spacing_in_micrometres(told.y, told.x, told.z if measured is None else measured)
+
+
+def _notes(planes: list[FilePlane], orientation: int) -> list[str]:
     notes = [f"'{plane.name}': {plane.note}." for plane in planes if plane.note]
     turned = [plane.name for plane in planes if plane.orientation != orientation]
     if turned:
@@ -310,42 +351,43 @@ def _notes(planes: list[FilePlane], orientation: int) -> tuple[str, ...]:
         notes.append(
             f"EXIF turns '{turned[0]}' another way than most planes; all are turned alike."
         )
-    return tuple(notes)
+    return notes
+
+
+def _gaps(entries: Sequence[FilePlane | Skipped]) -> list[str]:
+    """Sentences about what was left out between planes, which are numbered on without it."""
+    runs = [list(run) for _, run in groupby(entries, lambda entry: isinstance(entry, Skipped))]
+    notes = []
+    for k in range(1, len(runs) - 1):
+        gap = runs[k]
+        if isinstance(gap[0], Skipped):
+            more = f" and {len(gap) - 1} more" if len(gap) > 1 else ""
+            steps = f"{len(gap)} z steps" if len(gap) > 1 else "one z step"
+            notes.append(
+                f"There is a gap between '{runs[k - 1][-1].name}' and '{runs[k + 1][0].name}', for "
+                f"'{gap[0].name}'{more} cannot be used: if that belongs to the stack, depth and "
+                f"height beyond the gap are {steps} too small."
+            )
+    return notes
 
 
 def _decodable(scanned: ScannedFiles) -> ScannedFiles:
     """Leave out planes whose pixels cannot be decoded."""
-    entries: list[FilePlane | Skipped] = []
-    for plane in scanned.planes:
+    return _agree(scanned.where, scanned.files, [_tried(entry) for entry in scanned.entries])
+
+
+def _tried(entry: FilePlane | Skipped) -> FilePlane | Skipped:
+    if isinstance(entry, FilePlane):
         try:
-            plane.decode()
-            entries.append(plane)
+            entry.decode()
         except Unreadable as problem:
-            entries.append(Skipped(plane.name, str(problem)))
-    entries.extend(scanned.skipped)
-    return _agree(scanned.where, entries, scanned.spacing)
+            return Skipped(entry.name, str(problem))
+    return entry
 
 
 def _refusal(skipped: tuple[Skipped, ...]) -> str:
     others = f" (and {len(skipped) - 1} more)" if len(skipped) > 1 else ""
-    return f"{skipped[0]}{others}; {_REMEDY}."
-
-
-def _too_few(scanned: ScannedFiles) -> str:
-    left_out = "".join(f"; {skipped}" for skipped in scanned.skipped[:1])
-    return (
-        f"'{scanned.where}' gives one plane alone, '{scanned.planes[0].name}'{left_out}; "
-        "a stack needs at least two."
-    )
-
-
-def _folder_spacing(files: list[ImageFile]) -> Spacing:
-    """Pixel size of the first file; z from where each plane lies, if all say so."""
-    if not files:
-        return Spacing()
-    first = files[0].spacing
-    z = even_step([file.position for file in files])
-    return spacing_in_micrometres(first.y, first.x, first.z if z is None else z)
+    return f"{skipped[0]}{others}; {REMEDY}."
 
 
 def _upright(plane: NDArray[Any], orientation: int) -> NDArray[Any]:

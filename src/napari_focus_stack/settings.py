@@ -7,6 +7,9 @@ The command builds its options from these fields, the widget its controls and to
 from __future__ import annotations
 
 import dataclasses
+import math
+import numbers
+import operator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -80,9 +83,9 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        """Check every field against its metadata."""
+        """Check every field against its metadata; NumPy's scalars become plain ones."""
         for field in dataclasses.fields(self):
-            _check(field, getattr(self, field.name))
+            object.__setattr__(self, field.name, _checked(field, getattr(self, field.name)))
 
     @classmethod
     def from_options(cls, **options: Any) -> Settings:
@@ -135,33 +138,60 @@ class Settings:
         return dataclasses.asdict(self)
 
 
-def _check(field: dataclasses.Field[Any], value: Any) -> None:
+def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
+    """Plain value of a field, ready for JSON."""
     bounds, name = field.metadata, field.name
-    if "choices" in bounds and value not in bounds["choices"]:
-        raise SettingsError(
-            f"{name} {value!r} is unknown; choose from {', '.join(bounds['choices'])}."
-        )
-    if name == "reference":
-        _check_reference(value)
+    if "choices" in bounds:
+        return _choice(name, value, bounds["choices"])
     if "odd" in bounds:
-        _check_odd(name, value, bounds["minimum"], bounds.get("maximum"))
-    if "above" in bounds and value is not None:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not bounds["above"] < value < float("inf"):
-            raise SettingsError(f"{name} {value!r} must be a number above {bounds['above']:g}.")
+        return _odd(name, value, bounds["minimum"], bounds.get("maximum"))
+    if "above" in bounds:
+        return None if value is None else _number_above(name, value, bounds["above"])
+    return _reference(value)
 
 
-def _check_odd(name: str, value: Any, least: int, most: int | None) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or value < least or value % 2 == 0 or (most is not None and value > most):
+def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in choices:
+        raise SettingsError(f"{name} {value!r} is unknown; choose from {', '.join(choices)}.")
+    return str(value)
+
+
+def _odd(name: str, value: Any, least: int, most: int | None) -> int:
+    size = _whole(value)
+    if size is None or size < least or size % 2 == 0 or (most is not None and size > most):
         bound = f"{least} or more" if most is None else f"from {least} to {most}"
         raise SettingsError(f"{name} {value!r} must be an odd number, {bound}.")
+    return size
 
 
-def _check_reference(value: Any) -> None:
-    if value in ("middle", "first"):
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+def _number_above(name: str, value: Any, bound: float) -> float:
+    number = math.nan
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+    if not bound < number < math.inf:
+        raise SettingsError(f"{name} {value!r} must be a number above {bound:g}.")
+    return number
+
+
+def _reference(value: Any) -> str | int:
+    if isinstance(value, str) and value in ("middle", "first"):
+        return str(value)
+    plane = _whole(value)
+    if plane is None or plane < 0:
         raise SettingsError(
             f"reference {value!r} must be 'middle', 'first' or a plane's number, counted from 0."
         )
+    return plane
+
+
+def _whole(value: Any) -> int | None:
+    """Whole number that a value is, NumPy's included; a truth value is none."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None

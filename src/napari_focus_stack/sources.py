@@ -62,6 +62,8 @@ class PlaneSource(ABC):
         What reading left out or assumed, one sentence each.
     files : tuple of pathlib.Path
         Where the planes lie, each file once; empty for arrays.
+    inputs : tuple of pathlib.Path
+        `files` and those that were left out, none of which an output may replace.
     """
 
     plane_shape: tuple[int, ...]
@@ -70,6 +72,7 @@ class PlaneSource(ABC):
     spacing: Spacing = Spacing()
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    inputs: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         """Count the planes."""
@@ -133,7 +136,7 @@ class ArraySource(PlaneSource):
             return kind
         kinds = [_kind(plane) for plane in self._planes]
         for name, kind in zip(self.names, kinds, strict=True):
-            check_kind(*kind)
+            check_kind(*kind, name)
             if kind != kinds[0]:
                 raise InputError(
                     f"'{name}' is {describe(*kind)}, "
@@ -159,25 +162,34 @@ def _kind(plane: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return array.shape, array.dtype
 
 
-def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], name: str | None = None) -> None:
     """Refuse what is no (Y, X) or (Y, X, C) plane of real numbers.
+
+    Parameters
+    ----------
+    shape, dtype : tuple of int, numpy.dtype
+        Of each plane.
+    name : str, optional
+        Of the plane, file or folder, for the message.
 
     Raises
     ------
     InputError
         The message names the axes that are too many, or the type.
     """
+    where = "" if name is None else f" in '{name}'"
     if dtype.kind not in "buif":
-        raise InputError(f"Planes of type {dtype} cannot be stacked; give real numbers.")
+        raise InputError(f"Planes of type {dtype}{where} cannot be stacked; give real numbers.")
     if len(shape) < 2 or len(shape) > 3 or (len(shape) == 3 and shape[-1] not in COLOUR_CHANNELS):
         raise InputError(
-            f"Planes of shape {shape} have axes beyond Y, X and colour (3 or 4 channels, last); "
-            "choose one time point, one channel."
+            f"Planes of shape {shape}{where} have axes beyond Y, X and colour "
+            "(3 or 4 channels, last); choose one time point, one channel."
         )
     if min(shape[:2]) < SMALLEST_SIDE:
         raise InputError(
-            f"Planes of {shape[0]} x {shape[1]} pixels are too small (a single colour image?); "
-            "give a stack whose first axis is z."
+            f"Planes of {shape[0]} x {shape[1]} pixels{where} are too small "
+            f"(a single colour image?); each side needs {SMALLEST_SIDE}, and the first axis of an "
+            "array is z."
         )
 
 
