@@ -5,14 +5,8 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_focus_stack._napari.layers import (
-    METADATA_KEY,
-    calibrate,
-    likely_input,
-    planes_of,
-    spacing_arguments,
-    spacing_of,
-)
+from napari_focus_stack._napari.geometry import calibrate, spacing_arguments, spacing_of
+from napari_focus_stack._napari.layers import METADATA_KEY, likely_input, planes_of
 from napari_focus_stack._napari.results import Origin, display_limits, result_layers, shared_name
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.result import LeftOut, Report, StackResult
@@ -52,6 +46,11 @@ def made_result(shape=(20, 24), dtype=np.uint8, count=5, z_step=None):
 def made_layers(source, result, *wanted, settings=None):
     origin = Origin.of(source, settings or Settings())
     return [Image(array, **arguments) for array, arguments in result_layers(result, wanted, origin)]
+
+
+def flat_pair(**different):
+    data = np.zeros((20, 24))
+    return [Image(data, name="a"), Image(data, name="b", **different)]
 
 
 ALL = ("depth-index", "depth", "height", "confidence")
@@ -96,11 +95,38 @@ def test_flat_layers_are_planes_in_the_order_given(planes):
         ([Image(np.zeros((2, 3, 20, 20)), name="film")], "'film' has 4 axes"),
         ([Image(np.zeros((20, 20, 4)), rgb=False, name="sliver")], "'sliver'"),
         ([], "Select one"),
+        (flat_pair(units="um"), "'b' has another unit than 'a'"),
+        (flat_pair(scale=(1, 2)), "'b' has another scale than 'a'"),
+        (flat_pair(rotate=5), "'b' has another rotation"),
+        (flat_pair(affine=np.diag([2, 2, 1])), "'b' has another rotation, shear or affine"),
+        (flat_pair(translate=(0, 1)), "'b' has another position"),
     ],
 )
 def test_what_makes_no_stack_is_named(layers, named):
     with pytest.raises(InputError, match=named):
         planes_of(layers)
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")  # napari's, of such layers
+@pytest.mark.parametrize(
+    "turned",
+    [
+        {"rotate": (0, 10, 0)},
+        {"rotate": (10, 0, 0)},
+        {"shear": (0.1, 0, 0)},
+        {"shear": (0, 0.1, 0)},
+        {"affine": np.eye(4)[[1, 0, 2, 3]]},
+    ],
+)
+def test_a_stack_whose_z_leans_into_the_plane_is_named(turned):
+    layer = Image(np.zeros((3, 20, 20)), name="a", **turned)
+    to_world = np.stack(
+        [np.subtract(layer.data_to_world(e), layer.data_to_world((0, 0, 0))) for e in np.eye(3)],
+        axis=1,
+    )
+    assert to_world[0, 1:].any() or to_world[1:, 0].any()  # the premise
+    with pytest.raises(InputError, match="'a' is rotated, sheared or transformed so that z"):
+        planes_of([layer])
 
 
 @pytest.mark.parametrize(
@@ -114,6 +140,7 @@ def test_what_makes_no_stack_is_named(layers, named):
         ({"scale": (3, 1, 1), "units": ("um", "pixel", "pixel")}, Spacing(z=3, unit="micrometer")),
         ({"scale": (0.002, 1, 1), "units": ("mm", "um", "um")}, Spacing(1, 1, 2, "micrometer")),
         ({"units": ("s", "um", "um")}, Spacing(1, 1, None, "micrometer")),
+        ({"scale": (-2, -0.5, 0.25), "units": "um"}, Spacing(0.5, 0.25, 2, "micrometer")),
     ],
 )
 def test_spacing_is_what_the_layer_knows(arguments, expected):
@@ -146,6 +173,28 @@ def test_calibration_moves_a_layer_with_its_pixels():
     np.testing.assert_allclose(layer.translate, (5, 10))
 
 
+def test_calibration_leaves_a_flipped_axis_flipped():
+    layer = Image(np.zeros((3, 20, 20)), scale=(-2, 1, -1), translate=(4, 0, 10))
+    calibrate([layer], Spacing(0.5, 0.5, 3.0, "micrometer"))
+    np.testing.assert_allclose(layer.scale, (-3, 0.5, -0.5))
+    np.testing.assert_allclose(layer.translate, (6, 0, 5))
+
+
+def test_results_lie_over_a_flipped_layer():
+    source = Image(np.zeros((5, 20, 24)), scale=(-2, -0.5, 0.25), translate=(0, 10, 0), units="um")
+    [layer] = made_layers([source], made_result())
+    for pixel in [(0, 0), (19, 0), (3, 23)]:
+        np.testing.assert_allclose(
+            layer.data_to_world(pixel), source.data_to_world((4, *pixel))[1:], atol=1e-9
+        )
+
+
+def test_flat_layers_that_are_turned_and_moved_alike_are_planes():
+    alike = {"rotate": 30, "scale": (-0.5, 0.25), "affine": np.diag([2, 3, 1]), "units": "um"}
+    layers = [Image(np.zeros((20, 24)), translate=(5, k / 100), **alike) for k in range(3)]
+    assert len(planes_of(layers)) == 3
+
+
 def test_results_lie_over_an_anisotropic_moved_and_turned_layer():
     source = Image(
         np.zeros((5, 20, 24)),
@@ -169,10 +218,10 @@ def test_results_lie_over_an_anisotropic_moved_and_turned_layer():
             np.testing.assert_allclose(layer.data_to_world(pixel), expected, atol=1e-9)
 
 
-def test_flat_layers_place_results_where_the_reference_lies():
-    layers = [Image(np.zeros((20, 24)), name=f"p{k}", translate=(k, 0)) for k in range(5)]
+def test_results_look_like_the_reference_and_carry_the_shared_name():
+    layers = [Image(np.zeros((20, 24)), name=f"p{k}", gamma=1 + k / 10) for k in range(5)]
     [layer] = made_layers(layers, made_result(), settings=Settings(reference=3))
-    np.testing.assert_allclose(layer.translate, (3, 0))
+    assert layer.gamma == 1.3
     assert layer.name == "p stacked"
 
 

@@ -11,7 +11,8 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from skimage.io import imsave
 
-from napari_focus_stack._napari.layers import METADATA_KEY, planes_of, spacing_of
+from napari_focus_stack._napari.geometry import spacing_of
+from napari_focus_stack._napari.layers import METADATA_KEY, planes_of
 from napari_focus_stack._napari.lazy import opened_planes
 from napari_focus_stack._napari.reader import NO_LAYERS, get_reader, read_layers
 from napari_focus_stack.errors import InputError
@@ -125,6 +126,15 @@ def test_a_damaged_plane_shows_as_zeros_is_named_once_and_is_refused(tmp_path, n
     assert np.all(source[2] == 3)
     with pytest.raises(InputError, match=r"'img_2\.tif'"):
         source[1]
+
+
+def test_a_damaged_middle_plane_of_16_bits_is_named_once_too(tmp_path, notifications):
+    folder = write_planes(tmp_path / "leaf", dtype=np.uint16)
+    damage(folder / "img_2.tif")
+    [(data, _, _)] = read_layers(str(folder))  # decodes the middle plane for its limits
+    assert not np.asarray(data[1]).any()
+    [message] = notifications
+    assert "'img_2.tif'" in message
 
 
 def test_a_file_that_goes_while_open_is_named(tmp_path, notifications):

@@ -8,7 +8,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_focus_stack._napari.app import open_demo
-from napari_focus_stack._napari.layers import spacing_of
+from napari_focus_stack._napari.geometry import spacing_of
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.samples import render_sample
 

@@ -15,7 +15,7 @@ from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.settings import Settings
 from napari_focus_stack.sources import Spacing
 
-from .layers import DEFAULT_UNIT
+from .geometry import DEFAULT_UNIT
 from .results import OUTPUTS
 
 if TYPE_CHECKING:

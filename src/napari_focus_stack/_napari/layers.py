@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.sources import ArraySource, PlaneSource, Spacing, describe
 
+from .geometry import check_agreement, check_z_apart, spacing_of
 from .lazy import opened_planes
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 METADATA_KEY = "napari-focus-stack"
-NO_UNIT = "pixel"
-DEFAULT_UNIT = "micrometer"
 SHOWN_NAMES = 6
 """Layers the widget names; of more it names the first ones and the last."""
 
@@ -61,9 +58,12 @@ def planes_of(layers: Sequence[Image]) -> PlaneSource:
         )
     spacing = spacing_of(layers)
     if solid:
+        check_z_apart(solid[0])
         return _planes_of_stack(solid[0], spacing)
     arrays = [_finest(layer) for layer in layers]
-    return ArraySource(arrays, names=[layer.name for layer in layers], spacing=spacing)
+    source = ArraySource(arrays, names=[layer.name for layer in layers], spacing=spacing)
+    check_agreement(layers)
+    return source
 
 
 def _check_axes(layer: Image) -> None:
@@ -99,63 +99,6 @@ def _named(name: str, data: Any, spacing: Spacing) -> PlaneSource:
 
 def _finest(layer: Image) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
-
-
-def spacing_of(layers: Sequence[Image]) -> Spacing:
-    """Pixel size and z step that the first layer knows, in one unit.
-
-    napari has no word for "unknown": a scale of 1 in pixels is none, in any other unit it counts.
-    """
-    layer = layers[0]
-    scales, units = np.asarray(layer.scale, float), [str(unit) for unit in layer.units]
-    scaled = bool(np.any(scales != 1))
-    known = [unit != NO_UNIT for unit in units]
-    unit = next((u for u in reversed(units) if u != NO_UNIT), NO_UNIT if scaled else None)
-    lengths: list[float | None] = [
-        _convert(scale, old, unit) if is_known or (scaled and not any(known)) else None
-        for scale, old, is_known in zip(scales.tolist(), layer.units, known, strict=True)
-    ]
-    z = lengths[-3] if layer.ndim == 3 else None
-    return Spacing(y=lengths[-2], x=lengths[-1], z=z, unit=unit)
-
-
-def _convert(length: float, old: Any, new: str | None) -> float | None:
-    if new is None or str(old) == new:
-        return length
-    if not old.is_compatible_with(new):
-        return None
-    converted: float = (length * old).to(new).magnitude
-    return converted
-
-
-def spacing_arguments(spacing: Spacing) -> dict[str, Any]:
-    """Arguments of a (z, y, x) layer that `spacing_of` reads the same spacing from."""
-    lengths = (spacing.z, spacing.y, spacing.x)
-    unit = spacing.unit or NO_UNIT
-    return {
-        "scale": [length or 1.0 for length in lengths],
-        "units": [unit if length else NO_UNIT for length in lengths],
-        "axis_labels": ("z", "y", "x"),
-    }
-
-
-def calibrate(layers: Sequence[Image], spacing: Spacing) -> None:
-    """Give the layers a pixel size and a z step, so that results lie over them.
-
-    Parameters
-    ----------
-    layers : sequence of napari.layers.Image
-        Changed in place: scale, units, and translate with the scale.
-    spacing : Spacing
-        What is None is left as it is.
-    """
-    for layer in layers:
-        scale, units = np.array(layer.scale, float), list(layer.units)
-        for axis, length in ((-3, spacing.z), (-2, spacing.y), (-1, spacing.x)):
-            if length is not None and layer.ndim >= -axis:
-                scale[axis], units[axis] = length, spacing.unit or DEFAULT_UNIT
-        translate = np.asarray(layer.translate) * scale / np.asarray(layer.scale)
-        layer.units, layer.scale, layer.translate = tuple(units), scale, translate
 
 
 def describe_planes(source: PlaneSource, layers: Sequence[Image]) -> str:

@@ -14,9 +14,10 @@ from napari.utils.notifications import show_info, show_warning
 
 from napari_focus_stack import __version__
 from napari_focus_stack.errors import FocusStackError
-from napari_focus_stack.reading import SUFFIXES, FileSource, scan
+from napari_focus_stack.reading import SUFFIXES, FileSource, scan, too_few
 
-from .layers import METADATA_KEY, spacing_arguments
+from .geometry import spacing_arguments
+from .layers import METADATA_KEY
 from .lazy import LazyPlanes, lazy_array
 from .results import display_limits, shared_name
 
@@ -77,7 +78,7 @@ def read_layers(path: Paths) -> list[LayerData]:
         show_warning(str(problem))
         return NO_LAYERS
     if len(scanned.planes) < 2:
-        show_warning(_too_few(scanned))
+        show_warning(too_few(scanned))
         return NO_LAYERS
     _name_left_out(paths, scanned)
     return [_layer(FileSource(scanned), scanned, _name(paths))]
@@ -135,11 +136,3 @@ def _no_images(paths: list[str]) -> list[str]:
         return []
     files = [file for file in folder.iterdir() if file.is_file() and file.name[0] != "."]
     return sorted(file.name for file in files if file.suffix.lower() not in SUFFIXES)
-
-
-def _too_few(scanned: ScannedFiles) -> str:
-    left_out = "".join(f"; {skipped}" for skipped in scanned.skipped[:1])
-    return (
-        f"'{scanned.where}' gives one plane alone, '{scanned.planes[0].name}'{left_out}; "
-        "a stack needs at least two."
-    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .geometry import placement
 from .layers import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -47,22 +48,6 @@ OUTPUTS = {
 """Layers that may come beside the stacked image, by their role."""
 
 
-def placement(layer: Image) -> dict[str, Any]:
-    """Where a 2-D layer lies that covers the planes of `layer`: arguments of `add_image`."""
-    last = [layer.ndim - 2, layer.ndim - 1]
-    shear = np.asarray(layer.shear)
-    return {
-        "scale": np.asarray(layer.scale)[-2:],
-        "translate": np.asarray(layer.translate)[-2:],
-        "rotate": np.asarray(layer.rotate)[-2:, -2:],
-        # the upper triangle, row by row, ends with what mixes y and x
-        "shear": shear[-1:] if shear.ndim == 1 else shear[-2:, -2:],
-        "affine": layer.affine.set_slice(last).affine_matrix,
-        "units": tuple(str(unit) for unit in layer.units[-2:]),
-        "axis_labels": tuple(layer.axis_labels[-2:]),
-    }
-
-
 def appearance(layer: Image) -> dict[str, Any]:
     """How `layer` is shown, for an image with the same kind of values."""
     if layer.rgb:
@@ -92,8 +77,7 @@ def display_limits(planes: Any, rgb: bool) -> tuple[float, float]:
     if planes.dtype == np.uint8:
         return 0.0, 255.0
     plane = np.asarray(planes[planes.shape[0] // 2] if planes.ndim - rgb == 3 else planes)
-    finite = plane[np.isfinite(plane)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    low, high = _extremes(plane)
     if rgb:
         scales = (1.0, *(2.0**bits - 1 for bits in (8, 10, 12, 14, 16)))
         return 0.0, next((scale for scale in scales if high <= scale), high)
@@ -101,6 +85,15 @@ def display_limits(planes: Any, rgb: bool) -> tuple[float, float]:
         return low, high
     whole = plane.dtype.kind in "ui"
     return (0.0, float(np.iinfo(plane.dtype).max)) if whole else (low, low + 1)
+
+
+def _extremes(plane: NDArray[Any]) -> tuple[float, float]:
+    """Smallest and largest number; without a copy unless some are not finite."""
+    low, high = float(plane.min()), float(plane.max())
+    if np.isfinite((low, high)).all():
+        return low, high
+    finite = plane[np.isfinite(plane)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
 def shared_name(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from napari_focus_stack.samples import render_sample
 
-from .layers import spacing_arguments
+from .geometry import spacing_arguments
 from .results import display_limits
 
 

@@ -13,8 +13,9 @@ from qtpy.QtWidgets import QSizePolicy
 from napari_focus_stack.errors import FocusStackError, InputError
 
 from .form import StackForm, row
+from .geometry import calibrate, spacing_of
 from .job import Job, Outcome
-from .layers import calibrate, describe_planes, likely_input, planes_of, role, spacing_of
+from .layers import describe_planes, likely_input, planes_of, role
 from .results import OUTPUTS, Origin, result_layers, summary
 
 if TYPE_CHECKING:
