@@ -179,7 +179,11 @@ def test_three_equal_channels_equal_grey(kind: str, channels: int, method: str) 
     grey = focus_stack(planes, method=method)
     found = focus_stack(colour, method=method)
     for channel in range(3):
-        np.testing.assert_array_equal(found.image[..., channel], grey.image)
+        # OpenCV's pyramids of three channels round some pixels another way in the last bit, and
+        # one in a hundred thousand then falls on the other side of a half grey level
+        apart = np.abs(found.image[..., channel].astype(int) - grey.image)
+        assert apart.max() <= 1
+        assert apart.mean() < 1e-4
     assert (found.image[..., 3:] == 255).all()
     np.testing.assert_allclose(found.depth, grey.depth, atol=1e-3)
     np.testing.assert_allclose(found.confidence, grey.confidence, atol=1e-3)
@@ -566,7 +570,7 @@ def test_an_odd_plane_in_the_middle_does_not_stop_the_alignment(foreign: str) ->
     assert [left.plane for left in result.report.left_out] == [4]
     assert result.report.reference == 3
     assert any("middle" in note for note in result.report.notes)
-    with pytest.raises(InputError, match="plane 4.*choose another reference"):
+    with pytest.raises(InputError, match=r"plane 4.*choose another reference"):
         focus_stack(planes, reference=4)
 
 

@@ -342,8 +342,8 @@ def _report(run: _Run, survey: _Survey, guess: float) -> Report:
     notes += [f"Plane {p.plane} ('{p.name}') was left out: {p.reason}." for p in left_out]
     if guess > MOST_GUESSED:
         notes.append(
-            f"Depth is a guess in {guess:.0%} of the picture, where no plane is sharper than noise; "
-            "the confidence map shows where."
+            f"Depth is a guess in {guess:.0%} of the picture, where no plane stands out from the "
+            "noise; the confidence map shows where."
         )
     spacing = source.spacing
     return Report(
