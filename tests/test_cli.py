@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -191,8 +193,10 @@ def test_debug_replaces_its_own_folder_only(folder: Path, tmp_path: Path) -> Non
     out, debug = tmp_path / "sharp.png", tmp_path / "sharp-debug"
     debug.mkdir()
     (debug / "aligned_099.tif").touch()
+    (debug / ".DS_Store").touch()  # Finder was here
     assert run("-d", "-i", folder, "-o", out, "--align", "none").returncode == 0
     assert not (debug / "aligned_099.tif").exists()
+    (debug / ".DS_Store").touch()
     (debug / "thesis.txt").write_text("ten years of work")
     out.unlink()
     assert_one_line(run("-d", "-i", folder, "-o", out), 2, "--debug", "thesis.txt")
@@ -218,7 +222,81 @@ def test_skip_unreadable_names_what_it_leaves_out(folder: Path, tmp_path: Path) 
     outcome = run("-i", folder, "-o", tmp_path / "o.png", "--align", "none", "--skip-unreadable")
     assert outcome.returncode == 0, outcome.stderr
     assert "img3.png" in outcome.stdout
+    assert "one z step too small" in outcome.stdout
     assert (tmp_path / "o.png").exists()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_several_files_are_planes_in_natural_order(
+    folder: Path, tmp_path: Path, order: int
+) -> None:
+    report = tmp_path / "r.json"
+    files = sorted(folder.iterdir())[::order]  # as a shell puts them: img1, img10, img11
+    outcome = run("-i", *files, "-o", tmp_path / "o.png", "--report", report, "--align", "none")
+    assert outcome.returncode == 0, outcome.stderr
+    planes = json.loads(report.read_text())["planes"]
+    assert planes == [f"img{k}.png" for k in range(1, PLANES + 1)]
+    assert f"Stacked {PLANES} planes of {PLANES} files" in outcome.stdout
+
+
+def test_z_step_with_a_comma(folder: Path, tmp_path: Path) -> None:
+    report = tmp_path / "r.json"
+    options = ("--align", "none", "--z-step", "0,5", "--report", report)
+    outcome = run("-i", folder, "-o", tmp_path / "o.png", *options)
+    assert json.loads(report.read_text())["settings"]["z_step"] == 0.5
+    assert "z step: 0.5" in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "noted"),
+    [
+        ("--method depth -g 5", "-g/--gaussian"),
+        ("--method pyramid -l 3 -g 3", "-g/--gaussian and -l/--laplacian"),
+        ("--method laplacian -g 5", None),
+        ("--method depth", None),
+    ],
+)
+def test_options_without_effect_are_noted(
+    folder: Path, tmp_path: Path, arguments: str, noted: str | None
+) -> None:
+    outcome = run("-i", folder, "-o", tmp_path / "o.png", "--align", "none", *arguments.split())
+    assert outcome.returncode == 0, outcome.stderr
+    assert ("no effect" in outcome.stdout) == (noted is not None)
+    assert noted is None or f"Note: {noted} " in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "noted"),
+    [("{in}/sharp.png", True), ("{in}/sharp.json", False), ("{out}/a.png", False)],
+)
+def test_an_output_that_the_next_run_takes_for_a_plane_is_noted(
+    folder: Path, tmp_path: Path, name: str, noted: bool
+) -> None:
+    path = name.format(**{"in": folder, "out": tmp_path})
+    output = ("-o", path) if path.endswith("png") else ("-o", tmp_path / "o.png", "--report", path)
+    outcome = run("-i", f"{folder}/.", *output, "--align", "none")
+    assert outcome.returncode == 0, outcome.stderr
+    assert ("the next run" in outcome.stdout) == noted
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no head")
+@pytest.mark.parametrize("arguments", [["--help"], ["-i", "{in}", "-o", "o.png"], ["-i", "none"]])
+def test_a_reader_that_has_seen_enough(folder: Path, tmp_path: Path, arguments: list[str]) -> None:
+    call = [argument.format(**{"in": folder}) for argument in arguments]
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "w") as closed:
+        outcome = subprocess.run(
+            [sys.executable, "-m", "napari_focus_stack", *call],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+        )
+    wrong = arguments == ["-i", "none"]
+    assert outcome.returncode == (2 if wrong else 0)
+    assert len(outcome.stderr.splitlines()) == wrong
+    assert (tmp_path / "o.png").exists() == ("-o" in arguments)
 
 
 # what is refused: one line, exit 2, nothing written
@@ -262,7 +340,10 @@ BAD_FOLDERS = {
 def test_bad_folder(folder: Path, tmp_path: Path, case: str) -> None:
     damage(folder, case)
     before = everything_in(tmp_path)
-    assert_one_line(run("-d", "-i", folder, "-o", tmp_path / "o.png"), 2, BAD_FOLDERS[case])
+    outcome = run("-d", "-i", folder, "-o", tmp_path / "o.png")
+    assert_one_line(outcome, 2, BAD_FOLDERS[case])
+    assert "skip_unreadable" not in outcome.stderr
+    assert ("--skip-unreadable" in outcome.stderr) == (case not in ("one image", "missing"))
     assert everything_in(tmp_path) == before
 
 
@@ -293,6 +374,8 @@ BAD_CALLS: dict[str, tuple[list[str], str]] = {
     "method": (["--method", "magic"], "--method 'magic'"),
     "align": (["--align", "magic"], "--align 'magic'"),
     "z step": (["--z-step", "0"], "--z-step 0"),
+    "z step with two commas": (["--z-step", "1,000,5"], "--z-step '1,000,5'"),
+    "folder among files": (["-i", "{in}", "{in}/img1.png"], "{in}"),
     "debug": (["-d", "perhaps"], "-d/--debug"),
     "height without z step": (["--height", "{out}/h.tif"], "--z-step"),
     "unknown option": (["--sharpness", "3"], "--sharpness"),
@@ -357,6 +440,14 @@ def test_output_that_cannot_hold_the_data(
     assert everything_in(tmp_path) == {"stack.tif"}
 
 
+def test_a_file_that_is_left_out_is_not_replaced(folder: Path, tmp_path: Path) -> None:
+    broken = folder / "img3.png"
+    broken.write_bytes(b"perhaps it can be repaired")
+    outcome = run("-i", folder, "-o", broken, "--skip-unreadable")
+    assert_one_line(outcome, 2, "img3.png", "choose another name")
+    assert broken.read_bytes() == b"perhaps it can be repaired"
+
+
 def test_earlier_output_survives_a_refused_call(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.png"
     out.write_bytes(b"yesterday's")
@@ -415,5 +506,8 @@ def test_progress_is_for_terminals_only(
     assert cli.main(call) == 0
     told = capsys.readouterr().err
     assert f"Fusing plane 3 of {PLANES}" in told
+    shares = [int(share) for share in re.findall(r"\r *(\d+) %", told)]
+    assert shares == sorted(shares)
+    assert (shares[0], 90 < shares[-1] <= 100) == (0, True)
     assert "\n" not in told
     assert told.endswith("\r")

@@ -231,7 +231,9 @@ def test_no_plane_is_replaced_and_no_output_by_another(tmp_path):
         write_image(tmp_path / f"{k}.png", picture(np.uint8))
     source = read_stack(tmp_path)
     (tmp_path / "sub").mkdir()
-    with pytest.raises(OutputError, match=r"1\.png' is one of the planes; choose another name"):
+    with pytest.raises(
+        OutputError, match=r"1\.png' is one of the files to stack; choose another name"
+    ):
         check_outputs({"image": tmp_path / "sub" / ".." / "1.png"}, source)
     with pytest.raises(OutputError, match="for the image and for the depth index"):
         check_outputs(
@@ -239,7 +241,7 @@ def test_no_plane_is_replaced_and_no_output_by_another(tmp_path):
         )
     many = tmp_path / "many.tif"
     tifffile.imwrite(many, np.stack([picture(np.uint8)] * 3), photometric="minisblack")
-    with pytest.raises(OutputError, match="one of the planes"):
+    with pytest.raises(OutputError, match="one of the files to stack"):
         check_outputs({"image": many}, read_stack(many))
 
 

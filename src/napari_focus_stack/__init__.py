@@ -13,7 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_focus_stack.errors import Cancelled, FocusStackError
+    from napari_focus_stack.errors import (
+        Cancelled,
+        FocusStackError,
+        InputError,
+        NoImagesError,
+        OutputError,
+        SettingsError,
+    )
     from napari_focus_stack.pipeline import focus_stack, stack_steps
     from napari_focus_stack.reading import read_stack
     from napari_focus_stack.result import Progress, Report, StackResult
@@ -26,10 +33,14 @@ _HOME = {
     "ArraySource": "sources",
     "Cancelled": "errors",
     "FocusStackError": "errors",
+    "InputError": "errors",
+    "NoImagesError": "errors",
+    "OutputError": "errors",
     "PlaneSource": "sources",
     "Progress": "result",
     "Report": "result",
     "Settings": "settings",
+    "SettingsError": "errors",
     "Spacing": "sources",
     "StackResult": "result",
     "focus_stack": "pipeline",
@@ -41,10 +52,14 @@ __all__ = [
     "ArraySource",
     "Cancelled",
     "FocusStackError",
+    "InputError",
+    "NoImagesError",
+    "OutputError",
     "PlaneSource",
     "Progress",
     "Report",
     "Settings",
+    "SettingsError",
     "Spacing",
     "StackResult",
     "__version__",

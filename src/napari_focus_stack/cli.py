@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -56,12 +57,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be any bytes
     try:
-        return _dispatch(list(sys.argv[1:] if argv is None else argv))
+        code = _exit_code(list(sys.argv[1:] if argv is None else argv))
+        print(end="", flush=True)
+    except BrokenPipeError:
+        # whoever reads our lines has seen enough, as `head` does; the files are written by then
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    return code
+
+
+def _exit_code(argv: list[str]) -> int:
+    try:
+        return _dispatch(argv)
+    except BrokenPipeError:
+        raise
     except NoImagesError as nothing_to_do:
         print(f"{nothing_to_do} Nothing written.")
         return DONE
     except FocusStackError as wrong:
-        _say(str(wrong))
+        _say(str(wrong).replace("skip_unreadable=True", "--skip-unreadable"))
         return WRONG_CALL
     except KeyboardInterrupt:
         _say("interrupted.")
@@ -89,7 +103,8 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _say(sentence: str) -> None:
-    print("focusstack:", " ".join(sentence.splitlines()), file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError):
+        print("focusstack:", " ".join(sentence.splitlines()), file=sys.stderr)
 
 
 def _describe(problem: Exception) -> str:
@@ -114,10 +129,20 @@ def stack_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "-i", "--input", type=_path, required=True, help="Folder of planes, or one multi-page file."
+        *("-i", "--input"),
+        type=_path,
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="Folder of planes, one multi-page file, or the planes' files, which are taken in "
+        "natural order (img2 before img10).",
     )
     parser.add_argument(
-        "-o", "--output", type=_path, required=True, help="The sharp image, .png, .tif or .jpg."
+        *("-o", "--output"),
+        type=_path,
+        required=True,
+        metavar="FILE",
+        help="The sharp image, .png, .tif or .jpg.",
     )
     _add_settings(parser.add_argument_group("parameters"))
     files = parser.add_argument_group("more files")
@@ -165,6 +190,8 @@ def _flags(name: str) -> list[str]:
 
 def _literal(text: str) -> int | float | str:
     """Read a number where it is one; `Settings` says what is wrong with the rest."""
+    if re.fullmatch(r"\d*,\d+", text):  # a decimal comma
+        text = text.replace(",", ".")
     for kind in (int, float):
         with contextlib.suppress(ValueError):
             return kind(text)
@@ -197,13 +224,14 @@ def _options_named() -> Iterator[None]:
 
 
 def _stack(call: argparse.Namespace) -> int:
-    from napari_focus_stack.reading import read_stack
+    from napari_focus_stack.reading import natural_order, read_stack
 
     with _options_named():
         settings = Settings.from_options(
             **{field.name: getattr(call, field.name) for field in dataclasses.fields(Settings)}
         )
-    source = read_stack(call.input, skip_unreadable=call.skip_unreadable)
+    # a shell hands over img10 before img2
+    source = read_stack(natural_order(call.input), skip_unreadable=call.skip_unreadable)
     with _options_named():
         settings.reference_plane(len(source))
     outputs = _outputs(call)
@@ -257,26 +285,46 @@ def _follow(steps: Generator[Progress, None, StackResult]) -> StackResult:
     watched = sys.stderr.isatty()
 
     def tell(step: Progress) -> None:
-        print(f"\r{step!s:<40}", end="", file=sys.stderr, flush=True)
+        share = 100 * step.done // step.total
+        print(f"\r{share:3d} %  {step!s:<40}", end="", file=sys.stderr, flush=True)
 
     try:
         return drain(steps, tell if watched else None)
     finally:
         if watched:
-            print(f"\r{'':<40}\r", end="", file=sys.stderr, flush=True)
+            print(f"\r{'':<47}\r", end="", file=sys.stderr, flush=True)
 
 
 def _summarise(call: argparse.Namespace, result: StackResult, written: list[Path]) -> None:
     report = result.report
-    reference = report.planes[report.reference]
-    print(
-        f"Stacked {len(report.planes)} planes of '{call.input}' "
-        f"(alignment: {report.align}, reference: '{reference}')."
-    )
-    for note in report.notes:
+    several = len(call.input) > 1
+    origin = f"{len(call.input)} files" if several else f"'{call.input[0]}'"
+    how = f"alignment: {report.align}, reference: '{report.planes[report.reference]}'"
+    if report.spacing["z"] is not None:
+        how += f", z step: {report.spacing['z']:g} {report.spacing['unit'] or ''}".rstrip()
+    print(f"Stacked {len(report.planes)} planes of {origin} ({how}).")
+    for note in (*report.notes, *_notes_on_call(call, report.settings["method"], written)):
         print(f"Note: {note}")
     for path in written:
         print(f"Wrote {path}")
+
+
+def _notes_on_call(call: argparse.Namespace, method: str, written: list[Path]) -> list[str]:
+    """What the engine cannot know: options without effect, and outputs among the planes."""
+    from napari_focus_stack.reading import SUFFIXES
+
+    notes = []
+    idle = ["/".join(_flags(name)) for name in _SHORT if getattr(call, name) is not None]
+    if idle and method != "laplacian":
+        notes.append(f"{' and '.join(idle)} had no effect, for the method is {method}.")
+    folder = call.input[0].resolve()
+    beside = [p for p in written if p.suffix.lower() in SUFFIXES and p.resolve().parent == folder]
+    if beside:
+        notes.append(
+            f"'{beside[0].name}' lies among the planes, where the next run would take it for one; "
+            "move it, or write to another folder."
+        )
+    return notes
 
 
 def _demo(argv: list[str]) -> int:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.pipeline import OnPlane
 
-_OURS = re.compile(r"(aligned|energy)_\d{3,}\.tif")
+_OURS = re.compile(r"(aligned|energy)_\d{3,}\.tif|\._.*|\.DS_Store|Thumbs\.db|desktop\.ini")
+"""Planes and energies, and what file browsers leave in every folder that they show."""
 
 
 def folder_beside(output: Path) -> Path:

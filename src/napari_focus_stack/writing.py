@@ -48,15 +48,16 @@ def check_outputs(outputs: Mapping[str, Path], source: PlaneSource) -> None:
     ------
     OutputError
         A suffix is unknown or cannot hold the data, a folder is missing or not to be written
-        into, two outputs share a path, or an output would replace a plane.
+        into, two outputs share a path, or an output would replace a file
+        of the input, be it left out.
     """
     taken: dict[str, str] = {}
-    planes = {_canonical(file) for file in source.files}
+    planes = {_canonical(file) for file in (*source.files, *source.inputs)}
     for role, path in outputs.items():
         _check_suffix(role, Path(path), source)
         place = _canonical(path)
         if place in planes:
-            raise OutputError(f"'{path}' is one of the planes; choose another name.")
+            raise OutputError(f"'{path}' is one of the files to stack; choose another name.")
         if place in taken:
             raise OutputError(
                 f"'{path}' is given for the {_words(taken[place])} and for the {_words(role)}; "
