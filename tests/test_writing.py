@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -164,6 +165,28 @@ def test_all_results_with_their_pixel_size(tmp_path):
     assert scan(outputs["height"]).spacing == Spacing(y=0.5, x=0.25, unit="micrometer")
     report = json.loads(outputs["report"].read_text())
     assert report["transforms"] == [np.eye(3).tolist(), None]
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".ome.tif"])
+@pytest.mark.parametrize("unit", ["micrometer", "µm", None])
+def test_maps_say_in_words_what_their_values_are(tmp_path, suffix, unit):
+    result = result_of(picture(np.uint8), {"y": 0.5, "x": 0.25, "z": 2.0, "unit": unit})
+    roles = ("depth_index", "depth", "height", "confidence")
+    outputs = {role: tmp_path / f"{role}{suffix}" for role in roles}
+    write_outputs(outputs, result)
+    for role, words in {
+        "depth_index": "number of the plane in focus, from 0",
+        "depth": "depth in planes, from 0",
+        "height": f"height above plane 0 in {unit or 'the unit of the z step'}",
+        "confidence": "confidence of the depth, 0 to 1",
+    }.items():
+        with tifffile.TiffFile(outputs[role]) as tif:
+            said = tif.pages.first.description
+        if suffix == ".ome.tif":
+            said = ElementTree.fromstring(said).findtext(".//{*}Image/{*}Description")
+        assert said == words
+        np.testing.assert_array_equal(scan(outputs[role]).planes[0].read(), getattr(result, role))
+        assert scan(outputs[role]).spacing.x == (0.25 if unit else None)
 
 
 def test_files_have_the_rights_that_files_have(tmp_path):

@@ -77,13 +77,13 @@ def _holds(path: Path, dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "buif" and not (_is_ome(path) and dtype.name in _NOT_IN_OME)
 
 
-def _encode_png(path: Path, image: NDArray[Any], _spacing: Spacing) -> None:
+def _encode_png(path: Path, image: NDArray[Any], _spacing: Spacing, _about: str) -> None:
     import imagecodecs
 
     path.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(image), level=_PNG_LEVEL))
 
 
-def _encode_jpeg(path: Path, image: NDArray[Any], _spacing: Spacing) -> None:
+def _encode_jpeg(path: Path, image: NDArray[Any], _spacing: Spacing, _about: str) -> None:
     import imagecodecs
 
     pixels = np.ascontiguousarray(image)
@@ -91,13 +91,17 @@ def _encode_jpeg(path: Path, image: NDArray[Any], _spacing: Spacing) -> None:
     path.write_bytes(imagecodecs.jpeg8_encode(pixels, level=_JPEG_QUALITY, subsampling="444"))
 
 
-def _encode_tiff(path: Path, image: NDArray[Any], spacing: Spacing, *, ome: bool) -> None:
+def _encode_tiff(
+    path: Path, image: NDArray[Any], spacing: Spacing, about: str, *, ome: bool
+) -> None:
     """Write TIFF uncompressed: sensor noise hardly shrinks, and every program reads it."""
     import tifffile
 
     colour = image.ndim == 3
     y, x = (micrometres(size, spacing.unit) for size in (spacing.y, spacing.x))
-    options: dict[str, Any] = {"metadata": _ome_metadata(colour, y, x) if ome else None}
+    options: dict[str, Any] = {"metadata": _ome_metadata(colour, y, x, about) if ome else None}
+    if about and not ome:
+        options |= {"description": about.encode()}
     if y is not None and x is not None:
         options |= {"resolution": (_CENTIMETRE / x, _CENTIMETRE / y)}
         options |= {"resolutionunit": "CENTIMETER"}
@@ -125,16 +129,21 @@ def encode_stack(path: Path, planes: NDArray[Any], spacing: Spacing) -> None:
     tifffile.imwrite(path, planes, imagej=True, resolution=resolution, metadata=metadata)
 
 
-def _ome_metadata(colour: bool, y: float | None, x: float | None) -> dict[str, Any]:
+def _ome_metadata(colour: bool, y: float | None, x: float | None, about: str) -> dict[str, Any]:
     metadata: dict[str, Any] = {"axes": "YXS" if colour else "YX"}
+    if about:
+        metadata |= {"Description": about}
     for axis, size in (("Y", y), ("X", x)):
         if size is not None:
             metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
     return metadata
 
 
-def encoder(path: Path) -> Callable[[Path, NDArray[Any], Spacing], None]:
-    """Return what writes an image of the format that `path` names; `check_image` comes first."""
+def encoder(path: Path) -> Callable[[Path, NDArray[Any], Spacing, str], None]:
+    """Return what writes an image of the format that `path` names; `check_image` comes first.
+
+    It takes the path, the image, its pixel size and words on its values, which TIFF keeps.
+    """
     suffix = path.suffix.lower()
     if suffix in PNG:
         return _encode_png

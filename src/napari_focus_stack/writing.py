@@ -77,6 +77,16 @@ def _words(role: str) -> str:
     return MEASURES.get(role, role.replace("_", " "))
 
 
+def _about(role: str, unit: str | None) -> str:
+    """What the values of a map are, for whoever opens the file alone."""
+    return {
+        "depth_index": "number of the plane in focus, from 0",
+        "depth": "depth in planes, from 0",
+        "height": f"height above plane 0 in {unit or 'the unit of the z step'}",
+        "confidence": "confidence of the depth, 0 to 1",
+    }.get(role, "")
+
+
 def _check_suffix(role: str, path: Path, source: PlaneSource) -> None:
     if role == "report":
         if path.suffix.lower() != ".json":
@@ -129,7 +139,8 @@ def write_outputs(outputs: Mapping[str, Path], result: StackResult) -> None:
             if role == "report":
                 files.report(path, result.report.as_dict())
             else:
-                files.image(path, getattr(result, role), spacing, _words(role))
+                about = _about(role, spacing.unit)
+                files.image(path, getattr(result, role), spacing, _words(role), about)
 
 
 def write_image(path: Path, image: NDArray[Any], *, spacing: Spacing | None = None) -> None:
@@ -182,12 +193,14 @@ class Outputs:
         image: NDArray[Any],
         spacing: Spacing | None = None,
         what: str = "image",
+        about: str = "",
     ) -> None:
-        """Write an image as `write_image` does."""
+        """Write an image as `write_image` does, with words on its values where it is a TIFF."""
         path = Path(path)
         check_image(path, (image.shape, image.dtype), what)
         encode = encoder(path)
-        self._write(path, lambda temporary: encode(temporary, image, spacing or Spacing()))
+        known = spacing or Spacing()
+        self._write(path, lambda temporary: encode(temporary, image, known, about))
 
     def stack(
         self, path: str | os.PathLike[str], planes: NDArray[Any], spacing: Spacing | None = None
