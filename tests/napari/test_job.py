@@ -33,10 +33,11 @@ class Run:
         try:
             yield Progress("fuse", 0, 2, 0, 2)
             self.looks.set()
-            if self.end == "wait":
+            if self.end in ("wait", "last step"):
                 deadline = time.monotonic() + 10
                 while not cancel.is_set() and time.monotonic() < deadline:
                     time.sleep(0.002)
+            if self.end == "wait":
                 raise Cancelled
             if isinstance(self.end, tuple):
                 kind, message = self.end
@@ -109,6 +110,16 @@ def test_cancel_ends_the_run_at_once(qtbot):
     assert time.monotonic() - begun < 1
     assert run.outcomes == [Outcome(cancelled=True)]
     assert run.cleaned_up
+
+
+def test_a_cancel_after_the_last_step_counts(qtbot):
+    run = Run("last step")  # the engine looks no more, and returns its result
+    job = run.job()
+    job.start()
+    qtbot.waitUntil(run.looks.is_set, timeout=5000)
+    job.cancel()
+    qtbot.waitUntil(lambda: bool(run.outcomes), timeout=5000)
+    assert run.outcomes == [Outcome(cancelled=True)]
 
 
 def test_a_worker_that_napari_quits_counts_as_cancelled(qtbot):

@@ -133,6 +133,7 @@ def test_a_stack_whose_z_leans_into_the_plane_is_named(turned):
     ("arguments", "expected"),
     [
         ({}, Spacing()),
+        ({"scale": (-1, 1, -1)}, Spacing()),
         ({"scale": (2, 0.5, 0.25), "units": "um"}, Spacing(0.5, 0.25, 2, "micrometer")),
         ({"scale": (2, 0.5, 0.25)}, Spacing(0.5, 0.25, 2, "pixel")),
         ({"units": "um"}, Spacing(1, 1, 1, "micrometer")),

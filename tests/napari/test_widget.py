@@ -88,7 +88,6 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
     assert [layer.name for layer in viewer.layers][-1] == "cells stacked"
     assert added["stacked"].data.dtype == np.uint8
     assert_bands(added["depth-index"].data, 6)
-    assert added["depth-index"].colorbar.visible
     for layer in added.values():
         assert layer.visible
         np.testing.assert_allclose(layer.scale, (0.5, 0.5))
@@ -100,7 +99,7 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
     assert notifications == []
     assert widget.chosen_layers() == [source]  # ready for another go
     listed = [name for name, _ in widget.layer_list._widget._mgui_get_choices()]
-    assert listed == ["cells", "cells stacked"]
+    assert listed == ["cells"]  # results are no input
     again = stacked(widget)
     assert again["stacked"].name == "cells stacked [1]"
 
@@ -157,34 +156,44 @@ def test_typed_lengths_reach_the_results_and_the_stack(viewer, docked, stacked, 
     assert not widget.form.edited
 
 
-def test_what_cannot_be_stacked_is_one_notification_naming_the_layer(
-    viewer, docked, stacked, notifications
-):
+def test_what_cannot_be_stacked_is_said_once_and_not_started(viewer, docked, notifications):
     widget = docked()
-    widget.form.parameters["align"].value = "auto"
-    assert not widget.stack_button.enabled
     assert "Select one (z, y, x) layer" in widget.summary.value
     small = viewer.add_image(np.zeros((20, 24), np.uint8), name="small")
-    assert not widget.stack_button.enabled
     assert "'small'" in widget.summary.value
     large = viewer.add_image(np.zeros((40, 48), np.uint8), name="large")
+    scaled = viewer.add_image(np.zeros((20, 24), np.uint8), name="scaled", scale=(2, 2))
     film = viewer.add_image(np.zeros((2, 3, 20, 24), np.uint8), name="film")
     thin = viewer.add_image(np.zeros((1, 20, 24), np.uint8), name="thin")
-    nan = viewer.add_image(np.full((3, 20, 24), np.nan, np.float32), name="empty")
+    stack = viewer.add_image(np.zeros((3, 20, 24), np.uint8), name="stack")
     for layers, named in (
         ((small, large), "'large' is 48 x 40"),
+        ((small, scaled), "'scaled' has another scale"),
         ((film,), "'film' has 4 axes"),
         ((thin,), "'thin' holds a single plane"),
-        ((nan, small), "'empty' is a stack by itself"),
-        ((nan,), "empty"),
+        ((stack, small), "'stack' is a stack by itself"),
     ):
-        notifications.clear()
         select(widget, *layers)
+        assert not widget.stack_button.enabled
+        assert named in widget.summary.value
+        assert widget.status.value == ""
+        select(widget, stack)
         assert widget.stack_button.enabled
-        assert stacked(widget) == {}
-        [message] = notifications
-        assert named in message
-        assert "inside" not in message
+        assert "3 planes" in widget.summary.value
+    assert notifications == []
+
+
+def test_what_the_engine_refuses_is_one_notification_naming_the_layer(
+    viewer, docked, stacked, notifications
+):
+    viewer.add_image(np.full((3, 20, 24), np.nan, np.float32), name="empty")
+    widget = docked()
+    widget.form.parameters["align"].value = "auto"
+    assert stacked(widget) == {}
+    [message] = notifications
+    assert "empty" in message
+    assert "inside" not in message
+    assert widget.status.value == message
 
 
 def test_wrong_parameters_are_one_notification(viewer, docked, stacked, planes, notifications):
@@ -200,11 +209,9 @@ def test_wrong_parameters_are_one_notification(viewer, docked, stacked, planes, 
         assert stacked(widget) == {}
         [message] = notifications
         assert named in message
+        assert widget.status.value == message
         control.value = before
-    notifications.clear()
-    widget.form.checks["height"].value = True
-    assert stacked(widget) == {}
-    assert "z step" in notifications[0]
+        assert widget.status.value == ""
 
 
 def test_parameters_of_a_method_show_with_it(viewer, docked, planes):
@@ -247,6 +254,28 @@ def test_cancel_adds_nothing_and_leaves_the_widget_ready(
     assert notifications == []
 
 
+def test_a_cancel_after_the_last_step_adds_nothing(qtbot, viewer, docked, planes, monkeypatch):
+    from napari_focus_stack.pipeline import stack_steps
+
+    pressed = threading.Event()
+
+    def deaf(source, settings, *, cancel):
+        yield Progress("fuse", 0, 2, 0, 2)
+        pressed.wait(5)
+        return (yield from stack_steps(source, settings))
+
+    monkeypatch.setattr("napari_focus_stack.pipeline.stack_steps", deaf)
+    viewer.add_image(planes)
+    widget = docked()
+    widget.stack_button.native.click()
+    widget.cancel_button.native.click()
+    assert widget.status.value == "Cancelling"
+    pressed.set()
+    qtbot.waitUntil(lambda: widget.stack_button.enabled, timeout=10_000)
+    assert widget.status.value == "Cancelled; nothing was added."
+    assert len(viewer.layers) == 1
+
+
 @pytest.mark.parametrize("what", ["dock", "window"])
 def test_closing_in_the_middle_of_a_run_ends_it(
     qtbot, make_napari_viewer, planes, endless, notifications, what
@@ -287,6 +316,118 @@ def test_layers_that_go_during_a_run_do_not_stop_it(qtbot, viewer, docked, plane
     go.set()
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=10_000)
     assert [layer.name for layer in viewer.layers] == ["cells depth index", "cells stacked"]
+
+
+def test_a_new_spacing_reaches_earlier_results(viewer, docked, stacked, planes, notifications):
+    source = viewer.add_image(planes, name="cells", scale=(-1, 1, 1))
+    strangers = [
+        viewer.add_image(planes, name="other", scale=(4, 3, 3)),
+        viewer.add_image(planes[0], name="cells copy"),
+    ]
+    widget = docked()
+    select(widget, source)
+    first = stacked(widget)
+    assert widget.chosen_layers() == [source]
+    for typed, size in (("0,5", 0.5), ("0.25", 0.25)):
+        widget.form.pixel_size.value = typed
+        widget.form.z_step.value = "3"
+        second = stacked(widget)
+        for layer in (source, *first.values(), *second.values()):
+            np.testing.assert_allclose(layer.scale[-2:], (size, size))
+            assert str(layer.units[-1]) == "micrometer"
+        np.testing.assert_allclose(source.scale, (-3, size, size))
+    np.testing.assert_allclose(strangers[0].scale, (4, 3, 3))
+    np.testing.assert_allclose(strangers[1].scale, (1, 1))
+    for layer in strangers:
+        viewer.layers.remove(layer)
+    assert viewer.layers.extent.units is not None  # else napari warns of inconsistent units
+
+
+def test_typing_the_z_step_leaves_the_pixel_size_as_it_was(viewer, docked, stacked, planes):
+    source = viewer.add_image(planes, name="cells", scale=(1, 1 / 3, 1 / 7), units="um")
+    widget = docked()
+    widget.form.z_step.value = "5"
+    added = stacked(widget)
+    assert tuple(source.scale) == (5, 1 / 3, 1 / 7)
+    assert tuple(added["stacked"].scale) == (1 / 3, 1 / 7)
+
+
+def test_what_a_run_left_goes_with_the_next_change(viewer, docked, stacked, planes):
+    source = viewer.add_image(planes, name="cells")
+    short = viewer.add_image(planes[:4], name="short")
+    widget = docked()
+
+    def change_layers():
+        select(widget, source if widget.chosen_layers() == [short] else short)
+
+    def change_a_field():
+        widget.form.pixel_size.value += "1"
+
+    def change_a_choice():
+        widget.form.checks["confidence"].value = not widget.form.checks["confidence"].value
+
+    for change in (change_layers, change_a_field, change_a_choice):
+        stacked(widget)
+        assert widget.status.value.startswith("Fused")
+        assert widget.progress.value == widget.progress.max
+        change()
+        assert widget.status.value == ""
+        assert widget.progress.value == 0
+
+
+def test_the_choice_follows_the_viewer(viewer, docked, stacked, planes):
+    one = viewer.add_image(planes, name="one")
+    flat = [viewer.add_image(plane, name=f"img_{k}") for k, plane in enumerate(planes)]
+    picture = viewer.add_image(np.zeros((30, 30)), name="picture")
+    points = viewer.add_points(np.zeros((1, 2)))
+    widget = docked()
+
+    def looking_at(*layers):
+        viewer.layers.selection = set(layers)
+        return widget.chosen_layers()
+
+    assert looking_at(one) == [one]
+    assert looking_at(flat[2], flat[1]) == flat[1:3]  # in the order of the layer list
+    assert looking_at(flat[1]) == flat[1:3]
+    assert looking_at(picture) == flat[1:3]
+    assert looking_at(points) == flat[1:3]
+    assert looking_at(flat[5]) == flat
+    assert len(widget.layer_list.value) == 6
+    two = viewer.add_image(planes[:3], name="two")
+    assert widget.chosen_layers() == [two]
+    assert "3 planes" in widget.summary.value
+    added = stacked(widget)
+    assert widget.chosen_layers() == [two]
+    assert looking_at(added["stacked"]) == [two]
+
+
+def test_only_the_map_that_is_seen_has_a_colour_bar(viewer, docked, stacked, planes):
+    viewer.add_image(planes, name="cells")
+    widget = docked()
+    widget.form.checks["confidence"].value = True
+    first, second = stacked(widget), stacked(widget)
+    maps = [first["depth-index"], first["confidence"], second["depth-index"], second["confidence"]]
+    top = second["stacked"]
+
+    def bars():
+        return [layer for layer in maps if layer in viewer.layers and layer.colorbar.visible]
+
+    assert bars() == []  # the sharp picture covers them
+    top.visible = False
+    assert bars() == [second["confidence"]]
+    second["confidence"].visible = False
+    assert bars() == [second["depth-index"]]
+    top.visible = True
+    assert bars() == []
+    top.opacity = 0.5
+    assert bars() == [second["depth-index"]]
+    top.opacity = 1
+    viewer.layers.move(viewer.layers.index(first["confidence"]), len(viewer.layers))
+    assert bars() == [first["confidence"]]
+    viewer.layers.remove(first["confidence"])
+    assert bars() == []
+    viewer.canvas.grid.enabled = True
+    assert bars() == [first["depth-index"], second["depth-index"]]
 
 
 def test_the_widget_takes_the_viewer_by_name():

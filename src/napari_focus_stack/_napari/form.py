@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, Label, LineEdit, SpinBox, Widget
@@ -19,6 +20,8 @@ from .geometry import DEFAULT_UNIT
 from .results import OUTPUTS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from magicgui.widgets.bases import ValueWidget
 
 LABELS = {"align": "Alignment", "gaussian": "Gaussian size", "laplacian": "Laplacian size"}
@@ -33,9 +36,10 @@ LABEL_WIDTH = 105
 """In pixels: "Pixel size (y, x)" in napari's font, so that the controls form a column."""
 
 _PIXEL_SIZE_HELP = (
-    "Size of a pixel: one number, or y and x with a comma. Filled from the layer; a size typed "
-    "here is given to the layer too, so that the results lie over it."
+    "Size of a pixel: one number, or y and x with a space between. Filled from the layer; a size "
+    "typed here is given to the layer too, so that the results lie over it."
 )
+_NEEDS_Z_STEP = "Give the z step first: the height is the depth times the z step."
 _Z_STEP_FIELD_HELP = " Filled from the layer; a step typed here is given to a (z, y, x) layer too."
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
@@ -73,8 +77,11 @@ class StackForm:
             )
             for role, output in OUTPUTS.items()
         }
-        self._filled: tuple[tuple[str, str, str], Spacing] = (("", "", DEFAULT_UNIT), Spacing())
+        # what the layer filled in: exactly, and as the fields show it, which is rounded
+        self._filled, self._texts = Spacing(), ("", "", DEFAULT_UNIT)
+        self._filling = False
         self.parameters["method"].changed.connect(self.show_what_applies)
+        self.z_step.changed.connect(self.show_what_applies)
         self._rows = {
             name: row(control.label, control) for name, control in self.parameters.items()
         }
@@ -92,9 +99,23 @@ class StackForm:
         return [row("Also add", *checks[:2]), row("", *checks[2:])]
 
     def show_what_applies(self) -> None:
-        """Hide the parameters of other methods."""
+        """Hide the parameters of other methods; grey the height until there is a z step."""
         for name, method in ONLY_FOR.items():
             self._rows[name].visible = self.parameters["method"].value == method
+        height, known = self.checks["height"], bool(self.z_step.value.strip())
+        height.enabled = known
+        height.tooltip = OUTPUTS["height"].help if known else _NEEDS_Z_STEP
+
+    def on_edit(self, callback: Callable[[], None]) -> None:
+        """Call back when the user changes a control, not when a layer fills it."""
+
+        def edited() -> None:
+            if not self._filling:
+                callback()
+
+        controls = (self.pixel_size, self.z_step, self.unit, *self.checks.values())
+        for control in (*self.parameters.values(), *controls):
+            control.changed.connect(edited)
 
     def settings(self) -> Settings:
         """Read the settings as chosen.
@@ -108,17 +129,14 @@ class StackForm:
         for name, method in ONLY_FOR.items():
             if values["method"] != method:
                 del values[name]
-        chosen = Settings(**values, z_step=self.spacing().z)
-        if "height" in self.outputs() and chosen.z_step is None:
-            raise SettingsError("Give the z step: the height map is the depth times the z step.")
-        return chosen
+        return Settings(**values, z_step=self.spacing().z)
 
     def outputs(self) -> list[str]:
         """Roles of the layers wanted beside the stacked image."""
-        return [role for role, check in self.checks.items() if check.value]
+        return [role for role, check in self.checks.items() if check.value and check.enabled]
 
     def spacing(self) -> Spacing:
-        """Spacing as typed; exactly the layer's own where nothing was typed.
+        """Spacing as typed; exactly the layer's own in every field where nothing was typed.
 
         Raises
         ------
@@ -126,30 +144,38 @@ class StackForm:
             A field that holds no length.
         """
         if not self.edited:
-            return self._filled[1]
-        y, x = _read_lengths("Pixel size", self.pixel_size.value)
-        z, _ = _read_lengths("z step", self.z_step.value)
+            return self._filled
+        (pixel_size, z_step, _), known = self._typed(), self._filled
+        y, x, z = known.y, known.x, known.z
+        if pixel_size != self._texts[0]:
+            y, x = _read_lengths("Pixel size", pixel_size, most=2)
+        if z_step != self._texts[1]:
+            z, _ = _read_lengths("z step", z_step, most=1)
         return Spacing(y=y, x=x, z=z, unit=self.unit.value)
 
     @property
     def edited(self) -> bool:
         """Whether the spacing differs from what the layer filled in."""
-        return self._typed() != self._filled[0]
+        return self._typed() != self._texts
 
     def fill(self, spacing: Spacing) -> None:
         """Show a layer's spacing."""
         unit = spacing.unit or DEFAULT_UNIT
+        self._filling = True
         self.pixel_size.value = _pixel_text(spacing)
         self.z_step.value = "" if spacing.z is None else f"{spacing.z:.6g}"
         self.unit.choices = _unit_choices(unit)
         self.unit.value = unit
-        self._filled = (self._typed(), spacing)
+        self._filling = False
+        self._filled, self._texts = spacing, self._typed()
 
     def offer_planes(self, count: int) -> None:
         """Offer the planes of a stack of `count` as reference."""
         before = self.reference.value
+        self._filling = True
         self.reference.choices = _reference_choices(count)
         self.reference.value = before if isinstance(before, str) or before < count else "middle"
+        self._filling = False
 
     def _typed(self) -> tuple[str, str, str]:
         return self.pixel_size.value.strip(), self.z_step.value.strip(), self.unit.value
@@ -204,14 +230,17 @@ def _pixel_text(spacing: Spacing) -> str:
     return y if y == x else f"{y}, {x}"
 
 
-def _read_lengths(label: str, text: str) -> tuple[float | None, float | None]:
-    if not text.strip():
+def _read_lengths(label: str, text: str, most: int) -> tuple[float | None, float | None]:
+    """Read one length twice, or `most` of them; a comma within a number is a decimal one."""
+    if not text:
         return None, None
-    parts = text.split(",")
+    parts = re.split(r"\s*[,;]?\s+|;", text)
+    if re.fullmatch(r"\d*\.\d+,\d*\.\d+", text):
+        parts = text.split(",")
     try:
-        numbers = [float(part) for part in parts]
+        numbers = [float(part.replace(",", ".")) for part in parts]
     except ValueError:
         numbers = []
-    if len(numbers) not in (1, 2) or not all(0 < n < math.inf for n in numbers):
+    if not 1 <= len(numbers) <= most or not all(0 < n < math.inf for n in numbers):
         raise SettingsError(f"{label} '{text}' is no length; give a number above 0, as in 0.65.")
     return numbers[0], numbers[-1]

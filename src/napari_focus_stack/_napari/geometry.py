@@ -30,12 +30,13 @@ def spacing_of(layers: Sequence[Image]) -> Spacing:
     napari has no word for "unknown": a scale of 1 in pixels is none, in any other unit it counts.
     """
     layer = layers[0]
-    scales, units = np.asarray(layer.scale, float), [str(unit) for unit in layer.units]
+    scales = np.abs(np.asarray(layer.scale, float))
+    units = [str(unit) for unit in layer.units]
     scaled = bool(np.any(scales != 1))
     known = [unit != NO_UNIT for unit in units]
     unit = next((u for u in reversed(units) if u != NO_UNIT), NO_UNIT if scaled else None)
     lengths: list[float | None] = [
-        _convert(abs(scale), old, unit) if is_known or (scaled and not any(known)) else None
+        _convert(scale, old, unit) if is_known or (scaled and not any(known)) else None
         for scale, old, is_known in zip(scales.tolist(), layer.units, known, strict=True)
     ]
     z = lengths[-3] if layer.ndim == 3 else None

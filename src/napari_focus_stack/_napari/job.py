@@ -127,6 +127,8 @@ class Job:
 
     def _done(self, outcome: Outcome) -> None:
         on_done, self._on_progress, self._on_done = self._on_done, None, None
+        if outcome.result is not None and self._cancel.is_set():
+            outcome = Outcome(cancelled=True)  # pressed after the engine's last look
         if on_done is not None:
             on_done(outcome)
 

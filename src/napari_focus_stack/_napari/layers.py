@@ -133,6 +133,29 @@ def likely_input(offered: Sequence[Image], active: Sequence[Image]) -> list[Imag
     return [layer for layer in flat if lead is not None and _kind(layer) == _kind(lead)]
 
 
+def followed(
+    offered: Sequence[Image], active: Sequence[Image], chosen: Sequence[Image]
+) -> list[Image]:
+    """Choose layers after the user has selected others in the viewer.
+
+    A look at one plane of the choice, at a picture that makes no stack or at anything that is not
+    offered leaves the choice as it is.
+
+    Parameters
+    ----------
+    offered, active : sequence of napari.layers.Image
+        As in `likely_input`; `active` are all offered.
+    chosen : sequence of napari.layers.Image
+        The choice so far.
+    """
+    if len(active) > 1 or any(layer.ndim > 2 for layer in active):
+        return likely_input(offered, active)
+    if not active or active[0] in chosen:
+        return list(chosen)
+    alike = [layer for layer in offered if _kind(layer) == _kind(active[0])]
+    return alike if len(alike) > 1 else list(chosen)
+
+
 def _kind(layer: Image) -> tuple[tuple[int, ...], str]:
     data = _finest(layer)
     return tuple(data.shape), str(data.dtype)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .geometry import placement
-from .layers import METADATA_KEY
+from .layers import METADATA_KEY, role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,6 +174,24 @@ def _provenance(result: StackResult, name: str, origin: Origin) -> dict[str, Any
     kept = ("version", "settings", "transforms", "planes", "left_out", "spacing", "notes")
     known = {key: report[key] for key in kept}
     return {METADATA_KEY: {"role": name, "sources": list(origin.sources), **known}}
+
+
+def results_over(sources: Sequence[Image], layers: Sequence[Image]) -> list[Image]:
+    """Find earlier results of `sources` among `layers` that still lie over them."""
+    names = {str(layer.name) for layer in sources}
+    return [
+        layer
+        for layer in layers
+        if role(layer) is not None
+        and names & set(layer.metadata[METADATA_KEY].get("sources", ()))
+        and _lie_alike(layer, sources[0])
+    ]
+
+
+def _lie_alike(result: Image, source: Image) -> bool:
+    here, there = placement(result), placement(source)
+    lengths = all(np.allclose(here[name], there[name]) for name in ("scale", "translate"))
+    return lengths and here["units"] == there["units"]
 
 
 def summary(report: Report) -> str:

@@ -12,14 +12,15 @@ from qtpy.QtWidgets import QSizePolicy
 
 from napari_focus_stack.errors import FocusStackError, InputError
 
+from .colorbars import ColorBars
 from .form import StackForm, row
 from .geometry import calibrate, spacing_of
 from .job import Job, Outcome
-from .layers import describe_planes, likely_input, planes_of, role
-from .results import OUTPUTS, Origin, result_layers, summary
+from .layers import describe_planes, followed, likely_input, planes_of, role
+from .results import Origin, result_layers, results_over, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
 
     import napari
 
@@ -43,6 +44,8 @@ class FocusStackWidget(Container[Any]):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         self._chosen: list[Hashable] = []
+        self._shown: list[Hashable] = []
+        self._color_bars = ColorBars(napari_viewer)
         self._job: Job | None = None
         self.form = StackForm()
         self.layer_list = Select(
@@ -83,6 +86,8 @@ class FocusStackWidget(Container[Any]):
         self.stack_button.changed.connect(self.stack)
         self.cancel_button.changed.connect(self.cancel)
         self.native_parent_changed.connect(self._undocked)
+        self.form.on_edit(self._forget_outcome)
+        self._viewer.layers.selection.events.changed.connect(self._follow)
 
     def reset_choices(self, *_: Any) -> None:
         """List the image layers anew; napari calls this when its layer list changes."""
@@ -90,8 +95,7 @@ class FocusStackWidget(Container[Any]):
         known = {layer.unique_id for layer in offered}
         self._chosen = [key for key in self._chosen if key in known]
         if not self._chosen:
-            active = [layer for layer in offered if layer in self._viewer.layers.selection]
-            self._chosen = [layer.unique_id for layer in likely_input(offered, active)]
+            self._chosen = _keys(likely_input(offered, self._active()))
         # emptied first: magicgui keeps the old order and forgets renamed layers
         with self.layer_list.changed.blocked():
             self.layer_list.choices = ()
@@ -101,7 +105,15 @@ class FocusStackWidget(Container[Any]):
 
     def _offered(self) -> list[Image]:
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        return [layer for layer in images if role(layer) not in OUTPUTS]
+        return [layer for layer in images if role(layer) is None]
+
+    def _active(self) -> list[Image]:
+        return [layer for layer in self._offered() if layer in self._viewer.layers.selection]
+
+    def _follow(self, _: object) -> None:
+        """Choose what the user selects in the viewer, or opens: napari selects what is new."""
+        self._chosen = _keys(followed(self._offered(), self._active(), self.chosen_layers()))
+        self.reset_choices()
 
     def chosen_layers(self) -> list[Image]:
         """List the selected layers in the order of the viewer's layer list."""
@@ -109,21 +121,30 @@ class FocusStackWidget(Container[Any]):
 
     def _choose(self) -> None:
         self._chosen = list(self.layer_list.value)
-        self._show_choice(new=True)
+        self._show_choice()
 
-    def _show_choice(self, new: bool = False) -> None:
+    def _show_choice(self) -> None:
         layers = self.chosen_layers()
-        plausible = len(layers) > 1 or any(layer.ndim > 2 for layer in layers)
-        self.stack_button.enabled = plausible and self._job is None
+        new, self._shown = _keys(layers) != self._shown, _keys(layers)
+        if new:
+            self._forget_outcome()
         try:
             source = planes_of(layers)
         except InputError as problem:
             self.summary.value = str(problem)
+            self.stack_button.enabled = False
             return
         self.summary.value = describe_planes(source, layers)
+        self.stack_button.enabled = self._job is None
         self.form.offer_planes(len(source))
         if new or not self.form.edited:
             self.form.fill(spacing_of(layers))
+
+    def _forget_outcome(self) -> None:
+        """Clear what an earlier run left, which is no word on what is chosen now."""
+        if self._job is None:
+            self.status.value = ""
+            self.progress.value = 0
 
     def stack(self) -> None:
         """Start a run on the selected layers."""
@@ -141,10 +162,10 @@ class FocusStackWidget(Container[Any]):
         self._start(source, settings, origin)
 
     def _calibrate(self, layers: list[Image]) -> None:
-        """Give the layers the spacing that was typed, which a 2-D layer keeps but for z."""
+        """Give the layers, and what came of them, the spacing that was typed."""
         if self.form.edited:
             typed = self.form.spacing()
-            calibrate(layers, typed)
+            calibrate([*layers, *results_over(layers, self._viewer.layers)], typed)
             self._viewer.reset_view()
             if spacing_of(layers) == typed:
                 self.form.fill(typed)
@@ -168,8 +189,12 @@ class FocusStackWidget(Container[Any]):
             self._job.cancel()
 
     def _undocked(self, parent: object) -> None:
+        selected = self._viewer.layers.selection.events.changed
         if parent is None:  # closed: nobody is left to cancel the run
             self.cancel()
+            selected.disconnect(self._follow)
+        else:
+            selected.connect(self._follow)
 
     def _advance(self, progress: Progress) -> None:
         self.progress.max = progress.total
@@ -180,15 +205,14 @@ class FocusStackWidget(Container[Any]):
     def _finish(self, outcome: Outcome, *, wanted: list[str], origin: Origin) -> None:
         self._job = None
         self._show_running(False)
-        self.progress.value = 0 if outcome.result is None else self.progress.max
         if outcome.error is not None:
             self._say_error(outcome.error)
         elif outcome.result is None:
             self.status.value = "Cancelled; nothing was added."
         else:
             for array, arguments in result_layers(outcome.result, wanted, origin):
-                layer = self._viewer.add_image(array, **arguments)
-                layer.colorbar.visible = role(layer) == "depth-index"
+                self._viewer.add_image(array, **arguments)
+            self.progress.value = self.progress.max
             self.status.value = summary(outcome.result.report)
 
     def _say_error(self, sentence: str) -> None:
@@ -196,9 +220,12 @@ class FocusStackWidget(Container[Any]):
         show_error(sentence)
 
     def _show_running(self, running: bool) -> None:
-        if running:
-            self.progress.value = 0
+        self.progress.value = 0
         self.cancel_button.enabled = running
         self.stack_button.enabled = not running
         if not running:
             self._show_choice()
+
+
+def _keys(layers: Iterable[Image]) -> list[Hashable]:
+    return [layer.unique_id for layer in layers]

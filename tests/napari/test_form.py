@@ -1,0 +1,110 @@
+"""What the fields give back of what a layer filled in and a user typed."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_focus_stack._napari.form import StackForm
+from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.sources import Spacing
+
+THIRDS = Spacing(1 / 3, 2 / 3, 4 / 3, "nanometer")
+
+
+@pytest.fixture
+def form(qapp):
+    return StackForm()
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "expected"),
+    [
+        ("z_step", "5", Spacing(1 / 3, 2 / 3, 5.0, "nanometer")),
+        ("z_step", "", Spacing(1 / 3, 2 / 3, None, "nanometer")),
+        ("pixel_size", "0.5", Spacing(0.5, 0.5, 4 / 3, "nanometer")),
+        ("unit", "micrometer", Spacing(1 / 3, 2 / 3, 4 / 3, "micrometer")),
+    ],
+)
+def test_a_field_that_was_not_edited_keeps_what_the_layer_has(form, field, text, expected):
+    form.fill(THIRDS)
+    assert form.spacing() == THIRDS
+    getattr(form, field).value = text
+    assert form.edited
+    assert form.spacing() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "y", "x"),
+    [
+        ("0.5", 0.5, 0.5),
+        ("0,5", 0.5, 0.5),
+        (" ,5 ", 0.5, 0.5),
+        ("1, 2", 1, 2),
+        ("1 2", 1, 2),
+        ("0.5,0.25", 0.5, 0.25),
+        ("0,5 0,25", 0.5, 0.25),
+        ("0,5, 0,25", 0.5, 0.25),
+        ("0,5;0,25", 0.5, 0.25),
+        ("0,5 ; 0,25", 0.5, 0.25),
+        ("6,5e-1", 0.65, 0.65),
+    ],
+)
+def test_a_decimal_comma_is_read(form, text, y, x):
+    form.pixel_size.value = text
+    assert form.spacing() == Spacing(y, x, None, "micrometer")
+
+
+@pytest.mark.parametrize(
+    "text", ["far", "0", "-1", "inf", "nan", "1,000.5", "1 2 3", "1,2,3", "1;"]
+)
+def test_what_is_no_length_is_named(form, text):
+    form.pixel_size.value = text
+    with pytest.raises(SettingsError, match=f"Pixel size '{text}' is no length"):
+        form.spacing()
+
+
+def test_a_z_step_is_one_number(form):
+    form.z_step.value = "1 2"
+    with pytest.raises(SettingsError, match="z step '1 2'"):
+        form.spacing()
+    form.z_step.value = "1,5"
+    assert form.settings().z_step == 1.5
+
+
+@settings(max_examples=15, deadline=None)  # a form takes 30 ms
+@given(y=st.floats(1e-6, 1e6), x=st.floats(1e-6, 1e6))
+def test_what_a_layer_fills_in_can_be_typed_again(qapp, y, x):
+    filled, typed = StackForm(), StackForm()
+    filled.fill(Spacing(y, x, x, "micrometer"))
+    typed.pixel_size.value = filled.pixel_size.value
+    typed.z_step.value = filled.z_step.value
+    read = typed.spacing()
+    for found, expected in ((read.y, y), (read.x, x), (read.z, x)):
+        assert math.isclose(found, expected, rel_tol=1e-5)
+
+
+def test_the_height_waits_for_a_z_step(form):
+    height = form.checks["height"]
+    height.value = True
+    assert not height.enabled
+    assert "z step first" in height.tooltip
+    assert "height" not in form.outputs()
+    form.z_step.value = "2"
+    assert height.enabled
+    assert "height" in form.outputs()
+    form.fill(Spacing())
+    assert not height.enabled
+
+
+def test_only_the_user_edits(form):
+    seen = []
+    form.on_edit(lambda: seen.append(1))
+    form.fill(THIRDS)
+    form.offer_planes(7)
+    assert seen == []
+    form.z_step.value = "2"
+    form.parameters["method"].value = "depth"
+    form.checks["confidence"].value = True
+    assert len(seen) == 3
