@@ -30,6 +30,9 @@ PRIOR = 0.2
 REACH = 30.0
 EDGE = 0.03
 """Step in the picture, as a part of its range, that may be an edge of the surface."""
+CLEAR_LEAD = 8.0
+"""Lead over the other planes, in the score's noise, of a peak whose width can be measured."""
+FEWEST_WIDTHS = 200
 HALF_TRUSTED = 0.35
 """Expected error, in planes, at which confidence is one half."""
 
@@ -81,6 +84,18 @@ class DepthEstimator:
         error = np.sqrt(1 / support) + disagreement
         confidence = 1 / (1 + np.square(error / np.float32(HALF_TRUSTED)))
         return np.clip(depth, 0, self._count - 1), confidence
+
+    def peak_width(self, trusted: NDArray[np.bool_]) -> float | None:
+        """Median width of the focus curve where `trusted` (Y, X), in planes; None if not seen.
+
+        The standard deviation of a Gaussian through the peak and its neighbours, on the finest
+        level that stands out from the noise.
+        """
+        for level, peak in enumerate(self._peaks):
+            widths = peak.widths(trusted[:: 2**level, :: 2**level], self._count)
+            if widths.size >= FEWEST_WIDTHS:
+                return float(np.median(widths))
+        return None
 
 
 @dataclass(frozen=True)
@@ -136,6 +151,21 @@ class _Peak:
         )
         credible[open_ended] = 0
         return _Reading(self._index + offset, credible * credible / error)
+
+    def widths(self, where: NDArray[np.bool_], count: int) -> Plane:
+        """Widths (m,) of the credible peaks within the stack, a sixteenth of the pixels asked."""
+        some = np.s_[::4, ::4]
+        inside = (self._index[some] > 0) & (self._index[some] < count - 1) & where[some]
+        before, best, after = (a[some][inside] for a in (self._before, self._best, self._after))
+        rest = (self._scores[some][inside] - score(best, self._level)) / np.float32(count - 1)
+        lead = score(best, self._level) - rest
+        known = (lead > CLEAR_LEAD) & (before >= 0) & (after >= 0)
+        floor = np.float32(0.5 / np.sqrt(window_samples(self._level)))
+        before, best, after = (
+            np.log(np.maximum(a[known] - 1, floor)) for a in (before, best, after)
+        )
+        bend: Plane = np.minimum(before - 2 * best + after, np.float32(-1e-3))
+        return np.sqrt(-1 / bend)
 
 
 def _relative(energy: Plane, above: Plane, samples: float) -> Plane:
