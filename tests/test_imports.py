@@ -85,6 +85,12 @@ def test_public_names_are_what_they_are_called() -> None:
         assert getattr(home, name) is value
 
 
+def test_every_error_that_the_documentation_names_can_be_caught() -> None:
+    for name in ("InputError", "NoImagesError", "OutputError", "SettingsError"):
+        assert name in napari_focus_stack.__all__
+        assert issubclass(getattr(napari_focus_stack, name), napari_focus_stack.FocusStackError)
+
+
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'stack'"):
         _ = napari_focus_stack.stack
