@@ -7,7 +7,13 @@ from napari.layers import Image
 
 from napari_focus_stack._napari.geometry import calibrate, spacing_arguments, spacing_of
 from napari_focus_stack._napari.layers import METADATA_KEY, likely_input, planes_of
-from napari_focus_stack._napari.results import Origin, display_limits, result_layers, shared_name
+from napari_focus_stack._napari.results import (
+    Origin,
+    display_limits,
+    result_layers,
+    results_over,
+    shared_name,
+)
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.result import LeftOut, Report, StackResult
 from napari_focus_stack.settings import Settings
@@ -252,6 +258,17 @@ def test_every_output_has_its_kind_its_role_and_its_past():
     assert past["transforms"][1] is None
     assert past["transforms"][0] == np.eye(3).tolist()
     assert past["left_out"][0]["name"] == "p1"
+
+
+def test_results_go_with_the_layers_they_came_of_while_they_lie_there():
+    source = Image(np.zeros((5, 20, 24)), name="cells", scale=(2, 0.5, 0.5), units="um")
+    other = Image(np.zeros((5, 20, 24)), name="other", scale=(2, 0.5, 0.5), units="um")
+    result = made_result()
+    over = made_layers([source], result, "depth")
+    moved, scaled, relabelled = (made_layers([source], result)[0] for _ in range(3))
+    moved.translate, scaled.scale, relabelled.units = (9, 9), (1, 1), "nm"
+    everything = [source, other, *over, moved, scaled, relabelled, *made_layers([other], result)]
+    assert results_over([source], everything) == over
 
 
 @pytest.mark.parametrize(("dtype", "limit"), [(np.uint8, 255), (np.uint16, 255), (np.float32, 255)])

@@ -96,6 +96,7 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
             viewer.dims.set_current_step(0, step)
             assert layer.get_value((2.0 * step, 1.0, 1.0), world=True) == layer.data[2, 2]
     assert widget.status.value.startswith("Fused 6 of 6 planes")
+    assert "'cells stacked' lies on top; hide it to see 'cells depth index'." in widget.status.value
     assert notifications == []
     assert widget.chosen_layers() == [source]  # ready for another go
     listed = [name for name, _ in widget.layer_list._widget._mgui_get_choices()]

@@ -194,9 +194,20 @@ def _lie_alike(result: Image, source: Image) -> bool:
     return lengths and here["units"] == there["units"]
 
 
-def summary(report: Report) -> str:
-    """Say what was done, in a line or two for the widget."""
+def summary(report: Report, added: Sequence[str]) -> str:
+    """Say what was done, in a few lines for the widget.
+
+    Parameters
+    ----------
+    report : Report
+        Of the run.
+    added : sequence of str
+        Names of the layers that were added, from the bottom up.
+    """
     count = len(report.planes)
     lines = [f"Fused {count - len(report.left_out)} of {count} planes (alignment: {report.align})."]
     lines += [f"Left out: {plane.name} ({plane.reason})." for plane in report.left_out]
+    if len(added) > 1:
+        maps = ", ".join(f"'{name}'" for name in reversed(added[:-1]))
+        lines.append(f"'{added[-1]}' lies on top; hide it to see {maps}.")
     return "\n".join([*lines, *report.notes])

@@ -210,10 +210,10 @@ class FocusStackWidget(Container[Any]):
         elif outcome.result is None:
             self.status.value = "Cancelled; nothing was added."
         else:
-            for array, arguments in result_layers(outcome.result, wanted, origin):
-                self._viewer.add_image(array, **arguments)
+            made = result_layers(outcome.result, wanted, origin)
+            added = [self._viewer.add_image(array, **arguments).name for array, arguments in made]
             self.progress.value = self.progress.max
-            self.status.value = summary(outcome.result.report)
+            self.status.value = summary(outcome.result.report, added)
 
     def _say_error(self, sentence: str) -> None:
         self.status.value = sentence  # napari's notification folds and goes away
