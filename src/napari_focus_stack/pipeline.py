@@ -16,6 +16,7 @@ from napari_focus_stack.bands import Plane
 from napari_focus_stack.depth import DepthEstimator, nearest_plane
 from napari_focus_stack.errors import Cancelled, InputError, SettingsError
 from napari_focus_stack.fusion import LaplacianFusion, NearestPlaneFusion, PyramidFusion
+from napari_focus_stack.health import TRUSTED, Census, Health, advice, examine
 from napari_focus_stack.noise import Noise, NoiseGauge
 from napari_focus_stack.planes import COMPUTABLE, Mask, as_dtype, computable, seen_from_reference
 from napari_focus_stack.registration import luminance
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 OnPlane = Callable[[int, NDArray[Any], Plane], None]
 """Called with a plane's number, the plane as it is fused, and its energy (Y, X)."""
 
-GUESS = 0.1
-"""Confidence below which depth is what the surroundings suggest."""
-MOST_GUESSED = 0.2
 NOISE_PAIRS = 4
 """Pairs of neighbouring planes, spread over the stack, on which noise is measured."""
 
@@ -79,18 +77,17 @@ def stack_steps(
     """
     run = _Run(source, settings, cancel)
     survey = yield from _survey(run)
-    image, depth, index, confidence = yield from _fuse(run, survey, on_plane)
+    fused = yield from _fuse(run, survey, on_plane)
     run.check()
-    guess = float((confidence < GUESS).mean())
-    step = settings.z_step if settings.z_step is not None else source.spacing.z
+    step = run.z_step
     return StackResult(
-        image=as_dtype(image, source.dtype),
-        depth_index=index,
-        depth=depth,
-        height=None if step is None else depth * np.float32(step),
-        confidence=confidence,
+        image=as_dtype(fused.image, source.dtype),
+        depth_index=fused.index,
+        depth=fused.depth,
+        height=None if step is None else fused.depth * np.float32(step),
+        confidence=fused.confidence,
         transforms=survey.alignment.transforms,
-        report=_report(run, survey, guess),
+        report=_report(run, survey, _examined(run, survey, fused)),
     )
 
 
@@ -178,6 +175,8 @@ class _Run:
         self.settings = settings
         self.n = len(source)
         self.reference = settings.reference_plane(self.n)
+        self.z_step = settings.z_step if settings.z_step is not None else source.spacing.z
+        self.census = Census(source.dtype)
         self._total = (3 if settings.method == "depth" else 2) * self.n
         self._total += min(NOISE_PAIRS, self.n - 1)
         self._cancel = cancel
@@ -206,6 +205,10 @@ class _Run:
         """Plane `k` in a type that OpenCV works on."""
         return computable(self.source[k])
 
+    def look(self, k: int) -> NDArray[Any]:
+        """Plane `k`, which the census takes down."""
+        return self.census.look(k, self.read(k))
+
 
 @dataclass(frozen=True)
 class _Survey:
@@ -227,7 +230,7 @@ def _survey(run: _Run) -> Generator[Progress, None, _Survey]:
             "a stack needs two planes that do."
         )
     run.skip(len(alignment.left_out) * (2 if run.settings.method == "depth" else 1))
-    gains = _gains_to_apply(run, alignment, notes)
+    gains = _gains_to_apply(run, alignment)
     survey = _Survey(alignment, gains, Noise(1.0), notes)
     noise = yield from _measure_noise(run, survey)
     return replace(survey, noise=noise)
@@ -254,7 +257,7 @@ def _align(run: _Run, notes: list[str]) -> Generator[Progress, None, Alignment]:
 
 
 def _align_to(run: _Run, reference: int, align: Align) -> Generator[Progress, None, Alignment]:
-    steps = align_steps(run.read, run.n, reference, align)
+    steps = align_steps(run.look, run.n, reference, align)
     while True:
         try:
             k = next(steps)
@@ -277,24 +280,28 @@ def _measure_noise(run: _Run, survey: _Survey) -> Generator[Progress, None, Nois
     return gauge.noise(rounding)
 
 
-def _gains_to_apply(run: _Run, alignment: Alignment, notes: list[str]) -> list[float]:
-    if not alignment.brightness_drifts:
-        return [1.0] * run.n
+def _gains_to_apply(run: _Run, alignment: Alignment) -> list[float]:
     photograph = run.source.dtype == np.uint8 or len(run.source.plane_shape) == 3
     wanted = run.settings.brightness
-    if wanted == "match" or (wanted == "auto" and photograph):
+    if alignment.brightness_drifts and (wanted == "match" or (wanted == "auto" and photograph)):
         return [1.0 if gain is None else gain for gain in alignment.gains]
-    known = [gain for gain in alignment.gains if gain is not None]
-    notes.append(
-        f"Brightness drifts by {max(known) / min(known) - 1:.1%} over the stack and was left as "
-        "recorded; brightness 'match' evens it out."
-    )
     return [1.0] * run.n
+
+
+@dataclass(frozen=True)
+class _Fused:
+    """The image, and the maps in the numbers of the whole stack, (Y, X) each."""
+
+    image: Plane
+    depth: Plane
+    index: NDArray[np.uint16]
+    confidence: Plane
+    peak_width: float | None
 
 
 def _fuse(
     run: _Run, survey: _Survey, on_plane: OnPlane | None
-) -> Generator[Progress, None, tuple[Plane, Plane, NDArray[np.uint16], Plane]]:
+) -> Generator[Progress, None, _Fused]:
     """Second pass: planes become energies, an image and a depth; a third for method 'depth'."""
     shape, method = run.source.plane_shape, run.settings.method
     pyramid = PyramidFusion(shape, survey.noise, run.check)
@@ -313,6 +320,7 @@ def _fuse(
     planes = np.array(survey.alignment.fitting)
     guide = np.nan_to_num(luminance(image))
     place, confidence = estimator.estimate(guide, survey.noise, run.check)
+    peak_width = estimator.peak_width(confidence >= TRUSTED)
     depth, index = nearest_plane(place, planes)
     if method == "depth":
         nearest = NearestPlaneFusion(place)
@@ -324,7 +332,7 @@ def _fuse(
         image, index = original.image(), planes[original.index].astype(np.uint16)
         confidence[np.abs(depth - index) > 1] = 0
         depth = index.astype(np.float32)
-    return image, depth, index, confidence
+    return _Fused(image, depth, index, confidence, peak_width)
 
 
 def _prepared(run: _Run, survey: _Survey, k: int) -> tuple[Plane, Mask | None]:
@@ -332,7 +340,21 @@ def _prepared(run: _Run, survey: _Survey, k: int) -> tuple[Plane, Mask | None]:
     return seen_from_reference(run.read(k), survey.alignment.transforms[k], survey.gains[k])
 
 
-def _report(run: _Run, survey: _Survey, guess: float) -> Report:
+def _examined(run: _Run, survey: _Survey, fused: _Fused) -> Health:
+    alignment = survey.alignment
+    return examine(
+        run.census,
+        survey.noise,
+        fused.depth,
+        fused.confidence,
+        alignment.fitting,
+        fused.peak_width,
+        alignment.gains,
+        alignment.brightness_drifts,
+    )
+
+
+def _report(run: _Run, survey: _Survey, health: Health) -> Report:
     source, alignment = run.source, survey.alignment
     names = source.names
     notes = [*source.notes, *survey.notes]
@@ -340,12 +362,9 @@ def _report(run: _Run, survey: _Survey, guess: float) -> Report:
         notes.append(f"{source.dtype.name} planes were computed as float32 and converted back.")
     left_out = [LeftOut(k, names[k], why) for k, why in sorted(alignment.left_out.items())]
     notes += [f"Plane {p.plane} ('{p.name}') was left out: {p.reason}." for p in left_out]
-    if guess > MOST_GUESSED:
-        notes.append(
-            f"Depth is a guess in {guess:.0%} of the picture, where no plane stands out from the "
-            "noise; the confidence map shows where."
-        )
     spacing = source.spacing
+    applied = any(gain != 1 for gain in survey.gains)
+    notes += advice(health, alignment.fitting, run.z_step, spacing.unit, applied)
     return Report(
         version=__version__,
         settings=run.settings.as_dict(),
@@ -357,13 +376,14 @@ def _report(run: _Run, survey: _Survey, guess: float) -> Report:
         transforms=alignment.transforms,
         residuals=alignment.residuals,
         gains=alignment.gains,
-        gains_applied=any(gain != 1 for gain in survey.gains),
+        gains_applied=applied,
         left_out=left_out,
         spacing={
             "y": spacing.y,
             "x": spacing.x,
-            "z": run.settings.z_step if run.settings.z_step is not None else spacing.z,
+            "z": run.z_step,
             "unit": spacing.unit,
         },
+        health=health.as_dict(),
         notes=notes,
     )

@@ -83,6 +83,8 @@ class Report:
         Planes that took no part.
     spacing : dict
         Pixel size, z step and unit, as far as known.
+    health : dict
+        What the planes tell of their recording: noise, sampling, saturation; see `Health`.
     notes : list of str
         Sentences for the user: what was assumed, converted or doubtful.
     """
@@ -100,6 +102,7 @@ class Report:
     gains_applied: bool
     left_out: list[LeftOut] = field(default_factory=list)
     spacing: dict[str, Any] = field(default_factory=dict)
+    health: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,0 +1,337 @@
+"""What a stack's planes tell about its recording, and what to do about it at the microscope.
+
+Planes are looked at once, while they are aligned; of each one only a few numbers are kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.bands import Plane
+    from napari_focus_stack.noise import Noise
+
+TRUSTED = 0.5
+"""Confidence from which on a depth counts."""
+GUESS = 0.1
+"""Confidence below which depth is what the surroundings suggest."""
+MOST_GUESSED = 0.2
+AT_END = 0.25
+"""Planes from the end of the range within which a peak may as well lie beyond it."""
+MOST_AT_END = 0.05
+"""Share of trusted pixels at one end that is more than the outermost tip of a surface."""
+TOO_COARSE = 0.55
+"""Width of the focus curve, in planes, below which detail between planes is sharp in none.
+
+Rendered surfaces: from a width of 0.9 to 0.6 the image loses 5 dB, to 0.5 another 5.
+"""
+TOO_FINE = 2.5
+"""Width beyond which every other plane would do: neighbours differ by less than they are noisy."""
+GOOD_WIDTH = 1.0
+"""Width that notes steer to: depth is within 0.03 planes and the image as good as it gets."""
+MOST_SATURATED = 0.02
+"""Share of a plane's pixels; glints on metal stay under it (the motorcycle's are 0.9 %)."""
+LEAST_PLATEAU = 1e-3
+"""Share of a plane's pixels at its own maximum from which on the sensor's end may be there."""
+JUST_BELOW = 0.01
+"""Part of a plane's range: a tail that ends by itself has more pixels there than at its maximum."""
+EMPTY = 0.03
+"""Part of the median plane's contrast, as in alignment, under which a plane shows nothing."""
+MOST_DRIFT = 0.2
+"""Change of brightness that no even light and no change of focus explains."""
+
+
+@dataclass
+class Health:
+    """What was seen of the recording; plain numbers, ready for JSON.
+
+    Attributes
+    ----------
+    noise_constant, noise_slope : float
+        Variance of a pixel at 0, and how much it grows with its value, in the planes' units.
+    trusted : float
+        Share of pixels with a confidence of 0.5 or more, 0 to 1.
+    guessed : float
+        Share of pixels whose depth is a guess (confidence under 0.1).
+    at_first, at_last : float
+        Share of the trusted pixels that are sharpest in the first or the last plane in use.
+    peak_width : float or None
+        Standard deviation of the focus curve, in planes, median over the trusted pixels.
+    saturated : list of float
+        One a plane: share of its pixels at the largest value that the sensor gives.
+    empty : list of int
+        Planes that show nothing.
+    duplicates : list of list of int
+        Runs of neighbouring planes that are equal in every pixel.
+    brightness_drift : float
+        Brightest by darkest plane, minus 1, where the light changed; else 0.
+    """
+
+    noise_constant: float
+    noise_slope: float
+    trusted: float
+    guessed: float
+    at_first: float
+    at_last: float
+    peak_width: float | None
+    saturated: list[float] = field(default_factory=list)
+    empty: list[int] = field(default_factory=list)
+    duplicates: list[list[int]] = field(default_factory=list)
+    brightness_drift: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionary, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is kept of one plane: its brightest value, the share of pixels there, its contrast."""
+
+    top: float
+    at_top: float
+    plateau: bool
+    contrast: float
+    checksum: int
+
+
+class Census:
+    """Takes down what each plane looks like, the first time it is read.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype
+        Of the source: its largest value is where an integer sensor ends, if it uses all of it.
+    """
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._limit = float(np.iinfo(dtype).max) if dtype.kind in "ui" else np.inf
+        self._light = dtype.kind != "b"
+        self._looks: dict[int, _Look] = {}
+
+    def look(self, k: int, plane: NDArray[Any]) -> NDArray[Any]:
+        """Take down plane `k`, (Y, X[, C]), and hand it on."""
+        if k not in self._looks:
+            self._looks[k] = _look(plane, self._limit)
+        return plane
+
+    def saturated(self) -> list[float]:
+        """Share of saturated pixels, one a plane; the sensor ends at one value for all of them."""
+        looks = [self._looks[k] for k in sorted(self._looks)]
+        ends = [look.top for look in looks if look.plateau] if self._light else []
+        end = max(ends, default=np.inf)
+        brightest = max((look.top for look in looks), default=0.0)
+        if end < brightest:  # others go beyond: it is the specimen that is so even
+            end = np.inf
+        return [look.at_top if look.top == end else 0.0 for look in looks]
+
+    def empty(self) -> list[int]:
+        """Planes of next to no contrast."""
+        contrasts = {k: look.contrast for k, look in sorted(self._looks.items())}
+        least = EMPTY * float(np.median(list(contrasts.values()))) if contrasts else 0.0
+        if least == 0:
+            return []
+        return [k for k, contrast in contrasts.items() if contrast < least]
+
+    def duplicates(self) -> list[list[int]]:
+        """Runs of neighbouring planes that are the same to the last bit."""
+        runs: list[list[int]] = []
+        bare = self.empty()
+        for k in sorted(self._looks):
+            before = self._looks.get(k - 1)
+            if before is None or before.checksum != self._looks[k].checksum or k in bare:
+                continue
+            if runs and runs[-1][-1] == k - 1:
+                runs[-1].append(k)
+            else:
+                runs.append([k - 1, k])
+        return runs
+
+
+def _look(plane: NDArray[Any], limit: float) -> _Look:
+    light = plane if plane.ndim == 2 else plane[..., :3]  # alpha is no light
+    checksum = zlib.crc32(np.ascontiguousarray(plane).data)
+    some = light[::4, ::4]
+    known = some[np.isfinite(some)]
+    if not known.size:
+        return _Look(-np.inf, 0.0, False, 0.0, checksum)
+    low, high = (float(v) for v in np.percentile(known, (1, 99)))
+    top = float(light.max() if light.dtype.kind in "ui" else light[np.isfinite(light)].max())
+    at_top, plateau = _plateau(light, top, float(known.min()), limit)
+    return _Look(top, at_top, plateau, high - low, checksum)
+
+
+def _plateau(light: NDArray[Any], top: float, bottom: float, limit: float) -> tuple[float, bool]:
+    """Share of pixels with a channel at the plane's maximum, and whether the sensor ended there."""
+    if top == bottom and top < limit:
+        return 0.0, False
+    clipped = light == top
+    at_top = float((clipped if light.ndim == 2 else clipped.any(-1)).mean())
+    if top >= limit:
+        return at_top, True
+    if at_top < LEAST_PLATEAU or limit <= np.iinfo(np.uint8).max:  # 8-bit files use their type
+        return at_top, False
+    near = int((light >= top - JUST_BELOW * (top - bottom)).sum())
+    return at_top, 2 * int(clipped.sum()) > near
+
+
+def examine(
+    census: Census,
+    noise: Noise,
+    depth: Plane,
+    confidence: Plane,
+    planes: list[int],
+    peak_width: float | None,
+    gains: list[float | None],
+    drifts: bool,
+) -> Health:
+    """Put together what was seen.
+
+    Parameters
+    ----------
+    census : Census
+        Every plane was shown to it.
+    noise : Noise
+        Of one channel.
+    depth, confidence : numpy.ndarray
+        (Y, X) float32, the depth in the numbers of the whole stack.
+    planes : list of int
+        Numbers of the planes that took part.
+    peak_width : float or None
+        Median width of the focus curve, in planes.
+    gains : list of float or None
+        Brightness of the reference by that of each plane.
+    drifts : bool
+        Whether the gains are a change of the light, and not of what is in focus.
+    """
+    sure = depth[confidence >= TRUSTED]
+    count = max(sure.size, 1)
+    known = [gain for gain in gains if gain is not None]
+    return Health(
+        noise_constant=float(noise.constant),
+        noise_slope=float(noise.slope),
+        trusted=sure.size / confidence.size,
+        guessed=float((confidence < GUESS).mean()),
+        at_first=int((sure < planes[0] + AT_END).sum()) / count,
+        at_last=int((sure > planes[-1] - AT_END).sum()) / count,
+        peak_width=peak_width,
+        saturated=census.saturated(),
+        empty=census.empty(),
+        duplicates=census.duplicates(),
+        brightness_drift=max(known) / min(known) - 1 if drifts and known else 0.0,
+    )
+
+
+def advice(
+    health: Health, planes: list[int], z_step: float | None, unit: str | None, gains_applied: bool
+) -> list[str]:
+    """Sentences that say what to do at the microscope; none for a good stack.
+
+    Parameters
+    ----------
+    health : Health
+        What was seen.
+    planes : list of int
+        Numbers of the planes that took part.
+    z_step, unit : float or None, str or None
+        Distance between planes, where it is known.
+    gains_applied : bool
+        Whether changes of brightness were evened out.
+    """
+    return [
+        *_on_depth(health, planes),
+        *_on_sampling(health.peak_width, z_step, unit),
+        *_on_planes(health, planes),
+        *_on_light(health, gains_applied),
+    ]
+
+
+def _on_depth(health: Health, planes: list[int]) -> list[str]:
+    notes = []
+    ends = (
+        (health.at_first, "first", "before", planes[0]),
+        (
+            health.at_last,
+            "last",
+            "after",
+            planes[-1],
+        ),
+    )
+    for share, which, side, plane in ends:
+        if share > MOST_AT_END:
+            notes.append(
+                f"The stack is too short: {share:.0%} of the pixels whose depth is sure are "
+                f"sharpest in the {which} plane; add planes {side} plane {plane}."
+            )
+    if health.guessed > MOST_GUESSED:
+        notes.append(
+            f"Depth is a guess in {health.guessed:.0%} of the picture, where no plane stands out "
+            "from the noise; the confidence map shows where."
+        )
+    return notes
+
+
+def _on_sampling(width: float | None, z_step: float | None, unit: str | None) -> list[str]:
+    if width is None or TOO_COARSE <= width <= TOO_FINE:
+        return []
+    factor = width / GOOD_WIDTH
+    step = f"{factor:.1f} times this z step"
+    if z_step is not None:
+        step = " ".join(["a z step of about", f"{factor * z_step:.2g}", unit or ""]).rstrip()
+    if width < TOO_COARSE:
+        return [
+            f"Planes are too far apart: detail is sharp over {width:.1f} planes (standard "
+            f"deviation), so what lies between two is sharp in neither; {step} would show it."
+        ]
+    return [
+        f"Planes are closer than they need be: detail stays sharp over {width:.1f} planes "
+        f"(standard deviation); {step} would do."
+    ]
+
+
+def _on_planes(health: Health, planes: list[int]) -> list[str]:
+    notes = []
+    bare = [k for k in health.empty if k in planes]  # one left out is noted as such
+    if bare:
+        notes.append(f"{_named(bare)} next to nothing; leave out what shows no specimen.")
+    for run in health.duplicates:
+        numbers = f"{', '.join(str(k) for k in run[:-1])} and {run[-1]}"
+        notes.append(
+            f"Planes {numbers} are equal in every pixel; look whether the focus drive moved, or a "
+            "plane was saved twice, for the planes after it would be counted one too deep."
+        )
+    return notes
+
+
+def _named(planes: list[int]) -> str:
+    numbers = ", ".join(str(k) for k in planes)
+    return f"Plane {numbers} shows" if len(planes) == 1 else f"Planes {numbers} show"
+
+
+def _on_light(health: Health, gains_applied: bool) -> list[str]:
+    notes = []
+    worst = max(health.saturated, default=0.0)
+    if worst > MOST_SATURATED:
+        notes.append(
+            f"Plane {health.saturated.index(worst)} is saturated in {worst:.1%} of its pixels, "
+            "whose detail is lost; expose less."
+        )
+    drift = health.brightness_drift
+    if gains_applied and drift > MOST_DRIFT:
+        notes.append(
+            f"Brightness changed by {drift:.0%} over the stack and was evened out; record with "
+            "fixed exposure, and let the lamp warm up."
+        )
+    elif drift and not gains_applied:
+        notes.append(
+            f"Brightness drifts by {drift:.1%} over the stack and was left as recorded; "
+            "brightness 'match' evens it out."
+        )
+    return notes
