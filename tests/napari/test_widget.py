@@ -416,6 +416,8 @@ def test_only_the_map_that_is_seen_has_a_colour_bar(viewer, docked, stacked, pla
     assert bars() == []  # the sharp picture covers them
     top.visible = False
     assert bars() == [second["confidence"]]
+    second["confidence"].opacity = 0.5  # the depth index shines through; one bar all the same
+    assert bars() == [second["confidence"]]
     second["confidence"].visible = False
     assert bars() == [second["depth-index"]]
     top.visible = True
