@@ -276,7 +276,7 @@ def test_an_output_that_the_next_run_takes_for_a_plane_is_noted(
     output = ("-o", path) if path.endswith("png") else ("-o", tmp_path / "o.png", "--report", path)
     outcome = run("-i", f"{folder}/.", *output, "--align", "none")
     assert outcome.returncode == 0, outcome.stderr
-    assert ("the next run" in outcome.stdout) == noted
+    assert ("to the next run: move 'sharp.png', or" in outcome.stdout) == noted
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no head")

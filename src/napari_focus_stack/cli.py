@@ -320,9 +320,10 @@ def _notes_on_call(call: argparse.Namespace, method: str, written: list[Path]) -
     folder = call.input[0].resolve()
     beside = [p for p in written if p.suffix.lower() in SUFFIXES and p.resolve().parent == folder]
     if beside:
+        names = ", ".join(f"'{p.name}'" for p in beside)
         notes.append(
-            f"'{beside[0].name}' lies among the planes, where the next run would take it for one; "
-            "move it, or write to another folder."
+            f"What lies beside the planes is a plane to the next run: move {names}, or write to "
+            "another folder."
         )
     return notes
 
