@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.focus import score, window_samples
-from napari_focus_stack.smoothing import edge_aware_mean, fill_from_trusted
+from napari_focus_stack.smoothing import EdgeAwareMean, fill_from_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,19 +21,23 @@ if TYPE_CHECKING:
 
 LEVELS = 3
 """Pyramid levels that tell depth; coarser ones see the neighbours' depth more than the pixel's."""
-LEVEL_ERROR = (0.1, 0.25, 0.6)
+LEVEL_ERROR = (0.1, 0.35, 1.5)
 """Planes by which a level errs without any noise, from what blurs into it (truth scenes)."""
-SURE_LEAD = 2.5
+SURE_LEAD = 1.0
 """Lead over what noise alone would give, in the score's noise, that makes a peak credible."""
 PRIOR = 0.2
 """Inverse variance, in planes, of a pixel around the mean depth of its neighbourhood."""
-REACH = 30.0
-EDGE = 0.03
+REACH = 120.0
+"""Smoothness of the surface; see `EdgeAwareMean`."""
+EDGE = 0.02
 """Step in the picture, as a part of its range, that may be an edge of the surface."""
+FLATTEST = 0.1
+"""Least bend of the focus curve, in log energy over planes squared, that has a peak."""
 CLEAR_LEAD = 8.0
 """Lead over the other planes, in the score's noise, of a peak whose width can be measured."""
 FEWEST_WIDTHS = 200
-HALF_TRUSTED = 0.35
+LEAST_ERROR = 0.05
+HALF_TRUSTED = 0.2
 """Expected error, in planes, at which confidence is one half."""
 
 
@@ -62,8 +66,9 @@ class DepthEstimator:
     ) -> tuple[Plane, Plane]:
         """Depth and confidence, (Y, X) float32 each, the depth counted in the planes added.
 
-        Levels are averaged by what their noise lets them know, neighbours likewise across smooth
-        parts of the guide, the fused luminance (Y, X); confidence is 1 / (1 + (error / 0.35)^2).
+        Levels are averaged by what their noise lets them know, neighbours across smooth parts of
+        the guide, the fused luminance (Y, X), and once more what that leaves, so that slopes and
+        domes are not flattened (twicing: Tukey, 1977).
         """
         shape = guide.shape
         readings = [peak.read(self._count) for peak in self._peaks]
@@ -75,15 +80,14 @@ class DepthEstimator:
         raw = fill_from_trusted(total / trust, trust, PRIOR)
         low, high = np.percentile(guide, (1, 99))
         contrast = EDGE * float(high - low) + noise.deviation(float(guide.mean()))
-        weight = trust + np.float32(PRIOR)
-        depth, support = edge_aware_mean(raw, weight, guide, REACH, contrast, check)
-        disagreement, _ = edge_aware_mean(
-            np.abs(raw - depth), weight, guide, REACH, contrast, check
-        )
-        support = np.maximum(support - np.float32(PRIOR), np.float32(1e-9))
-        error = np.sqrt(1 / support) + disagreement
-        confidence = 1 / (1 + np.square(error / np.float32(HALF_TRUSTED)))
-        return np.clip(depth, 0, self._count - 1), confidence
+        smooth = EdgeAwareMean(guide, REACH, contrast, check)
+        # by its square root a pixel that errs with certainty does not outweigh its surroundings
+        weight = np.sqrt(trust + np.float32(PRIOR))
+        total, support, known = smooth(raw * weight, weight, trust)
+        depth = total / support
+        depth += smooth((raw - depth) * weight)[0] / support
+        disagreement = smooth(np.abs(raw - depth) * weight)[0] / support
+        return np.clip(depth, 0, self._count - 1), _confidence(known, disagreement)
 
     def peak_width(self, trusted: NDArray[np.bool_]) -> float | None:
         """Median width of the focus curve where `trusted` (Y, X), in planes; None if not seen.
@@ -96,6 +100,20 @@ class DepthEstimator:
             if widths.size >= FEWEST_WIDTHS:
                 return float(np.median(widths))
         return None
+
+
+def _confidence(trust: Plane, disagreement: Plane) -> Plane:
+    """1 / (1 + (error / 0.2)^2), from what neighbourhoods know and how far they disagree.
+
+    Noise alone makes a pixel disagree by `1 / sqrt(trust)`, and averages out; what disagrees beyond
+    that is an edge of the surface, or several surfaces, and does not.
+    """
+    by_noise = 1 / np.sqrt(np.maximum(trust, np.float32(1e-9)))
+    beyond = np.maximum(disagreement - by_noise, 0)
+    error = LEAST_ERROR**2 + np.square(by_noise / 2) + np.square(2 * beyond)
+    error += np.square(np.float32(0.15) * disagreement)
+    confidence: Plane = 1 / (1 + error / np.float32(HALF_TRUSTED**2))
+    return confidence
 
 
 @dataclass(frozen=True)
@@ -132,7 +150,7 @@ class _Peak:
         floor = np.float32(0.5 / np.sqrt(samples))
         above = [np.maximum(e - 1, floor) for e in (self._before, self._best, self._after)]
         before, best, after = (np.log(a) for a in above)
-        bend = np.minimum(before - 2 * best + after, np.float32(-0.02))
+        bend = np.minimum(before - 2 * best + after, np.float32(-FLATTEST))
         inside = (self._index > 0) & (self._index < count - 1)
         offset = np.clip(np.float32(0.5) * (before - after) / bend, -0.5, 0.5) * inside
         spread = (
@@ -150,7 +168,7 @@ class _Peak:
             (self._after < 0) & (self._index < count - 1)
         )
         credible[open_ended] = 0
-        return _Reading(self._index + offset, credible * credible / error)
+        return _Reading(self._index + offset, credible / error)
 
     def widths(self, where: NDArray[np.bool_], count: int) -> Plane:
         """Widths (m,) of the credible peaks within the stack, a sixteenth of the pixels asked."""

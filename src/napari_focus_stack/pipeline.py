@@ -382,7 +382,7 @@ def _report(run: _Run, survey: _Survey, health: Health) -> Report:
             "y": spacing.y,
             "x": spacing.x,
             "z": run.z_step,
-            "unit": spacing.unit,
+            "unit": spacing.unit or (None if run.settings.z_step is None else "micrometer"),
         },
         health=health.as_dict(),
         notes=notes,

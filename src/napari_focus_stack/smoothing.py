@@ -46,24 +46,14 @@ def fill_from_trusted(data: Map, weight: Map, prior: float) -> Map:
     return filled
 
 
-def edge_aware_mean(
-    data: Map,
-    weight: Map,
-    guide: Map,
-    reach: float,
-    contrast: float,
-    check: Callable[[], None] = lambda: None,
-) -> tuple[Map, Map]:
-    """Weighted mean over a neighbourhood that ends where the guide changes.
+class EdgeAwareMean:
+    """Means over neighbourhoods that end where a guide changes.
 
     Fast global smoothing (Min et al., "Fast global image smoothing based on weighted least
     squares", IEEE TIP 2014): rows and columns in turn, each an exact tridiagonal solution, thrice.
-    Pixels without weight take what their neighbours across smooth guide have.
 
     Parameters
     ----------
-    data, weight : numpy.ndarray
-        (Y, X) float32; weights are not negative.
     guide : numpy.ndarray
         (Y, X) float32.
     reach : float
@@ -72,26 +62,41 @@ def edge_aware_mean(
         Step of the guide that counts as an edge.
     check : callable, optional
         Called between the passes; what it raises ends the smoothing.
-
-    Returns
-    -------
-    mean, support : numpy.ndarray
-        (Y, X) float32: the smoothed data and the smoothed weight behind it.
     """
-    stacked: Map = np.stack([data * weight, weight], -1)
-    along_y = np.exp(-np.abs(np.diff(guide, axis=0)) / np.float32(contrast))
-    along_x = np.ascontiguousarray(np.exp(-np.abs(np.diff(guide, axis=1)) / np.float32(contrast)).T)
-    for i in range(ITERATIONS):
-        strength = np.float32(1.5 * 4 ** (ITERATIONS - i - 1) / (4**ITERATIONS - 1) * reach)
-        across = np.ascontiguousarray(stacked.transpose(1, 0, 2))
-        check()
-        _solve(across, along_x * strength)
-        stacked = np.ascontiguousarray(across.transpose(1, 0, 2))
-        check()
-        _solve(stacked, along_y * strength)
-    support: Map = np.maximum(stacked[..., 1], np.float32(1e-12))
-    mean: Map = stacked[..., 0] / support
-    return mean, support
+
+    def __init__(
+        self,
+        guide: Map,
+        reach: float,
+        contrast: float,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._along_y = np.exp(-np.abs(np.diff(guide, axis=0)) / np.float32(contrast))
+        along_x = np.exp(-np.abs(np.diff(guide, axis=1)) / np.float32(contrast))
+        self._along_x = np.ascontiguousarray(along_x.T)
+        self._reach = reach
+        self._check = check
+
+    def __call__(self, *maps: Map) -> list[Map]:
+        """Plain means of several (Y, X) float32 maps at once."""
+        stacked: Map = np.stack(maps, -1)
+        for i in range(ITERATIONS):
+            strength = np.float32(
+                1.5 * 4 ** (ITERATIONS - i - 1) / (4**ITERATIONS - 1) * self._reach
+            )
+            across = np.ascontiguousarray(stacked.transpose(1, 0, 2))
+            self._check()
+            _solve(across, self._along_x * strength)
+            stacked = np.ascontiguousarray(across.transpose(1, 0, 2))
+            self._check()
+            _solve(stacked, self._along_y * strength)
+        return [stacked[..., i] for i in range(len(maps))]
+
+    def weighted(self, data: Map, weight: Map) -> Map:
+        """Weighted mean; pixels without weight take what neighbours across smooth guide have."""
+        total, support = self(data * weight, weight)
+        mean: Map = np.divide(total, np.maximum(support, np.float32(1e-12)))
+        return mean
 
 
 def _solve(values: Map, coupling: Map) -> None:
