@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import dataclasses
 import io
+import json
 import os
 import re
 import sys
@@ -23,6 +24,7 @@ from napari_focus_stack.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
+    from napari_focus_stack.optics import Optics
     from napari_focus_stack.result import Progress, StackResult
     from napari_focus_stack.sources import PlaneSource
 
@@ -125,7 +127,8 @@ def stack_parser() -> argparse.ArgumentParser:
         prog="focusstack",
         description="Fuse planes focused at different distances into one sharp image and a depth "
         "map.",
-        epilog="'focusstack demo' stacks a built-in sample; 'focusstack demo --help' tells more.",
+        epilog="'focusstack demo' stacks a built-in sample; 'focusstack bench' measures how true "
+        "every method is. '--help' after either tells more.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -353,4 +356,109 @@ def _demo(argv: list[str]) -> int:
     return DONE
 
 
-_COMMANDS: dict[str, Callable[[list[str]], int]] = {"demo": _demo}
+_OPTICS = {
+    "na": "Numerical aperture of the objective.",
+    "wavelength": "Of the light, in micrometres (green: 0.53).",
+    "pixel_size": "In the specimen, in micrometres.",
+    "z_step": "Distance between planes, in micrometres.",
+}
+
+
+def bench_parser() -> argparse.ArgumentParser:
+    """Parser of `focusstack bench`."""
+    parser = _Parser(
+        prog="focusstack bench",
+        description="Render stacks of known truth, stack them with every method, and score the "
+        "results. With your own optics and camera: how true your recordings can become.",
+        allow_abbrev=False,
+    )
+    for name in ("scene", "variant", "method"):
+        parser.add_argument(
+            _flag(name), nargs="+", metavar="NAME", help=f"Only these {name}s; all by default."
+        )
+    parser.add_argument(
+        "--json", type=_path, metavar="FILE", help="Scores as JSON; '-' prints them, and no table."
+    )
+    optics = parser.add_argument_group("your optics (the first four go together)")
+    for name, explanation in _OPTICS.items():
+        optics.add_argument(_flag(name), type=float, metavar="N", help=explanation)
+    optics.add_argument(
+        *("--refractive-index",),
+        type=float,
+        metavar="N",
+        help="Of the medium before the objective [1.0]; oil: 1.518.",
+    )
+    optics.add_argument("--planes", type=int, metavar="N", help="How many; the relief spans them.")
+    sensor = parser.add_argument_group("your camera (noise in the variants noisy and moving)")
+    sensor.add_argument(
+        "--photons", type=float, metavar="N", help="Electrons at white: the shot noise."
+    )
+    sensor.add_argument(
+        "--read-noise", type=float, metavar="N", help="Standard deviation, in electrons."
+    )
+    sensor.add_argument("--bits", type=int, default=8, metavar="N", help="8 to 16 [8].")
+    return parser
+
+
+def _bench(argv: list[str]) -> int:
+    call = bench_parser().parse_args(argv)
+    from napari_focus_stack import bench
+    from napari_focus_stack.writing import check_report, write_report
+
+    names = {f"{name}s": getattr(call, name) for name in ("scene", "variant", "method")}
+    wanted = bench.Bench(
+        **{name: tuple(dict.fromkeys(chosen)) for name, chosen in names.items() if chosen},
+        optics=_optics(call),
+        planes=call.planes,
+        camera=bench.camera(call.read_noise, call.photons, call.bits),
+    )
+    alone = call.json == Path("-")
+    if call.json and not alone:
+        check_report(call.json)
+    if not alone:
+        print(*([wanted.optics.summary(), ""] if wanted.optics else []), bench.HEADER, sep="\n")
+    rows = []
+    with _watched() as tell:
+        for row in wanted.rows(tell):
+            rows.append(row)
+            if not alone:
+                tell("")
+                print(row, flush=True)
+    if alone:
+        print(json.dumps(wanted.as_dict(rows), indent=2, allow_nan=False))
+    elif call.json:
+        write_report(call.json, wanted.as_dict(rows))
+        print(f"Wrote {call.json}")
+    return DONE
+
+
+def _optics(call: argparse.Namespace) -> Optics | None:
+    """The user's microscope, if there is one; half a one is an error."""
+    from napari_focus_stack.optics import Optics
+
+    given = {name: getattr(call, name) for name in _OPTICS}
+    missing = [_flag(name) for name, value in given.items() if value is None]
+    if missing and (len(missing) < len(given) or call.refractive_index is not None):
+        raise SettingsError(f"Optics need {', '.join(missing)} as well.")
+    if missing:
+        return None
+    index = 1.0 if call.refractive_index is None else call.refractive_index
+    return Optics(**given, refractive_index=index)
+
+
+@contextlib.contextmanager
+def _watched() -> Iterator[Callable[[str], None]]:
+    """A line on the terminal that says what is being done, where someone is watching."""
+    watched = sys.stderr.isatty()
+
+    def tell(doing: str) -> None:
+        if watched:
+            print(f"\r{doing:<60}\r", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield tell
+    finally:
+        tell("")
+
+
+_COMMANDS: dict[str, Callable[[list[str]], int]] = {"demo": _demo, "bench": _bench}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,7 +12,13 @@ import numpy as np
 from napari_focus_stack.errors import OutputError
 from napari_focus_stack.pipeline import focus_stack
 from napari_focus_stack.samples import SAMPLES, Sample, render_sample
-from napari_focus_stack.scoring import DepthScore, ImageScore, score_depth, score_image
+from napari_focus_stack.scoring import (
+    DepthScore,
+    ImageScore,
+    best_single_plane,
+    score_depth,
+    score_image,
+)
 from napari_focus_stack.sources import ArraySource
 from napari_focus_stack.writing import Outputs
 
@@ -111,7 +117,7 @@ def run_demo(folder: Path | None = None, sample: str | None = None) -> DemoResul
     where = _made(FOLDER if folder is None else Path(folder))
     result = focus_stack(ArraySource(shown.planes, spacing=shown.spacing))
     files = _write(where, shown, result)
-    best, plane_score = _best_single_plane(shown)
+    best, plane_score = best_single_plane(shown.planes, shown.image, shown.transforms)
     return DemoResult(
         sample=shown,
         result=result,
@@ -153,23 +159,3 @@ def _in_colours(depth: NDArray[np.float32], planes: int) -> NDArray[np.uint8]:
     """(Y, X, 3) uint8: the first plane blue, the last one red."""
     grey = np.rint(np.clip(depth / (planes - 1), 0, 1) * 255).astype(np.uint8)
     return np.ascontiguousarray(cv2.applyColorMap(grey, cv2.COLORMAP_TURBO)[..., ::-1])
-
-
-def _best_single_plane(sample: Sample) -> tuple[int, ImageScore]:
-    """Find the plane nearest to the truth; its motion is undone so as not to count."""
-    seen = [_as_the_middle_sees(sample, k) for k in range(len(sample.planes))]
-    errors = [cv2.norm(plane, sample.image, cv2.NORM_L2SQR) for plane in seen]
-    best = int(np.argmin(errors))
-    return best, score_image(seen[best], sample.image)
-
-
-def _as_the_middle_sees(sample: Sample, k: int) -> NDArray[Any]:
-    plane: NDArray[Any] = sample.planes[k]
-    if sample.transforms is None:
-        return plane
-    size = (plane.shape[1], plane.shape[0])
-    flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
-    seen: NDArray[Any] = cv2.warpPerspective(
-        plane, sample.transforms[k], size, flags=flags, borderMode=cv2.BORDER_REFLECT_101
-    )
-    return seen

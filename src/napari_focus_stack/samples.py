@@ -100,7 +100,7 @@ def _histology() -> Sample:
 
     count, margin = 12, 16
     picture = data.immunohistochemistry()[:448, :448]
-    depth = _relief(*picture.shape[:2]) * (count - 2) + 0.5
+    depth = two_hills(*picture.shape[:2]) * (count - 2) + 0.5
     inner = np.s_[margin:-margin, margin:-margin]
     motion = drift(count, depth[inner].shape, zoom=0.0015, angle=0.02, shift=0.7, seed=4)
     planes = render_stack(
@@ -123,8 +123,8 @@ def _histology() -> Sample:
     )
 
 
-def _relief(height: int, width: int) -> NDArray[np.float32]:
-    """Two hills and a valley, 0 to 1."""
+def two_hills(height: int, width: int) -> NDArray[np.float32]:
+    """Two hills and a valley: (Y, X) float32, 0 to 1."""
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     surface = np.sin(5 * x + 2 * y) + np.cos(6 * y - 2 * x) + x
     relief: NDArray[np.float32] = ((surface - surface.min()) / np.ptp(surface)).astype(np.float32)
@@ -132,26 +132,42 @@ def _relief(height: int, width: int) -> NDArray[np.float32]:
 
 
 def _motorcycle() -> Sample:
+    """The motorcycle, blurred by one more pixel with every plane out of focus."""
+    from napari_focus_stack.rendering import render_stack
+
+    count = 14
+    picture, surface = motorcycle_scene(400, 592)
+    depth = surface * np.float32(count - 2) + np.float32(0.5)
+    planes = render_stack(picture / np.float32(255), depth, count, 1.0)
+    return Sample("motorcycle", TITLES["motorcycle"], planes, picture, depth, Spacing(), None)
+
+
+def motorcycle_scene(height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Middlebury 2014 "Motorcycle": a photograph with measured disparity.
 
     D. Scharstein et al., "High-resolution stereo datasets with subpixel-accurate ground truth",
     GCPR 2014. The blur of a thin lens is proportional to the difference of inverse distances, and
     so is disparity: planes evenly spaced in disparity are planes evenly spaced in blur.
+
+    Parameters
+    ----------
+    height, width : int
+        Size to reduce it to.
+
+    Returns
+    -------
+    picture, relief : numpy.ndarray
+        (Y, X, 3) uint8 and (Y, X) float32, 0 (farthest) to 1 (nearest).
     """
     import cv2
     from skimage import data
 
-    from napari_focus_stack.rendering import render_stack
-
-    count = 14
     left, _, disparity = data.stereo_motorcycle()
-    size = (592, 400)
+    size = (width, height)
     picture = cv2.resize(left, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     surface = _unmix_edges(_fill_occluded(disparity))
     surface = np.asarray(cv2.resize(surface, size, interpolation=cv2.INTER_NEAREST), np.float32)
-    depth = (surface - surface.min()) / np.ptp(surface) * np.float32(count - 2) + np.float32(0.5)
-    planes = render_stack(picture / np.float32(255), depth, count, 1.0)
-    return Sample("motorcycle", TITLES["motorcycle"], planes, picture, depth, Spacing(), None)
+    return picture, (surface - surface.min()) / np.ptp(surface)
 
 
 def _fill_occluded(disparity: NDArray[Any]) -> NDArray[np.float32]:

@@ -47,6 +47,22 @@ class DepthScore:
     share_off: float
 
 
+@dataclass(frozen=True)
+class ConfidenceScore:
+    """What a confidence is worth.
+
+    Attributes
+    ----------
+    share : float
+        Share of pixels that are trusted, 0 to 1.
+    mean_error : float
+        Mean absolute error of their depth, in planes; NaN if none is trusted.
+    """
+
+    share: float
+    mean_error: float
+
+
 def score_image(
     image: ArrayLike, truth: ArrayLike, *, border: float = BORDER, white: float | None = None
 ) -> ImageScore:
@@ -111,6 +127,91 @@ def score_depth(depth: ArrayLike, truth: ArrayLike, *, border: float = BORDER) -
     found, true = _inner_pair(depth, truth, border)
     error = np.abs(found.astype(np.float64) - true.astype(np.float64))
     return DepthScore(float(error.mean()), float((error > 1).mean()))
+
+
+def score_confidence(
+    confidence: ArrayLike,
+    depth: ArrayLike,
+    truth: ArrayLike,
+    *,
+    least: float = 0.5,
+    border: float = BORDER,
+) -> ConfidenceScore:
+    """Compare the depth with the truth where it is trusted, within the border.
+
+    Parameters
+    ----------
+    confidence, depth, truth : array-like
+        (Y, X); depths in planes.
+    least : float
+        Confidence from which on a pixel is trusted.
+    border : float
+        Share of height and width left out along each edge.
+
+    Returns
+    -------
+    ConfidenceScore
+        Share of trusted pixels, and how near their depth is.
+
+    Raises
+    ------
+    ValueError
+        The three differ in shape.
+    """
+    found, true = _inner_pair(depth, truth, border)
+    trusted = _inner_pair(confidence, truth, border)[0] >= least
+    error = np.abs(found.astype(np.float64) - true.astype(np.float64))[trusted]
+    mean = float(error.mean()) if error.size else float("nan")
+    return ConfidenceScore(float(trusted.mean()), mean)
+
+
+def best_single_plane(
+    planes: NDArray[Any],
+    truth: NDArray[Any],
+    transforms: NDArray[np.float64] | None = None,
+    *,
+    white: float | None = None,
+) -> tuple[int, ImageScore]:
+    """Find the plane nearest to the truth; its motion is undone so as not to count.
+
+    Parameters
+    ----------
+    planes : numpy.ndarray
+        (Z, Y, X[, C]).
+    truth : numpy.ndarray
+        (Y, X[, C]).
+    transforms : numpy.ndarray, optional
+        (Z, 3, 3), pixel (x, y, 1) of the truth to pixel of plane k; None if nothing moves.
+    white : float, optional
+        The peak, as in `score_image`.
+
+    Returns
+    -------
+    plane : int
+        Its number.
+    score : ImageScore
+        How near it is.
+    """
+    import cv2
+
+    seen = [
+        plane if transforms is None else _moved_back(plane, transforms[k])
+        for k, plane in enumerate(planes)
+    ]
+    errors = [cv2.norm(plane, truth, cv2.NORM_L2SQR) for plane in seen]
+    best = int(np.argmin(errors))
+    return best, score_image(seen[best], truth, white=white)
+
+
+def _moved_back(plane: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[Any]:
+    import cv2
+
+    size = (plane.shape[1], plane.shape[0])
+    flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
+    seen: NDArray[Any] = cv2.warpPerspective(
+        plane, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT_101
+    )
+    return seen
 
 
 def _inner_pair(

@@ -89,8 +89,7 @@ def _about(role: str, unit: str | None) -> str:
 
 def _check_suffix(role: str, path: Path, source: PlaneSource) -> None:
     if role == "report":
-        if path.suffix.lower() != ".json":
-            raise OutputError(f"'{path}' is no name for the report; end it in .json.")
+        _check_json(path)
     elif role in MEASURES:
         if path.suffix.lower() not in TIFF:
             raise OutputError(f"'{path}' cannot hold the {MEASURES[role]}; end it in .tif.")
@@ -98,6 +97,23 @@ def _check_suffix(role: str, path: Path, source: PlaneSource) -> None:
         shape = source.plane_shape if role == "image" else source.plane_shape[:2]
         dtype = source.dtype if role == "image" else np.dtype(np.uint16)
         check_image(path, (tuple(shape), dtype), _words(role))
+
+
+def check_report(path: Path) -> None:
+    """Refuse before the work a JSON file that could not be written after it.
+
+    Raises
+    ------
+    OutputError
+        The name does not end in .json, or nothing can be written there.
+    """
+    _check_json(path)
+    _check_place(path)
+
+
+def _check_json(path: Path) -> None:
+    if path.suffix.lower() != ".json":
+        raise OutputError(f"'{path}' is no name for the report; end it in .json.")
 
 
 def _check_place(path: Path) -> None:
