@@ -95,7 +95,8 @@ class Bench:
                     yield self._stacked(scene, variant, method, truth)
 
     def _render(self, scene: str, variant: str) -> Truth:
-        return render_truth(scene, variant, *self._recording(scene), self.camera)
+        sharp = 0.0 if self.optics is None else self.optics.blur_in_focus
+        return render_truth(scene, variant, *self._recording(scene), self.camera, sharp)
 
     def _recording(self, scene: str) -> tuple[int, float]:
         """Number of planes, and the blur per plane."""
@@ -141,6 +142,7 @@ class Bench:
             else asdict(optics)
             | {
                 "blur_per_plane": optics.blur_per_plane,
+                "blur_in_focus": optics.blur_in_focus,
                 "resolution": optics.resolution,
                 "depth_of_field": optics.depth_of_field,
             },

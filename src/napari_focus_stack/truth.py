@@ -96,7 +96,9 @@ class Truth:
     transforms: NDArray[np.float64] | None
 
 
-def render_truth(scene: str, variant: str, planes: int, blur: float, camera: Camera) -> Truth:
+def render_truth(
+    scene: str, variant: str, planes: int, blur: float, camera: Camera, blur_in_focus: float = 0.0
+) -> Truth:
     """Render a built-in scene; the same call gives the same stack.
 
     Parameters
@@ -112,11 +114,18 @@ def render_truth(scene: str, variant: str, planes: int, blur: float, camera: Cam
         Radius of the blur one plane out of focus, in pixels.
     camera : Camera
         Noise and bits.
+    blur_in_focus : float
+        Standard deviation of what the lens leaves of a point in focus, in pixels. The truth has
+        it too: it is what can be seen.
     """
+    import cv2
+
     from napari_focus_stack.rendering import drift, render_stack
 
     picture, relief = SCENES[scene].make(SIDES[0] + 2 * MARGIN, SIDES[1] + 2 * MARGIN)
     image = picture / np.float32(255)
+    if blur_in_focus > 0:
+        image = cv2.GaussianBlur(image, (0, 0), blur_in_focus)
     depth = relief * np.float32(planes - 2) + np.float32(0.5)
     motion = None
     if variant == "moving":
@@ -153,7 +162,7 @@ def _brick_dome(height: int, width: int) -> Picture:
 
 
 def _coins_step(height: int, width: int) -> Picture:
-    """Coins on a cut in the table: a step from the first to the last plane, nothing between."""
+    """Coins on a cut in the table: two depths with nothing between."""
     from skimage import data
 
     return data.coins()[-height:, :width], (two_hills(height, width) > 0.5).astype(np.float32)
