@@ -55,7 +55,7 @@ def test_scores_of_one_place_spread_by_about_one(level: int) -> None:
     for contrast in (0.0, 1.0, 3.0, 10.0, 30.0):
         plane = 100 + contrast * texture
         scores = [
-            score(energies_of(noisy(plane, seed), Noise(SIGMA**2))[level], level)
+            score(energies_of(noisy(plane, seed), Noise(SIGMA**2))[level], window_samples(level))
             for seed in range(6)
         ]
         # below an energy of 1 scores are cut off, which halves the spread of noise alone

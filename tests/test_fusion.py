@@ -85,7 +85,9 @@ def test_noise_is_averaged_where_planes_cannot_be_told_apart() -> None:
     truth = np.full(SHAPE, 100, np.float32)
     planes = [truth + 4 * rng.standard_normal(SHAPE, np.float32) for _ in range(8)]
     image = fused(planes, noise=Noise(16.0))
-    assert psnr(image, truth) > psnr(np.mean(planes, axis=0), truth) - 0.3
+    # weights that tell texture apart sharply give up some of the averaging of pure noise
+    assert psnr(image, truth) > psnr(np.mean(planes, axis=0), truth) - 2
+    assert psnr(image, truth) > psnr(planes[0], truth) + 6
 
 
 @settings(max_examples=10, deadline=None)

@@ -16,7 +16,7 @@ from napari_focus_stack.bands import Plane, expand, mean_square
 if TYPE_CHECKING:
     from napari_focus_stack.noise import Noise
 
-WINDOW_CORE = 0.7
+WINDOW_CORE = 0.58
 WINDOW_TAIL = (0.3, 0.3, 0.2)
 """The window over the squared band: a Gaussian core, and a heavy tail of ever wider ones.
 
@@ -24,7 +24,7 @@ The core keeps depth edges; the tail lets the true plane's edge outvote, in the 
 it, the blurred edge of every other plane, which is what draws halos. On the still truth scenes the
 core alone loses 11 dB (brick-dome), a Gaussian of 2.5 alone 1 dB (motorcycle).
 """
-WINDOW_SAMPLES = (14.0, 12.2, 11.3, 11.0)
+WINDOW_SAMPLES = (9.7, 8.7, 8.2, 8.2)
 """Independent samples that the window averages, from the spread of the energy in white noise."""
 ENERGY_FLOOR = 0.5
 UNRECORDED = -1.0
@@ -71,7 +71,7 @@ def window(power: Plane) -> Plane:
     return core
 
 
-def score(energy: Plane, level: int) -> Plane:
+def score(energy: Plane, samples: float) -> Plane:
     """Put energies on a scale where their own noise is 1 everywhere.
 
     An energy of mean E over N samples has variance (4 E - 2) / N; the scale that evens this out is
@@ -79,7 +79,7 @@ def score(energy: Plane, level: int) -> Plane:
     """
     scored: Plane = energy - np.float32(0.5)
     np.maximum(scored, np.float32(ENERGY_FLOOR), out=scored)
-    scored *= np.float32(window_samples(level))
+    scored *= np.float32(samples)
     np.sqrt(scored, out=scored)
     scored[energy < 0] = NO_SCORE
     return scored

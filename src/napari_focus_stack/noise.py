@@ -31,6 +31,11 @@ QUIET = 0.2
 """Quantile of blocks that are taken for noise alone."""
 FLOAT_STEP = 1e-7
 """Rounding of float32, relative to the largest value."""
+OPPONENT = np.array(
+    [[3**-0.5, 3**-0.5, 3**-0.5], [2**-0.5, 0, -(2**-0.5)], [6**-0.5, -2 * 6**-0.5, 6**-0.5]],
+    np.float32,
+)
+"""Brightness, red against blue, green against both: rows of a rotation, so noise keeps its size."""
 QUIET_DEVIATION = 0.6
 """Standard deviations that the quiet percentile of the least energies lies under their mean."""
 ALL_RECORDED = 254.9
@@ -46,15 +51,23 @@ class Noise:
         In the planes' own units, as white noise would have to be to leave what the finest band has.
     colour : tuple of float
         How much more (or less) variance each pyramid level has than such white noise leaves it.
+    opponent : tuple of tuple of float
+        How much more (or less) variance brightness and the two colour differences (`OPPONENT`)
+        have than a single channel, per pyramid level: 1 where channels are independent.
     """
 
     constant: float
     slope: float = 0.0
     colour: tuple[float, ...] = (1.0,)
+    opponent: tuple[tuple[float, ...], ...] = ((1.0, 1.0, 1.0),)
 
     def deviation(self, value: float) -> float:
         """Standard deviation of a pixel of this value."""
         return float(np.sqrt(self.constant + self.slope * max(value, 0.0)))
+
+    def opponent_at(self, level: int) -> tuple[float, ...]:
+        """Variance of brightness and colour differences at a level, over a channel's."""
+        return self.opponent[min(level, len(self.opponent) - 1)]
 
     def in_band(self, smooth: Plane, level: int) -> Plane | float:
         """Variance in a band, where the plane, smoothed to that level, is `smooth`."""
@@ -120,9 +133,16 @@ class NoiseGauge:
             power / (band_noise(level) ** 2 * _expected_quiet(level, self._count))
             for level, power in enumerate(self._quietest)
         ]
-        known = [max(_quiet(variance), smallest) for variance in variances]
-        constant, slope = _line(brightness, variances[0], known[0])
-        return Noise(max(constant, smallest), slope, tuple(v / known[0] for v in known))
+        known = [max(_quiet(variance[:3]), smallest) for variance in variances]
+        constant, slope = _line(brightness[:3], variances[0][:3], known[0])
+        colour = tuple(v / known[0] for v in known)
+        if len(variances[0]) == 1:
+            return Noise(max(constant, smallest), slope, colour)
+        opponent = tuple(
+            tuple(_quiet(component[None]) / channel for component in variance[3:])
+            for variance, channel in zip(variances, known, strict=True)
+        )
+        return Noise(max(constant, smallest), slope, colour, opponent)
 
 
 def _differences(a: Plane, b: Plane, valid: NDArray[np.uint8] | None) -> list[Plane]:
@@ -147,9 +167,17 @@ def _block_means(plane: Plane, side: int) -> Plane:
     return means
 
 
+def opponent(plane: Plane) -> Plane:
+    """Brightness and two colour differences of a colour plane, (Y, X, 3): a rotation of RGB."""
+    rotated: Plane = cv2.transform(plane[..., :3], OPPONENT)
+    return rotated
+
+
 def _channels(plane: Plane) -> list[Plane]:
-    """The plane, or R, G and B of a colour one: noise differs between channels."""
-    return [plane] if plane.ndim == 2 else [plane[..., c] for c in range(3)]
+    """The plane; of a colour one R, G, B, and then its brightness and colour differences."""
+    if plane.ndim == 2:
+        return [plane]
+    return [part[..., c] for part in (plane, opponent(plane)) for c in range(3)]
 
 
 def _quiet(variance: Plane) -> float:
