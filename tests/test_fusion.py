@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import QUIET, picture, psnr, scene
 
-from napari_focus_stack.fusion import Fusion, LaplacianFusion, NearestPlaneFusion, PyramidFusion
+from napari_focus_stack.fusion import (
+    Fusion,
+    LaplacianFusion,
+    NearestPlaneFusion,
+    NearestValueFusion,
+    PyramidFusion,
+)
 from napari_focus_stack.noise import Noise
 
 ROUNDING = Noise(1 / 12)
@@ -201,3 +207,19 @@ def test_an_unrecorded_place_has_no_energy() -> None:
     for fusion in (PyramidFusion(SHAPE, ROUNDING), LaplacianFusion(5, 5)):
         energy = fusion.add(texture(), edge_mask(20))
         assert (energy[:, :20] <= 0).all()
+
+
+@given(st.integers(0, 2**16), st.sampled_from([(), (3,), (4,)]))
+def test_the_nearest_value_is_one_that_a_plane_recorded_there(
+    seed: int, colour: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(seed)
+    planes = rng.uniform(0, 255, (4, 9, 11, *colour)).astype(np.float32)
+    target = rng.uniform(0, 255, (9, 11, *colour)).astype(np.float32)
+    mask = rng.choice(np.uint8([0, 255]), (9, 11))
+    image = fused(list(planes), [None, None, None, mask], fusion=NearestValueFusion(target))
+    apart = np.abs(planes - target)
+    apart = apart[..., :3].sum(-1) if colour else apart
+    apart[3][mask == 0] = np.inf
+    picked = np.take_along_axis(planes, apart.argmin(0).reshape(1, 9, 11, *(1 for _ in colour)), 0)
+    np.testing.assert_array_equal(image, picked[0])

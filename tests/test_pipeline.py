@@ -636,3 +636,12 @@ def test_whole_numbers_near_their_types_end_come_back() -> None:
     image = focus_stack(np.full((3, 64, 64), most, np.int64)).image
     assert image.dtype == np.int64
     assert (image > most * 0.999).all()
+
+
+def test_recorded_values_were_there() -> None:
+    planes = still().planes
+    result = focus_stack(planes, values="recorded", align="none")
+    assert (planes == result.image).any(0).all()
+    free = focus_stack(planes, align="none")
+    assert np.abs(result.image.astype(int) - free.image).mean() < 1
+    assert not (planes == free.image).any(0).all()

@@ -15,7 +15,12 @@ from napari_focus_stack.alignment import Alignment, align_steps
 from napari_focus_stack.bands import Plane
 from napari_focus_stack.depth import DepthEstimator, nearest_plane
 from napari_focus_stack.errors import Cancelled, InputError, SettingsError
-from napari_focus_stack.fusion import LaplacianFusion, NearestPlaneFusion, PyramidFusion
+from napari_focus_stack.fusion import (
+    LaplacianFusion,
+    NearestPlaneFusion,
+    NearestValueFusion,
+    PyramidFusion,
+)
 from napari_focus_stack.health import TRUSTED, Census, Health, advice, examine
 from napari_focus_stack.noise import Noise, NoiseGauge
 from napari_focus_stack.planes import COMPUTABLE, Mask, as_dtype, computable, seen_from_reference
@@ -111,7 +116,7 @@ def focus_stack(
         Called with a `Progress` before each plane of each step.
     **options
         Fields of `Settings`: ``method``, ``align``, ``reference``, ``gaussian``, ``laplacian``,
-        ``brightness``, ``z_step``.
+        ``brightness``, ``values``, ``z_step``.
 
     Returns
     -------
@@ -177,7 +182,7 @@ class _Run:
         self.reference = settings.reference_plane(self.n)
         self.z_step = settings.z_step if settings.z_step is not None else source.spacing.z
         self.census = Census(source.dtype)
-        self._total = (3 if settings.method == "depth" else 2) * self.n
+        self._total = (3 if settings.picks else 2) * self.n
         self._total += min(NOISE_PAIRS, self.n - 1)
         self._cancel = cancel
         self._done = 0
@@ -229,7 +234,7 @@ def _survey(run: _Run) -> Generator[Progress, None, _Survey]:
             f"'{run.source.names[min(alignment.left_out)]}' holds no finite value; "
             "a stack needs two planes that do."
         )
-    run.skip(len(alignment.left_out) * (2 if run.settings.method == "depth" else 1))
+    run.skip(len(alignment.left_out) * (2 if run.settings.picks else 1))
     gains = _gains_to_apply(run, alignment)
     survey = _Survey(alignment, gains, Noise(1.0), notes)
     noise = yield from _measure_noise(run, survey)
@@ -302,7 +307,7 @@ class _Fused:
 def _fuse(
     run: _Run, survey: _Survey, on_plane: OnPlane | None
 ) -> Generator[Progress, None, _Fused]:
-    """Second pass: planes become energies, an image and a depth; a third for method 'depth'."""
+    """Second pass: planes become energies, an image and a depth; a third picks from them."""
     shape, method = run.source.plane_shape, run.settings.method
     pyramid = PyramidFusion(shape, survey.noise, run.check)
     original = LaplacianFusion(run.settings.gaussian, run.settings.laplacian)
@@ -322,12 +327,12 @@ def _fuse(
     place, confidence = estimator.estimate(guide, survey.noise, run.check)
     peak_width = estimator.peak_width(confidence >= TRUSTED)
     depth, index = nearest_plane(place, planes)
-    if method == "depth":
-        nearest = NearestPlaneFusion(place)
+    if run.settings.picks:
+        picking = NearestPlaneFusion(place) if method == "depth" else NearestValueFusion(image)
         for k in survey.alignment.fitting:
             yield run.begin("fuse", k)
-            nearest.add(*_prepared(run, survey, k))
-        image = nearest.image()
+            picking.add(*_prepared(run, survey, k))
+        image = picking.image()
     if method == "laplacian":
         image, index = original.image(), planes[original.index].astype(np.uint16)
         confidence[np.abs(depth - index) > 1] = 0

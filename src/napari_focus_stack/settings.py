@@ -18,10 +18,12 @@ from napari_focus_stack.errors import SettingsError
 Method = Literal["pyramid", "depth", "laplacian"]
 Align = Literal["auto", "none", "shift", "similarity", "affine", "homography"]
 Brightness = Literal["auto", "match", "keep"]
+Values = Literal["fused", "recorded"]
 
 METHODS: tuple[Method, ...] = get_args(Method)
 ALIGNS: tuple[Align, ...] = get_args(Align)
 BRIGHTNESS: tuple[Brightness, ...] = get_args(Brightness)
+VALUES: tuple[Values, ...] = get_args(Values)
 
 
 def _parameter(default: Any, explanation: str, **bounds: Any) -> Any:
@@ -74,6 +76,13 @@ class Settings:
         "Whether every plane is brought to the reference plane's brightness: 'auto' does so for "
         "photographs (8-bit or colour), not for measured intensities (grey 16-bit or float).",
         choices=BRIGHTNESS,
+    )
+    values: Values = _parameter(
+        "fused",
+        "What a pixel of the result may be: 'fused' lets it lie between what planes recorded, "
+        "'recorded' takes the nearest value that some plane recorded there (method 'pyramid'; the "
+        "other methods do so anyway).",
+        choices=VALUES,
     )
     z_step: float | None = _parameter(
         None,
@@ -132,6 +141,11 @@ class Settings:
                 f"choose 0 to {n - 1}, 'first' or 'middle'."
             )
         return self.reference
+
+    @property
+    def picks(self) -> bool:
+        """Whether pixels are picked from the planes once the result is known."""
+        return self.method == "depth" or (self.method == "pyramid" and self.values == "recorded")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionary, ready for JSON."""

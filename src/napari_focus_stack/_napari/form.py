@@ -63,6 +63,7 @@ class StackForm:
             "align": _control("align"),
             "reference": self.reference,
             "brightness": _control("brightness"),
+            "values": _control("values"),
             "gaussian": _control("gaussian"),
             "laplacian": _control("laplacian"),
         }
