@@ -96,19 +96,7 @@ def test_the_table_is_aligned(perfect, capsys) -> None:
     assert ends == {43}  # PSNR ends in one column
 
 
-@pytest.mark.parametrize(
-    "variant",
-    [
-        "noisy",
-        pytest.param(
-            "moving",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="align 'auto' takes shift for a slow zoom (30.2 dB; similarity: 36.3)",
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("variant", ["still", "noisy", "moving"])
 def test_pyramid_beats_a_single_plane_and_depth_is_sub_plane(variant: str) -> None:
     wanted = Bench(scenes=("gravel-hills",), variants=(variant,), methods=("pyramid",))
     plane, row = wanted.rows()

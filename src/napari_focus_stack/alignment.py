@@ -39,6 +39,8 @@ MOST_DRIFT = 2.0
 STILL = 0.5
 """Motion that stays under this many pixels at every corner is left alone: resampling costs more."""
 NOT_FINITE = "it holds no finite value"
+DISTANT_LEVEL = 1
+"""Pyramid level on which planes far apart are compared: there, focus matters less."""
 EXPLAINED = 0.1
 """Part of the mismatch between neighbours that a model must remove to be believed.
 
@@ -147,6 +149,7 @@ class _Chain:
             reference: {model: np.eye(3) for model in self.models}
         }
         self._links: dict[int, Link] = {}
+        self._from_reference: list[dict[Model, float]] = []
         self._brightness = {reference: Brightness(1.0, 0.0)}
         self.unfit: dict[int, str] = {}
         self.groups: list[list[int]] = []
@@ -157,6 +160,12 @@ class _Chain:
         self._paths[k] = {
             model: link.transforms[model] @ so_far for model, so_far in self._paths[before].items()
         }
+        self._from_reference.append(
+            {
+                model: 1 - self.fixed.correlation(here, path, DISTANT_LEVEL)
+                for model, path in self._paths[k].items()
+            }
+        )
         likely = self._paths[k][self.models[-2] if len(self.models) > 1 else self.models[0]]
         self._brightness[k] = Brightness.of(self.fixed, here, likely)
 
@@ -198,12 +207,17 @@ class _Chain:
         """The model with the fewest parameters that explains as much as the richer ones."""
         best = self.models[0]
         for model in self.models[1:]:
-            if self._left(model) < (1 - EXPLAINED) * self._left(best):
+            if self._explains(model, best):
                 best = model
         return next(model for model in self.models if not self._apart(model, best))
 
-    def _left(self, model: Model) -> float:
-        return sum(link.mismatches[model] for link in self._links.values())
+    def _explains(self, model: Model, lesser: Model) -> bool:
+        """Whether a model removes mismatch between neighbours, or, of slow motion, from afar."""
+        neighbours = [link.mismatches for link in self._links.values()]
+        return any(
+            sum(left[model] for left in seen) < (1 - EXPLAINED) * sum(left[lesser] for left in seen)
+            for seen in (neighbours, self._from_reference)
+        )
 
     def _apart(self, a: Model, b: Model) -> bool:
         shape = self.fixed.shape

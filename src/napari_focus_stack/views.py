@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack.registration import Plane, luminance, pyramid
+from napari_focus_stack.registration import Plane, correlation, luminance, pyramid
 from napari_focus_stack.transforms import Matrix, rescale, warp
 
 if TYPE_CHECKING:
@@ -58,6 +58,16 @@ class View:
         contrast = float(cv2.GaussianBlur(grey, (0, 0), 2.0).std()) if finite.any() else -1.0
         unit = max(contrast, FAINTEST * float(np.abs(grey).max()), 1e-30)
         return cls(grey, pyramid(grey / unit), contrast, (h, w))
+
+    def correlation(self, other: View, full_size: Matrix, level: int) -> float:
+        """Correlation with another plane that a transform between the full planes lays over it."""
+        level = min(level, len(self.levels) - 1)
+        h, w = self.grey.shape
+        small = rescale(full_size, h / self.shape[0], w / self.shape[1])
+        # pyrDown keeps pixel (0, 0) in place
+        size = np.diag([2.0**-level, 2.0**-level, 1.0])
+        matrix = size @ small @ np.linalg.inv(size)
+        return correlation(self.levels[level], other.levels[level], matrix)
 
     def full_size(self, matrix: Matrix) -> Matrix:
         """A transform at the working size, for the planes themselves."""
