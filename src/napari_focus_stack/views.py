@@ -59,15 +59,11 @@ class View:
         unit = max(contrast, FAINTEST * float(np.abs(grey).max()), 1e-30)
         return cls(grey, pyramid(grey / unit), contrast, (h, w))
 
-    def correlation(self, other: View, full_size: Matrix, level: int) -> float:
+    def correlation(self, other: View, full_size: Matrix) -> float:
         """Correlation with another plane that a transform between the full planes lays over it."""
-        level = min(level, len(self.levels) - 1)
         h, w = self.grey.shape
-        small = rescale(full_size, h / self.shape[0], w / self.shape[1])
-        # pyrDown keeps pixel (0, 0) in place
-        size = np.diag([2.0**-level, 2.0**-level, 1.0])
-        matrix = size @ small @ np.linalg.inv(size)
-        return correlation(self.levels[level], other.levels[level], matrix)
+        matrix = rescale(full_size, h / self.shape[0], w / self.shape[1])
+        return correlation(self.levels[0], other.levels[0], matrix)
 
     def full_size(self, matrix: Matrix) -> Matrix:
         """A transform at the working size, for the planes themselves."""
