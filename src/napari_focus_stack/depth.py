@@ -77,13 +77,18 @@ class DepthEstimator:
         domes are not flattened (twicing: Tukey, 1977).
         """
         shape = guide.shape
-        readings = [peak.read(self._count) for peak in self._peaks]
+        readings = []
+        for peak in self._peaks:
+            check()
+            readings.append(peak.read(self._count))
         trust = sum((_resized(r.trust, shape) for r in readings), np.zeros(shape, np.float32))
         total = sum(
             (_resized(r.trust * r.depth, shape) for r in readings), np.zeros(shape, np.float32)
         )
         trust = np.maximum(trust, np.float32(1e-9))
+        check()
         raw = fill_from_trusted(total / trust, trust, PRIOR)
+        check()
         low, high = np.percentile(guide, (1, 99))
         contrast = EDGE * float(high - low) + noise.deviation(float(guide.mean()))
         smooth = EdgeAwareMean(guide, REACH, contrast, check)

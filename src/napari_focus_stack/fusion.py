@@ -66,6 +66,7 @@ class PyramidFusion:
     def add(self, plane: Plane, valid: Mask | None) -> Plane:
         """Fold in a plane; see `Fusion`. `energies` then holds its energy at every level."""
         bands, gaussian = laplacian_pyramid(plane, self._levels)
+        self._check()
         self.energies = energies(bands, gaussian, self._noise)
         for level, recorded in enumerate(_recorded(valid, gaussian[:-1])):
             self._check()

@@ -27,6 +27,7 @@ BLOCK_SAMPLES = (240.0, 155.0, 34.0, 33.0)
 """Independent samples in the squared band of one block, from simulated white noise."""
 SMALLEST_SIDE = 4 * BLOCKS[0]
 """Smaller planes hold too few blocks to measure noise on."""
+LARGEST_SIDE = 2048
 QUIET = 0.2
 """Quantile of blocks that are taken for noise alone."""
 FLOAT_STEP = 1e-7
@@ -104,6 +105,9 @@ class NoiseGauge:
         self._largest = max(self._largest, float(np.abs(first).max()))
         if min(first.shape[:2]) < SMALLEST_SIDE:
             return
+        middle = _middle(first.shape)
+        first, second = first[middle], second[middle]
+        valid = None if valid is None else valid[middle]
         channels = list(zip(_channels(first), _channels(second), strict=True))
         powers = [
             np.stack(level)
@@ -143,6 +147,12 @@ class NoiseGauge:
             for variance, channel in zip(variances, known, strict=True)
         )
         return Noise(max(constant, smallest), slope, colour, opponent)
+
+
+def _middle(shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The part of a large plane that is measured: enough blocks, a fraction of the time."""
+    starts = [max(0, (side - LARGEST_SIDE) // 2) for side in shape[:2]]
+    return slice(starts[0], starts[0] + LARGEST_SIDE), slice(starts[1], starts[1] + LARGEST_SIDE)
 
 
 def _differences(a: Plane, b: Plane, valid: NDArray[np.uint8] | None) -> list[Plane]:

@@ -280,6 +280,7 @@ def _measure_noise(run: _Run, survey: _Survey) -> Generator[Progress, None, Nois
     for i in firsts:
         yield run.begin("measure", planes[i])
         (a, first), (b, second) = (_prepared(run, survey, planes[j]) for j in (i, i + 1))
+        run.check()
         gauge.add(a, b, both_recorded(first, second))
     rounding = 1 / 12 if run.source.dtype.kind in "ui" else 0.0
     return gauge.noise(rounding)
@@ -342,6 +343,7 @@ def _fuse(
 
 def _prepared(run: _Run, survey: _Survey, k: int) -> tuple[Plane, Mask | None]:
     """Plane `k` as the reference sees it, and where it recorded anything."""
+    run.check()
     return seen_from_reference(run.read(k), survey.alignment.transforms[k], survey.gains[k])
 
 
