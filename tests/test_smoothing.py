@@ -16,7 +16,8 @@ def edge_aware_mean(
     data: np.ndarray, weight: np.ndarray, guide: np.ndarray, reach: float, contrast: float
 ) -> tuple[np.ndarray, np.ndarray]:
     smooth = EdgeAwareMean(guide, reach, contrast)
-    return smooth.weighted(data, weight), smooth(weight)[0]
+    total, support = smooth(data * weight, weight)
+    return total / support, support
 
 
 @settings(max_examples=20, deadline=None)

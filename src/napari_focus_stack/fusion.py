@@ -34,6 +34,9 @@ class Fusion(Protocol):
     def add(self, plane: Plane, valid: Mask | None) -> Plane:
         """Fold in a plane, (Y, X[, C]) float32, recorded where `valid`; return its energy."""
 
+    def image(self) -> Plane:
+        """Give the fused image, (Y, X[, C]) float32."""
+
 
 class PyramidFusion:
     """Laplacian pyramid whose coefficients come from the planes that noise cannot tell apart.

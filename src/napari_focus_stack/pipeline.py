@@ -16,6 +16,7 @@ from napari_focus_stack.bands import Plane
 from napari_focus_stack.depth import DepthEstimator, nearest_plane
 from napari_focus_stack.errors import Cancelled, InputError, SettingsError
 from napari_focus_stack.fusion import (
+    Fusion,
     LaplacianFusion,
     NearestPlaneFusion,
     NearestValueFusion,
@@ -329,7 +330,8 @@ def _fuse(
     peak_width = estimator.peak_width(confidence >= TRUSTED)
     depth, index = nearest_plane(place, planes)
     if run.settings.picks:
-        picking = NearestPlaneFusion(place) if method == "depth" else NearestValueFusion(image)
+        by_depth = method == "depth"
+        picking: Fusion = NearestPlaneFusion(place) if by_depth else NearestValueFusion(image)
         for k in survey.alignment.fitting:
             yield run.begin("fuse", k)
             picking.add(*_prepared(run, survey, k))

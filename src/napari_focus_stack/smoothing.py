@@ -92,12 +92,6 @@ class EdgeAwareMean:
             _solve(stacked, self._along_y * strength)
         return [stacked[..., i] for i in range(len(maps))]
 
-    def weighted(self, data: Map, weight: Map) -> Map:
-        """Weighted mean; pixels without weight take what neighbours across smooth guide have."""
-        total, support = self(data * weight, weight)
-        mean: Map = np.divide(total, np.maximum(support, np.float32(1e-12)))
-        return mean
-
 
 def _solve(values: Map, coupling: Map) -> None:
     """Thomas algorithm in place along the first axis, all lines at once."""
