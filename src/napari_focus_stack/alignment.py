@@ -133,6 +133,41 @@ def align_steps(
     return chain.decide()
 
 
+def follow_steps(
+    read: Callable[[int], NDArray[Any]], transforms: NDArray[np.float64], reference: int
+) -> Generator[int, None, Alignment]:
+    """Take transforms as given and compare the brightness only; yields each plane it reads.
+
+    Parameters
+    ----------
+    read : callable
+        Gives plane k as (Y, X[, C]) uint8, uint16 or float32.
+    transforms : numpy.ndarray
+        (n, 3, 3) float64; NaN for a plane to leave out.
+    reference : int
+        Plane whose brightness counts.
+
+    Returns
+    -------
+    Alignment
+        Through ``StopIteration.value`` (or ``yield from``).
+    """
+    left_out = {
+        k: "the given transforms leave it out"
+        for k in range(len(transforms))
+        if not np.isfinite(transforms[k]).all()
+    }
+    yield reference
+    fixed = View.of(read(reference))
+    known: list[Brightness | None] = [None] * len(transforms)
+    for k in range(len(transforms)):
+        if k not in left_out:
+            yield k
+            known[k] = Brightness.of(fixed, View.of(read(k)), transforms[k])
+    # TODO
+    return Alignment(reference, "given", transforms, [None] * len(known), [None if b is None else b.gain for b in known], False, True, left_out)
+
+
 class _Chain:
     """Transforms from the reference to every plane that was linked so far, one a model."""
 

@@ -81,6 +81,9 @@ class Report:
         Whether the fusion used them.
     left_out : list of LeftOut
         Planes that took no part.
+    crop : list of int or None
+        What of the reference plane the results show, if they were cut: first row, end row, first
+        column, end column.
     spacing : dict
         Pixel size, z step and unit, as far as known.
     health : dict
@@ -101,6 +104,7 @@ class Report:
     gains: list[float | None]
     gains_applied: bool
     left_out: list[LeftOut] = field(default_factory=list)
+    crop: list[int] | None = None
     spacing: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -133,7 +137,8 @@ class StackResult:
         (Y, X) float32, 0 (depth is a guess) to 1.
     transforms : numpy.ndarray
         (n, 3, 3) float64: takes a pixel (x, y, 1) of the reference plane to the pixel of plane k
-        that shows the same point; NaN for a plane left out.
+        that shows the same point; NaN for a plane left out. Pixel (0, 0) of results that were cut
+        is the reference plane's pixel at the start of `report.crop`.
     report : Report
         What was done and what looked wrong.
     """

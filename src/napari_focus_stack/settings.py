@@ -10,6 +10,7 @@ import dataclasses
 import math
 import numbers
 import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -76,6 +77,18 @@ class Settings:
         "Whether every plane is brought to the reference plane's brightness: 'auto' does so for "
         "photographs (8-bit or colour), not for measured intensities (grey 16-bit or float).",
         choices=BRIGHTNESS,
+    )
+    align_region: tuple[int, int, int, int] | None = _parameter(
+        None,
+        "Part of the field that motion is judged by, for a stage clip or a bubble that moves on its "
+        "own: first row, end row, first column, end column, in pixels of the reference plane.",
+        box=True,
+    )
+    crop: bool = _parameter(
+        False,
+        "Cut the results to what all planes recorded; a plane that would take too much of the "
+        "field away does not count.",
+        switch=True,
     )
     values: Values = _parameter(
         "fused",
@@ -159,6 +172,10 @@ def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
         return _choice(name, value, bounds["choices"])
     if "odd" in bounds:
         return _odd(name, value, bounds["minimum"], bounds.get("maximum"))
+    if "switch" in bounds:
+        return _switch(name, value)
+    if "box" in bounds:
+        return None if value is None else _box(name, value)
     if "above" in bounds:
         return None if value is None else _number_above(name, value, bounds["above"])
     return _reference(value)
@@ -168,6 +185,23 @@ def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise SettingsError(f"{name} {value!r} is unknown; choose from {', '.join(choices)}.")
     return str(value)
+
+
+def _switch(name: str, value: Any) -> bool:
+    if type(value).__name__ not in ("bool", "bool_"):  # NumPy's are named so
+        raise SettingsError(f"{name} {value!r} must be true or false.")
+    return bool(value)
+
+
+def _box(name: str, value: Any) -> tuple[int, int, int, int]:
+    given = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
+    box = [whole for whole in map(_whole, given) if whole is not None]
+    if len(given) != 4 or len(box) != 4 or not (0 <= box[0] < box[1] and 0 <= box[2] < box[3]):
+        raise SettingsError(
+            f"{name} {value!r} must be four whole numbers: first row, end row, first column, "
+            "end column."
+        )
+    return box[0], box[1], box[2], box[3]
 
 
 def _odd(name: str, value: Any, least: int, most: int | None) -> int:
