@@ -6,25 +6,25 @@ once.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import io
-import json
 import os
 import re
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from napari_focus_stack import __version__
+from napari_focus_stack.arguments import Parser, as_path, as_switch, flag
 from napari_focus_stack.errors import FocusStackError, NoImagesError, SettingsError
 from napari_focus_stack.settings import Settings
+from napari_focus_stack.subcommands import bench_command, demo_command
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Generator, Iterator, Sequence
+    from pathlib import Path
 
-    from napari_focus_stack.optics import Optics
     from napari_focus_stack.result import Progress, StackResult
     from napari_focus_stack.sources import PlaneSource
 
@@ -92,7 +92,8 @@ def _exit_code(argv: list[str]) -> int:
 def _dispatch(argv: list[str]) -> int:
     command = _COMMANDS.get(argv[0]) if argv else None
     if command is not None:
-        return command(argv[1:])
+        command(argv[1:])
+        return DONE
     parser = stack_parser()
     if not argv:
         parser.print_help()
@@ -114,16 +115,9 @@ def _describe(problem: Exception) -> str:
     return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
 
 
-class _Parser(argparse.ArgumentParser):
-    """Tells a wrong call in one line, as every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        raise SettingsError(f"{message}; see {self.prog} --help.")
-
-
 def stack_parser() -> argparse.ArgumentParser:
     """Parser of `focusstack -i DIR -o OUT`; the run's parameters come from `Settings`."""
-    parser = _Parser(
+    parser = Parser(
         prog="focusstack",
         description="Fuse planes focused at different distances into one sharp image and a depth "
         "map.",
@@ -133,7 +127,7 @@ def stack_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         *("-i", "--input"),
-        type=_path,
+        type=as_path,
         nargs="+",
         required=True,
         metavar="PATH",
@@ -142,7 +136,7 @@ def stack_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         *("-o", "--output"),
-        type=_path,
+        type=as_path,
         required=True,
         metavar="FILE",
         help="The sharp image, .png, .tif or .jpg.",
@@ -150,13 +144,13 @@ def stack_parser() -> argparse.ArgumentParser:
     _add_settings(parser.add_argument_group("parameters"))
     files = parser.add_argument_group("more files")
     for name, explanation in MAPS.items():
-        files.add_argument(_flag(name), type=_path, metavar="FILE", help=explanation)
+        files.add_argument(flag(name), type=as_path, metavar="FILE", help=explanation)
     files.add_argument(
-        "--report", type=_path, metavar="FILE", help="What was done and looked wrong (JSON)."
+        "--report", type=as_path, metavar="FILE", help="What was done and looked wrong (JSON)."
     )
     files.add_argument(
         *("-d", "--debug"),
-        type=_switch,
+        type=as_switch,
         nargs="?",
         const=True,
         default=False,
@@ -183,12 +177,8 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
         )
 
 
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
 def _flags(name: str) -> list[str]:
-    return [_SHORT[name], _flag(name)] if name in _SHORT else [_flag(name)]
+    return [_SHORT[name], flag(name)] if name in _SHORT else [flag(name)]
 
 
 def _literal(text: str) -> int | float | str:
@@ -199,19 +189,6 @@ def _literal(text: str) -> int | float | str:
         with contextlib.suppress(ValueError):
             return kind(text)
     return text
-
-
-def _path(text: str) -> Path:
-    if not text:  # an unset shell variable; Path("") would be the current folder
-        raise argparse.ArgumentTypeError("the name is empty")
-    return Path(text)
-
-
-def _switch(text: str) -> bool:
-    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if text.lower() not in words:
-        raise argparse.ArgumentTypeError(f"'{text}' is neither true nor false")
-    return words[text.lower()]
 
 
 @contextlib.contextmanager
@@ -331,134 +308,4 @@ def _notes_on_call(call: argparse.Namespace, method: str, written: list[Path]) -
     return notes
 
 
-def _demo(argv: list[str]) -> int:
-    from napari_focus_stack.samples import SAMPLES
-
-    parser = _Parser(
-        prog="focusstack demo",
-        description="Stack a built-in sample whose truth is known, and say how near the result is.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("sample", nargs="?", choices=SAMPLES, help="Which one.")
-    parser.add_argument("-o", "--output", type=_path, metavar="FOLDER", help="Where to write.")
-    parser.add_argument(
-        "--napari", action="store_true", help="Open it in napari with the widget docked instead."
-    )
-    call = parser.parse_args(argv)
-    if call.napari:
-        from napari_focus_stack._napari.app import open_demo
-
-        open_demo(call.sample)
-        return DONE
-    from napari_focus_stack.demo import run_demo
-
-    print(run_demo(call.output, call.sample))
-    return DONE
-
-
-_OPTICS = {
-    "na": "Numerical aperture of the objective.",
-    "wavelength": "Of the light, in micrometres (green: 0.53).",
-    "pixel_size": "In the specimen, in micrometres.",
-    "z_step": "Distance between planes, in micrometres.",
-}
-
-
-def bench_parser() -> argparse.ArgumentParser:
-    """Parser of `focusstack bench`."""
-    parser = _Parser(
-        prog="focusstack bench",
-        description="Render stacks of known truth, stack them with every method, and score the "
-        "results. With your own optics and camera: how true your recordings can become.",
-        allow_abbrev=False,
-    )
-    for name in ("scene", "variant", "method"):
-        parser.add_argument(
-            _flag(name), nargs="+", metavar="NAME", help=f"Only these {name}s; all by default."
-        )
-    parser.add_argument(
-        "--json", type=_path, metavar="FILE", help="Scores as JSON; '-' prints them, and no table."
-    )
-    optics = parser.add_argument_group("your optics (the first four go together)")
-    for name, explanation in _OPTICS.items():
-        optics.add_argument(_flag(name), type=float, metavar="N", help=explanation)
-    optics.add_argument(
-        *("--refractive-index",),
-        type=float,
-        metavar="N",
-        help="Of the medium before the objective [1.0]; oil: 1.518.",
-    )
-    optics.add_argument("--planes", type=int, metavar="N", help="How many; the relief spans them.")
-    sensor = parser.add_argument_group("your camera (noise in the variants noisy and moving)")
-    sensor.add_argument(
-        "--photons", type=float, metavar="N", help="Electrons at white: the shot noise."
-    )
-    sensor.add_argument(
-        "--read-noise", type=float, metavar="N", help="Standard deviation, in electrons."
-    )
-    sensor.add_argument("--bits", type=int, default=8, metavar="N", help="8 to 16 [8].")
-    return parser
-
-
-def _bench(argv: list[str]) -> int:
-    call = bench_parser().parse_args(argv)
-    from napari_focus_stack import bench
-    from napari_focus_stack.writing import check_report, write_report
-
-    names = {f"{name}s": getattr(call, name) for name in ("scene", "variant", "method")}
-    wanted = bench.Bench(
-        **{name: tuple(dict.fromkeys(chosen)) for name, chosen in names.items() if chosen},
-        optics=_optics(call),
-        planes=call.planes,
-        camera=bench.camera(call.read_noise, call.photons, call.bits),
-    )
-    alone = call.json == Path("-")
-    if call.json and not alone:
-        check_report(call.json)
-    if not alone:
-        print(*([wanted.optics.summary(), ""] if wanted.optics else []), bench.HEADER, sep="\n")
-    rows = []
-    with _watched() as tell:
-        for row in wanted.rows(tell):
-            rows.append(row)
-            if not alone:
-                tell("")
-                print(row, flush=True)
-    if alone:
-        print(json.dumps(wanted.as_dict(rows), indent=2, allow_nan=False))
-    elif call.json:
-        write_report(call.json, wanted.as_dict(rows))
-        print(f"Wrote {call.json}")
-    return DONE
-
-
-def _optics(call: argparse.Namespace) -> Optics | None:
-    """The user's microscope, if there is one; half a one is an error."""
-    from napari_focus_stack.optics import Optics
-
-    given = {name: getattr(call, name) for name in _OPTICS}
-    missing = [_flag(name) for name, value in given.items() if value is None]
-    if missing and (len(missing) < len(given) or call.refractive_index is not None):
-        raise SettingsError(f"Optics need {', '.join(missing)} as well.")
-    if missing:
-        return None
-    index = 1.0 if call.refractive_index is None else call.refractive_index
-    return Optics(**given, refractive_index=index)
-
-
-@contextlib.contextmanager
-def _watched() -> Iterator[Callable[[str], None]]:
-    """A line on the terminal that says what is being done, where someone is watching."""
-    watched = sys.stderr.isatty()
-
-    def tell(doing: str) -> None:
-        if watched:
-            print(f"\r{doing:<60}\r", end="", file=sys.stderr, flush=True)
-
-    try:
-        yield tell
-    finally:
-        tell("")
-
-
-_COMMANDS: dict[str, Callable[[list[str]], int]] = {"demo": _demo, "bench": _bench}
+_COMMANDS: dict[str, Callable[[list[str]], None]] = {"demo": demo_command, "bench": bench_command}
