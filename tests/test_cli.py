@@ -375,6 +375,18 @@ BAD_CALLS: dict[str, tuple[list[str], str]] = {
     "align": (["--align", "magic"], "--align 'magic'"),
     "z step": (["--z-step", "0"], "--z-step 0"),
     "z step with two commas": (["--z-step", "1,000,5"], "--z-step '1,000,5'"),
+    "region of three numbers": (["--align-region", "0", "40", "0"], "--align-region"),
+    "region of words": (["--align-region", "all", "of", "it", "please"], "--align-region ['all'"),
+    "region before the field": (["--align-region", "-4", "40", "0", "40"], "--align-region [-4"),
+    "region beyond the field": (
+        ["--align-region", "0", "40", "0", "97"],
+        "--align-region 0 40 0 97 does not lie in the field of 96 rows and 96 columns",
+    ),
+    "small region": (
+        ["--align-region", "0", "40", "0", "31"],
+        "--align-region 0 40 0 31 must be 32 pixels or more",
+    ),
+    "crop with a value": (["--crop", "yes"], "yes"),
     "folder among files": (["-i", "{in}", "{in}/img1.png"], "{in}"),
     "debug": (["-d", "perhaps"], "-d/--debug"),
     "height without z step": (["--height", "{out}/h.tif"], "--z-step"),

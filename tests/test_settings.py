@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from napari_focus_stack.errors import FocusStackError, SettingsError
@@ -46,6 +46,18 @@ from napari_focus_stack.settings import Settings
         ("method", np.array(["depth", "pyramid"])),
         ("gaussian", np.array([3, 5])),
         ("gaussian", np.int16(4)),
+        ("crop", 1),
+        ("crop", "yes"),
+        ("crop", None),
+        ("align_region", (0, 40, 0)),
+        ("align_region", (0, 40, 0, 40, 0)),
+        ("align_region", (0, 40, 0, 40.0)),
+        ("align_region", (0, 40, 0, True)),
+        ("align_region", (-1, 40, 0, 40)),
+        ("align_region", (40, 40, 0, 40)),
+        ("align_region", (0, 40, 40, 0)),
+        ("align_region", "0123"),
+        ("align_region", 40),
     ],
 )
 def test_refused_by_name(name: str, value: Any) -> None:
@@ -120,3 +132,45 @@ def test_numpy_scalars_become_plain_numbers() -> None:
 def test_dictionary_makes_the_same_settings() -> None:
     settings = Settings(method="depth", reference=3, z_step=0.25)
     assert Settings(**settings.as_dict()) == settings
+
+
+@given(
+    st.lists(st.integers(0, 300), min_size=4, max_size=4),
+    st.booleans(),
+    st.sampled_from([list, tuple, np.array]),
+)
+def test_what_json_keeps_makes_the_same_settings(box, crop: bool, kind) -> None:
+    """JSON knows no tuples, and a box of NumPy's numbers is no JSON."""
+    rows, columns = sorted(box[:2]), sorted(box[2:])
+    if rows[0] == rows[1] or columns[0] == columns[1]:
+        with pytest.raises(SettingsError, match="align_region"):
+            Settings(align_region=kind([*rows, *columns]))
+        return
+    settings = Settings(align_region=kind([*rows, *columns]), crop=np.bool_(crop))
+    assert settings.align_region == (*rows, *columns)
+    assert settings.crop is crop
+    assert Settings(**json.loads(json.dumps(settings.as_dict()))) == settings
+
+
+def test_an_array_that_is_no_box_is_refused_in_one_line() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings(align_region=np.array([[0, 40], [0, 40]]))
+    assert "\n" not in str(refused.value)
+
+
+edges = st.integers(0, 120)
+
+
+@given(edges, edges, edges, edges, st.integers(40, 100), st.integers(40, 100))
+def test_the_region_lies_in_the_field_and_shows_enough(y0, y1, x0, x1, height, width) -> None:
+    assume(y0 < y1 and x0 < x1)
+    settings = Settings(align_region=(y0, y1, x0, x1))
+    if y1 <= height and x1 <= width and y1 - y0 >= 32 and x1 - x0 >= 32:
+        assert settings.region_in((height, width, 3)) == (y0, y1, x0, x1)
+    else:
+        with pytest.raises(SettingsError, match=f"^align_region {y0} {y1} {x0} {x1} "):
+            settings.region_in((height, width))
+
+
+def test_without_a_region_any_field_will_do() -> None:
+    assert Settings().region_in((8, 8)) is None

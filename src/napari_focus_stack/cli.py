@@ -41,6 +41,7 @@ MAPS = {
 
 _SHORT = {"gaussian": "-g", "laplacian": "-l"}
 _VALUES = {"reference": ("middle", "first", "N")}
+_BOX = ("Y0", "Y1", "X0", "X1")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -168,13 +169,21 @@ def stack_parser() -> argparse.ArgumentParser:
 
 def _add_settings(group: argparse._ArgumentGroup) -> None:
     for field in dataclasses.fields(Settings):
-        default = "" if field.default is None else f" [{field.default}]"
-        group.add_argument(
-            *_flags(field.name),
-            type=_literal,
-            metavar="|".join(field.metadata.get("choices", _VALUES.get(field.name, "N"))),
-            help=(field.metadata["help"] + default).replace("%", "%%"),
-        )
+        explanation = field.metadata["help"].replace("%", "%%")
+        if "switch" in field.metadata:
+            group.add_argument(flag(field.name), action="store_true", help=explanation)
+        elif "box" in field.metadata:
+            group.add_argument(
+                *(flag(field.name),), type=_literal, nargs=4, metavar=_BOX, help=explanation
+            )
+        else:
+            default = "" if field.default is None else f" [{field.default}]"
+            group.add_argument(
+                *_flags(field.name),
+                type=_literal,
+                metavar="|".join(field.metadata.get("choices", _VALUES.get(field.name, "N"))),
+                help=explanation + default,
+            )
 
 
 def _flags(name: str) -> list[str]:
@@ -214,6 +223,7 @@ def _stack(call: argparse.Namespace) -> int:
     source = read_stack(natural_order(call.input), skip_unreadable=call.skip_unreadable)
     with _options_named():
         settings.reference_plane(len(source))
+        settings.region_in(source.plane_shape)
     outputs = _outputs(call)
     _check(call, settings, source, outputs)
     result, written = _run(call, settings, source, outputs)

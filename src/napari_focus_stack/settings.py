@@ -26,6 +26,9 @@ ALIGNS: tuple[Align, ...] = get_args(Align)
 BRIGHTNESS: tuple[Brightness, ...] = get_args(Brightness)
 VALUES: tuple[Values, ...] = get_args(Values)
 
+LEAST_REGION = 32
+"""Pixels a side under which a part of the field shows too little to judge motion by."""
+
 
 def _parameter(default: Any, explanation: str, **bounds: Any) -> Any:
     return dataclasses.field(default=default, metadata={"help": explanation, **bounds})
@@ -80,8 +83,8 @@ class Settings:
     )
     align_region: tuple[int, int, int, int] | None = _parameter(
         None,
-        "Part of the field that motion is judged by, for a stage clip or a bubble that moves on its "
-        "own: first row, end row, first column, end column, in pixels of the reference plane.",
+        "Part of the field that motion is judged by, where a clip or a bubble moves otherwise: "
+        "first row, end row, first column, end column, in pixels of the reference plane.",
         box=True,
     )
     crop: bool = _parameter(
@@ -155,6 +158,27 @@ class Settings:
             )
         return self.reference
 
+    def region_in(self, field: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+        """`align_region`, which must lie in a field of `field` (Y, X) pixels.
+
+        Raises
+        ------
+        SettingsError
+            It reaches beyond the field, or a side is under 32 pixels.
+        """
+        if self.align_region is None:
+            return None
+        y0, y1, x0, x1 = self.align_region
+        what = f"align_region {y0} {y1} {x0} {x1}"
+        if y1 > field[0] or x1 > field[1]:
+            raise SettingsError(
+                f"{what} does not lie in the field of {field[0]} rows and {field[1]} columns; "
+                "end it there."
+            )
+        if min(y1 - y0, x1 - x0) < LEAST_REGION:
+            raise SettingsError(f"{what} must be {LEAST_REGION} pixels or more a side.")
+        return self.align_region
+
     @property
     def picks(self) -> bool:
         """Whether pixels are picked from the planes once the result is known."""
@@ -197,8 +221,9 @@ def _box(name: str, value: Any) -> tuple[int, int, int, int]:
     given = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
     box = [whole for whole in map(_whole, given) if whole is not None]
     if len(given) != 4 or len(box) != 4 or not (0 <= box[0] < box[1] and 0 <= box[2] < box[3]):
+        shown = " ".join(repr(value).split())  # an array's repr has several lines
         raise SettingsError(
-            f"{name} {value!r} must be four whole numbers: first row, end row, first column, "
+            f"{name} {shown} must be four whole numbers: first row, end row, first column, "
             "end column."
         )
     return box[0], box[1], box[2], box[3]
