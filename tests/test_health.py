@@ -123,7 +123,7 @@ def test_saturation_counts_a_pixel_once_and_alpha_never() -> None:
     census = Census(planes.dtype)
     for k in (1, 0):
         census.look(k, planes[k])
-    assert census.saturated() == [0.0, 2 / 64]
+    assert census.saturated(3) == [0.0, 2 / 64, 0.0]
 
 
 def test_a_truth_value_does_not_saturate() -> None:

@@ -122,15 +122,19 @@ class Census:
             self._looks[k] = _look(plane, self._limit)
         return plane
 
-    def saturated(self) -> list[float]:
-        """Share of saturated pixels, one a plane; the sensor ends at one value for all of them."""
-        looks = [self._looks[k] for k in sorted(self._looks)]
+    def saturated(self, planes: int) -> list[float]:
+        """Share of saturated pixels of each plane, 0 for one that was never looked at.
+
+        The sensor ends at one value for all of them.
+        """
+        looks = list(self._looks.values())
         ends = [look.top for look in looks if look.plateau] if self._light else []
         end = max(ends, default=np.inf)
         brightest = max((look.top for look in looks), default=0.0)
         if end < brightest:  # others go beyond: it is the specimen that is so even
             end = np.inf
-        return [look.at_top if look.top == end else 0.0 for look in looks]
+        ended = {k: look.at_top for k, look in self._looks.items() if look.top == end}
+        return [ended.get(k, 0.0) for k in range(planes)]
 
     def empty(self) -> list[int]:
         """Planes of next to no contrast."""
@@ -206,7 +210,7 @@ def examine(
     Parameters
     ----------
     census : Census
-        Every plane was shown to it.
+        Every plane that took part was shown to it.
     noise : Noise
         Of one channel.
     depth, confidence : numpy.ndarray
@@ -231,7 +235,7 @@ def examine(
         at_first=int((sure < planes[0] + AT_END).sum()) / count,
         at_last=int((sure > planes[-1] - AT_END).sum()) / count,
         peak_width=peak_width,
-        saturated=census.saturated(),
+        saturated=census.saturated(len(gains)),
         empty=census.empty(),
         duplicates=census.duplicates(),
         brightness_drift=max(known) / min(known) - 1 if drifts and known else 0.0,

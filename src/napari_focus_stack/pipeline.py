@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_focus_stack import __version__
-from napari_focus_stack.alignment import Alignment, align_steps
 from napari_focus_stack.bands import Plane
 from napari_focus_stack.depth import DepthEstimator, nearest_plane
-from napari_focus_stack.errors import Cancelled, InputError, SettingsError
+from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.fusion import (
     Fusion,
     LaplacianFusion,
@@ -22,14 +21,14 @@ from napari_focus_stack.fusion import (
     NearestValueFusion,
     PyramidFusion,
 )
-from napari_focus_stack.health import TRUSTED, Census, Health, advice, examine
-from napari_focus_stack.noise import Noise, NoiseGauge
-from napari_focus_stack.planes import COMPUTABLE, Mask, as_dtype, computable, seen_from_reference
+from napari_focus_stack.health import TRUSTED, Health, advice, examine
+from napari_focus_stack.planes import COMPUTABLE, as_dtype
 from napari_focus_stack.registration import luminance
-from napari_focus_stack.result import LeftOut, Progress, Report, StackResult, Step
-from napari_focus_stack.settings import Align, Settings
+from napari_focus_stack.result import LeftOut, Progress, Report, StackResult
+from napari_focus_stack.running import Run
+from napari_focus_stack.settings import Settings
 from napari_focus_stack.sources import ArraySource, PlaneSource
-from napari_focus_stack.transforms import both_recorded
+from napari_focus_stack.survey import Survey, survey_steps
 
 if TYPE_CHECKING:
     import threading
@@ -37,14 +36,13 @@ if TYPE_CHECKING:
 OnPlane = Callable[[int, NDArray[Any], Plane], None]
 """Called with a plane's number, the plane as it is fused, and its energy (Y, X)."""
 
-NOISE_PAIRS = 4
-"""Pairs of neighbouring planes, spread over the stack, on which noise is measured."""
-
 
 def stack_steps(
     source: PlaneSource,
     settings: Settings,
     *,
+    transforms: Any = None,
+    align_mask: Any = None,
     cancel: threading.Event | None = None,
     on_plane: OnPlane | None = None,
 ) -> Generator[Progress, None, StackResult]:
@@ -56,6 +54,14 @@ def stack_steps(
         The planes, read one at a time; each is read two to seven times.
     settings : Settings
         Parameters of the run.
+    transforms : array-like, StackResult or path, optional
+        Taken instead of estimating any: (n, 3, 3), reference pixel (x, y, 1) to pixel of plane k,
+        NaN or None for a plane to leave out; or those of another stack of the same field (another
+        channel, say): its result, or the JSON file of its report. The reference is the plane whose
+        transform is the identity, the nearest to that of the settings if there are several.
+    align_mask : array-like, optional
+        (Y, X) bool, True where alignment may look, in pixels of the reference plane; if the
+        settings have an `align_region`, only within that.
     cancel : threading.Event, optional
         Once set, the run raises `Cancelled` at its next look, several times a plane.
     on_plane : callable, optional
@@ -75,14 +81,15 @@ def stack_steps(
     Raises
     ------
     InputError
-        A plane cannot be read, or none fits the reference plane.
+        A plane cannot be read, none fits the reference plane, or a file of transforms is no report.
     SettingsError
-        The reference plane is not in the stack.
+        The reference plane is not in the stack, the region to align by not in the field, or the
+        transforms or the mask do not fit the stack.
     Cancelled
         `cancel` was set.
     """
-    run = _Run(source, settings, cancel)
-    survey = yield from _survey(run)
+    run = Run(source, settings, transforms, align_mask, cancel)
+    survey = yield from survey_steps(run)
     fused = yield from _fuse(run, survey, on_plane)
     run.check()
     step = run.z_step
@@ -101,6 +108,8 @@ def focus_stack(
     source: PlaneSource | str | os.PathLike[str] | Sequence[Any] | Any,
     *,
     settings: Settings | None = None,
+    transforms: Any = None,
+    align_mask: Any = None,
     progress: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> StackResult:
@@ -113,11 +122,16 @@ def focus_stack(
         2-D arrays; a folder; a list of files; one multi-page file; or what `read_stack` returned.
     settings : Settings, optional
         All parameters at once, instead of `options`.
+    transforms : array-like, StackResult or path, optional
+        Taken instead of estimating any: (n, 3, 3), or the result or report of another stack of the
+        same field; see `stack_steps`.
+    align_mask : array-like, optional
+        (Y, X) bool, True where alignment may look.
     progress : callable, optional
         Called with a `Progress` before each plane of each step.
     **options
         Fields of `Settings`: ``method``, ``align``, ``reference``, ``gaussian``, ``laplacian``,
-        ``brightness``, ``values``, ``z_step``.
+        ``brightness``, ``align_region``, ``crop``, ``values``, ``z_step``.
 
     Returns
     -------
@@ -141,7 +155,8 @@ def focus_stack(
     if settings is not None and options:
         raise SettingsError("Give either settings or single options, not both.")
     chosen = settings if settings is not None else Settings.from_options(**options)
-    return drain(stack_steps(as_source(source), chosen), progress)
+    steps = stack_steps(as_source(source), chosen, transforms=transforms, align_mask=align_mask)
+    return drain(steps, progress)
 
 
 def drain(
@@ -171,130 +186,6 @@ def as_source(source: Any) -> PlaneSource:
     return ArraySource(source)
 
 
-class _Run:
-    """One run: the source, its settings, and how far it has come."""
-
-    def __init__(
-        self, source: PlaneSource, settings: Settings, cancel: threading.Event | None
-    ) -> None:
-        self.source = source
-        self.settings = settings
-        self.n = len(source)
-        self.reference = settings.reference_plane(self.n)
-        self.z_step = settings.z_step if settings.z_step is not None else source.spacing.z
-        self.census = Census(source.dtype)
-        self._total = (3 if settings.picks else 2) * self.n
-        self._total += min(NOISE_PAIRS, self.n - 1)
-        self._cancel = cancel
-        self._done = 0
-
-    def check(self) -> None:
-        """Raise `Cancelled` if the result is not wanted any more."""
-        if self._cancel is not None and self._cancel.is_set():
-            raise Cancelled
-
-    def begin(self, step: Step, k: int) -> Progress:
-        """Note that plane `k` comes next; raises `Cancelled` if that is not wanted any more."""
-        self.check()
-        self._done += 1
-        return Progress(step, k, self.n, self._done - 1, self._total)
-
-    def skip(self, planes: int) -> None:
-        """Expect that many planes fewer than planned."""
-        self._total -= planes
-
-    def again(self) -> None:
-        """Expect one more pass over the planes than planned."""
-        self._total += self.n
-
-    def read(self, k: int) -> NDArray[Any]:
-        """Plane `k` in a type that OpenCV works on."""
-        return computable(self.source[k])
-
-    def look(self, k: int) -> NDArray[Any]:
-        """Plane `k`, which the census takes down."""
-        return self.census.look(k, self.read(k))
-
-
-@dataclass(frozen=True)
-class _Survey:
-    """What is known once every plane was seen."""
-
-    alignment: Alignment
-    gains: list[float]
-    noise: Noise
-    notes: list[str] = field(default_factory=list)
-
-
-def _survey(run: _Run) -> Generator[Progress, None, _Survey]:
-    """First pass: how planes moved and how bright they are; then how noisy they are."""
-    notes: list[str] = []
-    alignment = yield from _align(run, notes)
-    if len(alignment.fitting) < 2:
-        raise InputError(
-            f"'{run.source.names[min(alignment.left_out)]}' holds no finite value; "
-            "a stack needs two planes that do."
-        )
-    run.skip(len(alignment.left_out) * (2 if run.settings.picks else 1))
-    gains = _gains_to_apply(run, alignment)
-    survey = _Survey(alignment, gains, Noise(1.0), notes)
-    noise = yield from _measure_noise(run, survey)
-    return replace(survey, noise=noise)
-
-
-def _align(run: _Run, notes: list[str]) -> Generator[Progress, None, Alignment]:
-    """Align to the reference, or to its neighbour if it is the odd one; else leave all planes."""
-    wanted = run.settings.align
-    alignment = yield from _align_to(run, run.reference, wanted)
-    if alignment.holds_together:
-        return alignment
-    run.again()
-    other = run.reference - 1 if run.reference else 1
-    alignment = yield from _align_to(run, other, wanted)
-    odd = f"'{run.source.names[run.reference]}' does not show what the other planes show"
-    if alignment.holds_together and run.settings.reference != "middle":
-        raise InputError(f"The reference {odd}; choose another reference plane.")
-    if alignment.holds_together:
-        notes.append(f"The middle plane {odd}; plane {other} is the reference.")
-        return alignment
-    run.again()
-    notes.append("Planes differ too much to be aligned; they were left where they are.")
-    return (yield from _align_to(run, run.reference, "none"))
-
-
-def _align_to(run: _Run, reference: int, align: Align) -> Generator[Progress, None, Alignment]:
-    steps = align_steps(run.look, run.n, reference, align)
-    while True:
-        try:
-            k = next(steps)
-        except StopIteration as done:
-            alignment: Alignment = done.value
-            return alignment
-        yield run.begin("align", k)
-
-
-def _measure_noise(run: _Run, survey: _Survey) -> Generator[Progress, None, Noise]:
-    planes = survey.alignment.fitting
-    last, third = len(planes) - 2, (len(planes) - 2) // 3
-    firsts = sorted({0, third, last - third, last})  # the same pairs if the order is reversed
-    gauge = NoiseGauge()
-    for i in firsts:
-        yield run.begin("measure", planes[i])
-        (a, first), (b, second) = (_prepared(run, survey, planes[j]) for j in (i, i + 1))
-        run.check()
-        gauge.add(a, b, both_recorded(first, second))
-    rounding = 1 / 12 if run.source.dtype.kind in "ui" else 0.0
-    return gauge.noise(rounding)
-
-
-def _gains_to_apply(run: _Run, alignment: Alignment) -> list[float]:
-    photograph = run.source.dtype == np.uint8 or len(run.source.plane_shape) == 3
-    wanted = run.settings.brightness
-    if alignment.brightness_drifts and (wanted == "match" or (wanted == "auto" and photograph)):
-        return [1.0 if gain is None else gain for gain in alignment.gains]
-    return [1.0] * run.n
-
-
 @dataclass(frozen=True)
 class _Fused:
     """The image, and the maps in the numbers of the whole stack, (Y, X) each."""
@@ -306,9 +197,7 @@ class _Fused:
     peak_width: float | None
 
 
-def _fuse(
-    run: _Run, survey: _Survey, on_plane: OnPlane | None
-) -> Generator[Progress, None, _Fused]:
+def _fuse(run: Run, survey: Survey, on_plane: OnPlane | None) -> Generator[Progress, None, _Fused]:
     """Second pass: planes become energies, an image and a depth; a third picks from them."""
     shape, method = run.source.plane_shape, run.settings.method
     pyramid = PyramidFusion(shape, survey.noise, run.check)
@@ -316,7 +205,7 @@ def _fuse(
     estimator = DepthEstimator()
     for k in survey.alignment.fitting:
         yield run.begin("fuse", k)
-        plane, valid = _prepared(run, survey, k)
+        plane, valid = survey.prepared(run, k)
         energy = pyramid.add(plane, valid)
         estimator.add(pyramid.energies)
         if method == "laplacian":
@@ -334,7 +223,7 @@ def _fuse(
         picking: Fusion = NearestPlaneFusion(place) if by_depth else NearestValueFusion(image)
         for k in survey.alignment.fitting:
             yield run.begin("fuse", k)
-            picking.add(*_prepared(run, survey, k))
+            picking.add(*survey.prepared(run, k))
         image = picking.image()
     if method == "laplacian":
         image, index = original.image(), planes[original.index].astype(np.uint16)
@@ -343,13 +232,7 @@ def _fuse(
     return _Fused(image, depth, index, confidence, peak_width)
 
 
-def _prepared(run: _Run, survey: _Survey, k: int) -> tuple[Plane, Mask | None]:
-    """Plane `k` as the reference sees it, and where it recorded anything."""
-    run.check()
-    return seen_from_reference(run.read(k), survey.alignment.transforms[k], survey.gains[k])
-
-
-def _examined(run: _Run, survey: _Survey, fused: _Fused) -> Health:
+def _examined(run: Run, survey: Survey, fused: _Fused) -> Health:
     alignment = survey.alignment
     return examine(
         run.census,
@@ -363,10 +246,10 @@ def _examined(run: _Run, survey: _Survey, fused: _Fused) -> Health:
     )
 
 
-def _report(run: _Run, survey: _Survey, health: Health) -> Report:
+def _report(run: Run, survey: Survey, health: Health) -> Report:
     source, alignment = run.source, survey.alignment
     names = source.names
-    notes = [*source.notes, *survey.notes]
+    notes = list(run.notes)
     if source.dtype.name not in COMPUTABLE:
         notes.append(f"{source.dtype.name} planes were computed as float32 and converted back.")
     left_out = [LeftOut(k, names[k], why) for k, why in sorted(alignment.left_out.items())]

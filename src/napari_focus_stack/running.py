@@ -1,0 +1,115 @@
+"""One run: its source and settings, how far it has come, and whether it is still wanted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_focus_stack.errors import Cancelled
+from napari_focus_stack.given import Given, given_transforms, region_to_align
+from napari_focus_stack.health import Census
+from napari_focus_stack.planes import computable
+from napari_focus_stack.result import Progress, Step
+
+if TYPE_CHECKING:
+    import threading
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.settings import Settings
+    from napari_focus_stack.sources import PlaneSource
+
+
+def noise_pairs(planes: int) -> list[int]:
+    """First of each pair of neighbours on which noise is measured: up to four, over the stack."""
+    last, third = planes - 2, (planes - 2) // 3
+    return sorted({0, third, last - third, last})  # the same pairs if the order is reversed
+
+
+class Run:
+    """One run: what it works on, and how far it has come.
+
+    Parameters
+    ----------
+    source : PlaneSource
+        The planes.
+    settings : Settings
+        Parameters of the run.
+    transforms, align_mask
+        As `stack_steps` takes them.
+    cancel : threading.Event, optional
+        Once set, the run is not wanted any more.
+
+    Raises
+    ------
+    InputError, SettingsError
+        A setting or what was given of the motion does not fit the source.
+    """
+
+    def __init__(
+        self,
+        source: PlaneSource,
+        settings: Settings,
+        transforms: Any = None,
+        align_mask: Any = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
+        self.source = source
+        self.settings = settings
+        self.n = len(source)
+        self.reference = settings.reference_plane(self.n)
+        self.region = region_to_align(settings, align_mask, source.plane_shape[:2])
+        self.given: Given | None = None
+        self.notes = list(source.notes)
+        if transforms is not None:
+            self._follow(given_transforms(transforms, source), align_mask is not None)
+        self.z_step = settings.z_step if settings.z_step is not None else source.spacing.z
+        self.census = Census(source.dtype)
+        self._total = self._after_alignment(self.n)
+        self._cancel = cancel
+        self._done = 0
+
+    def _follow(self, given: Given, masked: bool) -> None:
+        """Take transforms as given, and say which parameters have no effect then."""
+        settings, wanted = self.settings, self.reference
+        self.given, self.reference = given, given.reference(wanted)
+        idle = {
+            "align": settings.align != "auto",
+            "align_region": settings.align_region is not None,
+            "align_mask": masked,
+            "reference": settings.reference != "middle" and wanted != self.reference,
+        }
+        names = " and ".join(name for name, is_idle in idle.items() if is_idle)
+        self.notes.append(given.origin)
+        if names:
+            self.notes.append(f"{names} had no effect, for the transforms were given.")
+
+    def _after_alignment(self, planes: int) -> int:
+        return (2 if self.settings.picks else 1) * planes + len(noise_pairs(planes))
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the result is not wanted any more."""
+        if self._cancel is not None and self._cancel.is_set():
+            raise Cancelled
+
+    def begin(self, step: Step, k: int) -> Progress:
+        """Note that plane `k` comes next; raises `Cancelled` if that is not wanted any more."""
+        self.check()
+        self._done += 1
+        self._total = max(self._total, self._done)  # planes may be aligned more than once
+        return Progress(step, k, self.n, self._done - 1, self._total)
+
+    def expect(self, planes: int) -> None:
+        """Expect that many planes more in the step at hand than planned; fewer if negative."""
+        self._total += planes
+
+    def go_on_with(self, planes: int) -> None:
+        """Expect that many planes, and no others, in the steps after the alignment."""
+        self._total = self._done + self._after_alignment(planes)
+
+    def read(self, k: int) -> NDArray[Any]:
+        """Plane `k` in a type that OpenCV works on."""
+        return computable(self.source[k])
+
+    def look(self, k: int) -> NDArray[Any]:
+        """Plane `k`, which the census takes down."""
+        return self.census.look(k, self.read(k))

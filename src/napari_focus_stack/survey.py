@@ -1,0 +1,142 @@
+"""First pass over the planes: how they moved, how bright and how noisy they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack.alignment import Alignment, align_steps, follow_steps
+from napari_focus_stack.errors import InputError
+from napari_focus_stack.noise import Noise, NoiseGauge
+from napari_focus_stack.planes import Mask, seen_from_reference
+from napari_focus_stack.running import noise_pairs
+from napari_focus_stack.transforms import both_recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_focus_stack.bands import Plane
+    from napari_focus_stack.result import Progress
+    from napari_focus_stack.running import Run
+    from napari_focus_stack.settings import Align
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known once every plane was seen.
+
+    Attributes
+    ----------
+    alignment : Alignment
+        Where every plane lies over the reference plane.
+    gains : list of float
+        Factor that each plane is multiplied with before it is fused.
+    noise : Noise
+        Of one channel.
+    """
+
+    alignment: Alignment
+    gains: list[float]
+    noise: Noise
+
+    def prepared(self, run: Run, k: int) -> tuple[Plane, Mask | None]:
+        """Plane `k` as the reference sees it, and where it recorded anything."""
+        run.check()
+        return seen_from_reference(run.read(k), self.alignment.transforms[k], self.gains[k])
+
+
+def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
+    """Look at every plane: how it moved and how bright it is; then how noisy some are.
+
+    Parameters
+    ----------
+    run : Run
+        What was noticed is added to its notes.
+
+    Yields
+    ------
+    Progress
+        Before each plane.
+
+    Returns
+    -------
+    Survey
+        Through ``StopIteration.value`` (or ``yield from``).
+
+    Raises
+    ------
+    InputError
+        Fewer than two planes show something, or none fits the reference plane that was chosen.
+    """
+    alignment = yield from _align(run)
+    if len(alignment.fitting) < 2:
+        raise InputError(
+            f"'{run.source.names[min(alignment.left_out)]}' holds no finite value; "
+            "a stack needs two planes that do."
+        )
+    run.go_on_with(len(alignment.fitting))
+    survey = Survey(alignment, _gains_to_apply(run, alignment), Noise(1.0))
+    noise = yield from _measure_noise(run, survey)
+    return replace(survey, noise=noise)
+
+
+def _align(run: Run) -> Generator[Progress, None, Alignment]:
+    """Align to the reference, or to its neighbour if it is the odd one; else leave all planes."""
+    if run.given is not None:
+        follow = follow_steps(run.look, run.given.transforms, run.reference)
+        return (yield from _announced(run, follow))
+    wanted = run.settings.align
+    alignment = yield from _align_to(run, run.reference, wanted)
+    if alignment.holds_together:
+        return alignment
+    other = run.reference - 1 if run.reference else 1
+    alignment = yield from _align_to(run, other, wanted)
+    odd = f"'{run.source.names[run.reference]}' does not show what the other planes show"
+    if alignment.holds_together and run.settings.reference != "middle":
+        raise InputError(f"The reference {odd}; choose another reference plane.")
+    if alignment.holds_together:
+        run.notes.append(f"The middle plane {odd}; plane {other} is the reference.")
+        return alignment
+    run.notes.append("Planes differ too much to be aligned; they were left where they are.")
+    return (yield from _align_to(run, run.reference, "none"))
+
+
+def _align_to(run: Run, reference: int, align: Align) -> Generator[Progress, None, Alignment]:
+    region: dict[str, Any] = {} if run.region is None else {"region": run.region}
+    return (yield from _announced(run, align_steps(run.look, run.n, reference, align, **region)))
+
+
+def _announced(
+    run: Run, steps: Generator[int, None, Alignment]
+) -> Generator[Progress, None, Alignment]:
+    """Announce each plane."""
+    run.expect(run.n)
+    while True:
+        try:
+            k = next(steps)
+        except StopIteration as done:
+            alignment: Alignment = done.value
+            return alignment
+        yield run.begin("align", k)
+
+
+def _measure_noise(run: Run, survey: Survey) -> Generator[Progress, None, Noise]:
+    planes = survey.alignment.fitting
+    gauge = NoiseGauge()
+    for i in noise_pairs(len(planes)):
+        yield run.begin("measure", planes[i])
+        (a, first), (b, second) = (survey.prepared(run, planes[j]) for j in (i, i + 1))
+        run.check()
+        gauge.add(a, b, both_recorded(first, second))
+    rounding = 1 / 12 if run.source.dtype.kind in "ui" else 0.0
+    return gauge.noise(rounding)
+
+
+def _gains_to_apply(run: Run, alignment: Alignment) -> list[float]:
+    photograph = run.source.dtype == np.uint8 or len(run.source.plane_shape) == 3
+    wanted = run.settings.brightness
+    if alignment.brightness_drifts and (wanted == "match" or (wanted == "auto" and photograph)):
+        return [1.0 if gain is None else gain for gain in alignment.gains]
+    return [1.0] * run.n
