@@ -299,6 +299,26 @@ def test_a_reader_that_has_seen_enough(folder: Path, tmp_path: Path, arguments: 
     assert (tmp_path / "o.png").exists() == ("-o" in arguments)
 
 
+def test_another_channel_takes_the_transforms_of_a_report(folder: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "red.json", tmp_path / "green.json"
+    run("-i", folder, "-o", tmp_path / "red.png", "--report", first)
+    led = json.loads(first.read_text())
+    led["transforms"][2] = None
+    led["transforms"][7][0][2] += 1.25
+    first.write_text(json.dumps(led))
+    outcome = run(
+        *("-i", folder, "-o", tmp_path / "green.png", "--report", second),
+        *("--transforms-from", first),
+    )
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert "(alignment: given, " in outcome.stdout
+    assert f"Note: The transforms are from '{first}'." in outcome.stdout
+    assert "Note: Plane 2 ('img3.png') was left out" in outcome.stdout
+    report = json.loads(second.read_text())
+    assert (report["transforms"], report["align"]) == (led["transforms"], "given")
+    assert f"The transforms are from '{first}'." in report["notes"]
+
+
 # what is refused: one line, exit 2, nothing written
 
 
@@ -387,6 +407,14 @@ BAD_CALLS: dict[str, tuple[list[str], str]] = {
         "--align-region 0 40 0 31 must be 32 pixels or more",
     ),
     "crop with a value": (["--crop", "yes"], "yes"),
+    "no report": (["--transforms-from", "{out}/red.json"], "{out}/red.json"),
+    "report is a folder": (["--transforms-from", "{in}"], "{in}"),
+    "report is a picture": (["--transforms-from", "{in}/img1.png"], "img1.png' is no JSON"),
+    "report without name": (["--transforms-from", ""], "--transforms-from"),
+    "transforms given and estimated": (
+        ["--align", "auto", "--transforms-from", "{out}/red.json"],
+        "--transforms-from leaves nothing for --align auto",
+    ),
     "folder among files": (["-i", "{in}", "{in}/img1.png"], "{in}"),
     "debug": (["-d", "perhaps"], "-d/--debug"),
     "height without z step": (["--height", "{out}/h.tif"], "--z-step"),
@@ -458,6 +486,24 @@ def test_a_file_that_is_left_out_is_not_replaced(folder: Path, tmp_path: Path) -
     outcome = run("-i", folder, "-o", broken, "--skip-unreadable")
     assert_one_line(outcome, 2, "img3.png", "choose another name")
     assert broken.read_bytes() == b"perhaps it can be repaired"
+
+
+@pytest.mark.parametrize("option", ["--report", "-o"])
+def test_the_report_that_leads_is_not_replaced(folder: Path, tmp_path: Path, option: str) -> None:
+    leads = tmp_path / ("red.json" if option == "--report" else "red.png")
+    leads.write_text("precious")
+    call = ("-i", folder, "-o", tmp_path / "o.png", option, leads, "--transforms-from", leads)
+    assert_one_line(run(*call), 2, leads.name, "choose another name")
+    assert leads.read_text() == "precious"
+
+
+def test_a_report_of_another_stack_is_refused(folder: Path, tmp_path: Path) -> None:
+    leads = tmp_path / "red.json"
+    leads.write_text(json.dumps({"transforms": [None] * 9, "shape": [9, SIZE, SIZE]}))
+    before = everything_in(tmp_path)
+    outcome = run("-d", "-i", folder, "-o", tmp_path / "o.png", "--transforms-from", leads)
+    assert_one_line(outcome, 2, "red.json", "9 planes", f"{PLANES} planes")
+    assert everything_in(tmp_path) == before
 
 
 def test_earlier_output_survives_a_refused_call(folder: Path, tmp_path: Path) -> None:

@@ -142,7 +142,15 @@ def stack_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="The sharp image, .png, .tif or .jpg.",
     )
-    _add_settings(parser.add_argument_group("parameters"))
+    parameters = parser.add_argument_group("parameters")
+    _add_settings(parameters)
+    parameters.add_argument(
+        "--transforms-from",
+        type=as_path,
+        metavar="FILE",
+        help="Report (JSON) of a run on another stack of the same field, another channel say, "
+        "whose transforms are taken instead of estimating any.",
+    )
     files = parser.add_argument_group("more files")
     for name, explanation in MAPS.items():
         files.add_argument(flag(name), type=as_path, metavar="FILE", help=explanation)
@@ -215,6 +223,11 @@ def _options_named() -> Iterator[None]:
 def _stack(call: argparse.Namespace) -> int:
     from napari_focus_stack.reading import natural_order, read_stack
 
+    if call.transforms_from is not None and call.align is not None:
+        raise SettingsError(
+            f"--transforms-from leaves nothing for --align {call.align} to estimate; give one of "
+            "them."
+        )
     with _options_named():
         settings = Settings.from_options(
             **{field.name: getattr(call, field.name) for field in dataclasses.fields(Settings)}
@@ -242,13 +255,15 @@ def _check(
 ) -> None:
     """Refuse before the work what could not be written after it."""
     from napari_focus_stack.debug import check_folder, folder_beside
-    from napari_focus_stack.writing import check_outputs
+    from napari_focus_stack.writing import check_kept, check_outputs
 
     if call.height and settings.z_step is None and source.spacing.z is None:
         raise SettingsError(
             "--height needs the distance between planes, which the files do not say: give --z-step."
         )
     check_outputs(outputs, source)
+    if call.transforms_from is not None:
+        check_kept(outputs, call.transforms_from)
     if call.debug:
         check_folder(folder_beside(call.output))
 
@@ -263,7 +278,8 @@ def _run(
 
     folder = folder_beside(call.output)
     with debug_folder(folder) if call.debug else contextlib.nullcontext() as on_plane:
-        result = _follow(stack_steps(source, settings, on_plane=on_plane))
+        steps = stack_steps(source, settings, transforms=call.transforms_from, on_plane=on_plane)
+        result = _follow(steps)
         write_outputs(outputs, result)
     return result, [*outputs.values(), *([folder] if call.debug else [])]
 

@@ -68,6 +68,19 @@ def check_outputs(outputs: Mapping[str, Path], source: PlaneSource) -> None:
         _check_place(Path(path))
 
 
+def check_kept(outputs: Mapping[str, Path], file: Path) -> None:
+    """Refuse to write over a file that the run reads beside its planes.
+
+    Raises
+    ------
+    OutputError
+        One of the outputs is that file.
+    """
+    for path in outputs.values():
+        if _canonical(path) == _canonical(file):
+            raise OutputError(f"'{path}' is read by this run; choose another name to write.")
+
+
 def _canonical(path: str | os.PathLike[str]) -> str:
     """Path to compare: links followed, and case folded on Windows."""
     return os.path.normcase(os.path.realpath(path))
