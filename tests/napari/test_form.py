@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_focus_stack._napari.form import StackForm
+from napari_focus_stack._napari.form import WHOLE_FIELD, StackForm
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.sources import Spacing
 
@@ -98,13 +98,46 @@ def test_the_height_waits_for_a_z_step(form):
     assert not height.enabled
 
 
+def test_alignment_goes_by_the_whole_field_or_by_a_region_that_is_there(form):
+    choice = form.align_on
+    assert [name for name, _ in choice._widget._mgui_get_choices()] == [WHOLE_FIELD]
+    assert form.region is None
+    form.offer_regions([("clip", 1), ("bubble", 2)])
+    assert form.region is None
+    choice.value = 2
+    form.offer_regions([("the bubble", 2), ("clip", 1)])
+    names = [name for name, _ in choice._widget._mgui_get_choices()]
+    assert names == [WHOLE_FIELD, "the bubble", "clip"]
+    assert form.region == 2
+    form.parameters["align"].value = "none"
+    assert form.region is None
+    assert not choice.enabled
+    form.parameters["align"].value = "shift"
+    assert form.region == 2
+    form.offer_regions([("clip", 1)])
+    assert form.region is None
+    assert choice.value == WHOLE_FIELD
+
+
+def test_the_crop_is_a_setting(form):
+    assert form.settings().crop is False
+    form.parameters["crop"].value = True
+    assert form.settings().crop is True
+    assert "all planes" in form.parameters["crop"].tooltip
+
+
 def test_only_the_user_edits(form):
     seen = []
     form.on_edit(lambda: seen.append(1))
     form.fill(THIRDS)
     form.offer_planes(7)
+    form.offer_regions([("clip", 1)])
     assert seen == []
     form.z_step.value = "2"
     form.parameters["method"].value = "depth"
     form.checks["confidence"].value = True
-    assert len(seen) == 3
+    form.align_on.value = 1
+    form.parameters["crop"].value = True
+    assert len(seen) == 5
+    form.offer_regions([])
+    assert len(seen) == 5

@@ -10,9 +10,11 @@ from napari_focus_stack._napari.layers import METADATA_KEY, likely_input, planes
 from napari_focus_stack._napari.results import (
     Origin,
     display_limits,
+    lay_over,
     result_layers,
     results_over,
     shared_name,
+    summary,
 )
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.result import LeftOut, Report, StackResult
@@ -20,7 +22,7 @@ from napari_focus_stack.settings import Settings
 from napari_focus_stack.sources import Spacing
 
 
-def made_result(shape=(20, 24), dtype=np.uint8, count=5, z_step=None):
+def made_result(shape=(20, 24), dtype=np.uint8, count=5, z_step=None, crop=None):
     depth = np.linspace(0, count - 1, np.prod(shape[:2]), dtype=np.float32).reshape(shape[:2])
     transforms = np.stack([np.eye(3)] * count)
     transforms[1] = np.nan
@@ -37,6 +39,8 @@ def made_result(shape=(20, 24), dtype=np.uint8, count=5, z_step=None):
         gains=[1.0] * count,
         gains_applied=False,
         left_out=[LeftOut(1, "p1", "it fits nowhere")],
+        crop=crop,
+        notes=["Plane 1 ('p1') was left out: it fits nowhere."],
     )
     return StackResult(
         image=np.full(shape, 7, dtype),
@@ -57,6 +61,43 @@ def made_layers(source, result, *wanted, settings=None):
 def flat_pair(**different):
     data = np.zeros((20, 24))
     return [Image(data, name="a"), Image(data, name="b", **different)]
+
+
+CROP = [3, 13, 5, 20]
+TURNED = {
+    "flipped": {"scale": (-0.5, 0.25), "translate": (10, 0)},
+    "turned": {"scale": (0.5, 0.25), "rotate": 30, "shear": (0.2,), "translate": (4, -2)},
+    "affine": {
+        "scale": (0.5, -0.25),
+        "rotate": -100,
+        "affine": np.array([[1.5, 0.1, 4], [0.3, 2, 5], [0, 0, 1]]),
+    },
+}
+"""Placements of 2-D layers; `solid` makes those of stacks."""
+
+
+def solid(placed):
+    """Arguments of a (z, y, x) layer whose planes lie as a 2-D layer with `placed`."""
+    return {
+        "scale": (-2, *placed["scale"]),
+        "translate": (7, *placed.get("translate", (0, 0))),
+        "rotate": placed.get("rotate", 0),
+        "shear": (0, 0, *placed.get("shear", (0,))),
+        "affine": np.block([[np.eye(1), np.zeros((1, 3))], [np.zeros((3, 1)), placed["affine"]]])
+        if "affine" in placed
+        else None,
+    }
+
+
+def cropped_result():
+    return made_result((10, 15), crop=CROP, z_step=2.0)
+
+
+def assert_lies_at_the_crop(layer, source):
+    first = (4,) * (source.ndim - 2)
+    for y, x in [(0, 0), (9, 0), (0, 14), (9, 14)]:
+        expected = source.data_to_world((*first, y + CROP[0], x + CROP[2]))[-2:]
+        np.testing.assert_allclose(layer.data_to_world((y, x)), expected, atol=1e-9)
 
 
 ALL = ("depth-index", "depth", "height", "confidence")
@@ -258,6 +299,8 @@ def test_every_output_has_its_kind_its_role_and_its_past():
     assert past["transforms"][1] is None
     assert past["transforms"][0] == np.eye(3).tolist()
     assert past["left_out"][0]["name"] == "p1"
+    assert past["crop"] is None
+    assert past["aligned_on"] is None
 
 
 def test_results_go_with_the_layers_they_came_of_while_they_lie_there():
@@ -269,6 +312,69 @@ def test_results_go_with_the_layers_they_came_of_while_they_lie_there():
     moved.translate, scaled.scale, relabelled.units = (9, 9), (1, 1), "nm"
     everything = [source, other, *over, moved, scaled, relabelled, *made_layers([other], result)]
     assert results_over([source], everything) == over
+
+
+def source_layers(kind, how):
+    if kind == "stack":
+        return [Image(np.zeros((5, 20, 24)), name="cells", units="um", **solid(TURNED[how]))]
+    return [Image(np.zeros((20, 24)), name=f"p{k}", units="um", **TURNED[how]) for k in range(5)]
+
+
+@pytest.mark.parametrize("how", TURNED)
+@pytest.mark.parametrize("kind", ["stack", "flat"])
+def test_cropped_results_lie_over_the_pixels_they_show(kind, how):
+    source = source_layers(kind, how)
+    for layer in made_layers(source, cropped_result(), *ALL):
+        assert layer.data.shape == (10, 15)
+        assert_lies_at_the_crop(layer, source[0])
+        np.testing.assert_allclose(np.abs(layer.scale), (0.5, 0.25))
+        assert layer.metadata[METADATA_KEY]["crop"] == CROP
+
+
+@pytest.mark.parametrize("how", TURNED)
+@pytest.mark.parametrize("kind", ["stack", "flat"])
+def test_cropped_results_are_recognised_and_get_a_new_spacing(kind, how):
+    source = source_layers(kind, how)
+    over = made_layers(source, cropped_result(), "depth")
+    whole = made_layers(source, made_result())
+    uncropped, shifted = (made_layers(source, cropped_result())[0] for _ in range(2))
+    uncropped.translate = whole[0].translate
+    shifted.translate = np.add(shifted.translate, 1)
+    assert results_over(source, [*source, *over, uncropped, shifted, *whole]) == [*over, *whole]
+    calibrate(source, Spacing(2.0, 3.0, 5.0, "nanometer"))  # not the same for y and x
+    assert results_over(source, over) == []
+    for layer in (*over, *whole):
+        lay_over(layer, source[0])
+    assert results_over(source, [*over, *whole]) == [*over, *whole]
+    for layer in over:
+        assert_lies_at_the_crop(layer, source[0])
+        np.testing.assert_allclose(np.abs(layer.scale), (2, 3))
+        assert [str(unit) for unit in layer.units] == ["nanometer"] * 2
+
+
+def test_results_of_a_version_that_could_not_crop_are_recognised():
+    source = Image(np.zeros((5, 20, 24)), name="cells")
+    over = made_layers([source], made_result())
+    del over[0].metadata[METADATA_KEY]["crop"]
+    assert results_over([source], over) == over
+
+
+def test_results_are_not_over_a_layer_that_was_turned_since():
+    source = Image(np.zeros((20, 24)), name="cells")
+    over = made_layers([source], made_result())
+    assert results_over([source], over) == over
+    source.rotate = 5
+    assert results_over([source], over) == []
+
+
+def test_the_summary_says_once_what_was_left_out_and_cut():
+    text = summary(cropped_result().report, ["cells stacked"])
+    assert text.splitlines() == [
+        "Fused 4 of 5 planes (alignment: affine), cropped to 15 x 10 pixels.",
+        "Plane 1 ('p1') was left out: it fits nowhere.",
+    ]
+    whole = summary(made_result().report, ["cells stacked"])
+    assert whole.startswith("Fused 4 of 5 planes (alignment: affine).\n")
 
 
 @pytest.mark.parametrize(("dtype", "limit"), [(np.uint8, 255), (np.uint16, 255), (np.float32, 255)])

@@ -59,7 +59,7 @@ def endless(monkeypatch):
     """An engine that goes on until it is cancelled."""
     running, cleaned_up = threading.Event(), threading.Event()
 
-    def steps(source, settings, *, cancel):
+    def steps(source, settings, *, cancel, align_mask):
         try:
             for k in range(2000):
                 yield Progress("fuse", k % 2, 2, k, 2000)
@@ -260,7 +260,7 @@ def test_a_cancel_after_the_last_step_adds_nothing(qtbot, viewer, docked, planes
 
     pressed = threading.Event()
 
-    def deaf(source, settings, *, cancel):
+    def deaf(source, settings, *, cancel, align_mask):
         yield Progress("fuse", 0, 2, 0, 2)
         pressed.wait(5)
         return (yield from stack_steps(source, settings))
@@ -304,7 +304,7 @@ def test_layers_that_go_during_a_run_do_not_stop_it(qtbot, viewer, docked, plane
 
     go = threading.Event()
 
-    def waiting(source, settings, *, cancel):
+    def waiting(source, settings, *, cancel, align_mask):
         yield Progress("fuse", 0, 2, 0, 2)
         go.wait(5)
         return (yield from stack_steps(source, settings, cancel=cancel))

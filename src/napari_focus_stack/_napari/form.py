@@ -20,11 +20,14 @@ from .geometry import DEFAULT_UNIT
 from .results import OUTPUTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable, Sequence
 
     from magicgui.widgets.bases import ValueWidget
 
 LABELS = {"align": "Alignment", "gaussian": "Gaussian size", "laplacian": "Laplacian size"}
+SWITCHES = {"crop": "to what all planes show"}
+"""What check boxes of `Settings` say beside their label."""
+WHOLE_FIELD = "whole field"
 ONLY_FOR = {"gaussian": "laplacian", "laplacian": "laplacian"}
 """Parameters of one method, and the method."""
 UNITS = {"nanometer": "nm", "micrometer": "µm", "millimeter": "mm"}
@@ -35,6 +38,11 @@ CHECK_WIDTH = 112
 LABEL_WIDTH = 105
 """In pixels: "Pixel size (y, x)" in napari's font, so that the controls form a column."""
 
+_ALIGN_ON_HELP = (
+    "What alignment goes by: the whole field, or the shapes of a Shapes layer. Draw a rectangle, "
+    "ellipse or polygon round the specimen where a stage clip or a bubble moves on its own; lines "
+    "and paths do not count."
+)
 _PIXEL_SIZE_HELP = (
     "Size of a pixel: one number, or y and x with a space between. Filled from the layer; a size "
     "typed here is given to the layer too, so that the results lie over it."
@@ -54,6 +62,8 @@ class StackForm:
         The rows, in the order they are shown.
     parameters : dict
         Control of each field of `Settings` that has one, by name.
+    align_on : magicgui.widgets.ComboBox
+        `WHOLE_FIELD`, or the key of what `offer_regions` was given.
     """
 
     def __init__(self) -> None:
@@ -62,11 +72,15 @@ class StackForm:
             "method": _control("method"),
             "align": _control("align"),
             "reference": self.reference,
+            "crop": _control("crop"),
             "brightness": _control("brightness"),
             "values": _control("values"),
             "gaussian": _control("gaussian"),
             "laplacian": _control("laplacian"),
         }
+        self.align_on = ComboBox(
+            label="Align on", choices=_region_choices(()), tooltip=_ALIGN_ON_HELP
+        )
         self.pixel_size = _length("Pixel size (y, x)", _PIXEL_SIZE_HELP)
         self.z_step = _length("z step", _FIELDS["z_step"].metadata["help"] + _Z_STEP_FIELD_HELP)
         self.unit = ComboBox(
@@ -81,12 +95,14 @@ class StackForm:
         # what the layer filled in: exactly, and as the fields show it, which is rounded
         self._filled, self._texts = Spacing(), ("", "", DEFAULT_UNIT)
         self._filling = False
-        self.parameters["method"].changed.connect(self.show_what_applies)
+        for name in ("method", "align"):
+            self.parameters[name].changed.connect(self.show_what_applies)
         self.z_step.changed.connect(self.show_what_applies)
-        self._rows = {
-            name: row(control.label, control) for name, control in self.parameters.items()
-        }
-        self.widgets = [*self._rows.values(), *self._length_rows(), *self._check_rows()]
+        self._rows = {name: row(_label(name), control) for name, control in self.parameters.items()}
+        above = list(self._rows).index("align") + 1
+        rows = list(self._rows.values())
+        rows.insert(above, row(self.align_on.label, self.align_on))
+        self.widgets = [*rows, *self._length_rows(), *self._check_rows()]
         self.show_what_applies()
 
     def _length_rows(self) -> list[Container[Any]]:
@@ -100,9 +116,10 @@ class StackForm:
         return [row("Also add", *checks[:2]), row("", *checks[2:])]
 
     def show_what_applies(self) -> None:
-        """Hide the parameters of other methods; grey the height until there is a z step."""
+        """Hide the parameters of other methods; grey what nothing comes of."""
         for name, method in ONLY_FOR.items():
             self._rows[name].visible = self.parameters["method"].value == method
+        self.align_on.enabled = self.parameters["align"].value != "none"
         height, known = self.checks["height"], bool(self.z_step.value.strip())
         height.enabled = known
         height.tooltip = OUTPUTS["height"].help if known else _NEEDS_Z_STEP
@@ -114,7 +131,7 @@ class StackForm:
             if not self._filling:
                 callback()
 
-        controls = (self.pixel_size, self.z_step, self.unit, *self.checks.values())
+        controls = (self.align_on, self.pixel_size, self.z_step, self.unit, *self.checks.values())
         for control in (*self.parameters.values(), *controls):
             control.changed.connect(edited)
 
@@ -178,6 +195,23 @@ class StackForm:
         self.reference.value = before if isinstance(before, str) or before < count else "middle"
         self._filling = False
 
+    def offer_regions(self, regions: Sequence[tuple[str, Hashable]]) -> None:
+        """Offer names and keys to align on, beside the whole field."""
+        before, choices = self.align_on.value, _region_choices(regions)
+        self._filling = True
+        # emptied first: magicgui keeps the old order and forgets renamed layers
+        self.align_on.choices = ()
+        self.align_on.choices = choices
+        known = before in [key for _, key in choices]
+        self.align_on.value = before if known else WHOLE_FIELD
+        self._filling = False
+
+    @property
+    def region(self) -> Hashable | None:
+        """Key of what alignment goes by; None for the whole field, or without alignment."""
+        key: Hashable = self.align_on.value
+        return key if self.align_on.enabled and key != WHOLE_FIELD else None
+
     def _typed(self) -> tuple[str, str, str]:
         return self.pixel_size.value.strip(), self.z_step.value.strip(), self.unit.value
 
@@ -195,16 +229,21 @@ def _shown(name: str) -> dict[str, Any]:
     field = _FIELDS[name]
     return {
         "name": name,
-        "label": LABELS.get(name, name.capitalize()),
         "tooltip": field.metadata["help"],
         "value": field.default,
     }
+
+
+def _label(name: str) -> str:
+    return LABELS.get(name, name.capitalize())
 
 
 def _control(name: str) -> ValueWidget[Any]:
     bounds = _FIELDS[name].metadata
     if "choices" in bounds:
         return ComboBox(choices=bounds["choices"], **_shown(name))
+    if "switch" in bounds:
+        return CheckBox(text=SWITCHES[name], **_shown(name))
     most = bounds.get("maximum", LARGEST_KERNEL)
     return SpinBox(min=bounds["minimum"], max=most, step=2, **_shown(name))
 
@@ -212,6 +251,10 @@ def _control(name: str) -> ValueWidget[Any]:
 def _reference_choices(count: int) -> list[tuple[str, str | int]]:
     named: list[tuple[str, str | int]] = [("middle", "middle"), ("first", "first")]
     return named + [(f"plane {k}", k) for k in range(count)]
+
+
+def _region_choices(regions: Sequence[tuple[str, Hashable]]) -> list[tuple[str, Hashable]]:
+    return [(WHOLE_FIELD, WHOLE_FIELD), *regions]
 
 
 def _unit_choices(current: str) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.utils.transforms import CompositeAffine
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.sources import Spacing
@@ -12,7 +13,7 @@ from napari_focus_stack.sources import Spacing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
 NO_UNIT = "pixel"
@@ -63,7 +64,7 @@ def spacing_arguments(spacing: Spacing) -> dict[str, Any]:
     }
 
 
-def calibrate(layers: Sequence[Image], spacing: Spacing) -> None:
+def calibrate(layers: Sequence[Image], spacing: Spacing, followers: Sequence[Layer] = ()) -> None:
     """Give the layers a pixel size and a z step, so that results lie over them.
 
     Parameters
@@ -72,7 +73,12 @@ def calibrate(layers: Sequence[Image], spacing: Spacing) -> None:
         Changed in place: scale, units, and translate with the scale.
     spacing : Spacing
         What is None is left as it is; a flipped axis stays flipped.
+    followers : sequence of napari.layers.Layer
+        Changed in place by their affine and units: they stay over the same pixels of the first of
+        `layers`.
     """
+    lead = layers[0]
+    before, ratios = to_world(lead), [unit_ratios(layer, lead) for layer in followers]
     for layer in layers:
         scale, units = np.array(layer.scale, float), list(layer.units)
         for axis, length in ((-3, spacing.z), (-2, spacing.y), (-1, spacing.x)):
@@ -81,6 +87,31 @@ def calibrate(layers: Sequence[Image], spacing: Spacing) -> None:
                 units[axis] = spacing.unit or DEFAULT_UNIT
         translate = np.asarray(layer.translate) * scale / np.asarray(layer.scale)
         layer.units, layer.scale, layer.translate = tuple(units), scale, translate
+    for layer, ratio in zip(followers, ratios, strict=True):
+        _follow(layer, lead, before, ratio)
+
+
+def _follow(
+    layer: Layer, lead: Image, before: NDArray[np.float64], ratio: NDArray[np.float64]
+) -> None:
+    """Move `layer` as `lead` was moved from the matrix `before`, on the axes they share."""
+    shared = len(ratio)
+    last = slice(-shared - 1, None)
+    change = np.eye(layer.ndim + 1)
+    change[last, last] = np.linalg.solve(before[last, last].T, to_world(lead)[last, last].T).T
+    change[last, last] @= np.diag([*ratio, 1])
+    layer.affine = change @ layer.affine.affine_matrix
+    layer.units = (*layer.units[:-shared], *lead.units[-shared:])
+
+
+def unit_ratios(layer: Layer, lead: Layer) -> NDArray[np.float64]:
+    """Factors from the units of `layer` to those of `lead`, (k,) for the last k axes both have.
+
+    Units of different kinds, as pixels and micrometres, count as the same: so napari draws them.
+    """
+    shared = min(layer.ndim, lead.ndim)
+    pairs = zip(layer.units[-shared:], lead.units[-shared:], strict=True)
+    return np.array([_convert(1.0, here, str(there)) or 1.0 for here, there in pairs])
 
 
 def check_z_apart(layer: Image) -> None:
@@ -128,19 +159,35 @@ def _difference(layer: Image, lead: Image) -> str | None:
         return "unit"
     if not np.allclose(layer.scale, lead.scale, rtol=SAME_SIZE, atol=0):
         return "scale"
-    there, here = _to_world(layer), _to_world(lead)
-    if not np.allclose(there[:, :2], here[:, :2], rtol=0, atol=SAME_SIZE * np.abs(here).max()):
+    there, here = to_world(layer), to_world(lead)
+    finest = SAME_SIZE * np.abs(here[:2]).max()
+    if not np.allclose(there[:, :2], here[:, :2], rtol=0, atol=finest):
         return "rotation, shear or affine"
-    off = np.linalg.solve(here[:, :2], there[:, 2] - here[:, 2])
+    off = np.linalg.solve(here, there[:, 2])[:2]
     return "position" if np.any(np.abs(off) > SAME_PLACE) else None
 
 
-def _to_world(layer: Image) -> NDArray[np.float64]:
-    """Matrix (2, 3) of a 2-D layer from pixels to the world, its last column the origin's place."""
-    origin, down, right = (
-        np.asarray(layer.data_to_world(pixel)) for pixel in ((0, 0), (1, 0), (0, 1))
-    )
-    return np.stack([down - origin, right - origin, origin], axis=1)
+def to_world(layer: Layer) -> NDArray[np.float64]:
+    """Matrix (n + 1, n + 1) of an n-dimensional layer from its pixels to the world.
+
+    Where z is apart from y and x, its last three rows and columns are those of a plane.
+    """
+    n = layer.ndim
+    origin = np.asarray(layer.data_to_world([0] * n))
+    matrix = np.eye(n + 1)
+    matrix[:n, :n] = np.stack([layer.data_to_world(axis) - origin for axis in np.eye(n)], axis=1)
+    matrix[:n, n] = origin
+    return matrix
+
+
+def lies_over(layer: Image, source: Image, corner: tuple[int, int]) -> bool:
+    """Tell whether a 2-D layer lies over the planes of `source`, from their pixel `corner` on."""
+    y, x = (side - 1 for side in layer.data.shape[:2])
+    here = np.array([(0, 0, 1), (0, x, 1), (y, 0, 1), (y, x, 1)], float).T
+    there = np.linalg.solve(to_world(source)[-3:, -3:], to_world(layer)[-3:, -3:] @ here)
+    off = there[:2] - here[:2] - np.reshape(corner, (2, 1))
+    units = [[str(unit) for unit in lying.units[-2:]] for lying in (layer, source)]
+    return units[0] == units[1] and bool(np.all(np.abs(off) <= SAME_PLACE))
 
 
 def placement(layer: Image) -> dict[str, Any]:
@@ -157,3 +204,11 @@ def placement(layer: Image) -> dict[str, Any]:
         "units": tuple(str(unit) for unit in layer.units[-2:]),
         "axis_labels": tuple(layer.axis_labels[-2:]),
     }
+
+
+def moved(place: dict[str, Any], corner: tuple[int, int]) -> dict[str, Any]:
+    """Change a placement for what begins at the planes' pixel `corner`."""
+    to_physical = CompositeAffine(
+        place["scale"], place["translate"], rotate=place["rotate"], shear=place["shear"], ndim=2
+    )
+    return {**place, "translate": to_physical(corner)}

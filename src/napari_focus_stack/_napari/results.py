@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .geometry import placement
+from .geometry import lies_over, moved, placement
 from .layers import METADATA_KEY, role
 
 if TYPE_CHECKING:
@@ -112,13 +112,31 @@ class Origin:
     sources: tuple[str, ...]
     placement: dict[str, Any]
     appearance: dict[str, Any]
+    aligned_on: str | None = None
 
     @classmethod
-    def of(cls, layers: Sequence[Image], settings: Settings) -> Origin:
-        """Origin of what becomes of `layers`: the reference plane's layer leads."""
-        lead = layers[settings.reference_plane(len(layers))] if len(layers) > 1 else layers[0]
+    def of(
+        cls, layers: Sequence[Image], settings: Settings, aligned_on: str | None = None
+    ) -> Origin:
+        """Origin of what becomes of `layers`.
+
+        Parameters
+        ----------
+        layers : sequence of napari.layers.Image
+            The reference plane's layer leads.
+        settings : Settings
+            Of the run.
+        aligned_on : str, optional
+            Name of the Shapes layer that alignment goes by.
+        """
+        lead = lead_of(layers, settings)
         names = tuple(str(layer.name) for layer in layers)
-        return cls(shared_name(names), names, placement(lead), appearance(lead))
+        return cls(shared_name(names), names, placement(lead), appearance(lead), aligned_on)
+
+
+def lead_of(layers: Sequence[Image], settings: Settings) -> Image:
+    """Layer of the reference plane, over which results lie."""
+    return layers[settings.reference_plane(len(layers))] if len(layers) > 1 else layers[0]
 
 
 def result_layers(
@@ -142,7 +160,7 @@ def result_layers(
     image = {
         "name": f"{origin.name} stacked",
         **shown,
-        **origin.placement,
+        **_placement(result, origin),
         "metadata": _provenance(result, "stacked", origin),
     }
     return [*maps, (result.image, image)]
@@ -164,16 +182,26 @@ def _map_layer(
         "colormap": output.colormap,
         "contrast_limits": limits,
         "interpolation2d": "nearest",
-        **origin.placement,
+        **_placement(result, origin),
         "metadata": _provenance(result, name, origin),
     }
 
 
 def _provenance(result: StackResult, name: str, origin: Origin) -> dict[str, Any]:
     report = result.report.as_dict()
-    kept = ("version", "settings", "transforms", "planes", "left_out", "spacing", "notes")
+    kept = ("version", "settings", "transforms", "planes", "left_out", "crop", "spacing", "notes")
     known = {key: report[key] for key in kept}
-    return {METADATA_KEY: {"role": name, "sources": list(origin.sources), **known}}
+    past = {"sources": list(origin.sources), "aligned_on": origin.aligned_on}
+    return {METADATA_KEY: {"role": name, **past, **known}}
+
+
+def _placement(result: StackResult, origin: Origin) -> dict[str, Any]:
+    return moved(origin.placement, _corner(result.report.crop))
+
+
+def _corner(crop: Sequence[int] | None) -> tuple[int, int]:
+    """First row and column of what results show of the planes."""
+    return (0, 0) if crop is None else (crop[0], crop[2])
 
 
 def results_over(sources: Sequence[Image], layers: Sequence[Image]) -> list[Image]:
@@ -184,14 +212,15 @@ def results_over(sources: Sequence[Image], layers: Sequence[Image]) -> list[Imag
         for layer in layers
         if role(layer) is not None
         and names & set(layer.metadata[METADATA_KEY].get("sources", ()))
-        and _lie_alike(layer, sources[0])
+        and lies_over(layer, sources[0], _corner(layer.metadata[METADATA_KEY].get("crop")))
     ]
 
 
-def _lie_alike(result: Image, source: Image) -> bool:
-    here, there = placement(result), placement(source)
-    lengths = all(np.allclose(here[name], there[name]) for name in ("scale", "translate"))
-    return lengths and here["units"] == there["units"]
+def lay_over(result: Image, source: Image) -> None:
+    """Put an earlier result over `source`, which has got another spacing since."""
+    place = moved(placement(source), _corner(result.metadata[METADATA_KEY].get("crop")))
+    for name in ("units", "scale", "translate"):
+        setattr(result, name, place[name])
 
 
 def summary(report: Report, added: Sequence[str]) -> str:
@@ -205,8 +234,11 @@ def summary(report: Report, added: Sequence[str]) -> str:
         Names of the layers that were added, from the bottom up.
     """
     count = len(report.planes)
-    lines = [f"Fused {count - len(report.left_out)} of {count} planes (alignment: {report.align})."]
-    lines += [f"Left out: {plane.name} ({plane.reason})." for plane in report.left_out]
+    done = f"Fused {count - len(report.left_out)} of {count} planes (alignment: {report.align})"
+    if report.crop is not None:
+        top, bottom, left, right = report.crop
+        done += f", cropped to {right - left} x {bottom - top} pixels"
+    lines = [f"{done}."]
     if len(added) > 1:
         maps = ", ".join(f"'{name}'" for name in reversed(added[:-1]))
         lines.append(f"'{added[-1]}' lies on top; hide it to see {maps}.")

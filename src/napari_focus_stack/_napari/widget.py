@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, Label, ProgressBar, PushButton, Select, Widget
-from napari.layers import Image
+from napari.layers import Image, Shapes
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QSizePolicy
 
@@ -17,12 +17,15 @@ from .form import StackForm, row
 from .geometry import calibrate, spacing_of
 from .job import Job, Outcome
 from .layers import describe_planes, followed, likely_input, planes_of, role
-from .results import Origin, result_layers, results_over, summary
+from .region import region_of
+from .results import Origin, lay_over, lead_of, result_layers, results_over, summary
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
     import napari
+    import numpy as np
+    from numpy.typing import NDArray
 
     from napari_focus_stack.result import Progress
     from napari_focus_stack.settings import Settings
@@ -90,7 +93,8 @@ class FocusStackWidget(Container[Any]):
         self._viewer.layers.selection.events.changed.connect(self._follow)
 
     def reset_choices(self, *_: Any) -> None:
-        """List the image layers anew; napari calls this when its layer list changes."""
+        """List the layers anew; napari calls this when its layer list changes."""
+        self.form.offer_regions([(layer.name, layer.unique_id) for layer in self._drawn()])
         offered = self._offered()
         known = {layer.unique_id for layer in offered}
         self._chosen = [key for key in self._chosen if key in known]
@@ -106,6 +110,13 @@ class FocusStackWidget(Container[Any]):
     def _offered(self) -> list[Image]:
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
         return [layer for layer in images if role(layer) is None]
+
+    def _drawn(self) -> list[Shapes]:
+        return [layer for layer in self._viewer.layers if isinstance(layer, Shapes)]
+
+    def _region(self) -> Shapes | None:
+        """Layer of the shapes that alignment goes by."""
+        return next((layer for layer in self._drawn() if layer.unique_id == self.form.region), None)
 
     def _active(self) -> list[Image]:
         return [layer for layer in self._offered() if layer in self._viewer.layers.selection]
@@ -152,29 +163,52 @@ class FocusStackWidget(Container[Any]):
             return
         try:
             layers, settings = self.chosen_layers(), self.form.settings()
-            planes_of(layers)
-            self._calibrate(layers)
-            source, origin = planes_of(layers), Origin.of(layers, settings)
-            settings.reference_plane(len(source))
+            settings.reference_plane(len(planes_of(layers)))
+            region = self._region()
+            mask = self._mask(region, layers, settings)
+            self._calibrate(layers, region)
+            source = planes_of(layers)
+            origin = Origin.of(layers, settings, aligned_on=region and region.name)
         except FocusStackError as problem:
             self._say_error(str(problem))
             return
-        self._start(source, settings, origin)
+        self._start(source, settings, mask, origin)
 
-    def _calibrate(self, layers: list[Image]) -> None:
-        """Give the layers, and what came of them, the spacing that was typed."""
+    def _mask(
+        self, region: Shapes | None, layers: list[Image], settings: Settings
+    ) -> NDArray[np.bool_] | None:
+        if region is None:
+            return None
+        y, x = planes_of(layers).plane_shape[:2]
+        return region_of(region, lead_of(layers, settings), (y, x))
+
+    def _calibrate(self, layers: list[Image], region: Shapes | None) -> None:
+        """Give the layers, and what lies over them, the spacing that was typed."""
         if self.form.edited:
             typed = self.form.spacing()
-            calibrate([*layers, *results_over(layers, self._viewer.layers)], typed)
+            results = results_over(layers, self._viewer.layers)
+            calibrate(layers, typed, [region] if region else [])
+            for layer in results:
+                lay_over(layer, layers[0])
             self._viewer.reset_view()
             if spacing_of(layers) == typed:
                 self.form.fill(typed)
 
-    def _start(self, source: PlaneSource, settings: Settings, origin: Origin) -> None:
+    def _start(
+        self,
+        source: PlaneSource,
+        settings: Settings,
+        mask: NDArray[np.bool_] | None,
+        origin: Origin,
+    ) -> None:
         from napari_focus_stack.pipeline import stack_steps
 
         done = partial(self._finish, wanted=self.form.outputs(), origin=origin)
-        job = Job(lambda cancel: stack_steps(source, settings, cancel=cancel), self._advance, done)
+        job = Job(
+            lambda cancel: stack_steps(source, settings, cancel=cancel, align_mask=mask),
+            self._advance,
+            done,
+        )
         self.native.destroyed.connect(job.abandon)
         self._job = job
         self._show_running(True)
