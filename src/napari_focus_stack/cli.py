@@ -308,6 +308,9 @@ def _summarise(call: argparse.Namespace, result: StackResult, written: list[Path
     how = f"alignment: {report.align}, reference: '{report.planes[report.reference]}'"
     if report.spacing["z"] is not None:
         how += f", z step: {report.spacing['z']:g} {report.spacing['unit'] or ''}".rstrip()
+    if report.crop is not None:
+        y0, y1, x0, x1 = report.crop
+        how += f", cut to {x1 - x0} x {y1 - y0} pixels"
     print(f"Stacked {len(report.planes)} planes of {origin} ({how}).")
     for note in (*report.notes, *_notes_on_call(call, report.settings["method"], written)):
         print(f"Note: {note}")

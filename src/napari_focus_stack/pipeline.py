@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_focus_stack import __version__
 from napari_focus_stack.bands import Plane
+from napari_focus_stack.cropping import Box, common_crop
 from napari_focus_stack.depth import DepthEstimator, nearest_plane
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.fusion import (
@@ -66,7 +67,7 @@ def stack_steps(
         Once set, the run raises `Cancelled` at its next look, several times a plane.
     on_plane : callable, optional
         Called as ``on_plane(k, plane, energy)`` with every plane as it is fused, (Y, X[, C]) in
-        the source's dtype, and its energy, (Y, X) float32.
+        the source's dtype, and its energy, (Y, X) float32: whole, also where results are cut.
 
     Yields
     ------
@@ -92,6 +93,9 @@ def stack_steps(
     survey = yield from survey_steps(run)
     fused = yield from _fuse(run, survey, on_plane)
     run.check()
+    box = _box_to_keep(run, survey)
+    if box is not None:
+        fused = fused.cut(box)
     step = run.z_step
     return StackResult(
         image=as_dtype(fused.image, source.dtype),
@@ -100,7 +104,7 @@ def stack_steps(
         height=None if step is None else fused.depth * np.float32(step),
         confidence=fused.confidence,
         transforms=survey.alignment.transforms,
-        report=_report(run, survey, _examined(run, survey, fused)),
+        report=_report(run, survey, _examined(run, survey, fused), box),
     )
 
 
@@ -196,6 +200,12 @@ class _Fused:
     confidence: Plane
     peak_width: float | None
 
+    def cut(self, box: Box) -> _Fused:
+        """A part of all of them; copies, so that the whole can be forgotten."""
+        part = np.s_[box[0] : box[1], box[2] : box[3]]
+        maps = {name: getattr(self, name) for name in ("image", "depth", "index", "confidence")}
+        return replace(self, **{name: whole[part].copy() for name, whole in maps.items()})
+
 
 def _fuse(run: Run, survey: Survey, on_plane: OnPlane | None) -> Generator[Progress, None, _Fused]:
     """Second pass: planes become energies, an image and a depth; a third picks from them."""
@@ -232,6 +242,21 @@ def _fuse(run: Run, survey: Survey, on_plane: OnPlane | None) -> Generator[Progr
     return _Fused(image, depth, index, confidence, peak_width)
 
 
+def _box_to_keep(run: Run, survey: Survey) -> Box | None:
+    """What the results are cut to, if they are to be and there is anything to cut."""
+    if not run.settings.crop:
+        return None
+    crop = common_crop(survey.alignment.transforms, run.source.plane_shape[:2])
+    run.notes += [
+        f"Plane {k} ('{run.source.names[k]}') did not count for the crop: it alone would have "
+        f"taken {taken:.0%} of the field."
+        for k, taken in crop.rogues.items()
+    ]
+    if crop.too_small:
+        run.notes.append("The results were not cut: planes have too little of the field in common.")
+    return crop.box
+
+
 def _examined(run: Run, survey: Survey, fused: _Fused) -> Health:
     alignment = survey.alignment
     return examine(
@@ -246,7 +271,7 @@ def _examined(run: Run, survey: Survey, fused: _Fused) -> Health:
     )
 
 
-def _report(run: Run, survey: Survey, health: Health) -> Report:
+def _report(run: Run, survey: Survey, health: Health, box: Box | None) -> Report:
     source, alignment = run.source, survey.alignment
     names = source.names
     notes = list(run.notes)
@@ -270,6 +295,7 @@ def _report(run: Run, survey: Survey, health: Health) -> Report:
         gains=alignment.gains,
         gains_applied=applied,
         left_out=left_out,
+        crop=None if box is None else list(box),
         spacing={
             "y": spacing.y,
             "x": spacing.x,
