@@ -106,6 +106,11 @@ def test_units_that_differ_are_converted_as_napari_draws_them():
     assert_covers(region_of(shapes, lead, FIELD), truth("rectangle"))
     plain = Shapes(BOX * 0.5, shape_type="rectangle")
     assert_covers(region_of(plain, lead, FIELD), truth("rectangle"))
+    calibrate([lead], Spacing(300.0, 200.0, 3.0, "nanometer"), [shapes, plain])
+    for layer in (shapes, plain):
+        assert_covers(region_of(layer, lead, FIELD), truth("rectangle"))
+        corner = layer.data_to_world(layer.data[0][2])
+        np.testing.assert_allclose(corner, lead.data_to_world((0, *BOX[2]))[1:])
 
 
 def test_a_shape_far_larger_than_the_field_covers_it_as_far_as_it_reaches():

@@ -2,11 +2,13 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import dask.array
 import numpy as np
 import pytest
 from conftest import banded_planes
+from scipy.ndimage import gaussian_filter
 
 from napari_focus_stack._napari.layers import METADATA_KEY
 from napari_focus_stack._napari.widget import FocusStackWidget
@@ -431,6 +433,102 @@ def test_only_the_map_that_is_seen_has_a_colour_bar(viewer, docked, stacked, pla
     assert bars() == []
     viewer.canvas.grid.enabled = True
     assert bars() == [first["depth-index"], second["depth-index"]]
+
+
+@pytest.fixture
+def masks(monkeypatch):
+    """What the engine is told of where alignment may look, run by run."""
+    from napari_focus_stack.pipeline import stack_steps
+
+    given = []
+
+    def steps(source, settings, *, cancel, align_mask):
+        given.append(align_mask)
+        return stack_steps(source, replace(settings, align="none"), cancel=cancel)
+
+    monkeypatch.setattr("napari_focus_stack.pipeline.stack_steps", steps)
+    return given
+
+
+def test_alignment_goes_by_the_shapes_that_are_chosen(viewer, docked, stacked, planes, masks):
+    source = viewer.add_image(planes, name="cells")
+    shapes = viewer.add_shapes(
+        np.array([(0, 5, 10), (0, 5, 49), (0, 39, 49), (0, 39, 10)]) / 2, scale=(2, 2, 2)
+    )
+    expected = np.zeros((48, 64), bool)
+    expected[5:40, 10:50] = True
+    widget = docked()
+    align_on = widget.form.align_on
+    widget.form.parameters["align"].value = "shift"
+    assert widget.chosen_layers() == [source]
+    assert stacked(widget)["stacked"].metadata[METADATA_KEY]["aligned_on"] is None
+    align_on.value = shapes.unique_id
+    shapes.name = "clip"
+    viewer.add_shapes(name="other")
+    assert [name for name, _ in align_on._widget._mgui_get_choices()][1:] == ["clip", "other"]
+    assert stacked(widget)["stacked"].metadata[METADATA_KEY]["aligned_on"] == "clip"
+    widget.form.pixel_size.value = "0.5, 0.25"
+    for _ in range(2):  # the shapes stay over the pixels they were drawn on
+        stacked(widget)
+    np.testing.assert_allclose(source.scale[-2:], (0.5, 0.25))
+    assert masks[0] is None
+    for mask in masks[1:]:
+        np.testing.assert_array_equal(mask, expected)
+    viewer.layers.remove(shapes)
+    stacked(widget)
+    assert len(masks) == 5
+    assert masks[-1] is None
+
+
+def test_shapes_that_are_no_region_start_nothing(
+    viewer, docked, stacked, planes, masks, notifications
+):
+    source = viewer.add_image(planes, name="cells")
+    shapes = viewer.add_shapes(np.array([(5, 5), (40, 40)]), shape_type="line", name="clip")
+    widget = docked()
+    widget.form.align_on.value = shapes.unique_id
+    stacked(widget)  # nothing is aligned, so nothing is asked of the shapes
+    assert masks == [None]
+    widget.form.parameters["align"].value = "auto"
+    widget.form.pixel_size.value = "3"
+    assert stacked(widget) == {}
+    [message] = notifications
+    assert message.startswith("'clip' holds no area to align on")
+    assert widget.status.value == message
+    assert len(masks) == 1
+    np.testing.assert_allclose(source.scale, 1)
+
+
+def test_cropped_results_lie_over_the_stack(viewer, docked, stacked):
+    rng = np.random.default_rng(1)
+    scene = gaussian_filter(rng.uniform(0, 255, (150, 190)), 1.5)
+    scene = ((scene - scene.min()) / np.ptp(scene) * 255).astype(np.uint8)
+    drifting = np.stack([scene[20 + 4 * k : 116 + 4 * k, 40 - 5 * k : 168 - 5 * k] for k in (0, 1)])
+    source = viewer.add_image(
+        drifting, name="cells", scale=(2, -0.5, 0.25), rotate=30, translate=(0, 9, 4)
+    )
+    widget = docked()
+    widget.form.parameters["align"].value = "shift"
+    widget.form.parameters["reference"].value = "first"
+    widget.form.parameters["crop"].value = True
+    added = stacked(widget)
+    past = added["stacked"].metadata[METADATA_KEY]
+    y0, y1, x0, x1 = past["crop"]
+    np.testing.assert_allclose(past["crop"], (4, 96, 0, 123), atol=1)
+    assert f"cropped to {x1 - x0} x {y1 - y0} pixels" in widget.status.value
+    cut = drifting[0, y0:y1, x0:x1].astype(float)
+    assert np.abs(added["stacked"].data - cut)[8:-8, 8:-8].mean() < 2  # every shift is off by more
+    for layer in added.values():
+        assert layer.data.shape == cut.shape
+        for y, x in ((0, 0), (y1 - y0 - 1, 0), (7, x1 - x0 - 1)):
+            expected = source.data_to_world((1, y0 + y, x0 + x))[1:]
+            np.testing.assert_allclose(layer.data_to_world((y, x)), expected)
+    widget.form.pixel_size.value = "3"
+    again = stacked(widget)
+    for role in added:  # the earlier results went along
+        for pixel in ((0, 0), (30, 40)):
+            here, there = (layers[role].data_to_world(pixel) for layers in (added, again))
+            np.testing.assert_allclose(here, there)
 
 
 def test_the_widget_takes_the_viewer_by_name():
