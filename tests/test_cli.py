@@ -319,6 +319,21 @@ def test_another_channel_takes_the_transforms_of_a_report(folder: Path, tmp_path
     assert f"The transforms are from '{first}'." in report["notes"]
 
 
+def test_crop_cuts_every_file_alike(folder: Path, tmp_path: Path) -> None:
+    leads, report = tmp_path / "led.json", tmp_path / "r.json"
+    shifts = [[[1, 0, k - 6], [0, 1, 0], [0, 0, 1]] for k in range(PLANES)]
+    leads.write_text(json.dumps({"transforms": shifts, "shape": [PLANES, SIZE, SIZE]}))
+    outcome = run(
+        *("-i", folder, "-o", tmp_path / "o.png", "--depth", tmp_path / "d.tif"),
+        *("--crop", "--transforms-from", leads, "--report", report),
+    )
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert "cut to 85 x 96 pixels" in outcome.stdout
+    assert json.loads(report.read_text())["crop"] == [0, SIZE, 6, SIZE - 5]
+    assert cv2.imread(str(tmp_path / "o.png"), cv2.IMREAD_UNCHANGED).shape == (SIZE, 85)
+    assert tifffile.imread(tmp_path / "d.tif").shape == (SIZE, 85)
+
+
 # what is refused: one line, exit 2, nothing written
 
 

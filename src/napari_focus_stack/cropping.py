@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 MOST_TAKEN = 0.1
 """Part of the field that any plane may take away."""
 FAR_MORE = 3.0
-"""How much more than any other a rogue takes; by even drift the second plane takes twice the first.
+"""How many times more than any other plane a rogue takes.
 
-The field of a plane that zooms is lost on one side of the reference only, so the farthest plane and
-the next one are what is compared, and not the median: that one often loses nothing.
+In an even drift the second plane from the reference takes twice what the first one takes, the
+fourth 1.3 times the third; in real stacks that zoom by 2, 4 and 8 % the greediest takes 1.2 to 1.9
+times what the next one does. The median would not do to compare with: half of the planes of a zoom
+lose nothing.
 """
 FEWEST, FEW = 5, 8
 """Rogues are at most one plane in eight, and one in any stack of five or more.
