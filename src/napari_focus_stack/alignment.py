@@ -1,8 +1,8 @@
 """How planes moved against each other: planes in, transforms out.
 
-Neighbours look alike even where the focus differs, so each plane is compared with its neighbour
-nearer to the reference, and the steps are composed. What moved is decided for the stack as a whole:
-the least model that explains the motion, and no motion where none is worth a resampling.
+Planes that are neighbours in focus look alike, so each is compared with a neighbour nearer to the
+reference, and the steps are composed. What moved is decided for the stack as a whole: the least
+model that explains the motion, and no motion where none is worth a resampling.
 """
 
 from __future__ import annotations
@@ -12,39 +12,43 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack.features import homography
-from napari_focus_stack.registration import correlation, search
-from napari_focus_stack.transforms import (
-    Matrix,
-    Model,
-    corner_distance,
-    is_plausible,
-    only_shift,
-)
-from napari_focus_stack.views import Brightness, View
+from napari_focus_stack.brightness import Brightness
+from napari_focus_stack.linking import Linker
+from napari_focus_stack.links import models_of
+from napari_focus_stack.order import distances, follows_focus
+from napari_focus_stack.refinement import refine
+from napari_focus_stack.transforms import corner_distance
+from napari_focus_stack.views import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
 
     from numpy.typing import NDArray
 
+    from napari_focus_stack.links import Link
     from napari_focus_stack.settings import Align
+    from napari_focus_stack.transforms import Matrix, Model
 
-LEAST_CORRELATION = 0.2
-"""Foreign pictures stay under 0.1; 70 of 72 neighbours in the real stacks tried are above 0.27."""
 BLANK = 0.03
 """A plane with less than this part of the reference's contrast shows nothing to align."""
 MOST_DRIFT = 2.0
 """Gain beyond which brightness follows the focus, as in optical sections, and is no lamp's."""
 STILL = 0.5
 """Motion that stays under this many pixels at every corner is left alone: resampling costs more."""
-NOT_FINITE = "it holds no finite value"
 EXPLAINED = 0.07
 """Part of the mismatch between neighbours, or from the reference, that a model must remove.
 
 Real motion removed 9 % (a zoom of 0.2 % a plane on 128 x 160 pixels) to 90 %, noise and changing
 content (light-sheet, confocal) at most 6 %.
 """
+LONG_CHAIN = 24
+"""Links from the reference from which on their errors add up to more than the composite's."""
+TRIES = 2
+"""Neighbours that a plane is compared with before it counts as foreign."""
+NOT_FINITE = "it holds no finite value"
+IS_BLANK = "it shows nothing (blank)"
+FOREIGN = "it does not show what its neighbours show"
+GIVEN = "the given transforms leave it out"
 
 
 @dataclass
@@ -56,28 +60,28 @@ class Alignment:
     reference : int
         Number of the plane the others were aligned to.
     model : str
-        The model all transforms follow.
+        The model all transforms follow; "given" if they were not estimated.
     transforms : numpy.ndarray
         (n, 3, 3) float64, reference pixel (x, y, 1) to pixel of plane k; NaN for a plane left out.
     residuals : list of float or None
         1 minus the correlation of each plane with the neighbour it was compared with.
-    gains : list of float or None
-        Factor that brings each plane to the reference plane's brightness.
-    brightness_drifts : bool
-        Whether any gain differs from 1 by more than focus alone makes blocks differ.
+    brightness : list of Brightness or None
+        What brings each plane to the reference plane's brightness.
     holds_together : bool
         Whether more than half of the planes were found to show what the reference shows.
+    in_order : bool
+        Whether planes that follow each other are neighbours in focus.
     left_out : dict of int to str
         Planes that fit nowhere, and why.
     """
 
     reference: int
-    model: Model
+    model: str
     transforms: NDArray[np.float64]
     residuals: list[float | None]
-    gains: list[float | None]
-    brightness_drifts: bool = False
+    brightness: list[Brightness | None]
     holds_together: bool = True
+    in_order: bool = True
     left_out: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -85,22 +89,32 @@ class Alignment:
         """Numbers of the planes that take part."""
         return [k for k in range(len(self.residuals)) if k not in self.left_out]
 
-
-@dataclass(frozen=True)
-class Link:
-    """How a plane lies over its neighbour: a transform and what mismatch it leaves, per model."""
-
-    transforms: dict[Model, Matrix]
-    mismatches: dict[Model, float]
+    @property
+    def gains(self) -> list[float | None]:
+        """Factor that brings each plane to the reference plane's brightness."""
+        return [None if b is None else b.gain for b in self.brightness]
 
     @property
-    def fits(self) -> bool:
-        """Whether both planes show the same thing."""
-        return 1 - min(self.mismatches.values()) >= LEAST_CORRELATION
+    def offsets(self) -> list[float | None]:
+        """What is to be added after the gain."""
+        return [None if b is None else b.offset for b in self.brightness]
+
+    @property
+    def brightness_drifts(self) -> bool:
+        """Whether the lamp changed; light that comes and goes with focus changes by more."""
+        known = [b for b in self.brightness if b is not None]
+        lamp = all(1 / MOST_DRIFT < b.gain < MOST_DRIFT for b in known)
+        return lamp and any(b.drifts for b in known)
 
 
 def align_steps(
-    read: Callable[[int], NDArray[Any]], n: int, reference: int, align: Align
+    read: Callable[[int], NDArray[Any]],
+    n: int,
+    reference: int,
+    align: Align,
+    *,
+    region: NDArray[np.bool_] | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Generator[int, None, Alignment]:
     """Compare all planes; yields the number of each plane before it is read.
 
@@ -114,23 +128,22 @@ def align_steps(
         Plane the others are aligned to.
     align : str
         `Settings.align`. With "none" only the brightness is compared.
+    region : numpy.ndarray, optional
+        (Y, X) bool: where motion is looked for.
+    check : callable
+        Called once in a while after the last plane was read; may raise.
 
     Returns
     -------
     Alignment
         Through ``StopIteration.value`` (or ``yield from``).
     """
-    yield reference
-    fixed = View.of(read(reference))
-    chain = _Chain(fixed, n, reference, align)
-    if fixed.contrast < 0:
-        chain.unfit[reference] = NOT_FINITE
-    for outward in (range(reference + 1, n), range(reference - 1, -1, -1)):
-        walk = _Walk(chain, fixed, reference)
-        for k in outward:
+    with Linker(models_of(align), reference, region) as linker:
+        for k in range(n):
             yield k
-            walk.step(k, View.of(read(k)))
-    return chain.decide()
+            linker.look(k, read(k))
+        linker.settle()
+        return _Chain(linker, n, reference, align, check).alignment()
 
 
 def follow_steps(
@@ -152,168 +165,176 @@ def follow_steps(
     Alignment
         Through ``StopIteration.value`` (or ``yield from``).
     """
-    left_out = {
-        k: "the given transforms leave it out"
-        for k in range(len(transforms))
-        if not np.isfinite(transforms[k]).all()
-    }
+    n = len(transforms)
+    left_out = {k: GIVEN for k in range(n) if not np.isfinite(transforms[k]).all()}
     yield reference
     fixed = View.of(read(reference))
-    known: list[Brightness | None] = [None] * len(transforms)
-    for k in range(len(transforms)):
-        if k not in left_out:
+    known: list[Brightness | None] = [None] * n
+    for k in range(n):
+        if k in left_out:
+            continue
+        if k != reference:
             yield k
-            known[k] = Brightness.of(fixed, View.of(read(k)), transforms[k])
-    # TODO
-    return Alignment(reference, "given", transforms, [None] * len(known), [None if b is None else b.gain for b in known], False, True, left_out)
+        here = fixed if k == reference else View.of(read(k))
+        if here.contrast < 0:
+            left_out[k] = NOT_FINITE
+        elif fixed.contrast >= 0:
+            known[k] = Brightness.of(fixed, here, transforms[k])
+    return Alignment(reference, "given", transforms, [None] * n, known, left_out=left_out)
 
 
 class _Chain:
-    """Transforms from the reference to every plane that was linked so far, one a model."""
+    """Planes joined to the reference, each by a link to a neighbour in focus."""
 
-    def __init__(self, fixed: View, n: int, reference: int, align: Align) -> None:
-        self.fixed = fixed
-        self.align = align
-        self.models: tuple[Model, ...] = (
-            ("none", "shift", "similarity", "affine") if align == "auto" else (align,)
-        )
-        self._n = n
-        self._reference = reference
+    def __init__(
+        self, linker: Linker, n: int, reference: int, align: Align, check: Callable[[], None]
+    ) -> None:
+        self._linker = linker
+        self._n, self._reference, self._align, self._check = n, reference, align, check
+        self._fixed = linker.view(reference)
+        self._unfit = self._showing_nothing()
         self._paths: dict[int, dict[Model, Matrix]] = {
-            reference: {model: np.eye(3) for model in self.models}
+            reference: {model: np.eye(3) for model in linker.models}
         }
+        self._parents: dict[int, int] = {}
         self._links: dict[int, Link] = {}
-        self._from_reference: list[dict[Model, float]] = []
-        self._brightness = {reference: Brightness(1.0, 0.0)}
-        self.unfit: dict[int, str] = {}
-        self.groups: list[list[int]] = []
+        self._join()
 
-    def append(self, k: int, here: View, before: int, link: Link) -> None:
-        """Take in plane `k`, linked to a plane taken in before."""
-        self._links[k] = link
+    def _showing_nothing(self) -> dict[int, str]:
+        """Planes without a finite value, and blank ones, which only "none" can keep."""
+        contrasts = [self._linker.contrasts[k] for k in range(self._n)]
+        unfit = {k: NOT_FINITE for k, contrast in enumerate(contrasts) if contrast < 0}
+        if self._align != "none":
+            least = BLANK * self._fixed.contrast
+            blank = (k for k, contrast in enumerate(contrasts) if 0 <= contrast < least)
+            unfit |= dict.fromkeys(blank, IS_BLANK)
+        return unfit
+
+    def _join(self) -> None:
+        """Link planes to what is joined already, the nearest pair first (Prim, 1957)."""
+        planes = [k for k in range(self._n) if k not in self._unfit or k == self._reference]
+        apart = self._apart_by_focus(planes)
+        joined, waiting = [self._reference], {k: TRIES for k in planes if k != self._reference}
+        tried: set[tuple[int, int]] = set()
+        while waiting:
+            self._check()
+            pairs = ((apart[i, k], i, k) for i in joined for k in waiting if (i, k) not in tried)
+            _, parent, k = min(pairs)
+            tried.add((parent, k))
+            link = self._linker.link(parent, k)
+            if link.fits or self._align == "none":
+                self._append(k, parent, link)
+                joined.append(k)
+                del waiting[k]
+            else:
+                waiting[k] -= 1
+                waiting = {j: left for j, left in waiting.items() if left}
+
+    def _apart_by_focus(self, planes: list[int]) -> NDArray[np.float64]:
+        """How far planes are apart: in the order of the files, or in focus if that is another."""
+        numbers = np.arange(self._n, dtype=float)
+        apart = np.abs(numbers[:, None] - numbers)
+        if not self._in_order(planes):
+            details = [self._linker.details[k] for k in planes]
+            apart[np.ix_(planes, planes)] = distances(details)
+        return apart
+
+    def _in_order(self, planes: Iterable[int]) -> bool:
+        return follows_focus(distances([self._linker.details[k] for k in planes]))
+
+    def _append(self, k: int, parent: int, link: Link) -> None:
+        self._links[k], self._parents[k] = link, parent
         self._paths[k] = {
-            model: link.transforms[model] @ so_far for model, so_far in self._paths[before].items()
+            model: link.transforms[model] @ so_far for model, so_far in self._paths[parent].items()
         }
-        self._from_reference.append(
-            {m: 1 - self.fixed.correlation(here, path) for m, path in self._paths[k].items()}
-        )
-        likely = self._paths[k][self.models[-2] if len(self.models) > 1 else self.models[0]]
-        self._brightness[k] = Brightness.of(self.fixed, here, likely)
 
-    def decide(self) -> Alignment:
+    def alignment(self) -> Alignment:
         """Choose the model, and what to do with planes that fit nowhere."""
         model = self._least_model()
-        fit = len(self._paths.keys() - self.unfit.keys())
-        together = 2 * fit > self._n - len(self.unfit)
+        paths = {k: path[model] for k, path in self._paths.items()}
+        if model != "none" and self._longest_way() > LONG_CHAIN:
+            parents, region = self._parents, self._linker.finest_region
+            paths = refine(paths, parents, model, self._linker.view, region, self._check)
+        together = 2 * len(paths.keys() - self._unfit.keys()) > self._n - len(self._unfit)
+        groups = self._astray() if model == "none" and together else []
+        # several sections unlike the rest but like each other are part of a still stack
+        kept = [k for group in groups if len(group) > 1 for k in group]
+        paths |= {k: np.eye(3) for k in kept}
         transforms = np.full((self._n, 3, 3), np.nan)
-        for k, path in self._paths.items():
-            transforms[k] = path[model]
-        left_out = dict(self.unfit)
-        for group in self.groups:
-            # several sections unlike the rest but like each other are part of a still stack
-            if model == "none" and together and len(group) > 1:
-                transforms[group] = np.eye(3)
-            else:
-                left_out |= dict.fromkeys(group, "it does not show what its neighbours show")
-        known = [self._brightness.get(k) for k in range(self._n)]
+        for k, path in paths.items():
+            transforms[k] = path
+        foreign = (k for k in range(self._n) if k not in paths)
+        left_out = dict.fromkeys(foreign, FOREIGN) | self._unfit
+        fitting = [k for k in range(self._n) if k not in left_out]
         links = [self._links.get(k) for k in range(self._n)]
         return Alignment(
             self._reference,
             model,
             transforms,
             residuals=[None if link is None else link.mismatches[model] for link in links],
-            gains=[None if b is None else b.gain for b in known],
-            brightness_drifts=self._brightness_drifts(),
+            brightness=[self._brightness(k, paths) for k in range(self._n)],
             holds_together=together,
+            in_order=not fitting or self._in_order(fitting),
             left_out=left_out,
         )
 
-    def _brightness_drifts(self) -> bool:
-        """Whether the lamp changed; light that comes and goes with focus changes by more."""
-        known = self._brightness.values()
-        lamp = all(1 / MOST_DRIFT < b.gain < MOST_DRIFT for b in known)
-        return lamp and any(b.drifts for b in known)
+    def _brightness(self, k: int, paths: dict[int, Matrix]) -> Brightness | None:
+        if k not in self._paths:
+            return None
+        self._check()
+        return Brightness.of(self._fixed, self._linker.view(k), paths[k])
+
+    def _astray(self) -> list[list[int]]:
+        """Planes that fit nowhere, those together that follow and fit each other."""
+        groups: list[list[int]] = []
+        for k in range(self._n):
+            if k in self._paths or k in self._unfit:
+                continue
+            last = groups[-1][-1] if groups else -1
+            between = range(last + 1, k)
+            follows = groups and not any(j in self._paths for j in between)
+            if follows and self._linker.link(last, k).fits:
+                groups[-1].append(k)
+            else:
+                groups.append([k])
+        return groups
+
+    def _longest_way(self) -> int:
+        ways = {self._reference: 0}
+        for k, parent in self._parents.items():  # a parent comes before its children
+            ways[k] = ways[parent] + 1
+        return max(ways.values())
 
     def _least_model(self) -> Model:
         """The model with the fewest parameters that explains as much as the richer ones."""
-        best = self.models[0]
-        for model in self.models[1:]:
-            if self._explains(model, best):
+        models = self._linker.models
+        if len(models) == 1:
+            return models[0]
+        seen = [[link.mismatches for link in self._links.values()], self._from_reference()]
+        best = models[0]
+        for model in models[1:]:
+            if any(_explains(mismatches, model, best) for mismatches in seen):
                 best = model
-        return next(model for model in self.models if not self._apart(model, best))
+        return next(model for model in models if not self._apart(model, best))
 
-    def _explains(self, model: Model, lesser: Model) -> bool:
-        """Whether a model removes mismatch between neighbours, or, of slow motion, from afar."""
-        neighbours = [link.mismatches for link in self._links.values()]
-        return any(
-            sum(left[model] for left in seen) < (1 - EXPLAINED) * sum(left[lesser] for left in seen)
-            for seen in (neighbours, self._from_reference)
-        )
+    def _from_reference(self) -> list[dict[Model, float]]:
+        """Mismatch of each plane with the reference: slow motion shows from afar."""
+        region = self._linker.finest_region
+        mismatches = []
+        for k in self._parents:
+            self._check()
+            here, seen = self._linker.view(k), {}
+            for model, path in self._paths[k].items():
+                seen[model] = 1 - self._fixed.correlation(here, path, region)
+            mismatches.append(seen)
+        return mismatches
 
     def _apart(self, a: Model, b: Model) -> bool:
-        shape = self.fixed.shape
+        shape = self._fixed.shape
         return any(corner_distance(p[a], p[b], shape) > STILL for p in self._paths.values())
 
 
-class _Walk:
-    """The way outward from the reference; planes that fit nowhere are stepped over."""
-
-    def __init__(self, chain: _Chain, fixed: View, reference: int) -> None:
-        self._chain = chain
-        self._inner = reference, fixed
-        self._astray: View | None = None
-
-    def step(self, k: int, here: View) -> None:
-        """Link plane `k` to the last plane that fitted, or put it with those gone astray."""
-        chain = self._chain
-        inner, before = self._inner
-        if here.contrast < 0:
-            chain.unfit[k] = NOT_FINITE
-            return
-        link = _link(before, here, chain.models)
-        if chain.align == "none" or (link.fits and not self._is_blank(here)):
-            chain.append(k, here, inner, link)
-            self._inner, self._astray = (k, here), None
-        elif self._is_blank(here):
-            chain.unfit[k] = "it shows nothing (blank)"
-        elif self._astray is not None and _link(self._astray, here, chain.models).fits:
-            chain.groups[-1].append(k)
-            self._astray = here
-        else:
-            chain.groups.append([k])
-            self._astray = here
-
-    def _is_blank(self, here: View) -> bool:
-        return here.contrast < BLANK * self._chain.fixed.contrast
-
-
-def _link(fixed: View, moving: View, models: tuple[Model, ...]) -> Link:
-    """Compare two neighbours; a model that fits no better than a lesser one keeps its find."""
-    found = _finds(fixed, moving, models)
-    best, reached = np.eye(3), correlation(fixed.levels[0], moving.levels[0], np.eye(3))
-    transforms: dict[Model, Matrix] = {}
-    mismatches: dict[Model, float] = {}
-    for model in models:
-        if model != "none":
-            full = fixed.full_size(found[model])
-            here = correlation(fixed.levels[0], moving.levels[0], found[model])
-            if here > reached and is_plausible(full, fixed.shape):
-                best, reached = full, here
-        transforms[model], mismatches[model] = best, 1 - reached
-    return Link(transforms, mismatches)
-
-
-def _finds(fixed: View, moving: View, models: tuple[Model, ...]) -> dict[Model, Matrix]:
-    """What each model's search finds, at the working size; a richer one starts from the lesser."""
-    if models[-1] == "none":
-        return {}
-    if models[-1] == "homography":
-        return {"homography": homography(fixed.grey, moving.grey)}
-    if len(models) == 1:
-        return {models[0]: search(fixed.levels, moving.levels, models[0])}
-    similarity = search(fixed.levels, moving.levels, "similarity")
-    return {
-        "shift": only_shift(similarity, fixed.grey.shape),
-        "similarity": similarity,
-        "affine": search(fixed.levels, moving.levels, "affine", start=similarity),
-    }
+def _explains(mismatches: list[dict[Model, float]], model: Model, lesser: Model) -> bool:
+    """Whether a model removes enough of the mismatch that a lesser one leaves."""
+    left, before = (sum(seen[one] for seen in mismatches) for one in (model, lesser))
+    return left < (1 - EXPLAINED) * before

@@ -1,4 +1,4 @@
-"""One plane laid over another by its features: SIFT and a homography, as the original command."""
+"""One plane laid over another by their features: a way in where intensities do not find one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ RATIO = 0.75
 LEAST_MATCHES = 12
 REPROJECTION = 2.0
 """Pixels by which a match may miss; the original command's figure."""
-MOST_FEATURES = 4000
+MOST_FEATURES = 2000
 
 
-def homography(fixed: NDArray[np.float32], moving: NDArray[np.float32]) -> Matrix:
-    """Transform from pixels of `fixed` to pixels of `moving`; identity where features are too few.
+def similarity(fixed: NDArray[np.float32], moving: NDArray[np.float32]) -> Matrix | None:
+    """Transform from pixels of `fixed` to pixels of `moving`; None where features are too few.
 
     SIFT keypoints (Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004),
     outliers sorted out by MAGSAC++ (Barath et al., CVPR 2020), a RANSAC without exact threshold.
@@ -29,28 +29,31 @@ def homography(fixed: NDArray[np.float32], moving: NDArray[np.float32]) -> Matri
     Parameters
     ----------
     fixed, moving : numpy.ndarray
-        (Y, X) float32 luminance of two planes.
+        (Y, X) float32, band-passed or not.
 
     Returns
     -------
-    numpy.ndarray
-        (3, 3) float64.
+    numpy.ndarray or None
+        (3, 3) float64: shift, magnification and rotation.
     """
-    identity = np.eye(3)
     sift = cv2.SIFT.create(nfeatures=MOST_FEATURES)
     (points, descriptors), (others, other_descriptors) = (
         sift.detectAndCompute(_to_8bit(plane), None) for plane in (fixed, moving)
     )
     if descriptors is None or other_descriptors is None or len(others) < 2:
-        return identity
+        return None
     pairs = cv2.BFMatcher().knnMatch(descriptors, other_descriptors, k=2)
     good = [best for best, second in pairs if best.distance < RATIO * second.distance]
     if len(good) < LEAST_MATCHES:
-        return identity
+        return None
     source = np.array([points[m.queryIdx].pt for m in good], np.float32)
     target = np.array([others[m.trainIdx].pt for m in good], np.float32)
-    found, _ = cv2.findHomography(source, target, cv2.USAC_MAGSAC, REPROJECTION, maxIters=5000)
-    return identity if found is None else np.asarray(found, np.float64)
+    _, kept = cv2.findHomography(source, target, cv2.USAC_MAGSAC, REPROJECTION, maxIters=5000)
+    if kept is None or np.count_nonzero(kept) < LEAST_MATCHES:
+        return None
+    inliers = kept.ravel() > 0
+    found, _ = cv2.estimateAffinePartial2D(source[inliers], target[inliers], method=cv2.LMEDS)
+    return None if found is None else np.vstack([found, [0, 0, 1]]).astype(np.float64)
 
 
 def _to_8bit(plane: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -20,33 +20,39 @@ MOST_SHEAR = 0.1
 MOST_PERSPECTIVE = 0.2
 """Nothing a focusing lens does lies beyond these (scale, degrees, ratio, change over the field)."""
 
-_GENERATORS: dict[Model, tuple[tuple[tuple[float, ...], ...], ...]] = {
-    "shift": (((0, 0, 1), (0, 0, 0), (0, 0, 0)), ((0, 0, 0), (0, 0, 1), (0, 0, 0))),
-    "similarity": (
-        ((0, 0, 1), (0, 0, 0), (0, 0, 0)),
-        ((0, 0, 0), (0, 0, 1), (0, 0, 0)),
-        ((1, 0, 0), (0, 1, 0), (0, 0, 0)),
-        ((0, -1, 0), (1, 0, 0), (0, 0, 0)),
-    ),
-    "affine": (
+_GENERATORS = np.array(
+    [
         ((0, 0, 1), (0, 0, 0), (0, 0, 0)),
         ((0, 0, 0), (0, 0, 1), (0, 0, 0)),
         ((1, 0, 0), (0, 1, 0), (0, 0, 0)),
         ((0, -1, 0), (1, 0, 0), (0, 0, 0)),
         ((1, 0, 0), (0, -1, 0), (0, 0, 0)),
         ((0, 1, 0), (1, 0, 0), (0, 0, 0)),
-    ),
+        ((0, 0, 0), (0, 0, 0), (1, 0, 0)),
+        ((0, 0, 0), (0, 0, 0), (0, 1, 0)),
+    ],
+    np.float64,
+)
+"""Two shifts, magnification, rotation, two shears, two perspectives: a model is the first p."""
+PARAMETERS: dict[Model, int] = {
+    "none": 0,
+    "shift": 2,
+    "similarity": 4,
+    "affine": 6,
+    "homography": 8,
 }
 
 
-def generators(model: Model) -> Matrix:
-    """Lie-algebra generators of a model, (p, 3, 3), in centred unit coordinates."""
-    return np.array(_GENERATORS[model], np.float64)
+def generators(model: Model, shape: tuple[int, ...]) -> Matrix:
+    """Lie-algebra generators of a model, (p, 3, 3), in the pixels of a plane."""
+    frame = unit_frame(shape)
+    in_pixels: Matrix = frame @ _GENERATORS[: PARAMETERS[model]] @ np.linalg.inv(frame)
+    return in_pixels
 
 
-def unit_frame(shape: tuple[int, int]) -> Matrix:
+def unit_frame(shape: tuple[int, ...]) -> Matrix:
     """Matrix from centred unit coordinates (half the longer side is 1) to pixels of a plane."""
-    h, w = shape
+    h, w = shape[:2]
     half = max(h, w) / 2
     return np.array([[half, 0, (w - 1) / 2], [0, half, (h - 1) / 2], [0, 0, 1]], np.float64)
 

@@ -1,27 +1,33 @@
-"""A plane as alignment sees it: small, band-passed, with its contrast and its brightness."""
+"""A plane as alignment sees it: small, band-passed, with its contrast and its light."""
 
 from __future__ import annotations
 
+import pickle
+import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from napari_focus_stack.registration import Plane, correlation, luminance, pyramid
-from napari_focus_stack.transforms import Matrix, rescale, warp
+from napari_focus_stack.registration import Plane, Region, correlation, luminance, pyramid
+from napari_focus_stack.transforms import Matrix, rescale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WORKING_PIXELS = 600_000
 """Planes are compared at this size at most: 0.02 px of it is 0.1 px of a 12-megapixel plane."""
+MOST_FACTOR = 0.7
+"""Planes are reduced at least by this: their finest detail is noise, and what blur takes first."""
 FAINTEST = 1e-5
 """Contrast below this part of the brightness is the rounding of float32."""
-LEAST_DRIFT = 0.003
-"""Change in brightness too small to matter: 0.3 % leaves 50 dB."""
-BLOCKS = 16
-"""Block means along the longer side whose ratio gives the brightness; blur hardly crosses them."""
+LIGHT_SIDE = 128
+"""Longer side of the picture by which the brightness is compared."""
+FOCUS_SIDE = 16
+"""Longer side of the map of detail by which planes are told to be neighbours in focus."""
+MOST_KEPT = 64 * 2**20
+"""Bytes of views kept in memory; those of longer stacks wait in a temporary file."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +36,22 @@ class View:
 
     Attributes
     ----------
-    grey : numpy.ndarray
-        (y, x) float32 luminance at the working size.
     levels : tuple of numpy.ndarray
-        Band-passed, finest first, each half the size of the one before.
+        (y, x) float32 luminance, band-passed, in units of the contrast, finest first, each half
+        the size of the one before.
+    light : numpy.ndarray
+        (y, x) float32 luminance, 128 pixels at most.
+    detail : numpy.ndarray
+        (y, x) float32: logarithm of the energy of the finest detail, 16 blocks at most.
     contrast : float
         Standard deviation of the luminance, noise smoothed away; -1 if no pixel is finite.
     shape : tuple of int
         Of the full plane.
     """
 
-    grey: Plane
     levels: tuple[Plane, ...]
+    light: Plane
+    detail: Plane
     contrast: float
     shape: tuple[int, int]
 
@@ -49,63 +59,82 @@ class View:
     def of(cls, plane: NDArray[Any]) -> View:
         """Reduce a plane to what alignment needs of it."""
         h, w = plane.shape[:2]
-        factor = min(1.0, np.sqrt(WORKING_PIXELS / (h * w)))
-        size = round(w * factor), round(h * factor)
-        small = plane if factor == 1 else cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-        grey = luminance(small)
+        factor = min(MOST_FACTOR, np.sqrt(WORKING_PIXELS / (h * w)))
+        size = max(1, round(w * factor)), max(1, round(h * factor))
+        grey = luminance(cv2.resize(plane, size, interpolation=cv2.INTER_AREA))
         finite = np.isfinite(grey)
         grey[~finite] = 0
         contrast = float(cv2.GaussianBlur(grey, (0, 0), 2.0).std()) if finite.any() else -1.0
         unit = max(contrast, FAINTEST * float(np.abs(grey).max()), 1e-30)
-        return cls(grey, pyramid(grey / unit), contrast, (h, w))
+        levels = pyramid(grey / unit)
+        return cls(levels, _reduced(grey, LIGHT_SIDE), _detail(levels[0]), contrast, (h, w))
 
-    def correlation(self, other: View, full_size: Matrix) -> float:
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return sum(level.nbytes for level in self.levels) + self.light.nbytes + self.detail.nbytes
+
+    def correlation(self, other: View, full_size: Matrix, region: Region | None = None) -> float:
         """Correlation with another plane that a transform between the full planes lays over it."""
-        h, w = self.grey.shape
-        matrix = rescale(full_size, h / self.shape[0], w / self.shape[1])
-        return correlation(self.levels[0], other.levels[0], matrix)
+        matrix = self.working_size(full_size)
+        return correlation(self.levels[0], other.levels[0], matrix, region)
 
     def full_size(self, matrix: Matrix) -> Matrix:
         """A transform at the working size, for the planes themselves."""
-        h, w = self.grey.shape
-        return rescale(matrix, self.shape[0] / h, self.shape[1] / w)
+        (h, w), (y, x) = self.shape, self.levels[0].shape
+        return rescale(matrix, h / y, w / x)
+
+    def working_size(self, matrix: Matrix) -> Matrix:
+        """A transform between full planes, for the finest level."""
+        (h, w), (y, x) = self.shape, self.levels[0].shape
+        return rescale(matrix, y / h, x / w)
 
 
-@dataclass(frozen=True)
-class Brightness:
-    """Brightness of a plane against the reference: the gain that matches it, the blocks' spread.
+def _reduced(grey: Plane, side: int) -> Plane:
+    factor = min(1.0, side / max(grey.shape))
+    size = [max(1, round(length * factor)) for length in grey.shape[::-1]]
+    small: Plane = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return small
 
-    Focus moves light between neighbouring blocks, drift changes all of them alike, so a gain is
-    drift where it stands out from the spread.
-    """
 
-    gain: float
-    spread: float
+def _detail(band: Plane) -> Plane:
+    fine = cv2.Laplacian(band, cv2.CV_32F, ksize=3)
+    energy = _reduced(cv2.multiply(fine, fine), FOCUS_SIDE)
+    logarithm: Plane = np.log(energy + 1e-12)
+    return logarithm
 
-    @property
-    def drifts(self) -> bool:
-        """Whether focus alone cannot explain the gain."""
-        return abs(self.gain - 1) > LEAST_DRIFT + self.spread
 
-    @classmethod
-    def of(cls, fixed: View, moving: View, full_size: Matrix) -> Brightness:
-        """Weighted median and quartiles of the ratio of block means, bright blocks first."""
-        h, w = fixed.grey.shape
-        matrix = rescale(full_size, h / fixed.shape[0], w / fixed.shape[1])
-        moved, valid = warp(moving.grey, matrix, cv2.INTER_LINEAR)
-        inside = np.ones_like(fixed.grey) if valid is None else valid.astype(np.float32) / 255
-        factor = BLOCKS / max(h, w)
-        size = max(1, round(w * factor)), max(1, round(h * factor))
-        a, b, covered = (
-            cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (fixed.grey, moved, inside)
-        )
-        weight = np.minimum(a, b)
-        usable = (weight > 0.02 * float(a.max())) & (covered > 0.999) & (b > 0)
-        if not usable.any():
-            return cls(1.0, 0.0)
-        ratio, weight = a[usable] / b[usable], weight[usable]
-        order = np.argsort(ratio)
-        share = np.cumsum(weight[order])
-        quartiles = np.searchsorted(share, share[-1] * np.array([0.25, 0.5, 0.75]))
-        low, gain, high = (float(q) for q in ratio[order][quartiles])
-        return cls(gain, high - low)
+class Shelf:
+    """Views by plane number; those that do not fit into memory wait in a temporary file."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, View] = {}
+        self._places: dict[int, int] = {}
+        self._bytes = 0
+        self._file: IO[bytes] | None = None
+
+    def put(self, k: int, view: View) -> None:
+        """Keep the view of plane `k`."""
+        self._bytes += view.nbytes
+        if self._bytes <= MOST_KEPT:
+            self._kept[k] = view
+            return
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="focusstack-")  # noqa: SIM115 - see close
+        self._places[k] = self._file.seek(0, 2)
+        pickle.dump(view, self._file, protocol=5)
+
+    def __getitem__(self, k: int) -> View:
+        """Get the view of plane `k`."""
+        if k in self._kept:
+            return self._kept[k]
+        if self._file is None or k not in self._places:
+            raise KeyError(k)
+        self._file.seek(self._places[k])
+        view: View = pickle.load(self._file)  # noqa: S301 - our own, from an unnamed file
+        return view
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,130 @@
+"""Which planes are compared with which, while further ones are still being read.
+
+One thread reads; two more reduce planes and compare neighbours, for OpenCV lets go of the
+interpreter while it works.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+from napari_focus_stack.links import Link, link
+from napari_focus_stack.registration import regions
+from napari_focus_stack.trend import unexpected
+from napari_focus_stack.views import Shelf, View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.registration import Plane, Region
+    from napari_focus_stack.transforms import Matrix, Model
+
+WORKERS = 2
+SURE = 0.4
+"""Correlation from which on a step that breaks the trend is believed all the same."""
+AHEAD = 2
+"""Planes that may wait for a worker: more would only take memory."""
+
+
+class Linker:
+    """Takes planes in, and tells how any two of them lie over each other.
+
+    Parameters
+    ----------
+    models : sequence of str
+        What may move, the least one first.
+    reference : int
+        Plane that the steps lead away from.
+    region : numpy.ndarray, optional
+        (Y, X) bool: where to look.
+
+    Attributes
+    ----------
+    contrasts, details : dict of int
+        Of the views of all planes.
+    """
+
+    def __init__(
+        self, models: Sequence[Model], reference: int, region: NDArray[np.bool_] | None
+    ) -> None:
+        self.models = tuple(models)
+        self.contrasts: dict[int, float] = {}
+        self.details: dict[int, Plane] = {}
+        self._reference = reference
+        self._whole_region = region
+        self._regions: tuple[Region, ...] | None = None
+        self._shelf = Shelf()
+        self._pool = ThreadPoolExecutor(WORKERS)
+        self._views: dict[int, Future[View]] = {}
+        self._links: dict[tuple[int, int], Future[Link] | Link] = {}
+
+    def __enter__(self) -> Self:
+        """Ready at once."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the workers, whatever happened."""
+        self._pool.shutdown(cancel_futures=True)
+        self._shelf.close()
+
+    def look(self, k: int, plane: NDArray[Any]) -> None:
+        """Take in plane `k`; planes come in their order, and are compared with the one before."""
+        self._views[k] = self._pool.submit(View.of, plane)
+        if k - 1 in self._views:
+            inner, outer = (k - 1, k) if k > self._reference else (k, k - 1)
+            self._links[inner, outer] = self._pool.submit(
+                self._compare, self._views[inner], self._views[outer]
+            )
+        if k >= AHEAD:
+            self._put_away(k - AHEAD)
+
+    def settle(self) -> None:
+        """Wait for the workers; neighbours that moved unlike the rest are compared once more."""
+        for k in list(self._views):
+            self._put_away(k)
+        known = {pair: self.link(*pair) for pair in list(self._links)}
+        for pair, expected in unexpected(known, self.models[-1]).items():
+            again = self._linked(*pair, expected)
+            before = known[pair]
+            best = max(before, again, key=lambda found: found.correlation)
+            sure = best is again or best.correlation >= SURE
+            self._links[pair] = best if sure else replace(best, fits=False)
+
+    def view(self, k: int) -> View:
+        """View of a plane."""
+        return self._shelf[k]
+
+    def link(self, inner: int, outer: int) -> Link:
+        """How plane `outer` lies over plane `inner`."""
+        known = self._links.get((inner, outer))
+        if isinstance(known, Future):
+            known = known.result()
+        found = self._linked(inner, outer) if known is None else known
+        self._links[inner, outer] = found
+        return found
+
+    @property
+    def finest_region(self) -> Region | None:
+        """Where to look, at the finest level."""
+        return None if self._regions is None else self._regions[0]
+
+    def _put_away(self, k: int) -> None:
+        view = self._views.pop(k).result()
+        self.contrasts[k], self.details[k] = view.contrast, view.detail
+        self._shelf.put(k, view)
+
+    def _compare(self, inner: Future[View], outer: Future[View]) -> Link:
+        # views are begun in the order of the planes, before what waits for them here
+        return self._between(inner.result(), outer.result())
+
+    def _linked(self, inner: int, outer: int, expected: Matrix | None = None) -> Link:
+        return self._between(self.view(inner), self.view(outer), expected)
+
+    def _between(self, inner: View, outer: View, expected: Matrix | None = None) -> Link:
+        if self._whole_region is not None and self._regions is None:
+            self._regions = regions(self._whole_region, inner.levels)
+        return link(inner, outer, self.models, self._regions, expected)
