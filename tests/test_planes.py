@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scenes import picture
 
+from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.planes import as_dtype, computable, seen_from_reference
 
 STILL = np.eye(3)
@@ -49,10 +50,10 @@ def test_bool_is_decided_at_one_half() -> None:
 
 def test_a_plane_without_gaps_is_seen_as_it_is() -> None:
     plane = picture("gravel", 40, 50)
-    seen, valid = seen_from_reference(plane, STILL, 1.0)
+    seen, valid = seen_from_reference(plane, STILL, Brightness())
     np.testing.assert_array_equal(seen, plane)
     assert valid is None
-    brighter, _ = seen_from_reference(plane, STILL, 1.25)
+    brighter, _ = seen_from_reference(plane, STILL, Brightness(1.25))
     np.testing.assert_allclose(brighter, plane * 1.25, rtol=1e-6)
 
 
@@ -62,7 +63,7 @@ def test_gaps_are_masked_and_filled_from_around(bad: float, colour: tuple[int, .
     plane = np.full((40, 50, *colour), 7, np.float32)
     plane[10:20, 30:45] = bad
     before = plane.copy()
-    seen, valid = seen_from_reference(plane, STILL, 1.0)
+    seen, valid = seen_from_reference(plane, STILL, Brightness())
     np.testing.assert_array_equal(plane, before)
     np.testing.assert_allclose(seen, 7, rtol=1e-4)
     recorded = np.full((40, 50), 255, np.uint8)
@@ -74,7 +75,7 @@ def test_gaps_move_with_the_plane() -> None:
     plane = np.full((40, 50), 7, np.float32)
     plane[10, 30] = np.nan
     shift = np.array([[1, 0, 4], [0, 1, 0], [0, 0, 1]], np.float64)
-    seen, valid = seen_from_reference(plane, shift, 1.0)
+    seen, valid = seen_from_reference(plane, shift, Brightness())
     np.testing.assert_allclose(seen, 7, rtol=1e-4)
     recorded = np.full((40, 50), 255, np.uint8)
     recorded[10, 26] = 0
@@ -83,6 +84,6 @@ def test_gaps_move_with_the_plane() -> None:
 
 
 def test_a_plane_of_gaps_is_recorded_nowhere() -> None:
-    seen, valid = seen_from_reference(np.full((40, 50), np.nan, np.float32), STILL, 1.0)
+    seen, valid = seen_from_reference(np.full((40, 50), np.nan, np.float32), STILL, Brightness())
     assert np.isfinite(seen).all()
     assert not valid.any()

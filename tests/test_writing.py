@@ -58,7 +58,9 @@ def result_of(image, spacing=None):
         transforms=np.stack([np.eye(3), np.full((3, 3), np.nan)]),
         residuals=[0.0, None],
         gains=[1.0, 1.0],
+        offsets=[0.0, 0.0],
         gains_applied=False,
+        in_order=True,
         spacing=spacing or {},
     )
     return StackResult(

@@ -18,6 +18,7 @@ from napari_focus_stack.views import Shelf, View
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_focus_stack.registration import Plane, Region

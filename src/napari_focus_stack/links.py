@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_focus_stack import features
-from napari_focus_stack.registration import compare, correlation, search
+from napari_focus_stack.registration import correlation, search
 from napari_focus_stack.transforms import Matrix, Model, is_plausible, only_shift
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_focus_stack.registration import Region
+    from napari_focus_stack.registration import Evidence, Region
     from napari_focus_stack.views import View
+
+    _Find = tuple[Matrix, Evidence | None]
 
 LADDER: tuple[Model, ...] = ("none", "shift", "similarity", "affine", "homography")
 LEAST_CORRELATION = 0.2
@@ -98,50 +101,53 @@ class _Pair:
 
     def __init__(self, fixed: View, moving: View, region: tuple[Region, ...] | None) -> None:
         self._fixed, self._moving, self._region = fixed, moving, region
-        self._finest = None if region is None else region[0]
+        self._known: dict[bytes, float] = {}
 
     def correlation(self, matrix: Matrix) -> float:
-        return correlation(self._fixed.levels[0], self._moving.levels[0], matrix, self._finest)
+        key = matrix.tobytes()
+        if key not in self._known:
+            finest = None if self._region is None else self._region[0]
+            a, b = self._fixed.levels[0], self._moving.levels[0]
+            self._known[key] = correlation(a, b, matrix, finest)
+        return self._known[key]
 
     def found(self, models: Sequence[Model], expected: Matrix | None) -> dict[Model, Matrix]:
         """What each model's search finds; a richer one starts from the lesser."""
         if models[-1] == "none":
             return {}
         lesser: Model = "shift" if models[-1] == "shift" else "similarity"
-        base = self._way_in(lesser, expected)
+        base, evidence = self._way_in(lesser, expected)
         if len(models) == 1:
-            return {models[0]: base if models[0] == lesser else self._refined(models[0], base)}
-        found = {"shift": only_shift(base, self._fixed.levels[0].shape), "similarity": base}
-        found["affine"] = self._if_it_pays("affine", "similarity", base)
-        found["homography"] = self._if_it_pays("homography", "affine", found["affine"])
+            return {models[0]: base if models[0] == lesser else self._refined(models[0], base)[0]}
+        shift = only_shift(base, self._fixed.levels[0].shape)
+        found: dict[Model, Matrix] = {"shift": shift, "similarity": base}
+        for before, model in pairwise(LADDER[2:]):
+            found[model] = found[before]
+            # no search is needed to know that one would not pay
+            if evidence is not None and evidence.explains(model, before) >= WORTH_A_SEARCH:
+                found[model], evidence = self._refined(model, found[before])
         return found
 
-    def _way_in(self, model: Model, expected: Matrix | None) -> Matrix:
+    def _way_in(self, model: Model, expected: Matrix | None) -> _Find:
         """The coarse-to-fine search; what others let expect, or features, where that fails."""
-        found = search(
-            self._fixed.levels, self._moving.levels, model, region=self._region
-        )
-        tried = [found]
-        if expected is not None:
-            tried.append(self._refined(model, self._fixed.working_size(expected)))
-        elif not self._fits(found):
+        found = search(self._fixed.levels, self._moving.levels, model, region=self._region)
+        start = None if expected is None else self._fixed.working_size(expected)
+        if start is None and not self._fits(found[0]):
             start = features.similarity(self._fixed.levels[0], self._moving.levels[0])
-            if start is not None:
-                tried.append(self._refined(model, start))
-        return max(tried, key=self.correlation)
+        if start is None:
+            return found
+        return max(found, self._refined(model, start), key=self._worth)
+
+    def _worth(self, find: _Find) -> tuple[bool, float]:
+        return self._is_plausible(find[0]), self.correlation(find[0])
 
     def _fits(self, matrix: Matrix) -> bool:
-        plausible = is_plausible(self._fixed.full_size(matrix), self._fixed.shape)
-        return plausible and self.correlation(matrix) >= LEAST_CORRELATION
+        return self._is_plausible(matrix) and self.correlation(matrix) >= LEAST_CORRELATION
 
-    def _refined(self, model: Model, start: Matrix) -> Matrix:
+    def _is_plausible(self, matrix: Matrix) -> bool:
+        return is_plausible(self._fixed.full_size(matrix), self._fixed.shape)
+
+    def _refined(self, model: Model, start: Matrix) -> _Find:
         if model == "shift":
             start = only_shift(start, self._fixed.levels[0].shape)
         return search(self._fixed.levels, self._moving.levels, model, start, self._region)
-
-    def _if_it_pays(self, model: Model, lesser: Model, found: Matrix) -> Matrix:
-        """Search with a richer model, if the evidence at the lesser one's find promises a gain."""
-        evidence = compare(self._fixed.levels[0], self._moving.levels[0], found, self._finest)
-        if evidence is None or evidence.explains(model, lesser) < WORTH_A_SEARCH:
-            return found
-        return self._refined(model, found)

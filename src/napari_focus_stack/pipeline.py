@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_focus_stack import __version__
 from napari_focus_stack.bands import Plane
+from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.cropping import Box, common_crop
 from napari_focus_stack.depth import DepthEstimator, nearest_plane
 from napari_focus_stack.errors import SettingsError
@@ -280,7 +281,7 @@ def _report(run: Run, survey: Survey, health: Health, box: Box | None) -> Report
     left_out = [LeftOut(k, names[k], why) for k, why in sorted(alignment.left_out.items())]
     notes += [f"Plane {p.plane} ('{p.name}') was left out: {p.reason}." for p in left_out]
     spacing = source.spacing
-    applied = any(gain != 1 for gain in survey.gains)
+    applied = any(light != Brightness() for light in survey.light)
     notes += advice(health, alignment.fitting, run.z_step, spacing.unit, applied)
     return Report(
         version=__version__,
@@ -293,7 +294,9 @@ def _report(run: Run, survey: Survey, health: Health, box: Box | None) -> Report
         transforms=alignment.transforms,
         residuals=alignment.residuals,
         gains=alignment.gains,
+        offsets=alignment.offsets,
         gains_applied=applied,
+        in_order=alignment.in_order,
         left_out=left_out,
         crop=None if box is None else list(box),
         spacing={

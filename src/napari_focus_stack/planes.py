@@ -13,6 +13,7 @@ from napari_focus_stack.transforms import Matrix, both_recorded, warp
 
 if TYPE_CHECKING:
     from napari_focus_stack.bands import Plane
+    from napari_focus_stack.brightness import Brightness
 
 Mask = NDArray[np.uint8]
 
@@ -29,7 +30,7 @@ def computable(plane: NDArray[Any]) -> NDArray[Any]:
 
 
 def seen_from_reference(
-    plane: NDArray[Any], matrix: Matrix, gain: float
+    plane: NDArray[Any], matrix: Matrix, light: Brightness
 ) -> tuple[Plane, Mask | None]:
     """A plane as the reference plane's camera would have recorded it.
 
@@ -39,8 +40,8 @@ def seen_from_reference(
         (Y, X[, C]) uint8, uint16 or float32; NaN and infinities take no part.
     matrix : numpy.ndarray
         (3, 3), reference pixel (x, y, 1) to pixel of the plane.
-    gain : float
-        Factor to the reference's brightness.
+    light : Brightness
+        Gain and offset to the reference's brightness.
 
     Returns
     -------
@@ -55,9 +56,11 @@ def seen_from_reference(
         known, _ = warp(finite.astype(np.uint8) * 255, matrix, cv2.INTER_NEAREST)
     warped, inside = warp(plane, matrix)
     seen: Plane = warped.astype(np.float32)
-    if gain != 1:
-        light = seen if seen.ndim == 2 else seen[..., :3]  # alpha is no light
-        light *= np.float32(gain)
+    shown = seen if seen.ndim == 2 else seen[..., :3]  # alpha is no light
+    if light.gain != 1:
+        shown *= np.float32(light.gain)
+    if light.offset != 0:
+        shown += np.float32(light.offset)
     return seen, both_recorded(known, inside)
 
 

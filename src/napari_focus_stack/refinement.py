@@ -78,8 +78,14 @@ def refine(
             wanted[row] = np.linalg.lstsq(normal, right, rcond=None)[0]
             trust[row] = TRUST
     found = _agreed(planes, parents, wanted, trust)
-    moved = {k: here[k] @ (np.eye(3) + np.tensordot(x, basis, 1)) for k, x in zip(planes, found, strict=True)}
-    return {k: view(k).full_size(matrix / matrix[2, 2]) if k in parents else transforms[k] for k, matrix in moved.items()}
+    moved = {
+        k: here[k] @ (np.eye(3) + np.tensordot(x, basis, 1))
+        for k, x in zip(planes, found, strict=True)
+    }
+    return {
+        k: view(k).full_size(matrix / matrix[2, 2]) if k in parents else transforms[k]
+        for k, matrix in moved.items()
+    }
 
 
 def _composite(

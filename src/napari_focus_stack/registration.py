@@ -80,7 +80,7 @@ def search(
     model: Model,
     start: Matrix | None = None,
     region: tuple[Region, ...] | None = None,
-) -> Matrix:
+) -> tuple[Matrix, Evidence | None]:
     """Transform from pixels of `fixed` to pixels of `moving`.
 
     Parameters
@@ -96,8 +96,10 @@ def search(
 
     Returns
     -------
-    numpy.ndarray
+    matrix : numpy.ndarray
         (3, 3) float64.
+    evidence : Evidence or None
+        Of the last step; None where the planes hardly overlap.
     """
     top = len(fixed) - 1 if start is None else 0
     matrix = _start(fixed[-1], moving[-1], top) if start is None else start
@@ -107,9 +109,9 @@ def search(
         here = size @ matrix @ np.linalg.inv(size)
         fits = model if level < FINE_LEVELS or model == "shift" else "similarity"
         where = None if region is None else region[level]
-        here = _gauss_newton(fixed[level], moving[level], fits, here, where)
+        here, evidence = _gauss_newton(fixed[level], moving[level], fits, here, where)
         matrix = np.linalg.inv(size) @ here @ size
-    return matrix
+    return matrix, evidence
 
 
 def _start(fixed: Plane, moving: Plane, level: int) -> Matrix:
@@ -125,23 +127,20 @@ def _start(fixed: Plane, moving: Plane, level: int) -> Matrix:
     return best
 
 
-def correlation(
-    fixed: Plane, moving: Plane, matrix: Matrix, region: Region | None = None
-) -> float:
+def correlation(fixed: Plane, moving: Plane, matrix: Matrix, region: Region | None = None) -> float:
     """Correlation of two band-passed planes where a transform makes them overlap; -1 if hardly."""
     overlap = _overlap(fixed, moving, matrix, region)
     if overlap is None:
         return -1.0
     warped, inside = overlap
-    a = cv2.bitwise_and(fixed, fixed, mask=inside)
-    b = cv2.bitwise_and(warped, warped, mask=inside)
-    power = cv2.norm(a) * cv2.norm(b)
+    a, b = fixed * inside, warped * inside
+    power = np.sqrt(float(np.vdot(a, a)) * float(np.vdot(b, b)))
     return float(np.vdot(a, b)) / power if power > 0 else 0.0
 
 
 def _gauss_newton(
     fixed: Plane, moving: Plane, model: Model, matrix: Matrix, region: Region | None
-) -> Matrix:
+) -> tuple[Matrix, Evidence | None]:
     ends = corners(fixed.shape)
     for _ in range(MOST_STEPS):
         evidence = compare(fixed, moving, matrix, region)
@@ -152,7 +151,7 @@ def _gauss_newton(
         matrix /= matrix[2, 2]
         if np.hypot(*(apply(update, ends) - ends[:2])).max() < SMALLEST_STEP:
             break
-    return matrix
+    return matrix, evidence
 
 
 @dataclass(frozen=True)
@@ -188,9 +187,10 @@ class Evidence:
         place = np.stack([x, y, np.ones_like(x)])
         u, v, w = np.moveaxis(generators(model, self.shape) @ place, 1, 0)
         motion = np.stack([u - x * w, v - y * w], axis=1)  # (p, 2, blocks)
-        normal = np.einsum("pib,bij,qjb->pq", motion, self.moments[:, :2, :2], motion)
+        weighed = np.einsum("pib,bij->pjb", motion, self.moments[:, :2])
+        normal = np.tensordot(motion, weighed[:, :2], ((1, 2), (1, 2)))
         normal[np.diag_indices_from(normal)] *= 1 + 1e-6
-        return normal, np.einsum("pib,bi->p", motion, self.moments[:, :2, 2])
+        return normal, weighed[:, 2].sum(1)
 
     def explains(self, model: Model, lesser: Model) -> float:
         """Part of the weighted mismatch that a model removes and a lesser one does not.
@@ -220,20 +220,20 @@ def compare(
     if overlap is None:
         return None
     warped, inside = overlap
-    cv2.copyTo(fixed, cv2.bitwise_not(inside), warped)
     difference = cv2.subtract(fixed, warped)
-    both = cv2.addWeighted(fixed, 0.5, warped, 0.5, 0, dst=warped)
+    difference *= inside
+    both = cv2.scaleAdd(difference, -0.5, fixed)
     gradients = [cv2.Scharr(both, cv2.CV_32F, *axis, scale=1 / 32) for axis in ((1, 0), (0, 1))]
-    focus = [cv2.Laplacian(both, cv2.CV_32F, ksize=3), both, np.ones_like(both)]
+    blur = cv2.Laplacian(both, cv2.CV_32F, ksize=3)
     weight = _huber(difference, inside)
-    sums, x, y = _block_sums([*gradients, difference, *focus], weight)
+    sums, x, y = _block_sums([*gradients, difference, blur, both], weight)
     return Evidence(_without_focus(sums), x, y, fixed.shape)
 
 
 def _overlap(
     fixed: Plane, moving: Plane, matrix: Matrix, region: Region | None
-) -> tuple[Plane, NDArray[np.uint8]] | None:
-    """The moving plane over the fixed one, and where it may be looked at, uint8 0 or 255."""
+) -> tuple[Plane, Region] | None:
+    """The moving plane over the fixed one, 0 beyond its edges, and where both may be looked at."""
     size = moving.shape[::-1]
     warped = cv2.warpPerspective(
         moving,
@@ -244,44 +244,53 @@ def _overlap(
         borderValue=np.nan,
     )
     inside = np.isfinite(warped)
+    cv2.patchNaNs(warped, 0)
     area = fixed.size
     if region is not None:
         inside &= region
-        area = np.count_nonzero(region)
-    if np.count_nonzero(inside) < LEAST_OVERLAP * area:
-        return None
-    return warped, inside.view(np.uint8) * np.uint8(255)
+        area = int(np.count_nonzero(region))
+    return (warped, inside) if np.count_nonzero(inside) >= LEAST_OVERLAP * area else None
 
 
-def _huber(difference: Plane, inside: NDArray[np.uint8]) -> Plane:
+def _huber(difference: Plane, inside: Region) -> Plane:
     """Weight of each pixel: 1, less for outliers, 0 where nothing may be looked at."""
-    size = cv2.absdiff(difference, 0.0)
-    sample = size[::3, ::3][inside[::3, ::3] > 0]
-    spread = 1.4826 * float(np.median(sample)) if sample.size else 0.0
-    cv2.max(size, HUBER * spread + 1e-12, dst=size)
-    weight = cv2.divide(HUBER * spread + 1e-12, size, dst=size)
-    return cv2.bitwise_and(weight, weight, mask=inside)  # type: ignore[return-value]
+    size = np.abs(difference)
+    sample = size[::3, ::3][inside[::3, ::3]]
+    limit = HUBER * 1.4826 * float(np.median(sample)) + 1e-12 if sample.size else 1e-12
+    weight = np.divide(np.float32(limit), np.maximum(size, np.float32(limit), out=size), out=size)
+    weight *= inside
+    return weight
 
 
 def _block_sums(
     columns: list[Plane], weight: Plane
 ) -> tuple[Matrix, NDArray[np.float64], NDArray[np.float64]]:
-    """Weighted sums of all products of two columns in each block (blocks, c, c), and the centres.
+    """Weighted sums of all products of two columns, or of one and 1, in each block; the centres.
 
     Blocks measure a whole number of pixels, which is averaged seven times faster; zeros fill up
     the last ones.
     """
     h, w = weight.shape
     rows, cols = (-(-side // FOCUS_BLOCK) for side in weight.shape)
-    sums = np.empty((rows * cols, len(columns), len(columns)))
+    c = len(columns)
+    sums = np.empty((rows * cols, c + 1, c + 1))
+    padded = np.zeros((rows * FOCUS_BLOCK, cols * FOCUS_BLOCK), np.float32)
+    product = padded[:h, :w]
+
+    def mean() -> NDArray[np.float32]:
+        averaged: Plane = cv2.resize(padded, (cols, rows), interpolation=cv2.INTER_AREA)
+        return averaged.ravel()
+
+    product[:] = weight
+    sums[:, c, c] = mean()
     weighted = np.empty_like(weight)
-    product = np.zeros((rows * FOCUS_BLOCK, cols * FOCUS_BLOCK), np.float32)
     for i, column in enumerate(columns):
         np.multiply(weight, column, out=weighted)
-        for j in range(i, len(columns)):
-            np.multiply(weighted, columns[j], out=product[:h, :w])
-            mean = cv2.resize(product, (cols, rows), interpolation=cv2.INTER_AREA)
-            sums[:, i, j] = sums[:, j, i] = mean.ravel()
+        product[:] = weighted
+        sums[:, i, c] = sums[:, c, i] = mean()
+        for j in range(i, c):
+            np.multiply(weighted, columns[j], out=product)
+            sums[:, i, j] = sums[:, j, i] = mean()
     sums *= FOCUS_BLOCK**2
     y, x = np.meshgrid(_centres(h), _centres(w), indexing="ij")
     return sums, x.ravel(), y.ravel()

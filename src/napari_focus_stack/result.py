@@ -77,8 +77,12 @@ class Report:
         One a plane: 1 minus the correlation with its neighbour after alignment, both band-passed.
     gains : list of float or None
         One a plane: factor that brings it to the reference plane's brightness.
+    offsets : list of float or None
+        One a plane: what is to be added after the gain, in grey levels.
     gains_applied : bool
-        Whether the fusion used them.
+        Whether the fusion used gains and offsets.
+    in_order : bool
+        Whether planes that follow each other are neighbours in focus.
     left_out : list of LeftOut
         Planes that took no part.
     crop : list of int or None
@@ -102,7 +106,9 @@ class Report:
     transforms: NDArray[np.float64]
     residuals: list[float | None]
     gains: list[float | None]
+    offsets: list[float | None]
     gains_applied: bool
+    in_order: bool
     left_out: list[LeftOut] = field(default_factory=list)
     crop: list[int] | None = None
     spacing: dict[str, Any] = field(default_factory=dict)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_focus_stack.alignment import Alignment, align_steps, follow_steps
+from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.noise import Noise, NoiseGauge
 from napari_focus_stack.planes import Mask, seen_from_reference
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from napari_focus_stack.running import Run
     from napari_focus_stack.settings import Align
 
+NOT_IN_ORDER = (
+    "Planes are not in the order of their focus (shuffled, or taken in several passes); "
+    "depth counts them in the order of the files."
+)
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -31,20 +37,20 @@ class Survey:
     ----------
     alignment : Alignment
         Where every plane lies over the reference plane.
-    gains : list of float
-        Factor that each plane is multiplied with before it is fused.
+    light : list of Brightness
+        What each plane's brightness is changed by before it is fused.
     noise : Noise
         Of one channel.
     """
 
     alignment: Alignment
-    gains: list[float]
+    light: list[Brightness]
     noise: Noise
 
     def prepared(self, run: Run, k: int) -> tuple[Plane, Mask | None]:
         """Plane `k` as the reference sees it, and where it recorded anything."""
         run.check()
-        return seen_from_reference(run.read(k), self.alignment.transforms[k], self.gains[k])
+        return seen_from_reference(run.read(k), self.alignment.transforms[k], self.light[k])
 
 
 def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
@@ -76,8 +82,10 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
             f"'{run.source.names[min(alignment.left_out)]}' holds no finite value; "
             "a stack needs two planes that do."
         )
+    if not alignment.in_order:
+        run.notes.append(NOT_IN_ORDER)
     run.go_on_with(len(alignment.fitting))
-    survey = Survey(alignment, _gains_to_apply(run, alignment), Noise(1.0))
+    survey = Survey(alignment, _light_to_apply(run, alignment), Noise(1.0))
     noise = yield from _measure_noise(run, survey)
     return replace(survey, noise=noise)
 
@@ -104,8 +112,8 @@ def _align(run: Run) -> Generator[Progress, None, Alignment]:
 
 
 def _align_to(run: Run, reference: int, align: Align) -> Generator[Progress, None, Alignment]:
-    region: dict[str, Any] = {} if run.region is None else {"region": run.region}
-    return (yield from _announced(run, align_steps(run.look, run.n, reference, align, **region)))
+    steps = align_steps(run.look, run.n, reference, align, region=run.region, check=run.check)
+    return (yield from _announced(run, steps))
 
 
 def _announced(
@@ -134,9 +142,9 @@ def _measure_noise(run: Run, survey: Survey) -> Generator[Progress, None, Noise]
     return gauge.noise(rounding)
 
 
-def _gains_to_apply(run: Run, alignment: Alignment) -> list[float]:
+def _light_to_apply(run: Run, alignment: Alignment) -> list[Brightness]:
     photograph = run.source.dtype == np.uint8 or len(run.source.plane_shape) == 3
     wanted = run.settings.brightness
     if alignment.brightness_drifts and (wanted == "match" or (wanted == "auto" and photograph)):
-        return [1.0 if gain is None else gain for gain in alignment.gains]
-    return [1.0] * run.n
+        return [known or Brightness() for known in alignment.brightness]
+    return [Brightness()] * run.n

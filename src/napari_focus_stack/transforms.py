@@ -59,6 +59,8 @@ def unit_frame(shape: tuple[int, ...]) -> Matrix:
 
 def rescale(matrix: Matrix, fy: float, fx: float) -> Matrix:
     """The same transform between planes resized by `fy`, `fx` (pixel centres, as cv2.resize)."""
+    if np.array_equal(matrix, np.eye(3)):
+        return matrix  # no rounding: what did not move is not resampled
     size = np.array([[fx, 0, (fx - 1) / 2], [0, fy, (fy - 1) / 2], [0, 0, 1]], np.float64)
     scaled: Matrix = size @ matrix @ np.linalg.inv(size)
     return scaled

@@ -41,21 +41,25 @@ def unexpected(links: dict[tuple[int, int], Link], model: Model) -> dict[tuple[i
         return {}
     keys = sorted(links, key=min)
     steps = np.array([_upward(key, links[key].transforms[model]) for key in keys])
-    found = {}
+    found: dict[tuple[int, int], Matrix] = {}
     for i, key in enumerate(keys):
         near = [j for j in range(max(0, i - WINDOW), min(len(keys), i + WINDOW + 1)) if j != i]
         middle = np.median(steps[near], axis=0)
         spread = np.median(np.abs(steps[near] - middle), axis=0)
         limit = np.maximum(MOST_OFF, MOST_SPREADS * spread)
         if np.any(np.abs(steps[i] - middle)[:2] > limit[:2]):
-            matrix = _similarity(middle)
-            found[key] = matrix if key[0] < key[1] else np.linalg.inv(matrix)
+            found[key] = _along(key, _similarity(middle))
     return found
+
+
+def _along(key: tuple[int, int], matrix: Matrix) -> Matrix:
+    """A step to the plane with the next number, as the link goes; and the other way round."""
+    return matrix if key[0] < key[1] else np.asarray(np.linalg.inv(matrix), np.float64)
 
 
 def _upward(key: tuple[int, int], matrix: Matrix) -> NDArray[np.float64]:
     """Logarithm of the scale, rotation, and shift of the step to the plane with the next number."""
-    matrix = matrix if key[0] < key[1] else np.linalg.inv(matrix)
+    matrix = _along(key, matrix)
     (a, b), (c, d) = matrix[0, :2], matrix[1, :2]
     scale = np.sqrt(max(a * d - b * c, 1e-12))
     return np.array([np.log(scale), np.arctan2(c - b, a + d), matrix[0, 2], matrix[1, 2]])
