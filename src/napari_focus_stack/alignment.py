@@ -214,21 +214,19 @@ class _Chain:
         """Link planes to what is joined already, the nearest pair first (Prim, 1957)."""
         planes = [k for k in range(self._n) if k not in self._unfit or k == self._reference]
         apart = self._apart_by_focus(planes)
-        joined, waiting = [self._reference], {k: TRIES for k in planes if k != self._reference}
-        tried: set[tuple[int, int]] = set()
-        while waiting:
+        tries = {k: TRIES for k in planes if k != self._reference}
+        pairs = {(self._reference, k) for k in tries}
+        while pairs:
             self._check()
-            pairs = ((apart[i, k], i, k) for i in joined for k in waiting if (i, k) not in tried)
-            _, parent, k = min(pairs)
-            tried.add((parent, k))
+            parent, k = nearest = min(pairs, key=lambda pair: (apart[pair], pair))
             link = self._linker.link(parent, k)
             if link.fits or self._align == "none":
                 self._append(k, parent, link)
-                joined.append(k)
-                del waiting[k]
+                tries[k] = 0
+                pairs |= {(k, j) for j, left in tries.items() if left}
             else:
-                waiting[k] -= 1
-                waiting = {j: left for j, left in waiting.items() if left}
+                tries[k] -= 1
+            pairs = {(i, j) for i, j in pairs if tries[j] and (i, j) != nearest}
 
     def _apart_by_focus(self, planes: list[int]) -> NDArray[np.float64]:
         """How far planes are apart: in the order of the files, or in focus if that is another."""

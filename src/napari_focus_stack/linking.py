@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WORKERS = 2
 SURE = 0.4
 """Correlation from which on a step that breaks the trend is believed all the same."""
-AHEAD = 2
+AHEAD = 1
 """Planes that may wait for a worker: more would only take memory."""
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SHUFFLED = 1.4
 """How much longer than the shortest tree the way through the planes in their order may be.
 
-24 stacks in order have 1.0 to 1.11, the same ones taken in two passes 1.7 to 2.6, shuffled 1.9 to 9;
-only one of five planes (1.23) and one that is mostly noise (1.17) cannot be told.
+24 stacks in order have 1.0 to 1.11, the same ones taken in two passes 1.7 to 2.6, shuffled 1.9 to
+9; only one of five planes (1.23) and one that is mostly noise (1.17) cannot be told.
 """
 
 

@@ -8,6 +8,7 @@ efficient second-order minimization", IROS 2004); pixels that fit badly count le
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +64,8 @@ def pyramid(grey: Plane) -> tuple[Plane, ...]:
 
 def _band(grey: Plane) -> Plane:
     fine, coarse = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in BAND)
-    return cv2.subtract(fine, coarse, dst=fine)  # type: ignore[return-value]
+    band: Plane = cv2.subtract(fine, coarse, dst=fine)
+    return band
 
 
 def regions(region: Region, levels: tuple[Plane, ...]) -> tuple[Region, ...]:
@@ -134,7 +136,7 @@ def correlation(fixed: Plane, moving: Plane, matrix: Matrix, region: Region | No
         return -1.0
     warped, inside = overlap
     a, b = fixed * inside, warped * inside
-    power = np.sqrt(float(np.vdot(a, a)) * float(np.vdot(b, b)))
+    power = math.sqrt(float(np.vdot(a, a)) * float(np.vdot(b, b)))
     return float(np.vdot(a, b)) / power if power > 0 else 0.0
 
 
