@@ -113,6 +113,7 @@ def align_steps(
     reference: int,
     align: Align,
     *,
+    reduction: int = 1,
     region: NDArray[np.bool_] | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Generator[int, None, Alignment]:
@@ -128,6 +129,8 @@ def align_steps(
         Plane the others are aligned to.
     align : str
         `Settings.align`. With "none" only the brightness is compared.
+    reduction : int
+        How much smaller than the planes of the stack those are that `read` gives.
     region : numpy.ndarray, optional
         (Y, X) bool: where motion is looked for.
     check : callable
@@ -141,13 +144,17 @@ def align_steps(
     with Linker(models_of(align), reference, region) as linker:
         for k in range(n):
             yield k
-            linker.look(k, read(k))
+            linker.look(k, read(k), reduction)
         linker.settle()
         return _Chain(linker, n, reference, align, check).alignment()
 
 
 def follow_steps(
-    read: Callable[[int], NDArray[Any]], transforms: NDArray[np.float64], reference: int
+    read: Callable[[int], NDArray[Any]],
+    transforms: NDArray[np.float64],
+    reference: int,
+    *,
+    reduction: int = 1,
 ) -> Generator[int, None, Alignment]:
     """Take transforms as given and compare the brightness only; yields each plane it reads.
 
@@ -159,6 +166,8 @@ def follow_steps(
         (n, 3, 3) float64; NaN for a plane to leave out.
     reference : int
         Plane whose brightness counts.
+    reduction : int
+        How much smaller than the planes of the stack those are that `read` gives.
 
     Returns
     -------
@@ -168,14 +177,14 @@ def follow_steps(
     n = len(transforms)
     left_out = {k: GIVEN for k in range(n) if not np.isfinite(transforms[k]).all()}
     yield reference
-    fixed = View.of(read(reference))
+    fixed = View.of(read(reference), reduction)
     known: list[Brightness | None] = [None] * n
     for k in range(n):
         if k in left_out:
             continue
         if k != reference:
             yield k
-        here = fixed if k == reference else View.of(read(k))
+        here = fixed if k == reference else View.of(read(k), reduction)
         if here.contrast < 0:
             left_out[k] = NOT_FINITE
         elif fixed.contrast >= 0:
@@ -321,10 +330,13 @@ class _Chain:
         mismatches = []
         for k in self._parents:
             self._check()
-            here, seen = self._linker.view(k), {}
-            for model, path in self._paths[k].items():
-                seen[model] = 1 - self._fixed.correlation(here, path, region)
-            mismatches.append(seen)
+            here, paths = self._linker.view(k), self._paths[k]
+            different = {path.tobytes(): path for path in paths.values()}
+            known = {
+                key: 1 - self._fixed.correlation(here, path, region)
+                for key, path in different.items()
+            }
+            mismatches.append({model: known[path.tobytes()] for model, path in paths.items()})
         return mismatches
 
     def _apart(self, a: Model, b: Model) -> bool:

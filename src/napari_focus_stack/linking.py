@@ -72,9 +72,9 @@ class Linker:
         self._pool.shutdown(cancel_futures=True)
         self._shelf.close()
 
-    def look(self, k: int, plane: NDArray[Any]) -> None:
+    def look(self, k: int, plane: NDArray[Any], reduction: int = 1) -> None:
         """Take in plane `k`; planes come in their order, and are compared with the one before."""
-        self._views[k] = self._pool.submit(View.of, plane)
+        self._views[k] = self._pool.submit(View.of, plane, reduction)
         if k - 1 in self._views:
             inner, outer = (k - 1, k) if k > self._reference else (k, k - 1)
             self._links[inner, outer] = self._pool.submit(

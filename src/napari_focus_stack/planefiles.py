@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.sources import Spacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -59,6 +61,15 @@ class Skipped:
         return f"'{self.name}' cannot be used: {self.reason}"
 
 
+def _decoded(load: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    try:
+        return load()
+    except FileNotFoundError as problem:
+        raise Unreadable("it is gone") from problem
+    except DAMAGE as problem:
+        raise Unreadable(f"it is damaged ({problem})") from problem
+
+
 @dataclass(frozen=True)
 class FilePlane:
     """One plane of a file, its kind known, its pixels still on disk.
@@ -79,6 +90,8 @@ class FilePlane:
         What reading changes, for the user; empty if nothing.
     spacing, position : Spacing, float or None
         As its `ImageFile` has them.
+    load_reduced : callable, optional
+        Decodes the pixels a power of two smaller at less cost, grey.
     """
 
     path: Path
@@ -90,6 +103,7 @@ class FilePlane:
     note: str = ""
     spacing: Spacing = field(default_factory=Spacing)
     position: float | None = None
+    load_reduced: Callable[[int], NDArray[Any]] | None = None
 
     def decode(self) -> NDArray[Any]:
         """Pixels, of `shape` and `dtype`.
@@ -99,12 +113,7 @@ class FilePlane:
         Unreadable
             They are damaged or gone.
         """
-        try:
-            pixels = self.load()
-        except FileNotFoundError as problem:
-            raise Unreadable("it is gone") from problem
-        except DAMAGE as problem:
-            raise Unreadable(f"it is damaged ({problem})") from problem
+        pixels = _decoded(self.load)
         if pixels.shape != self.shape or pixels.dtype != self.dtype:
             raise Unreadable("its pixels are not what its header says")
         return pixels
@@ -117,8 +126,29 @@ class FilePlane:
         InputError
             They are damaged or gone; the message names the file.
         """
-        try:
+        with self._named():
             return self.decode()
+
+    def read_reduced(self, factor: int) -> NDArray[Any] | None:
+        """Grey pixels, (Y // factor, X // factor); None if only whole ones are to be had.
+
+        Raises
+        ------
+        InputError
+            They are damaged or gone; the message names the file.
+        """
+        if self.load_reduced is None:
+            return None
+        with self._named():
+            pixels = _decoded(partial(self.load_reduced, factor))
+        y, x = (side // factor for side in self.shape[:2])
+        return pixels[:y, :x] if pixels.ndim == 2 and pixels.shape >= (y, x) else None
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let an error name the file and say what to do."""
+        try:
+            yield
         except Unreadable as problem:
             raise InputError(f"'{self.name}' cannot be read: {problem}; {REMEDY}.") from problem
 

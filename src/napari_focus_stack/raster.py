@@ -61,8 +61,16 @@ def open_raster(path: Path, head: bytes) -> ImageFile | None:
         header = known.header(path, load)
     except DAMAGE as problem:
         raise Unreadable(f"its header is damaged ({problem})") from problem
+    reduced = known.load_reduced if header.dtype == np.uint8 else None
     plane = FilePlane(
-        path, path.name, header.shape, header.dtype, load, header.orientation, header.note
+        path,
+        path.name,
+        header.shape,
+        header.dtype,
+        load,
+        header.orientation,
+        header.note,
+        load_reduced=None if reduced is None else partial(reduced, path),
     )
     return ImageFile((plane,))
 
@@ -191,6 +199,18 @@ def _load_jpeg(path: Path) -> NDArray[Any]:
     return np.asarray(imagecodecs.jpeg8_decode(data))
 
 
+def _load_jpeg_reduced(path: Path, factor: int) -> NDArray[Any]:
+    """Brightness alone, from the lowest frequencies of each block: a third of the time."""
+    import cv2  # here, for it takes longer to load than a folder's headers to read
+
+    flag = {2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4}
+    flags = flag.get(factor, cv2.IMREAD_REDUCED_GRAYSCALE_8) | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels: NDArray[Any] | None = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+    if pixels is None:
+        raise Unreadable("it is damaged")
+    return pixels
+
+
 def _exif_orientation(exif: bytes) -> int:
     if not exif:
         return 1
@@ -226,11 +246,12 @@ class _Format:
     fits: Callable[[bytes], bool]
     load: Callable[[Path], NDArray[Any]]
     header: Callable[[Path, Callable[[], NDArray[Any]]], _Header] = _decoded_header
+    load_reduced: Callable[[Path, int], NDArray[Any]] | None = None
 
 
 _FORMATS = (
     _Format(_starts(b"\x89PNG\r\n\x1a\n"), _load_png, _png_header),
-    _Format(_starts(b"\xff\xd8\xff"), _load_jpeg, _jpeg_header),
+    _Format(_starts(b"\xff\xd8\xff"), _load_jpeg, _jpeg_header, _load_jpeg_reduced),
     _Format(_starts(b"BM"), partial(_load_with, imagecodecs.bmp_decode)),
     _Format(_is_webp, partial(_load_with, imagecodecs.webp_decode)),
     _Format(

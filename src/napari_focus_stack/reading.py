@@ -109,6 +109,21 @@ class FileSource(PlaneSource):
             raise IndexError(k)
         return _upright(self._planes[k].read(), self._orientation)
 
+    def reduction(self, pixels: int) -> int:
+        """How much smaller planes can be had at less cost: 1, 2, 4 or 8, for JPEG."""
+        y, x = self.plane_shape[:2]
+        reducible = all(plane.load_reduced is not None for plane in self._planes)
+        for factor in (8, 4, 2) if reducible else ():
+            whole = y % factor == x % factor == 0  # or a flip would move the rest to the start
+            if (y // factor) * (x // factor) >= pixels and (whole or self._orientation == 1):
+                return factor
+        return 1
+
+    def reduced(self, k: int, factor: int) -> NDArray[Any]:
+        """Plane `k` at a `factor` that `reduction` gave, grey."""
+        small = self._planes[k].read_reduced(factor) if factor > 1 else None
+        return self[k] if small is None else _upright(small, self._orientation)
+
 
 def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> FileSource:
     """Stack of a folder, of files, or of one multi-page file, read one plane at a time.

@@ -63,7 +63,10 @@ def pyramid(grey: Plane) -> tuple[Plane, ...]:
 
 
 def _band(grey: Plane) -> Plane:
-    fine, coarse = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in BAND)
+    fine = cv2.GaussianBlur(grey, (0, 0), BAND[0])
+    # two box filters have the variance of the Gaussian at a quarter of its time
+    box = (round(np.sqrt(6 * BAND[1] ** 2 + 1)),) * 2
+    coarse = cv2.blur(cv2.blur(grey, box), box)
     band: Plane = cv2.subtract(fine, coarse, dst=fine)
     return band
 
@@ -189,7 +192,8 @@ class Evidence:
         place = np.stack([x, y, np.ones_like(x)])
         u, v, w = np.moveaxis(generators(model, self.shape) @ place, 1, 0)
         motion = np.stack([u - x * w, v - y * w], axis=1)  # (p, 2, blocks)
-        weighed = np.einsum("pib,bij->pjb", motion, self.moments[:, :2])
+        moments = self.moments.transpose(1, 2, 0)
+        weighed = (motion[:, :, None] * moments[:2]).sum(1)  # (p, 3, blocks)
         normal = np.tensordot(motion, weighed[:, :2], ((1, 2), (1, 2)))
         normal[np.diag_indices_from(normal)] *= 1 + 1e-6
         return normal, weighed[:, 2].sum(1)

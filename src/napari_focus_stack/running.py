@@ -9,6 +9,7 @@ from napari_focus_stack.given import Given, given_transforms, region_to_align
 from napari_focus_stack.health import Census
 from napari_focus_stack.planes import computable
 from napari_focus_stack.result import Progress, Step
+from napari_focus_stack.views import WORKING_PIXELS
 
 if TYPE_CHECKING:
     import threading
@@ -64,6 +65,7 @@ class Run:
             self._follow(given_transforms(transforms, source), align_mask is not None)
         self.z_step = settings.z_step if settings.z_step is not None else source.spacing.z
         self.census = Census(source.dtype)
+        self.reduction = source.reduction(WORKING_PIXELS)
         self._total = self._after_alignment(self.n)
         self._cancel = cancel
         self._done = 0
@@ -107,9 +109,11 @@ class Run:
         self._total = self._done + self._after_alignment(planes)
 
     def read(self, k: int) -> NDArray[Any]:
-        """Plane `k` in a type that OpenCV works on."""
-        return computable(self.source[k])
+        """Plane `k` in a type that OpenCV works on; the census takes it down."""
+        return self.census.look(k, computable(self.source[k]))
 
-    def look(self, k: int) -> NDArray[Any]:
-        """Plane `k`, which the census takes down."""
-        return self.census.look(k, self.read(k))
+    def glance(self, k: int) -> NDArray[Any]:
+        """Plane `k` as alignment sees it: reduced, where that costs less than the whole plane."""
+        if self.reduction == 1:
+            return self.read(k)
+        return computable(self.source.reduced(k, self.reduction))

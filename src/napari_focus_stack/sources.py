@@ -88,6 +88,26 @@ class PlaneSource(ABC):
             The plane cannot be read; the message names it.
         """
 
+    def reduction(self, pixels: int) -> int:
+        """How much smaller planes can be had at less cost than whole ones, 1 for not at all.
+
+        Parameters
+        ----------
+        pixels : int
+            How many the reduced plane should have at least.
+        """
+        return 1
+
+    def reduced(self, k: int, factor: int) -> NDArray[Any]:
+        """Plane `k` at a `factor` that `reduction` gave, (Y // factor, X // factor[, C]).
+
+        Raises
+        ------
+        InputError
+            The plane cannot be read; the message names it.
+        """
+        return self[k]
+
 
 class ArraySource(PlaneSource):
     """Planes of an array (NumPy, dask, zarr), or a sequence of 2-D arrays.

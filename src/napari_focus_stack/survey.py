@@ -93,7 +93,9 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
 def _align(run: Run) -> Generator[Progress, None, Alignment]:
     """Align to the reference, or to its neighbour if it is the odd one; else leave all planes."""
     if run.given is not None:
-        follow = follow_steps(run.look, run.given.transforms, run.reference)
+        follow = follow_steps(
+            run.glance, run.given.transforms, run.reference, reduction=run.reduction
+        )
         return (yield from _announced(run, follow))
     wanted = run.settings.align
     alignment = yield from _align_to(run, run.reference, wanted)
@@ -112,7 +114,15 @@ def _align(run: Run) -> Generator[Progress, None, Alignment]:
 
 
 def _align_to(run: Run, reference: int, align: Align) -> Generator[Progress, None, Alignment]:
-    steps = align_steps(run.look, run.n, reference, align, region=run.region, check=run.check)
+    steps = align_steps(
+        run.glance,
+        run.n,
+        reference,
+        align,
+        reduction=run.reduction,
+        region=run.region,
+        check=run.check,
+    )
     return (yield from _announced(run, steps))
 
 

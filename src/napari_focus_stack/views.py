@@ -56,9 +56,9 @@ class View:
     shape: tuple[int, int]
 
     @classmethod
-    def of(cls, plane: NDArray[Any]) -> View:
-        """Reduce a plane to what alignment needs of it."""
-        h, w = plane.shape[:2]
+    def of(cls, plane: NDArray[Any], reduction: int = 1) -> View:
+        """Reduce a plane, which may be `reduction` times smaller already, to what it takes."""
+        h, w = (side * reduction for side in plane.shape[:2])
         factor = min(MOST_FACTOR, np.sqrt(WORKING_PIXELS / (h * w)))
         size = max(1, round(w * factor)), max(1, round(h * factor))
         grey = cv2.resize(_grey(plane), size, interpolation=cv2.INTER_AREA).astype(np.float32)
