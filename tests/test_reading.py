@@ -763,3 +763,75 @@ def test_no_damage_ends_in_another_error(tmp_path, kind, hits):
     path.write_bytes(data)
     planes, skipped, error = outcome(path)
     assert planes or skipped or path.name in error
+
+
+# --- reduced planes
+
+
+def smooth_colour(height, width):
+    """Colours that JPEG keeps nearly as they are."""
+    y, x = np.mgrid[:height, :width] / np.float32(40)
+    waves = [np.sin(x + 0.3 * y), np.cos(y - 0.2 * x), np.sin(0.5 * (x + y))]
+    return np.rint(128 + 90 * np.stack(waves, axis=-1)).astype(np.uint8)
+
+
+def block_means(plane, factor):
+    y, x = (side // factor for side in plane.shape[:2])
+    blocks = plane[: y * factor, : x * factor].astype(float)
+    return blocks.reshape(y, factor, x, factor, -1).mean((1, 3)) @ [0.299, 0.587, 0.114]
+
+
+@pytest.mark.parametrize("size", [(240, 320), (243, 325)])
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_jpeg_comes_reduced_without_moving(tmp_path, size, factor):
+    """A quarter of a pixel more or less would differ by 1 grey level on average."""
+    plane = smooth_colour(*size)
+    data = encode(plane, ".jpg", params=(cv2.IMWRITE_JPEG_QUALITY, 100))
+    for k in range(2):
+        (tmp_path / f"{k}.jpg").write_bytes(data)
+    source = read_stack(tmp_path)
+    y, x = (side // factor for side in size)
+    assert source.reduction(y * x) == factor
+    assert source.reduction(y * x + 1) == max(factor // 2, 1)
+    small = source.reduced(1, factor)
+    assert small.shape == (y, x)
+    assert np.abs(small - block_means(plane, factor)).mean() < 0.5
+
+
+def test_reduced_planes_are_upright(tmp_path):
+    plane = smooth_colour(240, 320)
+    for k in range(2):
+        exif = Image.Exif()
+        exif[274] = 6
+        Image.fromarray(plane).save(tmp_path / f"{k}.jpg", quality=100, exif=exif)
+    source = read_stack(tmp_path)
+    small = source.reduced(0, source.reduction(1000))
+    assert small.shape == (320 // 8, 240 // 8)
+    assert np.abs(small - block_means(source[0], 8)).mean() < 1
+
+
+def test_a_turned_jpeg_of_odd_size_is_not_reduced(tmp_path):
+    """Its last pixels come first once it is upright, so the reduced one would lie elsewhere."""
+    for k in range(2):
+        exif = Image.Exif()
+        exif[274] = 3
+        Image.fromarray(smooth_colour(241, 321)).save(tmp_path / f"{k}.jpg", exif=exif)
+    assert read_stack(tmp_path).reduction(100) == 1
+
+
+def test_other_formats_are_not_reduced(tmp_path):
+    source = read_stack(write_folder(tmp_path, [smooth_colour(240, 320)] * 2))
+    assert source.reduction(100) == 1
+    np.testing.assert_array_equal(source.reduced(0, 1), source[0])
+
+
+def test_a_jpeg_damaged_since_is_named_when_reduced(tmp_path):
+    for k in range(2):
+        (tmp_path / f"{k}.jpg").write_bytes(encode(smooth_colour(240, 320), ".jpg"))
+    source = read_stack(tmp_path)
+    (tmp_path / "1.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    with pytest.raises(InputError, match=r"'1\.jpg' cannot be read: it is damaged"):
+        source.reduced(1, 4)
+    (tmp_path / "0.jpg").unlink()
+    with pytest.raises(InputError, match=r"'0\.jpg' cannot be read: it is gone"):
+        source.reduced(0, 4)
