@@ -282,7 +282,7 @@ def test_alignment_is_told_where_to_look(monkeypatch: pytest.MonkeyPatch, align:
     class Told(Exception):  # noqa: N818 - it ends the run
         pass
 
-    def listen(read, n, reference, align, *, region=None):
+    def listen(read, n, reference, align, *, region=None, **_):
         told.append(region)
         raise Told
 

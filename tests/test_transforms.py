@@ -49,18 +49,41 @@ matrices = st.builds(
 )
 
 
-@pytest.mark.parametrize(("model", "freedoms"), [("shift", 2), ("similarity", 4), ("affine", 6)])
-def test_a_model_moves_what_its_name_says(model: str, freedoms: int) -> None:
-    basis = generators(model)
-    assert basis.shape == (freedoms, 3, 3)
-    assert np.linalg.matrix_rank(basis.reshape(freedoms, 9)) == freedoms
-    assert not basis[:, 2].any()
-    linear = basis[:, :2, :2]
+FREEDOMS = {"none": 0, "shift": 2, "similarity": 4, "affine": 6, "homography": 8}
+
+
+@pytest.mark.parametrize("model", FREEDOMS)
+def test_a_model_moves_what_its_name_says(model: str) -> None:
+    freedoms, frame = FREEDOMS[model], unit_frame(SHAPE)
+    in_pixels = generators(model, SHAPE)
+    assert in_pixels.shape == (freedoms, 3, 3)
+    if not freedoms:
+        return
+    assert np.linalg.matrix_rank(in_pixels.reshape(freedoms, 9)) == freedoms
+    if model != "homography":
+        assert not in_pixels[:, 2].any()
+    linear = (np.linalg.inv(frame) @ in_pixels @ frame)[:, :2, :2]
     if model == "shift":
-        assert not linear.any()
+        np.testing.assert_allclose(linear, 0, atol=1e-12)
     if model == "similarity":
-        np.testing.assert_array_equal(linear[:, 0, 0], linear[:, 1, 1])
-        np.testing.assert_array_equal(linear[:, 0, 1], -linear[:, 1, 0])
+        np.testing.assert_allclose(linear[:, 0, 0], linear[:, 1, 1], atol=1e-12)
+        np.testing.assert_allclose(linear[:, 0, 1], -linear[:, 1, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize("model", FREEDOMS)
+def test_a_model_begins_with_the_lesser_one(model: str) -> None:
+    whole = generators("homography", SHAPE)
+    np.testing.assert_array_equal(generators(model, SHAPE), whole[: FREEDOMS[model]])
+
+
+def test_generators_do_not_depend_on_the_size_of_the_plane() -> None:
+    """The same parameters move the same points of a plane twice as large twice as far."""
+    parameters = np.array([0.1, -0.2, 0.02, 0.01, 0.003, -0.004, 0.005, 0.002])
+    small, large = (
+        np.eye(3) + np.tensordot(parameters, generators("homography", shape), 1)
+        for shape in (SHAPE, (120, 160))
+    )
+    np.testing.assert_allclose(rescale(small, 2, 2), large, atol=1e-9)
 
 
 def test_unit_frame_puts_the_longer_side_between_minus_one_and_one() -> None:
