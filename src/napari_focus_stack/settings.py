@@ -54,7 +54,7 @@ class Settings:
     align: Align = _parameter(
         "auto",
         "Motion that is undone between planes: 'auto' chooses the least that explains it; "
-        "'homography' finds SIFT features, the others compare intensities.",
+        "'similarity' shifts, turns and magnifies, 'affine' shears as well, 'homography' tilts too.",
         choices=ALIGNS,
     )
     reference: int | Literal["middle", "first"] = _parameter(
