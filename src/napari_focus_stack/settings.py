@@ -54,7 +54,7 @@ class Settings:
     align: Align = _parameter(
         "auto",
         "Motion that is undone between planes: 'auto' chooses the least that explains it; "
-        "'similarity' shifts, turns and magnifies, 'affine' shears as well, 'homography' tilts too.",
+        "'similarity' shifts, turns and magnifies, 'affine' also shears, 'homography' also tilts.",
         choices=ALIGNS,
     )
     reference: int | Literal["middle", "first"] = _parameter(
