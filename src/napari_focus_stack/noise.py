@@ -19,6 +19,8 @@ from napari_focus_stack.bands import Plane, band_noise, laplacian_pyramid
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_focus_stack.transforms import Window
+
 LEVELS = 4
 """Pyramid levels measured; coarser ones have the last one's noise."""
 BLOCKS = (16, 16, 8, 8)
@@ -80,6 +82,13 @@ class Noise:
         return variance
 
 
+def middle(shape: tuple[int, ...]) -> Window:
+    """Part of a large plane that noise is measured on: enough blocks, a fraction of the time."""
+    starts = [max(0, (side - LARGEST_SIDE) // 2) for side in shape[:2]]
+    ends = [min(side, LARGEST_SIDE) + start for side, start in zip(shape, starts, strict=False)]
+    return slice(starts[0], ends[0]), slice(starts[1], ends[1])
+
+
 class NoiseGauge:
     """Measures noise on pairs of neighbouring planes that lie over each other.
 
@@ -105,9 +114,6 @@ class NoiseGauge:
         self._largest = max(self._largest, float(np.abs(first).max()))
         if min(first.shape[:2]) < SMALLEST_SIDE:
             return
-        middle = _middle(first.shape)
-        first, second = first[middle], second[middle]
-        valid = None if valid is None else valid[middle]
         channels = list(zip(_channels(first), _channels(second), strict=True))
         powers = [
             np.stack(level)
@@ -147,12 +153,6 @@ class NoiseGauge:
             for variance, channel in zip(variances, known, strict=True)
         )
         return Noise(max(constant, smallest), slope, colour, opponent)
-
-
-def _middle(shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The part of a large plane that is measured: enough blocks, a fraction of the time."""
-    starts = [max(0, (side - LARGEST_SIDE) // 2) for side in shape[:2]]
-    return slice(starts[0], starts[0] + LARGEST_SIDE), slice(starts[1], starts[1] + LARGEST_SIDE)
 
 
 def _differences(a: Plane, b: Plane, valid: NDArray[np.uint8] | None) -> list[Plane]:

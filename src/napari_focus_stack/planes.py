@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_focus_stack.smoothing import fill_from_trusted
-from napari_focus_stack.transforms import Matrix, both_recorded, warp
+from napari_focus_stack.transforms import Matrix, Window, both_recorded, warp
 
 if TYPE_CHECKING:
     from napari_focus_stack.bands import Plane
@@ -30,7 +30,7 @@ def computable(plane: NDArray[Any]) -> NDArray[Any]:
 
 
 def seen_from_reference(
-    plane: NDArray[Any], matrix: Matrix, light: Brightness
+    plane: NDArray[Any], matrix: Matrix, light: Brightness, window: Window | None = None
 ) -> tuple[Plane, Mask | None]:
     """A plane as the reference plane's camera would have recorded it.
 
@@ -42,6 +42,8 @@ def seen_from_reference(
         (3, 3), reference pixel (x, y, 1) to pixel of the plane.
     light : Brightness
         Gain and offset to the reference's brightness.
+    window : tuple of slice, optional
+        The part of the reference plane that is wanted; all of it by default.
 
     Returns
     -------
@@ -53,8 +55,8 @@ def seen_from_reference(
     known: Mask | None = None
     if plane.dtype.kind == "f" and not np.isfinite(plane).all():
         plane, finite = _without_gaps(plane)
-        known, _ = warp(finite.astype(np.uint8) * 255, matrix, cv2.INTER_NEAREST)
-    warped, inside = warp(plane, matrix)
+        known, _ = warp(finite.astype(np.uint8) * 255, matrix, cv2.INTER_NEAREST, window)
+    warped, inside = warp(plane, matrix, window=window)
     seen: Plane = warped.astype(np.float32)
     shown = seen if seen.ndim == 2 else seen[..., :3]  # alpha is no light
     if light.gain != 1:

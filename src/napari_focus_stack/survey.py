@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 from napari_focus_stack.alignment import Alignment, align_steps, follow_steps
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.noise import Noise, NoiseGauge
+from napari_focus_stack.noise import Noise, NoiseGauge, middle
 from napari_focus_stack.planes import Mask, seen_from_reference
 from napari_focus_stack.running import noise_pairs
 from napari_focus_stack.transforms import both_recorded
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.result import Progress
     from napari_focus_stack.running import Run
     from napari_focus_stack.settings import Align
+    from napari_focus_stack.transforms import Window
 
 NOT_IN_ORDER = (
     "Planes are not in the order of their focus (shuffled, or taken in several passes); "
@@ -47,10 +49,11 @@ class Survey:
     light: list[Brightness]
     noise: Noise
 
-    def prepared(self, run: Run, k: int) -> tuple[Plane, Mask | None]:
-        """Plane `k` as the reference sees it, and where it recorded anything."""
+    def prepared(self, run: Run, k: int, window: Window | None = None) -> tuple[Plane, Mask | None]:
+        """Plane `k`, or a window of it, as the reference sees it; where it recorded anything."""
         run.check()
-        return seen_from_reference(run.read(k), self.alignment.transforms[k], self.light[k])
+        matrix = self.alignment.transforms[k]
+        return seen_from_reference(run.read(k), matrix, self.light[k], window)
 
 
 def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
@@ -78,9 +81,9 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
     """
     alignment = yield from _align(run)
     if len(alignment.fitting) < 2:
+        k, why = min(alignment.left_out.items())
         raise InputError(
-            f"'{run.source.names[min(alignment.left_out)]}' holds no finite value; "
-            "a stack needs two planes that do."
+            f"'{run.source.names[k]}' was left out, for {why}; a stack needs two planes that fit."
         )
     if not alignment.in_order:
         run.notes.append(NOT_IN_ORDER)
@@ -131,21 +134,22 @@ def _announced(
 ) -> Generator[Progress, None, Alignment]:
     """Announce each plane."""
     run.expect(run.n)
-    while True:
-        try:
-            k = next(steps)
-        except StopIteration as done:
-            alignment: Alignment = done.value
-            return alignment
-        yield run.begin("align", k)
+    with closing(steps):  # its threads end with it, whoever keeps the error of a cancelled run
+        while True:
+            try:
+                k = next(steps)
+            except StopIteration as done:
+                alignment: Alignment = done.value
+                return alignment
+            yield run.begin("align", k)
 
 
 def _measure_noise(run: Run, survey: Survey) -> Generator[Progress, None, Noise]:
     planes = survey.alignment.fitting
-    gauge = NoiseGauge()
+    gauge, window = NoiseGauge(), middle(run.source.plane_shape)
     for i in noise_pairs(len(planes)):
         yield run.begin("measure", planes[i])
-        (a, first), (b, second) = (survey.prepared(run, planes[j]) for j in (i, i + 1))
+        (a, first), (b, second) = (survey.prepared(run, planes[j], window) for j in (i, i + 1))
         run.check()
         gauge.add(a, b, both_recorded(first, second))
     rounding = 1 / 12 if run.source.dtype.kind in "ui" else 0.0

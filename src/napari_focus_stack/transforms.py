@@ -113,8 +113,15 @@ def only_shift(matrix: Matrix, shape: tuple[int, ...]) -> Matrix:
     return shift
 
 
+Window = tuple[slice, slice]
+"""Rows and columns of a part of the reference plane, with both ends given."""
+
+
 def warp(
-    plane: NDArray[Any], matrix: Matrix, flags: int = cv2.INTER_LANCZOS4
+    plane: NDArray[Any],
+    matrix: Matrix,
+    flags: int = cv2.INTER_LANCZOS4,
+    window: Window | None = None,
 ) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
     """A plane seen in the reference frame, and where it has recorded anything.
 
@@ -126,32 +133,50 @@ def warp(
         (3, 3), reference pixel to plane pixel.
     flags : int
         Interpolation. Lanczos keeps 0.3 to 0.7 dB over cubic on the moving truth scenes.
+    window : tuple of slice, optional
+        The part of the reference plane that is wanted; all of it by default.
 
     Returns
     -------
     warped : numpy.ndarray
-        As `plane`, never beyond the range of its recorded values; `plane` itself for the identity.
+        As `plane`, or its window, never beyond the range of its recorded values; the plane's own
+        pixels for the identity.
     valid : numpy.ndarray or None
         (Y, X) uint8, 255 where the plane has recorded; None where it has everywhere.
     """
     if np.array_equal(matrix, np.eye(3)):
-        return plane, None
-    size = plane.shape[1::-1]
+        return plane if window is None else plane[window], None
+    rows, cols = window or (slice(0, plane.shape[0]), slice(0, plane.shape[1]))
+    matrix = matrix @ np.array([[1, 0, cols.start], [0, 1, rows.start], [0, 0, 1]], np.float64)
+    size = cols.stop - cols.start, rows.stop - rows.start
     flags |= cv2.WARP_INVERSE_MAP
     warped = cv2.warpPerspective(plane, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     np.clip(warped, plane.min(), plane.max(), out=warped)
-    return warped, valid_area(matrix, plane.shape[:2])
+    return warped, valid_area(matrix, plane.shape[:2], size)
 
 
-def valid_area(matrix: Matrix, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-    """(Y, X) uint8, 255 where a transform lands inside the plane; None if it does everywhere."""
+def valid_area(
+    matrix: Matrix, shape: tuple[int, ...], size: tuple[int, int] | None = None
+) -> NDArray[np.uint8] | None:
+    """Where a transform lands inside a plane: (Y, X) uint8, 255 there; None if it does everywhere.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray
+        (3, 3), pixel of the area to pixel of the plane.
+    shape : tuple of int
+        Of the plane.
+    size : tuple of int, optional
+        Width and height of the area; the plane's own by default.
+    """
     h, w = shape[:2]
-    x, y = apply(matrix, corners(shape))
+    wide, high = size or (w, h)
+    x, y = apply(matrix, corners((high, wide)))
     if x.min() >= 0 and y.min() >= 0 and x.max() <= w - 1 and y.max() <= h - 1:
         return None
     inside = np.full((h, w), 255, np.uint8)
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    area: NDArray[np.uint8] = cv2.warpPerspective(inside, matrix, (w, h), flags=flags)
+    area: NDArray[np.uint8] = cv2.warpPerspective(inside, matrix, (wide, high), flags=flags)
     return area
 
 
