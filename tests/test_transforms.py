@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import picture
 
 from napari_focus_stack.transforms import (
     apply,
@@ -193,3 +194,20 @@ def test_nothing_is_seen_beyond_the_range_or_the_edge(matrix: np.ndarray, seed: 
     trusted = np.ones(SHAPE, bool) if valid is None else valid > 0
     assert beyond[trusted].max() < 0.55
     assert trusted[beyond < 0.45].all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_window_is_a_part_of_the_whole(dtype: type) -> None:
+    plane = (255 * picture("gravel", 120, 160)).astype(dtype)
+    matrix = np.array([[1.02, 0.01, -3.2], [-0.01, 1.02, 4.7], [0, 0, 1]])
+    window = slice(30, 90), slice(0, 160)
+    whole, recorded = warp(plane, matrix)
+    part, inside = warp(plane, matrix, window=window)
+    assert recorded is not None
+    assert inside is not None
+    # OpenCV rounds places to 1/32 pixel, from another origin
+    np.testing.assert_allclose(part.astype(float), whole[window].astype(float), atol=3)
+    assert (inside != recorded[window]).mean() < 0.001  # a pixel right at the edge
+    still, everywhere = warp(plane, np.eye(3), window=window)
+    np.testing.assert_array_equal(still, plane[window])
+    assert everywhere is None
