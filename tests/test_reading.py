@@ -826,12 +826,16 @@ def test_other_formats_are_not_reduced(tmp_path):
 
 
 def test_a_jpeg_damaged_since_is_named_when_reduced(tmp_path):
+    whole = encode(smooth_colour(240, 320), ".jpg")
     for k in range(2):
-        (tmp_path / f"{k}.jpg").write_bytes(encode(smooth_colour(240, 320), ".jpg"))
+        (tmp_path / f"{k}.jpg").write_bytes(whole)
     source = read_stack(tmp_path)
-    (tmp_path / "1.jpg").write_bytes(b"\xff\xd8\xff nothing")
-    with pytest.raises(InputError, match=r"'1\.jpg' cannot be read: it is damaged"):
-        source.reduced(1, 4)
+    damaged = {b"": "truncated", whole[: len(whole) // 2]: "truncated"}
+    damaged[b"\xff\xd8\xff\xda nothing\xff\xd9"] = "damaged"
+    for content, reason in damaged.items():
+        (tmp_path / "1.jpg").write_bytes(content)
+        with pytest.raises(InputError, match=rf"'1\.jpg' cannot be read: it is {reason}"):
+            source.reduced(1, 4)
     (tmp_path / "0.jpg").unlink()
     with pytest.raises(InputError, match=r"'0\.jpg' cannot be read: it is gone"):
         source.reduced(0, 4)

@@ -142,7 +142,8 @@ class FilePlane:
         with self._named():
             pixels = _decoded(partial(self.load_reduced, factor))
         y, x = (side // factor for side in self.shape[:2])
-        return pixels[:y, :x] if pixels.ndim == 2 and pixels.shape >= (y, x) else None
+        reduced = pixels[:y, :x]
+        return reduced if reduced.shape == (y, x) else None
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:

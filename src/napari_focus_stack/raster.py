@@ -188,7 +188,7 @@ def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int]]:
         file.seek(after)
 
 
-def _load_jpeg(path: Path) -> NDArray[Any]:
+def _whole_jpeg(path: Path) -> bytes:
     data = path.read_bytes()
     stream = io.BytesIO(data)
     for _ in _jpeg_segments(stream):
@@ -196,7 +196,11 @@ def _load_jpeg(path: Path) -> NDArray[Any]:
     # libjpeg paints what is missing grey; 0xFFD9 cannot stand inside coded pixels
     if data.find(JPEG_END, stream.tell()) < 0:
         raise Unreadable("it is truncated")
-    return np.asarray(imagecodecs.jpeg8_decode(data))
+    return data
+
+
+def _load_jpeg(path: Path) -> NDArray[Any]:
+    return np.asarray(imagecodecs.jpeg8_decode(_whole_jpeg(path)))
 
 
 def _load_jpeg_reduced(path: Path, factor: int) -> NDArray[Any]:
@@ -205,7 +209,8 @@ def _load_jpeg_reduced(path: Path, factor: int) -> NDArray[Any]:
 
     flag = {2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4}
     flags = flag.get(factor, cv2.IMREAD_REDUCED_GRAYSCALE_8) | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels: NDArray[Any] | None = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+    data = _whole_jpeg(path)
+    pixels: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if pixels is None:
         raise Unreadable("it is damaged")
     return pixels
