@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from scenes import QUIET, Scene, picture
+from scenes import MARGIN as OUTSIDE
+from scenes import QUIET, Scene, picture, surface
 
 from napari_focus_stack.alignment import Alignment, align_steps
+from napari_focus_stack.rendering import render_stack
 from napari_focus_stack.transforms import corner_distance
 
 if TYPE_CHECKING:
@@ -94,3 +96,17 @@ def seen_through(plane: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return cv2.warpPerspective(
         plane, matrix, plane.shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
+
+
+def moved_by(step: Any, n: int = 8, name: str = "gravel", kind: str = "slant") -> Scene:
+    """A stack that moves from plane to plane by a matrix that counts from the field's centre."""
+    size = (160, 192)
+    image = picture(name, *(side + 2 * OUTSIDE for side in size))
+    depth = surface(kind, n, *image.shape)
+    powers = [np.linalg.matrix_power(np.array(step, np.float64), k - n // 2) for k in range(n)]
+    motion = np.array([about_centre(power, size) for power in powers])
+    planes = render_stack(
+        image, depth, n, 1.2, margin=OUTSIDE, transforms=motion, noise=QUIET, seed=1
+    )
+    inner = np.s_[OUTSIDE:-OUTSIDE, OUTSIDE:-OUTSIDE]
+    return Scene(planes, image[inner], depth[inner], motion)

@@ -4,42 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from motion import MODELS, MOVING, aligned, foreign, moved_by, worst_corner, worst_of
 from scenes import QUIET, Scene, picture, scene
 
-from napari_focus_stack.alignment import Alignment, align_steps
+from napari_focus_stack import alignment, refinement
+from napari_focus_stack.alignment import FOREIGN, IS_BLANK, Alignment, align_steps
 from napari_focus_stack.rendering import Noise
 from napari_focus_stack.transforms import corner_distance
 
 DRIFTING = (1.1, 1.07, 1.04, 1.02, 1.0, 0.98, 0.95, 0.9)
-MOVING = {"zoom": 0.004, "angle": 0.05, "shift": 0.7, "noise": QUIET}
-
-
-def aligned(planes, align: str = "auto", reference: int | None = None) -> Alignment:
-    reference = len(planes) // 2 if reference is None else reference
-    steps = align_steps(lambda k: planes[k], len(planes), reference, align)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
-
-
-def worst_corner(found: np.ndarray, moved: Scene, reference: int) -> float:
-    """Largest corner error in pixels over all planes, NaN if one was left out."""
-    to_middle = np.linalg.inv(moved.transforms[reference])
-    return max(
-        corner_distance(a, b @ to_middle, moved.planes.shape[1:])
-        for a, b in zip(found, moved.transforms, strict=True)
-    )
+SIZE = (160, 192)
 
 
 def with_planes(planes: np.ndarray, **others: np.ndarray) -> list[np.ndarray]:
     """The planes with some replaced, named as in ``at3=other``."""
     return [others.get(f"at{k}", plane) for k, plane in enumerate(planes)]
-
-
-def foreign(y: int = 0) -> np.ndarray:
-    return np.rint(picture("coins", 160, 192, y) * 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("name", ["gravel", "coins", "camera"])
@@ -116,28 +95,27 @@ def test_none_moves_nothing_and_leaves_nothing_out() -> None:
     np.testing.assert_array_equal(found.transforms, np.tile(np.eye(3), (8, 1, 1)))
 
 
-def test_features_undo_a_projective_motion() -> None:
-    rendered = scene("gravel", "slant", noise=QUIET, size=(200, 240))
-    planes, true = [], []
-    for k, plane in enumerate(rendered.planes):
-        matrix = np.eye(3)
-        matrix[2, :2] = (k - 4) * 2e-5, (k - 4) * -1e-5
-        planes.append(seen_through(plane, matrix))
-        true.append(matrix)
-    moved = Scene(np.array(planes), rendered.image, rendered.depth, np.array(true))
-    found = aligned(planes, "homography")
-    assert found.model == "homography"
-    assert worst_corner(np.array(true), rendered, 4) > 2  # there was something to undo
-    assert worst_corner(found.transforms, moved, 4) < 1
+STEPS = {
+    "shift": [[1, 0, 1.2], [0, 1, -0.8], [0, 0, 1]],
+    "similarity": [[1.004, -0.001, 0.5], [0.001, 1.004, 0], [0, 0, 1]],
+    "affine": [[1.003, 0.004, 0.3], [0, 0.997, 0.2], [0, 0, 1]],
+    "homography": [[1.002, 0.001, 0.3], [0, 0.999, 0.2], [6e-5, -4e-5, 1]],
+}
 
 
-def seen_through(plane: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """A plane whose every pixel moved by `matrix`."""
-    import cv2
-
-    return cv2.warpPerspective(
-        plane, matrix, plane.shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("name", "kind"), [("gravel", "slant"), ("brick", "dome")])
+def test_the_whole_ladder_is_climbed_as_far_as_need_be(name: str, kind: str, model: str) -> None:
+    moved = moved_by(STEPS[model], name=name, kind=kind)
+    found = aligned(moved.planes)
+    assert found.model == model
+    assert worst_corner(found.transforms, moved, 4) < 0.3
+    asked = aligned(moved.planes, model)
+    assert asked.model == model
+    assert worst_corner(asked.transforms, moved, 4) < 0.3
+    for lesser in MODELS[: MODELS.index(model)]:
+        poor = aligned(moved.planes, lesser)
+        assert worst_corner(poor.transforms, moved, 4) > 1.5
 
 
 @pytest.mark.parametrize("moving", [False, True])
@@ -150,9 +128,8 @@ def test_a_foreign_picture_is_left_out(k: int, moving: bool) -> None:
     assert np.isnan(found.transforms[k]).all()
     assert found.residuals[k] is None
     assert found.gains[k] is None
-    others = Scene(moved.planes, moved.image, moved.depth, np.delete(moved.transforms, k, axis=0))
-    kept = np.delete(found.transforms, k, axis=0)
-    assert worst_corner(kept, others, 4 if k > 4 else 3) < 0.3
+    kept, true = (np.delete(all_of, k, axis=0) for all_of in (found.transforms, moved.transforms))
+    assert worst_of(kept, true, 4 if k > 4 else 3, SIZE) < 0.3
 
 
 @pytest.mark.parametrize("k", [1, 7])
@@ -192,15 +169,16 @@ def test_gains_bring_planes_to_the_references_brightness(motion: dict, dtype: st
     assert found.brightness_drifts
 
 
-def test_every_plane_is_asked_for_once_from_the_reference_outward() -> None:
+@pytest.mark.parametrize("align", ["auto", "none", "affine"])
+def test_every_plane_is_asked_for_once_in_the_order_of_the_files(align: str) -> None:
     planes = scene("gravel", "slant", noise=QUIET).planes
     read: list[int] = []
-    announced = align_steps(lambda k: (read.append(k), planes[k])[1], 8, 3, "auto")
+    announced = align_steps(lambda k: (read.append(k), planes[k])[1], 8, 3, align)
     order = []
     for k in announced:
         assert read == order  # named before it is read
         order.append(k)
-    assert read == order == [3, 4, 5, 6, 7, 2, 1, 0]
+    assert read == order == list(range(8))
 
 
 def test_colour_moves_as_grey_does() -> None:
@@ -219,3 +197,206 @@ def test_planes_above_the_working_size_are_compared_reduced() -> None:
     for k in range(3):
         true = size @ moved.transforms[k] @ np.linalg.inv(size)
         assert corner_distance(found.transforms[k], true, big[0].shape) < 0.6
+
+
+# planes in any order
+
+SHUFFLED = [("gravel", "slant"), ("gravel", "step"), ("brick", "slant"), ("coins", "slant")]
+ODD = {
+    "picture": lambda rng: foreign(["camera", "moon", "text"][rng.integers(3)], 10, 120),
+    "blank": lambda rng: np.full(SIZE, rng.integers(256), np.uint8),
+}
+
+
+def shuffled(seed: int, odd: str | None) -> tuple[Scene, list[np.ndarray], int | None]:
+    """Planes of a moving stack in random order, one of them replaced."""
+    rng = np.random.default_rng(seed)
+    rendered = scene(*SHUFFLED[seed % len(SHUFFLED)], **MOVING)
+    order = rng.permutation(8)
+    moved = Scene(
+        rendered.planes[order], rendered.image, rendered.depth, rendered.transforms[order]
+    )
+    if odd is None:
+        return moved, list(moved.planes), None
+    k = int(rng.choice([0, 1, 2, 3, 5, 6, 7]))
+    return moved, with_planes(moved.planes, **{f"at{k}": ODD[odd](rng)}), k
+
+
+def disorder(moved: Scene, fitting: list[int], original: Scene) -> float:
+    """Steps in focus from plane to plane, against those of planes in order."""
+    place = [
+        int((original.transforms == moved.transforms[k]).all((1, 2)).argmax()) for k in fitting
+    ]
+    return np.abs(np.diff(place)).sum() / np.ptp(place)
+
+
+@pytest.mark.parametrize("odd", [None, *ODD])
+@pytest.mark.parametrize("seed", range(34))
+def test_a_hundred_shuffled_stacks(seed: int, odd: str | None) -> None:
+    moved, planes, k = shuffled(seed, odd)
+    found = aligned(planes)
+    reasons = {None: {}, "picture": {k: FOREIGN}, "blank": {k: IS_BLANK}}
+    assert found.left_out == reasons[odd]
+    assert found.holds_together
+    kept, true = found.transforms[found.fitting], moved.transforms[found.fitting]
+    assert worst_of(kept, true, found.fitting.index(4), SIZE) < 0.3
+    np.testing.assert_array_equal(found.transforms[4], np.eye(3))
+    original = scene(*SHUFFLED[seed % len(SHUFFLED)], **MOVING)
+    if disorder(moved, found.fitting, original) > 2.2:
+        assert not found.in_order
+
+
+def test_most_shuffled_stacks_are_out_of_order() -> None:
+    """Else the test above would hold nothing."""
+    many = []
+    for seed in range(34):
+        moved, _, _ = shuffled(seed, None)
+        original = scene(*SHUFFLED[seed % len(SHUFFLED)], **MOVING)
+        many.append(disorder(moved, list(range(8)), original) > 2.2)
+    assert np.mean(many) > 0.8
+
+
+@pytest.mark.parametrize("order", [range(8), range(8)[::-1]], ids=["forth", "back"])
+@pytest.mark.parametrize(("name", "kind"), SHUFFLED)
+def test_planes_in_order_are_in_order(name: str, kind: str, order: range) -> None:
+    planes = scene(name, kind, **MOVING).planes[list(order)]
+    assert aligned(planes).in_order
+    assert aligned(planes, "none").in_order
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["from the start", "and back"])
+@pytest.mark.parametrize("name", ["gravel", "brick"])
+@pytest.mark.parametrize("n", [8, 13])
+def test_a_stack_taken_in_two_passes(n: int, name: str, back: bool) -> None:
+    rendered = scene(name, "slant", n=n, **(MOVING | {"zoom": 0.003}))
+    second = range(1, n, 2)
+    order = [*range(0, n, 2), *(second[::-1] if back else second)]
+    found = aligned(rendered.planes[order])
+    assert found.left_out == {}
+    assert not found.in_order
+    assert found.model == "similarity"
+    assert worst_of(found.transforms, rendered.transforms[order], n // 2, SIZE) < 0.3
+
+
+@pytest.mark.parametrize("align", ["auto", "homography", "none"])
+@pytest.mark.parametrize("seed", range(8))
+def test_planes_of_noise_alone_neither_move_nor_crash(seed: int, align: str) -> None:
+    rng = np.random.default_rng(seed)
+    n, shape = int(rng.integers(2, 12)), rng.integers(16, 160, 2)
+    planes = rng.normal(100, rng.uniform(0.5, 40), (n, *shape)).clip(0, 255)
+    found = aligned(planes.astype([np.uint8, np.uint16, np.float32][seed % 3]), align)
+    kept = found.transforms[found.fitting]
+    np.testing.assert_array_equal(kept, np.tile(np.eye(3), (len(kept), 1, 1)))
+    assert found.in_order
+    assert found.holds_together is (align == "none")
+
+
+@pytest.mark.parametrize("value", [0, 200, np.nan])
+def test_a_stack_of_blank_planes_is_left_alone(value: float) -> None:
+    found = aligned(np.full((5, 64, 80), value, np.float32))
+    kept = found.transforms[found.fitting]
+    np.testing.assert_array_equal(kept, np.tile(np.eye(3), (len(kept), 1, 1)))
+
+
+# where to look, and for how long
+
+
+@pytest.mark.parametrize("align", ["auto", "similarity"])
+@pytest.mark.parametrize("motion", ["shift", "similarity"])
+@pytest.mark.parametrize("name", ["gravel", "brick"])
+def test_a_static_clip_is_passed_over_where_a_region_says_so(
+    name: str, motion: str, align: str
+) -> None:
+    moved = moved_by(STEPS[motion], name=name)
+    planes = np.array(moved.planes)
+    planes[:, :70] = foreign("camera", 150, 150)[:70]
+    region = np.zeros(SIZE, bool)
+    region[76:] = True
+    found = aligned(planes, align, region=region)
+    assert found.left_out == {}
+    assert found.model == (motion if align == "auto" else align)
+    assert worst_corner(found.transforms, moved, 4) < 0.3
+    assert not worst_corner(aligned(planes, align).transforms, moved, 4) < 2
+
+
+def many(n: int) -> Scene:
+    return scene("brick", "dome", n=n, blur=0.15, zoom=5e-4, angle=0.01, shift=0.3, noise=QUIET)
+
+
+@pytest.mark.parametrize("align", ["auto", "similarity"])
+@pytest.mark.parametrize(
+    ("n", "reference", "refined"), [(25, 0, False), (26, 0, True), (26, 13, False), (50, 25, True)]
+)
+def test_long_chains_are_refined(
+    monkeypatch: pytest.MonkeyPatch, n: int, reference: int, refined: bool, align: str
+) -> None:
+    made = []
+
+    def note(*given) -> dict[int, np.ndarray]:
+        made.append(refinement.refine(*given))
+        return made[-1]
+
+    monkeypatch.setattr(alignment, "refine", note)
+    moved = many(n)
+    found = aligned(moved.planes, align, reference)
+    assert found.model == "similarity"
+    assert bool(made) is refined
+    if refined:
+        np.testing.assert_array_equal(found.transforms, [made[0][k] for k in range(n)])
+    np.testing.assert_array_equal(found.transforms[reference], np.eye(3))
+    assert worst_corner(found.transforms, moved, reference) < 0.3
+
+
+def test_a_long_stack_that_does_not_move_is_not_refined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(alignment, "refine")
+    still = scene("brick", "dome", n=52, blur=0.15, noise=QUIET)
+    assert aligned(still.planes).model == "none"
+
+
+class Stopped(Exception):  # noqa: N818 - it says what happened
+    pass
+
+
+@pytest.mark.parametrize("n", [8, 50])
+def test_whoever_checks_may_stop_it_at_any_time(n: int) -> None:
+    moved = many(n)
+    calls: list[None] = []
+    aligned(moved.planes, check=lambda: calls.append(None))
+    total = len(calls)
+    assert total > 2 * n  # once for each plane that is joined, looked at from afar, compared
+    for after in (1, total // 2, total):
+        left = iter(range(after - 1))
+
+        def check(left=left) -> None:
+            if next(left, None) is None:
+                raise Stopped
+
+        with pytest.raises(Stopped):
+            aligned(moved.planes, check=check)
+
+
+# brightness
+
+
+def lit(gain: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    planes = scene("gravel", "slant", **(MOVING | {"dtype": "float32"})).planes
+    return planes * gain[:, None, None] + offset[:, None, None]
+
+
+def test_stray_light_is_told_from_a_lamp() -> None:
+    stray = np.float32([0.05, 0.1, 0.02, 0, 0, 0.06, 0.15, 0.1])
+    lamp = np.float32([1.0, 0.9, 1.1, 0.8, 1.0, 1.2, 0.9, 1.0])
+    found: Alignment = aligned(lit(lamp, stray))
+    assert found.brightness_drifts
+    for k in (2, 3, 5, 6):
+        again = found.gains[k] * (lamp[k] * 0.4 + stray[k]) + found.offsets[k]
+        assert again == pytest.approx(0.4, abs=0.01)
+    assert found.offsets[4] == found.offsets[3] == 0
+    assert found.offsets[6] == pytest.approx(-0.15 / 0.9, abs=0.04)
+
+
+def test_light_that_comes_and_goes_is_no_lamp() -> None:
+    bright = np.float32([0.2, 0.5, 0.8, 1, 1, 0.8, 0.4, 0.2])
+    found = aligned(lit(bright, np.zeros(8, np.float32)))
+    assert found.gains[0] == pytest.approx(5, rel=0.02)
+    assert not found.brightness_drifts

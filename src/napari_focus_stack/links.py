@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import numpy as np
 
 from napari_focus_stack import features
 from napari_focus_stack.registration import correlation, search
-from napari_focus_stack.transforms import Matrix, Model, is_plausible, only_shift
+from napari_focus_stack.transforms import Matrix, Model, is_plausible, only_shift, valid_area
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +101,7 @@ def link(
                 best, reached = matrix, here
         transforms[model], mismatches[model] = fixed.full_size(best), 1 - reached
     still = seen.correlation(np.eye(3)) >= LEAST_CORRELATION
-    return Link(transforms, mismatches, still or reached >= seen.least_correlation)
+    return Link(transforms, mismatches, still or reached >= seen.least_correlation(best))
 
 
 class _Pair:
@@ -109,8 +110,6 @@ class _Pair:
     def __init__(self, fixed: View, moving: View, region: tuple[Region, ...] | None) -> None:
         self._fixed, self._moving, self._region = fixed, moving, region
         self._known: dict[bytes, float] = {}
-        pixels = fixed.levels[0].size if region is None else int(np.count_nonzero(region[0]))
-        self.least_correlation = max(LEAST_CORRELATION, CHANCE / np.sqrt(max(pixels, 1)))
 
     def correlation(self, matrix: Matrix) -> float:
         key = matrix.tobytes()
@@ -119,6 +118,16 @@ class _Pair:
             a, b = self._fixed.levels[0], self._moving.levels[0]
             self._known[key] = correlation(a, b, matrix, finest)
         return self._known[key]
+
+    def least_correlation(self, matrix: Matrix) -> float:
+        """What a transform must reach, by the pixels that it lays over each other."""
+        shape = self._fixed.levels[0].shape
+        inside = valid_area(matrix, shape)
+        seen = np.ones(shape, bool) if inside is None else inside > 0
+        if self._region is not None:
+            seen &= self._region[0]
+        pixels = int(np.count_nonzero(seen))
+        return max(LEAST_CORRELATION, CHANCE / math.sqrt(max(pixels, 1)))
 
     def found(self, models: Sequence[Model], expected: Matrix | None) -> dict[Model, Matrix]:
         """What each model's search finds; a richer one starts from the lesser."""
@@ -151,7 +160,9 @@ class _Pair:
         return self._is_plausible(find[0]), self.correlation(find[0])
 
     def _fits(self, matrix: Matrix) -> bool:
-        return self._is_plausible(matrix) and self.correlation(matrix) >= self.least_correlation
+        if not self._is_plausible(matrix):
+            return False
+        return self.correlation(matrix) >= self.least_correlation(matrix)
 
     def _is_plausible(self, matrix: Matrix) -> bool:
         return is_plausible(self._fixed.full_size(matrix), self._fixed.shape)
