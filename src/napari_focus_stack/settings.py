@@ -223,8 +223,8 @@ def _box(name: str, value: Any) -> tuple[int, int, int, int]:
     if len(given) != 4 or len(box) != 4 or not (0 <= box[0] < box[1] and 0 <= box[2] < box[3]):
         shown = " ".join(repr(value).split())  # an array's repr has several lines
         raise SettingsError(
-            f"{name} {shown} must be four whole numbers: first row, end row, first column, "
-            "end column."
+            f"{name} {shown} must be four whole numbers from 0 on, each end beyond its start: "
+            "first row, end row, first column, end column."
         )
     return box[0], box[1], box[2], box[3]
 
