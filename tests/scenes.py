@@ -97,5 +97,6 @@ def scene(
 
 
 def psnr(image: np.ndarray, truth: np.ndarray, white: float = 255.0) -> float:
-    """Peak signal-to-noise ratio in dB, over everything given."""
-    return float(10 * np.log10(white**2 / np.square(image - truth, dtype=np.float64).mean()))
+    """Peak signal-to-noise ratio in dB, over everything given; infinite where nothing differs."""
+    error = np.square(image - truth, dtype=np.float64).mean()
+    return float(10 * np.log10(white**2 / error)) if error else np.inf
