@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack import features
-from napari_focus_stack.registration import correlation, search
+from napari_focus_stack.registration import correlation, gain_of_most, search
 from napari_focus_stack.transforms import Matrix, Model, is_plausible, only_shift, valid_area
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def link(
         matrix = found.get(model)
         if matrix is not None and not np.array_equal(matrix, best):
             here = seen.correlation(matrix)
-            if here > reached and is_plausible(fixed.full_size(matrix), fixed.shape):
+            if here > reached and seen.is_better(matrix, best):
                 best, reached = matrix, here
         transforms[model], mismatches[model] = fixed.full_size(best), 1 - reached
     still = seen.correlation(np.eye(3)) >= LEAST_CORRELATION
@@ -128,6 +128,12 @@ class _Pair:
             seen &= self._region[0]
         pixels = int(np.count_nonzero(seen))
         return max(LEAST_CORRELATION, CHANCE / math.sqrt(max(pixels, 1)))
+
+    def is_better(self, matrix: Matrix, lesser: Matrix) -> bool:
+        """Whether a transform is plausible and fits better than a lesser one nearly everywhere."""
+        finest = None if self._region is None else self._region[0]
+        a, b = self._fixed.levels[0], self._moving.levels[0]
+        return self._is_plausible(matrix) and gain_of_most(a, b, matrix, lesser, finest) > 0
 
     def found(self, models: Sequence[Model], expected: Matrix | None) -> dict[Model, Matrix]:
         """What each model's search finds; a richer one starts from the lesser."""

@@ -39,6 +39,8 @@ SMALLEST_STEP = 0.02
 """A search ends when no corner moves by more than this many pixels: convergence is quadratic."""
 LEAST_OVERLAP = 0.2
 HUBER = 1.5
+MISFIT = 4.0
+"""Misfit, in that of the usual block, at which a block counts half."""
 FOCUS_BLOCK = 12
 """Side in pixels of the blocks within which a change of focus is taken for uniform."""
 FINE_LEVELS = 2
@@ -143,6 +145,46 @@ def correlation(fixed: Plane, moving: Plane, matrix: Matrix, region: Region | No
     return float(np.vdot(a, b)) / power if power > 0 else 0.0
 
 
+def gain_of_most(
+    fixed: Plane,
+    moving: Plane,
+    matrix: Matrix,
+    lesser: Matrix,
+    region: Region | None = None,
+) -> float:
+    """Whether most of the field fits better by one transform than by another, from -1 to 1.
+
+    Each block tells the relative change of its squared difference; blocks of little contrast count
+    little, those of much no more than thrice the usual one. A bubble that moves on its own fits
+    better by its own motion, and the specimen round it worse.
+    """
+    overlaps = [_overlap(fixed, moving, one, region) for one in (matrix, lesser)]
+    if overlaps[0] is None or overlaps[1] is None:
+        return 1.0 if overlaps[1] is None else -1.0
+    (better, _), (worse, _) = overlaps
+    inside = overlaps[0][1] & overlaps[1][1]
+    left, before, power = (
+        _block_means(np.square(x, out=x) * inside)
+        for x in (fixed - better, fixed - worse, fixed.copy())
+    )
+    total = left + before
+    seen = (total > 0) & (power > 0)
+    if not seen.any():
+        return 0.0
+    weight = np.minimum(power[seen], 3 * np.exp(np.log(power[seen]).mean()))
+    return float((weight * (before - left)[seen] / total[seen]).sum() / weight.sum())
+
+
+def _block_means(plane: Plane) -> Plane:
+    """Means over whole blocks; what is left at the ends does not count."""
+    rows, cols = (side // FOCUS_BLOCK for side in plane.shape)
+    whole = plane[: rows * FOCUS_BLOCK, : cols * FOCUS_BLOCK]
+    if not whole.size:
+        whole, rows, cols = plane, 1, 1
+    means: Plane = cv2.resize(whole, (cols, rows), interpolation=cv2.INTER_AREA)
+    return means
+
+
 def _gauss_newton(
     fixed: Plane, moving: Plane, model: Model, matrix: Matrix, region: Region | None
 ) -> tuple[Matrix, Evidence | None]:
@@ -233,7 +275,9 @@ def compare(
     blur = cv2.Laplacian(both, cv2.CV_32F, ksize=3)
     weight = _huber(difference, inside)
     sums, x, y = _block_sums([*gradients, difference, blur, both], weight)
-    return Evidence(_without_focus(sums), x, y, fixed.shape)
+    left = _without_focus(sums)
+    left *= _block_weights(left[:, 2, 2], sums[:, -1, -1])[:, None, None]
+    return Evidence(left, x, y, fixed.shape)
 
 
 def _overlap(
@@ -300,6 +344,19 @@ def _block_sums(
     sums *= FOCUS_BLOCK**2
     y, x = np.meshgrid(_centres(h), _centres(w), indexing="ij")
     return sums, x.ravel(), y.ravel()
+
+
+def _block_weights(misfit: NDArray[np.float64], pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weight of each block: less, the more it misfits than most.
+
+    What moves on its own (a bubble, a stage clip) has contrast enough to outvote a whole specimen;
+    as variance of its own block (Cauchy's weight) it has one voice among many.
+    """
+    seen = pixels > 0
+    variance = np.divide(misfit, pixels, out=np.zeros_like(misfit), where=seen)
+    usual = float(np.median(variance[seen])) if seen.any() else 0.0
+    weights: NDArray[np.float64] = 1 / (1 + variance / (MISFIT * usual + 1e-12))
+    return weights
 
 
 def _centres(side: int) -> NDArray[np.float64]:
