@@ -7,6 +7,7 @@ model that explains the motion, and no motion where none is worth a resampling.
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.linking import Linker
 from napari_focus_stack.links import models_of
-from napari_focus_stack.order import distances, follows_focus
+from napari_focus_stack.order import distances, focus_order, follows_focus
 from napari_focus_stack.refinement import refine
 from napari_focus_stack.transforms import corner_distance
 from napari_focus_stack.views import View
@@ -69,8 +70,8 @@ class Alignment:
         What brings each plane to the reference plane's brightness.
     holds_together : bool
         Whether more than half of the planes were found to show what the reference shows.
-    in_order : bool
-        Whether planes that follow each other are neighbours in focus.
+    order : list of int
+        The planes that take part in the order of focus: that of the files, unless it cannot be.
     left_out : dict of int to str
         Planes that fit nowhere, and why.
     """
@@ -81,13 +82,18 @@ class Alignment:
     residuals: list[float | None]
     brightness: list[Brightness | None]
     holds_together: bool = True
-    in_order: bool = True
+    order: list[int] = field(default_factory=list)
     left_out: dict[int, str] = field(default_factory=dict)
 
     @property
     def fitting(self) -> list[int]:
         """Numbers of the planes that take part."""
         return [k for k in range(len(self.residuals)) if k not in self.left_out]
+
+    @property
+    def in_order(self) -> bool:
+        """Whether planes that follow each other are neighbours in focus."""
+        return self.order == self.fitting
 
     @property
     def gains(self) -> list[float | None]:
@@ -145,7 +151,7 @@ def align_steps(
         for k in range(n):
             yield k
             linker.look(k, read(k), reduction)
-        linker.settle()
+        linker.settle(check)
         return _Chain(linker, n, reference, align, check).alignment()
 
 
@@ -189,7 +195,10 @@ def follow_steps(
             left_out[k] = NOT_FINITE
         elif fixed.contrast >= 0:
             known[k] = Brightness.of(fixed, here, transforms[k])
-    return Alignment(reference, "given", transforms, [None] * n, known, left_out=left_out)
+    fitting = [k for k in range(n) if k not in left_out]
+    return Alignment(
+        reference, "given", transforms, [None] * n, known, order=fitting, left_out=left_out
+    )
 
 
 class _Chain:
@@ -202,57 +211,73 @@ class _Chain:
         self._n, self._reference, self._align, self._check = n, reference, align, check
         self._fixed = linker.view(reference)
         self._unfit = self._showing_nothing()
-        self._paths: dict[int, dict[Model, Matrix]] = {
-            reference: {model: np.eye(3) for model in linker.models}
-        }
+        self._paths: dict[int, dict[Model, Matrix]] = {}
         self._parents: dict[int, int] = {}
         self._links: dict[int, Link] = {}
+        self._details = linker.details
         self._join()
+        if self._in_order(self._paths):
+            # planes of another pass look less alike while they lie apart
+            richest = linker.models[-1]
+            self._details = linker.details | {
+                k: linker.view(k).detail_over(path[richest]) for k, path in self._paths.items()
+            }
+            if not self._in_order(self._paths):
+                self._join()
 
     def _showing_nothing(self) -> dict[int, str]:
         """Planes without a finite value, and blank ones, which only "none" can keep."""
         contrasts = [self._linker.contrasts[k] for k in range(self._n)]
         unfit = {k: NOT_FINITE for k, contrast in enumerate(contrasts) if contrast < 0}
         if self._align != "none":
-            least = BLANK * self._fixed.contrast
-            blank = (k for k, contrast in enumerate(contrasts) if 0 <= contrast < least)
+            blank = (k for k in range(self._n) if k not in unfit and self._is_blank(k))
             unfit |= dict.fromkeys(blank, IS_BLANK)
         return unfit
 
     def _join(self) -> None:
         """Link planes to what is joined already, the nearest pair first (Prim, 1957)."""
+        self._paths = {self._reference: {model: np.eye(3) for model in self._linker.models}}
+        self._parents, self._links = {}, {}
         planes = [k for k in range(self._n) if k not in self._unfit or k == self._reference]
         apart = self._apart_by_focus(planes)
         tries = {k: TRIES for k in planes if k != self._reference}
-        pairs = {(self._reference, k) for k in tries}
+        pairs = [(apart[self._reference, k], self._reference, k) for k in tries]
+        heapq.heapify(pairs)
         while pairs:
+            _, parent, k = heapq.heappop(pairs)
+            if not tries[k]:
+                continue
             self._check()
-            parent, k = nearest = min(pairs, key=lambda pair: (apart[pair], pair))
             link = self._linker.link(parent, k)
-            if link.fits or self._align == "none":
-                self._append(k, parent, link)
-                tries[k] = 0
-                pairs |= {(k, j) for j, left in tries.items() if left}
-            else:
+            if not (link.fits or self._align == "none"):
                 tries[k] -= 1
-            pairs = {(i, j) for i, j in pairs if tries[j] and (i, j) != nearest}
+                continue
+            tries[k] = 0
+            self._append(k, parent, link)
+            for j, left in tries.items():
+                if left:
+                    heapq.heappush(pairs, (apart[k, j], k, j))
 
     def _apart_by_focus(self, planes: list[int]) -> NDArray[np.float64]:
         """How far planes are apart: in the order of the files, or in focus if that is another."""
         numbers = np.arange(self._n, dtype=float)
         apart = np.abs(numbers[:, None] - numbers)
         if not self._in_order(planes):
-            details = [self._linker.details[k] for k in planes]
-            apart[np.ix_(planes, planes)] = distances(details)
+            apart[np.ix_(planes, planes)] = distances([self._details[k] for k in planes])
         return apart
 
     def _in_order(self, planes: Iterable[int]) -> bool:
-        return follows_focus(distances([self._linker.details[k] for k in planes]))
+        shown = [k for k in sorted(planes) if not self._is_blank(k)]
+        return follows_focus([self._details[k] for k in shown])
+
+    def _is_blank(self, k: int) -> bool:
+        return self._linker.contrasts[k] < BLANK * self._fixed.contrast
 
     def _append(self, k: int, parent: int, link: Link) -> None:
         self._links[k], self._parents[k] = link, parent
         self._paths[k] = {
-            model: link.transforms[model] @ so_far for model, so_far in self._paths[parent].items()
+            model: _composed(link.transforms[model], so_far)
+            for model, so_far in self._paths[parent].items()
         }
 
     def alignment(self) -> Alignment:
@@ -281,9 +306,12 @@ class _Chain:
             residuals=[None if link is None else link.mismatches[model] for link in links],
             brightness=[self._brightness(k, paths) for k in range(self._n)],
             holds_together=together,
-            in_order=not fitting or self._in_order(fitting),
+            order=fitting if self._in_order(fitting) else self._focus_order(fitting),
             left_out=left_out,
         )
+
+    def _focus_order(self, planes: list[int]) -> list[int]:
+        return [planes[i] for i in focus_order([self._details[k] for k in planes])]
 
     def _brightness(self, k: int, paths: dict[int, Matrix]) -> Brightness | None:
         if k not in self._paths:
@@ -342,6 +370,12 @@ class _Chain:
     def _apart(self, a: Model, b: Model) -> bool:
         shape = self._fixed.shape
         return any(corner_distance(p[a], p[b], shape) > STILL for p in self._paths.values())
+
+
+def _composed(step: Matrix, so_far: Matrix) -> Matrix:
+    path: Matrix = step @ so_far
+    path /= path[2, 2]
+    return path
 
 
 def _explains(mismatches: list[dict[Model, float]], model: Model, lesser: Model) -> bool:

@@ -229,9 +229,12 @@ def nearest_plane(depth: Plane, planes: NDArray[np.intp]) -> tuple[Plane, NDArra
     depth : numpy.ndarray
         (Y, X) float32, 0 to len(planes) - 1.
     planes : numpy.ndarray
-        Ascending numbers of the planes that took part.
+        Numbers of the planes that took part, in the order of their focus. If that is not the
+        order of the numbers, nothing lies between two planes, and the depth is the index.
     """
     index = planes[np.rint(depth).astype(np.intp)].astype(np.uint16)
+    if np.any(np.diff(planes) < 0):
+        return index.astype(np.float32), index
     if len(planes) == planes[-1] - planes[0] + 1:
         return depth + np.float32(planes[0]), index
     numbers = np.interp(depth, np.arange(len(planes)), planes).astype(np.float32)

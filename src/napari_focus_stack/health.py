@@ -243,7 +243,12 @@ def examine(
 
 
 def advice(
-    health: Health, planes: list[int], z_step: float | None, unit: str | None, gains_applied: bool
+    health: Health,
+    planes: list[int],
+    z_step: float | None,
+    unit: str | None,
+    gains_applied: bool,
+    in_order: bool,
 ) -> list[str]:
     """Sentences that say what to do at the microscope; none for a good stack.
 
@@ -257,38 +262,39 @@ def advice(
         Distance between planes, where it is known.
     gains_applied : bool
         Whether changes of brightness were evened out.
+    in_order : bool
+        Whether planes that follow each other are neighbours in focus. Where they are not, the
+        first and the last are not the ends of the stack, and there is no one step between planes.
     """
     return [
-        *_on_depth(health, planes),
-        *_on_sampling(health.peak_width, z_step, unit),
+        *(_on_ends(health, planes) if in_order else []),
+        *_on_guesses(health),
+        *(_on_sampling(health.peak_width, z_step, unit) if in_order else []),
         *_on_planes(health, planes),
         *_on_light(health, gains_applied),
     ]
 
 
-def _on_depth(health: Health, planes: list[int]) -> list[str]:
-    notes = []
+def _on_ends(health: Health, planes: list[int]) -> list[str]:
     ends = (
         (health.at_first, "first", "before", planes[0]),
-        (
-            health.at_last,
-            "last",
-            "after",
-            planes[-1],
-        ),
+        (health.at_last, "last", "after", planes[-1]),
     )
-    for share, which, side, plane in ends:
-        if share > MOST_AT_END:
-            notes.append(
-                f"The stack is too short: {share:.0%} of the pixels whose depth is sure are "
-                f"sharpest in the {which} plane; add planes {side} plane {plane}."
-            )
-    if health.guessed > MOST_GUESSED:
-        notes.append(
-            f"Depth is a guess in {health.guessed:.0%} of the picture, where no plane stands out "
-            "from the noise; the confidence map shows where."
-        )
-    return notes
+    return [
+        f"The stack is too short: {share:.0%} of the pixels whose depth is sure are sharpest in "
+        f"the {which} plane; add planes {side} plane {plane}."
+        for share, which, side, plane in ends
+        if share > MOST_AT_END
+    ]
+
+
+def _on_guesses(health: Health) -> list[str]:
+    if health.guessed <= MOST_GUESSED:
+        return []
+    return [
+        f"Depth is a guess in {health.guessed:.0%} of the picture, where no plane stands out from "
+        "the noise; the confidence map shows where."
+    ]
 
 
 def _on_sampling(width: float | None, z_step: float | None, unit: str | None) -> list[str]:

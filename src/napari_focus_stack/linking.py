@@ -16,7 +16,7 @@ from napari_focus_stack.trend import unexpected
 from napari_focus_stack.views import Shelf, View
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -69,8 +69,10 @@ class Linker:
 
     def __exit__(self, *_: object) -> None:
         """Stop the workers, whatever happened."""
-        self._pool.shutdown(cancel_futures=True)
-        self._shelf.close()
+        try:
+            self._pool.shutdown(cancel_futures=True)
+        finally:
+            self._shelf.close()
 
     def look(self, k: int, plane: NDArray[Any], reduction: int = 1) -> None:
         """Take in plane `k`; planes come in their order, and are compared with the one before."""
@@ -83,12 +85,16 @@ class Linker:
         if k >= AHEAD:
             self._put_away(k - AHEAD)
 
-    def settle(self) -> None:
+    def settle(self, check: Callable[[], None] = lambda: None) -> None:
         """Wait for the workers; neighbours that moved unlike the rest are compared once more."""
         for k in list(self._views):
             self._put_away(k)
-        known = {pair: self.link(*pair) for pair in list(self._links)}
+        known = {}
+        for pair in list(self._links):
+            check()
+            known[pair] = self.link(*pair)
         for pair, expected in unexpected(known, self.models[-1]).items():
+            check()
             again = self._linked(*pair, expected)
             before = known[pair]
             best = max(before, again, key=lambda found: found.correlation)

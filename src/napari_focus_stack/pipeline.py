@@ -214,7 +214,7 @@ def _fuse(run: Run, survey: Survey, on_plane: OnPlane | None) -> Generator[Progr
     pyramid = PyramidFusion(shape, survey.noise, run.check)
     original = LaplacianFusion(run.settings.gaussian, run.settings.laplacian)
     estimator = DepthEstimator()
-    for k in survey.alignment.fitting:
+    for k in survey.alignment.order:
         yield run.begin("fuse", k)
         plane, valid = survey.prepared(run, k)
         energy = pyramid.add(plane, valid)
@@ -224,7 +224,7 @@ def _fuse(run: Run, survey: Survey, on_plane: OnPlane | None) -> Generator[Progr
         if on_plane is not None:
             on_plane(k, as_dtype(plane, run.source.dtype), np.maximum(energy, 0))
     image = pyramid.image()
-    planes = np.array(survey.alignment.fitting)
+    planes = np.array(survey.alignment.order)
     guide = np.nan_to_num(luminance(image))
     place, confidence = estimator.estimate(guide, survey.noise, run.check)
     peak_width = estimator.peak_width(confidence >= TRUSTED)
@@ -232,13 +232,13 @@ def _fuse(run: Run, survey: Survey, on_plane: OnPlane | None) -> Generator[Progr
     if run.settings.picks:
         by_depth = method == "depth"
         picking: Fusion = NearestPlaneFusion(place) if by_depth else NearestValueFusion(image)
-        for k in survey.alignment.fitting:
+        for k in survey.alignment.order:
             yield run.begin("fuse", k)
             picking.add(*survey.prepared(run, k))
         image = picking.image()
     if method == "laplacian":
         image, index = original.image(), planes[original.index].astype(np.uint16)
-        confidence[np.abs(depth - index) > 1] = 0
+        confidence[np.abs(place - original.index) > 1] = 0
         depth = index.astype(np.float32)
     return _Fused(image, depth, index, confidence, peak_width)
 

@@ -54,7 +54,7 @@ def seen_from_reference(
     """
     known: Mask | None = None
     if plane.dtype.kind == "f" and not np.isfinite(plane).all():
-        plane, finite = _without_gaps(plane)
+        plane, finite = without_gaps(plane)
         known, _ = warp(finite.astype(np.uint8) * 255, matrix, cv2.INTER_NEAREST, window)
     warped, inside = warp(plane, matrix, window=window)
     seen: Plane = warped.astype(np.float32)
@@ -66,8 +66,21 @@ def seen_from_reference(
     return seen, both_recorded(known, inside)
 
 
-def _without_gaps(plane: Plane) -> tuple[Plane, NDArray[np.bool_]]:
-    """The plane with smooth surroundings where values were missing, and where they were not."""
+def without_gaps(plane: Plane) -> tuple[Plane, NDArray[np.bool_]]:
+    """The plane with smooth surroundings where values were missing, and where they were not.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) float32.
+
+    Returns
+    -------
+    filled : numpy.ndarray
+        As `plane`, all of it finite.
+    finite : numpy.ndarray
+        (Y, X) bool.
+    """
     finite: NDArray[np.bool_] = np.isfinite(plane)
     if plane.ndim == 3:
         finite = np.asarray(finite.all(-1))

@@ -158,11 +158,11 @@ def gain_of_most(
     little, those of much no more than thrice the usual one. A bubble that moves on its own fits
     better by its own motion, and the specimen round it worse.
     """
-    overlaps = [_overlap(fixed, moving, one, region) for one in (matrix, lesser)]
-    if overlaps[0] is None or overlaps[1] is None:
-        return 1.0 if overlaps[1] is None else -1.0
-    (better, _), (worse, _) = overlaps
-    inside = overlaps[0][1] & overlaps[1][1]
+    new, old = (_overlap(fixed, moving, one, region) for one in (matrix, lesser))
+    if new is None or old is None:
+        return 1.0 if old is None else -1.0
+    (better, _), (worse, _) = new, old
+    inside = new[1] & old[1]
     left, before, power = (
         _block_means(np.square(x, out=x) * inside)
         for x in (fixed - better, fixed - worse, fixed.copy())

@@ -145,7 +145,7 @@ def _announced(
 
 
 def _measure_noise(run: Run, survey: Survey) -> Generator[Progress, None, Noise]:
-    planes = survey.alignment.fitting
+    planes = survey.alignment.order
     gauge, window = NoiseGauge(), middle(run.source.plane_shape)
     for i in noise_pairs(len(planes)):
         yield run.begin("measure", planes[i])

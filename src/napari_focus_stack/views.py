@@ -10,8 +10,9 @@ from typing import IO, TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack.planes import without_gaps
 from napari_focus_stack.registration import Plane, Region, correlation, pyramid
-from napari_focus_stack.transforms import Matrix, rescale
+from napari_focus_stack.transforms import Matrix, rescale, warp
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,12 +60,13 @@ class View:
     def of(cls, plane: NDArray[Any], reduction: int = 1) -> View:
         """Reduce a plane, which may be `reduction` times smaller already, to what it takes."""
         h, w = (side * reduction for side in plane.shape[:2])
+        known = plane.dtype.kind != "f" or bool(np.isfinite(plane).any())
+        if plane.dtype.kind == "f" and not np.isfinite(plane).all():
+            plane, _ = without_gaps(plane)  # or the gaps' edges would stand still
         factor = min(MOST_FACTOR, np.sqrt(WORKING_PIXELS / (h * w)))
         size = max(1, round(w * factor)), max(1, round(h * factor))
         grey = cv2.resize(_grey(plane), size, interpolation=cv2.INTER_AREA).astype(np.float32)
-        finite = np.isfinite(grey)
-        grey[~finite] = 0
-        contrast = float(cv2.GaussianBlur(grey, (0, 0), 2.0).std()) if finite.any() else -1.0
+        contrast = float(cv2.GaussianBlur(grey, (0, 0), 2.0).std()) if known else -1.0
         unit = max(contrast, FAINTEST * float(np.abs(grey).max()), 1e-30)
         levels = pyramid(grey / unit)
         return cls(levels, _reduced(grey, LIGHT_SIDE), _detail(levels[0]), contrast, (h, w))
@@ -78,6 +80,12 @@ class View:
         """Correlation with another plane that a transform between the full planes lays over it."""
         matrix = self.working_size(full_size)
         return correlation(self.levels[0], other.levels[0], matrix, region)
+
+    def detail_over(self, full_size: Matrix) -> Plane:
+        """`detail` as a plane has it that a transform lays this one over."""
+        band = self.levels[0]
+        seen, _ = warp(band, self.working_size(full_size), cv2.INTER_LINEAR)
+        return _detail(seen)
 
     def full_size(self, matrix: Matrix) -> Matrix:
         """A transform at the working size, for the planes themselves."""
