@@ -65,6 +65,21 @@ def test_a_surface_that_leaves_the_range_is_told(kept, end: str, other: str, wor
     assert [note for note in report.notes if "too short" in note and words in note] == report.notes
 
 
+@pytest.mark.parametrize(
+    ("options", "kept", "told"),
+    [({}, np.s_[4:], "too short"), ({"blur": 5.0}, np.s_[:], "too far apart")],
+)
+def test_planes_out_of_order_have_no_ends_and_no_step(options: dict, kept, told: str) -> None:
+    planes = scene("gravel", "slant", n=12, noise=QUIET, **options).planes[kept]
+    shuffled = planes[np.random.default_rng(1).permutation(len(planes))]
+    recorded, mixed = flat(planes), flat(shuffled)
+    assert recorded.in_order
+    assert any(told in note for note in recorded.notes)
+    assert not mixed.in_order
+    words = ("too short", "too far apart", "closer than they need")
+    assert [note for note in mixed.notes if any(word in note for word in words)] == []
+
+
 def test_the_width_of_the_focus_curve_falls_as_the_blur_per_plane_grows() -> None:
     """In planes: twice the blur a plane, half the width."""
     widths = [

@@ -282,7 +282,9 @@ def _report(run: Run, survey: Survey, health: Health, box: Box | None) -> Report
     notes += [f"Plane {p.plane} ('{p.name}') was left out: {p.reason}." for p in left_out]
     spacing = source.spacing
     applied = any(light != Brightness() for light in survey.light)
-    notes += advice(health, alignment.fitting, run.z_step, spacing.unit, applied)
+    notes += advice(
+        health, alignment.fitting, run.z_step, spacing.unit, applied, alignment.in_order
+    )
     return Report(
         version=__version__,
         settings=run.settings.as_dict(),
