@@ -60,6 +60,15 @@ def test_neighbours_are_linked_away_from_the_reference(reference: int) -> None:
             assert off(linker.link(*pair), stack, *pair) < 0.15
 
 
+def test_neighbours_are_linked_while_planes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    with looked_at(moved().planes, 4) as linker:
+        monkeypatch.delattr(linking, "link")
+        for pair in ((1, 0), (2, 1), (3, 2), (4, 3), (4, 5), (5, 6), (6, 7)):
+            assert linker.link(*pair).fits
+        with pytest.raises(NameError):
+            linker.link(3, 4)
+
+
 def test_any_two_planes_can_be_linked() -> None:
     stack = moved()
     with looked_at(stack.planes, 4) as linker:

@@ -72,7 +72,7 @@ def test_the_way_is_held_against_the_shortest_tree(order: list[int]) -> None:
     assert follows_focus(np.abs(positions[:, None] - positions)) is bool(way <= 1.4 * 5)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(arrays(np.float32, (5, 4, 6), elements=st.floats(-20, 20, width=32)))
 def test_distances_are_root_mean_squares(maps: np.ndarray) -> None:
     apart = distances(list(maps))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from motion import about_centre, error, shifted
 
@@ -42,6 +42,7 @@ def jittered(seed: int, shift: float = 3.0, scale: float = 0.0005) -> list[Matri
     ]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**16), st.integers(0, N - 1), st.sampled_from(MODELS))
 def test_breathing_with_a_stage_that_jitters_is_expected(
     seed: int, reference: int, model: Model

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from motion import SHAPE, TRUE, error, pair
 from scenes import QUIET, scene
@@ -45,6 +45,7 @@ def test_planes_are_reduced(shape: tuple[int, int], working: tuple[int, int]) ->
     assert max(view.detail.shape) <= 16
 
 
+@settings(deadline=None)
 @given(st.sampled_from([np.uint8, np.uint16, np.float32]), st.sampled_from([(), (3,), (4,)]))
 def test_type_and_colour_change_nothing(dtype: type, colour: tuple[int, ...]) -> None:
     plane = scene("gravel", "slant", n=4, noise=QUIET).planes[1].astype(dtype)
@@ -59,6 +60,7 @@ def test_type_and_colour_change_nothing(dtype: type, colour: tuple[int, ...]) ->
     assert seen.contrast == pytest.approx(grey.contrast, rel=0.001)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.floats(0.01, 100), st.floats(-50, 50))
 def test_gain_and_offset_are_not_seen(gain: float, offset: float) -> None:
     plane = scene("gravel", "slant", n=4, noise=QUIET, dtype="float32").planes[1] * 100
