@@ -133,6 +133,56 @@ def test_what_has_no_effect_is_noted(options: dict[str, Any], names: str | None)
     assert idle == ([] if names is None else [sentence])
 
 
+@pytest.mark.parametrize("method", ["pyramid", "laplacian", "depth"])
+@pytest.mark.parametrize(("dtype", "says"), [("uint8", "are 0"), ("float32", "are NaN")])
+def test_what_no_plane_recorded_is_noted(dtype: str, says: str, method: str) -> None:
+    """The planes that take part lie beside the reference plane, which is left out."""
+    planes = np.array(scene("gravel", "dome", noise=QUIET).planes).astype(dtype)
+    transforms = still(*range(2, N))
+    transforms[0], transforms[1] = shifted(12.0), shifted(15.0)
+    result = focus_stack(planes, transforms=transforms, method=method)
+    unrecorded = np.zeros(FIELD, bool)
+    unrecorded[:, -12:] = True
+    nothing = np.isnan(result.image) if dtype == "float32" else result.image == 0
+    np.testing.assert_array_equal(nothing, unrecorded)
+    assert result.confidence[unrecorded].max() < 0.01
+    (note,) = (note for note in result.report.notes if "by no plane" in note)
+    assert note.startswith("6.2% of the picture")
+    assert says in note
+
+
+def test_a_speck_that_no_plane_recorded_is_noted() -> None:
+    planes = np.array(scene("gravel", "dome", noise=QUIET).planes).astype(np.float32)
+    planes[:, 80, 90] = np.nan
+    (note,) = (
+        note for note in focus_stack(planes, align="none").report.notes if "by no plane" in note
+    )
+    assert note.startswith("Less than 0.1% of the picture")
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({}, None),
+        ({"align_region": (0, 40, 0, 40)}, "align_region"),
+        ({"align_mask": np.ones(FIELD, bool)}, "align_mask"),
+        (
+            {"align_region": (0, 40, 0, 40), "align_mask": np.ones(FIELD, bool)},
+            "align_region and align_mask",
+        ),
+    ],
+)
+def test_a_region_has_no_effect_where_nothing_is_aligned(
+    options: dict[str, Any], names: str | None
+) -> None:
+    planes = scene("gravel", "slant", noise=QUIET).planes
+    for align in ("none", "shift"):
+        notes = focus_stack(planes, align=align, **options).report.notes
+        sentence = f"{names} had no effect, for nothing was to be aligned (align 'none')."
+        told = names is not None and align == "none"
+        assert notes == ([sentence] if told else [])
+
+
 # what is refused
 
 
@@ -158,6 +208,7 @@ BAD_TRANSFORMS: dict[str, tuple[Any, str]] = {
     "huge": (changed(1, 1e300 * shifted(97)), "plane 1 is moved"),
     "scale": (changed(1, np.diag([2.1, 2.1, 1])), "plane 1 is moved"),
     "zero": (changed(1, np.zeros((3, 3))), "plane 1 is moved"),
+    "shear": (changed(1, np.array([[1, 0.3, 0], [0, 1, 0], [0, 0, 1]])), "shear over 10%"),
     "one plane left": (still(*range(1, N)), "leaves fewer than two planes"),
 }
 
@@ -219,6 +270,30 @@ def test_what_is_no_report_is_refused_by_name(tmp_path: Path, case: str) -> None
         focus_stack(scene("gravel", "dome", noise=QUIET).planes, transforms=path)
     assert isinstance(refused.value, FocusStackError)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [[1, 0, 97], [0, 1, 0], [0, 0, 1]],
+        [[1, 0, None], [0, 1, 0], [0, 0, 1]],
+        "identity",
+        "one too many",
+    ],
+)
+def test_a_plane_is_left_out_by_null_in_a_report_and_by_nan_in_an_array(
+    tmp_path: Path, bad: Any
+) -> None:
+    planes = scene("gravel", "dome", noise=QUIET).planes
+    path = tmp_path / "report.json"
+    more = N if bad == "one too many" else N - 1
+    listed = [bad, *[np.eye(3).tolist()] * more]
+    path.write_text(json.dumps({"transforms": listed, "shape": [N, *FIELD]}))
+    for transforms, advised, other in ((path, "null", "NaN"), (listed, "nine NaN", "null")):
+        with pytest.raises(SettingsError) as refused:
+            focus_stack(planes, transforms=transforms)
+        assert advised in str(refused.value)
+        assert other not in str(refused.value)
 
 
 # where alignment may look

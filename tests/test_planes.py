@@ -43,6 +43,13 @@ def test_values_are_rounded_and_held_to_the_types_range(value: float, dtype: str
     assert (found == expected).all()
 
 
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "uint64", "float16", "float64"])
+def test_what_no_plane_recorded_is_zero_where_there_is_no_nan(dtype: str) -> None:
+    found = as_dtype(np.float32([[np.nan, 1, np.nan]]), np.dtype(dtype))
+    nothing = np.nan if found.dtype.kind == "f" else 0
+    np.testing.assert_array_equal(found, np.array([[nothing, 1, nothing]], dtype))
+
+
 def test_bool_is_decided_at_one_half() -> None:
     found = as_dtype(np.float32([[0, 0.4, 0.6, 1]]), np.dtype(bool))
     assert found.tolist() == [[False, False, True, True]]

@@ -17,7 +17,7 @@ import numpy as np
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.result import StackResult
 from napari_focus_stack.settings import LEAST_REGION
-from napari_focus_stack.transforms import Matrix, is_plausible
+from napari_focus_stack.transforms import IMPLAUSIBLE, Matrix, is_plausible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,12 +81,13 @@ def given_transforms(transforms: Any, source: PlaneSource) -> Given:
         listed, shape = _read_report(path)
         name = f"'{path}'"
         _check_same_field(shape, source, f"{name} is of a stack")
-        return Given(_checked(listed, len(source), field, name), f"The transforms are from {name}.")
+        checked = _checked(listed, len(source), field, name, "null")
+        return Given(checked, f"The transforms are from {name}.")
     origin = "The transforms were given."
     if isinstance(transforms, StackResult):
         _check_same_field(transforms.report.shape, source, "The result given as transforms is")
         transforms, origin = transforms.transforms, "The transforms are those of another result."
-    return Given(_checked(transforms, len(source), field, "transforms"), origin)
+    return Given(_checked(transforms, len(source), field, "transforms", "nine NaN"), origin)
 
 
 def _read_report(path: Path) -> tuple[list[Any], list[int]]:
@@ -119,7 +120,10 @@ def _in_words(shape: list[int]) -> str:
     return f"{shape[0]} planes of {shape[2]} x {shape[1]} pixels"
 
 
-def _checked(transforms: Any, planes: int, field: tuple[int, ...], name: str) -> Matrix:
+def _checked(
+    transforms: Any, planes: int, field: tuple[int, ...], name: str, left_out: str
+) -> Matrix:
+    """One matrix for each plane; `left_out` is what stands for a plane without one."""
     try:
         listed = list(transforms)
     except TypeError as problem:
@@ -127,35 +131,37 @@ def _checked(transforms: Any, planes: int, field: tuple[int, ...], name: str) ->
     if len(listed) != planes:
         raise SettingsError(
             f"{name} holds {len(listed)} transforms, but the stack has {planes} planes; give one "
-            "for each, NaN for a plane to leave out."
+            f"for each, {left_out} for a plane to leave out."
         )
     with np.errstate(all="ignore"):  # what overflows is not plausible
-        matrices = [_matrix(one, field, f"{name}: plane {k}") for k, one in enumerate(listed)]
+        matrices = [
+            _matrix(one, field, f"{name}: plane {k}", left_out) for k, one in enumerate(listed)
+        ]
     checked: Matrix = np.stack(matrices)
     if np.isfinite(checked).all((1, 2)).sum() < 2:
         raise SettingsError(f"{name} leaves fewer than two planes; a stack needs two.")
     return checked
 
 
-def _matrix(given: Any, field: tuple[int, ...], plane: str) -> Matrix:
+def _matrix(given: Any, field: tuple[int, ...], plane: str, left_out: str) -> Matrix:
     try:
         matrix: Matrix = np.asarray(np.full((3, 3), np.nan) if given is None else given, np.float64)
     except (TypeError, ValueError, OverflowError) as problem:
-        raise SettingsError(f"{plane} needs a 3 x 3 matrix of numbers, or null.") from problem
+        raise SettingsError(f"{plane} needs a 3 x 3 matrix of numbers, or {left_out}.") from problem
     if matrix.shape != (3, 3):
         raise SettingsError(f"{plane} needs a 3 x 3 matrix; this one's shape is {matrix.shape}.")
     if np.isnan(matrix).all():
         return matrix
     if not np.isfinite(matrix).all():
         raise SettingsError(
-            f"{plane} has a matrix that is finite in part only; give nine numbers, or nine NaN to "
-            "leave the plane out."
+            f"{plane} has a matrix that is finite in part only; give nine numbers, or {left_out} "
+            "to leave the plane out."
         )
     matrix = np.divide(matrix, matrix[2, 2])
     if not is_plausible(matrix, field):
         raise SettingsError(
-            f"{plane} is moved as no lens or stage does (scale beyond 0.5 to 2, 20 degrees or "
-            "half the field); correct it, or leave the plane out with NaN."
+            f"{plane} is moved as no lens or stage does ({IMPLAUSIBLE}); correct it, or leave the "
+            f"plane out with {left_out}."
         )
     return matrix
 

@@ -97,6 +97,7 @@ def stack_steps(
     box = _box_to_keep(run, survey)
     if box is not None:
         fused = fused.cut(box)
+    run.notes += _on_unrecorded(fused.image, source.dtype)
     step = run.z_step
     return StackResult(
         image=as_dtype(fused.image, source.dtype),
@@ -256,6 +257,17 @@ def _box_to_keep(run: Run, survey: Survey) -> Box | None:
     if crop.too_small:
         run.notes.append("The results were not cut: planes have too little of the field in common.")
     return crop.box
+
+
+def _on_unrecorded(image: Plane, dtype: np.dtype[Any]) -> list[str]:
+    """What is to be said of pixels that no plane recorded, if there are any."""
+    share = float(np.isnan(image if image.ndim == 2 else image[..., 0]).mean())
+    if share == 0:
+        return []
+    least = 0.001
+    much = f"{share:.1%}" if share >= least else f"Less than {least:.1%}"
+    value = "NaN" if dtype.kind == "f" else "0"
+    return [f"{much} of the picture was recorded by no plane; its pixels are {value} there."]
 
 
 def _examined(run: Run, survey: Survey, fused: _Fused) -> Health:

@@ -93,13 +93,17 @@ def without_gaps(plane: Plane) -> tuple[Plane, NDArray[np.bool_]]:
 
 
 def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """A float32 image in the type its planes came in, rounded and held to the type's range."""
+    """A float32 image in the type its planes came in, rounded and held to the type's range.
+
+    What no plane recorded is NaN, and 0 in a type without it.
+    """
     if dtype.kind == "b":
         yes: NDArray[np.bool_] = image >= 0.5
         return yes
     if dtype.kind in "ui":
         low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
         wide = np.rint(image.astype(np.float64))
+        wide[np.isnan(wide)] = 0
         largest = float(high) if int(float(high)) <= high else np.nextafter(float(high), 0)
         return np.clip(wide, low, largest).astype(dtype)
     return image.astype(dtype, copy=False)

@@ -26,6 +26,11 @@ def noise_pairs(planes: int) -> list[int]:
     return sorted({0, third, last - third, last})  # the same pairs if the order is reversed
 
 
+def _regions(settings: Settings, masked: bool) -> dict[str, bool]:
+    """What says where alignment may look, and whether it was given."""
+    return {"align_region": settings.align_region is not None, "align_mask": masked}
+
+
 class Run:
     """One run: what it works on, and how far it has come.
 
@@ -63,6 +68,9 @@ class Run:
         self.notes = list(source.notes)
         if transforms is not None:
             self._follow(given_transforms(transforms, source), align_mask is not None)
+        elif settings.align == "none":
+            idle = _regions(settings, align_mask is not None)
+            self._note_idle(idle, "nothing was to be aligned (align 'none')")
         self.z_step = settings.z_step if settings.z_step is not None else source.spacing.z
         self.census = Census(source.dtype)
         self.reduction = source.reduction(WORKING_PIXELS)
@@ -76,14 +84,16 @@ class Run:
         self.given, self.reference = given, given.reference(wanted)
         idle = {
             "align": settings.align != "auto",
-            "align_region": settings.align_region is not None,
-            "align_mask": masked,
+            **_regions(settings, masked),
             "reference": settings.reference != "middle" and wanted != self.reference,
         }
-        names = " and ".join(name for name, is_idle in idle.items() if is_idle)
         self.notes.append(given.origin)
+        self._note_idle(idle, "the transforms were given")
+
+    def _note_idle(self, idle: dict[str, bool], why: str) -> None:
+        names = " and ".join(name for name, is_idle in idle.items() if is_idle)
         if names:
-            self.notes.append(f"{names} had no effect, for the transforms were given.")
+            self.notes.append(f"{names} had no effect, for {why}.")
 
     def _after_alignment(self, planes: int) -> int:
         return (2 if self.settings.picks else 1) * planes + len(noise_pairs(planes))

@@ -19,6 +19,12 @@ MOST_ROTATION = 20.0
 MOST_SHEAR = 0.1
 MOST_PERSPECTIVE = 0.2
 """Nothing a focusing lens does lies beyond these (scale, degrees, ratio, change over the field)."""
+IMPLAUSIBLE = (
+    f"scale beyond {1 / MOST_SCALE:g} to {MOST_SCALE:g}, rotation over {MOST_ROTATION:g} degrees, "
+    f"shear over {MOST_SHEAR:.0%}, perspective over {MOST_PERSPECTIVE:.0%} or shift over half the "
+    "field"
+)
+"""What `is_plausible` refuses."""
 
 _GENERATORS = np.array(
     [

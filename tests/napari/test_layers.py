@@ -377,6 +377,10 @@ def test_the_summary_says_once_what_was_left_out_and_cut():
     ]
     whole = summary(made_result().report, ["cells stacked"])
     assert whole.startswith("Fused 4 of 5 planes (alignment: affine).\n")
+    on_shapes = summary(cropped_result().report, ["cells stacked"], aligned_on="clip")
+    assert on_shapes.splitlines()[0] == (
+        "Fused 4 of 5 planes (alignment: affine), aligned on 'clip', cropped to 15 x 10 pixels."
+    )
 
 
 @pytest.mark.parametrize(("dtype", "limit"), [(np.uint8, 255), (np.uint16, 255), (np.float32, 255)])

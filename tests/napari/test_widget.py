@@ -462,11 +462,13 @@ def test_alignment_goes_by_the_shapes_that_are_chosen(viewer, docked, stacked, p
     widget.form.parameters["align"].value = "shift"
     assert widget.chosen_layers() == [source]
     assert stacked(widget)["stacked"].metadata[METADATA_KEY]["aligned_on"] is None
+    assert "aligned on" not in widget.status.value
     align_on.value = shapes.unique_id
     shapes.name = "clip"
     viewer.add_shapes(name="other")
     assert [name for name, _ in align_on._widget._mgui_get_choices()][1:] == ["clip", "other"]
     assert stacked(widget)["stacked"].metadata[METADATA_KEY]["aligned_on"] == "clip"
+    assert "aligned on 'clip'" in widget.status.value
     widget.form.pixel_size.value = "0.5, 0.25"
     for _ in range(2):  # the shapes stay over the pixels they were drawn on
         stacked(widget)

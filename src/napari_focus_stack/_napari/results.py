@@ -223,7 +223,7 @@ def lay_over(result: Image, source: Image) -> None:
         setattr(result, name, place[name])
 
 
-def summary(report: Report, added: Sequence[str]) -> str:
+def summary(report: Report, added: Sequence[str], aligned_on: str | None = None) -> str:
     """Say what was done, in a few lines for the widget.
 
     Parameters
@@ -232,9 +232,13 @@ def summary(report: Report, added: Sequence[str]) -> str:
         Of the run.
     added : sequence of str
         Names of the layers that were added, from the bottom up.
+    aligned_on : str, optional
+        Name of the Shapes layer that alignment went by.
     """
     count = len(report.planes)
     done = f"Fused {count - len(report.left_out)} of {count} planes (alignment: {report.align})"
+    if aligned_on is not None:
+        done += f", aligned on '{aligned_on}'"
     if report.crop is not None:
         top, bottom, left, right = report.crop
         done += f", cropped to {right - left} x {bottom - top} pixels"

@@ -247,7 +247,7 @@ class FocusStackWidget(Container[Any]):
             made = result_layers(outcome.result, wanted, origin)
             added = [self._viewer.add_image(array, **arguments).name for array, arguments in made]
             self.progress.value = self.progress.max
-            self.status.value = summary(outcome.result.report, added)
+            self.status.value = summary(outcome.result.report, added, origin.aligned_on)
 
     def _say_error(self, sentence: str) -> None:
         self.status.value = sentence  # napari's notification folds and goes away
