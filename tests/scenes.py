@@ -47,12 +47,13 @@ def picture(name: str, height: int, width: int, y: int = 0, x: int = 0) -> np.nd
 
 @cache
 def surface(kind: str, n: int, height: int, width: int) -> np.ndarray:
-    """Depths within the stack: "slant" to "dome" are smooth, "step" has two levels."""
+    """Depths within the stack: "slant" to "dome" are smooth, "step" has two levels, "flat" one."""
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     part = {
         "slant": (x + 0.3 * y) / 2.6 + 0.5,
         "dome": np.clip(1 - (x**2 + y**2) / 1.6, 0, 1),
         "step": np.where(x > 0, 0.75, 0.25),
+        "flat": np.full_like(x, 0.5),
     }[kind]
     return frozen((0.5 + (n - 2) * part).astype(np.float32))
 

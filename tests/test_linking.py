@@ -158,7 +158,9 @@ class Astray:
             if self.rescued:
                 return found
         wrong = dict.fromkeys(models, self.wrong)
-        return Link(wrong, dict.fromkeys(models, 1 - self.correlation), True)
+        return Link(
+            wrong, dict.fromkeys(models, 1 - self.correlation), dict.fromkeys(models, 0.0), True
+        )
 
     def spoil(self, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Linker:
         self.pair = (View.of(planes[5]).contrast, View.of(planes[6]).contrast)

@@ -327,9 +327,6 @@ def test_measured_intensities_are_not_touched_without_asking() -> None:
 
 PASSES = [0, 2, 4, 6, 7, 5, 3, 1]
 SHUFFLED = [6, 7, 2, 1, 4, 5, 3, 0]
-ORDER_MATTERS = pytest.mark.xfail(
-    reason="depth is interpolated and smoothed in the order of the files, whatever their focus"
-)
 
 
 def in_any_order(order: list[int], method: str, name: str, motion: dict):
@@ -363,8 +360,6 @@ def test_the_order_of_the_files_does_not_matter_to_the_image(order, method, name
     "method",
     [
         "laplacian",
-        pytest.param("pyramid", marks=ORDER_MATTERS),
-        pytest.param("depth", marks=ORDER_MATTERS),
     ],
 )
 def test_depth_follows_the_order_of_the_files(order: list[int], method: str, name: str) -> None:
@@ -372,7 +367,6 @@ def test_depth_follows_the_order_of_the_files(order: list[int], method: str, nam
     assert (np.array(order)[mixed.depth_index] == forth.depth_index).mean() > 0.97  # or as sharp
 
 
-@ORDER_MATTERS
 @pytest.mark.parametrize("order", [PASSES, SHUFFLED], ids=["two passes", "shuffled"])
 def test_method_depth_picks_the_same_planes_in_any_order(order: list[int]) -> None:
     forth, mixed = in_any_order(order, "depth", "gravel", {})

@@ -29,7 +29,7 @@ def chain(
     for k, step in enumerate(steps):
         key = (k, k + 1) if k >= reference else (k + 1, k)
         along = step if k >= reference else np.linalg.inv(step)
-        links[key] = Link({model: along}, {model: 0.1}, True)
+        links[key] = Link({model: along}, {model: 0.1}, {model: 0.5}, True)
     return links
 
 

@@ -42,6 +42,11 @@ EXPLAINED = 0.07
 Real motion removed 9 % (a zoom of 0.2 % a plane on 128 x 160 pixels) to 90 %, noise and changing
 content (light-sheet, confocal) at most 6 %.
 """
+FITS_MOST = 0.1
+"""Mean gain of most of the field by which a model explains motion, whatever a bubble does.
+
+A model that halves the squared difference of every block has 0.33.
+"""
 LONG_CHAIN = 24
 """Links from the reference from which on their errors add up to more than the composite's."""
 TRIES = 2
@@ -345,10 +350,14 @@ class _Chain:
         models = self._linker.models
         if len(models) == 1:
             return models[0]
-        seen = [[link.mismatches for link in self._links.values()], self._from_reference()]
+        links = self._links.values()
+        seen = [[link.mismatches for link in links], self._from_reference()]
         best = models[0]
         for model in models[1:]:
-            if any(_explains(mismatches, model, best) for mismatches in seen):
+            most = sum(link.gains[model] - link.gains[best] for link in links)
+            if most > FITS_MOST * len(links) or any(
+                _explains(mismatches, model, best) for mismatches in seen
+            ):
                 best = model
         return next(model for model in models if not self._apart(model, best))
 

@@ -44,12 +44,15 @@ class Link:
         Between the full planes: pixel of the one nearer to the reference to pixel of the other.
     mismatches : dict
         1 minus the correlation, both planes band-passed.
+    gains : dict
+        How much better than unmoved most of the field fits, summed up along the models.
     fits : bool
         Whether both planes show the same thing.
     """
 
     transforms: dict[Model, Matrix]
     mismatches: dict[Model, float]
+    gains: dict[Model, float]
     fits: bool
 
     @property
@@ -93,15 +96,18 @@ def link(
     best, reached = np.eye(3), seen.correlation(np.eye(3))
     transforms: dict[Model, Matrix] = {}
     mismatches: dict[Model, float] = {}
+    gains: dict[Model, float] = {}
+    gained = 0.0
     for model in models:
         matrix = found.get(model)
         if matrix is not None and not np.array_equal(matrix, best):
-            here = seen.correlation(matrix)
-            if here > reached and seen.is_better(matrix, best):
-                best, reached = matrix, here
+            here, gain = seen.correlation(matrix), seen.gain(matrix, best)
+            if here > reached and gain > 0:
+                best, reached, gained = matrix, here, gained + gain
         transforms[model], mismatches[model] = fixed.full_size(best), 1 - reached
+        gains[model] = gained
     still = seen.correlation(np.eye(3)) >= LEAST_CORRELATION
-    return Link(transforms, mismatches, still or reached >= seen.least_correlation(best))
+    return Link(transforms, mismatches, gains, still or reached >= seen.least_correlation(best))
 
 
 class _Pair:
@@ -129,11 +135,13 @@ class _Pair:
         pixels = int(np.count_nonzero(seen))
         return max(LEAST_CORRELATION, CHANCE / math.sqrt(max(pixels, 1)))
 
-    def is_better(self, matrix: Matrix, lesser: Matrix) -> bool:
-        """Whether a transform is plausible and fits better than a lesser one nearly everywhere."""
+    def gain(self, matrix: Matrix, lesser: Matrix) -> float:
+        """How much better than a lesser one a transform fits in most of the field; -1 if absurd."""
+        if not self._is_plausible(matrix):
+            return -1.0
         finest = None if self._region is None else self._region[0]
         a, b = self._fixed.levels[0], self._moving.levels[0]
-        return self._is_plausible(matrix) and gain_of_most(a, b, matrix, lesser, finest) > 0
+        return gain_of_most(a, b, matrix, lesser, finest)
 
     def found(self, models: Sequence[Model], expected: Matrix | None) -> dict[Model, Matrix]:
         """What each model's search finds; a richer one starts from the lesser."""
