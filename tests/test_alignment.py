@@ -71,6 +71,16 @@ def test_motion_of_less_than_half_a_pixel_is_not_worth_a_resampling() -> None:
     assert aligned(moved.planes).model == "none"
 
 
+@pytest.mark.parametrize("name", ["gravel", "brick"])
+def test_slow_motion_shows_from_afar(name: str) -> None:
+    """0.1 px a plane at the corners: neighbours alone would not tell it from noise."""
+    moved = scene(name, "slant", n=16, blur=0.5, zoom=0.0008, noise=QUIET)
+    found = aligned(moved.planes)
+    assert found.model == "similarity"
+    assert worst_corner(found.transforms, moved, 8) < 0.3
+    assert 0.7 < worst_corner(np.tile(np.eye(3), (16, 1, 1)), moved, 8) < 0.9
+
+
 def test_a_small_shift_is_not_taken_for_a_similarity() -> None:
     assert aligned(scene("brick", "slant", shift=0.25).planes).model in ("none", "shift")
 

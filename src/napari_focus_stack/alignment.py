@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.linking import Linker
-from napari_focus_stack.links import models_of
+from napari_focus_stack.links import FITS_MOST, models_of
 from napari_focus_stack.order import distances, focus_order, follows_focus
 from napari_focus_stack.refinement import refine
 from napari_focus_stack.transforms import corner_distance
@@ -41,11 +41,6 @@ EXPLAINED = 0.07
 
 Real motion removed 9 % (a zoom of 0.2 % a plane on 128 x 160 pixels) to 90 %, noise and changing
 content (light-sheet, confocal) at most 6 %.
-"""
-FITS_MOST = 0.1
-"""Mean gain of most of the field by which a model explains motion, whatever a bubble does.
-
-A model that halves the squared difference of every block has 0.33.
 """
 LONG_CHAIN = 24
 """Links from the reference from which on their errors add up to more than the composite's."""
