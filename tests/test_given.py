@@ -371,3 +371,25 @@ def test_alignment_is_told_where_to_look(monkeypatch: pytest.MonkeyPatch, align:
     np.testing.assert_array_equal(told[0], wanted)
     np.testing.assert_array_equal(told[1], wanted)
     assert told[2] is None
+
+
+def test_a_small_region_tells_a_shift_alone() -> None:
+    """What it says of magnification would throw the far corners off by more than they moved."""
+    zooming = scene("gravel", "slant", zoom=0.004, shift=0.7, noise=QUIET)
+    y, x = zooming.planes.shape[1:]
+    for part, model in ((0.75, "similarity"), (0.4, "shift")):
+        report = focus_stack(
+            zooming.planes, align_region=(0, int(part * y), 0, int(part * x))
+        ).report
+        notes = [note for note in report.notes if "only a shift was looked for" in note]
+        assert report.align == model
+        assert len(notes) == (model == "shift")
+
+
+def test_a_corner_tells_the_shift_of_the_whole_field() -> None:
+    """Taken at the field's middle, a small region's noisy rotation was 30 pixels off."""
+    moved = scene("gravel", "slant", shift=1.5, noise=QUIET)
+    y, x = moved.planes.shape[1:]
+    found = focus_stack(moved.planes, align_region=(y - 60, y, x - 60, x)).transforms
+    true = [t @ np.linalg.inv(moved.transforms[4]) for t in moved.transforms]
+    np.testing.assert_allclose(found[:, :2, 2], np.array(true)[:, :2, 2], atol=0.3)

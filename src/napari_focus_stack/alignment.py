@@ -147,7 +147,7 @@ def align_steps(
     Alignment
         Through ``StopIteration.value`` (or ``yield from``).
     """
-    with Linker(models_of(align), reference, region) as linker:
+    with Linker(models_of(align, region), reference, region) as linker:
         for k in range(n):
             yield k
             linker.look(k, read(k), reduction)

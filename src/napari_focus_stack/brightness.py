@@ -19,6 +19,8 @@ LEAST_DRIFT = 0.003
 """Change in brightness too small to matter: 0.3 % leaves 50 dB."""
 BLOCKS = 16
 """Block means along the longer side whose ratio gives the brightness; blur hardly crosses them."""
+LEAST_BLOCK = 8
+"""Side of a block in pixels from which on blur, which evens out tones, hardly crosses it."""
 LEAST_SPAN = 0.15
 """Part of the brightest block that blocks must span, in the plane of more contrast, for an offset
 to be told from a gain."""
@@ -68,7 +70,7 @@ class Brightness:
         low, gain, high = _quartiles(ratio, weight)
         spread = high - low
         span = max(float(np.ptp(light) / light.max()) for light in (a, b))
-        if span > LEAST_SPAN:
+        if span > LEAST_SPAN and max(fixed.shape) >= BLOCKS * LEAST_BLOCK:
             line = _robust_line(a, b)
             left = float(np.abs(a - line[0] * b - line[1]).mean())
             before = float(np.abs(a - gain * b).mean())

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack.smoothing import fill_from_trusted
+from napari_focus_stack.smoothing import without_gaps
 from napari_focus_stack.transforms import Matrix, Window, both_recorded, warp
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ Mask = NDArray[np.uint8]
 
 COMPUTABLE = ("uint8", "uint16", "float32")
 """Types that OpenCV works on; any other is computed as float32."""
-GAP_PRIOR = 1e-3
 
 
 def computable(plane: NDArray[Any]) -> NDArray[Any]:
@@ -64,32 +63,6 @@ def seen_from_reference(
     if light.offset != 0:
         shown += np.float32(light.offset)
     return seen, both_recorded(known, inside)
-
-
-def without_gaps(plane: Plane) -> tuple[Plane, NDArray[np.bool_]]:
-    """The plane with smooth surroundings where values were missing, and where they were not.
-
-    Parameters
-    ----------
-    plane : numpy.ndarray
-        (Y, X[, C]) float32.
-
-    Returns
-    -------
-    filled : numpy.ndarray
-        As `plane`, all of it finite.
-    finite : numpy.ndarray
-        (Y, X) bool.
-    """
-    finite: NDArray[np.bool_] = np.isfinite(plane)
-    if plane.ndim == 3:
-        finite = np.asarray(finite.all(-1))
-    weight: Plane = finite.astype(np.float32)
-    filled = plane.copy()
-    for channel in [filled] if plane.ndim == 2 else [filled[..., c] for c in range(plane.shape[2])]:
-        channel[~finite] = 0
-        channel[~finite] = fill_from_trusted(channel, weight, GAP_PRIOR)[~finite]
-    return filled, finite
 
 
 def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Map = NDArray[np.float32]
 
 ITERATIONS = 3
+GAP_PRIOR = 1e-3
 
 
 def fill_from_trusted(data: Map, weight: Map, prior: float) -> Map:
@@ -44,6 +45,32 @@ def fill_from_trusted(data: Map, weight: Map, prior: float) -> Map:
             filled = cv2.pyrUp(filled, dstsize=support.shape[::-1])
         filled = (total + np.float32(prior) * filled) / (support + np.float32(prior))
     return filled
+
+
+def without_gaps(plane: NDArray[Any]) -> tuple[Map, NDArray[np.bool_]]:
+    """The plane with smooth surroundings where values were missing, and where they were not.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) float32.
+
+    Returns
+    -------
+    filled : numpy.ndarray
+        As `plane`, all of it finite.
+    finite : numpy.ndarray
+        (Y, X) bool.
+    """
+    finite: NDArray[np.bool_] = np.isfinite(plane)
+    if plane.ndim == 3:
+        finite = np.asarray(finite.all(-1))
+    weight: Map = finite.astype(np.float32)
+    filled = plane.copy()
+    for channel in [filled] if plane.ndim == 2 else [filled[..., c] for c in range(plane.shape[2])]:
+        channel[~finite] = 0
+        channel[~finite] = fill_from_trusted(channel, weight, GAP_PRIOR)[~finite]
+    return filled, finite
 
 
 class EdgeAwareMean:

@@ -11,6 +11,7 @@ import numpy as np
 from napari_focus_stack.alignment import Alignment, align_steps, follow_steps
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.links import spans_field
 from napari_focus_stack.noise import Noise, NoiseGauge, middle
 from napari_focus_stack.planes import Mask, seen_from_reference
 from napari_focus_stack.running import noise_pairs
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 NOT_IN_ORDER = (
     "Planes are not in the order of their focus (shuffled, or taken in several passes); "
     "depth counts them in the order of the files."
+)
+
+SMALL_REGION = (
+    "The region to align on spans less than half of the field: only a shift was looked for, for "
+    "magnification and rotation cannot be told at the corners from there; align='similarity' "
+    "looks for them all the same."
 )
 
 
@@ -94,26 +101,36 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
 
 
 def _align(run: Run) -> Generator[Progress, None, Alignment]:
-    """Align to the reference, or to its neighbour if it is the odd one; else leave all planes."""
+    """Align to the reference, or to another if it is the odd one; else leave all planes."""
     if run.given is not None:
         follow = follow_steps(
             run.glance, run.given.transforms, run.reference, reduction=run.reduction
         )
         return (yield from _announced(run, follow))
-    wanted = run.settings.align
-    alignment = yield from _align_to(run, run.reference, wanted)
-    if alignment.holds_together:
-        return alignment
-    other = run.reference - 1 if run.reference else 1
-    alignment = yield from _align_to(run, other, wanted)
-    odd = f"'{run.source.names[run.reference]}' does not show what the other planes show"
-    if alignment.holds_together and run.settings.reference != "middle":
-        raise InputError(f"The reference {odd}; choose another reference plane.")
-    if alignment.holds_together:
-        run.notes.append(f"The middle plane {odd}; plane {other} is the reference.")
-        return alignment
-    run.notes.append("Planes differ too much to be aligned; they were left where they are.")
-    return (yield from _align_to(run, run.reference, "none"))
+    wanted, first = run.settings.align, run.reference
+    alignment = yield from _align_to(run, first, wanted)
+    odd = f"'{run.source.names[first]}' does not show what the other planes show"
+    for other in _other_references(first, run.n):
+        if alignment.holds_together:
+            break
+        alignment = yield from _align_to(run, other, wanted)
+    if not alignment.holds_together:
+        run.notes.append("Planes differ too much to be aligned; they were left where they are.")
+        return (yield from _align_to(run, first, "none"))
+    if alignment.reference != first:
+        if run.settings.reference != "middle":
+            raise InputError(f"The reference {odd}; choose another reference plane.")
+        run.notes.append(f"The middle plane {odd}; plane {alignment.reference} is the reference.")
+    looked = wanted == "auto" and alignment.model == "shift"
+    if looked and run.region is not None and not spans_field(run.region):
+        run.notes.append(SMALL_REGION)
+    return alignment
+
+
+def _other_references(first: int, n: int) -> list[int]:
+    """Planes to try instead of an odd one: beside it, then away from it."""
+    near = (first - 1, first + 1, n // 4, 3 * n // 4)
+    return list(dict.fromkeys(k for k in near if 0 <= k < n and k != first))
 
 
 def _align_to(run: Run, reference: int, align: Align) -> Generator[Progress, None, Alignment]:

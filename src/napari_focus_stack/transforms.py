@@ -110,10 +110,15 @@ def is_plausible(matrix: Matrix, shape: tuple[int, ...]) -> bool:
     )
 
 
-def only_shift(matrix: Matrix, shape: tuple[int, ...]) -> Matrix:
-    """The shift that moves the plane's centre as a transform does."""
+def only_shift(
+    matrix: Matrix, shape: tuple[int, ...], region: NDArray[np.bool_] | None = None
+) -> Matrix:
+    """The shift that moves the centre of the plane, or of a region, as a transform does."""
     h, w = shape[:2]
-    centre = np.array([[(w - 1) / 2], [(h - 1) / 2], [1]], np.float64)
+    x, y = (w - 1) / 2, (h - 1) / 2
+    if region is not None and region.any():
+        y, x = (float(np.mean(places)) for places in np.nonzero(region))
+    centre = np.array([[x], [y], [1]], np.float64)
     shift = np.eye(3)
     shift[:2, 2] = (apply(matrix, centre) - centre[:2]).ravel()
     return shift

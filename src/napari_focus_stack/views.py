@@ -10,8 +10,8 @@ from typing import IO, TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack.planes import without_gaps
 from napari_focus_stack.registration import Plane, Region, correlation, pyramid
+from napari_focus_stack.smoothing import without_gaps
 from napari_focus_stack.transforms import Matrix, rescale, warp
 
 if TYPE_CHECKING:
