@@ -14,7 +14,7 @@ from napari_focus_stack import alignment, refinement
 from napari_focus_stack.alignment import FOREIGN, IS_BLANK, Alignment, align_steps
 from napari_focus_stack.linking import Linker
 from napari_focus_stack.rendering import Noise
-from napari_focus_stack.transforms import corner_distance
+from napari_focus_stack.transforms import corner_distance, is_plausible
 
 if TYPE_CHECKING:
     from napari_focus_stack.links import Link
@@ -483,3 +483,14 @@ def test_a_flat_specimen_is_in_order_though_planes_on_both_sides_look_alike() ->
     assert aligned(flat.planes).in_order
     passes = [0, 2, 4, 6, 8, 1, 3, 5, 7]
     assert not aligned(flat.planes[passes]).in_order
+
+
+def test_what_drifts_out_of_the_field_is_left_out_and_the_rest_can_be_followed() -> None:
+    """Every step is small; the way is not. Such transforms were refused as `transforms=`."""
+    wide = np.rint(picture("gravel", 120, 420) * 255).astype(np.uint8)
+    planes = [wide[:, 12 * k : 12 * k + 160] for k in range(20)]
+    found = aligned(planes, reference=2)
+    moved = np.array([12 * (k - 2) for k in range(20)])
+    assert sorted(found.left_out) == [k for k in range(20) if moved[k] >= 80]
+    assert all(is_plausible(found.transforms[k], (120, 160)) for k in found.fitting)
+    np.testing.assert_allclose(found.transforms[found.fitting, 0, 2], -moved[:9], atol=0.2)

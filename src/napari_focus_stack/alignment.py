@@ -18,7 +18,7 @@ from napari_focus_stack.linking import Linker
 from napari_focus_stack.links import FITS_MOST, models_of
 from napari_focus_stack.order import distances, focus_order, follows_focus
 from napari_focus_stack.refinement import refine
-from napari_focus_stack.transforms import corner_distance
+from napari_focus_stack.transforms import corner_distance, is_plausible
 from napari_focus_stack.views import View
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ TRIES = 2
 """Neighbours that a plane is compared with before it counts as foreign."""
 NOT_FINITE = "it holds no finite value"
 IS_BLANK = "it shows nothing (blank)"
+TOO_FAR = "from the reference plane to it is farther than a lens or a stage moves"
 FOREIGN = "it does not show what its neighbours show"
 GIVEN = "the given transforms leave it out"
 
@@ -288,6 +289,8 @@ class _Chain:
             parents, region = self._parents, self._linker.finest_region
             paths = refine(paths, parents, model, self._linker.view, region, self._check)
         together = 2 * len(paths.keys() - self._unfit.keys()) > self._n - len(self._unfit)
+        far = [k for k, path in paths.items() if not is_plausible(path, self._fixed.shape)]
+        paths = {k: path for k, path in paths.items() if k not in far}
         groups = self._astray() if model == "none" and together else []
         # several sections unlike the rest but like each other are part of a still stack
         kept = [k for group in groups if len(group) > 1 for k in group]
@@ -296,7 +299,7 @@ class _Chain:
         for k, path in paths.items():
             transforms[k] = path
         foreign = (k for k in range(self._n) if k not in paths)
-        left_out = dict.fromkeys(foreign, FOREIGN) | self._unfit
+        left_out = dict.fromkeys(foreign, FOREIGN) | dict.fromkeys(far, TOO_FAR) | self._unfit
         fitting = [k for k in range(self._n) if k not in left_out]
         links = [self._links.get(k) for k in range(self._n)]
         return Alignment(
@@ -314,7 +317,7 @@ class _Chain:
         return [planes[i] for i in focus_order([self._details[k] for k in planes])]
 
     def _brightness(self, k: int, paths: dict[int, Matrix]) -> Brightness | None:
-        if k not in self._paths:
+        if k not in self._paths or k not in paths:
             return None
         self._check()
         return Brightness.of(self._fixed, self._linker.view(k), paths[k])
