@@ -722,6 +722,7 @@ def test_warped_planes_stay_within_what_was_recorded(method: str) -> None:
     assert result.image.max() == 4095
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.integers(-9, 9))
 def test_the_unit_of_the_values_does_not_matter(exponent: int) -> None:
     planes = still(n=3).planes[:, :48, :48].astype(np.float32)
