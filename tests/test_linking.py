@@ -85,7 +85,7 @@ def test_what_was_seen_of_every_plane_is_known() -> None:
         for k, plane in enumerate(planes):
             view = View.of(plane)
             assert linker.contrasts[k] == view.contrast
-            np.testing.assert_array_equal(linker.details[k], view.detail)
+            np.testing.assert_array_equal(linker.details[k], view.detail())
             np.testing.assert_array_equal(linker.view(k).levels[0], view.levels[0])
 
 

@@ -22,7 +22,7 @@ KINDS = ["slant", "dome", "step"]
 
 
 def details(planes: Sequence[np.ndarray]) -> list[np.ndarray]:
-    return [View.of(plane).detail for plane in planes]
+    return [View.of(plane).detail() for plane in planes]
 
 
 def rendered(kind: str, name: str = "gravel", n: int = 8, **options) -> list[np.ndarray]:

@@ -42,7 +42,7 @@ def test_planes_are_reduced(shape: tuple[int, int], working: tuple[int, int]) ->
     assert view.levels[0].dtype == np.float32
     assert min(view.levels[-1].shape) < 96
     assert max(view.light.shape) <= 128
-    assert max(view.detail.shape) <= 16
+    assert max(view.detail().shape) <= 16
 
 
 @settings(deadline=None)
@@ -81,7 +81,7 @@ def test_missing_values_do_not_spread() -> None:
     plane[50:60, 40:70] = np.nan
     view = View.of(plane)
     assert view.contrast > 0
-    for part in (*view.levels, view.light, view.detail):
+    for part in (*view.levels, view.light, view.energy):
         assert np.isfinite(part).all()
 
 

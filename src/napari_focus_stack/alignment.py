@@ -221,7 +221,7 @@ class _Chain:
             # planes of another pass look less alike while they lie apart
             richest = linker.models[-1]
             self._details = linker.details | {
-                k: linker.view(k).detail_over(path[richest]) for k, path in self._paths.items()
+                k: linker.view(k).detail(path[richest]) for k, path in self._paths.items()
             }
             if not self._in_order(self._paths):
                 self._join()

@@ -121,7 +121,7 @@ class Linker:
 
     def _put_away(self, k: int) -> None:
         view = self._views.pop(k).result()
-        self.contrasts[k], self.details[k] = view.contrast, view.detail
+        self.contrasts[k], self.details[k] = view.contrast, view.detail()
         self._shelf.put(k, view)
 
     def _compare(self, inner: Future[View], outer: Future[View]) -> Link:

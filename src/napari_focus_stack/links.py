@@ -37,6 +37,8 @@ A motion that halves the squared difference of every block has 0.33.
 """
 LEAST_SPAN = 0.5
 """Part of the field's height and width that a region must span to tell more than a shift."""
+ENOUGH = 200_000
+"""Pixels above which half the resolution has blocks enough to vote."""
 WORTH_A_SEARCH = 0.02
 """Part of the mismatch that a richer model must promise to remove before it is searched for."""
 
@@ -159,8 +161,12 @@ class _Pair:
         """How much better than a lesser one a transform fits in most of the field; -1 if absurd."""
         if not self._is_plausible(matrix):
             return -1.0
-        a, b = self._fixed.levels[0], self._moving.levels[0]
-        return gain_of_most(a, b, matrix, lesser, self._finest)
+        level = int(self._fixed.levels[0].size > ENOUGH)
+        size = np.diag([2.0**-level, 2.0**-level, 1.0])
+        a, b = self._fixed.levels[level], self._moving.levels[level]
+        new, old = (size @ one @ np.linalg.inv(size) for one in (matrix, lesser))
+        where = None if self._region is None else self._region[level]
+        return gain_of_most(a, b, new, old, where)
 
     def found(self, models: Sequence[Model], expected: Matrix | None) -> dict[Model, Matrix]:
         """What each model's search finds; a richer one starts from the lesser."""

@@ -25,6 +25,8 @@ FAINTEST = 1e-5
 """Contrast below this part of the brightness is the rounding of float32."""
 LIGHT_SIDE = 128
 """Longer side of the picture by which the brightness is compared."""
+ENERGY_SIDE = 64
+"""Longer side of the map of detail, fine enough to be moved over another."""
 FOCUS_SIDE = 16
 """Longer side of the map of detail by which planes are told to be neighbours in focus."""
 MOST_KEPT = 64 * 2**20
@@ -42,8 +44,8 @@ class View:
         the size of the one before.
     light : numpy.ndarray
         (y, x) float32 luminance, 128 pixels at most.
-    detail : numpy.ndarray
-        (y, x) float32: logarithm of the energy of the finest detail, 16 blocks at most.
+    energy : numpy.ndarray
+        (y, x) float32: energy of the finest detail, 64 pixels at most.
     contrast : float
         Standard deviation of the luminance, noise smoothed away; -1 if no pixel is finite.
     shape : tuple of int
@@ -52,7 +54,7 @@ class View:
 
     levels: tuple[Plane, ...]
     light: Plane
-    detail: Plane
+    energy: Plane
     contrast: float
     shape: tuple[int, int]
 
@@ -69,23 +71,28 @@ class View:
         contrast = float(cv2.GaussianBlur(grey, (0, 0), 2.0).std()) if known else -1.0
         unit = max(contrast, FAINTEST * float(np.abs(grey).max()), 1e-30)
         levels = pyramid(grey / unit)
-        return cls(levels, _reduced(grey, LIGHT_SIDE), _detail(levels[0]), contrast, (h, w))
+        fine = cv2.Laplacian(levels[0], cv2.CV_32F, ksize=3)
+        energy = _reduced(cv2.multiply(fine, fine, dst=fine), ENERGY_SIDE)
+        return cls(levels, _reduced(grey, LIGHT_SIDE), energy, contrast, (h, w))
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
-        return sum(level.nbytes for level in self.levels) + self.light.nbytes + self.detail.nbytes
+        return sum(level.nbytes for level in self.levels) + self.light.nbytes + self.energy.nbytes
 
     def correlation(self, other: View, full_size: Matrix, region: Region | None = None) -> float:
         """Correlation with another plane that a transform between the full planes lays over it."""
         matrix = self.working_size(full_size)
         return correlation(self.levels[0], other.levels[0], matrix, region)
 
-    def detail_over(self, full_size: Matrix) -> Plane:
-        """`detail` as a plane has it that a transform lays this one over."""
-        band = self.levels[0]
-        seen, _ = warp(band, self.working_size(full_size), cv2.INTER_LINEAR)
-        return _detail(seen)
+    def detail(self, full_size: Matrix | None = None) -> Plane:
+        """Logarithm of the energy in 16 blocks at most, as a plane has it that this lies over."""
+        energy = self.energy
+        if full_size is not None:
+            (h, w), (y, x) = self.shape, energy.shape
+            energy, _ = warp(energy, rescale(full_size, y / h, x / w), cv2.INTER_LINEAR)
+        logarithm: Plane = np.log(_reduced(energy, FOCUS_SIDE) + np.float32(1e-12))
+        return logarithm
 
     def full_size(self, matrix: Matrix) -> Matrix:
         """A transform at the working size, for the planes themselves."""
@@ -112,13 +119,6 @@ def _reduced(grey: Plane, side: int) -> Plane:
     size = [max(1, round(length * factor)) for length in grey.shape[::-1]]
     small: Plane = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     return small
-
-
-def _detail(band: Plane) -> Plane:
-    fine = cv2.Laplacian(band, cv2.CV_32F, ksize=3)
-    energy = _reduced(cv2.multiply(fine, fine), FOCUS_SIDE)
-    logarithm: Plane = np.log(energy + 1e-12)
-    return logarithm
 
 
 class Shelf:
