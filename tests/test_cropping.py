@@ -86,6 +86,7 @@ def test_every_plane_that_counts_recorded_every_pixel_of_the_crop(data, field, n
     assert rows * columns >= field[0] * field[1] / 4
 
 
+@settings(deadline=None)
 @given(FIELDS, st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), max_size=12))
 def test_whole_shifts_are_cut_to_the_pixel(field, shifts) -> None:
     x, y = np.array([(0, 0), *shifts]).T

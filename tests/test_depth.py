@@ -151,6 +151,7 @@ def test_a_peak_beside_a_plane_that_recorded_nothing_is_not_believed() -> None:
     np.testing.assert_allclose(depth[:, 40:], 2.4, atol=0.02)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 30), min_size=2, max_size=8, unique=True).map(sorted),
     st.integers(0, 2**16),

@@ -209,6 +209,7 @@ def test_an_unrecorded_place_has_no_energy() -> None:
         assert (energy[:, :20] <= 0).all()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**16), st.sampled_from([(), (3,), (4,)]))
 def test_the_nearest_value_is_one_that_a_plane_recorded_there(
     seed: int, colour: tuple[int, ...]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scenes import QUIET, scene
 
@@ -89,6 +89,7 @@ def test_planes_without_a_transform_take_no_part(left_out: tuple[int, ...], meth
     assert not {step.plane for step in said} & set(left_out)
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, N - 1)), st.sets(st.integers(0, N - 1)), st.integers(0, N - 1))
 def test_the_reference_is_a_plane_that_does_not_move(moving, missing, wanted: int) -> None:
     assume(len(missing) < N)
@@ -301,6 +302,7 @@ def test_a_plane_is_left_out_by_null_in_a_report_and_by_nan_in_an_array(
 sides = st.integers(0, 100).flatmap(lambda a: st.tuples(st.just(a), st.integers(a + 1, 110)))
 
 
+@settings(deadline=None)
 @given(sides, sides, sides, sides, st.booleans(), st.booleans())
 def test_mask_and_region_both_count(rows, columns, y, x, boxed: bool, masked: bool) -> None:
     field = (110, 110)

@@ -64,6 +64,7 @@ def test_three_planes_cannot_be_out_of_order(n: int) -> None:
     assert follows_focus(np.abs(positions[:, None] - positions))
 
 
+@settings(deadline=None)
 @given(st.permutations(range(6)))
 def test_the_way_is_held_against_the_shortest_tree(order: list[int]) -> None:
     """Planes on a line: the tree has length 5, whatever the order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import picture
 
@@ -34,6 +34,7 @@ def test_opencv_gets_the_machines_order_of_bytes(dtype: str) -> None:
     assert found.tolist() == [[0, 258]]
 
 
+@settings(deadline=None)
 @given(st.floats(-1e6, 1e6), st.sampled_from(["uint8", "uint16", "int16", "int8"]))
 def test_values_are_rounded_and_held_to_the_types_range(value: float, dtype: str) -> None:
     found = as_dtype(np.full((2, 2), value, np.float32), np.dtype(dtype))

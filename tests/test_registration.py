@@ -7,7 +7,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from motion import MODELS, SHAPE, TRUE, error, pair, shifted
 from scenes import picture
@@ -227,6 +227,7 @@ def test_correlation_tells_what_belongs_together() -> None:
     assert correlation(one, one, shifted(0.9 * SHAPE[1], 0)) == -1
 
 
+@settings(deadline=None)
 @given(st.integers(0, 65535), st.sampled_from([np.uint8, np.uint16, np.float32]))
 def test_equal_channels_have_their_own_luminance(value: int, dtype: type) -> None:
     value = value % 256 if dtype is np.uint8 else value

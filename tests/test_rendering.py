@@ -24,6 +24,7 @@ def render(image: np.ndarray, depth: np.ndarray | float, planes: int, blur: floa
     return render_stack(image, surface, planes, blur, **options)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 25))
 def test_disc_has_the_ideal_discs_variance(radius: float) -> None:
     kernel = disc(radius)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_focus_stack.errors import FocusStackError, SettingsError
@@ -69,6 +69,7 @@ def test_refused_by_name(name: str, value: Any) -> None:
     assert isinstance(refused.value, FocusStackError)
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=-50, max_value=50))
 def test_kernels_are_odd_and_bounded(size: int) -> None:
     for name, most in [("gaussian", 50), ("laplacian", 31)]:
@@ -79,6 +80,7 @@ def test_kernels_are_odd_and_bounded(size: int) -> None:
                 Settings(**{name: size})
 
 
+@settings(deadline=None)
 @given(st.integers(2, 500), st.integers(0, 600))
 def test_reference_is_one_of_the_planes(planes: int, number: int) -> None:
     assert Settings().reference_plane(planes) == planes // 2
@@ -134,6 +136,7 @@ def test_dictionary_makes_the_same_settings() -> None:
     assert Settings(**settings.as_dict()) == settings
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 300), min_size=4, max_size=4),
     st.booleans(),
@@ -161,6 +164,7 @@ def test_an_array_that_is_no_box_is_refused_in_one_line() -> None:
 edges = st.lists(st.integers(0, 120), min_size=2, max_size=2, unique=True).map(sorted)
 
 
+@settings(deadline=None)
 @given(edges, edges, st.integers(40, 100), st.integers(40, 100))
 def test_the_region_lies_in_the_field_and_shows_enough(rows, columns, height, width) -> None:
     (y0, y1), (x0, x1) = rows, columns

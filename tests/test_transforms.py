@@ -93,6 +93,7 @@ def test_unit_frame_puts_the_longer_side_between_minus_one_and_one() -> None:
     assert np.abs(ends).max() == pytest.approx(1 - 1 / 80)
 
 
+@settings(deadline=None)
 @given(matrices, st.floats(0.2, 3), st.floats(0.2, 3))
 def test_a_rescaled_transform_moves_the_same_points(matrix, fy, fx) -> None:
     def resized(points):  # as cv2.resize: pixel centres lie half a pixel in
@@ -103,6 +104,7 @@ def test_a_rescaled_transform_moves_the_same_points(matrix, fy, fx) -> None:
     np.testing.assert_allclose(there, resized(apply(matrix, points)), atol=1e-6)
 
 
+@settings(deadline=None)
 @given(st.floats(-30, 30), st.floats(-30, 30))
 def test_corner_distance_is_in_pixels(dx: float, dy: float) -> None:
     a, b = np.eye(3), translation(dx, dy)
@@ -138,6 +140,7 @@ def test_what_a_lens_can_do_is_plausible(matrix: np.ndarray, plausible: bool) ->
     assert is_plausible(matrix, SHAPE) is plausible
 
 
+@settings(deadline=None)
 @given(matrices)
 def test_only_shift_moves_the_centre_alike(matrix: np.ndarray) -> None:
     shift = only_shift(matrix, SHAPE)
