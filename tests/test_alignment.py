@@ -494,3 +494,10 @@ def test_what_drifts_out_of_the_field_is_left_out_and_the_rest_can_be_followed()
     assert sorted(found.left_out) == [k for k in range(20) if moved[k] >= 80]
     assert all(is_plausible(found.transforms[k], (120, 160)) for k in found.fitting)
     np.testing.assert_allclose(found.transforms[found.fitting, 0, 2], -moved[:9], atol=0.2)
+
+
+def test_a_black_plane_that_is_kept_makes_no_disorder() -> None:
+    planes = scene("gravel", "slant", noise=QUIET).planes
+    found = aligned(with_planes(planes, at3=np.zeros_like(planes[3])), "none")
+    assert found.left_out == {}
+    assert found.order == list(range(8))

@@ -395,3 +395,15 @@ def test_a_corner_tells_the_shift_of_the_whole_field() -> None:
     found = focus_stack(moved.planes, align_region=(y - 60, y, x - 60, x)).transforms
     true = [t @ np.linalg.inv(moved.transforms[4]) for t in moved.transforms]
     np.testing.assert_allclose(found[:, :2, 2], np.array(true)[:, :2, 2], atol=0.3)
+
+
+def test_shuffled_channels_follow_in_the_order_of_their_focus() -> None:
+    """The leader's order is found; the follower's was taken as that of the files."""
+    moved = scene("gravel", "slant", zoom=0.004, shift=0.7, noise=QUIET)
+    order = [6, 7, 2, 1, 4, 5, 3, 0]
+    lead = focus_stack(moved.planes[order], reference=4)
+    follower = focus_stack(moved.planes[order], transforms=lead)
+    assert not lead.report.in_order
+    assert not follower.report.in_order
+    np.testing.assert_array_equal(follower.depth_index, lead.depth_index)
+    np.testing.assert_array_equal(follower.image, lead.image)

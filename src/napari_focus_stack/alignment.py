@@ -16,7 +16,7 @@ import numpy as np
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.linking import Linker
 from napari_focus_stack.links import FITS_MOST, models_of
-from napari_focus_stack.order import distances, focus_order, follows_focus
+from napari_focus_stack.order import distances, follows_focus, in_order_of_focus
 from napari_focus_stack.refinement import refine
 from napari_focus_stack.transforms import corner_distance, is_plausible
 from napari_focus_stack.views import View
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.links import Link
+    from napari_focus_stack.registration import Plane
     from napari_focus_stack.settings import Align
     from napari_focus_stack.transforms import Matrix, Model
 
@@ -186,6 +187,7 @@ def follow_steps(
     yield reference
     fixed = View.of(read(reference), reduction)
     known: list[Brightness | None] = [None] * n
+    details: dict[int, Plane] = {}
     for k in range(n):
         if k in left_out:
             continue
@@ -194,11 +196,13 @@ def follow_steps(
         here = fixed if k == reference else View.of(read(k), reduction)
         if here.contrast < 0:
             left_out[k] = NOT_FINITE
-        elif fixed.contrast >= 0:
+            continue
+        details[k] = here.detail(transforms[k])
+        if fixed.contrast >= 0:
             known[k] = Brightness.of(fixed, here, transforms[k])
-    fitting = [k for k in range(n) if k not in left_out]
+    order = in_order_of_focus(list(details), details)
     return Alignment(
-        reference, "given", transforms, [None] * n, known, order=fitting, left_out=left_out
+        reference, "given", transforms, [None] * n, known, order=order, left_out=left_out
     )
 
 
@@ -268,8 +272,12 @@ class _Chain:
         return apart
 
     def _in_order(self, planes: Iterable[int]) -> bool:
-        shown = [k for k in sorted(planes) if not self._is_blank(k)]
-        return follows_focus([self._details[k] for k in shown])
+        shown = self._shown()
+        return follows_focus([shown[k] for k in sorted(planes) if k in shown])
+
+    def _shown(self) -> dict[int, Plane]:
+        """Detail of the planes that are not blank, which alone tell an order."""
+        return {k: detail for k, detail in self._details.items() if not self._is_blank(k)}
 
     def _is_blank(self, k: int) -> bool:
         return self._linker.contrasts[k] < BLANK * self._fixed.contrast
@@ -309,12 +317,9 @@ class _Chain:
             residuals=[None if link is None else link.mismatches[model] for link in links],
             brightness=[self._brightness(k, paths) for k in range(self._n)],
             holds_together=together,
-            order=fitting if self._in_order(fitting) else self._focus_order(fitting),
+            order=in_order_of_focus(fitting, self._shown()),
             left_out=left_out,
         )
-
-    def _focus_order(self, planes: list[int]) -> list[int]:
-        return [planes[i] for i in focus_order([self._details[k] for k in planes])]
 
     def _brightness(self, k: int, paths: dict[int, Matrix]) -> Brightness | None:
         if k not in self._paths or k not in paths:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -82,6 +82,24 @@ def focus_order(details: Sequence[Plane]) -> list[int]:
     order = [int(k) for k in np.argsort(along, kind="stable")]
     n = len(order)
     return order if sum(order[: n // 2]) <= sum(order[n - n // 2 :]) else order[::-1]
+
+
+def in_order_of_focus(planes: Sequence[int], details: Mapping[int, Plane]) -> list[int]:
+    """The planes as they are given, unless that cannot be the order of their focus.
+
+    Parameters
+    ----------
+    planes : sequence of int
+        Numbers of planes, ascending.
+    details : mapping of int to numpy.ndarray
+        (y, x) logarithm of each plane's local energy, laid over each other; planes without any,
+        which show nothing, have no part in it and come last.
+    """
+    shown = [k for k in planes if k in details]
+    seen = [details[k] for k in shown]
+    if follows_focus(seen):
+        return list(planes)
+    return [*(shown[i] for i in focus_order(seen)), *(k for k in planes if k not in details)]
 
 
 def _without_detours(apart: NDArray[np.float64]) -> NDArray[np.intp]:
