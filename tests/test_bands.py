@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_focus_stack.bands import band_noise, expand, laplacian_pyramid, level_count
+from napari_focus_stack.bands import band_noise, expand, laplacian_pyramid, level_count, luminance
 
 
 @settings(max_examples=30, deadline=None)
@@ -36,3 +36,15 @@ def test_white_noise_in_each_band() -> None:
     tolerances = [0.02, 0.02, 0.02, 0.05, 0.1, 0.2]  # fewer samples, level by level
     for power, known, tolerance in zip(powers, expected, tolerances, strict=True):
         assert np.sqrt(power) == pytest.approx(known, rel=tolerance)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 65535), st.sampled_from([np.uint8, np.uint16, np.float32]))
+def test_equal_channels_have_their_own_luminance(value: int, dtype: type) -> None:
+    value = value % 256 if dtype is np.uint8 else value
+    colour = np.full((8, 9, 4), value, dtype)
+    colour[..., 3] = 9  # alpha has no part in it
+    for plane in (colour[..., 0], colour[..., :3], colour):
+        grey = luminance(plane)
+        assert grey.dtype == np.float32
+        np.testing.assert_array_equal(grey, np.full((8, 9), value, np.float32))

@@ -7,15 +7,12 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from motion import MODELS, SHAPE, TRUE, error, pair, shifted
 from scenes import picture
 
 from napari_focus_stack.registration import (
     compare,
     correlation,
-    luminance,
     pyramid,
     regions,
     search,
@@ -225,15 +222,3 @@ def test_correlation_tells_what_belongs_together() -> None:
     foreign = pyramid(pair("coins", np.eye(3))[0])[0]
     assert abs(correlation(one, foreign, np.eye(3))) < 0.1
     assert correlation(one, one, shifted(0.9 * SHAPE[1], 0)) == -1
-
-
-@settings(deadline=None)
-@given(st.integers(0, 65535), st.sampled_from([np.uint8, np.uint16, np.float32]))
-def test_equal_channels_have_their_own_luminance(value: int, dtype: type) -> None:
-    value = value % 256 if dtype is np.uint8 else value
-    colour = np.full((8, 9, 4), value, dtype)
-    colour[..., 3] = 9  # alpha has no part in it
-    for plane in (colour[..., 0], colour[..., :3], colour):
-        grey = luminance(plane)
-        assert grey.dtype == np.float32
-        np.testing.assert_array_equal(grey, np.full((8, 9), value, np.float32))

@@ -6,6 +6,7 @@ Burt and Adelson, "The Laplacian pyramid as a compact image code", IEEE Trans. C
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -52,6 +53,15 @@ def laplacian_pyramid(plane: Plane, levels: int) -> tuple[list[Plane], list[Plan
         gaussian.append(cv2.pyrDown(gaussian[-1]))
     bands = [fine - expand(coarse, fine.shape) for fine, coarse in pairwise(gaussian)]
     return [*bands, gaussian[-1]], gaussian
+
+
+def luminance(plane: NDArray[Any]) -> Plane:
+    """(Y, X) float32 of a grey, RGB or RGBA plane: (R + 2 G + B) / 4, exact for equal channels."""
+    if plane.ndim == 2:
+        return plane.astype(np.float32)
+    weights = np.array([[0.25, 0.5, 0.25, 0][: plane.shape[2]]], np.float32)
+    mixed: Plane = cv2.transform(plane.astype(np.float32), weights)
+    return mixed
 
 
 def mean_square(band: Plane) -> Plane:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import numpy as np
 
-from napari_focus_stack.bands import Plane, expand, laplacian_pyramid, level_count
+from napari_focus_stack.bands import Plane, expand, laplacian_pyramid, level_count, luminance
 from napari_focus_stack.focus import UNRECORDED, energies, score, window_samples
 from napari_focus_stack.noise import OPPONENT, opponent
-from napari_focus_stack.registration import luminance
 
 if TYPE_CHECKING:
     from collections.abc import Callable

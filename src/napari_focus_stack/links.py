@@ -11,7 +11,14 @@ import numpy as np
 
 from napari_focus_stack import features
 from napari_focus_stack.registration import correlation, gain_of_most, search
-from napari_focus_stack.transforms import Matrix, Model, is_plausible, only_shift, valid_area
+from napari_focus_stack.transforms import (
+    PARAMETERS,
+    Matrix,
+    Model,
+    is_plausible,
+    only_shift,
+    valid_area,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +28,7 @@ if TYPE_CHECKING:
 
     _Find = tuple[Matrix, Evidence | None]
 
-LADDER: tuple[Model, ...] = ("none", "shift", "similarity", "affine", "homography")
+LADDER: tuple[Model, ...] = tuple(PARAMETERS)
 LEAST_CORRELATION = 0.2
 """Foreign pictures stay under 0.1; 70 of 72 neighbours in the real stacks tried are above 0.27."""
 CHANCE = 30.0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_focus_stack import __version__
-from napari_focus_stack.bands import Plane
+from napari_focus_stack.bands import Plane, luminance
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.cropping import Box, common_crop
 from napari_focus_stack.depth import DepthEstimator, nearest_plane
@@ -25,7 +25,6 @@ from napari_focus_stack.fusion import (
 )
 from napari_focus_stack.health import TRUSTED, Health, advice, examine
 from napari_focus_stack.planes import COMPUTABLE, as_dtype
-from napari_focus_stack.registration import luminance
 from napari_focus_stack.result import LeftOut, Progress, Report, StackResult
 from napari_focus_stack.running import Run
 from napari_focus_stack.settings import Settings

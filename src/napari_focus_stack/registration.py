@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -45,15 +44,6 @@ FOCUS_BLOCK = 12
 """Side in pixels of the blocks within which a change of focus is taken for uniform."""
 FINE_LEVELS = 2
 """Levels, of the finest, on which affine and perspective motion is searched for."""
-
-
-def luminance(plane: NDArray[Any]) -> Plane:
-    """(Y, X) float32 of a grey, RGB or RGBA plane: (R + 2 G + B) / 4, exact for equal channels."""
-    if plane.ndim == 2:
-        return plane.astype(np.float32)
-    weights = np.array([[0.25, 0.5, 0.25, 0][: plane.shape[2]]], np.float32)
-    mixed: Plane = cv2.transform(plane.astype(np.float32), weights)
-    return mixed
 
 
 def pyramid(grey: Plane) -> tuple[Plane, ...]:
