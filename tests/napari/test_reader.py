@@ -61,7 +61,7 @@ def test_a_folder_is_one_lazy_layer_in_natural_order(tmp_path, notifications):
 
 
 def test_opening_decodes_no_8_bit_plane(tmp_path, monkeypatch):
-    from napari_focus_stack.reading import FileSource
+    from napari_focus_stack.filesource import FileSource
 
     folder = write_planes(tmp_path / "leaf")
     read = []

@@ -14,7 +14,8 @@ from napari.utils.notifications import show_info, show_warning
 
 from napari_focus_stack import __version__
 from napari_focus_stack.errors import FocusStackError
-from napari_focus_stack.reading import SUFFIXES, FileSource, scan, too_few
+from napari_focus_stack.filesource import FileSource
+from napari_focus_stack.reading import SUFFIXES, scan, too_few
 
 from .geometry import spacing_arguments
 from .layers import METADATA_KEY
@@ -24,7 +25,7 @@ from .results import display_limits, shared_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_focus_stack.reading import ScannedFiles
+    from napari_focus_stack.filesource import ScannedFiles
 
     Paths = str | Sequence[str]
     LayerData = tuple[Any, ...]
