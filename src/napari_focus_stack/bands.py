@@ -79,3 +79,34 @@ def expand(coarse: Plane, shape: tuple[int, ...]) -> Plane:
     """Bring a level to the size of the one below."""
     larger: Plane = cv2.pyrUp(coarse, dstsize=shape[1::-1])
     return larger
+
+
+def reduced_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Size of the level above one of this size."""
+    return (shape[0] + 1) // 2, (shape[1] + 1) // 2
+
+
+def halved(plane: Plane) -> Plane:
+    """Means of two by two pixels, of the size of the level above."""
+    height, width = plane.shape
+    y, x = reduced_shape(plane.shape)
+    if (height, width) != (2 * y, 2 * x):
+        down, right = 2 * y - height, 2 * x - width
+        plane = cv2.copyMakeBorder(plane, 0, down, 0, right, cv2.BORDER_REPLICATE)
+    half: Plane = cv2.resize(plane, (x, y), interpolation=cv2.INTER_AREA)
+    return half
+
+
+def reduced_part(fine: NDArray[Any], rows: slice) -> NDArray[Any]:
+    """Rows of the level above, as if the whole had been reduced."""
+    top, end = max(0, 2 * rows.start - 4), min(len(fine), 2 * rows.stop + 4)
+    small: NDArray[Any] = cv2.pyrDown(fine[top:end])
+    return small[rows.start - top // 2 : rows.stop - top // 2]
+
+
+def expanded_part(coarse: Plane, shape: tuple[int, ...], rows: slice) -> Plane:
+    """Rows of the level below, which has this shape, as if the whole had been expanded."""
+    top, end = max(0, rows.start // 2 - 2), min(len(coarse), rows.stop // 2 + 3)
+    height = (shape[0] if end == len(coarse) else 2 * end) - 2 * top
+    large: Plane = cv2.pyrUp(coarse[top:end], dstsize=(shape[1], height))
+    return large[rows.start - 2 * top : rows.stop - 2 * top]

@@ -11,19 +11,26 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.bands import Plane, expand, mean_square
+from napari_focus_stack.bands import Plane, expand, expanded_part
+from napari_focus_stack.colour import GREY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_focus_stack.noise import Noise
 
 WINDOW_CORE = 0.58
-WINDOW_TAIL = (0.3, 0.3, 0.2)
+WINDOW_TAIL = (0.3, 0.3, 0.15)
 """The window over the squared band: a Gaussian core, and a heavy tail of ever wider ones.
 
 The core keeps depth edges; the tail lets the true plane's edge outvote, in the flat field beside
 it, the blurred edge of every other plane, which is what draws halos. On the still truth scenes the
-core alone loses 11 dB (brick-dome), a Gaussian of 2.5 alone 1 dB (motorcycle).
+core alone loses 11 dB (brick-dome), a Gaussian of 2.5 alone 1 dB (motorcycle); a last share of 0.2
+gains 1.4 dB (brick-dome) and costs 0.05 dB and 0.03 planes (motorcycle), none loses 4.6 dB.
 """
+TOTAL = np.float32(1 + sum(WINDOW_TAIL))
+CORE_SIZE = 5
+CORE_REACH = CORE_SIZE // 2
 WINDOW_SAMPLES = (9.7, 8.7, 8.2, 8.2)
 """Independent samples that the window averages, from the spread of the energy in white noise."""
 ENERGY_FLOOR = 0.5
@@ -37,38 +44,78 @@ def window_samples(level: int) -> float:
     return WINDOW_SAMPLES[min(level, len(WINDOW_SAMPLES) - 1)]
 
 
-def energies(bands: list[Plane], gaussian: list[Plane], noise: Noise) -> list[Plane]:
-    """Energy of every band, (y, x) float32 each: 1 where noise explains all of it.
+def energy_parts(level: int, colour: bool) -> int:
+    """How many of a plane's channels tell its energy at a level.
 
-    Colour counts with all three channels; alpha does not.
+    All, but brightness alone at the finest level, where differences are mostly noise: on
+    `histology-noisy` 1.2 dB better than all of them, on `motorcycle-still` 0.01 dB worse.
     """
-    return [
-        window(mean_square(_in_noise_units(band, noise.in_band(smooth, level))))
-        for level, (band, smooth) in enumerate(zip(bands[:-1], gaussian, strict=False))
-    ]
+    return 3 if colour and level > 0 else 1
 
 
-def _in_noise_units(band: Plane, variance: Plane | float) -> Plane:
-    return np.divide(band, np.sqrt(variance)).astype(np.float32, copy=False)
+def power(
+    bands: Sequence[Plane], smooth: Plane, noise: Noise, level: int, colour: bool
+) -> Plane:
+    """Squared band over the noise in it, (y, x): 1 in the mean where noise explains all of it.
+
+    Parameters
+    ----------
+    bands : sequence of numpy.ndarray
+        (y, x) float32: grey; or as many channels of a colour plane as `energy_parts` tells.
+    smooth : numpy.ndarray
+        Grey or brightness of the plane, smoothed to that level.
+    noise : Noise
+        Of one channel.
+    level : int
+        Of the pyramid.
+    colour : bool
+        Whether the plane is one of colour.
+    """
+    squared: Plane = np.square(bands[0])
+    for band in bands[1:]:
+        cv2.accumulateSquare(band, squared)
+    squared /= noise.in_band(smooth * np.float32(1 / GREY) if colour else smooth, level)
+    if colour:
+        squared *= np.float32(1 / sum(noise.opponent_at(level)[: len(bands)]))
+    return squared
 
 
-def window(power: Plane) -> Plane:
-    """Weighted mean of a squared band over the heavy-tailed window."""
-    levels = [power]
-    for _ in WINDOW_TAIL:
+def tail(halved: Plane) -> Plane:
+    """The wide part of the window, at half the size, over a squared band reduced once."""
+    levels = [halved]
+    for _ in WINDOW_TAIL[1:]:
         if min(levels[-1].shape) < 2:
             break
         levels.append(cv2.pyrDown(levels[-1]))
-    tail = np.zeros_like(levels[-1])
-    for share, level, below in zip(
-        WINDOW_TAIL[len(levels) - 2 :: -1], levels[:0:-1], levels[-2::-1], strict=False
-    ):
-        tail += np.float32(share) * level
-        tail = expand(tail, below.shape)
-    core: Plane = cv2.GaussianBlur(power, (0, 0), WINDOW_CORE)
-    core += tail
-    core /= np.float32(1 + sum(WINDOW_TAIL[: len(levels) - 1]))
-    return core
+    shares = WINDOW_TAIL[len(levels) - 1 :: -1]
+    wide: Plane = levels[-1] * np.float32(shares[0])
+    for share, level in zip(shares[1:], levels[-2::-1], strict=True):
+        wide = expand(wide, level.shape)
+        cv2.scaleAdd(level, share, wide, dst=wide)
+    return wide
+
+
+def windowed(power: Plane, wide: Plane, shape: tuple[int, int], rows: slice) -> Plane:
+    """Energy of some rows: the weighted mean of the squared band over the heavy-tailed window.
+
+    Parameters
+    ----------
+    power : numpy.ndarray
+        (y, x): those rows with up to `CORE_REACH` on either side, as far as there are any.
+    wide : numpy.ndarray
+        `tail` of the whole.
+    shape : tuple of int
+        Of the whole.
+    rows : slice
+        Which rows.
+    """
+    size = (CORE_SIZE, CORE_SIZE)
+    core = cv2.GaussianBlur(power, size, WINDOW_CORE)
+    start = min(CORE_REACH, rows.start)
+    energy: Plane = core[start : start + rows.stop - rows.start]
+    energy += expanded_part(wide, shape, rows)
+    energy /= TOTAL
+    return energy
 
 
 def score(energy: Plane, samples: float) -> Plane:
@@ -78,8 +125,7 @@ def score(energy: Plane, samples: float) -> Plane:
     sqrt(N (E - 1/2)), so planes can be told apart where their scores differ by more than 1.
     """
     scored: Plane = energy - np.float32(0.5)
-    np.maximum(scored, np.float32(ENERGY_FLOOR), out=scored)
-    scored *= np.float32(samples)
+    np.clip(scored, np.float32(ENERGY_FLOOR), np.float32(np.inf), out=scored)
     np.sqrt(scored, out=scored)
-    scored[energy < 0] = NO_SCORE
+    scored *= np.float32(np.sqrt(samples))
     return scored

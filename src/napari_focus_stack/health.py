@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class _Look:
     at_top: float
     plateau: bool
     contrast: float
-    checksum: int
+    checksum: tuple[int, int]
 
 
 class Census:
@@ -161,7 +162,7 @@ class Census:
 
 def _look(plane: NDArray[Any], limit: float) -> _Look:
     light = plane if plane.ndim == 2 else plane[..., :3]  # alpha is no light
-    checksum = zlib.crc32(np.ascontiguousarray(plane).data)
+    checksum = _checksum(np.ascontiguousarray(plane))
     some = light[::4, ::4]
     known = some[np.isfinite(some)]
     if not known.size:
@@ -172,27 +173,36 @@ def _look(plane: NDArray[Any], limit: float) -> _Look:
     return _Look(top, at_top, plateau, high - low, checksum)
 
 
+def _checksum(plane: NDArray[Any]) -> tuple[int, int]:
+    """What two planes hardly share unless they are equal: of some rows exactly, of all their sum.
+
+    A tenth of the time that a checksum of all of it takes.
+    """
+    words = plane.reshape(-1).view(np.uint8)
+    words = words[: words.size // 8 * 8].view(np.uint64)
+    return zlib.crc32(np.ascontiguousarray(plane[::16]).data), int(words.sum(dtype=np.uint64))
+
+
 def _plateau(light: NDArray[Any], top: float, bottom: float, limit: float) -> tuple[float, bool]:
     """Share of pixels with a channel at the plane's maximum, and whether the sensor ended there."""
     if top == bottom and top < limit:
         return 0.0, False
-    clipped = light == top
-    at_top = float(_in_any_channel(clipped).mean())
+    at_top = 1 - _share_below(light, top)
     if top >= limit:
         return at_top, True
     if at_top < LEAST_PLATEAU or limit <= np.iinfo(np.uint8).max:  # 8-bit files use their type
         return at_top, False
     near = int((light >= top - JUST_BELOW * (top - bottom)).sum())
-    return at_top, 2 * int(clipped.sum()) > near
+    return at_top, 2 * int((light == top).sum()) > near
 
 
-def _in_any_channel(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    if mask.ndim == 2:
-        return mask
-    found = mask[..., 0].copy()
-    for c in range(1, mask.shape[2]):  # four times faster than any(-1)
-        found |= mask[..., c]
-    return found
+def _share_below(light: NDArray[Any], top: float) -> float:
+    """Share of pixels that lie under a value in every channel."""
+    if light.dtype.kind == "f":
+        under = light < top
+        return float((under if under.ndim == 2 else under.all(-1)).mean())
+    below = cv2.inRange(light, (0.0,) * 4, (top - 1,) * 4)
+    return cv2.countNonZero(below) / below.size
 
 
 def examine(

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.bands import Plane, band_noise, laplacian_pyramid
+from napari_focus_stack.colour import opponent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,16 +30,11 @@ BLOCK_SAMPLES = (240.0, 155.0, 34.0, 33.0)
 """Independent samples in the squared band of one block, from simulated white noise."""
 SMALLEST_SIDE = 4 * BLOCKS[0]
 """Smaller planes hold too few blocks to measure noise on."""
-LARGEST_SIDE = 2048
+LARGEST_SIDE = 1024
 QUIET = 0.2
 """Quantile of blocks that are taken for noise alone."""
 FLOAT_STEP = 1e-7
 """Rounding of float32, relative to the largest value."""
-OPPONENT = np.array(
-    [[3**-0.5, 3**-0.5, 3**-0.5], [2**-0.5, 0, -(2**-0.5)], [6**-0.5, -2 * 6**-0.5, 6**-0.5]],
-    np.float32,
-)
-"""Brightness, red against blue, green against both: rows of a rotation, so noise keeps its size."""
 QUIET_DEVIATION = 0.6
 """Standard deviations that the quiet percentile of the least energies lies under their mean."""
 ALL_RECORDED = 254.9
@@ -55,7 +51,7 @@ class Noise:
     colour : tuple of float
         How much more (or less) variance each pyramid level has than such white noise leaves it.
     opponent : tuple of tuple of float
-        How much more (or less) variance brightness and the two colour differences (`OPPONENT`)
+        How much more (or less) variance brightness and the two colour differences (`colour.OPPONENT`)
         have than a single channel, per pyramid level: 1 where channels are independent.
     """
 
@@ -77,7 +73,8 @@ class Noise:
         gain = band_noise(level) ** 2 * self.colour[min(level, len(self.colour) - 1)]
         if self.slope == 0:
             return gain * self.constant
-        variance: Plane = np.maximum(smooth, 0) * np.float32(gain * self.slope)
+        variance: Plane = np.clip(smooth, np.float32(0), np.float32(np.inf))
+        variance *= np.float32(gain * self.slope)
         variance += np.float32(gain * self.constant)
         return variance
 
@@ -175,12 +172,6 @@ def _block_means(plane: Plane, side: int) -> Plane:
     whole = plane[: h * side, : w * side]
     means: Plane = cv2.resize(whole, (w, h), interpolation=cv2.INTER_AREA)
     return means
-
-
-def opponent(plane: Plane) -> Plane:
-    """Brightness and two colour differences of a colour plane, (Y, X, 3): a rotation of RGB."""
-    rotated: Plane = cv2.transform(plane[..., :3], OPPONENT)
-    return rotated
 
 
 def _channels(plane: Plane) -> list[Plane]:

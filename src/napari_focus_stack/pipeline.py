@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from napari_focus_stack import __version__
 from napari_focus_stack.bands import Plane, luminance
 from napari_focus_stack.brightness import Brightness
+from napari_focus_stack.crew import Crew, ahead, opencv_on_one_thread
 from napari_focus_stack.cropping import Box, common_crop
 from napari_focus_stack.depth import DepthEstimator, nearest_plane
 from napari_focus_stack.errors import SettingsError
@@ -21,10 +24,10 @@ from napari_focus_stack.fusion import (
     LaplacianFusion,
     NearestPlaneFusion,
     NearestValueFusion,
-    PyramidFusion,
 )
 from napari_focus_stack.health import TRUSTED, Health, advice, examine
-from napari_focus_stack.planes import COMPUTABLE, as_dtype
+from napari_focus_stack.planes import COMPUTABLE, SeenPlane, as_dtype
+from napari_focus_stack.pyramidfusion import PyramidFusion
 from napari_focus_stack.result import LeftOut, Progress, Report, StackResult
 from napari_focus_stack.running import Run
 from napari_focus_stack.settings import Settings
@@ -210,37 +213,52 @@ class _Fused:
 
 def _fuse(run: Run, survey: Survey, on_plane: OnPlane | None) -> Generator[Progress, None, _Fused]:
     """Second pass: planes become energies, an image and a depth; a third picks from them."""
+    with opencv_on_one_thread(), Crew(check=run.check) as crew:
+        return (yield from _fuse_with(crew, run, survey, on_plane))
+
+
+def _fuse_with(
+    crew: Crew, run: Run, survey: Survey, on_plane: OnPlane | None
+) -> Generator[Progress, None, _Fused]:
     shape, method = run.source.plane_shape, run.settings.method
-    pyramid = PyramidFusion(shape, survey.noise, run.check)
     original = LaplacianFusion(run.settings.gaussian, run.settings.laplacian)
-    estimator = DepthEstimator()
-    for k in survey.alignment.order:
-        yield run.begin("fuse", k)
-        plane, valid = survey.prepared(run, k)
-        energy = pyramid.add(plane, valid)
-        estimator.add(pyramid.energies)
-        if method == "laplacian":
-            energy = original.add(plane, valid)
-        if on_plane is not None:
-            on_plane(k, as_dtype(plane, run.source.dtype), np.maximum(energy, 0))
+    pyramid = PyramidFusion(shape, survey.noise, crew, keep_energy=on_plane is not None)
+    estimator = DepthEstimator(crew)
+    with closing(_planes(run, survey)) as planes:
+        for k, seen in planes:
+            yield run.begin("fuse", k)
+            pyramid.add(seen)
+            estimator.add(pyramid.energies)
+            if method == "laplacian" or on_plane is not None:
+                plane, valid = seen.colour()
+                energy = original.add(plane, valid) if method == "laplacian" else pyramid.energy
+                if on_plane is not None and energy is not None:
+                    on_plane(k, as_dtype(plane, run.source.dtype), np.maximum(energy, 0))
     image = pyramid.image()
-    planes = np.array(survey.alignment.order)
-    guide = np.nan_to_num(luminance(image))
-    place, confidence = estimator.estimate(guide, survey.noise, run.check)
+    del pyramid
+    numbers = np.array(survey.alignment.order)
+    place, confidence = estimator.estimate(np.nan_to_num(luminance(image)), survey.noise)
     peak_width = estimator.peak_width(confidence >= TRUSTED)
-    depth, index = nearest_plane(place, planes)
+    del estimator
+    depth, index = nearest_plane(place, numbers)
     if run.settings.picks:
         by_depth = method == "depth"
         picking: Fusion = NearestPlaneFusion(place) if by_depth else NearestValueFusion(image)
-        for k in survey.alignment.order:
-            yield run.begin("fuse", k)
-            picking.add(*survey.prepared(run, k))
+        with closing(_planes(run, survey)) as planes:
+            for k, seen in planes:
+                yield run.begin("fuse", k)
+                picking.add(*seen.colour())
         image = picking.image()
     if method == "laplacian":
-        image, index = original.image(), planes[original.index].astype(np.uint16)
+        image, index = original.image(), numbers[original.index].astype(np.uint16)
         confidence[np.abs(place - original.index) > 1] = 0
         depth = index.astype(np.float32)
     return _Fused(image, depth, index, confidence, peak_width)
+
+
+def _planes(run: Run, survey: Survey) -> Generator[tuple[int, SeenPlane], None, None]:
+    """Planes in the order of their focus, each read while the one before is worked on."""
+    yield from ahead(partial(survey.seen, run), survey.alignment.order)
 
 
 def _box_to_keep(run: Run, survey: Survey) -> Box | None:

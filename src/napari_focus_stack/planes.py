@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_focus_stack.colour import separated
+from napari_focus_stack.resampling import crop_for, resample, resample_linearly
 from napari_focus_stack.smoothing import without_gaps
-from napari_focus_stack.transforms import Matrix, Window, both_recorded, warp
+from napari_focus_stack.transforms import Matrix, Window, both_recorded, valid_area
 
 if TYPE_CHECKING:
     from napari_focus_stack.bands import Plane
@@ -28,41 +31,120 @@ def computable(plane: NDArray[Any]) -> NDArray[Any]:
     return plane if plane.dtype.name in COMPUTABLE else plane.astype(np.float32)
 
 
-def seen_from_reference(
-    plane: NDArray[Any], matrix: Matrix, light: Brightness, window: Window | None = None
-) -> tuple[Plane, Mask | None]:
-    """A plane as the reference plane's camera would have recorded it.
+def whole(shape: tuple[int, ...]) -> Window:
+    """All rows and columns of a plane."""
+    return slice(0, shape[0]), slice(0, shape[1])
 
-    Parameters
+
+@dataclass(frozen=True)
+class SeenPlane:
+    """A plane as the reference plane's camera would have recorded it, part by part.
+
+    Attributes
     ----------
     plane : numpy.ndarray
-        (Y, X[, C]) uint8, uint16 or float32; NaN and infinities take no part.
+        (Y, X[, C]) uint8, uint16 or float32, all of it finite.
     matrix : numpy.ndarray
         (3, 3), reference pixel (x, y, 1) to pixel of the plane.
     light : Brightness
         Gain and offset to the reference's brightness.
-    window : tuple of slice, optional
-        The part of the reference plane that is wanted; all of it by default.
-
-    Returns
-    -------
-    seen : numpy.ndarray
-        (Y, X[, C]) float32.
-    valid : numpy.ndarray or None
-        (Y, X) uint8, 255 where the plane recorded something; None where it did everywhere.
+    known : numpy.ndarray or None
+        (Y, X) uint8, 255 where the plane's own values are; None for everywhere.
     """
+
+    plane: NDArray[Any]
+    matrix: Matrix
+    light: Brightness
     known: Mask | None = None
-    if plane.dtype.kind == "f" and not np.isfinite(plane).all():
-        plane, finite = without_gaps(plane)
-        known, _ = warp(finite.astype(np.uint8) * 255, matrix, cv2.INTER_NEAREST, window)
-    warped, inside = warp(plane, matrix, window=window)
-    seen: Plane = warped.astype(np.float32)
-    shown = seen if seen.ndim == 2 else seen[..., :3]  # alpha is no light
-    if light.gain != 1:
-        shown *= np.float32(light.gain)
-    if light.offset != 0:
-        shown += np.float32(light.offset)
-    return seen, both_recorded(known, inside)
+
+    @classmethod
+    def of(cls, plane: NDArray[Any], matrix: Matrix, light: Brightness) -> SeenPlane:
+        """Any computable plane; NaN and infinities take no part."""
+        if plane.dtype.kind != "f" or np.isfinite(plane).all():
+            return cls(plane, matrix, light)
+        filled, finite = without_gaps(plane)
+        return cls(filled, matrix, light, finite.astype(np.uint8) * 255)
+
+    @property
+    def still(self) -> bool:
+        """Whether the plane's own pixels are those of the reference."""
+        return np.array_equal(self.matrix, np.eye(3))
+
+    def channels(self, window: Window) -> list[Plane]:
+        """A part of the reference plane: grey, or brightness, two colour differences, alpha.
+
+        Brightness is read off sharply, colour differences linearly: eyes and weights go by the one,
+        and the others are blurred by most sensors anyway.
+
+        Returns
+        -------
+        list of numpy.ndarray
+            (y, x) float32 each, the caller's to change.
+        """
+        if self.still:
+            channels = separated(self.plane[window])
+        else:
+            crop = crop_for(self.matrix, window, self.plane.shape)
+            matrix, size = self._within(crop, window)
+            sharp, *others = separated(self.plane[crop])
+            channels = [resample(sharp, matrix, size)]
+            channels += [resample_linearly(other, matrix, size) for other in others]
+        return self._lit(channels)
+
+    def valid(self, window: Window) -> Mask | None:
+        """Where the plane recorded a part of the reference plane: uint8, 255 there, or None."""
+        crop = crop_for(self.matrix, window, self.plane.shape)
+        matrix, size = self._within(whole(self.plane.shape), window)
+        inside = valid_area(matrix, self.plane.shape[:2], size)
+        if self.known is None:
+            return inside
+        if self.still:
+            return self.known[window]
+        matrix, size = self._within(crop, window)
+        flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        known = cv2.warpPerspective(self.known[crop], matrix, size, flags=flags)
+        return both_recorded(known, inside)
+
+    def colour(self, window: Window | None = None) -> tuple[Plane, Mask | None]:
+        """A part of the reference plane as a picture, and where the plane recorded it.
+
+        Returns
+        -------
+        seen : numpy.ndarray
+            (Y, X[, C]) float32, never beyond the range of the recorded values.
+        valid : numpy.ndarray or None
+            (Y, X) uint8, 255 where the plane recorded something; None where it did everywhere.
+        """
+        window = window or whole(self.plane.shape)
+        if self.still:
+            seen = self.plane[window].astype(np.float32)
+        else:
+            crop = crop_for(self.matrix, window, self.plane.shape)
+            matrix, size = self._within(crop, window)
+            layers = cv2.split(self.plane[crop].astype(np.float32))
+            seen = cv2.merge([resample(layer, matrix, size) for layer in layers])
+            np.clip(seen, self.plane.min(), self.plane.max(), out=seen)
+        shown = seen if seen.ndim == 2 else seen[..., :3]  # alpha is no light
+        if self.light.gain != 1:
+            shown *= np.float32(self.light.gain)
+        if self.light.offset != 0:
+            shown += np.float32(self.light.offset)
+        return seen, self.valid(window)
+
+    def _lit(self, channels: list[Plane]) -> list[Plane]:
+        for channel in channels[:3] if self.light.gain != 1 else ():
+            channel *= np.float32(self.light.gain)
+        if self.light.offset != 0:
+            unit = 1 if len(channels) == 1 else 3**0.5
+            channels[0] += np.float32(self.light.offset * unit)
+        return channels
+
+    def _within(self, crop: Window, window: Window) -> tuple[Matrix, tuple[int, int]]:
+        """Transform from pixels of the window to those of the crop; width and height."""
+        (rows, cols), (top, left) = window, (crop[0].start, crop[1].start)
+        back = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], np.float64)
+        forth = np.array([[1, 0, cols.start], [0, 1, rows.start], [0, 0, 1]], np.float64)
+        return back @ self.matrix @ forth, (cols.stop - cols.start, rows.stop - rows.start)
 
 
 def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -75,8 +157,10 @@ def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
         return yes
     if dtype.kind in "ui":
         low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
-        wide = np.rint(image.astype(np.float64))
-        wide[np.isnan(wide)] = 0
+        # float32 holds every value of 16 bits
+        exact = np.rint(image if high < 2**24 else image.astype(np.float64))
+        exact[np.isnan(exact)] = 0
         largest = float(high) if int(float(high)) <= high else np.nextafter(float(high), 0)
-        return np.clip(wide, low, largest).astype(dtype)
+        np.clip(exact, low, largest, out=exact)
+        return exact.astype(dtype)
     return image.astype(dtype, copy=False)

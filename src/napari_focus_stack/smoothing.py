@@ -15,6 +15,7 @@ Map = NDArray[np.float32]
 
 ITERATIONS = 3
 GAP_PRIOR = 1e-3
+LINES_BETWEEN_CHECKS = 256
 
 
 def fill_from_trusted(data: Map, weight: Map, prior: float) -> Map:
@@ -88,7 +89,7 @@ class EdgeAwareMean:
     contrast : float
         Step of the guide that counts as an edge.
     check : callable, optional
-        Called between the passes; what it raises ends the smoothing.
+        Called between lines; what it raises ends the smoothing.
     """
 
     def __init__(
@@ -106,34 +107,37 @@ class EdgeAwareMean:
 
     def __call__(self, *maps: Map) -> list[Map]:
         """Plain means of several (Y, X) float32 maps at once."""
-        stacked: Map = np.stack(maps, -1)
+        smoothed = list(maps)
         for i in range(ITERATIONS):
-            strength = np.float32(
-                1.5 * 4 ** (ITERATIONS - i - 1) / (4**ITERATIONS - 1) * self._reach
-            )
-            across = np.ascontiguousarray(stacked.transpose(1, 0, 2))
-            self._check()
-            _solve(across, self._along_x * strength)
-            stacked = np.ascontiguousarray(across.transpose(1, 0, 2))
-            self._check()
-            _solve(stacked, self._along_y * strength)
-        return [stacked[..., i] for i in range(len(maps))]
+            strength = 1.5 * 4 ** (ITERATIONS - i - 1) / (4**ITERATIONS - 1) * self._reach
+            across = np.stack([cv2.transpose(plane) for plane in smoothed], axis=1)
+            _solve(across, self._along_x * np.float32(strength), self._check)
+            along = np.stack([cv2.transpose(across[:, m]) for m in range(len(maps))], axis=1)
+            _solve(along, self._along_y * np.float32(strength), self._check)
+            smoothed = [along[:, m] for m in range(len(maps))]
+        return smoothed
 
 
-def _solve(values: Map, coupling: Map) -> None:
-    """Thomas algorithm in place along the first axis, all lines at once."""
+def _solve(values: Map, coupling: Map, check: Callable[[], None]) -> None:
+    """Thomas algorithm in place along the first axis of (line, map, place), all lines at once."""
     n = len(values)
+    own = np.float32(1) + np.pad(coupling, ((0, 1), (0, 0))) + np.pad(coupling, ((1, 0), (0, 0)))
     upper = np.empty_like(coupling)
-    own = 1 + coupling[0]
-    upper[0] = -coupling[0] / own
-    values[0] /= own[:, None]
-    for i in range(1, n):
-        left = coupling[i - 1]
-        right = coupling[i] if i < n - 1 else np.float32(0)
-        pivot = 1 + left + right + left * upper[i - 1]
+    pulled, scale = np.empty_like(values[0]), np.empty_like(coupling[0])
+    for i in range(n):
+        if i % LINES_BETWEEN_CHECKS == 0:
+            check()
+        pivot = own[i]
+        if i:
+            left = coupling[i - 1]
+            np.multiply(left, upper[i - 1], out=scale)
+            pivot -= scale
+            np.multiply(values[i - 1], left, out=pulled)
+            values[i] += pulled
+        np.reciprocal(pivot, out=pivot)
+        values[i] *= pivot
         if i < n - 1:
-            upper[i] = -right / pivot
-        values[i] += left[:, None] * values[i - 1]
-        values[i] /= pivot[:, None]
+            np.multiply(coupling[i], pivot, out=upper[i])
     for i in range(n - 2, -1, -1):
-        values[i] -= upper[i][:, None] * values[i + 1]
+        np.multiply(values[i + 1], upper[i], out=pulled)
+        values[i] += pulled

@@ -10,10 +10,11 @@ import numpy as np
 
 from napari_focus_stack.alignment import Alignment, align_steps, follow_steps
 from napari_focus_stack.brightness import Brightness
+from napari_focus_stack.crew import ahead, opencv_on_one_thread
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.links import spans_field
 from napari_focus_stack.noise import Noise, NoiseGauge, middle
-from napari_focus_stack.planes import Mask, seen_from_reference
+from napari_focus_stack.planes import Mask, SeenPlane
 from napari_focus_stack.running import noise_pairs
 from napari_focus_stack.transforms import both_recorded
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from napari_focus_stack.result import Progress
     from napari_focus_stack.running import Run
     from napari_focus_stack.settings import Align
-    from napari_focus_stack.transforms import Window
 
 NOT_IN_ORDER = (
     "Planes are not in the order of their focus (shuffled, or taken in several passes); "
@@ -56,11 +56,10 @@ class Survey:
     light: list[Brightness]
     noise: Noise
 
-    def prepared(self, run: Run, k: int, window: Window | None = None) -> tuple[Plane, Mask | None]:
-        """Plane `k`, or a window of it, as the reference sees it; where it recorded anything."""
+    def seen(self, run: Run, k: int) -> SeenPlane:
+        """Plane `k` as the reference sees it."""
         run.check()
-        matrix = self.alignment.transforms[k]
-        return seen_from_reference(run.read(k), matrix, self.light[k], window)
+        return SeenPlane.of(run.read(k), self.alignment.transforms[k], self.light[k])
 
 
 def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
@@ -164,11 +163,14 @@ def _announced(
 def _measure_noise(run: Run, survey: Survey) -> Generator[Progress, None, Noise]:
     planes = survey.alignment.order
     gauge, window = NoiseGauge(), middle(run.source.plane_shape)
-    for i in noise_pairs(len(planes)):
-        yield run.begin("measure", planes[i])
-        (a, first), (b, second) = (survey.prepared(run, planes[j], window) for j in (i, i + 1))
-        run.check()
-        gauge.add(a, b, both_recorded(first, second))
+
+    def pair(i: int) -> list[tuple[Plane, Mask | None]]:
+        return [survey.seen(run, planes[j]).colour(window) for j in (i, i + 1)]
+
+    with opencv_on_one_thread(), closing(ahead(pair, noise_pairs(len(planes)))) as pairs:
+        for i, ((first, recorded), (second, too)) in pairs:
+            yield run.begin("measure", planes[i])
+            gauge.add(first, second, both_recorded(recorded, too))
     rounding = 1 / 12 if run.source.dtype.kind in "ui" else 0.0
     return gauge.noise(rounding)
 

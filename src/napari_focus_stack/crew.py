@@ -1,0 +1,128 @@
+"""A few threads that share the parts of a plane.
+
+OpenCV and NumPy let go of the interpreter while they work, so that threads are enough; and parts
+that fit into a core's cache are worked through two to three times as fast as whole planes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+Part = TypeVar("Part")
+Whole = TypeVar("Whole")
+
+MOST_THREADS = 8
+"""Beyond these a run waits for memory, not for processors."""
+PART_PIXELS = 128 * 1024
+"""Half a megabyte of float32: what a step reads and writes stays in a core's second cache."""
+FEWEST_ROWS = 16
+
+
+def available_threads() -> int:
+    """How many threads a run takes unless it is told."""
+    try:
+        processors = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        processors = os.cpu_count() or 1
+    return min(processors, MOST_THREADS)
+
+
+def parts(shape: tuple[int, ...]) -> list[slice]:
+    """Rows of an area, (Y, X), cut into parts that start at even rows."""
+    height, width = shape[:2]
+    rows = max(FEWEST_ROWS, PART_PIXELS // width // 2 * 2)
+    return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+
+
+class Crew:
+    """Threads that work on parts of planes.
+
+    Parameters
+    ----------
+    threads : int, optional
+        How many, the caller's included; as many as there are processors by default.
+    check : callable, optional
+        Called before each part; what it raises ends the work and leaves `do`.
+    """
+
+    def __init__(self, threads: int | None = None, check: Callable[[], None] = lambda: None) -> None:
+        self.threads = threads or available_threads()
+        self.check = check
+        self._pool = ThreadPoolExecutor(max(1, self.threads - 1), "focusstack")
+
+    def __enter__(self) -> Self:
+        """Ready at once."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def do(self, work: Callable[[Part], None], todo: Iterable[Part]) -> None:
+        """Do some work on every part, the caller's thread among the others."""
+        left = iter(list(todo))  # advanced by one thread at a time, for lists' iterators are atomic
+        helpers = [self._pool.submit(self._work, work, left) for _ in range(self.threads - 1)]
+        try:
+            self._work(work, left)
+        finally:
+            for _ in left:
+                pass
+            errors = [helper.exception() for helper in helpers]
+        for error in errors:
+            if error is not None:
+                raise error
+
+    def _work(self, work: Callable[[Part], None], left: Iterator[Part]) -> None:
+        for part in left:
+            self.check()
+            work(part)
+
+
+def ahead(read: Callable[[int], Whole], order: Sequence[int]) -> Iterator[tuple[int, Whole]]:
+    """Read one after the other, each while the one before is worked on.
+
+    Close it, or go to its end: a thread reads.
+    """
+    with ThreadPoolExecutor(1, "focusstack-reader") as reader:
+        coming: Future[Whole] | None = None
+        for k, after in zip(order, [*order[1:], None], strict=True):
+            read_now = reader.submit(read, k) if coming is None else coming
+            found = read_now.result()
+            coming = None if after is None else reader.submit(read, after)
+            yield k, found
+            del found
+
+
+_lock = threading.Lock()
+_alone = 0
+_before = 1
+
+
+@contextmanager
+def opencv_on_one_thread() -> Iterator[None]:
+    """Keep OpenCV from starting threads of its own below ours; as before when the last one ends."""
+    global _alone, _before  # noqa: PLW0603 - OpenCV's setting is one for the whole process
+    with _lock:
+        if _alone == 0:
+            _before = cv2.getNumThreads()
+            cv2.setNumThreads(1)
+        _alone += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _alone -= 1
+            if _alone == 0:
+                cv2.setNumThreads(_before)
