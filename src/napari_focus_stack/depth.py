@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LEVELS = 3
 """Pyramid levels that tell depth; coarser ones see the neighbours' depth more than the pixel's."""
-LEVEL_ERROR = (0.1, 0.25, 1.5)
+LEVEL_ERROR = (0.1, 0.3, 1.5)
 """Planes by which a level errs without any noise, from what blurs into it (truth scenes)."""
 WINDOW = 0.7
 """Gaussian sigma by which the window over the energy is widened: a surface is smoother than its
@@ -37,7 +37,7 @@ SURE_LEAD = 1.0
 """Lead over what noise alone would give, in the score's noise, that makes a peak credible."""
 PRIOR = 0.2
 """Inverse variance, in planes, of a pixel around the mean depth of its neighbourhood."""
-REACH = 40.0
+REACH = 34.0
 """Smoothness of the surface, in pixels of its maps squared; see `EdgeAwareMean`."""
 EDGE = 0.02
 """Step in the picture, as a part of its range, that may be an edge of the surface."""
@@ -47,7 +47,7 @@ CLEAR_LEAD = 8.0
 """Lead over the other planes, in the score's noise, of a peak whose width can be measured."""
 FEWEST_WIDTHS = 200
 LEAST_ERROR = 0.05
-HALF_TRUSTED = 0.19
+HALF_TRUSTED = 0.22
 """Expected error, in planes, at which confidence is one half."""
 
 
@@ -132,7 +132,7 @@ class DepthEstimator:
 
 
 def _confidence(trust: Plane, disagreement: Plane) -> Plane:
-    """1 / (1 + (error / 0.19)^2), from what neighbourhoods know and how far they disagree.
+    """1 / (1 + (error / 0.22)^2), from what neighbourhoods know and how far they disagree.
 
     Noise alone makes a pixel disagree by `1 / sqrt(trust)`, and averages out; what disagrees beyond
     that is an edge of the surface, or several surfaces, and does not.

@@ -95,26 +95,23 @@ def tail(halved: Plane) -> Plane:
     return wide
 
 
-def windowed(power: Plane, wide: Plane, shape: tuple[int, int], rows: slice) -> Plane:
+def windowed(power: Plane, wide: Plane, rows: slice) -> Plane:
     """Energy of some rows: the weighted mean of the squared band over the heavy-tailed window.
 
     Parameters
     ----------
     power : numpy.ndarray
-        (y, x): those rows with up to `CORE_REACH` on either side, as far as there are any.
+        (y, x) float32.
     wide : numpy.ndarray
-        `tail` of the whole.
-    shape : tuple of int
-        Of the whole.
+        Its `tail`.
     rows : slice
         Which rows.
     """
-    size = (CORE_SIZE, CORE_SIZE)
-    core = cv2.GaussianBlur(power, size, WINDOW_CORE)
-    start = min(CORE_REACH, rows.start)
-    energy: Plane = core[start : start + rows.stop - rows.start]
-    energy += expanded_part(wide, shape, rows)
-    energy /= TOTAL
+    top, end = max(0, rows.start - CORE_REACH), min(len(power), rows.stop + CORE_REACH)
+    core = cv2.GaussianBlur(power[top:end], (CORE_SIZE, CORE_SIZE), WINDOW_CORE)
+    energy: Plane = core[rows.start - top : rows.stop - top]
+    energy += expanded_part(wide, power.shape, rows)
+    energy *= np.float32(1 / TOTAL)
     return energy
 
 

@@ -92,6 +92,10 @@ class Health:
         return dataclasses.asdict(self)
 
 
+MANY = 1024
+"""Side of a plane from which on every eighth row and column tell its contrast."""
+
+
 @dataclass(frozen=True)
 class _Look:
     """What is kept of one plane: its brightest value, the share of pixels there, its contrast."""
@@ -163,7 +167,7 @@ class Census:
 def _look(plane: NDArray[Any], limit: float) -> _Look:
     light = plane if plane.ndim == 2 else plane[..., :3]  # alpha is no light
     checksum = _checksum(np.ascontiguousarray(plane))
-    some = light[::4, ::4]
+    some = light[::8, ::8] if min(light.shape[:2]) > MANY else light[::4, ::4]
     known = some[np.isfinite(some)]
     if not known.size:
         return _Look(-np.inf, 0.0, False, 0.0, checksum)

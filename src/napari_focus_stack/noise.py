@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.bands import Plane, band_noise, laplacian_pyramid
-from napari_focus_stack.colour import opponent
+from napari_focus_stack.colour import GREY, opponent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +94,7 @@ class NoiseGauge:
 
     def __init__(self) -> None:
         self._quietest: list[Plane] = []  # (channel, block row, block) each
-        self._brightness: Plane = np.zeros((1, 1, 1), np.float32)
+        self._brightness: Plane = np.zeros((1, 1), np.float32)
         self._count = 0
         self._largest = 0.0
 
@@ -119,8 +119,8 @@ class NoiseGauge:
         self._quietest = [
             np.minimum(*p) for p in zip(self._quietest or powers, powers, strict=True)
         ]
-        means = [_block_means(a, BLOCKS[0]) + _block_means(b, BLOCKS[0]) for a, b in channels]
-        halves: Plane = np.stack(means) * np.float32(0.5)
+        (a, b), unit = channels[0], 1 if first.ndim == 2 else GREY
+        halves = (_block_means(a, BLOCKS[0]) + _block_means(b, BLOCKS[0])) / np.float32(2 * unit)
         self._brightness = self._brightness + halves
         self._count += 1
 
@@ -140,13 +140,14 @@ class NoiseGauge:
             power / (band_noise(level) ** 2 * _expected_quiet(level, self._count))
             for level, power in enumerate(self._quietest)
         ]
-        known = [max(_quiet(variance[:3]), smallest) for variance in variances]
-        constant, slope = _line(brightness[:3], variances[0][:3], known[0])
+        # the rotation keeps the sum over the channels
+        known = [max(_quiet(variance.mean(0)), smallest) for variance in variances]
+        constant, slope = _line(brightness, variances[0].mean(0), known[0])
         colour = tuple(v / known[0] for v in known)
         if len(variances[0]) == 1:
             return Noise(max(constant, smallest), slope, colour)
         opponent = tuple(
-            tuple(_quiet(component[None]) / channel for component in variance[3:])
+            tuple(_quiet(component) / channel for component in variance)
             for variance, channel in zip(variances, known, strict=True)
         )
         return Noise(max(constant, smallest), slope, colour, opponent)
@@ -175,16 +176,14 @@ def _block_means(plane: Plane, side: int) -> Plane:
 
 
 def _channels(plane: Plane) -> list[Plane]:
-    """The plane; of a colour one R, G, B, and then its brightness and colour differences."""
-    if plane.ndim == 2:
-        return [plane]
-    return [part[..., c] for part in (plane, opponent(plane)) for c in range(3)]
+    """The plane; of a colour one its brightness and colour differences."""
+    return [plane] if plane.ndim == 2 else list(cv2.split(opponent(plane)))
 
 
 def _quiet(variance: Plane) -> float:
-    """Mean over the channels of what their quiet blocks have."""
-    seen = [channel[np.isfinite(channel)] for channel in variance]
-    return float(np.mean([_quantile(s, QUIET) if s.size else 0.0 for s in seen]))
+    """What quiet blocks have."""
+    seen = variance[np.isfinite(variance)]
+    return _quantile(seen, QUIET) if seen.size else 0.0
 
 
 def _quantile(values: Plane, share: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_focus_stack import __version__
-from napari_focus_stack.bands import Plane, luminance
+from napari_focus_stack.bands import Plane
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.crew import Crew, ahead, opencv_on_one_thread
 from napari_focus_stack.cropping import Box, common_crop
@@ -99,10 +99,10 @@ def stack_steps(
     box = _box_to_keep(run, survey)
     if box is not None:
         fused = fused.cut(box)
-    run.notes += _on_unrecorded(fused.image, source.dtype)
+    run.notes += _on_unrecorded(fused.recorded, source.dtype)
     step = run.z_step
     return StackResult(
-        image=as_dtype(fused.image, source.dtype),
+        image=fused.image,
         depth_index=fused.index,
         depth=fused.depth,
         height=None if step is None else fused.depth * np.float32(step),
@@ -198,7 +198,8 @@ def as_source(source: Any) -> PlaneSource:
 class _Fused:
     """The image, and the maps in the numbers of the whole stack, (Y, X) each."""
 
-    image: Plane
+    image: NDArray[Any]
+    recorded: NDArray[np.bool_]
     depth: Plane
     index: NDArray[np.uint16]
     confidence: Plane
@@ -207,7 +208,7 @@ class _Fused:
     def cut(self, box: Box) -> _Fused:
         """A part of all of them; copies, so that the whole can be forgotten."""
         part = np.s_[box[0] : box[1], box[2] : box[3]]
-        maps = {name: getattr(self, name) for name in ("image", "depth", "index", "confidence")}
+        maps = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "peak_width"}
         return replace(self, **{name: whole[part].copy() for name, whole in maps.items()})
 
 
@@ -234,12 +235,14 @@ def _fuse_with(
                 energy = original.add(plane, valid) if method == "laplacian" else pyramid.energy
                 if on_plane is not None and energy is not None:
                     on_plane(k, as_dtype(plane, run.source.dtype), np.maximum(energy, 0))
-    image = pyramid.image()
-    del pyramid
+    pyramid.build()
+    target = np.dtype(np.float32) if run.settings.picks else run.source.dtype
+    painting = crew.meanwhile(partial(pyramid.image, target))
     numbers = np.array(survey.alignment.order)
-    place, confidence = estimator.estimate(np.nan_to_num(luminance(image)), survey.noise)
+    place, confidence = estimator.estimate(pyramid.brightness, survey.noise)
     peak_width = estimator.peak_width(confidence >= TRUSTED)
-    del estimator
+    image, recorded = painting.result(), pyramid.recorded
+    del pyramid, estimator
     depth, index = nearest_plane(place, numbers)
     if run.settings.picks:
         by_depth = method == "depth"
@@ -248,12 +251,13 @@ def _fuse_with(
             for k, seen in planes:
                 yield run.begin("fuse", k)
                 picking.add(*seen.colour())
-        image = picking.image()
+        image = as_dtype(picking.image(), run.source.dtype)
     if method == "laplacian":
-        image, index = original.image(), numbers[original.index].astype(np.uint16)
+        image = as_dtype(original.image(), run.source.dtype)
+        index = numbers[original.index].astype(np.uint16)
         confidence[np.abs(place - original.index) > 1] = 0
         depth = index.astype(np.float32)
-    return _Fused(image, depth, index, confidence, peak_width)
+    return _Fused(image, recorded, depth, index, confidence, peak_width)
 
 
 def _planes(run: Run, survey: Survey) -> Generator[tuple[int, SeenPlane], None, None]:
@@ -276,9 +280,9 @@ def _box_to_keep(run: Run, survey: Survey) -> Box | None:
     return crop.box
 
 
-def _on_unrecorded(image: Plane, dtype: np.dtype[Any]) -> list[str]:
+def _on_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any]) -> list[str]:
     """What is to be said of pixels that no plane recorded, if there are any."""
-    share = float(np.isnan(image if image.ndim == 2 else image[..., 0]).mean())
+    share = 1 - float(recorded.mean())
     if share == 0:
         return []
     least = 0.001

@@ -9,12 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack.colour import separated
+from napari_focus_stack.colour import GREY, separated
 from napari_focus_stack.resampling import crop_for, resample, resample_linearly
 from napari_focus_stack.smoothing import without_gaps
-from napari_focus_stack.transforms import Matrix, Window, both_recorded, valid_area
+from napari_focus_stack.transforms import Matrix, Window, lies_inside
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_focus_stack.bands import Plane
     from napari_focus_stack.brightness import Brightness
 
@@ -70,40 +72,47 @@ class SeenPlane:
         """Whether the plane's own pixels are those of the reference."""
         return np.array_equal(self.matrix, np.eye(3))
 
-    def channels(self, window: Window) -> list[Plane]:
-        """A part of the reference plane: grey, or brightness, two colour differences, alpha.
+    def channels(self, window: Window, out: Sequence[Plane]) -> None:
+        """Put a part of the reference plane into as many arrays as it has channels.
 
-        Brightness is read off sharply, colour differences linearly: eyes and weights go by the one,
-        and the others are blurred by most sensors anyway.
+        Grey; or brightness, two colour differences and alpha. Brightness is read off sharply,
+        the others linearly: eyes and weights go by the one, and most sensors blur the others.
 
-        Returns
-        -------
-        list of numpy.ndarray
-            (y, x) float32 each, the caller's to change.
+        Parameters
+        ----------
+        window : tuple of slice
+            The part.
+        out : sequence of numpy.ndarray
+            (y, x) float32 each.
         """
         if self.still:
-            channels = separated(self.plane[window])
+            for channel, found in zip(out, separated(self.plane[window]), strict=True):
+                channel[:] = found
         else:
             crop = crop_for(self.matrix, window, self.plane.shape)
             matrix, size = self._within(crop, window)
             sharp, *others = separated(self.plane[crop])
-            channels = [resample(sharp, matrix, size)]
-            channels += [resample_linearly(other, matrix, size) for other in others]
-        return self._lit(channels)
+            resample(sharp, matrix, size, out[0])
+            for channel, found in zip(out[1:], others, strict=True):
+                resample_linearly(found, matrix, size, channel)
+        for channel in out[:3] if self.light.gain != 1 else ():
+            channel *= np.float32(self.light.gain)
+        if self.light.offset != 0:
+            out[0][:] += np.float32(self.light.offset * (1 if len(out) == 1 else GREY))
 
     def valid(self, window: Window) -> Mask | None:
         """Where the plane recorded a part of the reference plane: uint8, 255 there, or None."""
-        crop = crop_for(self.matrix, window, self.plane.shape)
-        matrix, size = self._within(whole(self.plane.shape), window)
-        inside = valid_area(matrix, self.plane.shape[:2], size)
-        if self.known is None:
-            return inside
         if self.still:
-            return self.known[window]
+            return None if self.known is None else self.known[window]
+        matrix, size = self._within(whole(self.plane.shape), window)
+        if self.known is None and lies_inside(matrix, size, self.plane.shape):
+            return None
+        crop = crop_for(self.matrix, window, self.plane.shape)
         matrix, size = self._within(crop, window)
+        known = np.full(_size(crop), 255, np.uint8) if self.known is None else self.known[crop]
         flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-        known = cv2.warpPerspective(self.known[crop], matrix, size, flags=flags)
-        return both_recorded(known, inside)
+        seen: Mask = cv2.warpPerspective(known, matrix, size, flags=flags)
+        return seen
 
     def colour(self, window: Window | None = None) -> tuple[Plane, Mask | None]:
         """A part of the reference plane as a picture, and where the plane recorded it.
@@ -131,20 +140,16 @@ class SeenPlane:
             shown += np.float32(self.light.offset)
         return seen, self.valid(window)
 
-    def _lit(self, channels: list[Plane]) -> list[Plane]:
-        for channel in channels[:3] if self.light.gain != 1 else ():
-            channel *= np.float32(self.light.gain)
-        if self.light.offset != 0:
-            unit = 1 if len(channels) == 1 else 3**0.5
-            channels[0] += np.float32(self.light.offset * unit)
-        return channels
-
     def _within(self, crop: Window, window: Window) -> tuple[Matrix, tuple[int, int]]:
         """Transform from pixels of the window to those of the crop; width and height."""
         (rows, cols), (top, left) = window, (crop[0].start, crop[1].start)
         back = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], np.float64)
         forth = np.array([[1, 0, cols.start], [0, 1, rows.start], [0, 0, 1]], np.float64)
         return back @ self.matrix @ forth, (cols.stop - cols.start, rows.stop - rows.start)
+
+
+def _size(window: Window) -> tuple[int, int]:
+    return window[0].stop - window[0].start, window[1].stop - window[1].start
 
 
 def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -8,7 +8,7 @@ made of them at half the size; and with the weights that follow it is folded int
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,9 +22,8 @@ from napari_focus_stack.bands import (
     reduced_shape,
 )
 from napari_focus_stack.colour import GREY, merged
-from napari_focus_stack.crew import Crew, parts
+from napari_focus_stack.crew import Crew, parts, tiles
 from napari_focus_stack.focus import (
-    CORE_REACH,
     NO_SCORE,
     UNRECORDED,
     energy_parts,
@@ -34,15 +33,15 @@ from napari_focus_stack.focus import (
     window_samples,
     windowed,
 )
-from napari_focus_stack.planes import whole
+
+from napari_focus_stack.planes import as_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from napari_focus_stack.noise import Noise
     from napari_focus_stack.planes import Mask, SeenPlane
+    from napari_focus_stack.transforms import Window
 
 SELECTIVITY = 0.85
 """How fast a plane's weight falls with its distance from the best score: exp(-0.85 noise units)."""
@@ -109,6 +108,7 @@ class PyramidFusion:
             self._levels.append(_Level(number, sides, self._channels, noise))
             sides = reduced_shape(sides)
         self._residual = _Residual(sides, self._channels)
+        self._scored = self._levels[-1].scored = np.empty(self._levels[-1].shape, np.float32)
         for level, above in pairwise([*self._levels, self._residual]):
             level.above = above.smooth
         self._lowest = np.empty(shape[:2], np.float32)
@@ -116,7 +116,11 @@ class PyramidFusion:
         self._valid = np.empty(shape[:2], np.uint8)
         self._range = (np.inf, -np.inf)
         self._count = 0
+        self._tiles = tiles(shape)
         self._parts = [_Part(k, rows) for k, v in enumerate(self._levels) for rows in v.parts]
+        self._parts_above = [
+            _Part(k, rows) for k, v in enumerate(self._levels) for rows in parts(reduced_shape(v.shape))
+        ]
         self.energy = np.empty(shape[:2], np.float32) if keep_energy else None
 
     @property
@@ -127,38 +131,37 @@ class PyramidFusion:
         """Fold in a plane."""
         self._crew.check()
         self._range = self._range_with(seen)
-        finest = self._levels[0]
-        unrecorded: list[slice] = []
+        unrecorded: list[Window] = []
 
-        def take(rows: slice) -> None:
-            window = rows, whole(finest.shape)[1]
-            valid = seen.valid(window)
-            for buffer, channel in zip(finest.smooth, seen.channels(window), strict=True):
-                buffer[rows] = channel
+        def take(tile: Window) -> None:
+            valid = seen.valid(tile)
+            seen.channels(tile, [channel[tile] for channel in self._levels[0].smooth])
             if valid is not None:
-                self._valid[rows] = valid
-                unrecorded.append(rows)
-            self._add_range(rows, valid)
+                self._valid[tile] = valid
+                unrecorded.append(tile)
+            self._add_range(tile, valid)
 
-        self._crew.do(take, finest.parts)
-        valid = self._coverage(unrecorded)
+        self._crew.do(take, self._tiles)
         self._reduce()
         self._crew.do(lambda part: self._levels[part.level].gather(part.rows), self._parts)
+        self._crew.do(lambda part: self._levels[part.level].reduce(part.rows), self._parts_above)
         self._crew.do(_Level.widen, self._levels)
+        valid = self._coverage(unrecorded)
         for level in self._levels:
             level.valid = valid
             valid = None if valid is None else cv2.pyrDown(valid)
         self._crew.do(self._fold, self._parts)
-        self._residual.fold(self._levels[-1].scored, self._count)
+        self._residual.fold(self._scored, self._count)
         self._count += 1
 
-    def _coverage(self, unrecorded: list[slice]) -> Mask | None:
+    def _coverage(self, unrecorded: list[Window]) -> Mask | None:
+        """Where the plane at hand recorded anything; None for everywhere."""
         if not unrecorded:
             return None
-        known = {rows.start for rows in unrecorded}
-        for rows in self._levels[0].parts:
-            if rows.start not in known:
-                self._valid[rows] = 255
+        known = {(rows.start, cols.start) for rows, cols in unrecorded}
+        for rows, cols in self._tiles:
+            if (rows.start, cols.start) not in known:
+                self._valid[rows, cols] = 255
         return self._valid
 
     def _range_with(self, seen: SeenPlane) -> tuple[float, float]:
@@ -182,9 +185,9 @@ class PyramidFusion:
         if part.level == 0 and self.energy is not None:
             self.energy[part.rows] = energy
 
-    def _add_range(self, rows: slice, valid: Mask | None) -> None:
-        lowest, highest = self._lowest[rows], self._highest[rows]
-        low = high = self._levels[0].smooth[0][rows]
+    def _add_range(self, tile: Window, valid: Mask | None) -> None:
+        lowest, highest = self._lowest[tile], self._highest[tile]
+        low = high = self._levels[0].smooth[0][tile]
         if valid is not None:
             outside = valid == 0
             low, high = low.copy(), low.copy()
@@ -195,25 +198,43 @@ class PyramidFusion:
             np.minimum(lowest, low, out=lowest)
             np.maximum(highest, high, out=highest)
 
-    def image(self) -> Plane:
-        """The fused image, (Y, X[, C]) float32; NaN where no plane recorded anything."""
+    def build(self) -> None:
+        """Put the levels together, once all planes are folded in; no plane can follow."""
         below = self._residual.mean
         for level in reversed(self._levels):
-            level.build(below, self._crew)
-            below = level.smooth
-        shape = self._levels[0].shape
-        image = np.empty((*shape, self._channels), np.float32)
+            below = level.build(below, self._crew)
 
-        def finish(rows: slice) -> None:
-            channels = [channel[rows] for channel in below]
-            np.clip(channels[0], self._lowest[rows], self._highest[rows], out=channels[0])
-            picture = merged(channels)
-            np.clip(picture, *self._range, out=picture)
-            picture[self._lowest[rows] > self._highest[rows]] = np.nan
-            image[rows] = picture.reshape(image[rows].shape)
+        def hold(rows: slice) -> None:
+            channel = below[0][rows]
+            np.clip(channel, self._lowest[rows], self._highest[rows], out=channel)
+            self._valid[rows] = self._lowest[rows] <= self._highest[rows]
 
-        self._crew.do(finish, self._levels[0].parts)
-        return image[..., 0] if self._channels == 1 else image
+        self._crew.do(hold, self._levels[0].parts)
+        del self._lowest, self._highest
+
+    @property
+    def brightness(self) -> Plane:
+        """Of the built image, (Y, X) float32, in the units of one channel."""
+        bright = self._levels[0].smooth[0]
+        return bright if self._channels == 1 else bright * np.float32(1 / GREY)
+
+    @property
+    def recorded(self) -> NDArray[np.bool_]:
+        """Where, (Y, X), some plane recorded what the built image shows."""
+        return self._valid.view(np.bool_)
+
+    def image(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """The built image, (Y, X[, C]), of a dtype; where nothing was recorded, as `as_dtype`."""
+        channels = self._levels[0].smooth
+        shape = channels[0].shape
+        image = np.empty(shape if self._channels == 1 else (*shape, self._channels), dtype)
+        for rows in self._levels[0].parts:
+            self._crew.check()
+            part = merged([channel[rows] for channel in channels])
+            np.clip(part, *self._range, out=part)
+            part[~self.recorded[rows]] = np.nan
+            image[rows] = as_dtype(part, dtype)
+        return image
 
 
 class _Level:
@@ -226,21 +247,25 @@ class _Level:
         self.valid: Mask | None = None
         half = reduced_shape(shape)
         self.energy = np.empty(half if level == 0 else shape, np.float32)
-        self.scored = np.empty(shape, np.float32)
+        self.scored: Plane | None = None
         self._noise = noise
         self._colour = channels > 1
         self._telling = energy_parts(level, self._colour)
         self._means = [np.zeros(shape, np.float32) for _ in range(channels)]
         self._weight = np.empty(shape, np.float32)
         self._squares = np.empty(half, np.float32)
+        self._power = np.empty(shape, np.float32)
         self._wide = np.empty(half, np.float32)
 
     def gather(self, rows: slice) -> None:
-        """Reduce the squared band of some rows."""
-        around = _around(rows, 4, self.shape)
-        reduced = _rows_above(rows)
-        local = slice(reduced.start - around.start // 2, reduced.stop - around.start // 2)
-        self._wide[reduced] = reduced_part(self._power(self._bands(around), around), local)
+        """Square the band of some rows."""
+        bands = [self._band(c, rows) for c in range(self._telling)]
+        smooth = self.smooth[0][rows]
+        self._power[rows] = power(bands, smooth, self._noise, self.level, self._colour)
+
+    def reduce(self, rows: slice) -> None:
+        """Reduce the squared bands to some rows of the level above."""
+        self._wide[rows] = reduced_part(self._power, rows)
 
     def widen(self) -> None:
         """Make the wide tail of the window of all that was gathered."""
@@ -248,25 +273,22 @@ class _Level:
 
     def fold(self, rows: slice, count: int) -> Plane:
         """Fold some rows into the mean, as the plane of number `count`; return their energy."""
-        around = _around(rows, CORE_REACH, self.shape)
-        bands = self._bands(around)
-        energy = windowed(self._power(bands, around), self._wide, self.shape, rows)
+        energy = windowed(self._power, self._wide, rows)
         outside = None if self.valid is None else self.valid[rows] < LEAST_COVERAGE
         scored = score(energy, window_samples(self.level))
         scored *= np.float32(SELECTIVITY)
         if outside is not None:
             energy[outside], scored[outside] = UNRECORDED, NO_SCORE
-        self.scored[rows] = scored
+        if self.scored is not None:
+            self.scored[rows] = scored
         self._keep_energy(energy, outside, rows)
         share = self._share(scored, rows, count)
-        inner = slice(rows.start - around.start, rows.stop - around.start)
         for c, mean in enumerate(self._means):
-            band = bands[c][inner] if c < self._telling else self._band(c, rows)
-            _move(mean[rows], band, share)
+            _move(mean[rows], self._band(c, rows), share)
         return energy
 
-    def build(self, below: list[Plane], crew: Crew) -> None:
-        """Put the mean, shrunk, on the fused level above; the result is in `smooth`."""
+    def build(self, below: list[Plane], crew: Crew) -> list[Plane]:
+        """Put the mean, shrunk, on the fused level above, and let the mean go."""
 
         def build(rows: slice) -> None:
             around = _around(rows, SHRINK_SIZE // 2, self.shape)
@@ -275,24 +297,22 @@ class _Level:
             for c, mean in enumerate(self._means):
                 fused = expanded_part(below[c], self.shape, rows)
                 if c == 0:
-                    left *= self._noise.in_band(fused / GREY if self._colour else fused, self.level)
+                    bright = fused * np.float32(1 / GREY) if self._colour else fused
+                    left *= self._noise.in_band(bright, self.level)
                 kept = _kept(mean[around], inner, left * np.float32(ratios[c]))
                 kept *= mean[rows]
                 np.add(fused, kept, out=self.smooth[c][rows])
 
         ratios = (*(self._noise.opponent_at(self.level) if self._colour else (1.0,)), 0.0)
         crew.do(build, self.parts)
+        self._means = []
+        del self._weight, self._squares, self._power, self._wide
+        return self.smooth
 
     def _band(self, channel: int, rows: slice) -> Plane:
         coarse = expanded_part(self.above[channel], self.shape, rows)
         band: Plane = np.subtract(self.smooth[channel][rows], coarse, out=coarse)
         return band
-
-    def _bands(self, rows: slice) -> list[Plane]:
-        return [self._band(c, rows) for c in range(self._telling)]
-
-    def _power(self, bands: list[Plane], rows: slice) -> Plane:
-        return power(bands, self.smooth[0][rows], self._noise, self.level, self._colour)
 
     def _keep_energy(
         self, energy: Plane, outside: NDArray[np.bool_] | None, rows: slice

@@ -31,6 +31,8 @@ NOT_IN_ORDER = (
     "depth counts them in the order of the files."
 )
 
+READERS = 2
+"""Pairs of planes that are read at a time for their noise."""
 SMALL_REGION = (
     "The region to align on spans less than half of the field: only a shift was looked for, for "
     "magnification and rotation cannot be told at the corners from there; align='similarity' "
@@ -167,7 +169,7 @@ def _measure_noise(run: Run, survey: Survey) -> Generator[Progress, None, Noise]
     def pair(i: int) -> list[tuple[Plane, Mask | None]]:
         return [survey.seen(run, planes[j]).colour(window) for j in (i, i + 1)]
 
-    with opencv_on_one_thread(), closing(ahead(pair, noise_pairs(len(planes)))) as pairs:
+    with opencv_on_one_thread(), closing(ahead(pair, noise_pairs(len(planes)), READERS)) as pairs:
         for i, ((first, recorded), (second, too)) in pairs:
             yield run.begin("measure", planes[i])
             gauge.add(first, second, both_recorded(recorded, too))
