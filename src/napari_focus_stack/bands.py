@@ -86,14 +86,14 @@ def reduced_shape(shape: tuple[int, ...]) -> tuple[int, int]:
     return (shape[0] + 1) // 2, (shape[1] + 1) // 2
 
 
-def halved(plane: Plane) -> Plane:
+def halved(plane: NDArray[Any]) -> NDArray[Any]:
     """Means of two by two pixels, of the size of the level above."""
-    height, width = plane.shape
+    height, width = plane.shape[:2]
     y, x = reduced_shape(plane.shape)
     if (height, width) != (2 * y, 2 * x):
         down, right = 2 * y - height, 2 * x - width
         plane = cv2.copyMakeBorder(plane, 0, down, 0, right, cv2.BORDER_REPLICATE)
-    half: Plane = cv2.resize(plane, (x, y), interpolation=cv2.INTER_AREA)
+    half: NDArray[Any] = cv2.resize(plane, (x, y), interpolation=cv2.INTER_AREA)
     return half
 
 

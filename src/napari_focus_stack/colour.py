@@ -33,6 +33,16 @@ def opponent(plane: NDArray[Any]) -> Plane:
     return rotated
 
 
+def brightness(plane: NDArray[Any]) -> Plane:
+    """The first of a plane's channels alone, (Y, X) float32: grey, or the brightness of colour."""
+    if plane.ndim == 2:
+        return plane.astype(np.float32)
+    weights = np.zeros((1, plane.shape[2]), np.float32)
+    weights[0, :3] = OPPONENT[0]
+    bright: Plane = cv2.transform(plane.astype(np.float32, copy=False), weights)
+    return bright
+
+
 def separated(plane: NDArray[Any]) -> list[Plane]:
     """A plane's channels, (Y, X) float32 each and new: grey; or brightness, differences[, alpha]."""
     if plane.ndim == 2:

@@ -78,6 +78,7 @@ class FileSource(PlaneSource):
         self.notes = (*(f"{skipped}." for skipped in scanned.skipped), *scanned.notes)
         self.files = tuple(dict.fromkeys(plane.path for plane in scanned.planes))
         self.inputs = scanned.files
+        self.colour_halved = all(plane.colour_halved for plane in scanned.planes)
 
     def __getitem__(self, k: int) -> NDArray[Any]:
         """Plane `k`, decoded now.

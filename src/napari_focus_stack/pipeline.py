@@ -223,7 +223,14 @@ def _fuse_with(
 ) -> Generator[Progress, None, _Fused]:
     shape, method = run.source.plane_shape, run.settings.method
     original = LaplacianFusion(run.settings.gaussian, run.settings.laplacian)
-    pyramid = PyramidFusion(shape, survey.noise, crew, keep_energy=on_plane is not None)
+    pyramid = PyramidFusion(
+        shape,
+        run.source.dtype,
+        survey.noise,
+        crew,
+        keep_energy=on_plane is not None,
+        colour_halved=run.source.colour_halved,
+    )
     estimator = DepthEstimator(crew)
     with closing(_planes(run, survey)) as planes:
         for k, seen in planes:

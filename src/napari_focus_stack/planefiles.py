@@ -92,6 +92,8 @@ class FilePlane:
         As its `ImageFile` has them.
     load_reduced : callable, optional
         Decodes the pixels a power of two smaller at less cost, grey.
+    colour_halved : bool
+        Whether colour differences are stored at half the size of brightness.
     """
 
     path: Path
@@ -104,6 +106,7 @@ class FilePlane:
     spacing: Spacing = field(default_factory=Spacing)
     position: float | None = None
     load_reduced: Callable[[int], NDArray[Any]] | None = None
+    colour_halved: bool = False
 
     def decode(self) -> NDArray[Any]:
         """Pixels, of `shape` and `dtype`.

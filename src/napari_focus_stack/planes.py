@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack.colour import GREY, separated
+from napari_focus_stack.bands import halved
+from napari_focus_stack.colour import GREY, brightness, separated
 from napari_focus_stack.resampling import crop_for, resample, resample_linearly
 from napari_focus_stack.smoothing import without_gaps
 from napari_focus_stack.transforms import Matrix, Window, lies_inside
@@ -24,6 +25,12 @@ Mask = NDArray[np.uint8]
 
 COMPUTABLE = ("uint8", "uint16", "float32")
 """Types that OpenCV works on; any other is computed as float32."""
+
+
+_SECOND = np.diag([2.0, 2.0, 1.0])
+"""Pixel of a level above to that of the level below."""
+_HALF = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]], np.float64)
+"""Pixel of a plane to that of its means of two by two pixels."""
 
 
 def computable(plane: NDArray[Any]) -> NDArray[Any]:
@@ -95,10 +102,36 @@ class SeenPlane:
             resample(sharp, matrix, size, out[0])
             for channel, found in zip(out[1:], others, strict=True):
                 resample_linearly(found, matrix, size, channel)
-        for channel in out[:3] if self.light.gain != 1 else ():
+        self._light(out[0], out[1:3])
+
+    def brightness(self, window: Window, out: Plane) -> None:
+        """Put the first of a part's channels alone into an array."""
+        if self.still:
+            out[:] = brightness(self.plane[window])
+        else:
+            crop = crop_for(self.matrix, window, self.plane.shape)
+            resample(brightness(self.plane[crop]), *self._within(crop, window), out)
+        self._light(out, [])
+
+    def differences(self, window: Window, out: Sequence[Plane]) -> None:
+        """Put the colour differences at every second pixel of a part into two arrays.
+
+        For planes whose file holds no more of them.
+        """
+        crop = _even(crop_for(self.matrix, window, self.plane.shape), self.plane.shape)
+        matrix = _HALF @ self._within(crop, window)[0] @ _SECOND
+        size = out[0].shape[::-1]
+        _, *found = separated(halved(self.plane[crop]))
+        for channel, difference in zip(out, found, strict=True):
+            resample(difference, matrix, size, channel)
+        self._light(None, out)
+
+    def _light(self, bright: Plane | None, differences: Sequence[Plane]) -> None:
+        shown = [*differences] if bright is None else [bright, *differences]
+        for channel in shown if self.light.gain != 1 else ():
             channel *= np.float32(self.light.gain)
-        if self.light.offset != 0:
-            out[0][:] += np.float32(self.light.offset * (1 if len(out) == 1 else GREY))
+        if self.light.offset != 0 and bright is not None:
+            bright += np.float32(self.light.offset * (1 if self.plane.ndim == 2 else GREY))
 
     def valid(self, window: Window) -> Mask | None:
         """Where the plane recorded a part of the reference plane: uint8, 255 there, or None."""
@@ -146,6 +179,15 @@ class SeenPlane:
         back = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], np.float64)
         forth = np.array([[1, 0, cols.start], [0, 1, rows.start], [0, 0, 1]], np.float64)
         return back @ self.matrix @ forth, (cols.stop - cols.start, rows.stop - rows.start)
+
+
+def _even(window: Window, shape: tuple[int, ...]) -> Window:
+    """A window that starts at even rows and columns, and ends so unless the plane ends there."""
+    spans = [
+        slice(span.start // 2 * 2, min((span.stop + 1) // 2 * 2, side))
+        for span, side in zip(window, shape, strict=False)
+    ]
+    return spans[0], spans[1]
 
 
 def _size(window: Window) -> tuple[int, int]:

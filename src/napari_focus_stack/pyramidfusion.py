@@ -35,6 +35,7 @@ from napari_focus_stack.focus import (
 )
 
 from napari_focus_stack.planes import as_dtype
+from napari_focus_stack.resampling import crop_for, resample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,12 +83,17 @@ class PyramidFusion:
     ----------
     shape : tuple of int
         Of the planes, (Y, X[, C]).
+    dtype : numpy.dtype
+        Of the planes.
     noise : Noise
         Of one channel.
     crew : Crew
         Who works.
     keep_energy : bool
         Whether `energy` is wanted.
+    colour_halved : bool
+        Whether planes hold colour differences at half their size only; the finest level then has
+        none.
 
     Attributes
     ----------
@@ -98,21 +104,33 @@ class PyramidFusion:
     """
 
     def __init__(
-        self, shape: tuple[int, ...], noise: Noise, crew: Crew, keep_energy: bool = False
+        self,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        noise: Noise,
+        crew: Crew,
+        *,
+        keep_energy: bool = False,
+        colour_halved: bool = False,
     ) -> None:
         self._crew = crew
         self._channels = 1 if len(shape) == 2 else shape[2]
+        self._unit = np.float32(1 if self._channels == 1 else GREY)
         self._levels: list[_Level] = []
         sides = shape[:2]
+        self._halved = colour_halved and self._channels == 3 and level_count(shape) > 1
         for number in range(level_count(shape)):
-            self._levels.append(_Level(number, sides, self._channels, noise))
+            own = 1 if self._halved and number == 0 else self._channels
+            self._levels.append(_Level(number, sides, own, noise, self._channels > 1))
             sides = reduced_shape(sides)
         self._residual = _Residual(sides, self._channels)
         self._scored = self._levels[-1].scored = np.empty(self._levels[-1].shape, np.float32)
         for level, above in pairwise([*self._levels, self._residual]):
             level.above = above.smooth
-        self._lowest = np.empty(shape[:2], np.float32)
-        self._highest = np.empty(shape[:2], np.float32)
+        narrow = dtype if dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
+        limits = np.iinfo(narrow) if narrow.kind == "u" else np.finfo(narrow)
+        self._lowest = np.full(shape[:2], limits.max, narrow)
+        self._highest = np.full(shape[:2], limits.min, narrow)
         self._valid = np.empty(shape[:2], np.uint8)
         self._range = (np.inf, -np.inf)
         self._count = 0
@@ -135,7 +153,7 @@ class PyramidFusion:
 
         def take(tile: Window) -> None:
             valid = seen.valid(tile)
-            seen.channels(tile, [channel[tile] for channel in self._levels[0].smooth])
+            self._read_off(seen, tile)
             if valid is not None:
                 self._valid[tile] = valid
                 unrecorded.append(tile)
@@ -153,6 +171,15 @@ class PyramidFusion:
         self._crew.do(self._fold, self._parts)
         self._residual.fold(self._scored, self._count)
         self._count += 1
+
+    def _read_off(self, seen: SeenPlane, tile: Window) -> None:
+        finest, above = self._levels[0].smooth, self._levels[0].above
+        if not self._halved:
+            seen.channels(tile, [channel[tile] for channel in finest])
+            return
+        seen.brightness(tile, finest[0][tile])
+        half = _rows_above(tile[0]), _rows_above(tile[1])
+        seen.differences(tile, [channel[half] for channel in above[1:]])
 
     def _coverage(self, unrecorded: list[Window]) -> Mask | None:
         """Where the plane at hand recorded anything; None for everywhere."""
@@ -176,7 +203,7 @@ class PyramidFusion:
             coarse[rows] = reduced_part(fine, rows)
 
         for level in self._levels:
-            pairs = zip(level.smooth, level.above, strict=True)
+            pairs = list(zip(level.smooth, level.above, strict=False))
             self._crew.do(reduce, [(a, b, rows) for a, b in pairs for rows in parts(b.shape)])
 
     def _fold(self, part: _Part) -> None:
@@ -187,16 +214,14 @@ class PyramidFusion:
 
     def _add_range(self, tile: Window, valid: Mask | None) -> None:
         lowest, highest = self._lowest[tile], self._highest[tile]
-        low = high = self._levels[0].smooth[0][tile]
+        low = high = _as_recorded(self._levels[0].smooth[0][tile], self._unit, lowest.dtype)
         if valid is not None:
             outside = valid == 0
             low, high = low.copy(), low.copy()
-            low[outside], high[outside] = np.inf, -np.inf
-        if self._count == 0:
-            lowest[:], highest[:] = low, high
-        else:
-            np.minimum(lowest, low, out=lowest)
-            np.maximum(highest, high, out=highest)
+            limits = np.iinfo(low.dtype) if low.dtype.kind == "u" else np.finfo(low.dtype)
+            low[outside], high[outside] = limits.max, limits.min
+        np.minimum(lowest, low, out=lowest)
+        np.maximum(highest, high, out=highest)
 
     def build(self) -> None:
         """Put the levels together, once all planes are folded in; no plane can follow."""
@@ -205,9 +230,14 @@ class PyramidFusion:
             below = level.build(below, self._crew)
 
         def hold(rows: slice) -> None:
+            lowest, highest = self._lowest[rows], self._highest[rows]
+            slack = 0.5 if lowest.dtype.kind == "u" else 0.0
+            self._valid[rows] = lowest <= highest
+            low, high = lowest.astype(np.float32), highest.astype(np.float32)
+            low -= np.float32(slack)
+            high += np.float32(slack)
             channel = below[0][rows]
-            np.clip(channel, self._lowest[rows], self._highest[rows], out=channel)
-            self._valid[rows] = self._lowest[rows] <= self._highest[rows]
+            np.clip(channel, low * self._unit, high * self._unit, out=channel)
 
         self._crew.do(hold, self._levels[0].parts)
         del self._lowest, self._highest
@@ -216,7 +246,7 @@ class PyramidFusion:
     def brightness(self) -> Plane:
         """Of the built image, (Y, X) float32, in the units of one channel."""
         bright = self._levels[0].smooth[0]
-        return bright if self._channels == 1 else bright * np.float32(1 / GREY)
+        return bright if self._channels == 1 else bright * (1 / self._unit)
 
     @property
     def recorded(self) -> NDArray[np.bool_]:
@@ -225,12 +255,14 @@ class PyramidFusion:
 
     def image(self, dtype: np.dtype[Any]) -> NDArray[Any]:
         """The built image, (Y, X[, C]), of a dtype; where nothing was recorded, as `as_dtype`."""
-        channels = self._levels[0].smooth
-        shape = channels[0].shape
+        finest = self._levels[0]
+        shape, further = finest.shape, finest.above[len(finest.smooth) :]
         image = np.empty(shape if self._channels == 1 else (*shape, self._channels), dtype)
-        for rows in self._levels[0].parts:
+        for rows in finest.parts:
             self._crew.check()
-            part = merged([channel[rows] for channel in channels])
+            channels = [channel[rows] for channel in finest.smooth]
+            channels += [_doubled(channel, rows, shape) for channel in further]
+            part = merged(channels)
             np.clip(part, *self._range, out=part)
             part[~self.recorded[rows]] = np.nan
             image[rows] = as_dtype(part, dtype)
@@ -240,7 +272,9 @@ class PyramidFusion:
 class _Level:
     """One level of the pyramid: the plane that is folded in, and the mean of those that were."""
 
-    def __init__(self, level: int, shape: tuple[int, int], channels: int, noise: Noise) -> None:
+    def __init__(
+        self, level: int, shape: tuple[int, int], channels: int, noise: Noise, colour: bool
+    ) -> None:
         self.level, self.shape, self.parts = level, shape, parts(shape)
         self.smooth = _empty(shape, channels)
         self.above: list[Plane] = []
@@ -249,7 +283,7 @@ class _Level:
         self.energy = np.empty(half if level == 0 else shape, np.float32)
         self.scored: Plane | None = None
         self._noise = noise
-        self._colour = channels > 1
+        self._colour = colour
         self._telling = energy_parts(level, self._colour)
         self._means = [np.zeros(shape, np.float32) for _ in range(channels)]
         self._weight = np.empty(shape, np.float32)
@@ -365,6 +399,15 @@ class _Residual:
             mean += share * (smooth - mean)
 
 
+def _as_recorded(bright: Plane, unit: np.float32, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Brightness in units of a channel, rounded to whole numbers where planes have them."""
+    if dtype.kind == "f":
+        return bright * (1 / unit)
+    depth = cv2.CV_8U if dtype == np.uint8 else cv2.CV_16U
+    rounded: NDArray[Any] = cv2.addWeighted(bright, float(1 / unit), bright, 0, 0, dtype=depth)
+    return rounded
+
+
 def _empty(shape: tuple[int, int], channels: int) -> list[Plane]:
     return [np.empty(shape, np.float32) for _ in range(channels)]
 
@@ -386,10 +429,20 @@ def _kept(around: Plane, inner: slice, noise: Plane) -> Plane:
     return kept
 
 
+def _doubled(channel: Plane, rows: slice, shape: tuple[int, int]) -> Plane:
+    """Rows of the level below, between whose pixels nothing was recorded."""
+    window = rows, slice(0, shape[1])
+    half = np.diag([0.5, 0.5, 1.0])
+    crop = crop_for(half, window, channel.shape)
+    offset = np.array([[1, 0, 0], [0, 1, rows.start], [0, 0, 1]], np.float64)
+    back = np.array([[1, 0, -crop[1].start], [0, 1, -crop[0].start], [0, 0, 1]], np.float64)
+    return resample(channel[crop], back @ half @ offset, (shape[1], rows.stop - rows.start))
+
+
 def _around(rows: slice, reach: int, shape: tuple[int, int]) -> slice:
     return slice(max(0, rows.start - reach), min(shape[0], rows.stop + reach))
 
 
 def _rows_above(rows: slice) -> slice:
-    """The same rows of the level above; parts start at even rows."""
+    """The same rows, or columns, of the level above; parts and tiles start at even ones."""
     return slice(rows.start // 2, (rows.stop + 1) // 2)

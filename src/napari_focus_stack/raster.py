@@ -33,6 +33,8 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 1, 6: 4}
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _JPEG_ALONE = {0x01, *range(0xD0, 0xD9)}
 _EXIF = b"Exif\0\0"
+_HALVED = b"\x22\x11\x11"
+"""Samples across and down of brightness and two colour differences, in each block (4:2:0)."""
 _ORIENTATION = 274
 _ALPHA_NOTE = "the alpha channel of its grey image was left out"
 
@@ -43,6 +45,7 @@ class _Header:
     dtype: np.dtype[Any]
     orientation: int = 1
     note: str = ""
+    colour_halved: bool = False
 
 
 def open_raster(path: Path, head: bytes) -> ImageFile | None:
@@ -71,6 +74,7 @@ def open_raster(path: Path, head: bytes) -> ImageFile | None:
         header.orientation,
         header.note,
         load_reduced=None if reduced is None else partial(reduced, path),
+        colour_halved=header.colour_halved,
     )
     return ImageFile((plane,))
 
@@ -155,6 +159,7 @@ def _jpeg_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
                     orientation = _exif_orientation(segment[len(_EXIF) :])
             elif marker in _JPEG_FRAMES:
                 bits, height, width, channels = struct.unpack(">BHHB", file.read(6))
+                sampling = file.read(3 * channels)[1::3]
                 break
         else:
             raise Unreadable("it is truncated")
@@ -164,7 +169,12 @@ def _jpeg_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
     if not whole:
         _decoded_header(path, load)
     dtype = np.dtype(np.uint8 if bits == 8 else np.uint16)
-    return _Header(_shape(height, width, channels), dtype, orientation)
+    return _Header(
+        _shape(height, width, channels),
+        dtype,
+        orientation,
+        colour_halved=sampling == _HALVED,
+    )
 
 
 def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int]]:

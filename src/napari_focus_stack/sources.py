@@ -64,6 +64,8 @@ class PlaneSource(ABC):
         Where the planes lie, each file once; empty for arrays.
     inputs : tuple of pathlib.Path
         `files` and those that were left out, none of which an output may replace.
+    colour_halved : bool
+        Whether colour differences were recorded at half the size of brightness, as in most JPEG.
     """
 
     plane_shape: tuple[int, ...]
@@ -73,6 +75,7 @@ class PlaneSource(ABC):
     notes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     inputs: tuple[Path, ...] = ()
+    colour_halved: bool = False
 
     def __len__(self) -> int:
         """Count the planes."""
