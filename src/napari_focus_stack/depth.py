@@ -108,8 +108,10 @@ class DepthEstimator:
         smooth = EdgeAwareMean(guide, REACH, contrast, check)
         # by its square root a pixel that errs with certainty does not outweigh its surroundings
         weight = np.sqrt(trust + np.float32(PRIOR))
-        total, support, known = smooth(raw * weight, weight, trust)
+        total, support = smooth(raw * weight, weight)
         depth = total / support
+        known = np.square(support)
+        known -= np.float32(PRIOR)
         left = (raw - depth) * weight
         more, disagreement = smooth(left, np.abs(left))
         depth += more / support

