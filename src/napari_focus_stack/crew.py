@@ -92,7 +92,8 @@ class Crew:
         finally:
             for _ in left:
                 pass
-            errors = [helper.exception() for helper in helpers]
+            # one that waits for what goes on meanwhile would find nothing left to do
+            errors = [helper.exception() for helper in helpers if not helper.cancel()]
         for error in errors:
             if error is not None:
                 raise error

@@ -117,7 +117,8 @@ class DepthEstimator:
         depth += more / support
         np.clip(depth, 0, self._count - 1, out=depth)
         confidence = _confidence(known, disagreement / support)
-        return _doubled(depth, image.shape), _doubled(confidence, image.shape)
+        shape = image.shape
+        return _doubled(depth, shape, self._crew), _doubled(confidence, shape, self._crew)
 
     def peak_width(self, trusted: NDArray[np.bool_]) -> float | None:
         """Median width of the focus curve where `trusted` (Y, X), in planes; None if not seen.
@@ -271,11 +272,18 @@ def _resized(a: Plane, shape: tuple[int, ...]) -> Plane:
     return resized
 
 
-def _doubled(a: Plane, shape: tuple[int, ...]) -> Plane:
+def _doubled(half: Plane, shape: tuple[int, ...], crew: Crew) -> Plane:
     """A map of half the size at the size of the planes."""
-    y, x = a.shape
-    large: Plane = cv2.resize(a, (2 * x, 2 * y), interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(large[: shape[0], : shape[1]])
+    whole = np.empty(shape, np.float32)
+
+    def double(rows: slice) -> None:
+        top, end = max(0, rows.start // 2 - 1), min(len(half), rows.stop // 2 + 2)
+        size = 2 * half.shape[1], 2 * (end - top)
+        part = cv2.resize(half[top:end], size, interpolation=cv2.INTER_LINEAR)
+        whole[rows] = part[rows.start - 2 * top : rows.stop - 2 * top, : shape[1]]
+
+    crew.do(double, parts(shape))
+    return whole
 
 
 def nearest_plane(depth: Plane, planes: NDArray[np.intp]) -> tuple[Plane, NDArray[np.uint16]]:

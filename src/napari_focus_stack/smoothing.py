@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -100,66 +101,95 @@ class EdgeAwareMean:
         contrast: float,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        self._along_y = np.exp(-np.abs(np.diff(guide, axis=0)) / np.float32(contrast))
-        along_x = np.exp(-np.abs(np.diff(guide, axis=1)) / np.float32(contrast))
-        self._along_x = np.ascontiguousarray(along_x.T)
+        self._along_y = _Couplings.of(np.exp(-np.abs(np.diff(guide, axis=0)) / contrast))
+        along_x = np.exp(-np.abs(np.diff(guide, axis=1)) / contrast)
+        self._along_x = _Couplings.of(cv2.transpose(along_x).reshape(along_x.shape[::-1]))
         self._reach = reach
         self._check = check
 
     def __call__(self, *maps: Map) -> list[Map]:
         """Plain means of several (Y, X) float32 maps at once."""
         smoothed = list(maps)
+        longest = maps[0].size + max(maps[0].shape)  # with the row that is on its own
+        space = np.empty(len(maps) * longest, np.float32)
         for i in range(ITERATIONS):
             strength = 1.5 * 4 ** (ITERATIONS - i - 1) / (4**ITERATIONS - 1) * self._reach
             across = [cv2.transpose(plane) for plane in smoothed]
-            _solve(across, self._along_x * np.float32(strength), self._check)
+            self._along_x.solve(across, strength, space, self._check)
             smoothed = [cv2.transpose(plane) for plane in across]
-            _solve(smoothed, self._along_y * np.float32(strength), self._check)
+            self._along_y.solve(smoothed, strength, space, self._check)
         return smoothed
 
 
-def _solve(maps: list[Map], coupling: Map, check: Callable[[], None]) -> None:
-    """Tridiagonal systems along the first axis of each map, all lines at once, in place.
+@dataclass(frozen=True)
+class _Couplings:
+    """How neighbouring rows of a map pull at each other, place by place.
 
     Rows are eliminated from both ends at the same time and meet in the middle (twisted
     factorisation), for half as many steps of twice the length: what a step costs is mostly its
-    start.
+    start. So each row from the first on lies beside one from the last on.
     """
-    n, m = maps[0].shape
-    if n == 1:
-        return
-    half, odd = n // 2, n % 2  # of an odd number the upper half begins with a row on its own
-    own = np.ones((n, m), np.float32)
-    own[:-1] += coupling
-    own[1:] += coupling
-    pivot = _paired(own[:half], own[half:], 1, odd)
-    links = _paired(coupling[: half - 1], coupling[half:], 0, odd)
-    values = np.stack([_paired(plane[:half], plane[half:], 0, odd) for plane in maps], axis=1)
-    upper, pulled, scale = np.empty_like(links), np.empty_like(values[0]), np.empty_like(pivot[0])
-    for i in range(len(values)):
-        if i % LINES_BETWEEN_CHECKS == 0:
-            check()
-        if i:
-            np.multiply(links[i - 1], upper[i - 1], out=scale)
-            pivot[i] -= scale
-            np.multiply(values[i - 1], links[i - 1], out=pulled)
+
+    links: Map
+    """(steps - 1, 2 places): to the next rows."""
+    sums: Map
+    """(steps, 2 places): to both neighbours."""
+    middle: Map
+    """(places,): between the two rows in the middle."""
+    rows: int
+
+    @classmethod
+    def of(cls, coupling: Map) -> _Couplings:
+        """Sort (rows - 1, places)."""
+        n = len(coupling) + 1
+        half, odd = n // 2, n % 2
+        sums = np.zeros((n, coupling.shape[1]), np.float32)
+        sums[:-1] += coupling
+        sums[1:] += coupling
+        links = _paired(coupling[: max(half - 1, 0)], coupling[half:], odd if n > 1 else 0)
+        middle = coupling[half - 1] if n > 1 else np.zeros(coupling.shape[1], np.float32)
+        return cls(links, _paired(sums[:half], sums[half:], odd), middle, n)
+
+    def solve(
+        self, maps: list[Map], strength: float, space: Map, check: Callable[[], None]
+    ) -> None:
+        """Solve the tridiagonal systems of all maps, (rows, places) each, in place."""
+        half, odd, m = self.rows // 2, self.rows % 2, self.sums.shape[1] // 2
+        shape = len(self.sums), len(maps), 2 * m
+        values = space[: int(np.prod(shape))].reshape(shape)
+        for j, plane in enumerate(maps):
+            values[:odd, j, :m] = 0  # of an odd number the upper half begins with a row on its own
+            values[odd:, j, :m], values[:, j, m:] = plane[:half], plane[half:][::-1]
+        links, pivot = self.links * np.float32(strength), self.sums * np.float32(strength)
+        pivot += np.float32(1)
+        upper, pulled, scale = np.empty_like(links), np.empty_like(values[0]), np.empty_like(pivot[0])
+        for i in range(len(values)):
+            if i % LINES_BETWEEN_CHECKS == 0:
+                check()
+            if i:
+                np.multiply(links[i - 1], upper[i - 1], out=scale)
+                pivot[i] -= scale
+                np.multiply(values[i - 1], links[i - 1], out=pulled)
+                values[i] += pulled
+            np.reciprocal(pivot[i], out=pivot[i])
+            values[i] *= pivot[i]
+            if i < len(links):
+                np.multiply(links[i], pivot[i], out=upper[i])
+        _meet(values[-1], pivot[-1], self.middle * np.float32(strength))
+        for i in range(len(values) - 2, -1, -1):
+            np.multiply(values[i + 1], upper[i], out=pulled)
             values[i] += pulled
-        np.reciprocal(pivot[i], out=pivot[i])
-        values[i] *= pivot[i]
-        if i < len(links):
-            np.multiply(links[i], pivot[i], out=upper[i])
-    _meet(values[-1], pivot[-1], coupling[half - 1])
-    for i in range(len(values) - 2, -1, -1):
-        np.multiply(values[i + 1], upper[i], out=pulled)
-        values[i] += pulled
-    for j, plane in enumerate(maps):
-        plane[:half], plane[half:] = values[odd:, j, :m], values[::-1, j, m:]
+        for j, plane in enumerate(maps):
+            plane[:half], plane[half:] = values[odd:, j, :m], values[::-1, j, m:]
 
 
-def _paired(top: Map, bottom: Map, alone: float, odd: int) -> Map:
+def _paired(top: Map, bottom: Map, odd: int) -> Map:
     """Rows from the first on beside rows from the last on, up to the middle."""
-    start = np.full((odd, bottom.shape[1]), alone, np.float32)
-    return np.concatenate([np.concatenate([start, top]), bottom[::-1]], axis=1)
+    m = bottom.shape[1]
+    pair = np.empty((len(bottom), 2 * m), np.float32)
+    pair[:odd, :m] = 0
+    pair[odd:, :m], pair[:, m:] = top, bottom[::-1]
+    return pair
 
 
 def _meet(values: Map, scale: Map, coupling: Map) -> None:
