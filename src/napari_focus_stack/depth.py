@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.bands import halved
+from napari_focus_stack.bands import expanded_part, halved, reduced_shape
 from napari_focus_stack.crew import parts
 from napari_focus_stack.focus import UNRECORDED, score
 from napari_focus_stack.smoothing import EdgeAwareMean, fill_from_trusted
@@ -160,34 +160,31 @@ class _Peak:
     def __init__(self, level: int, shape: tuple[int, ...]) -> None:
         self._level = level
         self._samples = WINDOW_SAMPLES[level]
-        self._best, self._before, self._after, self._last, self._scores = (
-            np.zeros(shape, np.float32) for _ in range(5)
+        self._best, self._before, self._after, self._last = (
+            np.zeros(shape, np.float32) for _ in range(4)
         )
+        self._scores = np.zeros(reduced_shape(shape), np.float32)
         self._index = np.zeros(shape, np.uint16)
 
     def add(self, energy: Plane, rows: slice, k: int) -> None:
         """Take in some rows of the energy of plane `k`, whose memory is not the caller's any more."""
-        best, before, after, last, scores, index = (
-            kept[rows]
-            for kept in (
-                self._best, self._before, self._after, self._last, self._scores, self._index
-            )
-        )  # fmt: skip
+        best, before, after, last, index = (
+            kept[rows] for kept in (self._best, self._before, self._after, self._last, self._index)
+        )
+        scores = self._scores[rows.start // 2 : (rows.stop + 1) // 2]
         if k == 0:
             best[:] = energy
         else:
             follows = np.equal(index, k - 1)
             cv2.copyTo(energy, follows.view(np.uint8), after)
-            better = np.greater(energy, best)
-            where = better.view(np.uint8)
-            cv2.copyTo(last, where, before)
+            better = np.greater(energy, best).view(np.uint8)
+            cv2.copyTo(last, better, before)
             np.maximum(best, energy, out=best)
-            cv2.copyTo(np.zeros_like(energy), where, after)
-            np.maximum(index, np.multiply(where, np.uint16(k)), out=index)
+            np.maximum(index, np.multiply(better, np.uint16(k)), out=index)
         last[:] = energy
-        scored = score(energy, self._samples)
-        if energy.min() < 0:
-            scored[energy < 0] = 0
+        some = energy[::2, ::2]
+        scored = score(some, self._samples)
+        scored[some < 0] = 0
         scores += scored
 
     def read(self, count: int, crew: Crew) -> _Reading:
@@ -203,7 +200,9 @@ class _Peak:
     def _read(self, rows: slice, count: int) -> tuple[Plane, Plane]:
         samples, floor = self._samples, self._floor()
         energies = [kept[rows] for kept in (self._before, self._best, self._after)]
-        index, scores = self._index[rows], self._scores[rows]
+        index = self._index[rows]
+        energies[2][index == count - 1] = 0  # what followed an earlier peak
+        scores = expanded_part(self._scores, self._best.shape, rows)
         above = [np.maximum(e - 1, floor) for e in energies]
         before, best, after = (np.log(a) for a in above)
         bend = np.minimum(before - 2 * best + after, np.float32(-FLATTEST))
@@ -233,7 +232,8 @@ class _Peak:
         some = np.s_[::4, ::4]
         inside = (self._index[some] > 0) & (self._index[some] < count - 1) & where[some]
         before, best, after = (a[some][inside] for a in (self._before, self._best, self._after))
-        rest = (self._scores[some][inside] - score(best, self._samples)) / np.float32(count - 1)
+        scores = self._scores[::2, ::2]
+        rest = (scores[inside] - score(best, self._samples)) / np.float32(count - 1)
         lead = score(best, self._samples) - rest
         known = (lead > CLEAR_LEAD) & (before >= 0) & (after >= 0)
         floor = self._floor()

@@ -54,9 +54,9 @@ def energy_parts(level: int, colour: bool) -> int:
 
 
 def power(
-    bands: Sequence[Plane], smooth: Plane, noise: Noise, level: int, colour: bool
-) -> Plane:
-    """Squared band over the noise in it, (y, x): 1 in the mean where noise explains all of it.
+    bands: Sequence[Plane], smooth: Plane, noise: Noise, level: int, colour: bool, out: Plane
+) -> None:
+    """Squared band over the noise in it: 1 in the mean where noise explains all of it.
 
     Parameters
     ----------
@@ -70,14 +70,19 @@ def power(
         Of the pyramid.
     colour : bool
         Whether the plane is one of colour.
+    out : numpy.ndarray
+        (y, x) float32: where the result goes.
     """
-    squared: Plane = np.square(bands[0])
+    np.square(bands[0], out=out)
     for band in bands[1:]:
-        cv2.accumulateSquare(band, squared)
-    squared /= noise.in_band(smooth * np.float32(1 / GREY) if colour else smooth, level)
+        cv2.accumulateSquare(band, out)
+    more = sum(noise.opponent_at(level)[: len(bands)]) if colour else 1.0
+    if noise.slope == 0:
+        out *= np.float32(1 / (more * float(noise.in_band(smooth, level))))
+        return
+    out /= noise.in_band(smooth * np.float32(1 / GREY) if colour else smooth, level)
     if colour:
-        squared *= np.float32(1 / sum(noise.opponent_at(level)[: len(bands)]))
-    return squared
+        out *= np.float32(1 / more)
 
 
 def tail(halved: Plane) -> Plane:
@@ -121,8 +126,7 @@ def score(energy: Plane, samples: float) -> Plane:
     An energy of mean E over N samples has variance (4 E - 2) / N; the scale that evens this out is
     sqrt(N (E - 1/2)), so planes can be told apart where their scores differ by more than 1.
     """
-    scored: Plane = energy - np.float32(0.5)
-    np.clip(scored, np.float32(ENERGY_FLOOR), np.float32(np.inf), out=scored)
-    np.sqrt(scored, out=scored)
-    scored *= np.float32(np.sqrt(samples))
-    return scored
+    scored: Plane = energy * np.float32(samples)
+    scored -= np.float32(0.5 * samples)
+    np.clip(scored, np.float32(ENERGY_FLOOR * samples), np.float32(np.inf), out=scored)
+    return np.sqrt(scored, out=scored)

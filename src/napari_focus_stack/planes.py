@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -11,15 +12,15 @@ from numpy.typing import NDArray
 
 from napari_focus_stack.bands import halved
 from napari_focus_stack.colour import GREY, brightness, separated
-from napari_focus_stack.resampling import crop_for, resample, resample_linearly
+from napari_focus_stack.resampling import Cutting, resample, resample_linearly
 from napari_focus_stack.smoothing import without_gaps
-from napari_focus_stack.transforms import Matrix, Window, lies_inside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_focus_stack.bands import Plane
     from napari_focus_stack.brightness import Brightness
+    from napari_focus_stack.transforms import Matrix, Window
 
 Mask = NDArray[np.uint8]
 
@@ -74,7 +75,7 @@ class SeenPlane:
         filled, finite = without_gaps(plane)
         return cls(filled, matrix, light, finite.astype(np.uint8) * 255)
 
-    @property
+    @cached_property
     def still(self) -> bool:
         """Whether the plane's own pixels are those of the reference."""
         return np.array_equal(self.matrix, np.eye(3))
@@ -96,12 +97,11 @@ class SeenPlane:
             for channel, found in zip(out, separated(self.plane[window]), strict=True):
                 channel[:] = found
         else:
-            crop = crop_for(self.matrix, window, self.plane.shape)
-            matrix, size = self._within(crop, window)
-            sharp, *others = separated(self.plane[crop])
-            resample(sharp, matrix, size, out[0])
+            cut = self._cut(window)
+            sharp, *others = separated(self.plane[cut.crop])
+            resample(sharp, cut.matrix, cut.size, out[0])
             for channel, found in zip(out[1:], others, strict=True):
-                resample_linearly(found, matrix, size, channel)
+                resample_linearly(found, cut.matrix, cut.size, channel)
         self._light(out[0], out[1:3])
 
     def brightness(self, window: Window, out: Plane) -> None:
@@ -109,8 +109,8 @@ class SeenPlane:
         if self.still:
             out[:] = brightness(self.plane[window])
         else:
-            crop = crop_for(self.matrix, window, self.plane.shape)
-            resample(brightness(self.plane[crop]), *self._within(crop, window), out)
+            cut = self._cut(window)
+            resample(brightness(self.plane[cut.crop]), cut.matrix, cut.size, out)
         self._light(out, [])
 
     def differences(self, window: Window, out: Sequence[Plane]) -> None:
@@ -118,12 +118,11 @@ class SeenPlane:
 
         For planes whose file holds no more of them.
         """
-        crop = _even(crop_for(self.matrix, window, self.plane.shape), self.plane.shape)
-        matrix = _HALF @ self._within(crop, window)[0] @ _SECOND
-        size = out[0].shape[::-1]
-        _, *found = separated(halved(self.plane[crop]))
+        cut = self._cut(window, even=True)
+        size = out[0].shape[1], out[0].shape[0]
+        _, *found = separated(halved(self.plane[cut.crop]))
         for channel, difference in zip(out, found, strict=True):
-            resample(difference, matrix, size, channel)
+            resample(difference, _HALF @ cut.matrix @ _SECOND, size, channel)
         self._light(None, out)
 
     def _light(self, bright: Plane | None, differences: Sequence[Plane]) -> None:
@@ -137,14 +136,13 @@ class SeenPlane:
         """Where the plane recorded a part of the reference plane: uint8, 255 there, or None."""
         if self.still:
             return None if self.known is None else self.known[window]
-        matrix, size = self._within(whole(self.plane.shape), window)
-        if self.known is None and lies_inside(matrix, size, self.plane.shape):
+        cut = self._cut(window)
+        if self.known is None and cut.inside:
             return None
-        crop = crop_for(self.matrix, window, self.plane.shape)
-        matrix, size = self._within(crop, window)
-        known = np.full(_size(crop), 255, np.uint8) if self.known is None else self.known[crop]
+        here = self.plane[cut.crop].shape[:2]
+        known = np.full(here, 255, np.uint8) if self.known is None else self.known[cut.crop]
         flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-        seen: Mask = cv2.warpPerspective(known, matrix, size, flags=flags)
+        seen: Mask = cv2.warpPerspective(known, cut.matrix, cut.size, flags=flags)
         return seen
 
     def colour(self, window: Window | None = None) -> tuple[Plane, Mask | None]:
@@ -161,10 +159,9 @@ class SeenPlane:
         if self.still:
             seen = self.plane[window].astype(np.float32)
         else:
-            crop = crop_for(self.matrix, window, self.plane.shape)
-            matrix, size = self._within(crop, window)
-            layers = cv2.split(self.plane[crop].astype(np.float32))
-            seen = cv2.merge([resample(layer, matrix, size) for layer in layers])
+            cut = self._cut(window)
+            layers = cv2.split(self.plane[cut.crop].astype(np.float32))
+            seen = cv2.merge([resample(layer, cut.matrix, cut.size) for layer in layers])
             np.clip(seen, self.plane.min(), self.plane.max(), out=seen)
         shown = seen if seen.ndim == 2 else seen[..., :3]  # alpha is no light
         if self.light.gain != 1:
@@ -173,25 +170,8 @@ class SeenPlane:
             shown += np.float32(self.light.offset)
         return seen, self.valid(window)
 
-    def _within(self, crop: Window, window: Window) -> tuple[Matrix, tuple[int, int]]:
-        """Transform from pixels of the window to those of the crop; width and height."""
-        (rows, cols), (top, left) = window, (crop[0].start, crop[1].start)
-        back = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]], np.float64)
-        forth = np.array([[1, 0, cols.start], [0, 1, rows.start], [0, 0, 1]], np.float64)
-        return back @ self.matrix @ forth, (cols.stop - cols.start, rows.stop - rows.start)
-
-
-def _even(window: Window, shape: tuple[int, ...]) -> Window:
-    """A window that starts at even rows and columns, and ends so unless the plane ends there."""
-    spans = [
-        slice(span.start // 2 * 2, min((span.stop + 1) // 2 * 2, side))
-        for span, side in zip(window, shape, strict=False)
-    ]
-    return spans[0], spans[1]
-
-
-def _size(window: Window) -> tuple[int, int]:
-    return window[0].stop - window[0].start, window[1].stop - window[1].start
+    def _cut(self, window: Window, even: bool = False) -> Cutting:
+        return Cutting.of(self.matrix, window, self.plane.shape, even)
 
 
 def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -35,7 +35,7 @@ from napari_focus_stack.focus import (
 )
 
 from napari_focus_stack.planes import as_dtype
-from napari_focus_stack.resampling import crop_for, resample
+from napari_focus_stack.resampling import Cutting, resample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -292,10 +292,10 @@ class _Level:
         self._wide = np.empty(half, np.float32)
 
     def gather(self, rows: slice) -> None:
-        """Square the band of some rows."""
+        """Square the bands of some rows."""
         bands = [self._band(c, rows) for c in range(self._telling)]
         smooth = self.smooth[0][rows]
-        self._power[rows] = power(bands, smooth, self._noise, self.level, self._colour)
+        power(bands, smooth, self._noise, self.level, self._colour, self._power[rows])
 
     def reduce(self, rows: slice) -> None:
         """Reduce the squared bands to some rows of the level above."""
@@ -309,8 +309,7 @@ class _Level:
         """Fold some rows into the mean, as the plane of number `count`; return their energy."""
         energy = windowed(self._power, self._wide, rows)
         outside = None if self.valid is None else self.valid[rows] < LEAST_COVERAGE
-        scored = score(energy, window_samples(self.level))
-        scored *= np.float32(SELECTIVITY)
+        scored = score(energy, SELECTIVITY**2 * window_samples(self.level))
         if outside is not None:
             energy[outside], scored[outside] = UNRECORDED, NO_SCORE
         if self.scored is not None:
@@ -431,12 +430,8 @@ def _kept(around: Plane, inner: slice, noise: Plane) -> Plane:
 
 def _doubled(channel: Plane, rows: slice, shape: tuple[int, int]) -> Plane:
     """Rows of the level below, between whose pixels nothing was recorded."""
-    window = rows, slice(0, shape[1])
-    half = np.diag([0.5, 0.5, 1.0])
-    crop = crop_for(half, window, channel.shape)
-    offset = np.array([[1, 0, 0], [0, 1, rows.start], [0, 0, 1]], np.float64)
-    back = np.array([[1, 0, -crop[1].start], [0, 1, -crop[0].start], [0, 0, 1]], np.float64)
-    return resample(channel[crop], back @ half @ offset, (shape[1], rows.stop - rows.start))
+    cut = Cutting.of(np.diag([0.5, 0.5, 1.0]), (rows, slice(0, shape[1])), channel.shape)
+    return resample(channel[cut.crop], cut.matrix, cut.size)
 
 
 def _around(rows: slice, reach: int, shape: tuple[int, int]) -> slice:
