@@ -85,8 +85,10 @@ class Crew:
 
     def do(self, work: Callable[[Part], None], todo: Iterable[Part]) -> None:
         """Do some work on every part, the caller's thread among the others."""
-        left = iter(list(todo))  # advanced by one thread at a time, for lists' iterators are atomic
-        helpers = [self._pool.submit(self._work, work, left) for _ in range(self.threads - 1)]
+        parts = list(todo)
+        left = iter(parts)  # advanced by one thread at a time, for lists' iterators are atomic
+        helping = min(self.threads, len(parts)) - 1
+        helpers = [self._pool.submit(self._work, work, left) for _ in range(helping)]
         try:
             self._work(work, left)
         finally:

@@ -86,13 +86,13 @@ def power(
 
 
 def tail(halved: Plane) -> Plane:
-    """The wide part of the window, at half the size, over a squared band reduced once."""
-    levels = [halved]
-    for _ in WINDOW_TAIL[1:]:
+    """The widest parts of the window, at a quarter of the size, over a squared band at half."""
+    levels = [cv2.pyrDown(halved)]
+    for _ in WINDOW_TAIL[2:]:
         if min(levels[-1].shape) < 2:
             break
         levels.append(cv2.pyrDown(levels[-1]))
-    shares = WINDOW_TAIL[len(levels) - 1 :: -1]
+    shares = WINDOW_TAIL[len(levels) : 0 : -1]
     wide: Plane = levels[-1] * np.float32(shares[0])
     for share, level in zip(shares[1:], levels[-2::-1], strict=True):
         wide = expand(wide, level.shape)
@@ -100,22 +100,29 @@ def tail(halved: Plane) -> Plane:
     return wide
 
 
-def windowed(power: Plane, wide: Plane, rows: slice) -> Plane:
+def windowed(power: Plane, halved: Plane, wide: Plane, rows: slice) -> Plane:
     """Energy of some rows: the weighted mean of the squared band over the heavy-tailed window.
 
     Parameters
     ----------
     power : numpy.ndarray
         (y, x) float32.
+    halved : numpy.ndarray
+        The same, reduced once.
     wide : numpy.ndarray
-        Its `tail`.
+        `tail` of them.
     rows : slice
-        Which rows.
+        Which rows; they start at an even one.
     """
     top, end = max(0, rows.start - CORE_REACH), min(len(power), rows.stop + CORE_REACH)
     core = cv2.GaussianBlur(power[top:end], (CORE_SIZE, CORE_SIZE), WINDOW_CORE)
     energy: Plane = core[rows.start - top : rows.stop - top]
-    energy += expanded_part(wide, power.shape, rows)
+    above = slice(max(0, rows.start // 2 - 2), min(len(halved), rows.stop // 2 + 3))
+    around = expanded_part(wide, halved.shape, above)
+    cv2.scaleAdd(halved[above], WINDOW_TAIL[0], around, dst=around)
+    height = min(2 * above.stop, len(power)) - 2 * above.start
+    near = cv2.pyrUp(around, dstsize=(power.shape[1], height))
+    energy += near[rows.start - 2 * above.start : rows.stop - 2 * above.start]
     energy *= np.float32(1 / TOTAL)
     return energy
 

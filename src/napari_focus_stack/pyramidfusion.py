@@ -136,9 +136,8 @@ class PyramidFusion:
         self._count = 0
         self._tiles = tiles(shape)
         self._parts = [_Part(k, rows) for k, v in enumerate(self._levels) for rows in v.parts]
-        self._parts_above = [
-            _Part(k, rows) for k, v in enumerate(self._levels) for rows in parts(reduced_shape(v.shape))
-        ]
+        above = [(k, reduced_shape(v.shape)) for k, v in enumerate(self._levels)]
+        self._parts_above = [_Part(k, rows) for k, size in above for rows in parts(size)]
         self.energy = np.empty(shape[:2], np.float32) if keep_energy else None
 
     @property
@@ -289,7 +288,8 @@ class _Level:
         self._weight = np.empty(shape, np.float32)
         self._squares = np.empty(half, np.float32)
         self._power = np.empty(shape, np.float32)
-        self._wide = np.empty(half, np.float32)
+        self._halved = np.empty(half, np.float32)
+        self._wide = np.empty(0, np.float32)
 
     def gather(self, rows: slice) -> None:
         """Square the bands of some rows."""
@@ -299,15 +299,15 @@ class _Level:
 
     def reduce(self, rows: slice) -> None:
         """Reduce the squared bands to some rows of the level above."""
-        self._wide[rows] = reduced_part(self._power, rows)
+        self._halved[rows] = reduced_part(self._power, rows)
 
     def widen(self) -> None:
         """Make the wide tail of the window of all that was gathered."""
-        self._wide = tail(self._wide)
+        self._wide = tail(self._halved)
 
     def fold(self, rows: slice, count: int) -> Plane:
         """Fold some rows into the mean, as the plane of number `count`; return their energy."""
-        energy = windowed(self._power, self._wide, rows)
+        energy = windowed(self._power, self._halved, self._wide, rows)
         outside = None if self.valid is None else self.valid[rows] < LEAST_COVERAGE
         scored = score(energy, SELECTIVITY**2 * window_samples(self.level))
         if outside is not None:
@@ -339,7 +339,7 @@ class _Level:
         ratios = (*(self._noise.opponent_at(self.level) if self._colour else (1.0,)), 0.0)
         crew.do(build, self.parts)
         self._means = []
-        del self._weight, self._squares, self._power, self._wide
+        del self._weight, self._squares, self._power, self._halved, self._wide
         return self.smooth
 
     def _band(self, channel: int, rows: slice) -> Plane:

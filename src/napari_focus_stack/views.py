@@ -71,7 +71,7 @@ class View:
             plane, _ = without_gaps(plane)  # or the gaps' edges would stand still
         factor = min(MOST_FACTOR, np.sqrt(WORKING_PIXELS / (h * w)))
         size = max(1, round(w * factor)), max(1, round(h * factor))
-        grey = cv2.resize(_grey(plane), size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        grey = _shrunk(_grey(plane), size).astype(np.float32)
         contrast = float(cv2.GaussianBlur(grey, (0, 0), 2.0).std()) if known else -1.0
         unit = max(contrast, FAINTEST * float(np.abs(grey).max()), 1e-30)
         levels = pyramid(grey / unit)
@@ -116,6 +116,14 @@ def _grey(plane: NDArray[Any]) -> NDArray[Any]:
     code = cv2.COLOR_RGB2GRAY if plane.shape[2] == 3 else cv2.COLOR_RGBA2GRAY
     grey: NDArray[Any] = cv2.cvtColor(plane, code)
     return grey
+
+
+def _shrunk(grey: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Means over areas; halves first, which takes half the time."""
+    while all(side % 2 == 0 and side >= 2 * want for side, want in zip(grey.shape[::-1], size, strict=True)):
+        grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    shrunk: NDArray[Any] = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return shrunk
 
 
 def _reduced(grey: Plane, side: int) -> Plane:
