@@ -14,12 +14,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import cv2
-import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
 
 Part = TypeVar("Part")
 Whole = TypeVar("Whole")
@@ -70,7 +68,9 @@ class Crew:
         Called before each part; what it raises ends the work and leaves `do`.
     """
 
-    def __init__(self, threads: int | None = None, check: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, threads: int | None = None, check: Callable[[], None] = lambda: None
+    ) -> None:
         self.threads = threads or available_threads()
         self.check = check
         self._pool = ThreadPoolExecutor(max(1, self.threads - 1), "focusstack")
@@ -138,7 +138,7 @@ _before = 1
 @contextmanager
 def opencv_on_one_thread() -> Iterator[None]:
     """Keep OpenCV from starting threads of its own below ours; as before when the last one ends."""
-    global _alone, _before  # noqa: PLW0603 - OpenCV's setting is one for the whole process
+    global _alone, _before
     with _lock:
         if _alone == 0:
             _before = cv2.getNumThreads()

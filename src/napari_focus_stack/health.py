@@ -209,7 +209,7 @@ def _share_below(light: NDArray[Any], top: float) -> float:
         return float((under if under.ndim == 2 else under.all(-1)).mean())
     some = light[::4] if min(light.shape[:2]) > MANY else light
     below = cv2.inRange(some, (0.0,) * 4, (top - 1,) * 4)
-    return cv2.countNonZero(below) / below.size
+    return float(cv2.countNonZero(below) / below.size)
 
 
 def examine(

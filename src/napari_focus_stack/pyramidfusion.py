@@ -33,7 +33,6 @@ from napari_focus_stack.focus import (
     window_samples,
     windowed,
 )
-
 from napari_focus_stack.planes import as_dtype
 from napari_focus_stack.resampling import Cutting, resample
 
@@ -55,8 +54,6 @@ FARTHEST = 80.0
 """Exponent beyond which a plane has no weight: exp(80) is still a number."""
 DEPTH_LEVELS = 3
 """Levels whose energies tell depth; the finest is handed out at half its size."""
-"""A surface is smoother than its picture: depth errs by 0.005 planes more, in a quarter of the
-time."""
 
 
 class _Part(NamedTuple):
@@ -117,7 +114,7 @@ class PyramidFusion:
         self._channels = 1 if len(shape) == 2 else shape[2]
         self._unit = np.float32(1 if self._channels == 1 else GREY)
         self._levels: list[_Level] = []
-        sides = shape[:2]
+        sides = shape[0], shape[1]
         self._halved = colour_halved and self._channels == 3 and level_count(shape) > 1
         for number in range(level_count(shape)):
             own = 1 if self._halved and number == 0 else self._channels
@@ -125,12 +122,13 @@ class PyramidFusion:
             sides = reduced_shape(sides)
         self._residual = _Residual(sides, self._channels)
         self._scored = self._levels[-1].scored = np.empty(self._levels[-1].shape, np.float32)
-        for level, above in pairwise([*self._levels, self._residual]):
+        for level, above in pairwise(self._levels):
             level.above = above.smooth
+        self._levels[-1].above = self._residual.smooth
         narrow = dtype if dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
-        limits = np.iinfo(narrow) if narrow.kind == "u" else np.finfo(narrow)
-        self._lowest = np.full(shape[:2], limits.max, narrow)
-        self._highest = np.full(shape[:2], limits.min, narrow)
+        self._ends = _ends(narrow)
+        self._lowest = np.full(shape[:2], self._ends[1], narrow)
+        self._highest = np.full(shape[:2], self._ends[0], narrow)
         self._valid = np.empty(shape[:2], np.uint8)
         self._range = (np.inf, -np.inf)
         self._count = 0
@@ -217,8 +215,7 @@ class PyramidFusion:
         if valid is not None:
             outside = valid == 0
             low, high = low.copy(), low.copy()
-            limits = np.iinfo(low.dtype) if low.dtype.kind == "u" else np.finfo(low.dtype)
-            low[outside], high[outside] = limits.max, limits.min
+            high[outside], low[outside] = self._ends
         np.minimum(lowest, low, out=lowest)
         np.maximum(highest, high, out=highest)
 
@@ -347,9 +344,7 @@ class _Level:
         band: Plane = np.subtract(self.smooth[channel][rows], coarse, out=coarse)
         return band
 
-    def _keep_energy(
-        self, energy: Plane, outside: NDArray[np.bool_] | None, rows: slice
-    ) -> None:
+    def _keep_energy(self, energy: Plane, outside: NDArray[np.bool_] | None, rows: slice) -> None:
         if self.level > 0:
             self.energy[rows] = energy
             return
@@ -379,8 +374,10 @@ class _Level:
 
 
 class _Residual:
-    """What is left above the last level: it has no detail of its own, so its light belongs to the
-    plane in focus below it."""
+    """What is left above the last level, without detail of its own.
+
+    Its light belongs to the plane that is in focus below it.
+    """
 
     def __init__(self, shape: tuple[int, int], channels: int) -> None:
         self.smooth = _empty(shape, channels)
@@ -396,6 +393,13 @@ class _Residual:
         self._weight = np.maximum(self._weight, scored + np.log1p(odds))
         for mean, smooth in zip(self.mean, self.smooth, strict=True):
             mean += share * (smooth - mean)
+
+
+def _ends(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Least and largest value of a type."""
+    if dtype.kind == "f":
+        return float(np.finfo(dtype).min), float(np.finfo(dtype).max)
+    return float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
 
 
 def _as_recorded(bright: Plane, unit: np.float32, dtype: np.dtype[Any]) -> NDArray[Any]:

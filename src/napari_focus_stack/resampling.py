@@ -35,6 +35,10 @@ _TWICE = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]], np.float64)
 """Pixel of a plane to that of the one twice as large, as cv2.resize counts them."""
 
 
+MOST_KEPT = 2**21
+"""Values that a thread keeps memory for: enough for the tiles of a crew."""
+
+
 @dataclass(frozen=True)
 class Cutting:
     """The part of a plane that is needed to see a window of the reference plane.
@@ -101,8 +105,6 @@ class _Memory(threading.local):
         return kept[:size].reshape(shape)
 
 
-MOST_KEPT = 2**21
-"""Values that a thread keeps memory for: enough for the tiles of a crew."""
 _memory = _Memory()
 
 
@@ -130,9 +132,7 @@ def resample(
     y, x = crop.shape
     evened = _memory("evened", (y, x))
     twice = _memory("twice", (2 * y, 2 * x))
-    cv2.sepFilter2D(
-        crop, cv2.CV_32F, EVENING, EVENING, dst=evened, borderType=cv2.BORDER_REPLICATE
-    )
+    cv2.sepFilter2D(crop, cv2.CV_32F, EVENING, EVENING, dst=evened, borderType=cv2.BORDER_REPLICATE)
     cv2.resize(evened, (2 * x, 2 * y), dst=twice, interpolation=cv2.INTER_CUBIC)
     return resample_linearly(twice, _TWICE @ matrix, size, dst)
 
@@ -143,6 +143,7 @@ def resample_linearly(
     """A plane read off linearly, as `resample` does."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     border = cv2.BORDER_REPLICATE
+    read: Plane
     if matrix[2].tolist() == [0, 0, 1]:  # a fifth faster
         read = cv2.warpAffine(crop, matrix[:2], size, dst, flags=flags, borderMode=border)
     else:

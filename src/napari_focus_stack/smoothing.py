@@ -162,7 +162,11 @@ class _Couplings:
             values[odd:, j, :m], values[:, j, m:] = plane[:half], plane[half:][::-1]
         links, pivot = self.links * np.float32(strength), self.sums * np.float32(strength)
         pivot += np.float32(1)
-        upper, pulled, scale = np.empty_like(links), np.empty_like(values[0]), np.empty_like(pivot[0])
+        upper, pulled, scale = (
+            np.empty_like(links),
+            np.empty_like(values[0]),
+            np.empty_like(pivot[0]),
+        )
         for i in range(len(values)):
             if i % LINES_BETWEEN_CHECKS == 0:
                 check()

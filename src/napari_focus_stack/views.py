@@ -120,7 +120,10 @@ def _grey(plane: NDArray[Any]) -> NDArray[Any]:
 
 def _shrunk(grey: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Means over areas; halves first, which takes half the time."""
-    while all(side % 2 == 0 and side >= 2 * want for side, want in zip(grey.shape[::-1], size, strict=True)):
+    while all(
+        side % 2 == 0 and side >= 2 * wanted
+        for side, wanted in zip(grey.shape[::-1], size, strict=True)
+    ):
         grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     shrunk: NDArray[Any] = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     return shrunk
