@@ -51,8 +51,9 @@ class Noise:
     colour : tuple of float
         How much more (or less) variance each pyramid level has than such white noise leaves it.
     opponent : tuple of tuple of float
-        How much more (or less) variance brightness and the two colour differences (`colour.OPPONENT`)
-        have than a single channel, per pyramid level: 1 where channels are independent.
+        How much more (or less) variance brightness and the two colour differences
+        (`colour.OPPONENT`) have than a single channel, per pyramid level: 1 where channels are
+        independent.
     """
 
     constant: float

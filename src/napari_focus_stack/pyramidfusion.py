@@ -134,12 +134,13 @@ class PyramidFusion:
         self._count = 0
         self._tiles = tiles(shape)
         self._parts = [_Part(k, rows) for k, v in enumerate(self._levels) for rows in v.parts]
-        above = [(k, reduced_shape(v.shape)) for k, v in enumerate(self._levels)]
-        self._parts_above = [_Part(k, rows) for k, size in above for rows in parts(size)]
+        sizes = [(k, reduced_shape(v.shape)) for k, v in enumerate(self._levels)]
+        self._parts_above = [_Part(k, rows) for k, size in sizes for rows in parts(size)]
         self.energy = np.empty(shape[:2], np.float32) if keep_energy else None
 
     @property
     def energies(self) -> list[Plane]:
+        """What `DepthEstimator.add` takes."""
         return [level.energy for level in self._levels[:DEPTH_LEVELS]]
 
     def add(self, seen: SeenPlane) -> None:

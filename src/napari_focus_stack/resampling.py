@@ -64,7 +64,7 @@ class Cutting:
     def of(
         cls, matrix: Matrix, window: Window, shape: tuple[int, ...], even: bool = False
     ) -> Cutting:
-        """Cut a plane of `shape` that `matrix` takes reference pixels to; `even` for even starts."""
+        """Cut a plane of `shape` that `matrix` leads to; `even` lets rows and columns start so."""
         (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
         top, left = window[0].start, window[1].start
         bottom, right = window[0].stop - 1, window[1].stop - 1

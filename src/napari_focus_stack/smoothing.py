@@ -197,7 +197,7 @@ def _paired(top: Map, bottom: Map, odd: int) -> Map:
 
 
 def _meet(values: Map, scale: Map, coupling: Map) -> None:
-    """Solve the two rows in the middle, (map, place) beside each other, which pull at each other."""
+    """Solve the two rows in the middle, which pull at each other: (map, place) side by side."""
     m = len(coupling)
     top, bottom = values[:, :m].copy(), values[:, m:].copy()
     to_top, to_bottom = scale[:m] * coupling, scale[m:] * coupling
