@@ -44,7 +44,7 @@ def brightness(plane: NDArray[Any]) -> Plane:
 
 
 def separated(plane: NDArray[Any]) -> list[Plane]:
-    """A plane's channels, (Y, X) float32 each and new: grey; or brightness, differences[, alpha]."""
+    """A plane as new channels, (Y, X) float32: grey; or brightness, two differences[, alpha]."""
     if plane.ndim == 2:
         return [plane.astype(np.float32)]
     channels = list(cv2.split(opponent(plane)))

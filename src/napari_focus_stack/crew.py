@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Part = TypeVar("Part")
 Whole = TypeVar("Whole")
 
-MOST_THREADS = 8
+MOST_BY_DEFAULT = 8
 """Beyond these a run waits for memory, not for processors."""
 PART_PIXELS = 256 * 1024
 """Half a megabyte of float32: what a step reads and writes stays in a core's second cache."""
@@ -37,7 +37,7 @@ def available_threads() -> int:
         processors = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS and Windows
         processors = os.cpu_count() or 1
-    return min(processors, MOST_THREADS)
+    return min(processors, MOST_BY_DEFAULT)
 
 
 def parts(shape: tuple[int, ...]) -> list[slice]:
@@ -113,10 +113,14 @@ class Crew:
 def ahead(
     read: Callable[[int], Whole], order: Sequence[int], threads: int = 1
 ) -> Generator[tuple[int, Whole], None, None]:
-    """Read one after the other, the next ones while one is worked on.
+    """Read one after the other, as many as there are threads while one is worked on.
 
-    Close it, or go to its end: threads read.
+    Close it, or go to its end: threads read. Without any, each is read when it is asked for.
     """
+    if threads == 0:
+        for k in order:
+            yield k, read(k)
+        return
     with ThreadPoolExecutor(threads, "focusstack-reader") as reader:
         coming = deque(reader.submit(read, k) for k in order[:threads])
         try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_focus_stack.pipeline import OnPlane
+    from napari_focus_stack.fusing import OnPlane
 
 _OURS = re.compile(r"(aligned|energy)_\d{3,}\.tif|\._.*|\.DS_Store|Thumbs\.db|desktop\.ini")
 """Planes and energies, and what file browsers leave in every folder that they show."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.bands import Plane
     from napari_focus_stack.crew import Crew
-    from napari_focus_stack.noise import Noise
 
 LEVELS = 3
 """Pyramid levels that tell depth; coarser ones see the neighbours' depth more than the pixel's."""
@@ -83,12 +82,12 @@ class DepthEstimator:
         self._crew.do(add, todo)
         self._count += 1
 
-    def estimate(self, image: Plane, noise: Noise) -> tuple[Plane, Plane]:
+    def estimate(self, image: Plane, edge: float) -> tuple[Plane, Plane]:
         """Depth and confidence, (Y, X) float32 each, the depth counted in the planes added.
 
         Levels are averaged by what their noise lets them know, neighbours across smooth parts of
-        the fused luminance, (Y, X) float32, and once more what that leaves, so that slopes and
-        domes are not flattened (twicing: Tukey, 1977).
+        the fused luminance, (Y, X) float32, which changes by less than `edge` there, and once more
+        what that leaves, so that slopes and domes are not flattened (twicing: Tukey, 1977).
         """
         check = self._crew.check
         guide = halved(image)
@@ -103,9 +102,7 @@ class DepthEstimator:
         check()
         raw = fill_from_trusted(total / trust, trust, PRIOR)
         check()
-        low, high = np.percentile(guide[::2, ::2], (1, 99))
-        contrast = EDGE * float(high - low) + noise.deviation(float(guide.mean()))
-        smooth = EdgeAwareMean(guide, REACH, contrast, check)
+        smooth = EdgeAwareMean(guide, REACH, edge, check)
         # by its square root a pixel that errs with certainty does not outweigh its surroundings
         weight = np.sqrt(trust + np.float32(PRIOR))
         total, support = smooth(raw * weight, weight)
@@ -120,18 +117,38 @@ class DepthEstimator:
         shape = image.shape
         return _doubled(depth, shape, self._crew), _doubled(confidence, shape, self._crew)
 
-    def peak_width(self, trusted: NDArray[np.bool_]) -> float | None:
-        """Median width of the focus curve where `trusted` (Y, X), in planes; None if not seen.
+    def widths(self, trusted: NDArray[np.bool_]) -> list[Plane]:
+        """Widths of focus curves where `trusted`, (Y, X): (m,) in planes for each level.
 
-        The standard deviation of a Gaussian through the peak and its neighbours, on the finest
-        level that stands out from the noise.
+        The standard deviation of a Gaussian through the peak and its neighbours.
         """
-        for level, peak in enumerate(self._peaks):
-            step = STEPS[level]
-            widths = peak.widths(trusted[::step, ::step], self._count)
-            if widths.size >= FEWEST_WIDTHS:
-                return float(np.median(widths))
-        return None
+        peaks = zip(self._peaks, STEPS, strict=False)
+        return [peak.widths(trusted[::step, ::step], self._count) for peak, step in peaks]
+
+
+def peak_width(parts: list[list[Plane]]) -> float | None:
+    """Median of the widths of all parts, in planes; None if the peaks are not seen.
+
+    Taken from the finest level that stands out from the noise.
+    """
+    for level in zip(*parts, strict=True):
+        widths = np.concatenate(level)
+        if widths.size >= FEWEST_WIDTHS:
+            return float(np.median(widths))
+    return None
+
+
+def edge_contrast(span: float, deviation: float) -> float:
+    """Step in the picture that may be an edge of the surface.
+
+    Parameters
+    ----------
+    span : float
+        Range of brightness of the planes.
+    deviation : float
+        Of the noise.
+    """
+    return EDGE * span + deviation
 
 
 def _confidence(trust: Plane, disagreement: Plane) -> Plane:
@@ -167,7 +184,7 @@ class _Peak:
         self._index = np.zeros(shape, np.uint16)
 
     def add(self, energy: Plane, rows: slice, k: int) -> None:
-        """Take in some rows of the energy of plane `k`, whose memory is not the caller's any more."""
+        """Take in some rows of the energy of plane `k`."""
         best, before, after, last, index = (
             kept[rows] for kept in (self._best, self._before, self._after, self._last, self._index)
         )

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack.crew import parts
+from napari_focus_stack.memory import let_go
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -98,12 +101,13 @@ MANY = 1024
 
 @dataclass(frozen=True)
 class _Look:
-    """What is kept of one plane: its brightest value, the share of pixels there, its contrast."""
+    """What is kept of one plane: its largest value, the share of pixels there, its brightness."""
 
     top: float
     at_top: float
     plateau: bool
     contrast: float
+    level: float
     checksum: tuple[int, int]
 
 
@@ -141,6 +145,15 @@ class Census:
         ended = {k: look.at_top for k, look in self._looks.items() if look.top == end}
         return [ended.get(k, 0.0) for k in range(planes)]
 
+    def span(self) -> float:
+        """Range of brightness that the planes have, all but their extremes."""
+        return max((look.contrast for look in self._looks.values()), default=0.0)
+
+    def level(self) -> float:
+        """Brightness of the usual pixel."""
+        levels = [look.level for look in self._looks.values()]
+        return float(np.median(levels)) if levels else 0.0
+
     def empty(self) -> list[int]:
         """Planes of next to no contrast."""
         contrasts = {k: look.contrast for k, look in sorted(self._looks.items())}
@@ -170,11 +183,12 @@ def _look(plane: NDArray[Any], limit: float) -> _Look:
     some = light[::8, ::8] if min(light.shape[:2]) > MANY else light[::4, ::4]
     known = some[np.isfinite(some)]
     if not known.size:
-        return _Look(-np.inf, 0.0, False, 0.0, checksum)
-    low, high = (float(v) for v in np.percentile(known, (1, 99)))
+        return _Look(-np.inf, 0.0, False, 0.0, 0.0, checksum)
+    grey = some if some.ndim == 2 else some.mean(-1)
+    low, middle, high = (float(v) for v in np.nanpercentile(grey, (1, 50, 99)))
     top = float(light.max() if light.dtype.kind in "ui" else light[np.isfinite(light)].max())
     at_top, plateau = _plateau(light, top, float(known.min()), limit)
-    return _Look(top, at_top, plateau, high - low, checksum)
+    return _Look(top, at_top, plateau, high - low, middle, checksum)
 
 
 def _checksum(plane: NDArray[Any]) -> tuple[int, int]:
@@ -241,16 +255,23 @@ def examine(
     drifts : bool
         Whether the gains are a change of the light, and not of what is in focus.
     """
-    sure = depth[confidence >= TRUSTED]
-    count = max(sure.size, 1)
+    trusted = guessed = first = last = 0
+    for rows in parts(depth.shape):  # maps of a large stack lie in files
+        sure = depth[rows][confidence[rows] >= TRUSTED]
+        trusted += sure.size
+        guessed += int((confidence[rows] < GUESS).sum())
+        first += int((sure < planes[0] + AT_END).sum())
+        last += int((sure > planes[-1] - AT_END).sum())
+    let_go(depth)
+    let_go(confidence)
     known = [gain for gain in gains if gain is not None]
     return Health(
         noise_constant=float(noise.constant),
         noise_slope=float(noise.slope),
-        trusted=sure.size / confidence.size,
-        guessed=float((confidence < GUESS).mean()),
-        at_first=int((sure < planes[0] + AT_END).sum()) / count,
-        at_last=int((sure > planes[-1] - AT_END).sum()) / count,
+        trusted=trusted / confidence.size,
+        guessed=guessed / confidence.size,
+        at_first=first / max(trusted, 1),
+        at_last=last / max(trusted, 1),
         peak_width=peak_width,
         saturated=census.saturated(len(gains)),
         empty=census.empty(),

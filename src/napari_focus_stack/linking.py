@@ -6,7 +6,7 @@ interpreter while it works.
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -42,6 +42,8 @@ class Linker:
         Plane that the steps lead away from.
     region : numpy.ndarray, optional
         (Y, X) bool: where to look.
+    wait : bool
+        Whether `look` keeps the caller until the plane is reduced, so that it can be forgotten.
 
     Attributes
     ----------
@@ -50,13 +52,18 @@ class Linker:
     """
 
     def __init__(
-        self, models: Sequence[Model], reference: int, region: NDArray[np.bool_] | None
+        self,
+        models: Sequence[Model],
+        reference: int,
+        region: NDArray[np.bool_] | None,
+        wait: bool = False,
     ) -> None:
         self.models = tuple(models)
         self.contrasts: dict[int, float] = {}
         self.details: dict[int, Plane] = {}
         self._reference = reference
         self._whole_region = region
+        self._wait = wait
         self._regions: tuple[Region, ...] | None = None
         self._shelf = Shelf()
         self._pool = ThreadPoolExecutor(WORKERS)
@@ -77,6 +84,8 @@ class Linker:
     def look(self, k: int, plane: NDArray[Any], reduction: int = 1) -> None:
         """Take in plane `k`; planes come in their order, and are compared with the one before."""
         self._views[k] = self._pool.submit(View.of, plane, reduction)
+        if self._wait:
+            wait([self._views[k]])
         if k - 1 in self._views:
             inner, outer = (k - 1, k) if k > self._reference else (k, k - 1)
             self._links[inner, outer] = self._pool.submit(

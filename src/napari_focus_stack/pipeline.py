@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, fields, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_focus_stack import __version__
-from napari_focus_stack.bands import Plane
 from napari_focus_stack.brightness import Brightness
-from napari_focus_stack.crew import Crew, ahead, opencv_on_one_thread
 from napari_focus_stack.cropping import Box, common_crop
-from napari_focus_stack.depth import DepthEstimator, nearest_plane
 from napari_focus_stack.errors import SettingsError
-from napari_focus_stack.fusion import (
-    Fusion,
-    LaplacianFusion,
-    NearestPlaneFusion,
-    NearestValueFusion,
-)
-from napari_focus_stack.health import TRUSTED, Health, advice, examine
-from napari_focus_stack.planes import COMPUTABLE, SeenPlane, as_dtype
-from napari_focus_stack.pyramidfusion import PyramidFusion
+from napari_focus_stack.fusing import Fused, OnPlane, fuse_steps, height_map, tiling_of
+from napari_focus_stack.health import Health, advice, examine
+from napari_focus_stack.planes import COMPUTABLE
 from napari_focus_stack.result import LeftOut, Progress, Report, StackResult
 from napari_focus_stack.running import Run
 from napari_focus_stack.settings import Settings
@@ -36,9 +22,9 @@ from napari_focus_stack.survey import Survey, survey_steps
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable, Generator, Sequence
 
-OnPlane = Callable[[int, NDArray[Any], Plane], None]
-"""Called with a plane's number, the plane as it is fused, and its energy (Y, X)."""
+    from numpy.typing import NDArray
 
 
 def stack_steps(
@@ -87,25 +73,24 @@ def stack_steps(
     InputError
         A plane cannot be read, none fits the reference plane, or a file of transforms is no report.
     SettingsError
-        The reference plane is not in the stack, the region to align by not in the field, or the
-        transforms or the mask do not fit the stack.
+        The reference plane is not in the stack, the region to align by not in the field, the
+        transforms or the mask do not fit the stack, or the memory is too little.
     Cancelled
         `cancel` was set.
     """
     run = Run(source, settings, transforms, align_mask, cancel)
+    tiling = tiling_of(run)
     survey = yield from survey_steps(run)
-    fused = yield from _fuse(run, survey, on_plane)
-    run.check()
     box = _box_to_keep(run, survey)
-    if box is not None:
-        fused = fused.cut(box)
+    fused = yield from fuse_steps(run, survey, tiling, box, on_plane)
+    run.check()
     run.notes += _on_unrecorded(fused.recorded, source.dtype)
     step = run.z_step
     return StackResult(
         image=fused.image,
         depth_index=fused.index,
         depth=fused.depth,
-        height=None if step is None else fused.depth * np.float32(step),
+        height=None if step is None else height_map(fused.depth, step, tiling),
         confidence=fused.confidence,
         transforms=survey.alignment.transforms,
         report=_report(run, survey, _examined(run, survey, fused), box),
@@ -194,84 +179,6 @@ def as_source(source: Any) -> PlaneSource:
     return ArraySource(source)
 
 
-@dataclass(frozen=True)
-class _Fused:
-    """The image, and the maps in the numbers of the whole stack, (Y, X) each."""
-
-    image: NDArray[Any]
-    recorded: NDArray[np.bool_]
-    depth: Plane
-    index: NDArray[np.uint16]
-    confidence: Plane
-    peak_width: float | None
-
-    def cut(self, box: Box) -> _Fused:
-        """A part of all of them; copies, so that the whole can be forgotten."""
-        part = np.s_[box[0] : box[1], box[2] : box[3]]
-        maps = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "peak_width"}
-        return replace(self, **{name: whole[part].copy() for name, whole in maps.items()})
-
-
-def _fuse(run: Run, survey: Survey, on_plane: OnPlane | None) -> Generator[Progress, None, _Fused]:
-    """Second pass: planes become energies, an image and a depth; a third picks from them."""
-    with opencv_on_one_thread(), Crew(check=run.check) as crew:
-        return (yield from _fuse_with(crew, run, survey, on_plane))
-
-
-def _fuse_with(
-    crew: Crew, run: Run, survey: Survey, on_plane: OnPlane | None
-) -> Generator[Progress, None, _Fused]:
-    shape, method = run.source.plane_shape, run.settings.method
-    original = LaplacianFusion(run.settings.gaussian, run.settings.laplacian)
-    pyramid = PyramidFusion(
-        shape,
-        run.source.dtype,
-        survey.noise,
-        crew,
-        keep_energy=on_plane is not None,
-        colour_halved=run.source.colour_halved,
-    )
-    estimator = DepthEstimator(crew)
-    with closing(_planes(run, survey)) as planes:
-        for k, seen in planes:
-            yield run.begin("fuse", k)
-            pyramid.add(seen)
-            estimator.add(pyramid.energies)
-            if method == "laplacian" or on_plane is not None:
-                plane, valid = seen.colour()
-                energy = original.add(plane, valid) if method == "laplacian" else pyramid.energy
-                if on_plane is not None and energy is not None:
-                    on_plane(k, as_dtype(plane, run.source.dtype), np.maximum(energy, 0))
-    pyramid.build()
-    target = np.dtype(np.float32) if run.settings.picks else run.source.dtype
-    painting = crew.meanwhile(partial(pyramid.image, target))
-    numbers = np.array(survey.alignment.order)
-    place, confidence = estimator.estimate(pyramid.brightness, survey.noise)
-    peak_width = estimator.peak_width(confidence >= TRUSTED)
-    image, recorded = painting.result(), pyramid.recorded
-    del pyramid, estimator
-    depth, index = nearest_plane(place, numbers)
-    if run.settings.picks:
-        by_depth = method == "depth"
-        picking: Fusion = NearestPlaneFusion(place) if by_depth else NearestValueFusion(image)
-        with closing(_planes(run, survey)) as planes:
-            for k, seen in planes:
-                yield run.begin("fuse", k)
-                picking.add(*seen.colour())
-        image = as_dtype(picking.image(), run.source.dtype)
-    if method == "laplacian":
-        image = as_dtype(original.image(), run.source.dtype)
-        index = numbers[original.index].astype(np.uint16)
-        confidence[np.abs(place - original.index) > 1] = 0
-        depth = index.astype(np.float32)
-    return _Fused(image, recorded, depth, index, confidence, peak_width)
-
-
-def _planes(run: Run, survey: Survey) -> Generator[tuple[int, SeenPlane], None, None]:
-    """Planes in the order of their focus, each read while the one before is worked on."""
-    yield from ahead(partial(survey.seen, run), survey.alignment.order)
-
-
 def _box_to_keep(run: Run, survey: Survey) -> Box | None:
     """What the results are cut to, if they are to be and there is anything to cut."""
     if not run.settings.crop:
@@ -289,7 +196,7 @@ def _box_to_keep(run: Run, survey: Survey) -> Box | None:
 
 def _on_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any]) -> list[str]:
     """What is to be said of pixels that no plane recorded, if there are any."""
-    share = 1 - float(recorded.mean())
+    share = 1 - np.count_nonzero(recorded) / recorded.size
     if share == 0:
         return []
     least = 0.001
@@ -298,7 +205,7 @@ def _on_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any]) -> list[st
     return [f"{much} of the picture was recorded by no plane; its pixels are {value} there."]
 
 
-def _examined(run: Run, survey: Survey, fused: _Fused) -> Health:
+def _examined(run: Run, survey: Survey, fused: Fused) -> Health:
     alignment = survey.alignment
     return examine(
         run.census,

@@ -79,13 +79,15 @@ class PyramidFusion:
     Parameters
     ----------
     shape : tuple of int
-        Of the planes, (Y, X[, C]).
+        Of what is fused, (Y, X[, C]).
     dtype : numpy.dtype
         Of the planes.
     noise : Noise
         Of one channel.
     crew : Crew
         Who works.
+    origin : tuple of int
+        Row and column of the reference plane at which this fusion starts; even.
     keep_energy : bool
         Whether `energy` is wanted.
     colour_halved : bool
@@ -107,10 +109,12 @@ class PyramidFusion:
         noise: Noise,
         crew: Crew,
         *,
+        origin: tuple[int, int] = (0, 0),
         keep_energy: bool = False,
         colour_halved: bool = False,
     ) -> None:
         self._crew = crew
+        self._origin = origin
         self._channels = 1 if len(shape) == 2 else shape[2]
         self._unit = np.float32(1 if self._channels == 1 else GREY)
         self._levels: list[_Level] = []
@@ -150,7 +154,7 @@ class PyramidFusion:
         unrecorded: list[Window] = []
 
         def take(tile: Window) -> None:
-            valid = seen.valid(tile)
+            valid = seen.valid(self._in_field(tile))
             self._read_off(seen, tile)
             if valid is not None:
                 self._valid[tile] = valid
@@ -173,11 +177,15 @@ class PyramidFusion:
     def _read_off(self, seen: SeenPlane, tile: Window) -> None:
         finest, above = self._levels[0].smooth, self._levels[0].above
         if not self._halved:
-            seen.channels(tile, [channel[tile] for channel in finest])
+            seen.channels(self._in_field(tile), [channel[tile] for channel in finest])
             return
-        seen.brightness(tile, finest[0][tile])
+        seen.brightness(self._in_field(tile), finest[0][tile])
         half = _rows_above(tile[0]), _rows_above(tile[1])
-        seen.differences(tile, [channel[half] for channel in above[1:]])
+        seen.differences(self._in_field(tile), [channel[half] for channel in above[1:]])
+
+    def _in_field(self, tile: Window) -> Window:
+        (rows, cols), (top, left) = tile, self._origin
+        return slice(rows.start + top, rows.stop + top), slice(cols.start + left, cols.stop + left)
 
     def _coverage(self, unrecorded: list[Window]) -> Mask | None:
         """Where the plane at hand recorded anything; None for everywhere."""

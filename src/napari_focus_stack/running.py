@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.given import Given, given_transforms, region_to_align
 from napari_focus_stack.health import Census
-from napari_focus_stack.planes import computable
+from napari_focus_stack.memory import limit, resident
+from napari_focus_stack.planes import COMPUTABLE, computable
 from napari_focus_stack.result import Progress, Step
 from napari_focus_stack.views import WORKING_PIXELS
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.settings import Settings
     from napari_focus_stack.sources import PlaneSource
+
+
+ROOMY = 8
+"""Planes that must fit into memory for some to be read ahead."""
 
 
 def noise_pairs(planes: int) -> list[int]:
@@ -74,9 +80,20 @@ class Run:
         self.z_step = settings.z_step if settings.z_step is not None else source.spacing.z
         self.census = Census(source.dtype)
         self.reduction = source.reduction(WORKING_PIXELS)
+        self.limit = settings.memory or limit()
+        self.frugal = self.limit is not None and resident() + ROOMY * self.plane_bytes > self.limit
+        self.tiles = 1
         self._total = self._after_alignment(self.n)
         self._cancel = cancel
         self._done = 0
+
+    @property
+    def plane_bytes(self) -> int:
+        """Memory that a plane takes while it is read, in the type it is computed in too."""
+        stored = math.prod(self.source.plane_shape) * self.source.dtype.itemsize
+        if self.source.dtype.name in COMPUTABLE:
+            return stored
+        return stored + 4 * math.prod(self.source.plane_shape)
 
     def _follow(self, given: Given, masked: bool) -> None:
         """Take transforms as given, and say which parameters have no effect then."""
@@ -95,8 +112,11 @@ class Run:
         if names:
             self.notes.append(f"{names} had no effect, for {why}.")
 
-    def _after_alignment(self, planes: int) -> int:
-        return (2 if self.settings.picks else 1) * planes + len(noise_pairs(planes))
+    def _after_alignment(self, planes: int, tiles: int = 1) -> int:
+        return self._fusing(planes, tiles) + len(noise_pairs(planes))
+
+    def _fusing(self, planes: int, tiles: int) -> int:
+        return tiles * (2 if self.settings.picks else 1) * planes
 
     def check(self) -> None:
         """Raise `Cancelled` if the result is not wanted any more."""
@@ -116,7 +136,11 @@ class Run:
 
     def go_on_with(self, planes: int) -> None:
         """Expect that many planes, and no others, in the steps after the alignment."""
-        self._total = self._done + self._after_alignment(planes)
+        self._total = self._done + self._after_alignment(planes, self.tiles)
+
+    def fuse_in(self, tiles: int, planes: int) -> None:
+        """Expect nothing but that many planes for each of that many tiles."""
+        self._total = self._done + self._fusing(planes, tiles)
 
     def read(self, k: int) -> NDArray[Any]:
         """Plane `k` in a type that OpenCV works on; the census takes it down."""

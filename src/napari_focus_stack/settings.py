@@ -10,6 +10,7 @@ import dataclasses
 import math
 import numbers
 import operator
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -26,6 +27,7 @@ ALIGNS: tuple[Align, ...] = get_args(Align)
 BRIGHTNESS: tuple[Brightness, ...] = get_args(Brightness)
 VALUES: tuple[Values, ...] = get_args(Values)
 
+MOST_THREADS = 64
 LEAST_REGION = 32
 """Pixels a side under which a part of the field shows too little to judge motion by."""
 
@@ -105,6 +107,19 @@ class Settings:
         "Distance between neighbouring planes, in the unit of the pixel size (micrometres where "
         "the files name none); taken from the files where they say it.",
         above=0.0,
+    )
+
+    memory: int | None = _parameter(
+        None,
+        "Memory that the whole process may take, as in 1.5GB: a stack that needs more is fused "
+        "tile by tile and its results lie in temporary files; by default most of what is free.",
+        size=True,
+    )
+    threads: int | None = _parameter(
+        None,
+        "Threads that work at a time; by default one for each processor, 8 at most.",
+        minimum=1,
+        maximum=MOST_THREADS,
     )
 
     def __post_init__(self) -> None:
@@ -194,6 +209,8 @@ def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
     bounds, name = field.metadata, field.name
     if "choices" in bounds:
         return _choice(name, value, bounds["choices"])
+    if "size" in bounds:
+        return None if value is None else _size(name, value)
     if "odd" in bounds:
         return _odd(name, value, bounds["minimum"], bounds.get("maximum"))
     if "switch" in bounds:
@@ -202,7 +219,32 @@ def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
         return None if value is None else _box(name, value)
     if "above" in bounds:
         return None if value is None else _number_above(name, value, bounds["above"])
+    if "maximum" in bounds:
+        return None if value is None else _count(name, value, bounds["minimum"], bounds["maximum"])
     return _reference(value)
+
+
+def _count(name: str, value: Any, least: int, most: int) -> int:
+    count = _whole(value)
+    if count is None or not least <= count <= most:
+        raise SettingsError(f"{name} {value!r} must be a whole number from {least} to {most}.")
+    return count
+
+
+def _size(name: str, value: Any) -> int:
+    """Bytes, from a number of them or from words such as '1.5 GB'."""
+    size = (
+        value if isinstance(value, int | float) and not isinstance(value, bool) else _whole(value)
+    )
+    if isinstance(value, str):
+        words = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*([kMGT]?)(i?)B?\s*", value, re.IGNORECASE)
+        if words is not None:
+            number, prefix, binary = words.groups()
+            power = "KMGT".find(prefix.upper()) + 1 if prefix else 0
+            size = float(number.replace(",", ".")) * (1024 if binary else 1000) ** power
+    if size is None or not 1 <= size < 2**63:
+        raise SettingsError(f"{name} {value!r} must be a size, as in 1.5GB or 800MB.")
+    return int(size)
 
 
 def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str:

@@ -143,6 +143,7 @@ def _align_to(run: Run, reference: int, align: Align) -> Generator[Progress, Non
         reduction=run.reduction,
         region=run.region,
         check=run.check,
+        wait=run.frugal,
     )
     return (yield from _announced(run, steps))
 
@@ -169,7 +170,8 @@ def _measure_noise(run: Run, survey: Survey) -> Generator[Progress, None, Noise]
     def pair(i: int) -> list[tuple[Plane, Mask | None]]:
         return [survey.seen(run, planes[j]).colour(window) for j in (i, i + 1)]
 
-    with opencv_on_one_thread(), closing(ahead(pair, noise_pairs(len(planes)), READERS)) as pairs:
+    threads = 0 if run.frugal else READERS
+    with opencv_on_one_thread(), closing(ahead(pair, noise_pairs(len(planes)), threads)) as pairs:
         for i, ((first, recorded), (second, too)) in pairs:
             yield run.begin("measure", planes[i])
             gauge.add(first, second, both_recorded(recorded, too))

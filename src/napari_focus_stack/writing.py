@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_focus_stack.errors import OutputError
 from napari_focus_stack.formats import TIFF, check_image, encode_stack, encoder
+from napari_focus_stack.memory import let_go
 from napari_focus_stack.sources import Spacing
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ def write_outputs(outputs: Mapping[str, Path], result: StackResult) -> None:
             else:
                 about = _about(role, spacing.unit)
                 files.image(path, getattr(result, role), spacing, _words(role), about)
+                let_go(getattr(result, role))
 
 
 def write_image(path: Path, image: NDArray[Any], *, spacing: Spacing | None = None) -> None:

@@ -1,0 +1,283 @@
+"""Second pass over the planes: they become energies, an image and a depth; a third picks from them.
+
+A stack that does not fit into memory goes through both tile by tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_focus_stack.bands import Plane
+from napari_focus_stack.crew import (
+    Crew,
+    ahead,
+    available_threads,
+    opencv_on_one_thread,
+    parts,
+)
+from napari_focus_stack.depth import DepthEstimator, edge_contrast, nearest_plane, peak_width
+from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.fusion import (
+    Fusion,
+    LaplacianFusion,
+    NearestPlaneFusion,
+    NearestValueFusion,
+)
+from napari_focus_stack.health import TRUSTED
+from napari_focus_stack.memory import array_in_file, let_go, resident
+from napari_focus_stack.planes import SeenPlane, as_dtype
+from napari_focus_stack.pyramidfusion import PyramidFusion
+from napari_focus_stack.tiling import Tile, Tiling, cut
+
+if TYPE_CHECKING:
+    from napari_focus_stack.cropping import Box
+    from napari_focus_stack.result import Progress
+    from napari_focus_stack.running import Run
+    from napari_focus_stack.settings import Settings
+    from napari_focus_stack.sources import PlaneSource
+    from napari_focus_stack.survey import Survey
+    from napari_focus_stack.transforms import Window
+
+THREAD_BYTES = 24 * 10**6
+"""What a thread keeps for the parts it works on."""
+OnPlane = Callable[[int, NDArray[Any], Plane], None]
+"""Called with a plane's number, the plane as it is fused, and its energy (Y, X)."""
+
+
+@dataclass(frozen=True)
+class Fused:
+    """The image, and the maps in the numbers of the whole stack.
+
+    Attributes
+    ----------
+    image : numpy.ndarray
+        (Y, X[, C]) in the dtype of the planes.
+    recorded : numpy.ndarray
+        (Y, X) bool: where some plane recorded anything.
+    depth, index, confidence : numpy.ndarray
+        (Y, X) float32, uint16 and float32.
+    peak_width : float or None
+        Median width of the focus curve, in planes.
+    """
+
+    image: NDArray[Any]
+    recorded: NDArray[np.bool_]
+    depth: Plane
+    index: NDArray[np.uint16]
+    confidence: Plane
+    peak_width: float | None = None
+
+    @property
+    def maps(self) -> list[NDArray[Any]]:
+        """Everything that has pixels."""
+        return [self.image, self.recorded, self.depth, self.index, self.confidence]
+
+    def cut(self, window: Window) -> Fused:
+        """A part of all of them; copies, so that the whole can be forgotten."""
+        image, recorded, depth, index, confidence = (whole[window].copy() for whole in self.maps)
+        return Fused(image, recorded, depth, index, confidence, self.peak_width)
+
+    @classmethod
+    def in_files(cls, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Fused:
+        """Empty ones of some size that lie in temporary files."""
+        flat = shape[:2]
+        return cls(
+            array_in_file(shape, dtype),
+            array_in_file(flat, np.dtype(np.bool_)),
+            array_in_file(flat, np.dtype(np.float32)),
+            array_in_file(flat, np.dtype(np.uint16)),
+            array_in_file(flat, np.dtype(np.float32)),
+        )
+
+
+def tiling_of(run: Run) -> Tiling:
+    """How the field is to be cut for the memory that a run has.
+
+    Raises
+    ------
+    SettingsError
+        Not even the smallest tile fits.
+    """
+    height, width = run.source.plane_shape[:2]
+    own = resident() + THREAD_BYTES * (run.settings.threads or available_threads())
+    plane, pixel = run.plane_bytes, pixel_bytes(run.source, run.settings)
+    return cut((height, width), run.limit, pixel, own + 4 * plane, own + 2 * plane)
+
+
+def pixel_bytes(source: PlaneSource, settings: Settings) -> float:
+    """Memory that a pixel takes while it is fused, from what the classes below keep of it."""
+    shape, size = source.plane_shape, min(source.dtype.itemsize, 4)
+    channels = 1 if len(shape) == 2 else shape[2]
+    further = (channels - 1) * (1 / 3 if source.colour_halved else 4 / 3)  # over all levels
+    fusing = 19.5 * 4 / 3 + 8 * further + 2 * size + 1
+    depth, smoothing = 10.4, 10.0
+    picking = 4 * (3 * channels + 2) if settings.picks or settings.method == "laplacian" else 0
+    return fusing + depth + smoothing + picking + channels * source.dtype.itemsize
+
+
+def height_map(depth: Plane, z_step: float, tiling: Tiling) -> Plane:
+    """Depth in the unit of the step, in a file if the depth is."""
+    height: Plane = (
+        np.empty_like(depth) if tiling.whole else array_in_file(depth.shape, depth.dtype)
+    )
+    for rows in parts(depth.shape):
+        np.multiply(depth[rows], np.float32(z_step), out=height[rows])
+    return height
+
+
+def fuse_steps(
+    run: Run, survey: Survey, tiling: Tiling, box: Box | None, on_plane: OnPlane | None
+) -> Generator[Progress, None, Fused]:
+    """Fuse the planes of a run, as a survey has found them.
+
+    Parameters
+    ----------
+    run, survey : Run, Survey
+        The planes, and what is known of them.
+    tiling : Tiling
+        How the field is cut while it is fused.
+    box : tuple of int, optional
+        Rows and columns that the results are cut to.
+    on_plane : callable, optional
+        Told of every plane; only where the field is not cut.
+
+    Yields
+    ------
+    Progress
+        Before each plane.
+
+    Returns
+    -------
+    Fused
+        Through ``StopIteration.value`` (or ``yield from``).
+
+    Raises
+    ------
+    SettingsError
+        Whole planes are wanted, but do not fit into memory.
+    """
+    if on_plane is not None and not tiling.whole:
+        raise SettingsError(
+            "memory is too little for whole planes beside the results (--debug, on_plane); "
+            "leave them out, or give more."
+        )
+    with opencv_on_one_thread(), Crew(run.settings.threads, run.check) as crew:
+        if tiling.whole:
+            fused, widths = yield from _fuse(crew, run, survey, tiling.tiles[0], on_plane)
+            if box is not None:
+                fused = fused.cut(_window(box))
+            return replace(fused, peak_width=peak_width([widths]))
+        return (yield from _fuse_tiles(crew, run, survey, tiling.tiles, box))
+
+
+def _fuse_tiles(
+    crew: Crew, run: Run, survey: Survey, tiles: list[Tile], box: Box | None
+) -> Generator[Progress, None, Fused]:
+    """One tile after the other, into results that lie in files."""
+    field = run.source.plane_shape
+    rows, cols = _window(box or (0, field[0], 0, field[1]))
+    shape = (rows.stop - rows.start, cols.stop - cols.start, *field[2:])
+    result = Fused.in_files(shape, run.source.dtype)
+    wanted = [(tile, shared) for tile in tiles if (shared := _shared(tile.inner, (rows, cols)))]
+    run.fuse_in(len(wanted), len(survey.alignment.order))
+    widths = []
+    for tile, shared in wanted:
+        fused, found = yield from _fuse(crew, run, survey, tile, None)
+        widths.append(found)
+        there = _within(shared, (rows, cols))
+        for whole, part in zip(result.maps, fused.maps, strict=True):
+            whole[there] = part[_within(shared, tile.outer)]
+            let_go(whole)
+        del fused
+    return replace(result, peak_width=peak_width(widths))
+
+
+def _fuse(
+    crew: Crew, run: Run, survey: Survey, tile: Tile, on_plane: OnPlane | None
+) -> Generator[Progress, None, tuple[Fused, list[Plane]]]:
+    """Fuse one tile; the widths of its focus curves beside it."""
+    method, dtype, outer = run.settings.method, run.source.dtype, tile.outer
+    original = LaplacianFusion(run.settings.gaussian, run.settings.laplacian)
+    pyramid = PyramidFusion(
+        (*_size(outer), *run.source.plane_shape[2:]),
+        dtype,
+        survey.noise,
+        crew,
+        origin=(outer[0].start, outer[1].start),
+        keep_energy=on_plane is not None,
+        colour_halved=run.source.colour_halved,
+    )
+    estimator = DepthEstimator(crew)
+    with closing(_planes(run, survey)) as planes:
+        for k, seen in planes:
+            yield run.begin("fuse", k)
+            pyramid.add(seen)
+            estimator.add(pyramid.energies)
+            if method == "laplacian" or on_plane is not None:
+                plane, valid = seen.colour(outer)
+                energy = original.add(plane, valid) if method == "laplacian" else pyramid.energy
+                if on_plane is not None and energy is not None:
+                    on_plane(k, as_dtype(plane, dtype), np.maximum(energy, 0))
+            del seen
+    pyramid.build()
+    painting = crew.meanwhile(
+        partial(pyramid.image, np.dtype(np.float32) if run.settings.picks else dtype)
+    )
+    edge = edge_contrast(run.census.span(), survey.noise.deviation(run.census.level()))
+    place, confidence = estimator.estimate(pyramid.brightness, edge)
+    widths = estimator.widths(confidence >= TRUSTED)
+    image, recorded = painting.result(), pyramid.recorded
+    del pyramid, estimator
+    if run.settings.picks:
+        by_depth = method == "depth"
+        picking: Fusion = NearestPlaneFusion(place) if by_depth else NearestValueFusion(image)
+        with closing(_planes(run, survey)) as planes:
+            for k, seen in planes:
+                yield run.begin("fuse", k)
+                picking.add(*seen.colour(outer))
+                del seen
+        image = as_dtype(picking.image(), dtype)
+    numbers = np.array(survey.alignment.order)
+    depth, index = nearest_plane(place, numbers)
+    if method == "laplacian":
+        image = as_dtype(original.image(), dtype)
+        index = numbers[original.index].astype(np.uint16)
+        confidence[np.abs(place - original.index) > 1] = 0
+        depth = index.astype(np.float32)
+    return Fused(image, recorded, depth, index, confidence), widths
+
+
+def _planes(run: Run, survey: Survey) -> Generator[tuple[int, SeenPlane], None, None]:
+    """Planes in the order of their focus, each read while the one before is worked on."""
+    yield from ahead(
+        partial(survey.seen, run), survey.alignment.order, threads=0 if run.frugal else 1
+    )
+
+
+def _window(box: Box) -> Window:
+    return slice(box[0], box[1]), slice(box[2], box[3])
+
+
+def _size(window: Window) -> tuple[int, int]:
+    return window[0].stop - window[0].start, window[1].stop - window[1].start
+
+
+def _shared(a: Window, b: Window) -> Window | None:
+    """What two windows have in common; None for nothing."""
+    spans = [slice(max(p.start, q.start), min(p.stop, q.stop)) for p, q in zip(a, b, strict=True)]
+    return (spans[0], spans[1]) if all(s.start < s.stop for s in spans) else None
+
+
+def _within(window: Window, frame: Window) -> Window:
+    """A window counted from the start of another."""
+    rows, cols = (
+        slice(w.start - f.start, w.stop - f.start) for w, f in zip(window, frame, strict=True)
+    )
+    return rows, cols

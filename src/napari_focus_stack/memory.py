@@ -1,0 +1,80 @@
+"""How much memory there is, how much a run has, and arrays that lie in files instead."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import mmap
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MOST_OF_IT = 0.8
+"""Part of the memory that is free which a run takes unless it is told."""
+UNKNOWN_RESIDENT = 150 * 10**6
+"""What the interpreter and its libraries take, where the system does not say."""
+_STATM = Path("/proc/self/statm")
+_MEMINFO = Path("/proc/meminfo")
+_CGROUP = Path("/sys/fs/cgroup/memory.max")
+
+
+def in_words(size: float) -> str:
+    """Bytes as they are typed after `--memory`."""
+    return f"{size / 1e9:.2g} GB" if size >= 1e9 else f"{max(1, math.ceil(size / 1e6))} MB"
+
+
+def resident() -> int:
+    """Bytes of memory that this process has now."""
+    try:
+        pages = int(_STATM.read_text().split()[1])
+    except (OSError, ValueError, IndexError):  # not on macOS and Windows
+        return UNKNOWN_RESIDENT
+    return pages * mmap.PAGESIZE
+
+
+def limit() -> int | None:
+    """Bytes that this process may have in all unless it is told; None where nothing is known."""
+    free = []
+    with contextlib.suppress(OSError, ValueError, IndexError, StopIteration):
+        lines = _MEMINFO.read_text().splitlines()
+        line = next(line for line in lines if line.startswith("MemAvailable:"))
+        free.append(resident() + int(line.split()[1]) * 1024)
+    with contextlib.suppress(OSError, ValueError):  # "max" where there is no bound
+        free.append(int(_CGROUP.read_text()))
+    if not free and sys.platform == "darwin":
+        free.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return int(MOST_OF_IT * min(free)) if free else None
+
+
+def array_in_file(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An array of zeros in a temporary file, which goes with it.
+
+    Raises
+    ------
+    OSError
+        The disk is full.
+    """
+    size = max(1, math.prod(shape) * dtype.itemsize)
+    with tempfile.TemporaryFile(prefix="focusstack-") as file:
+        file.truncate(size)
+        mapped = mmap.mmap(file.fileno(), size)
+    return np.frombuffer(mapped, dtype, math.prod(shape)).reshape(shape)
+
+
+def let_go(array: NDArray[Any]) -> None:
+    """Let an array that lies in a file take no memory until it is looked at again."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, memoryview):
+        base = base.obj
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        base.flush()
+        base.madvise(mmap.MADV_DONTNEED)
