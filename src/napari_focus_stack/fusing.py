@@ -35,6 +35,7 @@ from napari_focus_stack.memory import array_in_file, let_go, resident
 from napari_focus_stack.planes import SeenPlane, as_dtype
 from napari_focus_stack.pyramidfusion import PyramidFusion
 from napari_focus_stack.tiling import Tile, Tiling, cut
+from napari_focus_stack.views import MOST_KEPT
 
 if TYPE_CHECKING:
     from napari_focus_stack.cropping import Box
@@ -106,7 +107,8 @@ def tiling_of(run: Run) -> Tiling:
         Not even the smallest tile fits.
     """
     height, width = run.source.plane_shape[:2]
-    own = resident() + THREAD_BYTES * (run.settings.threads or available_threads())
+    threads = run.settings.threads or available_threads()
+    own = resident() + MOST_KEPT + THREAD_BYTES * threads
     plane, pixel = run.plane_bytes, pixel_bytes(run.source, run.settings)
     return cut((height, width), run.limit, pixel, own + 4 * plane, own + 2 * plane)
 
