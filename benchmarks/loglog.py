@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import floor, log, log10
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
 
 WIDTH, HEIGHT = 420, 380
 """Of one panel, in pixels."""
@@ -13,7 +16,7 @@ LEFT, RIGHT, TOP, BOTTOM = 62, 16, 44, 58
 """Around the axes of a panel."""
 SAMPLES = 60
 STYLE = """
-  text { font: 12px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #444 }
+  text { font-family: system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #444 }
   .title { font-size: 14px; font-weight: 600; fill: #222 }
   .label { font-size: 11px; fill: #666 }
   .grid { stroke: #ececec }
@@ -47,6 +50,11 @@ def ticks(limits: Range) -> list[float]:
     powers = range(floor(log10(limits[0])), floor(log10(limits[1])) + 1)
     steps = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
     return [step for step in steps if limits[0] <= step <= limits[1]]
+
+
+def shortly(value: float) -> str:
+    """Two digits, or all before the point."""
+    return f"{value:.{max(0, 1 - floor(log10(value)))}f}"
 
 
 def place(value: float, limits: Range, start: float, end: float) -> float:
@@ -95,7 +103,7 @@ def drawn(panel: Panel, x_limits: Range, y_limits: Range) -> list[str]:
     for x, y in panel.points:
         across, down = pixel(x, y)
         out.append(f'<circle class="point" cx="{across:.1f}" cy="{down:.1f}" r="5"/>')
-        out.append(text(across + 5, down + 18, f"{y:.3g} s", "start", 'class="label"'))
+        out.append(text(across + 5, down + 18, f"{shortly(y)} s", "start", 'class="label"'))
     rows = enumerate(panel.remarks)
     return out + [text(LEFT + 12, TOP + 22 + 18 * i, words, "start") for i, words in rows]
 
@@ -107,13 +115,13 @@ def figure(panels: Sequence[Panel]) -> str:
     width = WIDTH * len(panels)
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" '
-        f'width="{width}" height="{HEIGHT}" role="img">',
+        f'width="{width}" height="{HEIGHT}" font-size="12" role="img">',
         f"<title>{escape('; '.join(panel.title for panel in panels))}</title>",
         f"<style>{STYLE}</style>",
         '<rect width="100%" height="100%" fill="#fff"/>',
     ]
     for i, panel in enumerate(panels):
-        x_limits = padded((x for x, _ in panel.points), 1.4, 1.8)
+        x_limits = padded((x for x, _ in panel.points), 1.4, 2.4)
         inside = axes(panel, x_limits, y_limits) + drawn(panel, x_limits, y_limits)
         out += [f'<g transform="translate({i * WIDTH} 0)">', *inside, "</g>"]
     return "\n".join([*out, "</svg>", ""])

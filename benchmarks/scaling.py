@@ -7,8 +7,9 @@ the command on each as a process of its own, and writes `scaling.json` and `scal
 repeats the shortest time counts, which is what other processes took least from, and the largest
 peak memory. The planes are in the system's cache when they are read.
 
-Time is fitted twice: by a power of pixels or planes, which is below 1 as long as starting Python
-takes a share of it, and by a constant and a part in proportion, which says how straight the line is.
+Time is fitted three times: by a power of pixels or planes, which is below 1 where starting Python
+(and, over planes, building the picture) takes a share; by a constant and such a power, which should
+be 1; and by a constant and a part in proportion, with the largest relative distance from that line.
 """
 
 from __future__ import annotations
@@ -22,26 +23,21 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
-import tifffile
+from hilly_stack import render
 from loglog import Panel, figure
-from numpy.typing import NDArray
-from skimage import data
 from steps import peak_megabytes
 
-Floats = NDArray[np.float32]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-BLURS = (0.0, 0.7, 1.4, 2.8, 5.6)
-"""Sigma of each level of blur in pixels; what lies between two is mixed of them."""
-OCTAVES = {1: "gravel", 4: "grass", 16: "brick"}
-"""Enlarged by how much, which picture: there is detail of every size in a plane of any size."""
-BLACK, WHITE, NOISE = 4000, 44000, 120  # grey levels; noise also makes every plane its own
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -69,57 +65,15 @@ class Measured:
     peak_megabytes: float
 
 
-def scene(megapixels: float) -> Floats:
-    """The picture all in focus, 4 to 3, 0 to 1."""
-    width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
-    height = round(megapixels * 1e6 / width)
-    picture = np.zeros((height, width), np.float32)
-    for scale, name in OCTAVES.items():
-        part = cv2.resize(getattr(data, name)(), None, fx=scale, fy=scale)[:height, :width]
-        missing = [(0, full - have) for full, have in zip(picture.shape, part.shape, strict=True)]
-        picture += np.pad(part, missing, mode="symmetric") / np.float32(255 * len(OCTAVES))
-    return picture
-
-
-def recorded(levels: Sequence[Floats], depth: Floats, focus: float) -> Floats:
-    """The scene with the blur that `focus` (0 to 1, as depth) gives: a level more every eighth."""
-    blur = np.minimum(8 * np.abs(depth - np.float32(focus)), np.float32(len(levels) - 1))
-    plane = np.zeros_like(blur)
-    for number, level in enumerate(levels):
-        plane += np.maximum(1 - np.abs(blur - np.float32(number)), 0) * level
-    return plane
-
-
-def render(folder: Path, megapixels: float, planes: int) -> None:
-    """Write a stack of a hilly scene, focused from low to high by a stage that drifts a little."""
-    picture = scene(megapixels)
-    levels = [picture, *(cv2.GaussianBlur(picture, (0, 0), sigma) for sigma in BLURS[1:])]
-    height, width = picture.shape
-    waves = [1.5 * np.pi * np.arange(n, dtype=np.float32) / n for n in (height, width)]
-    depth = (1 + np.outer(np.cos(waves[0]), np.cos(waves[1]))) / 2
-    noise = np.empty_like(picture)
-    for k in range(planes):
-        focus = k / (planes - 1)
-        plane = recorded(levels, depth, focus) * np.float32(WHITE - BLACK) + np.float32(BLACK)
-        off = focus - 0.5  # over the stack: five pixels down, eight right, 0.2 % larger
-        drift = cv2.getRotationMatrix2D((width / 2, height / 2), 0, 1 + 0.002 * off)
-        drift[:, 2] += 8 * off, 5 * off
-        plane = cv2.warpAffine(
-            plane, drift, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-        )
-        plane += cv2.randn(noise, 0, NOISE)
-        grey = np.clip(plane, 0, 65535).astype(np.uint16)
-        tifffile.imwrite(folder / f"plane{k:03d}.tif", grey, photometric="minisblack")
-    os.sync()  # writing them to the disk must not go on while the command is timed
-
-
 def run(folder: Path) -> tuple[float, float]:
     """Wall seconds and peak megabytes of the command on a folder of planes."""
     with tempfile.TemporaryDirectory() as out:
         command = [str(Path(sysconfig.get_path("scripts"), "focusstack")), "-i", str(folder)]
         command += ["-o", f"{out}/image.tif", "--depth", f"{out}/depth.tif"]
         start = time.perf_counter()
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
         assert process.stderr is not None
         said = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
@@ -148,36 +102,50 @@ def measure(megapixels: float, planes: int, repeats: int) -> Measured:
     return seen
 
 
-def fits(points: Sequence[tuple[float, float]]) -> dict[str, float]:
-    """The power of x, and a constant and a slope with the least relative errors, none below 0."""
-    x, y = np.array(points).T
+def straight(x: Floats, y: Floats) -> tuple[float, float, Floats]:
+    """Constant and slope with the least relative errors, neither below 0, and these errors."""
     columns = np.stack([1 / y, x / y], axis=1)
     constant, slope = np.linalg.lstsq(columns, np.ones_like(y))[0]
     if constant < 0:
         constant, slope = 0.0, np.linalg.lstsq(columns[:, 1:], np.ones_like(y))[0][0]
+    return constant, slope, (constant + slope * x) / y - 1
+
+
+def fits(points: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """The powers of x, the straight line, and how far the points lie from it at most."""
+    x, y = np.array(points).T
+    constant, slope, errors = straight(x, y)
+    powers = np.arange(0.5, 1.5, 0.01)
     found = {
         "power": np.polyfit(np.log(x), np.log(y), 1)[0],
-        "seconds_at_none": constant,
+        "power_beyond_constant": min(powers, key=lambda p: (straight(x**p, y)[2] ** 2).sum()),
+        "constant_seconds": constant,
         "seconds_each": slope,
-        "farthest_from_line": np.abs((constant + slope * x) / y - 1).max(),
+        "farthest_from_line": np.abs(errors).max(),
     }
     return {name: round(float(value), 4) for name, value in found.items()}
+
+
+def memory(figures: dict[str, Any]) -> tuple[str, str, float]:
+    """Both peaks in words, and their ratio."""
+    few, many = (figures["memory"][name] for name in ("few", "many"))
+    words = [f"{row['peak_megabytes']:.0f} MB at {row['planes']}" for row in (few, many)]
+    return words[0], words[1], figures["memory"]["ratio"]
 
 
 def panel(figures: dict[str, Any], key: str, title: str, label: str) -> Panel:
     """Time over `key`, which is "megapixels" or "planes"."""
     rows, fit = figures[f"over_{key}"], figures["fits"][key]
-    constant, slope = fit["seconds_at_none"], fit["seconds_each"]
-    few, many, ratio = (figures["memory"][name] for name in ("few", "many", "ratio"))
+    constant, slope = fit["constant_seconds"], fit["seconds_each"]
+    few_peak, many_peak, ratio = memory(figures)
     remarks = [
-        f"time grows with the power {fit['power']:.2f} of {key}",
+        f"power of {key}: {fit['power']:.2f}, beyond a constant {fit['power_beyond_constant']:.2f}",
         f"dashed: {constant:.2f} s + {slope:.3g} s a {key[:-1]}, "
         f"within {fit['farthest_from_line']:.0%}",
     ]
     if key == "planes":
         remarks.append(
-            f"peak memory: {few['peak_megabytes']:.0f} MB at {few['planes']}, "
-            f"{many['peak_megabytes']:.0f} MB at {many['planes']} (\N{MULTIPLICATION SIGN} {ratio:.2f})"
+            f"peak memory: {few_peak}, {many_peak} (\N{MULTIPLICATION SIGN} {ratio:.2f})"
         )
     points = [(row[key], row["seconds"]) for row in rows]
     return Panel(title, label, "wall time (s)", points, lambda x: constant + slope * x, remarks)
@@ -218,7 +186,9 @@ def measure_all(plan: Plan, repeats: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small stacks, to try the script")
+    parser.add_argument(
+        "--quick", action="store_true", help="small stacks: tries the script, tells nothing"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent)
     parser.add_argument("--redraw", action="store_true", help="draw the figures there are")
@@ -230,12 +200,8 @@ def main() -> None:
     plot = draw(figures)
     (call.output / "scaling.svg").write_text(plot, encoding="utf-8")
     for name, fit in figures["fits"].items():
-        print(f"time over {name}: power {fit['power']:.2f}; {fit}")
-    few, many, ratio = (figures["memory"][name] for name in ("few", "many", "ratio"))
-    print(
-        f"{many['planes']} planes: {ratio:.3f} times the peak memory of {few['planes']}, "
-        f"{many['peak_megabytes']:.0f} MB against {few['peak_megabytes']:.0f} MB"
-    )
+        print(f"time over {name}: {fit}")
+    print("peak memory: {}, {} planes, {:.3f} times as much".format(*memory(figures)))
 
 
 if __name__ == "__main__":

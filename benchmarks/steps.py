@@ -7,7 +7,7 @@ lasts until the next, so a step has what is done after its last plane too (choos
 motion, for one). Only of what follows the last plane of all, as much as a plane takes in the middle
 counts for its step; what is beyond is the rest: opening the files, building the picture and the
 depth. The floor is taken afterwards, from files that the system has cached: every plane decoded on
-one thread, and every byte of the decoded planes read once by NumPy.
+one thread, and NumPy going over as many bytes as the decoded planes have.
 
 Peak memory is that of this process, OpenCV and NumPy with it; Linux and macOS tell it.
 """
@@ -15,6 +15,7 @@ Peak memory is that of this process, OpenCV and NumPy with it; Linux and macOS t
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import resource
 import statistics
@@ -23,12 +24,15 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
+import numpy as np
+
 from napari_focus_stack import PlaneSource, Progress, focus_stack, read_stack
 
 MEGABYTE = 1e6
+BLOCK = 1 << 28
 
 
 class Spent(NamedTuple):
@@ -40,8 +44,8 @@ class Spent(NamedTuple):
 
     @classmethod
     def now(cls) -> Spent:
-        used = os.times()
-        return cls(time.perf_counter(), used.user, used.system)
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return cls(time.perf_counter(), used.ru_utime, used.ru_stime)
 
     def since(self, start: Spent) -> Spent:
         return Spent(*(b - a for a, b in zip(start, self, strict=True)))
@@ -83,20 +87,24 @@ class Clock:
         self.steps["rest"].append(last.since(plane))
 
 
-def read_and_touch(source: PlaneSource) -> tuple[Spent, Spent]:
-    """The floor: decoding every plane on one thread, and going over its bytes once."""
+def read(source: PlaneSource) -> Spent:
+    """The floor's first part: every plane decoded on one thread."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    reading, touching = [], []
+    start = Spent.now()
     for k in range(len(source)):
-        start = Spent.now()
-        plane = source[k]
-        between = Spent.now()
-        plane.max()  # as fast as memory: the largest of integers is found in vector registers
-        touching.append(Spent.now().since(between))
-        reading.append(between.since(start))
+        source[k]
+    spent = Spent.now().since(start)
     cv2.setNumThreads(threads)
-    return total(reading), total(touching)
+    return spent
+
+
+def touch(size: int) -> Spent:
+    """The second: NumPy going over `size` bytes, at the rate of a block that no cache holds."""
+    block = np.ones(BLOCK, np.uint8)
+    start = Spent.now()
+    block.max()  # as fast as memory: the largest of integers is found in vector registers
+    return Spent(*(part * size / BLOCK for part in Spent.now().since(start)))
 
 
 def show(name: str, spent: Spent, planes: int) -> None:
@@ -107,7 +115,7 @@ def show(name: str, spent: Spent, planes: int) -> None:
     )
 
 
-def options(texts: list[str]) -> dict[str, str | int | float]:
+def options(texts: list[str]) -> dict[str, Any]:
     """Options of `focus_stack` by name, numbers as numbers."""
 
     def value(text: str) -> str | int | float:
@@ -142,7 +150,8 @@ def main() -> None:
         show(name, spent, n)
     whole = total(list(parts.values()))
     show("whole", whole, n)
-    reading, touching = read_and_touch(source)
+    reading = read(source)
+    touching = touch(n * math.prod(source.plane_shape) * source.dtype.itemsize)
     show("floor: reading", reading, n)
     show("floor: touching once", touching, n)
     print(f"\npeak {peak:.0f} MB; {whole.wall / (reading.wall + touching.wall):.1f} x the floor")
