@@ -26,8 +26,10 @@ _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
 def in_words(size: float) -> str:
-    """Bytes as they are typed after `--memory`."""
-    return f"{size / 1e9:.2g} GB" if size >= 1e9 else f"{max(1, math.ceil(size / 1e6))} MB"
+    """Bytes as they are typed after `--memory`, rounded up."""
+    if size >= 1e9:
+        return f"{math.ceil(size / 1e8) / 10:g} GB"
+    return f"{max(1, math.ceil(size / 1e6))} MB"
 
 
 def resident() -> int:

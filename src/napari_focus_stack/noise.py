@@ -148,7 +148,7 @@ class NoiseGauge:
         if len(variances[0]) == 1:
             return Noise(max(constant, smallest), slope, colour)
         opponent = tuple(
-            tuple(_quiet(component) / channel for component in variance)
+            tuple(max(_quiet(component), smallest) / channel for component in variance)
             for variance, channel in zip(variances, known, strict=True)
         )
         return Noise(max(constant, smallest), slope, colour, opponent)

@@ -76,35 +76,33 @@ def cut(shape: tuple[int, int], limit: int | None, pixel: float, ahead: int, alo
     if limit is None or ahead + pixel * height * width <= limit:
         return Tiling([everything], True)
     room = (limit - alone) / pixel
+    rows, cols = (_longest(side) for side in shape)
     grids = [
-        (down, across)
-        for down in range(1, math.ceil(height / GRID) + 1)
-        for across in range(1, math.ceil(width / GRID) + 1)
-        if _largest(shape, down, across) <= room
+        (i, j) for i in range(len(rows)) for j in range(len(cols)) if rows[i] * cols[j] <= room
     ]
     if not grids:
-        least = alone + pixel * _largest(shape, math.ceil(height / GRID), math.ceil(width / GRID))
+        least = alone + pixel * rows[-1] * cols[-1]
         raise SettingsError(
             f"memory {in_words(limit)} is too little for planes of {width} x {height} pixels; "
             f"give {in_words(1.05 * least)} or more."
         )
-    best = min(grids, key=lambda grid: (math.prod(grid), _largest(shape, *grid)))
-    return Tiling(list(_tiles(shape, *best)), False)
+    down, across = min(
+        grids, key=lambda grid: ((grid[0] + 1) * (grid[1] + 1), rows[grid[0]] * cols[grid[1]])
+    )
+    return Tiling(list(_tiles(shape, down + 1, across + 1)), False)
+
+
+def _longest(side: int) -> list[int]:
+    """Longest part of a side that is cut into one span, two and so on, with its margins."""
+    counts = range(1, math.ceil(side / GRID) + 1)
+    parts = ([_widened(span, side) for span in _spans(side, count)] for count in counts)
+    return [max(part.stop - part.start for part in spans) for spans in parts]
 
 
 def _tiles(shape: tuple[int, int], down: int, across: int) -> Iterator[Tile]:
     for rows in _spans(shape[0], down):
         for cols in _spans(shape[1], across):
             yield Tile((_widened(rows, shape[0]), _widened(cols, shape[1])), (rows, cols))
-
-
-def _largest(shape: tuple[int, int], down: int, across: int) -> int:
-    """Pixels of the largest outer part."""
-    sides = (
-        max(span.stop - span.start for span in (_widened(s, side) for s in _spans(side, count)))
-        for side, count in zip(shape, (down, across), strict=True)
-    )
-    return math.prod(sides)
 
 
 def _spans(side: int, count: int) -> list[slice]:

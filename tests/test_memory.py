@@ -1,0 +1,88 @@
+"""Arrays in files are arrays, and let memory go when they are told to."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_focus_stack import Settings
+from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.memory import array_in_file, in_words, let_go, limit, resident
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and takes it back")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "bool"])
+def test_an_array_in_a_file_keeps_what_is_written(dtype: str) -> None:
+    array = array_in_file((30, 40, 3), np.dtype(dtype))
+    assert not array.any()
+    wanted = np.random.default_rng(0).integers(0, 2, array.shape).astype(dtype)
+    array[:] = wanted
+    let_go(array[2:5])
+    np.testing.assert_array_equal(array, wanted)
+
+
+@LINUX
+def test_memory_is_let_go_and_comes_back() -> None:
+    array = array_in_file((64, 2**20), np.dtype(np.uint8))
+    gc.collect()
+    before = resident()
+    array[:] = 7
+    assert resident() - before > 60 * 2**20
+    let_go(array)
+    assert resident() - before < 6 * 2**20
+    assert (array == 7).all()
+
+
+def test_an_ordinary_array_is_left_alone() -> None:
+    array = np.arange(12)
+    let_go(array)
+    np.testing.assert_array_equal(array, np.arange(12))
+
+
+@LINUX
+def test_the_limit_lies_between_what_is_taken_and_what_there_is() -> None:
+    most = limit()
+    assert most is not None
+    assert 10**8 < most < 2**50
+
+
+@given(st.integers(10**7, 10**13))
+def test_words_say_hardly_more(size: int) -> None:
+    said = Settings(memory=in_words(size)).memory
+    assert said is not None
+    assert size <= said <= 1.11 * size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("1.5GB", 1_500_000_000),
+        ("1,5 GB", 1_500_000_000),
+        ("800MB", 800_000_000),
+        ("2GiB", 2**31),
+        ("300 k", 300_000),
+        ("12345", 12345),
+        (2e9, 2_000_000_000),
+        (np.int64(7), 7),
+    ],
+)
+def test_sizes_are_read(text: object, size: int) -> None:
+    assert Settings(memory=text).memory == size
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1GB", "1.5XB", 0, True, float("nan"), [1]])
+def test_what_is_no_size_is_refused(text: object) -> None:
+    with pytest.raises(SettingsError, match="must be a size, as in"):
+        Settings(memory=text)
+
+
+@pytest.mark.parametrize("count", [0, 65, 1.5, "many"])
+def test_threads_are_a_whole_number(count: object) -> None:
+    with pytest.raises(SettingsError, match="threads .* must be a whole number from 1 to 64"):
+        Settings(threads=count)
