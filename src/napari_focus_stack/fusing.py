@@ -131,6 +131,8 @@ def height_map(depth: Plane, z_step: float, tiling: Tiling) -> Plane:
     )
     for rows in parts(depth.shape):
         np.multiply(depth[rows], np.float32(z_step), out=height[rows])
+        let_go(depth)
+        let_go(height)
     return height
 
 

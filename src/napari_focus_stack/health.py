@@ -262,8 +262,8 @@ def examine(
         guessed += int((confidence[rows] < GUESS).sum())
         first += int((sure < planes[0] + AT_END).sum())
         last += int((sure > planes[-1] - AT_END).sum())
-    let_go(depth)
-    let_go(confidence)
+        let_go(depth)
+        let_go(confidence)
     known = [gain for gain in gains if gain is not None]
     return Health(
         noise_constant=float(noise.constant),

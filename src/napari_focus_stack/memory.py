@@ -78,5 +78,4 @@ def let_go(array: NDArray[Any]) -> None:
     if isinstance(base, memoryview):
         base = base.obj
     if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.flush()
-        base.madvise(mmap.MADV_DONTNEED)
+        base.madvise(mmap.MADV_DONTNEED)  # a file's pages stay as they are, in the system's cache

@@ -237,12 +237,13 @@ class PyramidFusion:
         def hold(rows: slice) -> None:
             lowest, highest = self._lowest[rows], self._highest[rows]
             slack = 0.5 if lowest.dtype.kind == "u" else 0.0
-            self._valid[rows] = lowest <= highest
-            low, high = lowest.astype(np.float32), highest.astype(np.float32)
+            some = self._valid[rows] = lowest <= highest
+            low, high = (np.where(some, end, 0).astype(np.float32) for end in (lowest, highest))
             low -= np.float32(slack)
             high += np.float32(slack)
             channel = below[0][rows]
-            np.clip(channel, low * self._unit, high * self._unit, out=channel)
+            held = np.clip(channel, low * self._unit, high * self._unit)
+            np.copyto(channel, held, where=some)  # elsewhere it goes on smoothly, for the depth
 
         self._crew.do(hold, self._levels[0].parts)
         del self._lowest, self._highest
@@ -267,8 +268,7 @@ class PyramidFusion:
             self._crew.check()
             channels = [channel[rows] for channel in finest.smooth]
             channels += [_doubled(channel, rows, shape) for channel in further]
-            part = merged(channels)
-            np.clip(part, *self._range, out=part)
+            part = np.clip(merged(channels), *self._range)  # new: `brightness` is in use
             part[~self.recorded[rows]] = np.nan
             image[rows] = as_dtype(part, dtype)
         return image
