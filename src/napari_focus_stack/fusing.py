@@ -238,6 +238,7 @@ def _fuse(
     place, confidence = estimator.estimate(pyramid.brightness, edge)
     widths = estimator.widths(confidence >= TRUSTED)
     image, recorded = painting.result(), pyramid.recorded
+    confidence[~recorded] = 0
     del pyramid, estimator
     if run.settings.picks:
         by_depth = method == "depth"

@@ -148,8 +148,9 @@ class NoiseGauge:
         if len(variances[0]) == 1:
             return Noise(max(constant, smallest), slope, colour)
         opponent = tuple(
-            tuple(max(_quiet(component), smallest) / channel for component in variance)
-            for variance, channel in zip(variances, known, strict=True)
+            # differences of equal channels have no noise at all
+            (max(_quiet(bright), smallest) / channel, *(_quiet(d) / channel for d in differences))
+            for (bright, *differences), channel in zip(variances, known, strict=True)
         )
         return Noise(max(constant, smallest), slope, colour, opponent)
 

@@ -50,6 +50,9 @@ SHRINK_WINDOW = 1.5
 SHRINK_SIZE = 9
 LEAST_COVERAGE = 191
 """Of 255: part of a coarse pixel that must have been recorded for it to count."""
+ROUNDED = 0.48
+"""By which a value may lie beyond whole ones that it was rounded to, and be rounded to one again:
+a little less than half, for float32 errs by up to 0.01 near 65535."""
 FARTHEST = 80.0
 """Exponent beyond which a plane has no weight: exp(80) is still a number."""
 DEPTH_LEVELS = 3
@@ -129,7 +132,7 @@ class PyramidFusion:
         for level, above in pairwise(self._levels):
             level.above = above.smooth
         self._levels[-1].above = self._residual.smooth
-        narrow = dtype if dtype in (np.uint8, np.uint16) else np.dtype(np.float32)
+        narrow = np.dtype(dtype.name if dtype.name in ("uint8", "uint16") else np.float32)
         self._ends = _ends(narrow)
         self._lowest = np.full(shape[:2], self._ends[1], narrow)
         self._highest = np.full(shape[:2], self._ends[0], narrow)
@@ -236,7 +239,7 @@ class PyramidFusion:
 
         def hold(rows: slice) -> None:
             lowest, highest = self._lowest[rows], self._highest[rows]
-            slack = 0.5 if lowest.dtype.kind == "u" else 0.0
+            slack = ROUNDED if lowest.dtype.kind == "u" else 0.0
             some = self._valid[rows] = lowest <= highest
             low, high = (np.where(some, end, 0).astype(np.float32) for end in (lowest, highest))
             low -= np.float32(slack)
