@@ -124,7 +124,6 @@ def align_steps(
     reduction: int = 1,
     region: NDArray[np.bool_] | None = None,
     check: Callable[[], None] = lambda: None,
-    wait: bool = False,
 ) -> Generator[int, None, Alignment]:
     """Compare all planes; yields the number of each plane before it is read.
 
@@ -144,15 +143,13 @@ def align_steps(
         (Y, X) bool: where motion is looked for.
     check : callable
         Called once in a while after the last plane was read; may raise.
-    wait : bool
-        Whether no plane is read before the one before is let go.
 
     Returns
     -------
     Alignment
         Through ``StopIteration.value`` (or ``yield from``).
     """
-    with Linker(models_of(align, region), reference, region, wait=wait) as linker:
+    with Linker(models_of(align, region), reference, region) as linker:
         for k in range(n):
             yield k
             linker.look(k, read(k), reduction)

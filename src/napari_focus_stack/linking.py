@@ -1,12 +1,12 @@
 """Which planes are compared with which, while further ones are still being read.
 
-One thread reads; two more reduce planes and compare neighbours, for OpenCV lets go of the
+One thread reads and reduces planes; two more compare neighbours, for OpenCV lets go of the
 interpreter while it works.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 WORKERS = 2
 SURE = 0.4
 """Correlation from which on a step that breaks the trend is believed all the same."""
-AHEAD = 1
-"""Planes that may wait for a worker: more would only take memory."""
 
 
 class Linker:
@@ -42,8 +40,6 @@ class Linker:
         Plane that the steps lead away from.
     region : numpy.ndarray, optional
         (Y, X) bool: where to look.
-    wait : bool
-        Whether `look` keeps the caller until the plane is reduced, so that it can be forgotten.
 
     Attributes
     ----------
@@ -56,18 +52,16 @@ class Linker:
         models: Sequence[Model],
         reference: int,
         region: NDArray[np.bool_] | None,
-        wait: bool = False,
     ) -> None:
         self.models = tuple(models)
         self.contrasts: dict[int, float] = {}
         self.details: dict[int, Plane] = {}
         self._reference = reference
         self._whole_region = region
-        self._wait = wait
         self._regions: tuple[Region, ...] | None = None
         self._shelf = Shelf()
         self._pool = ThreadPoolExecutor(WORKERS)
-        self._views: dict[int, Future[View]] = {}
+        self._last: View | None = None
         self._links: dict[tuple[int, int], Future[Link] | Link] = {}
 
     def __enter__(self) -> Self:
@@ -83,21 +77,18 @@ class Linker:
 
     def look(self, k: int, plane: NDArray[Any], reduction: int = 1) -> None:
         """Take in plane `k`; planes come in their order, and are compared with the one before."""
-        self._views[k] = self._pool.submit(View.of, plane, reduction)
-        if self._wait:
-            wait([self._views[k]])
-        if k - 1 in self._views:
+        view = View.of(plane, reduction)
+        if self._last is not None:
             inner, outer = (k - 1, k) if k > self._reference else (k, k - 1)
-            self._links[inner, outer] = self._pool.submit(
-                self._compare, self._views[inner], self._views[outer]
-            )
-        if k >= AHEAD:
-            self._put_away(k - AHEAD)
+            pair = (self._last, view) if k > self._reference else (view, self._last)
+            self._links[inner, outer] = self._pool.submit(self._between, *pair)
+        self._last = view
+        self.contrasts[k], self.details[k] = view.contrast, view.detail()
+        self._shelf.put(k, view)
 
     def settle(self, check: Callable[[], None] = lambda: None) -> None:
         """Wait for the workers; neighbours that moved unlike the rest are compared once more."""
-        for k in list(self._views):
-            self._put_away(k)
+        self._last = None
         known = {}
         for pair in list(self._links):
             check()
@@ -127,15 +118,6 @@ class Linker:
     def finest_region(self) -> Region | None:
         """Where to look, at the finest level."""
         return None if self._regions is None else self._regions[0]
-
-    def _put_away(self, k: int) -> None:
-        view = self._views.pop(k).result()
-        self.contrasts[k], self.details[k] = view.contrast, view.detail()
-        self._shelf.put(k, view)
-
-    def _compare(self, inner: Future[View], outer: Future[View]) -> Link:
-        # views are begun in the order of the planes, before what waits for them here
-        return self._between(inner.result(), outer.result())
 
     def _linked(self, inner: int, outer: int, expected: Matrix | None = None) -> Link:
         return self._between(self.view(inner), self.view(outer), expected)

@@ -143,7 +143,6 @@ def _align_to(run: Run, reference: int, align: Align) -> Generator[Progress, Non
         reduction=run.reduction,
         region=run.region,
         check=run.check,
-        wait=run.frugal,
     )
     return (yield from _announced(run, steps))
 
