@@ -92,8 +92,6 @@ class Crew:
         try:
             self._work(work, left)
         finally:
-            for _ in left:
-                pass
             # one that waits for what goes on meanwhile would find nothing left to do
             errors = [helper.exception() for helper in helpers if not helper.cancel()]
         for error in errors:
@@ -105,9 +103,13 @@ class Crew:
         return self._pool.submit(work)
 
     def _work(self, work: Callable[[Part], None], left: Iterator[Part]) -> None:
-        for part in left:
-            self.check()
-            work(part)
+        try:
+            for part in left:
+                self.check()
+                work(part)
+        finally:
+            for _ in left:  # after an error nothing is left for the others
+                pass
 
 
 def ahead(
