@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_focus_stack.bands import band_noise, expand, laplacian_pyramid, level_count, luminance
+from napari_focus_stack.bands import (
+    band_noise,
+    expand,
+    expanded_part,
+    halved,
+    laplacian_pyramid,
+    level_count,
+    luminance,
+    reduced_part,
+    reduced_shape,
+)
 
 
 @settings(max_examples=30, deadline=None)
@@ -48,3 +59,41 @@ def test_equal_channels_have_their_own_luminance(value: int, dtype: type) -> Non
         grey = luminance(plane)
         assert grey.dtype == np.float32
         np.testing.assert_array_equal(grey, np.full((8, 9), value, np.float32))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 90),
+    st.integers(1, 70),
+    st.integers(1, 24),
+    st.sampled_from([np.uint8, np.float32]),
+)
+def test_parts_of_a_level_are_those_of_the_whole(
+    height: int, width: int, step: int, dtype: type
+) -> None:
+    """To the bit, or seams would show."""
+    fine = np.random.default_rng(height).uniform(0, 255, (height, width)).astype(dtype)
+    whole = cv2.pyrDown(fine)
+    assert whole.shape == reduced_shape(fine.shape)
+    for top in range(0, len(whole), step):
+        rows = slice(top, min(top + step, len(whole)))
+        np.testing.assert_array_equal(reduced_part(fine, rows), whole[rows])
+    if dtype is not np.float32:
+        return
+    large = expand(whole, fine.shape)
+    for top in range(0, height, 2 * step):  # parts start at even rows
+        rows = slice(top, min(top + 2 * step, height))
+        np.testing.assert_array_equal(expanded_part(whole, fine.shape, rows), large[rows])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([(), (3,)]))
+def test_a_halved_plane_holds_means_of_two_by_two(
+    height: int, width: int, colour: tuple[int, ...]
+) -> None:
+    plane = np.random.default_rng(width).uniform(0, 255, (height, width, *colour))
+    half = halved(plane.astype(np.float32))
+    even = np.pad(plane, [(0, height % 2), (0, width % 2)] + [(0, 0)] * len(colour), mode="edge")
+    means = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+    assert half.shape[:2] == reduced_shape(plane.shape)
+    np.testing.assert_allclose(half, means, rtol=1e-5)

@@ -41,17 +41,20 @@ class Watched(PlaneSource):
         self.spacing = spacing or Spacing()
         self.read: list[int] = []
         self.alive = self.most_alive = 0
+        self._counting = threading.RLock()
 
     def __getitem__(self, k: int) -> np.ndarray:
         self.read.append(k)
         plane = np.array(self.planes[k])
-        self.alive += 1
-        self.most_alive = max(self.most_alive, self.alive)
+        with self._counting:
+            self.alive += 1
+            self.most_alive = max(self.most_alive, self.alive)
         weakref.finalize(plane, self._forget)
         return plane
 
     def _forget(self) -> None:
-        self.alive -= 1
+        with self._counting:
+            self.alive -= 1
 
 
 def drain(steps) -> tuple[list[Progress], object]:

@@ -64,17 +64,6 @@ def luminance(plane: NDArray[Any]) -> Plane:
     return mixed
 
 
-def mean_square(band: Plane) -> Plane:
-    """Square of a band, (Y, X): the mean over R, G and B of a colour band; alpha does not count."""
-    square: Plane = np.square(band)
-    if square.ndim == 2:
-        return square
-    light = np.array([[1, 1, 1, 0][: band.shape[2]]], np.float32)
-    mean: Plane = cv2.transform(square, light)
-    mean /= np.float32(3)  # a third of three equal squares is one of them, to the bit
-    return mean
-
-
 def expand(coarse: Plane, shape: tuple[int, ...]) -> Plane:
     """Bring a level to the size of the one below."""
     larger: Plane = cv2.pyrUp(coarse, dstsize=shape[1::-1])
