@@ -31,7 +31,7 @@ gains 1.4 dB (brick-dome) and costs 0.05 dB and 0.03 planes (motorcycle), none l
 TOTAL = np.float32(1 + sum(WINDOW_TAIL))
 CORE_SIZE = 5
 CORE_REACH = CORE_SIZE // 2
-WINDOW_SAMPLES = (9.7, 8.7, 8.2, 8.2)
+WINDOW_SAMPLES = (9.2, 8.3, 7.8, 7.6)
 """Independent samples that the window averages, from the spread of the energy in white noise."""
 ENERGY_FLOOR = 0.5
 UNRECORDED = -1.0
