@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import QUIET, picture, scene, surface
 
+from napari_focus_stack import depth as estimation
 from napari_focus_stack import focus_stack
-from napari_focus_stack.depth import DepthEstimator, nearest_plane
+from napari_focus_stack.bands import reduced_shape
+from napari_focus_stack.brightness import Brightness
+from napari_focus_stack.crew import Crew
+from napari_focus_stack.depth import DepthEstimator, nearest_plane, peak_width
 from napari_focus_stack.focus import UNRECORDED
 from napari_focus_stack.noise import Noise
+from napari_focus_stack.planes import SeenPlane
+from napari_focus_stack.pyramidfusion import PyramidFusion
 from napari_focus_stack.rendering import Noise as SensorNoise
 from napari_focus_stack.rendering import render_stack
 from napari_focus_stack.scoring import score_depth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NOISY = SensorNoise(read=0.02, shot=1 / 2000)
 
@@ -123,32 +134,112 @@ def gaussian_focus(peak: float, n: int) -> np.ndarray:
     return 1 + 400 * np.exp(-np.square(np.arange(n) - peak) / 3)
 
 
+def even(energy: float, shape: tuple[int, int]) -> list[np.ndarray]:
+    """Energies of a plane as the fusion hands them out, everywhere the same."""
+    half = reduced_shape(shape)
+    return [np.full(size, energy, np.float32) for size in (half, half, reduced_shape(half))]
+
+
+@pytest.fixture
+def crew() -> Iterator[Crew]:
+    with Crew(2) as threads:
+        yield threads
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 22), (9, 8), (700, 600)])
 @pytest.mark.parametrize("peak", [1.0, 1.3, 2.5, 3.8])
-def test_the_peak_of_a_gaussian_focus_curve_is_exact(peak: float) -> None:
-    estimator = DepthEstimator()
+def test_the_peak_of_a_gaussian_focus_curve_is_exact(peak: float, shape, crew: Crew) -> None:
+    estimator = DepthEstimator(crew)
     for energy in gaussian_focus(peak, 6):
-        estimator.add(
-            [np.full((16 >> level, 16 >> level), energy, np.float32) for level in range(3)]
-        )
-    depth, confidence = estimator.estimate(np.zeros((16, 16), np.float32), Noise(1.0))
+        estimator.add(even(energy, shape))
+    depth, confidence = estimator.estimate(np.zeros(shape, np.float32), 1.0)
+    assert depth.shape == confidence.shape == shape
     np.testing.assert_allclose(depth, peak, atol=0.02)
     assert confidence.min() > 0.5
 
 
-def test_a_peak_beside_a_plane_that_recorded_nothing_is_not_believed() -> None:
+def test_a_peak_beside_a_plane_that_recorded_nothing_is_not_believed(crew: Crew) -> None:
     """Plane 3 may have been the sharper one in the columns that it missed."""
-    estimator = DepthEstimator()
+    estimator = DepthEstimator(crew)
     for k, energy in enumerate(gaussian_focus(2.4, 6)):
-        levels = [np.full((64 >> level, 64 >> level), energy, np.float32) for level in range(3)]
+        levels = even(energy, (64, 64))
         for level in levels:
             if k == 3:
                 level[:, : level.shape[1] // 2] = UNRECORDED
         estimator.add(levels)
     guide = np.repeat(np.float32([0, 100]), 32)[None].repeat(64, 0)
-    depth, confidence = estimator.estimate(guide, Noise(1.0))
+    depth, confidence = estimator.estimate(guide, 3.0)
     assert confidence[:, 40:].min() > 0.5
     assert confidence[:, :24].max() < 0.1
     np.testing.assert_allclose(depth[:, 40:], 2.4, atol=0.02)
+
+
+def test_maps_of_half_the_size_come_back_where_they_were(crew: Crew) -> None:
+    """A step of the surface under one of the picture stays there, and slopes are not shifted."""
+    x = np.arange(64)
+    for truth in (np.where(x < 32, 1.5, 4.0), 1 + x * 4 / 63):
+        estimator = DepthEstimator(crew)
+        half = truth.reshape(-1, 2).mean(1)
+        quarter = half.reshape(-1, 2).mean(1)
+        curves = [np.stack([gaussian_focus(peak, 7) for peak in t], 1) for t in (half, quarter)]
+        for k in range(7):
+            fine, coarse = (curve[k][None].astype(np.float32) for curve in curves)
+            estimator.add([fine.repeat(32, 0), fine.repeat(32, 0), coarse.repeat(16, 0)])
+        guide = (100 * (truth > 2.75)).astype(np.float32)[None].repeat(64, 0)
+        stepped = len(set(truth)) == 2
+        depth, _ = estimator.estimate(guide if stepped else np.zeros_like(guide), 1.0)
+        inner = np.s_[8:-8, 8:-8] if not stepped else np.s_[:, np.r_[:31, 33:64]]
+        apart = (depth - truth.astype(np.float32))[inner]
+        assert np.abs(apart).max() < 0.15
+        assert abs(apart.mean()) < 0.02
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_threads_do_not_matter(threads: int) -> None:
+    planes = scene("gravel", "dome", noise=NOISY).planes
+    one, more = stacked(planes, threads=1), stacked(planes, threads=threads)
+    for name in ("image", "depth", "confidence", "depth_index"):
+        np.testing.assert_array_equal(getattr(more, name), getattr(one, name))
+
+
+@pytest.mark.parametrize("level", range(3))
+def test_the_spread_of_an_energy_is_the_one_that_is_counted_on(level: int) -> None:
+    """Of white noise, as the estimator sees it: the finest halved, the others widened."""
+    found = []
+    with Crew(2) as threads:
+        for seed in range(6):
+            noise = 100 + 3 * np.random.default_rng(seed).standard_normal((512, 512), np.float32)
+            pyramid = PyramidFusion(noise.shape, noise.dtype, Noise(9.0), threads)
+            pyramid.add(SeenPlane.of(noise, np.eye(3), Brightness()))
+            energy = pyramid.energies[level]
+            found.append(estimation._widened(energy, slice(0, len(energy)), level)[4:-4, 4:-4])
+    samples = 2 * np.mean(found) ** 2 / np.var(found)
+    assert estimation.WINDOW_SAMPLES[level] == pytest.approx(samples, rel=0.05)
+
+
+# width of the focus curve
+
+
+@pytest.mark.parametrize("width", [0.8, 1.2, 2.0])
+def test_the_width_of_a_focus_curve_is_found(width: float, crew: Crew) -> None:
+    estimator = DepthEstimator(crew)
+    for k in range(9):
+        estimator.add(even(1 + 400 * np.exp(-((k - 4.2) ** 2) / 2 / width**2), (256, 256)))
+    found = estimator.widths(np.ones((256, 256), bool))
+    assert [level.size for level in found] == [32**2, 32**2, 16**2]
+    for level in found:
+        np.testing.assert_allclose(level, width, rtol=0.02)
+    assert peak_width([found]) == pytest.approx(width, rel=0.02)
+    nowhere = estimator.widths(np.zeros((256, 256), bool))
+    assert peak_width([nowhere]) is None
+
+
+def test_the_width_is_that_of_the_finest_level_seen_over_all_parts() -> None:
+    few, many = np.full(150, 1.0, np.float32), np.full(300, 2.0, np.float32)
+    none = np.empty(0, np.float32)
+    assert peak_width([[few, many]]) == 2.0
+    assert peak_width([[few, many], [few, none]]) == 1.0
+    assert peak_width([[none, few], [few, none]]) is None
 
 
 @settings(deadline=None)
