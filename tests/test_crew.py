@@ -261,7 +261,7 @@ def test_opencv_is_on_one_thread_until_the_last_one_ends() -> None:
     cv2.setNumThreads(2)
     try:
         first, second = opencv_on_one_thread(), opencv_on_one_thread()
-        with pytest.raises(TornError, match="^1$"), opencv_on_one_thread():
+        with pytest.raises(TornError, match=r"^1$"), opencv_on_one_thread():
             raise TornError(cv2.getNumThreads())
         assert cv2.getNumThreads() == 2
         first.__enter__()

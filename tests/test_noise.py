@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scenes import scene
 
 from napari_focus_stack.bands import band_noise, laplacian_pyramid
-from napari_focus_stack.noise import Noise, NoiseGauge
+from napari_focus_stack.noise import Noise, NoiseGauge, middle
 from napari_focus_stack.rendering import Noise as SensorNoise
 
 ROUNDING = 1 / 12
@@ -139,3 +139,38 @@ def test_three_equal_channels_have_the_noise_of_grey(sensor: SensorNoise) -> Non
     assert colour.constant == pytest.approx(grey.constant, rel=1e-4)
     assert colour.slope == pytest.approx(grey.slope, rel=1e-4)
     assert colour.colour == pytest.approx(grey.colour, rel=1e-4)
+    for level in range(4):
+        bright, *differences = colour.opponent_at(level)
+        assert bright == pytest.approx(3, rel=1e-4)
+        assert differences == pytest.approx([0, 0], abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["white", "smooth"])
+def test_noise_of_brightness_and_of_differences_are_told_apart(kind: str) -> None:
+    """Channels that share half of their noise, as after demosaicing."""
+    rng = np.random.default_rng(7)
+    shared = np.sqrt(0.5)
+    planes = []
+    for _ in range(6):
+        common = shared * grain(kind, rng)
+        planes.append(np.dstack([100 + common + shared * grain(kind, rng) for _ in range(3)]))
+    found = estimated(np.array(planes), 0.0)
+    for level in range(2):
+        # of a channel's variance, half is shared: 0.5 * 3 + 0.5 in brightness, 0.5 in the others
+        assert found.opponent_at(level) == pytest.approx((2.0, 0.5, 0.5), rel=0.12)
+        assert sum(found.opponent_at(level)) == pytest.approx(3, rel=0.05)
+
+
+def test_brightness_of_colour_is_never_without_noise() -> None:
+    plane = np.full((80, 90, 3), 50, np.float32)
+    found = estimated(np.stack([plane, plane]), ROUNDING)
+    assert found.opponent_at(0)[0] > 0  # energies divide by it
+    assert found.constant == pytest.approx(ROUNDING)
+
+
+def test_noise_of_large_planes_is_measured_in_their_middle() -> None:
+    assert middle((700, 900, 3)) == (slice(0, 700), slice(0, 900))
+    rows, cols = middle((3000, 4000))
+    assert rows.stop - rows.start == cols.stop - cols.start == 1024
+    assert (rows.start + rows.stop) // 2 == 1500
+    assert (cols.start + cols.stop) // 2 == 2000

@@ -14,7 +14,9 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scenes import QUIET, psnr, scene
 
+from napari_focus_stack import focus_stack
 from napari_focus_stack.errors import InputError, NoImagesError
 from napari_focus_stack.reading import read_stack, scan
 from napari_focus_stack.sources import Spacing
@@ -839,3 +841,64 @@ def test_a_jpeg_damaged_since_is_named_when_reduced(tmp_path):
     (tmp_path / "0.jpg").unlink()
     with pytest.raises(InputError, match=r"'0\.jpg' cannot be read: it is gone"):
         source.reduced(0, 4)
+
+
+# colour at half the size
+
+SAMPLINGS = {
+    "420": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    "422": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+    "440": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440,
+    "444": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+}
+
+
+def sampled(plane, name):
+    return encode(plane, ".jpg", params=(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, SAMPLINGS[name]))
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+@pytest.mark.parametrize("size", [(64, 80), (65, 81)])
+def test_a_jpeg_tells_whether_its_colour_has_half_the_size(tmp_path, sampling, size):
+    plane = smooth_colour(*size)
+    for k in range(2):
+        (tmp_path / f"{k}.jpg").write_bytes(sampled(plane, sampling))
+    source = read_stack(tmp_path)
+    assert source.colour_halved == (sampling == "420")
+    # and so it was recorded: of colours that change at every pixel little is left
+    checks = np.indices(size).sum(0) % 2
+    pattern = np.stack([100 + 60 * checks, np.full(size, 130), 160 - 60 * checks], -1)
+    (tmp_path / "0.jpg").write_bytes(sampled(pattern.astype(np.uint8), sampling))
+    red_less_blue = np.subtract(*np.moveaxis(read_stack(tmp_path)[0].astype(int), -1, 0)[[0, 2]])
+    halves = [red_less_blue[checks == side].mean() for side in (0, 1)]
+    assert (abs(halves[1] - halves[0]) < 20) == (sampling != "444")
+
+
+def test_colour_has_half_the_size_only_if_it_has_in_every_plane(tmp_path):
+    plane = smooth_colour(64, 80)
+    for k, sampling in enumerate(["420", "444", "420"]):
+        (tmp_path / f"{k}.jpg").write_bytes(sampled(plane, sampling))
+    assert not read_stack(tmp_path).colour_halved
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".jpg"])
+def test_other_planes_have_colour_at_every_pixel(tmp_path, suffix):
+    plane = smooth_colour(64, 80)
+    plane = plane[..., 0] if suffix == ".jpg" else plane  # grey has none at all
+    assert not read_stack(write_folder(tmp_path, [plane, plane], suffix)).colour_halved
+
+
+def test_a_stack_whose_colour_has_half_the_size_is_as_true_as_with_all_of_it(tmp_path):
+    rendered = scene("immunohistochemistry", "dome", noise=QUIET, zoom=0.003, shift=0.8)
+    for k, plane in enumerate(rendered.planes):
+        (tmp_path / f"{k}.jpg").write_bytes(sampled(plane, "420"))
+    source, whole = read_stack(tmp_path), read_stack(tmp_path)
+    assert source.colour_halved
+    whole.colour_halved = False
+    best = max(psnr(plane.astype(float), rendered.image * 255) for plane in source)
+    found, reference = (
+        psnr(focus_stack(planes).image.astype(float), rendered.image * 255)
+        for planes in (source, whole)
+    )
+    assert found > best + 3
+    assert found > reference - 0.3

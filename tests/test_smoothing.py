@@ -101,7 +101,10 @@ def test_noise_is_averaged_over_about_the_root_of_the_reach() -> None:
     assert 0.5 * np.sqrt(30) < spread < 2 * np.sqrt(30)
 
 
-@pytest.mark.parametrize(("height", "width"), [(2, 7), (7, 2), (9, 6)])
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [(1, 6), (2, 2), (2, 7), (7, 2), (3, 3), (3, 4), (4, 3), (5, 5), (9, 6), (8, 11)],
+)
 def test_it_solves_the_least_squares_problem_of_the_paper(height: int, width: int) -> None:
     """Dense solutions of Min et al.'s equation 9, rows and columns in turn."""
     rng = np.random.default_rng(height)
@@ -127,3 +130,34 @@ def test_it_solves_the_least_squares_problem_of_the_paper(height: int, width: in
     )
     np.testing.assert_allclose(support, weights, rtol=1e-4)
     np.testing.assert_allclose(mean, sums / weights, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(600, 40), (40, 600)])
+def test_it_looks_between_lines_whether_it_is_still_wanted(shape: tuple[int, int]) -> None:
+    class UnwantedError(Exception):
+        pass
+
+    looks = 0
+
+    def check() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            raise UnwantedError
+
+    plane = np.random.default_rng(0).uniform(0, 1, shape).astype(np.float32)
+    before = plane.copy()
+    smooth = EdgeAwareMean(plane, 30, 0.1, check)
+    with pytest.raises(UnwantedError):
+        smooth(plane)
+    np.testing.assert_array_equal(plane, before)
+
+
+def test_maps_are_smoothed_each_for_itself_and_left_alone() -> None:
+    maps = list(np.random.default_rng(0).uniform(0, 1, (3, 31, 26)).astype(np.float32))
+    before = [plane.copy() for plane in maps]
+    smooth = EdgeAwareMean(maps[0], 30, 0.1)
+    together = smooth(*maps)
+    for plane, kept, mean in zip(maps, before, together, strict=True):
+        np.testing.assert_array_equal(plane, kept)
+        np.testing.assert_allclose(smooth(plane)[0], mean, rtol=1e-5)

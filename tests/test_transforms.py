@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scenes import picture
 
 from napari_focus_stack.transforms import (
     apply,
@@ -14,6 +14,7 @@ from napari_focus_stack.transforms import (
     corners,
     generators,
     is_plausible,
+    lies_inside,
     only_shift,
     rescale,
     unit_frame,
@@ -199,18 +200,33 @@ def test_nothing_is_seen_beyond_the_range_or_the_edge(matrix: np.ndarray, seed: 
     assert trusted[beyond < 0.45].all()
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_a_window_is_a_part_of_the_whole(dtype: type) -> None:
-    plane = (255 * picture("gravel", 120, 160)).astype(dtype)
-    matrix = np.array([[1.02, 0.01, -3.2], [-0.01, 1.02, 4.7], [0, 0, 1]])
-    window = slice(30, 90), slice(0, 160)
-    whole, recorded = warp(plane, matrix)
-    part, inside = warp(plane, matrix, window=window)
-    assert recorded is not None
-    assert inside is not None
-    # OpenCV rounds places to 1/32 pixel, from another origin
-    np.testing.assert_allclose(part.astype(float), whole[window].astype(float), atol=3)
-    assert (inside != recorded[window]).mean() < 0.001  # a pixel right at the edge
-    still, everywhere = warp(plane, np.eye(3), window=window)
-    np.testing.assert_array_equal(still, plane[window])
-    assert everywhere is None
+@settings(max_examples=100, deadline=None)
+@given(matrices, st.tuples(st.integers(1, 90), st.integers(1, 70)))
+def test_an_area_lies_inside_where_all_of_it_does(matrix: np.ndarray, size) -> None:
+    width, height = size
+    y, x = np.indices((height, width))
+    u, v = apply(matrix, np.stack([x.ravel(), y.ravel(), np.ones(x.size)]))
+    least = min(u.min(), v.min(), (79 - u).min(), (59 - v).min())
+    if abs(least) > 1e-6:
+        assert lies_inside(matrix, size, SHAPE) == (least > 0)
+
+
+def test_the_identity_lies_just_inside() -> None:
+    assert lies_inside(np.eye(3), (80, 60), SHAPE)
+    assert not lies_inside(translation(0.01, 0), (80, 60), SHAPE)
+    assert not lies_inside(translation(0, -0.01), (80, 60), SHAPE)
+    assert lies_inside(translation(0.01, 0.01), (79, 59), SHAPE)
+    assert valid_area(np.eye(3), SHAPE) is None
+    area = valid_area(translation(0.6, 0), SHAPE)
+    assert area is not None
+    assert not area[:, 79].any()
+    assert (area[:, :79] == 255).all()
+
+
+def test_places_are_read_off_one_from_another_or_the_nearest() -> None:
+    plane = np.float32([[0, 10, 20, 30]]).repeat(4, 0)
+    half = translation(0.25, 0)
+    between, _ = warp(plane, half)
+    np.testing.assert_allclose(between[:, :3], plane[:, :3] + 2.5, atol=1e-3)
+    nearest, _ = warp(plane, half, cv2.INTER_NEAREST)
+    np.testing.assert_array_equal(nearest, plane)
