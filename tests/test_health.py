@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scenes import QUIET, picture, scene, surface
 
 from napari_focus_stack import focus_stack
@@ -160,6 +163,49 @@ def test_one_changed_pixel_makes_no_duplicate() -> None:
     planes[4] = planes[3]
     planes[4, 77, 101] ^= 1
     assert flat(planes).health["duplicates"] == []
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.tuples(st.integers(8, 70), st.integers(8, 70)),
+    st.sampled_from([(), (3,), (4,)]),
+    st.sampled_from(["uint8", "uint16", "float32"]),
+    st.data(),
+)
+def test_a_change_anywhere_makes_no_duplicate(shape, colour, dtype: str, data) -> None:
+    plane = np.random.default_rng(0).integers(0, 250, (*shape, *colour)).astype(dtype)
+    other = plane.copy()
+    anywhere, at_end = st.integers(0, plane.size - 1), st.integers(plane.size - 7, plane.size - 1)
+    place = data.draw(anywhere | at_end, "place")
+    other.reshape(-1)[place] += data.draw(st.integers(1, 5), "change")
+    census = Census(np.dtype(dtype))
+    for k, seen in enumerate([plane, plane.copy(), other, other[..., ::1], plane]):
+        census.look(k, seen)
+    assert census.duplicates() == [[0, 1], [2, 3]]
+
+
+def test_planes_of_another_layout_in_memory_are_equal_too() -> None:
+    plane = np.random.default_rng(0).integers(0, 250, (40, 56, 3)).astype(np.uint8)
+    census = Census(plane.dtype)
+    for k, seen in enumerate([plane, np.asfortranarray(plane), plane[:, ::-1]]):
+        census.look(k, seen)
+    assert census.duplicates() == [[0, 1]]
+
+
+@pytest.mark.parametrize("share", [0.002, 0.05])
+@pytest.mark.parametrize("colour", [(), (3,)], ids=["grey", "colour"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_saturation_of_large_planes_is_counted_on_some_rows(dtype, colour, share) -> None:
+    rng = np.random.default_rng(3)
+    shape = 1100, 1300
+    plane = rng.integers(20, 200, (*shape, *colour)).astype(dtype)
+    glint = cv2.GaussianBlur(rng.standard_normal(shape), (0, 0), 6)
+    beyond = glint > np.quantile(glint, 1 - share)
+    plane[beyond] = 255 if dtype == "uint8" else 4095
+    census = Census(plane.dtype)
+    census.look(0, plane)
+    (found,) = census.saturated(1)
+    assert found == pytest.approx(share, rel=0.15)
 
 
 def test_empty_planes_are_told_and_are_no_duplicates() -> None:
