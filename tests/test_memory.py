@@ -84,5 +84,5 @@ def test_what_is_no_size_is_refused(text: object) -> None:
 
 @pytest.mark.parametrize("count", [0, 65, 1.5, "many"])
 def test_threads_are_a_whole_number(count: object) -> None:
-    with pytest.raises(SettingsError, match="threads .* must be a whole number from 1 to 64"):
+    with pytest.raises(SettingsError, match=r"threads .* must be a whole number from 1 to 64"):
         Settings(threads=count)

@@ -198,7 +198,7 @@ def _checksum(plane: NDArray[Any]) -> tuple[int, int]:
     """
     words = plane.reshape(-1).view(np.uint8)
     end = words.size // 8 * 8
-    some = zlib.crc32(words[end:], zlib.crc32(np.ascontiguousarray(plane[::16]).data))
+    some = zlib.crc32(words[end:].data, zlib.crc32(np.ascontiguousarray(plane[::16]).data))
     return some, int(words[:end].view(np.uint64).sum(dtype=np.uint64))
 
 
