@@ -22,6 +22,7 @@ from napari_focus_stack.rendering import render_stack
 from napari_focus_stack.scoring import score_depth, score_image
 from napari_focus_stack.settings import METHODS
 from napari_focus_stack.sources import ArraySource, PlaneSource, Spacing
+from napari_focus_stack.survey import READERS
 from napari_focus_stack.transforms import corner_distance
 
 if TYPE_CHECKING:
@@ -465,7 +466,7 @@ def test_cancelling_stops_at_the_next_plane(after: int) -> None:
     cancel.set()
     with pytest.raises(Cancelled):
         next(steps)
-    assert len(source.read) <= read + 2  # the plane that was announced, or the pair
+    assert len(source.read) <= read + 2 * READERS  # planes, or pairs of them, on their way
     with pytest.raises(StopIteration):
         next(steps)
 

@@ -8,12 +8,14 @@ model that explains the motion, and no motion where none is worth a resampling.
 from __future__ import annotations
 
 import heapq
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_focus_stack.brightness import Brightness
+from napari_focus_stack.crew import ahead
 from napari_focus_stack.linking import Linker
 from napari_focus_stack.links import FITS_MOST, models_of
 from napari_focus_stack.order import distances, follows_focus, in_order_of_focus
@@ -124,8 +126,9 @@ def align_steps(
     reduction: int = 1,
     region: NDArray[np.bool_] | None = None,
     check: Callable[[], None] = lambda: None,
+    readers: int = 0,
 ) -> Generator[int, None, Alignment]:
-    """Compare all planes; yields the number of each plane before it is read.
+    """Compare all planes; yields the number of each plane before it is asked for.
 
     Parameters
     ----------
@@ -143,6 +146,8 @@ def align_steps(
         (Y, X) bool: where motion is looked for.
     check : callable
         Called once in a while after the last plane was read; may raise.
+    readers : int
+        Threads that read ahead.
 
     Returns
     -------
@@ -150,9 +155,10 @@ def align_steps(
         Through ``StopIteration.value`` (or ``yield from``).
     """
     with Linker(models_of(align, region), reference, region) as linker:
-        for k in range(n):
-            yield k
-            linker.look(k, read(k), reduction)
+        with closing(ahead(read, range(n), readers)) as planes:
+            for k in range(n):
+                yield k
+                linker.look(*next(planes), reduction)
         linker.settle(check)
         return _Chain(linker, n, reference, align, check).alignment()
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LEVELS = 3
 """Pyramid levels that tell depth; coarser ones see the neighbours' depth more than the pixel's."""
-LEVEL_ERROR = (0.1, 0.3, 1.5)
+LEVEL_ERROR = (0.1, 0.35, 1.5)
 """Planes by which a level errs without any noise, from what blurs into it (truth scenes)."""
 WINDOW = 0.7
 """Gaussian sigma by which the window over the energy is widened: a surface is smoother than its
@@ -30,13 +30,13 @@ REACHED = 2
 """Pixels to either side that this takes in."""
 STEPS = (2, 2, 4)
 """Pixels of a plane to one of each level's maps."""
-WINDOW_SAMPLES = (21.3, 17.8, 16.3)
+WINDOW_SAMPLES = (16.1, 17.0, 15.5)
 """Independent samples behind an energy then, as `focus.WINDOW_SAMPLES`."""
 SURE_LEAD = 1.0
 """Lead over what noise alone would give, in the score's noise, that makes a peak credible."""
 PRIOR = 0.2
 """Inverse variance, in planes, of a pixel around the mean depth of its neighbourhood."""
-REACH = 34.0
+REACH = 32.0
 """Smoothness of the surface, in pixels of its maps squared; see `EdgeAwareMean`."""
 EDGE = 0.02
 """Step in the picture, as a part of its range, that may be an edge of the surface."""

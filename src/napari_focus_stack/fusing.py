@@ -118,7 +118,7 @@ def pixel_bytes(source: PlaneSource, settings: Settings) -> float:
     shape, size = source.plane_shape, min(source.dtype.itemsize, 4)
     channels = 1 if len(shape) == 2 else shape[2]
     further = (channels - 1) * (1 / 3 if source.colour_halved else 4 / 3)  # over all levels
-    fusing = 19.5 * 4 / 3 + 8 * further + 2 * size + 1
+    fusing = 22.5 * 4 / 3 + 8 * further + 2 * size + 1
     depth, smoothing = 10.4, 10.0
     picking = 4 * (3 * channels + 2) if settings.picks or settings.method == "laplacian" else 0
     return fusing + depth + smoothing + picking + channels * source.dtype.itemsize

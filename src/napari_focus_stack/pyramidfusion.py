@@ -295,7 +295,7 @@ class _Level:
         self._telling = energy_parts(level, self._colour)
         self._means = [np.zeros(shape, np.float32) for _ in range(channels)]
         self._weight = np.empty(shape, np.float32)
-        self._squares = np.empty(half, np.float32)
+        self._squares = np.empty(shape, np.float32)
         self._power = np.empty(shape, np.float32)
         self._halved = np.empty(half, np.float32)
         self._wide = np.empty(0, np.float32)
@@ -335,7 +335,7 @@ class _Level:
         def build(rows: slice) -> None:
             around = _around(rows, SHRINK_SIZE // 2, self.shape)
             inner = slice(rows.start - around.start, rows.stop - around.start)
-            left = expanded_part(self._squares, self.shape, rows)
+            left = self._squares[rows]
             for c, mean in enumerate(self._means):
                 fused = expanded_part(below[c], self.shape, rows)
                 if c == 0:
@@ -367,7 +367,7 @@ class _Level:
 
     def _share(self, scored: Plane, rows: slice, count: int) -> Plane:
         """Weight of a plane in the sum of all up to it, which takes it in."""
-        weight, squares = self._weight[rows], self._squares[_rows_above(rows)]
+        weight, squares = self._weight[rows], self._squares[rows]
         if count == 0:
             weight[:], squares[:] = scored, 1
             return np.ones_like(scored)
@@ -379,9 +379,9 @@ class _Level:
         total += scored
         np.maximum(weight, total, out=weight)
         share: Plane = np.reciprocal(odds, out=odds)
-        some = share[::2, ::2]
-        squares *= np.square(1 - some)
-        squares += np.square(some)
+        kept = 1 - share
+        squares *= np.square(kept, out=kept)
+        squares += np.square(share, out=kept)
         return share
 
 

@@ -6,9 +6,10 @@ The filter is the one for which the three together come nearest to ideal interpo
 over all positions between pixels: generalised interpolation (Blu, Thevenaz and Unser, "MOMS:
 maximal-order interpolation of minimal support", IEEE TIP 2001).
 
-On planes of the moving truth scenes, laid back by their true transforms, this is 0.5 to 2.4 dB
-nearer to the original than Lanczos over 8 x 8 pixels and takes a tenth of its time, for each of the
-three steps has fast code in OpenCV and Lanczos has none.
+On band-limited waves it lies 0.3 to 10 dB nearer to the truth than the cubic alone, and 1.4 to 8 dB
+farther than Lanczos over 8 x 8 pixels, of which pictures as lenses draw them show nothing: the
+moving truth scenes fuse up to 0.4 dB better with it. It takes a tenth of the time of Lanczos, for
+each of the three steps has fast code in OpenCV and Lanczos has none.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ NOT_IN_ORDER = (
 )
 
 READERS = 2
-"""Pairs of planes that are read at a time for their noise."""
+"""Planes that are read at a time, ahead of what looks at them."""
 SMALL_REGION = (
     "The region to align on spans less than half of the field: only a shift was looked for, for "
     "magnification and rotation cannot be told at the corners from there; align='similarity' "
@@ -143,6 +143,7 @@ def _align_to(run: Run, reference: int, align: Align) -> Generator[Progress, Non
         reduction=run.reduction,
         region=run.region,
         check=run.check,
+        readers=0 if run.frugal else READERS,
     )
     return (yield from _announced(run, steps))
 
