@@ -221,8 +221,10 @@ def _options_named() -> Iterator[None]:
 
 
 def _stack(call: argparse.Namespace) -> int:
+    from napari_focus_stack.memory import keep_heap
     from napari_focus_stack.reading import natural_order, read_stack
 
+    keep_heap()
     if call.transforms_from is not None and call.align is not None:
         raise SettingsError(
             f"--transforms-from leaves nothing for --align {call.align} to estimate; give one of "

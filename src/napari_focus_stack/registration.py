@@ -40,6 +40,8 @@ LEAST_OVERLAP = 0.2
 HUBER = 1.5
 MISFIT = 4.0
 """Misfit, in that of the usual block, at which a block counts half."""
+STRIDE = 2
+"""Pixels from one place where planes are compared to the next: the band leaves no finer detail."""
 FOCUS_BLOCK = 12
 """Side in pixels of the blocks within which a change of focus is taken for uniform."""
 FINE_LEVELS = 2
@@ -126,7 +128,10 @@ def _start(fixed: Plane, moving: Plane, level: int) -> Matrix:
 
 def correlation(fixed: Plane, moving: Plane, matrix: Matrix, region: Region | None = None) -> float:
     """Correlation of two band-passed planes where a transform makes them overlap; -1 if hardly."""
-    overlap = _overlap(fixed, moving, matrix, region)
+    thinned = matrix @ np.diag([STRIDE, STRIDE, 1.0])
+    some = None if region is None else region[::STRIDE, ::STRIDE]
+    fixed = fixed[::STRIDE, ::STRIDE]
+    overlap = _overlap(fixed, moving, thinned, some)
     if overlap is None:
         return -1.0
     warped, inside = overlap
@@ -263,8 +268,9 @@ def compare(
     both = cv2.scaleAdd(difference, -0.5, fixed)
     gradients = [cv2.Scharr(both, cv2.CV_32F, *axis, scale=1 / 32) for axis in ((1, 0), (0, 1))]
     blur = cv2.Laplacian(both, cv2.CV_32F, ksize=3)
-    weight = _huber(difference, inside)
-    sums, x, y = _block_sums([*gradients, difference, blur, both], weight)
+    some = np.s_[::STRIDE, ::STRIDE]
+    weight = _huber(difference[some], inside[some])
+    sums, x, y = _block_sums([a[some] for a in (*gradients, difference, blur, both)], weight)
     left = _without_focus(sums)
     left *= _block_weights(left[:, 2, 2], sums[:, -1, -1])[:, None, None]
     return Evidence(left, x, y, fixed.shape)
@@ -274,7 +280,7 @@ def _overlap(
     fixed: Plane, moving: Plane, matrix: Matrix, region: Region | None
 ) -> tuple[Plane, Region] | None:
     """The moving plane over the fixed one, 0 beyond its edges, and where both may be looked at."""
-    size = moving.shape[::-1]
+    size = fixed.shape[::-1]
     warped = cv2.warpPerspective(
         moving,
         matrix,
@@ -295,7 +301,7 @@ def _overlap(
 def _huber(difference: Plane, inside: Region) -> Plane:
     """Weight of each pixel: 1, less for outliers, 0 where nothing may be looked at."""
     size = np.abs(difference)
-    sample = size[::3, ::3][inside[::3, ::3]]
+    sample = size[::2, ::2][inside[::2, ::2]]
     limit = HUBER * 1.4826 * float(np.median(sample)) + 1e-12 if sample.size else 1e-12
     weight = np.divide(np.float32(limit), np.maximum(size, np.float32(limit), out=size), out=size)
     weight *= inside
@@ -311,10 +317,11 @@ def _block_sums(
     the last ones.
     """
     h, w = weight.shape
-    rows, cols = (-(-side // FOCUS_BLOCK) for side in weight.shape)
+    side = FOCUS_BLOCK // STRIDE
+    rows, cols = -(-h // side), -(-w // side)
     c = len(columns)
     sums = np.empty((rows * cols, c + 1, c + 1))
-    padded = np.zeros((rows * FOCUS_BLOCK, cols * FOCUS_BLOCK), np.float32)
+    padded = np.zeros((rows * side, cols * side), np.float32)
     product = padded[:h, :w]
 
     def mean() -> NDArray[np.float32]:
@@ -331,7 +338,7 @@ def _block_sums(
         for j in range(i, c):
             np.multiply(weighted, columns[j], out=product)
             sums[:, i, j] = sums[:, j, i] = mean()
-    sums *= FOCUS_BLOCK**2
+    sums *= side**2
     y, x = np.meshgrid(_centres(h), _centres(w), indexing="ij")
     return sums, x.ravel(), y.ravel()
 
@@ -349,9 +356,10 @@ def _block_weights(misfit: NDArray[np.float64], pixels: NDArray[np.float64]) -> 
     return weights
 
 
-def _centres(side: int) -> NDArray[np.float64]:
-    starts = np.arange(0, side, FOCUS_BLOCK)
-    return (starts + np.minimum(starts + FOCUS_BLOCK, side) - 1) / 2
+def _centres(places: int) -> NDArray[np.float64]:
+    """Of blocks along a side, in pixels, for so many places where planes are compared."""
+    starts = np.arange(0, places, FOCUS_BLOCK // STRIDE)
+    return STRIDE * (starts + np.minimum(starts + FOCUS_BLOCK // STRIDE, places) - 1) / 2
 
 
 def _without_focus(sums: Matrix) -> Matrix:
