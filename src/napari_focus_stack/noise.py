@@ -30,7 +30,8 @@ BLOCK_SAMPLES = (240.0, 155.0, 34.0, 33.0)
 """Independent samples in the squared band of one block, from simulated white noise."""
 SMALLEST_SIDE = 4 * BLOCKS[0]
 """Smaller planes hold too few blocks to measure noise on."""
-LARGEST_SIDE = 1024
+LARGEST_SIDE = 768
+"""Of the part in the middle of a plane that is looked at: 2300 blocks of the finest level."""
 QUIET = 0.2
 """Quantile of blocks that are taken for noise alone."""
 FLOAT_STEP = 1e-7

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_focus_stack.bands import halved
 from napari_focus_stack.colour import GREY, brightness, separated
+from napari_focus_stack.crew import tiles
 from napari_focus_stack.resampling import Cutting, resample, resample_linearly
 from napari_focus_stack.smoothing import without_gaps
 
@@ -156,13 +157,7 @@ class SeenPlane:
             (Y, X) uint8, 255 where the plane recorded something; None where it did everywhere.
         """
         window = window or whole(self.plane.shape)
-        if self.still:
-            seen = self.plane[window].astype(np.float32)
-        else:
-            cut = self._cut(window)
-            layers = cv2.split(self.plane[cut.crop].astype(np.float32))
-            seen = cv2.merge([resample(layer, cut.matrix, cut.size) for layer in layers])
-            np.clip(seen, self.plane.min(), self.plane.max(), out=seen)
+        seen = self.plane[window].astype(np.float32) if self.still else self._resampled(window)
         shown = seen if seen.ndim == 2 else seen[..., :3]  # alpha is no light
         if self.light.gain != 1:
             shown *= np.float32(self.light.gain)
@@ -170,8 +165,28 @@ class SeenPlane:
             shown += np.float32(self.light.offset)
         return seen, self.valid(window)
 
+    def _resampled(self, window: Window) -> Plane:
+        """All channels of a part alike, each tile from what a core has at hand."""
+        size = tuple(side.stop - side.start for side in window)
+        seen = np.empty((*size, *self.plane.shape[2:]), np.float32)
+        for rows, cols in tiles(size):
+            cut = self._cut(_moved((rows, cols), window))
+            layers = cv2.split(self.plane[cut.crop].astype(np.float32))
+            found = [resample(layer, cut.matrix, cut.size) for layer in layers]
+            seen[rows, cols] = cv2.merge(found)
+        np.clip(seen, self.plane.min(), self.plane.max(), out=seen)
+        return seen
+
     def _cut(self, window: Window, even: bool = False) -> Cutting:
         return Cutting.of(self.matrix, window, self.plane.shape, even)
+
+
+def _moved(part: Window, window: Window) -> Window:
+    """A part of a window, counted from where the window is."""
+    rows, cols = (
+        slice(p.start + w.start, p.stop + w.start) for p, w in zip(part, window, strict=True)
+    )
+    return rows, cols
 
 
 def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
