@@ -21,7 +21,7 @@ MOST_OF_IT = 0.8
 """Part of the memory that is free which a run takes unless it is told."""
 UNKNOWN_RESIDENT = 150 * 10**6
 """What the interpreter and its libraries take, where the system does not say."""
-_HEAP = ((-8, 1), (-4, 0), (-1, 2**30), (-2, 16 * 2**20))
+_HEAP = ((-8, 1), (-4, 0), (-1, 2**27), (-2, 16 * 2**20))
 """For `mallopt`: arenas, arrays that are mappings of their own, bytes at the heap's end that are
 given back, bytes by which it grows."""
 _STATM = Path("/proc/self/statm")
