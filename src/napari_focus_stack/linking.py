@@ -6,7 +6,8 @@ interpreter while it works.
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from napari_focus_stack.transforms import Matrix, Model
 
 WORKERS = 2
+MOST_WAITING = 4
+"""Comparisons that wait for a worker: each holds two views."""
 SURE = 0.4
 """Correlation from which on a step that breaks the trend is believed all the same."""
 
@@ -61,6 +64,7 @@ class Linker:
         self._regions: tuple[Region, ...] | None = None
         self._shelf = Shelf()
         self._pool = ThreadPoolExecutor(WORKERS)
+        self._waiting: deque[Future[Link]] = deque()
         self._last: View | None = None
         self._links: dict[tuple[int, int], Future[Link] | Link] = {}
 
@@ -81,14 +85,22 @@ class Linker:
         if self._last is not None:
             inner, outer = (k - 1, k) if k > self._reference else (k, k - 1)
             pair = (self._last, view) if k > self._reference else (view, self._last)
-            self._links[inner, outer] = self._pool.submit(self._between, *pair)
+            self._links[inner, outer] = self._submit(*pair)
         self._last = view
         self.contrasts[k], self.details[k] = view.contrast, view.detail()
         self._shelf.put(k, view)
 
+    def _submit(self, inner: View, outer: View) -> Future[Link]:
+        """Hand a pair to the workers, once they are not far behind."""
+        if len(self._waiting) == MOST_WAITING:
+            wait([self._waiting.popleft()])
+        self._waiting.append(self._pool.submit(self._between, inner, outer))
+        return self._waiting[-1]
+
     def settle(self, check: Callable[[], None] = lambda: None) -> None:
         """Wait for the workers; neighbours that moved unlike the rest are compared once more."""
         self._last = None
+        self._waiting.clear()
         known = {}
         for pair in list(self._links):
             check()

@@ -21,9 +21,9 @@ MOST_OF_IT = 0.8
 """Part of the memory that is free which a run takes unless it is told."""
 UNKNOWN_RESIDENT = 150 * 10**6
 """What the interpreter and its libraries take, where the system does not say."""
-_HEAP = ((-8, 1), (-4, 0), (-1, 2**27), (-2, 16 * 2**20))
-"""For `mallopt`: arenas, arrays that are mappings of their own, bytes at the heap's end that are
-given back, bytes by which it grows."""
+_HEAP = ((-8, 1), (-3, 4 * 2**20), (-1, 128 * 2**20), (-2, 16 * 2**20))
+"""For `mallopt`: arenas, bytes from which on an array is a mapping of its own, bytes at the heap's end
+that are given back, bytes by which it grows."""
 _STATM = Path("/proc/self/statm")
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
@@ -63,7 +63,7 @@ def keep_heap() -> None:
     """Let all threads of this process share one heap that keeps what arrays leave, on Linux.
 
     A heap for each thread, given back and asked for again with every temporary array, takes 60 MB
-    and an eighth of the time of a run (`speed-2k16`). It is for programs to decide, not libraries.
+    and a tenth of the time of a run (`speed-2k16`). It is for programs to decide, not libraries.
     """
     if not sys.platform.startswith("linux"):
         return

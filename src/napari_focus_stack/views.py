@@ -33,7 +33,7 @@ ENERGY_SIDE = 64
 """Longer side of the map of detail, fine enough to be moved over another."""
 FOCUS_SIDE = 16
 """Longer side of the map of detail by which planes are told to be neighbours in focus."""
-MOST_KEPT = 64 * 2**20
+MOST_KEPT = 32 * 2**20
 """Bytes of views kept in memory; those of longer stacks wait in a temporary file."""
 
 
