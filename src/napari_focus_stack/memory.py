@@ -22,8 +22,8 @@ MOST_OF_IT = 0.8
 UNKNOWN_RESIDENT = 150 * 10**6
 """What the interpreter and its libraries take, where the system does not say."""
 _HEAP = ((-8, 1), (-3, 4 * 2**20), (-1, 128 * 2**20), (-2, 16 * 2**20))
-"""For `mallopt`: arenas, bytes from which on an array is a mapping of its own, bytes at the heap's end
-that are given back, bytes by which it grows."""
+"""For `mallopt`: arenas, bytes from which on an array is a mapping of its own, bytes at the end of
+the heap that are given back, bytes by which it grows."""
 _STATM = Path("/proc/self/statm")
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
