@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,25 @@ def test_neighbours_are_linked_while_planes_are_read(monkeypatch: pytest.MonkeyP
             assert linker.link(*pair).fits
         with pytest.raises(NameError):
             linker.link(3, 4)
+
+
+def test_what_waits_to_be_compared_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planes are reduced faster than compared: each that waits holds a view in memory."""
+    planes, done, ahead = moved().planes, [], []
+    quick = linking.link
+
+    def slow(*args, **options) -> Link:
+        time.sleep(0.03)
+        done.append(1)
+        return quick(*args, **options)
+
+    monkeypatch.setattr(linking, "link", slow)
+    with Linker(AUTO, 0, None) as linker:
+        for k in range(24):
+            linker.look(k, planes[k % 8])
+            ahead.append(k - len(done))
+    # one that was finished need not be the oldest
+    assert max(ahead) <= linking.MOST_WAITING + linking.WORKERS
 
 
 def test_any_two_planes_can_be_linked() -> None:

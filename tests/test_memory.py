@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import subprocess
 import sys
 
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from napari_focus_stack import Settings
 from napari_focus_stack.errors import SettingsError
-from napari_focus_stack.memory import array_in_file, in_words, let_go, limit, resident
+from napari_focus_stack.memory import array_in_file, in_words, keep_heap, let_go, limit, resident
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and takes it back")
 
@@ -86,3 +88,38 @@ def test_what_is_no_size_is_refused(text: object) -> None:
 def test_threads_are_a_whole_number(count: object) -> None:
     with pytest.raises(SettingsError, match=r"threads .* must be a whole number from 1 to 64"):
         Settings(threads=count)
+
+
+HEAPS = """
+import ctypes, sys, threading
+from napari_focus_stack.memory import keep_heap
+if sys.argv[1] == "kept":
+    keep_heap()
+all_there = threading.Barrier(4)
+def work():
+    pieces = [bytearray(100_000) for _ in range(20)]
+    all_there.wait()
+threads = [threading.Thread(target=work) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+libc.malloc_info(0, ctypes.c_void_p(libc.fopen(sys.argv[2].encode(), b"w")))
+libc.fflush(None)
+"""
+
+
+@LINUX
+@pytest.mark.parametrize("how", ["kept", "as it is"])
+def test_threads_share_the_heap_that_is_kept(how: str, tmp_path) -> None:
+    if not hasattr(ctypes.CDLL(None), "malloc_info"):
+        pytest.skip("only glibc tells its heaps")
+    said = tmp_path / "heaps.xml"
+    subprocess.run([sys.executable, "-c", HEAPS, how, str(said)], check=True)
+    heaps = said.read_text().count("<heap nr=")
+    assert heaps == 1 if how == "kept" else heaps > 1
+
+
+def test_keeping_the_heap_changes_nothing_else() -> None:
+    keep_heap()  # wherever the tests run
+    np.testing.assert_array_equal(np.zeros(2**23, np.uint8) + 1, 1)

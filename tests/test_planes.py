@@ -193,6 +193,15 @@ def test_parts_of_a_plane_are_those_of_the_whole(colour, dtype: str, matrix) -> 
             assert (seen.valid(window) is None) == (here is None)
 
 
+@pytest.mark.parametrize("matrix", [MOVED, TURNED], ids=["moved", "turned"])
+def test_a_picture_is_cut_into_tiles_without_seams(matrix) -> None:
+    plane = np.random.default_rng(5).integers(0, 255, (140, 1100, 3), np.uint8)
+    seen = SeenPlane.of(plane, matrix, Brightness())
+    shown, _ = seen.colour()
+    for window in ((slice(120, 135), slice(40, 90)), (slice(10, 60), slice(1010, 1040))):
+        np.testing.assert_allclose(seen.colour(window)[0], shown[window], atol=1e-3 * 255)
+
+
 @pytest.mark.parametrize("matrix", [STILL, MOVED, TURNED], ids=["still", "moved", "turned"])
 @pytest.mark.parametrize("light", [Brightness(), Brightness(1.2, -3.0)])
 def test_differences_come_at_every_second_pixel(matrix, light: Brightness) -> None:
