@@ -174,8 +174,13 @@ class SeenPlane:
             layers = cv2.split(self.plane[cut.crop].astype(np.float32))
             found = [resample(layer, cut.matrix, cut.size) for layer in layers]
             seen[rows, cols] = cv2.merge(found)
-        np.clip(seen, self.plane.min(), self.plane.max(), out=seen)
+        np.clip(seen, *self._range, out=seen)
         return seen
+
+    @cached_property
+    def _range(self) -> tuple[float, float]:
+        # once a plane, for it may be seen in many parts
+        return self.plane.min(), self.plane.max()
 
     def _cut(self, window: Window, even: bool = False) -> Cutting:
         return Cutting.of(self.matrix, window, self.plane.shape, even)

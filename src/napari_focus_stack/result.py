@@ -11,11 +11,12 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Step = Literal["align", "measure", "fuse"]
+Step = Literal["align", "measure", "fuse", "project"]
 _DOING: dict[Step, str] = {
     "align": "Aligning",
     "measure": "Measuring noise in",
     "fuse": "Fusing",
+    "project": "Projecting",
 }
 
 
@@ -25,7 +26,7 @@ class Progress:
 
     Attributes
     ----------
-    step : {"align", "measure", "fuse"}
+    step : {"align", "measure", "fuse", "project"}
         What is done with it.
     plane, planes : int
         Its number, counted from 0, and how many there are.
