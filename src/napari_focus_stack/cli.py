@@ -6,25 +6,26 @@ once.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import io
 import os
 import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_focus_stack import __version__
 from napari_focus_stack.arguments import Parser, as_path, as_switch, flag
-from napari_focus_stack.errors import FocusStackError, NoImagesError, SettingsError
+from napari_focus_stack.errors import FocusStackError, InputError, NoImagesError, SettingsError
 from napari_focus_stack.settings import Settings
 from napari_focus_stack.subcommands import bench_command, demo_command
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Generator, Iterator, Sequence
-    from pathlib import Path
 
+    from napari_focus_stack.recipe import Recipe
     from napari_focus_stack.result import Progress, StackResult
     from napari_focus_stack.sources import PlaneSource
 
@@ -40,7 +41,7 @@ MAPS = {
 """Fields of `StackResult` that have an option of their own, and its help."""
 
 _SHORT = {"gaussian": "-g", "laplacian": "-l"}
-_VALUES = {"reference": ("middle", "first", "N")}
+_VALUES = {"reference": ("middle", "first", "N"), "memory": ("SIZE",)}
 _BOX = ("Y0", "Y1", "X0", "X1")
 
 
@@ -130,10 +131,9 @@ def stack_parser() -> argparse.ArgumentParser:
         *("-i", "--input"),
         type=as_path,
         nargs="+",
-        required=True,
         metavar="PATH",
         help="Folder of planes, one multi-page file, or the planes' files, which are taken in "
-        "natural order (img2 before img10).",
+        "natural order (img2 before img10); a recipe's by default.",
     )
     parser.add_argument(
         *("-o", "--output"),
@@ -150,6 +150,13 @@ def stack_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="Report (JSON) of a run on another stack of the same field, another channel say, "
         "whose transforms are taken instead of estimating any.",
+    )
+    parameters.add_argument(
+        "--recipe",
+        type=as_path,
+        metavar="FILE",
+        help="Run again what is written there: a recipe or a report (JSON), or results saved in "
+        "napari (.focusstack.ome.tif); options given beside it win.",
     )
     files = parser.add_argument_group("more files")
     for name, explanation in MAPS.items():
@@ -179,7 +186,9 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
     for field in dataclasses.fields(Settings):
         explanation = field.metadata["help"].replace("%", "%%")
         if "switch" in field.metadata:
-            group.add_argument(flag(field.name), action="store_true", help=explanation)
+            group.add_argument(
+                flag(field.name), action=argparse.BooleanOptionalAction, help=explanation
+            )
         elif "box" in field.metadata:
             group.add_argument(
                 *(flag(field.name),), type=_literal, nargs=4, metavar=_BOX, help=explanation
@@ -222,28 +231,62 @@ def _options_named() -> Iterator[None]:
 
 def _stack(call: argparse.Namespace) -> int:
     from napari_focus_stack.memory import keep_heap
-    from napari_focus_stack.reading import natural_order, read_stack
+    from napari_focus_stack.reading import read_stack
 
     keep_heap()
+    wanted = _wanted(call)
+    source = read_stack(wanted.inputs, skip_unreadable=call.skip_unreadable)
+    with _options_named():
+        wanted.settings.reference_plane(len(source))
+        wanted.settings.region_in(source.plane_shape)
+    outputs = _outputs(call)
+    _check(call, wanted.settings, source, outputs)
+    result, written = _run(call, wanted, source, outputs)
+    _summarise(call, wanted, result, written)
+    return DONE
+
+
+def _wanted(call: argparse.Namespace) -> Recipe:
+    """What the call asks for: its own options, and for the rest the recipe it names."""
+    from napari_focus_stack.recipe import Recipe
+
     if call.transforms_from is not None and call.align is not None:
         raise SettingsError(
             f"--transforms-from leaves nothing for --align {call.align} to estimate; give one of "
             "them."
         )
+    recipe = Recipe() if call.recipe is None else Recipe.read(call.recipe)
     with _options_named():
-        settings = Settings.from_options(
+        settings = recipe.settings.updated(
             **{field.name: getattr(call, field.name) for field in dataclasses.fields(Settings)}
         )
-    # a shell hands over img10 before img2
-    source = read_stack(natural_order(call.input), skip_unreadable=call.skip_unreadable)
-    with _options_named():
-        settings.reference_plane(len(source))
-        settings.region_in(source.plane_shape)
-    outputs = _outputs(call)
-    _check(call, settings, source, outputs)
-    result, written = _run(call, settings, source, outputs)
-    _summarise(call, result, written)
-    return DONE
+    estimated = call.align is not None
+    return dataclasses.replace(
+        recipe,
+        settings=settings,
+        inputs=_inputs(call, recipe),
+        transforms=None if estimated else recipe.transforms,
+    )
+
+
+def _inputs(call: argparse.Namespace, recipe: Recipe) -> tuple[str, ...]:
+    """Files or folder to stack, the recipe's if the call names none."""
+    from napari_focus_stack.reading import natural_order
+
+    if call.input is not None:
+        # a shell hands over img10 before img2
+        return tuple(str(path) for path in natural_order(call.input))
+    if call.recipe is None:
+        raise SettingsError("-i/--input is required; see focusstack --help.")
+    missing = [name for name in recipe.inputs if not os.path.exists(name)]
+    if missing:
+        raise InputError(
+            f"'{missing[0]}', which '{call.recipe}' names, is not there; say where the planes are "
+            "with -i/--input."
+        )
+    if not recipe.inputs:
+        raise InputError(f"'{call.recipe}' names no files; give the planes with -i/--input.")
+    return recipe.inputs
 
 
 def _outputs(call: argparse.Namespace) -> dict[str, Path]:
@@ -264,14 +307,15 @@ def _check(
             "--height needs the distance between planes, which the files do not say: give --z-step."
         )
     check_outputs(outputs, source)
-    if call.transforms_from is not None:
-        check_kept(outputs, call.transforms_from)
+    for read in (call.transforms_from, call.recipe):
+        if read is not None:
+            check_kept(outputs, read)
     if call.debug:
         check_folder(folder_beside(call.output))
 
 
 def _run(
-    call: argparse.Namespace, settings: Settings, source: PlaneSource, outputs: dict[str, Path]
+    call: argparse.Namespace, wanted: Recipe, source: PlaneSource, outputs: dict[str, Path]
 ) -> tuple[StackResult, list[Path]]:
     """Stack and write; the folder of `--debug` appears last, when nothing can fail any more."""
     from napari_focus_stack.debug import debug_folder, folder_beside
@@ -279,8 +323,9 @@ def _run(
     from napari_focus_stack.writing import write_outputs
 
     folder = folder_beside(call.output)
+    transforms = wanted.transforms if call.transforms_from is None else call.transforms_from
     with debug_folder(folder) if call.debug else contextlib.nullcontext() as on_plane:
-        steps = stack_steps(source, settings, transforms=call.transforms_from, on_plane=on_plane)
+        steps = stack_steps(source, wanted.settings, transforms=transforms, on_plane=on_plane)
         result = _follow(steps)
         write_outputs(outputs, result)
     return result, [*outputs.values(), *([folder] if call.debug else [])]
@@ -303,10 +348,11 @@ def _follow(steps: Generator[Progress, None, StackResult]) -> StackResult:
             print(f"\r{'':<47}\r", end="", file=sys.stderr, flush=True)
 
 
-def _summarise(call: argparse.Namespace, result: StackResult, written: list[Path]) -> None:
-    report = result.report
-    several = len(call.input) > 1
-    origin = f"{len(call.input)} files" if several else f"'{call.input[0]}'"
+def _summarise(
+    call: argparse.Namespace, wanted: Recipe, result: StackResult, written: list[Path]
+) -> None:
+    report, inputs = result.report, wanted.inputs
+    origin = f"{len(inputs)} files" if len(inputs) > 1 else f"'{inputs[0]}'"
     how = f"alignment: {report.align}, reference: '{report.planes[report.reference]}'"
     if report.spacing["z"] is not None:
         how += f", z step: {report.spacing['z']:g} {report.spacing['unit'] or ''}".rstrip()
@@ -314,21 +360,26 @@ def _summarise(call: argparse.Namespace, result: StackResult, written: list[Path
         y0, y1, x0, x1 = report.crop
         how += f", cut to {x1 - x0} x {y1 - y0} pixels"
     print(f"Stacked {len(report.planes)} planes of {origin} ({how}).")
-    for note in (*report.notes, *_notes_on_call(call, report.settings["method"], written)):
+    for note in (*report.notes, *_notes_on_call(call, wanted, written)):
         print(f"Note: {note}")
     for path in written:
         print(f"Wrote {path}")
 
 
-def _notes_on_call(call: argparse.Namespace, method: str, written: list[Path]) -> list[str]:
+def _notes_on_call(call: argparse.Namespace, wanted: Recipe, written: list[Path]) -> list[str]:
     """What the engine cannot know: options without effect, and outputs among the planes."""
     from napari_focus_stack.reading import SUFFIXES
 
+    method, folder = wanted.settings.method, Path(wanted.inputs[0]).resolve()
     notes = []
+    if wanted.correction is not None:
+        notes.append(
+            f"'{call.recipe}' has a correction of the depth, which was left out: only napari "
+            "applies it."
+        )
     idle = ["/".join(_flags(name)) for name in _SHORT if getattr(call, name) is not None]
     if idle and method != "laplacian":
         notes.append(f"{' and '.join(idle)} had no effect, for the method is {method}.")
-    folder = call.input[0].resolve()
     beside = [p for p in written if p.suffix.lower() in SUFFIXES and p.resolve().parent == folder]
     if beside:
         names = ", ".join(f"'{p.name}'" for p in beside)

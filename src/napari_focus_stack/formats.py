@@ -10,6 +10,7 @@ import numpy as np
 from napari_focus_stack import __version__
 from napari_focus_stack.calibration import micrometres
 from napari_focus_stack.errors import OutputError
+from napari_focus_stack.sources import COLOUR_CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,8 @@ Kind = tuple[tuple[int, ...], np.dtype[Any]]
 
 TIFF, PNG, JPEG = (".tif", ".tiff"), (".png",), (".jpg", ".jpeg")
 IMAGE_SUFFIXES = (*TIFF, *PNG, *JPEG)
+SAVED = ".focusstack.ome.tif"
+"""End of the names of files that hold results with their roles; see `saving`."""
 
 _JPEG_QUALITY = 95
 _JPEG_LONGEST = 65500
@@ -97,24 +100,45 @@ def _encode_tiff(
     """Write TIFF uncompressed: sensor noise hardly shrinks, and every program reads it."""
     import tifffile
 
-    colour = image.ndim == 3
-    y, x = (micrometres(size, spacing.unit) for size in (spacing.y, spacing.x))
-    options: dict[str, Any] = {"metadata": _ome_metadata(colour, y, x, about) if ome else None}
+    options = tiff_options(image.shape, spacing)
     if about and not ome:
         options |= {"description": about.encode()}
+    metadata = ome_metadata(image.shape, spacing, about) if ome else None
+    tifffile.imwrite(path, image, ome=ome, metadata=metadata, **options)
+
+
+def is_colour(shape: tuple[int, ...]) -> bool:
+    """Whether the last axis of an image or of planes is colour."""
+    return len(shape) > 2 and shape[-1] in COLOUR_CHANNELS
+
+
+def tiff_options(shape: tuple[int, ...], spacing: Spacing) -> dict[str, Any]:
+    """Tags of a TIFF page, as tifffile takes them: colour, alpha, pixels a centimetre."""
+    y, x = (micrometres(size, spacing.unit) for size in (spacing.y, spacing.x))
+    options: dict[str, Any] = {
+        "photometric": "rgb" if is_colour(shape) else "minisblack",
+        "software": f"napari-focus-stack {__version__}",
+    }
     if y is not None and x is not None:
         options |= {"resolution": (_CENTIMETRE / x, _CENTIMETRE / y)}
         options |= {"resolutionunit": "CENTIMETER"}
-    if colour and image.shape[2] == 4:
+    if is_colour(shape) and shape[-1] == 4:
         options |= {"extrasamples": ["unassalpha"]}
-    tifffile.imwrite(
-        path,
-        image,
-        ome=ome,
-        photometric="rgb" if colour else "minisblack",
-        software=f"napari-focus-stack {__version__}",
-        **options,
-    )
+    return options
+
+
+def ome_metadata(shape: tuple[int, ...], spacing: Spacing, about: str) -> dict[str, Any]:
+    """Axes, sizes and words of one OME image, as tifffile takes them."""
+    colour = is_colour(shape)
+    axes = "ZYX"[3 + colour - len(shape) :] + "S" * colour
+    metadata: dict[str, Any] = {"axes": axes}
+    if about:
+        metadata |= {"Description": about}
+    for axis in "ZYX":
+        size = micrometres(getattr(spacing, axis.lower()), spacing.unit)
+        if size is not None:
+            metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
+    return metadata
 
 
 def encode_stack(path: Path, planes: NDArray[Any], spacing: Spacing) -> None:
@@ -127,16 +151,6 @@ def encode_stack(path: Path, planes: NDArray[Any], spacing: Spacing) -> None:
         metadata |= {"unit": "um"} | ({} if z is None else {"spacing": z})
     resolution = None if x is None or y is None else (1 / x, 1 / y)
     tifffile.imwrite(path, planes, imagej=True, resolution=resolution, metadata=metadata)
-
-
-def _ome_metadata(colour: bool, y: float | None, x: float | None, about: str) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"axes": "YXS" if colour else "YX"}
-    if about:
-        metadata |= {"Description": about}
-    for axis, size in (("Y", y), ("X", x)):
-        if size is not None:
-            metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
-    return metadata
 
 
 def encoder(path: Path) -> Callable[[Path, NDArray[Any], Spacing, str], None]:

@@ -15,6 +15,7 @@ from natsort import natsort_keygen, ns
 from napari_focus_stack.calibration import even_step, spacing_in_micrometres
 from napari_focus_stack.errors import InputError, NoImagesError
 from napari_focus_stack.filesource import FileSource, ScannedFiles
+from napari_focus_stack.formats import SAVED
 from napari_focus_stack.planefiles import REMEDY, FilePlane, ImageFile, Skipped, Unreadable
 from napari_focus_stack.raster import open_raster
 from napari_focus_stack.sources import Spacing, check_kind, describe
@@ -39,9 +40,9 @@ def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> FileSource:
     Parameters
     ----------
     path : path or sequence of paths
-        A folder: its image files in natural order (img2 before img10), without hidden files and
-        sub-folders. Several files: in the order given. One file: a TIFF of several planes (OME,
-        ImageJ, BigTIFF or plain).
+        A folder: its image files in natural order (img2 before img10), without hidden files,
+        sub-folders and saved results (`.focusstack.ome.tif`). Several files: in the order given.
+        One file: a TIFF of several planes (OME, ImageJ, BigTIFF or plain).
     skip_unreadable : bool
         Leave out files that are damaged or differ in size or type from the most, and name them
         in the source's `notes`. Every plane is decoded once to find out.
@@ -163,7 +164,10 @@ def _images_of(folder: Path) -> list[Path]:
 
 
 def _is_image(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and not file.is_dir()
+    name = file.name.lower()
+    if name.startswith(".") or name.endswith(SAVED):  # results saved beside their planes
+        return False
+    return file.suffix.lower() in SUFFIXES and not file.is_dir()
 
 
 def _open(path: Path) -> ImageFile:

@@ -95,6 +95,8 @@ class Report:
         What the planes tell of their recording: noise, sampling, saturation; see `Health`.
     notes : list of str
         Sentences for the user: what was assumed, converted or doubtful.
+    inputs : list of str
+        Absolute paths of the files that the planes came from, each once; empty for arrays.
     """
 
     version: str
@@ -115,6 +117,7 @@ class Report:
     spacing: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionary, ready for JSON: a plane left out has null as its transform."""

@@ -28,6 +28,8 @@ BRIGHTNESS: tuple[Brightness, ...] = get_args(Brightness)
 VALUES: tuple[Values, ...] = get_args(Values)
 
 MOST_THREADS = 64
+LEAST_MEMORY = 10**6
+"""Bytes; whoever types less forgot the unit."""
 LEAST_REGION = 32
 """Pixels a side under which a part of the field shows too little to judge motion by."""
 
@@ -117,7 +119,7 @@ class Settings:
     )
     threads: int | None = _parameter(
         None,
-        "Threads that work at a time; by default one for each processor, 8 at most.",
+        "Threads that work at a time, 1 to 64; by default one for each processor, 8 at most.",
         minimum=1,
         maximum=MOST_THREADS,
     )
@@ -143,7 +145,11 @@ class Settings:
         SettingsError
             An option that does not exist, or a value outside its bounds.
         """
-        names = {field.name for field in dataclasses.fields(cls)}
+        return cls().updated(**options)
+
+    def updated(self, **options: Any) -> Settings:
+        """Settings with the options that were given, the rest as here; see `from_options`."""
+        names = {field.name for field in dataclasses.fields(self)}
         for name in options:
             if name not in names:
                 raise SettingsError(
@@ -152,7 +158,7 @@ class Settings:
         given = {name: value for name, value in options.items() if value is not None}
         if given.keys() & {"gaussian", "laplacian"}:
             given.setdefault("method", "laplacian")
-        return cls(**given)
+        return dataclasses.replace(self, **given)
 
     def reference_plane(self, n: int) -> int:
         """Index of the reference plane in a stack of `n` planes.
@@ -244,6 +250,8 @@ def _size(name: str, value: Any) -> int:
             size = float(number.replace(",", ".")) * (1024 if binary else 1000) ** power
     if size is None or not 1 <= size < 2**63:
         raise SettingsError(f"{name} {value!r} must be a size, as in 1.5GB or 800MB.")
+    if size < LEAST_MEMORY:
+        raise SettingsError(f"{name} {value!r} needs a unit, as in 1.5GB or 800MB.")
     return int(size)
 
 

@@ -91,8 +91,8 @@ def _words(role: str) -> str:
     return MEASURES.get(role, role.replace("_", " "))
 
 
-def _about(role: str, unit: str | None) -> str:
-    """What the values of a map are, for whoever opens the file alone."""
+def about(role: str, unit: str | None) -> str:
+    """What the values of a map are, for whoever opens the file alone; "" for a picture."""
     return {
         "depth_index": "number of the plane in focus, from 0",
         "depth": "depth in planes, from 0",
@@ -169,8 +169,8 @@ def write_outputs(outputs: Mapping[str, Path], result: StackResult) -> None:
             if role == "report":
                 files.report(path, result.report.as_dict())
             else:
-                about = _about(role, spacing.unit)
-                files.image(path, getattr(result, role), spacing, _words(role), about)
+                said = about(role, spacing.unit)
+                files.image(path, getattr(result, role), spacing, _words(role), said)
                 let_go(getattr(result, role))
 
 
@@ -231,21 +231,22 @@ class Outputs:
         check_image(path, (image.shape, image.dtype), what)
         encode = encoder(path)
         known = spacing or Spacing()
-        self._write(path, lambda temporary: encode(temporary, image, known, about))
+        self.file(path, lambda temporary: encode(temporary, image, known, about))
 
     def stack(
         self, path: str | os.PathLike[str], planes: NDArray[Any], spacing: Spacing | None = None
     ) -> None:
         """Write planes (Z, Y, X[, 3]), uint8 or grey uint16 or float32, as one TIFF of ImageJ's."""
         known = spacing or Spacing()
-        self._write(Path(path), lambda temporary: encode_stack(temporary, planes, known))
+        self.file(Path(path), lambda temporary: encode_stack(temporary, planes, known))
 
     def report(self, path: str | os.PathLike[str], report: Mapping[str, Any]) -> None:
         """Write a dictionary as JSON."""
         text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        self._write(Path(path), lambda temporary: _write_text(temporary, text))
+        self.file(Path(path), lambda temporary: _write_text(temporary, text))
 
-    def _write(self, path: Path, write: Callable[[Path], None]) -> None:
+    def file(self, path: Path, write: Callable[[Path], None]) -> None:
+        """Let `write` make a file, under the temporary name that it is called with."""
         temporary = _temporary(path)
         self._files.append((temporary, path))
         with _os_errors(path):
@@ -317,4 +318,5 @@ def _os_errors(path: Path) -> Iterator[None]:
 
 
 def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
+    # a file's name may be any bytes; what is no character becomes JSON's own escape
+    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
