@@ -256,4 +256,5 @@ def _report(run: Run, survey: Survey, health: Health, box: Box | None) -> Report
         },
         health=health.as_dict(),
         notes=notes,
+        inputs=[os.path.abspath(file) for file in source.files],
     )
