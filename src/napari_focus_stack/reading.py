@@ -221,6 +221,10 @@ def _only_plane(found: ImageFile) -> FilePlane:
 def _refuse_surplus_axes(name: str, found: ImageFile) -> None:
     if not found.surplus:
         return
+    if name.lower().endswith(SAVED):
+        raise InputError(
+            f"'{name}' holds results, not planes; give the planes, or its recipe (--recipe)."
+        )
     sizes = " and ".join(f"{length} {plural}" for length, plural, _ in found.surplus)
     ones = " and ".join(f"one {singular}" for _, _, singular in found.surplus)
     if found.has_z:

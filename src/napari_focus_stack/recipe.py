@@ -220,7 +220,8 @@ def decoded(text: str, shape: Sequence[int]) -> NDArray[np.uint16]:
     try:
         inflated = zlib.decompressobj()
         # no more than one run a pixel: a few bytes may inflate to gigabytes
-        data = inflated.decompress(base64.b64decode(text, validate=True), size * _RUN.itemsize + 1)
+        most = (size + 1) * _RUN.itemsize
+        data = inflated.decompress(base64.b64decode(text, validate=True), most)
         runs = np.frombuffer(data, _RUN)
     except (binascii.Error, zlib.error) as problem:
         raise ValueError(str(problem)) from problem
@@ -248,7 +249,7 @@ def ome_xml(path: Path) -> str:
     except DAMAGE as problem:
         raise InputError(f"'{path}' is damaged ({problem}); save it again.") from problem
     if xml is None:
-        raise InputError(f"'{path}' is no OME-TIFF; {_OTHER}.")
+        raise InputError(f"'{path}' is no OME-TIFF, or a damaged one; {_OTHER}.")
     return str(xml)
 
 

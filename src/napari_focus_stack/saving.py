@@ -16,7 +16,7 @@ from tifffile import TiffFile, TiffWriter
 
 from napari_focus_stack.annotations import annotated, annotation
 from napari_focus_stack.errors import InputError, OutputError
-from napari_focus_stack.formats import SAVED, ome_metadata, tiff_options
+from napari_focus_stack.formats import SAVED, is_colour, ome_metadata, tiff_options
 from napari_focus_stack.planefiles import DAMAGE
 from napari_focus_stack.recipe import Recipe
 from napari_focus_stack.sources import Spacing
@@ -78,7 +78,7 @@ def write_saved(path: str | os.PathLike[str], images: Sequence[Saved]) -> None:
     Raises
     ------
     OutputError
-        The name ends otherwise, an array is of a type that OME-TIFF cannot hold, or the file
+        The name ends otherwise, an array is of a type or shape that is not held, or the file
         cannot be written.
     """
     path = Path(path)
@@ -87,13 +87,23 @@ def write_saved(path: str | os.PathLike[str], images: Sequence[Saved]) -> None:
     if not images:
         raise OutputError(f"There is nothing to save in '{path}'; choose a result.")
     for image in images:
-        if image.array.dtype.name not in _HELD:
-            raise OutputError(
-                f"'{path}' cannot hold '{image.name}', which is {image.array.dtype}; convert it "
-                "to float32 or an integer of 8, 16 or 32 bits."
-            )
+        _check(image, path)
     with Outputs() as files:
         files.file(path, lambda temporary: _encode(temporary, images))
+
+
+def _check(image: Saved, path: Path) -> None:
+    shape, dtype = image.array.shape, image.array.dtype
+    if dtype.name not in _HELD:
+        raise OutputError(
+            f"'{path}' cannot hold '{image.name}', which is {dtype}; convert it to float32 or an "
+            "integer of 8, 16 or 32 bits."
+        )
+    if len(shape) - is_colour(shape) not in (2, 3) or 0 in shape:
+        raise OutputError(
+            f"'{path}' cannot hold '{image.name}', whose shape is {shape}; save one picture or "
+            "one stack."
+        )
 
 
 def _encode(path: Path, images: Sequence[Saved]) -> None:
@@ -143,7 +153,9 @@ def read_saved(path: str | os.PathLike[str]) -> list[Saved]:
     except DAMAGE as problem:
         raise InputError(f"'{path}' is damaged ({problem}); save it again.") from problem
     if not found:
-        raise InputError(f"'{path}' holds no results of napari-focus-stack; open it as an image.")
+        raise InputError(
+            f"'{path}' holds no results of napari-focus-stack, or is damaged; open it as an image."
+        )
     return found
 
 

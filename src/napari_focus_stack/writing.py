@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.formats import TIFF, check_image, encode_stack, encoder
+from napari_focus_stack.formats import SAVED, TIFF, check_image, encode_stack, encoder
 from napari_focus_stack.memory import let_go
 from napari_focus_stack.sources import Spacing
 
@@ -102,6 +102,8 @@ def about(role: str, unit: str | None) -> str:
 
 
 def _check_suffix(role: str, path: Path, source: PlaneSource) -> None:
+    if path.name.lower().endswith(SAVED):
+        raise OutputError(f"'{path}' is a name for results saved in napari; choose another end.")
     if role == "report":
         _check_json(path)
     elif role in MEASURES:
