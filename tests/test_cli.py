@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ import pytest
 import tifffile
 
 from napari_focus_stack import __version__, cli
+from napari_focus_stack.recipe import Recipe
 from napari_focus_stack.settings import Settings
 
 if TYPE_CHECKING:
@@ -334,7 +335,125 @@ def test_crop_cuts_every_file_alike(folder: Path, tmp_path: Path) -> None:
     assert tifffile.imread(tmp_path / "d.tif").shape == (SIZE, 85)
 
 
+def written(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_bytes())
+
+
+RERUNS = {
+    "settings": ["--method", "depth", "--z-step", "0.5", "--crop", "--align", "shift"],
+    "transforms": ["--transforms-from", "{out}/lead.json"],
+}
+
+
+@pytest.mark.parametrize("case", RERUNS)
+def test_a_report_runs_again_to_the_same_image(folder: Path, tmp_path: Path, case: str) -> None:
+    shifts = [[[1, 0, k - 6], [0, 1, 0], [0, 0, 1]] for k in range(PLANES)]
+    lead = {"transforms": shifts, "shape": [PLANES, SIZE, SIZE]}
+    (tmp_path / "lead.json").write_text(json.dumps(lead))
+    options = [option.format(out=tmp_path) for option in RERUNS[case]]
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    done = run(
+        *("-i", folder.name, "-o", tmp_path / "first.tif", "--report", first, *options),
+        cwd=folder.parent,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    again = run("--recipe", first, "-o", tmp_path / "second.tif", "--report", second)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert (tmp_path / "first.tif").read_bytes() == (tmp_path / "second.tif").read_bytes()
+    files = [str(folder / f"img{k}.png") for k in range(1, PLANES + 1)]
+    assert written(first)["inputs"] == written(second)["inputs"] == files
+    for known in ("settings", "transforms", "crop", "planes", "align"):
+        assert written(first)[known] == written(second)[known]
+    assert f"Stacked {PLANES} planes of {PLANES} files" in again.stdout
+
+
+@pytest.fixture
+def recipe(folder: Path, tmp_path: Path) -> Path:
+    """Method 'depth', align 'none', z step 0.5, cut to what all planes recorded; one correction."""
+    path = tmp_path / "recipe.json"
+    labels = np.zeros((SIZE, SIZE), np.uint16)
+    labels[30:60, 40:70] = 3
+    settings = Settings(method="depth", align="none", z_step=0.5, crop=True)
+    files = tuple(str(folder / f"img{k}.png") for k in range(1, PLANES + 1))
+    Recipe(settings, files, correction=labels).write(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        ("", {}),
+        ("--z-step 2 --no-crop", {"z_step": 2, "crop": False}),
+        ("--method pyramid --reference first", {"method": "pyramid", "reference": "first"}),
+        ("-g 3", {"method": "laplacian", "gaussian": 3}),
+    ],
+)
+def test_options_beside_a_recipe_win(
+    recipe: Path, tmp_path: Path, options: str, changed: dict[str, Any]
+) -> None:
+    report = tmp_path / "r.json"
+    call = ("--recipe", recipe, "-o", tmp_path / "o.png", "--report", report, *options.split())
+    outcome = run(*call)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    as_written = Recipe.read(recipe).settings.as_dict()
+    assert written(report)["settings"] == {**as_written, **changed}
+
+
+def test_a_correction_is_run_again(recipe: Path, tmp_path: Path, planes: np.ndarray) -> None:
+    index = tmp_path / "i.png"
+    outcome = run("--recipe", recipe, "-o", tmp_path / "o.png", "--depth-index", index)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    assert f"Note: The depth was corrected as '{recipe}' says." in outcome.stdout
+    inside = (slice(31, 59), slice(41, 69))
+    assert (cv2.imread(str(index), cv2.IMREAD_UNCHANGED)[inside] == 2).all()
+    image = cv2.imread(str(tmp_path / "o.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(image[inside], planes[2][inside])
+
+
+def test_planes_that_moved_are_named_and_given_anew(
+    recipe: Path, folder: Path, tmp_path: Path
+) -> None:
+    moved = folder.rename(tmp_path / "moved")
+    out = tmp_path / "o.png"
+    assert_one_line(run("--recipe", recipe, "-o", out), 2, "img1.png", "recipe.json", "-i/--input")
+    assert not out.exists()
+    assert run("--recipe", recipe, "-o", out, "-i", moved).returncode == 0
+    assert out.exists()
+
+
 # what is refused: one line, exit 2, nothing written
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "named"),
+    [
+        ("ten years of work", [], "is no JSON"),
+        ('{"settings": {"deblur": 1}}', [], "'deblur'"),
+        ('{"settings": {}}', [], "names no files"),
+        ('{"settings": {"gaussian": 4}}', [], "gaussian 4"),
+        ('{"settings": {}}', ["--report", "{out}/recipe.json"], "choose another name"),
+        (None, ["-i", "{in}", "--no-crop"], "correction of 10 x 9 pixels"),
+        (None, ["-i", "{in}"], "correction, (9, 10)"),
+        (None, ["-i", "{in}", "--recipe", "{out}/none.json"], "none.json"),
+    ],
+)
+def test_bad_recipe(
+    folder: Path, tmp_path: Path, text: str | None, arguments: list[str], named: str
+) -> None:
+    path = tmp_path / "recipe.json"
+    if text is None:
+        Recipe(Settings(crop=True, align="none"), correction=np.ones((9, 10), np.uint16)).write(
+            path
+        )
+    else:
+        path.write_text(text)
+    before = everything_in(tmp_path)
+    places = {"in": folder, "out": tmp_path}
+    inputs = ["-i", folder] if "--report" in arguments else []
+    options = [argument.format(**places) for argument in arguments]
+    outcome = run("--recipe", path, "-o", tmp_path / "o.png", *inputs, *options)
+    assert_one_line(outcome, 2, named)
+    assert everything_in(tmp_path) == before
 
 
 def damage(folder: Path, case: str) -> None:

@@ -12,6 +12,7 @@ import dataclasses
 import io
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -240,7 +241,7 @@ def _stack(call: argparse.Namespace) -> int:
         wanted.settings.reference_plane(len(source))
         wanted.settings.region_in(source.plane_shape)
     outputs = _outputs(call)
-    _check(call, wanted.settings, source, outputs)
+    _check(call, wanted, source, outputs)
     result, written = _run(call, wanted, source, outputs)
     _summarise(call, wanted, result, written)
     return DONE
@@ -296,22 +297,35 @@ def _outputs(call: argparse.Namespace) -> dict[str, Path]:
 
 
 def _check(
-    call: argparse.Namespace, settings: Settings, source: PlaneSource, outputs: dict[str, Path]
+    call: argparse.Namespace, wanted: Recipe, source: PlaneSource, outputs: dict[str, Path]
 ) -> None:
     """Refuse before the work what could not be written after it."""
     from napari_focus_stack.debug import check_folder, folder_beside
     from napari_focus_stack.writing import check_kept, check_outputs
 
-    if call.height and settings.z_step is None and source.spacing.z is None:
+    if call.height and wanted.settings.z_step is None and source.spacing.z is None:
         raise SettingsError(
             "--height needs the distance between planes, which the files do not say: give --z-step."
         )
+    _check_correction(call, wanted, source)
     check_outputs(outputs, source)
     for read in (call.transforms_from, call.recipe):
         if read is not None:
             check_kept(outputs, read)
     if call.debug:
         check_folder(folder_beside(call.output))
+
+
+def _check_correction(call: argparse.Namespace, wanted: Recipe, source: PlaneSource) -> None:
+    """Refuse a correction of other planes; what results are cut to is not known before."""
+    if wanted.correction is None or wanted.settings.crop:
+        return
+    (y, x), (rows, columns) = wanted.correction.shape, source.plane_shape[:2]
+    if (y, x) != (rows, columns):
+        raise InputError(
+            f"'{call.recipe}' has a correction of {x} x {y} pixels, the planes have "
+            f"{columns} x {rows}; give those that it was made on."
+        )
 
 
 def _run(
@@ -326,9 +340,18 @@ def _run(
     transforms = wanted.transforms if call.transforms_from is None else call.transforms_from
     with debug_folder(folder) if call.debug else contextlib.nullcontext() as on_plane:
         steps = stack_steps(source, wanted.settings, transforms=transforms, on_plane=on_plane)
-        result = _follow(steps)
+        result = _corrected(source, _follow(steps), wanted)
         write_outputs(outputs, result)
     return result, [*outputs.values(), *([folder] if call.debug else [])]
+
+
+def _corrected(source: PlaneSource, result: StackResult, wanted: Recipe) -> StackResult:
+    """The result as the recipe's user corrected it."""
+    if wanted.correction is None:
+        return result
+    from napari_focus_stack.correction import apply_correction
+
+    return apply_correction(source, result, wanted.correction)
 
 
 def _follow(steps: Generator[Progress, None, StackResult]) -> StackResult:
@@ -339,13 +362,15 @@ def _follow(steps: Generator[Progress, None, StackResult]) -> StackResult:
 
     def tell(step: Progress) -> None:
         share = 100 * step.done // step.total
-        print(f"\r{share:3d} %  {step!s:<40}", end="", file=sys.stderr, flush=True)
+        line = f"{share:3d} %  {step!s:<40}"[: shutil.get_terminal_size().columns - 1]
+        print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
     try:
         return drain(steps, tell if watched else None)
     finally:
         if watched:
-            print(f"\r{'':<47}\r", end="", file=sys.stderr, flush=True)
+            blank = " " * min(47, shutil.get_terminal_size().columns - 1)
+            print(f"\r{blank}\r", end="", file=sys.stderr, flush=True)
 
 
 def _summarise(
@@ -373,10 +398,7 @@ def _notes_on_call(call: argparse.Namespace, wanted: Recipe, written: list[Path]
     method, folder = wanted.settings.method, Path(wanted.inputs[0]).resolve()
     notes = []
     if wanted.correction is not None:
-        notes.append(
-            f"'{call.recipe}' has a correction of the depth, which was left out: only napari "
-            "applies it."
-        )
+        notes.append(f"The depth was corrected as '{call.recipe}' says.")
     idle = ["/".join(_flags(name)) for name in _SHORT if getattr(call, name) is not None]
     if idle and method != "laplacian":
         notes.append(f"{' and '.join(idle)} had no effect, for the method is {method}.")
