@@ -70,6 +70,18 @@ def test_neighbours_are_linked_while_planes_are_read(monkeypatch: pytest.MonkeyP
             linker.link(3, 4)
 
 
+def test_without_workers_planes_are_compared_as_they_come() -> None:
+    planes = moved().planes
+    with looked_at(planes, 4) as helped, Linker(AUTO, 4, None, workers=0) as alone:
+        before = threading.active_count()
+        for k, plane in enumerate(planes):
+            alone.look(k, plane)
+        assert threading.active_count() == before
+        alone.settle()
+        for pair in ((4, 5), (2, 1)):
+            assert alone.link(*pair).mismatches == helped.link(*pair).mismatches
+
+
 def test_what_waits_to_be_compared_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planes are reduced faster than compared: each that waits holds a view in memory."""
     planes, done, ahead = moved().planes, [], []

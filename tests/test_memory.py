@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
+import os
 import subprocess
 import sys
 
@@ -13,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_focus_stack import Settings
-from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.errors import OutputError, SettingsError
 from napari_focus_stack.memory import array_in_file, in_words, keep_heap, let_go, limit, resident
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and takes it back")
@@ -27,6 +29,16 @@ def test_an_array_in_a_file_keeps_what_is_written(dtype: str) -> None:
     array[:] = wanted
     let_go(array[2:5])
     np.testing.assert_array_equal(array, wanted)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system gives no room ahead")
+def test_a_full_disk_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OutputError, match=r"no room for 2 GB of results .* set TMPDIR"):
+        array_in_file((1000, 2000, 1000), np.dtype(np.uint8))
 
 
 @LINUX

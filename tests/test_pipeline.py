@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import tracemalloc
 import weakref
 from typing import TYPE_CHECKING
@@ -19,10 +20,10 @@ from scenes import QUIET, Scene, picture, psnr, scene, surface
 from napari_focus_stack import Settings, focus_stack, read_stack, stack_steps, views
 from napari_focus_stack.errors import Cancelled, FocusStackError, InputError, SettingsError
 from napari_focus_stack.rendering import render_stack
+from napari_focus_stack.running import READERS
 from napari_focus_stack.scoring import score_depth, score_image
 from napari_focus_stack.settings import METHODS
 from napari_focus_stack.sources import ArraySource, PlaneSource, Spacing
-from napari_focus_stack.survey import READERS
 from napari_focus_stack.transforms import corner_distance
 
 if TYPE_CHECKING:
@@ -550,6 +551,40 @@ def test_memory_does_not_grow_with_the_number_of_planes(
     few, many = peak_memory(4), peak_memory(24)
     assert many < 1.1 * few
     assert many < 25 + kept
+
+
+class Fragile(Watched):
+    """A source over one handle: two threads at a time would mix up its planes."""
+
+    def __getitem__(self, k: int) -> np.ndarray:
+        assert self._handle.acquire(blocking=False), "two planes are read at a time"
+        try:
+            time.sleep(0.002)
+            return super().__getitem__(k)
+        finally:
+            self._handle.release()
+
+    _handle = threading.Lock()
+
+
+def test_planes_are_read_one_at_a_time_unless_the_source_says_otherwise() -> None:
+    planes = still().planes
+    np.testing.assert_array_equal(
+        focus_stack(Fragile(planes)).image, focus_stack(planes, threads=1).image
+    )
+    assert ArraySource(planes).concurrent
+    assert ArraySource(list(planes)).concurrent
+    assert ArraySource(da.from_array(planes)).concurrent
+    assert not ArraySource([memoryview(plane) for plane in planes]).concurrent
+
+
+def test_one_thread_is_one_thread() -> None:
+    at_work: list[int] = []
+    source = Watched(still().planes)
+    before = threading.active_count()
+    for _ in stack_steps(source, Settings(threads=1)):
+        at_work.append(threading.active_count())
+    assert max(at_work) == before
 
 
 def test_lazy_planes_are_computed_one_by_one() -> None:

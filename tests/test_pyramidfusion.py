@@ -156,6 +156,12 @@ def test_noise_is_averaged_where_planes_cannot_be_told_apart(colour: tuple[int, 
     assert psnr(image, truth) > psnr(planes[0], truth) + 6
 
 
+@pytest.mark.parametrize("values", [(100, 200), (200, 100), (100, 100, 200), (10, 20, 30, 40)])
+def test_flat_planes_count_alike(values: tuple[int, ...]) -> None:
+    planes = [np.full((64, 64), value, np.float32) for value in values]
+    np.testing.assert_allclose(Fused(planes).exact, np.mean(values), rtol=1e-5)
+
+
 @settings(max_examples=10, deadline=None)
 @given(st.permutations(range(8)))
 def test_the_order_of_planes_does_not_matter(order: list[int]) -> None:

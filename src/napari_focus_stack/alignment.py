@@ -16,7 +16,7 @@ import numpy as np
 
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.crew import ahead
-from napari_focus_stack.linking import Linker
+from napari_focus_stack.linking import WORKERS, Linker
 from napari_focus_stack.links import FITS_MOST, models_of
 from napari_focus_stack.order import distances, follows_focus, in_order_of_focus
 from napari_focus_stack.refinement import refine
@@ -127,6 +127,7 @@ def align_steps(
     region: NDArray[np.bool_] | None = None,
     check: Callable[[], None] = lambda: None,
     readers: int = 0,
+    workers: int = WORKERS,
 ) -> Generator[int, None, Alignment]:
     """Compare all planes; yields the number of each plane before it is asked for.
 
@@ -148,13 +149,15 @@ def align_steps(
         Called once in a while after the last plane was read; may raise.
     readers : int
         Threads that read ahead.
+    workers : int
+        Threads that compare planes while further ones are read.
 
     Returns
     -------
     Alignment
         Through ``StopIteration.value`` (or ``yield from``).
     """
-    with Linker(models_of(align, region), reference, region) as linker:
+    with Linker(models_of(align, region), reference, region, workers) as linker:
         with closing(ahead(read, range(n), readers)) as planes:
             for k in range(n):
                 yield k

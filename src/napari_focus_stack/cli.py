@@ -11,20 +11,28 @@ import contextlib
 import dataclasses
 import io
 import os
-import re
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_focus_stack import __version__
-from napari_focus_stack.arguments import Parser, as_path, as_switch, flag
+from napari_focus_stack.arguments import (
+    SHORT,
+    Parser,
+    add_settings,
+    as_path,
+    as_switch,
+    flag,
+    flags,
+    options_named,
+)
 from napari_focus_stack.errors import FocusStackError, InputError, NoImagesError, SettingsError
 from napari_focus_stack.settings import Settings
 from napari_focus_stack.subcommands import bench_command, demo_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from napari_focus_stack.recipe import Recipe
     from napari_focus_stack.result import Progress, StackResult
@@ -40,10 +48,6 @@ MAPS = {
     "confidence": "How far the depth can be trusted, 0 to 1 (TIFF, float).",
 }
 """Fields of `StackResult` that have an option of their own, and its help."""
-
-_SHORT = {"gaussian": "-g", "laplacian": "-l"}
-_VALUES = {"reference": ("middle", "first", "N"), "memory": ("SIZE",)}
-_BOX = ("Y0", "Y1", "X0", "X1")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -144,7 +148,7 @@ def stack_parser() -> argparse.ArgumentParser:
         help="The sharp image, .png, .tif or .jpg.",
     )
     parameters = parser.add_argument_group("parameters")
-    _add_settings(parameters)
+    add_settings(parameters)
     parameters.add_argument(
         "--transforms-from",
         type=as_path,
@@ -183,53 +187,6 @@ def stack_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_settings(group: argparse._ArgumentGroup) -> None:
-    for field in dataclasses.fields(Settings):
-        explanation = field.metadata["help"].replace("%", "%%")
-        if "switch" in field.metadata:
-            group.add_argument(
-                flag(field.name), action=argparse.BooleanOptionalAction, help=explanation
-            )
-        elif "box" in field.metadata:
-            group.add_argument(
-                *(flag(field.name),), type=_literal, nargs=4, metavar=_BOX, help=explanation
-            )
-        else:
-            default = "" if field.default is None else f" [{field.default}]"
-            group.add_argument(
-                *_flags(field.name),
-                type=_literal,
-                metavar="|".join(field.metadata.get("choices", _VALUES.get(field.name, "N"))),
-                help=explanation + default,
-            )
-
-
-def _flags(name: str) -> list[str]:
-    return [_SHORT[name], flag(name)] if name in _SHORT else [flag(name)]
-
-
-def _literal(text: str) -> int | float | str:
-    """Read a number where it is one; `Settings` says what is wrong with the rest."""
-    if re.fullmatch(r"\d*,\d+", text):  # a decimal comma
-        text = text.replace(",", ".")
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(text)
-    return text
-
-
-@contextlib.contextmanager
-def _options_named() -> Iterator[None]:
-    """Let an error of `Settings` name the option as it is typed."""
-    try:
-        yield
-    except SettingsError as wrong:
-        name, _, rest = str(wrong).partition(" ")
-        if name not in {field.name for field in dataclasses.fields(Settings)}:
-            raise
-        raise SettingsError(f"{'/'.join(_flags(name))} {rest}") from wrong
-
-
 def _stack(call: argparse.Namespace) -> int:
     from napari_focus_stack.memory import keep_heap
     from napari_focus_stack.reading import read_stack
@@ -237,7 +194,7 @@ def _stack(call: argparse.Namespace) -> int:
     keep_heap()
     wanted = _wanted(call)
     source = read_stack(wanted.inputs, skip_unreadable=call.skip_unreadable)
-    with _options_named():
+    with options_named():
         wanted.settings.reference_plane(len(source))
         wanted.settings.region_in(source.plane_shape)
     outputs = _outputs(call)
@@ -257,7 +214,7 @@ def _wanted(call: argparse.Namespace) -> Recipe:
             "them."
         )
     recipe = Recipe() if call.recipe is None else Recipe.read(call.recipe)
-    with _options_named():
+    with options_named():
         settings = recipe.settings.updated(
             **{field.name: getattr(call, field.name) for field in dataclasses.fields(Settings)}
         )
@@ -399,7 +356,7 @@ def _notes_on_call(call: argparse.Namespace, wanted: Recipe, written: list[Path]
     notes = []
     if wanted.correction is not None:
         notes.append(f"The depth was corrected as '{call.recipe}' says.")
-    idle = ["/".join(_flags(name)) for name in _SHORT if getattr(call, name) is not None]
+    idle = ["/".join(flags(name)) for name in SHORT if getattr(call, name) is not None]
     if idle and method != "laplacian":
         notes.append(f"{' and '.join(idle)} had no effect, for the method is {method}.")
     beside = [p for p in written if p.suffix.lower() in SUFFIXES and p.resolve().parent == folder]

@@ -25,7 +25,7 @@ Whole = TypeVar("Whole")
 MOST_BY_DEFAULT = 8
 """Beyond these a run waits for memory, not for processors."""
 PART_PIXELS = 256 * 1024
-"""Half a megabyte of float32: what a step reads and writes stays in a core's second cache."""
+"""A megabyte of float32: a core has most of what a step reads and writes in its caches."""
 FEWEST_ROWS = 16
 TILE = (128, 1024)
 """Rows and columns: `resample` over rows of 4000 pixels takes twice as long."""
@@ -100,7 +100,11 @@ class Crew:
 
     def meanwhile(self, work: Callable[[], Whole]) -> Future[Whole]:
         """Do something beside what the caller goes on with; leaving the crew waits for it."""
-        return self._pool.submit(work)
+        if self.threads > 1:
+            return self._pool.submit(work)
+        done: Future[Whole] = Future()
+        done.set_result(work())
+        return done
 
     def _work(self, work: Callable[[Part], None], left: Iterator[Part]) -> None:
         try:

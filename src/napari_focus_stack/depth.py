@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from napari_focus_stack.bands import Plane
     from napari_focus_stack.crew import Crew
 
-LEVELS = 3
-"""Pyramid levels that tell depth; coarser ones see the neighbours' depth more than the pixel's."""
 LEVEL_ERROR = (0.1, 0.35, 1.5)
 """Planes by which a level errs without any noise, from what blurs into it (truth scenes)."""
 WINDOW = 0.7

@@ -68,6 +68,8 @@ class FileSource(PlaneSource):
         As `scan` returns it.
     """
 
+    concurrent = True
+
     def __init__(self, scanned: ScannedFiles) -> None:
         self._planes = scanned.planes
         self._orientation = scanned.orientation
@@ -105,7 +107,9 @@ class FileSource(PlaneSource):
     def reduced(self, k: int, factor: int) -> NDArray[Any]:
         """Plane `k` at a `factor` that `reduction` gave, grey."""
         small = self._planes[k].read_reduced(factor) if factor > 1 else None
-        return self[k] if small is None else _upright(small, self._orientation)
+        if small is None:
+            return self[k][::factor, ::factor]
+        return _upright(small, self._orientation)
 
 
 def _upright(plane: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack.bands import Plane
+from napari_focus_stack.bands import Plane, level_count
 from napari_focus_stack.crew import (
     Crew,
     ahead,
-    available_threads,
     opencv_on_one_thread,
     parts,
 )
@@ -31,10 +30,10 @@ from napari_focus_stack.fusion import (
     NearestValueFusion,
 )
 from napari_focus_stack.health import TRUSTED
-from napari_focus_stack.memory import array_in_file, let_go, resident
+from napari_focus_stack.memory import array_in_file, in_words, let_go, resident
 from napari_focus_stack.planes import SeenPlane, as_dtype
 from napari_focus_stack.pyramidfusion import PyramidFusion
-from napari_focus_stack.tiling import Tile, Tiling, cut
+from napari_focus_stack.tiling import Needs, Tile, Tiling, cut
 from napari_focus_stack.views import MOST_KEPT
 
 if TYPE_CHECKING:
@@ -48,6 +47,11 @@ if TYPE_CHECKING:
 
 THREAD_BYTES = 24 * 10**6
 """What a thread keeps for the parts it works on."""
+FILLING_BYTES = 28
+"""Of each pixel of a float plane while gaps in it are filled."""
+TILE_LEVELS = 5
+"""Levels that a tile has of its own. Coarser ones see beyond its margin: they are fused for the
+whole field first, for with 7 of its own a tile is up to 6 grey levels off (`sphere`)."""
 OnPlane = Callable[[int, NDArray[Any], Plane], None]
 """Called with a plane's number, the plane as it is fused, and its energy (Y, X)."""
 
@@ -98,22 +102,44 @@ class Fused:
         )
 
 
-def tiling_of(run: Run) -> Tiling:
+def tiling_of(run: Run, on_plane: bool = False) -> Tiling:
     """How the field is to be cut for the memory that a run has.
+
+    Parameters
+    ----------
+    run : Run
+        Is told how many tiles there are.
+    on_plane : bool
+        Whether whole planes are handed out as they are fused.
 
     Raises
     ------
     SettingsError
-        Not even the smallest tile fits.
+        Not even the smallest tile fits, or whole planes are wanted and do not.
     """
-    height, width = run.source.plane_shape[:2]
-    threads = run.settings.threads or available_threads()
-    own = resident() + MOST_KEPT + THREAD_BYTES * threads
-    plane, pixel = run.plane_bytes, pixel_bytes(run.source, run.settings)
-    return cut((height, width), run.limit, pixel, own + 4 * plane, own + 2 * plane)
+    shape = run.source.plane_shape
+    own = resident() + MOST_KEPT + THREAD_BYTES * run.threads
+    if run.source.dtype.kind == "f":
+        own += FILLING_BYTES * shape[0] * shape[1]
+    plane, pixel = run.plane_bytes, pixel_bytes(run.source, run.settings, on_plane)
+    alone = own + (3 if run.readers else 2) * plane
+    needs = Needs(pixel, ahead=own + 4 * plane, alone=alone, threads=run.threads)
+    tiling = cut((shape[0], shape[1]), run.limit, needs)
+    if on_plane and not tiling.whole:
+        raise SettingsError(
+            f"memory {in_words(run.limit or 0)} is too little for whole planes beside the results, "
+            f"which --debug (on_plane) takes; give {in_words(tiling.untiled)} or leave it out."
+        )
+    run.fuse_in(len(tiling.tiles), int(_has_coarse(run, tiling)))
+    return tiling
 
 
-def pixel_bytes(source: PlaneSource, settings: Settings) -> float:
+def _has_coarse(run: Run, tiling: Tiling) -> bool:
+    """Whether the field has levels that tiles do not have of their own."""
+    return not tiling.whole and level_count(run.source.plane_shape) > TILE_LEVELS
+
+
+def pixel_bytes(source: PlaneSource, settings: Settings, on_plane: bool = False) -> float:
     """Memory that a pixel takes while it is fused, from what the classes below keep of it."""
     shape, size = source.plane_shape, min(source.dtype.itemsize, 4)
     channels = 1 if len(shape) == 2 else shape[2]
@@ -121,7 +147,8 @@ def pixel_bytes(source: PlaneSource, settings: Settings) -> float:
     fusing = 22.5 * 4 / 3 + 8 * further + 2 * size + 1
     depth, smoothing = 10.4, 10.0
     picking = 4 * (3 * channels + 2) if settings.picks or settings.method == "laplacian" else 0
-    return fusing + depth + smoothing + picking + channels * source.dtype.itemsize
+    handed_out = 8 + (8 + source.dtype.itemsize) * channels if on_plane else 0
+    return fusing + depth + smoothing + picking + handed_out + channels * source.dtype.itemsize
 
 
 def height_map(depth: Plane, z_step: float, tiling: Tiling) -> Plane:
@@ -161,39 +188,38 @@ def fuse_steps(
     -------
     Fused
         Through ``StopIteration.value`` (or ``yield from``).
-
-    Raises
-    ------
-    SettingsError
-        Whole planes are wanted, but do not fit into memory.
     """
-    if on_plane is not None and not tiling.whole:
-        raise SettingsError(
-            "memory is too little for whole planes beside the results (--debug, on_plane); "
-            "leave them out, or give more."
-        )
-    with opencv_on_one_thread(), Crew(run.settings.threads, run.check) as crew:
+    with opencv_on_one_thread(), Crew(run.threads, run.check) as crew:
         if tiling.whole:
-            fused, widths = yield from _fuse(crew, run, survey, tiling.tiles[0], on_plane)
+            fused, widths = yield from _fuse(crew, run, survey, tiling.tiles[0], None, on_plane)
             if box is not None:
                 fused = fused.cut(_window(box))
             return replace(fused, peak_width=peak_width([widths]))
-        return (yield from _fuse_tiles(crew, run, survey, tiling.tiles, box))
+        return (yield from _fuse_tiles(crew, run, survey, tiling, box))
 
 
 def _fuse_tiles(
-    crew: Crew, run: Run, survey: Survey, tiles: list[Tile], box: Box | None
+    crew: Crew, run: Run, survey: Survey, tiling: Tiling, box: Box | None
 ) -> Generator[Progress, None, Fused]:
     """One tile after the other, into results that lie in files."""
     field = run.source.plane_shape
     rows, cols = _window(box or (0, field[0], 0, field[1]))
     shape = (rows.stop - rows.start, cols.stop - cols.start, *field[2:])
     result = Fused.in_files(shape, run.source.dtype)
-    wanted = [(tile, shared) for tile in tiles if (shared := _shared(tile.inner, (rows, cols)))]
-    run.fuse_in(len(wanted), len(survey.alignment.order))
+    wanted = [
+        (tile, shared) for tile in tiling.tiles if (shared := _shared(tile.inner, (rows, cols)))
+    ]
+    coarse = None
+    run.fuse_in(len(wanted), int(_has_coarse(run, tiling)))
+    if _has_coarse(run, tiling):
+        coarse = yield from _fuse_coarse(crew, run, survey, tiling.tiles)
+    run.notes.append(
+        f"The picture was fused in {len(wanted)} tiles to keep within the memory given; with "
+        f"{in_words(tiling.untiled)} it is fused in one, and faster."
+    )
     widths = []
     for tile, shared in wanted:
-        fused, found = yield from _fuse(crew, run, survey, tile, None)
+        fused, found = yield from _fuse(crew, run, survey, tile, coarse, None)
         widths.append(found)
         there = _within(shared, (rows, cols))
         for whole, part in zip(result.maps, fused.maps, strict=True):
@@ -203,21 +229,78 @@ def _fuse_tiles(
     return replace(result, peak_width=peak_width(widths))
 
 
+def _fuse_coarse(
+    crew: Crew, run: Run, survey: Survey, tiles: list[Tile]
+) -> Generator[Progress, None, list[Plane]]:
+    """The levels that tiles do not have, fused for the whole field: one channel each.
+
+    Every plane is read off tile by tile and reduced; in memory it is a thousandth of its size then.
+    """
+    field, noise = run.source.plane_shape, survey.noise
+    scale = 2**TILE_LEVELS
+    small = tuple(-(-side // scale) for side in field[:2])
+    further = level_count(field) - TILE_LEVELS
+    shape = (*small, *field[2:])
+    fusion = PyramidFusion(
+        shape, np.dtype(np.float32), noise, crew, bottom=TILE_LEVELS, count=further
+    )
+    readers: dict[tuple[int, int], PyramidFusion] = {}
+    channels = [np.empty(small, np.float32) for _ in range(1 if len(field) == 2 else field[2])]
+    recorded = np.empty(small, np.uint8)
+    with closing(_planes(run, survey)) as planes:
+        for k, seen in planes:
+            yield run.begin("fuse", k)
+            for tile in tiles:
+                size = _size(tile.outer)
+                if size not in readers:
+                    readers[size] = _pyramid(crew, run, survey, tile, TILE_LEVELS)
+                origin = tile.outer[0].start, tile.outer[1].start
+                found, valid = readers[size].reduced(seen, origin)
+                there = _reduced_window(tile.inner, scale)
+                here = _within(there, _reduced_window(tile.outer, scale))
+                recorded[there] = 255 if valid is None else valid[here]
+                for channel, part in zip(channels, found, strict=True):
+                    channel[there] = part[here]
+            fusion.add_reduced(channels, None if recorded.min() == 255 else recorded)
+            del seen
+    return fusion.built_channels()
+
+
+def _reduced_window(window: Window, scale: int) -> Window:
+    """A window that starts at multiples of `scale`, in pixels that are that much larger."""
+    rows, cols = (slice(w.start // scale, -(-w.stop // scale)) for w in window)
+    return rows, cols
+
+
+def _pyramid(
+    crew: Crew, run: Run, survey: Survey, tile: Tile, levels: int | None, energy: bool = False
+) -> PyramidFusion:
+    outer = tile.outer
+    return PyramidFusion(
+        (*_size(outer), *run.source.plane_shape[2:]),
+        run.source.dtype,
+        survey.noise,
+        crew,
+        origin=(outer[0].start, outer[1].start),
+        keep_energy=energy,
+        colour_halved=run.source.colour_halved,
+        count=levels,
+    )
+
+
 def _fuse(
-    crew: Crew, run: Run, survey: Survey, tile: Tile, on_plane: OnPlane | None
+    crew: Crew,
+    run: Run,
+    survey: Survey,
+    tile: Tile,
+    coarse: list[Plane] | None,
+    on_plane: OnPlane | None,
 ) -> Generator[Progress, None, tuple[Fused, list[Plane]]]:
     """Fuse one tile; the widths of its focus curves beside it."""
     method, dtype, outer = run.settings.method, run.source.dtype, tile.outer
     original = LaplacianFusion(run.settings.gaussian, run.settings.laplacian)
-    pyramid = PyramidFusion(
-        (*_size(outer), *run.source.plane_shape[2:]),
-        dtype,
-        survey.noise,
-        crew,
-        origin=(outer[0].start, outer[1].start),
-        keep_energy=on_plane is not None,
-        colour_halved=run.source.colour_halved,
-    )
+    levels = None if coarse is None else TILE_LEVELS
+    pyramid = _pyramid(crew, run, survey, tile, levels, energy=on_plane is not None)
     estimator = DepthEstimator(crew)
     with closing(_planes(run, survey)) as planes:
         for k, seen in planes:
@@ -230,14 +313,15 @@ def _fuse(
                 if on_plane is not None and energy is not None:
                     on_plane(k, as_dtype(plane, dtype), np.maximum(energy, 0))
             del seen
-    pyramid.build()
-    painting = crew.meanwhile(
-        partial(pyramid.image, np.dtype(np.float32) if run.settings.picks else dtype)
-    )
+    small = None if coarse is None else _reduced_window(outer, 2**TILE_LEVELS)
+    pyramid.build(None if coarse is None else [channel[small] for channel in coarse])
+    shown = np.dtype(np.float32) if run.settings.picks else dtype
+    painting = crew.meanwhile(partial(pyramid.image, shown)) if method == "pyramid" else None
     edge = edge_contrast(run.census.span(), survey.noise.deviation(run.census.level()))
     place, confidence = estimator.estimate(pyramid.brightness, edge)
-    widths = estimator.widths(confidence >= TRUSTED)
-    image, recorded = painting.result(), pyramid.recorded
+    widths = estimator.widths(_inner(confidence >= TRUSTED, tile))
+    image = np.empty(0, dtype) if painting is None else painting.result()
+    recorded = pyramid.recorded
     confidence[~recorded] = 0
     del pyramid, estimator
     if run.settings.picks:
@@ -259,11 +343,17 @@ def _fuse(
     return Fused(image, recorded, depth, index, confidence), widths
 
 
+def _inner(marked: NDArray[np.bool_], tile: Tile) -> NDArray[np.bool_]:
+    """What is marked in the part of a tile that is kept."""
+    kept = np.zeros_like(marked)
+    inner = _within(tile.inner, tile.outer)
+    kept[inner] = marked[inner]
+    return kept
+
+
 def _planes(run: Run, survey: Survey) -> Generator[tuple[int, SeenPlane], None, None]:
     """Planes in the order of their focus, each read while the one before is worked on."""
-    yield from ahead(
-        partial(survey.seen, run), survey.alignment.order, threads=0 if run.frugal else 1
-    )
+    yield from ahead(partial(survey.seen, run), survey.alignment.order, threads=min(1, run.readers))
 
 
 def _window(box: Box) -> Window:

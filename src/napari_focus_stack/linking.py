@@ -1,7 +1,7 @@
 """Which planes are compared with which, while further ones are still being read.
 
-One thread reads and reduces planes; two more compare neighbours, for OpenCV lets go of the
-interpreter while it works.
+The caller's thread reduces them; more compare neighbours, for OpenCV lets go of the interpreter
+while it works.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 WORKERS = 2
 MOST_WAITING = 4
-"""Comparisons that wait for a worker: each holds two views."""
+"""Comparisons under way or waiting, each of which holds two views."""
 SURE = 0.4
 """Correlation from which on a step that breaks the trend is believed all the same."""
 
@@ -43,6 +43,8 @@ class Linker:
         Plane that the steps lead away from.
     region : numpy.ndarray, optional
         (Y, X) bool: where to look.
+    workers : int
+        Threads that compare; without any, planes are compared as they come.
 
     Attributes
     ----------
@@ -55,6 +57,7 @@ class Linker:
         models: Sequence[Model],
         reference: int,
         region: NDArray[np.bool_] | None,
+        workers: int = WORKERS,
     ) -> None:
         self.models = tuple(models)
         self.contrasts: dict[int, float] = {}
@@ -63,7 +66,7 @@ class Linker:
         self._whole_region = region
         self._regions: tuple[Region, ...] | None = None
         self._shelf = Shelf()
-        self._pool = ThreadPoolExecutor(WORKERS)
+        self._pool = ThreadPoolExecutor(workers) if workers else None
         self._waiting: deque[Future[Link]] = deque()
         self._last: View | None = None
         self._links: dict[tuple[int, int], Future[Link] | Link] = {}
@@ -75,7 +78,8 @@ class Linker:
     def __exit__(self, *_: object) -> None:
         """Stop the workers, whatever happened."""
         try:
-            self._pool.shutdown(cancel_futures=True)
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)
         finally:
             self._shelf.close()
 
@@ -90,8 +94,10 @@ class Linker:
         self.contrasts[k], self.details[k] = view.contrast, view.detail()
         self._shelf.put(k, view)
 
-    def _submit(self, inner: View, outer: View) -> Future[Link]:
+    def _submit(self, inner: View, outer: View) -> Future[Link] | Link:
         """Hand a pair to the workers, once they are not far behind."""
+        if self._pool is None:
+            return self._between(inner, outer)
         if len(self._waiting) == MOST_WAITING:
             wait([self._waiting.popleft()])
         self._waiting.append(self._pool.submit(self._between, inner, outer))

@@ -10,9 +10,11 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_focus_stack.errors import OutputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,14 +80,28 @@ def array_in_file(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
 
     Raises
     ------
-    OSError
-        The disk is full.
+    OutputError
+        There is no room for it.
     """
     size = max(1, math.prod(shape) * dtype.itemsize)
-    with tempfile.TemporaryFile(prefix="focusstack-") as file:
-        file.truncate(size)
-        mapped = mmap.mmap(file.fileno(), size)
+    try:
+        with tempfile.TemporaryFile(prefix="focusstack-") as file:
+            _give_room(file, size)
+            mapped = mmap.mmap(file.fileno(), size)
+    except OSError as problem:
+        raise OutputError(
+            f"'{tempfile.gettempdir()}' has no room for {in_words(size)} of results "
+            f"({problem.strerror}); free the disk or set TMPDIR to another folder."
+        ) from problem
     return np.frombuffer(mapped, dtype, math.prod(shape)).reshape(shape)
+
+
+def _give_room(file: IO[bytes], size: int) -> None:
+    """Make a file as long; on a full disk a file of holes would kill the process later."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    else:
+        file.truncate(size)
 
 
 def let_go(array: NDArray[Any]) -> None:

@@ -41,7 +41,8 @@ def stack_steps(
     Parameters
     ----------
     source : PlaneSource
-        The planes, read one at a time; each is read two to seven times.
+        The planes, held one at a time (some are read ahead, by threads of the run); each is read
+        two to four times, and once more for each tile if the field is cut into tiles.
     settings : Settings
         Parameters of the run.
     transforms : array-like, StackResult or path, optional
@@ -79,7 +80,7 @@ def stack_steps(
         `cancel` was set.
     """
     run = Run(source, settings, transforms, align_mask, cancel)
-    tiling = tiling_of(run)
+    tiling = tiling_of(run, on_plane is not None)
     survey = yield from survey_steps(run)
     box = _box_to_keep(run, survey)
     fused = yield from fuse_steps(run, survey, tiling, box, on_plane)
@@ -124,7 +125,7 @@ def focus_stack(
         Called with a `Progress` before each plane of each step.
     **options
         Fields of `Settings`: ``method``, ``align``, ``reference``, ``gaussian``, ``laplacian``,
-        ``brightness``, ``align_region``, ``crop``, ``values``, ``z_step``.
+        ``brightness``, ``align_region``, ``crop``, ``values``, ``z_step``, ``memory``, ``threads``.
 
     Returns
     -------

@@ -96,6 +96,10 @@ class PyramidFusion:
     colour_halved : bool
         Whether planes hold colour differences at half their size only; the finest level then has
         none.
+    bottom : int
+        Number of the finest level, for planes that are that much smaller already.
+    count : int, optional
+        How many levels, if not as many as the shape has; what is above them is given to `build`.
 
     Attributes
     ----------
@@ -115,15 +119,19 @@ class PyramidFusion:
         origin: tuple[int, int] = (0, 0),
         keep_energy: bool = False,
         colour_halved: bool = False,
+        bottom: int = 0,
+        count: int | None = None,
     ) -> None:
         self._crew = crew
         self._origin = origin
         self._channels = 1 if len(shape) == 2 else shape[2]
         self._unit = np.float32(1 if self._channels == 1 else GREY)
         self._levels: list[_Level] = []
+        self._bottom = bottom
         sides = shape[0], shape[1]
-        self._halved = colour_halved and self._channels == 3 and level_count(shape) > 1
-        for number in range(level_count(shape)):
+        count = count or level_count(shape)
+        self._halved = colour_halved and self._channels == 3 and count > 1 and bottom == 0
+        for number in range(bottom, bottom + count):
             own = 1 if self._halved and number == 0 else self._channels
             self._levels.append(_Level(number, sides, own, noise, self._channels > 1))
             sides = reduced_shape(sides)
@@ -152,6 +160,28 @@ class PyramidFusion:
 
     def add(self, seen: SeenPlane) -> None:
         """Fold in a plane."""
+        self._fold_in(self._see(seen))
+
+    def add_reduced(self, channels: list[Plane], valid: Mask | None) -> None:
+        """Fold in a plane as `reduced` has it, at the size of the finest level here."""
+        for smooth, channel in zip(self._levels[0].smooth, channels, strict=True):
+            smooth[:] = channel
+        self._reduce()
+        self._fold_in(valid)
+
+    def reduced(self, seen: SeenPlane, origin: tuple[int, int]) -> tuple[list[Plane], Mask | None]:
+        """A plane from `origin` on as it is above all levels, and where it recorded anything.
+
+        Nothing is folded in.
+        """
+        self._origin = origin
+        valid = self._see(seen)
+        for _ in self._levels:
+            valid = None if valid is None else cv2.pyrDown(valid)
+        return self._residual.smooth, valid
+
+    def _see(self, seen: SeenPlane) -> Mask | None:
+        """Take a plane into the levels; where it recorded anything, None for everywhere."""
         self._crew.check()
         self._range = self._range_with(seen)
         unrecorded: list[Window] = []
@@ -166,10 +196,12 @@ class PyramidFusion:
 
         self._crew.do(take, self._tiles)
         self._reduce()
+        return self._coverage(unrecorded)
+
+    def _fold_in(self, valid: Mask | None) -> None:
         self._crew.do(lambda part: self._levels[part.level].gather(part.rows), self._parts)
         self._crew.do(lambda part: self._levels[part.level].reduce(part.rows), self._parts_above)
         self._crew.do(_Level.widen, self._levels)
-        valid = self._coverage(unrecorded)
         for level in self._levels:
             level.valid = valid
             valid = None if valid is None else cv2.pyrDown(valid)
@@ -231,11 +263,27 @@ class PyramidFusion:
         np.minimum(lowest, low, out=lowest)
         np.maximum(highest, high, out=highest)
 
-    def build(self) -> None:
-        """Put the levels together, once all planes are folded in; no plane can follow."""
-        below = self._residual.mean
+    def build(self, base: list[Plane] | None = None) -> None:
+        """Put the levels together, once all planes are folded in; no plane can follow.
+
+        On `base`, one channel each, if this fusion ends below the coarsest levels.
+        """
+        self._built(base)
+        self._hold()
+
+    def built_channels(self) -> list[Plane]:
+        """As `build`, but what a finer fusion can be built on: not held to what was recorded."""
+        return self._built(None)
+
+    def _built(self, base: list[Plane] | None) -> list[Plane]:
+        below = self._residual.mean if base is None else base
         for level in reversed(self._levels):
             below = level.build(below, self._crew)
+        return below
+
+    def _hold(self) -> None:
+        """Hold brightness to the range that planes recorded at each pixel."""
+        bright = self._levels[0].smooth[0]
 
         def hold(rows: slice) -> None:
             lowest, highest = self._lowest[rows], self._highest[rows]
@@ -244,7 +292,7 @@ class PyramidFusion:
             low, high = (np.where(some, end, 0).astype(np.float32) for end in (lowest, highest))
             low -= np.float32(slack)
             high += np.float32(slack)
-            channel = below[0][rows]
+            channel = bright[rows]
             held = np.clip(channel, low * self._unit, high * self._unit)
             np.copyto(channel, held, where=some)  # elsewhere it goes on smoothly, for the depth
 
@@ -393,15 +441,16 @@ class _Residual:
 
     def __init__(self, shape: tuple[int, int], channels: int) -> None:
         self.smooth = _empty(shape, channels)
-        self.mean = [np.zeros(shape, np.float32) for _ in range(channels)]
+        self.mean: list[Plane] = []
         self._weight = np.empty(shape, np.float32)
 
     def fold(self, scored: Plane, count: int) -> None:
         scored = cv2.pyrDown(scored)
         if count == 0:
-            self._weight = scored
+            self._weight, self.mean = scored, [smooth.copy() for smooth in self.smooth]
+            return
         odds = np.exp(np.clip(self._weight - scored, -FARTHEST, FARTHEST))
-        share = np.ones_like(scored) if count == 0 else 1 / (1 + odds)
+        share = 1 / (1 + odds)
         self._weight = np.maximum(self._weight, scored + np.log1p(odds))
         for mean, smooth in zip(self.mean, self.smooth, strict=True):
             mean += share * (smooth - mean)

@@ -102,7 +102,9 @@ class _Memory(threading.local):
         size = math.prod(shape)
         kept = self._kept.get(name)
         if kept is None or not size <= kept.size <= MOST_KEPT:
-            kept = self._kept[name] = np.empty(size, np.float32)
+            kept = np.empty(size, np.float32)
+            if size <= MOST_KEPT:
+                self._kept[name] = kept
         return kept[:size].reshape(shape)
 
 

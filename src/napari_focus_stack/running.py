@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import threading
 from typing import TYPE_CHECKING, Any
 
+from napari_focus_stack.crew import available_threads
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.given import Given, given_transforms, region_to_align
 from napari_focus_stack.health import Census
@@ -14,14 +17,14 @@ from napari_focus_stack.result import Progress, Step
 from napari_focus_stack.views import WORKING_PIXELS
 
 if TYPE_CHECKING:
-    import threading
-
     from numpy.typing import NDArray
 
     from napari_focus_stack.settings import Settings
     from napari_focus_stack.sources import PlaneSource
 
 
+READERS = 2
+"""Planes that are read at a time, ahead of what looks at them; the fusion reads one ahead."""
 ROOMY = 8
 """Planes that must fit into memory for some to be read ahead."""
 
@@ -81,11 +84,19 @@ class Run:
         self.census = Census(source.dtype)
         self.reduction = source.reduction(WORKING_PIXELS)
         self.limit = settings.memory or limit()
+        self.threads = settings.threads or available_threads()
         self.frugal = self.limit is not None and resident() + ROOMY * self.plane_bytes > self.limit
-        self.tiles = 1
+        self.tiles, self.coarse_rounds = 1, 0
+        self._fused = self.n
         self._total = self._after_alignment(self.n)
         self._cancel = cancel
         self._done = 0
+        self._alone = contextlib.nullcontext() if source.concurrent else threading.Lock()
+
+    @property
+    def readers(self) -> int:
+        """Threads that read ahead of what looks at planes: none for want of either."""
+        return 0 if self.frugal or self.threads == 1 else READERS
 
     @property
     def plane_bytes(self) -> int:
@@ -112,11 +123,11 @@ class Run:
         if names:
             self.notes.append(f"{names} had no effect, for {why}.")
 
-    def _after_alignment(self, planes: int, tiles: int = 1) -> int:
-        return self._fusing(planes, tiles) + len(noise_pairs(planes))
+    def _after_alignment(self, planes: int) -> int:
+        return self._fusing(planes) + len(noise_pairs(planes))
 
-    def _fusing(self, planes: int, tiles: int) -> int:
-        return tiles * (2 if self.settings.picks else 1) * planes
+    def _fusing(self, planes: int) -> int:
+        return (self.tiles * (2 if self.settings.picks else 1) + self.coarse_rounds) * planes
 
     def check(self) -> None:
         """Raise `Cancelled` if the result is not wanted any more."""
@@ -136,18 +147,25 @@ class Run:
 
     def go_on_with(self, planes: int) -> None:
         """Expect that many planes, and no others, in the steps after the alignment."""
-        self._total = self._done + self._after_alignment(planes, self.tiles)
+        self._fused = planes
+        self._total = self._done + self._after_alignment(planes)
 
-    def fuse_in(self, tiles: int, planes: int) -> None:
-        """Expect nothing but that many planes for each of that many tiles."""
-        self._total = self._done + self._fusing(planes, tiles)
+    def fuse_in(self, tiles: int, coarse_rounds: int) -> None:
+        """Expect that many tiles, and rounds over all planes for what is coarser than a tile."""
+        before = self._fusing(self._fused)
+        self.tiles, self.coarse_rounds = tiles, coarse_rounds
+        self._total += self._fusing(self._fused) - before
 
     def read(self, k: int) -> NDArray[Any]:
         """Plane `k` in a type that OpenCV works on; the census takes it down."""
-        return self.census.look(k, computable(self.source[k]))
+        with self._alone:
+            plane = self.source[k]
+        return self.census.look(k, computable(plane))
 
     def glance(self, k: int) -> NDArray[Any]:
         """Plane `k` as alignment sees it: reduced, where that costs less than the whole plane."""
         if self.reduction == 1:
             return self.read(k)
-        return computable(self.source.reduced(k, self.reduction))
+        with self._alone:
+            plane = self.source.reduced(k, self.reduction)
+        return computable(plane)

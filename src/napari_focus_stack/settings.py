@@ -28,8 +28,6 @@ BRIGHTNESS: tuple[Brightness, ...] = get_args(Brightness)
 VALUES: tuple[Values, ...] = get_args(Values)
 
 MOST_THREADS = 64
-LEAST_MEMORY = 10**6
-"""Bytes; whoever types less forgot the unit."""
 LEAST_REGION = 32
 """Pixels a side under which a part of the field shows too little to judge motion by."""
 
@@ -250,8 +248,6 @@ def _size(name: str, value: Any) -> int:
             size = float(number.replace(",", ".")) * (1024 if binary else 1000) ** power
     if size is None or not 1 <= size < 2**63:
         raise SettingsError(f"{name} {value!r} must be a size, as in 1.5GB or 800MB.")
-    if size < LEAST_MEMORY:
-        raise SettingsError(f"{name} {value!r} needs a unit, as in 1.5GB or 800MB.")
     return int(size)
 
 

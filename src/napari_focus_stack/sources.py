@@ -66,6 +66,9 @@ class PlaneSource(ABC):
         `files` and those that were left out, none of which an output may replace.
     colour_halved : bool
         Whether colour differences were recorded at half the size of brightness, as in most JPEG.
+    concurrent : bool
+        Whether several threads may read planes at a time; one at a time does, if not, and never
+        the thread that asked for the run.
     """
 
     plane_shape: tuple[int, ...]
@@ -76,6 +79,7 @@ class PlaneSource(ABC):
     files: tuple[Path, ...] = ()
     inputs: tuple[Path, ...] = ()
     colour_halved: bool = False
+    concurrent: bool = False
 
     def __len__(self) -> int:
         """Count the planes."""
@@ -110,6 +114,10 @@ class PlaneSource(ABC):
             The plane cannot be read; the message names it.
         """
         return self[k]
+
+
+_CONCURRENT = ("numpy", "dask")
+"""Packages whose arrays several threads may read at a time."""
 
 
 class ArraySource(PlaneSource):
@@ -151,6 +159,8 @@ class ArraySource(PlaneSource):
         if count < 2:
             raise InputError(f"A stack needs at least two planes; this one has {count}.")
         self.plane_shape, self.dtype = self._common_kind()
+        held = [planes] if hasattr(planes, "shape") else planes
+        self.concurrent = all(type(one).__module__.split(".")[0] in _CONCURRENT for one in held)
 
     def _common_kind(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
         if hasattr(self._planes, "shape"):

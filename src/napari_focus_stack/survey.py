@@ -12,6 +12,7 @@ from napari_focus_stack.alignment import Alignment, align_steps, follow_steps
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.crew import ahead, opencv_on_one_thread
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.linking import WORKERS
 from napari_focus_stack.links import spans_field
 from napari_focus_stack.noise import Noise, NoiseGauge, middle
 from napari_focus_stack.planes import Mask, SeenPlane
@@ -31,8 +32,6 @@ NOT_IN_ORDER = (
     "depth counts them in the order of the files."
 )
 
-READERS = 2
-"""Planes that are read at a time, ahead of what looks at them."""
 SMALL_REGION = (
     "The region to align on spans less than half of the field: only a shift was looked for, for "
     "magnification and rotation cannot be told at the corners from there; align='similarity' "
@@ -143,7 +142,8 @@ def _align_to(run: Run, reference: int, align: Align) -> Generator[Progress, Non
         reduction=run.reduction,
         region=run.region,
         check=run.check,
-        readers=0 if run.frugal else READERS,
+        readers=run.readers,
+        workers=0 if run.threads == 1 else WORKERS,
     )
     return (yield from _announced(run, steps))
 
@@ -153,7 +153,10 @@ def _announced(
 ) -> Generator[Progress, None, Alignment]:
     """Announce each plane."""
     run.expect(run.n)
-    with closing(steps):  # its threads end with it, whoever keeps the error of a cancelled run
+    with (
+        opencv_on_one_thread(),
+        closing(steps),
+    ):  # its threads end with it, whoever keeps the error of a cancelled run
         while True:
             try:
                 k = next(steps)
@@ -170,8 +173,10 @@ def _measure_noise(run: Run, survey: Survey) -> Generator[Progress, None, Noise]
     def pair(i: int) -> list[tuple[Plane, Mask | None]]:
         return [survey.seen(run, planes[j]).colour(window) for j in (i, i + 1)]
 
-    threads = 0 if run.frugal else READERS
-    with opencv_on_one_thread(), closing(ahead(pair, noise_pairs(len(planes)), threads)) as pairs:
+    with (
+        opencv_on_one_thread(),
+        closing(ahead(pair, noise_pairs(len(planes)), run.readers)) as pairs,
+    ):
         for i, ((first, recorded), (second, too)) in pairs:
             yield run.begin("measure", planes[i])
             gauge.add(first, second, both_recorded(recorded, too))

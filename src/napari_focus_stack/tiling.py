@@ -45,14 +45,37 @@ class Tiling:
     tiles : list of Tile
         One after the other.
     whole : bool
-        Whether it is not cut, so that planes can be read ahead and results kept in memory.
+        Whether it is not cut, so that results can be kept in memory.
+    untiled : float
+        Bytes that it would take not to cut it.
     """
 
     tiles: list[Tile]
     whole: bool
+    untiled: float
 
 
-def cut(shape: tuple[int, int], limit: int | None, pixel: float, ahead: int, alone: int) -> Tiling:
+@dataclass(frozen=True)
+class Needs:
+    """Bytes that a run takes.
+
+    Attributes
+    ----------
+    pixel : float
+        For each pixel that is fused at a time.
+    ahead, alone : int
+        Besides: if the field is not cut, and if it is.
+    threads : int
+        That work at a time, which is part of these.
+    """
+
+    pixel: float
+    ahead: int
+    alone: int
+    threads: int
+
+
+def cut(shape: tuple[int, int], limit: int | None, needs: Needs) -> Tiling:
     """Cut a field into as few tiles as fit into memory.
 
     Parameters
@@ -61,10 +84,8 @@ def cut(shape: tuple[int, int], limit: int | None, pixel: float, ahead: int, alo
         Of the field, (Y, X).
     limit : int or None
         Bytes that the process may have; None for any number.
-    pixel : float
-        Bytes that a pixel takes while it is fused.
-    ahead, alone : int
-        Bytes that the process has besides: if planes are read ahead, and if they are not.
+    needs : Needs
+        What it takes.
 
     Raises
     ------
@@ -73,23 +94,26 @@ def cut(shape: tuple[int, int], limit: int | None, pixel: float, ahead: int, alo
     """
     height, width = shape
     everything = Tile((slice(0, height), slice(0, width)), (slice(0, height), slice(0, width)))
-    if limit is None or ahead + pixel * height * width <= limit:
-        return Tiling([everything], True)
-    room = (limit - alone) / pixel
+    untiled = needs.ahead + needs.pixel * height * width
+    if limit is None or untiled <= limit:
+        return Tiling([everything], True, untiled)
+    room = (limit - needs.alone) / needs.pixel
     rows, cols = (_longest(side) for side in shape)
     grids = [
         (i, j) for i in range(len(rows)) for j in range(len(cols)) if rows[i] * cols[j] <= room
     ]
     if not grids:
-        least = alone + pixel * rows[-1] * cols[-1]
+        least = needs.alone + needs.pixel * rows[-1] * cols[-1]
+        workers = f" with {needs.threads} threads" if needs.threads > 1 else ""
         raise SettingsError(
-            f"memory {in_words(limit)} is too little for planes of {width} x {height} pixels; "
-            f"give {in_words(1.05 * least)} or more."
+            f"memory {in_words(limit)} is too little for planes of {width} x {height} pixels"
+            f"{workers}; give about {in_words(1.05 * least)}, or {in_words(untiled)} to fuse them "
+            "whole, which is faster."
         )
     down, across = min(
         grids, key=lambda grid: ((grid[0] + 1) * (grid[1] + 1), rows[grid[0]] * cols[grid[1]])
     )
-    return Tiling(list(_tiles(shape, down + 1, across + 1)), False)
+    return Tiling(list(_tiles(shape, down + 1, across + 1)), False, untiled)
 
 
 def _longest(side: int) -> list[int]:

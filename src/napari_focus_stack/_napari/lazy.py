@@ -36,6 +36,8 @@ class OpenedPlanes(PlaneSource):
         self._source = source
         self.plane_shape, self.dtype = source.plane_shape, source.dtype
         self.names, self.notes, self.spacing = source.names, source.notes, spacing
+        self.files, self.inputs = source.files, source.inputs
+        self.colour_halved, self.concurrent = source.colour_halved, source.concurrent
 
     def __getitem__(self, k: int) -> NDArray[Any]:
         """Plane `k`.
@@ -47,6 +49,23 @@ class OpenedPlanes(PlaneSource):
         """
         try:
             return self._source[k]
+        except InputError as problem:
+            raise InputError(_in_napari(problem)) from problem
+
+    def reduction(self, pixels: int) -> int:
+        """As the source says."""
+        return self._source.reduction(pixels)
+
+    def reduced(self, k: int, factor: int) -> NDArray[Any]:
+        """Plane `k`, smaller.
+
+        Raises
+        ------
+        InputError
+            The plane cannot be read; the message names it.
+        """
+        try:
+            return self._source.reduced(k, factor)
         except InputError as problem:
             raise InputError(_in_napari(problem)) from problem
 
