@@ -6,7 +6,6 @@ once.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import io
@@ -32,6 +31,7 @@ from napari_focus_stack.settings import Settings
 from napari_focus_stack.subcommands import bench_command, demo_command
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Generator, Sequence
 
     from napari_focus_stack.recipe import Recipe
