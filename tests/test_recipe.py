@@ -95,7 +95,7 @@ def made(**different):
     labels[5] = 65535
     known = {
         "settings": Settings(method="depth", z_step=0.5, align_region=(0, 40, 8, 48), crop=True),
-        "inputs": ("/data/µ 花/img2.png", "/data/any bytes \udcff.png"),
+        "inputs": (os.path.abspath("µ 花/img2.png"), os.path.abspath("any bytes \udcff.png")),
         "correction": labels,
     }
     return Recipe(**{**known, **different})
@@ -134,8 +134,9 @@ def test_what_a_recipe_looks_like(tmp_path):
 
 
 def test_relative_inputs_lie_beside_the_recipe(tmp_path, monkeypatch):
-    (tmp_path / "r.json").write_text(document(inputs=["planes/1.tif", "/a/2.tif"]))
-    beside = (str(tmp_path / "planes" / "1.tif"), "/a/2.tif")
+    elsewhere = os.path.abspath("2.tif")
+    (tmp_path / "r.json").write_text(document(inputs=["planes/1.tif", elsewhere]))
+    beside = (str(tmp_path / "planes" / "1.tif"), elsewhere)
     assert Recipe.read(tmp_path / "r.json").inputs == beside
     monkeypatch.chdir(tmp_path)
     assert Recipe.read("r.json").inputs == beside

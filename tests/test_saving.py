@@ -34,7 +34,8 @@ def pixels(dtype, *shape):
 def recipe():
     labels = np.zeros((24, 32), np.uint16)
     labels[3:9, 4:8] = 2
-    return Recipe(Settings(method="depth", z_step=2000.0), ("/data/µ.png",), correction=labels)
+    inputs = (os.path.abspath("µ.png"),)
+    return Recipe(Settings(method="depth", z_step=2000.0), inputs, correction=labels)
 
 
 def results(dtype=np.uint16, spacing=NANOMETRES):

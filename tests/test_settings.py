@@ -111,6 +111,18 @@ def test_unknown_option_is_named() -> None:
         Settings.from_options(gausian=3)
 
 
+def test_options_on_top_of_settings_leave_the_rest() -> None:
+    before = Settings(method="depth", crop=True, reference=2)
+    assert before.updated(z_step=2, crop=None) == Settings(
+        method="depth", crop=True, reference=2, z_step=2
+    )
+    assert before.updated(gaussian=3, crop=False) == Settings(
+        method="laplacian", gaussian=3, reference=2
+    )
+    with pytest.raises(SettingsError, match="'sharpness'"):
+        before.updated(sharpness=1)
+
+
 def test_every_field_explains_itself() -> None:
     for field in dataclasses.fields(Settings):
         assert field.metadata["help"].endswith("."), field.name

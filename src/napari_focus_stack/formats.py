@@ -119,9 +119,10 @@ def tiff_options(shape: tuple[int, ...], spacing: Spacing) -> dict[str, Any]:
         "photometric": "rgb" if is_colour(shape) else "minisblack",
         "software": f"napari-focus-stack {__version__}",
     }
-    if y is not None and x is not None:
-        options |= {"resolution": (_CENTIMETRE / x, _CENTIMETRE / y)}
-        options |= {"resolutionunit": "CENTIMETER"}
+    resolution = [_CENTIMETRE / size for size in (x, y) if size is not None]
+    if len(resolution) == 2 and all(2**-31 < density < 2**31 for density in resolution):
+        # the tag is a fraction of two numbers of 32 bits: pixels under 5 pm do not fit
+        options |= {"resolution": tuple(resolution), "resolutionunit": "CENTIMETER"}
     if is_colour(shape) and shape[-1] == 4:
         options |= {"extrasamples": ["unassalpha"]}
     return options

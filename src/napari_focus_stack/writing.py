@@ -103,7 +103,7 @@ def about(role: str, unit: str | None) -> str:
 
 def _check_suffix(role: str, path: Path, source: PlaneSource) -> None:
     if path.name.lower().endswith(SAVED):
-        raise OutputError(f"'{path}' is a name for results saved in napari; choose another end.")
+        raise OutputError(f"'{path}' is a name for results saved in napari; end it in plain .tif.")
     if role == "report":
         _check_json(path)
     elif role in MEASURES:
