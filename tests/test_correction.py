@@ -322,7 +322,7 @@ def test_a_plane_that_was_left_out_cannot_be_painted_with() -> None:
 
 
 def test_another_stack_is_refused() -> None:
-    source, result = run()
+    _, result = run()
     other = ArraySource(np.zeros((8, 100, 192), np.uint8))
     with pytest.raises(InputError, match=r"\(8, 160, 192\), not \(8, 100, 192\)"):
         Retoucher(other, result)

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.health import TRUSTED
-from napari_focus_stack.overlay import REACH, Labels, Overlay, labels_in
+from napari_focus_stack.overlay import MOST_PLANES, REACH, Labels, Overlay, labels_in
 from napari_focus_stack.planes import whole
 from napari_focus_stack.recipe import BACKGROUND, NOT_CORRECTED
 from napari_focus_stack.revisiting import Revisit, counted_from
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from napari_focus_stack.sources import PlaneSource
     from napari_focus_stack.transforms import Window
 
+PIECE = 128
+"""Rows that are blended at a time."""
 NEARBY = 5
 """Pixels around a stroke that tell its plane too."""
 LEAST_SHARE = 0.02
@@ -103,7 +105,7 @@ class Correction:
     def _check(self, labels: NDArray[Any]) -> None:
         n, low, high = len(self._names), int(labels.min()), int(labels.max())
         outside = [label for label in (low, high) if not 0 <= label <= BACKGROUND]
-        found = [] if outside else labels_in(labels)
+        found = [] if outside else labels_in(labels.astype(np.uint16))
         for label in outside or [label for label in found if n < label < BACKGROUND]:
             raise SettingsError(
                 f"Label {label} of a correction stands for no plane; give 0 (not corrected), "
@@ -197,11 +199,36 @@ class Retoucher:
         around = self._overlay.widened(touched)
         near = self._correction.labels[around].copy()
         near[counted_from(around, where)] = part
-        image = self._overlay.image(near, touched, around)
-        self.image[touched] = image
+        pieces = self._pieces(where, part, near)
+        images = []
+        for piece in pieces:
+            inner = self._overlay.widened(piece)
+            labels_there = near[counted_from(around, self._overlay.widened(inner))]
+            images.append((inner, self._overlay.image(labels_there, inner)))
+        for inner, image in images:
+            self.image[inner] = image
         self._correction.put(where, part)
-        self._set_depth(where, part)
+        for piece in pieces:
+            self._set_depth(piece, part[counted_from(where, piece)])
         return touched
+
+    def _pieces(self, window: Window, labels: Labels, near: Labels) -> list[Window]:
+        """Windows that hold all pixels whose labels are to be others, a few rows each.
+
+        A stroke across the image changes little of what is between its ends. Where more planes
+        have to do with it than are kept, each is laid over the whole at once.
+        """
+        if len(labels_in(near)) > MOST_PLANES:
+            return [window]
+        differs = (labels != self._correction.labels[window]).view(np.uint8)
+        first, left = window[0].start, window[1].start
+        pieces = []
+        for top in range(0, len(differs), PIECE):
+            x, y, width, height = cv2.boundingRect(differs[top : top + PIECE])
+            rows = slice(first + top + y, first + top + y + height)
+            if width:
+                pieces.append((rows, slice(left + x, left + x + width)))
+        return pieces
 
     def result(self) -> StackResult:
         """What there is now; the arrays are those that go on being worked on."""
@@ -305,19 +332,20 @@ def nearest_wins(
             f"truth values of shape {result.depth_index.shape}."
         )
     labels: Labels = np.full(painted.shape, NOT_CORRECTED, np.uint16)
-    _, strokes, stats, _ = cv2.connectedComponentsWithStats(painted.view(np.uint8), connectivity=8)
-    for stroke, (x, y, width, height, _) in enumerate(stats[1:].tolist(), start=1):
-        around = (
-            slice(max(0, y - NEARBY), y + height + NEARBY),
-            slice(max(0, x - NEARBY), x + width + NEARBY),
-        )
-        mask = strokes[around] == stroke
+    x, y, width, height = cv2.boundingRect(painted.view(np.uint8))
+    some = (
+        slice(max(0, y - NEARBY), y + height + NEARBY),
+        slice(max(0, x - NEARBY), x + width + NEARBY),
+    )
+    credible, index = result.confidence[some] >= TRUSTED, result.depth_index[some]
+    count, strokes = cv2.connectedComponents(painted[some].astype(np.uint8), connectivity=8)
+    for stroke in range(1, count):
+        mask = strokes == stroke
         near = cv2.dilate(mask.view(np.uint8), np.ones((2 * NEARBY + 1,) * 2, np.uint8)) > 0
-        near &= result.confidence[around] >= TRUSTED
-        counts = np.bincount(result.depth_index[around][near])
+        counts = np.bincount(index[near & credible])
         planes = np.flatnonzero(counts >= max(1, LEAST_SHARE * counts.sum()))
         if planes.size:
-            labels[around][mask] = planes[0 if side == "first" else -1] + 1
+            labels[some][mask] = planes[0 if side == "first" else -1] + 1
     return labels
 
 

@@ -37,9 +37,11 @@ MOST_PLANES = 4
 """Decoded planes that are kept."""
 
 
-def labels_in(labels: NDArray[Any]) -> list[int]:
-    """Labels, 0 to 65535, that occur in a map, from the lowest on."""
-    return [int(label) for label in np.flatnonzero(np.bincount(labels.ravel().astype(np.intp)))]
+def labels_in(labels: Labels) -> list[int]:
+    """Labels that occur in a map, (y, x), from the lowest on."""
+    # a tenth of the time of np.bincount
+    counts = cv2.calcHist([labels], [0], None, [BACKGROUND + 1], [0, BACKGROUND + 1])
+    return [int(label) for label in np.flatnonzero(counts)]
 
 
 class Overlay:
@@ -65,17 +67,15 @@ class Overlay:
         """Part of the image that labels in a window have to do with."""
         return _widened(window, self._reach, self._image.shape)
 
-    def image(self, labels: Labels, window: Window, around: Window) -> NDArray[Any]:
+    def image(self, labels: Labels, window: Window) -> NDArray[Any]:
         """The image in a window, once planes lie over it.
 
         Parameters
         ----------
         labels : numpy.ndarray
-            (y, x) uint16, those in `around`.
+            (y, x) uint16, those in what `widened` makes of the window.
         window : tuple of slice
             Part of the result.
-        around : tuple of slice
-            What `widened` makes of it.
 
         Returns
         -------
@@ -89,7 +89,7 @@ class Overlay:
         """
         image = np.array(self._image[window])
         shown, total = np.zeros(image.shape, np.float32), np.zeros(image.shape[:2], np.float32)
-        inner = counted_from(around, window)
+        inner = counted_from(self.widened(window), window)
         for label in labels_in(labels):
             if NOT_CORRECTED < label < BACKGROUND:
                 weight = self._weight(labels == label)[inner]

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 BLOCK = 32
 """Side of the blocks whose energies are measured at a time; pyramids of all levels begin there."""
-MARGIN = 64
-"""Pixels around a block that its energies are made of, but for 1 %."""
+MARGIN = 32
+"""Pixels around a block that make its energies, but for 1 %, and 3 % of the third level's."""
 TILE = 256
 """Side of the tiles whose planes are kept: a multiple of the blocks'."""
 MOST_BYTES = 128 * 10**6
