@@ -141,3 +141,17 @@ def test_only_the_user_edits(form):
     assert len(seen) == 5
     form.offer_regions([])
     assert len(seen) == 5
+
+
+def test_what_is_seldom_changed_is_folded_away(form):
+    shown = [control for line in form.widgets[:-2] for control in line[1:]]
+    assert [control.name for control in shown[:2]] == ["method", "align"]
+    assert set(shown[2:]) == set(form.checks.values())
+    folded = {control.name for line in form.fold for control in line[1:]}
+    assert folded >= {"reference", "crop", "brightness", "values", "gaussian", "laplacian"}
+    assert form.widgets[-1] is form.fold
+    assert not form.fold.visible
+    for unfolded in (True, False):
+        form.more.changed.emit(True)
+        assert form.fold.native.isVisibleTo(form.fold.native.parentWidget()) is unfolded
+        assert form.more.text.endswith("More")

@@ -10,6 +10,7 @@ import pytest
 from conftest import banded_planes
 from scipy.ndimage import gaussian_filter
 
+from napari_focus_stack._napari import widget as room
 from napari_focus_stack._napari.layers import METADATA_KEY
 from napari_focus_stack._napari.widget import FocusStackWidget
 from napari_focus_stack.errors import Cancelled
@@ -221,6 +222,7 @@ def test_parameters_of_a_method_show_with_it(viewer, docked, planes):
     viewer.add_image(planes)
     widget = docked()
     form = widget.form
+    form.unfold()
     kernels = [form.parameters["gaussian"], form.parameters["laplacian"]]
     assert not any(kernel.native.isVisibleTo(widget.native) for kernel in kernels)
     form.parameters["method"].value = "laplacian"
@@ -537,3 +539,22 @@ def test_the_widget_takes_the_viewer_by_name():
     import inspect
 
     assert list(inspect.signature(FocusStackWidget.__init__).parameters)[1] == "napari_viewer"
+
+
+def test_the_time_left_is_told_once_it_is_known(docked, monkeypatch):
+    widget = docked()
+    clock = [100.0]
+    monkeypatch.setattr(room.time, "monotonic", lambda: clock[0])
+    widget._started = 100.0
+    widget.cancel_button.enabled = True
+
+    def said(done, seconds):
+        clock[0] = 100.0 + seconds
+        widget._advance(Progress("fuse", done, 40, done, 40))
+        return widget.status.value
+
+    assert said(1, 0.2) == "Fusing plane 1 of 40"  # nobody asks yet
+    assert said(3, 5) == "Fusing plane 3 of 40"  # too little is done to judge by
+    assert said(10, 5) == "Fusing plane 10 of 40, about 15 s left"
+    assert said(30, 5) == "Fusing plane 30 of 40, about 2 s left"
+    assert said(4, 36) == "Fusing plane 4 of 40, 5 min left"

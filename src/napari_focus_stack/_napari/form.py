@@ -10,7 +10,16 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, Label, LineEdit, SpinBox, Widget
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    Label,
+    LineEdit,
+    PushButton,
+    SpinBox,
+    Widget,
+)
 
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.settings import Settings
@@ -28,6 +37,12 @@ LABELS = {"align": "Alignment", "gaussian": "Gaussian size", "laplacian": "Lapla
 SWITCHES = {"crop": "to what all planes show"}
 """What check boxes of `Settings` say beside their label."""
 WHOLE_FIELD = "whole field"
+ALWAYS_SHOWN = ("method", "align")
+"""What is chosen most; all else is folded under "More"."""
+FOLDED, UNFOLDED = (
+    "\N{BLACK RIGHT-POINTING SMALL TRIANGLE} More",
+    "\N{BLACK DOWN-POINTING SMALL TRIANGLE} More",
+)
 ONLY_FOR = {"gaussian": "laplacian", "laplacian": "laplacian"}
 """Parameters of one method, and the method."""
 UNITS = {"nanometer": "nm", "micrometer": "µm", "millimeter": "mm"}
@@ -47,7 +62,7 @@ _PIXEL_SIZE_HELP = (
     "Size of a pixel: one number, or y and x with a space between. Filled from the layer; a size "
     "typed here is given to the layer too, so that the results lie over it."
 )
-_NEEDS_Z_STEP = "Give the z step first: the height is the depth times the z step."
+_NEEDS_Z_STEP = "Give the z step first, under More: the height is the depth times the z step."
 _Z_STEP_FIELD_HELP = " Filled from the layer; a step typed here is given to a (z, y, x) layer too."
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
@@ -99,11 +114,26 @@ class StackForm:
             self.parameters[name].changed.connect(self.show_what_applies)
         self.z_step.changed.connect(self.show_what_applies)
         self._rows = {name: row(_label(name), control) for name, control in self.parameters.items()}
-        above = list(self._rows).index("align") + 1
-        rows = list(self._rows.values())
-        rows.insert(above, row(self.align_on.label, self.align_on))
-        self.widgets = [*rows, *self._length_rows(), *self._check_rows()]
+        self.more = PushButton(text=FOLDED, tooltip="Show or hide what is seldom changed.")
+        self.more.native.setFlat(True)
+        self.more.native.setStyleSheet("text-align: left")
+        self.fold = self._folded()
+        always = [self._rows[name] for name in ALWAYS_SHOWN]
+        self.widgets = [*always, *self._check_rows(), self.more, self.fold]
+        self.more.changed.connect(self.unfold)
         self.show_what_applies()
+
+    def _folded(self) -> Container[Any]:
+        rest = [line for name, line in self._rows.items() if name not in ALWAYS_SHOWN]
+        rows = [row(self.align_on.label, self.align_on), *rest, *self._length_rows()]
+        fold = Container(widgets=rows, labels=False, visible=False)
+        fold.margins = (0, 0, 0, 0)
+        return fold
+
+    def unfold(self, *_: object) -> None:
+        """Show what is folded away; fold it away if it is shown."""
+        self.fold.visible = not self.fold.visible
+        self.more.text = UNFOLDED if self.fold.visible else FOLDED
 
     def _length_rows(self) -> list[Container[Any]]:
         edits = (self.pixel_size, self.z_step, self.unit)

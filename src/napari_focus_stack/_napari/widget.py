@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,12 @@ LIST_HEIGHT = 110
 """Of the layer list in pixels, about five layers; longer lists scroll."""
 
 
+FEWEST_DONE = 0.1
+"""Part of the work from which on the rest is judged by it."""
+SOON = 1.0
+"""Seconds before which nobody asks how long."""
+
+
 class FocusStackWidget(Container[Any]):
     """Stack one (Z, Y, X[, C]) layer, or several 2-D layers in the order of the layer list.
 
@@ -50,6 +58,7 @@ class FocusStackWidget(Container[Any]):
         self._shown: list[Hashable] = []
         self._color_bars = ColorBars(napari_viewer)
         self._job: Job | None = None
+        self._started = 0.0
         self.form = StackForm()
         self.layer_list = Select(
             choices=(),
@@ -211,6 +220,7 @@ class FocusStackWidget(Container[Any]):
         )
         self.native.destroyed.connect(job.abandon)
         self._job = job
+        self._started = time.monotonic()
         self._show_running(True)
         self.status.value = "Starting"
         job.start()
@@ -234,7 +244,15 @@ class FocusStackWidget(Container[Any]):
         self.progress.max = progress.total
         self.progress.value = progress.done
         if self.cancel_button.enabled:
-            self.status.value = str(progress)
+            self.status.value = f"{progress}{self._time_left(progress)}"
+
+    def _time_left(self, progress: Progress) -> str:
+        """What the rest may take, judged by what is done; nothing while that is guesswork."""
+        spent = time.monotonic() - self._started
+        if progress.done < FEWEST_DONE * progress.total or spent < SOON:
+            return ""
+        left = spent * (progress.total - progress.done) / progress.done
+        return f", about {math.ceil(left)} s left" if left < 90 else f", {left / 60:.0f} min left"
 
     def _finish(self, outcome: Outcome, *, wanted: list[str], origin: Origin) -> None:
         self._job = None
