@@ -8,6 +8,7 @@ import pytest
 from napari._app_model.constants import MenuId
 
 import napari_focus_stack
+from napari_focus_stack.formats import SAVED
 
 MANIFEST = Path(napari_focus_stack.__file__).with_name("napari.yaml")
 
@@ -30,9 +31,8 @@ def test_every_command_can_be_imported(manifest):
 
 def test_every_command_is_used_and_declared(manifest):
     given = manifest.contributions
-    used = {
-        item.command for part in (given.readers, given.widgets, given.sample_data) for item in part
-    }
+    parts = (given.readers, given.writers, given.widgets, given.sample_data)
+    used = {item.command for part in parts for item in part}
     used |= {item.command for items in given.menus.values() for item in items}
     assert used == {command.id for command in given.commands}
 
@@ -41,12 +41,21 @@ def test_every_menu_takes_contributions(manifest):
     assert set(manifest.contributions.menus) <= {menu.value for menu in MenuId.contributables()}
 
 
-def test_the_reader_is_for_folders_alone_and_out_of_the_palette(manifest):
-    [reader] = manifest.contributions.readers
-    assert reader.accepts_directories
-    assert reader.filename_patterns == []
-    [command] = [c for c in manifest.contributions.commands if c.id == reader.command]
-    assert command.enablement == "False"
+def test_readers_are_for_folders_and_for_saved_results_alone(manifest):
+    readers = manifest.contributions.readers
+    asked = {r.command: (r.accepts_directories, r.filename_patterns) for r in readers}
+    assert asked == {
+        "napari-focus-stack.read_folder": (True, []),
+        "napari-focus-stack.reopen": (False, [f"*{SAVED}"]),
+    }
+
+
+def test_what_needs_a_path_is_out_of_the_palette(manifest):
+    given = manifest.contributions
+    need = {item.command for item in (*given.readers, *given.writers)}
+    assert need
+    for command in given.commands:
+        assert (command.enablement == "False") is (command.id in need), command.id
 
 
 def test_no_sample_is_named_like_a_command(manifest):

@@ -60,7 +60,7 @@ def planes_of(layers: Sequence[Image]) -> PlaneSource:
     if solid:
         check_z_apart(solid[0])
         return _planes_of_stack(solid[0], spacing)
-    arrays = [_finest(layer) for layer in layers]
+    arrays = [finest(layer) for layer in layers]
     source = ArraySource(arrays, names=[layer.name for layer in layers], spacing=spacing)
     check_agreement(layers)
     return source
@@ -69,7 +69,7 @@ def planes_of(layers: Sequence[Image]) -> PlaneSource:
 def _check_axes(layer: Image) -> None:
     if layer.ndim in (2, 3):
         return
-    shape = " x ".join(str(side) for side in _finest(layer).shape)
+    shape = " x ".join(str(side) for side in finest(layer).shape)
     labels = [label for label in layer.axis_labels if not label.lstrip("-").isdigit()]
     axes = f"the axes {', '.join(labels)}" if len(labels) == layer.ndim else f"{layer.ndim} axes"
     raise InputError(
@@ -79,7 +79,7 @@ def _check_axes(layer: Image) -> None:
 
 
 def _planes_of_stack(layer: Image, spacing: Spacing) -> PlaneSource:
-    data = _finest(layer)
+    data = finest(layer)
     opened = opened_planes(data, spacing)
     if opened is not None:
         return opened
@@ -97,7 +97,8 @@ def _named(name: str, data: Any, spacing: Spacing) -> PlaneSource:
         raise InputError(f"'{name}': {problem}") from problem
 
 
-def _finest(layer: Image) -> Any:
+def finest(layer: Image) -> Any:
+    """Data of a layer; of a multiscale one its finest level."""
     return layer.data[0] if layer.multiscale else layer.data
 
 
@@ -157,5 +158,5 @@ def followed(
 
 
 def _kind(layer: Image) -> tuple[tuple[int, ...], str]:
-    data = _finest(layer)
+    data = finest(layer)
     return tuple(data.shape), str(data.dtype)

@@ -49,7 +49,7 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
     callable or None
         `read_layers` for a folder or image files, None for anything else.
     """
-    paths = _as_list(path)
+    paths = as_list(path)
     images = [Path(p).suffix.lower() in SUFFIXES for p in paths]
     if len(paths) == 1 and os.path.isdir(paths[0]):
         return read_layers
@@ -72,7 +72,7 @@ def read_layers(path: Paths) -> list[LayerData]:
     list of tuple
         One (data, arguments, "image"), or `NO_LAYERS`.
     """
-    paths = _as_list(path)
+    paths = as_list(path)
     try:
         scanned = scan(paths[0] if len(paths) == 1 else paths)
     except FocusStackError as problem:
@@ -85,7 +85,8 @@ def read_layers(path: Paths) -> list[LayerData]:
     return [_layer(FileSource(scanned), scanned, _name(paths))]
 
 
-def _as_list(path: Paths) -> list[str]:
+def as_list(path: Paths) -> list[str]:
+    """Paths as a list, whichever way napari gives them."""
     paths = [path] if isinstance(path, str | os.PathLike) else path
     return [os.fspath(p) for p in paths]
 

@@ -169,21 +169,27 @@ def result_layers(
 def _map_layer(
     result: StackResult, name: str, origin: Origin
 ) -> tuple[NDArray[Any], dict[str, Any]]:
-    output = OUTPUTS[name]
-    array = getattr(result, output.attribute)
+    array = getattr(result, OUTPUTS[name].attribute)
     last_plane = max(len(result.transforms) - 1, 1)
+    return array, {
+        "name": f"{origin.name} {OUTPUTS[name].suffix}",
+        **map_appearance(name, array, float(last_plane)),
+        **_placement(result, origin),
+        "metadata": _provenance(result, name, origin),
+    }
+
+
+def map_appearance(name: str, array: NDArray[Any], last_plane: float) -> dict[str, Any]:
+    """How one of `OUTPUTS` is shown: arguments of `add_image`."""
     limits = {
         "height": display_limits(array, rgb=False) if name == "height" else None,
         "confidence": (0.0, 1.0),
-    }.get(name, (0.0, float(last_plane)))
-    return array, {
-        "name": f"{origin.name} {output.suffix}",
+    }.get(name, (0.0, last_plane))
+    return {
         "rgb": False,
-        "colormap": output.colormap,
+        "colormap": OUTPUTS[name].colormap,
         "contrast_limits": limits,
         "interpolation2d": "nearest",
-        **_placement(result, origin),
-        "metadata": _provenance(result, name, origin),
     }
 
 
