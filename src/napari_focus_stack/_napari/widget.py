@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from .form import StackForm, row
 from .geometry import calibrate, spacing_of
 from .job import Job, Outcome
 from .layers import describe_planes, followed, likely_input, planes_of, role
+from .preferences import preferences, preferred_method
 from .region import region_of
 from .results import Origin, lay_over, lead_of, result_layers, results_over, summary
 
@@ -60,6 +62,7 @@ class FocusStackWidget(Container[Any]):
         self._job: Job | None = None
         self._started = 0.0
         self.form = StackForm()
+        self.form.parameters["method"].value = preferred_method()
         self.layer_list = Select(
             choices=(),
             tooltip="One (z, y, x) layer, or several 2-D layers: hold Ctrl or Shift for more.",
@@ -171,7 +174,8 @@ class FocusStackWidget(Container[Any]):
         if self._job is not None:
             return
         try:
-            layers, settings = self.chosen_layers(), self.form.settings()
+            layers = self.chosen_layers()
+            settings = replace(self.form.settings(), **preferences())
             settings.reference_plane(len(planes_of(layers)))
             region = self._region()
             mask = self._mask(region, layers, settings)
