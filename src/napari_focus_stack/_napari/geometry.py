@@ -53,6 +53,15 @@ def _convert(length: float, old: Any, new: str | None) -> float | None:
     return converted
 
 
+def pixel_size(layer: Layer, unit: str | None) -> tuple[float, float]:
+    """Size (y, x) of a layer's pixels, in `unit` if theirs is of that kind."""
+    y, x = (
+        _convert(size, old, unit) or size
+        for size, old in zip(np.abs(layer.scale[-2:]).tolist(), layer.units[-2:], strict=True)
+    )
+    return y, x
+
+
 def spacing_arguments(spacing: Spacing) -> dict[str, Any]:
     """Arguments of a (z, y, x) layer that `spacing_of` reads the same spacing from."""
     lengths = (spacing.z, spacing.y, spacing.x)

@@ -16,13 +16,23 @@ from typing import Any
 from napari.qt.threading import create_worker
 
 from napari_focus_stack.errors import Cancelled, FocusStackError
-from napari_focus_stack.result import Progress, StackResult
+from napari_focus_stack.result import Progress
 
-Engine = Generator[Progress, None, StackResult]
+Engine = Generator[Progress, None, Any]
 Steps = Callable[[threading.Event], Engine]
 """Starts the engine; the event stops it."""
 
 _log = logging.getLogger(__name__)
+
+
+def at_once(work: Callable[[], Any]) -> Steps:
+    """Steps of work that is too short to show the progress of, or to cancel."""
+
+    def steps(_: threading.Event) -> Engine:
+        yield from ()
+        return work()
+
+    return steps
 
 
 @dataclass(frozen=True)
@@ -31,15 +41,15 @@ class Outcome:
 
     Attributes
     ----------
-    result : StackResult or None
-        What the engine returned.
+    result : StackResult, numpy.ndarray or other, or None
+        What the engine returned, which is not None.
     error : str or None
         One sentence for the user. The exception itself would keep the planes alive.
     cancelled : bool
         The user, or the closing window, stopped it.
     """
 
-    result: StackResult | None = None
+    result: Any = None
     error: str | None = None
     cancelled: bool = False
 

@@ -25,6 +25,25 @@ NUMBERING = "0123456789 _-.(["
 """Where numbered names differ and what leads up to it: "img_01", "img_02" come from "img"."""
 
 
+KEPT = (
+    "version",
+    "settings",
+    "planes",
+    "shape",
+    "dtype",
+    "reference",
+    "align",
+    "transforms",
+    "in_order",
+    "left_out",
+    "crop",
+    "spacing",
+    "notes",
+    "inputs",
+)
+"""What layers carry of the report: enough to put the result on other data of the field."""
+
+
 @dataclass(frozen=True)
 class _Output:
     suffix: str
@@ -195,8 +214,7 @@ def map_appearance(name: str, array: NDArray[Any], last_plane: float) -> dict[st
 
 def _provenance(result: StackResult, name: str, origin: Origin) -> dict[str, Any]:
     report = result.report.as_dict()
-    kept = ("version", "settings", "transforms", "planes", "left_out", "crop", "spacing", "notes")
-    known = {key: report[key] for key in kept}
+    known = {key: report[key] for key in KEPT}
     past = {"sources": list(origin.sources), "aligned_on": origin.aligned_on}
     return {METADATA_KEY: {"role": name, **past, **known}}
 
@@ -217,6 +235,7 @@ def results_over(sources: Sequence[Image], layers: Sequence[Image]) -> list[Imag
         layer
         for layer in layers
         if role(layer) is not None
+        and layer.ndim == 2  # a surface in 3-D stays where it was put
         and names & set(layer.metadata[METADATA_KEY].get("sources", ()))
         and lies_over(layer, sources[0], _corner(layer.metadata[METADATA_KEY].get("crop")))
     ]

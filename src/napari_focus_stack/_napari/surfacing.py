@@ -1,0 +1,282 @@
+"""The "Focus Stack: 3-D" dock widget: a result as a surface to turn and tilt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from magicgui.widgets import ComboBox, Container, FloatSlider, PushButton
+
+from napari_focus_stack.errors import FocusStackError
+from napari_focus_stack.sources import Spacing
+
+from .form import row
+from .found import Found, Relief, found_results, relief_of
+from .geometry import pixel_size, placement
+from .job import at_once
+from .jobrow import JobRow, offer
+from .layers import METADATA_KEY, role
+from .results import display_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import napari
+    from napari.layers import Image, Surface
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.surface import Surface as Mesh
+
+ROLE = "surface"
+TEXTURE_SIDE = 8192
+"""Longest side of a picture that is laid on a surface: graphics cards take that everywhere."""
+LEAST_STRETCH, MOST_STRETCH = 0.1, 20.0
+VIEW = (20.0, 0.0, -50.0)
+"""Camera angles in degrees: a relief rises, with the picture upright and turned a little."""
+
+MARGIN = 0.2
+"""Share of the canvas that stays free, for what turns out of it."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image as it is shown, so that no layer is read off the main thread.
+
+    Attributes
+    ----------
+    pixels : numpy.ndarray
+        (Y, X[, C]).
+    limits : tuple of float
+        Values that are shown black and white.
+    table : numpy.ndarray or None
+        (256, 3) uint8: colours of a grey image from black to white; None for a coloured one.
+    """
+
+    pixels: NDArray[Any]
+    limits: tuple[float, float]
+    table: NDArray[np.uint8] | None
+
+    @classmethod
+    def of(cls, layer: Image) -> Picture:
+        """Picture of a layer's image, with its colormap and contrast."""
+        pixels = np.asarray(layer.data)
+        if layer.rgb:
+            return cls(pixels, display_limits(pixels, rgb=True), None)
+        low, high = (float(limit) for limit in layer.contrast_limits)
+        colours = layer.colormap.map(np.linspace(0, 1, 256) ** layer.gamma)[:, :3]
+        return cls(pixels, (low, high), np.rint(np.asarray(colours) * 255).astype(np.uint8))
+
+    def texture(self) -> NDArray[np.uint8]:
+        """What is seen of it, (Y, X, 3) uint8, no side longer than graphics cards take."""
+        pixels = _fitted(self.pixels)
+        low, high = self.limits
+        if pixels.dtype != np.uint8 or self.limits != (0, 255):
+            light = (pixels.astype(np.float32) - low) * np.float32(255 / (high - low))
+            np.nan_to_num(light, copy=False, nan=0.0)
+            pixels = np.rint(np.clip(light, 0, 255, out=light)).astype(np.uint8)
+        if self.table is not None:
+            coloured: NDArray[np.uint8] = self.table[pixels]
+            return coloured
+        return np.ascontiguousarray(pixels[..., :3])
+
+
+def _fitted(pixels: NDArray[Any]) -> NDArray[Any]:
+    shrink = max(pixels.shape[:2]) / TEXTURE_SIDE
+    if shrink <= 1:
+        return pixels
+    import cv2
+
+    from napari_focus_stack.planes import computable
+
+    height, width = (max(1, int(side / shrink)) for side in pixels.shape[:2])
+    smaller: NDArray[Any] = cv2.resize(
+        computable(pixels), (width, height), interpolation=cv2.INTER_AREA
+    )
+    return smaller
+
+
+def textured(
+    heights: NDArray[Any], picture: Picture, spacing: Spacing
+) -> tuple[Mesh, NDArray[np.uint8]]:
+    """Mesh and texture of a result; slow enough to be made off the main thread."""
+    from napari_focus_stack.surface import surface_of
+
+    return surface_of(heights, picture.pixels, spacing), picture.texture()
+
+
+def surface_arguments(found: Found, unit: str | None) -> dict[str, Any]:
+    """Arguments of `add_surface` but for the mesh, whose vertices have the units of the layer.
+
+    Parameters
+    ----------
+    found : Found
+        Result that the surface is made of.
+    unit : str or None
+        Of its heights.
+    """
+    return {
+        "name": f"{found.name} surface",
+        "shading": "none",
+        "colormap": "gray",
+        "contrast_limits": (0, 1),
+        **_raised(placement(found.image), unit or str(found.image.units[-1])),
+        "metadata": {METADATA_KEY: {**found.past, "role": ROLE}},
+    }
+
+
+def _raised(place: dict[str, Any], unit: str) -> dict[str, Any]:
+    """Give the placement of an image to physical vertices over it, with z before y and x."""
+    shear = place["shear"]
+    labels = place["axis_labels"]
+    named = not all(label.lstrip("-").isdigit() for label in labels)
+    return {
+        # an axis that is flipped stays flipped
+        "scale": (1.0, *np.sign(place["scale"])),
+        "translate": (0.0, *place["translate"]),
+        "rotate": _beside_z(place["rotate"]),
+        "shear": (0.0, 0.0, *shear) if shear.ndim == 1 else _beside_z(shear),
+        "affine": _beside_z(place["affine"]),
+        "units": (unit, *place["units"]),
+        "axis_labels": ("z" if named else "-3", *labels),
+    }
+
+
+def _beside_z(matrix: Any) -> NDArray[np.float64]:
+    """Matrix with one axis more, which it leaves alone."""
+    wider = np.eye(len(matrix) + 1)
+    wider[1:, 1:] = matrix
+    return wider
+
+
+def stretch(surface: Surface, factor: float) -> None:
+    """Show heights `factor` times as large; the middle stays where it is."""
+    heights = surface.vertices[:, 0]
+    middle = (float(heights.min()) + float(heights.max())) / 2
+    surface.scale = (factor, *surface.scale[1:])
+    surface.translate = ((1 - factor) * middle, *surface.translate[1:])
+
+
+def _doubts(found: Found, relief: Relief) -> list[str]:
+    """What a user should know of the heights, one sentence each."""
+    steps = "It rises in steps of a plane; stack again with 'Height' or 'Depth' for a smooth one."
+    guess = "The z step is unknown: a plane counts as deep as a pixel is wide."
+    smooth = bool({"height", "depth"} & set(found.maps))
+    return [*([] if smooth else [steps]), *([] if relief.unit else [guess])]
+
+
+class SurfaceWidget(Container[Any]):
+    """Show a result in 3-D: its picture on its heights, in physical units.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        Where the result is and the surface goes.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        self._viewer = napari_viewer
+        self._hidden: list[Hashable] = []
+        self.result = ComboBox(
+            choices=(), tooltip="A stacked image whose depth or height is in the viewer."
+        )
+        self.show_button = PushButton(
+            text="Show in 3-D", tooltip="Add the surface and look at it alone."
+        )
+        self.stretch = FloatSlider(
+            value=1,
+            min=LEAST_STRETCH,
+            max=MOST_STRETCH,
+            step=0.1,
+            tooltip="Factor on the height of the surfaces that are shown; 1 is true to scale.",
+        )
+        self.flat_button = PushButton(
+            text="Back to 2-D", enabled=False, tooltip="Show again what was hidden for the surface."
+        )
+        self.job = JobRow([self.show_button], brief=True)
+        super().__init__(
+            widgets=[
+                row("Result", self.result),
+                self.show_button,
+                row("Height x", self.stretch),
+                self.flat_button,
+                self.job,
+            ],
+            labels=False,
+        )
+        self.show_button.changed.connect(self.show_surface)
+        self.stretch.changed.connect(self._stretch)
+        self.flat_button.changed.connect(self.show_flat)
+        self.reset_choices()
+
+    def reset_choices(self, *_: Any) -> None:
+        """List the results anew; napari calls this when its layer list changes."""
+        offer(self.result, [found.image for found in self._offered()])
+        if not self.job.running:
+            self.show_button.enabled = self.result.value is not None
+
+    def _offered(self) -> list[Found]:
+        return [found for found in found_results(self._viewer.layers) if found.maps]
+
+    def show_surface(self) -> None:
+        """Make the surface of the chosen result and look at it."""
+        chosen = [found for found in self._offered() if found.image.unique_id == self.result.value]
+        if self.job.running or not chosen:
+            return
+        [found] = chosen
+        try:
+            relief = relief_of(found)
+        except FocusStackError as problem:
+            self.job.say_error(str(problem))
+            return
+        y, x = pixel_size(found.image, relief.unit)
+        # without a z step a plane counts as deep as a pixel is wide
+        heights = relief.heights if relief.unit else relief.heights * np.float32(x)
+        work = partial(textured, heights, Picture.of(found.image), Spacing(y=y, x=x))
+        arguments = surface_arguments(found, relief.unit)
+        self.job.run(at_once(work), partial(self._add, arguments, doubts=_doubts(found, relief)))
+
+    def _add(
+        self,
+        arguments: dict[str, Any],
+        made: tuple[Mesh, NDArray[np.uint8]],
+        *,
+        doubts: list[str],
+    ) -> str:
+        mesh, texture = made
+        seen = [layer for layer in self._viewer.layers if layer.visible]
+        self._hidden = [layer.unique_id for layer in seen]
+        for layer in seen:  # before z shows, or stacks would be rendered as volumes
+            layer.visible = False
+        self._viewer.dims.ndisplay = 3
+        surface = self._viewer.add_surface(
+            (mesh.vertices, mesh.faces, np.ones(len(mesh.vertices), np.float32)),
+            texture=texture,
+            texcoords=mesh.texcoords,
+            **arguments,
+        )
+        stretch(surface, self.stretch.value)
+        self._viewer.reset_view(margin=MARGIN)
+        getattr(self._viewer, "scene", self._viewer).camera.angles = VIEW  # moved in napari 0.9
+        self.flat_button.enabled = True
+        return " ".join([f"'{surface.name}' has {len(mesh.vertices)} vertices.", *doubts])
+
+    def _surfaces(self) -> list[Surface]:
+        return [layer for layer in self._viewer.layers if role(layer) == ROLE and layer.visible]
+
+    def _stretch(self, factor: float) -> None:
+        for surface in self._surfaces():
+            stretch(surface, factor)
+
+    def show_flat(self) -> None:
+        """Turn back to 2-D and show what was hidden; surfaces stay in the list."""
+        for surface in self._surfaces():
+            surface.visible = False
+        self._viewer.dims.ndisplay = 2
+        for layer in self._viewer.layers:
+            if layer.unique_id in self._hidden:
+                layer.visible = True
+        self._hidden = []
+        self._viewer.reset_view()
+        self.flat_button.enabled = False

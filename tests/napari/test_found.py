@@ -1,0 +1,107 @@
+"""Results found in the viewer: the layers of one run, and the result they still tell of."""
+
+import numpy as np
+import pytest
+from conftest import banded_planes
+from napari.components import ViewerModel
+
+from napari_focus_stack._napari.found import as_result, found_results, relief_of
+from napari_focus_stack._napari.layers import METADATA_KEY
+from napari_focus_stack._napari.results import OUTPUTS, Origin, result_layers
+from napari_focus_stack.errors import InputError
+from napari_focus_stack.pipeline import focus_stack
+from napari_focus_stack.settings import Settings
+from napari_focus_stack.sources import ArraySource, Spacing
+
+UM = Spacing(y=0.5, x=0.5, z=2.0, unit="micrometer")
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+def run(planes, spacing=UM, **settings):
+    return focus_stack(ArraySource(planes, spacing=spacing), align="none", **settings)
+
+
+def add(viewer, result, source, wanted=tuple(OUTPUTS)):
+    made = result_layers(result, wanted, Origin.of([source], Settings()))
+    return [viewer.add_image(array, **arguments) for array, arguments in made]
+
+
+def test_layers_of_a_run_are_found_together_and_tell_its_result(viewer, planes):
+    source = viewer.add_image(planes, name="cells", scale=(2, 0.5, 0.5), units="um")
+    result = run(planes)
+    *maps, image = add(viewer, result, source)
+    maps[0].name = "renamed"
+    [found] = found_results(viewer.layers)
+    assert found.image == image
+    assert found.name == "cells"
+    assert dict(found.maps) == {layer.metadata[METADATA_KEY]["role"]: layer for layer in maps}
+    told = as_result(found)
+    for name in ("image", "depth_index", "depth", "height", "confidence", "transforms"):
+        np.testing.assert_array_equal(getattr(told, name), getattr(result, name))
+    for name in ("shape", "crop", "in_order", "reference", "spacing", "left_out", "planes"):
+        assert getattr(told.report, name) == getattr(result.report, name)
+
+
+def test_every_result_has_the_maps_of_its_own_run(viewer, planes):
+    source = viewer.add_image(planes, name="cells")
+    first = add(viewer, run(planes), source, ["depth-index"])
+    other = add(viewer, run(planes, method="laplacian"), source, ["depth-index"])
+    again = add(viewer, run(planes), source, ["depth-index"])
+    found = found_results(viewer.layers)
+    assert [one.image for one in found] == [again[-1], other[-1], first[-1]]
+    for one, (index, _) in zip(found, (again, other, first), strict=True):
+        assert one.maps["depth-index"] == index
+
+
+def test_relief_is_the_height_or_as_many_steps_as_the_depth(viewer, planes):
+    source = viewer.add_image(planes, name="cells", scale=(2, 0.5, 0.5), units="um")
+    result = run(planes)
+    index, depth, height, _confidence, _ = add(viewer, result, source)
+    for layer, heights in ((height, result.height), (depth, 2 * result.depth),
+                           (index, 2.0 * result.depth_index)):  # fmt: skip
+        [found] = found_results(viewer.layers)
+        relief = relief_of(found)
+        np.testing.assert_allclose(relief.heights, heights)
+        assert relief.unit == "micrometer"
+        viewer.layers.remove(layer)
+    [found] = found_results(viewer.layers)
+    assert list(found.maps) == ["confidence"]
+    with pytest.raises(InputError, match="No depth of 'cells stacked' is in the viewer"):
+        relief_of(found)
+    with pytest.raises(InputError, match="depth index of 'cells stacked' is not in the viewer"):
+        as_result(found)
+
+
+def test_without_a_z_step_heights_are_planes(viewer, planes):
+    result = run(planes, Spacing())
+    add(viewer, result, viewer.add_image(planes, name="cells"), ["depth-index"])
+    relief = relief_of(found_results(viewer.layers)[0])
+    assert relief.unit is None
+    np.testing.assert_array_equal(relief.heights, result.depth_index)
+
+
+def test_layers_that_do_not_say_enough_are_named(viewer, planes):
+    add(viewer, run(planes), viewer.add_image(planes, name="cells"), ["depth-index"])
+    for layer in list(viewer.layers)[1:]:
+        del layer.metadata[METADATA_KEY]["in_order"]
+    [found] = found_results(viewer.layers)
+    with pytest.raises(InputError, match=r"'cells stacked' does not say .*\(in_order\)"):
+        as_result(found)
+
+
+def test_a_plane_left_out_and_a_crop_come_back(viewer):
+    planes = banded_planes()
+    matrices = np.tile(np.eye(3), (6, 1, 1))
+    matrices[2] = np.nan
+    matrices[5, 0, 2] = 6
+    result = focus_stack(planes, crop=True, transforms=matrices)
+    source = viewer.add_image(planes, name="cells")
+    add(viewer, result, source, ["depth-index"])
+    told = as_result(found_results(viewer.layers)[0])
+    assert told.report.crop == result.report.crop == [0, 48, 0, 58]
+    np.testing.assert_array_equal(told.transforms, matrices)
+    assert told.report.left_out == result.report.left_out
