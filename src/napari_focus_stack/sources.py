@@ -161,6 +161,7 @@ class ArraySource(PlaneSource):
         self.plane_shape, self.dtype = self._common_kind()
         held = [planes] if hasattr(planes, "shape") else planes
         self.concurrent = all(type(one).__module__.split(".")[0] in _CONCURRENT for one in held)
+        self.in_memory = all(type(one) is np.ndarray for one in held)
 
     def _common_kind(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
         if hasattr(self._planes, "shape"):

@@ -550,7 +550,7 @@ def test_the_time_left_is_told_once_it_is_known(docked, monkeypatch):
 
     def said(done, seconds):
         clock[0] = 100.0 + seconds
-        widget._advance(Progress("fuse", done, 40, done, 40))
+        widget._tell(Progress("fuse", done, 40, done, 40))
         return widget.status.value
 
     assert said(1, 0.2) == "Fusing plane 1 of 40"  # nobody asks yet

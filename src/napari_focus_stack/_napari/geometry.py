@@ -215,7 +215,7 @@ def placement(layer: Image) -> dict[str, Any]:
     }
 
 
-def moved(place: dict[str, Any], corner: tuple[int, int]) -> dict[str, Any]:
+def moved(place: dict[str, Any], corner: tuple[float, float]) -> dict[str, Any]:
     """Change a placement for what begins at the planes' pixel `corner`."""
     to_physical = CompositeAffine(
         place["scale"], place["translate"], rotate=place["rotate"], shear=place["shear"], ndim=2

@@ -14,6 +14,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_focus_stack.errors import FocusStackError, InputError
+from napari_focus_stack.result import Progress
 
 from .colorbars import ColorBars
 from .form import StackForm, row
@@ -21,17 +22,20 @@ from .geometry import calibrate, spacing_of
 from .job import Job, Outcome
 from .layers import describe_planes, followed, likely_input, planes_of, role
 from .preferences import preferences, preferred_method
+from .previews import ShownResults
 from .region import region_of
 from .results import Origin, lay_over, lead_of, result_layers, results_over, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    import threading
+    from collections.abc import Generator, Hashable, Iterable
 
     import napari
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_focus_stack.result import Progress
+    from napari_focus_stack.previewing import Preview
+    from napari_focus_stack.result import StackResult
     from napari_focus_stack.settings import Settings
     from napari_focus_stack.sources import PlaneSource
 
@@ -61,6 +65,7 @@ class FocusStackWidget(Container[Any]):
         self._color_bars = ColorBars(napari_viewer)
         self._job: Job | None = None
         self._started = 0.0
+        self._results = ShownResults(napari_viewer)
         self.form = StackForm()
         self.form.parameters["method"].value = preferred_method()
         self.layer_list = Select(
@@ -214,13 +219,11 @@ class FocusStackWidget(Container[Any]):
         mask: NDArray[np.bool_] | None,
         origin: Origin,
     ) -> None:
-        from napari_focus_stack.pipeline import stack_steps
-
-        done = partial(self._finish, wanted=self.form.outputs(), origin=origin)
+        known: dict[str, Any] = {"wanted": self.form.outputs(), "origin": origin}
         job = Job(
-            lambda cancel: stack_steps(source, settings, cancel=cancel, align_mask=mask),
-            self._advance,
-            done,
+            partial(_previewed_steps, source, settings, mask),
+            partial(self._advance, **known),
+            partial(self._finish, **known),
         )
         self.native.destroyed.connect(job.abandon)
         self._job = job
@@ -244,7 +247,13 @@ class FocusStackWidget(Container[Any]):
         else:
             selected.connect(self._follow)
 
-    def _advance(self, progress: Progress) -> None:
+    def _advance(self, step: Progress | Preview, *, wanted: list[str], origin: Origin) -> None:
+        if isinstance(step, Progress):
+            self._tell(step)
+        elif self.cancel_button.enabled:
+            self._results.preview(step, wanted, origin)
+
+    def _tell(self, progress: Progress) -> None:
         self.progress.max = progress.total
         self.progress.value = progress.done
         if self.cancel_button.enabled:
@@ -261,13 +270,14 @@ class FocusStackWidget(Container[Any]):
     def _finish(self, outcome: Outcome, *, wanted: list[str], origin: Origin) -> None:
         self._job = None
         self._show_running(False)
+        if outcome.result is None:
+            self._results.drop()
         if outcome.error is not None:
             self._say_error(outcome.error)
         elif outcome.result is None:
             self.status.value = "Cancelled; nothing was added."
         else:
-            made = result_layers(outcome.result, wanted, origin)
-            added = [self._viewer.add_image(array, **arguments).name for array, arguments in made]
+            added = self._results.show(result_layers(outcome.result, wanted, origin))
             self.progress.value = self.progress.max
             self.status.value = summary(outcome.result.report, added, origin.aligned_on)
 
@@ -281,6 +291,23 @@ class FocusStackWidget(Container[Any]):
         self.stack_button.enabled = not running
         if not running:
             self._show_choice()
+
+
+def _previewed_steps(
+    source: PlaneSource,
+    settings: Settings,
+    mask: NDArray[np.bool_] | None,
+    cancel: threading.Event,
+) -> Generator[Any, None, StackResult]:
+    """A preview where it pays, then the run itself."""
+    from napari_focus_stack.pipeline import stack_steps
+    from napari_focus_stack.previewing import preview
+
+    first = preview(source, settings, align_mask=mask, cancel=cancel)
+    if first is not None:
+        yield first
+        del first
+    return (yield from stack_steps(source, settings, cancel=cancel, align_mask=mask))
 
 
 def _keys(layers: Iterable[Image]) -> list[Hashable]:

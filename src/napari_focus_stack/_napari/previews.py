@@ -1,0 +1,91 @@
+"""Results that are shown small first, and grow into the full ones in the same layers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .geometry import moved
+from .layers import METADATA_KEY
+from .results import result_layers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import napari
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.previewing import Preview
+
+    from .results import Origin
+
+    Made = Sequence[tuple[NDArray[Any], dict[str, Any]]]
+
+CHANGED = ("scale", "translate", "contrast_limits", "metadata")
+"""What of a layer changes with its pixels."""
+
+
+class ShownResults:
+    """The layers of one run, from its preview on.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where they are shown.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        self._viewer = viewer
+        self._previewed: dict[str, Image] = {}
+
+    def preview(self, preview: Preview, wanted: list[str], origin: Origin) -> None:
+        """Add small layers that cover what the results will."""
+        coarse = replace(origin, placement=coarser(origin.placement, preview.factor))
+        for array, arguments in result_layers(preview.result, wanted, coarse):
+            self._previewed[_role(arguments)] = self._viewer.add_image(array, **arguments)
+
+    def show(self, made: Made) -> list[str]:
+        """Put the results into the layers of the preview; those that are gone are added anew.
+
+        Returns
+        -------
+        list of str
+            The layers' names, from the bottom up.
+        """
+        names = []
+        for array, arguments in made:
+            layer = self._previewed.pop(_role(arguments), None)
+            if layer is None or layer not in self._viewer.layers:
+                layer = self._viewer.add_image(array, **arguments)
+            else:
+                _refine(layer, array, arguments)
+            names.append(layer.name)
+        self.drop()
+        return names
+
+    def drop(self) -> None:
+        """Take away what is only a preview."""
+        for layer in self._previewed.values():
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        self._previewed = {}
+
+
+def coarser(place: dict[str, Any], factor: int) -> dict[str, Any]:
+    """Placement of pixels that cover `factor` x `factor` others, from the first ones on."""
+    middle = (factor - 1) / 2
+    return {**moved(place, (middle, middle)), "scale": place["scale"] * factor}
+
+
+def _role(arguments: dict[str, Any]) -> str:
+    role: str = arguments["metadata"][METADATA_KEY]["role"]
+    return role
+
+
+def _refine(layer: Image, array: NDArray[Any], arguments: dict[str, Any]) -> None:
+    """Give a layer the full result's pixels; its name and look stay as the user has them."""
+    layer.data = array
+    for name in CHANGED:
+        if arguments.get(name) is not None:
+            setattr(layer, name, arguments[name])
