@@ -105,3 +105,41 @@ def test_nothing_is_left_of_a_preview_without_a_result(
     assert widget.status.value == (
         "The last plane is gone." if how == "failed" else "Cancelled; nothing was added."
     )
+
+
+def test_earlier_results_are_updated_where_that_is_wanted(qtbot, viewer):
+    planes = banded_planes()
+    viewer.add_image(planes, name="cells")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
+    widget.form.parameters["align"].value = "none"
+
+    def stack():
+        widget.stack_button.native.click()
+        qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+
+    assert not widget.form.target.enabled
+    stack()
+    first = list(viewer.layers)[1:]
+    assert widget.form.target.enabled
+    stack()
+    assert len(viewer.layers) == 5  # new ones unless told
+    viewer.layers.remove(viewer.layers[-1])
+    viewer.layers.remove(viewer.layers[-1])
+    widget.form.target.value = "update the last ones"
+    widget.form.parameters["method"].value = "laplacian"
+    widget.form.checks["confidence"].value = True
+    first[1].name = "mine"
+    before = first[1].data.copy()
+    stack()
+    assert list(viewer.layers)[1:3] == first
+    assert [layer.metadata[METADATA_KEY]["role"] for layer in list(viewer.layers)[1:]] == [
+        "depth-index",
+        "stacked",
+        "confidence",
+    ]
+    assert first[1].name == "mine"
+    assert not np.array_equal(first[1].data, before)
+    assert first[1].metadata[METADATA_KEY]["settings"]["method"] == "laplacian"
+    for layer in list(viewer.layers)[1:]:
+        viewer.layers.remove(layer)
+    assert not widget.form.target.enabled

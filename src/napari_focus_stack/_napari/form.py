@@ -58,6 +58,11 @@ _ALIGN_ON_HELP = (
     "ellipse or polygon round the specimen where a stage clip or a bubble moves on its own; lines "
     "and paths do not count."
 )
+NEW, UPDATE = "new layers", "update the last ones"
+_TARGET_HELP = (
+    "Where results go: into new layers, or into those that an earlier run on the same layers "
+    "added, which keep their names and colours."
+)
 _PIXEL_SIZE_HELP = (
     "Size of a pixel: one number, or y and x with a space between. Filled from the layer; a size "
     "typed here is given to the layer too, so that the results lie over it."
@@ -96,6 +101,9 @@ class StackForm:
         self.align_on = ComboBox(
             label="Align on", choices=_region_choices(()), tooltip=_ALIGN_ON_HELP
         )
+        self.target = ComboBox(
+            label="Results", choices=(NEW, UPDATE), value=NEW, enabled=False, tooltip=_TARGET_HELP
+        )
         self.pixel_size = _length("Pixel size (y, x)", _PIXEL_SIZE_HELP)
         self.z_step = _length("z step", _FIELDS["z_step"].metadata["help"] + _Z_STEP_FIELD_HELP)
         self.unit = ComboBox(
@@ -126,6 +134,7 @@ class StackForm:
     def _folded(self) -> Container[Any]:
         rest = [line for name, line in self._rows.items() if name not in ALWAYS_SHOWN]
         rows = [row(self.align_on.label, self.align_on), *rest, *self._length_rows()]
+        rows.append(row(self.target.label, self.target))
         fold = Container(widgets=rows, labels=False, visible=False)
         fold.margins = (0, 0, 0, 0)
         return fold
@@ -235,6 +244,17 @@ class StackForm:
         known = before in [key for _, key in choices]
         self.align_on.value = before if known else WHOLE_FIELD
         self._filling = False
+
+    def offer_update(self, possible: bool) -> None:
+        """Offer to update earlier results, if there are any."""
+        self.target.enabled = possible
+        if not possible:
+            self.target.value = NEW
+
+    @property
+    def updates(self) -> bool:
+        """Whether earlier results are to be updated."""
+        return bool(self.target.value == UPDATE)
 
     @property
     def region(self) -> Hashable | None:

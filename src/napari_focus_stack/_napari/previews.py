@@ -10,7 +10,7 @@ from .layers import METADATA_KEY
 from .results import result_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import napari
     from napari.layers import Image
@@ -38,15 +38,22 @@ class ShownResults:
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         self._viewer = viewer
         self._previewed: dict[str, Image] = {}
+        self._earlier: dict[str, Image] = {}
+
+    def update(self, earlier: Iterable[Image]) -> None:
+        """Put the next results into these layers of an earlier run; they stay if none come."""
+        self._earlier = {layer.metadata[METADATA_KEY]["role"]: layer for layer in earlier}
 
     def preview(self, preview: Preview, wanted: list[str], origin: Origin) -> None:
-        """Add small layers that cover what the results will."""
+        """Add small layers that cover what the results will, unless earlier ones are shown."""
+        if self._earlier:
+            return
         coarse = replace(origin, placement=coarser(origin.placement, preview.factor))
         for array, arguments in result_layers(preview.result, wanted, coarse):
             self._previewed[_role(arguments)] = self._viewer.add_image(array, **arguments)
 
     def show(self, made: Made) -> list[str]:
-        """Put the results into the layers of the preview; those that are gone are added anew.
+        """Put the results into the layers that wait for them; for the others add some.
 
         Returns
         -------
@@ -55,8 +62,9 @@ class ShownResults:
         """
         names = []
         for array, arguments in made:
-            layer = self._previewed.pop(_role(arguments), None)
-            if layer is None or layer not in self._viewer.layers:
+            role = _role(arguments)
+            layer = self._previewed.pop(role, self._earlier.get(role))
+            if layer is None or layer not in self._viewer.layers or layer.rgb != arguments["rgb"]:
                 layer = self._viewer.add_image(array, **arguments)
             else:
                 _refine(layer, array, arguments)
@@ -65,11 +73,11 @@ class ShownResults:
         return names
 
     def drop(self) -> None:
-        """Take away what is only a preview."""
+        """Take away what is only a preview, and wait for nothing more."""
         for layer in self._previewed.values():
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-        self._previewed = {}
+        self._previewed, self._earlier = {}, {}
 
 
 def coarser(place: dict[str, Any], factor: int) -> dict[str, Any]:

@@ -165,6 +165,7 @@ class FocusStackWidget(Container[Any]):
         self.summary.value = describe_planes(source, layers)
         self.stack_button.enabled = self._job is None
         self.form.offer_planes(len(source))
+        self.form.offer_update(bool(results_over(layers, self._viewer.layers)))
         if new or not self.form.edited:
             self.form.fill(spacing_of(layers))
 
@@ -190,6 +191,7 @@ class FocusStackWidget(Container[Any]):
         except FocusStackError as problem:
             self._say_error(str(problem))
             return
+        self._results.update(results_over(layers, self._viewer.layers) if self.form.updates else ())
         self._start(source, settings, mask, origin)
 
     def _mask(
