@@ -147,7 +147,7 @@ strokes = st.lists(
 @settings(deadline=None, max_examples=25)
 @given(strokes, st.booleans())
 def test_only_the_labels_count_not_the_strokes(strokes, moving: bool) -> None:
-    source, result = moved() if moving else run()
+    source, result = moved(dtype="float32") if moving else run()
     retoucher = Retoucher(source, result)
     labels = np.zeros(result.depth.shape, np.uint16)
     for (top, height, left, width), label in strokes:
@@ -267,6 +267,17 @@ def test_where_the_plane_recorded_nothing_the_image_stays() -> None:
         assert (corrected.depth[gap] == 1).all()
     recorded = np.isfinite(planes[1]) & (np.pad(np.ones((38, 58)), 16)[:70, :90] > 0)
     np.testing.assert_array_equal(corrected.image[recorded], planes[1][recorded])
+
+
+def test_an_image_without_values_takes_no_part_in_the_feather() -> None:
+    planes = np.random.default_rng(6).random((4, 70, 90), np.float32)
+    source = ArraySource(planes)
+    result = focus_stack(source, align="none")
+    empty = dataclasses.replace(result, image=np.full_like(result.image, np.nan))
+    shown = apply_correction(source, empty, painted(result, (np.s_[20:50, 30:60], 2))).image
+    near = np.s_[17:53, 27:63]
+    np.testing.assert_allclose(shown[near], planes[1][near], rtol=1e-6)
+    assert np.isnan(shown[: 20 - REACH]).all()
 
 
 # what is asked for and cannot be

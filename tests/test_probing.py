@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -180,6 +181,24 @@ def test_planes_left_out_and_unrecorded_pixels_have_no_energy() -> None:
     assert absent(30, 180) == [2, 7]
 
 
+def test_a_level_that_a_plane_did_not_record_does_not_count() -> None:
+    """Beside a gap, in coarse texture: only the third level would tell the planes apart."""
+    rng = np.random.default_rng(4)
+    blobs = cv2.GaussianBlur(rng.normal(0, 1, (160, 192)), (0, 0), 6)
+    contrast = np.exp(-0.5 * ((np.arange(9) - 4) / 1.5) ** 2)
+    planes = 100 + 300 * contrast[:, None, None] * blobs + rng.normal(0, 2, (9, 160, 192))
+    planes = planes.astype(np.float32)
+    planes[4, :, 100:] = np.nan
+    source = ArraySource(planes)
+    probe = Probe(source, focus_stack(source, align="none"))
+    far = [probe.curve(y, 60) for y in range(20, 140, 8)]
+    assert np.mean([c.energies.argmax() == 4 for c in far]) > 0.8
+    for y in range(20, 140, 4):
+        for x in (96, 97):
+            energies = probe.curve(y, x).energies
+            assert (energies > 0).all()
+
+
 def test_a_pixel_that_no_plane_recorded_has_no_peak() -> None:
     planes = scene("gravel", "dome", noise=QUIET).planes.astype(np.float32)
     planes[:, 60:100, 60:100] = np.nan
@@ -250,12 +269,14 @@ def test_another_stack_is_refused() -> None:
 class Counting(ArraySource):
     """Decodes planes, as files do."""
 
-    def __init__(self, planes: Any) -> None:
+    def __init__(self, planes: Any, delay: float = 0) -> None:
         super().__init__(planes)
         self.asked = 0
+        self._delay = delay
 
     def __getitem__(self, k: int):
         self.asked += 1
+        time.sleep(self._delay)
         return super().__getitem__(k).copy()
 
 
@@ -297,6 +318,17 @@ def test_files_give_the_curves_of_their_arrays(tmp_path: Path) -> None:
     (tmp_path / "3.png").unlink()
     with pytest.raises(InputError, match=r"3\.png"):
         Probe(source, result).curve(80, 100)
+
+
+def test_threads_that_share_a_probe_read_once() -> None:
+    planes = np.random.default_rng(0).integers(0, 255, (5, TILE, TILE), np.uint8)
+    alone, shared = Counting(planes), Counting(planes, delay=0.002)
+    result = focus_stack(planes, align="none")
+    Probe(alone, result).curve(100, 100)
+    probe = Probe(shared, result)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda place: probe.curve(place, place), range(0, TILE, 8)))
+    assert shared.asked == alone.asked
 
 
 def test_threads_may_share_a_probe() -> None:
