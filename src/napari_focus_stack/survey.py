@@ -86,6 +86,18 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
     InputError
         Fewer than two planes show something, or none fits the reference plane that was chosen.
     """
+    alignment = yield from alignment_steps(run)
+    run.go_on_with(len(alignment.fitting))
+    survey = Survey(alignment, _light_to_apply(run, alignment), Noise(1.0))
+    noise = yield from _measure_noise(run, survey)
+    return replace(survey, noise=noise)
+
+
+def alignment_steps(run: Run) -> Generator[Progress, None, Alignment]:
+    """Look at how every plane moved, and at nothing else.
+
+    As `survey_steps` begins.
+    """
     alignment = yield from _align(run)
     if len(alignment.fitting) < 2:
         k, why = min(alignment.left_out.items())
@@ -94,10 +106,7 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
         )
     if not alignment.in_order:
         run.notes.append(NOT_IN_ORDER)
-    run.go_on_with(len(alignment.fitting))
-    survey = Survey(alignment, _light_to_apply(run, alignment), Noise(1.0))
-    noise = yield from _measure_noise(run, survey)
-    return replace(survey, noise=noise)
+    return alignment
 
 
 def _align(run: Run) -> Generator[Progress, None, Alignment]:

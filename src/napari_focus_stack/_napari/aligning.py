@@ -1,0 +1,133 @@
+"""The "Align only" dock widget: a stack's planes over each other, as a layer of their own."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox, Container, PushButton
+from napari.layers import Image
+
+from napari_focus_stack import __version__
+from napari_focus_stack.errors import FocusStackError
+from napari_focus_stack.settings import Settings
+
+from .form import row
+from .jobrow import JobRow, offer
+from .layers import METADATA_KEY, planes_of, role
+from .lazy import LazyPlanes, lazy_array
+from .preferences import preferences
+from .results import appearance, display_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import napari
+
+    from napari_focus_stack.aligned import AlignedPlanes
+
+ROLE = "aligned"
+MODELS = ("auto", "shift", "similarity", "affine", "homography")
+_PLACE = ("scale", "translate", "rotate", "shear", "axis_labels")
+
+
+class AlignWidget(Container[Any]):
+    """Align one (Z, Y, X[, C]) layer.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        Where the layer comes from and where the aligned one goes.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        self._viewer = napari_viewer
+        self.layer = ComboBox(choices=(), tooltip="A (z, y, x) layer, colour or not.")
+        self.model = ComboBox(
+            choices=MODELS, tooltip=Settings.__dataclass_fields__["align"].metadata["help"]
+        )
+        self.align_button = PushButton(
+            text="Align", tooltip="Add a layer of the aligned planes, their values as recorded."
+        )
+        self.job = JobRow([self.align_button])
+        rows = [row("Layer", self.layer), row("Alignment", self.model)]
+        super().__init__(widgets=[*rows, self.align_button, self.job], labels=False)
+        self.align_button.changed.connect(self.align)
+        self.native_parent_changed.connect(self._undocked)
+        self.reset_choices()
+
+    def reset_choices(self, *_: Any) -> None:
+        """List the layers anew; napari calls this when its layer list changes."""
+        offer(self.layer, self._offered())
+
+    def _offered(self) -> list[Image]:
+        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        return [layer for layer in reversed(images) if layer.ndim == 3 and role(layer) is None]
+
+    def align(self) -> None:
+        """Start on the chosen layer."""
+        from napari_focus_stack.aligned import align_only_steps
+
+        if self.job.running:
+            return
+        key: Hashable = self.layer.value
+        chosen = [layer for layer in self._offered() if layer.unique_id == key]
+        try:
+            source = planes_of(chosen)
+            settings = Settings(align=self.model.value, **preferences())
+        except FocusStackError as problem:
+            self.job.say_error(str(problem))
+            return
+        shown = arguments_like(chosen[0])
+        self.job.run(
+            lambda cancel: align_only_steps(source, settings, cancel=cancel),
+            partial(self._add, shown=shown),
+        )
+
+    def _add(self, planes: AlignedPlanes, *, shown: dict[str, Any]) -> str:
+        lazy = LazyPlanes(planes)
+        if shown["rgb"]:
+            shown["contrast_limits"] = display_limits(lazy, rgb=True)
+        known = {METADATA_KEY: {"role": ROLE, "sources": [shown["name"]], **_past(planes)}}
+        name = f"{shown['name']} aligned"
+        arguments = {**shown, "name": name, "metadata": known}
+        layer = self._viewer.add_image(lazy_array(lazy), **arguments)
+        done = f"Added '{layer.name}' (alignment: {planes.alignment.model})."
+        return "\n".join([done, *planes.notes])
+
+    def _undocked(self, parent: object) -> None:
+        if parent is None:  # closed: nobody is left to cancel the run
+            self.job.cancel()
+
+
+def arguments_like(layer: Image) -> dict[str, Any]:
+    """Arguments of `add_image` for a stack that lies where `layer` does and looks like it."""
+    return {
+        "name": str(layer.name),
+        **appearance(layer),
+        **{name: getattr(layer, name) for name in _PLACE},
+        "affine": layer.affine.affine_matrix,
+        "units": tuple(str(unit) for unit in layer.units),
+    }
+
+
+def _past(planes: AlignedPlanes) -> dict[str, Any]:
+    """What the layer carries of its making; a plane left out has None as its transform."""
+    alignment, spacing = planes.alignment, planes.spacing
+    return {
+        "version": __version__,
+        "align": alignment.model,
+        "reference": alignment.reference,
+        "transforms": [
+            None if k in alignment.left_out else matrix.tolist()
+            for k, matrix in enumerate(alignment.transforms)
+        ],
+        "planes": list(planes.names),
+        "inputs": [str(path.absolute()) for path in planes.files],
+        "left_out": [
+            {"plane": k, "name": planes.names[k], "reason": why}
+            for k, why in sorted(alignment.left_out.items())
+        ],
+        "spacing": {axis: getattr(spacing, axis) for axis in ("y", "x", "z", "unit")},
+        "notes": list(planes.notes),
+    }
