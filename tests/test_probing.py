@@ -184,11 +184,11 @@ def test_planes_left_out_and_unrecorded_pixels_have_no_energy() -> None:
 def test_a_level_that_a_plane_did_not_record_does_not_count() -> None:
     """Beside a gap, in coarse texture: only the third level would tell the planes apart."""
     rng = np.random.default_rng(4)
-    blobs = cv2.GaussianBlur(rng.normal(0, 1, (160, 192)), (0, 0), 6)
+    blobs = cv2.GaussianBlur(rng.normal(0, 1, (160, 192)), (0, 0), 9)
     contrast = np.exp(-0.5 * ((np.arange(9) - 4) / 1.5) ** 2)
     planes = 100 + 300 * contrast[:, None, None] * blobs + rng.normal(0, 2, (9, 160, 192))
     planes = planes.astype(np.float32)
-    planes[4, :, 100:] = np.nan
+    planes[4, :, 98:] = np.nan
     source = ArraySource(planes)
     probe = Probe(source, focus_stack(source, align="none"))
     far = [probe.curve(y, 60) for y in range(20, 140, 8)]
