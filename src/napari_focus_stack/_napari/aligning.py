@@ -13,7 +13,7 @@ from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.settings import Settings
 
 from .form import row
-from .jobrow import JobRow, offer
+from .jobrow import JobRow, LayerBox
 from .layers import METADATA_KEY, planes_of, role
 from .lazy import LazyPlanes, lazy_array
 from .preferences import preferences
@@ -42,7 +42,7 @@ class AlignWidget(Container[Any]):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
-        self.layer = ComboBox(choices=(), tooltip="A (z, y, x) layer, colour or not.")
+        self.layer = LayerBox("A (z, y, x) layer, colour or not.")
         self.model = ComboBox(
             choices=MODELS, tooltip=Settings.__dataclass_fields__["align"].metadata["help"]
         )
@@ -58,7 +58,7 @@ class AlignWidget(Container[Any]):
 
     def reset_choices(self, *_: Any) -> None:
         """List the layers anew; napari calls this when its layer list changes."""
-        offer(self.layer, self._offered())
+        self.layer.offer(self._offered())
 
     def _offered(self) -> list[Image]:
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]

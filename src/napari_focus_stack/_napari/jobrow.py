@@ -1,4 +1,4 @@
-"""What a dock widget shows of its job: a bar, a Cancel button, a sentence."""
+"""What the dock widgets for results share: the layers to choose from, and the row of a job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QSizePolicy
 from .job import Job, Outcome, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from napari.layers import Layer
 
@@ -108,13 +108,29 @@ class JobRow(Container[Any]):
             button.enabled = not running
 
 
-def offer(box: ComboBox, layers: Sequence[Layer]) -> None:
-    """Offer layers to choose from by name; what was chosen stays so while it is there."""
-    before = box.value
-    choices = [(str(layer.name), layer.unique_id) for layer in layers]
-    with box.changed.blocked():
-        # emptied first: magicgui keeps the old order and forgets renamed layers
-        box.choices = ()
-        box.choices = choices
-        if before in [key for _, key in choices]:
-            box.value = before
+class LayerBox(ComboBox):
+    """Layers to choose from by name: the first, until the user chooses another.
+
+    Parameters
+    ----------
+    tooltip : str
+        What may be chosen.
+    """
+
+    def __init__(self, tooltip: str) -> None:
+        super().__init__(choices=(), tooltip=tooltip)
+        self._picked: Hashable = None
+        self.changed.connect(self._pick)
+
+    def _pick(self, key: Hashable) -> None:
+        self._picked = key
+
+    def offer(self, layers: Sequence[Layer]) -> None:
+        """List layers anew; what the user chose stays so while it is there."""
+        choices = [(str(layer.name), layer.unique_id) for layer in layers]
+        with self.changed.blocked():
+            # emptied first: magicgui keeps the old order and forgets renamed layers
+            self.choices = ()
+            self.choices = choices
+            if self._picked in [key for _, key in choices]:
+                self.value = self._picked

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import ComboBox, Container, FloatSlider, PushButton
+from magicgui.widgets import Container, FloatSlider, PushButton
 
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.sources import Spacing
@@ -16,7 +16,7 @@ from .form import row
 from .found import Found, Relief, found_results, relief_of
 from .geometry import pixel_size, placement
 from .job import at_once
-from .jobrow import JobRow, offer
+from .jobrow import JobRow, LayerBox
 from .layers import METADATA_KEY, role
 from .results import display_limits
 
@@ -178,9 +178,7 @@ class SurfaceWidget(Container[Any]):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         self._hidden: list[Hashable] = []
-        self.result = ComboBox(
-            choices=(), tooltip="A stacked image whose depth or height is in the viewer."
-        )
+        self.result = LayerBox("A stacked image whose depth or height is in the viewer.")
         self.show_button = PushButton(
             text="Show in 3-D", tooltip="Add the surface and look at it alone."
         )
@@ -212,7 +210,7 @@ class SurfaceWidget(Container[Any]):
 
     def reset_choices(self, *_: Any) -> None:
         """List the results anew; napari calls this when its layer list changes."""
-        offer(self.result, [found.image for found in self._offered()])
+        self.result.offer([found.image for found in self._offered()])
         if not self.job.running:
             self.show_button.enabled = self.result.value is not None
 

@@ -1,0 +1,129 @@
+"""The "Focus Stack: apply to other layers" dock widget."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox, Container, PushButton, SpinBox
+from napari.layers import Image, Points
+
+from napari_focus_stack.errors import FocusStackError
+
+from .form import row
+from .found import Found, found_results
+from .jobrow import JobRow, LayerBox
+from .measuring import AreasPanel
+from .transferring import Addition, Options, applied, takers
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Layer
+
+MOST_PLANES = 9999
+
+
+class ApplyWidget(Container[Any]):
+    """Put the transforms and the depth of a result on other layers of the same field.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        Where the layers are.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        self._viewer = napari_viewer
+        self.result = LayerBox("A stacked image whose depth index is in the viewer.")
+        self.target = LayerBox("A stack, labels or points of the same field, as another channel.")
+        self.plane = _whole_number("Plane that 2-D labels or points were drawn on.", least=0)
+        self.offset = _whole_number("Planes from the one in focus to the one wanted.")
+        self.half_slab = _whole_number("Planes on either side of that one that count too.", least=0)
+        self.how = ComboBox(
+            choices=["max", "mean"], value="max", tooltip="What becomes of the planes of a slab."
+        )
+        self.apply_button = PushButton(text="Apply", tooltip="Add what of the layer is in focus.")
+        self.job = JobRow([self.apply_button])
+        self.areas = AreasPanel(self.chosen_result, napari_viewer.layers)
+        super().__init__(
+            widgets=[
+                row("Result", self.result),
+                row("Apply to", self.target),
+                row("On plane", self.plane),
+                row("Offset", self.offset),
+                row("Slab +/-", self.half_slab, self.how),
+                self.apply_button,
+                self.job,
+                self.areas,
+            ],
+            labels=False,
+        )
+        self.result.changed.connect(self._list_targets)
+        self.target.changed.connect(self._show_what_applies)
+        self.apply_button.changed.connect(self.apply)
+        self.native_parent_changed.connect(self._undocked)
+        self.reset_choices()
+
+    def reset_choices(self, *_: Any) -> None:
+        """List the layers anew; napari calls this when its layer list changes."""
+        self.result.offer([found.image for found in self._offered()])
+        self.areas.reset_choices()
+        self._list_targets()
+
+    def _list_targets(self, *_: Any) -> None:
+        found = self.chosen_result()
+        sources = (found.past.get("sources") or []) if found else []
+        # what the result was made of is the last that one would put it on
+        self.target.offer(sorted(takers(self._viewer.layers), key=lambda one: one.name in sources))
+        self._show_what_applies()
+
+    def _offered(self) -> list[Found]:
+        results = found_results(self._viewer.layers)
+        return [found for found in results if "depth-index" in found.maps]
+
+    def chosen_result(self) -> Found | None:
+        """Result that is chosen, if there is one."""
+        chosen = self.result.value
+        return next((one for one in self._offered() if one.image.unique_id == chosen), None)
+
+    def chosen_target(self) -> Layer | None:
+        """Layer that the result is to be put on."""
+        chosen = self.target.value
+        return next((one for one in self._viewer.layers if one.unique_id == chosen), None)
+
+    def _show_what_applies(self, *_: Any) -> None:
+        target = self.chosen_target()
+        flat = target is not None and target.ndim == 2
+        self.plane.enabled = flat
+        self.offset.enabled = target is not None and not flat and not isinstance(target, Points)
+        self.half_slab.enabled = self.how.enabled = isinstance(target, Image)
+        if not self.job.running:
+            self.apply_button.enabled = target is not None and self.result.value is not None
+
+    def given(self) -> Options:
+        """What the controls say."""
+        return Options(self.plane.value, self.offset.value, self.half_slab.value, self.how.value)
+
+    def apply(self) -> None:
+        """Start putting the chosen result on the chosen layer."""
+        found, target = self.chosen_result(), self.chosen_target()
+        if self.job.running or found is None or target is None:
+            return
+        try:
+            steps, addition = applied(target, found, self.given(), self._viewer.layers)
+        except FocusStackError as problem:
+            self.job.say_error(str(problem))
+            return
+        self.job.run(steps, partial(self._add, addition))
+
+    def _add(self, addition: Addition, data: Any) -> str:
+        add = getattr(self._viewer, f"add_{addition.kind}")
+        return f"Added '{add(data, **addition.arguments).name}'."
+
+    def _undocked(self, parent: object) -> None:
+        if parent is None:  # closed: nobody is left to cancel the job
+            self.job.cancel()
+
+
+def _whole_number(tooltip: str, least: int = -MOST_PLANES) -> SpinBox:
+    return SpinBox(value=0, min=least, max=MOST_PLANES, tooltip=tooltip)
