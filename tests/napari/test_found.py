@@ -7,7 +7,9 @@ from napari.components import ViewerModel
 
 from napari_focus_stack._napari.found import as_result, found_results, relief_of
 from napari_focus_stack._napari.layers import METADATA_KEY
+from napari_focus_stack._napari.reopening import reopen
 from napari_focus_stack._napari.results import OUTPUTS, Origin, result_layers
+from napari_focus_stack._napari.writer import write_results
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.pipeline import focus_stack
 from napari_focus_stack.settings import Settings
@@ -44,6 +46,21 @@ def test_layers_of_a_run_are_found_together_and_tell_its_result(viewer, planes):
         np.testing.assert_array_equal(getattr(told, name), getattr(result, name))
     for name in ("shape", "crop", "in_order", "reference", "spacing", "left_out", "planes"):
         assert getattr(told.report, name) == getattr(result.report, name)
+
+
+def test_saved_layers_tell_the_result_as_well(viewer, planes, tmp_path):
+    source = viewer.add_image(planes, name="cells", scale=(2, 0.5, 0.5), units="um")
+    result = run(planes, crop=True)
+    made = [layer.as_layer_data_tuple() for layer in add(viewer, result, source)]
+    [file] = write_results(str(tmp_path / "cells.focusstack.ome.tif"), made)
+    viewer.layers.clear()
+    for data, arguments, _ in reopen(file):
+        viewer.add_image(data, **arguments)
+    [found] = found_results(viewer.layers)
+    told = as_result(found)
+    for name in ("image", "depth_index", "depth", "height", "confidence", "transforms"):
+        np.testing.assert_array_equal(getattr(told, name), getattr(result, name))
+    assert relief_of(found).unit == "micrometer"
 
 
 def test_every_result_has_the_maps_of_its_own_run(viewer, planes):

@@ -7,13 +7,14 @@ import pytest
 
 from napari_focus_stack._napari.layers import METADATA_KEY
 from napari_focus_stack._napari.results import Origin, lay_over, result_layers, results_over
-from napari_focus_stack._napari.surfacing import Picture
+from napari_focus_stack._napari.surfacing import Picture, textured
 from napari_focus_stack.pipeline import focus_stack
 from napari_focus_stack.settings import Settings
 from napari_focus_stack.sources import ArraySource, Spacing
 
 UM = Spacing(y=0.5, x=0.25, z=2.0, unit="micrometer")
 RISE = (0.4, -0.7)
+GREYS = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
 
 
 @pytest.fixture
@@ -187,3 +188,10 @@ def test_a_picture_larger_than_graphics_cards_take_is_made_smaller(viewer, monke
     texture = picture.texture()
     assert texture.shape == (13, 20, 3)
     assert texture.mean() == pytest.approx(127.5, abs=0.5)
+
+
+def test_a_large_result_has_few_enough_vertices_to_turn():
+    pixels = np.zeros((700, 900), np.uint8)
+    mesh, texture = textured(pixels.astype(np.float32), Picture(pixels, (0, 255), GREYS), UM)
+    assert 90_000 < len(mesh.vertices) <= 100_000
+    assert texture.shape[:2] == pixels.shape
