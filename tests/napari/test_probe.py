@@ -1,0 +1,213 @@
+"""The probe names the plane in focus where the mouse points, and a click goes to it."""
+
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from napari.utils._proxies import ReadOnlyWrapper
+from napari.utils.interactions import (
+    mouse_move_callbacks,
+    mouse_press_callbacks,
+    mouse_release_callbacks,
+)
+
+from napari_focus_stack._napari.curveplot import Scale, runs
+from napari_focus_stack._napari.results import OUTPUTS, Origin, result_layers
+from napari_focus_stack.pipeline import focus_stack
+from napari_focus_stack.settings import Settings
+from napari_focus_stack.sources import ArraySource, Spacing
+
+UM = Spacing(y=0.5, x=0.25, z=2.0, unit="micrometer")
+PLACE = {"scale": (2, 0.5, 0.25), "translate": (3, 7, -5), "units": "um"}
+TITLE = "Focus Stack: probe"
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def docked(viewer):
+    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", TITLE)
+    return widget
+
+
+def add_result(viewer, planes, wanted=tuple(OUTPUTS), crop=False):
+    """Add a stack and its result; with `crop` its planes moved, and the result lost two columns."""
+    source = viewer.add_image(planes, name="cells", **PLACE)
+    matrices = np.tile(np.eye(3), (len(planes), 1, 1))
+    if crop:
+        matrices[3:, 0, 2] = -2
+    result = focus_stack(ArraySource(planes, spacing=UM), transforms=matrices, crop=crop)
+    for array, arguments in result_layers(result, wanted, Origin.of([source], Settings())):
+        viewer.add_image(array, **arguments)
+    return result
+
+
+def event(kind, layer, pixel, moved=(0, 0), **other):
+    """Event over a pixel of a layer, as the canvas sends it."""
+    inside = (*[0] * (layer.ndim - 2), *pixel)
+    place = layer.data_to_world(inside)
+    position = (0,) * (3 - len(place)) + tuple(place)
+    given = {"button": 1, "modifiers": (), "handled": False, "is_dragging": False, **other}
+    canvas = np.add((50, 50), moved)
+    return SimpleNamespace(type=kind, position=position, pos=canvas, **given)
+
+
+def point(qtbot, viewer, widget, layer, pixel):
+    mouse_move_callbacks(viewer, event("mouse_move", layer, pixel))
+    qtbot.waitUntil(lambda: widget.looks.idle, timeout=10_000)
+    return widget.status.value
+
+
+def click(viewer, layer, pixel, moved=(0, 0), **other):
+    # napari puts the next events into the wrapper that callbacks have got
+    pressed = ReadOnlyWrapper(event("mouse_press", layer, pixel, **other))
+    mouse_press_callbacks(viewer, pressed)
+    if any(moved):
+        dragged = event("mouse_move", layer, pixel, moved, is_dragging=True, **other)
+        mouse_move_callbacks(viewer, dragged)
+    mouse_release_callbacks(viewer, event("mouse_release", layer, pixel, moved, **other))
+
+
+def test_the_line_names_the_plane_in_focus_over_result_and_stack(qtbot, viewer, docked, planes):
+    add_result(viewer, planes)
+    image = viewer.layers["cells stacked"]
+    for plane in range(6):
+        said = point(qtbot, viewer, docked, image, (8 * plane + 4, 30))
+        assert said.startswith(f"Pixel ({8 * plane + 4}, 30): plane {plane}, peak {plane}")
+        assert "depth" in said
+        assert "confidence" in said
+        curve = docked.plot.curve
+        assert int(np.nanargmax(curve.energies)) == plane
+    image.translate = (1000, 1000)  # laid beside: the stack is pointed at instead
+    said = point(qtbot, viewer, docked, viewer.layers["cells"], (20, 10))
+    assert said.startswith("Pixel (20, 10): plane 2, peak 2")
+
+
+def test_what_is_not_known_is_not_said(qtbot, viewer, docked, planes):
+    add_result(viewer, planes, wanted=("depth-index",))
+    said = point(qtbot, viewer, docked, viewer.layers["cells stacked"], (4, 30))
+    assert "plane 0" in said
+    assert "confidence" not in said
+    assert "depth" not in said
+
+
+def test_a_click_goes_to_the_plane_and_a_drag_does_not(viewer, docked, planes):
+    add_result(viewer, planes)
+    image = viewer.layers["cells stacked"]
+    for plane in (4, 0, 5):
+        click(viewer, image, (8 * plane + 4, 30))
+        assert viewer.dims.point[0] == pytest.approx(2 * plane + 3)
+        assert viewer.dims.current_step[0] == plane
+    click(viewer, image, (12, 30), moved=(30, 0))
+    click(viewer, image, (12, 30), button=2)
+    click(viewer, image, (12, 30), modifiers=("Shift",))
+    assert viewer.dims.current_step[0] == 5
+    viewer.add_labels(np.zeros((48, 64), int)).mode = "paint"
+    click(viewer, image, (12, 30))
+    assert viewer.dims.current_step[0] == 5
+
+
+def test_a_cut_result_counts_from_its_corner(qtbot, viewer, docked, planes):
+    result = add_result(viewer, planes, crop=True)
+    top, _, left, _ = result.report.crop
+    assert left == 2
+    image = viewer.layers["cells stacked"]
+    said = point(qtbot, viewer, docked, image, (12 - top, 20))
+    assert said.startswith("Pixel (12, 22): plane 1, peak 1")
+    # the stack shows more than the result: there is a curve there, but nothing was chosen
+    said = point(qtbot, viewer, docked, viewer.layers["cells"], (12, 0))
+    assert said.startswith("Pixel (12, 0): cut away, peak 1")
+    click(viewer, viewer.layers["cells"], (12, 0))
+    assert viewer.dims.current_step[0] == 1
+
+
+def test_renamed_layers_stay_in_sight_and_removed_ones_are_told(qtbot, viewer, docked, planes):
+    assert docked.status.value.startswith("No result with a depth index is in the viewer")
+    add_result(viewer, planes)
+    image, stack = viewer.layers["cells stacked"], viewer.layers["cells"]
+    assert docked.status.value.startswith("Point at a pixel")
+    stack.name = "renamed"
+    assert "plane 1" in point(qtbot, viewer, docked, image, (12, 30))
+    viewer.layers.remove(stack)
+    said = point(qtbot, viewer, docked, image, (20, 30))
+    assert said.startswith("'cells', of which 'cells stacked' was made, is not in the viewer")
+    click(viewer, image, (20, 30))
+    viewer.layers.remove(image)
+    assert docked.status.value.startswith("No result with a depth index is in the viewer")
+    mouse_move_callbacks(viewer, event("mouse_move", image, (12, 30)))
+    assert docked.plot.curve is None
+
+
+def test_looks_are_taken_elsewhere_and_only_the_newest_waits(
+    qtbot, viewer, docked, planes, monkeypatch
+):
+    add_result(viewer, planes)
+    image = viewer.layers["cells stacked"]
+    gate, seen = threading.Event(), []
+    probe = docked._probed.probe
+    real = probe.curve
+
+    def slow(y, x):
+        seen.append((y, threading.current_thread() is threading.main_thread()))
+        gate.wait(10)
+        return real(y, x)
+
+    monkeypatch.setattr(probe, "curve", slow)
+    for row in range(4, 48, 4):
+        mouse_move_callbacks(viewer, event("mouse_move", image, (row, 30)))
+    assert not docked.looks.idle
+    gate.set()
+    qtbot.waitUntil(lambda: docked.looks.idle, timeout=10_000)
+    assert seen == [(4, False), (44, False)]
+    assert docked.status.value.startswith("Pixel (44, 30): plane 5")
+
+
+def test_a_result_removed_during_a_look_leaves_no_curve(qtbot, viewer, docked, planes, monkeypatch):
+    add_result(viewer, planes)
+    image = viewer.layers["cells stacked"]
+    gate, probe = threading.Event(), docked._probed.probe
+    real = probe.curve
+    monkeypatch.setattr(probe, "curve", lambda y, x: gate.wait(10) and real(y, x))
+    mouse_move_callbacks(viewer, event("mouse_move", image, (12, 30)))
+    viewer.layers.remove(image)
+    gate.set()
+    qtbot.waitUntil(lambda: docked.looks.idle, timeout=10_000)
+    assert docked.status.value.startswith("No result")
+    assert docked.plot.curve is None
+
+
+def test_a_plane_that_cannot_be_read_is_said(qtbot, viewer, docked, planes, monkeypatch):
+    add_result(viewer, planes)
+
+    def broken(y, x):
+        raise OSError
+
+    monkeypatch.setattr(docked._probed.probe, "curve", broken)
+    said = point(qtbot, viewer, docked, viewer.layers["cells stacked"], (12, 30))
+    assert said == "The focus probe failed inside: OSError (the details are in the terminal)."
+
+
+def test_closing_takes_the_callbacks_away(viewer):
+    before = len(viewer.mouse_move_callbacks), len(viewer.mouse_drag_callbacks)
+    dock, _ = viewer.window.add_plugin_dock_widget("napari-focus-stack", TITLE)
+    now = len(viewer.mouse_move_callbacks), len(viewer.mouse_drag_callbacks)
+    assert now == (before[0] + 1, before[1] + 1)
+    viewer.window.remove_dock_widget(dock)
+    assert (len(viewer.mouse_move_callbacks), len(viewer.mouse_drag_callbacks)) == before
+
+
+def test_gaps_and_scale_of_a_curve():
+    energies = np.array([np.nan, 1, 10, np.nan, 1000, 100, np.nan], np.float32)
+    assert runs(energies) == [[1, 2], [4, 5]]
+    assert runs(np.full(3, np.nan, np.float32)) == []
+    area = SimpleNamespace(left=lambda: 10, width=lambda: 70, bottom=lambda: 90, height=lambda: 80)
+    scale = Scale.of(energies, area)
+    assert [scale.x(k) for k in (0, 3, 6)] == [15, 45, 75]
+    heights = [scale.y(e) for e in (1, 10, 100, 1000)]
+    np.testing.assert_allclose(np.diff(heights), heights[1] - heights[0])  # a decade is a decade
+    assert 90 > heights[0] > heights[3] > 10
+    assert scale.y(0) == 90
