@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,14 +78,21 @@ def _spacing(layer: Image, known: Mapping[str, Any]) -> Spacing:
 def _recipe(known: Mapping[str, Any], path: Path) -> Recipe | None:
     """Recipe that a layer carries, or else that of the run it came from."""
     carried = known.get("recipe")
-    if isinstance(carried, Recipe):
-        return carried
     if carried is None and known.get("settings") is None:
         return None
     try:
-        return Recipe.of_document(_plain(known if carried is None else carried), path)
+        recipe = (
+            carried
+            if isinstance(carried, Recipe)
+            else Recipe.of_document(_plain(known if carried is None else carried), path)
+        )
+        if carried is not None and "correction" in known:  # painted since
+            since = {"settings": {}, "correction": _plain(known["correction"])}
+            correction = Recipe.of_document(since, path).correction
+            recipe = replace(recipe, correction=correction)
     except InputError as problem:
         raise OutputError(str(problem)) from problem
+    return recipe
 
 
 def _arguments(layer: Image) -> dict[str, Any]:

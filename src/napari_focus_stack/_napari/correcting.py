@@ -1,0 +1,189 @@
+"""The "Focus Stack: correct" dock widget: depth corrected by painting on the result."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from magicgui.widgets import ComboBox, Container, PushButton, SpinBox
+
+from napari_focus_stack.errors import FocusStackError
+from napari_focus_stack.recipe import BACKGROUND, NOT_CORRECTED
+
+from .form import row
+from .found import Found, found_results
+from .job import at_once
+from .jobrow import JobRow, LayerBox
+from .retouching import (
+    BRUSH,
+    NEAREST,
+    Painting,
+    Retouching,
+    labels_arguments,
+    sources_of,
+)
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image
+
+PLANE, NEAREST_WINS, NOTHING, AS_FOUND = (
+    "the plane that the slider shows",
+    "nearest wins",
+    "background",
+    "as found",
+)
+FIXED = {NEAREST_WINS: NEAREST, NOTHING: BACKGROUND, AS_FOUND: NOT_CORRECTED}
+"""Labels of what is painted, but for the plane's."""
+SIDES = [("the first plane", "first"), ("the last plane", "last")]
+
+
+class CorrectWidget(Container[Any]):
+    """Paint on a result which plane is to be seen; image and depth follow.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        Where the layers are.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        self._viewer = napari_viewer
+        self._painting: Painting | None = None
+        self._stack: Image | None = None
+        self._past: list[Retouching] = []
+        self.result = LayerBox("A stacked image whose depth index is in the viewer.")
+        self.correct_button = PushButton(
+            text="Correct", tooltip="Add a layer over the result to paint, fill, erase and undo on."
+        )
+        self.painted = ComboBox(
+            choices=[PLANE, *FIXED], value=PLANE, tooltip="What a pixel becomes that is painted."
+        )
+        self.plane = SpinBox(
+            value=0, min=0, max=0, tooltip="Plane that is painted; it follows the slider."
+        )
+        self.side = ComboBox(
+            choices=SIDES, value="first", tooltip="Which plane is nearest, for 'nearest wins'."
+        )
+        self.job = JobRow([self.correct_button], brief=True)
+        super().__init__(
+            widgets=[
+                row("Result", self.result),
+                self.correct_button,
+                row("Paint", self.painted),
+                row("Plane", self.plane),
+                row("Nearest is", self.side),
+                self.job,
+            ],
+            labels=False,
+        )
+        self.correct_button.changed.connect(self.correct)
+        self.painted.changed.connect(self._take_up)
+        self.plane.changed.connect(self._take_up)
+        self.side.changed.connect(self._take_up)
+        napari_viewer.dims.events.point.connect(self._follow_slider)
+        napari_viewer.layers.events.removed.connect(self._layer_gone)
+        self.native_parent_changed.connect(self._undocked)
+        self.reset_choices()
+
+    def reset_choices(self, *_: Any) -> None:
+        """List the results anew; napari calls this when its layer list changes."""
+        self.result.offer([found.image for found in self._offered()])
+        if not self.job.running:
+            self.correct_button.enabled = self.result.value is not None
+
+    def _offered(self) -> list[Found]:
+        results = found_results(self._viewer.layers)
+        return [found for found in results if "depth-index" in found.maps]
+
+    def correct(self) -> None:
+        """Add the layer to paint on over the chosen result."""
+        chosen = [one for one in self._offered() if one.image.unique_id == self.result.value]
+        if self.job.running or not chosen:
+            return
+        [found] = chosen
+        self.stop()
+        try:
+            stack = sources_of(found, self._viewer.layers)
+            work = Retouching.prepared(found, self._viewer.layers)
+        except FocusStackError as problem:
+            self.job.say_error(str(problem))
+            return
+        begun = [one for one in self._past if one.layers["image"] == found.image and one.current]
+        if begun:
+            self.job.status.value = self._begin(found, stack, begun[0])
+        else:
+            self.job.run(at_once(work), partial(self._begin, found, stack))
+
+    def _begin(self, found: Found, stack: list[Image], retouching: Retouching) -> str:
+        if found.image not in self._viewer.layers:
+            return f"'{found.image.name}' was removed; nothing can be corrected."
+        earlier = retouching not in self._past and bool(retouching.labels.any())
+        retouching.show()
+        self._past = [one for one in self._past if one.current and one is not retouching]
+        self._past.append(retouching)
+        layer = self._viewer.add_labels(retouching.labels, **labels_arguments(found))
+        layer.brush_size = BRUSH
+        self._painting = Painting(layer, retouching, self._say, self._upright)
+        self._stack = stack[0] if len(stack) == 1 else None
+        self.plane.max = (stack[0].data.shape[0] if self._stack is not None else len(stack)) - 1
+        self._viewer.layers.selection.active = layer
+        layer.mode = "paint"
+        self._follow_slider()
+        self._take_up()
+        kept = " What was corrected before is part of it; only a new run takes that back."
+        return f"Paint on '{layer.name}'.{kept if earlier else ''}"
+
+    def _say(self, sentence: str) -> None:
+        if self.job.status.value != sentence:  # a stroke would say it at every step
+            self.job.say_error(sentence)
+
+    def _upright(self) -> bool:
+        order = self._viewer.dims.order
+        return bool(order[-2] < order[-1])
+
+    def _follow_slider(self, *_: Any) -> None:
+        if self._painting is not None and self._stack is not None:
+            at = self._stack.world_to_data(self._viewer.dims.point)[0]
+            self.plane.value = int(np.clip(np.rint(at), 0, self.plane.max))
+
+    def _take_up(self, *_: Any) -> None:
+        """Give the brush what is chosen."""
+        self.plane.enabled = self.painted.value == PLANE
+        self.side.enabled = self.painted.value == NEAREST_WINS
+        if self._painting is not None:
+            self._painting.side = self.side.value
+            label = FIXED.get(self.painted.value, self.plane.value + 1)
+            self._painting.layer.selected_label = label
+
+    def _layer_gone(self, event: Any) -> None:
+        """End with a word when a layer that it takes is removed."""
+        self._past = [one for one in self._past if one.layers["image"] != event.value]
+        if self._painting is None:
+            return
+        if event.value == self._painting.layer:
+            self.stop()
+            self.job.status.value = "The correction stays in the result."
+        elif event.value == self._painting.retouching.layers["image"]:
+            self.stop()
+            self.job.status.value = f"'{event.value.name}' was removed; painting has no effect now."
+        elif event.value == self._stack:
+            self._stack = None  # its planes stay at hand; the slider may be gone
+            self.job.status.value = f"'{event.value.name}' was removed; choose the plane here."
+
+    def stop(self) -> None:
+        """Follow no more what is painted."""
+        if self._painting is not None:
+            self._painting.end()
+        self._painting = self._stack = None
+
+    def _undocked(self, parent: object) -> None:
+        slider, removed = self._viewer.dims.events.point, self._viewer.layers.events.removed
+        if parent is None:  # closed: nobody is left to hear of it
+            self.stop()
+            slider.disconnect(self._follow_slider)
+            removed.disconnect(self._layer_gone)
+        else:
+            slider.connect(self._follow_slider)
+            removed.connect(self._layer_gone)
