@@ -1,6 +1,7 @@
 """The probe names the plane in focus where the mouse points, and a click goes to it."""
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,9 +13,10 @@ from napari.utils.interactions import (
     mouse_release_callbacks,
 )
 
-from napari_focus_stack._napari.curveplot import Scale, runs
+from napari_focus_stack._napari.curveplot import CurvePlot, Scale, runs
 from napari_focus_stack._napari.results import OUTPUTS, Origin, result_layers
 from napari_focus_stack.pipeline import focus_stack
+from napari_focus_stack.probing import FocusCurve
 from napari_focus_stack.settings import Settings
 from napari_focus_stack.sources import ArraySource, Spacing
 
@@ -200,6 +202,63 @@ def test_closing_takes_the_callbacks_away(viewer):
     assert (len(viewer.mouse_move_callbacks), len(viewer.mouse_drag_callbacks)) == before
 
 
+def test_of_2d_layers_a_click_selects_the_one_in_focus(qtbot, viewer, docked, planes):
+    sources = [viewer.add_image(plane, name=f"img_{k}") for k, plane in enumerate(planes)]
+    result = focus_stack(ArraySource(planes), align="none")
+    for array, given in result_layers(result, ["depth-index"], Origin.of(sources, Settings())):
+        viewer.add_image(array, **given)
+    image = viewer.layers[-1]
+    assert "plane 4, peak 4" in point(qtbot, viewer, docked, image, (36, 30))
+    click(viewer, image, (36, 30))
+    assert viewer.layers.selection.active == sources[4]
+
+
+def test_a_hidden_dock_looks_at_nothing(viewer, planes):
+    dock, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", TITLE)
+    add_result(viewer, planes)
+    before = viewer.dims.current_step[0]
+    dock.hide()
+    image = viewer.layers["cells stacked"]
+    mouse_move_callbacks(viewer, event("mouse_move", image, (12, 30)))
+    assert widget.looks.idle
+    click(viewer, image, (4, 30))
+    assert viewer.dims.current_step[0] == before != 0
+
+
+def painted(qtbot, curve, joined):
+    plot = CurvePlot()
+    qtbot.addWidget(plot)
+    plot.resize(400, 260)
+    plot.show_curve(curve, joined=joined)
+    shot = plot.grab().toImage()
+    return np.array(
+        [
+            [shot.pixelColor(x, y).getRgb()[:3] for x in range(shot.width())]
+            for y in range(5, 200, 5)
+        ],
+        int,
+    )
+
+
+def test_the_peak_is_a_line_where_it_belongs(qtbot):
+    energies = np.array([1, 2, 40, 90, 60, np.nan, np.nan, 8, 20, 3], np.float32)
+    curve = FocusCurve(0, 0, energies, energies, 3.25, 8, 3, 3.25, 0.9)
+    pixels = painted(qtbot, curve, joined=True)
+    orange = (np.abs(pixels - (230, 120, 0)) < 40).all(-1).mean(0) > 0.7
+    line = np.flatnonzero(orange).mean()
+    # the axis begins behind the labels and ends 8 pixels before the edge
+    assert 0.28 * 400 < line < 0.5 * 400
+    shifted = painted(qtbot, replace(curve, peak=8.25), joined=True)
+    moved = np.flatnonzero((np.abs(shifted - (230, 120, 0)) < 40).all(-1).mean(0) > 0.7).mean()
+    plane = (moved - line) / 5
+    assert moved + 1.25 * plane == pytest.approx(392, abs=2)
+    # planes in no order are not joined: less ink
+    apart = painted(qtbot, replace(curve, peak=None), joined=False)
+    joined = painted(qtbot, replace(curve, peak=None), joined=True)
+    paper = joined[0, -1]
+    assert (apart != paper).any(-1).sum() < (joined != paper).any(-1).sum()
+
+
 def test_gaps_and_scale_of_a_curve():
     energies = np.array([np.nan, 1, 10, np.nan, 1000, 100, np.nan], np.float32)
     assert runs(energies) == [[1, 2], [4, 5]]
@@ -211,3 +270,6 @@ def test_gaps_and_scale_of_a_curve():
     np.testing.assert_allclose(np.diff(heights), heights[1] - heights[0])  # a decade is a decade
     assert 90 > heights[0] > heights[3] > 10
     assert scale.y(0) == 90
+    assert scale.ticks() == [1, 10, 100, 1000]
+    narrow = Scale.of(np.array([1.5, 36], np.float32), area)
+    assert narrow.ticks() == [1, 2, 5, 10, 20]  # noise is in sight

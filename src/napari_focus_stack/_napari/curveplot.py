@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.probing import FocusCurve
 
-HEIGHT = 170
+HEIGHT, WIDTH = 260, 320
+MARKS = "Line: fitted peak; large dot: plane chosen; ring: runner-up."
 LEAST_SHARE = 1e-4
 """Of the highest energy that is told apart from none."""
 CHOSEN = QColor(230, 120, 0)
 """Orange stands out from the dark and the light theme, for most who are colour-blind too."""
 DOT = 3.0
+FEW_DECADES = 2.2
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,13 @@ class Scale:
         share = (level - self.low) / (self.high - self.low)
         return float(self.area.bottom() - share * self.area.height())
 
+    def ticks(self) -> list[float]:
+        """Energies to be written at the axis: 2 and 5 too where powers of ten are few."""
+        digits = (1, 2, 5) if self.high - self.low < FEW_DECADES else (1,)
+        powers = range(int(np.floor(self.low)), int(np.ceil(self.high)))
+        found = [float(digit * 10.0**power) for power in powers for digit in digits]
+        return [tick for tick in found if self.low <= np.log10(tick) <= self.high]
+
 
 def runs(energies: NDArray[np.float32]) -> list[list[int]]:
     """Planes that have an energy, cut where one between has none."""
@@ -80,8 +89,10 @@ class CurvePlot(QWidget):
         super().__init__()
         self.curve: FocusCurve | None = None
         self._joined = True
-        self.setMinimumHeight(HEIGHT)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setFixedHeight(HEIGHT)
+        self.setMinimumWidth(WIDTH)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setToolTip(MARKS)
 
     def show_curve(self, curve: FocusCurve | None, *, joined: bool = True) -> None:
         """Paint a curve, or empty axes.
@@ -119,7 +130,7 @@ class CurvePlot(QWidget):
         painter.translate(0, area.center().y())
         painter.rotate(-90)
         side = QRectF(-area.height() / 2, 0, area.height(), line)
-        painter.drawText(side, Qt.AlignmentFlag.AlignCenter, "energy")
+        painter.drawText(side, Qt.AlignmentFlag.AlignCenter, "energy (noise = 1)")
         painter.restore()
         if self.curve is not None and np.isfinite(self.curve.energies).any():
             scale = Scale.of(self.curve.energies, area)
@@ -137,12 +148,12 @@ def _paint_ticks(painter: Any, scale: Scale, line: float) -> None:
         painter.drawLine(QPointF(x, area.bottom()), QPointF(x, area.bottom() + 3))
         below = QRectF(x - 40, area.bottom() + 3, 80, line)
         painter.drawText(below, Qt.AlignmentFlag.AlignCenter, str(plane))
-    for power in range(int(np.ceil(scale.low)), int(np.floor(scale.high)) + 1):
-        y = scale.y(10.0**power)
+    for energy in scale.ticks():
+        y = scale.y(energy)
         painter.drawLine(QPointF(area.left() - 3, y), QPointF(area.left(), y))
         beside = QRectF(0, y - line / 2, area.left() - 5, line)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(beside, right, f"{10.0**power:g}")
+        painter.drawText(beside, right, f"{energy:g}")
 
 
 def _steps() -> Any:

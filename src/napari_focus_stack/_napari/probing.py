@@ -183,7 +183,9 @@ class ProbeWidget(Container[Any]):
         self.status.native.setWordWrap(True)
         self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         super().__init__(widgets=[row("Result", self.result), self.status], labels=False)
-        self.native.layout().addWidget(self.plot)
+        # above the words: whose lines change in number, and would push the plot about
+        self.native.layout().insertWidget(1, self.plot)
+        self.native.layout().addStretch(1)
         self.result.changed.connect(self._choose)
         self.native_parent_changed.connect(self._docked)
         self._connect()
@@ -234,7 +236,8 @@ class ProbeWidget(Container[Any]):
         self.plot.show_curve(None)
 
     def _pointed(self, position: Sequence[float]) -> tuple[Probed, tuple[int, int]] | None:
-        if self._viewer.dims.ndisplay != 2:
+        in_sight = self.native.isVisibleTo(self.native.window())
+        if self._viewer.dims.ndisplay != 2 or not in_sight:
             return None
         ready = self._ready()
         pixel = ready.pixel(position) if ready else None
