@@ -182,6 +182,36 @@ def test_a_result_removed_during_a_look_leaves_no_curve(qtbot, viewer, docked, p
     assert docked.plot.curve is None
 
 
+def test_a_window_closed_during_a_look_hears_nothing_of_it(
+    qtbot, viewer, docked, planes, monkeypatch
+):
+    add_result(viewer, planes)
+    gate, probe = threading.Event(), docked._probed.probe
+    real = probe.curve
+    monkeypatch.setattr(probe, "curve", lambda y, x: gate.wait(10) and real(y, x))
+    mouse_move_callbacks(viewer, event("mouse_move", viewer.layers["cells stacked"], (12, 30)))
+    assert not docked.looks.idle
+    viewer.close()
+    gate.set()
+    # qtbot fails the test if an exception is raised in a slot
+    qtbot.waitUntil(lambda: docked.looks.idle, timeout=10_000)
+
+
+def test_planes_in_no_order_have_a_curve(qtbot, viewer, docked, planes):
+    source = ArraySource(planes[[2, 0, 5, 1, 4, 3]])
+    layer = viewer.add_image(planes[[2, 0, 5, 1, 4, 3]], name="cells")
+    result = focus_stack(source, align="none")
+    report = replace(result.report, in_order=False)
+    result = replace(result, report=report)
+    for array, given in result_layers(result, ["depth-index"], Origin.of([layer], Settings())):
+        viewer.add_image(array, **given)
+    said = point(qtbot, viewer, docked, viewer.layers["cells stacked"], (12, 30))
+    assert said.startswith("Pixel (12, 30): plane 3, peak 3.0")  # the second band's
+    assert not docked._probed.joined
+    click(viewer, viewer.layers["cells stacked"], (12, 30))
+    assert viewer.dims.current_step[0] == 3
+
+
 def test_a_plane_that_cannot_be_read_is_said(qtbot, viewer, docked, planes, monkeypatch):
     add_result(viewer, planes)
 

@@ -58,7 +58,7 @@ class Looks(QObject):
         self._next = None
         self._forgotten = self._busy
 
-    def stop(self) -> None:
+    def stop(self, *_: object) -> None:
         """End the thread once its look is over; `take` begins another one."""
         self.forget()
         if self._pool is not None:

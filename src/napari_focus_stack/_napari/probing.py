@@ -188,6 +188,7 @@ class ProbeWidget(Container[Any]):
         self.native.layout().addStretch(1)
         self.result.changed.connect(self._choose)
         self.native_parent_changed.connect(self._docked)
+        self.native.destroyed.connect(self.looks.stop)
         self._connect()
         self.reset_choices()
 

@@ -70,10 +70,10 @@ def carried_labels(found: Found) -> NDArray[np.uint16] | None:
     """
     past = found.past
     carried = past.get("recipe")
-    if past.get("correction") is None and not carried:
+    correction = past.get("correction")
+    if correction is None and not carried:
         return None
-    known = {"settings": {}, "correction": past.get("correction")}
-    told = known if known["correction"] is not None else carried
+    told = carried if correction is None else {"settings": {}, "correction": correction}
     if isinstance(told, Recipe):
         labels = told.correction
     else:
