@@ -29,7 +29,7 @@ def viewer(make_napari_viewer_proxy):
 @pytest.fixture
 def docked(viewer):
     _, widget = viewer.window.add_plugin_dock_widget(
-        "napari-focus-stack", "Focus Stack: apply to other layers"
+        "napari-focus-stack", "Apply to other layers"
     )
     return widget
 

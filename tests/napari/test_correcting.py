@@ -28,7 +28,7 @@ def viewer(make_napari_viewer_proxy):
 
 @pytest.fixture
 def docked(viewer):
-    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack: correct")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Correct depth")
     return widget
 
 

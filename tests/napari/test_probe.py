@@ -22,7 +22,7 @@ from napari_focus_stack.sources import ArraySource, Spacing
 
 UM = Spacing(y=0.5, x=0.25, z=2.0, unit="micrometer")
 PLACE = {"scale": (2, 0.5, 0.25), "translate": (3, 7, -5), "units": "um"}
-TITLE = "Focus Stack: probe"
+TITLE = "Probe focus"
 
 
 @pytest.fixture

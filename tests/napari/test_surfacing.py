@@ -24,7 +24,7 @@ def viewer(make_napari_viewer_proxy):
 
 @pytest.fixture
 def docked(viewer):
-    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack: 3-D")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Show in 3-D")
     return widget
 
 

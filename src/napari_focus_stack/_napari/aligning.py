@@ -12,6 +12,7 @@ from napari_focus_stack import __version__
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.settings import Settings
 
+from .docking import tabbed
 from .form import row
 from .jobrow import JobRow, LayerBox
 from .layers import METADATA_KEY, planes_of, role
@@ -54,6 +55,7 @@ class AlignWidget(Container[Any]):
         super().__init__(widgets=[*rows, self.align_button, self.job], labels=False)
         self.align_button.changed.connect(self.align)
         self.native_parent_changed.connect(self._undocked)
+        tabbed(self, "Align")
         self.reset_choices()
 
     def reset_choices(self, *_: Any) -> None:

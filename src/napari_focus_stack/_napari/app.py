@@ -37,12 +37,13 @@ def open_demo(name: str | None = None) -> None:
         raise FocusStackError(
             f"napari cannot open a window here ({problem}); install napari-focus-stack[all]."
         ) from problem
+    from .docking import show_stack_widget
     from .samples import sample_layer
 
     data, arguments, _ = sample_layer(name or DEFAULT_SAMPLE)
     viewer = napari.Viewer(title="napari - Focus Stack demo")
     viewer.add_image(data, **arguments)
-    viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
+    show_stack_widget(viewer)
     # the dock takes its room once the window shows; only then is it known what fits
     QTimer.singleShot(SETTLED, viewer.reset_view)
     napari.run()

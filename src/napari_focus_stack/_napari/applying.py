@@ -1,4 +1,4 @@
-"""The "Focus Stack: apply to other layers" dock widget."""
+"""The "Apply to other layers" dock widget."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from napari.layers import Image, Points
 
 from napari_focus_stack.errors import FocusStackError
 
+from .cut import Cut, cut_at, likely_z
+from .docking import tabbed
 from .form import row
 from .found import Found, found_results
 from .jobrow import JobRow, LayerBox
@@ -35,7 +37,10 @@ class ApplyWidget(Container[Any]):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         self.result = LayerBox("A stacked image whose depth index is in the viewer.")
-        self.target = LayerBox("A stack, labels or points of the same field, as another channel.")
+        self.target = LayerBox(
+            "A stack, labels or points of the same field: another channel, another time point. "
+            "Where a layer has an axis of time, the viewer's slider chooses."
+        )
         self.plane = _whole_number("Plane that 2-D labels or points were drawn on.", least=0)
         self.offset = _whole_number("Planes from the one in focus to the one wanted.")
         self.half_slab = _whole_number("Planes on either side of that one that count too.", least=0)
@@ -62,6 +67,7 @@ class ApplyWidget(Container[Any]):
         self.target.changed.connect(self._show_what_applies)
         self.apply_button.changed.connect(self.apply)
         self.native_parent_changed.connect(self._undocked)
+        tabbed(self, "Apply")
         self.reset_choices()
 
     def reset_choices(self, *_: Any) -> None:
@@ -102,7 +108,16 @@ class ApplyWidget(Container[Any]):
 
     def given(self) -> Options:
         """What the controls say."""
-        return Options(self.plane.value, self.offset.value, self.half_slab.value, self.how.value)
+        plane, offset = self.plane.value, self.offset.value
+        return Options(plane, offset, self.half_slab.value, self.how.value, self._cut())
+
+    def _cut(self) -> Cut:
+        """Part of the chosen image: z as in the result's stack, the other sliders as they stand."""
+        found, target = self.chosen_result(), self.chosen_target()
+        if found is None or not isinstance(target, Image) or target.ndim < 3:
+            return Cut()
+        z = found.cut.z if found.cut.ndim == target.ndim else likely_z(target)
+        return cut_at(target, z, self._viewer.dims.point[-target.ndim :])
 
     def apply(self) -> None:
         """Start putting the chosen result on the chosen layer."""

@@ -1,4 +1,4 @@
-"""The "Focus Stack: correct" dock widget: depth corrected by painting on the result."""
+"""The "Correct depth" dock widget: depth corrected by painting on the result."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from magicgui.widgets import ComboBox, Container, PushButton, SpinBox
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.recipe import BACKGROUND, NOT_CORRECTED
 
+from .cut import Cut
+from .docking import tabbed
 from .form import row
-from .found import Found, found_results
+from .found import Found, found_results, sources_of
 from .job import at_once
 from .jobrow import JobRow, LayerBox
 from .retouching import (
@@ -21,7 +23,6 @@ from .retouching import (
     Painting,
     Retouching,
     labels_arguments,
-    sources_of,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class CorrectWidget(Container[Any]):
         self._viewer = napari_viewer
         self._painting: Painting | None = None
         self._stack: Image | None = None
+        self._cut = Cut()
         self._past: list[Retouching] = []
         self.result = LayerBox("A stacked image whose depth index is in the viewer.")
         self.correct_button = PushButton(
@@ -85,6 +87,7 @@ class CorrectWidget(Container[Any]):
         napari_viewer.dims.events.point.connect(self._follow_slider)
         napari_viewer.layers.events.removed.connect(self._layer_gone)
         self.native_parent_changed.connect(self._undocked)
+        tabbed(self, "Correct")
         self.reset_choices()
 
     def reset_choices(self, *_: Any) -> None:
@@ -127,7 +130,8 @@ class CorrectWidget(Container[Any]):
         layer.brush_size = BRUSH
         self._painting = Painting(layer, retouching, self._say, self._upright)
         self._stack = stack[0] if len(stack) == 1 else None
-        self.plane.max = (stack[0].data.shape[0] if self._stack is not None else len(stack)) - 1
+        self._cut = found.cut
+        self.plane.max = len(found.past["planes"]) - 1
         self._viewer.layers.selection.active = layer
         layer.mode = "paint"
         self._follow_slider()
@@ -145,7 +149,8 @@ class CorrectWidget(Container[Any]):
 
     def _follow_slider(self, *_: Any) -> None:
         if self._painting is not None and self._stack is not None:
-            at = self._stack.world_to_data(self._viewer.dims.point)[0]
+            point = self._viewer.dims.point
+            at = self._stack.world_to_data(point[-self._stack.ndim :])[self._cut.z]
             self.plane.value = int(np.clip(np.rint(at), 0, self.plane.max))
 
     def _take_up(self, *_: Any) -> None:

@@ -1,4 +1,4 @@
-"""File > IO Utilities > Open folder as focus stack: a folder without napari's choice of readers."""
+"""File > IO Utilities > Open folder as focus stack: no choice of readers, and ready to stack."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from napari.utils.history import get_open_history, update_open_history
 from qtpy.QtWidgets import QApplication, QFileDialog
 
+from .docking import show_stack_widget
+
 if TYPE_CHECKING:
     import napari
 
@@ -15,7 +17,9 @@ PLUGIN = "napari-focus-stack"
 
 
 def open_folder(viewer: napari.viewer.Viewer) -> None:
-    """Ask for a folder and open its images as one stack; nothing happens if none is chosen.
+    """Ask for a folder, open its images as one stack, and the dock to stack them with.
+
+    Nothing happens if none is chosen.
 
     Parameters
     ----------
@@ -30,4 +34,5 @@ def open_folder(viewer: napari.viewer.Viewer) -> None:
     )
     if folder:
         update_open_history(folder)
-        viewer.open(folder, plugin=PLUGIN)
+        if viewer.open(folder, plugin=PLUGIN):
+            show_stack_widget(viewer)

@@ -1,4 +1,4 @@
-"""The "Focus Stack: probe" dock widget: point at a pixel, see its focus curve.
+"""The "Probe focus" dock widget: point at a pixel, see its focus curve.
 
 The curve is painted by a small widget of our own (`curveplot`): napari 0.9 needs neither pyqtgraph
 nor matplotlib, and one curve does not earn a dependency.
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from magicgui.widgets import Container, Label
-from napari.layers import Image
 from qtpy.QtWidgets import QSizePolicy
 
-from napari_focus_stack.errors import FocusStackError, InputError
+from napari_focus_stack.errors import FocusStackError
 
 from .curveplot import CurvePlot
+from .docking import in_sight, tabbed
 from .form import row
-from .found import Found, as_result, found_results
+from .found import Found, as_result, found_results, sources_of, stack_of
 from .jobrow import LayerBox
 from .layers import finest, planes_of
 from .looks import Looks
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import napari
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
 
     from napari_focus_stack.probing import FocusCurve, Probe
 
@@ -51,6 +51,8 @@ class Probed:
         The result.
     sources : sequence of napari.layers.Image
         One (z, y, x) layer, or 2-D layers.
+    stack : sequence of napari.layers.Image
+        The same, of a layer with more axes the part that was stacked.
     probe : Probe
         Of the engine.
     joined : bool
@@ -63,6 +65,7 @@ class Probed:
 
     found: Found
     sources: Sequence[Image]
+    stack: Sequence[Image]
     probe: Probe
     joined: bool
     corner: tuple[int, int]
@@ -82,7 +85,9 @@ class Probed:
         height, width = image.data.shape[:2]
         if 0 <= y < height and 0 <= x < width:
             return y + top, x + left
-        y, x = _pixel(self.sources[0], position)
+        if self.found.cut.z > self.found.cut.axes[1]:
+            return None  # the stack lies across its result
+        y, x = _pixel(self.stack[0], position)
         _, height, width = self.found.past["shape"][:3]
         return (y, x) if 0 <= y < height and 0 <= x < width else None
 
@@ -105,29 +110,18 @@ def probed(found: Found, layers: Sequence[Layer]) -> Probed:
     from napari_focus_stack.probing import Probe
 
     result = as_result(found)
-    sources = _sources(found, layers)
+    sources = sources_of(found, layers)
+    stack = stack_of(found, sources)
     crop = result.report.crop
     return Probed(
         found,
         sources,
-        Probe(planes_of(sources), result),
+        stack,
+        Probe(planes_of(stack), result),
         result.report.in_order,
         (crop[0], crop[2]) if crop else (0, 0),
         _data(found, sources),
     )
-
-
-def _sources(found: Found, layers: Sequence[Layer]) -> list[Image]:
-    images = {str(layer.name): layer for layer in layers if isinstance(layer, Image)}
-    names = found.past.get("sources") or []
-    missing = [name for name in names if name not in images]
-    if missing or not names:
-        what = f"'{missing[0]}', of which" if missing else "The stack of which"
-        raise InputError(
-            f"{what} '{found.image.name}' was made, is not in the viewer; open it, or give it "
-            "back its name."
-        )
-    return [images[name] for name in names]
 
 
 def _data(found: Found, sources: Sequence[Image]) -> tuple[Any, ...]:
@@ -190,6 +184,7 @@ class ProbeWidget(Container[Any]):
         self.native_parent_changed.connect(self._docked)
         self.native.destroyed.connect(self.looks.stop)
         self._connect()
+        tabbed(self, "Probe")
         self.reset_choices()
 
     def reset_choices(self, *_: Any) -> None:
@@ -237,8 +232,7 @@ class ProbeWidget(Container[Any]):
         self.plot.show_curve(None)
 
     def _pointed(self, position: Sequence[float]) -> tuple[Probed, tuple[int, int]] | None:
-        in_sight = self.native.isVisibleTo(self.native.window())
-        if self._viewer.dims.ndisplay != 2 or not in_sight:
+        if self._viewer.dims.ndisplay != 2 or not in_sight(self.native):
             return None
         ready = self._ready()
         pixel = ready.pixel(position) if ready else None
@@ -290,8 +284,9 @@ class ProbeWidget(Container[Any]):
             self._viewer.layers.selection.active = sources[plane]
             return
         [source] = sources
-        there = source.data_to_world((plane, *pointed[1]))
-        self._viewer.dims.set_point(self._viewer.dims.ndim - source.ndim, there[0])
+        there = pointed[0].stack[0].data_to_world((plane, *pointed[1]))
+        axis = self._viewer.dims.ndim - source.ndim + pointed[0].found.cut.z
+        self._viewer.dims.set_point(axis, there[0])
 
     def _plane(self, ready: Probed, pixel: tuple[int, int]) -> int | None:
         plane, curve = ready.plane(pixel), self.plot.curve

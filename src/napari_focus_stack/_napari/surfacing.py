@@ -1,4 +1,4 @@
-"""The "Focus Stack: 3-D" dock widget: a result as a surface to turn and tilt."""
+"""The "Show in 3-D" dock widget: a result as a surface to turn and tilt."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from magicgui.widgets import Container, FloatSlider, PushButton
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.sources import Spacing
 
+from .docking import tabbed
 from .form import row
 from .found import Found, Relief, found_results, relief_of
 from .geometry import pixel_size, placement
@@ -211,6 +212,7 @@ class SurfaceWidget(Container[Any]):
         self.show_button.changed.connect(self.show_surface)
         self.stretch.changed.connect(self._stretch)
         self.flat_button.changed.connect(self.show_flat)
+        tabbed(self, "3-D")
         self.reset_choices()
 
     def reset_choices(self, *_: Any) -> None:

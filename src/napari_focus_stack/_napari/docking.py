@@ -1,0 +1,108 @@
+"""Docks of Focus Stack lie behind each other as tabs: one below the other they outgrow the screen.
+
+napari makes the dock after the widget, and grows its window for it at the next turn of the event
+loop; so a message that is queued when the widget gets its dock comes just between.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+if TYPE_CHECKING:
+    import napari
+    from magicgui.widgets import Container
+
+OURS = "napari-focus-stack"
+STACK = "Focus Stack (Focus Stack)"
+"""Dock that one begins with, named as napari's menus name it, so that they find it."""
+
+
+class _Docked(QObject):
+    """Tells of a dock once it stands in its window."""
+
+    _queued = Signal()
+
+    def __init__(self, widget: Any, title: str) -> None:
+        super().__init__(widget.native)
+        self._native, self._title = widget.native, title
+        self._queued.connect(self._join, Qt.ConnectionType.QueuedConnection)
+        widget.native_parent_changed.connect(self._parent_changed)
+
+    def _parent_changed(self, parent: object) -> None:
+        if parent is not None:
+            self._queued.emit()
+
+    def _join(self) -> None:
+        dock = _dock_of(self._native)
+        window = dock.parent() if dock is not None else None
+        if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
+            return
+        dock.setWindowTitle(self._title)
+        others = [one for one in _docks(window) if one is not dock and _beside(one, dock, window)]
+        if others:
+            window.tabifyDockWidget(others[-1], dock)
+            QTimer.singleShot(0, dock.raise_)  # the tab is there at the next turn
+
+
+def tabbed(widget: Container[Any], title: str) -> None:
+    """Let a widget's dock be a tab of the other docks of Focus Stack, whenever it is docked.
+
+    Parameters
+    ----------
+    widget : magicgui.widgets.Container
+        One of this plugin's.
+    title : str
+        Of the tab: five of them share the width of a dock.
+    """
+    widget.native.setProperty(OURS, True)
+    _Docked(widget, title)
+
+
+def show_stack_widget(viewer: napari.viewer.Viewer) -> None:
+    """Open the dock that one begins with, or bring it to the front.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose window it stands in.
+    """
+    from .widget import FocusStackWidget
+
+    opened = viewer.window.dock_widgets.get(STACK)
+    if opened is None:
+        opened = FocusStackWidget(viewer)
+        viewer.window.add_dock_widget(opened, name=STACK)
+    dock = _dock_of(opened.native)
+    if dock is not None:
+        dock.show()
+        dock.raise_()
+
+
+def in_sight(native: QWidget) -> bool:
+    """Whether a docked widget is shown, and no tab before it; Qt keeps such out of the window."""
+    dock = _dock_of(native)
+    behind = dock is not None and dock.geometry().right() < 0
+    return native.isVisibleTo(native.window()) and not behind
+
+
+def _docks(window: QMainWindow) -> list[QDockWidget]:
+    return [one for one in window.findChildren(QDockWidget) if _is_ours(one.widget())]
+
+
+def _is_ours(native: QWidget | None) -> bool:
+    return native is not None and bool(native.property(OURS))
+
+
+def _beside(one: QDockWidget, dock: QDockWidget, window: QMainWindow) -> bool:
+    same = window.dockWidgetArea(one) == window.dockWidgetArea(dock)
+    return same and not one.isHidden() and not one.isFloating()
+
+
+def _dock_of(native: Any) -> QDockWidget | None:
+    parent = native.parent()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    return parent
