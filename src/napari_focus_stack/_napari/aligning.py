@@ -12,6 +12,7 @@ from napari_focus_stack import __version__
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.settings import Settings
 
+from .cut import Cut, cut_at, likely_z, stack_in
 from .docking import tabbed
 from .form import row
 from .jobrow import JobRow, LayerBox
@@ -43,7 +44,9 @@ class AlignWidget(Container[Any]):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
-        self.layer = LayerBox("A (z, y, x) layer, colour or not.")
+        self.layer = LayerBox(
+            "A layer with z, y and x; any other axes are taken where the sliders stand."
+        )
         self.model = ComboBox(
             choices=MODELS, tooltip=Settings.__dataclass_fields__["align"].metadata["help"]
         )
@@ -64,7 +67,7 @@ class AlignWidget(Container[Any]):
 
     def _offered(self) -> list[Image]:
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        return [layer for layer in reversed(images) if layer.ndim == 3 and role(layer) is None]
+        return [layer for layer in reversed(images) if layer.ndim > 2 and role(layer) is None]
 
     def align(self) -> None:
         """Start on the chosen layer."""
@@ -75,16 +78,20 @@ class AlignWidget(Container[Any]):
         key: Hashable = self.layer.value
         chosen = [layer for layer in self._offered() if layer.unique_id == key]
         try:
-            source = planes_of(chosen)
+            stack = [stack_in(layer, self._cut(layer)) for layer in chosen]
+            source = planes_of(stack)
             settings = Settings(align=self.model.value, **preferences())
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return
-        shown = arguments_like(chosen[0])
+        shown = arguments_like(stack[0])
         self.job.run(
             lambda cancel: align_only_steps(source, settings, cancel=cancel),
             partial(self._add, shown=shown),
         )
+
+    def _cut(self, layer: Image) -> Cut:
+        return cut_at(layer, likely_z(layer), self._viewer.dims.point[-layer.ndim :])
 
     def _add(self, planes: AlignedPlanes, *, shown: dict[str, Any]) -> str:
         lazy = LazyPlanes(planes)

@@ -14,6 +14,7 @@ from napari.layers import Image
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.result import LeftOut, Report, StackResult
 
+from .cut import Cut, stack_in
 from .layers import METADATA_KEY, role
 from .results import KEPT, OUTPUTS
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from numpy.typing import NDArray
 
-OF_ONE_RUN = ("sources", "aligned_on", "settings", "transforms", "crop", "spacing")
+OF_ONE_RUN = ("sources", "cut", "aligned_on", "settings", "transforms", "crop", "spacing")
 """What the layers of one run have in common."""
 
 
@@ -47,6 +48,11 @@ class Found:
         """What the image carries of its making."""
         past: dict[str, Any] = self.image.metadata[METADATA_KEY]
         return past
+
+    @property
+    def cut(self) -> Cut:
+        """Part of its layer that was stacked."""
+        return Cut.of_dict(self.past.get("cut"))
 
     @property
     def name(self) -> str:
@@ -96,6 +102,36 @@ def _of_one_run(layer: Image, image: Image) -> bool:
         return False
     here, there = layer.metadata[METADATA_KEY], image.metadata[METADATA_KEY]
     return all(here.get(key) == there.get(key) for key in OF_ONE_RUN)
+
+
+def sources_of(found: Found, layers: Sequence[Layer]) -> list[Image]:
+    """Layers that a result was made of, in the order of its planes.
+
+    Raises
+    ------
+    InputError
+        One is not among `layers`, or has another name or other axes now.
+    """
+    images = {str(layer.name): layer for layer in layers if isinstance(layer, Image)}
+    names = [str(name) for name in found.past.get("sources") or []]
+    missing = [name for name in names if name not in images]
+    if missing or not names:
+        what = f"'{missing[0]}', of which" if missing else "The stack of which"
+        raise InputError(
+            f"{what} '{found.image.name}' was made, is not in the viewer; open it, or give it "
+            "back its name."
+        )
+    sources = [images[name] for name in names]
+    if len(sources) == 1 and sources[0].ndim != found.cut.ndim:
+        raise InputError(
+            f"'{names[0]}' has other axes than when '{found.image.name}' was made; stack again."
+        )
+    return sources
+
+
+def stack_of(found: Found, sources: Sequence[Image]) -> list[Image]:
+    """List the planes of a result, or their layer, as `planes_of` takes them."""
+    return [stack_in(layer, found.cut) for layer in sources]
 
 
 def relief_of(found: Found) -> Relief:

@@ -201,17 +201,19 @@ def lies_over(layer: Image, source: Image, corner: tuple[int, int]) -> bool:
 
 def placement(layer: Image) -> dict[str, Any]:
     """Where a 2-D layer lies that covers the planes of `layer`: arguments of `add_image`."""
-    last = [layer.ndim - 2, layer.ndim - 1]
-    shear = np.asarray(layer.shear)
+    return lying(layer, [layer.ndim - 2, layer.ndim - 1])
+
+
+def lying(layer: Layer, axes: Sequence[int]) -> dict[str, Any]:
+    """Where a layer lies that has only some axes of `layer`: arguments of `Image`."""
+    to_physical = CompositeAffine(
+        layer.scale, layer.translate, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim
+    ).set_slice(list(axes))
     return {
-        "scale": np.asarray(layer.scale)[-2:],
-        "translate": np.asarray(layer.translate)[-2:],
-        "rotate": np.asarray(layer.rotate)[-2:, -2:],
-        # the upper triangle, row by row, ends with what mixes y and x
-        "shear": shear[-1:] if shear.ndim == 1 else shear[-2:, -2:],
-        "affine": layer.affine.set_slice(last).affine_matrix,
-        "units": tuple(str(unit) for unit in layer.units[-2:]),
-        "axis_labels": tuple(layer.axis_labels[-2:]),
+        **{name: getattr(to_physical, name) for name in ("scale", "translate", "rotate", "shear")},
+        "affine": layer.affine.set_slice(list(axes)).affine_matrix,
+        "units": tuple(str(layer.units[axis]) for axis in axes),
+        "axis_labels": tuple(layer.axis_labels[axis] for axis in axes),
     }
 
 

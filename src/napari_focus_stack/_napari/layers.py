@@ -110,7 +110,7 @@ def describe_planes(source: PlaneSource, layers: Sequence[Image]) -> str:
     numbered = [f"{k} {layer.name}" for k, layer in enumerate(layers)]
     if len(numbered) > SHOWN_NAMES:
         numbered[SHOWN_NAMES - 1 : -1] = ["..."]
-    return f"{kind}, in the order of the layer list from the bottom up: {', '.join(numbered)}."
+    return f"{kind}: {', '.join(numbered)}."
 
 
 def likely_input(offered: Sequence[Image], active: Sequence[Image]) -> list[Image]:

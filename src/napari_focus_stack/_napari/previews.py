@@ -60,17 +60,27 @@ class ShownResults:
         list of str
             The layers' names, from the bottom up.
         """
-        names = []
+        shown, added = [], []
         for array, arguments in made:
             role = _role(arguments)
             layer = self._previewed.pop(role, self._earlier.get(role))
             if layer is None or layer not in self._viewer.layers or layer.rgb != arguments["rgb"]:
                 layer = self._viewer.add_image(array, **arguments)
+                added.append(layer)
             else:
                 _refine(layer, array, arguments)
-            names.append(layer.name)
+            shown.append(layer)
+        self._put_below(shown[-1], added)
         self.drop()
-        return names
+        return [layer.name for layer in shown]
+
+    def _put_below(self, image: Image, maps: list[Image]) -> None:
+        """Move maps that were added over an image that was there before."""
+        layers = self._viewer.layers
+        for layer in maps:
+            if layers.index(layer) > layers.index(image):
+                layers.move(layers.index(layer), layers.index(image))
+        layers.selection.active = image
 
     def drop(self) -> None:
         """Take away what is only a preview, and wait for nothing more."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .cut import Cut
 from .geometry import lies_over, moved, placement
 from .layers import METADATA_KEY, role
 
@@ -132,10 +133,15 @@ class Origin:
     placement: dict[str, Any]
     appearance: dict[str, Any]
     aligned_on: str | None = None
+    cut: Cut = Cut()  # noqa: RUF009 - frozen
 
     @classmethod
     def of(
-        cls, layers: Sequence[Image], settings: Settings, aligned_on: str | None = None
+        cls,
+        layers: Sequence[Image],
+        settings: Settings,
+        aligned_on: str | None = None,
+        cut: Cut | None = None,
     ) -> Origin:
         """Origin of what becomes of `layers`.
 
@@ -147,10 +153,14 @@ class Origin:
             Of the run.
         aligned_on : str, optional
             Name of the Shapes layer that alignment goes by.
+        cut : Cut, optional
+            Through the layer of which the one given is a part.
         """
         lead = lead_of(layers, settings)
         names = tuple(str(layer.name) for layer in layers)
-        return cls(shared_name(names), names, placement(lead), appearance(lead), aligned_on)
+        place, look, cut = placement(lead), appearance(lead), cut or Cut()
+        name = " ".join([shared_name(names), *map(str, cut.at)])
+        return cls(name, names, place, look, aligned_on, cut)
 
 
 def lead_of(layers: Sequence[Image], settings: Settings) -> Image:
@@ -215,7 +225,11 @@ def map_appearance(name: str, array: NDArray[Any], last_plane: float) -> dict[st
 def _provenance(result: StackResult, name: str, origin: Origin) -> dict[str, Any]:
     report = result.report.as_dict()
     known = {key: report[key] for key in KEPT}
-    past = {"sources": list(origin.sources), "aligned_on": origin.aligned_on}
+    past = {
+        "sources": list(origin.sources),
+        "cut": origin.cut.as_dict(),
+        "aligned_on": origin.aligned_on,
+    }
     return {METADATA_KEY: {"role": name, **past, **known}}
 
 
@@ -228,8 +242,11 @@ def _corner(crop: Sequence[int] | None) -> tuple[int, int]:
     return (0, 0) if crop is None else (crop[0], crop[2])
 
 
-def results_over(sources: Sequence[Image], layers: Sequence[Image]) -> list[Image]:
-    """Find earlier results of `sources` among `layers` that still lie over them."""
+def results_over(
+    sources: Sequence[Image], layers: Sequence[Image], cut: Cut | None = None
+) -> list[Image]:
+    """Find earlier results of `sources`, cut so, among `layers` that still lie over them."""
+    told = (cut or Cut()).as_dict()
     names = {str(layer.name) for layer in sources}
     return [
         layer
@@ -237,6 +254,7 @@ def results_over(sources: Sequence[Image], layers: Sequence[Image]) -> list[Imag
         if role(layer) is not None
         and layer.ndim == 2  # a surface in 3-D stays where it was put
         and names & set(layer.metadata[METADATA_KEY].get("sources", ()))
+        and layer.metadata[METADATA_KEY].get("cut") == told
         and lies_over(layer, sources[0], _corner(layer.metadata[METADATA_KEY].get("crop")))
     ]
 

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from napari.layers import Image, Labels
 
 from napari_focus_stack.correction import Retoucher, nearest_wins
 from napari_focus_stack.errors import FocusStackError, InputError
 from napari_focus_stack.recipe import NOT_CORRECTED, Recipe, encoded
 
-from .found import Found, as_result
+from .found import Found, as_result, sources_of, stack_of
 from .geometry import placement
 from .layers import METADATA_KEY, planes_of
 from .results import OUTPUTS
@@ -24,7 +23,7 @@ from .results import OUTPUTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from napari.layers import Layer
+    from napari.layers import Image, Labels, Layer
     from numpy.typing import NDArray
 
     from napari_focus_stack.result import StackResult
@@ -38,26 +37,6 @@ OPACITY = 0.25
 """The picture below is what counts."""
 
 Side = Literal["first", "last"]
-
-
-def sources_of(found: Found, layers: Sequence[Layer]) -> list[Image]:
-    """Layers that a result was made of, in their order.
-
-    Raises
-    ------
-    InputError
-        One is not in the viewer, or has another name now.
-    """
-    images = {str(layer.name): layer for layer in layers if isinstance(layer, Image)}
-    names = [str(name) for name in found.past.get("sources") or []]
-    missing = [name for name in names if name not in images]
-    if missing or not names:
-        what = f"'{missing[0]}'" if missing else "The stack"
-        raise InputError(
-            f"{what}, of which '{found.image.name}' was made, is not in the viewer; open it, or "
-            "give it that name again."
-        )
-    return [images[name] for name in names]
 
 
 def carried_labels(found: Found) -> NDArray[np.uint16] | None:
@@ -129,7 +108,7 @@ class Retouching:
         InputError
             The layers do not tell enough, or the stack is not in the viewer.
         """
-        source = planes_of(sources_of(found, layers))
+        source = planes_of(stack_of(found, sources_of(found, layers)))
         result, labels = as_result(found), carried_labels(found)
         return lambda: cls(found, result, Retoucher(source, result, labels))
 

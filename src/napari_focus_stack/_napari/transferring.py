@@ -14,6 +14,7 @@ from napari.layers import Image, Labels, Points
 
 from napari_focus_stack.errors import InputError
 
+from .cut import Cut, stack_in
 from .found import Found, as_result
 from .geometry import placement, to_world, unit_ratios
 from .job import Steps, at_once
@@ -45,12 +46,15 @@ class Options:
         Planes on either side that count too, of an image.
     how : {"max", "mean"}
         What becomes of a slab.
+    cut : Cut
+        Part of an image that has more axes than z, y and x, or another order of them.
     """
 
     plane: int = 0
     offset: int = 0
     half_slab: int = 0
     how: Literal["max", "mean"] = "max"
+    cut: Cut = Cut()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def takers(layers: Sequence[Layer]) -> list[Layer]:
 
 def _can_take(layer: Layer) -> bool:
     if isinstance(layer, Image):
-        return bool(layer.ndim == 3)
+        return bool(layer.ndim > 2)
     return isinstance(layer, Labels | Points) and layer.ndim in (2, 3)
 
 
@@ -103,7 +107,7 @@ def applied(
     """
     result = as_result(found)
     arguments = {
-        "name": f"{layer.name} on {found.name}",
+        "name": f"{' '.join([layer.name, *map(str, options.cut.at)])} on {found.name}",
         **placement(found.image),
         "metadata": {
             METADATA_KEY: {
@@ -132,7 +136,7 @@ def _shown(layer: Image) -> dict[str, Any]:
 def _image_steps(layer: Image, result: StackResult, options: Options) -> Steps:
     from napari_focus_stack.transfer import project_steps
 
-    source = planes_of([layer])
+    source = planes_of([stack_in(layer, options.cut)])
     return lambda cancel: project_steps(
         source,
         result,

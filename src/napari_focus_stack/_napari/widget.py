@@ -8,27 +8,31 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import Container, Label, ProgressBar, PushButton, Select, Widget
+from magicgui.widgets import Container, Label, ProgressBar, PushButton, Widget
 from napari.layers import Image, Shapes
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QSizePolicy
 
-from napari_focus_stack.errors import FocusStackError, InputError
+from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.result import Progress
 
 from .colorbars import ColorBars
-from .form import StackForm, row
+from .cut import put_back
+from .docking import tabbed
+from .form import StackForm
 from .geometry import calibrate, spacing_of
 from .job import Job, Outcome
-from .layers import describe_planes, followed, likely_input, planes_of, role
+from .keeping import SaveRow
+from .layers import planes_of
 from .preferences import preferences, preferred_method
 from .previews import ShownResults
 from .region import region_of
 from .results import Origin, lay_over, lead_of, result_layers, results_over, summary
+from .stackinput import StackInput, keys
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Generator, Hashable, Iterable
+    from collections.abc import Generator, Hashable
 
     import napari
     import numpy as np
@@ -38,10 +42,6 @@ if TYPE_CHECKING:
     from napari_focus_stack.result import StackResult
     from napari_focus_stack.settings import Settings
     from napari_focus_stack.sources import PlaneSource
-
-LIST_HEIGHT = 110
-"""Of the layer list in pixels, about five layers; longer lists scroll."""
-
 
 FEWEST_DONE = 0.1
 """Part of the work from which on the rest is judged by it."""
@@ -60,7 +60,6 @@ class FocusStackWidget(Container[Any]):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
-        self._chosen: list[Hashable] = []
         self._shown: list[Hashable] = []
         self._color_bars = ColorBars(napari_viewer)
         self._job: Job | None = None
@@ -68,65 +67,44 @@ class FocusStackWidget(Container[Any]):
         self._results = ShownResults(napari_viewer)
         self.form = StackForm()
         self.form.parameters["method"].value = preferred_method()
-        self.layer_list = Select(
-            choices=(),
-            tooltip="One (z, y, x) layer, or several 2-D layers: hold Ctrl or Shift for more.",
-        )
-        self.summary = Label()
+        self.input = StackInput(napari_viewer, self._show_choice)
         self.stack_button = PushButton(text="Stack", tooltip="Fuse the selected planes.")
         self.cancel_button = PushButton(text="Cancel", enabled=False)
         self.progress = ProgressBar(value=0, min=0, max=1)
         self.status = Label()
+        self.saving = SaveRow()
         super().__init__(widgets=self._rows(), labels=False)
         self._connect()
+        tabbed(self, "Stack")
         self.reset_choices()
 
     def _rows(self) -> list[Widget]:
-        self.layer_list.min_height = self.layer_list.max_height = LIST_HEIGHT
         buttons = Container(
             widgets=[self.stack_button, self.cancel_button], layout="horizontal", labels=False
         )
         buttons.margins = (0, 0, 0, 0)
-        for label in (self.summary, self.status):
-            label.native.setWordWrap(True)
-            label.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        layers = row("Layers", self.layer_list)
-        layers.max_height = LIST_HEIGHT
+        self.status.native.setWordWrap(True)
+        self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         return [
-            layers,
-            self.summary,
+            self.input,
             *self.form.widgets,
             buttons,
             self.progress,
             self.status,
+            self.saving,
         ]
 
     def _connect(self) -> None:
-        self.layer_list.changed.connect(self._choose)
         self.stack_button.changed.connect(self.stack)
         self.cancel_button.changed.connect(self.cancel)
         self.native_parent_changed.connect(self._undocked)
         self.form.on_edit(self._forget_outcome)
-        self._viewer.layers.selection.events.changed.connect(self._follow)
+        self.input.follow_viewer()
 
     def reset_choices(self, *_: Any) -> None:
         """List the layers anew; napari calls this when its layer list changes."""
         self.form.offer_regions([(layer.name, layer.unique_id) for layer in self._drawn()])
-        offered = self._offered()
-        known = {layer.unique_id for layer in offered}
-        self._chosen = [key for key in self._chosen if key in known]
-        if not self._chosen:
-            self._chosen = _keys(likely_input(offered, self._active()))
-        # emptied first: magicgui keeps the old order and forgets renamed layers
-        with self.layer_list.changed.blocked():
-            self.layer_list.choices = ()
-            self.layer_list.choices = [(layer.name, layer.unique_id) for layer in offered]
-            self.layer_list.value = self._chosen
-        self._show_choice()
-
-    def _offered(self) -> list[Image]:
-        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        return [layer for layer in images if role(layer) is None]
+        self.input.reset_choices()
 
     def _drawn(self) -> list[Shapes]:
         return [layer for layer in self._viewer.layers if isinstance(layer, Shapes)]
@@ -135,39 +113,22 @@ class FocusStackWidget(Container[Any]):
         """Layer of the shapes that alignment goes by."""
         return next((layer for layer in self._drawn() if layer.unique_id == self.form.region), None)
 
-    def _active(self) -> list[Image]:
-        return [layer for layer in self._offered() if layer in self._viewer.layers.selection]
-
-    def _follow(self, _: object) -> None:
-        """Choose what the user selects in the viewer, or opens: napari selects what is new."""
-        self._chosen = _keys(followed(self._offered(), self._active(), self.chosen_layers()))
-        self.reset_choices()
-
-    def chosen_layers(self) -> list[Image]:
-        """List the selected layers in the order of the viewer's layer list."""
-        return [layer for layer in self._offered() if layer.unique_id in self._chosen]
-
-    def _choose(self) -> None:
-        self._chosen = list(self.layer_list.value)
-        self._show_choice()
-
     def _show_choice(self) -> None:
-        layers = self.chosen_layers()
-        new, self._shown = _keys(layers) != self._shown, _keys(layers)
+        layers, source = self.input.chosen_layers(), self.input.source
+        new, self._shown = keys(layers) != self._shown, keys(layers)
         if new:
             self._forget_outcome()
-        try:
-            source = planes_of(layers)
-        except InputError as problem:
-            self.summary.value = str(problem)
-            self.stack_button.enabled = False
+        self.stack_button.enabled = source is not None and self._job is None
+        if source is None:
+            self.saving.offer([])
             return
-        self.summary.value = describe_planes(source, layers)
-        self.stack_button.enabled = self._job is None
+        stack = self.input.stack_layers()
+        earlier = self._earlier(stack)
+        self.saving.offer(earlier)
         self.form.offer_planes(len(source))
-        self.form.offer_update(bool(results_over(layers, self._viewer.layers)))
+        self.form.offer_update(bool(earlier))
         if new or not self.form.edited:
-            self.form.fill(spacing_of(layers))
+            self.form.fill(spacing_of(stack))
 
     def _forget_outcome(self) -> None:
         """Clear what an earlier run left, which is no word on what is chosen now."""
@@ -180,39 +141,47 @@ class FocusStackWidget(Container[Any]):
         if self._job is not None:
             return
         try:
-            layers = self.chosen_layers()
+            stack = self.input.stack_layers()
             settings = replace(self.form.settings(), **preferences())
-            settings.reference_plane(len(planes_of(layers)))
+            settings.reference_plane(len(planes_of(stack)))
             region = self._region()
-            mask = self._mask(region, layers, settings)
-            self._calibrate(layers, region)
-            source = planes_of(layers)
-            origin = Origin.of(layers, settings, aligned_on=region and region.name)
+            mask = self._mask(region, stack, settings)
+            stack = self._calibrated(stack, region)
+            source = planes_of(stack)
+            cut, named = self.input.cut, region and str(region.name)
+            origin = Origin.of(stack, settings, aligned_on=named, cut=cut)
         except FocusStackError as problem:
             self._say_error(str(problem))
             return
-        self._results.update(results_over(layers, self._viewer.layers) if self.form.updates else ())
+        self._results.update(self._earlier(stack) if self.form.updates else ())
         self._start(source, settings, mask, origin)
 
+    def _earlier(self, stack: list[Image]) -> list[Image]:
+        """Layers of earlier runs on the same planes."""
+        return results_over(stack, self._viewer.layers, self.input.cut)
+
     def _mask(
-        self, region: Shapes | None, layers: list[Image], settings: Settings
+        self, region: Shapes | None, stack: list[Image], settings: Settings
     ) -> NDArray[np.bool_] | None:
         if region is None:
             return None
-        y, x = planes_of(layers).plane_shape[:2]
-        return region_of(region, lead_of(layers, settings), (y, x))
+        y, x = planes_of(stack).plane_shape[:2]
+        return region_of(region, lead_of(stack, settings), (y, x))
 
-    def _calibrate(self, layers: list[Image], region: Shapes | None) -> None:
+    def _calibrated(self, stack: list[Image], region: Shapes | None) -> list[Image]:
         """Give the layers, and what lies over them, the spacing that was typed."""
-        if self.form.edited:
-            typed = self.form.spacing()
-            results = results_over(layers, self._viewer.layers)
-            calibrate(layers, typed, [region] if region else [])
-            for layer in results:
-                lay_over(layer, layers[0])
-            self._viewer.reset_view()
-            if spacing_of(layers) == typed:
-                self.form.fill(typed)
+        if not self.form.edited:
+            return stack
+        typed, results = self.form.spacing(), self._earlier(stack)
+        calibrate(stack, typed, [region] if region else [])
+        for part, layer in zip(stack, self.input.chosen_layers(), strict=True):
+            put_back(part, layer, self.input.cut)
+        for layer in results:
+            lay_over(layer, stack[0])
+        self._viewer.reset_view()
+        if spacing_of(stack) == typed:
+            self.form.fill(typed)
+        return stack
 
     def _start(
         self,
@@ -231,6 +200,7 @@ class FocusStackWidget(Container[Any]):
         self._job = job
         self._started = time.monotonic()
         self._show_running(True)
+        self.saving.forget()
         self.status.value = "Starting"
         job.start()
 
@@ -242,12 +212,11 @@ class FocusStackWidget(Container[Any]):
             self._job.cancel()
 
     def _undocked(self, parent: object) -> None:
-        selected = self._viewer.layers.selection.events.changed
         if parent is None:  # closed: nobody is left to cancel the run
             self.cancel()
-            selected.disconnect(self._follow)
+            self.input.leave_viewer()
         else:
-            selected.connect(self._follow)
+            self.input.follow_viewer()
 
     def _advance(self, step: Progress | Preview, *, wanted: list[str], origin: Origin) -> None:
         if isinstance(step, Progress):
@@ -292,7 +261,7 @@ class FocusStackWidget(Container[Any]):
         self.cancel_button.enabled = running
         self.stack_button.enabled = not running
         if not running:
-            self._show_choice()
+            self.input.show_choice()
 
 
 def _previewed_steps(
@@ -310,7 +279,3 @@ def _previewed_steps(
         yield first
         del first
     return (yield from stack_steps(source, settings, cancel=cancel, align_mask=mask))
-
-
-def _keys(layers: Iterable[Image]) -> list[Hashable]:
-    return [layer.unique_id for layer in layers]

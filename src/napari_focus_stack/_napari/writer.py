@@ -45,10 +45,21 @@ def write_results(path: str, layers: Sequence[tuple[Any, dict[str, Any], str]]) 
     OutputError
         A layer is no result or of a kind that the file cannot hold; the file cannot be written.
     """
-    file = _completed(Path(path), SAVED, _SHORTER)
+    file = results_path(path)
     images = [Layer.create(data, dict(arguments), kind) for data, arguments, kind in layers]
     write_saved(file, [saved_of(image, file) for image in images])
     return [str(file)]
+
+
+def results_path(path: str) -> Path:
+    """Path that results are written to, for one that was typed.
+
+    Raises
+    ------
+    OutputError
+        It was not typed whole, and such a file exists.
+    """
+    return _completed(Path(path), SAVED, _SHORTER)
 
 
 def write_picture(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:
