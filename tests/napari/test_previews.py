@@ -131,11 +131,11 @@ def test_earlier_results_are_updated_where_that_is_wanted(qtbot, viewer):
     first[1].name = "mine"
     before = first[1].data.copy()
     stack()
-    assert list(viewer.layers)[1:3] == first
+    assert [viewer.layers[1], viewer.layers[3]] == first
     assert [layer.metadata[METADATA_KEY]["role"] for layer in list(viewer.layers)[1:]] == [
         "depth-index",
-        "stacked",
         "confidence",
+        "stacked",  # on top, as the dock says
     ]
     assert first[1].name == "mine"
     assert not np.array_equal(first[1].data, before)
