@@ -52,6 +52,15 @@ def _frozen_imports():
     gc.freeze()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_remembered(monkeypatch, tmp_path_factory):
+    """Begin every test as a user who has never pressed Stack."""
+    from napari_focus_stack._napari import remembered
+
+    place = tmp_path_factory.mktemp("remembered") / remembered.FILE
+    monkeypatch.setattr(remembered, "_place", lambda: place)
+
+
 @pytest.fixture
 def notifications():
     """Messages that the user would see, as a list that grows."""

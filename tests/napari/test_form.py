@@ -1,5 +1,6 @@
 """What the fields give back of what a layer filled in and a user typed."""
 
+import json
 import math
 
 import pytest
@@ -155,3 +156,20 @@ def test_what_is_seldom_changed_is_folded_away(form):
         form.more.changed.emit(True)
         assert form.fold.native.isVisibleTo(form.fold.native.parentWidget()) is unfolded
         assert form.more.text.endswith("More")
+
+
+def test_values_go_to_another_session_and_strange_ones_change_nothing(qapp):
+    before, after = StackForm(), StackForm()
+    before.parameters["method"].value = "depth"
+    before.parameters["crop"].value = True
+    before.checks["confidence"].value = True
+    before.offer_planes(5)
+    before.reference.value = 3
+    values = json.loads(json.dumps(before.values()))
+    after.take(values)
+    assert after.values() == before.values() | {"reference": "middle"}
+    assert after.outputs() == ["depth-index", "confidence"]
+    assert values.keys() == after.values().keys() - {"reference"}
+    strange = {"method": "magic", "align": 7, "crop": "yes", "gaussian": -5, "other": 1}
+    after.take(strange)
+    assert after.values() == before.values() | {"reference": "middle"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import (
@@ -29,7 +30,7 @@ from .geometry import DEFAULT_UNIT
 from .results import OUTPUTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from magicgui.widgets.bases import ValueWidget
 
@@ -187,6 +188,21 @@ class StackForm:
             if values["method"] != method:
                 del values[name]
         return Settings(**values, z_step=self.spacing().z)
+
+    def values(self) -> dict[str, Any]:
+        """What holds for any stack: plain values by the names of parameters and outputs."""
+        values = {name: control.value for name, control in self.parameters.items()}
+        if not isinstance(values["reference"], str):  # a plane of this stack
+            del values["reference"]
+        return values | {role: bool(check.value) for role, check in self.checks.items()}
+
+    def take(self, values: Mapping[str, Any]) -> None:
+        """Show values that `values` gave in another session; what cannot be is left as it is."""
+        controls: dict[str, ValueWidget[Any]] = {**self.parameters, **self.checks}
+        for name in controls.keys() & values.keys():
+            if type(values[name]) is type(controls[name].value):
+                with suppress(ValueError):  # of another version, with other choices or bounds
+                    controls[name].value = values[name]
 
     def outputs(self) -> list[str]:
         """Roles of the layers wanted beside the stacked image."""

@@ -27,6 +27,7 @@ from .layers import planes_of
 from .preferences import preferences, preferred_method
 from .previews import ShownResults
 from .region import region_of
+from .remembered import remember, remembered
 from .results import Origin, lay_over, lead_of, result_layers, results_over, summary
 from .stackinput import StackInput, keys
 
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 FEWEST_DONE = 0.1
 """Part of the work from which on the rest is judged by it."""
+PREFERRED = "preferred method"
+"""In what is remembered: the preference that it was chosen over."""
 SOON = 1.0
 """Seconds before which nobody asks how long."""
 
@@ -66,7 +69,7 @@ class FocusStackWidget(Container[Any]):
         self._started = 0.0
         self._results = ShownResults(napari_viewer)
         self.form = StackForm()
-        self.form.parameters["method"].value = preferred_method()
+        self._begin_as_left()
         self.input = StackInput(napari_viewer, self._show_choice)
         self.stack_button = PushButton(text="Stack", tooltip="Fuse the selected planes.")
         self.cancel_button = PushButton(text="Cancel", enabled=False)
@@ -77,6 +80,13 @@ class FocusStackWidget(Container[Any]):
         self._connect()
         tabbed(self, "Stack")
         self.reset_choices()
+
+    def _begin_as_left(self) -> None:
+        """Begin with what was last used; with another method if the preferences have changed."""
+        last = remembered()
+        self.form.take(last)
+        if last.get(PREFERRED) != preferred_method():
+            self.form.parameters["method"].value = preferred_method()
 
     def _rows(self) -> list[Widget]:
         buttons = Container(
@@ -154,6 +164,7 @@ class FocusStackWidget(Container[Any]):
             self._say_error(str(problem))
             return
         self._results.update(self._earlier(stack) if self.form.updates else ())
+        remember({**self.form.values(), PREFERRED: preferred_method()})
         self._start(source, settings, mask, origin)
 
     def _earlier(self, stack: list[Image]) -> list[Image]:
