@@ -255,3 +255,28 @@ def test_the_planes_are_not_held() -> None:
     del plane
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize(("step", "said"), [(0.5, False), (3.0, True)])
+def test_a_field_that_moves_is_measured_and_said_beyond_a_share(step, said):
+    motions = np.tile(np.eye(3), (8, 1, 1))
+    motions[:, 0, 2] = step * np.arange(8) * 0.6
+    motions[:, 1, 2] = step * np.arange(8) * 0.8
+    planes = np.random.default_rng(0).integers(0, 255, (8, 200, 300), np.uint8)
+    report = focus_stack(planes, transforms=motions, crop=True).report
+    assert report.health["drift"] == pytest.approx(7 * step)
+    assert report.health["drift_share"] == pytest.approx(7 * step / 200)
+    assert bool(report.advice["drift"]) == said
+    assert set(report.advice["drift"]) <= set(report.notes)
+
+
+def test_every_subject_is_judged_and_every_sentence_is_a_note():
+    planes = np.random.default_rng(0).integers(0, 255, (5, 64, 64), np.uint8)
+    planes[2:4] = planes[2]
+    report = focus_stack(planes, align="none").report
+    assert list(report.advice) == [
+        "range of z", "z step", "texture", "planes", "drift", "brightness", "exposure",
+    ]  # fmt: skip
+    said = [sentence for about in report.advice.values() for sentence in about]
+    assert report.advice["planes"]
+    assert [note for note in report.notes if note in said] == said

@@ -48,6 +48,10 @@ JUST_BELOW = 0.01
 """Part of a plane's range: a tail that ends by itself has more pixels there than at its maximum."""
 EMPTY = 0.03
 """Part of the median plane's contrast, as in alignment, under which a plane shows nothing."""
+MOST_MOVED = 0.03
+"""Share of the shorter side by which the field may move over the stack; its edges lose as much."""
+IN_ORDER_ONLY = ("range of z", "z step")
+"""Subjects of which nothing can be said where planes are in no order."""
 MOST_DRIFT = 0.2
 """Change of brightness that no even light and no change of focus explains."""
 
@@ -76,6 +80,10 @@ class Health:
         Runs of neighbouring planes that are equal in every pixel.
     brightness_drift : float
         Brightest by darkest plane, minus 1, where the light changed; else 0.
+    drift : float
+        Pixels that the middle of the field moved over the stack.
+    drift_share : float
+        The same by the shorter side of a plane.
     """
 
     noise_constant: float
@@ -89,6 +97,8 @@ class Health:
     empty: list[int] = field(default_factory=list)
     duplicates: list[list[int]] = field(default_factory=list)
     brightness_drift: float = 0.0
+    drift: float = 0.0
+    drift_share: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionary, ready for JSON."""
@@ -236,6 +246,8 @@ def examine(
     peak_width: float | None,
     gains: list[float | None],
     drifts: bool,
+    transforms: NDArray[np.float64],
+    shape: tuple[int, ...],
 ) -> Health:
     """Put together what was seen.
 
@@ -255,6 +267,10 @@ def examine(
         Brightness of the reference by that of each plane.
     drifts : bool
         Whether the gains are a change of the light, and not of what is in focus.
+    transforms : numpy.ndarray
+        (n, 3, 3) of the whole stack: the reference plane's pixel (x, y, 1) to that of plane k.
+    shape : tuple of int
+        Of a plane, (Y, X); the maps may be cut.
     """
     trusted = guessed = first = last = 0
     for rows in parts(depth.shape):  # maps of a large stack lie in files
@@ -266,6 +282,7 @@ def examine(
         let_go(depth)
         let_go(confidence)
     known = [gain for gain in gains if gain is not None]
+    drift = _moved(transforms[planes], shape)
     return Health(
         noise_constant=float(noise.constant),
         noise_slope=float(noise.slope),
@@ -278,7 +295,17 @@ def examine(
         empty=census.empty(),
         duplicates=census.duplicates(),
         brightness_drift=max(known) / min(known) - 1 if drifts and known else 0.0,
+        drift=drift,
+        drift_share=drift / min(shape),
     )
+
+
+def _moved(transforms: NDArray[np.float64], shape: tuple[int, ...]) -> float:
+    """Largest distance, along x and y, between the places of the middle of the field."""
+    y, x = shape[0] / 2, shape[1] / 2
+    places = transforms @ np.array([x, y, 1.0])
+    places = places[:, :2] / places[:, 2:]
+    return float(np.hypot(*np.ptp(places, axis=0)))
 
 
 def advice(
@@ -288,8 +315,9 @@ def advice(
     unit: str | None,
     gains_applied: bool,
     in_order: bool,
-) -> list[str]:
-    """Sentences that say what to do at the microscope; none for a good stack.
+    left_out: list[str],
+) -> dict[str, list[str]]:
+    """Sentences that say what to do at the microscope, by what they are about.
 
     Parameters
     ----------
@@ -304,14 +332,24 @@ def advice(
     in_order : bool
         Whether planes that follow each other are neighbours in focus. Where they are not, the
         first and the last are not the ends of the stack, and there is no one step between planes.
+    left_out : list of str
+        Sentences on the planes that took no part.
+
+    Returns
+    -------
+    dict of str to list of str
+        Every subject that was looked at; no sentence where all is well.
     """
-    return [
-        *(_on_ends(health, planes) if in_order else []),
-        *_on_guesses(health),
-        *(_on_sampling(health.peak_width, z_step, unit) if in_order else []),
-        *_on_planes(health, planes),
-        *_on_light(health, gains_applied),
-    ]
+    found = {
+        "range of z": _on_ends(health, planes),
+        "z step": _on_sampling(health.peak_width, z_step, unit),
+        "texture": _on_guesses(health),
+        "planes": [*left_out, *_on_planes(health, planes)],
+        "drift": _on_drift(health),
+        "brightness": _on_brightness(health, gains_applied),
+        "exposure": _on_exposure(health),
+    }
+    return found if in_order else {k: v for k, v in found.items() if k not in IN_ORDER_ONLY}
 
 
 def _on_ends(health: Health, planes: list[int]) -> list[str]:
@@ -373,23 +411,35 @@ def _named(planes: list[int]) -> str:
     return f"Plane {numbers} shows" if len(planes) == 1 else f"Planes {numbers} show"
 
 
-def _on_light(health: Health, gains_applied: bool) -> list[str]:
-    notes = []
+def _on_drift(health: Health) -> list[str]:
+    if health.drift_share <= MOST_MOVED:
+        return []
+    return [
+        f"The field moved by {health.drift:.0f} pixels over the stack and was aligned; fasten the "
+        "specimen and let the stage settle, unless the view is slanted, as in a stereo microscope."
+    ]
+
+
+def _on_exposure(health: Health) -> list[str]:
     worst = max(health.saturated, default=0.0)
-    if worst > MOST_SATURATED:
-        notes.append(
-            f"Plane {health.saturated.index(worst)} is saturated in {worst:.1%} of its pixels, "
-            "whose detail is lost; expose less."
-        )
+    if worst <= MOST_SATURATED:
+        return []
+    return [
+        f"Plane {health.saturated.index(worst)} is saturated in {worst:.1%} of its pixels, "
+        "whose detail is lost; expose less."
+    ]
+
+
+def _on_brightness(health: Health, gains_applied: bool) -> list[str]:
     drift = health.brightness_drift
     if gains_applied and drift > MOST_DRIFT:
-        notes.append(
+        return [
             f"Brightness changed by {drift:.0%} over the stack and was evened out; record with "
             "fixed exposure, and let the lamp warm up."
-        )
-    elif drift and not gains_applied:
-        notes.append(
+        ]
+    if drift and not gains_applied:
+        return [
             f"Brightness drifts by {drift:.1%} over the stack and was left as recorded; "
             "brightness 'match' evens it out."
-        )
-    return notes
+        ]
+    return []

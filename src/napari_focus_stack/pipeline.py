@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -217,6 +218,8 @@ def _examined(run: Run, survey: Survey, fused: Fused) -> Health:
         fused.peak_width,
         alignment.gains,
         alignment.brightness_drifts,
+        alignment.transforms,
+        run.source.plane_shape[:2],
     )
 
 
@@ -227,12 +230,18 @@ def _report(run: Run, survey: Survey, health: Health, box: Box | None) -> Report
     if source.dtype.name not in COMPUTABLE:
         notes.append(f"{source.dtype.name} planes were computed as float32 and converted back.")
     left_out = [LeftOut(k, names[k], why) for k, why in sorted(alignment.left_out.items())]
-    notes += [f"Plane {p.plane} ('{p.name}') was left out: {p.reason}." for p in left_out]
     spacing = source.spacing
     applied = any(light != Brightness() for light in survey.light)
-    notes += advice(
-        health, alignment.fitting, run.z_step, spacing.unit, applied, alignment.in_order
+    found = advice(
+        health,
+        alignment.fitting,
+        run.z_step,
+        spacing.unit,
+        applied,
+        alignment.in_order,
+        [f"Plane {p.plane} ('{p.name}') was left out: {p.reason}." for p in left_out],
     )
+    notes += chain.from_iterable(found.values())
     return Report(
         version=__version__,
         settings=run.settings.as_dict(),
@@ -256,6 +265,7 @@ def _report(run: Run, survey: Survey, health: Health, box: Box | None) -> Report
             "unit": spacing.unit or (None if run.settings.z_step is None else "micrometer"),
         },
         health=health.as_dict(),
+        advice=found,
         notes=notes,
         inputs=[os.path.abspath(file) for file in source.files],
     )

