@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Image
 
+from napari_focus_stack._napari.applying import ApplyWidget
 from napari_focus_stack._napari.cut import Cut, cut_at, likely_z, put_back, stack_in, z_axes
+from napari_focus_stack._napari.found import found_results, sources_of, stack_of
 from napari_focus_stack._napari.layers import METADATA_KEY
+from napari_focus_stack._napari.probing import probed
 from napari_focus_stack._napari.stackinput import BY_NAME, TOP_DOWN
 
 SHAPE = (2, 3, 4, 5)
@@ -40,6 +43,7 @@ def test_a_part_has_the_pixels_and_the_places_of_its_layer(cut, lazy, place):
         place[axis] = at
     stack = stack_in(layer, cut)
     within = tuple(place[axis] for axis in cut.axes)
+    assert cut.whole(within) == place
     assert np.asarray(stack.data)[within] == data[tuple(place)]
     world = np.array(layer.data_to_world(place))
     assert np.allclose(stack.data_to_world(within), world[list(cut.axes)])
@@ -128,6 +132,37 @@ def test_a_film_is_stacked_where_the_slider_stands(viewer, widget, stack):
     viewer.dims.set_point(0, 1)
     assert widget.form.target.enabled
     assert widget.input.chosen_layers() == [layer]
+
+
+def test_what_follows_a_film_keeps_to_its_time_point(qtbot, viewer, widget, stack):
+    steady = banded_planes()
+    film = np.stack([steady[::-1], steady])
+    layer = viewer.add_image(film, name="film", scale=(1, 2, 0.5, 0.5))
+    other = viewer.add_image(film[::-1] // 2, name="other", scale=(1, 2, 0.5, 0.5))
+    viewer.layers.selection = {layer}
+    viewer.dims.set_point(0, 1)
+    stack()
+    viewer.dims.set_point(0, 0)
+    viewer.dims.set_point(1, 0)
+    found = found_results(viewer.layers)[0]
+    probe = probed(found, viewer.layers)
+    assert probe.probe.curve(20, 30).peak == pytest.approx(2, abs=0.5)
+    position = (0, 0, *found.image.data_to_world((20, 30)))
+    assert probe.pixel(position) == (20, 30)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Probe focus")
+    dock._jump(position)
+    assert viewer.dims.current_step[:2] == (1, 2)
+    viewer.dims.set_point(0, 0)
+    [source] = stack_of(found, sources_of(found, viewer.layers))
+    assert np.array_equal(source.data, steady)
+    target = ApplyWidget(viewer)
+    target.target.value = other.unique_id
+    assert target.given().cut == Cut(1, (0,))
+    target.apply_button.native.click()
+    qtbot.waitUntil(lambda: not target.job.running, timeout=20_000)
+    added = viewer.layers[-1]
+    assert added.name == "other 0 on film 1"
+    assert np.array_equal(added.data[18:22], steady[2][18:22] // 2)
 
 
 def test_z_may_be_any_axis(viewer, widget, stack):

@@ -53,6 +53,11 @@ class Cut:
         """Whether the layer is the stack, as it is."""
         return self.ndim == 3 and self.z == 0
 
+    def whole(self, place: Sequence[float]) -> list[float]:
+        """Coordinates in the layer of a place (z, y, x) in the stack."""
+        known = dict(zip((*self.axes, *self.other), (*place, *self.at), strict=True))
+        return [known[axis] for axis in range(self.ndim)]
+
     def as_dict(self) -> dict[str, Any] | None:
         """Plain dictionary, ready for JSON; None if this is the layer itself."""
         return None if self.usual else {"z": self.z, "at": list(self.at)}

@@ -284,9 +284,10 @@ class ProbeWidget(Container[Any]):
             self._viewer.layers.selection.active = sources[plane]
             return
         [source] = sources
-        there = pointed[0].stack[0].data_to_world((plane, *pointed[1]))
-        axis = self._viewer.dims.ndim - source.ndim + pointed[0].found.cut.z
-        self._viewer.dims.set_point(axis, there[0])
+        cut, dims = pointed[0].found.cut, self._viewer.dims
+        there = source.data_to_world(cut.whole((plane, *pointed[1])))
+        for axis in (cut.z, *cut.other):
+            dims.set_point(dims.ndim - source.ndim + axis, there[axis])
 
     def _plane(self, ready: Probed, pixel: tuple[int, int]) -> int | None:
         plane, curve = ready.plane(pixel), self.plot.curve

@@ -173,7 +173,7 @@ def _to_planes(layer: Points, found: Found, layers: Sequence[Layer]) -> NDArray[
     """
     names = found.past.get("sources") or []
     stack = next((one for one in layers if one.name in names and isinstance(one, Image)), None)
-    lead = found.image if stack is None else stack
+    lead = found.image if stack is None else stack_in(stack, found.cut)
     shared = min(layer.ndim, lead.ndim)
     last = slice(-shared - 1, None)
     ratios = np.diag([*unit_ratios(layer, lead), 1])
