@@ -1,8 +1,8 @@
 """One run of the engine in napari's worker: started, cancelled, reported by value.
 
 What is measured of napari 0.9 shapes this: a RuntimeError raised inside a worker is swallowed, so
-errors come back as values; napari keeps every worker for the life of its window, so the worker
-must not hold the planes; `worker.quit` skips the generator's `finally`, so Cancel sets an event.
+errors come back as values; `worker.quit`, as napari calls it when it ends, skips the generator's
+`finally`, so Cancel sets an event.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-from napari.qt.threading import create_worker
+from napari.qt.threading import GeneratorWorker
 
 from napari_focus_stack.errors import Cancelled, FocusStackError
 from napari_focus_stack.result import Progress
@@ -55,7 +55,7 @@ class Outcome:
 
 
 class _Cancel(threading.Event):
-    """Set by Cancel, or by napari asking its worker to quit because the window closes."""
+    """Set by Cancel, or by napari asking its worker to quit because all of it ends."""
 
     worker: Any = None
 
@@ -90,16 +90,12 @@ class Job:
 
     def start(self) -> Any:
         """Start the worker and return it."""
-        # napari names the running task by its function when the window is closed over it
-        worker = create_worker(
-            self._run,
-            _start_thread=False,
-            _connect={
-                "yielded": self._progress,
-                "returned": self._done,
-                "finished": self._finished,
-            },
-        )
+        # `create_worker` would note it as a task of whichever window is in front, and the closing
+        # of that window would end it, though it works for another
+        worker = GeneratorWorker(self._run)
+        worker.yielded.connect(self._progress)
+        worker.returned.connect(self._done)
+        worker.finished.connect(self._finished)
         self._cancel.worker = worker
         worker.start()
         return worker
