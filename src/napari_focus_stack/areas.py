@@ -83,6 +83,7 @@ def object_areas(
     *,
     unit: str | None = None,
     smoothing: float = SMOOTHING,
+    skew: float = 0.0,
 ) -> AreaTable:
     """Area of each object as seen from above, and of its surface, corrected for the slope.
 
@@ -99,6 +100,8 @@ def object_areas(
     smoothing : float
         Standard deviation in pixels of the window in which a slope is found. More takes out more
         noise, and flattens what is bent within it.
+    skew : float
+        Cosine of the angle between the axes, for pixels that are sheared.
 
     Returns
     -------
@@ -112,11 +115,12 @@ def object_areas(
 
     Notes
     -----
-    The surface of a pixel is ``dy * dx * sqrt(1 + (dz/dy)**2 + (dz/dx)**2)``. White noise of
-    standard deviation s on the height, in pixels, adds about ``s**2 / (8 pi smoothing**4)`` of the
-    area, where differences of neighbours would add ``s**2 / 2``.
+    The surface of a pixel is ``dy * dx * sqrt(1 + (dz/dy)**2 + (dz/dx)**2)`` where nothing is
+    sheared. White noise of standard deviation s on the height, in pixels, adds about
+    ``s**2 / (8 pi smoothing**4)`` of the area, where differences of neighbours would add
+    ``s**2 / 2``.
     """
-    _check(labels, height, pixel_size, smoothing)
+    _check(labels, height, pixel_size, smoothing, skew)
     known, boxes = _boxes(labels)
     reach = math.ceil(WINDOW * smoothing)
     jobs = [(i, box, part) for i, box in enumerate(boxes) for part in tiles(_size(box))]
@@ -128,7 +132,7 @@ def object_areas(
         heights = height[outer].astype(np.float64)
         inside = (labels[outer] == known[i]) & np.isfinite(heights)
         if inside[inner].any():
-            sums[j] = _sums(heights, inside, inner, pixel_size, smoothing)
+            sums[j] = _sums(heights, inside, inner, (pixel_size, skew), smoothing)
 
     with opencv_on_one_thread(), Crew() as crew:
         crew.do(measure, range(len(jobs)))
@@ -136,7 +140,7 @@ def object_areas(
     totals = [
         np.bincount(numbers, column, len(known)).astype(np.float64, copy=False) for column in sums.T
     ]
-    return _table(known, totals, pixel_size, unit)
+    return _table(known, totals, pixel_size[0] * pixel_size[1] * math.sqrt(1 - skew**2), unit)
 
 
 def write_csv(path: str | os.PathLike[str], table: AreaTable) -> None:
@@ -175,11 +179,8 @@ def _cell(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.9g}"
 
 
-def _table(
-    labels: NDArray[Any], totals: list[Values], pixel_size: tuple[float, float], unit: str | None
-) -> AreaTable:
+def _table(labels: NDArray[Any], totals: list[Values], pixel: float, unit: str | None) -> AreaTable:
     count, height, stretch, angle = totals
-    pixel = pixel_size[0] * pixel_size[1]
     counted = np.where(count > 0, count, np.nan)
     columns: dict[str, NDArray[Any]] = {
         "label": labels.astype(np.int64),
@@ -206,17 +207,18 @@ def _sums(
     heights: Values,
     inside: NDArray[np.bool_],
     inner: Window,
-    pixel_size: tuple[float, float],
+    pixel_shape: tuple[tuple[float, float], float],
     sigma: float,
 ) -> tuple[float, float, float, float]:
     """Over an object's pixels within `inner`: count, height, surface per pixel, angle."""
     level = float(heights[inside].mean())  # near 0, the moments keep their digits
     lifted = np.where(inside, heights, level) - level
+    sizes, skew = pixel_shape
     rise_y, rise_x = (
         rise[inner][inside[inner]] / size
-        for rise, size in zip(_slopes(lifted, inside, sigma), pixel_size, strict=True)
+        for rise, size in zip(_slopes(lifted, inside, sigma), sizes, strict=True)
     )
-    slope = np.hypot(rise_y, rise_x)
+    slope = np.hypot(rise_y, (rise_x - skew * rise_y) / math.sqrt(1 - skew**2))
     height = float(heights[inner][inside[inner]].sum())
     return slope.size, height, float(np.hypot(1, slope).sum()), float(np.arctan(slope).sum())
 
@@ -310,7 +312,11 @@ def _widened_sides(part: Window, box: Window, reach: int) -> Iterator[tuple[slic
 
 
 def _check(
-    labels: NDArray[Any], height: NDArray[Any], pixel_size: tuple[float, float], smoothing: float
+    labels: NDArray[Any],
+    height: NDArray[Any],
+    pixel_size: tuple[float, float],
+    smoothing: float,
+    skew: float,
 ) -> None:
     if labels.ndim != 2 or labels.dtype.kind not in "bui":
         raise SettingsError(
@@ -324,5 +330,7 @@ def _check(
         )
     if len(pixel_size) != 2 or not all(0 < size < math.inf for size in pixel_size):
         raise SettingsError(f"pixel_size {pixel_size} must be two numbers over 0, along y and x.")
+    if not -1 < skew < 1:
+        raise SettingsError(f"skew {skew} must lie between -1 and 1.")
     if not 0.5 <= smoothing <= MOST_SMOOTHING:
         raise SettingsError(f"smoothing {smoothing} must be 0.5 to {MOST_SMOOTHING:g} pixels.")
