@@ -232,10 +232,10 @@ def test_what_cannot_be_painted_is_put_back_in_a_sentence(
 
 def test_layers_removed_or_renamed(qtbot, viewer, docked, planes, notifications):
     add_result(viewer, planes)
-    viewer.layers["cells"].name = "other"
+    stack = viewer.layers.pop(0)
     docked.correct_button.native.click()
     assert docked.job.status.value.startswith("'cells', of which 'cells stacked' was made")
-    viewer.layers["other"].name = "cells"
+    viewer.layers.insert(0, stack)
     labels = corrected(qtbot, viewer, docked)
     viewer.layers["cells depth"].name = "renamed"
     viewer.layers.remove("cells height")

@@ -92,7 +92,8 @@ def test_results_open_again_with_roles_place_and_appearance(tmp_path, results):
 def test_the_file_says_sizes_in_the_unit_of_the_layer_and_the_step_of_the_run(tmp_path, results):
     write_results(str(tmp_path / NAME), [layer.as_layer_data_tuple() for layer in results])
     spacings = {saved.spacing for saved in read_saved(tmp_path / NAME)}
-    assert spacings == {Spacing(y=0.5, x=0.25, z=2.0, unit="micrometer")}
+    # the affine makes the pixels three times as large
+    assert spacings == {Spacing(y=1.5, x=0.75, z=2.0, unit="micrometer")}
 
 
 def test_what_was_reopened_saves_the_same_again(tmp_path, results):

@@ -15,6 +15,7 @@ from napari_focus_stack.settings import Settings
 from .cut import Cut, cut_at, likely_z, stack_in
 from .docking import tabbed
 from .form import row
+from .geometry import world_units
 from .jobrow import JobRow, LayerBox
 from .layers import METADATA_KEY, planes_of, role
 from .lazy import LazyPlanes, lazy_array
@@ -91,7 +92,8 @@ class AlignWidget(Container[Any]):
         )
 
     def _cut(self, layer: Image) -> Cut:
-        return cut_at(layer, likely_z(layer), self._viewer.dims.point[-layer.ndim :])
+        units = world_units(self._viewer.layers)
+        return cut_at(layer, likely_z(layer), self._viewer.dims.point, units)
 
     def _add(self, planes: AlignedPlanes, *, shown: dict[str, Any]) -> str:
         lazy = LazyPlanes(planes)

@@ -13,9 +13,11 @@ from napari_focus_stack.errors import FocusStackError
 from .cut import Cut, cut_at, likely_z
 from .docking import tabbed
 from .form import row
-from .found import Found, found_results
+from .found import Found, found_results, known_sources
+from .geometry import world_units
 from .jobrow import JobRow, LayerBox
 from .measuring import AreasPanel
+from .results import display_limits
 from .transferring import Addition, Options, applied, takers
 
 if TYPE_CHECKING:
@@ -78,9 +80,10 @@ class ApplyWidget(Container[Any]):
 
     def _list_targets(self, *_: Any) -> None:
         found = self.chosen_result()
-        sources = (found.past.get("sources") or []) if found else []
+        sources = known_sources(found, self._viewer.layers) if found else []
         # what the result was made of is the last that one would put it on
-        self.target.offer(sorted(takers(self._viewer.layers), key=lambda one: one.name in sources))
+        offered = sorted(takers(self._viewer.layers), key=lambda one: one in sources)
+        self.target.offer(offered)
         self._show_what_applies()
 
     def _offered(self) -> list[Found]:
@@ -117,7 +120,8 @@ class ApplyWidget(Container[Any]):
         if found is None or not isinstance(target, Image) or target.ndim < 3:
             return Cut()
         z = found.cut.z if found.cut.ndim == target.ndim else likely_z(target)
-        return cut_at(target, z, self._viewer.dims.point[-target.ndim :])
+        units = world_units(self._viewer.layers)
+        return cut_at(target, z, self._viewer.dims.point, units)
 
     def apply(self) -> None:
         """Start putting the chosen result on the chosen layer."""
@@ -132,8 +136,11 @@ class ApplyWidget(Container[Any]):
         self.job.run(steps, partial(self._add, addition))
 
     def _add(self, addition: Addition, data: Any) -> str:
+        arguments = dict(addition.arguments)
+        if arguments.get("rgb"):
+            arguments["contrast_limits"] = display_limits(data, rgb=True)
         add = getattr(self._viewer, f"add_{addition.kind}")
-        return f"Added '{add(data, **addition.arguments).name}'."
+        return f"Added '{add(data, **arguments).name}'."
 
     def _undocked(self, parent: object) -> None:
         if parent is None:  # closed: nobody is left to cancel the job

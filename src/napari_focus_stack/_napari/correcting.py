@@ -15,6 +15,7 @@ from .cut import Cut
 from .docking import tabbed
 from .form import row
 from .found import Found, found_results, sources_of
+from .geometry import data_at, world_units
 from .job import at_once
 from .jobrow import JobRow, LayerBox
 from .retouching import (
@@ -129,9 +130,12 @@ class CorrectWidget(Container[Any]):
         layer = self._viewer.add_labels(retouching.labels, **labels_arguments(found))
         layer.brush_size = BRUSH
         self._painting = Painting(layer, retouching, self._say, self._upright)
-        self._stack = stack[0] if len(stack) == 1 else None
+        slid = len(stack) == 1 and stack[0] in self._viewer.layers
+        self._stack = stack[0] if slid else None
         self._cut = found.cut
         self.plane.max = len(found.past["planes"]) - 1
+        self._viewer.dims.ndisplay = 2  # in 3-D napari takes the mouse for what is beside it
+        found.image.visible = True
         self._viewer.layers.selection.active = layer
         layer.mode = "paint"
         self._follow_slider()
@@ -144,13 +148,14 @@ class CorrectWidget(Container[Any]):
             self.job.say_error(sentence)
 
     def _upright(self) -> bool:
-        order = self._viewer.dims.order
-        return bool(order[-2] < order[-1])
+        order, ndim = list(self._viewer.dims.order), self._viewer.dims.ndim
+        return order.index(ndim - 2) < order.index(ndim - 1)
 
     def _follow_slider(self, *_: Any) -> None:
-        if self._painting is not None and self._stack is not None:
-            point = self._viewer.dims.point
-            at = self._stack.world_to_data(point[-self._stack.ndim :])[self._cut.z]
+        # where the stack was removed, its slider goes before the others hear of it
+        if self._painting is not None and self._stack in self._viewer.layers:
+            units = world_units(self._viewer.layers)
+            at = data_at(self._stack, self._viewer.dims.point, units)[self._cut.z]
             self.plane.value = int(np.clip(np.rint(at), 0, self.plane.max))
 
     def _take_up(self, *_: Any) -> None:

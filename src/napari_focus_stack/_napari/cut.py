@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
-from .geometry import lying
+from .geometry import data_at, lying
+from .layers import METADATA_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .geometry import Units
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,10 @@ def likely_z(layer: Image) -> int:
     return labels.index("z") if "z" in labels else layer.ndim - 3
 
 
-def cut_at(layer: Image, z: int, position: Sequence[float]) -> Cut:
-    """Cut through a layer at a position of the world, whose last axes are the layer's."""
+def cut_at(layer: Image, z: int, position: Sequence[float], units: Units = None) -> Cut:
+    """Cut through a layer at a position in the world of a viewer, as `data_at` takes it."""
     shape = layer.level_shapes[0] if layer.multiscale else layer.data.shape
-    there = np.rint(layer.world_to_data(np.asarray(position, float))).astype(int)
+    there = np.rint(data_at(layer, position, units)).astype(int)
     inside = np.clip(there, 0, np.array(shape[: layer.ndim]) - 1).tolist()
     _, y, x = Cut(z, (0,) * (layer.ndim - 3)).axes
     return Cut(z, tuple(inside[axis] for axis in range(layer.ndim) if axis not in (z, y, x)))
@@ -121,6 +124,7 @@ def stack_in(layer: Image, cut: Cut) -> Image:
         contrast_limits=layer.contrast_limits,
         gamma=layer.gamma,
         visible=False,
+        metadata={METADATA_KEY: {"part_of": str(layer.unique_id)}},
     )
 
 

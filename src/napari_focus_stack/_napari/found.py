@@ -110,23 +110,40 @@ def sources_of(found: Found, layers: Sequence[Layer]) -> list[Image]:
     Raises
     ------
     InputError
-        One is not among `layers`, or has another name or other axes now.
+        One is not among `layers`, or has other axes now.
     """
-    images = {str(layer.name): layer for layer in layers if isinstance(layer, Image)}
-    names = [str(name) for name in found.past.get("sources") or []]
-    missing = [name for name in names if name not in images]
-    if missing or not names:
+    there = _sources(found, layers)
+    missing = [name for name, layer in there if layer is None]
+    if missing or not there:
         what = f"'{missing[0]}', of which" if missing else "The stack of which"
         raise InputError(
             f"{what} '{found.image.name}' was made, is not in the viewer; open it, or give it "
             "back its name."
         )
-    sources = [images[name] for name in names]
+    sources = known_sources(found, layers)
     if len(sources) == 1 and sources[0].ndim != found.cut.ndim:
         raise InputError(
-            f"'{names[0]}' has other axes than when '{found.image.name}' was made; stack again."
+            f"'{sources[0].name}' has other axes than when '{found.image.name}' was made; stack "
+            "again."
         )
     return sources
+
+
+def known_sources(found: Found, layers: Sequence[Layer]) -> list[Image]:
+    """Layers that a result was made of, as far as they are in the viewer."""
+    return [layer for _, layer in _sources(found, layers) if layer is not None]
+
+
+def _sources(found: Found, layers: Sequence[Layer]) -> list[tuple[str, Image | None]]:
+    """Names that the layers had, and the layers: by their ids while napari runs, else by name."""
+    images = [layer for layer in layers if isinstance(layer, Image)]
+    by_name = {str(layer.name): layer for layer in images}
+    by_id = {str(layer.unique_id): layer for layer in images}
+    names = [str(name) for name in found.past.get("sources") or []]
+    ids = found.past.get("source_ids") or [""] * len(names)
+    return [
+        (name, by_id.get(key, by_name.get(name))) for name, key in zip(names, ids, strict=False)
+    ]
 
 
 def stack_of(found: Found, sources: Sequence[Image]) -> list[Image]:

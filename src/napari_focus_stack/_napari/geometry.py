@@ -13,8 +13,11 @@ from napari_focus_stack.sources import Spacing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari.components import LayerList
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
+
+    Units = Sequence[Any] | None
 
 NO_UNIT = "pixel"
 DEFAULT_UNIT = "micrometer"
@@ -31,7 +34,7 @@ def spacing_of(layers: Sequence[Image]) -> Spacing:
     napari has no word for "unknown": a scale of 1 in pixels is none, in any other unit it counts.
     """
     layer = layers[0]
-    scales = np.abs(np.asarray(layer.scale, float))
+    scales = np.abs(np.asarray(layer.scale, float)) * _stretch(layer)
     units = [str(unit) for unit in layer.units]
     scaled = bool(np.any(scales != 1))
     known = [unit != NO_UNIT for unit in units]
@@ -44,6 +47,16 @@ def spacing_of(layers: Sequence[Image]) -> Spacing:
     return Spacing(y=lengths[-2], x=lengths[-1], z=z, unit=unit)
 
 
+def _stretch(layer: Layer) -> NDArray[np.float64]:
+    """Factors by which the affine makes a layer's pixels longer, (ndim,); 1 where it does not.
+
+    Shear, which leaves pixels their rows and columns, does not count.
+    """
+    turned = np.asarray(layer.rotate, float)
+    factors = np.linalg.norm(np.asarray(layer.affine.linear_matrix) @ turned, axis=0)
+    return np.where(np.abs(factors - 1) <= SAME_SIZE, 1.0, factors)
+
+
 def _convert(length: float, old: Any, new: str | None) -> float | None:
     if new is None or str(old) == new:
         return length
@@ -53,13 +66,20 @@ def _convert(length: float, old: Any, new: str | None) -> float | None:
     return converted
 
 
-def pixel_size(layer: Layer, unit: str | None) -> tuple[float, float]:
-    """Size (y, x) of a layer's pixels, in `unit` if theirs is of that kind."""
-    y, x = (
-        _convert(size, old, unit) or size
-        for size, old in zip(np.abs(layer.scale[-2:]).tolist(), layer.units[-2:], strict=True)
-    )
-    return y, x
+def pixel_shape(layer: Layer, unit: str | None) -> tuple[tuple[float, float], float]:
+    """Sides (y, x) of a flat layer's pixels in the world, and the cosine of the angle between them.
+
+    The sides are in `unit` if the layer's units are of that kind.
+    """
+    ratios = [_convert(1.0, old, unit) or 1.0 for old in layer.units[-2:]]
+    sides = np.diag(ratios) @ to_world(layer)[-3:-1, -3:-1]
+    y, x = np.linalg.norm(sides, axis=0).tolist()
+    return (y, x), float(sides[:, 0] @ sides[:, 1] / (y * x))
+
+
+def unit_ratio(layer: Layer, unit: str | None) -> float | None:
+    """Length of the unit along a layer's rows in `unit`; None if they are of different kinds."""
+    return _convert(1.0, layer.units[-1], unit)
 
 
 def spacing_arguments(spacing: Spacing) -> dict[str, Any]:
@@ -90,9 +110,10 @@ def calibrate(layers: Sequence[Image], spacing: Spacing, followers: Sequence[Lay
     before, ratios = to_world(lead), [unit_ratios(layer, lead) for layer in followers]
     for layer in layers:
         scale, units = np.array(layer.scale, float), list(layer.units)
+        stretch = _stretch(layer)
         for axis, length in ((-3, spacing.z), (-2, spacing.y), (-1, spacing.x)):
             if length is not None and layer.ndim >= -axis:
-                scale[axis] = np.copysign(length, scale[axis])
+                scale[axis] = np.copysign(length / stretch[axis], scale[axis])
                 units[axis] = spacing.unit or DEFAULT_UNIT
         translate = np.asarray(layer.translate) * scale / np.asarray(layer.scale)
         layer.units, layer.scale, layer.translate = tuple(units), scale, translate
@@ -121,6 +142,39 @@ def unit_ratios(layer: Layer, lead: Layer) -> NDArray[np.float64]:
     shared = min(layer.ndim, lead.ndim)
     pairs = zip(layer.units[-shared:], lead.units[-shared:], strict=True)
     return np.array([_convert(1.0, here, str(there)) or 1.0 for here, there in pairs])
+
+
+def data_at(layer: Layer, position: Sequence[float], units: Units) -> NDArray[np.float64]:
+    """Place in the data of a layer at a position in the world of a viewer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Of which napari 0.9 itself takes world and layer to have the same units, but for drawing.
+    position : sequence of float
+        Its last axes are the layer's.
+    units : sequence of pint.Unit or None
+        Of the viewer's axes; None where its layers have no common ones.
+    """
+    here = np.asarray(position, float)[-layer.ndim :] * _world_ratios(layer, units)
+    return np.asarray(layer.world_to_data(here))
+
+
+def position_of(layer: Layer, place: Sequence[float], units: Units) -> NDArray[np.float64]:
+    """Position in the world of a viewer of a place in the data of a layer; undoes `data_at`."""
+    return np.asarray(layer.data_to_world(place)) / _world_ratios(layer, units)
+
+
+def _world_ratios(layer: Layer, units: Units) -> NDArray[np.float64]:
+    if units is None:
+        return np.ones(layer.ndim)
+    pairs = zip(units[-layer.ndim :], layer.units, strict=True)
+    return np.array([_convert(1.0, world, str(own)) or 1.0 for world, own in pairs])
+
+
+def world_units(layers: LayerList) -> Units:
+    """Units of the world that the layers of a viewer lie in; before napari 0.7 it had none."""
+    return getattr(layers.extent, "units", None)
 
 
 def check_z_apart(layer: Image) -> None:

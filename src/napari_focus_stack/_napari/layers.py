@@ -14,9 +14,9 @@ from .geometry import check_agreement, check_z_apart, spacing_of
 from .lazy import opened_planes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
 METADATA_KEY = "napari-focus-stack"
 SHOWN_NAMES = 6
@@ -27,6 +27,20 @@ def role(layer: Image) -> str | None:
     """Purpose for which Focus Stack made this layer; None if it did not make it."""
     found: str | None = layer.metadata.get(METADATA_KEY, {}).get("role")
     return found
+
+
+def identity(layer: Layer) -> str:
+    """What a layer is known by while napari runs; a part of one by what the whole is known by."""
+    return str(layer.metadata.get(METADATA_KEY, {}).get("part_of") or layer.unique_id)
+
+
+def made_of(past: Mapping[str, Any], layer: Layer) -> bool:
+    """Tell whether a result, by what it carries of its making, was made of `layer`.
+
+    Layers are known by their ids while napari runs, whatever they are called, and else by name.
+    """
+    known_by = (identity(layer), "source_ids"), (str(layer.name), "sources")
+    return any(mark in (past.get(key) or ()) for mark, key in known_by)
 
 
 def planes_of(layers: Sequence[Image]) -> PlaneSource:

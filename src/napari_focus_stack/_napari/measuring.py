@@ -14,7 +14,7 @@ from napari_focus_stack.errors import FocusStackError, InputError
 
 from .form import row
 from .found import Found, relief_of
-from .geometry import pixel_size
+from .geometry import pixel_shape
 from .job import at_once
 from .jobrow import JobRow, LayerBox
 from .layers import finest
@@ -95,8 +95,8 @@ class AreasPanel(Container[Any]):
             self.job.say_error(str(problem))
             return
         drawn = np.array(finest(labels[0]))  # a copy: painting goes on meanwhile
-        size = pixel_size(found.image, relief.unit)
-        work = partial(object_areas, drawn, relief.heights, size, unit=relief.unit)
+        size, skew = pixel_shape(found.image, relief.unit)
+        work = partial(object_areas, drawn, relief.heights, size, unit=relief.unit, skew=skew)
         self.job.run(at_once(work), partial(self._show, str(labels[0].name)))
 
     def _show(self, name: str, areas: AreaTable) -> str:

@@ -21,6 +21,7 @@ from .curveplot import CurvePlot
 from .docking import in_sight, tabbed
 from .form import row
 from .found import Found, as_result, found_results, sources_of, stack_of
+from .geometry import data_at, position_of, world_units
 from .jobrow import LayerBox
 from .layers import finest, planes_of
 from .looks import Looks
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.probing import FocusCurve, Probe
 
+    from .geometry import Units
     from .job import Outcome
 
 HINT = "Point at a pixel of the result or its stack; click to see the plane in focus."
+ONLY_FLAT = "Turn the viewer to 2-D: in 3-D a place on the canvas is no pixel."
 CLICK_SECONDS = 0.5
 CLICK_PIXELS = 4
 """On the canvas: a press that goes farther is a drag."""
@@ -78,16 +81,16 @@ class Probed:
         same = len(data) == len(self.data)
         return here and same and all(a is b for a, b in zip(data, self.data, strict=True))
 
-    def pixel(self, position: Sequence[float]) -> tuple[int, int] | None:
+    def pixel(self, position: Sequence[float], units: Units = None) -> tuple[int, int] | None:
         """Pixel (y, x) of the reference plane at a world position; None outside the field."""
         image, (top, left) = self.found.image, self.corner
-        y, x = _pixel(image, position)
+        y, x = _pixel(image, position, units)
         height, width = image.data.shape[:2]
         if 0 <= y < height and 0 <= x < width:
             return y + top, x + left
         if self.found.cut.z > self.found.cut.axes[1]:
             return None  # the stack lies across its result
-        y, x = _pixel(self.stack[0], position)
+        y, x = _pixel(self.stack[0], position, units)
         _, height, width = self.found.past["shape"][:3]
         return (y, x) if 0 <= y < height and 0 <= x < width else None
 
@@ -129,8 +132,8 @@ def _data(found: Found, sources: Sequence[Image]) -> tuple[Any, ...]:
     return (found.image, found.past, *maps, *(finest(layer) for layer in sources))
 
 
-def _pixel(layer: Image, position: Sequence[float]) -> tuple[int, int]:
-    y, x = np.round(np.asarray(layer.world_to_data(position))[-2:]).astype(int).tolist()
+def _pixel(layer: Image, position: Sequence[float], units: Units) -> tuple[int, int]:
+    y, x = np.round(data_at(layer, position, units)[-2:]).astype(int).tolist()
     return y, x
 
 
@@ -232,10 +235,14 @@ class ProbeWidget(Container[Any]):
         self.plot.show_curve(None)
 
     def _pointed(self, position: Sequence[float]) -> tuple[Probed, tuple[int, int]] | None:
-        if self._viewer.dims.ndisplay != 2 or not in_sight(self.native):
+        if not in_sight(self.native):
             return None
         ready = self._ready()
-        pixel = ready.pixel(position) if ready else None
+        if ready and self._viewer.dims.ndisplay != 2:
+            self._asked = None
+            self._say(ONLY_FLAT)
+            return None
+        pixel = ready.pixel(position, world_units(self._viewer.layers)) if ready else None
         return (ready, pixel) if ready and pixel else None
 
     def _point(self, _: object, event: Any) -> None:
@@ -285,7 +292,8 @@ class ProbeWidget(Container[Any]):
             return
         [source] = sources
         cut, dims = pointed[0].found.cut, self._viewer.dims
-        there = source.data_to_world(cut.whole((plane, *pointed[1])))
+        units = world_units(self._viewer.layers)
+        there = position_of(source, cut.whole((plane, *pointed[1])), units)
         for axis in (cut.z, *cut.other):
             dims.set_point(dims.ndim - source.ndim + axis, there[axis])
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .cut import Cut
 from .geometry import lies_over, moved, placement
-from .layers import METADATA_KEY, role
+from .layers import METADATA_KEY, identity, made_of, role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ def appearance(layer: Image) -> dict[str, Any]:
         return {"rgb": True}
     return {
         "rgb": False,
-        "colormap": layer.colormap.name,
+        "colormap": layer.colormap,  # two may share a name
         "contrast_limits": tuple(layer.contrast_limits),
         "gamma": layer.gamma,
     }
@@ -130,6 +130,7 @@ class Origin:
 
     name: str
     sources: tuple[str, ...]
+    source_ids: tuple[str, ...]
     placement: dict[str, Any]
     appearance: dict[str, Any]
     aligned_on: str | None = None
@@ -159,8 +160,9 @@ class Origin:
         lead = lead_of(layers, settings)
         names = tuple(str(layer.name) for layer in layers)
         place, look, cut = placement(lead), appearance(lead), cut or Cut()
+        ids = tuple(identity(layer) for layer in layers)
         name = " ".join([shared_name(names), *map(str, cut.at)])
-        return cls(name, names, place, look, aligned_on, cut)
+        return cls(name, names, ids, place, look, aligned_on, cut)
 
 
 def lead_of(layers: Sequence[Image], settings: Settings) -> Image:
@@ -228,6 +230,7 @@ def _provenance(result: StackResult, name: str, origin: Origin) -> dict[str, Any
     past = {
         "sources": list(origin.sources),
         "cut": origin.cut.as_dict(),
+        "source_ids": list(origin.source_ids),
         "aligned_on": origin.aligned_on,
     }
     return {METADATA_KEY: {"role": name, **past, **known}}
@@ -247,13 +250,12 @@ def results_over(
 ) -> list[Image]:
     """Find earlier results of `sources`, cut so, among `layers` that still lie over them."""
     told = (cut or Cut()).as_dict()
-    names = {str(layer.name) for layer in sources}
     return [
         layer
         for layer in layers
         if role(layer) is not None
         and layer.ndim == 2  # a surface in 3-D stays where it was put
-        and names & set(layer.metadata[METADATA_KEY].get("sources", ()))
+        and any(made_of(layer.metadata[METADATA_KEY], source) for source in sources)
         and layer.metadata[METADATA_KEY].get("cut") == told
         and lies_over(layer, sources[0], _corner(layer.metadata[METADATA_KEY].get("crop")))
     ]

@@ -243,6 +243,8 @@ class Painting:
         self._finish()
 
     def _finish(self) -> None:
+        if not self.retouching.current:
+            return
         strokes = self._announced or []
         if any(np.any(np.asarray(stroke[-1]) == NEAREST) for stroke in strokes):
             painted = self.layer.data == NEAREST
@@ -268,6 +270,10 @@ class Painting:
         self._follow(None)
 
     def _follow(self, window: Window | None) -> bool:
+        if not self.retouching.current:
+            name = self.retouching.layers["image"].name
+            self._say(f"'{name}' was stacked anew; press Correct to paint on what it shows now.")
+            return False
         try:
             return self.retouching.follow(self.layer.data, window)
         except FocusStackError as problem:

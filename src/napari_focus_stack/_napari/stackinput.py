@@ -13,6 +13,7 @@ from napari_focus_stack.errors import InputError
 
 from .cut import Cut, axis_name, cut_at, likely_z, stack_in, z_axes
 from .form import row
+from .geometry import world_units
 from .layers import describe_planes, followed, likely_input, planes_of, role
 
 if TYPE_CHECKING:
@@ -169,8 +170,8 @@ class StackInput(Container[Any]):
     def _cut(self, layers: list[Image]) -> Cut:
         if len(layers) != 1 or layers[0].ndim < 3:
             return Cut()
-        point = self._viewer.dims.point
-        return cut_at(layers[0], self.z_axis.value, point[len(point) - layers[0].ndim :])
+        units = world_units(self._viewer.layers)
+        return cut_at(layers[0], self.z_axis.value, self._viewer.dims.point, units)
 
     def _where(self, layers: list[Image]) -> str:
         """Say where the axes beside z, y and x stand."""

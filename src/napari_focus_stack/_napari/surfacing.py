@@ -15,7 +15,7 @@ from napari_focus_stack.sources import Spacing
 from .docking import tabbed
 from .form import row
 from .found import Found, Relief, found_results, relief_of
-from .geometry import pixel_size, placement
+from .geometry import placement, unit_ratio
 from .job import at_once
 from .jobrow import JobRow, LayerBox
 from .layers import METADATA_KEY, role
@@ -112,14 +112,25 @@ def textured(
     ), picture.texture()
 
 
-def surface_arguments(found: Found, unit: str | None) -> dict[str, Any]:
+def _heights_over(image: Image, relief: Relief) -> tuple[NDArray[Any], str]:
+    """Heights in the unit of the image that they lie under, and that unit, if it has that kind."""
+    own = str(image.units[-1])
+    if relief.unit is None:  # a plane counts as deep as a pixel is wide
+        return relief.heights * np.float32(abs(image.scale[-1])), own
+    ratio = unit_ratio(image, relief.unit)
+    if ratio is None:
+        return relief.heights, relief.unit
+    return (relief.heights if ratio == 1 else relief.heights / np.float32(ratio)), own
+
+
+def surface_arguments(found: Found, unit: str) -> dict[str, Any]:
     """Arguments of `add_surface` but for the mesh, whose vertices have the units of the layer.
 
     Parameters
     ----------
     found : Found
         Result that the surface is made of.
-    unit : str or None
+    unit : str
         Of its heights.
     """
     return {
@@ -127,7 +138,7 @@ def surface_arguments(found: Found, unit: str | None) -> dict[str, Any]:
         "shading": "none",
         "colormap": "gray",
         "contrast_limits": (0, 1),
-        **_raised(placement(found.image), unit or str(found.image.units[-1])),
+        **_raised(placement(found.image), unit),
         "metadata": {METADATA_KEY: {**found.past, "role": ROLE}},
     }
 
@@ -235,11 +246,10 @@ class SurfaceWidget(Container[Any]):
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return
-        y, x = pixel_size(found.image, relief.unit)
-        # without a z step a plane counts as deep as a pixel is wide
-        heights = relief.heights if relief.unit else relief.heights * np.float32(x)
+        heights, unit = _heights_over(found.image, relief)
+        y, x = np.abs(found.image.scale).tolist()
         work = partial(textured, heights, Picture.of(found.image), Spacing(y=y, x=x))
-        arguments = surface_arguments(found, relief.unit)
+        arguments = surface_arguments(found, unit)
         self.job.run(at_once(work), partial(self._add, arguments, doubts=_doubts(found, relief)))
 
     def _add(
@@ -251,10 +261,12 @@ class SurfaceWidget(Container[Any]):
     ) -> str:
         mesh, texture = made
         seen = [layer for layer in self._viewer.layers if layer.visible]
-        self._hidden = [layer.unique_id for layer in seen]
+        # surfaces that are shown already were not there to be seen in 2-D
+        self._hidden += [one.unique_id for one in seen if role(one) != ROLE]
         for layer in seen:  # before z shows, or stacks would be rendered as volumes
             layer.visible = False
-        self._viewer.dims.ndisplay = 3
+        dims = self._viewer.dims
+        dims.ndisplay, dims.order = 3, tuple(range(dims.ndim))  # axes may have been rolled
         surface = self._viewer.add_surface(
             (mesh.vertices, mesh.faces, np.ones(len(mesh.vertices), np.float32)),
             texture=texture,

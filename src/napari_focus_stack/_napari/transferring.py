@@ -15,7 +15,7 @@ from napari.layers import Image, Labels, Points
 from napari_focus_stack.errors import InputError
 
 from .cut import Cut, stack_in
-from .found import Found, as_result
+from .found import Found, as_result, known_sources
 from .geometry import placement, to_world, unit_ratios
 from .job import Steps, at_once
 from .layers import METADATA_KEY, finest, planes_of, role
@@ -129,8 +129,7 @@ def applied(
 
 
 def _shown(layer: Image) -> dict[str, Any]:
-    limits = {"contrast_limits": tuple(layer.contrast_limits)}
-    return {**limits, **appearance(layer), "blending": layer.blending}
+    return {**appearance(layer), "blending": layer.blending}
 
 
 def _image_steps(layer: Image, result: StackResult, options: Options) -> Steps:
@@ -171,8 +170,7 @@ def _to_planes(layer: Points, found: Found, layers: Sequence[Layer]) -> NDArray[
 
     Without the stack, z is taken as planes, and y and x by where the result lies.
     """
-    names = found.past.get("sources") or []
-    stack = next((one for one in layers if one.name in names and isinstance(one, Image)), None)
+    stack = next(iter(known_sources(found, layers)), None)
     lead = found.image if stack is None else stack_in(stack, found.cut)
     shared = min(layer.ndim, lead.ndim)
     last = slice(-shared - 1, None)
