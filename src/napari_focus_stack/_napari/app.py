@@ -8,8 +8,6 @@ import sys
 from napari_focus_stack.errors import FocusStackError
 
 DEFAULT_SAMPLE = "histology"
-SETTLED = 300
-"""Milliseconds until the window has its size."""
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 """Without any of them Qt aborts the whole process."""
 
@@ -32,7 +30,6 @@ def open_demo(name: str | None = None) -> None:
     try:
         import napari
         import qtpy.QtWidgets  # noqa: F401 - napari itself imports without Qt
-        from qtpy.QtCore import QTimer
     except ImportError as problem:  # qtpy's own errors derive from it
         raise FocusStackError(
             f"napari cannot open a window here ({problem}); install napari-focus-stack[all]."
@@ -44,6 +41,4 @@ def open_demo(name: str | None = None) -> None:
     viewer = napari.Viewer(title="napari - Focus Stack demo")
     viewer.add_image(data, **arguments)
     show_stack_widget(viewer)
-    # the dock takes its room once the window shows; only then is it known what fits
-    QTimer.singleShot(SETTLED, viewer.reset_view)
     napari.run()

@@ -12,10 +12,14 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal  # type: ignore[attr-defined
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import napari
     from magicgui.widgets import Container
 
 OURS = "napari-focus-stack"
+SETTLED = 300
+"""Milliseconds until a window has its size."""
 STACK = "Focus Stack (Focus Stack)"
 """Dock that one begins with, named as napari's menus name it, so that they find it."""
 
@@ -62,7 +66,7 @@ def tabbed(widget: Container[Any], title: str) -> None:
 
 
 def show_stack_widget(viewer: napari.viewer.Viewer) -> None:
-    """Open the dock that one begins with, or bring it to the front.
+    """Open the dock that one begins with, the field whole beside it; or bring it to the front.
 
     Parameters
     ----------
@@ -72,13 +76,23 @@ def show_stack_widget(viewer: napari.viewer.Viewer) -> None:
     from .widget import FocusStackWidget
 
     opened = viewer.window.dock_widgets.get(STACK)
+    shown = FocusStackWidget(viewer) if opened is None else opened
     if opened is None:
-        opened = FocusStackWidget(viewer)
-        viewer.window.add_dock_widget(opened, name=STACK)
-    dock = _dock_of(opened.native)
-    if dock is not None:
-        dock.show()
-        dock.raise_()
+        viewer.window.add_dock_widget(shown, name=STACK)
+    dock = _dock_of(shown.native)
+    assert dock is not None, "napari docks what it is given"
+    dock.show()
+    dock.raise_()
+    if opened is None:
+        _once_settled(dock, viewer.reset_view)
+
+
+def _once_settled(dock: QDockWidget, work: Callable[[], None]) -> None:
+    """Call back when a dock has taken its room; only then is it known what fits beside it."""
+    timer = QTimer(dock)
+    timer.setSingleShot(True)
+    timer.timeout.connect(work)
+    timer.start(SETTLED)
 
 
 def in_sight(native: QWidget) -> bool:

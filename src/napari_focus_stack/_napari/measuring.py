@@ -12,12 +12,13 @@ from qtpy.QtWidgets import QFileDialog, QTableWidget, QTableWidgetItem
 
 from napari_focus_stack.errors import FocusStackError, InputError
 
-from .form import row
+from .form import UNITS, row
 from .found import Found, relief_of
 from .geometry import pixel_shape
 from .job import at_once
 from .jobrow import JobRow, LayerBox
-from .layers import finest
+from .layers import finest, role
+from .retouching import ROLE as CORRECTION
 from .transferring import check_heights
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class AreasPanel(Container[Any]):
         self.table = QTableWidget()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setMinimumHeight(TABLE_HEIGHT)
+        self.table.verticalHeader().setVisible(False)
         self.table.setVisible(False)
         super().__init__(
             widgets=[row("Objects", self.objects), self.measure_button, self.job], labels=False
@@ -76,7 +78,8 @@ class AreasPanel(Container[Any]):
             self.measure_button.enabled = self.objects.value is not None
 
     def _offered(self) -> list[Labels]:
-        return [one for one in self._layers if isinstance(one, Labels) and one.ndim == 2]
+        flat = [one for one in self._layers if isinstance(one, Labels) and one.ndim == 2]
+        return [one for one in reversed(flat) if role(one) != CORRECTION]
 
     def measure(self) -> None:
         """Measure the chosen labels on the chosen result."""
@@ -103,9 +106,7 @@ class AreasPanel(Container[Any]):
         self.areas = areas
         self.table.setRowCount(len(areas))
         self.table.setColumnCount(len(areas.headings))
-        narrow = [name.replace("_", " ").replace(" (", "\n(") for name in areas.headings]
-        self.table.setHorizontalHeaderLabels(narrow)
-        self.table.setVerticalHeaderLabels([""] * len(areas))
+        self.table.setHorizontalHeaderLabels([_narrow(name) for name in areas.headings])
         for place, column in enumerate(areas.columns.values()):
             for line, value in enumerate(column.tolist()):
                 self.table.setItem(line, place, QTableWidgetItem(_text(value)))
@@ -139,6 +140,13 @@ class AreasPanel(Container[Any]):
             self.job.say_error(str(problem))
             return
         self.job.status.value = f"Saved '{path}'."
+
+
+def _narrow(heading: str) -> str:
+    """Heading of a column in two lines, the unit as short as it goes."""
+    for unit, short in UNITS.items():
+        heading = heading.replace(f"({unit}", f"({short}")
+    return heading.replace("_", " ").replace("^2", "\N{SUPERSCRIPT TWO}").replace(" (", "\n(")
 
 
 def _text(value: float) -> str:
