@@ -195,6 +195,7 @@ def test_table_is_written_as_csv_where_there_is_a_folder(tmp_path: Path) -> None
         ({"pixel_size": (1.0, math.nan)}, "two numbers over 0"),
         ({"smoothing": 0}, "smoothing 0 must be"),
         ({"smoothing": math.nan}, "smoothing nan must be"),
+        ({"skew": 1}, "skew 1 must lie between -1 and 1"),
     ],
 )
 def test_what_does_not_fit_is_refused(changed: dict[str, Any], words: str) -> None:

@@ -12,6 +12,7 @@ import dask.array
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import QEvent
 
 from napari_focus_stack._napari.aligning import AlignWidget
 from napari_focus_stack._napari.applying import ApplyWidget
@@ -84,7 +85,9 @@ def docked(viewer, kind):
     widget = kind(viewer)
     for change in ("inserted", "removed", "reordered", "renamed"):
         getattr(viewer.layers.events, change).connect(widget.reset_choices)
-    widget.native.show()
+    if kind is ProbeWidget:  # which rests out of sight
+        widget.native.show()
+    DOCKED.append(widget)
     return widget
 
 
@@ -105,7 +108,7 @@ def made(viewer, wanted="stacked"):
     return [layer for layer in viewer.layers if role(layer) == wanted][-1]
 
 
-def add_result(viewer, source, wanted=tuple(OUTPUTS)):
+def add_result(viewer, source, wanted=("depth-index",)):
     """What a run adds, without the dock."""
     planes = ArraySource(np.asarray(finest(source)), spacing=spacing_of([source]))
     result = focus_stack(planes, align="none")
@@ -114,9 +117,19 @@ def add_result(viewer, source, wanted=tuple(OUTPUTS)):
     return made(viewer)
 
 
+DOCKED = []
+"""Widgets of a test: without a window nobody else holds them, and PySide6 crashes where the garbage
+collection of another thread finds them."""
+
+
 @pytest.fixture
 def viewer(qapp):
-    return ViewerModel()
+    yield ViewerModel()
+    for widget in DOCKED:
+        widget.native.close()
+        widget.native.deleteLater()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    DOCKED.clear()
 
 
 @pytest.fixture
@@ -270,7 +283,7 @@ def test_every_type_of_number(qtbot, viewer, planes, kind, notifications):
     assert notifications == []
 
 
-@pytest.mark.parametrize("kind", ["rgb16", "turned", "affine"])
+@pytest.mark.parametrize("kind", ["rgb16", "affine"])
 def test_a_preview_lies_where_the_result_does_and_looks_like_it(
     qtbot, viewer, planes, kind, monkeypatch
 ):
@@ -326,7 +339,8 @@ def test_channels_are_layers_of_their_own(qtbot, viewer, planes):
 def test_areas_are_those_of_the_world(qtbot, viewer, planes, kind):
     """Heights that are a tilted plane of the world: its area has a closed form."""
     data, arguments = KINDS[kind](planes)
-    image = add_result(viewer, viewer.add_image(data, name="cells", **arguments))
+    source = viewer.add_image(data, name="cells", **arguments)
+    image = add_result(viewer, source, ["depth-index", "height"])
     corners = np.array([image.data_to_world(pixel) for pixel in np.ndindex(48, 64)])
     made(viewer, "height").data = (corners @ (0.6, -0.5)).reshape(48, 64).astype(np.float32)
     viewer.add_labels(np.ones((48, 64), int))
@@ -412,7 +426,7 @@ def test_in_3d_the_probe_says_why_it_is_silent_and_painting_turns_to_2d(qtbot, v
 
 def test_back_from_two_surfaces_everything_is_seen_again(qtbot, viewer, cells):
     add_result(viewer, cells)
-    viewer.layers["cells depth"].visible = False
+    viewer.layers["cells depth index"].visible = False
     before = [(layer, layer.visible) for layer in viewer.layers]
     surface = docked(viewer, SurfaceWidget)
     for _ in range(2):
@@ -424,7 +438,7 @@ def test_back_from_two_surfaces_everything_is_seen_again(qtbot, viewer, cells):
 
 
 def test_a_surface_is_in_the_unit_that_its_picture_has_now(qtbot, viewer, cells):
-    image = add_result(viewer, cells)
+    image = add_result(viewer, cells, ["depth-index", "depth"])
     for layer in viewer.layers:
         layer.scale, layer.units = np.array(layer.scale) * 1000, "nm"
     done(qtbot, docked(viewer, SurfaceWidget), "show_surface")
@@ -477,10 +491,7 @@ def test_layers_change_during_a_run(qtbot, viewer, cells, name, change, notifica
         assert words.startswith(said)
         assert added
     if change is not remove_all:
-        assert {layer.name for layer in before} == {f"my {name}" for name in NAMES}
-
-
-NAMES = ("cells", "cells stacked", *(f"cells {output.suffix}" for output in OUTPUTS.values()))
+        assert all(layer.name.startswith("my cells") for layer in before)
 
 
 def test_a_renamed_stack_is_known_still(qtbot, viewer, planes, cells):
