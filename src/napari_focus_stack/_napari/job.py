@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker
+from qtpy.QtCore import QTimer
 
 from napari_focus_stack.errors import Cancelled, FocusStackError
 from napari_focus_stack.result import Progress
@@ -97,6 +98,7 @@ class Job:
         worker.returned.connect(self._done)
         worker.finished.connect(self._finished)
         self._cancel.worker = worker
+        _under_way.add(self)
         worker.start()
         return worker
 
@@ -144,3 +146,14 @@ class Job:
             self._engine.close()
             self._engine = None
         self._done(Outcome(cancelled=True))
+        QTimer.singleShot(0, self._release)  # the worker is still at its signal
+
+    def _release(self) -> None:
+        """Let go of the worker here, in the main thread."""
+        self._cancel.worker = None
+        _under_way.discard(self)
+
+
+_under_way: set[Job] = set()
+"""Until their workers have signalled all: PySide6 keeps neither a worker nor whom it calls, and
+crashes where the garbage collection of another thread finds a worker."""
