@@ -187,7 +187,7 @@ def test_areas_are_those_of_the_engine_and_are_saved(qtbot, viewer, docked, plan
     table = docked.areas.table
     shown = [[table.item(i, j).text() for j in range(4)] for i in range(2)]
     assert shown == [["1", "600", "75", "93.75"], ["7", "100", "12.5", "15.625"]]
-    assert table.horizontalHeaderItem(3).text() == "surface area\n(micrometer^2)"
+    assert table.horizontalHeaderItem(3).text() == "surface area\n(µm²)"
     docked.areas.save(str(tmp_path / "areas.csv"))
     first, *rows = (tmp_path / "areas.csv").read_text().splitlines()
     assert first.split(",") == wanted.headings

@@ -31,13 +31,13 @@ def test_the_demo_shows_the_sample_and_the_widget(qtbot, make_napari_viewer, mon
     monkeypatch.setattr("napari.Viewer", lambda **_: viewer)
     monkeypatch.setattr("napari.run", lambda: None)
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
-    monkeypatch.setattr("napari_focus_stack._napari.app.SETTLED", 0)
+    monkeypatch.setattr("napari_focus_stack._napari.docking.SETTLED", 0)
     open_demo("histology")
     qtbot.wait(20)
     assert [layer.name for layer in viewer.layers] == ["histology"]
     [widget] = viewer.window.dock_widgets.values()
     assert widget.stack_button.enabled
-    assert "12 planes" in widget.summary.value
+    assert "12 planes" in widget.input.summary.value
 
 
 def test_the_demo_without_qt_is_one_sentence(monkeypatch):

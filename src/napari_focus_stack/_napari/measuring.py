@@ -60,7 +60,9 @@ class AreasPanel(Container[Any]):
         self.table = QTableWidget()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setMinimumHeight(TABLE_HEIGHT)
-        self.table.verticalHeader().setVisible(False)
+        numbers = self.table.verticalHeader()
+        assert numbers is not None, "a table has one unless it is told otherwise"
+        numbers.setVisible(False)
         self.table.setVisible(False)
         super().__init__(
             widgets=[row("Objects", self.objects), self.measure_button, self.job], labels=False

@@ -74,6 +74,8 @@ class StackInput(Container[Any]):
         self._z_row, self._order_row = row("z axis", self.z_axis), row("Order", self.order)
         super().__init__(widgets=[layers, self._z_row, self._order_row, self.summary], labels=False)
         self.margins = (0, 0, 0, 0)
+        # else the rows share the free height of the dock
+        self.native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.layer_list.changed.connect(self._choose)
         self.z_axis.changed.connect(self._pick_z)
         self.order.changed.connect(self.show_choice)
