@@ -171,7 +171,10 @@ def lead_of(layers: Sequence[Image], settings: Settings) -> Image:
 
 
 def result_layers(
-    result: StackResult, wanted: Sequence[str], origin: Origin
+    result: StackResult,
+    wanted: Sequence[str],
+    origin: Origin,
+    correction: dict[str, Any] | None = None,
 ) -> list[tuple[NDArray[Any], dict[str, Any]]]:
     """Arrays and `add_image` arguments of a result, the stacked image last, so on top.
 
@@ -183,6 +186,8 @@ def result_layers(
         Roles beside the stacked image, keys of `OUTPUTS`.
     origin : Origin
         Of the planes.
+    correction : dict, optional
+        What was corrected by hand, as layers carry it.
     """
     maps = [_map_layer(result, name, origin) for name in OUTPUTS if name in wanted]
     shown = dict(origin.appearance)
@@ -194,7 +199,11 @@ def result_layers(
         **_placement(result, origin),
         "metadata": _provenance(result, "stacked", origin),
     }
-    return [*maps, (result.image, image)]
+    made = [*maps, (result.image, image)]
+    if correction is not None:
+        for _, arguments in made:
+            arguments["metadata"][METADATA_KEY]["correction"] = correction
+    return made
 
 
 def _map_layer(

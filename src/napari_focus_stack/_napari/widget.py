@@ -22,28 +22,26 @@ from .docking import tabbed
 from .form import StackForm
 from .geometry import calibrate, spacing_of
 from .healthpanel import HealthPanel
-from .job import Job, Outcome
+from .job import Job, Outcome, Steps
 from .keeping import SaveRow
 from .layers import planes_of
 from .preferences import preferences, preferred_method
 from .previews import ShownResults
 from .region import region_of
 from .remembered import remember, remembered
+from .rerun import Made, kept_correction, run_steps
 from .results import Origin, lay_over, lead_of, result_layers, results_over, summary
 from .stackinput import StackInput, keys
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Generator, Hashable
+    from collections.abc import Hashable
 
     import napari
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_focus_stack.previewing import Preview
-    from napari_focus_stack.result import StackResult
     from napari_focus_stack.settings import Settings
-    from napari_focus_stack.sources import PlaneSource
 
 FEWEST_DONE = 0.1
 """Part of the work from which on the rest is judged by it."""
@@ -164,12 +162,14 @@ class FocusStackWidget(Container[Any]):
             source = planes_of(stack)
             cut, named = self.input.cut, region and str(region.name)
             origin = Origin.of(stack, settings, aligned_on=named, cut=cut)
+            earlier = self._earlier(stack) if self.form.updates else []
+            steps = partial(run_steps, source, settings, mask, kept_correction(earlier))
         except FocusStackError as problem:
             self._say_error(str(problem))
             return
-        self._results.update(self._earlier(stack) if self.form.updates else ())
+        self._results.update(earlier)
         remember({**self.form.values(), PREFERRED: preferred_method()})
-        self._start(source, settings, mask, origin)
+        self._start(steps, origin)
 
     def _earlier(self, stack: list[Image]) -> list[Image]:
         """Layers of earlier runs on the same planes."""
@@ -198,19 +198,9 @@ class FocusStackWidget(Container[Any]):
             self.form.fill(typed)
         return stack
 
-    def _start(
-        self,
-        source: PlaneSource,
-        settings: Settings,
-        mask: NDArray[np.bool_] | None,
-        origin: Origin,
-    ) -> None:
+    def _start(self, steps: Steps, origin: Origin) -> None:
         known: dict[str, Any] = {"wanted": self.form.outputs(), "origin": origin}
-        job = Job(
-            partial(_previewed_steps, source, settings, mask),
-            partial(self._advance, **known),
-            partial(self._finish, **known),
-        )
+        job = Job(steps, partial(self._advance, **known), partial(self._finish, **known))
         self.native.destroyed.connect(job.abandon)
         self._job = job
         self._started = time.monotonic()
@@ -264,9 +254,10 @@ class FocusStackWidget(Container[Any]):
         elif outcome.result is None:
             self.status.value = "Cancelled; nothing was added."
         else:
-            added = self._results.show(result_layers(outcome.result, wanted, origin))
+            made: Made = outcome.result
+            layers = result_layers(made.result, wanted, origin, made.correction)
+            added, report = self._results.show(layers), made.result.report
             self.progress.value = self.progress.max
-            report = outcome.result.report
             self.status.value = summary(report, added, origin.aligned_on)
             self.health.show_advice(report.advice)
 
@@ -280,20 +271,3 @@ class FocusStackWidget(Container[Any]):
         self.stack_button.enabled = not running
         if not running:
             self.input.show_choice()
-
-
-def _previewed_steps(
-    source: PlaneSource,
-    settings: Settings,
-    mask: NDArray[np.bool_] | None,
-    cancel: threading.Event,
-) -> Generator[Any, None, StackResult]:
-    """A preview where it pays, then the run itself."""
-    from napari_focus_stack.pipeline import stack_steps
-    from napari_focus_stack.previewing import preview
-
-    first = preview(source, settings, align_mask=mask, cancel=cancel)
-    if first is not None:
-        yield first
-        del first
-    return (yield from stack_steps(source, settings, cancel=cancel, align_mask=mask))
