@@ -2,6 +2,7 @@
 
     python3 tests/run.py [--extras NAMES] [pytest's arguments]
 
+Each choice of extras has a venv of its own; `test` comes with PyQt6, `test-pyside6` with PySide6.
 Only the standard library is needed to start. On Linux the viewer paints on a virtual screen (Xvfb);
 where apt-get may be used, the system libraries that Qt lacks on a bare image are installed first.
 Everywhere else Qt's offscreen platform stands in: all but the tests that look at pixels run there.
@@ -19,8 +20,6 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv-test"
-PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 # What PyQt6 and PySide6 load, and the Debian and Ubuntu package that holds it (found by growing a
 # bare Debian 12 until the viewer opened).
@@ -46,14 +45,16 @@ def main() -> int:
     options, pytest_arguments = parser.parse_known_args()
     if sys.platform == "linux":
         provide_screen()
-    if not PYTHON.exists():
-        venv.create(VENV, with_pip=True)
-    install = [PYTHON, "-m", "pip", "install", "--quiet", "--editable", f"{ROOT}[{options.extras}]"]
+    environment = ROOT / f".venv-{options.extras}"
+    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not python.exists():
+        venv.create(environment, with_pip=True)
+    install = [python, "-m", "pip", "install", "--quiet", "--editable", f"{ROOT}[{options.extras}]"]
     subprocess.run(install, check=True)
     screen = on_screen()
     platform = {} if screen else {"QT_QPA_PLATFORM": "offscreen"}
     # more than four viewers at once gain nothing and need 300 MB each
-    pytest = [PYTHON, "-m", "pytest", "-n", "auto", "--maxprocesses", "4", *pytest_arguments]
+    pytest = [python, "-m", "pytest", "-n", "auto", "--maxprocesses", "4", *pytest_arguments]
     return subprocess.run([*screen, *pytest], cwd=ROOT, env={**os.environ, **platform}).returncode
 
 

@@ -71,7 +71,8 @@ class Person:
         print(f"{path.name}", flush=True)
 
     def move(self, widget, point=None):
-        QTest.mouseMove(*_in_window(widget, point))
+        window, place = _in_window(widget, point)
+        QTest.mouseMove(window.windowHandle(), place)
 
     def click(self, widget, point=None, what=None, modifier=NO_KEY):
         """Press and release the left button."""
@@ -79,8 +80,8 @@ class Person:
         assert widget.isVisible(), what
         assert widget.isEnabled(), what
         self.clicked.append(what or _text(widget))
-        QTest.mouseMove(window, place)
-        QTest.mouseClick(window, LEFT, modifier, place)
+        QTest.mouseMove(window.windowHandle(), place)
+        QTest.mouseClick(window.windowHandle(), LEFT, modifier, place)
         self.wait(GLANCE)
 
     def drag(self, widget, points, what):
@@ -88,11 +89,11 @@ class Person:
         self.clicked.append(what)
         for place, point in enumerate(points):
             window, there = _in_window(widget, point)
-            QTest.mouseMove(window, there)
+            QTest.mouseMove(window.windowHandle(), there)
             if place == 0:
-                QTest.mousePress(window, LEFT, NO_KEY, there)
+                QTest.mousePress(window.windowHandle(), LEFT, NO_KEY, there)
             self.wait(10)
-        QTest.mouseRelease(window, LEFT, NO_KEY, there)
+        QTest.mouseRelease(window.windowHandle(), LEFT, NO_KEY, there)
         self.wait(GLANCE)
 
     def menu(self, *titles, picture=None):
@@ -184,10 +185,11 @@ class Person:
 
 
 def _in_window(widget, point=None):
+    """The window, whose handle PySide6 keeps no longer than itself, and the point in it."""
     window = widget.window()
     inside = widget.rect().center() if point is None else point
     assert widget.rect().contains(inside), f"{_text(widget)} is not at {inside}"
-    return window.windowHandle(), widget.mapTo(window, inside)
+    return window, widget.mapTo(window, inside)
 
 
 def _text(widget):
