@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -19,6 +21,7 @@ from napari_focus_stack.recipe import Recipe
 from napari_focus_stack.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SIZE = 96
@@ -29,11 +32,47 @@ Outcome = subprocess.CompletedProcess[str]
 
 
 def run(*arguments: object, cwd: Path | None = None) -> Outcome:
+    """Call the command in this process: its own takes a third of a second to start."""
+    call = [*map(str, arguments)]
+    with (
+        contextlib.chdir(cwd or "."),
+        captured(1, "stdout") as out,
+        captured(2, "stderr") as err,
+    ):
+        try:
+            code = cli.main(call)
+        except SystemExit as left:
+            code = left.code
+    return Outcome(call, code, out[0], err[0])
+
+
+@contextlib.contextmanager
+def captured(descriptor: int, stream: str) -> Iterator[list[str]]:
+    """What is written meanwhile, by Python or by a library beneath it; there once all is over."""
+    said: list[str] = []
+    kept = os.dup(descriptor)
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as file,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(sys, stream, file)
+        os.dup2(file.fileno(), descriptor)
+        try:
+            yield said
+        finally:
+            file.flush()
+            os.dup2(kept, descriptor)
+            os.close(kept)
+        file.seek(0)
+        said.append(file.read())
+
+
+def run_alone(*arguments: object) -> Outcome:
+    """Call the command as a shell does."""
     return subprocess.run(
         [sys.executable, "-m", "napari_focus_stack", *map(str, arguments)],
         capture_output=True,
         text=True,
-        cwd=cwd,
         stdin=subprocess.DEVNULL,
     )
 
@@ -100,13 +139,13 @@ def test_help_is_the_sentence_of_the_settings() -> None:
 
 
 def test_version() -> None:
-    assert run("--version").stdout.strip() == f"focusstack {__version__}"
+    assert run_alone("--version").stdout.strip() == f"focusstack {__version__}"
 
 
 def test_every_output_of_a_folder(folder: Path, tmp_path: Path) -> None:
     made = tmp_path / "made"
     made.mkdir()
-    outcome = run(
+    outcome = run_alone(
         *("--input", folder, "--output", made / "sharp.png", "--align", "none", "--z-step", "0.5"),
         *("--depth-index", made / "index.tif", "--depth", made / "depth.tif"),
         *("--height", made / "height.tif", "--confidence", made / "confidence.tif"),
@@ -220,7 +259,9 @@ def test_folder_without_images_is_no_failure(tmp_path: Path, contents: list[str]
 
 def test_skip_unreadable_names_what_it_leaves_out(folder: Path, tmp_path: Path) -> None:
     (folder / "img3.png").write_text("not a picture")
-    outcome = run("-i", folder, "-o", tmp_path / "o.png", "--align", "none", "--skip-unreadable")
+    outcome = run_alone(
+        "-i", folder, "-o", tmp_path / "o.png", "--align", "none", "--skip-unreadable"
+    )
     assert outcome.returncode == 0, outcome.stderr
     assert "img3.png" in outcome.stdout
     assert "one z step too small" in outcome.stdout
@@ -635,7 +676,7 @@ def test_a_report_of_another_stack_is_refused(folder: Path, tmp_path: Path) -> N
     leads = tmp_path / "red.json"
     leads.write_text(json.dumps({"transforms": [None] * 9, "shape": [9, SIZE, SIZE]}))
     before = everything_in(tmp_path)
-    outcome = run("-d", "-i", folder, "-o", tmp_path / "o.png", "--transforms-from", leads)
+    outcome = run_alone("-d", "-i", folder, "-o", tmp_path / "o.png", "--transforms-from", leads)
     assert_one_line(outcome, 2, "red.json", "9 planes", f"{PLANES} planes")
     assert everything_in(tmp_path) == before
 
@@ -647,7 +688,7 @@ def test_earlier_output_survives_a_refused_call(folder: Path, tmp_path: Path) ->
     assert out.read_bytes() == b"yesterday's"
 
 
-# in this process: what a subprocess cannot show
+# what files and lines cannot show
 
 
 @pytest.mark.parametrize("error", [RuntimeError("wheel came off"), MemoryError()])

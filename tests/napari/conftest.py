@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 import tempfile
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 # napari saves window sizes when a viewer closes, and reads them when the next one opens
 os.environ["NAPARI_CONFIG"] = os.path.join(tempfile.mkdtemp(prefix="napari-test-"), "settings.yaml")
 os.environ["NAPARI_ASYNC"] = "0"
-os.environ.setdefault("QT_API", "pyqt6")
+os.environ.setdefault("QT_API", "pyqt6" if find_spec("PyQt6") else "pyside6")
 # with two bindings installed pytest-qt would take another one than napari
 os.environ.setdefault("PYTEST_QT_API", os.environ["QT_API"])
 
@@ -43,9 +44,23 @@ def _canvas_without_gl():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _frozen_imports():
+def _plugins_found_once():
+    """Read every plugin's manifest once, not for every viewer: an eighth faster."""
+    import npe2
+
+    manager = npe2.PluginManager.instance()
+    manager.discover(include_npe1=True)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(manager, "discover", lambda *_, **__: 0)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _frozen_imports(_plugins_found_once):
     """Keep what imports made out of the garbage collection round every viewer: a fifth faster."""
     import magicgui  # noqa: F401
+    import napari._qt.qt_main_window
     import napari.layers  # noqa: F401
 
     gc.collect()
