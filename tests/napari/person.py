@@ -16,6 +16,8 @@ from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
 
+from napari_focus_stack._napari.scrolling import Scrolling
+
 LEFT, NO_KEY = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 GLANCE = 30
 """Milliseconds between two looks at the window."""
@@ -76,6 +78,7 @@ class Person:
 
     def click(self, widget, point=None, what=None, modifier=NO_KEY):
         """Press and release the left button."""
+        self._scroll_to(widget)
         window, place = _in_window(widget, point)
         assert widget.isVisible(), what
         assert widget.isEnabled(), what
@@ -83,6 +86,15 @@ class Person:
         QTest.mouseMove(window.windowHandle(), place)
         QTest.mouseClick(window.windowHandle(), LEFT, modifier, place)
         self.wait(GLANCE)
+
+    def _scroll_to(self, widget):
+        """Turn the wheel until a widget is in sight."""
+        around = widget.parentWidget()
+        while around is not None and not isinstance(around, Scrolling):
+            around = around.parentWidget()
+        if around is not None:
+            around.ensureWidgetVisible(widget)
+            self.wait(10)
 
     def drag(self, widget, points, what):
         """Press on the first point, release on the last."""

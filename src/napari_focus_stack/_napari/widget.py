@@ -31,6 +31,7 @@ from .region import region_of
 from .remembered import remember, remembered
 from .rerun import Made, kept_correction, run_steps
 from .results import Origin, lay_over, lead_of, result_layers, results_over, summary
+from .scrolling import Scrolling
 from .stackinput import StackInput, keys
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ class FocusStackWidget(Container[Any]):
         self.health = HealthPanel()
         self.saving = SaveRow()
         super().__init__(widgets=self._rows(), labels=False)
+        self._choices = Container(widgets=[self.input, *self.form.widgets], labels=False)
+        self._choices.margins = (0, 0, 0, 0)
+        self.native.layout().insertWidget(0, Scrolling(self._choices))
         self._connect()
         tabbed(self, "Stack")
         self.reset_choices()
@@ -96,8 +100,6 @@ class FocusStackWidget(Container[Any]):
         self.status.native.setWordWrap(True)
         self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         return [
-            self.input,
-            *self.form.widgets,
             buttons,
             self.progress,
             self.status,
