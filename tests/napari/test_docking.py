@@ -1,6 +1,7 @@
 """Docks of Focus Stack: tabs of each other, and opened with a folder."""
 
 import pytest
+from napari._app_model import get_app_model
 from qtpy.QtWidgets import QDockWidget
 
 from napari_focus_stack._napari.docking import STACK, in_sight, show_stack_widget
@@ -57,3 +58,35 @@ def test_the_stack_widget_opens_once_and_comes_to_the_front(qtbot, viewer):
     assert not in_sight(probe.native)
     titles = [dock.windowTitle() for dock in viewer.window._qt_window.findChildren(QDockWidget)]
     assert titles.count("Stack") == 1
+
+
+def chosen_in_menu(qtbot, command):
+    get_app_model().commands.execute_command(f"napari-focus-stack.{command}")
+    qtbot.wait(50)
+
+
+def test_a_dock_behind_another_comes_to_the_front_when_the_menu_names_it(qtbot, viewer):
+    chosen_in_menu(qtbot, "open_widget")
+    stack = viewer.window.dock_widgets[STACK]
+    _, probe = opened(viewer, NAMES[0])
+    qtbot.waitUntil(lambda: in_sight(probe.native))
+    chosen_in_menu(qtbot, "open_widget")
+    qtbot.waitUntil(lambda: in_sight(stack.native), timeout=2000)
+    chosen_in_menu(qtbot, "open_widget")
+    qtbot.waitUntil(lambda: not in_sight(stack.native))
+    assert in_sight(probe.native)
+    chosen_in_menu(qtbot, "open_widget")
+    qtbot.waitUntil(lambda: in_sight(stack.native), timeout=2000)
+
+
+def test_a_dock_behind_another_can_be_closed(qtbot, viewer):
+    first, _ = opened(viewer, NAMES[0])
+    second, widget = opened(viewer, NAMES[1])
+    third, front = opened(viewer, NAMES[2])
+    qtbot.waitUntil(lambda: in_sight(front.native))
+    first.toggleViewAction().trigger()  # napari's Window menu has these
+    viewer.window.remove_dock_widget(second)
+    qtbot.wait(50)
+    assert first.isHidden()
+    assert not third.isHidden()
+    assert widget.native.parent() is None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 if TYPE_CHECKING:
@@ -25,14 +25,24 @@ STACK = "Focus Stack (Focus Stack)"
 
 
 class _Docked(QObject):
-    """Tells of a dock once it stands in its window."""
+    """Makes a dock a tab once it stands in its window, and keeps it in sight when it is called for.
+
+    napari's menus hide a dock that is shown and show one that is hidden, and take one that lies
+    behind a tab as shown; and Qt shows again behind its tab what was hidden there.
+    """
 
     _queued = Signal()
+    _missed = Signal()
+    _back = Signal()
 
     def __init__(self, widget: Any, title: str) -> None:
         super().__init__(widget.native)
         self._native, self._title = widget.native, title
-        self._queued.connect(self._join, Qt.ConnectionType.QueuedConnection)
+        self._closing = self._gone = False
+        later = Qt.ConnectionType.QueuedConnection
+        self._queued.connect(self._join, later)
+        self._missed.connect(self._show_again, later)
+        self._back.connect(self._to_front, later)
         widget.native_parent_changed.connect(self._parent_changed)
 
     def _parent_changed(self, parent: object) -> None:
@@ -44,11 +54,36 @@ class _Docked(QObject):
         window = dock.parent() if dock is not None else None
         if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
             return
+        dock.installEventFilter(self)
         dock.setWindowTitle(self._title)
         others = [one for one in _docks(window) if one is not dock and _beside(one, dock, window)]
         if others:
             window.tabifyDockWidget(others[-1], dock)
             QTimer.singleShot(0, dock.raise_)  # the tab is there at the next turn
+
+    def eventFilter(self, dock: Any, event: Any) -> bool:  # noqa: N802 - Qt's name
+        """Notice that the dock is hidden, or shown again."""
+        kind = event.type()
+        if kind == QEvent.Type.Close:  # by its button or the Window menu: it shall be gone
+            self._closing = True
+        elif kind == QEvent.Type.HideToParent:
+            if _behind(dock) and not self._closing:
+                self._missed.emit()
+            self._closing, self._gone = False, True
+        elif kind == QEvent.Type.ShowToParent and self._gone:
+            self._gone = False
+            self._back.emit()
+        return False
+
+    def _show_again(self) -> None:
+        dock = _dock_of(self._native)
+        if dock is not None:
+            dock.show()
+
+    def _to_front(self) -> None:
+        dock = _dock_of(self._native)
+        if dock is not None and not dock.isFloating():
+            dock.raise_()
 
 
 def tabbed(widget: Container[Any], title: str) -> None:
@@ -96,10 +131,14 @@ def _once_settled(dock: QDockWidget, work: Callable[[], None]) -> None:
 
 
 def in_sight(native: QWidget) -> bool:
-    """Whether a docked widget is shown, and no tab before it; Qt keeps such out of the window."""
+    """Whether a docked widget is shown, and no tab before it."""
     dock = _dock_of(native)
-    behind = dock is not None and dock.geometry().right() < 0
-    return native.isVisibleTo(native.window()) and not behind
+    return native.isVisibleTo(native.window()) and not (dock is not None and _behind(dock))
+
+
+def _behind(dock: QDockWidget) -> bool:
+    """Whether another tab is before a dock: Qt keeps such out of the window."""
+    return bool(dock.geometry().right() < 0)
 
 
 def _docks(window: QMainWindow) -> list[QDockWidget]:
