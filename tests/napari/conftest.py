@@ -16,6 +16,7 @@ os.environ.setdefault("QT_API", "pyqt6" if find_spec("PyQt6") else "pyside6")
 # with two bindings installed pytest-qt would take another one than napari
 os.environ.setdefault("PYTEST_QT_API", os.environ["QT_API"])
 
+OURS = "napari-focus-stack"
 ON_LINUX = sys.platform.startswith("linux")
 HAS_SCREEN = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 if ON_LINUX and not HAS_SCREEN:
@@ -74,6 +75,58 @@ def _nothing_remembered(monkeypatch, tmp_path_factory):
 
     place = tmp_path_factory.mktemp("remembered") / remembered.FILE
     monkeypatch.setattr(remembered, "_place", lambda: place)
+
+
+in_a_window = pytest.mark.parametrize("viewer", ["window"], indirect=True, ids=[""])
+"""For tests of what napari's window or canvas does; without it `viewer` has neither."""
+
+
+@pytest.fixture
+def viewer(request):
+    """Layers, dims and camera, which come and go in a tenth of the time that a window takes."""
+    if hasattr(request, "param"):
+        return request.getfixturevalue("make_napari_viewer_proxy")()
+    from napari.components import ViewerModel
+
+    return ViewerModel()
+
+
+@pytest.fixture
+def dock(qapp, viewer):
+    """What docks a widget of ours, by its name in the menus, and returns it."""
+    from qtpy.QtCore import QEvent, Qt
+    from qtpy.QtWidgets import QDockWidget, QMainWindow
+
+    if hasattr(viewer, "window"):
+        yield lambda name: viewer.window.add_plugin_dock_widget(OURS, name)[1]
+        return
+    window, widgets = QMainWindow(), []
+
+    def put(name):
+        """As napari's window does."""
+        widget = widget_named(name)(viewer)
+        for change in ("inserted", "removed", "reordered", "renamed"):
+            getattr(viewer.layers.events, change).connect(widget.reset_choices)
+        place = QDockWidget(window)
+        place.setWidget(widget.native)
+        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, place)
+        widgets.append(widget)
+        return widget
+
+    yield put
+    for widget in widgets:
+        widget.native.setParent(None)  # told so, it lets go of the viewer
+        widget.native.deleteLater()
+    window.deleteLater()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def widget_named(name):
+    import npe2
+
+    manifest = npe2.PluginManager.instance().get_manifest(OURS)
+    [found] = [one for one in manifest.contributions.widgets if one.display_name == name]
+    return found.get_callable()
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
-"""The "Align only" dock widget in a real viewer."""
+"""The "Align only" dock widget beside a viewer's layers."""
 
 import threading
 
 import dask.array
 import numpy as np
 import pytest
+from conftest import in_a_window
 from scenes import picture
 
 from napari_focus_stack._napari import aligning as room
@@ -14,17 +15,8 @@ SHIFTS = ((3, -4), (0, 0), (-5, 2))
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy):
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
-def docked(viewer):
-    def dock():
-        _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Align only")
-        return widget
-
-    return dock
+def docked(dock):
+    return lambda: dock("Align only")
 
 
 def moved_planes(colour=False):
@@ -39,6 +31,7 @@ def press(qtbot, widget):
 
 
 @pytest.mark.parametrize("colour", [False, True])
+@in_a_window
 def test_the_aligned_stack_lies_and_looks_like_its_source(viewer, docked, qtbot, colour):
     planes = moved_planes(colour)
     place = {"scale": [2.0, 0.5, 0.25], "translate": [1, 2, 3], "units": "um"}

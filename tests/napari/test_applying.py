@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import banded_planes
+from conftest import banded_planes, in_a_window
 
 from napari_focus_stack._napari.layers import METADATA_KEY
 from napari_focus_stack._napari.results import Origin, result_layers
@@ -22,16 +22,8 @@ PLACE = {"scale": (2, 0.5, 0.25), "translate": (3, 7, -5), "units": "um"}
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy):
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
-def docked(viewer):
-    _, widget = viewer.window.add_plugin_dock_widget(
-        "napari-focus-stack", "Apply to other layers"
-    )
-    return widget
+def docked(dock):
+    return dock("Apply to other layers")
 
 
 def add_result(viewer, planes, wanted=("depth-index", "height"), spacing=UM):
@@ -83,6 +75,7 @@ def test_another_channel_is_projected_where_the_surface_was_found(
     assert len(docked.target._widget._mgui_get_choices()) == 2  # what was added is no target
 
 
+@in_a_window
 def test_labels_and_points_come_onto_the_result(qtbot, viewer, docked, planes):
     result = add_result(viewer, planes)
     image = viewer.layers[-1]

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from conftest import in_a_window
 
 from napari_focus_stack._napari.layers import METADATA_KEY
 from napari_focus_stack._napari.reopening import reopen
@@ -22,14 +23,8 @@ REACH = 6
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy):
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
-def docked(viewer):
-    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Correct depth")
-    return widget
+def docked(dock):
+    return dock("Correct depth")
 
 
 def add_result(viewer, planes, wanted=MAPS, left_out=()):
@@ -74,6 +69,7 @@ def far(where):
     return cv2.dilate(where.view(np.uint8), np.ones((2 * REACH + 1,) * 2, np.uint8)) == 0
 
 
+@in_a_window
 def test_the_sliders_plane_is_painted_and_undone(qtbot, viewer, docked, planes):
     result = add_result(viewer, planes)
     before = shown(viewer)

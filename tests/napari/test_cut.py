@@ -3,7 +3,7 @@
 import dask.array
 import numpy as np
 import pytest
-from conftest import banded_planes
+from conftest import banded_planes, in_a_window
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Image
@@ -93,13 +93,8 @@ def test_spacing_given_to_a_part_is_given_to_its_layer():
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy):
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
-def widget(viewer):
-    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
+def widget(dock):
+    widget = dock("Focus Stack")
     widget.form.parameters["align"].value = "none"
     return widget
 
@@ -114,6 +109,7 @@ def stack(qtbot, viewer, widget):
     return press
 
 
+@in_a_window
 def test_a_film_is_stacked_where_the_slider_stands(viewer, widget, stack):
     film = np.stack([banded_planes()[::-1], banded_planes()])  # time, z, y, x
     layer = viewer.add_image(film, name="film", axis_labels=("t", "z", "y", "x"))
@@ -134,7 +130,7 @@ def test_a_film_is_stacked_where_the_slider_stands(viewer, widget, stack):
     assert widget.input.chosen_layers() == [layer]
 
 
-def test_what_follows_a_film_keeps_to_its_time_point(qtbot, viewer, widget, stack):
+def test_what_follows_a_film_keeps_to_its_time_point(qtbot, viewer, dock, widget, stack):
     steady = banded_planes()
     film = np.stack([steady[::-1], steady])
     layer = viewer.add_image(film, name="film", scale=(1, 2, 0.5, 0.5))
@@ -149,8 +145,7 @@ def test_what_follows_a_film_keeps_to_its_time_point(qtbot, viewer, widget, stac
     assert probe.probe.curve(20, 30).peak == pytest.approx(2, abs=0.5)
     position = (0, 0, *found.image.data_to_world((20, 30)))
     assert probe.pixel(position) == (20, 30)
-    _, dock = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Probe focus")
-    dock._jump(position)
+    dock("Probe focus")._jump(position)
     assert viewer.dims.current_step[:2] == (1, 2)
     viewer.dims.set_point(0, 0)
     [source] = stack_of(found, sources_of(found, viewer.layers))

@@ -12,15 +12,11 @@ NAME = "a_b.focusstack.ome.tif"
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy):
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
-def widget(qtbot, viewer, planes):
+def widget(qtbot, viewer, dock, planes):
     """Stacked once."""
     viewer.add_image(planes, name="a/b")
-    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
+    widget = dock("Focus Stack")
+    widget.form.parameters["align"].value = "none"
     assert not widget.saving.visible
     stack(qtbot, widget)
     return widget
@@ -90,7 +86,8 @@ def test_what_was_saved_is_told_until_something_else_is_here(
     asked.answer = str(tmp_path / NAME)
     save(qtbot, widget.saving)
     assert "Saved" in widget.saving.job.status.value
-    assert len(tifffile.TiffFile(tmp_path / NAME).series) == 2
+    with tifffile.TiffFile(tmp_path / NAME) as written:
+        assert len(written.series) == 2
     widget.form.target.value = "update the last ones"
     stack(qtbot, widget)
     assert widget.saving.job.status.value == ""

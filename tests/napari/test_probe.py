@@ -26,14 +26,13 @@ TITLE = "Probe focus"
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
+def docked(dock):
+    return dock(TITLE)
 
 
 @pytest.fixture
-def docked(viewer):
-    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", TITLE)
-    return widget
+def whole_viewer(make_napari_viewer):
+    return make_napari_viewer()
 
 
 def add_result(viewer, planes, wanted=tuple(OUTPUTS), crop=False):
@@ -183,8 +182,10 @@ def test_a_result_removed_during_a_look_leaves_no_curve(qtbot, viewer, docked, p
 
 
 def test_a_window_closed_during_a_look_hears_nothing_of_it(
-    qtbot, viewer, docked, planes, monkeypatch
+    qtbot, whole_viewer, planes, monkeypatch
 ):
+    viewer = whole_viewer
+    _, docked = viewer.window.add_plugin_dock_widget("napari-focus-stack", TITLE)
     add_result(viewer, planes)
     gate, probe = threading.Event(), docked._probed.probe
     real = probe.curve
@@ -223,7 +224,8 @@ def test_a_plane_that_cannot_be_read_is_said(qtbot, viewer, docked, planes, monk
     assert said == "The focus probe failed inside: OSError (the details are in the terminal)."
 
 
-def test_closing_takes_the_callbacks_away(viewer):
+def test_closing_takes_the_callbacks_away(whole_viewer):
+    viewer = whole_viewer
     before = len(viewer.mouse_move_callbacks), len(viewer.mouse_drag_callbacks)
     dock, _ = viewer.window.add_plugin_dock_widget("napari-focus-stack", TITLE)
     now = len(viewer.mouse_move_callbacks), len(viewer.mouse_drag_callbacks)
@@ -243,7 +245,8 @@ def test_of_2d_layers_a_click_selects_the_one_in_focus(qtbot, viewer, docked, pl
     assert viewer.layers.selection.active == sources[4]
 
 
-def test_a_hidden_dock_looks_at_nothing(viewer, planes):
+def test_a_hidden_dock_looks_at_nothing(whole_viewer, planes):
+    viewer = whole_viewer
     dock, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", TITLE)
     add_result(viewer, planes)
     before = viewer.dims.current_step[0]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from conftest import in_a_window
 
 from napari_focus_stack._napari.layers import METADATA_KEY
 from napari_focus_stack._napari.results import Origin, lay_over, result_layers, results_over
@@ -18,14 +19,8 @@ GREYS = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy):
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
-def docked(viewer):
-    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Show in 3-D")
-    return widget
+def docked(dock):
+    return dock("Show in 3-D")
 
 
 def add_tilted(viewer, planes, spacing=UM, wanted=("height",), **place):
@@ -69,6 +64,7 @@ def test_a_tilted_plane_lies_where_its_result_does(qtbot, viewer, docked, planes
         assert world[0] == pytest.approx(height[k], rel=1e-5)
 
 
+@in_a_window
 def test_a_rotated_sheared_affine_result_has_its_surface_over_it(qtbot, viewer, docked, planes):
     affine = np.eye(4)
     affine[1:, 1:] = [[1.1, 0.2, 5], [0.1, 0.9, -4], [0, 0, 1]]
@@ -83,6 +79,7 @@ def test_a_rotated_sheared_affine_result_has_its_surface_over_it(qtbot, viewer, 
         assert world[0] == pytest.approx(surface.vertices[k, 0])
 
 
+@in_a_window
 def test_one_press_turns_to_the_surface_alone_and_back(qtbot, viewer, docked, planes):
     result = add_tilted(viewer, planes)
     flat = list(viewer.layers)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import dask.array
 import numpy as np
 import pytest
-from conftest import banded_planes
+from conftest import banded_planes, in_a_window
 from scipy.ndimage import gaussian_filter
 
 from napari_focus_stack._napari import widget as room
@@ -18,18 +18,13 @@ from napari_focus_stack.result import Progress
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy):
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
-def docked(viewer):
-    def dock():
-        _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
+def docked(dock):
+    def begin():
+        widget = dock("Focus Stack")
         widget.form.parameters["align"].value = "none"
         return widget
 
-    return dock
+    return begin
 
 
 @pytest.fixture
@@ -77,6 +72,7 @@ def endless(monkeypatch):
     return running, cleaned_up
 
 
+@in_a_window
 def test_a_stack_layer_becomes_an_image_and_a_depth_index(
     viewer, docked, stacked, planes, notifications
 ):
@@ -126,6 +122,7 @@ def test_flat_layers_are_stacked_in_the_order_of_the_layer_list(viewer, docked, 
 
 
 @pytest.mark.parametrize("kind", ["rgb16", "dask", "multiscale"])
+@in_a_window
 def test_other_kinds_of_layer(viewer, docked, stacked, planes, kind):
     if kind == "rgb16":
         colour = np.stack([banded_planes(dtype=np.uint16)] * 3, axis=-1)
@@ -374,6 +371,7 @@ def test_what_a_run_left_goes_with_the_next_change(viewer, docked, stacked, plan
         assert widget.progress.value == 0
 
 
+@in_a_window
 def test_the_choice_follows_the_viewer(viewer, docked, stacked, planes):
     one = viewer.add_image(planes, name="one")
     flat = [viewer.add_image(plane, name=f"img_{k}") for k, plane in enumerate(planes)]
@@ -400,6 +398,7 @@ def test_the_choice_follows_the_viewer(viewer, docked, stacked, planes):
     assert looking_at(added["stacked"]) == [two]
 
 
+@in_a_window
 def test_only_the_map_that_is_seen_has_a_colour_bar(viewer, docked, stacked, planes):
     viewer.add_image(planes, name="cells")
     widget = docked()
