@@ -2,13 +2,21 @@
 
 import numpy as np
 import pytest
+import tifffile
 from conftest import banded_planes
 from napari.components import ViewerModel
 
-from napari_focus_stack._napari.found import as_result, found_results, relief_of
-from napari_focus_stack._napari.layers import METADATA_KEY
+from napari_focus_stack._napari.found import (
+    as_result,
+    found_results,
+    known_sources,
+    newest_result,
+    relief_of,
+)
+from napari_focus_stack._napari.layers import METADATA_KEY, planes_of
+from napari_focus_stack._napari.reader import read_layers
 from napari_focus_stack._napari.reopening import reopen
-from napari_focus_stack._napari.results import OUTPUTS, Origin, result_layers
+from napari_focus_stack._napari.results import OUTPUTS, Origin, result_layers, results_over
 from napari_focus_stack._napari.writer import write_results
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.pipeline import focus_stack
@@ -122,3 +130,52 @@ def test_a_plane_left_out_and_a_crop_come_back(viewer):
     assert told.report.crop == result.report.crop == [0, 48, 0, 58]
     np.testing.assert_array_equal(told.transforms, matrices)
     assert told.report.left_out == result.report.left_out
+
+
+def opened(viewer, folder):
+    [(data, arguments, _)] = read_layers(str(folder))
+    return viewer.add_image(data, **arguments)
+
+
+def test_another_folder_of_the_same_name_is_another_stack(viewer, planes, tmp_path):
+    days = [tmp_path / day / "stack" for day in ("monday", "tuesday")]
+    for day in days:
+        day.mkdir(parents=True)
+        for k, plane in enumerate(planes):
+            tifffile.imwrite(day / f"{k}.tif", plane)
+    source = opened(viewer, days[0])
+    made = add(viewer, focus_stack(planes_of([source]), align="none"), source, ["depth-index"])
+    [found] = found_results(viewer.layers)
+    [file] = write_results(
+        str(tmp_path / "a.focusstack.ome.tif"), [one.as_layer_data_tuple() for one in made]
+    )
+    assert results_over([source], viewer.layers) == made
+
+    viewer.layers.remove(source)
+    other = opened(viewer, days[1])
+    assert other.name == "stack"
+    assert known_sources(found, viewer.layers) == []
+    assert results_over([other], viewer.layers) == []
+
+    viewer.layers.remove(other)
+    again = opened(viewer, days[0])
+    assert known_sources(found, viewer.layers) == [again]
+    assert results_over([again], viewer.layers) == made
+
+    viewer.layers.clear()  # another day, the folder has been moved
+    moved = opened(viewer, days[1])
+    for data, arguments, _ in reopen(file):
+        viewer.add_image(data, **arguments)
+    [found] = found_results(viewer.layers)
+    assert known_sources(found, viewer.layers) == [moved]
+
+
+def test_the_newest_result_has_the_maps_of_its_own_run_alone(viewer, planes):
+    source = viewer.add_image(planes, name="cells")
+    add(viewer, run(planes, method="laplacian"), source, ["depth", "depth-index"])
+    newest = add(viewer, run(planes), source, ["depth-index"])
+    assert newest_result(viewer.layers) == newest
+    viewer.layers.remove(newest[-1])
+    viewer.layers.remove("cells stacked")
+    assert source not in newest_result(viewer.layers)
+    assert newest[0] in newest_result(viewer.layers)

@@ -143,3 +143,30 @@ def test_earlier_results_are_updated_where_that_is_wanted(qtbot, viewer):
     for layer in list(viewer.layers)[1:]:
         viewer.layers.remove(layer)
     assert not widget.form.target.enabled
+
+
+def test_an_update_leaves_results_before_the_last_ones_alone(qtbot, viewer):
+    viewer.add_image(banded_planes(), name="cells")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
+    widget.form.parameters["align"].value = "none"
+
+    def stack(**checks):
+        for role, wanted in checks.items():
+            widget.form.checks[role].value = wanted
+        widget.stack_button.native.click()
+        qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+
+    stack(confidence=True)
+    first = [(layer, layer.data, layer.metadata) for layer in viewer.layers]
+    widget.form.parameters["method"].value = "depth"
+    stack(confidence=False)
+    last = viewer.layers[-1]
+    widget.form.target.value = "update the last ones"
+    widget.form.parameters["method"].value = "laplacian"
+    stack(confidence=True)
+    assert last.metadata[METADATA_KEY]["settings"]["method"] == "laplacian"
+    for layer, data, metadata in first:
+        assert layer.data is data
+        assert layer.metadata is metadata
+    assert viewer.layers[-1] == last
+    assert len(viewer.layers) == 7

@@ -15,7 +15,7 @@ from napari_focus_stack.errors import InputError
 from napari_focus_stack.result import LeftOut, Report, StackResult
 
 from .cut import Cut, stack_in
-from .layers import METADATA_KEY, role
+from .layers import METADATA_KEY, of_other_files, role
 from .results import KEPT, OUTPUTS
 
 if TYPE_CHECKING:
@@ -86,6 +86,18 @@ def found_results(layers: Sequence[Layer]) -> list[Found]:
     ]
 
 
+def newest_result(layers: Sequence[Layer]) -> list[Image]:
+    """List the layers of the newest result among `layers`, from the bottom up.
+
+    Where no stacked image is left, these are all maps.
+    """
+    found = next(iter(found_results(layers)), None)
+    if found is None:
+        return [one for one in layers if isinstance(one, Image) and role(one) in OUTPUTS]
+    own = [found.image, *found.maps.values()]
+    return [one for one in layers if isinstance(one, Image) and one in own]
+
+
 def _maps_of(place: int, images: Sequence[Image]) -> dict[str, Image]:
     """Maps of the run of one of `images`; of two that did the same, those that lie nearest."""
 
@@ -136,11 +148,12 @@ def known_sources(found: Found, layers: Sequence[Layer]) -> list[Image]:
 
 def _sources(found: Found, layers: Sequence[Layer]) -> list[tuple[str, Image | None]]:
     """Names that the layers had, and the layers: by their ids while napari runs, else by name."""
+    past = found.past
     images = [layer for layer in layers if isinstance(layer, Image)]
-    by_name = {str(layer.name): layer for layer in images}
+    by_name = {str(layer.name): layer for layer in images if not of_other_files(past, layer)}
     by_id = {str(layer.unique_id): layer for layer in images}
-    names = [str(name) for name in found.past.get("sources") or []]
-    ids = found.past.get("source_ids") or [""] * len(names)
+    names = [str(name) for name in past.get("sources") or []]
+    ids = past.get("source_ids") or [""] * len(names)
     return [
         (name, by_id.get(key, by_name.get(name))) for name, key in zip(names, ids, strict=False)
     ]

@@ -15,7 +15,7 @@ from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.formats import SAVED
 from napari_focus_stack.saving import write_saved
 
-from .found import Found, found_results
+from .found import Found, found_results, newest_result
 from .job import at_once
 from .jobrow import JobRow
 from .saved import saved_of
@@ -51,9 +51,8 @@ class SaveRow(Container[Any]):
     def offer(self, layers: Sequence[Image]) -> None:
         """Take the results among `layers` for those to save."""
         before = self._found and self._found.image
-        found = self._found = next(iter(found_results(layers)), None)
-        own = [found.image, *found.maps.values()] if found else []
-        self._layers = [layer for layer in layers if layer in own]  # as they lie over each other
+        self._found = next(iter(found_results(layers)), None)
+        self._layers = newest_result(layers)
         if (self._found and self._found.image) is not before:
             self.forget()
         self.visible = self._found is not None

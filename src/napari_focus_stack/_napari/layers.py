@@ -5,6 +5,7 @@ Everything of a layer is read here, in the main thread; what the worker gets are
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
@@ -39,8 +40,21 @@ def made_of(past: Mapping[str, Any], layer: Layer) -> bool:
 
     Layers are known by their ids while napari runs, whatever they are called, and else by name.
     """
-    known_by = (identity(layer), "source_ids"), (str(layer.name), "sources")
-    return any(mark in (past.get(key) or ()) for mark, key in known_by)
+    if identity(layer) in (past.get("source_ids") or ()):
+        return True
+    return str(layer.name) in (past.get("sources") or ()) and not of_other_files(past, layer)
+
+
+def of_other_files(past: Mapping[str, Any], layer: Layer) -> bool:
+    """Tell whether a layer is known to show other files than a result of this session was made of.
+
+    Folders of many recordings have the same name. Of a saved result the files may have been moved.
+    """
+    shown = layer.metadata.get(METADATA_KEY, {}).get("files")
+    taken = past.get("inputs")
+    if not (shown and taken and past.get("source_ids")):
+        return False
+    return [os.path.abspath(file) for file in shown] != list(taken)
 
 
 def planes_of(layers: Sequence[Image]) -> PlaneSource:

@@ -57,7 +57,8 @@ def saved_of(layer: Image, path: Path) -> Saved:
         )
     known = dict(layer.metadata[METADATA_KEY])
     recipe = _recipe(known, path)
-    known.pop("recipe", None)
+    for key in ("recipe", "source_ids"):  # one has its own place, the other ends with napari
+        known.pop(key, None)
     return Saved(
         role=purpose,
         name=str(layer.name),

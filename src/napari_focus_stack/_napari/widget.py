@@ -20,6 +20,7 @@ from .colorbars import ColorBars
 from .cut import put_back
 from .docking import tabbed
 from .form import StackForm
+from .found import newest_result
 from .geometry import calibrate, spacing_of
 from .healthpanel import HealthPanel
 from .job import Job, Outcome, Steps
@@ -140,7 +141,7 @@ class FocusStackWidget(Container[Any]):
         earlier = self._earlier(stack)
         self.saving.offer(earlier)
         self.form.offer_planes(len(source))
-        self.form.offer_update(bool(earlier))
+        self.form.offer_update(bool(newest_result(earlier)))
         if new or not self.form.edited:
             self.form.fill(spacing_of(stack))
 
@@ -164,7 +165,7 @@ class FocusStackWidget(Container[Any]):
             source = planes_of(stack)
             cut, named = self.input.cut, region and str(region.name)
             origin = Origin.of(stack, settings, aligned_on=named, cut=cut)
-            earlier = self._earlier(stack) if self.form.updates else []
+            earlier = newest_result(self._earlier(stack)) if self.form.updates else []
             steps = partial(run_steps, source, settings, mask, kept_correction(earlier))
         except FocusStackError as problem:
             self._say_error(str(problem))
