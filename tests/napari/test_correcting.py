@@ -244,3 +244,12 @@ def test_layers_removed_or_renamed(qtbot, viewer, docked, planes, notifications)
     painted(labels, (5, 5))
     assert docked.job.status.value == "'cells stacked' was removed; painting has no effect now."
     assert len(notifications) == 1
+
+
+def test_nothing_is_added_for_a_dock_that_is_closed(qtbot, viewer, docked, planes):
+    add_result(viewer, planes)
+    layers = list(viewer.layers)
+    docked.correct_button.native.click()
+    docked.native.setParent(None)
+    qtbot.waitUntil(lambda: not docked.job.running, timeout=10_000)
+    assert list(viewer.layers) == layers

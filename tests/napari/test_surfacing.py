@@ -192,3 +192,13 @@ def test_a_large_result_has_few_enough_vertices_to_turn():
     mesh, texture = textured(pixels.astype(np.float32), Picture(pixels, (0, 255), GREYS), UM)
     assert 90_000 < len(mesh.vertices) <= 100_000
     assert texture.shape[:2] == pixels.shape
+
+
+def test_nothing_is_added_for_a_dock_that_is_closed(qtbot, viewer, docked, planes):
+    add_tilted(viewer, planes)
+    layers = list(viewer.layers)
+    docked.show_button.native.click()
+    docked.native.setParent(None)
+    qtbot.waitUntil(lambda: not docked.job.running, timeout=10_000)
+    assert list(viewer.layers) == layers
+    assert viewer.dims.ndisplay == 2

@@ -58,7 +58,7 @@ class AlignWidget(Container[Any]):
         rows = [row("Layer", self.layer), row("Alignment", self.model)]
         super().__init__(widgets=[*rows, self.align_button, self.job], labels=False)
         self.align_button.changed.connect(self.align)
-        self.native_parent_changed.connect(self._undocked)
+        self.job.ends_with(self)
         tabbed(self, "Align")
         self.reset_choices()
 
@@ -105,10 +105,6 @@ class AlignWidget(Container[Any]):
         layer = self._viewer.add_image(lazy_array(lazy), **arguments)
         done = f"Added '{layer.name}' (alignment: {planes.alignment.model})."
         return "\n".join([done, *planes.notes])
-
-    def _undocked(self, parent: object) -> None:
-        if parent is None:  # closed: nobody is left to cancel the run
-            self.job.cancel()
 
 
 def arguments_like(layer: Image) -> dict[str, Any]:

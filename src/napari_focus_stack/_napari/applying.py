@@ -68,7 +68,7 @@ class ApplyWidget(Container[Any]):
         self.result.changed.connect(self._list_targets)
         self.target.changed.connect(self._show_what_applies)
         self.apply_button.changed.connect(self.apply)
-        self.native_parent_changed.connect(self._undocked)
+        self.job.ends_with(self)
         tabbed(self, "Apply")
         self.reset_choices()
 
@@ -141,10 +141,6 @@ class ApplyWidget(Container[Any]):
             arguments["contrast_limits"] = display_limits(data, rgb=True)
         add = getattr(self._viewer, f"add_{addition.kind}")
         return f"Added '{add(data, **arguments).name}'."
-
-    def _undocked(self, parent: object) -> None:
-        if parent is None:  # closed: nobody is left to cancel the job
-            self.job.cancel()
 
 
 def _whole_number(tooltip: str, least: int = -MOST_PLANES) -> SpinBox:

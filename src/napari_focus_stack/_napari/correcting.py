@@ -88,6 +88,7 @@ class CorrectWidget(Container[Any]):
         napari_viewer.dims.events.point.connect(self._follow_slider)
         napari_viewer.layers.events.removed.connect(self._layer_gone)
         self.native_parent_changed.connect(self._undocked)
+        self.job.ends_with(self)
         tabbed(self, "Correct")
         self.reset_choices()
 

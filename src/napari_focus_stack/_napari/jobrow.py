@@ -79,6 +79,14 @@ class JobRow(Container[Any]):
             self.cancel_button.enabled = False
             self._job.cancel()
 
+    def ends_with(self, dock: Container[Any]) -> None:
+        """Cancel the job when a dock widget is closed: nobody is left to do so."""
+        dock.native_parent_changed.connect(self._docked)
+
+    def _docked(self, parent: object) -> None:
+        if parent is None:
+            self.cancel()
+
     def say_error(self, sentence: str) -> None:
         """Tell what is wrong, here and in napari's notifications, which fold and go away."""
         self.status.value = sentence

@@ -223,6 +223,7 @@ class SurfaceWidget(Container[Any]):
         self.show_button.changed.connect(self.show_surface)
         self.stretch.changed.connect(self._stretch)
         self.flat_button.changed.connect(self.show_flat)
+        self.job.ends_with(self)
         tabbed(self, "3-D")
         self.reset_choices()
 
