@@ -7,6 +7,7 @@ import threading
 import time
 import tracemalloc
 import weakref
+from functools import cache
 from typing import TYPE_CHECKING
 
 import dask
@@ -174,6 +175,11 @@ def test_the_order_reversed_reverses_the_index(name: str, kind: str, method: str
     np.testing.assert_array_equal(mirrored[unique], forth.depth_index[unique])
 
 
+@cache
+def stacked_grey(kind: str, method: str):
+    return focus_stack(scene("gravel", kind, noise=QUIET).planes, method=method)
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("kind", ["slant", "dome"])
@@ -181,7 +187,7 @@ def test_three_equal_channels_equal_grey(kind: str, channels: int, method: str) 
     planes = scene("gravel", kind, noise=QUIET).planes
     colour = np.repeat(planes[..., None], channels, axis=-1)
     colour[..., 3:] = 255
-    grey = focus_stack(planes, method=method)
+    grey = stacked_grey(kind, method)
     found = focus_stack(colour, method=method)
     for channel in range(3):
         # OpenCV's pyramids of three channels round some pixels another way in the last bit, and
@@ -336,10 +342,19 @@ SHUFFLED = [6, 7, 2, 1, 4, 5, 3, 0]
 
 def in_any_order(order: list[int], method: str, name: str, motion: dict):
     """What comes of a stack in order, and of its planes in another one, with one reference."""
-    planes = still(**motion).planes if name == "gravel" else scene(name, "slant", **motion).planes
-    forth = focus_stack(planes, method=method)
-    mixed = focus_stack(planes[order], method=method, reference=order.index(4))
-    return forth, mixed
+    moved = tuple(motion.items())
+    mixed = focus_stack(planes_of(name, moved)[order], method=method, reference=order.index(4))
+    return in_order(name, moved, method), mixed
+
+
+def planes_of(name: str, motion: tuple) -> np.ndarray:
+    moved = dict(motion)
+    return (still(**moved) if name == "gravel" else scene(name, "slant", **moved)).planes
+
+
+@cache
+def in_order(name: str, motion: tuple, method: str):
+    return focus_stack(planes_of(name, motion), method=method)
 
 
 @pytest.mark.parametrize("motion", [{}, {"zoom": 0.004, "shift": 0.7}], ids=["still", "moving"])
