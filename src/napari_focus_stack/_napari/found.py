@@ -213,13 +213,15 @@ def as_result(found: Found) -> StackResult:
         )
     arrays = {role: np.asarray(layer.data) for role, layer in found.maps.items()}
     index = arrays["depth-index"]
+    depth = arrays["depth"] if "depth" in arrays else index.astype(np.float32)
+    sure = np.broadcast_to(np.float32(1), index.shape)
     report = _report(found.past)
     return StackResult(
         image=np.asarray(found.image.data),
         depth_index=index,
-        depth=arrays.get("depth", index.astype(np.float32)),
+        depth=depth,
         height=arrays.get("height"),
-        confidence=arrays.get("confidence", np.ones(index.shape, np.float32)),
+        confidence=arrays.get("confidence", sure),
         transforms=report.transforms,
         report=report,
     )
