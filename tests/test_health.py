@@ -226,6 +226,16 @@ def test_an_empty_plane_that_was_left_out_is_told_once() -> None:
     assert len([note for note in report.notes if "lane 7" in note and "nothing" in note]) == 1
 
 
+def test_planes_left_out_for_one_reason_are_told_in_one_sentence() -> None:
+    blank = np.full((4, *good().shape[1:]), 100, np.uint8)
+    report = focus_stack(np.concatenate([blank, good(), blank[:1]])).report
+    last = len(report.planes) - 1
+    assert [one.plane for one in report.left_out] == [0, 1, 2, 3, last]
+    assert [note for note in report.notes if "left out" in note] == [
+        f"Planes 0 to 3 and {last} were left out, each because it shows nothing (blank)."
+    ]
+
+
 @pytest.mark.parametrize(("least", "told"), [(0.7, True), (0.95, False)])
 def test_light_that_changes_much_is_told(least: float, told: bool) -> None:
     gains = tuple(np.linspace(least, 1, 8))

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.planes import SeenPlane, as_dtype, computable
+from napari_focus_stack.result import LeftOut, told_left_out
 from napari_focus_stack.running import Run, noise_pairs
 from napari_focus_stack.sources import PlaneSource
 from napari_focus_stack.survey import alignment_steps
@@ -110,8 +111,9 @@ def align_only_steps(
     run.expect(-len(noise_pairs(run.n)))
     alignment = yield from alignment_steps(run)
     run.check()
-    left_out = [
-        f"Plane {k} ('{source.names[k]}') was left out, for {why}; it is empty."
-        for k, why in sorted(alignment.left_out.items())
-    ]
+    left_out = told_left_out(
+        [LeftOut(k, source.names[k], why) for k, why in sorted(alignment.left_out.items())]
+    )
+    if left_out:
+        left_out.append("What was left out is empty.")
     return AlignedPlanes(source, alignment, [*run.notes, *left_out])

@@ -15,7 +15,13 @@ from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.fusing import Fused, OnPlane, fuse_steps, height_map, tiling_of
 from napari_focus_stack.health import Health, advice, examine
 from napari_focus_stack.planes import COMPUTABLE
-from napari_focus_stack.result import LeftOut, Progress, Report, StackResult
+from napari_focus_stack.result import (
+    LeftOut,
+    Progress,
+    Report,
+    StackResult,
+    told_left_out,
+)
 from napari_focus_stack.running import Run
 from napari_focus_stack.settings import Settings
 from napari_focus_stack.sources import ArraySource, PlaneSource
@@ -239,7 +245,7 @@ def _report(run: Run, survey: Survey, health: Health, box: Box | None) -> Report
         spacing.unit,
         applied,
         alignment.in_order,
-        [f"Plane {p.plane} ('{p.name}') was left out: {p.reason}." for p in left_out],
+        told_left_out(left_out),
     )
     notes += chain.from_iterable(found.values())
     return Report(

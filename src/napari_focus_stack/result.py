@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 Step = Literal["align", "measure", "fuse", "project"]
@@ -52,6 +54,33 @@ class LeftOut:
     plane: int
     name: str
     reason: str
+
+
+def told_left_out(left_out: Sequence[LeftOut]) -> list[str]:
+    """One sentence for each reason that planes were left out for: blank ends are many planes."""
+    alike: dict[str, list[LeftOut]] = {}
+    for one in left_out:
+        alike.setdefault(one.reason, []).append(one)
+    return [
+        f"Plane {same[0].plane} ('{same[0].name}') was left out: {reason}."
+        if len(same) == 1
+        else f"Planes {_runs([one.plane for one in same])} were left out, each because {reason}."
+        for reason, same in alike.items()
+    ]
+
+
+def _runs(numbers: Sequence[int]) -> str:
+    """Numbers in rising order, three or more that follow each other as "first to last"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    told: list[str] = []
+    for run in runs:
+        told += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run]
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
 
 
 @dataclass
