@@ -118,6 +118,23 @@ def test_the_slider_stretches_z_alone_about_the_middle(qtbot, viewer, docked, pl
     np.testing.assert_array_equal(surface.vertices, vertices)
 
 
+def test_a_stretched_surface_leaves_the_slider_of_the_stack_alone_in_2d(
+    qtbot, viewer, docked, planes
+):
+    add_tilted(viewer, planes)
+    surface = shown(qtbot, viewer, docked)
+    docked.stretch.value = 1
+    docked.flat_button.native.click()
+    span = viewer.dims.range[0]
+    viewer.dims.ndisplay = 3
+    docked.stretch.value = 20
+    assert surface.scale[0] == 20
+    viewer.dims.ndisplay = 2
+    assert viewer.dims.range[0] == span
+    viewer.dims.ndisplay = 3
+    assert surface.scale[0] == 20
+
+
 def test_without_a_z_step_a_plane_is_as_deep_as_a_pixel_is_wide(qtbot, viewer, docked, planes):
     spacing = Spacing(y=0.5, x=0.25, unit="micrometer")
     result = add_tilted(viewer, planes, spacing, wanted=("depth-index",))

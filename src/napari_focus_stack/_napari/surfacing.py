@@ -204,7 +204,7 @@ class SurfaceWidget(Container[Any]):
             min=LEAST_STRETCH,
             max=MOST_STRETCH,
             step=0.1,
-            tooltip="Factor on the height of the surfaces that are shown; 1 is true to scale.",
+            tooltip="Factor on the height of the surfaces in 3-D; 1 is true to scale.",
         )
         self.flat_button = PushButton(
             text="Back to 2-D", enabled=False, tooltip="Show again what was hidden for the surface."
@@ -223,6 +223,8 @@ class SurfaceWidget(Container[Any]):
         self.show_button.changed.connect(self.show_surface)
         self.stretch.changed.connect(self._stretch)
         self.flat_button.changed.connect(self.show_flat)
+        napari_viewer.dims.events.ndisplay.connect(self._turned)
+        self.native_parent_changed.connect(self._undocked)
         self.job.ends_with(self)
         tabbed(self, "3-D")
         self.reset_choices()
@@ -282,11 +284,24 @@ class SurfaceWidget(Container[Any]):
         return " ".join([f"'{surface.name}' has {len(mesh.vertices)} vertices.", *doubts])
 
     def _surfaces(self) -> list[Surface]:
-        return [layer for layer in self._viewer.layers if role(layer) == ROLE and layer.visible]
+        return [layer for layer in self._viewer.layers if role(layer) == ROLE]
 
     def _stretch(self, factor: float) -> None:
+        if self._viewer.dims.ndisplay == 3:
+            for surface in self._surfaces():
+                stretch(surface, factor)
+
+    def _turned(self, *_: Any) -> None:
+        """Stretch in 3-D alone: napari's slider in 2-D spans the hidden, too, beyond the stack."""
+        factor = self.stretch.value if self._viewer.dims.ndisplay == 3 else 1.0
         for surface in self._surfaces():
             stretch(surface, factor)
+
+    def _undocked(self, parent: object) -> None:
+        turned = self._viewer.dims.events.ndisplay
+        turned.disconnect(self._turned)
+        if parent is not None:
+            turned.connect(self._turned)
 
     def show_flat(self) -> None:
         """Turn back to 2-D and show what was hidden; surfaces stay in the list."""
