@@ -348,6 +348,16 @@ def test_typing_the_z_step_leaves_the_pixel_size_as_it_was(viewer, docked, stack
     assert tuple(added["stacked"].scale) == (1 / 3, 1 / 7)
 
 
+def test_typing_the_z_step_leaves_the_slider_on_its_plane(viewer, docked, stacked, planes):
+    viewer.add_image(planes, name="cells")
+    viewer.dims.set_current_step(0, 2)
+    widget = docked()
+    for step in ("0.05", "5"):
+        widget.form.z_step.value = step
+        stacked(widget)
+        assert viewer.dims.current_step[0] == 2
+
+
 def test_what_a_run_left_goes_with_the_next_change(viewer, docked, stacked, planes):
     source = viewer.add_image(planes, name="cells")
     short = viewer.add_image(planes[:4], name="short")

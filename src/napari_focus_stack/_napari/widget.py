@@ -191,12 +191,15 @@ class FocusStackWidget(Container[Any]):
         if not self.form.edited:
             return stack
         typed, results = self.form.spacing(), self._earlier(stack)
+        shown = self._viewer.dims.current_step
         calibrate(stack, typed, [region] if region else [])
         for part, layer in zip(stack, self.input.chosen_layers(), strict=True):
             put_back(part, layer, self.input.cut)
         for layer in results:
             lay_over(layer, stack[0])
         self._viewer.reset_view()
+        # napari keeps the place in micrometres, which is another plane now
+        self._viewer.dims.current_step = shown
         if spacing_of(stack) == typed:
             self.form.fill(typed)
         return stack
