@@ -38,6 +38,12 @@ PLANE, NEAREST_WINS, NOTHING, AS_FOUND = (
 )
 FIXED = {NEAREST_WINS: NEAREST, NOTHING: BACKGROUND, AS_FOUND: NOT_CORRECTED}
 """Labels of what is painted, but for the plane's."""
+_PAINT_HELP = (
+    "What pixels show that you paint over. 'The plane that the slider shows': go to a plane where "
+    "they are sharp, then paint. 'Nearest wins': the nearest of the planes found under the stroke, "
+    "for a hair or a leg in front of the rest. 'Background': there is no specimen. 'As found': "
+    "your correction is taken back."
+)
 SIDES = [("the first plane", "first"), ("the last plane", "last")]
 
 
@@ -60,9 +66,7 @@ class CorrectWidget(Container[Any]):
         self.correct_button = PushButton(
             text="Correct", tooltip="Add a layer over the result to paint, fill, erase and undo on."
         )
-        self.painted = ComboBox(
-            choices=[PLANE, *FIXED], value=PLANE, tooltip="What a pixel becomes that is painted."
-        )
+        self.painted = ComboBox(choices=[PLANE, *FIXED], value=PLANE, tooltip=_PAINT_HELP)
         self.plane = SpinBox(
             value=0, min=0, max=0, tooltip="Plane that is painted; it follows the slider."
         )

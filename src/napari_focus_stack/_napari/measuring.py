@@ -115,7 +115,8 @@ class AreasPanel(Container[Any]):
         self.table.resizeColumnsToContents()
         self.table.setVisible(True)
         self.save_button.enabled = len(areas) > 0
-        return f"{len(areas)} objects of '{name}'."
+        count = "1 object" if len(areas) == 1 else f"{len(areas)} objects"
+        return f"{count} of '{name}'."
 
     def _ask_and_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
