@@ -125,12 +125,13 @@ def test_a_stretched_surface_leaves_the_slider_of_the_stack_alone_in_2d(
     surface = shown(qtbot, viewer, docked)
     docked.stretch.value = 1
     docked.flat_button.native.click()
-    span = viewer.dims.range[0]
+    viewer.dims.set_current_step(0, 1)
+    span, at = viewer.dims.range[0], viewer.dims.point
     viewer.dims.ndisplay = 3
     docked.stretch.value = 20
     assert surface.scale[0] == 20
     viewer.dims.ndisplay = 2
-    assert viewer.dims.range[0] == span
+    assert (viewer.dims.range[0], viewer.dims.point) == (span, at)
     viewer.dims.ndisplay = 3
     assert surface.scale[0] == 20
 

@@ -223,7 +223,7 @@ class SurfaceWidget(Container[Any]):
         self.show_button.changed.connect(self.show_surface)
         self.stretch.changed.connect(self._stretch)
         self.flat_button.changed.connect(self.show_flat)
-        napari_viewer.dims.events.ndisplay.connect(self._turned)
+        napari_viewer.dims.events.ndisplay.connect(self._stretch)
         self.native_parent_changed.connect(self._undocked)
         self.job.ends_with(self)
         tabbed(self, "3-D")
@@ -286,22 +286,19 @@ class SurfaceWidget(Container[Any]):
     def _surfaces(self) -> list[Surface]:
         return [layer for layer in self._viewer.layers if role(layer) == ROLE]
 
-    def _stretch(self, factor: float) -> None:
-        if self._viewer.dims.ndisplay == 3:
-            for surface in self._surfaces():
-                stretch(surface, factor)
-
-    def _turned(self, *_: Any) -> None:
+    def _stretch(self, *_: Any) -> None:
         """Stretch in 3-D alone: napari's slider in 2-D spans the hidden, too, beyond the stack."""
-        factor = self.stretch.value if self._viewer.dims.ndisplay == 3 else 1.0
+        dims = self._viewer.dims
+        factor, at = self.stretch.value if dims.ndisplay == 3 else 1.0, dims.point
         for surface in self._surfaces():
             stretch(surface, factor)
+        dims.point = at  # napari counts its steps from the lowest point
 
     def _undocked(self, parent: object) -> None:
         turned = self._viewer.dims.events.ndisplay
-        turned.disconnect(self._turned)
+        turned.disconnect(self._stretch)
         if parent is not None:
-            turned.connect(self._turned)
+            turned.connect(self._stretch)
 
     def show_flat(self) -> None:
         """Turn back to 2-D and show what was hidden; surfaces stay in the list."""
