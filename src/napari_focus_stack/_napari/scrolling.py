@@ -35,8 +35,10 @@ class Scrolling(QScrollArea):
         self.setWidget(self._rows)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's
-        """Size of the rows."""
-        return self._rows.sizeHint()
+        """Size of the rows in the frame that napari's style gives; some ask for less than least."""
+        needed = self._rows.sizeHint().expandedTo(self._rows.minimumSizeHint())
+        frame = 2 * self.frameWidth()
+        return needed + QSize(frame, frame)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's
         """Width of the rows and of a bar, and the height of a few of them."""
