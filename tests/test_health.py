@@ -98,6 +98,7 @@ def test_planes_too_far_apart_are_told_with_a_better_step() -> None:
     assert "too far apart" in note
     better = float(note.split("a z step of about ")[1].split()[0])
     assert 1 < better < 5
+    assert note.split("a z step of about ")[1].split()[1] == "micrometer", "as the report has it"
     (unscaled,) = flat(planes).notes
     assert "times this z step" in unscaled
 

@@ -237,12 +237,13 @@ def _report(run: Run, survey: Survey, health: Health, box: Box | None) -> Report
         notes.append(f"{source.dtype.name} planes were computed as float32 and converted back.")
     left_out = [LeftOut(k, names[k], why) for k, why in sorted(alignment.left_out.items())]
     spacing = source.spacing
+    unit = spacing.unit or (None if run.settings.z_step is None else "micrometer")
     applied = any(light != Brightness() for light in survey.light)
     found = advice(
         health,
         alignment.fitting,
         run.z_step,
-        spacing.unit,
+        unit,
         applied,
         alignment.in_order,
         told_left_out(left_out),
@@ -268,7 +269,7 @@ def _report(run: Run, survey: Survey, health: Health, box: Box | None) -> Report
             "y": spacing.y,
             "x": spacing.x,
             "z": run.z_step,
-            "unit": spacing.unit or (None if run.settings.z_step is None else "micrometer"),
+            "unit": unit,
         },
         health=health.as_dict(),
         advice=found,
