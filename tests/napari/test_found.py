@@ -18,6 +18,7 @@ from napari_focus_stack._napari.reader import read_layers
 from napari_focus_stack._napari.reopening import reopen
 from napari_focus_stack._napari.results import OUTPUTS, Origin, result_layers, results_over
 from napari_focus_stack._napari.writer import write_results
+from napari_focus_stack.correction import apply_correction
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.pipeline import focus_stack
 from napari_focus_stack.settings import Settings
@@ -130,6 +131,22 @@ def test_a_plane_left_out_and_a_crop_come_back(viewer):
     assert told.report.crop == result.report.crop == [0, 48, 0, 58]
     np.testing.assert_array_equal(told.transforms, matrices)
     assert told.report.left_out == result.report.left_out
+
+
+def test_planes_are_shown_as_bright_as_the_run_saw_them(viewer):
+    """A plane that is painted in would stand out where the light had flickered."""
+    planes = banded_planes()
+    planes[1::2] = (planes[1::2] * 0.7).astype(np.uint8)
+    source = viewer.add_image(planes, name="cells")
+    result = run(planes, brightness="match")
+    assert result.report.gains_applied
+    assert min(result.report.gains) < 0.8
+    add(viewer, result, source)
+    [found] = found_results(viewer.layers)
+    labels = np.full(result.depth_index.shape, 2, np.uint16)
+    stack = ArraySource(planes, spacing=UM)
+    shown = [apply_correction(stack, one, labels).image for one in (as_result(found), result)]
+    np.testing.assert_array_equal(*shown)
 
 
 def opened(viewer, folder):

@@ -228,7 +228,7 @@ def as_result(found: Found) -> StackResult:
 
 
 def _report(past: Mapping[str, Any]) -> Report:
-    """Report as far as layers carry it; brightness and residuals are not known."""
+    """Report as far as layers carry it; residuals are not known."""
     lost = np.full((3, 3), np.nan)
     matrices = [lost if matrix is None else matrix for matrix in past["transforms"]]
     unknown: list[float | None] = [None] * len(matrices)
@@ -238,7 +238,4 @@ def _report(past: Mapping[str, Any]) -> Report:
         left_out=[LeftOut(**plane) for plane in past["left_out"]],
         transforms=np.array(matrices, np.float64),
         residuals=unknown,
-        gains=unknown,
-        offsets=unknown,
-        gains_applied=False,
     )
