@@ -43,6 +43,10 @@ def shown(qtbot, viewer, widget):
     return viewer.layers[-1]
 
 
+def heights_of(surface):
+    return surface.vertices[:, 0] * surface.scale[0]
+
+
 def test_a_tilted_plane_lies_where_its_result_does(qtbot, viewer, docked, planes):
     """Translated, one axis flipped, z true to scale: vertex for pixel in world coordinates."""
     add_tilted(viewer, planes, translate=(0, 7, -3))
@@ -57,7 +61,7 @@ def test_a_tilted_plane_lies_where_its_result_does(qtbot, viewer, docked, planes
     pixels = surface.vertices[:, 1:] / (0.5, 0.25)
     np.testing.assert_allclose(pixels, np.stack([y, x], axis=1), atol=1e-4)
     height = 30 + RISE[0] * y * 0.5 + RISE[1] * x * 0.25
-    np.testing.assert_allclose(surface.vertices[:, 0], height, rtol=1e-5)
+    np.testing.assert_allclose(heights_of(surface), height, rtol=1e-5)
     for k in (0, 100, len(y) - 1):
         world = surface.data_to_world(surface.vertices[k])
         np.testing.assert_allclose(world[1:], image.data_to_world((y[k], x[k])), atol=1e-4)
@@ -76,7 +80,7 @@ def test_a_rotated_sheared_affine_result_has_its_surface_over_it(qtbot, viewer, 
     for k in (0, 63, len(y) - 1):
         world = surface.data_to_world(surface.vertices[k])
         np.testing.assert_allclose(world[1:], image.data_to_world((y[k], x[k])), atol=1e-4)
-        assert world[0] == pytest.approx(surface.vertices[k, 0])
+        assert world[0] == pytest.approx(heights_of(surface)[k])
 
 
 @in_a_window
@@ -106,15 +110,15 @@ def test_the_slider_stretches_z_alone_about_the_middle(qtbot, viewer, docked, pl
     docked.stretch.value = 2
     surface = shown(qtbot, viewer, docked)
     vertices = surface.vertices.copy()
+    heights = vertices[:, 0] * 2
     for factor in (2, 5):
         docked.stretch.value = factor
-        np.testing.assert_allclose(surface.scale, (factor, 1, 1))
+        np.testing.assert_allclose(surface.scale, (2 * factor, 1, 1))
         z, y, x = np.array([surface.data_to_world(v) for v in vertices[[0, -1]]]).T
-        assert np.ptp(z) == pytest.approx(factor * np.ptp(vertices[[0, -1], 0]), rel=1e-5)
+        assert np.ptp(z) == pytest.approx(factor * np.ptp(heights[[0, -1]]), rel=1e-5)
         np.testing.assert_allclose([y, x], vertices[[0, -1], 1:].T, atol=1e-5)
-        heights = surface.extent.world[:, 0]
-        middle = (vertices[:, 0].min() + vertices[:, 0].max()) / 2
-        assert heights.mean() == pytest.approx(middle, rel=1e-5)
+        middle = (heights.min() + heights.max()) / 2
+        assert surface.extent.world[:, 0].mean() == pytest.approx(middle, rel=1e-5)
     np.testing.assert_array_equal(surface.vertices, vertices)
 
 
@@ -122,25 +126,28 @@ def test_a_stretched_surface_leaves_the_slider_of_the_stack_alone_in_2d(
     qtbot, viewer, docked, planes
 ):
     add_tilted(viewer, planes)
+    steps = viewer.dims.nsteps[0]
     surface = shown(qtbot, viewer, docked)
     docked.stretch.value = 1
     docked.flat_button.native.click()
+    assert viewer.dims.range[0].step == 2  # a plane, and not a unit
+    assert viewer.dims.nsteps[0] >= steps
     viewer.dims.set_current_step(0, 1)
     span, at = viewer.dims.range[0], viewer.dims.point
     viewer.dims.ndisplay = 3
     docked.stretch.value = 20
-    assert surface.scale[0] == 20
+    assert surface.scale[0] == 40
     viewer.dims.ndisplay = 2
     assert (viewer.dims.range[0], viewer.dims.point) == (span, at)
     viewer.dims.ndisplay = 3
-    assert surface.scale[0] == 20
+    assert surface.scale[0] == 40
 
 
 def test_without_a_z_step_a_plane_is_as_deep_as_a_pixel_is_wide(qtbot, viewer, docked, planes):
     spacing = Spacing(y=0.5, x=0.25, unit="micrometer")
     result = add_tilted(viewer, planes, spacing, wanted=("depth-index",))
     surface = shown(qtbot, viewer, docked)
-    np.testing.assert_allclose(surface.vertices[:, 0], 0.25 * result.depth_index.ravel())
+    np.testing.assert_allclose(heights_of(surface), 0.25 * result.depth_index.ravel())
     assert "z step is unknown" in docked.job.status.value
     assert "in steps of a plane" in docked.job.status.value
 

@@ -123,8 +123,18 @@ def _heights_over(image: Image, relief: Relief) -> tuple[NDArray[Any], str]:
     return (relief.heights if ratio == 1 else relief.heights / np.float32(ratio)), own
 
 
-def surface_arguments(found: Found, unit: str) -> dict[str, Any]:
-    """Arguments of `add_surface` but for the mesh, whose vertices have the units of the layer.
+def _plane_height(found: Found, relief: Relief) -> float:
+    """How far apart planes are, in the unit that `_heights_over` gives heights in."""
+    step = (found.past.get("spacing") or {}).get("z")
+    if relief.unit is None or step is None:
+        return float(abs(found.image.scale[-1]))
+    return float(step) / (unit_ratio(found.image, relief.unit) or 1.0)
+
+
+def surface_arguments(found: Found, unit: str, plane_height: float) -> dict[str, Any]:
+    """Arguments of `add_surface` but for the mesh, whose vertices count planes and physical units.
+
+    napari's slider steps by the smallest scale of all layers, so z must have that of the stack.
 
     Parameters
     ----------
@@ -132,25 +142,27 @@ def surface_arguments(found: Found, unit: str) -> dict[str, Any]:
         Result that the surface is made of.
     unit : str
         Of its heights.
+    plane_height : float
+        Of one plane, in that unit.
     """
     return {
         "name": f"{found.name} surface",
         "shading": "none",
         "colormap": "gray",
         "contrast_limits": (0, 1),
-        **_raised(placement(found.image), unit),
-        "metadata": {METADATA_KEY: {**found.past, "role": ROLE}},
+        **_raised(placement(found.image), unit, plane_height),
+        "metadata": {METADATA_KEY: {**found.past, "role": ROLE, "plane_height": plane_height}},
     }
 
 
-def _raised(place: dict[str, Any], unit: str) -> dict[str, Any]:
+def _raised(place: dict[str, Any], unit: str, plane_height: float) -> dict[str, Any]:
     """Give the placement of an image to physical vertices over it, with z before y and x."""
     shear = place["shear"]
     labels = place["axis_labels"]
     named = not all(label.lstrip("-").isdigit() for label in labels)
     return {
         # an axis that is flipped stays flipped
-        "scale": (1.0, *np.sign(place["scale"])),
+        "scale": (plane_height, *np.sign(place["scale"])),
         "translate": (0.0, *place["translate"]),
         "rotate": _beside_z(place["rotate"]),
         "shear": (0.0, 0.0, *shear) if shear.ndim == 1 else _beside_z(shear),
@@ -169,9 +181,9 @@ def _beside_z(matrix: Any) -> NDArray[np.float64]:
 
 def stretch(surface: Surface, factor: float) -> None:
     """Show heights `factor` times as large; the middle stays where it is."""
-    heights = surface.vertices[:, 0]
-    middle = (float(heights.min()) + float(heights.max())) / 2
-    surface.scale = (factor, *surface.scale[1:])
+    heights, scale = surface.vertices[:, 0], surface.metadata[METADATA_KEY]["plane_height"]
+    middle = scale * (float(heights.min()) + float(heights.max())) / 2
+    surface.scale = (factor * scale, *surface.scale[1:])
     surface.translate = ((1 - factor) * middle, *surface.translate[1:])
 
 
@@ -252,7 +264,7 @@ class SurfaceWidget(Container[Any]):
         heights, unit = _heights_over(found.image, relief)
         y, x = np.abs(found.image.scale).tolist()
         work = partial(textured, heights, Picture.of(found.image), Spacing(y=y, x=x))
-        arguments = surface_arguments(found, unit)
+        arguments = surface_arguments(found, unit, _plane_height(found, relief))
         self.job.run(at_once(work), partial(self._add, arguments, doubts=_doubts(found, relief)))
 
     def _add(
@@ -270,8 +282,9 @@ class SurfaceWidget(Container[Any]):
             layer.visible = False
         dims = self._viewer.dims
         dims.ndisplay, dims.order = 3, tuple(range(dims.ndim))  # axes may have been rolled
+        vertices = mesh.vertices / np.array([arguments["scale"][0], 1, 1], np.float32)
         surface = self._viewer.add_surface(
-            (mesh.vertices, mesh.faces, np.ones(len(mesh.vertices), np.float32)),
+            (vertices, mesh.faces, np.ones(len(vertices), np.float32)),
             texture=texture,
             texcoords=mesh.texcoords,
             **arguments,
