@@ -12,7 +12,7 @@ from scenes import Scene, scene
 
 from napari_focus_stack import ArraySource, Settings, previewing
 from napari_focus_stack.errors import Cancelled
-from napari_focus_stack.previewing import ReducedSource, preview, preview_factor
+from napari_focus_stack.previewing import preview, preview_factor, reduced
 from napari_focus_stack.sources import Spacing
 
 
@@ -32,11 +32,11 @@ def large(**options) -> Scene:
 def test_planes_are_means_over_squares(colour: tuple[int, ...], dtype: str) -> None:
     planes = np.random.default_rng(0).integers(0, 255, (3, 43, 70, *colour)).astype(dtype)
     source = ArraySource(planes, spacing=Spacing(y=0.5, x=0.25, z=2.0, unit="micrometer"))
-    reduced = ReducedSource(source, 4)
-    assert reduced.plane_shape == (10, 17, *colour)
+    small = reduced(source, 4)
+    assert small.plane_shape == (10, 17, *colour)
     squares = planes[1, :40, :68].astype(float).reshape(10, 4, 17, 4, *colour)
-    assert np.abs(reduced[1] - squares.mean((1, 3))).max() <= (1 if dtype[0] == "u" else 1e-4)
-    assert reduced.spacing == Spacing(y=2.0, x=1.0, z=2.0, unit="micrometer")
+    assert np.abs(small[1] - squares.mean((1, 3))).max() <= (1 if dtype[0] == "u" else 1e-4)
+    assert small.spacing == Spacing(y=2.0, x=1.0, z=2.0, unit="micrometer")
 
 
 def test_a_preview_is_the_result_made_smaller(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+import threading
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
-import numpy as np
 
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.pipeline import drain, stack_steps
@@ -16,15 +16,15 @@ from napari_focus_stack.settings import LEAST_REGION
 from napari_focus_stack.sources import ArraySource, PlaneSource, Spacing
 
 if TYPE_CHECKING:
-    import threading
-
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_focus_stack.result import StackResult
     from napari_focus_stack.settings import Settings
 
-PIXELS = 200_000
-"""Of a plane of the preview, about: 20 take a fifth of a second."""
+PIXELS = 65_000
+"""Of a plane of the preview, about: 20 take a fifth of a second on one thread, and more on two, for
+which such parts are too small."""
 LEAST_FACTOR = 4
 """Smaller stacks are done before anyone could look."""
 
@@ -40,46 +40,42 @@ class Preview:
         pixels of the stack, and its depth is in the planes of the stack.
     factor : int
         How much smaller.
+    shown : threading.Event
+        For whoever shows it, to set when that is done.
     """
 
     result: StackResult
     factor: int
+    shown: threading.Event = field(default_factory=threading.Event, compare=False)
 
 
-class ReducedSource(PlaneSource):
-    """Means over squares of another source's planes; what is left at their ends does not count.
+def reduced(source: PlaneSource, factor: int) -> ArraySource:
+    """Means over squares of a source's planes; what is left at their ends does not count.
 
     Parameters
     ----------
     source : PlaneSource
-        Whose planes.
+        Whose planes; each is read once.
     factor : int
         Side of the squares, a power of 2.
+
+    Raises
+    ------
+    InputError
+        A plane cannot be read; the message names it.
     """
+    y, x = (side // factor for side in source.plane_shape[:2])
 
-    def __init__(self, source: PlaneSource, factor: int) -> None:
-        self._source, self._factor = source, factor
-        y, x = (side // factor for side in source.plane_shape[:2])
-        self.plane_shape = (y, x, *source.plane_shape[2:])
-        self.dtype = computable(np.empty(0, source.dtype)).dtype
-        self.names, self.concurrent = source.names, source.concurrent
-        known = source.spacing
-        grown = [None if side is None else side * factor for side in (known.y, known.x)]
-        self.spacing = Spacing(y=grown[0], x=grown[1], z=known.z, unit=known.unit)
+    def plane(k: int) -> NDArray[Any]:
+        small = computable(source[k])[: y * factor, : x * factor]
+        while small.shape[0] > y:  # a tenth of the time of one step
+            small = cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        return small
 
-    def __getitem__(self, k: int) -> NDArray[Any]:
-        """Plane `k`, reduced.
-
-        Raises
-        ------
-        InputError
-            The plane cannot be read; the message names it.
-        """
-        y, x = self.plane_shape[:2]
-        plane = computable(self._source[k])[: y * self._factor, : x * self._factor]
-        while plane.shape[0] > y:  # a tenth of the time of one step
-            plane = cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        return plane
+    known = source.spacing
+    grown = [None if side is None else side * factor for side in (known.y, known.x)]
+    spacing = Spacing(y=grown[0], x=grown[1], z=known.z, unit=known.unit)
+    return ArraySource([plane(k) for k in range(len(source))], source.names, spacing)
 
 
 def preview_factor(source: PlaneSource) -> int | None:
@@ -117,10 +113,10 @@ def preview(
         return None
     smaller = _reduced_settings(settings, factor)
     mask = None if align_mask is None else align_mask[::factor, ::factor]
-    small = ReducedSource(source, factor)
-    if mask is not None:
-        mask = mask[: small.plane_shape[0], : small.plane_shape[1]]
     try:
+        small = reduced(source, factor)
+        if mask is not None:
+            mask = mask[: small.plane_shape[0], : small.plane_shape[1]]
         steps = stack_steps(small, smaller, align_mask=mask, cancel=cancel)
         return Preview(drain(steps), factor)
     except FocusStackError:
@@ -137,4 +133,4 @@ def _reduced_settings(settings: Settings, factor: int) -> Settings:
             for end, start in zip(region[1::2], starts, strict=True)
         ]
         region = starts[0], ends[0], starts[1], ends[1]
-    return replace(settings, align_region=region, values="fused", memory=None)
+    return replace(settings, align_region=region, values="fused", memory=None, threads=1)

@@ -70,6 +70,7 @@ def test_the_result_grows_in_the_layers_of_its_preview(qtbot, viewer, large, gat
     assert top.data.shape == tuple(side // 4 for side in large.shape[1:])
     small = covered(top)
     top.name, results["depth-index"].colormap = "mine", "magma"
+    top.contrast_limits = (10, 90)
     gate[0].set()
     qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
     assert len(viewer.layers) == 3
@@ -78,6 +79,7 @@ def test_the_result_grows_in_the_layers_of_its_preview(qtbot, viewer, large, gat
     np.testing.assert_allclose(covered(top), small)
     np.testing.assert_allclose(top.scale, source.scale[1:])
     assert top.name == "mine"
+    assert tuple(top.contrast_limits) == (10, 90)
     assert results["depth-index"].colormap.name == "magma"
     assert "'mine' lies on top" in widget.status.value
     assert top.metadata[METADATA_KEY]["shape"] == list(large.shape)
@@ -170,3 +172,20 @@ def test_an_update_leaves_results_before_the_last_ones_alone(qtbot, viewer):
         assert layer.metadata is metadata
     assert viewer.layers[-1] == last
     assert len(viewer.layers) == 7
+
+
+def test_maps_of_a_preview_come_one_by_one_below_it(qtbot, viewer, large, gate):
+    viewer.add_image(large, name="cells")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
+    widget.form.parameters["align"].value = "none"
+    for role in ("depth", "confidence"):
+        widget.form.checks[role].value = True
+    widget.stack_button.native.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 5, timeout=10_000)
+    order = [layer.metadata[METADATA_KEY]["role"] for layer in list(viewer.layers)[1:]]
+    assert order == ["depth-index", "depth", "confidence", "stacked"]
+    assert viewer.layers.selection.active == viewer.layers[-1]
+    gate[0].set()
+    qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+    assert [layer.metadata[METADATA_KEY]["role"] for layer in list(viewer.layers)[1:]] == order
+    assert {layer.data.shape for layer in list(viewer.layers)[1:]} == {large.shape[1:]}

@@ -21,6 +21,8 @@ from .results import display_limits
 from .transferring import Addition, Options, applied, takers
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     import napari
     from napari.layers import Layer
 
@@ -38,6 +40,7 @@ class ApplyWidget(Container[Any]):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
+        self._offered_for: Hashable = None
         self.result = LayerBox("A stacked image whose depth index is in the viewer.")
         self.target = LayerBox(
             "A stack, labels or points of the same field: another channel, another time point. "
@@ -81,10 +84,17 @@ class ApplyWidget(Container[Any]):
     def _list_targets(self, *_: Any) -> None:
         found = self.chosen_result()
         sources = known_sources(found, self._viewer.layers) if found else []
+        self._offer_plane(found)
         # what the result was made of is the last that one would put it on
         offered = sorted(takers(self._viewer.layers), key=lambda one: one in sources)
         self.target.offer(offered)
         self._show_what_applies()
+
+    def _offer_plane(self, found: Found | None) -> None:
+        """Begin on the plane that the result lies over; the first one may show nothing."""
+        if found is not None and found.image.unique_id != self._offered_for:
+            self._offered_for = found.image.unique_id
+            self.plane.value = int(found.past.get("reference") or 0)
 
     def _offered(self) -> list[Found]:
         results = found_results(self._viewer.layers)

@@ -5,7 +5,7 @@ Nothing here knows the viewer or Qt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,10 +30,13 @@ class Cut:
         Axis of the planes. Of the others the last two are y and x.
     at : tuple of int
         Where the axes beside z, y and x are cut, in their order: time points, channels.
+    names : tuple of str
+        Of these axes.
     """
 
     z: int = 0
     at: tuple[int, ...] = ()
+    names: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def ndim(self) -> int:
@@ -56,6 +59,11 @@ class Cut:
         """Whether the layer is the stack, as it is."""
         return self.ndim == 3 and self.z == 0
 
+    @property
+    def told(self) -> str:
+        """Where the axes beside z, y and x are cut, in words."""
+        return ", ".join(f"{name} = {at}" for name, at in zip(self.names, self.at, strict=False))
+
     def whole(self, place: Sequence[float]) -> list[float]:
         """Coordinates in the layer of a place (z, y, x) in the stack."""
         known = dict(zip((*self.axes, *self.other), (*place, *self.at), strict=True))
@@ -63,12 +71,16 @@ class Cut:
 
     def as_dict(self) -> dict[str, Any] | None:
         """Plain dictionary, ready for JSON; None if this is the layer itself."""
-        return None if self.usual else {"z": self.z, "at": list(self.at)}
+        return None if self.usual else {"z": self.z, "at": list(self.at), "names": list(self.names)}
 
     @classmethod
     def of_dict(cls, told: dict[str, Any] | None) -> Cut:
         """Cut that `as_dict` told of."""
-        return cls() if told is None else cls(int(told["z"]), tuple(map(int, told["at"])))
+        if told is None:
+            return cls()
+        return cls(
+            int(told["z"]), tuple(map(int, told["at"])), tuple(map(str, told.get("names", ())))
+        )
 
 
 def z_axes(layer: Image) -> list[tuple[str, int]]:
@@ -94,8 +106,10 @@ def cut_at(layer: Image, z: int, position: Sequence[float], units: Units = None)
     shape = layer.level_shapes[0] if layer.multiscale else layer.data.shape
     there = np.rint(data_at(layer, position, units)).astype(int)
     inside = np.clip(there, 0, np.array(shape[: layer.ndim]) - 1).tolist()
-    _, y, x = Cut(z, (0,) * (layer.ndim - 3)).axes
-    return Cut(z, tuple(inside[axis] for axis in range(layer.ndim) if axis not in (z, y, x)))
+    other = Cut(z, (0,) * (layer.ndim - 3)).other
+    return Cut(
+        z, tuple(inside[axis] for axis in other), tuple(axis_name(layer, axis) for axis in other)
+    )
 
 
 def stack_in(layer: Image, cut: Cut) -> Image:

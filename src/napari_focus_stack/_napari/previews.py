@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
 
 from .geometry import moved
 from .layers import METADATA_KEY
 from .results import result_layers
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable, Sequence
 
     import napari
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
 CHANGED = ("scale", "translate", "contrast_limits", "metadata")
 """What of a layer changes with its pixels."""
+PAINTED = 20
+"""Milliseconds after which what was added is painted; timers of 0 come before."""
 
 
 class ShownResults:
@@ -39,6 +45,17 @@ class ShownResults:
         self._viewer = viewer
         self._previewed: dict[str, Image] = {}
         self._earlier: dict[str, Image] = {}
+        self._waiting: list[tuple[NDArray[Any], dict[str, Any]]] = []
+
+    @property
+    def previewing(self) -> bool:
+        """Whether what is shown is small yet."""
+        return bool(self._previewed)
+
+    @property
+    def updating(self) -> bool:
+        """Whether the next results go into layers of an earlier run."""
+        return bool(self._earlier)
 
     def update(self, earlier: Iterable[Image]) -> None:
         """Put the next results into these layers of an earlier run; they stay if none come."""
@@ -47,10 +64,22 @@ class ShownResults:
     def preview(self, preview: Preview, wanted: list[str], origin: Origin) -> None:
         """Add small layers that cover what the results will, unless earlier ones are shown."""
         if self._earlier:
+            preview.shown.set()
             return
         coarse = replace(origin, placement=coarser(origin.placement, preview.factor))
-        for array, arguments in result_layers(preview.result, wanted, coarse):
-            self._previewed[_role(arguments)] = self._viewer.add_image(array, **arguments)
+        *self._waiting, (array, arguments) = result_layers(preview.result, wanted, coarse)
+        image = self._previewed[_role(arguments)] = self._viewer.add_image(array, **arguments)
+        QTimer.singleShot(PAINTED, partial(self._preview_map, image, preview.shown))
+
+    def _preview_map(self, image: Image, shown: threading.Event) -> None:
+        """Add a map below a preview: each in a turn of its own, for each takes napari 0.1 s."""
+        if not self._waiting or image not in self._viewer.layers:
+            shown.set()
+            return
+        array, arguments = self._waiting.pop(0)
+        layer = self._previewed[_role(arguments)] = self._viewer.add_image(array, **arguments)
+        self._put_below(image, [layer])
+        QTimer.singleShot(PAINTED, partial(self._preview_map, image, shown))
 
     def show(self, made: Made) -> list[str]:
         """Put the results into the layers that wait for them; for the others add some.
@@ -60,6 +89,7 @@ class ShownResults:
         list of str
             The layers' names, from the bottom up.
         """
+        self._waiting = []
         shown, added = [], []
         for array, arguments in made:
             role = _role(arguments)
@@ -87,7 +117,7 @@ class ShownResults:
         for layer in self._previewed.values():
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-        self._previewed, self._earlier = {}, {}
+        self._previewed, self._earlier, self._waiting = {}, {}, []
 
 
 def coarser(place: dict[str, Any], factor: int) -> dict[str, Any]:
@@ -104,6 +134,7 @@ def _role(arguments: dict[str, Any]) -> str:
 def _refine(layer: Image, array: NDArray[Any], arguments: dict[str, Any]) -> None:
     """Give a layer the full result's pixels; its name and look stay as the user has them."""
     layer.data = array
+    tuned = _role(arguments) == "stacked" and not layer.rgb
     for name in CHANGED:
-        if arguments.get(name) is not None:
+        if arguments.get(name) is not None and not (tuned and name == "contrast_limits"):
             setattr(layer, name, arguments[name])

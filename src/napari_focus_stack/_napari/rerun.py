@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from napari_focus_stack.sources import PlaneSource
 
 
+LONGEST_WAIT = 1.0
+"""Seconds that a run waits until its preview is drawn: both at once take twice as long for that,
+since Python runs one thread at a time."""
+
+
 @dataclass(frozen=True)
 class Kept:
     """Correction of an earlier result of the same planes.
@@ -99,6 +104,7 @@ def run_steps(
     first = preview(source, settings, align_mask=mask, cancel=cancel)
     if first is not None:
         yield first
+        first.shown.wait(LONGEST_WAIT)
         del first
     result = yield from stack_steps(source, settings, cancel=cancel, align_mask=mask)
     if kept is None:

@@ -164,7 +164,7 @@ class Origin:
         names = tuple(str(layer.name) for layer in layers)
         place, look, cut = placement(lead), appearance(lead), cut or Cut()
         ids = tuple(identity(layer) for layer in layers)
-        name = " ".join([shared_name(names), *map(str, cut.at)])
+        name = f"{shared_name(names)} {cut.told}".rstrip()
         return cls(name, names, ids, place, look, aligned_on, cut)
 
 
@@ -280,17 +280,21 @@ def lay_over(result: Image, source: Image) -> None:
         setattr(result, name, place[name])
 
 
-def summary(report: Report, added: Sequence[str], aligned_on: str | None = None) -> str:
+def summary(
+    report: Report, names: Sequence[str], aligned_on: str | None = None, updated: bool = False
+) -> str:
     """Say what was done, in a few lines for the widget; advice has a panel of its own.
 
     Parameters
     ----------
     report : Report
         Of the run.
-    added : sequence of str
-        Names of the layers that were added, from the bottom up.
+    names : sequence of str
+        Of the layers, from the bottom up.
     aligned_on : str, optional
         Name of the Shapes layer that alignment went by.
+    updated : bool
+        Whether the layers had been there before, and are as visible as the user left them.
     """
     count = len(report.planes)
     done = f"Fused {count - len(report.left_out)} of {count} planes (alignment: {report.align})"
@@ -300,8 +304,10 @@ def summary(report: Report, added: Sequence[str], aligned_on: str | None = None)
         top, bottom, left, right = report.crop
         done += f", cropped to {right - left} x {bottom - top} pixels"
     lines = [f"{done}."]
-    if len(added) > 1:
-        maps = ", ".join(f"'{name}'" for name in reversed(added[:-1]))
-        lines.append(f"'{added[-1]}' lies on top; hide it to see {maps}.")
+    if updated:
+        lines.append(f"Updated {', '.join(map(repr, reversed(names)))}.")
+    elif len(names) > 1:
+        maps = ", ".join(f"'{name}'" for name in reversed(names[:-1]))
+        lines.append(f"'{names[-1]}' lies on top; hide it to see {maps}.")
     advised = {sentence for sentences in report.advice.values() for sentence in sentences}
     return "\n".join([*lines, *(note for note in report.notes if note not in advised)])

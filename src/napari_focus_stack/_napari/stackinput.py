@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QSizePolicy
 
 from napari_focus_stack.errors import InputError
 
-from .cut import Cut, axis_name, cut_at, likely_z, stack_in, z_axes
+from .cut import Cut, cut_at, likely_z, stack_in, z_axes
 from .form import row
 from .geometry import world_units
 from .layers import describe_planes, followed, likely_input, planes_of, role
@@ -154,7 +154,7 @@ class StackInput(Container[Any]):
         except InputError as problem:
             self.summary.value = str(problem)
         else:
-            self.summary.value = describe_planes(self.source, stack) + self._where(layers)
+            self.summary.value = describe_planes(self.source, stack) + self._where()
         self._tell()
 
     def _offer_z(self, layers: list[Image]) -> None:
@@ -175,13 +175,9 @@ class StackInput(Container[Any]):
         units = world_units(self._viewer.layers)
         return cut_at(layers[0], self.z_axis.value, self._viewer.dims.point, units)
 
-    def _where(self, layers: list[Image]) -> str:
+    def _where(self) -> str:
         """Say where the axes beside z, y and x stand."""
-        if not self.cut.other:
-            return ""
-        places = zip(self.cut.other, self.cut.at, strict=True)
-        told = ", ".join(f"{axis_name(layers[0], axis)} = {at}" for axis, at in places)
-        return f" Taken where the sliders stand: {told}."
+        return f" Taken where the sliders stand: {self.cut.told}." if self.cut.other else ""
 
 
 def keys(layers: Iterable[Image]) -> list[Hashable]:

@@ -107,7 +107,7 @@ def applied(
     """
     result = as_result(found)
     arguments = {
-        "name": f"{' '.join([layer.name, *map(str, options.cut.at)])} on {found.name}",
+        "name": f"{f'{layer.name} {options.cut.told}'.rstrip()} on {found.name}",
         **placement(found.image),
         "metadata": {
             METADATA_KEY: {

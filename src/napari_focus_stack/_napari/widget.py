@@ -240,7 +240,8 @@ class FocusStackWidget(Container[Any]):
         self.progress.max = progress.total
         self.progress.value = progress.done
         if self.cancel_button.enabled:
-            self.status.value = f"{progress}{self._time_left(progress)}"
+            shown = "; a small preview is shown" if self._results.previewing else ""
+            self.status.value = f"{progress}{self._time_left(progress)}{shown}"
 
     def _time_left(self, progress: Progress) -> str:
         """What the rest may take, judged by what is done; nothing while that is guesswork."""
@@ -262,9 +263,10 @@ class FocusStackWidget(Container[Any]):
         else:
             made: Made = outcome.result
             layers = result_layers(made.result, wanted, origin, made.correction)
-            added, report = self._results.show(layers), made.result.report
+            updated, report = self._results.updating, made.result.report
+            names = self._results.show(layers)
             self.progress.value = self.progress.max
-            self.status.value = summary(report, added, origin.aligned_on)
+            self.status.value = summary(report, names, origin.aligned_on, updated)
             self.health.show_advice(report.advice)
 
     def _say_error(self, sentence: str) -> None:
