@@ -268,3 +268,25 @@ def test_nothing_is_added_for_a_dock_that_is_closed(qtbot, viewer, docked, plane
     docked.native.setParent(None)
     qtbot.waitUntil(lambda: not docked.job.running, timeout=10_000)
     assert list(viewer.layers) == layers
+
+
+def test_pressing_again_goes_on_with_the_same_layer_and_a_closed_dock_lets_nobody_paint(
+    qtbot, viewer, docked, planes
+):
+    add_result(viewer, planes)
+    labels = corrected(qtbot, viewer, docked)
+    slide(viewer, 4)
+    where = painted(labels)
+    count = len(viewer.layers)
+    again = corrected(qtbot, viewer, docked)
+    assert again is labels
+    assert len(viewer.layers) == count
+    assert (labels.data[where] == 5).all()
+    slide(viewer, 1)
+    elsewhere = painted(labels, (40, 10))
+    index = viewer.layers["cells depth index"].data
+    assert (index[deep(where)] == 4).all()
+    assert (index[deep(elsewhere)] == 1).all()
+    docked.native_parent_changed.emit(None)
+    assert not labels.editable
+    assert str(labels.mode) == "pan_zoom"

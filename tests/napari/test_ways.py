@@ -293,8 +293,10 @@ def test_a_preview_lies_where_the_result_does_and_looks_like_it(
     previewed = []
 
     def note(event):
-        pixel = event.value.data_to_world((1.5, 2.5))
-        previewed.append((event.value.data.shape, pixel, tuple(event.value.contrast_limits)))
+        layer = event.value
+        if layer.metadata[METADATA_KEY]["role"] == "stacked":
+            pixel = layer.data_to_world((1.5, 2.5))
+            previewed.append((layer.data.shape, pixel, tuple(layer.contrast_limits)))
 
     viewer.layers.events.inserted.connect(note)
     widget = docked(viewer, FocusStackWidget)

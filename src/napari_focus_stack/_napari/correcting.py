@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from magicgui.widgets import ComboBox, Container, PushButton, SpinBox
+from napari.layers import Labels
 
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.recipe import BACKGROUND, NOT_CORRECTED
@@ -23,6 +24,7 @@ from .retouching import (
     NEAREST,
     Painting,
     Retouching,
+    corrects,
     labels_arguments,
 )
 
@@ -132,8 +134,7 @@ class CorrectWidget(Container[Any]):
         retouching.show()
         self._past = [one for one in self._past if one.current and one is not retouching]
         self._past.append(retouching)
-        layer = self._viewer.add_labels(retouching.labels, **labels_arguments(found))
-        layer.brush_size = BRUSH
+        layer = self._layer_over(found, retouching)
         self._painting = Painting(layer, retouching, self._say, self._upright)
         slid = len(stack) == 1 and stack[0] in self._viewer.layers
         self._stack = stack[0] if slid else None
@@ -147,6 +148,16 @@ class CorrectWidget(Container[Any]):
         self._take_up()
         kept = " What was corrected before is part of it; only a new run takes that back."
         return f"Paint on '{layer.name}'.{kept if earlier else ''}"
+
+    def _layer_over(self, found: Found, retouching: Retouching) -> Labels:
+        """Layer to paint on: the one that an earlier press of the button added, if it is there."""
+        for layer in self._viewer.layers:
+            if isinstance(layer, Labels) and corrects(layer, found):
+                layer.data, layer.editable, layer.visible = retouching.labels, True, True
+                return layer
+        layer = self._viewer.add_labels(retouching.labels, **labels_arguments(found))
+        layer.brush_size = BRUSH
+        return layer
 
     def _say(self, sentence: str) -> None:
         if self.job.status.value != sentence:  # a stroke would say it at every step
@@ -188,9 +199,11 @@ class CorrectWidget(Container[Any]):
             self.job.status.value = f"'{event.value.name}' was removed; choose the plane here."
 
     def stop(self) -> None:
-        """Follow no more what is painted."""
+        """Follow no more what is painted, and let nobody paint in vain."""
         if self._painting is not None:
             self._painting.end()
+            self._painting.layer.mode = "pan_zoom"
+            self._painting.layer.editable = False
         self._painting = self._stack = None
 
     def _undocked(self, parent: object) -> None:

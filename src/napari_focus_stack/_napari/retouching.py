@@ -74,8 +74,15 @@ def labels_arguments(found: Found) -> dict[str, Any]:
         "name": f"{found.name} correction",
         "opacity": OPACITY,
         **placement(found.image),
-        "metadata": {METADATA_KEY: {"role": ROLE, **known}},
+        "metadata": {METADATA_KEY: {"role": ROLE, "of": found.image.unique_id, **known}},
     }
+
+
+def corrects(layer: Labels, found: Found) -> bool:
+    """Whether a layer was added to correct this result, and still fits it."""
+    known = layer.metadata.get(METADATA_KEY, {})
+    ours = known.get("role") == ROLE and known.get("of") == found.image.unique_id
+    return bool(ours and layer.data.shape == found.image.data.shape[:2])
 
 
 class Retouching:
