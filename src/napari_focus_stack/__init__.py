@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     )
     from napari_focus_stack.pipeline import focus_stack, stack_steps
     from napari_focus_stack.reading import read_stack
+    from napari_focus_stack.recipe import Recipe
     from napari_focus_stack.result import Progress, Report, StackResult
+    from napari_focus_stack.saving import Saved, read_saved, write_saved
     from napari_focus_stack.settings import Settings
     from napari_focus_stack.sources import ArraySource, PlaneSource, Spacing
 
@@ -38,14 +40,18 @@ _HOME = {
     "OutputError": "errors",
     "PlaneSource": "sources",
     "Progress": "result",
+    "Recipe": "recipe",
     "Report": "result",
+    "Saved": "saving",
     "Settings": "settings",
     "SettingsError": "errors",
     "Spacing": "sources",
     "StackResult": "result",
     "focus_stack": "pipeline",
+    "read_saved": "saving",
     "read_stack": "reading",
     "stack_steps": "pipeline",
+    "write_saved": "saving",
 }
 
 __all__ = [
@@ -57,15 +63,19 @@ __all__ = [
     "OutputError",
     "PlaneSource",
     "Progress",
+    "Recipe",
     "Report",
+    "Saved",
     "Settings",
     "SettingsError",
     "Spacing",
     "StackResult",
     "__version__",
     "focus_stack",
+    "read_saved",
     "read_stack",
     "stack_steps",
+    "write_saved",
 ]
 
 

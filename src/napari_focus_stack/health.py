@@ -1,4 +1,4 @@
-"""What a stack's planes tell about its recording, and what to do about it at the microscope.
+"""What a stack's planes tell about its recording; `advice` says what to do about it.
 
 Planes are looked at once, while they are aligned; of each one only a few numbers are kept.
 """
@@ -26,34 +26,14 @@ TRUSTED = 0.5
 """Confidence from which on a depth counts."""
 GUESS = 0.1
 """Confidence below which depth is what the surroundings suggest."""
-MOST_GUESSED = 0.2
 AT_END = 0.25
 """Planes from the end of the range within which a peak may as well lie beyond it."""
-MOST_AT_END = 0.05
-"""Share of trusted pixels at one end that is more than the outermost tip of a surface."""
-TOO_COARSE = 0.55
-"""Width of the focus curve, in planes, below which detail between planes is sharp in none.
-
-Rendered surfaces: from a width of 0.9 to 0.6 the image loses 5 dB, to 0.5 another 5.
-"""
-TOO_FINE = 2.5
-"""Width beyond which every other plane would do: neighbours differ by less than they are noisy."""
-GOOD_WIDTH = 1.0
-"""Width that notes steer to: depth is within 0.03 planes and the image as good as it gets."""
-MOST_SATURATED = 0.02
-"""Share of a plane's pixels; glints on metal stay under it (the motorcycle's are 0.9 %)."""
 LEAST_PLATEAU = 1e-3
 """Share of a plane's pixels at its own maximum from which on the sensor's end may be there."""
 JUST_BELOW = 0.01
 """Part of a plane's range: a tail that ends by itself has more pixels there than at its maximum."""
 EMPTY = 0.03
 """Part of the median plane's contrast, as in alignment, under which a plane shows nothing."""
-MOST_MOVED = 0.03
-"""Share of the shorter side by which the field may move over the stack; its edges lose as much."""
-IN_ORDER_ONLY = ("range of z", "z step")
-"""Subjects of which nothing can be said where planes are in no order."""
-MOST_DRIFT = 0.2
-"""Change of brightness that no even light and no change of focus explains."""
 
 
 @dataclass
@@ -306,140 +286,3 @@ def _moved(transforms: NDArray[np.float64], shape: tuple[int, ...]) -> float:
     places = transforms @ np.array([x, y, 1.0])
     places = places[:, :2] / places[:, 2:]
     return float(np.hypot(*np.ptp(places, axis=0)))
-
-
-def advice(
-    health: Health,
-    planes: list[int],
-    z_step: float | None,
-    unit: str | None,
-    gains_applied: bool,
-    in_order: bool,
-    left_out: list[str],
-) -> dict[str, list[str]]:
-    """Sentences that say what to do at the microscope, by what they are about.
-
-    Parameters
-    ----------
-    health : Health
-        What was seen.
-    planes : list of int
-        Numbers of the planes that took part.
-    z_step, unit : float or None, str or None
-        Distance between planes, where it is known.
-    gains_applied : bool
-        Whether changes of brightness were evened out.
-    in_order : bool
-        Whether planes that follow each other are neighbours in focus. Where they are not, the
-        first and the last are not the ends of the stack, and there is no one step between planes.
-    left_out : list of str
-        Sentences on the planes that took no part.
-
-    Returns
-    -------
-    dict of str to list of str
-        Every subject that was looked at; no sentence where all is well.
-    """
-    found = {
-        "range of z": _on_ends(health, planes),
-        "z step": _on_sampling(health.peak_width, z_step, unit),
-        "texture": _on_guesses(health),
-        "planes": [*left_out, *_on_planes(health, planes)],
-        "drift": _on_drift(health),
-        "brightness": _on_brightness(health, gains_applied),
-        "exposure": _on_exposure(health),
-    }
-    return found if in_order else {k: v for k, v in found.items() if k not in IN_ORDER_ONLY}
-
-
-def _on_ends(health: Health, planes: list[int]) -> list[str]:
-    ends = (
-        (health.at_first, "first", "before", planes[0]),
-        (health.at_last, "last", "after", planes[-1]),
-    )
-    return [
-        f"The stack is too short: {share:.0%} of the pixels whose depth is sure are sharpest in "
-        f"the {which} plane; add planes {side} plane {plane}."
-        for share, which, side, plane in ends
-        if share > MOST_AT_END
-    ]
-
-
-def _on_guesses(health: Health) -> list[str]:
-    if health.guessed <= MOST_GUESSED:
-        return []
-    return [
-        f"Depth is a guess in {health.guessed:.0%} of the picture, where no plane stands out from "
-        "the noise; the confidence map shows where."
-    ]
-
-
-def _on_sampling(width: float | None, z_step: float | None, unit: str | None) -> list[str]:
-    if width is None or TOO_COARSE <= width <= TOO_FINE:
-        return []
-    factor = width / GOOD_WIDTH
-    step = f"{factor:.1f} times this z step"
-    if z_step is not None:
-        step = " ".join(["a z step of about", f"{factor * z_step:.2g}", unit or ""]).rstrip()
-    if width < TOO_COARSE:
-        return [
-            f"Planes are too far apart: detail is sharp over {width:.1f} planes (standard "
-            f"deviation), so what lies between two is sharp in neither; {step} would show it."
-        ]
-    return [
-        f"Planes are closer than they need be: detail stays sharp over {width:.1f} planes "
-        f"(standard deviation); {step} would do."
-    ]
-
-
-def _on_planes(health: Health, planes: list[int]) -> list[str]:
-    notes = []
-    bare = [k for k in health.empty if k in planes]  # one left out is noted as such
-    if bare:
-        notes.append(f"{_named(bare)} next to nothing; leave out what shows no specimen.")
-    for run in health.duplicates:
-        numbers = f"{', '.join(str(k) for k in run[:-1])} and {run[-1]}"
-        notes.append(
-            f"Planes {numbers} are equal in every pixel; look whether the focus drive moved, or a "
-            "plane was saved twice, for the planes after it would be counted one too deep."
-        )
-    return notes
-
-
-def _named(planes: list[int]) -> str:
-    numbers = ", ".join(str(k) for k in planes)
-    return f"Plane {numbers} shows" if len(planes) == 1 else f"Planes {numbers} show"
-
-
-def _on_drift(health: Health) -> list[str]:
-    if health.drift_share <= MOST_MOVED:
-        return []
-    return [
-        f"The field moved by {health.drift:.0f} pixels over the stack and was aligned; fasten the "
-        "specimen and let the stage settle, unless the view is slanted, as in a stereo microscope."
-    ]
-
-
-def _on_exposure(health: Health) -> list[str]:
-    worst = max(health.saturated, default=0.0)
-    if worst <= MOST_SATURATED:
-        return []
-    return [
-        f"Plane {health.saturated.index(worst)} is saturated in {worst:.1%} of its pixels, "
-        "whose detail is lost; expose less."
-    ]
-
-
-def _on_brightness(health: Health, gains_applied: bool) -> list[str]:
-    drift = health.brightness_drift
-    if gains_applied and drift > MOST_DRIFT:
-        return [
-            f"Brightness changed by {drift:.0%} over the stack and was evened out; record with "
-            "fixed exposure, and let the lamp warm up."
-        ]
-    if drift and not gains_applied:
-        return [
-            f"Brightness drifts by {drift:.1%} over the stack and was left as recorded; "
-            "brightness 'match' evens it out."
-        ]
-    return []

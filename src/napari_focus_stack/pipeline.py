@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack import __version__
+from napari_focus_stack.advice import advice
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.cropping import Box, common_crop
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.fusing import Fused, OnPlane, fuse_steps, height_map, tiling_of
-from napari_focus_stack.health import Health, advice, examine
+from napari_focus_stack.health import Health, examine
 from napari_focus_stack.planes import COMPUTABLE
 from napari_focus_stack.result import (
     LeftOut,
