@@ -261,13 +261,15 @@ class Session:
         camera = self.viewer.scene.camera
         surface, angles = self.layer(f"{SAMPLE} surface"), camera.angles
         assert self.viewer.dims.ndisplay == 3
-        heights = np.ptp(surface.vertices[:, 0])
+        plane = surface.scale[0]
+        heights = np.ptp(surface.vertices[:, 0]) * plane
         assert 15 < heights < 23, f"{heights} um, of 10 planes 2 um apart"
         number = dock.stretch.native.findChild(QAbstractSpinBox)
         number.selectAll()
         QTest.keyClicks(number, "2")
         QTest.keyClick(number, Qt.Key.Key_Return)
-        assert surface.scale[0] == dock.stretch.value == 2
+        assert dock.stretch.value == 2
+        assert surface.scale[0] == 2 * plane
         middle = self.me.canvas.rect().center()
         path = [middle - QPoint(6 * k, 3 * k) for k in range(5)]
         self.me.drag(self.me.canvas, path, "the surface, to turn it")
