@@ -13,10 +13,11 @@ from napari_focus_stack.errors import FocusStackError
 from .cut import Cut, cut_at, likely_z
 from .docking import tabbed
 from .form import row
-from .found import Found, found_results, known_sources
+from .found import Found, known_sources
 from .geometry import world_units
 from .jobrow import JobRow, LayerBox
 from .measuring import AreasPanel
+from .resultbox import ResultBox
 from .results import display_limits
 from .transferring import Addition, Options, applied, takers
 
@@ -41,7 +42,7 @@ class ApplyWidget(Container[Any]):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         self._offered_for: Hashable = None
-        self.result = LayerBox("A stacked image whose depth index is in the viewer.")
+        self.result = ResultBox(napari_viewer, "depth-index")
         self.target = LayerBox(
             "A stack, labels or points of the same field: another channel, another time point. "
             "Where a layer has an axis of time, the viewer's slider chooses."
@@ -54,7 +55,7 @@ class ApplyWidget(Container[Any]):
         )
         self.apply_button = PushButton(text="Apply", tooltip="Add what of the layer is in focus.")
         self.job = JobRow([self.apply_button])
-        self.areas = AreasPanel(self.chosen_result, napari_viewer.layers)
+        self.areas = AreasPanel(self.result.chosen, napari_viewer.layers)
         super().__init__(
             widgets=[
                 row("Result", self.result),
@@ -77,12 +78,12 @@ class ApplyWidget(Container[Any]):
 
     def reset_choices(self, *_: Any) -> None:
         """List the layers anew; napari calls this when its layer list changes."""
-        self.result.offer([found.image for found in self._offered()])
+        self.result.offer_results()
         self.areas.reset_choices()
         self._list_targets()
 
     def _list_targets(self, *_: Any) -> None:
-        found = self.chosen_result()
+        found = self.result.chosen()
         sources = known_sources(found, self._viewer.layers) if found else []
         self._offer_plane(found)
         # what the result was made of is the last that one would put it on
@@ -95,15 +96,6 @@ class ApplyWidget(Container[Any]):
         if found is not None and found.image.unique_id != self._offered_for:
             self._offered_for = found.image.unique_id
             self.plane.value = int(found.past.get("reference") or 0)
-
-    def _offered(self) -> list[Found]:
-        results = found_results(self._viewer.layers)
-        return [found for found in results if "depth-index" in found.maps]
-
-    def chosen_result(self) -> Found | None:
-        """Result that is chosen, if there is one."""
-        chosen = self.result.value
-        return next((one for one in self._offered() if one.image.unique_id == chosen), None)
 
     def chosen_target(self) -> Layer | None:
         """Layer that the result is to be put on."""
@@ -126,7 +118,7 @@ class ApplyWidget(Container[Any]):
 
     def _cut(self) -> Cut:
         """Part of the chosen image: z as in the result's stack, the other sliders as they stand."""
-        found, target = self.chosen_result(), self.chosen_target()
+        found, target = self.result.chosen(), self.chosen_target()
         if found is None or not isinstance(target, Image) or target.ndim < 3:
             return Cut()
         z = found.cut.z if found.cut.ndim == target.ndim else likely_z(target)
@@ -135,7 +127,7 @@ class ApplyWidget(Container[Any]):
 
     def apply(self) -> None:
         """Start putting the chosen result on the chosen layer."""
-        found, target = self.chosen_result(), self.chosen_target()
+        found, target = self.result.chosen(), self.chosen_target()
         if self.job.running or found is None or target is None:
             return
         try:

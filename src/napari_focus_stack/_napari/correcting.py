@@ -15,10 +15,11 @@ from napari_focus_stack.recipe import BACKGROUND, NOT_CORRECTED
 from .cut import Cut
 from .docking import tabbed
 from .form import row
-from .found import Found, found_results, sources_of
+from .found import Found, sources_of
 from .geometry import data_at, world_units
 from .job import at_once
-from .jobrow import JobRow, LayerBox
+from .jobrow import JobRow
+from .resultbox import ResultBox
 from .retouching import (
     BRUSH,
     NEAREST,
@@ -64,7 +65,7 @@ class CorrectWidget(Container[Any]):
         self._stack: Image | None = None
         self._cut = Cut()
         self._past: list[Retouching] = []
-        self.result = LayerBox("A stacked image whose depth index is in the viewer.")
+        self.result = ResultBox(napari_viewer, "depth-index")
         self.correct_button = PushButton(
             text="Correct", tooltip="Add a layer over the result to paint, fill, erase and undo on."
         )
@@ -100,20 +101,15 @@ class CorrectWidget(Container[Any]):
 
     def reset_choices(self, *_: Any) -> None:
         """List the results anew; napari calls this when its layer list changes."""
-        self.result.offer([found.image for found in self._offered()])
+        self.result.offer_results()
         if not self.job.running:
             self.correct_button.enabled = self.result.value is not None
 
-    def _offered(self) -> list[Found]:
-        results = found_results(self._viewer.layers)
-        return [found for found in results if "depth-index" in found.maps]
-
     def correct(self) -> None:
         """Add the layer to paint on over the chosen result."""
-        chosen = [one for one in self._offered() if one.image.unique_id == self.result.value]
-        if self.job.running or not chosen:
+        found = self.result.chosen()
+        if self.job.running or found is None:
             return
-        [found] = chosen
         self.stop()
         try:
             stack = sources_of(found, self._viewer.layers)

@@ -20,11 +20,11 @@ from napari_focus_stack.errors import FocusStackError
 from .curveplot import CurvePlot
 from .docking import in_sight, tabbed
 from .form import row
-from .found import Found, as_result, found_results, sources_of, stack_of
+from .found import Found, as_result, sources_of, stack_of
 from .geometry import data_at, position_of, world_units
-from .jobrow import LayerBox
 from .layers import finest, planes_of
 from .looks import Looks
+from .resultbox import ResultBox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -174,7 +174,7 @@ class ProbeWidget(Container[Any]):
         self._probed: Probed | None = None
         self._asked: tuple[int, int] | None = None
         self.looks = Looks(self._show)
-        self.result = LayerBox("A stacked image whose depth index is in the viewer.")
+        self.result = ResultBox(napari_viewer, "depth-index")
         self.plot = CurvePlot()
         self.status = Label()
         self.status.native.setWordWrap(True)
@@ -192,17 +192,8 @@ class ProbeWidget(Container[Any]):
 
     def reset_choices(self, *_: Any) -> None:
         """List the results anew; napari calls this when its layer list changes."""
-        self.result.offer([found.image for found in self._offered()])
+        self.result.offer_results()
         self._choose()
-
-    def _offered(self) -> list[Found]:
-        results = found_results(self._viewer.layers)
-        return [found for found in results if "depth-index" in found.maps]
-
-    def chosen_result(self) -> Found | None:
-        """Result that is chosen, if there is one."""
-        chosen = self.result.value
-        return next((one for one in self._offered() if one.image.unique_id == chosen), None)
 
     def _choose(self, *_: Any) -> None:
         """Look at the chosen result from now on, unless it is looked at already."""
@@ -213,7 +204,7 @@ class ProbeWidget(Container[Any]):
 
     def _ready(self) -> Probed | None:
         """What is looked at, as it is now; None after a sentence on what is missing."""
-        found = self.chosen_result()
+        found = self.result.chosen()
         if found is None:
             self._drop("No result with a depth index is in the viewer; stack first.")
             return None

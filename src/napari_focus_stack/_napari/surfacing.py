@@ -14,11 +14,12 @@ from napari_focus_stack.sources import Spacing
 
 from .docking import tabbed
 from .form import row
-from .found import Found, Relief, found_results, relief_of
+from .found import Found, Relief, relief_of
 from .geometry import placement, unit_ratio
 from .job import at_once
-from .jobrow import JobRow, LayerBox
+from .jobrow import JobRow
 from .layers import METADATA_KEY, role
+from .resultbox import ResultBox
 from .results import display_limits
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class SurfaceWidget(Container[Any]):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         self._hidden: list[Hashable] = []
-        self.result = LayerBox("A stacked image whose depth or height is in the viewer.")
+        self.result = ResultBox(napari_viewer)
         self.show_button = PushButton(
             text="Show in 3-D", tooltip="Add the surface and look at it alone."
         )
@@ -243,19 +244,15 @@ class SurfaceWidget(Container[Any]):
 
     def reset_choices(self, *_: Any) -> None:
         """List the results anew; napari calls this when its layer list changes."""
-        self.result.offer([found.image for found in self._offered()])
+        self.result.offer_results()
         if not self.job.running:
             self.show_button.enabled = self.result.value is not None
 
-    def _offered(self) -> list[Found]:
-        return [found for found in found_results(self._viewer.layers) if found.maps]
-
     def show_surface(self) -> None:
         """Make the surface of the chosen result and look at it."""
-        chosen = [found for found in self._offered() if found.image.unique_id == self.result.value]
-        if self.job.running or not chosen:
+        found = self.result.chosen()
+        if self.job.running or found is None:
             return
-        [found] = chosen
         try:
             relief = relief_of(found)
         except FocusStackError as problem:
