@@ -22,7 +22,8 @@ from napari_focus_stack.depth import FLATTEST, LEVEL_ERROR, STEPS, WINDOW, WINDO
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.focus import UNRECORDED, energy_parts, power, score, tail, windowed
 from napari_focus_stack.noise import Noise, NoiseGauge, middle
-from napari_focus_stack.pyramidfusion import DEPTH_LEVELS, LEAST_COVERAGE
+from napari_focus_stack.pyramidfusion import DEPTH_LEVELS
+from napari_focus_stack.pyramidlevel import LEAST_COVERAGE
 from napari_focus_stack.revisiting import Revisit, counted_from
 from napari_focus_stack.running import noise_pairs
 from napari_focus_stack.transforms import both_recorded

@@ -15,25 +15,14 @@ import numpy as np
 
 from napari_focus_stack.bands import (
     Plane,
-    expanded_part,
-    halved,
     level_count,
     reduced_part,
     reduced_shape,
 )
 from napari_focus_stack.colour import GREY, merged
 from napari_focus_stack.crew import Crew, parts, tiles
-from napari_focus_stack.focus import (
-    NO_SCORE,
-    UNRECORDED,
-    energy_parts,
-    power,
-    score,
-    tail,
-    window_samples,
-    windowed,
-)
 from napari_focus_stack.planes import as_dtype
+from napari_focus_stack.pyramidlevel import Level, Residual, rows_above
 from napari_focus_stack.resampling import Cutting, resample
 
 if TYPE_CHECKING:
@@ -43,18 +32,9 @@ if TYPE_CHECKING:
     from napari_focus_stack.planes import Mask, SeenPlane
     from napari_focus_stack.transforms import Window
 
-SELECTIVITY = 0.85
-"""How fast a plane's weight falls with its distance from the best score: exp(-0.85 noise units)."""
-SHRINK_WINDOW = 1.5
-"""Gaussian sigma over which the fused band's power is measured before it is shrunk."""
-SHRINK_SIZE = 9
-LEAST_COVERAGE = 191
-"""Of 255: part of a coarse pixel that must have been recorded for it to count."""
 ROUNDED = 0.48
 """By which a value may lie beyond whole ones that it was rounded to, and be rounded to one again:
 a little less than half, for float32 errs by up to 0.01 near 65535."""
-FARTHEST = 80.0
-"""Exponent beyond which a plane has no weight: exp(80) is still a number."""
 DEPTH_LEVELS = 3
 """Levels whose energies tell depth; the finest is handed out at half its size."""
 
@@ -126,16 +106,16 @@ class PyramidFusion:
         self._origin = origin
         self._channels = 1 if len(shape) == 2 else shape[2]
         self._unit = np.float32(1 if self._channels == 1 else GREY)
-        self._levels: list[_Level] = []
+        self._levels: list[Level] = []
         self._bottom = bottom
         sides = shape[0], shape[1]
         count = count or level_count(shape)
         self._halved = colour_halved and self._channels == 3 and count > 1 and bottom == 0
         for number in range(bottom, bottom + count):
             own = 1 if self._halved and number == 0 else self._channels
-            self._levels.append(_Level(number, sides, own, noise, self._channels > 1))
+            self._levels.append(Level(number, sides, own, noise, self._channels > 1))
             sides = reduced_shape(sides)
-        self._residual = _Residual(sides, self._channels)
+        self._residual = Residual(sides, self._channels)
         self._scored = self._levels[-1].scored = np.empty(self._levels[-1].shape, np.float32)
         for level, above in pairwise(self._levels):
             level.above = above.smooth
@@ -201,7 +181,7 @@ class PyramidFusion:
     def _fold_in(self, valid: Mask | None) -> None:
         self._crew.do(lambda part: self._levels[part.level].gather(part.rows), self._parts)
         self._crew.do(lambda part: self._levels[part.level].reduce(part.rows), self._parts_above)
-        self._crew.do(_Level.widen, self._levels)
+        self._crew.do(Level.widen, self._levels)
         for level in self._levels:
             level.valid = valid
             valid = None if valid is None else cv2.pyrDown(valid)
@@ -215,7 +195,7 @@ class PyramidFusion:
             seen.channels(self._in_field(tile), [channel[tile] for channel in finest])
             return
         seen.brightness(self._in_field(tile), finest[0][tile])
-        half = _rows_above(tile[0]), _rows_above(tile[1])
+        half = rows_above(tile[0]), rows_above(tile[1])
         seen.differences(self._in_field(tile), [channel[half] for channel in above[1:]])
 
     def _in_field(self, tile: Window) -> Window:
@@ -325,137 +305,6 @@ class PyramidFusion:
         return image
 
 
-class _Level:
-    """One level of the pyramid: the plane that is folded in, and the mean of those that were."""
-
-    def __init__(
-        self, level: int, shape: tuple[int, int], channels: int, noise: Noise, colour: bool
-    ) -> None:
-        self.level, self.shape, self.parts = level, shape, parts(shape)
-        self.smooth = _empty(shape, channels)
-        self.above: list[Plane] = []
-        self.valid: Mask | None = None
-        half = reduced_shape(shape)
-        self.energy = np.empty(half if level == 0 else shape, np.float32)
-        self.scored: Plane | None = None
-        self._noise = noise
-        self._colour = colour
-        self._telling = energy_parts(level, self._colour)
-        self._means = [np.zeros(shape, np.float32) for _ in range(channels)]
-        self._weight = np.empty(shape, np.float32)
-        self._squares = np.empty(shape, np.float32)
-        self._power = np.empty(shape, np.float32)
-        self._halved = np.empty(half, np.float32)
-        self._wide = np.empty(0, np.float32)
-
-    def gather(self, rows: slice) -> None:
-        """Square the bands of some rows."""
-        bands = [self._band(c, rows) for c in range(self._telling)]
-        smooth = self.smooth[0][rows]
-        power(bands, smooth, self._noise, self.level, self._colour, self._power[rows])
-
-    def reduce(self, rows: slice) -> None:
-        """Reduce the squared bands to some rows of the level above."""
-        self._halved[rows] = reduced_part(self._power, rows)
-
-    def widen(self) -> None:
-        """Make the wide tail of the window of all that was gathered."""
-        self._wide = tail(self._halved)
-
-    def fold(self, rows: slice, count: int) -> Plane:
-        """Fold some rows into the mean, as the plane of number `count`; return their energy."""
-        energy = windowed(self._power, self._halved, self._wide, rows)
-        outside = None if self.valid is None else self.valid[rows] < LEAST_COVERAGE
-        scored = score(energy, SELECTIVITY**2 * window_samples(self.level))
-        if outside is not None:
-            energy[outside], scored[outside] = UNRECORDED, NO_SCORE
-        if self.scored is not None:
-            self.scored[rows] = scored
-        self._keep_energy(energy, outside, rows)
-        share = self._share(scored, rows, count)
-        for c, mean in enumerate(self._means):
-            _move(mean[rows], self._band(c, rows), share)
-        return energy
-
-    def build(self, below: list[Plane], crew: Crew) -> list[Plane]:
-        """Put the mean, shrunk, on the fused level above, and let the mean go."""
-
-        def build(rows: slice) -> None:
-            around = _around(rows, SHRINK_SIZE // 2, self.shape)
-            inner = slice(rows.start - around.start, rows.stop - around.start)
-            left = self._squares[rows]
-            for c, mean in enumerate(self._means):
-                fused = expanded_part(below[c], self.shape, rows)
-                if c == 0:
-                    bright = fused * np.float32(1 / GREY) if self._colour else fused
-                    left *= self._noise.in_band(bright, self.level)
-                kept = _kept(mean[around], inner, left * np.float32(ratios[c]))
-                kept *= mean[rows]
-                np.add(fused, kept, out=self.smooth[c][rows])
-
-        ratios = (*(self._noise.opponent_at(self.level) if self._colour else (1.0,)), 0.0)
-        crew.do(build, self.parts)
-        self._means = []
-        del self._weight, self._squares, self._power, self._halved, self._wide
-        return self.smooth
-
-    def _band(self, channel: int, rows: slice) -> Plane:
-        coarse = expanded_part(self.above[channel], self.shape, rows)
-        band: Plane = np.subtract(self.smooth[channel][rows], coarse, out=coarse)
-        return band
-
-    def _keep_energy(self, energy: Plane, outside: NDArray[np.bool_] | None, rows: slice) -> None:
-        if self.level > 0:
-            self.energy[rows] = energy
-            return
-        half = self.energy[_rows_above(rows)]
-        half[:] = halved(energy)
-        if outside is not None:
-            half[halved(outside.astype(np.float32)) > 0] = UNRECORDED
-
-    def _share(self, scored: Plane, rows: slice, count: int) -> Plane:
-        """Weight of a plane in the sum of all up to it, which takes it in."""
-        weight, squares = self._weight[rows], self._squares[rows]
-        if count == 0:
-            weight[:], squares[:] = scored, 1
-            return np.ones_like(scored)
-        odds: Plane = weight - scored
-        np.clip(odds, -FARTHEST, FARTHEST, out=odds)
-        np.exp(odds, out=odds)
-        odds += np.float32(1)
-        total: Plane = cv2.log(odds)  # twice as fast as NumPy's
-        total += scored
-        np.maximum(weight, total, out=weight)
-        share: Plane = np.reciprocal(odds, out=odds)
-        kept = 1 - share
-        squares *= np.square(kept, out=kept)
-        squares += np.square(share, out=kept)
-        return share
-
-
-class _Residual:
-    """What is left above the last level, without detail of its own.
-
-    Its light belongs to the plane that is in focus below it.
-    """
-
-    def __init__(self, shape: tuple[int, int], channels: int) -> None:
-        self.smooth = _empty(shape, channels)
-        self.mean: list[Plane] = []
-        self._weight = np.empty(shape, np.float32)
-
-    def fold(self, scored: Plane, count: int) -> None:
-        scored = cv2.pyrDown(scored)
-        if count == 0:
-            self._weight, self.mean = scored, [smooth.copy() for smooth in self.smooth]
-            return
-        odds = np.exp(np.clip(self._weight - scored, -FARTHEST, FARTHEST))
-        share = 1 / (1 + odds)
-        self._weight = np.maximum(self._weight, scored + np.log1p(odds))
-        for mean, smooth in zip(self.mean, self.smooth, strict=True):
-            mean += share * (smooth - mean)
-
-
 def _ends(dtype: np.dtype[Any]) -> tuple[float, float]:
     """Least and largest value of a type."""
     if dtype.kind == "f":
@@ -472,37 +321,7 @@ def _as_recorded(bright: Plane, unit: np.float32, dtype: np.dtype[Any]) -> NDArr
     return rounded
 
 
-def _empty(shape: tuple[int, int], channels: int) -> list[Plane]:
-    return [np.empty(shape, np.float32) for _ in range(channels)]
-
-
-def _move(mean: Plane, band: Plane, share: Plane) -> None:
-    """Bring a running mean nearer to a band by its share; equal ones stay equal to the bit."""
-    band -= mean
-    band *= share
-    mean += band
-
-
-def _kept(around: Plane, inner: slice, noise: Plane) -> Plane:
-    """Part of a band that noise of this variance does not explain (Wiener)."""
-    size = (SHRINK_SIZE, SHRINK_SIZE)
-    power: Plane = cv2.GaussianBlur(np.square(around), size, SHRINK_WINDOW)[inner]
-    kept = power - noise
-    np.clip(kept, np.float32(0), np.float32(np.inf), out=kept)
-    kept /= np.clip(power, np.finfo(np.float32).tiny, np.float32(np.inf))
-    return kept
-
-
 def _doubled(channel: Plane, rows: slice, shape: tuple[int, int]) -> Plane:
     """Rows of the level below, between whose pixels nothing was recorded."""
     cut = Cutting.of(np.diag([0.5, 0.5, 1.0]), (rows, slice(0, shape[1])), channel.shape)
     return resample(channel[cut.crop], cut.matrix, cut.size)
-
-
-def _around(rows: slice, reach: int, shape: tuple[int, int]) -> slice:
-    return slice(max(0, rows.start - reach), min(shape[0], rows.stop + reach))
-
-
-def _rows_above(rows: slice) -> slice:
-    """The same rows, or columns, of the level above; parts and tiles start at even ones."""
-    return slice(rows.start // 2, (rows.stop + 1) // 2)
