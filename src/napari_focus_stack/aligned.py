@@ -47,10 +47,8 @@ class AlignedPlanes(PlaneSource):
 
     def __init__(self, source: PlaneSource, alignment: Alignment, notes: Sequence[str]) -> None:
         self._source, self.alignment = source, alignment
-        self.plane_shape, self.dtype = source.plane_shape, source.dtype
-        self.names, self.spacing, self.notes = source.names, source.spacing, tuple(notes)
-        self.files, self.inputs = source.files, source.inputs
-        self.colour_halved, self.concurrent = source.colour_halved, source.concurrent
+        self.describe_as(source)
+        self.notes = tuple(notes)
 
     def __getitem__(self, k: int) -> NDArray[Any]:
         """Plane `k`.

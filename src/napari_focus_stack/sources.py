@@ -95,6 +95,13 @@ class PlaneSource(ABC):
             The plane cannot be read; the message names it.
         """
 
+    def describe_as(self, source: PlaneSource) -> None:
+        """Tell of these planes what another source tells of its own, for one that changes them."""
+        self.plane_shape, self.dtype, self.names = source.plane_shape, source.dtype, source.names
+        self.spacing, self.notes = source.spacing, source.notes
+        self.files, self.inputs = source.files, source.inputs
+        self.colour_halved, self.concurrent = source.colour_halved, source.concurrent
+
     def reduction(self, pixels: int) -> int:
         """How much smaller planes can be had at less cost than whole ones, 1 for not at all.
 

@@ -34,10 +34,8 @@ class OpenedPlanes(PlaneSource):
 
     def __init__(self, source: PlaneSource, spacing: Spacing) -> None:
         self._source = source
-        self.plane_shape, self.dtype = source.plane_shape, source.dtype
-        self.names, self.notes, self.spacing = source.names, source.notes, spacing
-        self.files, self.inputs = source.files, source.inputs
-        self.colour_halved, self.concurrent = source.colour_halved, source.concurrent
+        self.describe_as(source)
+        self.spacing = spacing
 
     def __getitem__(self, k: int) -> NDArray[Any]:
         """Plane `k`.
