@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ from napari_focus_stack.fusion import (
 )
 from napari_focus_stack.health import TRUSTED
 from napari_focus_stack.memory import array_in_file, in_words, let_go, resident
+from napari_focus_stack.occlusion import Maps, Occlusion, unmix_steps
 from napari_focus_stack.planes import SeenPlane, as_dtype
 from napari_focus_stack.pyramidfusion import PyramidFusion
 from napari_focus_stack.tiling import Needs, Tile, Tiling, cut
@@ -70,6 +71,8 @@ class Fused:
         (Y, X) float32, uint16 and float32.
     peak_width : float or None
         Median width of the focus curve, in planes.
+    occlusion : Occlusion
+        What was unmixed.
     """
 
     image: NDArray[Any]
@@ -78,6 +81,7 @@ class Fused:
     index: NDArray[np.uint16]
     confidence: Plane
     peak_width: float | None = None
+    occlusion: Occlusion = field(default_factory=Occlusion)
 
     @property
     def maps(self) -> list[NDArray[Any]]:
@@ -87,7 +91,7 @@ class Fused:
     def cut(self, window: Window) -> Fused:
         """A part of all of them; copies, so that the whole can be forgotten."""
         image, recorded, depth, index, confidence = (whole[window].copy() for whole in self.maps)
-        return Fused(image, recorded, depth, index, confidence, self.peak_width)
+        return Fused(image, recorded, depth, index, confidence, self.peak_width, self.occlusion)
 
     @classmethod
     def in_files(cls, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Fused:
@@ -189,17 +193,25 @@ def fuse_steps(
     Fused
         Through ``StopIteration.value`` (or ``yield from``).
     """
+    known = Occlusion()
     with opencv_on_one_thread(), Crew(run.threads, run.check) as crew:
         if tiling.whole:
-            fused, widths = yield from _fuse(crew, run, survey, tiling.tiles[0], None, on_plane)
+            fused, widths = yield from _fuse(
+                crew, run, survey, tiling.tiles[0], box, known, None, on_plane
+            )
             if box is not None:
                 fused = fused.cut(_window(box))
-            return replace(fused, peak_width=peak_width([widths]))
-        return (yield from _fuse_tiles(crew, run, survey, tiling, box))
+            return replace(fused, peak_width=peak_width([widths]), occlusion=known)
+        return (yield from _fuse_tiles(crew, run, survey, tiling, box, known))
 
 
 def _fuse_tiles(
-    crew: Crew, run: Run, survey: Survey, tiling: Tiling, box: Box | None
+    crew: Crew,
+    run: Run,
+    survey: Survey,
+    tiling: Tiling,
+    box: Box | None,
+    known: Occlusion,
 ) -> Generator[Progress, None, Fused]:
     """One tile after the other, into results that lie in files."""
     field = run.source.plane_shape
@@ -219,14 +231,14 @@ def _fuse_tiles(
     )
     widths = []
     for tile, shared in wanted:
-        fused, found = yield from _fuse(crew, run, survey, tile, coarse, None)
+        fused, found = yield from _fuse(crew, run, survey, tile, box, known, coarse, None)
         widths.append(found)
         there = _within(shared, (rows, cols))
         for whole, part in zip(result.maps, fused.maps, strict=True):
             whole[there] = part[_within(shared, tile.outer)]
             let_go(whole)
         del fused
-    return replace(result, peak_width=peak_width(widths))
+    return replace(result, peak_width=peak_width(widths), occlusion=known)
 
 
 def _fuse_coarse(
@@ -293,6 +305,8 @@ def _fuse(
     run: Run,
     survey: Survey,
     tile: Tile,
+    box: Box | None,
+    known: Occlusion,
     coarse: list[Plane] | None,
     on_plane: OnPlane | None,
 ) -> Generator[Progress, None, tuple[Fused, list[Plane]]]:
@@ -333,6 +347,12 @@ def _fuse(
                 picking.add(*seen.colour(outer))
                 del seen
         image = as_dtype(picking.image(), dtype)
+    if run.settings.unmixes:
+        maps = Maps(
+            image, place, confidence, np.zeros_like(place), (outer[0].start, outer[1].start)
+        )
+        yield from unmix_steps(crew, run, survey, maps, known)
+        _take_down(known, maps, tile, box)
     numbers = np.array(survey.alignment.order)
     depth, index = nearest_plane(place, numbers)
     if method == "laplacian":
@@ -341,6 +361,13 @@ def _fuse(
         confidence[np.abs(place - original.index) > 1] = 0
         depth = index.astype(np.float32)
     return Fused(image, recorded, depth, index, confidence), widths
+
+
+def _take_down(known: Occlusion, maps: Maps, tile: Tile, box: Box | None) -> None:
+    """What was unmixed in the part of a tile that is kept."""
+    kept = tile.inner if box is None else _shared(tile.inner, _window(box))
+    if kept is not None:
+        known.add(maps.cover[_within(kept, tile.outer)], (kept[0].start, kept[1].start))
 
 
 def _inner(marked: NDArray[np.bool_], tile: Tile) -> NDArray[np.bool_]:

@@ -94,6 +94,7 @@ def stack_steps(
     fused = yield from fuse_steps(run, survey, tiling, box, on_plane)
     run.check()
     run.notes += _on_unrecorded(fused.recorded, source.dtype)
+    run.notes += fused.occlusion.told(fused.depth.size)
     step = run.z_step
     return StackResult(
         image=fused.image,
@@ -102,7 +103,13 @@ def stack_steps(
         height=None if step is None else height_map(fused.depth, step, tiling),
         confidence=fused.confidence,
         transforms=survey.alignment.transforms,
-        report=_report(run, survey, _examined(run, survey, fused), box),
+        report=_report(
+            run,
+            survey,
+            _examined(run, survey, fused),
+            box,
+            fused.occlusion.as_dict(fused.depth.size),
+        ),
     )
 
 
@@ -133,7 +140,8 @@ def focus_stack(
         Called with a `Progress` before each plane of each step.
     **options
         Fields of `Settings`: ``method``, ``align``, ``reference``, ``gaussian``, ``laplacian``,
-        ``brightness``, ``align_region``, ``crop``, ``values``, ``z_step``, ``memory``, ``threads``.
+        ``brightness``, ``align_region``, ``crop``, ``values``, ``occlusion``, ``z_step``,
+        ``memory``, ``threads``.
 
     Returns
     -------
@@ -230,7 +238,9 @@ def _examined(run: Run, survey: Survey, fused: Fused) -> Health:
     )
 
 
-def _report(run: Run, survey: Survey, health: Health, box: Box | None) -> Report:
+def _report(
+    run: Run, survey: Survey, health: Health, box: Box | None, occlusion: dict[str, Any]
+) -> Report:
     source, alignment = run.source, survey.alignment
     names = source.names
     notes = list(run.notes)
@@ -273,6 +283,7 @@ def _report(run: Run, survey: Survey, health: Health, box: Box | None) -> Report
             "unit": unit,
         },
         health=health.as_dict(),
+        occlusion=occlusion,
         advice=found,
         notes=notes,
         inputs=[os.path.abspath(file) for file in source.files],

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-Step = Literal["align", "measure", "fuse", "project"]
+Step = Literal["align", "measure", "fuse", "unmix", "project"]
 _DOING: dict[Step, str] = {
     "align": "Aligning",
     "measure": "Measuring noise in",
     "fuse": "Fusing",
+    "unmix": "Unmixing",
     "project": "Projecting",
 }
 
@@ -28,7 +29,7 @@ class Progress:
 
     Attributes
     ----------
-    step : {"align", "measure", "fuse", "project"}
+    step : {"align", "measure", "fuse", "unmix", "project"}
         What is done with it.
     plane, planes : int
         Its number, counted from 0, and how many there are.
@@ -122,6 +123,8 @@ class Report:
         Pixel size, z step and unit, as far as known.
     health : dict
         What the planes tell of their recording: noise, sampling, saturation; see `Health`.
+    occlusion : dict
+        Whether what is near hid something that was unmixed; how much and where, see `Occlusion`.
     advice : dict of str to list of str
         Every subject of the recording that was judged, with what to do at the microscope; no
         sentence where all is well.
@@ -148,6 +151,7 @@ class Report:
     crop: list[int] | None = None
     spacing: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
+    occlusion: dict[str, Any] = field(default_factory=dict)
     advice: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)

@@ -21,11 +21,13 @@ Method = Literal["pyramid", "depth", "laplacian"]
 Align = Literal["auto", "none", "shift", "similarity", "affine", "homography"]
 Brightness = Literal["auto", "match", "keep"]
 Values = Literal["fused", "recorded"]
+Occlusion = Literal["auto", "off"]
 
 METHODS: tuple[Method, ...] = get_args(Method)
 ALIGNS: tuple[Align, ...] = get_args(Align)
 BRIGHTNESS: tuple[Brightness, ...] = get_args(Brightness)
 VALUES: tuple[Values, ...] = get_args(Values)
+OCCLUSION: tuple[Occlusion, ...] = get_args(Occlusion)
 
 MOST_THREADS = 64
 LEAST_REGION = 32
@@ -101,6 +103,12 @@ class Settings:
         "'recorded' takes the nearest value that some plane recorded there (method 'pyramid'; the "
         "other methods do so anyway).",
         choices=VALUES,
+    )
+    occlusion: Occlusion = _parameter(
+        "auto",
+        "What is near blurs over what lies behind it: 'auto' undoes that where the planes are "
+        "explained better by it, 'off' leaves it (method 'pyramid' with fused values).",
+        choices=OCCLUSION,
     )
     z_step: float | None = _parameter(
         None,
@@ -202,6 +210,11 @@ class Settings:
     def picks(self) -> bool:
         """Whether pixels are picked from the planes once the result is known."""
         return self.method == "depth" or (self.method == "pyramid" and self.values == "recorded")
+
+    @property
+    def unmixes(self) -> bool:
+        """Whether the blur of what is near is taken from what lies behind it."""
+        return self.method == "pyramid" and not self.picks and self.occlusion == "auto"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionary, ready for JSON."""

@@ -1,0 +1,385 @@
+"""The ground beside and behind what is near, in a part of the field: its picture and its depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from napari_focus_stack.bands import luminance
+from napari_focus_stack.blurring import defocused
+from napari_focus_stack.brightness import Brightness
+from napari_focus_stack.depth import DepthEstimator, edge_contrast
+from napari_focus_stack.outlining import (
+    JUMP,
+    NOISY,
+    Outline,
+    ellipse,
+    evidence,
+    fine_energy,
+    floor_of,
+    outline,
+    picked,
+    widened,
+)
+from napari_focus_stack.planes import SeenPlane
+from napari_focus_stack.pyramidfusion import PyramidFusion
+from napari_focus_stack.smoothing import EdgeAwareMean
+from napari_focus_stack.unmixing import LEAST_LEFT, Occluders, Veil, spread_over
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.bands import Plane
+    from napari_focus_stack.crew import Crew
+    from napari_focus_stack.noise import Noise
+
+WIDE = 128
+"""Pixels from a jump over which depth may have gone on where nothing is to be seen."""
+BESIDE = 16
+"""Pixels from a ground that was believed in which depth is its own, or that of what is near."""
+VEILED = 0.02
+"""Cover from which on the ground is taken as unmixed."""
+CHECKED = 8
+"""Planes at which a ground is checked."""
+FARTHEST_CHECKED = 8
+"""Planes out of focus up to which it is."""
+CHECK_WINDOW = 4.0
+"""Gaussian sigma, in pixels, over which a ground must explain the planes better than before."""
+BETTER = 0.8
+"""Part of the squared error that may remain."""
+PEAK_WINDOW = 2.5
+"""Gaussian sigma over the detail of what is near, for its depth."""
+SIDE_WINDOW = 1.0
+"""Gaussian sigma over the detail that tells sides, where it is little."""
+SURE_RADIUS = 2
+"""Pixels around one that must all lie on a side: detail reaches beyond its own edge."""
+SEEN = 0.1
+"""Confidence from which on a depth far behind is one."""
+WEIGHT_OF_FAR = 3.0
+FAR_ENOUGH = 0.8
+"""What speaks for the ground, over what speaks against, from which on it is the ground."""
+SIDE_REACH = 300.0
+"""Smoothness of the sides, in pixels squared."""
+SIDE_EDGE = 0.5 / 255
+"""Step in the picture, as a part of its range, that a side stops at."""
+
+
+@dataclass(frozen=True)
+class Light:
+    """How planes were recorded.
+
+    Attributes
+    ----------
+    blur : float
+        Pixels by which the radius of the blur grows with each plane out of focus.
+    noise : Noise
+        Of one channel.
+    span, level : float
+        Range of brightness, and the usual one.
+    """
+
+    blur: float
+    noise: Noise
+    span: float
+    level: float
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the usual pixel's noise."""
+        return self.noise.deviation(self.level)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether detail must be smoothed to be seen."""
+        return self.deviation >= NOISY * self.span
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of the field in all its planes, and what is known of it.
+
+    Attributes
+    ----------
+    planes : list of numpy.ndarray
+        (Y, X[, C]) float32 each, the nearest last.
+    image : numpy.ndarray
+        (Y, X[, C]) float32: what they were fused into.
+    depth, confidence : numpy.ndarray
+        (Y, X) float32, the depth counted in these planes.
+    lowest : numpy.ndarray
+        (Y, X) float32: the farthest depth within `WIDE` pixels.
+    jumps : numpy.ndarray
+        (Y, X) bool: jumps of the depth that count.
+    """
+
+    planes: list[Plane]
+    image: Plane
+    depth: Plane
+    confidence: Plane
+    lowest: Plane
+    jumps: NDArray[np.bool_]
+
+    @cached_property
+    def bright(self) -> list[Plane]:
+        """Brightness of the planes, (Y, X) float32 each."""
+        return [luminance(plane) for plane in self.planes]
+
+    @property
+    def above(self) -> NDArray[np.bool_]:
+        """What may be near: far before something else."""
+        return np.asarray(self.depth - self.lowest > JUMP)
+
+
+@dataclass(frozen=True)
+class Check:
+    """Squared error of the planes as a ground explains them, beyond their noise: (Y, X) sums."""
+
+    before: Plane
+    after: Plane
+    count: Plane
+
+    @property
+    def ratio(self) -> float:
+        """Part of the error that remains."""
+        return max(float(self.after.sum()), 0.0) / max(float(self.before.sum()), 1e-12)
+
+    def better(self) -> Plane:
+        """Where the ground explains the planes better than before: (Y, X) float32, 0 to 1."""
+        before, after, count = (
+            cv2.GaussianBlur(total, (0, 0), CHECK_WINDOW)
+            for total in (self.before, self.after, self.count)
+        )
+        np.maximum(before, 0, out=before)
+        lead = (np.float32(BETTER) * before - after) / np.maximum((1 - BETTER) * before, 1e-9)
+        better: Plane = np.clip(lead + np.float32(0.5), 0, 1)
+        better[count <= LEAST_COUNT] = 0
+        return better
+
+
+LEAST_COUNT = 1e-3
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What was found behind.
+
+    Attributes
+    ----------
+    image : numpy.ndarray
+        (Y, X[, C]) float32: the ground's picture.
+    weight : numpy.ndarray
+        (Y, X) float32, 0 to 1: how much of each pixel is to be taken from it.
+    depth : numpy.ndarray
+        (Y, X) float32: of what is in front at each pixel.
+    confidence : numpy.ndarray
+        (Y, X) float32: how far to believe it.
+    cover : numpy.ndarray
+        (Y, X) float32: share of the light that did not come from the ground, in its own plane.
+    check : Check
+        How well it explains the planes.
+    """
+
+    image: Plane
+    weight: Plane
+    depth: Plane
+    confidence: Plane
+    cover: Plane
+    check: Check
+
+
+def ground_behind(view: View, light: Light, crew: Crew) -> Ground | None:
+    """Unmix the planes of a view, fuse them again, and see whether that explains them.
+
+    Parameters
+    ----------
+    view : View
+        A part of the field.
+    light : Light
+        How it was recorded.
+    crew : Crew
+        Who works.
+
+    Returns
+    -------
+    Ground or None
+        None if nothing hides anything.
+    """
+    energies = [fine_energy(bright, light.noisy) for bright in view.bright]
+    edge = outline(energies, view.depth, view.jumps, view.bright, light.span, light.deviation)
+    occluders = Occluders(edge, view.planes, view.depth, view.jumps, light.blur)
+    if not occluders.hidden.any():
+        return None
+    touched = occluders.hidden | edge.near
+    doubted = widened(view.jumps, WIDE) & view.above & ~touched
+    occluders.doubt(doubted, view.depth)
+    unmixing = _Unmixing(view, light, occluders, touched, crew)
+    found = unmixing.fused(int(occluders.last[touched].max()))
+    check = unmixing.check(found, edge)
+    better = check.better()
+    weight = np.clip(found.cover / np.float32(VEILED), 0, 1) * (1 - edge.share)
+    weight *= occluders.hidden * better
+    believed = occluders.hidden & (better > np.float32(0.5))
+    beside = widened(believed, BESIDE)
+    depth, confidence = view.depth.copy(), view.confidence.copy()
+    near = edge.near & beside
+    depth[near] = _depth_of_near(energies, edge)[near]
+    behind = occluders.hidden & ~edge.near & beside
+    confidence[behind] = found.confidence[behind]
+    behind |= doubted & widened(believed, WIDE) & _is_far(view, light, energies, edge)
+    depth[behind] = np.minimum(found.depth, view.depth)[behind]
+    return Ground(found.image, weight, depth, confidence, found.cover, check)
+
+
+@dataclass(frozen=True)
+class _Found:
+    image: Plane
+    depth: Plane
+    confidence: Plane
+    cover: Plane
+    veils: dict[int, Veil]
+
+
+class _Unmixing:
+    """One view on its way through unmixing, fusion and check."""
+
+    def __init__(
+        self,
+        view: View,
+        light: Light,
+        occluders: Occluders,
+        touched: NDArray[np.bool_],
+        crew: Crew,
+    ) -> None:
+        self._view, self._light, self._occluders = view, light, occluders
+        self._touched, self._crew = touched, crew
+
+    def fused(self, last: int) -> _Found:
+        """Fuse the planes, those up to `last` unmixed, each where it shows what is behind."""
+        planes = self._view.planes
+        ends = min(float(p.min()) for p in planes), max(float(p.max()) for p in planes)
+        fusion = PyramidFusion(planes[0].shape, np.dtype(np.float32), self._light.noise, self._crew)
+        estimator = DepthEstimator(self._crew)
+        covers, veils = [], {}
+        kept = set(np.linspace(0, last, min(CHECKED, last + 1)).astype(int).tolist())
+        for k, plane in enumerate(planes):
+            self._crew.check()
+            ground = plane
+            if k <= last:
+                veil = self._occluders.veil(k)
+                shown = self._touched & (self._occluders.last >= k)
+                ground = veil.lifted(plane, shown, ends)
+                covers.append(veil.cover)
+                if k in kept:
+                    veils[k] = veil
+            known = None if k <= int(self._occluders.last.min()) else self._shown(k)
+            seen = SeenPlane(ground, np.eye(3), Brightness(), known)
+            fusion.add(seen)
+            estimator.add(fusion.energies)
+        fusion.build()
+        light = self._light
+        depth, confidence = estimator.estimate(
+            fusion.brightness, edge_contrast(light.span, light.deviation)
+        )
+        covers += [np.zeros_like(depth)]
+        cover = picked(covers, np.minimum(depth, np.float32(len(covers) - 1)))
+        return _Found(fusion.image(np.dtype(np.float32)), depth, confidence, cover, veils)
+
+    def _shown(self, k: int) -> NDArray[np.uint8]:
+        shown: NDArray[np.uint8] = (self._occluders.last >= k).astype(np.uint8) * 255
+        return shown
+
+    def check(self, found: _Found, edge: Outline) -> Check:
+        """Render the planes from what was found, and from the image as it was."""
+        view, shape = self._view, found.depth.shape
+        before, after, count = (np.zeros(shape, np.float32) for _ in range(3))
+        where = self._occluders.hidden & (edge.share < np.float32(0.3))
+        tasks = ((view.image, before), (found.image, after))
+        for image, total in tasks:
+            blurred = [image] + [
+                defocused(image, self._light.blur * j) for j in range(1, FARTHEST_CHECKED + 2)
+            ]
+            for k, veil in found.veils.items():
+                apart = np.abs(found.depth - np.float32(k))
+                seen = where & (veil.cover > VEILED) & (veil.cover < 1 - LEAST_LEFT)
+                seen &= apart <= FARTHEST_CHECKED
+                if not seen.any():
+                    continue
+                rendered = veil.light[seen] + spread_over(
+                    1 - veil.cover[seen], veil.light
+                ) * _between(blurred, apart, seen)
+                error = np.square(view.planes[k][seen] - rendered)
+                total[seen] += error if error.ndim == 1 else error.mean(-1)
+                total[seen] -= np.float32(self._light.deviation**2)
+                if total is after:
+                    count[seen] += 1
+        return Check(before, after, count)
+
+
+def _between(levels: list[Plane], place: Plane, where: NDArray[np.bool_]) -> Plane:
+    """Values of a mask's pixels, (m[, C]), between two levels."""
+    below = place[where].astype(np.intp)
+    part = place[where] - below.astype(np.float32)
+    rows, cols = np.nonzero(where)
+    lower, upper = np.empty_like(levels[0][where]), np.empty_like(levels[0][where])
+    for level in np.unique(below):
+        here = below == level
+        lower[here] = levels[level][rows[here], cols[here]]
+        upper[here] = levels[level + 1][rows[here], cols[here]]
+    part = spread_over(part, levels[0])
+    mixed: Plane = lower * (1 - part) + upper * part
+    return mixed
+
+
+def _depth_of_near(energies: Sequence[Plane], edge: Outline) -> Plane:
+    """Depth of what is near, from its own detail alone: a parabola through the peak."""
+    count = len(energies)
+    floor = floor_of(energies) * np.float32(0.1)
+    best, before, after, last = (np.full(edge.share.shape, -np.inf, np.float32) for _ in range(4))
+    index = np.zeros(edge.share.shape, np.float32)
+    for k, energy in enumerate(energies):
+        own = np.log(cv2.GaussianBlur(energy * edge.share, (0, 0), PEAK_WINDOW) + floor)
+        np.copyto(after, own, where=index == k - 1)
+        better = (own > best) & (np.abs(edge.nearest - np.float32(k)) <= 2)
+        np.copyto(before, last, where=better)
+        np.copyto(best, own, where=better)
+        index[better] = k
+        last = own
+    inside = (index > 0) & (index < count - 1) & np.isfinite(best)
+    bend = np.minimum(
+        before - 2 * best + after, np.float32(-0.05), where=inside, out=-np.ones_like(best)
+    )
+    offset = np.where(inside, np.float32(0.5) * (before - after) / bend, 0)
+    found: Plane = np.where(np.isfinite(best), index + np.clip(offset, -0.5, 0.5), edge.nearest)
+    return found.astype(np.float32)
+
+
+def _is_far(
+    view: View, light: Light, energies: Sequence[Plane], edge: Outline
+) -> NDArray[np.bool_]:
+    """Whether a pixel whose depth nothing shows belongs to the ground rather than to what is near.
+
+    Depth goes on from where it is seen to where it is not, across an outline too. So what speaks
+    for either side, and is seen, goes on anew, to the next edge of the picture.
+    """
+    smoother = [cv2.GaussianBlur(energy, (0, 0), SIDE_WINDOW) for energy in energies]
+    floor = floor_of(smoother)
+    clear = [np.maximum(energy - floor, 0) for energy in smoother]
+    own = cv2.GaussianBlur(evidence(clear, view.depth, floor), (0, 0), 1.5)
+    side = np.where(edge.band, edge.evidence, own)
+    kernel = ellipse(SURE_RADIUS)
+    disputed = view.above | edge.band
+    near = np.where(disputed, np.maximum(cv2.erode(side, kernel), 0), 0)
+    near[~widened(view.jumps, WIDE)] = 0
+    seen = np.float32(WEIGHT_OF_FAR) * (view.confidence > np.float32(SEEN))
+    far = np.where(disputed, np.maximum(-cv2.dilate(side, kernel), 0), seen)
+    smooth = EdgeAwareMean(
+        luminance(view.image), SIDE_REACH, SIDE_EDGE * light.span + light.deviation
+    )
+    nearness, farness = smooth(near.astype(np.float32), far.astype(np.float32))
+    return np.asarray(farness > np.float32(FAR_ENOUGH) * nearness)

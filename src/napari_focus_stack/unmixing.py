@@ -1,0 +1,176 @@
+"""What lies behind, freed of the blur of what lies before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_focus_stack.blurring import defocused
+from napari_focus_stack.outlining import JUMP, picked, widened
+from napari_focus_stack.smoothing import without_gaps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.bands import Plane
+    from napari_focus_stack.outlining import Outline
+
+LAYER = 1.0
+"""Planes of depth that count as one layer of what is near."""
+FEWEST_PIXELS = 4.0
+OCCLUDING = 0.25
+"""Share of a pixel from which on it hides what is behind."""
+LEAST_LEFT = 0.25
+"""Share of the ground's light that must have come through; less is not divided by, so that noise
+grows fourfold at most. The ground's surroundings say what it looks like there."""
+LEAST_COVER = 0.004
+"""Cover of one grey level in 255 that is not worth undoing."""
+LEAST_WEIGHT = 1e-3
+
+
+@dataclass(frozen=True)
+class Veil:
+    """Light that what is near spreads over a plane, and the share of the ground it keeps away.
+
+    Attributes
+    ----------
+    light : numpy.ndarray
+        (Y, X[, C]) float32.
+    cover : numpy.ndarray
+        (Y, X) float32, 0 to 1.
+    """
+
+    light: Plane
+    cover: Plane
+
+    def lifted(self, plane: Plane, where: NDArray[np.bool_], ends: tuple[float, float]) -> Plane:
+        """The ground that a plane shows through the veil: `(plane - light) / (1 - cover)`.
+
+        Where less than a quarter came through, smoothly filled from around it.
+        """
+        left = 1 - self.cover
+        clear = where & (left > LEAST_LEFT) & (self.cover > LEAST_COVER)
+        lost = where & (left <= LEAST_LEFT)
+        ground = plane.copy()
+        ground[clear] = np.clip(
+            (plane[clear] - self.light[clear]) / spread_over(left[clear], plane), *ends
+        )
+        if lost.any():
+            ground[lost] = np.nan
+            ground, _ = without_gaps(ground)
+        return ground
+
+
+def spread_over(share: Plane, plane: Plane) -> Plane:
+    """A share, the same for every channel of a plane."""
+    return share if plane.ndim == 2 else share[..., None]
+
+
+class Occluders:
+    """What is near, in layers, as it hides what lies behind it.
+
+    Layered image formation with a thin lens (Hasinoff and Kutulakos, "A layer-based restoration
+    framework for variable-aperture photography", ICCV 2007; Favaro and Soatto, "Seeing beyond
+    occlusions (and other marvels of a finite lens aperture)", CVPR 2003): plane k sees a layer at
+    depth l through a disc of radius ``blur * |l - k|``. From front to back each layer adds its
+    light where the union of the layers up to it, blurred, covers more than was covered already.
+
+    Parameters
+    ----------
+    outline : Outline
+        Where it ends.
+    planes : sequence of numpy.ndarray
+        (Y, X[, C]) float32 each, from far to near.
+    depth : numpy.ndarray
+        (Y, X) float32.
+    around : numpy.ndarray
+        (Y, X) bool: the jumps.
+    blur : float
+        Pixels by which the disc grows with each plane.
+
+    Attributes
+    ----------
+    hidden : numpy.ndarray
+        (Y, X) bool: what the blur of something nearer reaches.
+    last : numpy.ndarray
+        (Y, X) int: last plane that shows what is behind, where something hides it or is hidden.
+    """
+
+    def __init__(
+        self,
+        outline: Outline,
+        planes: Sequence[Plane],
+        depth: Plane,
+        around: NDArray[np.bool_],
+        blur: float,
+    ) -> None:
+        self._blur, self._count = blur, len(planes)
+        self._shape = planes[0].shape
+        near = np.where(outline.band, outline.nearest, depth)
+        reach = int(np.ceil(blur * (self._count - 1))) + 2
+        share = np.where(outline.band, outline.share, np.float32(1))
+        share[~widened(around, reach)] = 0
+        self._layers = self._layered(share, near, picked(planes, near))
+        self.last = np.full(depth.shape, self._count - 1)
+        own = np.where(outline.band, outline.farthest, depth)
+        self._hide(outline, near, own)
+
+    def _layered(
+        self, share: Plane, near: Plane, picture: Plane
+    ) -> list[tuple[float, Plane, Plane]]:
+        """Depth, share and light of each layer, the nearest first."""
+        index = np.rint(near / np.float32(LAYER)).astype(np.intp)
+        layers = []
+        for i in range(int(index.max()), 0, -1):
+            mask = share * (index == i)
+            total = float(mask.sum())
+            if total < FEWEST_PIXELS:
+                continue
+            depth = float((mask * near).sum()) / total
+            layers.append((depth, mask, picture * spread_over(mask, picture)))
+        return layers
+
+    def _hide(self, outline: Outline, near: Plane, own: Plane) -> None:
+        """Find what is hidden, and by how near a thing."""
+        before = np.full(near.shape, np.inf, np.float32)
+        index = np.rint(near).astype(np.intp)
+        solid = outline.band & (outline.share > OCCLUDING)
+        for k in range(self._count - 1, 0, -1):
+            here = solid & (index == k)
+            if np.count_nonzero(here) < FEWEST_PIXELS:
+                continue
+            reached = widened(here, max(1, int(np.ceil(self._blur * k)) + 1))
+            before[reached & (k > own + JUMP)] = k
+        self.hidden = np.isfinite(before)
+        edge = outline.near & ~self.hidden
+        before[edge] = near[edge]
+        self._keep_planes_behind(before, self.hidden | edge)
+
+    def _keep_planes_behind(self, before: Plane, where: NDArray[np.bool_]) -> None:
+        behind = np.floor(before[where] - JUMP).astype(np.intp)
+        self.last[where] = np.clip(behind, 0, self._count - 1)
+
+    def doubt(self, where: NDArray[np.bool_], depth: Plane) -> None:
+        """Look for what is behind where depth may be that of something near, too."""
+        self._keep_planes_behind(depth, where)
+
+    def veil(self, k: int) -> Veil:
+        """What lies before things that plane `k` shows in focus."""
+        cover, union = np.zeros(self._shape[:2], np.float32), np.zeros(self._shape[:2], np.float32)
+        light = np.zeros(self._shape, np.float32)
+        for depth, mask, shown in self._layers:
+            if depth < k + JUMP:
+                break
+            radius = self._blur * (depth - k)
+            np.maximum(union, mask, out=union)
+            weight = defocused(mask, radius)
+            gain = np.clip(defocused(union, radius) - cover, 0, 1)
+            gain[weight <= LEAST_WEIGHT] = 0
+            np.maximum(weight, np.float32(LEAST_WEIGHT), out=weight)
+            light += defocused(shown, radius) * spread_over(gain / weight, shown)
+            cover += gain
+        return Veil(light, cover)
