@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ from napari_focus_stack.blurring import defocused
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.depth import DepthEstimator, edge_contrast
 from napari_focus_stack.outlining import (
-    JUMP,
+    EDGE,
+    LEAST_JUMP,
     NOISY,
     Outline,
     ellipse,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from napari_focus_stack.crew import Crew
     from napari_focus_stack.noise import Noise
 
+LEAST_BLUR = 2.7
+"""Pixels by which something must be out of focus where it hides what is in focus."""
 WIDE = 128
 """Pixels from a jump over which depth may have gone on where nothing is to be seen."""
 BESIDE = 16
@@ -49,8 +52,11 @@ CHECKED = 8
 """Planes at which a ground is checked."""
 FARTHEST_CHECKED = 8
 """Planes out of focus up to which it is."""
+UNEXPLAINED = 0.04
+"""Error, as a part of the picture's range, from which on a plane is not explained at all."""
 CHECK_WINDOW = 4.0
 """Gaussian sigma, in pixels, over which a ground must explain the planes better than before."""
+LEAST_COUNT = 1e-3
 BETTER = 0.8
 """Part of the squared error that may remain."""
 PEAK_WINDOW = 2.5
@@ -59,8 +65,9 @@ SIDE_WINDOW = 1.0
 """Gaussian sigma over the detail that tells sides, where it is little."""
 SURE_RADIUS = 2
 """Pixels around one that must all lie on a side: detail reaches beyond its own edge."""
-SEEN = 0.1
-"""Confidence from which on a depth far behind is one."""
+UNSEEN, SEEN = 0.1, 0.2
+"""Mean confidence of the ground up to which nothing of it is seen, and from which on it is: what
+is plain may as well be the inside of a pattern."""
 WEIGHT_OF_FAR = 3.0
 FAR_ENOUGH = 0.8
 """What speaks for the ground, over what speaks against, from which on it is the ground."""
@@ -76,15 +83,15 @@ class Light:
 
     Attributes
     ----------
-    blur : float
-        Pixels by which the radius of the blur grows with each plane out of focus.
+    places : numpy.ndarray
+        (n,) float64: where the planes lie, in pixels of blur; see `places_in_blur`.
     noise : Noise
         Of one channel.
     span, level : float
         Range of brightness, and the usual one.
     """
 
-    blur: float
+    places: NDArray[np.float64]
     noise: Noise
     span: float
     level: float
@@ -93,6 +100,30 @@ class Light:
     def deviation(self) -> float:
         """Standard deviation of the usual pixel's noise."""
         return self.noise.deviation(self.level)
+
+    @property
+    def blur(self) -> float:
+        """Pixels by which the radius of the blur grows with each plane, on average."""
+        return float(self.places[-1] - self.places[0]) / (len(self.places) - 1)
+
+    @property
+    def jump(self) -> float:
+        """Planes by which one thing must be before another to hide it visibly."""
+        return max(LEAST_JUMP, LEAST_BLUR / self.blur)
+
+    @property
+    def edge(self) -> float:
+        """Step of brightness that is an edge of the picture."""
+        return EDGE * self.span + 2 * self.deviation
+
+    def of(self, first: int, count: int) -> Light:
+        """Of some of the planes."""
+        return replace(self, places=self.places[first : first + count])
+
+    @property
+    def turned(self) -> Light:
+        """Of the planes from the last to the first."""
+        return replace(self, places=self.places[-1] - self.places[::-1])
 
     @property
     def noisy(self) -> bool:
@@ -116,6 +147,8 @@ class View:
         (Y, X) float32: the farthest depth within `WIDE` pixels.
     jumps : numpy.ndarray
         (Y, X) bool: jumps of the depth that count.
+    light : Light
+        How these planes were recorded.
     """
 
     planes: list[Plane]
@@ -124,6 +157,7 @@ class View:
     confidence: Plane
     lowest: Plane
     jumps: NDArray[np.bool_]
+    light: Light
 
     @cached_property
     def bright(self) -> list[Plane]:
@@ -133,36 +167,53 @@ class View:
     @property
     def above(self) -> NDArray[np.bool_]:
         """What may be near: far before something else."""
-        return np.asarray(self.depth - self.lowest > JUMP)
+        return np.asarray(self.depth - self.lowest > self.light.jump)
 
 
 @dataclass(frozen=True)
 class Check:
-    """Squared error of the planes as a ground explains them, beyond their noise: (Y, X) sums."""
+    """How planes are explained where something is hidden: squared errors beyond their noise.
 
-    before: Plane
+    Attributes
+    ----------
+    before : list of numpy.ndarray
+        (Y, X) float32, sums over a window: by the image as it was, in several ways.
+    after : numpy.ndarray
+        By the ground that was found.
+    count : numpy.ndarray
+        Share of the window that was looked at.
+    """
+
+    before: list[Plane]
     after: Plane
     count: Plane
 
     @property
-    def ratio(self) -> float:
-        """Part of the error that remains."""
-        return max(float(self.after.sum()), 0.0) / max(float(self.before.sum()), 1e-12)
+    def left(self) -> float:
+        """Part of the error that remains, over the simplest explanation that is as good as any."""
+        return float(self.after.sum()) / max(self._before, 1e-12)
+
+    @property
+    def gain(self) -> float:
+        """Error that does not remain."""
+        return self._before - float(self.after.sum())
+
+    @property
+    def _before(self) -> float:
+        return min(float(way.sum()) for way in self.before)
+
+    @property
+    def pixels(self) -> float:
+        """How many were looked at."""
+        return float(self.count.sum())
 
     def better(self) -> Plane:
-        """Where the ground explains the planes better than before: (Y, X) float32, 0 to 1."""
-        before, after, count = (
-            cv2.GaussianBlur(total, (0, 0), CHECK_WINDOW)
-            for total in (self.before, self.after, self.count)
-        )
-        np.maximum(before, 0, out=before)
-        lead = (np.float32(BETTER) * before - after) / np.maximum((1 - BETTER) * before, 1e-9)
+        """Where the ground explains the planes better than anything: (Y, X) float32, 0 to 1."""
+        before = np.minimum.reduce(self.before)
+        lead = (np.float32(BETTER) * before - self.after) / np.maximum((1 - BETTER) * before, 1e-9)
         better: Plane = np.clip(lead + np.float32(0.5), 0, 1)
-        better[count <= LEAST_COUNT] = 0
+        better[self.count <= LEAST_COUNT] = 0
         return better
-
-
-LEAST_COUNT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -193,15 +244,13 @@ class Ground:
     check: Check
 
 
-def ground_behind(view: View, light: Light, crew: Crew) -> Ground | None:
+def ground_behind(view: View, crew: Crew) -> Ground | None:
     """Unmix the planes of a view, fuse them again, and see whether that explains them.
 
     Parameters
     ----------
     view : View
         A part of the field.
-    light : Light
-        How it was recorded.
     crew : Crew
         Who works.
 
@@ -210,18 +259,21 @@ def ground_behind(view: View, light: Light, crew: Crew) -> Ground | None:
     Ground or None
         None if nothing hides anything.
     """
+    light = view.light
     energies = [fine_energy(bright, light.noisy) for bright in view.bright]
-    edge = outline(energies, view.depth, view.jumps, view.bright, light.span, light.deviation)
-    occluders = Occluders(edge, view.planes, view.depth, view.jumps, light.blur)
+    edge = outline(energies, view.depth, view.jumps, view.bright, light.jump, light.edge)
+    occluders = Occluders(edge, view.planes, view.depth, view.jumps, light.places, light.jump)
     if not occluders.hidden.any():
         return None
     touched = occluders.hidden | edge.near
     doubted = widened(view.jumps, WIDE) & view.above & ~touched
     occluders.doubt(doubted, view.depth)
-    unmixing = _Unmixing(view, light, occluders, touched, crew)
+    unmixing = _Unmixing(view, occluders, touched, crew)
     found = unmixing.fused(int(occluders.last[touched].max()))
-    check = unmixing.check(found, edge)
-    better = check.better()
+    seen = cv2.GaussianBlur(found.confidence, (0, 0), CHECK_WINDOW)
+    where = occluders.hidden & (edge.share < np.float32(0.3)) & (seen > UNSEEN)
+    check = unmixing.check(found, edge, where)
+    better = check.better() * np.clip((seen - UNSEEN) / np.float32(SEEN - UNSEEN), 0, 1)
     weight = np.clip(found.cover / np.float32(VEILED), 0, 1) * (1 - edge.share)
     weight *= occluders.hidden * better
     believed = occluders.hidden & (better > np.float32(0.5))
@@ -231,7 +283,7 @@ def ground_behind(view: View, light: Light, crew: Crew) -> Ground | None:
     depth[near] = _depth_of_near(energies, edge)[near]
     behind = occluders.hidden & ~edge.near & beside
     confidence[behind] = found.confidence[behind]
-    behind |= doubted & widened(believed, WIDE) & _is_far(view, light, energies, edge)
+    behind |= doubted & widened(believed, WIDE) & _is_far(view, energies, edge)
     depth[behind] = np.minimum(found.depth, view.depth)[behind]
     return Ground(found.image, weight, depth, confidence, found.cover, check)
 
@@ -251,12 +303,11 @@ class _Unmixing:
     def __init__(
         self,
         view: View,
-        light: Light,
         occluders: Occluders,
         touched: NDArray[np.bool_],
         crew: Crew,
     ) -> None:
-        self._view, self._light, self._occluders = view, light, occluders
+        self._view, self._light, self._occluders = view, view.light, occluders
         self._touched, self._crew = touched, crew
 
     def fused(self, last: int) -> _Found:
@@ -294,31 +345,60 @@ class _Unmixing:
         shown: NDArray[np.uint8] = (self._occluders.last >= k).astype(np.uint8) * 255
         return shown
 
-    def check(self, found: _Found, edge: Outline) -> Check:
-        """Render the planes from what was found, and from the image as it was."""
-        view, shape = self._view, found.depth.shape
-        before, after, count = (np.zeros(shape, np.float32) for _ in range(3))
-        where = self._occluders.hidden & (edge.share < np.float32(0.3))
-        tasks = ((view.image, before), (found.image, after))
-        for image, total in tasks:
-            blurred = [image] + [
-                defocused(image, self._light.blur * j) for j in range(1, FARTHEST_CHECKED + 2)
-            ]
-            for k, veil in found.veils.items():
-                apart = np.abs(found.depth - np.float32(k))
-                seen = where & (veil.cover > VEILED) & (veil.cover < 1 - LEAST_LEFT)
-                seen &= apart <= FARTHEST_CHECKED
-                if not seen.any():
-                    continue
-                rendered = veil.light[seen] + spread_over(
-                    1 - veil.cover[seen], veil.light
-                ) * _between(blurred, apart, seen)
-                error = np.square(view.planes[k][seen] - rendered)
-                total[seen] += error if error.ndim == 1 else error.mean(-1)
-                total[seen] -= np.float32(self._light.deviation**2)
-                if total is after:
-                    count[seen] += 1
+    def check(self, found: _Found, edge: Outline, where: NDArray[np.bool_]) -> Check:
+        """Render the planes from what was found, and from the image as it was.
+
+        The ground was divided so that its own plane is explained; so it counts only if nothing
+        simpler explains the planes as well: the image as it was, behind the same veil, at the
+        depth of the ground, of what is near, or at its own.
+        """
+        was, now = (self._blurred(image) for image in (self._view.image, found.image))
+        behind = found.depth
+        before = [
+            self._error(was, behind, found.veils, where, veiled=True),
+            *(
+                self._error(was, depth, found.veils, where, veiled=False)
+                for depth in (behind, edge.nearest, self._view.depth)
+            ),
+        ]
+        after = self._error(now, behind, found.veils, where, veiled=True)
+        count = cv2.GaussianBlur(where.astype(np.float32), (0, 0), CHECK_WINDOW)
         return Check(before, after, count)
+
+    def _blurred(self, image: Plane) -> list[Plane]:
+        """An image as it is seen so many planes out of focus."""
+        blur = self._light.blur
+        return [image, *(defocused(image, blur * j) for j in range(1, FARTHEST_CHECKED + 2))]
+
+    def _error(
+        self,
+        blurred: list[Plane],
+        depth: Plane,
+        veils: dict[int, Veil],
+        where: NDArray[np.bool_],
+        *,
+        veiled: bool,
+    ) -> Plane:
+        """Squared error of the planes as an image explains them, over a window: (Y, X) float32."""
+        light, numbers = self._light, np.arange(len(self._view.planes))
+        total = np.zeros(depth.shape, np.float32)
+        worst = np.float32((UNEXPLAINED * light.span + 2 * light.deviation) ** 2)
+        place = np.interp(depth, numbers, light.places)
+        for k, veil in veils.items():
+            seen = where & (veil.cover > VEILED) & (veil.cover < 1 - LEAST_LEFT)
+            if not seen.any():
+                continue
+            apart = np.minimum(np.abs(place - light.places[k]) / light.blur, FARTHEST_CHECKED)
+            rendered = _between(blurred, apart, seen)
+            if veiled:
+                rendered *= spread_over(1 - veil.cover[seen], blurred[0])
+                rendered += veil.light[seen]
+            error = np.square(self._view.planes[k][seen] - rendered)
+            error = error if error.ndim == 1 else error.mean(-1)
+            error -= np.float32(light.deviation**2)
+            total[seen] += np.minimum(error, worst)
+        windowed: Plane = cv2.GaussianBlur(total, (0, 0), CHECK_WINDOW)
+        return np.maximum(windowed, 0, out=windowed)
 
 
 def _between(levels: list[Plane], place: Plane, where: NDArray[np.bool_]) -> Plane:
@@ -359,24 +439,23 @@ def _depth_of_near(energies: Sequence[Plane], edge: Outline) -> Plane:
     return found.astype(np.float32)
 
 
-def _is_far(
-    view: View, light: Light, energies: Sequence[Plane], edge: Outline
-) -> NDArray[np.bool_]:
+def _is_far(view: View, energies: Sequence[Plane], edge: Outline) -> NDArray[np.bool_]:
     """Whether a pixel whose depth nothing shows belongs to the ground rather than to what is near.
 
     Depth goes on from where it is seen to where it is not, across an outline too. So what speaks
     for either side, and is seen, goes on anew, to the next edge of the picture.
     """
+    light = view.light
     smoother = [cv2.GaussianBlur(energy, (0, 0), SIDE_WINDOW) for energy in energies]
     floor = floor_of(smoother)
     clear = [np.maximum(energy - floor, 0) for energy in smoother]
-    own = cv2.GaussianBlur(evidence(clear, view.depth, floor), (0, 0), 1.5)
+    own = cv2.GaussianBlur(evidence(clear, view.depth, floor, light.jump), (0, 0), 1.5)
     side = np.where(edge.band, edge.evidence, own)
     kernel = ellipse(SURE_RADIUS)
     disputed = view.above | edge.band
     near = np.where(disputed, np.maximum(cv2.erode(side, kernel), 0), 0)
     near[~widened(view.jumps, WIDE)] = 0
-    seen = np.float32(WEIGHT_OF_FAR) * (view.confidence > np.float32(SEEN))
+    seen = np.float32(WEIGHT_OF_FAR) * (view.confidence > np.float32(UNSEEN))
     far = np.where(disputed, np.maximum(-cv2.dilate(side, kernel), 0), seen)
     smooth = EdgeAwareMean(
         luminance(view.image), SIDE_REACH, SIDE_EDGE * light.span + light.deviation

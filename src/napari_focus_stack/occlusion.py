@@ -9,26 +9,26 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from napari_focus_stack.bands import luminance
-from napari_focus_stack.blurring import SHIFTS, SharpPatch, blur_per_plane
+from napari_focus_stack.blurring import SHIFTS, SharpPatch, places_in_blur
 from napari_focus_stack.crew import Crew, ahead
 from napari_focus_stack.cropping import common_crop
 from napari_focus_stack.ground import Ground, Light, View, ground_behind
 from napari_focus_stack.memory import resident
-from napari_focus_stack.outlining import jumps, widened
+from napari_focus_stack.outlining import LEAST_JUMP, jumps, widened
 from napari_focus_stack.planes import as_dtype
 from napari_focus_stack.revisiting import counted_from
-from napari_focus_stack.seams import CellMaps, FlatPatch, Part, batches
+from napari_focus_stack.seams import CellMaps, Part, batches
 from napari_focus_stack.unmixing import spread_over
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from numpy.typing import NDArray
 
@@ -43,19 +43,20 @@ FEWEST_PLANES = 5
 """With fewer none is out of focus by the three planes that a veil takes."""
 FEWEST_JUMPS = 100
 """Pixels."""
-SAMPLES = 4
+SAMPLES = 12
 """Parts on which is decided which end of the stack is near."""
 SAMPLE = 256
 """Pixels a side of such a part."""
-MOST_LEFT = 0.6
-"""Of the error that remains once the ground is unmixed, over what it was: 0.03 to 0.4 where
-something is hidden, 0.8 and more where depth jumps for other reasons (all scenes of the bench)."""
-CLEARLY = 0.9
-"""Of the error that remains with one end near, over that with the other."""
-FEWEST_CHECKED = 500
-"""Pixels of all planes on which that is known."""
-PLANES_AROUND = 3
-"""Planes beyond the depths of a part that still tell something of it."""
+AT_A_TIME = 4
+"""How many of them are looked at before the others."""
+MOST_LEFT = 0.75
+"""Of the error of a part, once its ground is unmixed, where something is hidden: there it is 0.2 to
+0.7, and 0.8 and more where depth jumps for other reasons (bench, `pcb`)."""
+AT_ONCE, CLEARLY = 0.2, 0.7
+"""Error explained with one end near, over that with the other, that tells after some parts, and
+after all. It is 0 to 0.05 for most scenes, 0.4 and 0.6 for two noisy ones."""
+FEWEST_CHECKED = 300
+"""Pixels of a part on which that is known."""
 MOST_BYTES = 10**9
 """Of planes that are held at a time."""
 WORKING_MAPS = 40
@@ -181,11 +182,24 @@ def unmix_steps(
     order = survey.alignment.order
     if len(order) < FEWEST_PLANES or not survey.alignment.in_order:
         return
-    apart = jumps(maps.depth)
+    apart = jumps(maps.depth, LEAST_JUMP)
     _keep_recorded(apart, run, survey, maps.origin)
     if np.count_nonzero(apart) < FEWEST_JUMPS:
         return
-    yield from _Unveiling(crew, run, survey, maps, known, apart).steps()
+    unveiling = _Unveiling(crew, run, survey, maps, apart)
+    if known.light is None:
+        light = yield from unveiling.light()
+        if light is None:
+            return
+        apart &= jumps(maps.depth, light.jump)
+        facing = yield from unveiling.near_end(light)
+        if facing is None:
+            return
+        known.light, known.last_is_near = facing.light, facing.last_is_near
+    else:
+        apart &= jumps(maps.depth, known.light.jump)
+        facing = _Facing(maps, apart, known.light, known.last_is_near)
+    yield from unveiling.unmix(facing)
 
 
 def _keep_recorded(
@@ -203,167 +217,46 @@ def _keep_recorded(
     apart[:] = kept
 
 
-class _Unveiling:
-    """One tile on its way: how it was recorded, which end is near, and then part by part."""
+@dataclass(frozen=True)
+class _Facing:
+    """A tile seen from one end of the stack, which is taken as near."""
 
-    def __init__(
-        self,
-        crew: Crew,
-        run: Run,
-        survey: Survey,
-        maps: Maps,
-        known: Occlusion,
-        apart: NDArray[np.bool_],
-    ) -> None:
-        self._crew, self._run, self._survey = crew, run, survey
-        self._maps, self._known, self._apart = maps, known, apart
-        self._count = len(survey.alignment.order)
+    maps: Maps
+    apart: NDArray[np.bool_]
+    light: Light
+    last_is_near: bool
 
-    def steps(self) -> Generator[Progress, None, None]:
-        """Decide, unless that is known from another tile; then unmix."""
-        if self._known.light is None:
-            yield from self._decide()
-        if self._known.light is None:
-            return
-        cells = self._cells(self._known.last_is_near)
-        for batch in batches(cells.parts(), self._pixels_at_a_time()):
-            views = yield from self._views(batch, cells, self._known.last_is_near)
-            self._crew.do(self._unmix, list(zip(batch, views, strict=True)))
-            del views
+    @cached_property
+    def depth(self) -> Plane:
+        """Counted from the far end."""
+        last = np.float32(len(self.light.places) - 1)
+        return self.maps.depth.copy() if self.last_is_near else last - self.maps.depth
 
-    def _cells(self, last_is_near: bool) -> CellMaps:
-        return CellMaps(self._depth(last_is_near), self._maps.confidence, self._apart)
+    @cached_property
+    def cells(self) -> CellMaps:
+        """Of this depth."""
+        return CellMaps(self.depth, self.maps.confidence, self.apart)
 
-    def _depth(self, last_is_near: bool) -> Plane:
-        """Depth counted from the far end."""
-        depth = self._maps.depth
-        return depth if last_is_near else np.float32(self._count - 1) - depth
-
-    def _pixels_at_a_time(self) -> float:
-        """How many pixels of a batch fit into memory in all their planes."""
-        room = float(MOST_BYTES)
-        if self._run.limit is not None:
-            room = min(room, (self._run.limit - resident()) / 2)
-        channels = 1 if self._maps.image.ndim == 2 else 3
-        return room / (4 * (self._count * (channels + 2) + WORKING_MAPS))
-
-    def _decide(self) -> Generator[Progress, None, None]:
-        """Measure the blur, and find which end is near: whose ground explains the planes."""
-        cells = self._cells(True)
-        patches, samples = cells.flat_patches(self._count), cells.samples(SAMPLES, SAMPLE)
-        windows = [p.window for p in patches] + [s.outer for s in samples]
-        around = [range(p.plane + min(SHIFTS), p.plane + max(SHIFTS) + 1) for p in patches]
-        planes = yield from self._planes(windows, around + [self._depths(s) for s in samples])
-        blur = blur_per_plane(
-            [self._patch(*found) for found in zip(patches, planes[: len(patches)], strict=True)]
-        )
-        if blur is None:
-            return
-        census = self._run.census
-        light = Light(blur, self._survey.noise, census.span(), census.level())
-        errors = []
-        for last_is_near in (True, False):
-            cells = self._cells(last_is_near)
-            views = [
-                self._view(sample, shown, cells, last_is_near)
-                for sample, shown in zip(samples, planes[len(patches) :], strict=True)
-            ]
-            errors.append(self._error(views, light))
-        best, other = min(errors), max(errors)
-        if best <= MOST_LEFT and best <= CLEARLY * other:
-            self._known.light, self._known.last_is_near = light, best == errors[0]
-
-    def _patch(self, patch: FlatPatch, planes: dict[int, Plane]) -> SharpPatch:
-        rows, cols = patch.window
-        flat = np.abs(self._maps.depth[rows, cols] - patch.plane) < 0.5
-        bright = {k: luminance(plane) for k, plane in planes.items()}
-        return SharpPatch(patch.plane, bright, flat)
-
-    def _error(self, views: list[View], light: Light) -> float:
-        """Part of the error that remains if some views are unmixed; 1 if too little tells."""
-        grounds: list[Ground] = []
-
-        def look(view: View) -> None:
-            with Crew(1, self._crew.check) as alone:
-                ground = ground_behind(view, light, alone)
-            if ground is not None:
-                grounds.append(ground)
-
-        self._crew.do(look, views)
-        checks = [ground.check for ground in grounds]
-        if sum(float(check.count.sum()) for check in checks) < FEWEST_CHECKED:
-            return 1.0
-        after, before = (
-            sum(float(getattr(check, name).sum()) for check in checks)
-            for name in ("after", "before")
-        )
-        return max(after, 0.0) / before if before > 0 else 1.0
-
-    def _views(
-        self, parts: list[Part], cells: CellMaps, last_is_near: bool
-    ) -> Generator[Progress, None, list[View]]:
-        """Read all planes of some parts."""
-        planes = yield from self._planes(
-            [part.outer for part in parts], [self._depths(part) for part in parts]
-        )
-        return [
-            self._view(part, shown, cells, last_is_near)
-            for part, shown in zip(parts, planes, strict=True)
-        ]
-
-    def _depths(self, part: Part) -> range:
-        """Planes that tell something of a part."""
-        depth = self._maps.depth[part.outer]
-        first = max(0, int(depth.min()) - PLANES_AROUND)
-        return range(first, min(self._count, int(np.ceil(depth.max())) + PLANES_AROUND + 1))
-
-    def _planes(
-        self, windows: list[Window], wanted: list[range]
-    ) -> Generator[Progress, None, list[dict[int, Plane]]]:
-        """Planes of each window, by their place in the order of focus."""
-        order = self._survey.alignment.order
-        places = sorted({i for r in wanted for i in r if 0 <= i < self._count})
-        found: list[dict[int, Plane]] = [{} for _ in windows]
-        self._run.expect(len(places))
-        read = partial(self._survey.seen, self._run)
-        threads = min(1, self._run.readers)
-        with closing(ahead(read, [order[i] for i in places], threads)) as planes:
-            for i, (k, seen) in zip(places, planes, strict=True):
-                yield self._run.begin("unmix", k)
-                for shown, window, these in zip(found, windows, wanted, strict=True):
-                    if i in these:
-                        shown[i] = _part_of(seen, _moved(window, self._maps.origin))
-                del seen
-        return found
-
-    def _view(
-        self, part: Part, planes: dict[int, Plane], cells: CellMaps, last_is_near: bool
-    ) -> View:
-        outer = part.outer
-        places = sorted(planes, reverse=not last_is_near)
-        first = places[0] if last_is_near else self._count - 1 - places[0]
-        image = _light_of(self._maps.image[outer]).astype(np.float32)
+    def view(self, part: Part, planes: Mapping[int, Plane]) -> View:
+        """A part in some of its planes, by their places in the order of focus."""
+        outer, light = part.outer, self.light if self.last_is_near else self.light.turned
+        places = sorted(planes, reverse=not self.last_is_near)
+        first = places[0] if self.last_is_near else len(light.places) - 1 - places[0]
+        image = _light_of(self.maps.image[outer]).astype(np.float32)
         np.copyto(image, planes[places[0]], where=~np.isfinite(image))
         return View(
             [planes[i] for i in places],
             image,
-            self._depth(last_is_near)[outer] - np.float32(first),
-            self._maps.confidence[outer],
-            cells.lowest(outer) - np.float32(first),
-            self._apart[outer],
+            self.depth[outer] - np.float32(first),
+            self.maps.confidence[outer],
+            self.cells.lowest(outer) - np.float32(first),
+            self.apart[outer],
+            light.of(first, len(places)),
         )
 
-    def _unmix(self, todo: tuple[Part, View]) -> None:
-        part, view = todo
-        assert self._known.light is not None
-        with Crew(1, self._crew.check) as alone:
-            ground = ground_behind(view, self._known.light, alone)
-        if ground is not None:
-            self._put(part, view, ground)
-
-    def _put(self, part: Part, view: View, ground: Ground) -> None:
+    def put(self, part: Part, view: View, ground: Ground) -> None:
         """Put what was found into the inner part of the maps."""
-        maps, inner = self._maps, part.inner
+        maps, inner = self.maps, part.inner
         here = counted_from(part.outer, inner)
         weight = ground.weight[here]
         changed = weight > CHANGED
@@ -372,9 +265,126 @@ class _Unveiling:
         mixed = before + spread_over(weight[changed], view.image) * (behind - before)
         image[changed] = as_dtype(mixed, image.dtype)
         nearer = ground.depth[here] - view.depth[here]
-        maps.depth[inner] += nearer if self._known.last_is_near else -nearer
+        maps.depth[inner] += nearer if self.last_is_near else -nearer
         maps.confidence[inner] = ground.confidence[here]
         maps.cover[inner][changed] = ground.cover[here][changed]
+
+
+class _Unveiling:
+    """One tile on its way: how it was recorded, which end is near, and then part by part."""
+
+    def __init__(
+        self, crew: Crew, run: Run, survey: Survey, maps: Maps, apart: NDArray[np.bool_]
+    ) -> None:
+        self._crew, self._run, self._survey = crew, run, survey
+        self._maps, self._apart = maps, apart
+        self._order = survey.alignment.order
+
+    def light(self) -> Generator[Progress, None, Light | None]:
+        """Measure the blur of every plane; None if the planes do not tell."""
+        count, maps = len(self._order), self._maps
+        patches = CellMaps(maps.depth, maps.confidence, self._apart).flat_patches(count)
+        around = [range(p.plane + min(SHIFTS), p.plane + max(SHIFTS) + 1) for p in patches]
+        planes = yield from self._planes([patch.window for patch in patches], around)
+        sharp = []
+        for patch, shown in zip(patches, planes, strict=True):
+            flat = np.abs(maps.depth[patch.window] - np.float32(patch.plane)) < np.float32(0.5)
+            bright = {k: luminance(plane) for k, plane in shown.items()}
+            sharp.append(SharpPatch(patch.plane, bright, flat))
+        places = places_in_blur(sharp, count)
+        census = self._run.census
+        if places is None:
+            return None
+        return Light(places, self._survey.noise, census.span(), census.level())
+
+    def near_end(self, light: Light) -> Generator[Progress, None, _Facing | None]:
+        """Find which end of the stack is near: from there the ground explains the planes.
+
+        None if from neither, or from both alike.
+        """
+        facings = [_Facing(self._maps, self._apart, light, last) for last in (True, False)]
+        samples = facings[0].cells.samples(SAMPLES, SAMPLE)
+        planes = yield from self._planes([s.outer for s in samples], self._depths(samples, light))
+        gains = [0.0, 0.0]
+        for first in range(0, len(samples), AT_A_TIME):
+            some = slice(first, first + AT_A_TIME)
+            for i, facing in enumerate(facings):
+                views = [
+                    facing.view(*found) for found in zip(samples[some], planes[some], strict=True)
+                ]
+                gains[i] += self._gain(views)
+            if max(gains) * AT_ONCE > min(gains):
+                break
+        best, other = max(gains), min(gains)
+        return facings[gains.index(best)] if best * CLEARLY > other else None
+
+    def _gain(self, views: list[View]) -> float:
+        """Error of the planes that is explained once some views are unmixed."""
+        gains: list[float] = []
+
+        def look(view: View) -> None:
+            ground = self._ground(view)
+            if ground is not None and ground.check.pixels >= FEWEST_CHECKED:
+                gains.append(ground.check.gain if ground.check.left <= MOST_LEFT else 0.0)
+
+        self._crew.do(look, views)
+        return sum(gains)
+
+    def unmix(self, facing: _Facing) -> Generator[Progress, None, None]:
+        """Unmix what can be, as many parts at a time as fit into memory."""
+
+        def unmix(todo: tuple[Part, View]) -> None:
+            ground = self._ground(todo[1])
+            if ground is not None:
+                facing.put(*todo, ground)
+
+        parts = facing.cells.parts(facing.light.jump)
+        for batch in batches(parts, self._pixels_at_a_time()):
+            planes = yield from self._planes(
+                [part.outer for part in batch], self._depths(batch, facing.light)
+            )
+            views = [facing.view(*found) for found in zip(batch, planes, strict=True)]
+            self._crew.do(unmix, list(zip(batch, views, strict=True)))
+            del planes, views
+
+    def _ground(self, view: View) -> Ground | None:
+        with Crew(1, self._crew.check) as alone:
+            return ground_behind(view, alone)
+
+    def _pixels_at_a_time(self) -> float:
+        """How many pixels of a batch fit into memory in all their planes."""
+        room = float(MOST_BYTES)
+        if self._run.limit is not None:
+            room = min(room, (self._run.limit - resident()) / 2)
+        channels = 1 if self._maps.image.ndim == 2 else 3
+        return room / (4 * (len(self._order) * (channels + 2) + WORKING_MAPS))
+
+    def _depths(self, parts: list[Part], light: Light) -> list[range]:
+        """Planes that tell something of each part."""
+        around, found = int(np.ceil(light.jump)), []
+        for part in parts:
+            depth = self._maps.depth[part.outer]
+            last = int(np.ceil(depth.max())) + around
+            found.append(range(int(depth.min()) - around, last + 1))
+        return found
+
+    def _planes(
+        self, windows: list[Window], wanted: list[range]
+    ) -> Generator[Progress, None, list[dict[int, Plane]]]:
+        """Planes of each window, by their places in the order of focus, as far as they exist."""
+        every = range(len(self._order))
+        places = [i for i in every if any(i in these for these in wanted)]
+        found: list[dict[int, Plane]] = [{} for _ in windows]
+        self._run.expect(len(places))
+        read, threads = partial(self._survey.seen, self._run), min(1, self._run.readers)
+        with closing(ahead(read, [self._order[i] for i in places], threads)) as planes:
+            for i, (k, seen) in zip(places, planes, strict=True):
+                yield self._run.begin("unmix", k)
+                for shown, window, these in zip(found, windows, wanted, strict=True):
+                    if i in these:
+                        shown[i] = _part_of(seen, _moved(window, self._maps.origin))
+                del seen
+        return found
 
 
 def _part_of(seen: SeenPlane, window: Window) -> Plane:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.bands import Plane
 
-JUMP = 3.0
-"""Planes that surfaces lie apart at least where one can hide the other."""
+LEAST_JUMP = 1.5
+"""Planes that surfaces lie apart at least where one can hide the other; nearer ones are one."""
 JUMP_RADIUS = 3
 """Pixels within which depth must change by that much."""
 FEWEST_PIXELS = 12
@@ -37,8 +37,6 @@ WINDOW = 0.7
 PRESMOOTH = 0.7
 """Gaussian sigma before, where there is noise of a 255th of the picture's range or more."""
 NOISY = 1 / 255
-SAME = 1.5
-"""Planes around a depth that show it in focus."""
 LARGEST_RATIO = 2.0
 """Of the logarithm of two energies, at which they are as different as need be."""
 REACH = 20.0
@@ -94,10 +92,10 @@ def widened(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     return np.asarray(apart <= radius)
 
 
-def jumps(depth: Plane) -> NDArray[np.bool_]:
-    """Where depth, (Y, X) float32, changes by three planes or more within three pixels."""
+def jumps(depth: Plane, jump: float) -> NDArray[np.bool_]:
+    """Where depth, (Y, X) float32, changes by more than so many planes within three pixels."""
     kernel = ellipse(JUMP_RADIUS)
-    apart: NDArray[np.bool_] = cv2.dilate(depth, kernel) - cv2.erode(depth, kernel) > JUMP
+    apart: NDArray[np.bool_] = cv2.dilate(depth, kernel) - cv2.erode(depth, kernel) > jump
     if not apart.any():
         return apart
     _, labels, stats, _ = cv2.connectedComponentsWithStats(apart.view(np.uint8), connectivity=8)
@@ -125,13 +123,13 @@ def floor_of(energies: Sequence[Plane]) -> np.float32:
     return np.float32(max(float(np.median(least)), 1e-12))
 
 
-def evidence(energies: Sequence[Plane], depth: Plane, floor: np.float32) -> Plane:
-    """Logarithm of the energy that a depth has over that of anything three planes behind it."""
+def evidence(energies: Sequence[Plane], depth: Plane, floor: np.float32, jump: float) -> Plane:
+    """Logarithm of the energy that a depth has over that of anything a jump behind it."""
     own, behind = np.full_like(depth, floor), np.full_like(depth, floor)
     for k, energy in enumerate(energies):
         above = energy + floor
-        np.maximum(own, above, out=own, where=np.abs(depth - np.float32(k)) <= SAME)
-        np.maximum(behind, above, out=behind, where=depth - np.float32(JUMP) >= k)
+        np.maximum(own, above, out=own, where=np.abs(depth - np.float32(k)) <= jump / 2)
+        np.maximum(behind, above, out=behind, where=depth - np.float32(jump) >= k)
     ratio: Plane = np.log(own / behind)
     return np.clip(ratio, -LARGEST_RATIO, LARGEST_RATIO, out=ratio)
 
@@ -141,8 +139,8 @@ def outline(
     depth: Plane,
     around: NDArray[np.bool_],
     picture: Sequence[Plane],
-    span: float,
-    deviation: float,
+    jump: float,
+    edge: float,
 ) -> Outline:
     """Outline of what is near.
 
@@ -156,16 +154,18 @@ def outline(
         (Y, X) bool: jumps that count.
     picture : sequence of numpy.ndarray
         Brightness of the planes, (Y, X) float32 each.
-    span, deviation : float
-        Range of brightness, and standard deviation of its noise.
+    jump : float
+        Planes by which one thing must be before another.
+    edge : float
+        Step of brightness that the outline stops at.
     """
     kernel = ellipse(BAND_RADIUS)
     nearest: Plane = cv2.dilate(depth, kernel)
     farthest: Plane = cv2.erode(depth, kernel)
-    band = (nearest - farthest > JUMP) & widened(around, BAND_RADIUS)
+    band = (nearest - farthest > jump) & widened(around, BAND_RADIUS)
     guide = picked(picture, nearest)
-    smooth = EdgeAwareMean(guide, REACH, EDGE * span + 2 * deviation)
-    (found,) = smooth(evidence(energies, nearest, floor_of(energies)))
+    smooth = EdgeAwareMean(guide, REACH, edge)
+    (found,) = smooth(evidence(energies, nearest, floor_of(energies), jump))
     share = np.clip(np.float32(STEEPNESS) * found + np.float32(0.5), 0, 1)
     share[~band] = 0
     return Outline(band, nearest, farthest, share, found)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.ground import WIDE
-from napari_focus_stack.outlining import JUMP, ellipse, widened
+from napari_focus_stack.outlining import ellipse, widened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +40,8 @@ IN_FOCUS = 0.3
 """Planes from a whole one, so that its plane is in focus."""
 CREDIBLE = 0.5
 FEWEST_CELLS = 20
-MOST_PATCHES = 6
+PATCHES = 3
+MOST_PATCHES = 24
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,12 @@ class CellMaps:
         rows, cols = (np.arange(side.start, side.stop) // CELL for side in window)
         return self._lowest[np.ix_(rows, cols)]
 
-    def parts(self) -> list[Part]:
-        """Parts in which something may be hidden, or depth may have gone on too far."""
-        doubted = widened(self._jumps, WIDE // CELL) & (self._greatest - self._lowest > JUMP)
+    def parts(self, jump: float) -> list[Part]:
+        """Parts in which something may be hidden, or depth may have gone on too far.
+
+        `jump` is by how many planes a thing must be before another.
+        """
+        doubted = widened(self._jumps, WIDE // CELL) & (self._greatest - self._lowest > jump)
         looked_at = widened(self._jumps, BESIDE // CELL) | doubted
         side = BLOCK // CELL
         found = []
@@ -150,21 +154,20 @@ class CellMaps:
         change = cv2.dilate(self._greatest, kernel) - cv2.erode(self._least, kernel)
         flat = (change < FLAT) & (self._surest > CREDIBLE)
         middle = (self._least + self._greatest) / 2
-        found = []
+        found: list[tuple[float, FlatPatch]] = []
+        half = PATCH // 2
         for k in range(count):
             sharp = (flat & (np.abs(middle - k) < IN_FOCUS)).astype(np.float32)
-            if np.count_nonzero(sharp) < FEWEST_CELLS:
-                continue
             cells = cv2.boxFilter(sharp, -1, (PATCH, PATCH), normalize=False)
-            _, most, _, (x, y) = cv2.minMaxLoc(cells)
-            if most >= FEWEST_CELLS:
-                half = PATCH // 2
-                starts = max(0, y - half), max(0, x - half)
-                ends = (
-                    min(cells.shape[0], y + half),
-                    min(cells.shape[1], x + half),
-                )
-                found.append((most, FlatPatch(self._pixels(starts, ends, 0), k)))
+            for _ in range(PATCHES):
+                _, most, _, (x, y) = cv2.minMaxLoc(cells)
+                if most < FEWEST_CELLS:
+                    break
+                rows, cols = slice(max(0, y - half), y + half), slice(max(0, x - half), x + half)
+                ends = min(rows.stop, len(cells)), min(cols.stop, cells.shape[1])
+                window = self._pixels((rows.start, cols.start), ends, 0)
+                found.append((most, FlatPatch(window, k)))
+                cells[rows, cols] = 0
         found.sort(key=lambda one: -one[0])
         return [patch for _, patch in found[:MOST_PATCHES]]
 
