@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.bands import luminance
-from napari_focus_stack.blurring import defocused
+from napari_focus_stack.blurring import defocused, to_light, to_values
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.depth import DepthEstimator, edge_contrast
 from napari_focus_stack.outlining import (
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.bands import Plane
+    from napari_focus_stack.blurring import Lens
     from napari_focus_stack.crew import Crew
     from napari_focus_stack.noise import Noise
 
@@ -57,6 +58,11 @@ UNEXPLAINED = 0.04
 CHECK_WINDOW = 4.0
 """Gaussian sigma, in pixels, over which a ground must explain the planes better than before."""
 LEAST_COUNT = 1e-3
+FEWEST_CHECKED, LEAST_KNOWN = 300, 0.15
+"""Pixels of a view, and part of what is hidden, that must be seen for it to tell anything: a third
+and more where something is hidden, a twentieth where a plain background has no depth (`sphere`)."""
+CLEARLY = 0.7
+"""Part of the error that may remain where something is hidden, and tells which end is near."""
 BETTER = 0.8
 """Part of the squared error that may remain."""
 PEAK_WINDOW = 2.5
@@ -83,15 +89,15 @@ class Light:
 
     Attributes
     ----------
-    places : numpy.ndarray
-        (n,) float64: where the planes lie, in pixels of blur; see `places_in_blur`.
+    lens : Lens
+        How planes see what they are not focused on.
     noise : Noise
         Of one channel.
     span, level : float
         Range of brightness, and the usual one.
     """
 
-    places: NDArray[np.float64]
+    lens: Lens
     noise: Noise
     span: float
     level: float
@@ -102,28 +108,14 @@ class Light:
         return self.noise.deviation(self.level)
 
     @property
-    def blur(self) -> float:
-        """Pixels by which the radius of the blur grows with each plane, on average."""
-        return float(self.places[-1] - self.places[0]) / (len(self.places) - 1)
-
-    @property
     def jump(self) -> float:
         """Planes by which one thing must be before another to hide it visibly."""
-        return max(LEAST_JUMP, LEAST_BLUR / self.blur)
+        return max(LEAST_JUMP, LEAST_BLUR / self.lens.blur)
 
     @property
     def edge(self) -> float:
         """Step of brightness that is an edge of the picture."""
         return EDGE * self.span + 2 * self.deviation
-
-    def of(self, first: int, count: int) -> Light:
-        """Of some of the planes."""
-        return replace(self, places=self.places[first : first + count])
-
-    @property
-    def turned(self) -> Light:
-        """Of the planes from the last to the first."""
-        return replace(self, places=self.places[-1] - self.places[::-1])
 
     @property
     def noisy(self) -> bool:
@@ -160,6 +152,11 @@ class View:
     light: Light
 
     @cached_property
+    def lights(self) -> list[Plane]:
+        """The planes as light, which adds up where values do not."""
+        return [to_light(plane, self.light.lens.gamma) for plane in self.planes]
+
+    @cached_property
     def bright(self) -> list[Plane]:
         """Brightness of the planes, (Y, X) float32 each."""
         return [luminance(plane) for plane in self.planes]
@@ -182,34 +179,35 @@ class Check:
         By the ground that was found.
     count : numpy.ndarray
         Share of the window that was looked at.
+    known : float
+        Part of what is hidden of which anything is seen.
     """
 
     before: list[Plane]
     after: Plane
     count: Plane
+    known: float
 
     @property
-    def left(self) -> float:
-        """Part of the error that remains, over the simplest explanation that is as good as any."""
-        return float(self.after.sum()) / max(self._before, 1e-12)
+    def lead(self) -> float:
+        """Error that a ground removes where it is better, less what it adds where it is worse."""
+        least = np.float32(CLEARLY) * self.least
+        removed = np.maximum(least - self.after, 0).sum()
+        return float(removed - np.maximum(self.after - self.least, 0).sum())
+
+    @cached_property
+    def least(self) -> Plane:
+        """Error of the simplest explanation that is as good as any, pixel by pixel."""
+        return np.asarray(np.minimum.reduce(self.before))
 
     @property
-    def gain(self) -> float:
-        """Error that does not remain."""
-        return self._before - float(self.after.sum())
-
-    @property
-    def _before(self) -> float:
-        return min(float(way.sum()) for way in self.before)
-
-    @property
-    def pixels(self) -> float:
-        """How many were looked at."""
-        return float(self.count.sum())
+    def tells(self) -> bool:
+        """Whether enough was looked at."""
+        return self.known > LEAST_KNOWN and float(self.count.sum()) > FEWEST_CHECKED
 
     def better(self) -> Plane:
         """Where the ground explains the planes better than anything: (Y, X) float32, 0 to 1."""
-        before = np.minimum.reduce(self.before)
+        before = self.least
         lead = (np.float32(BETTER) * before - self.after) / np.maximum((1 - BETTER) * before, 1e-9)
         better: Plane = np.clip(lead + np.float32(0.5), 0, 1)
         better[self.count <= LEAST_COUNT] = 0
@@ -262,7 +260,7 @@ def ground_behind(view: View, crew: Crew) -> Ground | None:
     light = view.light
     energies = [fine_energy(bright, light.noisy) for bright in view.bright]
     edge = outline(energies, view.depth, view.jumps, view.bright, light.jump, light.edge)
-    occluders = Occluders(edge, view.planes, view.depth, view.jumps, light.places, light.jump)
+    occluders = Occluders(edge, view.lights, view.depth, view.jumps, light.lens, light.jump)
     if not occluders.hidden.any():
         return None
     touched = occluders.hidden | edge.near
@@ -271,8 +269,8 @@ def ground_behind(view: View, crew: Crew) -> Ground | None:
     unmixing = _Unmixing(view, occluders, touched, crew)
     found = unmixing.fused(int(occluders.last[touched].max()))
     seen = cv2.GaussianBlur(found.confidence, (0, 0), CHECK_WINDOW)
-    where = occluders.hidden & (edge.share < np.float32(0.3)) & (seen > UNSEEN)
-    check = unmixing.check(found, edge, where)
+    beyond = occluders.hidden & (edge.share < np.float32(0.3))
+    check = unmixing.check(found, edge, beyond, seen > UNSEEN)
     better = check.better() * np.clip((seen - UNSEEN) / np.float32(SEEN - UNSEEN), 0, 1)
     weight = np.clip(found.cover / np.float32(VEILED), 0, 1) * (1 - edge.share)
     weight *= occluders.hidden * better
@@ -312,8 +310,8 @@ class _Unmixing:
 
     def fused(self, last: int) -> _Found:
         """Fuse the planes, those up to `last` unmixed, each where it shows what is behind."""
-        planes = self._view.planes
-        ends = min(float(p.min()) for p in planes), max(float(p.max()) for p in planes)
+        planes, lights, gamma = self._view.planes, self._view.lights, self._light.lens.gamma
+        ends = min(float(p.min()) for p in lights), max(float(p.max()) for p in lights)
         fusion = PyramidFusion(planes[0].shape, np.dtype(np.float32), self._light.noise, self._crew)
         estimator = DepthEstimator(self._crew)
         covers, veils = [], {}
@@ -324,7 +322,7 @@ class _Unmixing:
             if k <= last:
                 veil = self._occluders.veil(k)
                 shown = self._touched & (self._occluders.last >= k)
-                ground = veil.lifted(plane, shown, ends)
+                ground = to_values(veil.lifted(lights[k], shown, ends), gamma)
                 covers.append(veil.cover)
                 if k in kept:
                     veils[k] = veil
@@ -345,13 +343,20 @@ class _Unmixing:
         shown: NDArray[np.uint8] = (self._occluders.last >= k).astype(np.uint8) * 255
         return shown
 
-    def check(self, found: _Found, edge: Outline, where: NDArray[np.bool_]) -> Check:
+    def check(
+        self,
+        found: _Found,
+        edge: Outline,
+        beyond: NDArray[np.bool_],
+        seen: NDArray[np.bool_],
+    ) -> Check:
         """Render the planes from what was found, and from the image as it was.
 
         The ground was divided so that its own plane is explained; so it counts only if nothing
         simpler explains the planes as well: the image as it was, behind the same veil, at the
         depth of the ground, of what is near, or at its own.
         """
+        where = beyond & seen
         was, now = (self._blurred(image) for image in (self._view.image, found.image))
         behind = found.depth
         before = [
@@ -363,11 +368,12 @@ class _Unmixing:
         ]
         after = self._error(now, behind, found.veils, where, veiled=True)
         count = cv2.GaussianBlur(where.astype(np.float32), (0, 0), CHECK_WINDOW)
-        return Check(before, after, count)
+        known = int(np.count_nonzero(where)) / max(int(np.count_nonzero(beyond)), 1)
+        return Check(before, after, count, known)
 
     def _blurred(self, image: Plane) -> list[Plane]:
-        """An image as it is seen so many planes out of focus."""
-        blur = self._light.blur
+        """Light of an image as it is seen so many planes out of focus."""
+        blur, image = self._light.lens.blur, to_light(image, self._light.lens.gamma)
         return [image, *(defocused(image, blur * j) for j in range(1, FARTHEST_CHECKED + 2))]
 
     def _error(
@@ -380,20 +386,20 @@ class _Unmixing:
         veiled: bool,
     ) -> Plane:
         """Squared error of the planes as an image explains them, over a window: (Y, X) float32."""
-        light, numbers = self._light, np.arange(len(self._view.planes))
+        light, lens = self._light, self._light.lens
         total = np.zeros(depth.shape, np.float32)
         worst = np.float32((UNEXPLAINED * light.span + 2 * light.deviation) ** 2)
-        place = np.interp(depth, numbers, light.places)
+        place = lens.place(depth)
         for k, veil in veils.items():
             seen = where & (veil.cover > VEILED) & (veil.cover < 1 - LEAST_LEFT)
             if not seen.any():
                 continue
-            apart = np.minimum(np.abs(place - light.places[k]) / light.blur, FARTHEST_CHECKED)
+            apart = np.minimum(np.abs(place - lens.places[k]) / lens.blur, FARTHEST_CHECKED)
             rendered = _between(blurred, apart, seen)
             if veiled:
                 rendered *= spread_over(1 - veil.cover[seen], blurred[0])
                 rendered += veil.light[seen]
-            error = np.square(self._view.planes[k][seen] - rendered)
+            error = np.square(self._view.planes[k][seen] - to_values(rendered, lens.gamma))
             error = error if error.ndim == 1 else error.mean(-1)
             error -= np.float32(light.deviation**2)
             total[seen] += np.minimum(error, worst)

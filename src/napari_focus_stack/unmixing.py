@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.bands import Plane
+    from napari_focus_stack.blurring import Lens
     from napari_focus_stack.outlining import Outline
     from napari_focus_stack.transforms import Window
 
@@ -78,21 +79,22 @@ class Occluders:
     Layered image formation with a thin lens (Hasinoff and Kutulakos, "A layer-based restoration
     framework for variable-aperture photography", ICCV 2007; Favaro and Soatto, "Seeing beyond
     occlusions (and other marvels of a finite lens aperture)", CVPR 2003): plane k sees a layer at
-    depth l through a disc of radius ``|place(l) - place(k)|``. From front to back each layer adds
-    its light where the union of the layers up to it, blurred, covers more than was covered already.
+    depth l through a disc of radius ``|place(l) - place(k)|`` (`Lens`). From front to back each
+    layer adds its light where the union of the layers up to it, blurred, covers more than was
+    covered already.
 
     Parameters
     ----------
     outline : Outline
         Where it ends.
     planes : sequence of numpy.ndarray
-        (Y, X[, C]) float32 each, from far to near.
+        (Y, X[, C]) float32 each, as light, from far to near.
     depth : numpy.ndarray
         (Y, X) float32.
     around : numpy.ndarray
         (Y, X) bool: the jumps.
-    places : numpy.ndarray
-        (n,) float64: where the planes lie, in pixels of blur; see `places_in_blur`.
+    lens : Lens
+        How they see what they are not focused on.
     jump : float
         Planes by which one thing must be before another.
 
@@ -110,14 +112,13 @@ class Occluders:
         planes: Sequence[Plane],
         depth: Plane,
         around: NDArray[np.bool_],
-        places: NDArray[np.float64],
+        lens: Lens,
         jump: float,
     ) -> None:
-        self._places, self._jump, self._count = places, jump, len(planes)
-        self._numbers = np.arange(self._count)
+        self._lens, self._jump, self._count = lens, jump, len(planes)
         self._shape = planes[0].shape
         near = np.where(outline.band, outline.nearest, depth)
-        reach = int(np.ceil(places[-1] - places[0])) + 2
+        reach = int(np.ceil(lens.places[-1] - lens.places[0])) + 2
         share = np.where(outline.band, outline.share, np.float32(1))
         share[~widened(around, reach)] = 0
         self._layers = self._layered(share, near, picked(planes, near))
@@ -129,8 +130,7 @@ class Occluders:
         self, share: Plane, near: Plane, picture: Plane
     ) -> list[tuple[float, Plane, Plane]]:
         """Depth, share and light of each layer, the nearest first."""
-        step = (self._places[-1] - self._places[0]) / (self._count - 1)
-        thickness = max(1, round(LAYER / step))
+        thickness = max(1, round(LAYER / self._lens.blur))
         index = np.rint(near).astype(np.intp) // thickness
         layers = []
         for i in range(int(index.max()), 0, -1):
@@ -151,7 +151,9 @@ class Occluders:
             here = solid & (index == k)
             if np.count_nonzero(here) < FEWEST_PIXELS:
                 continue
-            reached = widened(here, max(1, int(np.ceil(self._places[k] - self._places[0])) + 1))
+            reached = widened(
+                here, max(1, int(np.ceil(self._lens.places[k] - self._lens.places[0])) + 1)
+            )
             before[reached & (k > own + self._jump)] = k
         self.hidden = np.isfinite(before)
         edge = outline.near & ~self.hidden
@@ -173,7 +175,7 @@ class Occluders:
         for depth, mask, shown in self._layers:
             if depth < k + self._jump:
                 break
-            radius = float(np.interp(depth, self._numbers, self._places) - self._places[k])
+            radius = float(self._lens.place(depth) - self._lens.places[k])
             here = _around(mask, int(np.ceil(radius)) + 2)
             np.maximum(union[here], mask[here], out=union[here])
             weight = defocused(mask[here], radius)
