@@ -149,7 +149,15 @@ def test_what_is_seldom_changed_is_folded_away(form):
     assert [control.name for control in shown[:2]] == ["method", "align"]
     assert set(shown[2:]) == set(form.checks.values())
     folded = {control.name for line in form.fold for control in line[1:]}
-    assert folded >= {"reference", "crop", "brightness", "values", "gaussian", "laplacian"}
+    assert folded >= {
+        "reference",
+        "crop",
+        "brightness",
+        "values",
+        "occlusion",
+        "gaussian",
+        "laplacian",
+    }
     assert form.widgets[-1] is form.fold
     assert not form.fold.visible
     for unfolded in (True, False):

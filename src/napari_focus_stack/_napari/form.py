@@ -96,6 +96,7 @@ class StackForm:
             "crop": _control("crop"),
             "brightness": _control("brightness"),
             "values": _control("values"),
+            "occlusion": _control("occlusion"),
             "gaussian": _control("gaussian"),
             "laplacian": _control("laplacian"),
         }
