@@ -65,6 +65,8 @@ CLEARLY = 0.7
 """Part of the error that may remain where something is hidden, and tells which end is near."""
 BETTER = 0.8
 """Part of the squared error that may remain."""
+SHARPEST = 0.5
+"""Gaussian sigma, in pixels, under which nothing is blurred."""
 PEAK_WINDOW = 2.5
 """Gaussian sigma over the detail of what is near, for its depth."""
 SIDE_WINDOW = 1.0
@@ -181,12 +183,16 @@ class Check:
         Share of the window that was looked at.
     known : float
         Part of what is hidden of which anything is seen.
+    opaque, clear : float
+        Where that was judged: errors if what is near hides the ground, and if it is seen through.
     """
 
     before: list[Plane]
     after: Plane
     count: Plane
     known: float
+    opaque: float = 0.0
+    clear: float = 0.0
 
     @property
     def lead(self) -> float:
@@ -242,7 +248,7 @@ class Ground:
     check: Check
 
 
-def ground_behind(view: View, crew: Crew) -> Ground | None:
+def ground_behind(view: View, crew: Crew, *, judged: bool = False) -> Ground | None:
     """Unmix the planes of a view, fuse them again, and see whether that explains them.
 
     Parameters
@@ -251,6 +257,8 @@ def ground_behind(view: View, crew: Crew) -> Ground | None:
         A part of the field.
     crew : Crew
         Who works.
+    judged : bool
+        Whether to see, too, if the planes are explained as well by what is seen through.
 
     Returns
     -------
@@ -270,7 +278,7 @@ def ground_behind(view: View, crew: Crew) -> Ground | None:
     found = unmixing.fused(int(occluders.last[touched].max()))
     seen = cv2.GaussianBlur(found.confidence, (0, 0), CHECK_WINDOW)
     beyond = occluders.hidden & (edge.share < np.float32(0.3))
-    check = unmixing.check(found, edge, beyond, seen > UNSEEN)
+    check = unmixing.check(found, edge, beyond, seen > UNSEEN, judged=judged)
     better = check.better() * np.clip((seen - UNSEEN) / np.float32(SEEN - UNSEEN), 0, 1)
     weight = np.clip(found.cover / np.float32(VEILED), 0, 1) * (1 - edge.share)
     weight *= occluders.hidden * better
@@ -349,6 +357,8 @@ class _Unmixing:
         edge: Outline,
         beyond: NDArray[np.bool_],
         seen: NDArray[np.bool_],
+        *,
+        judged: bool,
     ) -> Check:
         """Render the planes from what was found, and from the image as it was.
 
@@ -357,24 +367,57 @@ class _Unmixing:
         depth of the ground, of what is near, or at its own.
         """
         where = beyond & seen
-        was, now = (self._blurred(image) for image in (self._view.image, found.image))
-        behind = found.depth
+        was, now = (
+            self._blurred(to_light(image, self._light.lens.gamma))
+            for image in (self._view.image, found.image)
+        )
+        behind, veils = found.depth, found.veils
         before = [
-            self._error(was, behind, found.veils, where, veiled=True),
+            self._error(was, behind, veils, where, "behind"),
             *(
-                self._error(was, depth, found.veils, where, veiled=False)
+                self._error(was, depth, veils, where, "alone")
                 for depth in (behind, edge.nearest, self._view.depth)
             ),
         ]
-        after = self._error(now, behind, found.veils, where, veiled=True)
+        after = self._error(now, behind, veils, where, "behind")
+        rivals = self._judged(found, edge, where) if judged and where.any() else (0.0, 0.0)
         count = cv2.GaussianBlur(where.astype(np.float32), (0, 0), CHECK_WINDOW)
         known = int(np.count_nonzero(where)) / max(int(np.count_nonzero(beyond)), 1)
-        return Check(before, after, count, known)
+        return Check(before, after, count, known, *rivals)
 
-    def _blurred(self, image: Plane) -> list[Plane]:
-        """Light of an image as it is seen so many planes out of focus."""
-        blur, image = self._light.lens.blur, to_light(image, self._light.lens.gamma)
-        return [image, *(defocused(image, blur * j) for j in range(1, FARTHEST_CHECKED + 2))]
+    def _judged(
+        self, found: _Found, edge: Outline, where: NDArray[np.bool_]
+    ) -> tuple[float, float]:
+        """Errors if what is near hides the ground, and if it is seen through.
+
+        Then its light adds to the ground's, and its picture shows the ground too, out of focus.
+        Each ground is taken from one plane a pixel: to fuse both would take longer.
+        """
+        lights, lens = self._view.lights, self._light.lens
+        ground = to_light(found.image, lens.gamma)
+        apart = np.median(lens.place(edge.nearest[where]) - lens.place(found.depth[where]))
+        below = cv2.GaussianBlur(ground, (0, 0), max(float(apart) / 2, SHARPEST))
+        added = {
+            k: Veil(veil.light - spread_over(veil.cover, below) * below, veil.cover)
+            for k, veil in found.veils.items()
+        }
+        planes = sorted(added)
+        index = np.interp(found.depth, planes, np.arange(len(planes))).astype(np.float32)
+        errors = []
+        for veils, how in ((found.veils, "behind"), (added, "beside")):
+            left = [lights[k] - veils[k].light for k in planes]
+            if how == "behind":
+                for one, k in zip(left, planes, strict=True):
+                    one /= spread_over(np.maximum(1 - veils[k].cover, LEAST_LEFT), one)
+            ground[where] = np.maximum(picked(left, index), 0)[where]
+            error = self._error(self._blurred(ground), found.depth, veils, where, how)
+            errors.append(float(error.sum()))
+        return errors[0], errors[1]
+
+    def _blurred(self, light: Plane) -> list[Plane]:
+        """Light as it is seen so many planes out of focus."""
+        blur = self._light.lens.blur
+        return [light, *(defocused(light, blur * j) for j in range(1, FARTHEST_CHECKED + 2))]
 
     def _error(
         self,
@@ -382,10 +425,12 @@ class _Unmixing:
         depth: Plane,
         veils: dict[int, Veil],
         where: NDArray[np.bool_],
-        *,
-        veiled: bool,
+        how: str,
     ) -> Plane:
-        """Squared error of the planes as an image explains them, over a window: (Y, X) float32."""
+        """Squared error of the planes as an image explains them, over a window: (Y, X) float32.
+
+        Alone, behind the veils, which keep its light away, or beside their light.
+        """
         light, lens = self._light, self._light.lens
         total = np.zeros(depth.shape, np.float32)
         worst = np.float32((UNEXPLAINED * light.span + 2 * light.deviation) ** 2)
@@ -396,8 +441,9 @@ class _Unmixing:
                 continue
             apart = np.minimum(np.abs(place - lens.places[k]) / lens.blur, FARTHEST_CHECKED)
             rendered = _between(blurred, apart, seen)
-            if veiled:
+            if how == "behind":
                 rendered *= spread_over(1 - veil.cover[seen], blurred[0])
+            if how != "alone":
                 rendered += veil.light[seen]
             error = np.square(self._view.planes[k][seen] - to_values(rendered, lens.gamma))
             error = error if error.ndim == 1 else error.mean(-1)

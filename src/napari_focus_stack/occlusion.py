@@ -19,7 +19,7 @@ from napari_focus_stack.bands import luminance
 from napari_focus_stack.blurring import SHIFTS, SharpPatch, measured_lens
 from napari_focus_stack.crew import Crew, ahead
 from napari_focus_stack.cropping import common_crop
-from napari_focus_stack.ground import Ground, Light, View, ground_behind
+from napari_focus_stack.ground import Check, Ground, Light, View, ground_behind
 from napari_focus_stack.memory import resident
 from napari_focus_stack.outlining import LEAST_JUMP, jumps, widened
 from napari_focus_stack.planes import as_dtype
@@ -53,6 +53,9 @@ LEAST_LEAD, CLEARLY = 0.03, 0.5
 """Part of the error that a ground must remove beyond what it adds, and that the other end may, over
 the one that is near: 0.05 to 0.35 against less than 0 for all scenes of the bench but one (noisy:
 0.34 against 0.04). Where depth jumps in the pattern of something flat neither is clear (`pcb`)."""
+OPAQUE = 1.04
+"""Error if what is near is seen through, over that if it is not: 1.07 to 1.3 where it is not, 0.98
+to 1.02 in sums of a near and a far light."""
 MOST = 0.5
 """Part of the samples in which a ground must remove more error than it adds."""
 MOST_BYTES = 10**9
@@ -117,6 +120,7 @@ class Occlusion:
             "found": True,
             "near_end": "last" if self.last_is_near else "first",
             "blur_per_plane": round(self.light.lens.blur, 3),
+            "gamma": self.light.lens.gamma,
             "share": self.pixels / area,
             "mean_cover": self.removed / self.pixels,
             "regions": self.regions,
@@ -265,11 +269,46 @@ class _Facing:
         image = _light_of(maps.image[inner])
         before, behind = view.image[here][changed], ground.image[here][changed]
         mixed = before + spread_over(weight[changed], view.image) * (behind - before)
+        was = image[changed]
         image[changed] = as_dtype(mixed, image.dtype)
+        differs = image[changed] != was
+        changed[changed] = differs if differs.ndim == 1 else differs.any(-1)
         nearer = ground.depth[here] - view.depth[here]
         maps.depth[inner] += nearer if self.last_is_near else -nearer
         maps.confidence[inner] = ground.confidence[here]
         maps.cover[inner][changed] = ground.cover[here][changed]
+
+
+@dataclass(frozen=True)
+class _Vote:
+    """What samples say for one end of the stack as the near one.
+
+    Attributes
+    ----------
+    lead : float
+        Part of the error of the planes that unmixing removes; 0 if it does so in fewer than most
+        samples, for then something else happens to look like it.
+    opacity : float
+        Error if what is near is seen through, or glows, so that its light adds to that of the
+        ground, over the error if it hides the ground.
+    """
+
+    lead: float
+    opacity: float
+
+    @classmethod
+    def of(cls, checks: list[Check]) -> _Vote:
+        """Of all samples that tell anything."""
+        if sum(check.lead > 0 for check in checks) <= MOST * len(checks):
+            return cls(0.0, 0.0)
+        total = sum(float(check.least.sum()) for check in checks)
+        opaque = sum(check.opaque for check in checks)
+        lead = sum(check.lead for check in checks) / total
+        return cls(lead, sum(check.clear for check in checks) / max(opaque, 1e-12))
+
+    def beats(self, other: _Vote) -> bool:
+        """Whether this end is near beyond doubt."""
+        return self.lead > LEAST_LEAD and other.lead < CLEARLY * self.lead and self.opacity > OPAQUE
 
 
 class _Unveiling:
@@ -307,30 +346,24 @@ class _Unveiling:
         facings = [_Facing(self._maps, self._apart, light, last) for last in (True, False)]
         samples = facings[0].cells.samples(SAMPLES, SAMPLE)
         planes = yield from self._planes([s.outer for s in samples], self._depths(samples, light))
-        shares = []
+        votes = []
         for facing in facings:
             views = [facing.view(*found) for found in zip(samples, planes, strict=True)]
-            shares.append(self._lead(views))
-        best, other = max(shares), min(shares)
-        clear = best > LEAST_LEAD and other < CLEARLY * best
-        return facings[shares.index(best)] if clear else None
+            votes.append(self._vote(views))
+        best, other = sorted(range(2), key=lambda i: -votes[i].lead)
+        return facings[best] if votes[best].beats(votes[other]) else None
 
-    def _lead(self, views: list[View]) -> float:
-        """Part of the error of the planes that is explained once some views are unmixed.
-
-        0 if that is so in fewer than most of them: then something else happens to look like it.
-        """
-        found: list[tuple[float, float]] = []
+    def _vote(self, views: list[View]) -> _Vote:
+        """What some views say for one end."""
+        checks: list[Check] = []
 
         def look(view: View) -> None:
-            ground = self._ground(view)
+            ground = self._ground(view, judged=True)
             if ground is not None and ground.check.tells:
-                found.append((ground.check.lead, float(ground.check.least.sum())))
+                checks.append(ground.check)
 
         self._crew.do(look, views)
-        if sum(lead > 0 for lead, _ in found) <= MOST * len(found):
-            return 0.0
-        return sum(lead for lead, _ in found) / max(sum(total for _, total in found), 1e-12)
+        return _Vote.of(checks)
 
     def unmix(self, facing: _Facing) -> Generator[Progress, None, None]:
         """Unmix what can be, as many parts at a time as fit into memory."""
@@ -349,9 +382,9 @@ class _Unveiling:
             self._crew.do(unmix, list(zip(batch, views, strict=True)))
             del planes, views
 
-    def _ground(self, view: View) -> Ground | None:
+    def _ground(self, view: View, *, judged: bool = False) -> Ground | None:
         with Crew(1, self._crew.check) as alone:
-            return ground_behind(view, alone)
+            return ground_behind(view, alone, judged=judged)
 
     def _pixels_at_a_time(self) -> float:
         """How many pixels of a batch fit into memory in all their planes."""
