@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 from scenes import frozen, picture, psnr, surface
 
-from napari_focus_stack import Settings, StackResult, focus_stack, fusing, stack_steps
+from napari_focus_stack import (
+    Settings,
+    StackResult,
+    focus_stack,
+    fusing,
+    occlusion,
+    stack_steps,
+)
 from napari_focus_stack.cli import main
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.rendering import drift, render_stack
@@ -52,8 +59,8 @@ def stack(dtype: str = "uint8", gamma: float = 1.0) -> np.ndarray:
 
 
 @cache
-def stacked(occlusion: str) -> StackResult:
-    return focus_stack(stack(), align="none", occlusion=occlusion)
+def stacked(how: str) -> StackResult:
+    return focus_stack(stack(), align="none", occlusion=how)
 
 
 def beside() -> np.ndarray:
@@ -228,3 +235,33 @@ def test_the_command_takes_the_setting_and_reports(tmp_path: Any) -> None:
         call = ["-i", str(folder), "-o", str(tmp_path / f"{how}.png"), "--align", "none"]
         assert main([*call, "--occlusion", how, "--report", str(report)]) == 0
         assert json.loads(report.read_text())["occlusion"]["found"] is (how == "auto")
+
+
+def test_what_no_plane_recorded_stays_so() -> None:
+    planes = stack("float32").copy()
+    hole = np.zeros((SIDE, SIDE), bool)
+    hole[150:170, 60:100] = True
+    planes[:, hole] = np.nan
+    planes[2, 30:60, 20:60] = np.nan
+    off, auto = (focus_stack(planes, align="none", occlusion=how) for how in ("off", "auto"))
+    assert np.isnan(auto.image[hole]).all()
+    assert (auto.confidence[hole] == 0).all()
+    assert auto.report.occlusion["found"]
+    assert (auto.image[32:58, 22:58] == off.image[32:58, 22:58]).all()
+    assert np.isfinite(auto.depth).all()
+    assert auto.depth.min() >= 0
+    assert auto.depth.max() <= PLANES - 1
+
+
+def test_little_memory_at_a_time_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    planes = np.tile(stack(), (1, 2, 2))
+    whole = focus_stack(planes, align="none")
+    threads = focus_stack(planes, align="none", threads=1)
+    assert (whole.image == threads.image).all()
+    assert (whole.depth == threads.depth).all()
+    monkeypatch.setattr(occlusion, "MOST_BYTES", 10**8)
+    little = focus_stack(planes, align="none")
+    assert little.report.occlusion["share"] == pytest.approx(
+        whole.report.occlusion["share"], rel=0.05
+    )
+    assert (np.abs(little.image.astype(int) - whole.image) > 4).mean() < 0.003

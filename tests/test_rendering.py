@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_focus_stack import rendering
-from napari_focus_stack.rendering import Noise, disc, drift, render_stack
+from napari_focus_stack.blurring import disc
+from napari_focus_stack.rendering import Noise, drift, render_stack
 
 LAYER = 0.5 / rendering.LAYERS_PER_PLANE
 """A layer stands for distances this far to both sides: in planes in focus, in parts far from it."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from napari_focus_stack.bands import halved
-from napari_focus_stack.rendering import disc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,12 +90,10 @@ class Lens:
         """Of some of the planes."""
         return replace(self, places=self.places[first : first + count])
 
-    def place(self, depth: Plane | float) -> NDArray[np.float64]:
+    def place(self, depth: Plane | float) -> Plane:
         """Place of a depth, in planes."""
-        places: NDArray[np.float64] = np.interp(
-            np.asarray(depth), np.arange(len(self.places)), self.places
-        )
-        return places
+        places = np.interp(np.asarray(depth), np.arange(len(self.places)), self.places)
+        return np.asarray(places, np.float32)
 
 
 def to_light(values: Plane, gamma: float) -> Plane:
@@ -106,6 +104,38 @@ def to_light(values: Plane, gamma: float) -> Plane:
 def to_values(light: Plane, gamma: float) -> Plane:
     """Values that stand for light."""
     return light if gamma == 1 else np.maximum(light, 0) ** np.float32(1 / gamma)
+
+
+@lru_cache(maxsize=1024)
+def disc(radius: float) -> Plane:
+    """Blur of a disc of `radius` pixels, as a kernel of sum 1 with the disc's own variance.
+
+    The edge is a ramp one pixel wide. Sampling would make small discs too wide or leave them out,
+    so the ramp is moved until the variance along each axis is the ideal disc's, ``radius**2 / 4``.
+
+    Parameters
+    ----------
+    radius : float
+        0 or more, in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (2 r + 1, 2 r + 1) float32.
+    """
+    half = int(np.ceil(radius)) + 1
+    y, x = np.mgrid[-half : half + 1, -half : half + 1]
+    distance = np.hypot(x, y)
+    low, high = 0.5, radius + 1.0  # at 0.5 the ramp ends before the neighbouring pixels
+    for _ in range(40):
+        edge = (low + high) / 2
+        kernel = np.clip(edge + 0.5 - distance, 0.0, 1.0)
+        if (kernel * x**2).sum() / kernel.sum() < radius**2 / 4:
+            low = edge
+        else:
+            high = edge
+    normalised: Plane = (kernel / kernel.sum()).astype(np.float32)
+    return normalised
 
 
 def defocused(image: Plane, radius: float) -> Plane:

@@ -348,9 +348,8 @@ def _fuse(
                 del seen
         image = as_dtype(picking.image(), dtype)
     if run.settings.unmixes:
-        maps = Maps(
-            image, place, confidence, np.zeros_like(place), (outer[0].start, outer[1].start)
-        )
+        cover, origin = np.zeros_like(place), (outer[0].start, outer[1].start)
+        maps = Maps(image, place, confidence, cover, recorded, origin)
         yield from unmix_steps(crew, run, survey, maps, known)
         _take_down(known, maps, tile, box)
     numbers = np.array(survey.alignment.order)

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 LEAST_BLUR = 2.7
 """Pixels by which something must be out of focus where it hides what is in focus."""
+FARTHEST = 96.0
+"""Pixels over which blur is undone at most."""
 WIDE = 128
 """Pixels from a jump over which depth may have gone on where nothing is to be seen."""
 BESIDE = 16
@@ -58,6 +60,8 @@ UNEXPLAINED = 0.04
 CHECK_WINDOW = 4.0
 """Gaussian sigma, in pixels, over which a ground must explain the planes better than before."""
 LEAST_COUNT = 1e-3
+NOTHING = 1e-3
+"""Error, as a part of the picture's range, that is none."""
 FEWEST_CHECKED, LEAST_KNOWN = 300, 0.15
 """Pixels of a view, and part of what is hidden, that must be seen for it to tell anything: a third
 and more where something is hidden, a twentieth where a plain background has no depth (`sphere`)."""
@@ -97,22 +101,29 @@ class Light:
         Of one channel.
     span, level : float
         Range of brightness, and the usual one.
+    jump : float
+        Planes by which one thing must be before another to hide it visibly.
+    reach : float
+        Pixels over which the nearest things blur.
     """
 
     lens: Lens
     noise: Noise
     span: float
     level: float
+    jump: float
+    reach: float
+
+    @classmethod
+    def of(cls, lens: Lens, noise: Noise, span: float, level: float) -> Light:
+        """Of all planes."""
+        reach = min(float(lens.places[-1]), FARTHEST)
+        return cls(lens, noise, span, level, max(LEAST_JUMP, LEAST_BLUR / lens.blur), reach)
 
     @property
     def deviation(self) -> float:
         """Standard deviation of the usual pixel's noise."""
         return self.noise.deviation(self.level)
-
-    @property
-    def jump(self) -> float:
-        """Planes by which one thing must be before another to hide it visibly."""
-        return max(LEAST_JUMP, LEAST_BLUR / self.lens.blur)
 
     @property
     def edge(self) -> float:
@@ -141,6 +152,8 @@ class View:
         (Y, X) float32: the farthest depth within `WIDE` pixels.
     jumps : numpy.ndarray
         (Y, X) bool: jumps of the depth that count.
+    recorded : numpy.ndarray
+        (Y, X) bool: where all of these planes have recorded; nothing else is believed.
     light : Light
         How these planes were recorded.
     """
@@ -151,6 +164,7 @@ class View:
     confidence: Plane
     lowest: Plane
     jumps: NDArray[np.bool_]
+    recorded: NDArray[np.bool_]
     light: Light
 
     @cached_property
@@ -183,6 +197,8 @@ class Check:
         Share of the window that was looked at.
     known : float
         Part of what is hidden of which anything is seen.
+    nothing : float
+        Error that is none.
     opaque, clear : float
         Where that was judged: errors if what is near hides the ground, and if it is seen through.
     """
@@ -191,6 +207,7 @@ class Check:
     after: Plane
     count: Plane
     known: float
+    nothing: float
     opaque: float = 0.0
     clear: float = 0.0
 
@@ -213,9 +230,10 @@ class Check:
 
     def better(self) -> Plane:
         """Where the ground explains the planes better than anything: (Y, X) float32, 0 to 1."""
-        before = self.least
-        lead = (np.float32(BETTER) * before - self.after) / np.maximum((1 - BETTER) * before, 1e-9)
+        lead = np.float32(BETTER) * self.least - self.after
+        lead /= np.float32(1 - BETTER) * self.least + np.float32(self.nothing)
         better: Plane = np.clip(lead + np.float32(0.5), 0, 1)
+        better[self.least <= self.nothing] = 0
         better[self.count <= LEAST_COUNT] = 0
         return better
 
@@ -277,12 +295,13 @@ def ground_behind(view: View, crew: Crew, *, judged: bool = False) -> Ground | N
     unmixing = _Unmixing(view, occluders, touched, crew)
     found = unmixing.fused(int(occluders.last[touched].max()))
     seen = cv2.GaussianBlur(found.confidence, (0, 0), CHECK_WINDOW)
-    beyond = occluders.hidden & (edge.share < np.float32(0.3))
+    beyond = occluders.hidden & (edge.share < np.float32(0.3)) & view.recorded
     check = unmixing.check(found, edge, beyond, seen > UNSEEN, judged=judged)
     better = check.better() * np.clip((seen - UNSEEN) / np.float32(SEEN - UNSEEN), 0, 1)
     weight = np.clip(found.cover / np.float32(VEILED), 0, 1) * (1 - edge.share)
-    weight *= occluders.hidden * better
-    believed = occluders.hidden & (better > np.float32(0.5))
+    weight *= occluders.hidden & view.recorded
+    weight *= better
+    believed = occluders.hidden & view.recorded & (better > np.float32(0.5))
     beside = widened(believed, BESIDE)
     depth, confidence = view.depth.copy(), view.confidence.copy()
     near = edge.near & beside
@@ -383,7 +402,7 @@ class _Unmixing:
         rivals = self._judged(found, edge, where) if judged and where.any() else (0.0, 0.0)
         count = cv2.GaussianBlur(where.astype(np.float32), (0, 0), CHECK_WINDOW)
         known = int(np.count_nonzero(where)) / max(int(np.count_nonzero(beyond)), 1)
-        return Check(before, after, count, known, *rivals)
+        return Check(before, after, count, known, (NOTHING * self._light.span) ** 2, *rivals)
 
     def _judged(
         self, found: _Found, edge: Outline, where: NDArray[np.bool_]

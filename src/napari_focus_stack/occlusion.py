@@ -28,12 +28,11 @@ from napari_focus_stack.seams import CellMaps, Part, batches
 from napari_focus_stack.unmixing import spread_over
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
 
     from numpy.typing import NDArray
 
     from napari_focus_stack.bands import Plane
-    from napari_focus_stack.planes import SeenPlane
     from napari_focus_stack.result import Progress
     from napari_focus_stack.running import Run
     from napari_focus_stack.survey import Survey
@@ -49,7 +48,7 @@ SAMPLES = 12
 """Parts on which is decided which end of the stack is near."""
 SAMPLE = 192
 """Pixels a side of such a part."""
-LEAST_LEAD, CLEARLY = 0.03, 0.5
+LEAST_LEAD, OTHER_END = 0.03, 0.5
 """Part of the error that a ground must remove beyond what it adds, and that the other end may, over
 the one that is near: 0.05 to 0.35 against less than 0 for all scenes of the bench but one (noisy:
 0.34 against 0.04). Where depth jumps in the pattern of something flat neither is clear (`pcb`)."""
@@ -64,6 +63,7 @@ WORKING_MAPS = 40
 """Float32 maps, besides two of each plane, that a part takes while it is worked on."""
 APART = 16
 """Pixels within which unmixed ones count as one region."""
+LEAST_TOLD = 0.001
 CHANGED = 1 / 255
 """Weight under which a pixel is left as it is."""
 
@@ -79,9 +79,12 @@ class Occlusion:
     last_is_near : bool
         Which end of the stack is near.
     regions : list of list of int
-        First row, end row, first column, end column of the parts with unmixed pixels.
-    pixels, removed : float
-        How many pixels were unmixed, and the sum of the shares of light that were taken from them.
+        First row, end row, first column, end column of the parts with unmixed pixels, in pixels of
+        the reference plane.
+    pixels : int
+        How many pixels of the image were changed.
+    removed : float
+        Sum of the shares of light that were taken from them.
     """
 
     light: Light | None = None
@@ -131,10 +134,14 @@ class Occlusion:
         if not self.pixels:
             return []
         return [
-            f"{max(self.pixels / area, 0.001):.1%} of the picture lay under the blur of what is "
+            f"{_much(self.pixels / area)} of the picture lay under the blur of what is "
             f"nearer, {self.removed / self.pixels:.0%} of its light on average; it was unmixed "
             "(the report says where; occlusion='off' leaves it)."
         ]
+
+
+def _much(share: float) -> str:
+    return f"{share:.1%}" if share >= LEAST_TOLD else f"Less than {LEAST_TOLD:.1%}"
 
 
 @dataclass(frozen=True)
@@ -149,6 +156,8 @@ class Maps:
         (Y, X) float32, the depth counted in the planes that took part.
     cover : numpy.ndarray
         (Y, X) float32: share of the light that was taken from a pixel; 0 where it was not changed.
+    recorded : numpy.ndarray
+        (Y, X) bool: where some plane recorded anything; nothing else is changed.
     origin : tuple of int
         Row and column of the reference plane at which they start.
     """
@@ -157,6 +166,7 @@ class Maps:
     depth: Plane
     confidence: Plane
     cover: Plane
+    recorded: NDArray[np.bool_]
     origin: tuple[int, int]
 
 
@@ -221,6 +231,15 @@ def _keep_recorded(
     apart[:] = kept
 
 
+@dataclass
+class _Shown:
+    """A window in some planes, by their places in the order of focus."""
+
+    planes: dict[int, Plane]
+    recorded: NDArray[np.bool_]
+    """(Y, X): where all of them have recorded."""
+
+
 @dataclass(frozen=True)
 class _Facing:
     """A tile seen from one end of the stack, which is taken as near."""
@@ -241,9 +260,9 @@ class _Facing:
         """Of this depth."""
         return CellMaps(self.depth, self.maps.confidence, self.apart)
 
-    def view(self, part: Part, planes: Mapping[int, Plane]) -> View:
+    def view(self, part: Part, shown: _Shown) -> View:
         """A part in some of its planes, by their places in the order of focus."""
-        outer, lens = part.outer, self.light.lens
+        outer, lens, planes = part.outer, self.light.lens, shown.planes
         if not self.last_is_near:
             lens = lens.turned
         places = sorted(planes, reverse=not self.last_is_near)
@@ -254,9 +273,10 @@ class _Facing:
             [planes[i] for i in places],
             image,
             self.depth[outer] - np.float32(first),
-            self.maps.confidence[outer],
+            self.maps.confidence[outer].copy(),
             self.cells.lowest(outer) - np.float32(first),
             self.apart[outer],
+            shown.recorded & self.maps.recorded[outer],
             replace(self.light, lens=lens.of(first, len(places))),
         )
 
@@ -265,7 +285,7 @@ class _Facing:
         maps, inner = self.maps, part.inner
         here = counted_from(part.outer, inner)
         weight = ground.weight[here]
-        changed = weight > CHANGED
+        changed = (weight > CHANGED) & view.recorded[here]
         image = _light_of(maps.image[inner])
         before, behind = view.image[here][changed], ground.image[here][changed]
         mixed = before + spread_over(weight[changed], view.image) * (behind - before)
@@ -274,8 +294,10 @@ class _Facing:
         differs = image[changed] != was
         changed[changed] = differs if differs.ndim == 1 else differs.any(-1)
         nearer = ground.depth[here] - view.depth[here]
-        maps.depth[inner] += nearer if self.last_is_near else -nearer
-        maps.confidence[inner] = ground.confidence[here]
+        depth = maps.depth[inner] + (nearer if self.last_is_near else -nearer)
+        last = len(self.light.lens.places) - 1
+        np.clip(depth, 0, last, out=maps.depth[inner])
+        maps.confidence[inner] = np.where(view.recorded[here], ground.confidence[here], 0)
         maps.cover[inner][changed] = ground.cover[here][changed]
 
 
@@ -308,7 +330,9 @@ class _Vote:
 
     def beats(self, other: _Vote) -> bool:
         """Whether this end is near beyond doubt."""
-        return self.lead > LEAST_LEAD and other.lead < CLEARLY * self.lead and self.opacity > OPAQUE
+        return (
+            self.lead > LEAST_LEAD and other.lead < OTHER_END * self.lead and self.opacity > OPAQUE
+        )
 
 
 class _Unveiling:
@@ -330,13 +354,15 @@ class _Unveiling:
         sharp = []
         for patch, shown in zip(patches, planes, strict=True):
             flat = np.abs(maps.depth[patch.window] - np.float32(patch.plane)) < np.float32(0.5)
-            bright = {k: luminance(plane) for k, plane in shown.items()}
-            sharp.append(SharpPatch(patch.plane, bright, flat))
+            flat &= shown.recorded
+            bright = {k: luminance(plane) for k, plane in shown.planes.items()}
+            if flat.any():
+                sharp.append(SharpPatch(patch.plane, bright, flat))
         lens = measured_lens(sharp, count)
         census = self._run.census
         if lens is None:
             return None
-        return Light(lens, self._survey.noise, census.span(), census.level())
+        return Light.of(lens, self._survey.noise, census.span(), census.level())
 
     def near_end(self, light: Light) -> Generator[Progress, None, _Facing | None]:
         """Find which end of the stack is near: from there the ground explains the planes.
@@ -344,7 +370,8 @@ class _Unveiling:
         None if from neither, or from both alike.
         """
         facings = [_Facing(self._maps, self._apart, light, last) for last in (True, False)]
-        samples = facings[0].cells.samples(SAMPLES, SAMPLE)
+        most = int(self._pixels_at_a_time() / SAMPLE**2)
+        samples = facings[0].cells.samples(min(SAMPLES, most), SAMPLE)
         planes = yield from self._planes([s.outer for s in samples], self._depths(samples, light))
         votes = []
         for facing in facings:
@@ -367,20 +394,23 @@ class _Unveiling:
 
     def unmix(self, facing: _Facing) -> Generator[Progress, None, None]:
         """Unmix what can be, as many parts at a time as fit into memory."""
+        found: list[tuple[Part, View, Ground]] = []
 
         def unmix(todo: tuple[Part, View]) -> None:
             ground = self._ground(todo[1])
             if ground is not None:
-                facing.put(*todo, ground)
+                found.append((*todo, ground))
 
-        parts = facing.cells.parts(facing.light.jump)
-        for batch in batches(parts, self._pixels_at_a_time()):
+        light, pixels = facing.light, self._pixels_at_a_time()
+        for batch in batches(facing.cells.parts(light.jump, light.reach, pixels), pixels):
             planes = yield from self._planes(
-                [part.outer for part in batch], self._depths(batch, facing.light)
+                [part.outer for part in batch], self._depths(batch, light)
             )
-            views = [facing.view(*found) for found in zip(batch, planes, strict=True)]
+            views = [facing.view(*shown) for shown in zip(batch, planes, strict=True)]
             self._crew.do(unmix, list(zip(batch, views, strict=True)))
             del planes, views
+        for part, view, ground in found:  # not before all are: parts look beyond their own
+            facing.put(part, view, ground)
 
     def _ground(self, view: View, *, judged: bool = False) -> Ground | None:
         with Crew(1, self._crew.check) as alone:
@@ -392,7 +422,8 @@ class _Unveiling:
         if self._run.limit is not None:
             room = min(room, (self._run.limit - resident()) / 2)
         channels = 1 if self._maps.image.ndim == 2 else 3
-        return room / (4 * (len(self._order) * (channels + 2) + WORKING_MAPS))
+        maps = len(self._order) * (2 * channels + 4) + WORKING_MAPS
+        return max(room, 0) / (4 * maps)
 
     def _depths(self, parts: list[Part], light: Light) -> list[range]:
         """Planes that tell something of each part."""
@@ -405,11 +436,11 @@ class _Unveiling:
 
     def _planes(
         self, windows: list[Window], wanted: list[range]
-    ) -> Generator[Progress, None, list[dict[int, Plane]]]:
+    ) -> Generator[Progress, None, list[_Shown]]:
         """Planes of each window, by their places in the order of focus, as far as they exist."""
         every = range(len(self._order))
         places = [i for i in every if any(i in these for these in wanted)]
-        found: list[dict[int, Plane]] = [{} for _ in windows]
+        found = [_Shown({}, np.ones(_size(window), np.bool_)) for window in windows]
         self._run.expect(len(places))
         read, threads = partial(self._survey.seen, self._run), min(1, self._run.readers)
         with closing(ahead(read, [self._order[i] for i in places], threads)) as planes:
@@ -417,14 +448,16 @@ class _Unveiling:
                 yield self._run.begin("unmix", k)
                 for shown, window, these in zip(found, windows, wanted, strict=True):
                     if i in these:
-                        shown[i] = _part_of(seen, _moved(window, self._maps.origin))
+                        plane, valid = seen.colour(_moved(window, self._maps.origin))
+                        shown.planes[i] = np.ascontiguousarray(_light_of(plane))
+                        if valid is not None:
+                            shown.recorded &= valid > 0
                 del seen
         return found
 
 
-def _part_of(seen: SeenPlane, window: Window) -> Plane:
-    colour, _ = seen.colour(window)
-    return np.ascontiguousarray(_light_of(colour))
+def _size(window: Window) -> tuple[int, int]:
+    return window[0].stop - window[0].start, window[1].stop - window[1].start
 
 
 def _moved(window: Window, by: tuple[int, int]) -> Window:

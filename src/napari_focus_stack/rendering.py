@@ -12,12 +12,13 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_focus_stack.blurring import disc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -183,38 +184,6 @@ def drift(
         matrices[k, :2, :2] = linear
         matrices[k, :2, 2] = centre - linear @ centre + walk[k]
     return matrices
-
-
-@lru_cache(maxsize=1024)
-def disc(radius: float) -> Floats:
-    """Blur of a disc of `radius` pixels, as a kernel of sum 1 with the disc's own variance.
-
-    The edge is a ramp one pixel wide. Sampling would make small discs too wide or leave them out,
-    so the ramp is moved until the variance along each axis is the ideal disc's, ``radius**2 / 4``.
-
-    Parameters
-    ----------
-    radius : float
-        0 or more, in pixels.
-
-    Returns
-    -------
-    numpy.ndarray
-        (2 r + 1, 2 r + 1) float32.
-    """
-    half = int(np.ceil(radius)) + 1
-    y, x = np.mgrid[-half : half + 1, -half : half + 1]
-    distance = np.hypot(x, y)
-    low, high = 0.5, radius + 1.0  # at 0.5 the ramp ends before the neighbouring pixels
-    for _ in range(40):
-        edge = (low + high) / 2
-        kernel = np.clip(edge + 0.5 - distance, 0.0, 1.0)
-        if (kernel * x**2).sum() / kernel.sum() < radius**2 / 4:
-            low = edge
-        else:
-            high = edge
-    normalised: Floats = (kernel / kernel.sum()).astype(np.float32)
-    return normalised
 
 
 class _Scene:

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
 CELL = 8
 """Pixels a side of a cell."""
-BLOCK = 512
-"""Pixels a side of the parts that are worked on one after the other."""
-MARGIN = 64
-"""Pixels around a part that are looked at with it: blur, smoothing and fusion reach as far."""
-BESIDE = 24
-"""Pixels from a jump that are looked at in any case."""
+BLOCKS = (512, 256, 128)
+"""Pixels a side of the parts that are worked on one after the other: the first that fits."""
+MARGIN = 48
+"""Pixels around a part, beyond the reach of blur, that are looked at with it: smoothing and fusion
+see as far."""
+LOOKED_BESIDE = 16
+"""Pixels from a jump, beyond the reach of blur, that are looked at in any case."""
 PATCH = 20
 """Cells a side of a flat patch."""
 FLAT_RADIUS = 2
@@ -102,27 +103,36 @@ class CellMaps:
         rows, cols = (np.arange(side.start, side.stop) // CELL for side in window)
         return self._lowest[np.ix_(rows, cols)]
 
-    def parts(self, jump: float) -> list[Part]:
+    def parts(self, jump: float, reach: float, pixels: float) -> list[Part]:
         """Parts in which something may be hidden, or depth may have gone on too far.
 
-        `jump` is by how many planes a thing must be before another.
+        Parameters
+        ----------
+        jump : float
+            Planes by which a thing must be before another.
+        reach : float
+            Pixels over which it may blur.
+        pixels : float
+            That a part may have, its margin included, if that can be.
         """
+        margin = MARGIN + int(reach)
         doubted = widened(self._jumps, WIDE // CELL) & (self._greatest - self._lowest > jump)
-        looked_at = widened(self._jumps, BESIDE // CELL) | doubted
-        side = BLOCK // CELL
+        looked_at = widened(self._jumps, -(-(LOOKED_BESIDE + int(reach)) // CELL)) | doubted
+        block = next((b for b in BLOCKS if (b + 2 * margin) ** 2 <= pixels), BLOCKS[-1])
+        side = block // CELL
         found = []
         for top in range(0, len(looked_at), side):
             for left in range(0, looked_at.shape[1], side):
-                block = looked_at[top : top + side, left : left + side]
-                if block.any():
-                    found.append(self._part(top, left, block))
+                here = looked_at[top : top + side, left : left + side]
+                if here.any():
+                    found.append(self._part(top, left, here, margin))
         return [part for part in found if part.jumps]
 
-    def _part(self, top: int, left: int, block: NDArray[np.bool_]) -> Part:
+    def _part(self, top: int, left: int, block: NDArray[np.bool_], margin: int) -> Part:
         rows, cols = (np.flatnonzero(block.any(axis)) for axis in (1, 0))
         starts = top + int(rows[0]), left + int(cols[0])
         ends = top + int(rows[-1]) + 1, left + int(cols[-1]) + 1
-        inner, outer = self._pixels(starts, ends, 0), self._pixels(starts, ends, MARGIN)
+        inner, outer = self._pixels(starts, ends, 0), self._pixels(starts, ends, margin)
         return Part(outer, inner, int(np.count_nonzero(self._counted[outer])))
 
     def _pixels(self, starts: tuple[int, int], ends: tuple[int, int], margin: int) -> Window:
@@ -136,7 +146,11 @@ class CellMaps:
         """Squares around the places with the most jumps."""
         cells, found = side // CELL, []
         crowd = cv2.boxFilter(
-            self._jumps.astype(np.float32), -1, (cells // 2, cells // 2), normalize=False
+            self._jumps.astype(np.float32),
+            -1,
+            (cells // 2, cells // 2),
+            normalize=False,
+            borderType=cv2.BORDER_CONSTANT,
         )
         for _ in range(most):
             _, count, _, (x, y) = cv2.minMaxLoc(crowd)
@@ -158,7 +172,9 @@ class CellMaps:
         half = PATCH // 2
         for k in range(count):
             sharp = (flat & (np.abs(middle - k) < IN_FOCUS)).astype(np.float32)
-            cells = cv2.boxFilter(sharp, -1, (PATCH, PATCH), normalize=False)
+            cells = cv2.boxFilter(
+                sharp, -1, (PATCH, PATCH), normalize=False, borderType=cv2.BORDER_CONSTANT
+            )
             for _ in range(PATCHES):
                 _, most, _, (x, y) = cv2.minMaxLoc(cells)
                 if most < FEWEST_CELLS:

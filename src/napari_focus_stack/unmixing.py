@@ -176,7 +176,7 @@ class Occluders:
             if depth < k + self._jump:
                 break
             radius = float(self._lens.place(depth) - self._lens.places[k])
-            here = _around(mask, int(np.ceil(radius)) + 2)
+            here = _around(mask, 2 * int(np.ceil(radius)) + 2)
             np.maximum(union[here], mask[here], out=union[here])
             weight = defocused(mask[here], radius)
             gain = np.clip(defocused(union[here], radius) - cover[here], 0, 1)
