@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -399,10 +399,13 @@ class _Unmixing:
             ),
         ]
         after = self._error(now, behind, veils, where, "behind")
-        rivals = self._judged(found, edge, where) if judged and where.any() else (0.0, 0.0)
         count = cv2.GaussianBlur(where.astype(np.float32), (0, 0), CHECK_WINDOW)
         known = int(np.count_nonzero(where)) / max(int(np.count_nonzero(beyond)), 1)
-        return Check(before, after, count, known, (NOTHING * self._light.span) ** 2, *rivals)
+        check = Check(before, after, count, known, (NOTHING * self._light.span) ** 2)
+        if judged and check.lead > 0:
+            opaque, clear = self._judged(found, edge, where)
+            return replace(check, opaque=opaque, clear=clear)
+        return check
 
     def _judged(
         self, found: _Found, edge: Outline, where: NDArray[np.bool_]

@@ -44,17 +44,19 @@ FEWEST_JUMPS, LEAST_SHARE = 100, 1 / 4000
 """Pixels, and part of the picture: depth maps of large pictures have some anyway."""
 AT_THE_EDGE = 16
 """Pixels from where not every plane recorded anything, where depth may jump for that."""
-SAMPLES = 12
+SAMPLES = 10
 """Parts on which is decided which end of the stack is near."""
 SAMPLE = 192
 """Pixels a side of such a part."""
-LEAST_LEAD, OTHER_END = 0.03, 0.5
+LEAST_LEAD, OTHER_END = 0.03, 0.35
 """Part of the error that a ground must remove beyond what it adds, and that the other end may, over
 the one that is near: 0.05 to 0.35 against less than 0 for all scenes of the bench but one (noisy:
 0.34 against 0.04). Where depth jumps in the pattern of something flat neither is clear (`pcb`)."""
 OPAQUE = 1.04
 """Error if what is near is seen through, over that if it is not: 1.07 to 1.3 where it is not, 0.98
 to 1.02 in sums of a near and a far light."""
+AT_FIRST, AT_ONCE = 4, 0.045
+"""Samples after which that much of a lead is enough."""
 MOST = 0.5
 """Part of the samples in which a ground must remove more error than it adds."""
 MOST_BYTES = 10**9
@@ -328,11 +330,9 @@ class _Vote:
         lead = sum(check.lead for check in checks) / total
         return cls(lead, sum(check.clear for check in checks) / max(opaque, 1e-12))
 
-    def beats(self, other: _Vote) -> bool:
+    def beats(self, other: _Vote, least: float = LEAST_LEAD) -> bool:
         """Whether this end is near beyond doubt."""
-        return (
-            self.lead > LEAST_LEAD and other.lead < OTHER_END * self.lead and self.opacity > OPAQUE
-        )
+        return self.lead > least and other.lead < OTHER_END * self.lead and self.opacity > OPAQUE
 
 
 class _Unveiling:
@@ -373,24 +373,28 @@ class _Unveiling:
         most = int(self._pixels_at_a_time() / SAMPLE**2)
         samples = facings[0].cells.samples(min(SAMPLES, most), SAMPLE)
         planes = yield from self._planes([s.outer for s in samples], self._depths(samples, light))
-        votes = []
-        for facing in facings:
-            views = [facing.view(*found) for found in zip(samples, planes, strict=True)]
-            votes.append(self._vote(views))
-        best, other = sorted(range(2), key=lambda i: -votes[i].lead)
+        checks: list[list[Check]] = [[], []]
+        for some in (slice(0, AT_FIRST), slice(AT_FIRST, None)):
+            for known, facing in zip(checks, facings, strict=True):
+                shown = zip(samples[some], planes[some], strict=True)
+                known += self._checks([facing.view(*found) for found in shown])
+            votes = [_Vote.of(known) for known in checks]
+            best, other = sorted(range(2), key=lambda i: -votes[i].lead)
+            if votes[best].beats(votes[other], AT_ONCE):
+                break
         return facings[best] if votes[best].beats(votes[other]) else None
 
-    def _vote(self, views: list[View]) -> _Vote:
-        """What some views say for one end."""
-        checks: list[Check] = []
+    def _checks(self, views: list[View]) -> list[Check]:
+        """How well views are explained once they are unmixed, where that tells anything."""
+        found: dict[int, Check] = {}
 
-        def look(view: View) -> None:
-            ground = self._ground(view, judged=True)
+        def look(i: int) -> None:
+            ground = self._ground(views[i], judged=True)
             if ground is not None and ground.check.tells:
-                checks.append(ground.check)
+                found[i] = ground.check
 
-        self._crew.do(look, views)
-        return _Vote.of(checks)
+        self._crew.do(look, range(len(views)))
+        return [found[i] for i in sorted(found)]
 
     def unmix(self, facing: _Facing) -> Generator[Progress, None, None]:
         """Unmix what can be, as many parts at a time as fit into memory."""

@@ -50,7 +50,8 @@ def stack_steps(
     ----------
     source : PlaneSource
         The planes, held one at a time (some are read ahead, by threads of the run); each is read
-        two to four times, and once more for each tile if the field is cut into tiles.
+        two to four times, once more for each tile if the field is cut into tiles, and, where
+        something near may hide something far, twice or more for that.
     settings : Settings
         Parameters of the run.
     transforms : array-like, StackResult or path, optional

@@ -44,7 +44,12 @@ FOLDED, UNFOLDED = (
     "\N{BLACK RIGHT-POINTING SMALL TRIANGLE} More",
     "\N{BLACK DOWN-POINTING SMALL TRIANGLE} More",
 )
-ONLY_FOR = {"gaussian": "laplacian", "laplacian": "laplacian"}
+ONLY_FOR = {
+    "gaussian": "laplacian",
+    "laplacian": "laplacian",
+    "values": "pyramid",
+    "occlusion": "pyramid",
+}
 """Parameters of one method, and the method."""
 UNITS = {"nanometer": "nm", "micrometer": "µm", "millimeter": "mm"}
 LARGEST_KERNEL = 255
