@@ -34,8 +34,8 @@ LARGEST_SIDE = 768
 """Of the part in the middle of a plane that is looked at: 2300 blocks of the finest level."""
 QUIET = 0.2
 """Quantile of blocks that are taken for noise alone."""
-FLOAT_STEP = 1e-7
-"""Rounding of float32, relative to the largest value."""
+FLOAT_STEP = 2e-7
+"""Rounding of float32, relative to the largest value, after a few sums of it."""
 QUIET_DEVIATION = 0.6
 """Standard deviations that the quiet percentile of the least energies lies under their mean."""
 ALL_RECORDED = 254.9
