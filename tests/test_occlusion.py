@@ -265,3 +265,19 @@ def test_little_memory_at_a_time_gives_the_same(monkeypatch: pytest.MonkeyPatch)
         whole.report.occlusion["share"], rel=0.05
     )
     assert (np.abs(little.image.astype(int) - whole.image) > 4).mean() < 0.003
+
+
+def test_a_plane_left_out_is_a_longer_step() -> None:
+    transforms = np.tile(np.eye(3), (PLANES, 1, 1))
+    transforms[4] = np.nan
+    result = focus_stack(stack(), transforms=transforms)
+    assert result.report.occlusion["blur_per_plane"] == pytest.approx(BLUR * 9 / 8, rel=0.1)
+    assert error(result, beside()) < 0.35 * error(stacked("off"), beside())
+
+
+def test_negative_values_are_values() -> None:
+    planes = stack("float32") - np.float32(0.5)
+    result = focus_stack(planes, align="none")
+    assert np.square(result.image + 0.5 - bars()[0])[beside()].mean() < 0.25 * error(
+        stacked("off"), beside()
+    )

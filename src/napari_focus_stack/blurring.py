@@ -156,7 +156,7 @@ def defocused(image: Plane, radius: float) -> Plane:
     return blurred
 
 
-def measured_lens(patches: Sequence[SharpPatch], count: int) -> Lens | None:
+def measured_lens(patches: Sequence[SharpPatch], numbers: NDArray[np.intp]) -> Lens | None:
     """Find where planes lie along the focus, in pixels of blur, and how values stand for light.
 
     Where the surface is flat, a plane out of focus is the sharp one seen through a disc; its
@@ -168,8 +168,9 @@ def measured_lens(patches: Sequence[SharpPatch], count: int) -> Lens | None:
     ----------
     patches : sequence of SharpPatch
         Parts of the field.
-    count : int
-        How many planes there are.
+    numbers : numpy.ndarray
+        (n,) int, rising: those of the planes in the whole stack. Where one is missing the step is
+        taken to be as much longer.
 
     Returns
     -------
@@ -180,14 +181,16 @@ def measured_lens(patches: Sequence[SharpPatch], count: int) -> Lens | None:
     clear = [reading for reading in readings.radii if reading is not None]
     if len(clear) < FEWEST_READINGS:
         return None
-    usual = float(np.median([radius / abs(shift) for _, shift, radius in clear]))
-    rows = np.zeros((len(clear) + count - 1, count - 1))  # of steps
-    right = np.full(len(rows), EVEN * usual)
+    gaps = np.abs(np.diff(numbers)).astype(np.float64)
+    spans = [abs(int(numbers[plane + shift] - numbers[plane])) for plane, shift, _ in clear]
+    usual = float(np.median([r / span for (*_, r), span in zip(clear, spans, strict=True)]))
+    rows = np.zeros((len(clear) + len(gaps), len(gaps)))  # of steps
+    right = np.concatenate([np.zeros(len(clear)), EVEN * usual * gaps])
     for row, (plane, shift, radius) in enumerate(clear):
         first, last = sorted((plane, plane + shift))
         weight = abs(shift) ** -0.5
         rows[row, first:last], right[row] = weight, weight * radius
-    rows[len(clear) :] = EVEN * np.eye(count - 1)
+    rows[len(clear) :] = EVEN * np.eye(len(gaps))
     steps = np.linalg.lstsq(rows, right, rcond=None)[0]
     places = np.concatenate([[0.0], np.cumsum(np.maximum(steps, LEAST_STEP * usual))])
     return Lens(places, readings.gamma)

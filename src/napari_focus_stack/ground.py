@@ -431,7 +431,9 @@ class _Unmixing:
             if how == "behind":
                 for one, k in zip(left, planes, strict=True):
                     one /= spread_over(np.maximum(1 - veils[k].cover, LEAST_LEFT), one)
-            ground[where] = np.maximum(picked(left, index), 0)[where]
+            ground[where] = picked(left, index)[where]
+            if lens.gamma != 1:
+                np.maximum(ground, 0, out=ground)
             error = self._error(self._blurred(ground), found.depth, veils, where, how)
             errors.append(float(error.sum()))
         return errors[0], errors[1]

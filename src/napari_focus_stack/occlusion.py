@@ -52,9 +52,9 @@ LEAST_LEAD, OTHER_END = 0.03, 0.35
 """Part of the error that a ground must remove beyond what it adds, and that the other end may, over
 the one that is near: 0.05 to 0.35 against less than 0 for all scenes of the bench but one (noisy:
 0.34 against 0.04). Where depth jumps in the pattern of something flat neither is clear (`pcb`)."""
-OPAQUE = 1.04
-"""Error if what is near is seen through, over that if it is not: 1.07 to 1.3 where it is not, 0.98
-to 1.02 in sums of a near and a far light."""
+OPAQUE = 1.07
+"""Error if what is near is seen through, over that if it is not: 1.08 to 1.4 where it is not, up to
+1.07 where a fifth or all of the ground's light comes through (which then is left as it is)."""
 AT_FIRST, AT_ONCE = 4, 0.045
 """Samples after which that much of a lead is enough."""
 MOST = 0.5
@@ -81,7 +81,7 @@ class Occlusion:
     last_is_near : bool
         Which end of the stack is near.
     regions : list of list of int
-        First row, end row, first column, end column of the parts with unmixed pixels, in pixels of
+        Of the image; depth may have changed up to 128 pixels beyond. First row, end row, first column, end column of the parts with unmixed pixels, in pixels of
         the reference plane.
     pixels : int
         How many pixels of the image were changed.
@@ -358,7 +358,7 @@ class _Unveiling:
             bright = {k: luminance(plane) for k, plane in shown.planes.items()}
             if flat.any():
                 sharp.append(SharpPatch(patch.plane, bright, flat))
-        lens = measured_lens(sharp, count)
+        lens = measured_lens(sharp, np.array(self._order))
         census = self._run.census
         if lens is None:
             return None

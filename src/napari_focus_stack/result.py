@@ -129,8 +129,8 @@ class Report:
         is near (`near_end`), by how many pixels the radius of its blur grows with a plane
         (`blur_per_plane`), to which power of the values light goes (`gamma`), the `share` of the
         picture that was changed, the part of its light that was taken away (`mean_cover`), and
-        `regions` of it in pixels of the reference plane: first row, end row, first column, end
-        column.
+        `regions` of the image in pixels of the reference plane: first row, end row, first column,
+        end column. Depth may have changed up to 128 pixels beyond.
     advice : dict of str to list of str
         Every subject of the recording that was judged, with what to do at the microscope; no
         sentence where all is well.
