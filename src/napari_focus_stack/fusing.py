@@ -23,6 +23,7 @@ from napari_focus_stack.crew import (
 )
 from napari_focus_stack.depth import DepthEstimator, edge_contrast, nearest_plane, peak_width
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.facing import Maps
 from napari_focus_stack.fusion import (
     Fusion,
     LaplacianFusion,
@@ -31,7 +32,7 @@ from napari_focus_stack.fusion import (
 )
 from napari_focus_stack.health import TRUSTED
 from napari_focus_stack.memory import array_in_file, in_words, let_go, resident
-from napari_focus_stack.occlusion import Maps, Occlusion, unmix_steps
+from napari_focus_stack.occlusion import Occlusion, unmix_steps
 from napari_focus_stack.planes import SeenPlane, as_dtype
 from napari_focus_stack.pyramidfusion import PyramidFusion
 from napari_focus_stack.tiling import Needs, Tile, Tiling, cut
@@ -266,7 +267,7 @@ def _fuse_coarse(
                 size = _size(tile.outer)
                 if size not in readers:
                     readers[size] = _pyramid(crew, run, survey, tile, TILE_LEVELS)
-                origin = tile.outer[0].start, tile.outer[1].start
+                origin = _corner(tile.outer)
                 found, valid = readers[size].reduced(seen, origin)
                 there = _reduced_window(tile.inner, scale)
                 here = _within(there, _reduced_window(tile.outer, scale))
@@ -293,7 +294,7 @@ def _pyramid(
         run.source.dtype,
         survey.noise,
         crew,
-        origin=(outer[0].start, outer[1].start),
+        origin=_corner(outer),
         keep_energy=energy,
         colour_halved=run.source.colour_halved,
         count=levels,
@@ -348,8 +349,7 @@ def _fuse(
                 del seen
         image = as_dtype(picking.image(), dtype)
     if run.settings.unmixes:
-        cover, origin = np.zeros_like(place), (outer[0].start, outer[1].start)
-        maps = Maps(image, place, confidence, cover, recorded, origin)
+        maps = Maps(image, place, confidence, np.zeros_like(place), recorded, _corner(outer))
         yield from unmix_steps(crew, run, survey, maps, known)
         _take_down(known, maps, tile, box)
     numbers = np.array(survey.alignment.order)
@@ -366,7 +366,7 @@ def _take_down(known: Occlusion, maps: Maps, tile: Tile, box: Box | None) -> Non
     """What was unmixed in the part of a tile that is kept."""
     kept = tile.inner if box is None else _shared(tile.inner, _window(box))
     if kept is not None:
-        known.add(maps.cover[_within(kept, tile.outer)], (kept[0].start, kept[1].start))
+        known.add(maps.cover[_within(kept, tile.outer)], _corner(kept))
 
 
 def _inner(marked: NDArray[np.bool_], tile: Tile) -> NDArray[np.bool_]:
@@ -388,6 +388,10 @@ def _window(box: Box) -> Window:
 
 def _size(window: Window) -> tuple[int, int]:
     return window[0].stop - window[0].start, window[1].stop - window[1].start
+
+
+def _corner(window: Window) -> tuple[int, int]:
+    return window[0].start, window[1].start
 
 
 def _shared(a: Window, b: Window) -> Window | None:

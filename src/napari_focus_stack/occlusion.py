@@ -8,8 +8,8 @@ the check refuses it: a ground counts only where it explains the planes better t
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -19,13 +19,13 @@ from napari_focus_stack.bands import luminance
 from napari_focus_stack.blurring import SHIFTS, SharpPatch, measured_lens
 from napari_focus_stack.crew import Crew, ahead
 from napari_focus_stack.cropping import common_crop
-from napari_focus_stack.ground import Check, Ground, Light, View, ground_behind
+from napari_focus_stack.facing import Facing, Maps, Shown, light_of
+from napari_focus_stack.ground import Ground, ground_behind
 from napari_focus_stack.memory import resident
 from napari_focus_stack.outlining import LEAST_JUMP, jumps, widened
-from napari_focus_stack.planes import as_dtype
-from napari_focus_stack.revisiting import counted_from
+from napari_focus_stack.recorded import Light, View
 from napari_focus_stack.seams import CellMaps, Part, batches
-from napari_focus_stack.unmixing import spread_over
+from napari_focus_stack.voting import Vote
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.bands import Plane
+    from napari_focus_stack.explaining import Check
     from napari_focus_stack.result import Progress
     from napari_focus_stack.running import Run
     from napari_focus_stack.survey import Survey
@@ -48,17 +49,8 @@ SAMPLES = 10
 """Parts on which is decided which end of the stack is near."""
 SAMPLE = 192
 """Pixels a side of such a part."""
-LEAST_LEAD, OTHER_END = 0.03, 0.35
-"""Part of the error that a ground must remove beyond what it adds, and that the other end may, over
-the one that is near: 0.05 to 0.35 against less than 0 for all scenes of the bench but one (noisy:
-0.34 against 0.04). Where depth jumps in the pattern of something flat neither is clear (`pcb`)."""
-OPAQUE = 1.07
-"""Error if what is near is seen through, over that if it is not: 1.08 to 1.4 where it is not, up to
-1.07 where a fifth or all of the ground's light comes through (which then is left as it is)."""
 AT_FIRST, AT_ONCE = 4, 0.045
 """Samples after which that much of a lead is enough."""
-MOST = 0.5
-"""Part of the samples in which a ground must remove more error than it adds."""
 MOST_BYTES = 10**9
 """Of planes that are held at a time."""
 WORKING_MAPS = 40
@@ -66,8 +58,6 @@ WORKING_MAPS = 40
 APART = 16
 """Pixels within which unmixed ones count as one region."""
 LEAST_TOLD = 0.001
-CHANGED = 1 / 255
-"""Weight under which a pixel is left as it is."""
 
 
 @dataclass
@@ -81,8 +71,8 @@ class Occlusion:
     last_is_near : bool
         Which end of the stack is near.
     regions : list of list of int
-        Of the image; depth may have changed up to 128 pixels beyond. First row, end row, first column, end column of the parts with unmixed pixels, in pixels of
-        the reference plane.
+        First row, end row, first column, end column of the parts with unmixed pixels, in pixels of
+        the reference plane. Depth may have changed up to 128 pixels beyond.
     pixels : int
         How many pixels of the image were changed.
     removed : float
@@ -146,32 +136,6 @@ def _much(share: float) -> str:
     return f"{share:.1%}" if share >= LEAST_TOLD else f"Less than {LEAST_TOLD:.1%}"
 
 
-@dataclass(frozen=True)
-class Maps:
-    """What was fused of a tile, to be changed in place.
-
-    Attributes
-    ----------
-    image : numpy.ndarray
-        (Y, X[, C]) in the dtype of the planes.
-    depth, confidence : numpy.ndarray
-        (Y, X) float32, the depth counted in the planes that took part.
-    cover : numpy.ndarray
-        (Y, X) float32: share of the light that was taken from a pixel; 0 where it was not changed.
-    recorded : numpy.ndarray
-        (Y, X) bool: where some plane recorded anything; nothing else is changed.
-    origin : tuple of int
-        Row and column of the reference plane at which they start.
-    """
-
-    image: NDArray[Any]
-    depth: Plane
-    confidence: Plane
-    cover: Plane
-    recorded: NDArray[np.bool_]
-    origin: tuple[int, int]
-
-
 def unmix_steps(
     crew: Crew, run: Run, survey: Survey, maps: Maps, known: Occlusion
 ) -> Generator[Progress, None, None]:
@@ -215,7 +179,7 @@ def unmix_steps(
         known.light, known.last_is_near = facing.light, facing.last_is_near
     else:
         apart &= jumps(maps.depth, known.light.jump)
-        facing = _Facing(maps, apart, known.light, known.last_is_near)
+        facing = Facing(maps, apart, known.light, known.last_is_near)
     yield from unveiling.unmix(facing)
 
 
@@ -231,108 +195,6 @@ def _keep_recorded(
     kept = np.zeros_like(apart)
     kept[y0:y1, x0:x1] = apart[y0:y1, x0:x1]
     apart[:] = kept
-
-
-@dataclass
-class _Shown:
-    """A window in some planes, by their places in the order of focus."""
-
-    planes: dict[int, Plane]
-    recorded: NDArray[np.bool_]
-    """(Y, X): where all of them have recorded."""
-
-
-@dataclass(frozen=True)
-class _Facing:
-    """A tile seen from one end of the stack, which is taken as near."""
-
-    maps: Maps
-    apart: NDArray[np.bool_]
-    light: Light
-    last_is_near: bool
-
-    @cached_property
-    def depth(self) -> Plane:
-        """Counted from the far end."""
-        last = np.float32(len(self.light.lens.places) - 1)
-        return self.maps.depth.copy() if self.last_is_near else last - self.maps.depth
-
-    @cached_property
-    def cells(self) -> CellMaps:
-        """Of this depth."""
-        return CellMaps(self.depth, self.maps.confidence, self.apart)
-
-    def view(self, part: Part, shown: _Shown) -> View:
-        """A part in some of its planes, by their places in the order of focus."""
-        outer, lens, planes = part.outer, self.light.lens, shown.planes
-        if not self.last_is_near:
-            lens = lens.turned
-        places = sorted(planes, reverse=not self.last_is_near)
-        first = places[0] if self.last_is_near else len(lens.places) - 1 - places[0]
-        image = _light_of(self.maps.image[outer]).astype(np.float32)
-        np.copyto(image, planes[places[0]], where=~np.isfinite(image))
-        return View(
-            [planes[i] for i in places],
-            image,
-            self.depth[outer] - np.float32(first),
-            self.maps.confidence[outer].copy(),
-            self.cells.lowest(outer) - np.float32(first),
-            self.apart[outer],
-            shown.recorded & self.maps.recorded[outer],
-            replace(self.light, lens=lens.of(first, len(places))),
-        )
-
-    def put(self, part: Part, view: View, ground: Ground) -> None:
-        """Put what was found into the inner part of the maps."""
-        maps, inner = self.maps, part.inner
-        here = counted_from(part.outer, inner)
-        weight = ground.weight[here]
-        changed = (weight > CHANGED) & view.recorded[here]
-        image = _light_of(maps.image[inner])
-        before, behind = view.image[here][changed], ground.image[here][changed]
-        mixed = before + spread_over(weight[changed], view.image) * (behind - before)
-        was = image[changed]
-        image[changed] = as_dtype(mixed, image.dtype)
-        differs = image[changed] != was
-        changed[changed] = differs if differs.ndim == 1 else differs.any(-1)
-        nearer = ground.depth[here] - view.depth[here]
-        depth = maps.depth[inner] + (nearer if self.last_is_near else -nearer)
-        last = len(self.light.lens.places) - 1
-        np.clip(depth, 0, last, out=maps.depth[inner])
-        maps.confidence[inner] = np.where(view.recorded[here], ground.confidence[here], 0)
-        maps.cover[inner][changed] = ground.cover[here][changed]
-
-
-@dataclass(frozen=True)
-class _Vote:
-    """What samples say for one end of the stack as the near one.
-
-    Attributes
-    ----------
-    lead : float
-        Part of the error of the planes that unmixing removes; 0 if it does so in fewer than most
-        samples, for then something else happens to look like it.
-    opacity : float
-        Error if what is near is seen through, or glows, so that its light adds to that of the
-        ground, over the error if it hides the ground.
-    """
-
-    lead: float
-    opacity: float
-
-    @classmethod
-    def of(cls, checks: list[Check]) -> _Vote:
-        """Of all samples that tell anything."""
-        if sum(check.lead > 0 for check in checks) <= MOST * len(checks):
-            return cls(0.0, 0.0)
-        total = sum(float(check.least.sum()) for check in checks)
-        opaque = sum(check.opaque for check in checks)
-        lead = sum(check.lead for check in checks) / total
-        return cls(lead, sum(check.clear for check in checks) / max(opaque, 1e-12))
-
-    def beats(self, other: _Vote, least: float = LEAST_LEAD) -> bool:
-        """Whether this end is near beyond doubt."""
-        return self.lead > least and other.lead < OTHER_END * self.lead and self.opacity > OPAQUE
 
 
 class _Unveiling:
@@ -364,12 +226,12 @@ class _Unveiling:
             return None
         return Light.of(lens, self._survey.noise, census.span(), census.level())
 
-    def near_end(self, light: Light) -> Generator[Progress, None, _Facing | None]:
+    def near_end(self, light: Light) -> Generator[Progress, None, Facing | None]:
         """Find which end of the stack is near: from there the ground explains the planes.
 
         None if from neither, or from both alike.
         """
-        facings = [_Facing(self._maps, self._apart, light, last) for last in (True, False)]
+        facings = [Facing(self._maps, self._apart, light, last) for last in (True, False)]
         most = int(self._pixels_at_a_time() / SAMPLE**2)
         samples = facings[0].cells.samples(min(SAMPLES, most), SAMPLE)
         planes = yield from self._planes([s.outer for s in samples], self._depths(samples, light))
@@ -378,7 +240,7 @@ class _Unveiling:
             for known, facing in zip(checks, facings, strict=True):
                 shown = zip(samples[some], planes[some], strict=True)
                 known += self._checks([facing.view(*found) for found in shown])
-            votes = [_Vote.of(known) for known in checks]
+            votes = [Vote.of(known) for known in checks]
             best, other = sorted(range(2), key=lambda i: -votes[i].lead)
             if votes[best].beats(votes[other], AT_ONCE):
                 break
@@ -396,7 +258,7 @@ class _Unveiling:
         self._crew.do(look, range(len(views)))
         return [found[i] for i in sorted(found)]
 
-    def unmix(self, facing: _Facing) -> Generator[Progress, None, None]:
+    def unmix(self, facing: Facing) -> Generator[Progress, None, None]:
         """Unmix what can be, as many parts at a time as fit into memory."""
         found: list[tuple[Part, View, Ground]] = []
 
@@ -440,11 +302,11 @@ class _Unveiling:
 
     def _planes(
         self, windows: list[Window], wanted: list[range]
-    ) -> Generator[Progress, None, list[_Shown]]:
+    ) -> Generator[Progress, None, list[Shown]]:
         """Planes of each window, by their places in the order of focus, as far as they exist."""
         every = range(len(self._order))
         places = [i for i in every if any(i in these for these in wanted)]
-        found = [_Shown({}, np.ones(_size(window), np.bool_)) for window in windows]
+        found = [Shown({}, np.ones(_size(window), np.bool_)) for window in windows]
         self._run.expect(len(places))
         read, threads = partial(self._survey.seen, self._run), min(1, self._run.readers)
         with closing(ahead(read, [self._order[i] for i in places], threads)) as planes:
@@ -453,7 +315,7 @@ class _Unveiling:
                 for shown, window, these in zip(found, windows, wanted, strict=True):
                     if i in these:
                         plane, valid = seen.colour(_moved(window, self._maps.origin))
-                        shown.planes[i] = np.ascontiguousarray(_light_of(plane))
+                        shown.planes[i] = np.ascontiguousarray(light_of(plane))
                         if valid is not None:
                             shown.recorded &= valid > 0
                 del seen
@@ -470,8 +332,3 @@ def _moved(window: Window, by: tuple[int, int]) -> Window:
         slice(rows.start + down, rows.stop + down),
         slice(cols.start + right, cols.stop + right),
     )
-
-
-def _light_of(image: NDArray[Any]) -> NDArray[Any]:
-    """An image without its alpha; the same memory."""
-    return image if image.ndim == 2 else image[..., :3]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.ground import WIDE
 from napari_focus_stack.outlining import ellipse, widened
+from napari_focus_stack.recorded import WIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

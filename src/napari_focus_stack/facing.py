@@ -1,0 +1,125 @@
+"""A tile seen from one end of the stack: parts of it as views, and what becomes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack.planes import as_dtype
+from napari_focus_stack.recorded import Light, View
+from napari_focus_stack.revisiting import counted_from
+from napari_focus_stack.seams import CellMaps, Part
+from napari_focus_stack.unmixing import spread_over
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.bands import Plane
+    from napari_focus_stack.ground import Ground
+
+CHANGED = 1 / 255
+"""Weight under which a pixel is left as it is."""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What was fused of a tile, to be changed in place.
+
+    Attributes
+    ----------
+    image : numpy.ndarray
+        (Y, X[, C]) in the dtype of the planes.
+    depth, confidence : numpy.ndarray
+        (Y, X) float32, the depth counted in the planes that took part.
+    cover : numpy.ndarray
+        (Y, X) float32: share of the light that was taken from a pixel; 0 where it was not changed.
+    recorded : numpy.ndarray
+        (Y, X) bool: where some plane recorded anything; nothing else is changed.
+    origin : tuple of int
+        Row and column of the reference plane at which they start.
+    """
+
+    image: NDArray[Any]
+    depth: Plane
+    confidence: Plane
+    cover: Plane
+    recorded: NDArray[np.bool_]
+    origin: tuple[int, int]
+
+
+@dataclass
+class Shown:
+    """A window in some planes, by their places in the order of focus."""
+
+    planes: dict[int, Plane]
+    recorded: NDArray[np.bool_]
+    """(Y, X): where all of them have recorded."""
+
+
+@dataclass(frozen=True)
+class Facing:
+    """A tile seen from one end of the stack, which is taken as near."""
+
+    maps: Maps
+    apart: NDArray[np.bool_]
+    light: Light
+    last_is_near: bool
+
+    @cached_property
+    def depth(self) -> Plane:
+        """Counted from the far end."""
+        last = np.float32(len(self.light.lens.places) - 1)
+        return self.maps.depth.copy() if self.last_is_near else last - self.maps.depth
+
+    @cached_property
+    def cells(self) -> CellMaps:
+        """Of this depth."""
+        return CellMaps(self.depth, self.maps.confidence, self.apart)
+
+    def view(self, part: Part, shown: Shown) -> View:
+        """A part in some of its planes, by their places in the order of focus."""
+        outer, lens, planes = part.outer, self.light.lens, shown.planes
+        if not self.last_is_near:
+            lens = lens.turned
+        places = sorted(planes, reverse=not self.last_is_near)
+        first = places[0] if self.last_is_near else len(lens.places) - 1 - places[0]
+        image = light_of(self.maps.image[outer]).astype(np.float32)
+        np.copyto(image, planes[places[0]], where=~np.isfinite(image))
+        return View(
+            [planes[i] for i in places],
+            image,
+            self.depth[outer] - np.float32(first),
+            self.maps.confidence[outer].copy(),
+            self.cells.lowest(outer) - np.float32(first),
+            self.apart[outer],
+            shown.recorded & self.maps.recorded[outer],
+            replace(self.light, lens=lens.of(first, len(places))),
+        )
+
+    def put(self, part: Part, view: View, ground: Ground) -> None:
+        """Put what was found into the inner part of the maps."""
+        maps, inner = self.maps, part.inner
+        here = counted_from(part.outer, inner)
+        weight = ground.weight[here]
+        changed = (weight > CHANGED) & view.recorded[here]
+        image = light_of(maps.image[inner])
+        before, behind = view.image[here][changed], ground.image[here][changed]
+        mixed = before + spread_over(weight[changed], view.image) * (behind - before)
+        was = image[changed]
+        image[changed] = as_dtype(mixed, image.dtype)
+        differs = image[changed] != was
+        changed[changed] = differs if differs.ndim == 1 else differs.any(-1)
+        nearer = ground.depth[here] - view.depth[here]
+        depth = maps.depth[inner] + (nearer if self.last_is_near else -nearer)
+        last = len(self.light.lens.places) - 1
+        np.clip(depth, 0, last, out=maps.depth[inner])
+        maps.confidence[inner] = np.where(view.recorded[here], ground.confidence[here], 0)
+        maps.cover[inner][changed] = ground.cover[here][changed]
+
+
+def light_of(image: NDArray[Any]) -> NDArray[Any]:
+    """An image without its alpha; the same memory."""
+    return image if image.ndim == 2 else image[..., :3]
