@@ -281,3 +281,11 @@ def test_negative_values_are_values() -> None:
     assert np.square(result.image + 0.5 - bars()[0])[beside()].mean() < 0.25 * error(
         stacked("off"), beside()
     )
+
+
+def test_too_little_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(occlusion, "MOST_BYTES", 10**6)
+    result = focus_stack(stack(), align="none")
+    assert result.report.occlusion == {"found": False}
+    assert (result.image == stacked("off").image).all()
+    assert occlusion.WANTING in result.report.notes

@@ -99,25 +99,56 @@ class Facing:
             replace(self.light, lens=lens.of(first, len(places))),
         )
 
-    def put(self, part: Part, view: View, ground: Ground) -> None:
-        """Put what was found into the inner part of the maps."""
+    def change(self, part: Part, view: View, ground: Ground) -> Change:
+        """What becomes of the inner part of the maps."""
         maps, inner = self.maps, part.inner
         here = counted_from(part.outer, inner)
         weight = ground.weight[here]
         changed = (weight > CHANGED) & view.recorded[here]
-        image = light_of(maps.image[inner])
+        was = light_of(maps.image[inner])[changed]
         before, behind = view.image[here][changed], ground.image[here][changed]
         mixed = before + spread_over(weight[changed], view.image) * (behind - before)
-        was = image[changed]
-        image[changed] = as_dtype(mixed, image.dtype)
-        differs = image[changed] != was
-        changed[changed] = differs if differs.ndim == 1 else differs.any(-1)
+        image = as_dtype(mixed, was.dtype)
+        differs = image != was
+        cover = np.zeros_like(weight)
+        cover[changed] = ground.cover[here][changed]
+        cover[changed] *= differs if differs.ndim == 1 else differs.any(-1)
         nearer = ground.depth[here] - view.depth[here]
         depth = maps.depth[inner] + (nearer if self.last_is_near else -nearer)
-        last = len(self.light.lens.places) - 1
-        np.clip(depth, 0, last, out=maps.depth[inner])
-        maps.confidence[inner] = np.where(view.recorded[here], ground.confidence[here], 0)
-        maps.cover[inner][changed] = ground.cover[here][changed]
+        np.clip(depth, 0, len(self.light.lens.places) - 1, out=depth)
+        confidence = np.where(view.recorded[here], ground.confidence[here], np.float32(0))
+        return Change(part, changed, image, depth, confidence, cover)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What was found of the inner part of a part.
+
+    Attributes
+    ----------
+    part : Part
+        Where it is.
+    changed : numpy.ndarray
+        (y, x) bool: where the image is another.
+    image : numpy.ndarray
+        (m[, C]): those pixels.
+    depth, confidence, cover : numpy.ndarray
+        (y, x) float32, as those of `Maps`.
+    """
+
+    part: Part
+    changed: NDArray[np.bool_]
+    image: NDArray[Any]
+    depth: Plane
+    confidence: Plane
+    cover: Plane
+
+    def put(self, maps: Maps) -> None:
+        """Put it into the maps."""
+        inner = self.part.inner
+        light_of(maps.image[inner])[self.changed] = self.image
+        maps.depth[inner], maps.confidence[inner] = self.depth, self.confidence
+        maps.cover[inner] = self.cover
 
 
 def light_of(image: NDArray[Any]) -> NDArray[Any]:

@@ -19,7 +19,7 @@ from napari_focus_stack.bands import luminance
 from napari_focus_stack.blurring import SHIFTS, SharpPatch, measured_lens
 from napari_focus_stack.crew import Crew, ahead
 from napari_focus_stack.cropping import common_crop
-from napari_focus_stack.facing import Facing, Maps, Shown, light_of
+from napari_focus_stack.facing import Change, Facing, Maps, Shown, light_of
 from napari_focus_stack.ground import Ground, ground_behind
 from napari_focus_stack.memory import resident
 from napari_focus_stack.outlining import LEAST_JUMP, jumps, widened
@@ -51,9 +51,13 @@ SAMPLE = 192
 """Pixels a side of such a part."""
 AT_FIRST, AT_ONCE = 4, 0.045
 """Samples after which that much of a lead is enough."""
+WANTING = (
+    "Whether near things blur over what lies behind them was not looked at, for want of memory; "
+    "give more of it."
+)
 MOST_BYTES = 10**9
 """Of planes that are held at a time."""
-WORKING_MAPS = 40
+WORKING_MAPS = 60
 """Float32 maps, besides two of each plane, that a part takes while it is worked on."""
 APART = 16
 """Pixels within which unmixed ones count as one region."""
@@ -233,6 +237,10 @@ class _Unveiling:
         """
         facings = [Facing(self._maps, self._apart, light, last) for last in (True, False)]
         most = int(self._pixels_at_a_time() / SAMPLE**2)
+        if most < AT_FIRST:
+            if WANTING not in self._run.notes:
+                self._run.notes.append(WANTING)
+            return None
         samples = facings[0].cells.samples(min(SAMPLES, most), SAMPLE)
         planes = yield from self._planes([s.outer for s in samples], self._depths(samples, light))
         checks: list[list[Check]] = [[], []]
@@ -260,12 +268,12 @@ class _Unveiling:
 
     def unmix(self, facing: Facing) -> Generator[Progress, None, None]:
         """Unmix what can be, as many parts at a time as fit into memory."""
-        found: list[tuple[Part, View, Ground]] = []
+        found: list[Change] = []
 
         def unmix(todo: tuple[Part, View]) -> None:
             ground = self._ground(todo[1])
             if ground is not None:
-                found.append((*todo, ground))
+                found.append(facing.change(*todo, ground))
 
         light, pixels = facing.light, self._pixels_at_a_time()
         for batch in batches(facing.cells.parts(light.jump, light.reach, pixels), pixels):
@@ -275,8 +283,8 @@ class _Unveiling:
             views = [facing.view(*shown) for shown in zip(batch, planes, strict=True)]
             self._crew.do(unmix, list(zip(batch, views, strict=True)))
             del planes, views
-        for part, view, ground in found:  # not before all are: parts look beyond their own
-            facing.put(part, view, ground)
+        for change in found:  # not before all are: parts look beyond their own
+            change.put(self._maps)
 
     def _ground(self, view: View, *, judged: bool = False) -> Ground | None:
         with Crew(1, self._crew.check) as alone:
