@@ -81,3 +81,16 @@ def test_the_region_to_align_by_is_reduced_too(monkeypatch: pytest.MonkeyPatch, 
     found = preview(ArraySource(planes), settings)
     assert found is not None
     assert found.result.report.settings["align_region"] == region
+
+
+def test_a_preview_does_not_unmix(few_pixels: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: list[Settings] = []
+
+    def steps(source: object, settings: Settings, **_: object) -> object:
+        wanted.append(settings)
+        raise Cancelled
+
+    monkeypatch.setattr(previewing, "stack_steps", steps)
+    with pytest.raises(Cancelled):
+        preview(ArraySource(np.zeros((6, 160, 192), np.uint8)), Settings())
+    assert [settings.unmixes for settings in wanted] == [False]

@@ -124,7 +124,7 @@ def preview(
 
 
 def _reduced_settings(settings: Settings, factor: int) -> Settings:
-    """For planes that are that much smaller; what pixels are taken from makes no difference yet."""
+    """For planes that are that much smaller; what is slow and makes little difference is left."""
     region = settings.align_region
     if region is not None:
         starts = [side // factor for side in region[::2]]
@@ -133,4 +133,6 @@ def _reduced_settings(settings: Settings, factor: int) -> Settings:
             for end, start in zip(region[1::2], starts, strict=True)
         ]
         region = starts[0], ends[0], starts[1], ends[1]
-    return replace(settings, align_region=region, values="fused", memory=None, threads=1)
+    return replace(
+        settings, align_region=region, values="fused", occlusion="off", memory=None, threads=1
+    )
