@@ -254,7 +254,7 @@ def test_what_no_plane_recorded_stays_so() -> None:
 
 
 def test_little_memory_at_a_time_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    planes = np.tile(stack(), (1, 2, 2))
+    planes = np.tile(stack(), (1, 1, 2))
     whole = focus_stack(planes, align="none")
     threads = focus_stack(planes, align="none", threads=1)
     assert (whole.image == threads.image).all()
