@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
 
 from napari_focus_stack.blurring import defocused, to_light, to_values
 from napari_focus_stack.outlining import picked
-from napari_focus_stack.unmixing import LEAST_LEFT, Veil, spread_over
+from napari_focus_stack.unmixing import Veil, spread_over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +22,14 @@ if TYPE_CHECKING:
     from napari_focus_stack.outlining import Outline
     from napari_focus_stack.recorded import View
 
+How = Literal["alone", "behind", "beside"]
+
 VEILED = 0.02
 """Cover from which on the ground is taken as unmixed."""
 FARTHEST_CHECKED = 8
-"""Planes out of focus up to which it is."""
+"""Planes out of focus up to which blur is told apart."""
+OPEN = 0.25
+"""Share of the ground's light that must have come through a plane for it to be looked at."""
 UNEXPLAINED = 0.04
 """Error, as a part of the picture's range, from which on a plane is not explained at all."""
 CHECK_WINDOW = 4.0
@@ -179,11 +183,15 @@ class Explanation:
         planes = sorted(added)
         index = np.interp(self._depth, planes, np.arange(len(planes))).astype(np.float32)
         errors = []
-        for veils, how in ((self._veils, "behind"), (added, "beside")):
+        ways: tuple[tuple[Mapping[int, Veil], How], ...] = (
+            (self._veils, "behind"),
+            (added, "beside"),
+        )
+        for veils, how in ways:
             left = [lights[k] - veils[k].light for k in planes]
             if how == "behind":
                 for one, k in zip(left, planes, strict=True):
-                    one /= spread_over(np.maximum(1 - veils[k].cover, LEAST_LEFT), one)
+                    one /= spread_over(np.maximum(1 - veils[k].cover, OPEN), one)
             ground[where] = picked(left, index)[where]
             if lens.gamma != 1:
                 np.maximum(ground, 0, out=ground)
@@ -201,7 +209,7 @@ class Explanation:
         blurred: list[Plane],
         depth: Plane,
         veils: Mapping[int, Veil],
-        how: str,
+        how: How,
     ) -> Plane:
         """Squared error of the planes as an image explains them, over a window: (Y, X) float32.
 
@@ -212,7 +220,7 @@ class Explanation:
         worst = np.float32((UNEXPLAINED * light.span + 2 * light.deviation) ** 2)
         place = lens.place(depth)
         for k, veil in veils.items():
-            seen = self._where & (veil.cover > VEILED) & (veil.cover < 1 - LEAST_LEFT)
+            seen = self._where & (veil.cover > VEILED) & (veil.cover < 1 - OPEN)
             if not seen.any():
                 continue
             apart = np.minimum(np.abs(place - lens.places[k]) / lens.blur, FARTHEST_CHECKED)

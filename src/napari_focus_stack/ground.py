@@ -148,7 +148,8 @@ class _Unmixing:
             if k <= last:
                 veil = self._occluders.veil(k)
                 shown = self._touched & (self._occluders.last >= k)
-                ground = to_values(veil.lifted(lights[k], shown, ends), gamma)
+                lifted = veil.lifted(lights[k], shown, ends, self._light.least_left)
+                ground = to_values(lifted, gamma)
                 covers.append(veil.cover)
                 if k in kept:
                     veils[k] = veil

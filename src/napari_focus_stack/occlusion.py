@@ -226,7 +226,7 @@ class _Unveiling:
                 sharp.append(SharpPatch(patch.plane, bright, flat))
         lens = measured_lens(sharp, np.array(self._order))
         census = self._run.census
-        if lens is None:
+        if lens is None or census.span() <= 0:
             return None
         return Light.of(lens, self._survey.noise, census.span(), census.level())
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 LEAST_BLUR = 2.7
 """Pixels by which something must be out of focus where it hides what is in focus."""
+LEAST_LEFT = 0.35
+"""Share of the ground's light that must have come through to be divided by: with 0.25
+`strands-still` loses 0.35 dB."""
+MOST_NOISE = 0.06
+"""Noise that may be left then, as a part of the picture's range."""
 FARTHEST = 96.0
 """Pixels over which blur is undone at most."""
 WIDE = 128
@@ -67,6 +72,11 @@ class Light:
     def edge(self) -> float:
         """Step of brightness that is an edge of the picture."""
         return EDGE * self.span + 2 * self.deviation
+
+    @property
+    def least_left(self) -> float:
+        """Share of the ground's light that must have come through, so that noise stays low."""
+        return max(LEAST_LEFT, self.deviation / (MOST_NOISE * self.span))
 
     @property
     def noisy(self) -> bool:

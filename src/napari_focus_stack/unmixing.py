@@ -27,9 +27,6 @@ for 0.1 dB."""
 FEWEST_PIXELS = 4.0
 OCCLUDING = 0.25
 """Share of a pixel from which on it hides what is behind."""
-LEAST_LEFT = 0.25
-"""Share of the ground's light that must have come through; less is not divided by, so that noise
-grows fourfold at most. The ground's surroundings say what it looks like there."""
 LEAST_COVER = 0.004
 """Cover of one grey level in 255 that is not worth undoing."""
 LEAST_WEIGHT = 1e-3
@@ -50,14 +47,21 @@ class Veil:
     light: Plane
     cover: Plane
 
-    def lifted(self, plane: Plane, where: NDArray[np.bool_], ends: tuple[float, float]) -> Plane:
+    def lifted(
+        self,
+        plane: Plane,
+        where: NDArray[np.bool_],
+        ends: tuple[float, float],
+        least_left: float,
+    ) -> Plane:
         """The ground that a plane shows through the veil: `(plane - light) / (1 - cover)`.
 
-        Where less than a quarter came through, smoothly filled from around it.
+        Where less than a share of `least_left` came through, it is smoothly filled from around:
+        what is divided by little is mostly noise.
         """
         left = 1 - self.cover
-        clear = where & (left > LEAST_LEFT) & (self.cover > LEAST_COVER)
-        lost = where & (left <= LEAST_LEFT)
+        clear = where & (left > least_left) & (self.cover > LEAST_COVER)
+        lost = where & (left <= least_left)
         ground = plane.copy()
         ground[clear] = np.clip(
             (plane[clear] - self.light[clear]) / spread_over(left[clear], plane), *ends

@@ -1,0 +1,51 @@
+"""What a veil hides comes out again as far as it comes through, and noise stays bounded."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scenes import picture
+
+from napari_focus_stack.blurring import Lens
+from napari_focus_stack.noise import Noise
+from napari_focus_stack.recorded import LEAST_LEFT, MOST_NOISE, Light
+from napari_focus_stack.unmixing import Veil, spread_over
+
+SIDE = 48
+EVERYWHERE = np.ones((SIDE, SIDE), bool)
+ENDS = (0.0, 255.0)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.floats(0.01, 0.6), st.floats(0, 255), st.booleans())
+def test_lifting_undoes_a_veil(cover: float, value: float, colour: bool) -> None:
+    ground = 255 * picture("gravel", SIDE, SIDE)
+    ground = np.dstack([ground, 255 - ground, ground]) if colour else ground
+    share = np.linspace(0.005, cover, SIDE * SIDE, dtype=np.float32).reshape(SIDE, SIDE)
+    light = spread_over(share, ground) * np.full_like(ground, value)
+    plane = light + spread_over(1 - share, ground) * ground
+    lifted = Veil(light, share).lifted(plane, EVERYWHERE, ENDS, LEAST_LEFT)
+    np.testing.assert_allclose(lifted, ground, atol=1e-3)
+
+
+def test_what_hardly_came_through_is_filled_and_what_is_not_asked_for_stays() -> None:
+    plane = np.full((SIDE, SIDE), 100, np.float32)
+    cover = np.zeros((SIDE, SIDE), np.float32)
+    cover[20:30, 20:30] = 0.9
+    plane[20:30, 20:30] = 7
+    asked = EVERYWHERE.copy()
+    asked[25:] = False
+    lifted = Veil(cover * 7, cover).lifted(plane, asked, ENDS, LEAST_LEFT)
+    assert (lifted[25:30, 20:30] == 7).all()
+    assert lifted[20:25, 20:30].min() > 50
+    assert (plane[20:25, 20:30] == 7).all()
+
+
+@settings(deadline=None)
+@given(st.floats(0, 50))
+def test_noise_that_is_left_is_bounded(deviation: float) -> None:
+    lens = Lens(np.arange(6.0))
+    light = Light.of(lens, Noise(deviation**2), 255.0, 128.0)
+    assert light.least_left >= LEAST_LEFT
+    assert deviation / light.least_left <= MOST_NOISE * 255 * (1 + 1e-6)
