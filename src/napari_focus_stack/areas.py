@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from napari_focus_stack.crew import Crew, opencv_on_one_thread, tiles
 from napari_focus_stack.errors import OutputError, SettingsError
+from napari_focus_stack.transforms import size_of
 from napari_focus_stack.writing import Outputs
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def object_areas(
     _check(labels, height, pixel_size, smoothing, skew)
     known, boxes = _boxes(labels)
     reach = math.ceil(WINDOW * smoothing)
-    jobs = [(i, box, part) for i, box in enumerate(boxes) for part in tiles(_size(box))]
+    jobs = [(i, box, part) for i, box in enumerate(boxes) for part in tiles(size_of(box))]
     sums = np.zeros((len(jobs), 4))
 
     def measure(j: int) -> None:
@@ -289,10 +290,6 @@ def _runs(labels: NDArray[Any]) -> tuple[NDArray[Any], ...]:
     values = labels[rows, starts]
     real = values != 0
     return values[real], rows[real], starts[real], ends[real]
-
-
-def _size(box: Window) -> tuple[int, int]:
-    return box[0].stop - box[0].start, box[1].stop - box[1].start
 
 
 def _widened(part: Window, box: Window, reach: int) -> tuple[Window, Window]:

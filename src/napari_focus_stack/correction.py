@@ -18,7 +18,8 @@ from napari_focus_stack.health import TRUSTED
 from napari_focus_stack.overlay import MOST_PLANES, REACH, Labels, Overlay, labels_in
 from napari_focus_stack.planes import whole
 from napari_focus_stack.recipe import BACKGROUND, NOT_CORRECTED
-from napari_focus_stack.revisiting import Revisit, counted_from
+from napari_focus_stack.revisiting import Revisit
+from napari_focus_stack.transforms import counted_from
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

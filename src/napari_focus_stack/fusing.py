@@ -36,6 +36,7 @@ from napari_focus_stack.occlusion import Occlusion, unmix_steps
 from napari_focus_stack.planes import SeenPlane, as_dtype
 from napari_focus_stack.pyramidfusion import PyramidFusion
 from napari_focus_stack.tiling import Needs, Tile, Tiling, cut
+from napari_focus_stack.transforms import corner_of, counted_from, size_of
 from napari_focus_stack.views import MOST_KEPT
 
 if TYPE_CHECKING:
@@ -234,9 +235,9 @@ def _fuse_tiles(
     for tile, shared in wanted:
         fused, found = yield from _fuse(crew, run, survey, tile, box, known, coarse, None)
         widths.append(found)
-        there = _within(shared, (rows, cols))
+        there = counted_from((rows, cols), shared)
         for whole, part in zip(result.maps, fused.maps, strict=True):
-            whole[there] = part[_within(shared, tile.outer)]
+            whole[there] = part[counted_from(tile.outer, shared)]
             let_go(whole)
         del fused
     return replace(result, peak_width=peak_width(widths), occlusion=known)
@@ -264,13 +265,13 @@ def _fuse_coarse(
         for k, seen in planes:
             yield run.begin("fuse", k)
             for tile in tiles:
-                size = _size(tile.outer)
+                size = size_of(tile.outer)
                 if size not in readers:
                     readers[size] = _pyramid(crew, run, survey, tile, TILE_LEVELS)
-                origin = _corner(tile.outer)
+                origin = corner_of(tile.outer)
                 found, valid = readers[size].reduced(seen, origin)
                 there = _reduced_window(tile.inner, scale)
-                here = _within(there, _reduced_window(tile.outer, scale))
+                here = counted_from(_reduced_window(tile.outer, scale), there)
                 recorded[there] = 255 if valid is None else valid[here]
                 for channel, part in zip(channels, found, strict=True):
                     channel[there] = part[here]
@@ -290,11 +291,11 @@ def _pyramid(
 ) -> PyramidFusion:
     outer = tile.outer
     return PyramidFusion(
-        (*_size(outer), *run.source.plane_shape[2:]),
+        (*size_of(outer), *run.source.plane_shape[2:]),
         run.source.dtype,
         survey.noise,
         crew,
-        origin=_corner(outer),
+        origin=corner_of(outer),
         keep_energy=energy,
         colour_halved=run.source.colour_halved,
         count=levels,
@@ -349,7 +350,7 @@ def _fuse(
                 del seen
         image = as_dtype(picking.image(), dtype)
     if run.settings.unmixes:
-        maps = Maps(image, place, confidence, np.zeros_like(place), recorded, _corner(outer))
+        maps = Maps(image, place, confidence, np.zeros_like(place), recorded, corner_of(outer))
         yield from unmix_steps(crew, run, survey, maps, known)
         _take_down(known, maps, tile, box)
     numbers = np.array(survey.alignment.order)
@@ -366,13 +367,13 @@ def _take_down(known: Occlusion, maps: Maps, tile: Tile, box: Box | None) -> Non
     """What was unmixed in the part of a tile that is kept."""
     kept = tile.inner if box is None else _shared(tile.inner, _window(box))
     if kept is not None:
-        known.add(maps.cover[_within(kept, tile.outer)], _corner(kept))
+        known.add(maps.cover[counted_from(tile.outer, kept)], corner_of(kept))
 
 
 def _inner(marked: NDArray[np.bool_], tile: Tile) -> NDArray[np.bool_]:
     """What is marked in the part of a tile that is kept."""
     kept = np.zeros_like(marked)
-    inner = _within(tile.inner, tile.outer)
+    inner = counted_from(tile.outer, tile.inner)
     kept[inner] = marked[inner]
     return kept
 
@@ -386,23 +387,7 @@ def _window(box: Box) -> Window:
     return slice(box[0], box[1]), slice(box[2], box[3])
 
 
-def _size(window: Window) -> tuple[int, int]:
-    return window[0].stop - window[0].start, window[1].stop - window[1].start
-
-
-def _corner(window: Window) -> tuple[int, int]:
-    return window[0].start, window[1].start
-
-
 def _shared(a: Window, b: Window) -> Window | None:
     """What two windows have in common; None for nothing."""
     spans = [slice(max(p.start, q.start), min(p.stop, q.stop)) for p, q in zip(a, b, strict=True)]
     return (spans[0], spans[1]) if all(s.start < s.stop for s in spans) else None
-
-
-def _within(window: Window, frame: Window) -> Window:
-    """A window counted from the start of another."""
-    rows, cols = (
-        slice(w.start - f.start, w.stop - f.start) for w, f in zip(window, frame, strict=True)
-    )
-    return rows, cols

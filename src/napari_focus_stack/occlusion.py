@@ -24,7 +24,9 @@ from napari_focus_stack.ground import Ground, ground_behind
 from napari_focus_stack.memory import resident
 from napari_focus_stack.outlining import LEAST_JUMP, jumps, widened
 from napari_focus_stack.recorded import Light, View
+from napari_focus_stack.result import told_share
 from napari_focus_stack.seams import CellMaps, Part, batches
+from napari_focus_stack.transforms import moved_by, size_of
 from napari_focus_stack.voting import Vote
 
 if TYPE_CHECKING:
@@ -61,7 +63,6 @@ WORKING_MAPS = 60
 """Float32 maps, besides two of each plane, that a part takes while it is worked on."""
 APART = 16
 """Pixels within which unmixed ones count as one region."""
-LEAST_TOLD = 0.001
 
 
 @dataclass
@@ -130,14 +131,10 @@ class Occlusion:
         if not self.pixels:
             return []
         return [
-            f"{_much(self.pixels / area)} of the picture lay under the blur of what is "
+            f"{told_share(self.pixels / area)} of the picture lay under the blur of what is "
             f"nearer, {self.removed / self.pixels:.0%} of its light on average; it was unmixed "
             "(the report says where; occlusion='off' leaves it)."
         ]
-
-
-def _much(share: float) -> str:
-    return f"{share:.1%}" if share >= LEAST_TOLD else f"Less than {LEAST_TOLD:.1%}"
 
 
 def unmix_steps(
@@ -314,7 +311,7 @@ class _Unveiling:
         """Planes of each window, by their places in the order of focus, as far as they exist."""
         every = range(len(self._order))
         places = [i for i in every if any(i in these for these in wanted)]
-        found = [Shown({}, np.ones(_size(window), np.bool_)) for window in windows]
+        found = [Shown({}, np.ones(size_of(window), np.bool_)) for window in windows]
         self._run.expect(len(places))
         read, threads = partial(self._survey.seen, self._run), min(1, self._run.readers)
         with closing(ahead(read, [self._order[i] for i in places], threads)) as planes:
@@ -322,21 +319,9 @@ class _Unveiling:
                 yield self._run.begin("unmix", k)
                 for shown, window, these in zip(found, windows, wanted, strict=True):
                     if i in these:
-                        plane, valid = seen.colour(_moved(window, self._maps.origin))
+                        plane, valid = seen.colour(moved_by(window, *self._maps.origin))
                         shown.planes[i] = np.ascontiguousarray(light_of(plane))
                         if valid is not None:
                             shown.recorded &= valid > 0
                 del seen
         return found
-
-
-def _size(window: Window) -> tuple[int, int]:
-    return window[0].stop - window[0].start, window[1].stop - window[1].start
-
-
-def _moved(window: Window, by: tuple[int, int]) -> Window:
-    (rows, cols), (down, right) = window, by
-    return (
-        slice(rows.start + down, rows.stop + down),
-        slice(cols.start + right, cols.stop + right),
-    )

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from napari_focus_stack.planes import as_dtype
 from napari_focus_stack.recipe import BACKGROUND, NOT_CORRECTED
-from napari_focus_stack.revisiting import Revisit, counted_from
+from napari_focus_stack.transforms import counted_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_focus_stack.bands import Plane
+    from napari_focus_stack.revisiting import Revisit
     from napari_focus_stack.transforms import Window
 
 Labels = NDArray[np.uint16]

@@ -22,6 +22,7 @@ from napari_focus_stack.result import (
     Report,
     StackResult,
     told_left_out,
+    told_share,
 )
 from napari_focus_stack.running import Run
 from napari_focus_stack.settings import Settings
@@ -217,10 +218,11 @@ def _on_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any]) -> list[st
     share = 1 - np.count_nonzero(recorded) / recorded.size
     if share == 0:
         return []
-    least = 0.001
-    much = f"{share:.1%}" if share >= least else f"Less than {least:.1%}"
     value = "NaN" if dtype.kind == "f" else "0"
-    return [f"{much} of the picture was recorded by no plane; its pixels are {value} there."]
+    return [
+        f"{told_share(share)} of the picture was recorded by no plane; "
+        f"its pixels are {value} there."
+    ]
 
 
 def _examined(run: Run, survey: Survey, fused: Fused) -> Health:

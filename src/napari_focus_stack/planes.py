@@ -15,6 +15,7 @@ from napari_focus_stack.colour import GREY, brightness, separated
 from napari_focus_stack.crew import tiles
 from napari_focus_stack.resampling import Cutting, resample, resample_linearly
 from napari_focus_stack.smoothing import without_gaps
+from napari_focus_stack.transforms import corner_of, moved_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,7 +171,7 @@ class SeenPlane:
         size = tuple(side.stop - side.start for side in window)
         seen = np.empty((*size, *self.plane.shape[2:]), np.float32)
         for rows, cols in tiles(size):
-            cut = self._cut(_moved((rows, cols), window))
+            cut = self._cut(moved_by((rows, cols), *corner_of(window)))
             layers = cv2.split(self.plane[cut.crop].astype(np.float32))
             found = [resample(layer, cut.matrix, cut.size) for layer in layers]
             seen[rows, cols] = cv2.merge(found)
@@ -184,14 +185,6 @@ class SeenPlane:
 
     def _cut(self, window: Window, even: bool = False) -> Cutting:
         return Cutting.of(self.matrix, window, self.plane.shape, even)
-
-
-def _moved(part: Window, window: Window) -> Window:
-    """A part of a window, counted from where the window is."""
-    rows, cols = (
-        slice(p.start + w.start, p.stop + w.start) for p, w in zip(part, window, strict=True)
-    )
-    return rows, cols
 
 
 def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -24,9 +24,9 @@ from napari_focus_stack.focus import UNRECORDED, energy_parts, power, score, tai
 from napari_focus_stack.noise import Noise, NoiseGauge, middle
 from napari_focus_stack.pyramidfusion import DEPTH_LEVELS
 from napari_focus_stack.pyramidlevel import LEAST_COVERAGE
-from napari_focus_stack.revisiting import Revisit, counted_from
+from napari_focus_stack.revisiting import Revisit
 from napari_focus_stack.running import noise_pairs
-from napari_focus_stack.transforms import both_recorded
+from napari_focus_stack.transforms import both_recorded, counted_from
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

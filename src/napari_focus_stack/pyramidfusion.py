@@ -24,6 +24,7 @@ from napari_focus_stack.crew import Crew, parts, tiles
 from napari_focus_stack.planes import as_dtype
 from napari_focus_stack.pyramidlevel import Level, Residual, rows_above
 from napari_focus_stack.resampling import Cutting, resample
+from napari_focus_stack.transforms import moved_by
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -167,7 +168,7 @@ class PyramidFusion:
         unrecorded: list[Window] = []
 
         def take(tile: Window) -> None:
-            valid = seen.valid(self._in_field(tile))
+            valid = seen.valid(moved_by(tile, *self._origin))
             self._read_off(seen, tile)
             if valid is not None:
                 self._valid[tile] = valid
@@ -192,15 +193,11 @@ class PyramidFusion:
     def _read_off(self, seen: SeenPlane, tile: Window) -> None:
         finest, above = self._levels[0].smooth, self._levels[0].above
         if not self._halved:
-            seen.channels(self._in_field(tile), [channel[tile] for channel in finest])
+            seen.channels(moved_by(tile, *self._origin), [channel[tile] for channel in finest])
             return
-        seen.brightness(self._in_field(tile), finest[0][tile])
+        seen.brightness(moved_by(tile, *self._origin), finest[0][tile])
         half = rows_above(tile[0]), rows_above(tile[1])
-        seen.differences(self._in_field(tile), [channel[half] for channel in above[1:]])
-
-    def _in_field(self, tile: Window) -> Window:
-        (rows, cols), (top, left) = tile, self._origin
-        return slice(rows.start + top, rows.stop + top), slice(cols.start + left, cols.stop + left)
+        seen.differences(moved_by(tile, *self._origin), [channel[half] for channel in above[1:]])
 
     def _coverage(self, unrecorded: list[Window]) -> Mask | None:
         """Where the plane at hand recorded anything; None for everywhere."""

@@ -23,6 +23,9 @@ _DOING: dict[Step, str] = {
 }
 
 
+LEAST_TOLD = 0.001
+
+
 @dataclass(frozen=True)
 class Progress:
     """One plane is about to be worked on.
@@ -56,6 +59,11 @@ class LeftOut:
     plane: int
     name: str
     reason: str
+
+
+def told_share(share: float) -> str:
+    """A part of the picture as a percentage that is never 0."""
+    return f"{share:.1%}" if share >= LEAST_TOLD else f"Less than {LEAST_TOLD:.1%}"
 
 
 def told_left_out(left_out: Sequence[LeftOut]) -> list[str]:

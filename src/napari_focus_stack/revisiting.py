@@ -11,6 +11,7 @@ from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.planes import SeenPlane, computable
 from napari_focus_stack.resampling import Cutting
+from napari_focus_stack.transforms import moved_by
 
 if TYPE_CHECKING:
     from typing import Any
@@ -65,8 +66,7 @@ class Revisit:
 
     def within_field(self, window: Window) -> Window:
         """A window of the results, in pixels of the reference plane."""
-        (rows, cols), (top, left) = window, self.corner
-        return slice(rows.start + top, rows.stop + top), slice(cols.start + left, cols.stop + left)
+        return moved_by(window, *self.corner)
 
     def seen_in(self, k: int, window: Window, plane: NDArray[Any] | None = None) -> SeenPlane:
         """Plane `k` as the reference sees it in a window, whose corner is then pixel (0, 0).
@@ -105,14 +105,6 @@ class Revisit:
         if self.source.files:
             return False
         return np.may_share_memory(self.source[0], self.source[0])
-
-
-def counted_from(frame: Window, window: Window) -> Window:
-    """A window counted from the start of another."""
-    rows, cols = (
-        slice(w.start - f.start, w.stop - f.start) for w, f in zip(window, frame, strict=True)
-    )
-    return rows, cols
 
 
 def _shift(window: Window, sign: int) -> Matrix:

@@ -18,7 +18,7 @@ from napari_focus_stack.errors import Cancelled, InputError, SettingsError
 from napari_focus_stack.pipeline import as_source
 from napari_focus_stack.planes import SeenPlane, as_dtype, computable
 from napari_focus_stack.result import Progress
-from napari_focus_stack.transforms import apply
+from napari_focus_stack.transforms import apply, moved_by
 
 if TYPE_CHECKING:
     import threading
@@ -154,7 +154,7 @@ def project_steps(
             def add(part: Window, seen: SeenPlane = seen, k: int = int(k)) -> None:
                 here = _within(centre[0][part], centre[1], k, half)
                 if here.any():
-                    values, valid = seen.colour(_moved(part, origin))
+                    values, valid = seen.colour(moved_by(part, *origin))
                     projection.add(part, values, here if valid is None else here & (valid > 0))
 
             crew.do(add, tiles(result.depth_index.shape))
@@ -193,14 +193,6 @@ def _within(index: NDArray[Any], offset: int, k: int, half: int) -> NDArray[np.b
         return same
     belongs: NDArray[np.bool_] = (index >= k - offset - half) & (index <= k - offset + half)
     return belongs
-
-
-def _moved(part: Window, origin: tuple[int, int]) -> Window:
-    """A part of the results as rows and columns of the reference plane."""
-    rows, cols = (
-        slice(p.start + first, p.stop + first) for p, first in zip(part, origin, strict=True)
-    )
-    return rows, cols
 
 
 # --- labels and points
