@@ -242,10 +242,11 @@ class _Unveiling:
         planes = yield from self._planes([s.outer for s in samples], self._depths(samples, light))
         checks: list[list[Check]] = [[], []]
         for some in (slice(0, AT_FIRST), slice(AT_FIRST, None)):
+            seen = len(samples[: some.stop])
             for known, facing in zip(checks, facings, strict=True):
                 shown = zip(samples[some], planes[some], strict=True)
                 known += self._checks([facing.view(*found) for found in shown])
-            votes = [Vote.of(known) for known in checks]
+            votes = [Vote.of(known, seen) for known in checks]
             best, other = sorted(range(2), key=lambda i: -votes[i].lead)
             if votes[best].beats(votes[other], AT_ONCE):
                 break
