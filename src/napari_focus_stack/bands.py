@@ -64,6 +64,11 @@ def luminance(plane: NDArray[Any]) -> Plane:
     return mixed
 
 
+def spread_over(share: Plane, plane: Plane) -> Plane:
+    """A share, the same for every channel of a plane."""
+    return share if plane.ndim == 2 else share[..., None]
+
+
 def expand(coarse: Plane, shape: tuple[int, ...]) -> Plane:
     """Bring a level to the size of the one below."""
     larger: Plane = cv2.pyrUp(coarse, dstsize=shape[1::-1])

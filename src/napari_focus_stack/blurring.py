@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.bands import halved
+from napari_focus_stack.bands import halved, spread_over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +29,8 @@ SHIFTS = (-4, -3, -2, 2, 3, 4)
 four are little enough to fit."""
 RADII = np.geomspace(0.5, 24.0, 18)
 """Pixels; between them a parabola goes through the best and its neighbours."""
+FARTHEST = 8
+"""Planes out of focus up to which blur is told apart, where a scene is rendered."""
 EXPLAINED = 0.5
 """Part of the difference between two planes that blur may leave: 0.05 to 0.4 in photographs."""
 GAMMAS = (1.0, 2.2)
@@ -154,6 +156,39 @@ def defocused(image: Plane, radius: float) -> Plane:
         borderType=cv2.BORDER_REFLECT_101,
     )
     return blurred
+
+
+class OutOfFocus:
+    """Light as planes show it that are out of focus.
+
+    Parameters
+    ----------
+    light : numpy.ndarray
+        (Y, X[, C]) float32.
+    blur : float
+        Pixels by which the disc grows with each plane.
+    """
+
+    def __init__(self, light: Plane, blur: float) -> None:
+        self._blur = blur
+        self._levels = [light, *(defocused(light, blur * j) for j in range(1, FARTHEST + 2))]
+
+    def seen(self, radius: Plane, where: NDArray[np.bool_]) -> Plane:
+        """Pixels of a mask, (m[, C]), each through a disc of its own radius, (Y, X) in pixels.
+
+        A negative one counts as its opposite, and one of more than `FARTHEST` planes as that.
+        """
+        place = np.minimum(np.abs(radius[where]) / np.float32(self._blur), np.float32(FARTHEST))
+        below = place.astype(np.intp)
+        rows, cols = np.nonzero(where)
+        lower, upper = (np.empty_like(self._levels[0][where]) for _ in range(2))
+        for level in np.unique(below):
+            here = below == level
+            lower[here] = self._levels[level][rows[here], cols[here]]
+            upper[here] = self._levels[level + 1][rows[here], cols[here]]
+        part = spread_over(place - below.astype(np.float32), self._levels[0])
+        mixed: Plane = lower * (1 - part) + upper * part
+        return mixed
 
 
 def measured_lens(patches: Sequence[SharpPatch], numbers: NDArray[np.intp]) -> Lens | None:

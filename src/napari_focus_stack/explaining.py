@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
-from napari_focus_stack.blurring import defocused, to_light, to_values
+from napari_focus_stack.bands import spread_over
+from napari_focus_stack.blurring import OutOfFocus, to_light, to_values
 from napari_focus_stack.outlining import picked
-from napari_focus_stack.unmixing import Veil, spread_over
+from napari_focus_stack.unmixing import Veil
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +27,6 @@ How = Literal["alone", "behind", "beside"]
 
 VEILED = 0.02
 """Cover from which on the ground is taken as unmixed."""
-FARTHEST_CHECKED = 8
-"""Planes out of focus up to which blur is told apart."""
 OPEN = 0.25
 """Share of the ground's light that must have come through a plane for it to be looked at."""
 UNEXPLAINED = 0.04
@@ -147,8 +146,10 @@ class Explanation:
         judged : bool
             Whether to see, too, if what is near may be seen through.
         """
-        gamma = self._light.lens.gamma
-        was, now = (self._blurred(to_light(i, gamma)) for i in (self._view.image, self._image))
+        gamma, blur = self._light.lens.gamma, self._light.lens.blur
+        was, now = (
+            OutOfFocus(to_light(image, gamma), blur) for image in (self._view.image, self._image)
+        )
         behind = self._depth
         before = [
             self._error(was, behind, self._veils, "behind"),
@@ -195,18 +196,13 @@ class Explanation:
             ground[where] = picked(left, index)[where]
             if lens.gamma != 1:
                 np.maximum(ground, 0, out=ground)
-            error = self._error(self._blurred(ground), self._depth, veils, how)
+            error = self._error(OutOfFocus(ground, lens.blur), self._depth, veils, how)
             errors.append(float(error.sum()))
         return errors[0], errors[1]
 
-    def _blurred(self, light: Plane) -> list[Plane]:
-        """Light as it is seen so many planes out of focus."""
-        blur = self._light.lens.blur
-        return [light, *(defocused(light, blur * j) for j in range(1, FARTHEST_CHECKED + 2))]
-
     def _error(
         self,
-        blurred: list[Plane],
+        ground: OutOfFocus,
         depth: Plane,
         veils: Mapping[int, Veil],
         how: How,
@@ -223,10 +219,9 @@ class Explanation:
             seen = self._where & (veil.cover > VEILED) & (veil.cover < 1 - OPEN)
             if not seen.any():
                 continue
-            apart = np.minimum(np.abs(place - lens.places[k]) / lens.blur, FARTHEST_CHECKED)
-            rendered = _between(blurred, apart, seen)
+            rendered = ground.seen(place - lens.places[k], seen)
             if how == "behind":
-                rendered *= spread_over(1 - veil.cover[seen], blurred[0])
+                rendered *= spread_over(1 - veil.cover[seen], veil.light)
             if how != "alone":
                 rendered += veil.light[seen]
             error = np.square(self._view.planes[k][seen] - to_values(rendered, lens.gamma))
@@ -235,18 +230,3 @@ class Explanation:
             total[seen] += np.minimum(error, worst)
         windowed: Plane = cv2.GaussianBlur(total, (0, 0), CHECK_WINDOW)
         return np.maximum(windowed, 0, out=windowed)
-
-
-def _between(levels: list[Plane], place: Plane, where: NDArray[np.bool_]) -> Plane:
-    """Values of a mask's pixels, (m[, C]), between two levels."""
-    below = place[where].astype(np.intp)
-    part = place[where] - below.astype(np.float32)
-    rows, cols = np.nonzero(where)
-    lower, upper = np.empty_like(levels[0][where]), np.empty_like(levels[0][where])
-    for level in np.unique(below):
-        here = below == level
-        lower[here] = levels[level][rows[here], cols[here]]
-        upper[here] = levels[level + 1][rows[here], cols[here]]
-    part = spread_over(part, levels[0])
-    mixed: Plane = lower * (1 - part) + upper * part
-    return mixed

@@ -8,7 +8,7 @@ the check refuses it: a ground counts only where it explains the planes better t
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from napari_focus_stack.facing import Change, Facing, Maps, Shown, light_of
 from napari_focus_stack.ground import Ground, ground_behind
 from napari_focus_stack.memory import resident
 from napari_focus_stack.outlining import LEAST_JUMP, jumps, widened
+from napari_focus_stack.reblurring import occluding
 from napari_focus_stack.recorded import Light, View
 from napari_focus_stack.result import told_share
 from napari_focus_stack.seams import CellMaps, Part, batches
@@ -30,7 +31,7 @@ from napari_focus_stack.transforms import moved_by, size_of
 from napari_focus_stack.voting import Vote
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from numpy.typing import NDArray
 
@@ -47,8 +48,8 @@ FEWEST_JUMPS, LEAST_SHARE = 100, 1 / 4000
 """Pixels, and part of the picture: depth maps of large pictures have some anyway."""
 AT_THE_EDGE = 16
 """Pixels from where not every plane recorded anything, where depth may jump for that."""
-SAMPLES = 10
-"""Parts on which is decided which end of the stack is near."""
+CANDIDATES, SAMPLES = 24, 10
+"""Parts that are looked at for it, and those on which is decided which end of the stack is near."""
 SAMPLE = 192
 """Pixels a side of such a part."""
 AT_FIRST, AT_ONCE = 4, 0.045
@@ -233,26 +234,47 @@ class _Unveiling:
         None if from neither, or from both alike.
         """
         facings = [Facing(self._maps, self._apart, light, last) for last in (True, False)]
-        most = int(self._pixels_at_a_time() / SAMPLE**2)
-        if most < AT_FIRST:
-            if WANTING not in self._run.notes:
-                self._run.notes.append(WANTING)
+        samples = yield from self._samples(facings)
+        if not samples:
             return None
-        samples = facings[0].cells.samples(min(SAMPLES, most), SAMPLE)
-        planes = yield from self._planes([s.outer for s in samples], self._depths(samples, light))
         checks: list[list[Check]] = [[], []]
         for some in (slice(0, AT_FIRST), slice(AT_FIRST, None)):
             seen = len(samples[: some.stop])
-            for known, facing in zip(checks, facings, strict=True):
-                shown = zip(samples[some], planes[some], strict=True)
-                known += self._checks([facing.view(*found) for found in shown])
+            for known, views in zip(checks, zip(*samples[some], strict=True), strict=False):
+                known += self._checks(views)
             votes = [Vote.of(known, seen) for known in checks]
             best, other = sorted(range(2), key=lambda i: -votes[i].lead)
             if votes[best].beats(votes[other], AT_ONCE):
                 break
         return facings[best] if votes[best].beats(votes[other]) else None
 
-    def _checks(self, views: list[View]) -> list[Check]:
+    def _samples(self, facings: list[Facing]) -> Generator[Progress, None, list[list[View]]]:
+        """Parts in which something lies before something else, those with most of it first.
+
+        Each as it is seen from either end.
+        """
+        most = int(self._pixels_at_a_time() / SAMPLE**2)
+        if most < AT_FIRST:
+            if WANTING not in self._run.notes:
+                self._run.notes.append(WANTING)
+            return []
+        parts = facings[0].cells.samples(min(CANDIDATES, most), SAMPLE)
+        depths = self._depths(parts, facings[0].light)
+        planes = yield from self._planes([part.outer for part in parts], depths)
+
+        found: dict[int, list[View]] = {}
+
+        def look(i: int) -> None:
+            views = [facing.view(parts[i], planes[i]) for facing in facings]
+            real = occluding(views[0])
+            found[i] = [replace(view, jumps=real) for view in views]
+
+        self._crew.do(look, range(len(parts)))
+        counts = {i: np.count_nonzero(views[0].jumps) for i, views in found.items()}
+        order = sorted(counts, key=lambda i: (-counts[i], i))
+        return [found[i] for i in order[:SAMPLES] if counts[i] >= FEWEST_JUMPS]
+
+    def _checks(self, views: Sequence[View]) -> list[Check]:
         """How well views are explained once they are unmixed, where that tells anything."""
         found: dict[int, Check] = {}
 

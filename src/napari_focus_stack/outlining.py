@@ -46,6 +46,12 @@ EDGE = 8 / 255
 """Step in the picture, as a part of its range, that an outline stops at."""
 STEEPNESS = 1.5
 """From the smoothed logarithm to the share of the pixel that is near."""
+PEAK_WINDOW = 2.5
+"""Gaussian sigma over the detail of what is near, for its depth."""
+PEAK_FLOOR = 0.1
+"""Of the energy where nothing is in focus, that is added before its logarithm is taken."""
+LEAST_BEND = 0.05
+"""Of the logarithm at a peak."""
 SECOND = np.array([[-1, 2, -1]], np.float32)
 
 
@@ -159,16 +165,62 @@ def outline(
     edge : float
         Step of brightness that the outline stops at.
     """
-    kernel = ellipse(BAND_RADIUS)
-    nearest: Plane = cv2.dilate(depth, kernel)
-    farthest: Plane = cv2.erode(depth, kernel)
+    nearest, farthest = sides_of(depth)
     band = (nearest - farthest > jump) & widened(around, BAND_RADIUS)
+    own = peak(energies, band.astype(np.float32), (farthest + jump, np.inf))
+    np.copyto(nearest, own.depth, where=band & own.clear)
     guide = picked(picture, nearest)
     smooth = EdgeAwareMean(guide, REACH, edge)
     (found,) = smooth(evidence(energies, nearest, floor_of(energies), jump))
     share = np.clip(np.float32(STEEPNESS) * found + np.float32(0.5), 0, 1)
     share[~band] = 0
     return Outline(band, nearest, farthest, share, found)
+
+
+def sides_of(depth: Plane) -> tuple[Plane, Plane]:
+    """Nearest and farthest depth within `BAND_RADIUS` pixels, (Y, X) float32 each."""
+    kernel = ellipse(BAND_RADIUS)
+    return cv2.dilate(depth, kernel), cv2.erode(depth, kernel)
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Where detail is most, (Y, X) each: the depth, and whether there is less on both sides."""
+
+    depth: Plane
+    clear: NDArray[np.bool_]
+
+
+def peak(energies: Sequence[Plane], weight: Plane, within: tuple[Plane, Plane | float]) -> Peak:
+    """Depth of what has detail somewhere between two depths: a parabola through its logarithm.
+
+    Parameters
+    ----------
+    energies : sequence of numpy.ndarray
+        `fine_energy` of every plane.
+    weight : numpy.ndarray
+        (Y, X) float32: how much of each pixel's detail counts.
+    within : tuple
+        The depths, (Y, X) float32 or one for all.
+    """
+    shape, least = weight.shape, floor_of(energies) * np.float32(PEAK_FLOOR)
+    best, before, after, last = (np.full(shape, -np.inf, np.float32) for _ in range(4))
+    index = np.full(shape, -1, np.float32)
+    for k, energy in enumerate(energies):
+        own = np.log(cv2.GaussianBlur(energy * weight, (0, 0), PEAK_WINDOW) + least)
+        np.copyto(after, own, where=index == k - 1)
+        better = (own > best) & (within[0] <= k) & (k <= within[1])
+        np.copyto(before, last, where=better)
+        np.copyto(best, own, where=better)
+        np.copyto(after, -np.inf, where=better)
+        index[better] = k
+        last = own
+    clear = (index >= 0) & (best > before) & (best > after)
+    inside = clear & np.isfinite(before) & np.isfinite(after)
+    offset = np.zeros(shape, np.float32)
+    bend = np.minimum(before[inside] - 2 * best[inside] + after[inside], np.float32(-LEAST_BEND))
+    offset[inside] = np.float32(0.5) * (before[inside] - after[inside]) / bend
+    return Peak(index + np.clip(offset, -0.5, 0.5), clear)
 
 
 def picked(planes: Sequence[Plane], depth: Plane) -> Plane:

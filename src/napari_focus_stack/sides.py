@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.bands import luminance
-from napari_focus_stack.outlining import Outline, ellipse, evidence, floor_of, widened
+from napari_focus_stack.outlining import Outline, ellipse, evidence, floor_of, peak, widened
 from napari_focus_stack.recorded import WIDE, View
 from napari_focus_stack.smoothing import EdgeAwareMean
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.bands import Plane
 
-PEAK_WINDOW = 2.5
-"""Gaussian sigma over the detail of what is near, for its depth."""
+SEARCHED = 2
+"""Planes to either side in which the depth of what is near is looked for."""
 SIDE_WINDOW = 1.0
 """Gaussian sigma over the detail that tells sides, where it is little."""
 SURE_RADIUS = 2
@@ -37,26 +37,9 @@ SIDE_EDGE = 0.5 / 255
 
 
 def depth_of_near(energies: Sequence[Plane], edge: Outline) -> Plane:
-    """Depth of what is near, from its own detail alone: a parabola through the peak."""
-    count = len(energies)
-    floor = floor_of(energies) * np.float32(0.1)
-    best, before, after, last = (np.full(edge.share.shape, -np.inf, np.float32) for _ in range(4))
-    index = np.zeros(edge.share.shape, np.float32)
-    for k, energy in enumerate(energies):
-        own = np.log(cv2.GaussianBlur(energy * edge.share, (0, 0), PEAK_WINDOW) + floor)
-        np.copyto(after, own, where=index == k - 1)
-        better = (own > best) & (np.abs(edge.nearest - np.float32(k)) <= 2)
-        np.copyto(before, last, where=better)
-        np.copyto(best, own, where=better)
-        index[better] = k
-        last = own
-    inside = (index > 0) & (index < count - 1) & np.isfinite(best)
-    bend = np.minimum(
-        before - 2 * best + after, np.float32(-0.05), where=inside, out=-np.ones_like(best)
-    )
-    offset = np.where(inside, np.float32(0.5) * (before - after) / bend, 0)
-    found: Plane = np.where(np.isfinite(best), index + np.clip(offset, -0.5, 0.5), edge.nearest)
-    return found.astype(np.float32)
+    """Depth of what is near, from its own detail alone."""
+    own = peak(energies, edge.share, (edge.nearest - SEARCHED, edge.nearest + SEARCHED))
+    return np.where(own.depth >= 0, own.depth, edge.nearest)
 
 
 def is_far(view: View, energies: Sequence[Plane], edge: Outline) -> NDArray[np.bool_]:

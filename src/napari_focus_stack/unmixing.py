@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_focus_stack.bands import spread_over
 from napari_focus_stack.blurring import defocused
 from napari_focus_stack.outlining import picked, widened
 from napari_focus_stack.smoothing import without_gaps
@@ -70,11 +71,6 @@ class Veil:
             ground[lost] = np.nan
             ground, _ = without_gaps(ground)
         return ground
-
-
-def spread_over(share: Plane, plane: Plane) -> Plane:
-    """A share, the same for every channel of a plane."""
-    return share if plane.ndim == 2 else share[..., None]
 
 
 class Occluders:
