@@ -29,8 +29,8 @@ SHIFTS = (-4, -3, -2, 2, 3, 4)
 four are little enough to fit."""
 RADII = np.geomspace(0.5, 24.0, 18)
 """Pixels; between them a parabola goes through the best and its neighbours."""
-FARTHEST = 8
-"""Planes out of focus up to which blur is told apart, where a scene is rendered."""
+DISCS = 8
+"""Discs by which a scene is blurred that is out of focus by different amounts."""
 EXPLAINED = 0.5
 """Part of the difference between two planes that blur may leave: 0.05 to 0.4 in photographs."""
 GAMMAS = (1.0, 2.2)
@@ -165,20 +165,21 @@ class OutOfFocus:
     ----------
     light : numpy.ndarray
         (Y, X[, C]) float32.
-    blur : float
-        Pixels by which the disc grows with each plane.
+    step : float
+        Pixels by which the radius of each disc is larger than that of the one before.
     """
 
-    def __init__(self, light: Plane, blur: float) -> None:
-        self._blur = blur
-        self._levels = [light, *(defocused(light, blur * j) for j in range(1, FARTHEST + 2))]
+    def __init__(self, light: Plane, step: float) -> None:
+        self._step = step
+        self._levels = [light, *(defocused(light, step * j) for j in range(1, DISCS + 2))]
 
     def seen(self, radius: Plane, where: NDArray[np.bool_]) -> Plane:
         """Pixels of a mask, (m[, C]), each through a disc of its own radius, (Y, X) in pixels.
 
-        A negative one counts as its opposite, and one of more than `FARTHEST` planes as that.
+        A negative one counts as its opposite, and one beyond the discs as the largest of them.
         """
-        place = np.minimum(np.abs(radius[where]) / np.float32(self._blur), np.float32(FARTHEST))
+        place = np.abs(radius[where]).astype(np.float32) / np.float32(self._step)
+        np.minimum(place, np.float32(DISCS), out=place)
         below = place.astype(np.intp)
         rows, cols = np.nonzero(where)
         lower, upper = (np.empty_like(self._levels[0][where]) for _ in range(2))

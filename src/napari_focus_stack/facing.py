@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,25 +58,35 @@ class Shown:
     """(Y, X): where all of them have recorded."""
 
 
-@dataclass(frozen=True)
 class Facing:
-    """A tile seen from one end of the stack, which is taken as near."""
+    """A tile seen from one end of the stack, which is taken as near.
 
-    maps: Maps
-    apart: NDArray[np.bool_]
-    light: Light
-    last_is_near: bool
+    Parameters
+    ----------
+    maps : Maps
+        Of the tile.
+    apart : numpy.ndarray
+        (Y, X) bool: where its depth jumps.
+    light : Light
+        How its planes were recorded.
+    last_is_near : bool
+        From which end.
 
-    @cached_property
-    def depth(self) -> Plane:
-        """Counted from the far end."""
-        last = np.float32(len(self.light.lens.places) - 1)
-        return self.maps.depth.copy() if self.last_is_near else last - self.maps.depth
+    Attributes
+    ----------
+    depth : numpy.ndarray
+        (Y, X) float32, counted from the far end.
+    cells : CellMaps
+        Of this depth.
+    """
 
-    @cached_property
-    def cells(self) -> CellMaps:
-        """Of this depth."""
-        return CellMaps(self.depth, self.maps.confidence, self.apart)
+    def __init__(
+        self, maps: Maps, apart: NDArray[np.bool_], light: Light, last_is_near: bool
+    ) -> None:
+        self.maps, self.apart, self.light, self.last_is_near = maps, apart, light, last_is_near
+        last = np.float32(len(light.lens.places) - 1)
+        self.depth: Plane = maps.depth.copy() if last_is_near else last - maps.depth
+        self.cells = CellMaps(self.depth, maps.confidence, apart)
 
     def view(self, part: Part, shown: Shown) -> View:
         """A part in some of its planes, by their places in the order of focus."""

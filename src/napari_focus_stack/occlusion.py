@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 FEWEST_PLANES = 5
 """With fewer none is out of focus by the three planes that a veil takes."""
 FEWEST_JUMPS, LEAST_SHARE = 100, 1 / 4000
-"""Pixels, and part of the picture: depth maps of large pictures have some anyway."""
+"""Pixels, of a picture or a sample, and part of the picture: depth maps of large ones have some
+anyway."""
 AT_THE_EDGE = 16
 """Pixels from where not every plane recorded anything, where depth may jump for that."""
 CANDIDATES, SAMPLES = 24, 10
@@ -53,7 +54,7 @@ CANDIDATES, SAMPLES = 24, 10
 SAMPLE = 192
 """Pixels a side of such a part."""
 AT_FIRST, AT_ONCE = 4, 0.045
-"""Samples after which that much of a lead is enough."""
+"""Samples after which that much of a lead is enough, and none at all is too little."""
 WANTING = (
     "Whether near things blur over what lies behind them was not looked at, for want of memory; "
     "give more of it."
@@ -136,6 +137,15 @@ class Occlusion:
             f"nearer, {self.removed / self.pixels:.0%} of its light on average; it was unmixed "
             "(the report says where; occlusion='off' leaves it)."
         ]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A part that votes, with its jumps that count."""
+
+    part: Part
+    shown: Shown
+    jumps: NDArray[np.bool_]
 
 
 def unmix_steps(
@@ -234,56 +244,55 @@ class _Unveiling:
         None if from neither, or from both alike.
         """
         facings = [Facing(self._maps, self._apart, light, last) for last in (True, False)]
-        samples = yield from self._samples(facings)
-        if not samples:
-            return None
+        samples, asked = yield from self._samples(facings[0])
         checks: list[list[Check]] = [[], []]
         for some in (slice(0, AT_FIRST), slice(AT_FIRST, None)):
-            seen = len(samples[: some.stop])
-            for known, views in zip(checks, zip(*samples[some], strict=True), strict=False):
-                known += self._checks(views)
+            for known, facing in zip(checks, facings, strict=True):
+                known += self._checks(facing, samples[some])
+            seen = max(len(samples[: some.stop]), min(AT_FIRST, asked))
             votes = [Vote.of(known, seen) for known in checks]
             best, other = sorted(range(2), key=lambda i: -votes[i].lead)
-            if votes[best].beats(votes[other], AT_ONCE):
+            if votes[best].lead <= 0 or votes[best].beats(votes[other], AT_ONCE):
                 break
         return facings[best] if votes[best].beats(votes[other]) else None
 
-    def _samples(self, facings: list[Facing]) -> Generator[Progress, None, list[list[View]]]:
+    def _samples(self, facing: Facing) -> Generator[Progress, None, tuple[list[Sample], int]]:
         """Parts in which something lies before something else, those with most of it first.
 
-        Each as it is seen from either end.
+        And how many were looked at for it.
         """
         most = int(self._pixels_at_a_time() / SAMPLE**2)
         if most < AT_FIRST:
             if WANTING not in self._run.notes:
                 self._run.notes.append(WANTING)
-            return []
-        parts = facings[0].cells.samples(min(CANDIDATES, most), SAMPLE)
-        depths = self._depths(parts, facings[0].light)
-        planes = yield from self._planes([part.outer for part in parts], depths)
-
-        found: dict[int, list[View]] = {}
+            return [], 0
+        parts = facing.cells.samples(min(CANDIDATES, most), SAMPLE)
+        planes = yield from self._planes(
+            [part.outer for part in parts], self._depths(parts, facing.light)
+        )
+        found: dict[int, NDArray[np.bool_]] = {}
 
         def look(i: int) -> None:
-            views = [facing.view(parts[i], planes[i]) for facing in facings]
-            real = occluding(views[0])
-            found[i] = [replace(view, jumps=real) for view in views]
+            found[i] = occluding(facing.view(parts[i], planes[i]))
 
         self._crew.do(look, range(len(parts)))
-        counts = {i: np.count_nonzero(views[0].jumps) for i, views in found.items()}
-        order = sorted(counts, key=lambda i: (-counts[i], i))
-        return [found[i] for i in order[:SAMPLES] if counts[i] >= FEWEST_JUMPS]
+        counts = {i: np.count_nonzero(jumps) for i, jumps in found.items()}
+        order = sorted(counts, key=lambda i: (-counts[i], i))[:SAMPLES]
+        order = [i for i in order if counts[i] >= FEWEST_JUMPS]
+        return [Sample(parts[i], planes[i], found[i]) for i in order], len(parts)
 
-    def _checks(self, views: Sequence[View]) -> list[Check]:
-        """How well views are explained once they are unmixed, where that tells anything."""
+    def _checks(self, facing: Facing, samples: Sequence[Sample]) -> list[Check]:
+        """How well samples are explained once they are unmixed, where that tells anything."""
         found: dict[int, Check] = {}
 
         def look(i: int) -> None:
-            ground = self._ground(views[i], judged=True)
+            sample = samples[i]
+            view = replace(facing.view(sample.part, sample.shown), jumps=sample.jumps)
+            ground = self._ground(view, judged=True)
             if ground is not None and ground.check.tells:
                 found[i] = ground.check
 
-        self._crew.do(look, range(len(views)))
+        self._crew.do(look, range(len(samples)))
         return [found[i] for i in sorted(found)]
 
     def unmix(self, facing: Facing) -> Generator[Progress, None, None]:

@@ -44,10 +44,13 @@ REACH = 20.0
 (`EdgeAwareMean`) the outline is found 2 dB (`strands-still`) to 6 dB (`coins-step-still`) worse."""
 EDGE = 8 / 255
 """Step in the picture, as a part of its range, that an outline stops at."""
-STEEPNESS = 1.5
+STEEPNESS = 2.0
 """From the smoothed logarithm to the share of the pixel that is near."""
 PEAK_WINDOW = 2.5
 """Gaussian sigma over the detail of what is near, for its depth."""
+SEARCHED = 2.0
+"""Planes beyond the depth that was read in which that of what is near is looked for: without a
+limit, one part of a picture with little detail in four spoke for the wrong end."""
 PEAK_FLOOR = 0.1
 """Of the energy where nothing is in focus, that is added before its logarithm is taken."""
 LEAST_BEND = 0.05
@@ -167,8 +170,8 @@ def outline(
     """
     nearest, farthest = sides_of(depth)
     band = (nearest - farthest > jump) & widened(around, BAND_RADIUS)
-    own = peak(energies, band.astype(np.float32), (farthest + jump, np.inf))
-    np.copyto(nearest, own.depth, where=band & own.clear)
+    own = peak(energies, band.astype(np.float32), (farthest + jump, nearest + SEARCHED))
+    np.copyto(nearest, np.maximum(own.depth, farthest + jump), where=band & own.clear)
     guide = picked(picture, nearest)
     smooth = EdgeAwareMean(guide, REACH, edge)
     (found,) = smooth(evidence(energies, nearest, floor_of(energies), jump))
@@ -185,13 +188,21 @@ def sides_of(depth: Plane) -> tuple[Plane, Plane]:
 
 @dataclass(frozen=True)
 class Peak:
-    """Where detail is most, (Y, X) each: the depth, and whether there is less on both sides."""
+    """Where detail is most, (Y, X) each.
+
+    Attributes
+    ----------
+    depth : numpy.ndarray
+        float32; below 0 where no plane lies between the depths.
+    clear : numpy.ndarray
+        bool: whether the planes before and after it, if there are any, show less.
+    """
 
     depth: Plane
     clear: NDArray[np.bool_]
 
 
-def peak(energies: Sequence[Plane], weight: Plane, within: tuple[Plane, Plane | float]) -> Peak:
+def peak(energies: Sequence[Plane], weight: Plane, within: tuple[Plane, Plane]) -> Peak:
     """Depth of what has detail somewhere between two depths: a parabola through its logarithm.
 
     Parameters
@@ -200,8 +211,8 @@ def peak(energies: Sequence[Plane], weight: Plane, within: tuple[Plane, Plane | 
         `fine_energy` of every plane.
     weight : numpy.ndarray
         (Y, X) float32: how much of each pixel's detail counts.
-    within : tuple
-        The depths, (Y, X) float32 or one for all.
+    within : tuple of numpy.ndarray
+        The depths, (Y, X) float32 each.
     """
     shape, least = weight.shape, floor_of(energies) * np.float32(PEAK_FLOOR)
     best, before, after, last = (np.full(shape, -np.inf, np.float32) for _ in range(4))

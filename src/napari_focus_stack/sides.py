@@ -8,7 +8,15 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.bands import luminance
-from napari_focus_stack.outlining import Outline, ellipse, evidence, floor_of, peak, widened
+from napari_focus_stack.outlining import (
+    SEARCHED,
+    Outline,
+    ellipse,
+    evidence,
+    floor_of,
+    peak,
+    widened,
+)
 from napari_focus_stack.recorded import WIDE, View
 from napari_focus_stack.smoothing import EdgeAwareMean
 
@@ -19,8 +27,6 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.bands import Plane
 
-SEARCHED = 2
-"""Planes to either side in which the depth of what is near is looked for."""
 SIDE_WINDOW = 1.0
 """Gaussian sigma over the detail that tells sides, where it is little."""
 SURE_RADIUS = 2
