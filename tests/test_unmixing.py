@@ -43,6 +43,18 @@ def test_what_hardly_came_through_is_filled_and_what_is_not_asked_for_stays() ->
     assert (plane[20:30, 20:30] == 7).all()
 
 
+def test_what_no_plane_can_show_is_filled_too() -> None:
+    plane = np.full((SIDE, SIDE), 100, np.float32)
+    cover, light = np.zeros_like(plane), np.zeros_like(plane)
+    cover[20:30, 20:30], light[20:30, 20:30] = 0.4, 150  # more than there is
+    cover[5:9, 5:9], light[5:9, 5:9] = 0.4, 0  # leaves 167
+    cover[35:39, 35:39], light[35:39, 35:39] = 0.65, 0  # leaves 286
+    lifted = Veil(light, cover).lifted(plane, EVERYWHERE, ENDS, 0.3)
+    np.testing.assert_allclose(lifted[20:30, 20:30], 100, atol=30)
+    np.testing.assert_allclose(lifted[5:9, 5:9], 100 / 0.6, rtol=1e-5)
+    np.testing.assert_allclose(lifted[35:39, 35:39], 100, atol=30)
+
+
 @settings(deadline=None)
 @given(st.floats(0, 50))
 def test_noise_that_is_left_is_bounded(deviation: float) -> None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 BESIDE = 16
 """Pixels from a ground that was believed in which depth is its own, or that of what is near."""
+FILLED = 0.6
+"""Part of the least share that must have come through, up to which the picture of the ground is all
+surroundings: dark dashes came of it (0.03 dB at most)."""
 CHECKED = 8
 """Planes at which a ground is checked."""
 UNSEEN, SEEN = 0.1, 0.2
@@ -100,6 +103,8 @@ def ground_behind(view: View, crew: Crew, *, judged: bool = False) -> Ground | N
     weight = np.clip(found.cover / np.float32(VEILED), 0, 1) * (1 - edge.share)
     weight *= occluders.hidden & view.recorded
     weight *= better
+    came = (1 - found.cover) / np.float32(light.least_left)
+    weight *= np.clip((came - FILLED) / np.float32(1 - FILLED), 0, 1)
     believed = occluders.hidden & view.recorded & (better > np.float32(0.5))
     beside = widened(believed, BESIDE)
     depth, confidence = view.depth.copy(), view.confidence.copy()

@@ -31,6 +31,9 @@ OCCLUDING = 0.25
 LEAST_COVER = 0.004
 """Cover of one grey level in 255 that is not worth undoing."""
 LEAST_WEIGHT = 1e-3
+BEYOND = 0.02
+"""Part of the range by which what was unmixed may lie beyond it: farther, the outline or the blur
+is wrong, and dark dashes came of it."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,19 @@ class Veil:
     ) -> Plane:
         """The ground that a plane shows through the veil: `(plane - light) / (1 - cover)`.
 
-        Where less than a share of `least_left` came through, it is smoothly filled from around:
-        what is divided by little is mostly noise.
+        Where less than a share of `least_left` came through, or what is left is no light that
+        planes show, it is smoothly filled from around: what is divided by little is mostly noise.
         """
         left = 1 - self.cover
-        clear = where & (left > least_left) & (self.cover > LEAST_COVER)
+        covered = where & (self.cover > LEAST_COVER)
+        came = spread_over(np.maximum(left[covered], LEAST_WEIGHT), plane)
+        shown = (plane[covered] - self.light[covered]) / came
+        beyond = np.float32(BEYOND * (ends[1] - ends[0]))
+        wrong = (shown < ends[0] - beyond) | (shown > ends[1] + beyond)
         lost = where & (left <= least_left)
+        lost[covered] |= wrong if wrong.ndim == 1 else wrong.any(-1)
         ground = plane.copy()
-        ground[clear] = np.clip(
-            (plane[clear] - self.light[clear]) / spread_over(left[clear], plane), *ends
-        )
+        ground[covered] = np.clip(shown, *ends)
         if lost.any():
             ground[lost] = np.nan
             ground, _ = without_gaps(ground)
