@@ -22,7 +22,9 @@ from napari_focus_stack import (
 )
 from napari_focus_stack.cli import main
 from napari_focus_stack.errors import Cancelled
+from napari_focus_stack.memory import resident
 from napari_focus_stack.rendering import drift, render_stack
+from napari_focus_stack.revealed import Why
 from napari_focus_stack.sources import ArraySource
 from napari_focus_stack.tiling import Needs, Tiling, cut
 from napari_focus_stack.writing import write_image
@@ -103,7 +105,7 @@ def test_the_report_says_where_and_how_much() -> None:
     assert not changed[~inside].any()
     assert any("lay under the blur" in note for note in stacked("auto").report.notes)
     assert json.loads(json.dumps(stacked("auto").report.as_dict()))["occlusion"] == found
-    assert stacked("off").report.occlusion == {"found": False}
+    assert stacked("off").report.occlusion == {"found": False, "why": Why.NOT_ASKED.value}
 
 
 def test_either_end_may_be_near() -> None:
@@ -156,7 +158,7 @@ def test_a_surface_without_occlusion_is_not_touched(kind: str) -> None:
         picture("gravel", 192, 192), surface(kind, PLANES, 192, 192), PLANES, BLUR
     )
     off, auto = (focus_stack(planes, align="none", occlusion=how) for how in ("off", "auto"))
-    assert auto.report.occlusion == {"found": False}
+    assert auto.report.occlusion == {"found": False, "why": Why.FLAT.value}
     assert (auto.image == off.image).all()
     assert (auto.depth == off.depth).all()
 
@@ -181,6 +183,9 @@ def test_what_shines_through_is_not_made_worse() -> None:
     truth = 255 * (0.5 * near + 0.5 * ground)
     off, auto = (focus_stack(planes, align="none", occlusion=how) for how in ("off", "auto"))
     assert psnr(auto.image, truth) > psnr(off.image, truth) - 0.05
+    assert auto.report.occlusion == {"found": False, "why": Why.NO_END.value}
+    assert any("Depth jumps in places" in note for note in auto.report.notes)
+    assert not any("Depth jumps in places" in note for note in off.report.notes)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +194,8 @@ def test_what_shines_through_is_not_made_worse() -> None:
 )
 def test_other_methods_show_what_planes_recorded(options: dict[str, Any]) -> None:
     assert not Settings.from_options(**options).unmixes
-    assert focus_stack(stack(), align="none", **options).report.occlusion == {"found": False}
+    report = focus_stack(stack(), align="none", **options).report
+    assert report.occlusion == {"found": False, "why": Why.NOT_ASKED.value}
 
 
 def test_tiles_show_what_the_whole_field_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,6 +292,23 @@ def test_negative_values_are_values() -> None:
 def test_too_little_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(occlusion, "MOST_BYTES", 10**6)
     result = focus_stack(stack(), align="none")
-    assert result.report.occlusion == {"found": False}
+    assert result.report.occlusion == {"found": False, "why": Why.MEMORY.value}
     assert (result.image == stacked("off").image).all()
-    assert occlusion.WANTING in result.report.notes
+    assert any(note.endswith("for want of memory.") for note in result.report.notes)
+
+
+def test_a_limit_that_leaves_too_little_is_told_with_one_that_does_not() -> None:
+    found, limit = False, resident() + 10**8
+    for _ in range(2):
+        result = focus_stack(stack(), align="none", memory=int(limit))
+        told = [note for note in result.report.notes if "want of memory" in note]
+        if found := result.report.occlusion["found"]:
+            break
+        size, unit = told[0].removesuffix(".").split()[-2:]
+        limit = float(size) * {"MB": 1e6, "GB": 1e9}[unit] + 5e6
+    assert found
+
+
+def test_too_few_planes_are_told() -> None:
+    report = focus_stack(stack()[:4], align="none").report
+    assert report.occlusion == {"found": False, "why": Why.FEW_PLANES.value}

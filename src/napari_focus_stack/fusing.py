@@ -32,9 +32,10 @@ from napari_focus_stack.fusion import (
 )
 from napari_focus_stack.health import TRUSTED
 from napari_focus_stack.memory import array_in_file, in_words, let_go, resident
-from napari_focus_stack.occlusion import Occlusion, unmix_steps
+from napari_focus_stack.occlusion import unmix_steps
 from napari_focus_stack.planes import SeenPlane, as_dtype
 from napari_focus_stack.pyramidfusion import PyramidFusion
+from napari_focus_stack.revealed import Occlusion
 from napari_focus_stack.tiling import Needs, Tile, Tiling, cut
 from napari_focus_stack.transforms import corner_of, counted_from, size_of
 from napari_focus_stack.views import MOST_KEPT

@@ -8,11 +8,10 @@ the check refuses it: a ground counts only where it explains the planes better t
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from napari_focus_stack.bands import luminance
@@ -22,10 +21,10 @@ from napari_focus_stack.cropping import common_crop
 from napari_focus_stack.facing import Change, Facing, Maps, Shown, light_of
 from napari_focus_stack.ground import Ground, ground_behind
 from napari_focus_stack.memory import resident
-from napari_focus_stack.outlining import LEAST_JUMP, jumps, widened
+from napari_focus_stack.outlining import LEAST_JUMP, jumps
 from napari_focus_stack.reblurring import occluding
 from napari_focus_stack.recorded import Light, View
-from napari_focus_stack.result import told_share
+from napari_focus_stack.revealed import Occlusion, Why
 from napari_focus_stack.seams import CellMaps, Part, batches
 from napari_focus_stack.transforms import moved_by, size_of
 from napari_focus_stack.voting import Vote
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.bands import Plane
     from napari_focus_stack.explaining import Check
     from napari_focus_stack.result import Progress
     from napari_focus_stack.running import Run
@@ -55,88 +53,10 @@ SAMPLE = 192
 """Pixels a side of such a part."""
 AT_FIRST, AT_ONCE = 4, 0.045
 """Samples after which that much of a lead is enough, and none at all is too little."""
-WANTING = (
-    "Whether near things blur over what lies behind them was not looked at, for want of memory; "
-    "give more of it."
-)
 MOST_BYTES = 10**9
 """Of planes that are held at a time."""
 WORKING_MAPS = 60
 """Float32 maps, besides two of each plane, that a part takes while it is worked on."""
-APART = 16
-"""Pixels within which unmixed ones count as one region."""
-
-
-@dataclass
-class Occlusion:
-    """What was found of it in a run.
-
-    Attributes
-    ----------
-    light : Light or None
-        How planes were recorded; None as long as nothing tells.
-    last_is_near : bool
-        Which end of the stack is near.
-    regions : list of list of int
-        First row, end row, first column, end column of the parts with unmixed pixels, in pixels of
-        the reference plane. Depth may have changed up to 128 pixels beyond.
-    pixels : int
-        How many pixels of the image were changed.
-    removed : float
-        Sum of the shares of light that were taken from them.
-    """
-
-    light: Light | None = None
-    last_is_near: bool = True
-    regions: list[list[int]] = field(default_factory=list)
-    pixels: int = 0
-    removed: float = 0.0
-
-    def add(self, cover: Plane, corner: tuple[int, int]) -> None:
-        """Take down what was unmixed of a part of the results.
-
-        Parameters
-        ----------
-        cover : numpy.ndarray
-            (Y, X) float32: share of the light that was taken from each pixel.
-        corner : tuple of int
-            Row and column of the reference plane where it starts.
-        """
-        changed = cover > 0
-        self.pixels += int(np.count_nonzero(changed))
-        self.removed += float(cover.sum())
-        grown = widened(changed, APART) if changed.any() else changed
-        _, _, stats, _ = cv2.connectedComponentsWithStats(grown.view(np.uint8))
-        for x, y, width, height, _ in stats[1:].tolist():
-            seen = changed[y : y + height, x : x + width]
-            rows, cols = (np.flatnonzero(seen.any(axis)) for axis in (1, 0))
-            top, left = corner[0] + y, corner[1] + x
-            box = top + rows[0], top + rows[-1] + 1, left + cols[0], left + cols[-1] + 1
-            self.regions.append([int(side) for side in box])
-
-    def as_dict(self, area: int) -> dict[str, Any]:
-        """Plain dictionary, ready for JSON; `area` is how many pixels the results have."""
-        if not self.pixels or self.light is None:
-            return {"found": False}
-        return {
-            "found": True,
-            "near_end": "last" if self.last_is_near else "first",
-            "blur_per_plane": round(self.light.lens.blur, 3),
-            "gamma": self.light.lens.gamma,
-            "share": self.pixels / area,
-            "mean_cover": self.removed / self.pixels,
-            "regions": self.regions,
-        }
-
-    def told(self, area: int) -> list[str]:
-        """Sentence for the user."""
-        if not self.pixels:
-            return []
-        return [
-            f"{told_share(self.pixels / area)} of the picture lay under the blur of what is "
-            f"nearer, {self.removed / self.pixels:.0%} of its light on average; it was unmixed "
-            "(the report says where; occlusion='off' leaves it)."
-        ]
 
 
 @dataclass(frozen=True)
@@ -169,30 +89,39 @@ def unmix_steps(
     Progress
         Before each plane.
     """
-    order = survey.alignment.order
-    if len(order) < FEWEST_PLANES or not survey.alignment.in_order:
-        return
+    if len(survey.alignment.order) < FEWEST_PLANES:
+        return known.stop(Why.FEW_PLANES)
+    if not survey.alignment.in_order:
+        return known.stop(Why.NO_ORDER)
     apart = jumps(maps.depth, LEAST_JUMP)
     _keep_recorded(apart, run, survey, maps.origin)
-    fewest = max(FEWEST_JUMPS, LEAST_SHARE * apart.size)
-    if np.count_nonzero(apart) < fewest:
-        return
+    if not _enough(apart):
+        return known.stop(Why.FLAT)
     unveiling = _Unveiling(crew, run, survey, maps, apart)
     if known.light is None:
         light = yield from unveiling.light()
         if light is None:
-            return
+            return known.stop(Why.NO_LENS)
         apart &= jumps(maps.depth, light.jump)
-        if np.count_nonzero(apart) < fewest:
-            return
+        if not _enough(apart):
+            return known.stop(Why.FLAT)
+        if not unveiling.can_vote():
+            known.needed = unveiling.needed()
+            return known.stop(Why.MEMORY)
         facing = yield from unveiling.near_end(light)
         if facing is None:
-            return
+            return known.stop(Why.NO_END)
         known.light, known.last_is_near = facing.light, facing.last_is_near
     else:
         apart &= jumps(maps.depth, known.light.jump)
         facing = Facing(maps, apart, known.light, known.last_is_near)
+    known.stop(Why.UNEXPLAINED)
     yield from unveiling.unmix(facing)
+
+
+def _enough(apart: NDArray[np.bool_]) -> bool:
+    """Whether depth jumps in more of a tile than it does anyway."""
+    return int(np.count_nonzero(apart)) >= max(FEWEST_JUMPS, LEAST_SHARE * apart.size)
 
 
 def _keep_recorded(
@@ -224,6 +153,7 @@ class _Unveiling:
         count, maps = len(self._order), self._maps
         patches = CellMaps(maps.depth, maps.confidence, self._apart).flat_patches(count)
         around = [range(p.plane + min(SHIFTS), p.plane + max(SHIFTS) + 1) for p in patches]
+        self._run.expect(len(self._places(around)))
         planes = yield from self._planes([patch.window for patch in patches], around)
         sharp = []
         for patch, shown in zip(patches, planes, strict=True):
@@ -262,14 +192,10 @@ class _Unveiling:
         And how many were looked at for it.
         """
         most = int(self._pixels_at_a_time() / SAMPLE**2)
-        if most < AT_FIRST:
-            if WANTING not in self._run.notes:
-                self._run.notes.append(WANTING)
-            return [], 0
         parts = facing.cells.samples(min(CANDIDATES, most), SAMPLE)
-        planes = yield from self._planes(
-            [part.outer for part in parts], self._depths(parts, facing.light)
-        )
+        wanted = self._depths(parts, facing.light)
+        self._run.expect(len(self._places(wanted)))
+        planes = yield from self._planes([part.outer for part in parts], wanted)
         found: dict[int, NDArray[np.bool_]] = {}
 
         def look(i: int) -> None:
@@ -305,10 +231,11 @@ class _Unveiling:
                 found.append(facing.change(*todo, ground))
 
         light, pixels = facing.light, self._pixels_at_a_time()
-        for batch in batches(facing.cells.parts(light.jump, light.reach, pixels), pixels):
-            planes = yield from self._planes(
-                [part.outer for part in batch], self._depths(batch, light)
-            )
+        todo = list(batches(facing.cells.parts(light.jump, light.reach, pixels), pixels))
+        depths = [self._depths(batch, light) for batch in todo]
+        self._run.expect(sum(len(self._places(wanted)) for wanted in depths))
+        for batch, wanted in zip(todo, depths, strict=True):
+            planes = yield from self._planes([part.outer for part in batch], wanted)
             views = [facing.view(*shown) for shown in zip(batch, planes, strict=True)]
             self._crew.do(unmix, list(zip(batch, views, strict=True)))
             del planes, views
@@ -319,14 +246,25 @@ class _Unveiling:
         with Crew(1, self._crew.check) as alone:
             return ground_behind(view, alone, judged=judged)
 
+    def can_vote(self) -> bool:
+        """Whether there is memory for as many samples as it takes."""
+        return self._pixels_at_a_time() >= AT_FIRST * SAMPLE**2
+
+    def needed(self) -> float:
+        """Bytes of memory that a run would have to be given for that; 0 if none would do."""
+        room = AT_FIRST * SAMPLE**2 * self._bytes_of_pixel()
+        return resident() + 2 * room if room <= MOST_BYTES else 0.0
+
     def _pixels_at_a_time(self) -> float:
         """How many pixels of a batch fit into memory in all their planes."""
         room = float(MOST_BYTES)
         if self._run.limit is not None:
             room = min(room, (self._run.limit - resident()) / 2)
+        return max(room, 0) / self._bytes_of_pixel()
+
+    def _bytes_of_pixel(self) -> int:
         channels = 1 if self._maps.image.ndim == 2 else 3
-        maps = len(self._order) * (2 * channels + 4) + WORKING_MAPS
-        return max(room, 0) / (4 * maps)
+        return 4 * (len(self._order) * (2 * channels + 4) + WORKING_MAPS)
 
     def _depths(self, parts: list[Part], light: Light) -> list[range]:
         """Planes that tell something of each part."""
@@ -337,14 +275,16 @@ class _Unveiling:
             found.append(range(int(depth.min()) - around, last + 1))
         return found
 
+    def _places(self, wanted: list[range]) -> list[int]:
+        """Planes that any of some ranges has, by their places in the order of focus."""
+        return [i for i in range(len(self._order)) if any(i in these for these in wanted)]
+
     def _planes(
         self, windows: list[Window], wanted: list[range]
     ) -> Generator[Progress, None, list[Shown]]:
         """Planes of each window, by their places in the order of focus, as far as they exist."""
-        every = range(len(self._order))
-        places = [i for i in every if any(i in these for these in wanted)]
+        places = self._places(wanted)
         found = [Shown({}, np.ones(size_of(window), np.bool_)) for window in windows]
-        self._run.expect(len(places))
         read, threads = partial(self._survey.seen, self._run), min(1, self._run.readers)
         with closing(ahead(read, [self._order[i] for i in places], threads)) as planes:
             for i, (k, seen) in zip(places, planes, strict=True):

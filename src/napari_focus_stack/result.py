@@ -133,12 +133,12 @@ class Report:
     health : dict
         What the planes tell of their recording: noise, sampling, saturation; see `Health`.
     occlusion : dict
-        Whether what is near hid something that was unmixed (`found`); if so, which end of the stack
-        is near (`near_end`), by how many pixels the radius of its blur grows with a plane
-        (`blur_per_plane`), to which power of the values light goes (`gamma`), the `share` of the
-        picture that was changed, the part of its light that was taken away (`mean_cover`), and
-        `regions` of the image in pixels of the reference plane: first row, end row, first column,
-        end column. Depth may have changed up to 128 pixels beyond.
+        Whether what is near hid something that was unmixed (`found`); if not, `why`; if so, which
+        end of the stack is near (`near_end`), by how many pixels the radius of its blur grows with
+        a plane (`blur_per_plane`), to which power of the values light goes (`gamma`), the `share`
+        of the picture that was changed, the part of its light that was taken away (`mean_cover`),
+        and `regions` of the image in pixels of the reference plane: first row, end row, first
+        column, end column. Depth may have changed up to 128 pixels beyond.
     advice : dict of str to list of str
         Every subject of the recording that was judged, with what to do at the microscope; no
         sentence where all is well.
