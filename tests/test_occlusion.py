@@ -171,6 +171,34 @@ def test_a_flat_pattern_is_not_taken_for_things_before_each_other() -> None:
     assert (auto.image == off.image).all()
 
 
+def test_parts_in_which_only_blur_spreads_do_not_vote(monkeypatch: pytest.MonkeyPatch) -> None:
+    side = 2 * SIDE
+    plain = np.arange(side) % 64 < 22
+    flat = np.where(plain, 0.1, 0.4 + 0.5 * picture("gravel", side, side)).astype(np.float32)
+    image, depth = flat.copy(), np.full((side, side), 2, np.float32)
+    image[:SIDE, :SIDE], depth[:SIDE, :SIDE] = bars()
+    planes = np.rint(255 * render_stack(image, depth, PLANES, BLUR, dtype=np.float32))
+    voted = []
+
+    def believe(crew: Any, run: Any, survey: Any, maps: Any, known: Any) -> Any:
+        wrong = np.broadcast_to(plain, (side, side)).copy()
+        wrong[:SIDE, :SIDE] = False
+        maps.depth[wrong] = NEAR
+        return occlusion.unmix_steps(crew, run, survey, maps, known)
+
+    def checks(self: Any, facing: Any, samples: Any) -> Any:
+        voted.extend(sample.part.outer for sample in samples)
+        return known(self, facing, samples)
+
+    known = occlusion._Unveiling._checks
+    monkeypatch.setattr(fusing, "unmix_steps", believe)
+    monkeypatch.setattr(occlusion._Unveiling, "_checks", checks)
+    result = focus_stack(planes.astype(np.uint8), align="none")
+    assert result.report.occlusion["found"]
+    assert voted
+    assert all(rows.start < SIDE and cols.start < SIDE for rows, cols in voted)
+
+
 def test_what_shines_through_is_not_made_worse() -> None:
     near = np.where(mask(), picture("gravel", SIDE, SIDE), 0).astype(np.float32)
     ground = picture("camera", SIDE, SIDE, 200, 200)

@@ -112,7 +112,9 @@ def ground_behind(view: View, crew: Crew, *, judged: bool = False) -> Ground | N
     depth[near] = depth_of_near(energies, edge)[near]
     behind = occluders.hidden & ~edge.near & beside
     confidence[behind] = found.confidence[behind]
-    behind |= doubted & widened(believed, WIDE) & is_far(view, energies, edge)
+    taken = doubted & widened(believed, WIDE) & is_far(view, energies, edge)
+    confidence[taken] = np.minimum(found.confidence, confidence)[taken]
+    behind |= taken
     depth[behind] = np.minimum(found.depth, view.depth)[behind]
     return Ground(found.image, weight, depth, confidence, found.cover, check)
 
