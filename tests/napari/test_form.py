@@ -144,6 +144,14 @@ def test_only_the_user_edits(form):
     assert len(seen) == 5
 
 
+def test_nothing_is_unmixed_where_values_are_recorded_ones(form):
+    occlusion = form.parameters["occlusion"]
+    assert occlusion.enabled
+    for values, enabled in (("recorded", False), ("fused", True)):
+        form.parameters["values"].value = values
+        assert occlusion.enabled is enabled
+
+
 def test_what_is_seldom_changed_is_folded_away(form):
     shown = [control for line in form.widgets[:-2] for control in line[1:]]
     assert [control.name for control in shown[:2]] == ["method", "align"]

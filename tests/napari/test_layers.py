@@ -42,6 +42,7 @@ def made_result(shape=(20, 24), dtype=np.uint8, count=5, z_step=None, crop=None)
         in_order=True,
         left_out=[LeftOut(1, "p1", "it fits nowhere")],
         crop=crop,
+        occlusion={"found": False, "why": "not looked"},
         notes=["Plane 1 ('p1') was left out: it fits nowhere."],
     )
     return StackResult(
@@ -303,6 +304,7 @@ def test_every_output_has_its_kind_its_role_and_its_past():
     assert past["left_out"][0]["name"] == "p1"
     assert past["crop"] is None
     assert past["aligned_on"] is None
+    assert past["occlusion"] == result.report.occlusion == {"found": False, "why": "not looked"}
 
 
 def test_results_go_with_the_layers_they_came_of_while_they_lie_there():

@@ -125,7 +125,7 @@ class StackForm:
         # what the layer filled in: exactly, and as the fields show it, which is rounded
         self._filled, self._texts = Spacing(), ("", "", DEFAULT_UNIT)
         self._filling = False
-        for name in ("method", "align"):
+        for name in ("method", "align", "values"):
             self.parameters[name].changed.connect(self.show_what_applies)
         self.z_step.changed.connect(self.show_what_applies)
         self._rows = {name: row(_label(name), control) for name, control in self.parameters.items()}
@@ -166,6 +166,7 @@ class StackForm:
         for name, method in ONLY_FOR.items():
             self._rows[name].visible = self.parameters["method"].value == method
         self.align_on.enabled = self.parameters["align"].value != "none"
+        self.parameters["occlusion"].enabled = self.parameters["values"].value == "fused"
         height, known = self.checks["height"], bool(self.z_step.value.strip())
         height.enabled = known
         height.tooltip = OUTPUTS["height"].help if known else _NEEDS_Z_STEP

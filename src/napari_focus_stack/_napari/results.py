@@ -46,6 +46,8 @@ KEPT = (
     "inputs",
 )
 """What layers carry of the report: enough to put the result on other data of the field."""
+TOLD = ("occlusion",)
+"""What they carry of it besides, for whoever reads it."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,7 @@ def map_appearance(name: str, array: NDArray[Any], last_plane: float) -> dict[st
 
 def _provenance(result: StackResult, name: str, origin: Origin) -> dict[str, Any]:
     report = result.report.as_dict()
-    known = {key: report[key] for key in KEPT}
+    known = {key: report[key] for key in (*KEPT, *TOLD)}
     past = {
         "sources": list(origin.sources),
         "cut": origin.cut.as_dict(),
