@@ -35,7 +35,7 @@ class Why(Enum):
     UNEXPLAINED = "nothing explains the planes better than the picture as it was"
 
 
-TOLD = (Why.NO_LENS, Why.NO_END, Why.UNEXPLAINED)
+TOLD = (Why.NO_END, Why.UNEXPLAINED)
 """What a user should know of."""
 
 

@@ -17,8 +17,8 @@ OPAQUE = 1.08
 scenes of the bench); of strips of which a fifth or all of the ground's light comes through those
 with less would lose up to 1.2 dB, so they are left as they are."""
 MOST = 0.5
-"""Part of the samples in which a ground must remove more error than it adds, those that tell nothing
-included: a plain background has any depth, so that a few speak for the wrong end (`sphere`)."""
+"""Part of the samples in which a ground must remove more error than it adds, those included that
+tell nothing: a plain background has any depth, so that a few speak for the wrong end (`sphere`)."""
 
 
 @dataclass(frozen=True)
