@@ -46,7 +46,7 @@ EDGE = 8 / 255
 """Step in the picture, as a part of its range, that an outline stops at."""
 STEEPNESS = 2.0
 """From the smoothed logarithm to the share of the pixel that is near."""
-READ = 0.3
+READ = 0.5
 """Weight of the depth that was read, from -1 for far to 1 for near, beside the evidence, for depth:
 plain parts of what is near stay near (`coins-step-noisy` 0.35 to 0.30 planes). For the share it
 would gain 0.3 dB where there is noise or motion, and lose as much where there is none."""
