@@ -225,10 +225,11 @@ class _Unveiling:
         """Unmix what can be, as many parts at a time as fit into memory."""
         found: list[Change] = []
 
-        def unmix(todo: tuple[Part, View]) -> None:
-            ground = self._ground(todo[1])
+        def unmix(todo: tuple[Part, Shown]) -> None:
+            view = facing.view(*todo)
+            ground = self._ground(view)
             if ground is not None:
-                found.append(facing.change(*todo, ground))
+                found.append(facing.change(todo[0], view, ground))
 
         light, pixels = facing.light, self._pixels_at_a_time()
         todo = list(batches(facing.cells.parts(light.jump, light.reach, pixels), pixels))
@@ -236,9 +237,8 @@ class _Unveiling:
         self._run.expect(sum(len(self._places(wanted)) for wanted in depths))
         for batch, wanted in zip(todo, depths, strict=True):
             planes = yield from self._planes([part.outer for part in batch], wanted)
-            views = [facing.view(*shown) for shown in zip(batch, planes, strict=True)]
-            self._crew.do(unmix, list(zip(batch, views, strict=True)))
-            del planes, views
+            self._crew.do(unmix, list(zip(batch, planes, strict=True)))
+            del planes
         for change in found:  # not before all are: parts look beyond their own
             change.put(self._maps)
 
