@@ -108,7 +108,6 @@ class PyramidFusion:
         self._channels = 1 if len(shape) == 2 else shape[2]
         self._unit = np.float32(1 if self._channels == 1 else GREY)
         self._levels: list[Level] = []
-        self._bottom = bottom
         sides = shape[0], shape[1]
         count = count or level_count(shape)
         self._halved = colour_halved and self._channels == 3 and count > 1 and bottom == 0
