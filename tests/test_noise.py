@@ -52,6 +52,22 @@ def test_shot_noise_grows_with_brightness(name: str, dtype: str, white: float) -
     assert np.sqrt(middle) == pytest.approx(np.sqrt(true), rel=0.1)
 
 
+def test_shot_noise_is_found_where_a_place_is_lit_in_some_planes_only() -> None:
+    """Optical sections: what is dark in one of each pair of planes says nothing of bright light."""
+    rng = np.random.default_rng(3)
+    depth = np.linspace(0, 11, 320)[None].repeat(256, 0)
+    body = np.full((256, 320), 0.5)
+    planes = []
+    for k in range(12):
+        photons = 100 * body * np.exp(-0.5 * ((depth - k) / 1.2) ** 2)
+        planes.append(rng.poisson(photons) * 8.0 + 100 + rng.normal(0, 5, depth.shape))
+    found = estimated(np.array(planes), ROUNDING)
+    # a photon is 8 levels: 8 levels of variance for each of brightness above the black level
+    for light in (100, 200, 400):
+        true = 25 + 8 * (light - 100)
+        assert found.deviation(light) ** 2 == pytest.approx(true, rel=0.35)
+
+
 def grain(kind: str, rng: np.random.Generator) -> np.ndarray:
     white = rng.standard_normal((256, 256), np.float32)
     if kind == "white":
@@ -82,9 +98,14 @@ def test_every_band_has_the_noise_it_really_has(kind: str, channels: int) -> Non
 def test_variance_in_a_band() -> None:
     plane = np.float32([[0, 10, -10]])
     noise = Noise(2.0, 0.5, (1.0, 3.0))
+    black = Noise(-3.0, 0.5, (1.0, 3.0), least=1.5)  # shot noise over a black level
     for level, colour in [(0, 1), (1, 3), (2, 3)]:
-        expected = band_noise(level) ** 2 * colour * np.array([[2, 7, 2]])
+        unit = band_noise(level) ** 2 * colour
+        expected = unit * np.array([[2, 7, 0]])
         np.testing.assert_allclose(noise.in_band(plane, level), expected, rtol=1e-5)
+        expected = unit * np.array([[1.5, 2, 1.5]])
+        np.testing.assert_allclose(black.in_band(plane, level), expected, rtol=1e-5)
+    assert black.deviation(-10) ** 2 == pytest.approx(1.5)
     assert Noise(2.0).in_band(plane, 0) == pytest.approx(2 * band_noise(0) ** 2)
 
 
@@ -102,7 +123,7 @@ def test_planes_without_noise_have_their_rounding(value: int, rounding: float) -
 def test_never_less_than_the_rounding(name: str) -> None:
     found = measured(name, SensorNoise(), "uint8", 255)
     for value in (0, 100, 255):
-        assert found.constant + found.slope * value >= ROUNDING
+        assert found.deviation(value) ** 2 >= ROUNDING * (1 - 1e-9)
 
 
 def test_planes_too_small_to_measure_have_their_rounding() -> None:

@@ -63,7 +63,7 @@ def power(
     bands : sequence of numpy.ndarray
         (y, x) float32: grey; or as many channels of a colour plane as `energy_parts` tells.
     smooth : numpy.ndarray
-        Grey or brightness of the plane, smoothed to that level.
+        Grey or brightness of the plane around each pixel: what the band was taken from.
     noise : Noise
         Of one channel.
     level : int

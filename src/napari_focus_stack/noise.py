@@ -34,6 +34,18 @@ LARGEST_SIDE = 768
 """Of the part in the middle of a plane that is looked at: 2300 blocks of the finest level."""
 QUIET = 0.2
 """Quantile of blocks that are taken for noise alone."""
+BINS = 8
+"""Groups of blocks of like brightness through whose quiet members lines are laid."""
+FEWEST_BLOCKS = 100
+"""Blocks from which on noise is looked at by brightness."""
+STEADY = 0.15
+"""Range of a block's brightness over the pairs, as a part of it, up to which it is the same."""
+LEAST_RANGE = 0.05
+"""Range of the blocks' brightness, as a part of its mean, that shows how noise grows with it."""
+MOST_MISFIT = 1.0
+"""Logarithm of variance over a line from which on a block counts no more: it holds detail."""
+DECISIVE = 0.95
+"""Part of the misfit of one variance for all that a line may leave to be believed."""
 FLOAT_STEP = 2e-7
 """Rounding of float32, relative to the largest value, after a few sums of it."""
 QUIET_DEVIATION = 0.6
@@ -43,42 +55,49 @@ ALL_RECORDED = 254.9
 
 @dataclass(frozen=True)
 class Noise:
-    """Variance of one channel of a pixel: `constant` + `slope` times its value.
+    """Variance of one channel of a pixel: `constant` + `slope` times its value, `least` at least.
 
     Attributes
     ----------
     constant, slope : float
         In the planes' own units, as white noise would have to be to leave what the finest band has.
+        The constant is negative where shot noise begins at a black level.
     colour : tuple of float
         How much more (or less) variance each pyramid level has than such white noise leaves it.
     opponent : tuple of tuple of float
         How much more (or less) variance brightness and the two colour differences
         (`colour.OPPONENT`) have than a single channel, per pyramid level: 1 where channels are
         independent.
+    least : float
+        Variance that even the darkest pixel has.
     """
 
     constant: float
     slope: float = 0.0
     colour: tuple[float, ...] = (1.0,)
     opponent: tuple[tuple[float, ...], ...] = ((1.0, 1.0, 1.0),)
+    least: float = 0.0
 
     def deviation(self, value: float) -> float:
         """Standard deviation of a pixel of this value."""
-        return float(np.sqrt(self.constant + self.slope * max(value, 0.0)))
+        return float(np.sqrt(max(self.constant + self.slope * value, self.least)))
 
     def opponent_at(self, level: int) -> tuple[float, ...]:
         """Variance of brightness and colour differences at a level, over a channel's."""
         return self.opponent[min(level, len(self.opponent) - 1)]
 
     def in_band(self, smooth: Plane, level: int) -> Plane | float:
-        """Variance in a band, where the plane, smoothed to that level, is `smooth`."""
+        """Variance in a band, where the plane is `smooth` around.
+
+        Not the noisy pixels themselves: variance that follows their own noise makes dark ones of
+        a photon-starved section look sharp.
+        """
         gain = band_noise(level) ** 2 * self.colour[min(level, len(self.colour) - 1)]
         if self.slope == 0:
             return gain * self.constant
-        variance: Plane = np.clip(smooth, np.float32(0), np.float32(np.inf))
-        variance *= np.float32(gain * self.slope)
+        variance: Plane = smooth * np.float32(gain * self.slope)
         variance += np.float32(gain * self.constant)
-        return variance
+        return np.maximum(variance, np.float32(gain * self.least), out=variance)
 
 
 def middle(shape: tuple[int, ...]) -> Window:
@@ -91,12 +110,14 @@ def middle(shape: tuple[int, ...]) -> Window:
 class NoiseGauge:
     """Measures noise on pairs of neighbouring planes that lie over each other.
 
-    In every block the least of all pairs counts, and of all blocks the quiet ones.
+    In every block the least of all pairs counts, and of all blocks the quiet ones. How noise grows
+    with brightness is told by all pairs: in optical sections a place is lit in some planes only.
     """
 
     def __init__(self) -> None:
         self._quietest: list[Plane] = []  # (channel, block row, block) each
-        self._brightness: Plane = np.zeros((1, 1), np.float32)
+        # brightness and power of a pair's blocks, and the brightness of both planes
+        self._blocks: list[tuple[Plane, Plane, Plane]] = []
         self._count = 0
         self._largest = 0.0
 
@@ -114,16 +135,17 @@ class NoiseGauge:
         if min(first.shape[:2]) < SMALLEST_SIDE:
             return
         channels = list(zip(_channels(first), _channels(second), strict=True))
-        powers = [
-            np.stack(level)
-            for level in zip(*(_differences(a, b, valid) for a, b in channels), strict=True)
-        ]
+        found = [_differences(a, b, valid) for a, b in channels]
+        powers = [np.stack(level) for level in zip(*(power for power, _ in found), strict=True)]
         self._quietest = [
             np.minimum(*p) for p in zip(self._quietest or powers, powers, strict=True)
         ]
-        (a, b), unit = channels[0], 1 if first.ndim == 2 else GREY
-        halves = (_block_means(a, BLOCKS[0]) + _block_means(b, BLOCKS[0])) / np.float32(2 * unit)
-        self._brightness = self._brightness + halves
+        unit = np.float32(1 if first.ndim == 2 else GREY)
+        a, b = (_block_means(plane, BLOCKS[0]) / unit for plane in channels[0])
+        bright = np.stack([(a + b) / 2, a, b])
+        taken = np.take_along_axis(bright, found[0][1][None], 0)[0]
+        # the rotation keeps the sum over the channels
+        self._blocks.append((taken, powers[0].mean(0), bright[1:]))
         self._count += 1
 
     def noise(self, rounding: float) -> Noise:
@@ -137,38 +159,64 @@ class NoiseGauge:
         smallest = max(rounding, (FLOAT_STEP * self._largest) ** 2, 1e-30)
         if not self._count:
             return Noise(smallest)
-        brightness = self._brightness / np.float32(self._count)
         variances = [
             power / (band_noise(level) ** 2 * _expected_quiet(level, self._count))
             for level, power in enumerate(self._quietest)
         ]
-        # the rotation keeps the sum over the channels
         known = [max(_quiet(variance.mean(0)), smallest) for variance in variances]
-        constant, slope = _line(brightness, variances[0].mean(0), known[0])
+        brightness, variance = self._by_brightness()
+        line = _line(brightness, np.maximum(variance, smallest))
+        constant, slope, least = line or (known[0], 0.0, known[0])
         colour = tuple(v / known[0] for v in known)
         if len(variances[0]) == 1:
-            return Noise(max(constant, smallest), slope, colour)
+            return Noise(constant, slope, colour, least=least)
         opponent = tuple(
             # differences of equal channels have no noise at all
             (max(_quiet(bright), smallest) / channel, *(_quiet(d) / channel for d in differences))
             for (bright, *differences), channel in zip(variances, known, strict=True)
         )
-        return Noise(max(constant, smallest), slope, colour, opponent)
+        return Noise(constant, slope, colour, opponent, least)
 
 
-def _differences(a: Plane, b: Plane, valid: NDArray[np.uint8] | None) -> list[Plane]:
-    """Half the squared difference of each band, or a plane's own square if less, in blocks."""
+    def _by_brightness(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Blocks' brightness and variance at the finest level.
+
+        Of a block that is equally bright in all pairs the quietest counts; one that lights up
+        counts once for each pair.
+        """
+        brightness, power, both = (
+            np.stack(some).astype(np.float64) for some in zip(*self._blocks, strict=True)
+        )
+        mean = both.mean((0, 1))
+        steady = np.ptp(both, axis=(0, 1)) <= STEADY * np.abs(mean)
+        alone, least = (_expected_quiet(0, count) for count in (1, self._count))
+        levels = np.concatenate([mean[steady], brightness[:, ~steady].ravel()])
+        powers = np.concatenate(
+            [power.min(0)[steady] / least, power[:, ~steady].ravel() / alone]
+        )
+        seen = np.isfinite(powers)
+        return levels[seen], powers[seen] / band_noise(0) ** 2
+
+
+def _differences(
+    a: Plane, b: Plane, valid: NDArray[np.uint8] | None
+) -> tuple[list[Plane], NDArray[np.intp]]:
+    """Half the squared difference of each band, or a plane's own square if less, in blocks.
+
+    And which of the three it was, at the finest level.
+    """
     pyramids = (laplacian_pyramid(plane, LEVELS)[0][:-1] for plane in (a, b))
-    blocks = []
+    blocks, which = [], []
     for (p, q), side in zip(zip(*pyramids, strict=True), BLOCKS, strict=True):
-        power = _block_means(np.square(p - q), side) / np.float32(2)
-        for band in (p, q):
-            np.minimum(power, _block_means(np.square(band), side), out=power)
+        both = _block_means(np.square(p - q), side) / np.float32(2)
+        powers = np.stack([both, *(_block_means(np.square(band), side) for band in (p, q))])
+        power: Plane = powers.min(0)
+        which.append(powers.argmin(0))
         if valid is not None:
             inside: Plane = cv2.resize(valid, p.shape[::-1], interpolation=cv2.INTER_AREA)
             power[_block_means(inside.astype(np.float32), side) < ALL_RECORDED] = np.inf
         blocks.append(power)
-    return blocks
+    return blocks, which[0]
 
 
 def _block_means(plane: Plane, side: int) -> Plane:
@@ -206,28 +254,37 @@ def _expected_quiet(level: int, count: int) -> float:
     return float((1 - width - below * np.sqrt(width)) ** 3)
 
 
-def _line(brightness: Plane, variance: Plane, quiet: float) -> tuple[float, float]:
-    """Constant and slope of variance over brightness, through the quiet blocks of each."""
-    seen = np.isfinite(variance)
-    level, variance = brightness[seen], variance[seen]
-    if level.size < 100 or np.ptp(level) < 0.2 * max(abs(float(level.mean())), 1e-12):
-        return quiet, 0.0
-    edges = [_quantile(level, share) for share in np.linspace(0, 1, 9)[1:-1]]
-    members = [np.searchsorted(edges, level) == b for b in range(8)]
-    filled = [m for m in members if m.sum() >= 12]
-    if len(filled) < 4:
-        return quiet, 0.0
-    x = np.array([float(level[m].mean()) for m in filled])
-    y = np.array([_quantile(variance[m], QUIET) for m in filled])
-    slope, constant = _median_line(x, y)
-    if slope <= 0:
-        return quiet, 0.0
-    return max(constant, 0.0), slope
+def _line(
+    brightness: NDArray[np.float64], variance: NDArray[np.float64]
+) -> tuple[float, float, float] | None:
+    """Constant, slope and least variance of quiet blocks over their brightness.
 
+    Quantile regression (Koenker and Bassett, Econometrica 46, 1978) of the logarithm, among the
+    lines from the darkest blocks to the quiet ones of each brighter group; lines between any two
+    take bright texture before a dark ground for noise (`bars-bright` of light.py). None where one
+    variance for all does as well.
+    """
+    apart = np.ptp(brightness) if brightness.size else 0.0
+    if brightness.size < FEWEST_BLOCKS or apart < LEAST_RANGE * abs(float(brightness.mean())):
+        return None
+    order = np.argsort(brightness, kind="stable")
+    brightness, variance = brightness[order], variance[order]
+    groups = np.array_split(np.arange(len(order)), BINS)
+    x = np.array([brightness[group].mean() for group in groups])
+    y = np.array([_quantile(variance[group], QUIET) for group in groups])
+    rising = (x > x[0]) & (y > y[0])
+    slopes = (y[rising] - y[0]) / (x[rising] - x[0])
+    lines = [*zip(slopes, y[0] - slopes * x[0], strict=True), *((0.0, level) for level in y)]
+    least, logarithms = float(y.min()), np.log(variance)
 
-def _median_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and intercept that a few outlying points do not move (Theil-Sen)."""
-    i, j = np.triu_indices(len(x), 1)
-    apart = x[j] != x[i]
-    slope = float(np.median((y[j] - y[i])[apart] / (x[j] - x[i])[apart]))
-    return slope, float(np.median(y - slope * x))
+    def misfit(line: tuple[float, float]) -> float:
+        fitted = np.maximum(line[0] * brightness + line[1], least)
+        beyond = np.clip(logarithms - np.log(fitted), -MOST_MISFIT, MOST_MISFIT)
+        return float(np.mean(beyond * (QUIET - (beyond < 0))))
+
+    misfits = [misfit(line) for line in lines]
+    best = int(np.argmin(misfits))
+    slope, constant = lines[best]
+    if slope <= 0 or misfits[best] > DECISIVE * min(misfits[-BINS:]):
+        return None
+    return float(constant), float(slope), least
