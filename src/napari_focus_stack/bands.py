@@ -6,11 +6,14 @@ Burt and Adelson, "The Laplacian pyramid as a compact image code", IEEE Trans. C
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Plane = NDArray[np.float32]
 
@@ -80,6 +83,14 @@ def reduced_shape(shape: tuple[int, ...]) -> tuple[int, int]:
     return (shape[0] + 1) // 2, (shape[1] + 1) // 2
 
 
+def shapes_of(shape: tuple[int, ...], levels: int) -> list[tuple[int, int]]:
+    """Sizes of a plane's levels, its own first."""
+    shapes = [(shape[0], shape[1])]
+    for _ in range(levels):
+        shapes.append(reduced_shape(shapes[-1]))
+    return shapes
+
+
 def halved(plane: NDArray[Any]) -> NDArray[Any]:
     """Means of two by two pixels, of the size of the level above."""
     height, width = plane.shape[:2]
@@ -100,7 +111,25 @@ def reduced_part(fine: NDArray[Any], rows: slice) -> NDArray[Any]:
 
 def expanded_part(coarse: Plane, shape: tuple[int, ...], rows: slice) -> Plane:
     """Rows of the level below, which has this shape, as if the whole had been expanded."""
-    top, end = max(0, rows.start // 2 - 2), min(len(coarse), rows.stop // 2 + 3)
-    height = (shape[0] if end == len(coarse) else 2 * end) - 2 * top
-    large: Plane = cv2.pyrUp(coarse[top:end], dstsize=(shape[1], height))
+    return grown_part(coarse, [(shape[0], shape[1]), (coarse.shape[0], coarse.shape[1])], rows)
+
+
+def grown_part(coarse: Plane, shapes: Sequence[tuple[int, int]], rows: slice) -> Plane:
+    """Rows of a finer level, as if the whole had been expanded level by level.
+
+    Parameters
+    ----------
+    coarse : numpy.ndarray
+        (y, x) float32.
+    shapes : sequence of tuple of int
+        Of all levels from the finer one up to that of `coarse`.
+    rows : slice
+        Of the finer level.
+    """
+    if len(shapes) == 1:
+        return coarse[rows]
+    (height, width), (most, _) = shapes[:2]
+    top, end = max(0, rows.start // 2 - 2), min(most, rows.stop // 2 + 3)
+    part = grown_part(coarse, shapes[1:], slice(top, end))
+    large: Plane = cv2.pyrUp(part, dstsize=(width, (height if end == most else 2 * end) - 2 * top))
     return large[rows.start - 2 * top : rows.stop - 2 * top]

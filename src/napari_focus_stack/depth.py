@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from napari_focus_stack.bands import expanded_part, halved, reduced_shape
+from napari_focus_stack.bands import halved
 from napari_focus_stack.crew import parts
-from napari_focus_stack.focus import UNRECORDED, score
+from napari_focus_stack.focus import UNRECORDED
+from napari_focus_stack.peaks import FocusPeak, PeakError
 from napari_focus_stack.smoothing import EdgeAwareMean, fill_from_trusted
 
 if TYPE_CHECKING:
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.bands import Plane
     from napari_focus_stack.crew import Crew
+    from napari_focus_stack.prior import PlanePrior, WindowPrior
 
-LEVEL_ERROR = (0.1, 0.35, 1.5)
-"""Planes by which a level errs without any noise, from what blurs into it (truth scenes)."""
+ERRORS = (PeakError(0.1, 0.1), PeakError(0.35, 0.2), PeakError(1.5, 0.4))
+"""By which levels err without any noise, from what blurs into them (truth scenes): on
+`strands-still` depth errs by 1.01 instead of 1.12 planes since broad peaks are doubted."""
 WINDOW = 0.7
 """Gaussian sigma by which the window over the energy is widened: a surface is smoother than its
 picture. Without it `brick-dome-noisy` errs by 0.17 planes instead of 0.14."""
@@ -30,18 +32,12 @@ STEPS = (2, 2, 4)
 """Pixels of a plane to one of each level's maps."""
 WINDOW_SAMPLES = (16.1, 17.0, 15.5)
 """Independent samples behind an energy then, as `focus.WINDOW_SAMPLES`."""
-SURE_LEAD = 1.0
-"""Lead over what noise alone would give, in the score's noise, that makes a peak credible."""
 PRIOR = 0.2
 """Inverse variance, in planes, of a pixel around the mean depth of its neighbourhood."""
 REACH = 32.0
 """Smoothness of the surface, in pixels of its maps squared; see `EdgeAwareMean`."""
 EDGE = 0.02
 """Step in the picture, as a part of its range, that may be an edge of the surface."""
-FLATTEST = 0.1
-"""Least bend of the focus curve, in log energy over planes squared, that has a peak."""
-CLEAR_LEAD = 8.0
-"""Lead over the other planes, in the score's noise, of a peak whose width can be measured."""
 FEWEST_WIDTHS = 200
 LEAST_ERROR = 0.05
 HALF_TRUSTED = 0.22
@@ -49,12 +45,10 @@ HALF_TRUSTED = 0.22
 
 
 class DepthEstimator:
-    """Keeps, per level, the best energy of each pixel with the planes before and after it.
+    """Keeps the peak of each pixel's focus curve, level by level.
 
-    Three values are enough for a parabola through log energy, which is the peak of a Gaussian
-    focus curve (Nayar and Nakagawa, "Shape from focus", PAMI 1994), so no stack is held. All maps
-    have half the size of the planes, or less: a surface is smoother than its picture, and depth
-    errs by 0.005 planes more (`motorcycle-noisy`) in a quarter of the time.
+    All maps have half the size of the planes, or less: a surface is smoother than its picture, and
+    depth errs by 0.005 planes more (`motorcycle-noisy`) in a quarter of the time.
 
     Parameters
     ----------
@@ -64,28 +58,43 @@ class DepthEstimator:
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
-        self._peaks: list[_Peak] = []
+        self._peaks: list[FocusPeak] = []
         self._count = 0
 
-    def add(self, energies: list[Plane]) -> None:
-        """Take in the next plane's energies, as `PyramidFusion.energies` has them."""
+    def add(self, energies: list[Plane], prior: PlanePrior | None = None) -> None:
+        """Take in the next plane's energies, as `PyramidFusion.energies` has them.
+
+        Parameters
+        ----------
+        energies : list of numpy.ndarray
+            Level by level.
+        prior : PlanePrior, optional
+            Where the plane may be the sharpest. Given for all planes or for none.
+        """
         if not self._peaks:
-            self._peaks = [_Peak(level, energy.shape) for level, energy in enumerate(energies)]
+            known = zip(energies, WINDOW_SAMPLES, ERRORS, strict=False)
+            self._peaks = [FocusPeak(e.shape, samples, error) for e, samples, error in known]
         todo = [(i, rows) for i, energy in enumerate(energies) for rows in parts(energy.shape)]
 
         def add(part: tuple[int, slice]) -> None:
             level, rows = part
-            self._peaks[level].add(_widened(energies[level], rows, level), rows, self._count)
+            energy = _widened(energies[level], rows, level)
+            # the finest energies are handed out at half their size
+            allowed = None if prior is None else prior.counting_for_depth(max(level, 1), rows)
+            self._peaks[level].add(energy, rows, self._count, allowed)
 
         self._crew.do(add, todo)
         self._count += 1
 
-    def estimate(self, image: Plane, edge: float) -> tuple[Plane, Plane]:
+    def estimate(
+        self, image: Plane, edge: float, prior: WindowPrior | None = None
+    ) -> tuple[Plane, Plane]:
         """Depth and confidence, (Y, X) float32 each, the depth counted in the planes added.
 
-        Levels are averaged by what their noise lets them know, neighbours across smooth parts of
-        the fused luminance, (Y, X) float32, which changes by less than `edge` there, and once more
-        what that leaves, so that slopes and domes are not flattened (twicing: Tukey, 1977).
+        Levels, and the prior's surface beside them, are averaged by what their noise lets them
+        know, neighbours across smooth parts of the fused luminance, (Y, X) float32, which changes
+        by less than `edge` there, and once more what that leaves, so that slopes and domes are not
+        flattened (twicing: Tukey, 1977).
         """
         check = self._crew.check
         guide = halved(image)
@@ -93,9 +102,15 @@ class DepthEstimator:
         trust, total = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         for peak in self._peaks:
             check()
-            reading = peak.read(self._count, self._crew)
-            trust += _resized(reading.trust, shape)
-            total += _resized(np.multiply(reading.trust, reading.depth), shape)
+            known, certainty = self._read(peak)
+            trust += _resized(certainty, shape)
+            total += _resized(np.multiply(certainty, known), shape)
+        given = np.float32(PRIOR)
+        if prior is not None:
+            surface, beside = prior.half_size()
+            trust += beside
+            total += surface * beside
+            given = given + beside
         np.maximum(trust, np.float32(1e-9), out=trust)
         check()
         raw = fill_from_trusted(total / trust, trust, PRIOR)
@@ -106,7 +121,7 @@ class DepthEstimator:
         total, support = smooth(raw * weight, weight)
         depth = total / support
         known = np.square(support)
-        known -= np.float32(PRIOR)
+        known -= given  # what a region around says is no knowledge of the pixel
         left = (raw - depth) * weight
         more, disagreement = smooth(left, np.abs(left))
         depth += more / support
@@ -114,6 +129,16 @@ class DepthEstimator:
         confidence = _confidence(known, disagreement / support)
         shape = image.shape
         return _doubled(depth, shape, self._crew), _doubled(confidence, shape, self._crew)
+
+    def _read(self, peak: FocusPeak) -> tuple[Plane, Plane]:
+        """Depth and its inverse variance of a whole level."""
+        depth, trust = np.empty_like(peak.best), np.empty_like(peak.best)
+
+        def read(rows: slice) -> None:
+            depth[rows], trust[rows] = peak.read(rows, self._count)
+
+        self._crew.do(read, parts(depth.shape))
+        return depth, trust
 
     def widths(self, trusted: NDArray[np.bool_]) -> list[Plane]:
         """Widths of focus curves where `trusted`, (Y, X): (m,) in planes for each level.
@@ -163,102 +188,6 @@ def _confidence(trust: Plane, disagreement: Plane) -> Plane:
     return confidence
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """A level's depth and its inverse variance in planes, (y, x) each."""
-
-    depth: Plane
-    trust: Plane
-
-
-class _Peak:
-    def __init__(self, level: int, shape: tuple[int, ...]) -> None:
-        self._level = level
-        self._samples = WINDOW_SAMPLES[level]
-        self._best, self._before, self._after, self._last = (
-            np.zeros(shape, np.float32) for _ in range(4)
-        )
-        self._scores = np.zeros(reduced_shape(shape), np.float32)
-        self._index = np.zeros(shape, np.uint16)
-
-    def add(self, energy: Plane, rows: slice, k: int) -> None:
-        """Take in some rows of the energy of plane `k`."""
-        best, before, after, last, index = (
-            kept[rows] for kept in (self._best, self._before, self._after, self._last, self._index)
-        )
-        scores = self._scores[rows.start // 2 : (rows.stop + 1) // 2]
-        if k == 0:
-            best[:] = energy
-        else:
-            follows = np.equal(index, k - 1)
-            cv2.copyTo(energy, follows.view(np.uint8), after)
-            better = np.greater(energy, best).view(np.uint8)
-            cv2.copyTo(last, better, before)
-            np.maximum(best, energy, out=best)
-            np.maximum(index, np.multiply(better, np.uint16(k)), out=index)
-        last[:] = energy
-        some = energy[::2, ::2]
-        scored = score(some, self._samples)
-        scored[some < 0] = 0
-        scores += scored
-
-    def read(self, count: int, crew: Crew) -> _Reading:
-        """Depth and trust of the whole level."""
-        depth, trust = np.empty_like(self._best), np.empty_like(self._best)
-
-        def read(rows: slice) -> None:
-            depth[rows], trust[rows] = self._read(rows, count)
-
-        crew.do(read, parts(depth.shape))
-        return _Reading(depth, trust)
-
-    def _read(self, rows: slice, count: int) -> tuple[Plane, Plane]:
-        samples, floor = self._samples, self._floor()
-        energies = [kept[rows] for kept in (self._before, self._best, self._after)]
-        index = self._index[rows]
-        energies[2][index == count - 1] = 0  # what followed an earlier peak
-        scores = expanded_part(self._scores, self._best.shape, rows)
-        above = [np.maximum(e - 1, floor) for e in energies]
-        before, best, after = (np.log(a) for a in above)
-        bend = np.minimum(before - 2 * best + after, np.float32(-FLATTEST))
-        inside = (index > 0) & (index < count - 1)
-        offset = np.clip(np.float32(0.5) * (before - after) / bend, -0.5, 0.5) * inside
-        spread = (
-            _relative(energies[0], above[0], samples) + _relative(energies[2], above[2], samples)
-        ) / (4 * bend * bend)
-        lead = score(energies[1], samples) - scores / np.float32(count)
-        by_chance = np.sqrt(2 * np.log(max(count, 2)))  # the best of `count` draws of noise
-        beyond = np.maximum(lead - np.float32(by_chance), 0) / np.float32(SURE_LEAD)
-        credible = 1 - np.exp(np.float32(-0.5) * np.square(beyond))
-        error = np.float32(LEVEL_ERROR[self._level] ** 2) + np.minimum(
-            spread, np.float32(count**2 / 12)
-        )
-        # a plane that did not record this place may have been the sharper one
-        open_ended = ((energies[0] < 0) & (index > 0)) | ((energies[2] < 0) & (index < count - 1))
-        credible[open_ended] = 0
-        return index + offset, credible / error
-
-    def _floor(self) -> np.float32:
-        """Least energy above the noise that its logarithm may be taken of."""
-        return np.float32(0.5 / np.sqrt(self._samples))
-
-    def widths(self, where: NDArray[np.bool_], count: int) -> Plane:
-        """Widths (m,) of the credible peaks within the stack, a sixteenth of the pixels asked."""
-        some = np.s_[::4, ::4]
-        inside = (self._index[some] > 0) & (self._index[some] < count - 1) & where[some]
-        before, best, after = (a[some][inside] for a in (self._before, self._best, self._after))
-        scores = self._scores[::2, ::2]
-        rest = (scores[inside] - score(best, self._samples)) / np.float32(count - 1)
-        lead = score(best, self._samples) - rest
-        known = (lead > CLEAR_LEAD) & (before >= 0) & (after >= 0)
-        floor = self._floor()
-        before, best, after = (
-            np.log(np.maximum(a[known] - 1, floor)) for a in (before, best, after)
-        )
-        bend: Plane = np.minimum(before - 2 * best + after, np.float32(-1e-3))
-        return np.sqrt(-1 / bend)
-
-
 def _widened(energy: Plane, rows: slice, level: int) -> Plane:
     """Some rows of an energy over a wider window; the finest was widened when it was halved."""
     own = energy[rows]
@@ -272,12 +201,6 @@ def _widened(energy: Plane, rows: slice, level: int) -> Plane:
         np.maximum(wide, 0, out=wide)
         wide[own < 0] = UNRECORDED
     return wide
-
-
-def _relative(energy: Plane, above: Plane, samples: float) -> Plane:
-    """Relative variance of an energy's part above the noise."""
-    variance = np.maximum(4 * energy - 2, np.float32(2)) / np.float32(samples)
-    return variance / (above * above)
 
 
 def _resized(a: Plane, shape: tuple[int, ...]) -> Plane:

@@ -34,6 +34,8 @@ CORE_REACH = CORE_SIZE // 2
 WINDOW_SAMPLES = (9.2, 8.3, 7.8, 7.6)
 """Independent samples that the window averages, from the spread of the energy in white noise."""
 ENERGY_FLOOR = 0.5
+SELECTIVITY = 0.85
+"""How fast a plane's weight falls with its distance from the best score: exp(-0.85 noise units)."""
 UNRECORDED = -1.0
 """Energy where a plane has recorded nothing."""
 NO_SCORE = -1e6
@@ -42,6 +44,11 @@ NO_SCORE = -1e6
 def window_samples(level: int) -> float:
     """Count the independent samples behind one energy of a level."""
     return WINDOW_SAMPLES[min(level, len(WINDOW_SAMPLES) - 1)]
+
+
+def selectivity(level: int) -> float:
+    """Samples by which `score` makes a level's energies logarithms of weights."""
+    return SELECTIVITY**2 * window_samples(level)
 
 
 def energy_parts(level: int, colour: bool) -> int:

@@ -33,15 +33,16 @@ from napari_focus_stack.fusion import (
 from napari_focus_stack.health import TRUSTED
 from napari_focus_stack.memory import array_in_file, in_words, let_go, resident
 from napari_focus_stack.occlusion import unmix_steps
-from napari_focus_stack.planes import SeenPlane, as_dtype
+from napari_focus_stack.planes import SeenPlane, as_dtype, whole
 from napari_focus_stack.pyramidfusion import PyramidFusion
 from napari_focus_stack.revealed import Occlusion
+from napari_focus_stack.shelf import MOST_KEPT
 from napari_focus_stack.tiling import Needs, Tile, Tiling, cut
 from napari_focus_stack.transforms import corner_of, counted_from, size_of
-from napari_focus_stack.views import MOST_KEPT
 
 if TYPE_CHECKING:
     from napari_focus_stack.cropping import Box
+    from napari_focus_stack.prior import WindowPrior
     from napari_focus_stack.result import Progress
     from napari_focus_stack.running import Run
     from napari_focus_stack.settings import Settings
@@ -237,9 +238,9 @@ def _fuse_tiles(
         fused, found = yield from _fuse(crew, run, survey, tile, box, known, coarse, None)
         widths.append(found)
         there = counted_from((rows, cols), shared)
-        for whole, part in zip(result.maps, fused.maps, strict=True):
-            whole[there] = part[counted_from(tile.outer, shared)]
-            let_go(whole)
+        for kept, part in zip(result.maps, fused.maps, strict=True):
+            kept[there] = part[counted_from(tile.outer, shared)]
+            let_go(kept)
         del fused
     return replace(result, peak_width=peak_width(widths), occlusion=known)
 
@@ -257,7 +258,13 @@ def _fuse_coarse(
     further = level_count(field) - TILE_LEVELS
     shape = (*small, *field[2:])
     fusion = PyramidFusion(
-        shape, np.dtype(np.float32), noise, crew, bottom=TILE_LEVELS, count=further
+        shape,
+        np.dtype(np.float32),
+        noise,
+        crew,
+        bottom=TILE_LEVELS,
+        count=further,
+        prior=_prior_within(survey, whole(field)),
     )
     readers: dict[tuple[int, int], PyramidFusion] = {}
     channels = [np.empty(small, np.float32) for _ in range(1 if len(field) == 2 else field[2])]
@@ -300,7 +307,12 @@ def _pyramid(
         keep_energy=energy,
         colour_halved=run.source.colour_halved,
         count=levels,
+        prior=_prior_within(survey, outer),
     )
+
+
+def _prior_within(survey: Survey, window: Window) -> WindowPrior | None:
+    return None if survey.prior is None else survey.prior.within(window)
 
 
 def _fuse(
@@ -323,7 +335,7 @@ def _fuse(
         for k, seen in planes:
             yield run.begin("fuse", k)
             pyramid.add(seen)
-            estimator.add(pyramid.energies)
+            estimator.add(pyramid.energies, pyramid.plane_prior)
             if method == "laplacian" or on_plane is not None:
                 plane, valid = seen.colour(outer)
                 energy = original.add(plane, valid) if method == "laplacian" else pyramid.energy
@@ -335,7 +347,7 @@ def _fuse(
     shown = np.dtype(np.float32) if run.settings.picks else dtype
     painting = crew.meanwhile(partial(pyramid.image, shown)) if method == "pyramid" else None
     edge = edge_contrast(run.census.span(), survey.noise.deviation(run.census.level()))
-    place, confidence = estimator.estimate(pyramid.brightness, edge)
+    place, confidence = estimator.estimate(pyramid.brightness, edge, _prior_within(survey, outer))
     widths = estimator.widths(_inner(confidence >= TRUSTED, tile))
     image = np.empty(0, dtype) if painting is None else painting.result()
     recorded = pyramid.recorded

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from napari_focus_stack.links import Link, link
 from napari_focus_stack.registration import regions
+from napari_focus_stack.shelf import Shelf
 from napari_focus_stack.trend import unexpected
-from napari_focus_stack.views import Shelf, View
+from napari_focus_stack.views import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ class Linker:
         self._reference = reference
         self._whole_region = region
         self._regions: tuple[Region, ...] | None = None
-        self._shelf = Shelf()
+        self._shelf: Shelf[View] = Shelf()
         self._pool = ThreadPoolExecutor(workers) if workers else None
         self._waiting: deque[Future[Link]] = deque()
         self._last: View | None = None

@@ -177,7 +177,6 @@ class NoiseGauge:
         )
         return Noise(constant, slope, colour, opponent, least)
 
-
     def _by_brightness(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Blocks' brightness and variance at the finest level.
 
@@ -191,9 +190,7 @@ class NoiseGauge:
         steady = np.ptp(both, axis=(0, 1)) <= STEADY * np.abs(mean)
         alone, least = (_expected_quiet(0, count) for count in (1, self._count))
         levels = np.concatenate([mean[steady], brightness[:, ~steady].ravel()])
-        powers = np.concatenate(
-            [power.min(0)[steady] / least, power[:, ~steady].ravel() / alone]
-        )
+        powers = np.concatenate([power.min(0)[steady] / least, power[:, ~steady].ravel() / alone])
         seen = np.isfinite(powers)
         return levels[seen], powers[seen] / band_noise(0) ** 2
 
@@ -237,7 +234,7 @@ def _quiet(variance: Plane) -> float:
     return _quantile(seen, QUIET) if seen.size else 0.0
 
 
-def _quantile(values: Plane, share: float) -> float:
+def _quantile(values: Plane | NDArray[np.float64], share: float) -> float:
     # without interpolation equal channels have the quantiles of one of them
     return float(np.quantile(values, share, method="inverted_cdf"))
 

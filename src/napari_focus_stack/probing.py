@@ -18,10 +18,11 @@ import numpy as np
 
 from napari_focus_stack.bands import Plane, expand, halved, level_count, reduced_shape
 from napari_focus_stack.crew import ahead, available_threads
-from napari_focus_stack.depth import FLATTEST, LEVEL_ERROR, STEPS, WINDOW, WINDOW_SAMPLES
+from napari_focus_stack.depth import ERRORS, STEPS, WINDOW, WINDOW_SAMPLES
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.focus import UNRECORDED, energy_parts, power, score, tail, windowed
 from napari_focus_stack.noise import Noise, NoiseGauge, middle
+from napari_focus_stack.peaks import FLATTEST
 from napari_focus_stack.pyramidfusion import DEPTH_LEVELS
 from napari_focus_stack.pyramidlevel import LEAST_COVERAGE
 from napari_focus_stack.revisiting import Revisit
@@ -337,7 +338,7 @@ def _trust(energies: NDArray[np.float32], level: int) -> float:
     scored = score(energies, WINDOW_SAMPLES[level])
     by_chance = np.sqrt(2 * np.log(max(energies.size, 2)))
     beyond = max(float(scored.max() - scored.mean() - by_chance), 0.0)
-    return max(1 - float(np.exp(-0.5 * beyond**2)), LEAST_CREDIBLE) / LEVEL_ERROR[level] ** 2
+    return max(1 - float(np.exp(-0.5 * beyond**2)), LEAST_CREDIBLE) / ERRORS[level].depth ** 2
 
 
 def _offset(around: NDArray[np.float32]) -> float:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.noise import Noise
     from napari_focus_stack.planes import Mask, SeenPlane
+    from napari_focus_stack.prior import PlanePrior, WindowPrior
     from napari_focus_stack.transforms import Window
 
 ROUNDED = 0.48
@@ -81,6 +82,8 @@ class PyramidFusion:
         Number of the finest level, for planes that are that much smaller already.
     count : int, optional
         How many levels, if not as many as the shape has; what is above them is given to `build`.
+    prior : WindowPrior, optional
+        Where what is fused lies in focus; without it each band chooses for itself.
 
     Attributes
     ----------
@@ -88,6 +91,8 @@ class PyramidFusion:
         Of the last plane: at half its size from the finest level, then as they are, float32.
     energy : numpy.ndarray or None
         Of the last plane at the finest level, (Y, X) float32.
+    plane_prior : PlanePrior or None
+        What the prior says of the last plane.
     """
 
     def __init__(
@@ -102,8 +107,11 @@ class PyramidFusion:
         colour_halved: bool = False,
         bottom: int = 0,
         count: int | None = None,
+        prior: WindowPrior | None = None,
     ) -> None:
         self._crew = crew
+        self._prior = prior
+        self.plane_prior: PlanePrior | None = None
         self._origin = origin
         self._channels = 1 if len(shape) == 2 else shape[2]
         self._unit = np.float32(1 if self._channels == 1 else GREY)
@@ -185,6 +193,7 @@ class PyramidFusion:
         for level in self._levels:
             level.valid = valid
             valid = None if valid is None else cv2.pyrDown(valid)
+        self.plane_prior = None if self._prior is None else self._prior.of(self._count)
         self._crew.do(self._fold, self._parts)
         self._residual.fold(self._scored, self._count)
         self._count += 1
@@ -225,7 +234,7 @@ class PyramidFusion:
 
     def _fold(self, part: _Part) -> None:
         level = self._levels[part.level]
-        energy = level.fold(part.rows, self._count)
+        energy = level.fold(part.rows, self._count, self.plane_prior)
         if part.level == 0 and self.energy is not None:
             self.energy[part.rows] = energy
 

@@ -16,8 +16,8 @@ from napari_focus_stack.focus import (
     energy_parts,
     power,
     score,
+    selectivity,
     tail,
-    window_samples,
     windowed,
 )
 
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.noise import Noise
     from napari_focus_stack.planes import Mask
+    from napari_focus_stack.prior import PlanePrior
 
-SELECTIVITY = 0.85
-"""How fast a plane's weight falls with its distance from the best score: exp(-0.85 noise units)."""
 SHRINK_WINDOW = 1.5
 """Gaussian sigma over which the fused band's power is measured before it is shrunk."""
 SHRINK_SIZE = 9
@@ -63,9 +62,10 @@ class Level:
 
     def gather(self, rows: slice) -> None:
         """Square the bands of some rows."""
-        bands = [self._band(c, rows) for c in range(self._telling)]
-        smooth = self.smooth[0][rows]
-        power(bands, smooth, self._noise, self.level, self._colour, self._power[rows])
+        around = expanded_part(self.above[0], self.shape, rows)
+        bands = [self.smooth[0][rows] - around]
+        bands += [self._band(c, rows) for c in range(1, self._telling)]
+        power(bands, around, self._noise, self.level, self._colour, self._power[rows])
 
     def reduce(self, rows: slice) -> None:
         """Reduce the squared bands to some rows of the level above."""
@@ -75,11 +75,14 @@ class Level:
         """Make the wide tail of the window of all that was gathered."""
         self._wide = tail(self._halved)
 
-    def fold(self, rows: slice, count: int) -> Plane:
+    def fold(self, rows: slice, count: int, prior: PlanePrior | None) -> Plane:
         """Fold some rows into the mean, as the plane of number `count`; return their energy."""
         energy = windowed(self._power, self._halved, self._wide, rows)
         outside = None if self.valid is None else self.valid[rows] < LEAST_COVERAGE
-        scored = score(energy, SELECTIVITY**2 * window_samples(self.level))
+        if prior is None:
+            scored = score(energy, selectivity(self.level))
+        else:
+            scored = prior.logarithm_of_weight(energy, self.level, rows)
         if outside is not None:
             energy[outside], scored[outside] = UNRECORDED, NO_SCORE
         if self.scored is not None:

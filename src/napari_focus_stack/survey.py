@@ -16,16 +16,25 @@ from napari_focus_stack.linking import WORKERS
 from napari_focus_stack.links import spans_field
 from napari_focus_stack.noise import Noise, NoiseGauge, middle
 from napari_focus_stack.planes import Mask, SeenPlane
+from napari_focus_stack.prior import RegionalFocus
+from napari_focus_stack.regional import RegionalEnergy, fits
 from napari_focus_stack.running import noise_pairs
+from napari_focus_stack.shelf import Shelf
 from napari_focus_stack.transforms import both_recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+    from typing import Any
+
+    from numpy.typing import NDArray
 
     from napari_focus_stack.bands import Plane
+    from napari_focus_stack.prior import FocusPrior
     from napari_focus_stack.result import Progress
     from napari_focus_stack.running import Run
     from napari_focus_stack.settings import Align
+
+    Read = Callable[[int], NDArray[Any]]
 
 NOT_IN_ORDER = (
     "Planes are not in the order of their focus (shuffled, or taken in several passes); "
@@ -51,11 +60,14 @@ class Survey:
         What each plane's brightness is changed by before it is fused.
     noise : Noise
         Of one channel.
+    prior : FocusPrior or None
+        Where regions of the field are in focus; None for planes too small to have any.
     """
 
     alignment: Alignment
     light: list[Brightness]
     noise: Noise
+    prior: FocusPrior | None = None
 
     def seen(self, run: Run, k: int) -> SeenPlane:
         """Plane `k` as the reference sees it."""
@@ -86,11 +98,38 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
     InputError
         Fewer than two planes show something, or none fits the reference plane that was chosen.
     """
-    alignment = yield from alignment_steps(run)
-    run.go_on_with(len(alignment.fitting))
-    survey = Survey(alignment, _light_to_apply(run, alignment), Noise(1.0))
-    noise = yield from _measure_noise(run, survey)
-    return replace(survey, noise=noise)
+    shelf: Shelf[RegionalEnergy] = Shelf()
+    wanted = fits(run.source.plane_shape)
+
+    def look(k: int) -> NDArray[Any]:
+        plane = run.read(k)
+        if wanted and k not in shelf:
+            shelf.put(k, RegionalEnergy.of(plane))
+        return plane
+
+    with closing(shelf):
+        alignment = yield from _aligned(run, look, 1)
+        run.go_on_with(len(alignment.fitting))
+        survey = Survey(alignment, _light_to_apply(run, alignment), Noise(1.0))
+        noise = yield from _measure_noise(run, survey)
+        prior = _prior(run, alignment, noise, shelf) if wanted else None
+    return replace(survey, noise=noise, prior=prior)
+
+
+def _prior(
+    run: Run, alignment: Alignment, noise: Noise, shelf: Shelf[RegionalEnergy]
+) -> FocusPrior:
+    """Where regions of the field are in focus."""
+    focus = None
+    with opencv_on_one_thread():
+        for k in alignment.order:
+            run.check()
+            fine, coarse = shelf[k].seen(alignment.transforms[k], noise)
+            if focus is None:
+                focus = RegionalFocus(fine.shape, coarse[0].shape, shelf[k].steps)
+            focus.add(fine, coarse)
+        assert focus is not None  # two planes fit, or the alignment had raised
+        return focus.prior()
 
 
 def alignment_steps(run: Run) -> Generator[Progress, None, Alignment]:
@@ -98,7 +137,12 @@ def alignment_steps(run: Run) -> Generator[Progress, None, Alignment]:
 
     As `survey_steps` begins.
     """
-    alignment = yield from _align(run)
+    return (yield from _aligned(run, run.glance, run.reduction))
+
+
+def _aligned(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Alignment]:
+    """Align planes as `read` gives them, `reduction` times smaller than they are."""
+    alignment = yield from _align(run, read, reduction)
     if len(alignment.fitting) < 2:
         k, why = min(alignment.left_out.items())
         raise InputError(
@@ -109,23 +153,21 @@ def alignment_steps(run: Run) -> Generator[Progress, None, Alignment]:
     return alignment
 
 
-def _align(run: Run) -> Generator[Progress, None, Alignment]:
+def _align(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Alignment]:
     """Align to the reference, or to another if it is the odd one; else leave all planes."""
     if run.given is not None:
-        follow = follow_steps(
-            run.glance, run.given.transforms, run.reference, reduction=run.reduction
-        )
+        follow = follow_steps(read, run.given.transforms, run.reference, reduction=reduction)
         return (yield from _announced(run, follow))
     wanted, first = run.settings.align, run.reference
-    alignment = yield from _align_to(run, first, wanted)
+    alignment = yield from _align_to(run, read, reduction, first, wanted)
     odd = f"'{run.source.names[first]}' does not show what the other planes show"
     for other in _other_references(first, run.n):
         if alignment.holds_together:
             break
-        alignment = yield from _align_to(run, other, wanted)
+        alignment = yield from _align_to(run, read, reduction, other, wanted)
     if not alignment.holds_together:
         run.notes.append("Planes differ too much to be aligned; they were left where they are.")
-        return (yield from _align_to(run, first, "none"))
+        return (yield from _align_to(run, read, reduction, first, "none"))
     if alignment.reference != first:
         if run.settings.reference != "middle":
             raise InputError(f"The reference {odd}; choose another reference plane.")
@@ -142,13 +184,15 @@ def _other_references(first: int, n: int) -> list[int]:
     return list(dict.fromkeys(k for k in near if 0 <= k < n and k != first))
 
 
-def _align_to(run: Run, reference: int, align: Align) -> Generator[Progress, None, Alignment]:
+def _align_to(
+    run: Run, read: Read, reduction: int, reference: int, align: Align
+) -> Generator[Progress, None, Alignment]:
     steps = align_steps(
-        run.glance,
+        read,
         run.n,
         reference,
         align,
-        reduction=run.reduction,
+        reduction=reduction,
         region=run.region,
         check=run.check,
         readers=run.readers,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
-import tempfile
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -33,8 +31,6 @@ ENERGY_SIDE = 64
 """Longer side of the map of detail, fine enough to be moved over another."""
 FOCUS_SIDE = 16
 """Longer side of the map of detail by which planes are told to be neighbours in focus."""
-MOST_KEPT = 32 * 2**20
-"""Bytes of views kept in memory; those of longer stacks wait in a temporary file."""
 
 
 @dataclass(frozen=True)
@@ -134,39 +130,3 @@ def _reduced(grey: Plane, side: int) -> Plane:
     size = [max(1, round(length * factor)) for length in grey.shape[::-1]]
     small: Plane = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     return small
-
-
-class Shelf:
-    """Views by plane number; those that do not fit into memory wait in a temporary file."""
-
-    def __init__(self) -> None:
-        self._kept: dict[int, View] = {}
-        self._places: dict[int, int] = {}
-        self._bytes = 0
-        self._file: IO[bytes] | None = None
-
-    def put(self, k: int, view: View) -> None:
-        """Keep the view of plane `k`."""
-        self._bytes += view.nbytes
-        if self._bytes <= MOST_KEPT:
-            self._kept[k] = view
-            return
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="focusstack-")  # noqa: SIM115
-        self._places[k] = self._file.seek(0, 2)
-        pickle.dump(view, self._file, protocol=5)
-
-    def __getitem__(self, k: int) -> View:
-        """Get the view of plane `k`."""
-        if k in self._kept:
-            return self._kept[k]
-        if self._file is None or k not in self._places:
-            raise KeyError(k)
-        self._file.seek(self._places[k])
-        view: View = pickle.load(self._file)
-        return view
-
-    def close(self) -> None:
-        """Let the file go."""
-        if self._file is not None:
-            self._file.close()

@@ -1,0 +1,66 @@
+"""What is kept of every plane: in memory, and of long stacks in a temporary file."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+import threading
+from typing import IO, Generic, Protocol, TypeVar
+
+MOST_KEPT = 32 * 2**20
+"""Bytes that a shelf keeps in memory; what does not fit waits in a temporary file."""
+
+
+class Kept(Protocol):
+    """Anything that has a size and can be pickled."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        ...
+
+
+Item = TypeVar("Item", bound=Kept)
+
+
+class Shelf(Generic[Item]):
+    """Items by plane number; threads may share it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Item] = {}
+        self._places: dict[int, int] = {}
+        self._bytes = 0
+        self._file: IO[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def __contains__(self, k: int) -> bool:
+        """Whether there is one of plane `k`."""
+        return k in self._kept or k in self._places
+
+    def put(self, k: int, item: Item) -> None:
+        """Keep the item of plane `k`."""
+        with self._lock:
+            if self._bytes + item.nbytes <= MOST_KEPT:
+                self._bytes += item.nbytes
+                self._kept[k] = item
+                return
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="focusstack-")  # noqa: SIM115
+            self._places[k] = self._file.seek(0, 2)
+            pickle.dump(item, self._file, protocol=5)
+
+    def __getitem__(self, k: int) -> Item:
+        """Get the item of plane `k`."""
+        if k in self._kept:
+            return self._kept[k]
+        with self._lock:
+            if self._file is None or k not in self._places:
+                raise KeyError(k)
+            self._file.seek(self._places[k])
+            item: Item = pickle.load(self._file)
+        return item
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._file is not None:
+            self._file.close()
