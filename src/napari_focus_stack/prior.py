@@ -43,7 +43,7 @@ SLOPE = 0.25
 """Planes by which a surface may go on to rise or fall from one region to the next."""
 STEEP = 0.1
 """Part of the range of depth around a region that its own depth is uncertain by."""
-BESIDE = 5
+BESIDE = 7
 """Fine regions a side around one of another depth in which that depth counts too."""
 APART = 1.5
 """Planes from which on a fine region is of another depth than the surface."""
@@ -62,7 +62,7 @@ FOUND_WITHIN = 4
 FOUND_APART = 1.25
 TOLERANCE = 0.5
 """Planes from the surface, besides half of its error, up to which energies count in full."""
-TOLERANCE_OF_DEPTH = 1.0
+TOLERANCE_OF_DEPTH = 1.5
 """The same where the depth is looked for, which then refines the surface."""
 NOTHING = 1e-3
 """What energies count at least."""
@@ -77,7 +77,7 @@ UNKNOWN = (1.5, 3.0)
 """Error of the surface, in planes, of which the same holds."""
 LEAST_SHARE = 1e-3
 """Of a plane that the surface does not lie in, in coarse levels."""
-DEPTH_WEIGHT = 0.4
+DEPTH_WEIGHT = 0.3
 DEPTH_ERROR = 0.25
 """How far the surface counts beside a pixel's own depth, and its least variance there."""
 

@@ -31,7 +31,7 @@ SIDE_WINDOW = 1.0
 """Gaussian sigma over the detail that tells sides, where it is little."""
 SURE_RADIUS = 2
 """Pixels around one that must all lie on a side: detail reaches beyond its own edge."""
-SEEN = 0.1
+SEEN = 0.07
 """Confidence from which on a depth far behind is one."""
 WEIGHT_OF_FAR = 3.0
 FAR_ENOUGH = 0.8
