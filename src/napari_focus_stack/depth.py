@@ -105,12 +105,12 @@ class DepthEstimator:
             known, certainty = self._read(peak)
             trust += _resized(certainty, shape)
             total += _resized(np.multiply(certainty, known), shape)
-        given = np.float32(PRIOR)
+        given = np.full(shape, PRIOR, np.float32)
         if prior is not None:
             surface, beside = prior.half_size()
             trust += beside
             total += surface * beside
-            given = given + beside
+            given += beside
         np.maximum(trust, np.float32(1e-9), out=trust)
         check()
         raw = fill_from_trusted(total / trust, trust, PRIOR)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_focus_stack.regional import RegionalEnergy
     from napari_focus_stack.transforms import Window
 
 FINE_SAMPLES = 12.0
@@ -87,19 +88,17 @@ class RegionalFocus:
 
     Parameters
     ----------
-    fine, coarse : tuple of int
-        Numbers of regions, (y, x).
-    steps : int
-        How often regions were doubled in size.
+    like : RegionalEnergy
+        Of any plane.
     """
 
-    def __init__(self, fine: tuple[int, int], coarse: tuple[int, int], steps: int) -> None:
-        self._fine = FocusPeak(fine, FINE_SAMPLES, ERRORS[0])
+    def __init__(self, like: RegionalEnergy) -> None:
+        self._fine = FocusPeak(like.fine.shape, FINE_SAMPLES, ERRORS[0])
         self._coarse = [
-            FocusPeak(coarse, samples, error)
-            for samples, error in zip(COARSE_SAMPLES, ERRORS, strict=True)
+            FocusPeak(root.shape, samples, error)
+            for root, samples, error in zip(like.coarse, COARSE_SAMPLES, ERRORS, strict=True)
         ]
-        self._steps = steps
+        self._steps = like.steps
         self._count = 0
 
     def add(self, fine: Plane, coarse: Iterable[Plane]) -> None:

@@ -195,7 +195,7 @@ class PyramidFusion:
             valid = None if valid is None else cv2.pyrDown(valid)
         self.plane_prior = None if self._prior is None else self._prior.of(self._count)
         self._crew.do(self._fold, self._parts)
-        self._residual.fold(self._scored, self._count)
+        self._residual.fold(self._scored, valid, self._count)
         self._count += 1
 
     def _read_off(self, seen: SeenPlane, tile: Window) -> None:

@@ -83,10 +83,10 @@ class Level:
             scored = score(energy, selectivity(self.level))
         else:
             scored = prior.logarithm_of_weight(energy, self.level, rows)
-        if outside is not None:
-            energy[outside], scored[outside] = UNRECORDED, NO_SCORE
         if self.scored is not None:
             self.scored[rows] = scored
+        if outside is not None:
+            energy[outside], scored[outside] = UNRECORDED, NO_SCORE
         self._keep_energy(energy, outside, rows)
         share = self._share(scored, rows, count)
         for c, mean in enumerate(self._means):
@@ -160,9 +160,11 @@ class Residual:
         self.mean: list[Plane] = []
         self._weight = np.empty(shape, np.float32)
 
-    def fold(self, scored: Plane, count: int) -> None:
+    def fold(self, scored: Plane, valid: Mask | None, count: int) -> None:
         """Fold in the plane of number `count`, by the score of the level below."""
         scored = cv2.pyrDown(scored)
+        if valid is not None:
+            scored[valid < LEAST_COVERAGE] = NO_SCORE
         if count == 0:
             self._weight, self.mean = scored, [smooth.copy() for smooth in self.smooth]
             return

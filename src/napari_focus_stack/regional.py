@@ -112,8 +112,16 @@ class RegionalEnergy:
         """Memory that it takes."""
         return self.fine.nbytes + sum(c.nbytes for c in self.coarse) + self.light.nbytes
 
-    def seen(self, matrix: Matrix, noise: Noise) -> tuple[Plane, list[Plane]]:
-        """Energies in the reference frame, in units of the noise.
+    def light_seen(self, matrix: Matrix) -> Plane:
+        """Brightness in the reference frame, as `light`; NaN where nothing was recorded."""
+        return _moved(self.light, matrix, 2 ** (FINE_LEVEL + 1 + self.steps))
+
+    def seen(self, matrix: Matrix, noise: Noise, brightest: Plane) -> tuple[Plane, list[Plane]]:
+        """Energies in the reference frame, in units of the noise where a region is brightest.
+
+        In each plane's own noise the dark fringe of a lit zone would outshine the zone itself,
+        for shot noise fades with the light: regions of `ground-metal-still` err by 0.7 planes then
+        and not by 0.14.
 
         Parameters
         ----------
@@ -121,6 +129,8 @@ class RegionalEnergy:
             (3, 3), reference pixel (x, y, 1) to pixel of the plane.
         noise : Noise
             Of one channel.
+        brightest : numpy.ndarray
+            Largest `light_seen` of all planes.
 
         Returns
         -------
@@ -130,21 +140,26 @@ class RegionalEnergy:
             Of all levels, at half the size.
         """
         side = 2 ** (FINE_LEVEL + self.steps)
-        light = _moved(self.light, matrix, 2 * side)
-        fine = _moved(self.fine.astype(np.float32), matrix, side)
-        around = expand(light, fine.shape)
-        energies = [self._energy(fine, around, noise, 0)]
+        light = self.light_seen(matrix)
+        moved = _moved(self.fine.astype(np.float32), matrix, side)
+        grown, largest = (expand(some, moved.shape) for some in (light, brightest))
+        fine, coarse = self._energy(moved, grown, largest, noise, 0), []
         for level, root in enumerate(self.coarse):
             moved = _moved(root.astype(np.float32), matrix, 2 * side)
-            energies.append(self._energy(moved, light, noise, level))
-        return energies[0], energies[1:]
+            coarse.append(self._energy(moved, light, brightest, noise, level))
+        return fine, coarse
 
-    def _energy(self, root: Plane, light: Plane, noise: Noise, level: int) -> Plane:
+    def _energy(
+        self, root: Plane, light: Plane, brightest: Plane, noise: Noise, level: int
+    ) -> Plane:
         with np.errstate(invalid="ignore"):
             power = np.square(root * np.float32(self.unit))
             power /= np.float32(noise.opponent_at(level)[0])
-            energy: Plane = power / noise.in_band(light, level)
-        energy[~np.isfinite(energy)] = UNRECORDED
+            power -= noise.in_band(light, level)
+            energy: Plane = 1 + power / noise.in_band(brightest, level)
+        unknown = ~np.isfinite(energy)
+        np.maximum(energy, 0, out=energy)
+        energy[unknown] = UNRECORDED
         return energy
 
 

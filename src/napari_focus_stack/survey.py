@@ -120,15 +120,16 @@ def _prior(
     run: Run, alignment: Alignment, noise: Noise, shelf: Shelf[RegionalEnergy]
 ) -> FocusPrior:
     """Where regions of the field are in focus."""
-    focus = None
+    order, transforms = alignment.order, alignment.transforms
     with opencv_on_one_thread():
-        for k in alignment.order:
+        brightest = shelf[order[0]].light_seen(transforms[order[0]])
+        for k in order[1:]:
             run.check()
-            fine, coarse = shelf[k].seen(alignment.transforms[k], noise)
-            if focus is None:
-                focus = RegionalFocus(fine.shape, coarse[0].shape, shelf[k].steps)
-            focus.add(fine, coarse)
-        assert focus is not None  # two planes fit, or the alignment had raised
+            brightest = np.fmax(brightest, shelf[k].light_seen(transforms[k]))
+        focus = RegionalFocus(shelf[order[0]])
+        for k in order:
+            run.check()
+            focus.add(*shelf[k].seen(transforms[k], noise, brightest))
         return focus.prior()
 
 
