@@ -12,7 +12,8 @@ import pytest
 from motion import MOVING, foreign
 from scenes import Scene, scene
 
-from napari_focus_stack import linking, views
+from napari_focus_stack import linking
+from napari_focus_stack import shelf as shelf_module
 from napari_focus_stack.alignment import align_steps
 from napari_focus_stack.linking import Linker
 from napari_focus_stack.links import Link, link, models_of
@@ -125,7 +126,7 @@ def test_views_in_a_file_are_linked_alike(monkeypatch: pytest.MonkeyPatch) -> No
     planes = moved().planes
     with ExitStack() as both:
         kept = both.enter_context(looked_at(planes, 4))
-        monkeypatch.setattr(views, "MOST_KEPT", 0)
+        monkeypatch.setattr(shelf_module, "MOST_KEPT", 0)
         filed = both.enter_context(looked_at(planes, 4))
         assert filed.view(3) is not filed.view(3)
         for pair in ((4, 5), (2, 1), (4, 6)):
@@ -138,14 +139,14 @@ def test_views_in_a_file_are_linked_alike(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("kept", [0, 2**30])
 def test_the_shelf_is_closed_in_the_end(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
     opened = []
-    temporary = views.tempfile.TemporaryFile
+    temporary = shelf_module.tempfile.TemporaryFile
 
     def note(**options):
         opened.append(temporary(**options))
         return opened[-1]
 
-    monkeypatch.setattr(views.tempfile, "TemporaryFile", note)
-    monkeypatch.setattr(views, "MOST_KEPT", kept)
+    monkeypatch.setattr(shelf_module.tempfile, "TemporaryFile", note)
+    monkeypatch.setattr(shelf_module, "MOST_KEPT", kept)
     with looked_at(moved().planes, 4):
         assert not any(file.closed for file in opened)
     assert [file.closed for file in opened] == ([True] if kept == 0 else [])

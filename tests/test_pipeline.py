@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import QUIET, Scene, picture, psnr, scene, surface
 
-from napari_focus_stack import Settings, focus_stack, read_stack, stack_steps, views
+from napari_focus_stack import Settings, focus_stack, read_stack, stack_steps
+from napari_focus_stack import shelf as shelf_module
 from napari_focus_stack.errors import Cancelled, FocusStackError, InputError, SettingsError
 from napari_focus_stack.rendering import render_stack
 from napari_focus_stack.running import READERS
@@ -564,7 +565,7 @@ def test_memory_does_not_grow_with_the_number_of_planes(
     kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """But for views, which stay in memory as long as they take no more than is planned."""
-    monkeypatch.setattr(views, "MOST_KEPT", kept * 256 * 256 * 4)
+    monkeypatch.setattr(shelf_module, "MOST_KEPT", kept * 256 * 256 * 4)
     peak_memory(4)  # imports
     few, many = peak_memory(4), peak_memory(24)
     assert many < 1.1 * few

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from motion import SHAPE, TRUE, error, pair
 from scenes import QUIET, scene
 
-from napari_focus_stack import views
+from napari_focus_stack import shelf as shelf_module
 from napari_focus_stack.registration import pyramid, search
-from napari_focus_stack.views import Shelf, View
+from napari_focus_stack.shelf import Shelf
+from napari_focus_stack.views import View
 
 
 def looked_at(n: int = 4) -> list[View]:
@@ -123,7 +124,7 @@ def test_planes_that_were_reduced_before_lie_where_they_lay() -> None:
 @pytest.mark.parametrize("kept", [0, 1, 3, 8])
 def test_views_come_back_as_they_were(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
     known = looked_at(8)
-    monkeypatch.setattr(views, "MOST_KEPT", kept * known[0].nbytes)
+    monkeypatch.setattr(shelf_module, "MOST_KEPT", kept * known[0].nbytes)
     shelf = Shelf()
     for k, view in enumerate(known):
         shelf.put(k, view)
@@ -144,7 +145,7 @@ def test_pyramids_are_what_takes_the_memory() -> None:
 def test_a_view_that_was_never_put_there_is_missed(
     monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
-    monkeypatch.setattr(views, "MOST_KEPT", kept)
+    monkeypatch.setattr(shelf_module, "MOST_KEPT", kept)
     shelf = Shelf()
     shelf.put(2, looked_at()[0])
     with pytest.raises(KeyError):
@@ -154,14 +155,14 @@ def test_a_view_that_was_never_put_there_is_missed(
 
 def test_the_file_is_closed_and_gone(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     opened = []
-    temporary = views.tempfile.TemporaryFile
+    temporary = shelf_module.tempfile.TemporaryFile
 
     def open_here(**options):
         opened.append(temporary(dir=tmp_path, **options))
         return opened[-1]
 
-    monkeypatch.setattr(views.tempfile, "TemporaryFile", open_here)
-    monkeypatch.setattr(views, "MOST_KEPT", 0)
+    monkeypatch.setattr(shelf_module.tempfile, "TemporaryFile", open_here)
+    monkeypatch.setattr(shelf_module, "MOST_KEPT", 0)
     shelf = Shelf()
     shelf.close()
     assert opened == []  # short stacks need none

@@ -10,6 +10,8 @@ from __future__ import annotations
 import heapq
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +22,19 @@ from napari_focus_stack.linking import WORKERS, Linker
 from napari_focus_stack.links import FITS_MOST, models_of
 from napari_focus_stack.order import distances, follows_focus, in_order_of_focus
 from napari_focus_stack.refinement import refine
+from napari_focus_stack.texture import (
+    LEAST_VOTES,
+    MOST_LEFT,
+    SLOW,
+    SOME_COVERED,
+    WORSE,
+    Mismatches,
+    Support,
+    Texture,
+    spread_over,
+    texture_noise,
+    texture_shift,
+)
 from napari_focus_stack.transforms import corner_distance, is_plausible
 from napari_focus_stack.views import View
 
@@ -37,6 +52,9 @@ BLANK = 0.03
 """A plane with less than this part of the reference's contrast shows nothing to align."""
 MOST_DRIFT = 2.0
 """Gain beyond which brightness follows the focus, as in optical sections, and is no lamp's."""
+FADED = 0.5
+"""Contrast of the last plane that shows anything, as a part of the reference's, below which blank
+planes beyond it are the end of what is there and not a mishap."""
 STILL = 0.5
 """Motion that stays under this many pixels at every corner is left alone: resampling costs more."""
 EXPLAINED = 0.07
@@ -45,6 +63,9 @@ EXPLAINED = 0.07
 Real motion removed 9 % (a zoom of 0.2 % a plane on 128 x 160 pixels) to 90 %, noise and changing
 content (light-sheet, confocal) at most 6 %.
 """
+FEWEST_COMPARED = 8
+MOST_COMPARED_PIXELS = 2_500_000
+"""Pairs of planes whose texture is compared at least, and pixels of them at most beyond that."""
 LONG_CHAIN = 24
 """Links from the reference from which on their errors add up to more than the composite's."""
 TRIES = 2
@@ -74,6 +95,8 @@ class Alignment:
         What brings each plane to the reference plane's brightness.
     holds_together : bool
         Whether more than half of the planes were found to show what the reference shows.
+    support : Support or None
+        What texture says of the motion; None where nothing moved or nothing was looked for.
     order : list of int
         The planes that take part in the order of focus: that of the files, unless it cannot be.
     left_out : dict of int to str
@@ -86,6 +109,7 @@ class Alignment:
     residuals: list[float | None]
     brightness: list[Brightness | None]
     holds_together: bool = True
+    support: Support | None = None
     order: list[int] = field(default_factory=list)
     left_out: dict[int, str] = field(default_factory=dict)
 
@@ -215,6 +239,28 @@ def follow_steps(
     )
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """The model that was chosen.
+
+    Attributes
+    ----------
+    model : str
+        One that may move, or "none".
+    paths : dict of int to numpy.ndarray
+        (3, 3) from the reference plane to each plane.
+    support : Support or None
+        What texture says of it; None where nothing moved.
+    by_texture : bool
+        Whether the transforms are those of texture, not of intensities.
+    """
+
+    model: Model
+    paths: dict[int, Matrix]
+    support: Support | None = None
+    by_texture: bool = False
+
+
 class _Chain:
     """Planes joined to the reference, each by a link to a neighbour in focus."""
 
@@ -300,23 +346,22 @@ class _Chain:
 
     def alignment(self) -> Alignment:
         """Choose the model, and what to do with planes that fit nowhere."""
-        model = self._least_model()
-        paths = {k: path[model] for k, path in self._paths.items()}
-        if model != "none" and self._longest_way() > LONG_CHAIN:
+        choice = self._chosen()
+        model, paths = choice.model, choice.paths
+        if model != "none" and not choice.by_texture and self._longest_way() > LONG_CHAIN:
             parents, region = self._parents, self._linker.finest_region
             paths = refine(paths, parents, model, self._linker.view, region, self._check)
         together = 2 * len(paths.keys() - self._unfit.keys()) > self._n - len(self._unfit)
         far = [k for k, path in paths.items() if not is_plausible(path, self._fixed.shape)]
         paths = {k: path for k, path in paths.items() if k not in far}
-        groups = self._astray() if model == "none" and together else []
-        # several sections unlike the rest but like each other are part of a still stack
-        kept = [k for group in groups if len(group) > 1 for k in group]
-        paths |= {k: np.eye(3) for k in kept}
+        if together and model in ("none", "shift"):
+            paths = self._with_like(paths, far)
         transforms = np.full((self._n, 3, 3), np.nan)
         for k, path in paths.items():
             transforms[k] = path
         foreign = (k for k in range(self._n) if k not in paths)
-        left_out = dict.fromkeys(foreign, FOREIGN) | dict.fromkeys(far, TOO_FAR) | self._unfit
+        unfit = {k: why for k, why in self._unfit.items() if k not in paths or why == NOT_FINITE}
+        left_out = dict.fromkeys(foreign, FOREIGN) | dict.fromkeys(far, TOO_FAR) | unfit
         fitting = [k for k in range(self._n) if k not in left_out]
         links = [self._links.get(k) for k in range(self._n)]
         return Alignment(
@@ -326,6 +371,7 @@ class _Chain:
             residuals=[None if link is None else link.mismatches[model] for link in links],
             brightness=[self._brightness(k, paths) for k in range(self._n)],
             holds_together=together,
+            support=choice.support,
             order=in_order_of_focus(fitting, self._shown()),
             left_out=left_out,
         )
@@ -336,20 +382,162 @@ class _Chain:
         self._check()
         return Brightness.of(self._fixed, self._linker.view(k), paths[k])
 
-    def _astray(self) -> list[list[int]]:
-        """Planes that fit nowhere, those together that follow and fit each other."""
-        groups: list[list[int]] = []
-        for k in range(self._n):
-            if k in self._paths or k in self._unfit:
+    def _with_like(self, paths: dict[int, Matrix], far: list[int]) -> dict[int, Matrix]:
+        """Planes unlike their neighbours that show nothing else either, beside the others.
+
+        Sections, inverted contrast, the dark ends of a stack: they lie as the next plane does, or
+        as their texture does against it.
+        """
+        found = dict(paths)
+        still = all(np.array_equal(path, np.eye(3)) for path in paths.values())
+        faded = self._faded_ends()
+        away = sorted(range(self._n), key=lambda k: abs(k - self._reference))
+        for k in away:
+            if k in found or k in far or (k in self._unfit and k not in faded):
                 continue
-            last = groups[-1][-1] if groups else -1
-            between = range(last + 1, k)
-            follows = groups and not any(j in self._paths for j in between)
-            if follows and self._linker.link(last, k).fits:
-                groups[-1].append(k)
-            else:
-                groups.append([k])
-        return groups
+            self._check()
+            beside = min(found, key=lambda j: (abs(j - k), j))
+            fixed, moving = self._texture(beside), self._texture(k)
+            step = texture_shift(fixed, moving, np.eye(3))
+            known = Mismatches.of(fixed, moving, np.eye(3), step, least=SOME_COVERED)
+            if k not in faded and known.of_another_place and not self._has_company(k):
+                continue
+            moves = known.left < MOST_LEFT and known.votes > LEAST_VOTES and not still
+            step = self._fixed.full_size(step) if moves else np.eye(3)
+            found[k] = _composed(step, found[beside])
+        return found
+
+    def _has_company(self, k: int) -> bool:
+        """Whether the plane before or after, as odd as this one, shows the same: a section more."""
+        beside = [j for j in (k - 1, k + 1) if 0 <= j < self._n]
+        odd = [j for j in beside if j not in self._paths and j not in self._unfit]
+        return any(self._linker.link(min(j, k), max(j, k)).fits for j in odd)
+
+    def _faded_ends(self) -> set[int]:
+        """Blank planes at the ends of a stack whose light fades towards them."""
+        faded: set[int] = set()
+        for way in (range(self._n), range(self._n - 1, -1, -1)):
+            end = list(takewhile(lambda k: self._unfit.get(k) == IS_BLANK, way))
+            last = way[len(end)] if len(end) < self._n else self._reference
+            if self._linker.contrasts[last] < FADED * self._fixed.contrast:
+                faded.update(end)
+        return faded
+
+    def _chosen(self) -> _Choice:
+        """Choose the model.
+
+        What intensities let choose must be borne out by texture; if it is not, a shift of the
+        texture itself may be. A model that was asked for is taken, borne out or not.
+        """
+        models = self._linker.models
+        model = self._least_model()
+        paths = {k: path[model] for k, path in self._paths.items()}
+        still = {k: np.eye(3) for k in self._paths}
+        if len(self._paths) < 2 or models == ("none",):
+            return _Choice(model, paths)
+        if len(models) == 1:
+            return _Choice(model, paths, self._support(still, paths))
+        if model != "none":
+            shift = {k: path["shift"] for k, path in self._paths.items()}
+            known = self._support(still, paths)
+            more = known if model == "shift" else self._support(shift, paths)
+            if known.bears_out and more.bears_out:
+                found = _Choice(model, paths, known)
+                return self._better_shift(found) if model == "shift" else found
+        elif not self._may_shift():
+            return _Choice("none", still)
+        shift = self._by_texture()
+        known = self._support(still, shift)
+        far = max(corner_distance(path, np.eye(3), self._fixed.shape) for path in shift.values())
+        shifts = far > STILL and known.bears_out
+        if model not in ("none", "shift"):
+            more = self._support(shift if shifts else still, paths)
+            if more.bears_out:
+                return _Choice(model, paths, self._support(still, paths))
+        return _Choice("shift", shift, known, True) if shifts else _Choice("none", still)
+
+    def _better_shift(self, known: _Choice) -> _Choice:
+        """The shift of intensities, or that of texture if most regions fit better by it."""
+        shift = self._by_texture()
+        more = self._support(known.paths, shift).neighbours
+        if more.left < WORSE and more.votes > 0.5:
+            still = {k: np.eye(3) for k in shift}
+            return _Choice("shift", shift, self._support(still, shift), True)
+        return known
+
+    def _support(self, before: dict[int, Matrix], after: dict[int, Matrix]) -> Support:
+        """What texture says of some transforms from the reference plane, against others."""
+        moved = [k for k in self._parents if k in after]
+        some = spread_over(moved, self._compared())
+        near = [(self._parents[k], k) for k in some]
+        afar = [(self._reference, k) for k in some if self._parents[k] != self._reference]
+
+        def known(pairs: list[tuple[int, int]]) -> Mismatches:
+            return Mismatches.together(self._mismatches(pair, before, after) for pair in pairs)
+
+        steps = [self._step(pair, before, after) for pair in near]
+        shape = self._fixed.levels[0].shape
+        slow = np.quantile([corner_distance(*step, shape) for step in steps], 0.9) < SLOW
+        order = sorted([self._reference, *moved])
+        apart = list(zip(order, order[max(2, len(order) // 4) :], strict=False))
+        return Support(
+            known(near),
+            known(afar),
+            known(spread_over(apart, self._compared())) if slow and apart else None,
+        )
+
+    def _step(
+        self, pair: tuple[int, int], before: dict[int, Matrix], after: dict[int, Matrix]
+    ) -> tuple[Matrix, Matrix]:
+        """Transform from one plane to another at the working size, by two sets of paths."""
+        inner, outer = pair
+        old, new = (
+            self._fixed.working_size(paths[outer] @ np.linalg.inv(paths[inner]))
+            for paths in (before, after)
+        )
+        return old, new
+
+    def _mismatches(
+        self, pair: tuple[int, int], before: dict[int, Matrix], after: dict[int, Matrix]
+    ) -> Mismatches:
+        self._check()
+        inner, outer = (self._texture(k) for k in pair)
+        return Mismatches.of(inner, outer, *self._step(pair, before, after))
+
+    def _texture(self, k: int) -> Texture:
+        return Texture.of(self._linker.view(k), self._texture_noise, self._linker.finest_region)
+
+    @cached_property
+    def _texture_noise(self) -> float:
+        """Contrast of fine detail in the plane that shows least of it."""
+        some = spread_over(sorted(self._paths), FEWEST_COMPARED)
+        return texture_noise(self._linker.view(k) for k in some)
+
+    def _compared(self) -> int:
+        """How many pairs are compared: all of small planes, some of large ones."""
+        return max(FEWEST_COMPARED, MOST_COMPARED_PIXELS // self._fixed.levels[0].size)
+
+    def _may_shift(self) -> bool:
+        """Whether texture moves between some neighbours, although intensities say it does not."""
+        some = spread_over(list(self._parents), FEWEST_COMPARED // 2)
+        found = []
+        for k in some:
+            self._check()
+            fixed, moving = self._texture(self._parents[k]), self._texture(k)
+            step = texture_shift(fixed, moving, np.eye(3))
+            found.append(Mismatches.of(fixed, moving, np.eye(3), step))
+        known = Mismatches.together(found)
+        return known.left < MOST_LEFT and known.votes > LEAST_VOTES
+
+    def _by_texture(self) -> dict[int, Matrix]:
+        """Transforms from the reference plane if texture shifts alone."""
+        shifts = {self._reference: np.eye(3)}
+        for k, parent in self._parents.items():  # a parent comes before its children
+            self._check()
+            start = self._fixed.working_size(self._links[k].transforms["shift"])
+            step = texture_shift(self._texture(parent), self._texture(k), start)
+            shifts[k] = _composed(self._fixed.full_size(step), shifts[parent])
+        return shifts
 
     def _longest_way(self) -> int:
         ways = {self._reference: 0}

@@ -135,7 +135,8 @@ def link(
                 best, reached, gained = matrix, here, gained + gain
         transforms[model], mismatches[model] = fixed.full_size(best), 1 - reached
         gains[model] = gained
-    still = seen.correlation(np.eye(3)) >= LEAST_CORRELATION
+    # contrast may invert between planes: unstained cells, phase
+    still = abs(seen.correlation(np.eye(3))) >= LEAST_CORRELATION
     return Link(transforms, mismatches, gains, still or reached >= seen.least_correlation(best))
 
 

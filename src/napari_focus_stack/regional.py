@@ -103,7 +103,7 @@ class RegionalEnergy:
             known = _reduced(known, FINE_LEVEL + steps)
             fine[known < ALL_RECORDED] = np.nan
             light[cv2.pyrDown(known) < ALL_RECORDED] = np.nan
-        roots = [np.sqrt(power).astype(np.float32) / np.float32(unit) for power in (fine, *powers)]
+        roots = [np.sqrt(np.maximum(power, 0)) / np.float32(unit) for power in (fine, *powers)]
         halves = [root.astype(np.float16) for root in roots]
         return cls(halves[0], tuple(halves[1:]), light, unit, steps)
 

@@ -184,6 +184,17 @@ def warp(
     return warped, valid_area(matrix, plane.shape[:2])
 
 
+def warp_masked(
+    plane: NDArray[np.float32], matrix: Matrix, shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """A plane as the pixels of another of this shape see it; 0 beyond its edges."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped: NDArray[np.float32] = cv2.warpPerspective(
+        plane, matrix, shape[1::-1], flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0
+    )
+    return warped
+
+
 def lies_inside(matrix: Matrix, size: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     """Whether an area of `size` (width, height) lands inside a plane of `shape` (Y, X)."""
     (wide, high), (h, w) = size, shape[:2]

@@ -1,0 +1,322 @@
+"""Whether motion is borne out by what focus does not change: texture, region by region.
+
+The zone that is in focus wanders over the field while nothing moves, and takes light (optical
+sections) or contrast with it; intensities follow it as if the field were magnified or shifted.
+Divided by its own contrast, fine texture stays where the specimen is. So two planes are compared
+where both show texture, each region has one voice, and a motion must improve most of them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import cv2
+import numpy as np
+
+from napari_focus_stack.registration import HUBER, SMALLEST_STEP
+from napari_focus_stack.transforms import warp_masked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.registration import Plane, Region
+    from napari_focus_stack.transforms import Matrix
+    from napari_focus_stack.views import View
+
+Item = TypeVar("Item")
+
+FINE = 1.5
+"""Gaussian sigma, in pixels of the reduced plane, below which detail is texture: with all of the
+band that planes are registered in, the lit zone of `ground-metal` is followed like a specimen."""
+AROUND = 3.0
+"""Gaussian sigma over which contrast is measured to be divided out."""
+QUIET = 0.1
+"""Quantile of the contrast of a plane that may be noise; in the plane where it is least it is."""
+STRONG, MOST_NOISE = 0.99, 0.1
+"""Quantile that is strong detail, and the part of it that noise has at most."""
+LEAST_CONTRAST = 0.02
+"""Least part of the largest contrast that counts, where there is no noise."""
+CLEAR = 2.5
+"""Contrast, in that of the noise, from which on there is texture."""
+REGION = 24
+"""Side in pixels of a region: texture is alike over 3 or 4, so each holds 40 samples or more."""
+COVERED = 0.3
+"""Part of a region that must show texture in both planes to have a voice."""
+SOME_COVERED = 0.05
+"""The same for the question whether planes show the same at all."""
+MOST_LEFT = 0.93
+"""Mismatch of texture, as a part of what it was, that motion between neighbours may leave.
+
+Motion leaves 0.03 to 0.92, what changes with focus alone 0.99 and more.
+"""
+LEAST_VOTES = 0.6
+"""Part of the regions that must be better off."""
+CLEARLY_LEFT, CLEAR_VOTES, FEWEST_CLEAR = 0.6, 0.85, 6
+"""Mismatch and votes that a few regions are enough for, and how many."""
+SLOW = 0.3
+"""Corner distance in pixels that nine of ten neighbours move by at most where motion may be too
+slow to show between them; it must show between planes farther apart then."""
+MOST_LEFT_APART = 0.92
+LEAST_VOTES_APART = 0.7
+"""Mismatch and votes that are asked for between those."""
+SURE = 4.0
+"""Standard deviations by which their number must be beyond that of a toss, if of two regions that
+lie in planes beside each other only one speaks for itself."""
+WORSE = 1.0
+"""Mismatch from the reference plane, as a part of what it was, beyond which motion is refused."""
+FEWEST_AFAR = 8
+"""Regions from which on planes that are not neighbours say anything."""
+ALIKE = 0.8
+"""Mismatch below which planes show the same; 1 is no likeness, 2 the same inverted."""
+FEWEST_ALIKE = 4
+"""Regions from which on that can be said."""
+MOST_STEPS = 8
+FEWEST_PIXELS = 200
+
+
+@dataclass(frozen=True)
+class Texture:
+    """Texture of one plane, at the size at which planes are compared.
+
+    Attributes
+    ----------
+    detail : numpy.ndarray
+        (y, x) float32, of about the same contrast everywhere.
+    shown : numpy.ndarray
+        (y, x) float32: 1 where there is texture, else 0.
+    """
+
+    detail: Plane
+    shown: Plane
+
+    @classmethod
+    def of(cls, view: View, noise: float, region: Region | None = None) -> Texture:
+        """Take the texture of a plane; of a region alone, if any.
+
+        Parameters
+        ----------
+        view : View
+            Of the plane.
+        noise : float
+            Contrast that noise alone has, in grey levels; see `texture_noise`.
+        region : numpy.ndarray, optional
+            (y, x) bool.
+        """
+        fine, contrast = _fine(view)
+        floor = np.float32(max(noise / _unit(view), LEAST_CONTRAST * float(contrast.max()), 1e-6))
+        shown = contrast > np.float32(CLEAR) * floor
+        if region is not None:
+            shown &= region
+        return cls(fine / (contrast + 2 * floor), shown.astype(np.float32))
+
+
+def texture_noise(views: Iterable[View]) -> float:
+    """Contrast of fine detail that noise alone has, in grey levels, in the plane of least detail.
+
+    Never more than a part of the strongest detail: some planes are textured all over.
+    """
+    quiet, strong = [], []
+    for view in views:
+        contrast = _fine(view)[1][::4, ::4]
+        quiet.append(float(np.quantile(contrast, QUIET)) * _unit(view))
+        strong.append(float(np.quantile(contrast, STRONG)) * _unit(view))
+    return min(*quiet, MOST_NOISE * max(strong))
+
+
+def _fine(view: View) -> tuple[Plane, Plane]:
+    """Fine detail of a plane, and its contrast."""
+    band = view.levels[0]
+    fine = cv2.subtract(band, cv2.GaussianBlur(band, (0, 0), FINE))
+    return fine, np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), AROUND))
+
+
+def _unit(view: View) -> float:
+    return max(view.contrast, 1e-30)
+
+
+@dataclass(frozen=True)
+class Mismatches:
+    """Squared difference of texture in each region, over its power, before and after motion.
+
+    Attributes
+    ----------
+    before, after : numpy.ndarray
+        (regions,) float64.
+    """
+
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        fixed: Texture,
+        moving: Texture,
+        before: Matrix,
+        after: Matrix,
+        least: float = COVERED,
+    ) -> Mismatches:
+        """Compare two planes where both show texture, with the motion and without.
+
+        Regions count of which both show texture in at least a part of `least`.
+        """
+        moved = [_over(moving, matrix, fixed.detail.shape) for matrix in (before, after)]
+        both = fixed.shown * moved[0].shown * moved[1].shown
+        covered = _region_means(both) > least
+        found = []
+        for texture in moved:
+            apart = _region_means(np.square(fixed.detail - texture.detail) * both)
+            power = _region_means((np.square(fixed.detail) + np.square(texture.detail)) * both)
+            found.append((apart[covered] / np.maximum(power[covered], 1e-12)).astype(np.float64))
+        return cls(found[0], found[1])
+
+    @classmethod
+    def together(cls, some: Iterable[Mismatches]) -> Mismatches:
+        """Those of several pairs."""
+        known = list(some)
+        before = [one.before for one in known] or [np.zeros(0)]
+        after = [one.after for one in known] or [np.zeros(0)]
+        return cls(np.concatenate(before), np.concatenate(after))
+
+    @property
+    def regions(self) -> int:
+        """How many regions show texture in both planes of a pair."""
+        return len(self.before)
+
+    @property
+    def left(self) -> float:
+        """Mismatch after the motion as a part of what it was before."""
+        total = float(self.before.sum())
+        return float(self.after.sum()) / total if total > 0 else 1.0
+
+    @property
+    def votes(self) -> float:
+        """Part of the regions that are better off with the motion."""
+        return float(np.mean(self.after < self.before)) if self.regions else 0.0
+
+    @property
+    def of_another_place(self) -> bool:
+        """Whether planes show texture, and neither the same nor its negative."""
+        if self.regions < FEWEST_ALIKE:
+            return False
+        alike = min(float(self.before.mean()), float(self.after.mean()))
+        return ALIKE < alike < 2 - ALIKE
+
+    @property
+    def certainty(self) -> float:
+        """Standard deviations by which the votes are beyond chance (sign test)."""
+        return (2 * self.votes - 1) * math.sqrt(self.regions / 2)
+
+
+@dataclass(frozen=True)
+class Support:
+    """What texture says of a motion.
+
+    Attributes
+    ----------
+    neighbours : Mismatches
+        Of planes beside each other.
+    reference : Mismatches
+        Of planes and the reference plane.
+    apart : Mismatches or None
+        Of planes some way apart, if neighbours hardly move.
+    """
+
+    neighbours: Mismatches
+    reference: Mismatches
+    apart: Mismatches | None = None
+
+    @property
+    def bears_out(self) -> bool:
+        """Whether the motion is real, as far as texture shows it."""
+        near, afar = self.neighbours, self.reference
+        if afar.regions >= FEWEST_AFAR and afar.left > WORSE:
+            return False
+        if near.left < MOST_LEFT and near.votes > LEAST_VOTES and near.certainty > SURE:
+            return True
+        if near.left < CLEARLY_LEFT and near.votes > CLEAR_VOTES and near.regions >= FEWEST_CLEAR:
+            return True
+        slow = self.apart
+        return bool(
+            slow is not None
+            and near.left <= WORSE
+            and slow.left < MOST_LEFT_APART
+            and slow.votes > LEAST_VOTES_APART
+            and slow.certainty > SURE
+        )
+
+    def as_dict(self) -> dict[str, float]:
+        """Plain figures for the report."""
+        found: dict[str, float] = {}
+        for name, known in (("neighbours", self.neighbours), ("reference", self.reference)):
+            found[f"regions_{name}"] = known.regions
+            found[f"better_{name}"] = known.votes
+            found[f"mismatch_left_{name}"] = known.left
+        return found
+
+
+def texture_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:
+    """Shift of texture between two planes, by Gauss-Newton steps from a transform close to it.
+
+    Parameters
+    ----------
+    fixed, moving : Texture
+        Of two planes close in focus.
+    start : numpy.ndarray
+        (3, 3) from pixels of `fixed` to pixels of `moving`: a shift.
+
+    Returns
+    -------
+    numpy.ndarray
+        (3, 3); `start` where planes have too little texture in common.
+    """
+    shift = start.copy()
+    for _ in range(MOST_STEPS):
+        seen = _over(moving, shift, fixed.detail.shape)
+        both = fixed.shown * seen.shown > 0
+        if np.count_nonzero(both) < FEWEST_PIXELS:
+            return start
+        apart = cv2.subtract(fixed.detail, seen.detail)
+        size = np.abs(apart)
+        limit = HUBER * 1.4826 * float(np.median(size[both])) + 1e-6
+        weight = both / np.maximum(size / np.float32(limit), 1)
+        middle = cv2.scaleAdd(apart, -0.5, fixed.detail)
+        x, y = (
+            cv2.Scharr(middle, cv2.CV_32F, *axis, scale=1 / 32)[both] for axis in ((1, 0), (0, 1))
+        )
+        w, d = weight[both], apart[both]
+        normal = np.array([[(w * x * x).sum(), (w * x * y).sum()], [0, (w * y * y).sum()]])
+        normal[1, 0] = normal[0, 1]
+        normal += np.eye(2) * (1e-6 * normal.trace() + 1e-12)
+        step = np.linalg.solve(normal, [(w * x * d).sum(), (w * y * d).sum()])
+        shift[:2, 2] += step
+        if np.abs(step).max() < SMALLEST_STEP / 4:
+            break
+    return shift
+
+
+def spread_over(some: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of some items, evenly taken."""
+    if len(some) <= count:
+        return list(some)
+    places = np.linspace(0, len(some) - 1, count).round().astype(int)
+    return [some[i] for i in places]
+
+
+def _over(texture: Texture, matrix: Matrix, shape: tuple[int, ...]) -> Texture:
+    """Texture as another plane's pixels see it."""
+    if np.array_equal(matrix, np.eye(3)):
+        return texture
+    detail, shown = (warp_masked(plane, matrix, shape) for plane in (texture.detail, texture.shown))
+    return Texture(detail, (shown > np.float32(0.99)).astype(np.float32))
+
+
+def _region_means(plane: Plane) -> Plane:
+    rows, cols = (max(1, side // REGION) for side in plane.shape)
+    whole = plane[: rows * REGION, : cols * REGION]
+    means: Plane = cv2.resize(whole, (cols, rows), interpolation=cv2.INTER_AREA)
+    return means
