@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -19,23 +18,19 @@ import numpy as np
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.crew import ahead
 from napari_focus_stack.linking import WORKERS, Linker
-from napari_focus_stack.links import FITS_MOST, models_of
+from napari_focus_stack.links import models_of
+from napari_focus_stack.model_selection import ModelSelection, Textures, Tree
 from napari_focus_stack.order import distances, follows_focus, in_order_of_focus
 from napari_focus_stack.refinement import refine
 from napari_focus_stack.texture import (
     LEAST_VOTES,
     MOST_LEFT,
-    SLOW,
     SOME_COVERED,
-    WORSE,
     Mismatches,
     Support,
-    Texture,
-    spread_over,
-    texture_noise,
     texture_shift,
 )
-from napari_focus_stack.transforms import corner_distance, is_plausible
+from napari_focus_stack.transforms import composed, is_plausible
 from napari_focus_stack.views import View
 
 if TYPE_CHECKING:
@@ -43,10 +38,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.links import Link
     from napari_focus_stack.registration import Plane
     from napari_focus_stack.settings import Align
-    from napari_focus_stack.transforms import Matrix, Model
+    from napari_focus_stack.transforms import Matrix
 
 BLANK = 0.03
 """A plane with less than this part of the reference's contrast shows nothing to align."""
@@ -55,17 +49,6 @@ MOST_DRIFT = 2.0
 FADED = 0.5
 """Contrast of the last plane that shows anything, as a part of the reference's, below which blank
 planes beyond it are the end of what is there and not a mishap."""
-STILL = 0.5
-"""Motion that stays under this many pixels at every corner is left alone: resampling costs more."""
-EXPLAINED = 0.07
-"""Part of the mismatch between neighbours, or from the reference, that a model must remove.
-
-Real motion removed 9 % (a zoom of 0.2 % a plane on 128 x 160 pixels) to 90 %, noise and changing
-content (light-sheet, confocal) at most 6 %.
-"""
-FEWEST_COMPARED = 8
-MOST_COMPARED_PIXELS = 2_500_000
-"""Pairs of planes whose texture is compared at least, and pixels of them at most beyond that."""
 LONG_CHAIN = 24
 """Links from the reference from which on their errors add up to more than the composite's."""
 TRIES = 2
@@ -239,28 +222,6 @@ def follow_steps(
     )
 
 
-@dataclass(frozen=True)
-class _Choice:
-    """The model that was chosen.
-
-    Attributes
-    ----------
-    model : str
-        One that may move, or "none".
-    paths : dict of int to numpy.ndarray
-        (3, 3) from the reference plane to each plane.
-    support : Support or None
-        What texture says of it; None where nothing moved.
-    by_texture : bool
-        Whether the transforms are those of texture, not of intensities.
-    """
-
-    model: Model
-    paths: dict[int, Matrix]
-    support: Support | None = None
-    by_texture: bool = False
-
-
 class _Chain:
     """Planes joined to the reference, each by a link to a neighbour in focus."""
 
@@ -271,19 +232,17 @@ class _Chain:
         self._n, self._reference, self._align, self._check = n, reference, align, check
         self._fixed = linker.view(reference)
         self._unfit = self._showing_nothing()
-        self._paths: dict[int, dict[Model, Matrix]] = {}
-        self._parents: dict[int, int] = {}
-        self._links: dict[int, Link] = {}
         self._details = linker.details
-        self._join()
-        if self._in_order(self._paths):
+        self._tree = self._joined()
+        if self._in_order(self._tree.paths):
             # planes of another pass look less alike while they lie apart
-            richest = linker.models[-1]
+            richest = self._tree.along(linker.models[-1])
             self._details = linker.details | {
-                k: linker.view(k).detail(path[richest]) for k, path in self._paths.items()
+                k: linker.view(k).detail(path) for k, path in richest.items()
             }
-            if not self._in_order(self._paths):
-                self._join()
+            if not self._in_order(self._tree.paths):
+                self._tree = self._joined()
+        self._textures = Textures(linker, sorted(self._tree.paths))
 
     def _showing_nothing(self) -> dict[int, str]:
         """Planes without a finite value, and blank ones, which only "none" can keep."""
@@ -294,10 +253,10 @@ class _Chain:
             unfit |= dict.fromkeys(blank, IS_BLANK)
         return unfit
 
-    def _join(self) -> None:
+    def _joined(self) -> Tree:
         """Link planes to what is joined already, the nearest pair first (Prim, 1957)."""
-        self._paths = {self._reference: {model: np.eye(3) for model in self._linker.models}}
-        self._parents, self._links = {}, {}
+        still = {model: np.eye(3) for model in self._linker.models}
+        tree = Tree(self._reference, {self._reference: still})
         planes = [k for k in range(self._n) if k not in self._unfit or k == self._reference]
         apart = self._apart_by_focus(planes)
         tries = {k: TRIES for k in planes if k != self._reference}
@@ -313,10 +272,11 @@ class _Chain:
                 tries[k] -= 1
                 continue
             tries[k] = 0
-            self._append(k, parent, link)
+            tree.append(k, parent, link)
             for j, left in tries.items():
                 if left:
                     heapq.heappush(pairs, (apart[k, j], k, j))
+        return tree
 
     def _apart_by_focus(self, planes: list[int]) -> NDArray[np.float64]:
         """How far planes are apart: in the order of the files, or in focus if that is another."""
@@ -337,20 +297,14 @@ class _Chain:
     def _is_blank(self, k: int) -> bool:
         return self._linker.contrasts[k] < BLANK * self._fixed.contrast
 
-    def _append(self, k: int, parent: int, link: Link) -> None:
-        self._links[k], self._parents[k] = link, parent
-        self._paths[k] = {
-            model: _composed(link.transforms[model], so_far)
-            for model, so_far in self._paths[parent].items()
-        }
-
     def alignment(self) -> Alignment:
         """Choose the model, and what to do with planes that fit nowhere."""
-        choice = self._chosen()
+        tree = self._tree
+        choice = ModelSelection(self._linker, tree, self._textures, self._check).choice()
         model, paths = choice.model, choice.paths
-        if model != "none" and not choice.by_texture and self._longest_way() > LONG_CHAIN:
-            parents, region = self._parents, self._linker.finest_region
-            paths = refine(paths, parents, model, self._linker.view, region, self._check)
+        if model != "none" and not choice.by_texture and tree.longest_way > LONG_CHAIN:
+            region = self._linker.finest_region
+            paths = refine(paths, tree.parents, model, self._linker.view, region, self._check)
         together = 2 * len(paths.keys() - self._unfit.keys()) > self._n - len(self._unfit)
         far = [k for k, path in paths.items() if not is_plausible(path, self._fixed.shape)]
         paths = {k: path for k, path in paths.items() if k not in far}
@@ -363,7 +317,7 @@ class _Chain:
         unfit = {k: why for k, why in self._unfit.items() if k not in paths or why == NOT_FINITE}
         left_out = dict.fromkeys(foreign, FOREIGN) | dict.fromkeys(far, TOO_FAR) | unfit
         fitting = [k for k in range(self._n) if k not in left_out]
-        links = [self._links.get(k) for k in range(self._n)]
+        links = [tree.links.get(k) for k in range(self._n)]
         return Alignment(
             self._reference,
             model,
@@ -377,7 +331,7 @@ class _Chain:
         )
 
     def _brightness(self, k: int, paths: dict[int, Matrix]) -> Brightness | None:
-        if k not in self._paths or k not in paths:
+        if k not in self._tree.paths or k not in paths:
             return None
         self._check()
         return Brightness.of(self._fixed, self._linker.view(k), paths[k])
@@ -397,20 +351,20 @@ class _Chain:
                 continue
             self._check()
             beside = min(found, key=lambda j: (abs(j - k), j))
-            fixed, moving = self._texture(beside), self._texture(k)
+            fixed, moving = self._textures[beside], self._textures[k]
             step = texture_shift(fixed, moving, np.eye(3))
             known = Mismatches.of(fixed, moving, np.eye(3), step, least=SOME_COVERED)
-            if k not in faded and known.of_another_place and not self._has_company(k):
+            sections = k in faded or self._textures.of_sections
+            if known.of_another_place and not (sections or self._has_company(k)):
                 continue
             moves = known.left < MOST_LEFT and known.votes > LEAST_VOTES and not still
-            step = self._fixed.full_size(step) if moves else np.eye(3)
-            found[k] = _composed(step, found[beside])
+            found[k] = composed(step, found[beside]) if moves else found[beside]
         return found
 
     def _has_company(self, k: int) -> bool:
         """Whether the plane before or after, as odd as this one, shows the same: a section more."""
         beside = [j for j in (k - 1, k + 1) if 0 <= j < self._n]
-        odd = [j for j in beside if j not in self._paths and j not in self._unfit]
+        odd = [j for j in beside if j not in self._tree.paths and j not in self._unfit]
         return any(self._linker.link(min(j, k), max(j, k)).fits for j in odd)
 
     def _faded_ends(self) -> set[int]:
@@ -422,172 +376,3 @@ class _Chain:
             if self._linker.contrasts[last] < FADED * self._fixed.contrast:
                 faded.update(end)
         return faded
-
-    def _chosen(self) -> _Choice:
-        """Choose the model.
-
-        What intensities let choose must be borne out by texture; if it is not, a shift of the
-        texture itself may be. A model that was asked for is taken, borne out or not.
-        """
-        models = self._linker.models
-        model = self._least_model()
-        paths = {k: path[model] for k, path in self._paths.items()}
-        still = {k: np.eye(3) for k in self._paths}
-        if len(self._paths) < 2 or models == ("none",):
-            return _Choice(model, paths)
-        if len(models) == 1:
-            return _Choice(model, paths, self._support(still, paths))
-        if model != "none":
-            shift = {k: path["shift"] for k, path in self._paths.items()}
-            known = self._support(still, paths)
-            more = known if model == "shift" else self._support(shift, paths)
-            if known.bears_out and more.bears_out:
-                found = _Choice(model, paths, known)
-                return self._better_shift(found) if model == "shift" else found
-        elif not self._may_shift():
-            return _Choice("none", still)
-        shift = self._by_texture()
-        known = self._support(still, shift)
-        far = max(corner_distance(path, np.eye(3), self._fixed.shape) for path in shift.values())
-        shifts = far > STILL and known.bears_out
-        if model not in ("none", "shift"):
-            more = self._support(shift if shifts else still, paths)
-            if more.bears_out:
-                return _Choice(model, paths, self._support(still, paths))
-        return _Choice("shift", shift, known, True) if shifts else _Choice("none", still)
-
-    def _better_shift(self, known: _Choice) -> _Choice:
-        """The shift of intensities, or that of texture if most regions fit better by it."""
-        shift = self._by_texture()
-        more = self._support(known.paths, shift).neighbours
-        if more.left < WORSE and more.votes > 0.5:
-            still = {k: np.eye(3) for k in shift}
-            return _Choice("shift", shift, self._support(still, shift), True)
-        return known
-
-    def _support(self, before: dict[int, Matrix], after: dict[int, Matrix]) -> Support:
-        """What texture says of some transforms from the reference plane, against others."""
-        moved = [k for k in self._parents if k in after]
-        some = spread_over(moved, self._compared())
-        near = [(self._parents[k], k) for k in some]
-        afar = [(self._reference, k) for k in some if self._parents[k] != self._reference]
-
-        def known(pairs: list[tuple[int, int]]) -> Mismatches:
-            return Mismatches.together(self._mismatches(pair, before, after) for pair in pairs)
-
-        steps = [self._step(pair, before, after) for pair in near]
-        shape = self._fixed.levels[0].shape
-        slow = np.quantile([corner_distance(*step, shape) for step in steps], 0.9) < SLOW
-        order = sorted([self._reference, *moved])
-        apart = list(zip(order, order[max(2, len(order) // 4) :], strict=False))
-        return Support(
-            known(near),
-            known(afar),
-            known(spread_over(apart, self._compared())) if slow and apart else None,
-        )
-
-    def _step(
-        self, pair: tuple[int, int], before: dict[int, Matrix], after: dict[int, Matrix]
-    ) -> tuple[Matrix, Matrix]:
-        """Transform from one plane to another at the working size, by two sets of paths."""
-        inner, outer = pair
-        old, new = (
-            self._fixed.working_size(paths[outer] @ np.linalg.inv(paths[inner]))
-            for paths in (before, after)
-        )
-        return old, new
-
-    def _mismatches(
-        self, pair: tuple[int, int], before: dict[int, Matrix], after: dict[int, Matrix]
-    ) -> Mismatches:
-        self._check()
-        inner, outer = (self._texture(k) for k in pair)
-        return Mismatches.of(inner, outer, *self._step(pair, before, after))
-
-    def _texture(self, k: int) -> Texture:
-        return Texture.of(self._linker.view(k), self._texture_noise, self._linker.finest_region)
-
-    @cached_property
-    def _texture_noise(self) -> float:
-        """Contrast of fine detail in the plane that shows least of it."""
-        some = spread_over(sorted(self._paths), FEWEST_COMPARED)
-        return texture_noise(self._linker.view(k) for k in some)
-
-    def _compared(self) -> int:
-        """How many pairs are compared: all of small planes, some of large ones."""
-        return max(FEWEST_COMPARED, MOST_COMPARED_PIXELS // self._fixed.levels[0].size)
-
-    def _may_shift(self) -> bool:
-        """Whether texture moves between some neighbours, although intensities say it does not."""
-        some = spread_over(list(self._parents), FEWEST_COMPARED // 2)
-        found = []
-        for k in some:
-            self._check()
-            fixed, moving = self._texture(self._parents[k]), self._texture(k)
-            step = texture_shift(fixed, moving, np.eye(3))
-            found.append(Mismatches.of(fixed, moving, np.eye(3), step))
-        known = Mismatches.together(found)
-        return known.left < MOST_LEFT and known.votes > LEAST_VOTES
-
-    def _by_texture(self) -> dict[int, Matrix]:
-        """Transforms from the reference plane if texture shifts alone."""
-        shifts = {self._reference: np.eye(3)}
-        for k, parent in self._parents.items():  # a parent comes before its children
-            self._check()
-            start = self._fixed.working_size(self._links[k].transforms["shift"])
-            step = texture_shift(self._texture(parent), self._texture(k), start)
-            shifts[k] = _composed(self._fixed.full_size(step), shifts[parent])
-        return shifts
-
-    def _longest_way(self) -> int:
-        ways = {self._reference: 0}
-        for k, parent in self._parents.items():  # a parent comes before its children
-            ways[k] = ways[parent] + 1
-        return max(ways.values())
-
-    def _least_model(self) -> Model:
-        """The model with the fewest parameters that explains as much as the richer ones."""
-        models = self._linker.models
-        if len(models) == 1:
-            return models[0]
-        links = self._links.values()
-        seen = [[link.mismatches for link in links], self._from_reference()]
-        best = models[0]
-        for model in models[1:]:
-            most = sum(link.gains[model] - link.gains[best] for link in links)
-            if most > FITS_MOST * len(links) or any(
-                _explains(mismatches, model, best) for mismatches in seen
-            ):
-                best = model
-        return next(model for model in models if not self._apart(model, best))
-
-    def _from_reference(self) -> list[dict[Model, float]]:
-        """Mismatch of each plane with the reference: slow motion shows from afar."""
-        region = self._linker.finest_region
-        mismatches = []
-        for k in self._parents:
-            self._check()
-            here, paths = self._linker.view(k), self._paths[k]
-            different = {path.tobytes(): path for path in paths.values()}
-            known = {
-                key: 1 - self._fixed.correlation(here, path, region)
-                for key, path in different.items()
-            }
-            mismatches.append({model: known[path.tobytes()] for model, path in paths.items()})
-        return mismatches
-
-    def _apart(self, a: Model, b: Model) -> bool:
-        shape = self._fixed.shape
-        return any(corner_distance(p[a], p[b], shape) > STILL for p in self._paths.values())
-
-
-def _composed(step: Matrix, so_far: Matrix) -> Matrix:
-    path: Matrix = step @ so_far
-    path /= path[2, 2]
-    return path
-
-
-def _explains(mismatches: list[dict[Model, float]], model: Model, lesser: Model) -> bool:
-    """Whether a model removes enough of the mismatch that a lesser one leaves."""
-    left, before = (sum(seen[one] for seen in mismatches) for one in (model, lesser))
-    return left < (1 - EXPLAINED) * before

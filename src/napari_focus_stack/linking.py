@@ -49,6 +49,8 @@ class Linker:
 
     Attributes
     ----------
+    region : numpy.ndarray or None
+        (Y, X) bool: where to look.
     contrasts, details : dict of int
         Of the views of all planes.
     """
@@ -64,7 +66,7 @@ class Linker:
         self.contrasts: dict[int, float] = {}
         self.details: dict[int, Plane] = {}
         self._reference = reference
-        self._whole_region = region
+        self.region = region
         self._regions: tuple[Region, ...] | None = None
         self._shelf: Shelf[View] = Shelf()
         self._pool = ThreadPoolExecutor(workers) if workers else None
@@ -142,6 +144,6 @@ class Linker:
         return self._between(self.view(inner), self.view(outer), expected)
 
     def _between(self, inner: View, outer: View, expected: Matrix | None = None) -> Link:
-        if self._whole_region is not None and self._regions is None:
-            self._regions = regions(self._whole_region, inner.levels)
+        if self.region is not None and self._regions is None:
+            self._regions = regions(self.region, inner.levels)
         return link(inner, outer, self.models, self._regions, expected)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.registration import HUBER, SMALLEST_STEP
-from napari_focus_stack.transforms import warp_masked
+from napari_focus_stack.transforms import rescale, warp_masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-FINE = 1.5
-"""Gaussian sigma, in pixels of the reduced plane, below which detail is texture: with all of the
-band that planes are registered in, the lit zone of `ground-metal` is followed like a specimen."""
+COARSE = 1.5
+"""Gaussian sigma, in pixels of the reduced plane, below which detail is texture."""
 AROUND = 3.0
 """Gaussian sigma over which contrast is measured to be divided out."""
 QUIET = 0.1
@@ -48,16 +47,16 @@ COVERED = 0.3
 """Part of a region that must show texture in both planes to have a voice."""
 SOME_COVERED = 0.05
 """The same for the question whether planes show the same at all."""
-MOST_LEFT = 0.93
+MOST_LEFT = 0.95
 """Mismatch of texture, as a part of what it was, that motion between neighbours may leave.
 
-Motion leaves 0.03 to 0.92, what changes with focus alone 0.99 and more.
+Motion leaves 0.03 to 0.95, what changes with focus alone 0.96 and more (120 rendered sections).
 """
 LEAST_VOTES = 0.6
 """Part of the regions that must be better off."""
 CLEARLY_LEFT, CLEAR_VOTES, FEWEST_CLEAR = 0.6, 0.85, 6
 """Mismatch and votes that a few regions are enough for, and how many."""
-SLOW = 0.3
+SLOW = 0.4
 """Corner distance in pixels that nine of ten neighbours move by at most where motion may be too
 slow to show between them; it must show between planes farther apart then."""
 MOST_LEFT_APART = 0.92
@@ -74,13 +73,20 @@ ALIKE = 0.8
 """Mismatch below which planes show the same; 1 is no likeness, 2 the same inverted."""
 FEWEST_ALIKE = 4
 """Regions from which on that can be said."""
+BLACK, DIM, LIT = 0.01, 0.1, 0.2
+"""Quantile of the light that is none, of a place's light over the planes where it is dim and (from
+the other end) bright, and part of the brightest from which on a place is lit at all."""
+GONE, MOSTLY = 0.4, 0.6
+"""Light that is left where it is gone, and part of the lit places where it goes: 1.0 in confocal
+stacks, 0.1 of a widefield nucleus, 0 to 0.35 where nothing but focus and field move."""
+LIGHT_SIDE = 32
 MOST_STEPS = 8
 FEWEST_PIXELS = 200
 
 
 @dataclass(frozen=True)
 class Texture:
-    """Texture of one plane, at the size at which planes are compared.
+    """Texture of one plane, reduced if it is large.
 
     Attributes
     ----------
@@ -88,13 +94,18 @@ class Texture:
         (y, x) float32, of about the same contrast everywhere.
     shown : numpy.ndarray
         (y, x) float32: 1 where there is texture, else 0.
+    field : tuple of int
+        Size of the plane itself.
     """
 
     detail: Plane
     shown: Plane
+    field: tuple[int, int]
 
     @classmethod
-    def of(cls, view: View, noise: float, region: Region | None = None) -> Texture:
+    def of(
+        cls, view: View, noise: float, region: Region | None = None, *, fine: bool = False
+    ) -> Texture:
         """Take the texture of a plane; of a region alone, if any.
 
         Parameters
@@ -104,34 +115,54 @@ class Texture:
         noise : float
             Contrast that noise alone has, in grey levels; see `texture_noise`.
         region : numpy.ndarray, optional
-            (y, x) bool.
+            (Y, X) bool, of the plane's own size.
+        fine : bool
+            Whether to take the finest texture, as in optical sections, where a lit zone may be
+            hardly wider; a lens that is not focused on it takes that away first.
         """
-        fine, contrast = _fine(view)
+        detail, contrast = _detail(view, fine)
         floor = np.float32(max(noise / _unit(view), LEAST_CONTRAST * float(contrast.max()), 1e-6))
         shown = contrast > np.float32(CLEAR) * floor
         if region is not None:
-            shown &= region
-        return cls(fine / (contrast + 2 * floor), shown.astype(np.float32))
+            size = shown.shape[::-1]
+            shown &= cv2.resize(region.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+        return cls(detail / (contrast + 2 * floor), shown.astype(np.float32), view.shape)
+
+    def own_size(self, matrix: Matrix) -> Matrix:
+        """A transform between full planes, for this size."""
+        return rescale(matrix, *self._factors())
+
+    def full_size(self, matrix: Matrix) -> Matrix:
+        """A transform at this size, for the planes themselves."""
+        down, right = self._factors()
+        return rescale(matrix, 1 / down, 1 / right)
+
+    def _factors(self) -> tuple[float, float]:
+        (h, w), (y, x) = self.field, self.detail.shape
+        return y / h, x / w
 
 
-def texture_noise(views: Iterable[View]) -> float:
+def texture_noise(views: Iterable[View], *, fine: bool = False) -> float:
     """Contrast of fine detail that noise alone has, in grey levels, in the plane of least detail.
 
     Never more than a part of the strongest detail: some planes are textured all over.
     """
     quiet, strong = [], []
     for view in views:
-        contrast = _fine(view)[1][::4, ::4]
+        contrast = _detail(view, fine)[1][::4, ::4]
         quiet.append(float(np.quantile(contrast, QUIET)) * _unit(view))
         strong.append(float(np.quantile(contrast, STRONG)) * _unit(view))
     return min(*quiet, MOST_NOISE * max(strong))
 
 
-def _fine(view: View) -> tuple[Plane, Plane]:
-    """Fine detail of a plane, and its contrast."""
-    band = view.levels[0]
-    fine = cv2.subtract(band, cv2.GaussianBlur(band, (0, 0), FINE))
-    return fine, np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), AROUND))
+def _detail(view: View, fine: bool) -> tuple[Plane, Plane]:
+    """Detail of a plane, and its contrast."""
+    if fine:
+        detail = view.texture.astype(np.float32)
+    else:
+        band = view.levels[0]
+        detail = cv2.subtract(band, cv2.GaussianBlur(band, (0, 0), COARSE))
+    return detail, np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), AROUND))
 
 
 def _unit(view: View) -> float:
@@ -160,11 +191,11 @@ class Mismatches:
         after: Matrix,
         least: float = COVERED,
     ) -> Mismatches:
-        """Compare two planes where both show texture, with the motion and without.
+        """Compare two planes where both show texture, by two transforms between full planes.
 
         Regions count of which both show texture in at least a part of `least`.
         """
-        moved = [_over(moving, matrix, fixed.detail.shape) for matrix in (before, after)]
+        moved = [_over(moving, fixed.own_size(matrix)) for matrix in (before, after)]
         both = fixed.shown * moved[0].shown * moved[1].shown
         covered = _region_means(both) > least
         found = []
@@ -224,17 +255,22 @@ class Support:
         Of planes and the reference plane.
     apart : Mismatches or None
         Of planes some way apart, if neighbours hardly move.
+    of_sections : bool
+        Whether light comes and goes with focus. Then it must show from the reference, too, where
+        both planes show anything: what is to be seen changes from section to section.
     """
 
     neighbours: Mismatches
     reference: Mismatches
     apart: Mismatches | None = None
+    of_sections: bool = False
 
     @property
     def bears_out(self) -> bool:
         """Whether the motion is real, as far as texture shows it."""
         near, afar = self.neighbours, self.reference
-        if afar.regions >= FEWEST_AFAR and afar.left > WORSE:
+        most = MOST_LEFT if self.of_sections else WORSE
+        if afar.regions >= FEWEST_AFAR and afar.left > most:
             return False
         if near.left < MOST_LEFT and near.votes > LEAST_VOTES and near.certainty > SURE:
             return True
@@ -267,16 +303,16 @@ def texture_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:
     fixed, moving : Texture
         Of two planes close in focus.
     start : numpy.ndarray
-        (3, 3) from pixels of `fixed` to pixels of `moving`: a shift.
+        (3, 3) between the full planes, from `fixed` to `moving`: a shift.
 
     Returns
     -------
     numpy.ndarray
         (3, 3); `start` where planes have too little texture in common.
     """
-    shift = start.copy()
+    shift = fixed.own_size(start).copy()
     for _ in range(MOST_STEPS):
-        seen = _over(moving, shift, fixed.detail.shape)
+        seen = _over(moving, shift)
         both = fixed.shown * seen.shown > 0
         if np.count_nonzero(both) < FEWEST_PIXELS:
             return start
@@ -296,7 +332,7 @@ def texture_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:
         shift[:2, 2] += step
         if np.abs(step).max() < SMALLEST_STEP / 4:
             break
-    return shift
+    return fixed.full_size(shift)
 
 
 def spread_over(some: Sequence[Item], count: int) -> list[Item]:
@@ -307,12 +343,29 @@ def spread_over(some: Sequence[Item], count: int) -> list[Item]:
     return [some[i] for i in places]
 
 
-def _over(texture: Texture, matrix: Matrix, shape: tuple[int, ...]) -> Texture:
-    """Texture as another plane's pixels see it."""
+def _over(texture: Texture, matrix: Matrix) -> Texture:
+    """Texture as the pixels of another plane, of the same size, see it."""
     if np.array_equal(matrix, np.eye(3)):
         return texture
-    detail, shown = (warp_masked(plane, matrix, shape) for plane in (texture.detail, texture.shown))
-    return Texture(detail, (shown > np.float32(0.99)).astype(np.float32))
+    detail, shown = (
+        warp_masked(plane, matrix, plane.shape) for plane in (texture.detail, texture.shown)
+    )
+    return Texture(detail, (shown > np.float32(0.99)).astype(np.float32), texture.field)
+
+
+def comes_and_goes(views: Iterable[View]) -> bool:
+    """Whether light comes and goes with focus, as in optical sections.
+
+    Most places are dark in some planes then; out of focus, a lens only spreads their light.
+    """
+    lights = [view.light for view in views]
+    factor = min(1.0, LIGHT_SIDE / max(lights[0].shape))
+    size = tuple(max(1, round(side * factor)) for side in lights[0].shape[::-1])
+    light = np.stack([cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in lights])
+    light -= np.quantile(light, BLACK)
+    dim, bright = np.quantile(light, (DIM, 1 - DIM), axis=0)
+    lit = bright > LIT * bright.max()
+    return bool(np.mean(dim[lit] < GONE * bright[lit]) > MOSTLY)
 
 
 def _region_means(plane: Plane) -> Plane:

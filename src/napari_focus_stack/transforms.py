@@ -91,6 +91,13 @@ def corner_distance(a: Matrix, b: Matrix, shape: tuple[int, ...]) -> float:
     return float(np.hypot(*(apply(a, points) - apply(b, points))).max())
 
 
+def composed(step: Matrix, so_far: Matrix) -> Matrix:
+    """One transform after another, brought to a last element of 1."""
+    path: Matrix = step @ so_far
+    path /= path[2, 2]
+    return path
+
+
 def is_plausible(matrix: Matrix, shape: tuple[int, ...]) -> bool:
     """Whether a lens or a stage could have done this between two planes of one stack."""
     if not np.isfinite(matrix).all():
