@@ -33,7 +33,7 @@ STEPS = (2, 2, 4)
 WINDOW_SAMPLES = (16.1, 17.0, 15.5)
 """Independent samples behind an energy then, as `focus.WINDOW_SAMPLES`."""
 PRIOR = 0.2
-"""Inverse variance, in planes, of a pixel around the mean depth of its neighbourhood."""
+"""Inverse variance, in units of depth, of a pixel around the mean depth of its neighbourhood."""
 REACH = 32.0
 """Smoothness of the surface, in pixels of its maps squared; see `EdgeAwareMean`."""
 EDGE = 0.02
@@ -41,7 +41,7 @@ EDGE = 0.02
 FEWEST_WIDTHS = 200
 LEAST_ERROR = 0.05
 HALF_TRUSTED = 0.22
-"""Expected error, in planes, at which confidence is one half."""
+"""Expected error at which confidence is one half: planes, or units of depth where these are more."""
 
 
 class DepthEstimator:
@@ -94,15 +94,15 @@ class DepthEstimator:
         Levels, and the prior's surface beside them, are averaged by what their noise lets them
         know, neighbours across smooth parts of the fused luminance, (Y, X) float32, which changes
         by less than `edge` there, and once more what that leaves, so that slopes and domes are not
-        flattened (twicing: Tukey, 1977).
+        flattened (twicing: Tukey, 1977). That is done in the prior's units of depth.
         """
-        check = self._crew.check
+        check, unit = self._crew.check, 1.0 if prior is None else prior.unit
         guide = halved(image)
         shape = guide.shape
         trust, total = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         for peak in self._peaks:
             check()
-            known, certainty = self._read(peak)
+            known, certainty = self._read(peak, unit)
             trust += _resized(certainty, shape)
             total += _resized(np.multiply(certainty, known), shape)
         given = np.full(shape, PRIOR, np.float32)
@@ -125,17 +125,18 @@ class DepthEstimator:
         left = (raw - depth) * weight
         more, disagreement = smooth(left, np.abs(left))
         depth += more / support
+        depth *= np.float32(unit)
         np.clip(depth, 0, self._count - 1, out=depth)
         confidence = _confidence(known, disagreement / support)
         shape = image.shape
         return _doubled(depth, shape, self._crew), _doubled(confidence, shape, self._crew)
 
-    def _read(self, peak: FocusPeak) -> tuple[Plane, Plane]:
+    def _read(self, peak: FocusPeak, unit: float) -> tuple[Plane, Plane]:
         """Depth and its inverse variance of a whole level."""
         depth, trust = np.empty_like(peak.best), np.empty_like(peak.best)
 
         def read(rows: slice) -> None:
-            depth[rows], trust[rows] = peak.read(rows, self._count)
+            depth[rows], trust[rows] = peak.read(rows, self._count, unit)
 
         self._crew.do(read, parts(depth.shape))
         return depth, trust
@@ -146,7 +147,7 @@ class DepthEstimator:
         The standard deviation of a Gaussian through the peak and its neighbours.
         """
         peaks = zip(self._peaks, STEPS, strict=False)
-        return [peak.widths(trusted[::step, ::step], self._count) for peak, step in peaks]
+        return [peak.widths(self._count, trusted[::step, ::step]) for peak, step in peaks]
 
 
 def peak_width(parts: list[list[Plane]]) -> float | None:

@@ -50,7 +50,8 @@ def follows_focus(details: Sequence[Plane]) -> bool:
 
     The way through all planes in their order is held against the shortest tree that joins them,
     which no order can undercut. Planes before and behind a flat specimen look alike, so that the
-    tree is half as long; there detail rises and falls once, in any order but focus more often.
+    tree is half as long; there detail rises and falls once, in any order but focus more often (or
+    falls and rises, if measured by the contrast of planes that are dark but for their noise).
 
     Parameters
     ----------
@@ -67,7 +68,8 @@ def follows_focus(details: Sequence[Plane]) -> bool:
         return True
     mean = np.array([float(details[k].mean()) for k in usual])
     rise = np.abs(np.diff(mean))
-    turns_once = 2 * mean.max() - mean[0] - mean[-1]
+    ends = mean[0] + mean[-1]
+    turns_once = max(2 * mean.max() - ends, ends - 2 * mean.min())
     return bool(rise.sum() <= ONE_TURN * turns_once and way.sum() <= FLAT * rise.sum())
 
 

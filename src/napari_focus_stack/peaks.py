@@ -16,6 +16,8 @@ from napari_focus_stack.bands import expanded_part, reduced_shape
 from napari_focus_stack.focus import score
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from napari_focus_stack.bands import Plane
@@ -23,11 +25,15 @@ if TYPE_CHECKING:
 SURE_LEAD = 1.0
 """Lead over what noise alone would give, in the score's noise, that makes a peak credible."""
 FLATTEST = 0.1
-"""Least bend of the focus curve, in log energy over planes squared, that has a peak."""
+"""Least bend of the focus curve, in log energy over units of depth squared, that has a peak."""
 BROADEST = 0.05
 """Bend down to which a broad peak is told from no peak at all."""
 CLEAR_LEAD = 8.0
 """Lead over the other planes, in the score's noise, of a peak whose width can be measured."""
+SHARP = 1.75
+"""Width of a peak, in planes, up to which a plane is the unit of depth."""
+FEWEST_WIDTHS = 24
+"""Peaks whose widths have a median."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class PeakError:
     Attributes
     ----------
     depth : float
-        Planes, whatever the shape of the peak: what blurs in from beside.
+        Units of depth, whatever the shape of the peak: what blurs in from beside.
     energy : float
         Relative error of an energy. The broader a peak is, the farther that moves it: the bright
         rims of refracting edges have peaks that hardly rise, planes away from the focus.
@@ -110,16 +116,31 @@ class FocusPeak:
         scores = self._scores[rows.start // 2 : (rows.stop + 1) // 2]
         scores += scored
 
-    def read(self, rows: slice, count: int) -> tuple[Plane, Plane]:
-        """Depth of some rows, and its inverse variance in planes, once `count` planes are in."""
-        samples, floor = self._samples, self._floor()
+    def read(self, rows: slice, count: int, unit: float = 1.0) -> tuple[Plane, Plane]:
+        """Depth of some rows, and its inverse variance, once all planes are in.
+
+        Parameters
+        ----------
+        rows : slice
+            Which rows.
+        count : int
+            Of planes.
+        unit : float
+            Unit of depth, in planes: see `depth_unit`.
+
+        Returns
+        -------
+        depth, trust : numpy.ndarray
+            (rows, x) float32, in units of depth.
+        """
+        samples, floor, finer = self._samples, self._floor(), 1 / unit**2
         index = self._index[rows]
         first, last = index == 0, index == count - 1
         energies = [kept[rows] for kept in (self._before, self._best, self._after)]
         energies[2][last] = 0  # what followed an earlier peak
         above = [np.maximum(e - 1, floor) for e in energies]
         before, best, after = (np.log(a) for a in above)
-        bend = np.minimum(before - 2 * best + after, np.float32(-FLATTEST))
+        bend = np.minimum(before - 2 * best + after, np.float32(-FLATTEST * finer))
         inside = ~(first | last)
         offset = np.clip(np.float32(0.5) * (before - after) / bend, -0.5, 0.5) * inside
         noise = _relative(energies[0], above[0], samples) + _relative(
@@ -129,10 +150,13 @@ class FocusPeak:
         # at an end of the stack the other side is taken for the missing one
         np.copyto(before, after, where=first)
         np.copyto(after, before, where=last)
-        bend = np.minimum(before - 2 * best + after, np.float32(-BROADEST))
-        bend[np.maximum(before, after) > best] = -BROADEST  # no peak: it rises beyond the allowed
-        spread += np.float32(2 * self._error.energy**2) / (4 * bend * bend)
-        error = np.float32(self._error.depth**2) + np.minimum(spread, np.float32(count**2 / 12))
+        bend = np.minimum(before - 2 * best + after, np.float32(-BROADEST * finer))
+        rising = np.maximum(before, after) > best  # beyond the planes allowed: no peak
+        bend[rising] = -BROADEST * finer
+        # an error that grows over a unit of depth grows less from one plane to the next
+        spread += np.float32(2 * self._error.energy**2 * finer) / (4 * bend * bend)
+        spread = np.minimum(spread, np.float32(count**2 / 12)) * np.float32(finer)
+        error = np.float32(self._error.depth**2) + spread
         scores = expanded_part(self._scores, self._best.shape, rows)
         lead = score(energies[1], samples) - scores / np.float32(count)
         by_chance = np.sqrt(2 * np.log(max(count, 2)))  # the best of `count` draws of noise
@@ -140,7 +164,7 @@ class FocusPeak:
         credible = 1 - np.exp(np.float32(-0.5) * np.square(beyond))
         # a plane that did not record this place may have been the sharper one
         credible[((energies[0] < 0) & ~first) | ((energies[2] < 0) & ~last)] = 0
-        return index + offset, credible / error
+        return (index + offset) / np.float32(unit), credible / error
 
     @property
     def best(self) -> Plane:
@@ -151,12 +175,24 @@ class FocusPeak:
         """The larger of the energies of the planes before and after it, of `count` planes."""
         return np.maximum(self._before, np.where(self._index < count - 1, self._after, 0))
 
-    def widths(self, where: NDArray[np.bool_], count: int) -> Plane:
-        """Widths (m,) of the credible peaks within the stack, a sixteenth of the pixels asked."""
-        some = np.s_[::4, ::4]
-        inside = (self._index[some] > 0) & (self._index[some] < count - 1) & where[some]
+    def widths(self, count: int, where: NDArray[np.bool_] | None = None, every: int = 4) -> Plane:
+        """Widths (m,) of clear peaks within the stack, in planes: standard deviations of Gaussians.
+
+        Parameters
+        ----------
+        count : int
+            Of planes.
+        where : numpy.ndarray, optional
+            Bool, as large as the energies: peaks that count.
+        every : int
+            Even: so many rows and columns lie between those that are looked at.
+        """
+        some = np.s_[::every, ::every]
+        inside = (self._index[some] > 0) & (self._index[some] < count - 1)
+        if where is not None:
+            inside &= where[some]
         before, best, after = (a[some][inside] for a in (self._before, self._best, self._after))
-        scores = self._scores[::2, ::2]
+        scores = self._scores[:: every // 2, :: every // 2]
         rest = (scores[inside] - score(best, self._samples)) / np.float32(count - 1)
         lead = score(best, self._samples) - rest
         known = (lead > CLEAR_LEAD) & (before >= 0) & (after >= 0)
@@ -170,6 +206,22 @@ class FocusPeak:
     def _floor(self) -> np.float32:
         """Least energy above the noise that its logarithm may be taken of."""
         return np.float32(0.5 / np.sqrt(self._samples))
+
+
+def depth_unit(widths: Iterable[Plane]) -> float:
+    """Planes to a unit of depth: those over which fine detail stays sharp, at least one.
+
+    What is asked of a surface in units does not change with the z step of a stack.
+
+    Parameters
+    ----------
+    widths : iterable of numpy.ndarray
+        Of the peaks of levels, the finest first; each level is twice as wide as the one before.
+    """
+    for level, width in enumerate(widths):
+        if width.size >= FEWEST_WIDTHS:
+            return max(1.0, float(np.median(width)) / (SHARP * 2**level))
+    return 1.0
 
 
 def _relative(energy: Plane, above: Plane, samples: float) -> Plane:

@@ -4,7 +4,8 @@ Bands of a pyramid that choose their plane each for itself disagree: in optical 
 bands take the edge of the lit zone for detail, and a rim of refracted light, which grows with the
 distance from focus, outshines what is in focus at every scale. So regions are looked at first, in
 all planes and levels together (see `regional`): their surface says what energies count, per plane,
-and where they count for nothing beside it. Where no fine detail speaks, nearby or of several
+and where they count for nothing beside it. Depths are in units that do not change with the z step
+(`peaks.depth_unit`), and so are all figures here. Where no fine detail speaks, nearby or of several
 surfaces, every band goes on speaking for itself.
 """
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from napari_focus_stack.bands import Plane, grown_part, shapes_of
 from napari_focus_stack.focus import score, selectivity
-from napari_focus_stack.peaks import FocusPeak, PeakError
+from napari_focus_stack.peaks import FocusPeak, PeakError, depth_unit
 from napari_focus_stack.regional import FINE_LEVEL
 from napari_focus_stack.smoothing import fill_from_trusted
 from napari_focus_stack.transforms import corner_of, size_of
@@ -39,19 +40,19 @@ ERRORS = (PeakError(0.05, 0.2), PeakError(0.05, 0.4), PeakError(0.05, 0.8))
 """By which regions' peaks err without noise. The coarser a level is, the less its energy can be
 trusted: with 0.2 on all, the surface of `rims.py faint` errs by 1.3 planes instead of 0.7."""
 SMOOTHNESS = 1.0
-"""Inverse variance, in planes, of a region around the mean of its neighbourhood."""
+"""Inverse variance of a region around the mean of its neighbourhood."""
 SLOPE = 0.25
-"""Planes by which a surface may go on to rise or fall from one region to the next."""
+"""How much a surface may go on to rise or fall from one region to the next."""
 STEEP = 0.1
 """Part of the range of depth around a region that its own depth is uncertain by."""
 BESIDE = 7
 """Fine regions a side around one of another depth in which that depth counts too."""
 APART = 1.5
-"""Planes from which on a fine region is of another depth than the surface."""
+"""Depth from which on a fine region is of another depth than the surface."""
 SURE = 6.0
-"""Inverse variance, in planes, from which on such a region counts."""
+"""Inverse variance from which on such a region counts."""
 JUMP = 5.0
-"""Range of the surface around a region, in planes, that is a jump and no slope."""
+"""Range of the surface around a region that is a jump and no slope."""
 AROUND = 9
 FAINT = 0.1
 """Of the strongest energies of the surface among so many fine regions a side: fainter ones of
@@ -62,7 +63,7 @@ FOUND_WITHIN = 4
 """Regions within which the surface itself lies at a depth that is no rim's then."""
 FOUND_APART = 1.25
 TOLERANCE = 0.5
-"""Planes from the surface, besides half of its error, up to which energies count in full."""
+"""Depth from the surface, besides half of its error, up to which energies count in full."""
 TOLERANCE_OF_DEPTH = 1.5
 """The same where the depth is looked for, which then refines the surface."""
 NOTHING = 1e-3
@@ -71,11 +72,11 @@ OWN_VOICE = 4.0
 """Lead, in the score's noise squared, of the surface's plane over the next at which a fine level's
 own energies count half; under noise the surface knows better (2 dB on `gravel-hills-noisy`)."""
 SPREAD = 0.7
-"""Planes around the surface that fine levels are averaged over where noise hides their own."""
+"""Depth around the surface that fine levels are averaged over where noise hides their own."""
 SEVERAL = (2.0, 4.0)
-"""Ranges of depth, in planes, from which on coarse levels begin to be, and are on their own."""
+"""Ranges of depth from which on coarse levels begin to be, and are on their own."""
 UNKNOWN = (1.5, 3.0)
-"""Error of the surface, in planes, of which the same holds."""
+"""Error of the surface of which the same holds."""
 LEAST_SHARE = 1e-3
 """Of a plane that the surface does not lie in, in coarse levels."""
 DEPTH_WEIGHT = 0.3
@@ -110,17 +111,19 @@ class RegionalFocus:
 
     def prior(self) -> FocusPrior:
         """What the surface says of every plane, once all are in."""
-        shape, surface = self._fine.best.shape, self._surface()
-        range_ = self._other_depths(surface)
+        shape = self._fine.best.shape
+        unit = depth_unit(peak.widths(self._count, every=2) for peak in self._coarse)
+        surface = self._surface(unit)
+        range_ = self._other_depths(surface, unit)
         leads = [self._lead(level, shape) for level in range(2)]
         several = _ramp(range_.high - range_.low, SEVERAL) * _ramp(range_.share, (RIM, 1.0))
         alone = np.maximum(several, _ramp(surface.error, UNKNOWN))
         own = tuple(np.maximum(lead / (lead + np.float32(OWN_VOICE)), alone) for lead in leads)
-        return FocusPrior(surface, range_, several, own, alone, FINE_LEVEL + self._steps)
+        return FocusPrior(unit, surface, range_, several, own, alone, FINE_LEVEL + self._steps)
 
-    def _surface(self) -> Surface:
+    def _surface(self, unit: float) -> Surface:
         rows = slice(0, len(self._coarse[0].best))
-        readings = [peak.read(rows, self._count) for peak in self._coarse]
+        readings = [peak.read(rows, self._count, unit) for peak in self._coarse]
         trust = np.sum([trust for _, trust in readings], axis=0)
         total = np.sum([depth * trust for depth, trust in readings], axis=0)
         known = total / np.maximum(trust, np.float32(1e-9))
@@ -142,9 +145,9 @@ class RegionalFocus:
             _repeated(np.where(jumps, high, np.float32(-np.inf)), shape),
         )
 
-    def _other_depths(self, surface: Surface) -> DepthRange:
+    def _other_depths(self, surface: Surface, unit: float) -> DepthRange:
         """Depths that fine regions have apart from the surface: through gaps, beside edges."""
-        depth, trust = self._fine.read(slice(0, len(self._fine.best)), self._count)
+        depth, trust = self._fine.read(slice(0, len(self._fine.best)), self._count, unit)
         sure = trust >= SURE
         other = sure & (np.abs(depth - surface.depth) > APART)
         energy = np.maximum(self._fine.best - 1, np.float32(1e-3))
@@ -176,7 +179,7 @@ class Surface:
     Attributes
     ----------
     depth, error : numpy.ndarray
-        In planes.
+        In units of depth, as the others.
     rise : numpy.ndarray
         Range of the depth around the region.
     sure_depth : numpy.ndarray
@@ -200,7 +203,7 @@ class DepthRange:
     Attributes
     ----------
     low, high : numpy.ndarray
-        In planes; the surface's own where there are none.
+        In units of depth; the surface's own where there are none.
     share : numpy.ndarray
         What energies count there.
     """
@@ -216,6 +219,8 @@ class FocusPrior:
 
     Attributes
     ----------
+    unit : float
+        Planes to a unit of depth.
     surface : Surface
         Where each region is in focus.
     others : DepthRange
@@ -230,6 +235,7 @@ class FocusPrior:
         Of the pyramid, that has as many pixels as there are regions.
     """
 
+    unit: float
     surface: Surface
     others: DepthRange
     several: Plane
@@ -259,7 +265,7 @@ class WindowPrior:
         (y, x), side = corner_of(window), 2**prior.level
         height, width = self.shapes[-1]
         here = np.s_[y // side : y // side + height, x // side : x // side + width]
-        surface = prior.surface
+        surface, self.unit = prior.surface, prior.unit
         self.depth, self.error = surface.depth[here], surface.error[here]
         self._rise = surface.rise[here]
         others = prior.others
@@ -325,15 +331,17 @@ class PlanePrior:
 
     def __init__(self, prior: WindowPrior, k: int) -> None:
         self._prior = prior
-        apart = np.abs(np.float32(k) - prior.depth)
-        outside = np.maximum(np.float32(k) - prior.high, prior.low - np.float32(k))
+        depth = np.float32(k / prior.unit)
+        apart = np.abs(depth - prior.depth)
+        outside = np.maximum(depth - prior.high, prior.low - depth)
         self._energies, self._depths = (
             self._maps(self._counting(apart, outside, tolerance))
             for tolerance in (TOLERANCE, TOLERANCE_OF_DEPTH)
         )
         variance = np.float32(SPREAD**2) + np.square(prior.error)
         self._fine = self._maps(np.float32(-0.5) * np.square(apart) / variance)
-        self._coarse = self._maps(np.maximum(1 - apart, 0))
+        # the two planes beside it, whatever the unit: light may live in a plane or two
+        self._coarse = self._maps(np.maximum(1 - np.float32(prior.unit) * apart, 0))
 
     def logarithm_of_weight(self, energy: Plane, level: int, rows: slice) -> Plane:
         """Logarithm of the plane's weight in some rows of a level, by their energy (rows, x)."""

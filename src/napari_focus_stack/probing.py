@@ -279,10 +279,11 @@ def energies(
     found = []
     for level in range(levels):
         above = [cv2.pyrDown(channel) for channel in smooth] + differences
-        bands = [fine - expand(c, fine.shape) for fine, c in zip(smooth, above, strict=False)]
+        telling = energy_parts(level, colour)
+        around = [expand(c, smooth[0].shape) for c in above[:telling]]
+        bands = [fine - mean for fine, mean in zip(smooth, around, strict=False)]
         squared = np.empty_like(smooth[0])
-        telling = bands[: energy_parts(level, colour)]
-        power(telling, smooth[0], noise, level, colour, squared)
+        power(bands, around[0], noise, level, colour, squared)
         half = cv2.pyrDown(squared)
         energy = windowed(squared, half, tail(half), slice(0, len(squared)))
         found.append(_widely(energy, valid, level))
