@@ -77,7 +77,7 @@ SEVERAL = (2.0, 4.0)
 """Ranges of depth from which on coarse levels begin to be, and are on their own."""
 UNKNOWN = (1.5, 3.0)
 """Error of the surface of which the same holds."""
-LEAST_SHARE = 1e-3
+LEAST_SHARE = 3e-4
 """Of a plane that the surface does not lie in, in coarse levels."""
 DEPTH_WEIGHT = 0.3
 DEPTH_ERROR = 0.25
@@ -340,7 +340,7 @@ class PlanePrior:
         )
         variance = np.float32(SPREAD**2) + np.square(prior.error)
         self._fine = self._maps(np.float32(-0.5) * np.square(apart) / variance)
-        # the two planes beside it, whatever the unit: light may live in a plane or two
+        # the planes beside it, whatever the unit: light may live in a plane or two
         self._coarse = self._maps(np.maximum(1 - np.float32(prior.unit) * apart, 0))
 
     def logarithm_of_weight(self, energy: Plane, level: int, rows: slice) -> Plane:
