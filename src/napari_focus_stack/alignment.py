@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack.brightness import Brightness
+from napari_focus_stack.brightness import Brightness, Light, compare
 from napari_focus_stack.crew import ahead
 from napari_focus_stack.linking import WORKERS, Linker
 from napari_focus_stack.links import models_of
@@ -28,6 +28,7 @@ from napari_focus_stack.texture import (
     SOME_COVERED,
     Mismatches,
     Support,
+    comes_and_goes,
     texture_shift,
 )
 from napari_focus_stack.transforms import composed, is_plausible
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 
 BLANK = 0.03
 """A plane with less than this part of the reference's contrast shows nothing to align."""
-MOST_DRIFT = 2.0
-"""Gain beyond which brightness follows the focus, as in optical sections, and is no lamp's."""
 FADED = 0.5
 """Contrast of the last plane that shows anything, as a part of the reference's, below which blank
 planes beyond it are the end of what is there and not a mishap."""
@@ -76,6 +75,8 @@ class Alignment:
         1 minus the correlation of each plane with the neighbour it was compared with.
     brightness : list of Brightness or None
         What brings each plane to the reference plane's brightness.
+    of_sections : bool
+        Whether light comes and goes with focus: then brightness is no lamp's.
     holds_together : bool
         Whether more than half of the planes were found to show what the reference shows.
     support : Support or None
@@ -91,6 +92,7 @@ class Alignment:
     transforms: NDArray[np.float64]
     residuals: list[float | None]
     brightness: list[Brightness | None]
+    of_sections: bool = False
     holds_together: bool = True
     support: Support | None = None
     order: list[int] = field(default_factory=list)
@@ -118,10 +120,9 @@ class Alignment:
 
     @property
     def brightness_drifts(self) -> bool:
-        """Whether the lamp changed; light that comes and goes with focus changes by more."""
+        """Whether the lamp changed, and not what is in focus."""
         known = [b for b in self.brightness if b is not None]
-        lamp = all(1 / MOST_DRIFT < b.gain < MOST_DRIFT for b in known)
-        return lamp and any(b.drifts for b in known)
+        return not self.of_sections and any(b.drifts for b in known)
 
 
 def align_steps(
@@ -202,8 +203,8 @@ def follow_steps(
     left_out = {k: GIVEN for k in range(n) if not np.isfinite(transforms[k]).all()}
     yield reference
     fixed = View.of(read(reference), reduction)
-    known: list[Brightness | None] = [None] * n
     details: dict[int, Plane] = {}
+    lights: dict[int, Light] = {}
     for k in range(n):
         if k in left_out:
             continue
@@ -214,11 +215,21 @@ def follow_steps(
             left_out[k] = NOT_FINITE
             continue
         details[k] = here.detail(transforms[k])
-        if fixed.contrast >= 0:
-            known[k] = Brightness.of(fixed, here, transforms[k])
-    order = in_order_of_focus(list(details), details)
+        lights[k] = Light.of(here)
+    known: dict[int, Brightness] = {}
+    if fixed.contrast >= 0:
+        origin = transforms[reference] if reference in lights else np.eye(3)
+        lights[reference] = Light.of(fixed)
+        known = compare(lights, {k: transforms[k] for k in lights} | {reference: origin}, reference)
     return Alignment(
-        reference, "given", transforms, [None] * n, known, order=order, left_out=left_out
+        reference,
+        "given",
+        transforms,
+        residuals=[None] * n,
+        brightness=[known[k] if k in details and k in known else None for k in range(n)],
+        of_sections=comes_and_goes(light.recorded for light in lights.values()),
+        order=in_order_of_focus(list(details), details),
+        left_out=left_out,
     )
 
 
@@ -323,18 +334,21 @@ class _Chain:
             model,
             transforms,
             residuals=[None if link is None else link.mismatches[model] for link in links],
-            brightness=[self._brightness(k, paths) for k in range(self._n)],
+            brightness=self._brightness(paths),
+            of_sections=self._textures.of_sections,
             holds_together=together,
             support=choice.support,
             order=in_order_of_focus(fitting, self._shown()),
             left_out=left_out,
         )
 
-    def _brightness(self, k: int, paths: dict[int, Matrix]) -> Brightness | None:
-        if k not in self._tree.paths or k not in paths:
-            return None
-        self._check()
-        return Brightness.of(self._fixed, self._linker.view(k), paths[k])
+    def _brightness(self, paths: dict[int, Matrix]) -> list[Brightness | None]:
+        shown = {k: path for k, path in paths.items() if k in self._tree.paths}
+        if self._reference not in shown:
+            return [None] * self._n
+        lights = {k: Light.of(self._linker.view(k)) for k in shown}
+        known = compare(lights, shown, self._reference, self._check)
+        return [known.get(k) for k in range(self._n)]
 
     def _with_like(self, paths: dict[int, Matrix], far: list[int]) -> dict[int, Matrix]:
         """Planes unlike their neighbours that show nothing else either, beside the others.

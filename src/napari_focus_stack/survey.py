@@ -239,8 +239,11 @@ def _measure_noise(run: Run, survey: Survey) -> Generator[Progress, None, Noise]
 
 
 def _light_to_apply(run: Run, alignment: Alignment) -> list[Brightness]:
+    """What evens out the lamp: of photographs only where it stands out, or of all if asked for."""
     photograph = run.source.dtype == np.uint8 or len(run.source.plane_shape) == 3
-    wanted = run.settings.brightness
-    if alignment.brightness_drifts and (wanted == "match" or (wanted == "auto" and photograph)):
-        return [known or Brightness() for known in alignment.brightness]
+    known = [one or Brightness() for one in alignment.brightness]
+    if run.settings.brightness == "match":
+        return known
+    if run.settings.brightness == "auto" and photograph and alignment.brightness_drifts:
+        return [one if one.drifts else Brightness() for one in known]
     return [Brightness()] * run.n

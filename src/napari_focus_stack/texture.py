@@ -374,12 +374,19 @@ def _over(texture: Texture, matrix: Matrix) -> Texture:
     return Texture(detail, (shown > np.float32(0.99)).astype(np.float32), texture.field)
 
 
-def comes_and_goes(views: Iterable[View]) -> bool:
+def comes_and_goes(lights: Iterable[Plane]) -> bool:
     """Whether light comes and goes with focus, as in optical sections.
 
     Most places are dark in some planes then; out of focus, a lens only spreads their light.
+
+    Parameters
+    ----------
+    lights : iterable of numpy.ndarray
+        (y, x) float32 luminance of each plane, small.
     """
-    lights = [view.light for view in views]
+    lights = list(lights)
+    if not lights:
+        return False
     factor = min(1.0, LIGHT_SIDE / max(lights[0].shape))
     size = tuple(max(1, round(side * factor)) for side in lights[0].shape[::-1])
     light = np.stack([cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in lights])
