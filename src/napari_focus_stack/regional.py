@@ -6,13 +6,14 @@ be kept, and moved to the reference plane once it is known how planes moved.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from napari_focus_stack.bands import expand
+from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.colour import GREY, brightness
 from napari_focus_stack.focus import UNRECORDED
 from napari_focus_stack.smoothing import without_gaps
@@ -111,6 +112,13 @@ class RegionalEnergy:
     def nbytes(self) -> int:
         """Memory that it takes."""
         return self.fine.nbytes + sum(c.nbytes for c in self.coarse) + self.light.nbytes
+
+    def evened(self, light: Brightness) -> RegionalEnergy:
+        """The plane's, brought to the reference plane's brightness."""
+        if light == Brightness():
+            return self
+        gain, offset = np.float32(light.gain), np.float32(light.offset)
+        return replace(self, light=self.light * gain + offset, unit=self.unit * light.gain)
 
     def light_seen(self, matrix: Matrix) -> Plane:
         """Brightness in the reference frame, as `light`; NaN where nothing was recorded."""

@@ -112,24 +112,25 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
         run.go_on_with(len(alignment.fitting))
         survey = Survey(alignment, _light_to_apply(run, alignment), Noise(1.0))
         noise = yield from _measure_noise(run, survey)
-        prior = _prior(run, alignment, noise, shelf) if wanted else None
+        prior = _prior(run, survey, noise, shelf) if wanted else None
     return replace(survey, noise=noise, prior=prior)
 
 
-def _prior(
-    run: Run, alignment: Alignment, noise: Noise, shelf: Shelf[RegionalEnergy]
-) -> FocusPrior:
+def _prior(run: Run, survey: Survey, noise: Noise, shelf: Shelf[RegionalEnergy]) -> FocusPrior:
     """Where regions of the field are in focus."""
-    order, transforms = alignment.order, alignment.transforms
+    order, transforms = survey.alignment.order, survey.alignment.transforms
+
+    def evened(k: int) -> RegionalEnergy:
+        run.check()
+        return shelf[k].evened(survey.light[k])
+
     with opencv_on_one_thread():
-        brightest = shelf[order[0]].light_seen(transforms[order[0]])
+        brightest = evened(order[0]).light_seen(transforms[order[0]])
         for k in order[1:]:
-            run.check()
-            brightest = np.fmax(brightest, shelf[k].light_seen(transforms[k]))
+            brightest = np.fmax(brightest, evened(k).light_seen(transforms[k]))
         focus = RegionalFocus(shelf[order[0]])
         for k in order:
-            run.check()
-            focus.add(*shelf[k].seen(transforms[k], noise, brightest))
+            focus.add(*evened(k).seen(transforms[k], noise, brightest))
         return focus.prior()
 
 
