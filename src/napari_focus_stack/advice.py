@@ -25,6 +25,12 @@ MOST_MOVED = 0.03
 """Share of the shorter side by which the field may move over the stack; its edges lose as much."""
 IN_ORDER_ONLY = ("range of z", "z step")
 """Subjects of which nothing can be said where planes are in no order."""
+MOST_MAGNIFIED = 0.03
+"""Change of the field's size, whose edges lose as much."""
+LEAST_MAGNIFIED = 0.001
+"""Change of size that is worth a word."""
+LEAST_TOLD = 0.003
+"""Change of brightness that is worth a word."""
 MOST_DRIFT = 0.2
 """Change of brightness that no even light and no change of focus explains."""
 
@@ -37,6 +43,7 @@ def advice(
     gains_applied: bool,
     in_order: bool,
     left_out: list[str],
+    motion: dict[str, float],
 ) -> dict[str, list[str]]:
     """Sentences that say what to do at the microscope, by what they are about.
 
@@ -55,6 +62,8 @@ def advice(
         first and the last are not the ends of the stack, and there is no one step between planes.
     left_out : list of str
         Sentences on the planes that took no part.
+    motion : dict
+        What bears the motion out: `Support.as_dict`; empty where none was looked for.
 
     Returns
     -------
@@ -66,7 +75,7 @@ def advice(
         "z step": _on_sampling(health.peak_width, z_step, unit),
         "texture": _on_guesses(health),
         "planes": [*left_out, *_on_planes(health, planes)],
-        "drift": _on_drift(health),
+        "drift": _on_drift(health, motion),
         "brightness": _on_brightness(health, gains_applied),
         "exposure": _on_exposure(health),
     }
@@ -132,12 +141,16 @@ def _named(planes: list[int]) -> str:
     return f"Plane {numbers} shows" if len(planes) == 1 else f"Planes {numbers} show"
 
 
-def _on_drift(health: Health) -> list[str]:
-    if health.drift_share <= MOST_MOVED:
+def _on_drift(health: Health, motion: dict[str, float]) -> list[str]:
+    if health.drift_share <= MOST_MOVED and health.magnification <= MOST_MAGNIFIED:
         return []
+    magnified = health.magnification
+    grown = f" and changed in size by {magnified:.1%}" if magnified >= LEAST_MAGNIFIED else ""
+    sure = f" ({motion['better_neighbours']:.0%} of its regions bear it out)" if motion else ""
+    what = f"The field moved by {health.drift:.0f} pixels{grown} over the stack and was aligned"
     return [
-        f"The field moved by {health.drift:.0f} pixels over the stack and was aligned; fasten the "
-        "specimen and let the stage settle, unless the view is slanted, as in a stereo microscope."
+        f"{what}{sure}; fasten the specimen and let the stage settle, unless the view is slanted, "
+        "as in a stereo microscope, or the lens changes its magnification with focus."
     ]
 
 
@@ -152,15 +165,20 @@ def _on_exposure(health: Health) -> list[str]:
 
 
 def _on_brightness(health: Health, gains_applied: bool) -> list[str]:
+    done = "evened out" if gains_applied else "left as recorded; brightness 'match' evens it out"
+    notes = [
+        f"Plane {k:.0f} is {times:.2g} times as bright as the others and was {done}."
+        for k, times in health.odd_exposures
+    ]
     drift = health.brightness_drift
     if gains_applied and drift > MOST_DRIFT:
-        return [
+        notes.append(
             f"Brightness changed by {drift:.0%} over the stack and was evened out; record with "
             "fixed exposure, and let the lamp warm up."
-        ]
-    if drift and not gains_applied:
-        return [
+        )
+    if drift > LEAST_TOLD and not gains_applied:
+        notes.append(
             f"Brightness drifts by {drift:.1%} over the stack and was left as recorded; "
             "brightness 'match' evens it out."
-        ]
-    return []
+        )
+    return notes

@@ -119,6 +119,11 @@ class Alignment:
         return [None if b is None else b.offset for b in self.brightness]
 
     @property
+    def spreads(self) -> list[float | None]:
+        """How far places, or ways to the reference, differ in that gain."""
+        return [None if b is None else b.spread for b in self.brightness]
+
+    @property
     def brightness_drifts(self) -> bool:
         """Whether the lamp changed, and not what is in focus."""
         known = [b for b in self.brightness if b is not None]
@@ -215,11 +220,11 @@ def follow_steps(
             left_out[k] = NOT_FINITE
             continue
         details[k] = here.detail(transforms[k])
-        lights[k] = Light.of(here)
+        lights[k] = here.light
     known: dict[int, Brightness] = {}
     if fixed.contrast >= 0:
         origin = transforms[reference] if reference in lights else np.eye(3)
-        lights[reference] = Light.of(fixed)
+        lights[reference] = fixed.light
         known = compare(lights, {k: transforms[k] for k in lights} | {reference: origin}, reference)
     return Alignment(
         reference,
@@ -346,7 +351,7 @@ class _Chain:
         shown = {k: path for k, path in paths.items() if k in self._tree.paths}
         if self._reference not in shown:
             return [None] * self._n
-        lights = {k: Light.of(self._linker.view(k)) for k in shown}
+        lights = {k: self._linker.view(k).light for k in shown}
         known = compare(lights, shown, self._reference, self._check)
         return [known.get(k) for k in range(self._n)]
 

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.bands import Plane
-    from napari_focus_stack.views import View
 
     Values = NDArray[np.float64]
 
+SIDE = 128
+"""Longer side of the small planes by which the brightness is compared."""
 LEAST_DRIFT = 0.003
 """Change in brightness too small to matter: 0.3 % leaves 50 dB."""
 DENSEST = 0.3
@@ -52,9 +53,9 @@ LEAST_SIDE = 128
 PAYS = 0.7
 """An offset is believed that leaves at most this part of the mean misfit of a gain alone; where
 focus alone changed it leaves 0.2 to 1, fluorescence that fades over a black level 0.1 to 0.5."""
-BORNE_OUT = 0.6
-"""Part of the change of contrast that an offset entails which must show in detail, too: 0.67 and
-more where light was added, 0.5 and less where bars or bricks blur."""
+BORNE_OUT = 0.5
+"""Part of the change of contrast that an offset entails which must show in detail, too: 0.55 and
+more where light was added, 0.43 and less where bars or bricks blur."""
 SAME_DETAIL = 0.8
 """Correlation from which on the detail of two planes says anything of their contrast."""
 UNCHANGED = 0.35
@@ -83,9 +84,17 @@ class Light:
     shape: tuple[int, int]
 
     @classmethod
-    def of(cls, view: View) -> Light:
-        """What a view holds of it."""
-        return cls(view.light, view.decoded, view.shape)
+    def of(cls, grey: Plane, photograph: bool, shape: tuple[int, int]) -> Light:
+        """Reduce the luminance, (y, x) float32, of a plane of this shape."""
+        decoded = None
+        if photograph:
+            decoded = _reduced(cv2.pow(np.maximum(grey, 0), GAMMA))
+        return cls(_reduced(grey), decoded, shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return self.recorded.nbytes + (0 if self.decoded is None else self.decoded.nbytes)
 
     @property
     def linear(self) -> Plane:
@@ -211,7 +220,9 @@ class _Pair:
         y, x = fixed.shape
         matrix = rescale(full_size, y / shape[0], x / shape[1])
         moved, valid = warp(moving, matrix, cv2.INTER_LINEAR)
-        inside = np.ones_like(moved) if valid is None else valid.astype(np.float32) / 255
+        inside = np.ones(moved.shape, np.float32)
+        if valid is not None:
+            inside = valid * np.float32(1 / 255)
         return cls(fixed, moved, inside)
 
     def gain(self) -> Brightness:
@@ -249,17 +260,19 @@ class _Pair:
         read where a gain alone fits, for what moves light about is most of the contrast elsewhere.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
-            coarse = [cv2.GaussianBlur(light, (0, 0), SIGMAS[-1]) for light in self._both]
-            off = np.abs(np.log(coarse[0] / coarse[1]) - middle)
-        off[~self._usable(*coarse, SIGMAS[-1])] = np.nan
+            a, b = (cv2.GaussianBlur(light, (0, 0), SIGMAS[-1]) for light in self._both)
+            off = np.abs(np.log(a / b) - middle)
+        off[~self._usable(a, b, SIGMAS[-1])] = np.nan
         if np.isnan(off).all():
             return False
         places = off <= np.nanquantile(off, UNCHANGED)
         contrasts, sigmas = [], (1.5, 2.0, 3.0)
         for sigma in sigmas:
-            a, b = (_detail(light, sigma)[places].astype(float) for light in self._both)
-            powers = float(a @ a), float(b @ b)
-            if min(powers) <= 0 or float(a @ b) < SAME_DETAIL * np.sqrt(powers[0] * powers[1]):
+            fine = [_detail(light, sigma)[places].astype(float) for light in self._both]
+            powers = [float(one @ one) for one in fine]
+            if min(powers) <= 0 or float(fine[0] @ fine[1]) < SAME_DETAIL * np.sqrt(
+                powers[0] * powers[1]
+            ):
                 return True  # no detail there speaks against it
             contrasts.append(0.5 * float(np.log(powers[0] / powers[1])) - middle)
         steps = range(len(sigmas) - 1)
@@ -286,9 +299,17 @@ class _Pair:
         return a[usable].astype(float), b[usable].astype(float)
 
 
+def _reduced(light: Plane) -> Plane:
+    factor = min(1.0, SIDE / max(light.shape))
+    size = [max(1, round(length * factor)) for length in light.shape[::-1]]
+    small: Plane = cv2.resize(light, size, interpolation=cv2.INTER_AREA)
+    return small
+
+
 def _detail(light: Plane, sigma: float) -> Plane:
     fine = cv2.GaussianBlur(light, (0, 0), sigma)
-    return cv2.subtract(fine, cv2.GaussianBlur(light, (0, 0), 2 * sigma), dst=fine)
+    detail: Plane = cv2.subtract(fine, cv2.GaussianBlur(light, (0, 0), 2 * sigma), dst=fine)
+    return detail
 
 
 def _limit(sigmas: tuple[float, ...], values: list[float]) -> float:

@@ -41,7 +41,7 @@ EDGE = 0.02
 FEWEST_WIDTHS = 200
 LEAST_ERROR = 0.05
 HALF_TRUSTED = 0.22
-"""Expected error at which confidence is one half: planes, or units of depth where these are more."""
+"""Expected error at which confidence is one half: planes, or units of depth if more."""
 
 
 class DepthEstimator:

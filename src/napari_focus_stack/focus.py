@@ -61,7 +61,13 @@ def energy_parts(level: int, colour: bool) -> int:
 
 
 def power(
-    bands: Sequence[Plane], smooth: Plane, noise: Noise, level: int, colour: bool, out: Plane
+    bands: Sequence[Plane],
+    smooth: Plane,
+    noise: Noise,
+    level: int,
+    colour: bool,
+    out: Plane,
+    own: Noise | None = None,
 ) -> None:
     """Squared band over the noise in it: 1 in the mean where noise explains all of it.
 
@@ -79,17 +85,24 @@ def power(
         Whether the plane is one of colour.
     out : numpy.ndarray
         (y, x) float32: where the result goes.
+    own : Noise, optional
+        Of this plane, if it was exposed otherwise: what it has more is no detail, and is taken off.
     """
     np.square(bands[0], out=out)
     for band in bands[1:]:
         cv2.accumulateSquare(band, out)
     more = sum(noise.opponent_at(level)[: len(bands)]) if colour else 1.0
+    grey = smooth * np.float32(1 / GREY) if colour and noise.slope else smooth
+    expected = noise.in_band(grey, level)
     if noise.slope == 0:
-        out *= np.float32(1 / (more * float(noise.in_band(smooth, level))))
-        return
-    out /= noise.in_band(smooth * np.float32(1 / GREY) if colour else smooth, level)
-    if colour:
-        out *= np.float32(1 / more)
+        out *= np.float32(1 / (more * float(expected)))
+    else:
+        out /= expected
+        if colour:
+            out *= np.float32(1 / more)
+    if own is not None:
+        out += np.float32(1) - own.in_band(grey, level) / expected
+        np.maximum(out, 0, out=out)
 
 
 def tail(halved: Plane) -> Plane:

@@ -283,7 +283,8 @@ def _fuse_coarse(
                 recorded[there] = 255 if valid is None else valid[here]
                 for channel, part in zip(channels, found, strict=True):
                     channel[there] = part[here]
-            fusion.add_reduced(channels, None if recorded.min() == 255 else recorded)
+            valid = None if recorded.min() == 255 else recorded
+            fusion.add_reduced(channels, valid, survey.light[k].gain)
             del seen
     return fusion.built_channels()
 

@@ -32,6 +32,9 @@ LEAST_PLATEAU = 1e-3
 """Share of a plane's pixels at its own maximum from which on the sensor's end may be there."""
 JUST_BELOW = 0.01
 """Part of a plane's range: a tail that ends by itself has more pixels there than at its maximum."""
+ODD, MOST_ODD = 1.5, 0.25
+"""Times as bright (or dark) as the usual plane from which on an exposure is odd, and the part of
+the planes that can be."""
 EMPTY = 0.03
 """Part of the median plane's contrast, as in alignment, under which a plane shows nothing."""
 
@@ -59,11 +62,16 @@ class Health:
     duplicates : list of list of int
         Runs of neighbouring planes that are equal in every pixel.
     brightness_drift : float
-        Brightest by darkest plane, minus 1, where the light changed; else 0.
+        Brightest by darkest plane, minus 1, where the light changed; else 0. Odd exposures do not
+        count.
+    odd_exposures : list of list
+        Planes exposed otherwise than all others, each with how many times as bright it is.
     drift : float
         Pixels that the middle of the field moved over the stack.
     drift_share : float
         The same by the shorter side of a plane.
+    magnification : float
+        Largest by smallest size of the field over the stack, minus 1.
     """
 
     noise_constant: float
@@ -77,8 +85,10 @@ class Health:
     empty: list[int] = field(default_factory=list)
     duplicates: list[list[int]] = field(default_factory=list)
     brightness_drift: float = 0.0
+    odd_exposures: list[list[float]] = field(default_factory=list)
     drift: float = 0.0
     drift_share: float = 0.0
+    magnification: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionary, ready for JSON."""
@@ -261,7 +271,8 @@ def examine(
         last += int((sure > planes[-1] - AT_END).sum())
         let_go(depth)
         let_go(confidence)
-    known = [gain for gain in gains if gain is not None]
+    odd = _odd(gains) if drifts else {}
+    usual = [gain for k, gain in enumerate(gains) if gain is not None and k not in odd]
     drift = _moved(transforms[planes], shape)
     return Health(
         noise_constant=float(noise.constant),
@@ -274,10 +285,20 @@ def examine(
         saturated=census.saturated(len(gains)),
         empty=census.empty(),
         duplicates=census.duplicates(),
-        brightness_drift=max(known) / min(known) - 1 if drifts and known else 0.0,
+        brightness_drift=max(usual) / min(usual) - 1 if drifts and usual else 0.0,
+        odd_exposures=[[k, times] for k, times in odd.items()],
         drift=drift,
         drift_share=drift / min(shape),
+        magnification=_magnified(transforms[planes]),
     )
+
+
+def _odd(gains: list[float | None]) -> dict[int, float]:
+    """Planes exposed otherwise than the rest, and how many times as bright as the rest they are."""
+    known = {k: gain for k, gain in enumerate(gains) if gain is not None}
+    usual = float(np.median(list(known.values()))) if known else 1.0
+    odd = {k: usual / gain for k, gain in known.items() if abs(np.log(gain / usual)) > np.log(ODD)}
+    return odd if len(odd) <= MOST_ODD * len(known) else {}
 
 
 def _moved(transforms: NDArray[np.float64], shape: tuple[int, ...]) -> float:
@@ -286,3 +307,9 @@ def _moved(transforms: NDArray[np.float64], shape: tuple[int, ...]) -> float:
     places = transforms @ np.array([x, y, 1.0])
     places = places[:, :2] / places[:, 2:]
     return float(np.hypot(*np.ptp(places, axis=0)))
+
+
+def _magnified(transforms: NDArray[np.float64]) -> float:
+    """Largest by smallest size of the field, minus 1."""
+    sizes = np.sqrt(np.abs(np.linalg.det(transforms[:, :2, :2])))
+    return float(sizes.max() / sizes.min()) - 1

@@ -115,7 +115,7 @@ class Textures:
     @cached_property
     def of_sections(self) -> bool:
         """Whether light comes and goes with focus."""
-        return comes_and_goes(self._linker.view(k).light for k in self._planes)
+        return comes_and_goes(self._linker.view(k).light.recorded for k in self._planes)
 
     @cached_property
     def _noise(self) -> float:

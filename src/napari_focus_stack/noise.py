@@ -7,7 +7,7 @@ itself, because demosaicing, compression and resampling leave noise that is not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,22 @@ class Noise:
     def deviation(self, value: float) -> float:
         """Standard deviation of a pixel of this value."""
         return float(np.sqrt(max(self.constant + self.slope * value, self.least)))
+
+    def evened(self, gain: float) -> Noise:
+        """Of a plane whose values were multiplied by a gain."""
+        if gain == 1:
+            return self
+        square = gain * gain
+        return replace(
+            self,
+            constant=self.constant * square,
+            slope=self.slope * gain,
+            least=self.least * square,
+        )
+
+    def variance_by(self, gain: float) -> float:
+        """By how much that changes the variance: of shot noise less than of any other."""
+        return gain if self.slope else gain * gain
 
     def opponent_at(self, level: int) -> tuple[float, ...]:
         """Variance of brightness and colour differences at a level, over a channel's."""

@@ -220,7 +220,7 @@ def depth_unit(widths: Iterable[Plane]) -> float:
     """
     for level, width in enumerate(widths):
         if width.size >= FEWEST_WIDTHS:
-            return max(1.0, float(np.median(width)) / (SHARP * 2**level))
+            return max(1.0, float(np.median(width) / (SHARP * 2.0**level)))
     return 1.0
 
 

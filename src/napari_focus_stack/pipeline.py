@@ -253,6 +253,7 @@ def _report(
     spacing = source.spacing
     unit = spacing.unit or (None if run.settings.z_step is None else "micrometer")
     applied = any(light != Brightness() for light in survey.light)
+    motion = {} if alignment.support is None else alignment.support.as_dict()
     found = advice(
         health,
         alignment.fitting,
@@ -261,6 +262,7 @@ def _report(
         applied,
         alignment.in_order,
         told_left_out(left_out),
+        motion,
     )
     notes += chain.from_iterable(found.values())
     return Report(
@@ -273,6 +275,8 @@ def _report(
         align=alignment.model,
         transforms=alignment.transforms,
         residuals=alignment.residuals,
+        motion=motion,
+        gain_spreads=alignment.spreads,
         gains=[light.gain for light in survey.light] if applied else alignment.gains,
         offsets=[light.offset for light in survey.light] if applied else alignment.offsets,
         gains_applied=applied,

@@ -274,6 +274,7 @@ def energies(
     """
     size = window[0].stop - window[0].start, window[1].stop - window[1].start
     colour = seen.plane.ndim == 3
+    own = None if seen.light.gain == 1 else noise.evened(seen.light.gain)
     smooth, differences = _channels(seen, window, size, colour_halved)
     valid = seen.valid(window)
     found = []
@@ -283,7 +284,7 @@ def energies(
         around = [expand(c, smooth[0].shape) for c in above[:telling]]
         bands = [fine - mean for fine, mean in zip(smooth, around, strict=False)]
         squared = np.empty_like(smooth[0])
-        power(bands, around[0], noise, level, colour, squared)
+        power(bands, around[0], noise, level, colour, squared, own)
         half = cv2.pyrDown(squared)
         energy = windowed(squared, half, tail(half), slice(0, len(squared)))
         found.append(_widely(energy, valid, level))

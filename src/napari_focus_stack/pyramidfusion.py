@@ -148,14 +148,14 @@ class PyramidFusion:
 
     def add(self, seen: SeenPlane) -> None:
         """Fold in a plane."""
-        self._fold_in(self._see(seen))
+        self._fold_in(self._see(seen), seen.light.gain)
 
-    def add_reduced(self, channels: list[Plane], valid: Mask | None) -> None:
+    def add_reduced(self, channels: list[Plane], valid: Mask | None, gain: float) -> None:
         """Fold in a plane as `reduced` has it, at the size of the finest level here."""
         for smooth, channel in zip(self._levels[0].smooth, channels, strict=True):
             smooth[:] = channel
         self._reduce()
-        self._fold_in(valid)
+        self._fold_in(valid, gain)
 
     def reduced(self, seen: SeenPlane, origin: tuple[int, int]) -> tuple[list[Plane], Mask | None]:
         """A plane from `origin` on as it is above all levels, and where it recorded anything.
@@ -186,7 +186,9 @@ class PyramidFusion:
         self._reduce()
         return self._coverage(unrecorded)
 
-    def _fold_in(self, valid: Mask | None) -> None:
+    def _fold_in(self, valid: Mask | None, gain: float) -> None:
+        for level in self._levels:
+            level.gain = gain
         self._crew.do(lambda part: self._levels[part.level].gather(part.rows), self._parts)
         self._crew.do(lambda part: self._levels[part.level].reduce(part.rows), self._parts_above)
         self._crew.do(Level.widen, self._levels)

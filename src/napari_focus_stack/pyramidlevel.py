@@ -38,7 +38,11 @@ FARTHEST = 80.0
 
 
 class Level:
-    """One level of the pyramid: the plane that is folded in, and the mean of those that were."""
+    """One level of the pyramid: the plane that is folded in, and the mean of those that were.
+
+    `valid` says where that plane recorded anything, None for everywhere, and `gain` what its
+    values, and so its noise, were multiplied by.
+    """
 
     def __init__(
         self, level: int, shape: tuple[int, int], channels: int, noise: Noise, colour: bool
@@ -47,6 +51,7 @@ class Level:
         self.smooth = _empty(shape, channels)
         self.above: list[Plane] = []
         self.valid: Mask | None = None
+        self.gain = 1.0
         half = reduced_shape(shape)
         self.energy = np.empty(half if level == 0 else shape, np.float32)
         self.scored: Plane | None = None
@@ -65,7 +70,8 @@ class Level:
         around = expanded_part(self.above[0], self.shape, rows)
         bands = [self.smooth[0][rows] - around]
         bands += [self._band(c, rows) for c in range(1, self._telling)]
-        power(bands, around, self._noise, self.level, self._colour, self._power[rows])
+        own = None if self.gain == 1 else self._noise.evened(self.gain)
+        power(bands, around, self._noise, self.level, self._colour, self._power[rows], own)
 
     def reduce(self, rows: slice) -> None:
         """Reduce the squared bands to some rows of the level above."""
@@ -83,6 +89,8 @@ class Level:
             scored = score(energy, selectivity(self.level))
         else:
             scored = prior.logarithm_of_weight(energy, self.level, rows)
+        if self.gain != 1:  # of planes alike, each by the inverse of its variance
+            scored -= np.float32(np.log(self._variance))
         if self.scored is not None:
             self.scored[rows] = scored
         if outside is not None:
@@ -129,11 +137,16 @@ class Level:
         if outside is not None:
             half[halved(outside.astype(np.float32)) > 0] = UNRECORDED
 
+    @property
+    def _variance(self) -> float:
+        """Of the noise of the plane at hand, over that of the others."""
+        return self._noise.variance_by(self.gain)
+
     def _share(self, scored: Plane, rows: slice, count: int) -> Plane:
         """Weight of a plane in the sum of all up to it, which takes it in."""
         weight, squares = self._weight[rows], self._squares[rows]
         if count == 0:
-            weight[:], squares[:] = scored, 1
+            weight[:], squares[:] = scored, self._variance
             return np.ones_like(scored)
         odds: Plane = weight - scored
         np.clip(odds, -FARTHEST, FARTHEST, out=odds)
@@ -145,7 +158,10 @@ class Level:
         share: Plane = np.reciprocal(odds, out=odds)
         kept = 1 - share
         squares *= np.square(kept, out=kept)
-        squares += np.square(share, out=kept)
+        np.square(share, out=kept)
+        if self.gain != 1:
+            kept *= np.float32(self._variance)
+        squares += kept
         return share
 
 

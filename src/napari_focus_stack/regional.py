@@ -69,6 +69,8 @@ class RegionalEnergy:
         What the roots are to be multiplied by.
     steps : int
         How often regions were doubled in size: 4 and 8 pixels become 8 and 16, and so on.
+    gain : float
+        What the plane's values were multiplied by since.
     """
 
     fine: NDArray[np.float16]
@@ -76,6 +78,7 @@ class RegionalEnergy:
     light: Plane
     unit: float
     steps: int
+    gain: float = 1.0
 
     @classmethod
     def of(cls, plane: NDArray[Any]) -> RegionalEnergy:
@@ -118,7 +121,8 @@ class RegionalEnergy:
         if light == Brightness():
             return self
         gain, offset = np.float32(light.gain), np.float32(light.offset)
-        return replace(self, light=self.light * gain + offset, unit=self.unit * light.gain)
+        bright = self.light * gain + offset
+        return replace(self, light=bright, unit=self.unit * light.gain, gain=light.gain)
 
     def light_seen(self, matrix: Matrix) -> Plane:
         """Brightness in the reference frame, as `light`; NaN where nothing was recorded."""
@@ -163,7 +167,7 @@ class RegionalEnergy:
         with np.errstate(invalid="ignore"):
             power = np.square(root * np.float32(self.unit))
             power /= np.float32(noise.opponent_at(level)[0])
-            power -= noise.in_band(light, level)
+            power -= noise.evened(self.gain).in_band(light, level)
             energy: Plane = 1 + power / noise.in_band(brightest, level)
         unknown = ~np.isfinite(energy)
         np.maximum(energy, 0, out=energy)

@@ -115,10 +115,17 @@ class Report:
         (n, 3, 3) float64, as in `StackResult`; NaN for a plane left out.
     residuals : list of float or None
         One a plane: 1 minus the correlation with its neighbour after alignment, both band-passed.
+    motion : dict
+        What texture says of the motion, `neighbours` compared and planes with the `reference`: how
+        many `regions` show texture in both, which part of them lies `better` with the motion, and
+        the part of their `mismatch` that is `left`. Empty where nothing moved.
     gains : list of float or None
         One a plane: factor that brings it to the reference plane's brightness.
     offsets : list of float or None
         One a plane: what is to be added after the gain, in grey levels.
+    gain_spreads : list of float or None
+        One a plane: how far the places that agree most differ in the gain. A gain that differs from
+        1 by less is no drift.
     gains_applied : bool
         Whether the fusion used gains and offsets.
     in_order : bool
@@ -161,6 +168,8 @@ class Report:
     offsets: list[float | None]
     gains_applied: bool
     in_order: bool
+    motion: dict[str, float] = field(default_factory=dict)
+    gain_spreads: list[float | None] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     crop: list[int] | None = None
     spacing: dict[str, Any] = field(default_factory=dict)

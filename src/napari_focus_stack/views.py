@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack.brightness import GAMMA
+from napari_focus_stack.brightness import Light
 from napari_focus_stack.registration import Plane, Region, correlation, pyramid
 from napari_focus_stack.smoothing import without_gaps
 from napari_focus_stack.transforms import Matrix, rescale, warp
@@ -29,8 +29,6 @@ TEXTURE = (0.85, 2.5)
 the reduced planes (1.5) shifts of fine texture in sections err by half as much again."""
 FAINTEST = 1e-5
 """Contrast below this part of the brightness is the rounding of float32."""
-LIGHT_SIDE = 128
-"""Longer side of the picture by which the brightness is compared."""
 ENERGY_SIDE = 64
 """Longer side of the map of detail, fine enough to be moved over another."""
 FOCUS_SIDE = 16
@@ -49,10 +47,8 @@ class View:
     texture : numpy.ndarray
         (y, x) float16: fine detail of the luminance, in units of the contrast; not reduced where
         the plane is small.
-    light : numpy.ndarray
-        (y, x) float32 luminance, 128 pixels at most.
-    decoded : numpy.ndarray or None
-        The same in linear light, for planes that may be photographs: colours, or 8 bits.
+    light : Light
+        The luminance, 128 pixels at most.
     energy : numpy.ndarray
         (y, x) float32: energy of the finest detail, 64 pixels at most.
     contrast : float
@@ -63,8 +59,7 @@ class View:
 
     levels: tuple[Plane, ...]
     texture: NDArray[np.float16]
-    light: Plane
-    decoded: Plane | None
+    light: Light
     energy: Plane
     contrast: float
     shape: tuple[int, int]
@@ -86,17 +81,14 @@ class View:
         texture = _texture(fine.astype(np.float32) / np.float32(unit))
         bent = cv2.Laplacian(levels[0], cv2.CV_32F, ksize=3)
         energy = _reduced(cv2.multiply(bent, bent, dst=bent), ENERGY_SIDE)
-        light = _reduced(grey, LIGHT_SIDE)
-        photograph = plane.dtype == np.uint8 or plane.ndim == 3
-        decoded = _reduced(_decoded(grey), LIGHT_SIDE) if photograph else None
-        return cls(levels, texture, light, decoded, energy, contrast, (h, w))
+        light = Light.of(grey, plane.dtype == np.uint8 or plane.ndim == 3, (h, w))
+        return cls(levels, texture, light, energy, contrast, (h, w))
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
         levels = sum(level.nbytes for level in self.levels)
-        decoded = 0 if self.decoded is None else self.decoded.nbytes
-        return levels + self.texture.nbytes + self.light.nbytes + decoded + self.energy.nbytes
+        return levels + self.texture.nbytes + self.light.nbytes + self.energy.nbytes
 
     def correlation(self, other: View, full_size: Matrix, region: Region | None = None) -> float:
         """Correlation with another plane that a transform between the full planes lays over it."""
@@ -142,12 +134,6 @@ def _grey(plane: NDArray[Any]) -> NDArray[Any]:
     code = cv2.COLOR_RGB2GRAY if plane.shape[2] == 3 else cv2.COLOR_RGBA2GRAY
     grey: NDArray[Any] = cv2.cvtColor(plane, code)
     return grey
-
-
-def _decoded(grey: Plane) -> Plane:
-    """Linear light of a photograph's luminance, in a unit of its own."""
-    light: Plane = cv2.pow(np.maximum(grey, 0), GAMMA)
-    return light
 
 
 def _shrunk(grey: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
