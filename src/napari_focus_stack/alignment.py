@@ -22,6 +22,7 @@ from napari_focus_stack.links import models_of
 from napari_focus_stack.model_selection import ModelSelection, Textures, Tree
 from napari_focus_stack.order import distances, follows_focus, in_order_of_focus
 from napari_focus_stack.refinement import refine
+from napari_focus_stack.shelf import Shelf
 from napari_focus_stack.texture import (
     LEAST_VOTES,
     MOST_LEFT,
@@ -209,30 +210,31 @@ def follow_steps(
     yield reference
     fixed = View.of(read(reference), reduction)
     details: dict[int, Plane] = {}
-    lights: dict[int, Light] = {}
-    for k in range(n):
-        if k in left_out:
-            continue
-        if k != reference:
-            yield k
-        here = fixed if k == reference else View.of(read(k), reduction)
-        if here.contrast < 0:
-            left_out[k] = NOT_FINITE
-            continue
-        details[k] = here.detail(transforms[k])
-        lights[k] = here.light
-    known: dict[int, Brightness] = {}
-    if fixed.contrast >= 0:
-        origin = transforms[reference] if reference in lights else np.eye(3)
-        lights[reference] = fixed.light
-        known = compare(lights, {k: transforms[k] for k in lights} | {reference: origin}, reference)
+    lights: Shelf[Light] = Shelf()
+    with closing(lights):
+        for k in range(n):
+            if k in left_out:
+                continue
+            if k != reference:
+                yield k
+            here = fixed if k == reference else View.of(read(k), reduction)
+            if here.contrast < 0:
+                left_out[k] = NOT_FINITE
+                continue
+            details[k] = here.detail(transforms[k])
+            lights.put(k, here.light)
+        of_sections = comes_and_goes(lights[k].recorded for k in details)
+        known: dict[int, Brightness] = {}
+        if reference in details:
+            paths = {k: transforms[k] for k in details}
+            known = compare(lights.__getitem__, paths, reference, of_sections)
     return Alignment(
         reference,
         "given",
         transforms,
         residuals=[None] * n,
-        brightness=[known[k] if k in details and k in known else None for k in range(n)],
-        of_sections=comes_and_goes(light.recorded for light in lights.values()),
+        brightness=[known.get(k) for k in range(n)],
+        of_sections=of_sections,
         order=in_order_of_focus(list(details), details),
         left_out=left_out,
     )
@@ -351,8 +353,13 @@ class _Chain:
         shown = {k: path for k, path in paths.items() if k in self._tree.paths}
         if self._reference not in shown:
             return [None] * self._n
-        lights = {k: self._linker.view(k).light for k in shown}
-        known = compare(lights, shown, self._reference, self._check)
+        known = compare(
+            lambda k: self._linker.view(k).light,
+            shown,
+            self._reference,
+            self._textures.of_sections,
+            self._check,
+        )
         return [known.get(k) for k in range(self._n)]
 
     def _with_like(self, paths: dict[int, Matrix], far: list[int]) -> dict[int, Matrix]:

@@ -29,6 +29,10 @@ SIDE = 128
 """Longer side of the small planes by which the brightness is compared."""
 LEAST_DRIFT = 0.003
 """Change in brightness too small to matter: 0.3 % leaves 50 dB."""
+SPREADS = 2.0
+"""Widths of the densest ratios that a drift must exceed besides: the light that refracting cells
+bend away is 1.7 of them (`rims.py`), a lamp 4 to 25 (`bench.py`, moving scenes).
+"""
 DENSEST = 0.3
 """Part of the field whose ratios lie closest together: where nothing but the lamp changes them.
 
@@ -122,7 +126,7 @@ class Brightness:
     @property
     def drifts(self) -> bool:
         """Whether focus alone cannot explain the change."""
-        return self.offset != 0 or abs(self.gain - 1) > LEAST_DRIFT + self.spread
+        return self.offset != 0 or abs(self.gain - 1) > LEAST_DRIFT + SPREADS * self.spread
 
     @classmethod
     def of(cls, fixed: Light, moving: Light, full_size: Matrix) -> Brightness:
@@ -132,62 +136,65 @@ class Brightness:
         and detail bears it out.
         """
         pair = _Pair.of(fixed.recorded, moving.recorded, fixed.shape, full_size)
-        found = pair.gain()
-        return (max(fixed.shape) >= LEAST_SIDE and pair.with_offset()) or found
+        return (max(fixed.shape) >= LEAST_SIDE and pair.with_offset()) or pair.gain()
+
+    @classmethod
+    def of_gain(cls, fixed: Light, moving: Light, full_size: Matrix) -> Brightness:
+        """Compare two planes as they were recorded, by a gain alone."""
+        return _Pair.of(fixed.recorded, moving.recorded, fixed.shape, full_size).gain()
 
     @classmethod
     def of_light(cls, fixed: Light, moving: Light, full_size: Matrix) -> Brightness:
         """Compare two photographs in linear light: the gain of their values, without an offset."""
-        pair = _Pair.of(fixed.linear, moving.linear, fixed.shape, full_size)
-        found = pair.gain()
+        found = _Pair.of(fixed.linear, moving.linear, fixed.shape, full_size).gain()
         return cls(found.gain ** (1 / GAMMA), 0.0, found.spread / GAMMA)
 
 
 def compare(
-    lights: Mapping[int, Light],
+    light: Callable[[int], Light],
     paths: Mapping[int, Matrix],
     reference: int,
+    of_sections: bool,
     check: Callable[[], None] = lambda: None,
 ) -> dict[int, Brightness]:
     """Brightness of every plane against the reference plane.
 
     Parameters
     ----------
-    lights : mapping of int to Light
-        Of the planes by their number, the reference among them.
+    light : callable
+        Gives the light of a plane by its number.
     paths : mapping of int to numpy.ndarray
-        (3, 3) transforms between full planes, from the reference plane to each.
+        (3, 3) transforms between full planes, from the reference plane to each, itself among them.
     reference : int
         Number of the reference plane.
+    of_sections : bool
+        Whether light comes and goes with focus: nothing is said of offsets then.
     check : callable
         Called once in a while; may raise.
 
     Returns
     -------
     dict of int to Brightness
-        Gains that planes between do not bear out count as unsure, and the lesser change is taken.
+        Gains that planes between do not bear out count as unsure.
     """
-
-    def compared(way: Callable[[Light, Light, Matrix], Brightness]) -> dict[int, Brightness]:
-        def pair(i: int, k: int) -> Brightness:
-            check()
-            return way(lights[i], lights[k], paths[k] @ np.linalg.inv(paths[i]))
-
-        direct = {k: pair(reference, k) for k in sorted(paths)}
-        along = {reference: 0.0}
-        for i, k in _outwards(sorted(paths), reference):
-            along[k] = along[i] + float(np.log(pair(i, k).gain))
-        return {k: _agreed(known, along[k]) for k, known in direct.items()}
-
-    recorded = compared(Brightness.of)
-    photographs = all(light.decoded is not None for light in lights.values())
-    if not photographs or any(known.offset for known in recorded.values()):
-        return recorded
-    decoded = compared(Brightness.of_light)
+    ways = [Brightness.of_gain if of_sections else Brightness.of]
+    fixed = light(reference)
+    if fixed.decoded is not None:
+        ways.append(Brightness.of_light)
+    found = [{reference: Brightness()} for _ in ways]
+    along = [{reference: 0.0} for _ in ways]
+    for i, k in _outwards(sorted(paths), reference):
+        check()
+        before, here = light(i), light(k)
+        step = paths[k] @ np.linalg.inv(paths[i])
+        for way, known, so_far in zip(ways, found, along, strict=True):
+            so_far[k] = so_far[i] + float(np.log(way(before, here, step).gain))
+            known[k] = _agreed(way(fixed, here, paths[k]), so_far[k])
+    if len(found) == 1 or any(known.offset for known in found[0].values()):
+        return found[0]
     # focus alone spreads the ratios of gamma-encoded texture twice as far as those of its light,
     # and the other way round: of 34 rendered and real stacks none was taken for the other kind
-    spreads = [sum(known.spread for known in found.values()) for found in (recorded, decoded)]
-    return recorded if spreads[0] <= spreads[1] else decoded
+    return min(found, key=lambda known: sum(one.spread for one in known.values()))
 
 
 def _outwards(numbers: list[int], start: int) -> Iterator[tuple[int, int]]:
@@ -198,13 +205,11 @@ def _outwards(numbers: list[int], start: int) -> Iterator[tuple[int, int]]:
 
 
 def _agreed(direct: Brightness, along: float) -> Brightness:
-    """The gain, if the planes between bear it out; else the lesser one, and how unsure that is."""
-    gain = float(np.log(direct.gain))
-    apart = abs(gain - along)
+    """The gain, and how unsure it is if the planes between do not bear it out."""
+    apart = abs(float(np.log(direct.gain)) - along)
     if direct.offset or apart <= max(ALIKE, direct.spread):
         return direct
-    lesser = min(gain, along, key=abs)
-    return replace(direct, gain=float(np.exp(lesser)), spread=max(direct.spread, apart))
+    return replace(direct, spread=apart)
 
 
 @dataclass(frozen=True)

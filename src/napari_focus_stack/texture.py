@@ -384,13 +384,15 @@ def comes_and_goes(lights: Iterable[Plane]) -> bool:
     lights : iterable of numpy.ndarray
         (y, x) float32 luminance of each plane, small.
     """
-    lights = list(lights)
-    if not lights:
+    small, darkest = [], np.inf
+    for light in lights:
+        factor = min(1.0, LIGHT_SIDE / max(light.shape))
+        size = tuple(max(1, round(side * factor)) for side in light.shape[::-1])
+        small.append(cv2.resize(light, size, interpolation=cv2.INTER_AREA))
+        darkest = min(darkest, float(np.quantile(light, BLACK)))
+    if not small:
         return False
-    factor = min(1.0, LIGHT_SIDE / max(lights[0].shape))
-    size = tuple(max(1, round(side * factor)) for side in lights[0].shape[::-1])
-    light = np.stack([cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in lights])
-    light -= min(float(np.quantile(one, BLACK)) for one in lights)
+    light = np.stack(small) - np.float32(darkest)
     dim, bright = np.quantile(light, (DIM, 1 - DIM), axis=0)
     lit = bright >= LIT * bright.max()
     return bool(np.mean(dim[lit] < GONE * bright[lit]) > MOSTLY)
