@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from napari_focus_stack.brightness import Brightness, Light, compare
 from napari_focus_stack.crew import ahead
 from napari_focus_stack.linking import WORKERS, Linker
 from napari_focus_stack.links import models_of
-from napari_focus_stack.model_selection import ModelSelection, Textures, Tree
+from napari_focus_stack.model_selection import Choice, ModelSelection, Textures, Tree
 from napari_focus_stack.order import distances, follows_focus, in_order_of_focus
 from napari_focus_stack.refinement import refine
 from napari_focus_stack.shelf import Shelf
@@ -36,7 +36,7 @@ from napari_focus_stack.transforms import composed, is_plausible
 from napari_focus_stack.views import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -137,6 +137,7 @@ def align_steps(
     reference: int,
     align: Align,
     *,
+    others: Sequence[int] = (),
     reduction: int = 1,
     region: NDArray[np.bool_] | None = None,
     check: Callable[[], None] = lambda: None,
@@ -155,6 +156,8 @@ def align_steps(
         Plane the others are aligned to.
     align : str
         `Settings.align`. With "none" only the brightness is compared.
+    others : sequence of int
+        Planes to take for the reference if most planes do not show what that shows.
     reduction : int
         How much smaller than the planes of the stack those are that `read` gives.
     region : numpy.ndarray, optional
@@ -169,7 +172,8 @@ def align_steps(
     Returns
     -------
     Alignment
-        Through ``StopIteration.value`` (or ``yield from``).
+        Through ``StopIteration.value`` (or ``yield from``). If no reference holds the planes
+        together, nothing is moved.
     """
     with Linker(models_of(align, region), reference, region, workers) as linker:
         with closing(ahead(read, range(n), readers)) as planes:
@@ -177,7 +181,14 @@ def align_steps(
                 yield k
                 linker.look(*next(planes), reduction)
         linker.settle(check)
-        return _Chain(linker, n, reference, align, check).alignment()
+        found = _Chain(linker, n, reference, align, check).alignment()
+        for other in (k for k in others if not found.holds_together):
+            if other in linker.company:
+                found = _Chain(linker, n, other, align, check).alignment()
+        if found.holds_together:
+            return found
+        still = _Chain(linker, n, reference, "none", check).alignment()
+        return replace(still, holds_together=False)
 
 
 def follow_steps(
@@ -280,6 +291,8 @@ class _Chain:
         tries = {k: TRIES for k in planes if k != self._reference}
         pairs = [(apart[self._reference, k], self._reference, k) for k in tries]
         heapq.heapify(pairs)
+        if self._align != "none" and self._linker.hopeless:
+            pairs = []
         while pairs:
             _, parent, k = heapq.heappop(pairs)
             if not tries[k]:
@@ -318,7 +331,9 @@ class _Chain:
     def alignment(self) -> Alignment:
         """Choose the model, and what to do with planes that fit nowhere."""
         tree = self._tree
-        choice = ModelSelection(self._linker, tree, self._textures, self._check).choice()
+        choice = Choice("none", tree.still)
+        if self._align != "none":
+            choice = ModelSelection(self._linker, tree, self._textures, self._check).choice()
         model, paths = choice.model, choice.paths
         if model != "none" and not choice.by_texture and tree.longest_way > LONG_CHAIN:
             region = self._linker.finest_region

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -17,37 +18,63 @@ RATIO = 0.75
 LEAST_MATCHES = 12
 REPROJECTION = 2.0
 """Pixels by which a match may miss; the original command's figure."""
-MOST_FEATURES = 2000
+MOST_FEATURES, PIXELS_EACH = 2000, 100
+"""Features of a plane, and pixels there are for each: noise has more, none of them any use."""
 
 
-def similarity(fixed: NDArray[np.float32], moving: NDArray[np.float32]) -> Matrix | None:
-    """Transform from pixels of `fixed` to pixels of `moving`; None where features are too few.
+@dataclass(frozen=True)
+class Features:
+    """Keypoints of one plane and what is around them.
 
-    SIFT keypoints (Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004),
-    outliers sorted out by MAGSAC++ (Barath et al., CVPR 2020), a RANSAC without exact threshold.
+    Attributes
+    ----------
+    points : numpy.ndarray
+        (n, 2) float32, x and y.
+    descriptors : numpy.ndarray
+        (n, 128) float32.
+    """
+
+    points: NDArray[np.float32]
+    descriptors: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, plane: NDArray[np.float32]) -> Features:
+        """SIFT keypoints of a plane, (Y, X) float32, band-passed or not.
+
+        Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004,
+        https://doi.org/10.1023/B:VISI.0000029664.99615.94
+        """
+        sift = cv2.SIFT.create(nfeatures=min(MOST_FEATURES, plane.size // PIXELS_EACH))
+        found, descriptors = sift.detectAndCompute(_to_8bit(plane), None)
+        if descriptors is None:
+            return cls(np.empty((0, 2), np.float32), np.empty((0, 128), np.float32))
+        return cls(np.array([point.pt for point in found], np.float32), descriptors)
+
+
+def similarity(fixed: Features, moving: Features) -> Matrix | None:
+    """Transform from pixels of one plane to pixels of another; None where features are too few.
+
+    Outliers are sorted out by MAGSAC++ (Barath et al., CVPR 2020), a RANSAC without exact
+    threshold.
 
     Parameters
     ----------
-    fixed, moving : numpy.ndarray
-        (Y, X) float32, band-passed or not.
+    fixed, moving : Features
+        Of both planes.
 
     Returns
     -------
     numpy.ndarray or None
         (3, 3) float64: shift, magnification and rotation.
     """
-    sift = cv2.SIFT.create(nfeatures=MOST_FEATURES)
-    (points, descriptors), (others, other_descriptors) = (
-        sift.detectAndCompute(_to_8bit(plane), None) for plane in (fixed, moving)
-    )
-    if descriptors is None or other_descriptors is None or len(others) < 2:
+    if len(fixed.points) < LEAST_MATCHES or len(moving.points) < LEAST_MATCHES:
         return None
-    pairs = cv2.BFMatcher().knnMatch(descriptors, other_descriptors, k=2)
+    pairs = cv2.BFMatcher().knnMatch(fixed.descriptors, moving.descriptors, k=2)
     good = [best for best, second in pairs if best.distance < RATIO * second.distance]
     if len(good) < LEAST_MATCHES:
         return None
-    source = np.array([points[m.queryIdx].pt for m in good], np.float32)
-    target = np.array([others[m.trainIdx].pt for m in good], np.float32)
+    source = fixed.points[[m.queryIdx for m in good]]
+    target = moving.points[[m.trainIdx for m in good]]
     _, kept = cv2.findHomography(source, target, cv2.USAC_MAGSAC, REPROJECTION, maxIters=5000)
     if kept is None or np.count_nonzero(kept) < LEAST_MATCHES:
         return None

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 WORKERS = 2
 MOST_WAITING = 4
 """Comparisons under way or waiting, each of which holds two views."""
+FEWEST_LINKS = 4
+"""Comparisons from which on it means something that none fits."""
+LEAST_COMPANY = 0.25
+"""Part of the planes that a group must have to be tried from within."""
 SURE = 0.4
 """Correlation from which on a step that breaks the trend is believed all the same."""
 
@@ -134,6 +138,27 @@ class Linker:
         found = self._linked(inner, outer) if known is None else known
         self._links[inner, outer] = found
         return found
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether, of links enough, none fits."""
+        links = [known for known in self._links.values() if not isinstance(known, Future)]
+        return len(links) >= FEWEST_LINKS and not any(known.fits for known in links)
+
+    @property
+    def company(self) -> set[int]:
+        """The planes of the largest group that links hold together, if it is large enough.
+
+        Where hardly any plane fits its neighbour, no other reference does better.
+        """
+        groups = {k: {k} for k in self.contrasts}
+        for (i, k), known in self._links.items():
+            if not isinstance(known, Future) and known.fits and groups[i] is not groups[k]:
+                groups[i] |= groups[k]
+                for member in groups[k]:
+                    groups[member] = groups[i]
+        largest = max(groups.values(), key=len)
+        return largest if len(largest) > LEAST_COMPANY * len(groups) else set()
 
     @property
     def finest_region(self) -> Region | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_focus_stack import features
+from napari_focus_stack.features import similarity
 from napari_focus_stack.registration import correlation, gain_of_most, search
 from napari_focus_stack.transforms import (
     PARAMETERS,
@@ -59,7 +59,7 @@ class Link:
     transforms : dict
         Between the full planes: pixel of the one nearer to the reference to pixel of the other.
     mismatches : dict
-        1 minus the correlation, both planes band-passed.
+        1 minus the correlation, both planes band-passed; "none" is always among them.
     gains : dict
         How much better than unmoved most of the field fits, summed up along the models.
     fits : bool
@@ -124,7 +124,7 @@ def link(
     found = seen.found(models, expected)
     best, reached = np.eye(3), seen.correlation(np.eye(3))
     transforms: dict[Model, Matrix] = {}
-    mismatches: dict[Model, float] = {}
+    mismatches: dict[Model, float] = {"none": 1 - reached}
     gains: dict[Model, float] = {}
     gained = 0.0
     for model in models:
@@ -136,7 +136,7 @@ def link(
         transforms[model], mismatches[model] = fixed.full_size(best), 1 - reached
         gains[model] = gained
     # contrast may invert between planes: unstained cells, phase
-    still = abs(seen.correlation(np.eye(3))) >= LEAST_CORRELATION
+    still = abs(1 - mismatches["none"]) >= LEAST_CORRELATION
     return Link(transforms, mismatches, gains, still or reached >= seen.least_correlation(best))
 
 
@@ -198,7 +198,7 @@ class _Pair:
         found = search(self._fixed.levels, self._moving.levels, model, region=self._region)
         start = None if expected is None else self._fixed.working_size(expected)
         if start is None and not self._fits(found[0]):
-            start = features.similarity(self._fixed.levels[0], self._moving.levels[0])
+            start = similarity(self._fixed.features, self._moving.features)
         if start is None:
             return found
         return max(found, self._refined(model, start), key=self._worth)

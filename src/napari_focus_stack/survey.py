@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from napari_focus_stack.prior import FocusPrior
     from napari_focus_stack.result import Progress
     from napari_focus_stack.running import Run
-    from napari_focus_stack.settings import Align
 
     Read = Callable[[int], NDArray[Any]]
 
@@ -161,15 +160,11 @@ def _align(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Al
         follow = follow_steps(read, run.given.transforms, run.reference, reduction=reduction)
         return (yield from _announced(run, follow))
     wanted, first = run.settings.align, run.reference
-    alignment = yield from _align_to(run, read, reduction, first, wanted)
+    alignment = yield from _announced(run, _align_steps(run, read, reduction))
     odd = f"'{run.source.names[first]}' does not show what the other planes show"
-    for other in _other_references(first, run.n):
-        if alignment.holds_together:
-            break
-        alignment = yield from _align_to(run, read, reduction, other, wanted)
     if not alignment.holds_together:
         run.notes.append("Planes differ too much to be aligned; they were left where they are.")
-        return (yield from _align_to(run, read, reduction, first, "none"))
+        return alignment
     if alignment.reference != first:
         if run.settings.reference != "middle":
             raise InputError(f"The reference {odd}; choose another reference plane.")
@@ -186,21 +181,19 @@ def _other_references(first: int, n: int) -> list[int]:
     return list(dict.fromkeys(k for k in near if 0 <= k < n and k != first))
 
 
-def _align_to(
-    run: Run, read: Read, reduction: int, reference: int, align: Align
-) -> Generator[Progress, None, Alignment]:
-    steps = align_steps(
+def _align_steps(run: Run, read: Read, reduction: int) -> Generator[int, None, Alignment]:
+    return align_steps(
         read,
         run.n,
-        reference,
-        align,
+        run.reference,
+        run.settings.align,
+        others=_other_references(run.reference, run.n),
         reduction=reduction,
         region=run.region,
         check=run.check,
         readers=run.readers,
         workers=0 if run.threads == 1 else WORKERS,
     )
-    return (yield from _announced(run, steps))
 
 
 def _announced(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from napari_focus_stack.brightness import Light
+from napari_focus_stack.features import Features
 from napari_focus_stack.registration import Plane, Region, correlation, pyramid
 from napari_focus_stack.smoothing import without_gaps
 from napari_focus_stack.transforms import Matrix, rescale, warp
@@ -89,6 +91,11 @@ class View:
         """Memory that it takes."""
         levels = sum(level.nbytes for level in self.levels)
         return levels + self.texture.nbytes + self.light.nbytes + self.energy.nbytes
+
+    @cached_property
+    def features(self) -> Features:
+        """Keypoints, made when they are asked for."""
+        return Features.of(self.levels[0])
 
     def correlation(self, other: View, full_size: Matrix, region: Region | None = None) -> float:
         """Correlation with another plane that a transform between the full planes lays over it."""
