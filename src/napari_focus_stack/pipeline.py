@@ -282,6 +282,7 @@ def _report(
         gains_applied=applied,
         in_order=alignment.in_order,
         left_out=left_out,
+        marks=run.marks.pixels.tolist(),
         crop=None if box is None else list(box),
         spacing={
             "y": spacing.y,

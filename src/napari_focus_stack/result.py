@@ -132,6 +132,8 @@ class Report:
         Whether planes that follow each other are neighbours in focus.
     left_out : list of LeftOut
         Planes that took no part.
+    marks : list of list of int
+        Rows and columns of hot and dead pixels of the sensor, which were filled in in every plane.
     crop : list of int or None
         What of the reference plane the results show, if they were cut: first row, end row, first
         column, end column.
@@ -171,6 +173,7 @@ class Report:
     motion: dict[str, float] = field(default_factory=dict)
     gain_spreads: list[float | None] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    marks: list[list[int]] = field(default_factory=list)
     crop: list[int] | None = None
     spacing: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)

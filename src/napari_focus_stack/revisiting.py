@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.marks import Marks
 from napari_focus_stack.planes import SeenPlane, computable
 from napari_focus_stack.resampling import Cutting
 from napari_focus_stack.transforms import moved_by
@@ -52,6 +53,7 @@ class Revisit:
         self.colour = len(source.plane_shape) == 3
         self.in_order = report.in_order
         self._transforms = result.transforms
+        self._marks = Marks(np.array(report.marks, np.int64).reshape(-1, 2))
         self._lights = [
             Brightness(gain, offset or 0.0)
             if report.gains_applied and gain is not None
@@ -97,7 +99,8 @@ class Revisit:
             part = self.source[k][crop]
             if not self.at_hand:
                 part = part.copy()  # or the whole plane would be kept
-        return SeenPlane.of(computable(part), matrix, self._lights[k])
+        whole = self._marks.within(crop).filled(computable(part))
+        return SeenPlane.of(whole, matrix, self._lights[k])
 
     @cached_property
     def at_hand(self) -> bool:

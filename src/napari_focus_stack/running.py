@@ -11,6 +11,7 @@ from napari_focus_stack.crew import available_threads
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.given import Given, given_transforms, region_to_align
 from napari_focus_stack.health import Census
+from napari_focus_stack.marks import Marks
 from napari_focus_stack.memory import limit, resident
 from napari_focus_stack.planes import COMPUTABLE, computable
 from napari_focus_stack.result import Progress, Step
@@ -74,6 +75,7 @@ class Run:
         self.reference = settings.reference_plane(self.n)
         self.region = region_to_align(settings, align_mask, source.plane_shape[:2])
         self.given: Given | None = None
+        self.marks = Marks()
         self.notes = list(source.notes)
         if transforms is not None:
             self._follow(given_transforms(transforms, source), align_mask is not None)
@@ -157,10 +159,10 @@ class Run:
         self._total += self._fusing(self._fused) - before
 
     def read(self, k: int) -> NDArray[Any]:
-        """Plane `k` in a type that OpenCV works on; the census takes it down."""
+        """Plane `k` in a type that OpenCV works on, without its marks; the census takes it down."""
         with self._alone:
             plane = self.source[k]
-        return self.census.look(k, computable(plane))
+        return self.marks.filled(self.census.look(k, computable(plane)))
 
     def glance(self, k: int) -> NDArray[Any]:
         """Plane `k` as alignment sees it: reduced, where that costs less than the whole plane."""

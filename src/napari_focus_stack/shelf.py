@@ -60,6 +60,13 @@ class Shelf(Generic[Item]):
             item: Item = pickle.load(self._file)
         return item
 
+    def clear(self) -> None:
+        """Let go of all items."""
+        with self._lock:
+            self._kept.clear()
+            self._places.clear()
+            self._bytes = 0
+
     def close(self) -> None:
         """Let the file go."""
         if self._file is not None:

@@ -14,12 +14,14 @@ from napari_focus_stack.crew import ahead, opencv_on_one_thread
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.linking import WORKERS
 from napari_focus_stack.links import spans_field
+from napari_focus_stack.marks import MOST_PLANES, MarkGauge
 from napari_focus_stack.noise import Noise, NoiseGauge, middle
 from napari_focus_stack.planes import Mask, SeenPlane
 from napari_focus_stack.prior import RegionalFocus
 from napari_focus_stack.regional import RegionalEnergy, fits
 from napari_focus_stack.running import noise_pairs
 from napari_focus_stack.shelf import Shelf
+from napari_focus_stack.texture import spread_over
 from napari_focus_stack.transforms import both_recorded
 
 if TYPE_CHECKING:
@@ -98,21 +100,54 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
         Fewer than two planes show something, or none fits the reference plane that was chosen.
     """
     shelf: Shelf[RegionalEnergy] = Shelf()
-    wanted = fits(run.source.plane_shape)
-
-    def look(k: int) -> NDArray[Any]:
-        plane = run.read(k)
-        if wanted and k not in shelf:
-            shelf.put(k, RegionalEnergy.of(plane))
-        return plane
-
     with closing(shelf):
-        alignment = yield from _aligned(run, look, 1)
+        alignment = yield from _past_marks(run, shelf)
         run.go_on_with(len(alignment.fitting))
         survey = Survey(alignment, _light_to_apply(run, alignment), Noise(1.0))
         noise = yield from _measure_noise(run, survey)
+        wanted = fits(run.source.plane_shape)
         prior = _prior(run, survey, noise, shelf) if wanted else None
     return replace(survey, noise=noise, prior=prior)
+
+
+def _past_marks(run: Run, shelf: Shelf[RegionalEnergy]) -> Generator[Progress, None, Alignment]:
+    """Align planes; once more without the pixels that might have held them where they are."""
+    gauge, wanted = MarkGauge(), fits(run.source.plane_shape)
+    looked_at = spread_over(range(run.n), MOST_PLANES)
+    notes = list(run.notes)
+
+    def look(k: int) -> NDArray[Any]:
+        plane = run.read(k)
+        if k in looked_at:
+            gauge.look(k, plane)
+        if wanted:
+            shelf.put(k, RegionalEnergy.of(plane))
+        return plane
+
+    alignment = yield from _aligned(run, look, 1)
+    found = gauge.found()
+    if not found:
+        return alignment
+    run.marks, run.notes = found, notes
+    shelf.clear()
+    alignment = yield from _aligned(run, look, 1)
+    run.marks = found.left_behind([alignment.transforms[k] for k in alignment.fitting])
+    run.notes.append(_on_marks(len(run.marks.pixels), len(found.pixels)))
+    return alignment
+
+
+def _on_marks(filled: int, found: int) -> str:
+    if filled:
+        return (
+            f"{filled} pixels stand out from all around them at the same place in every plane, "
+            "although the specimen moves: hot or dead pixels of the sensor. They were filled in "
+            "from around."
+        )
+    return (
+        f"{found} pixels stand out from all around them at the same place in every plane, as hot "
+        "or dead pixels of a sensor do. The specimen did not move past them, so they were left as "
+        "recorded."
+    )
 
 
 def _prior(run: Run, survey: Survey, noise: Noise, shelf: Shelf[RegionalEnergy]) -> FocusPrior:

@@ -232,7 +232,8 @@ def _report(past: Mapping[str, Any]) -> Report:
     lost = np.full((3, 3), np.nan)
     matrices = [lost if matrix is None else matrix for matrix in past["transforms"]]
     unknown: list[float | None] = [None] * len(matrices)
-    known = {key: past[key] for key in KEPT if key not in ("transforms", "left_out")}
+    plain = (key for key in KEPT if key in past and key not in ("transforms", "left_out"))
+    known = {key: past[key] for key in plain}
     return Report(
         **known,
         left_out=[LeftOut(**plane) for plane in past["left_out"]],

@@ -40,6 +40,7 @@ KEPT = (
     "gains_applied",
     "in_order",
     "left_out",
+    "marks",
     "crop",
     "spacing",
     "notes",
