@@ -63,7 +63,7 @@ def advice(
     left_out : list of str
         Sentences on the planes that took no part.
     motion : dict
-        What bears the motion out: `Support.as_dict`; empty where none was looked for.
+        What texture says of it: `Support.as_dict`; empty where none was looked for, or found.
 
     Returns
     -------
@@ -146,12 +146,21 @@ def _on_drift(health: Health, motion: dict[str, float]) -> list[str]:
         return []
     magnified = health.magnification
     grown = f" and changed in size by {magnified:.1%}" if magnified >= LEAST_MAGNIFIED else ""
-    sure = f" ({motion['better_neighbours']:.0%} of its regions bear it out)" if motion else ""
+    sure = _sure(motion)
     what = f"The field moved by {health.drift:.0f} pixels{grown} over the stack and was aligned"
     return [
         f"{what}{sure}; fasten the specimen and let the stage settle, unless the view is slanted, "
         "as in a stereo microscope, or the lens changes its magnification with focus."
     ]
+
+
+def _sure(motion: dict[str, float]) -> str:
+    if not motion.get("regions_neighbours"):
+        return ""
+    better = motion["better_neighbours"]
+    if better > 0.5:
+        return f" ({better:.0%} of its regions bear it out)"
+    return f" (only {better:.0%} of its regions lie better so: look whether it is right)"
 
 
 def _on_exposure(health: Health) -> list[str]:
@@ -167,7 +176,7 @@ def _on_exposure(health: Health) -> list[str]:
 def _on_brightness(health: Health, gains_applied: bool) -> list[str]:
     done = "evened out" if gains_applied else "left as recorded; brightness 'match' evens it out"
     notes = [
-        f"Plane {k:.0f} is {times:.2g} times as bright as the others and was {done}."
+        f"Plane {k:.0f} has {times:.0%} of the brightness of the others and was {done}."
         for k, times in health.odd_exposures
     ]
     drift = health.brightness_drift

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from napari_focus_stack.settings import Align
     from napari_focus_stack.transforms import Matrix
 
+MOST_DRIFT, MOST_ODD = 2.0, 0.25
+"""Gain up to which brightness is a lamp's, and the part of the planes that may go farther, one in
+any case: exposed otherwise. If more do, brightness follows the focus."""
 BLANK = 0.03
 """A plane with less than this part of the reference's contrast shows nothing to align."""
 FADED = 0.5
@@ -82,6 +85,8 @@ class Alignment:
         Whether more than half of the planes were found to show what the reference shows.
     support : Support or None
         What texture says of the motion; None where nothing moved or nothing was looked for.
+    refused : float
+        Pixels that intensities would have moved a corner by, if texture did not bear that out.
     order : list of int
         The planes that take part in the order of focus: that of the files, unless it cannot be.
     left_out : dict of int to str
@@ -96,6 +101,7 @@ class Alignment:
     of_sections: bool = False
     holds_together: bool = True
     support: Support | None = None
+    refused: float = 0.0
     order: list[int] = field(default_factory=list)
     left_out: dict[int, str] = field(default_factory=dict)
 
@@ -126,9 +132,12 @@ class Alignment:
 
     @property
     def brightness_drifts(self) -> bool:
-        """Whether the lamp changed, and not what is in focus."""
+        """Whether the lamp changed, and not what is in focus, by which light changes by more."""
         known = [b for b in self.brightness if b is not None]
-        return not self.of_sections and any(b.drifts for b in known)
+        usual = sum(1 / MOST_DRIFT < b.gain < MOST_DRIFT for b in known)
+        odd = len(known) - usual
+        lamp = not self.of_sections and odd <= max(1, MOST_ODD * len(known))
+        return lamp and any(b.drifts for b in known)
 
 
 def align_steps(
@@ -291,7 +300,7 @@ class _Chain:
         tries = {k: TRIES for k in planes if k != self._reference}
         pairs = [(apart[self._reference, k], self._reference, k) for k in tries]
         heapq.heapify(pairs)
-        if self._align != "none" and self._linker.hopeless:
+        if self._align != "none" and self._linker.hopeless and self._in_order(planes):
             pairs = []
         while pairs:
             _, parent, k = heapq.heappop(pairs)
@@ -360,6 +369,7 @@ class _Chain:
             of_sections=self._textures.of_sections,
             holds_together=together,
             support=choice.support,
+            refused=choice.refused,
             order=in_order_of_focus(fitting, self._shown()),
             left_out=left_out,
         )
@@ -406,7 +416,8 @@ class _Chain:
         """Whether the plane before or after, as odd as this one, shows the same: a section more."""
         beside = [j for j in (k - 1, k + 1) if 0 <= j < self._n]
         odd = [j for j in beside if j not in self._tree.paths and j not in self._unfit]
-        return any(self._linker.link(min(j, k), max(j, k)).fits for j in odd)
+        nearer = [sorted((j, k), key=lambda i: abs(i - self._reference)) for j in odd]
+        return any(self._linker.link(inner, outer).fits for inner, outer in nearer)
 
     def _faded_ends(self) -> set[int]:
         """Blank planes at the ends of a stack whose light fades towards them."""

@@ -9,7 +9,7 @@ less to explain, between neighbours and from the reference.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -188,7 +188,8 @@ def compare(
         before, here = light(i), light(k)
         step = paths[k] @ np.linalg.inv(paths[i])
         for way, known, so_far in zip(ways, found, along, strict=True):
-            so_far[k] = so_far[i] + float(np.log(way(before, here, step).gain))
+            between = Brightness.of_gain if way == Brightness.of else way
+            so_far[k] = so_far[i] + float(np.log(between(before, here, step).gain))
             known[k] = _agreed(way(fixed, here, paths[k]), so_far[k])
     if len(found) == 1 or any(known.offset for known in found[0].values()):
         return found[0]
@@ -237,7 +238,7 @@ class _Pair:
             a, b = self._smoothed(sigma)
             if a.size < FEWEST_PIXELS:
                 continue
-            middle, width = _densest(np.log(a / b))
+            middle, width = densest(np.log(a / b))
             if width < narrowest:
                 narrowest, found = width, Brightness(float(np.exp(middle)), 0.0, width)
         return found
@@ -247,7 +248,7 @@ class _Pair:
         a, b = self._smoothed(SIGMAS[-1])
         if a.size < FEWEST_PIXELS or max(np.ptp(v) / v.max() for v in (a, b)) < LEAST_SPAN:
             return None
-        middle, _ = _densest(np.log(a / b))
+        middle, _ = densest(np.log(a / b))
         gain, offset = _robust_line(a, b)
         left = float(np.abs(a - gain * b - offset).mean())
         before = float(np.abs(a - np.exp(middle) * b).mean())
@@ -323,7 +324,7 @@ def _limit(sigmas: tuple[float, ...], values: list[float]) -> float:
     return values[1] + (values[1] - values[0]) * coarse / (fine - coarse)
 
 
-def _densest(values: Values) -> tuple[float, float]:
+def densest(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
     """Middle and width of the part of the values that lie closest together."""
     values = np.sort(values)
     count = max(2, round(DENSEST * len(values)))

@@ -284,7 +284,7 @@ def _fuse_coarse(
                 for channel, part in zip(channels, found, strict=True):
                     channel[there] = part[here]
             valid = None if recorded.min() == 255 else recorded
-            fusion.add_reduced(channels, valid, survey.light[k].gain)
+            fusion.add_reduced(channels, valid, survey.light[k])
             del seen
     return fusion.built_channels()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,8 @@ EXPLAINED = 0.07
 Real motion removed 9 % (a zoom of 0.2 % a plane on 128 x 160 pixels) to 90 %, noise and changing
 content (light-sheet, confocal) at most 6 %.
 """
+MOST_TEXTURES = 4
+"""Textures that are kept: a plane is compared with the next, and both with the reference."""
 FEWEST_COMPARED = 8
 MOST_COMPARED_PIXELS = 2_500_000
 """Pairs of planes whose texture is compared at least, and pixels of them at most beyond that."""
@@ -106,11 +109,18 @@ class Textures:
 
     def __init__(self, linker: Linker, planes: list[int]) -> None:
         self._linker, self._planes = linker, planes
+        self._kept: OrderedDict[int, Texture] = OrderedDict()
 
     def __getitem__(self, k: int) -> Texture:
         """Texture of plane `k`."""
-        view = self._linker.view(k)
-        return Texture.of(view, self._noise, self._linker.region, fine=self.of_sections)
+        if k not in self._kept:
+            view = self._linker.view(k)
+            made = Texture.of(view, self._noise, self._linker.region, fine=self.of_sections)
+            self._kept[k] = made
+            if len(self._kept) > MOST_TEXTURES:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(k)
+        return self._kept[k]
 
     @cached_property
     def of_sections(self) -> bool:
@@ -137,12 +147,15 @@ class Choice:
         What texture says of it; None where nothing moved.
     by_texture : bool
         Whether the transforms are those of texture, not of intensities.
+    refused : float
+        Pixels that intensities would have moved a corner by, if texture did not bear that out.
     """
 
     model: Model
     paths: Paths
     support: Support | None = None
     by_texture: bool = False
+    refused: float = 0.0
 
 
 class ModelSelection:
@@ -170,9 +183,9 @@ class ModelSelection:
         """Choose the model.
 
         What intensities let choose must be borne out by texture; if it is not, a shift of the
-        texture itself may be. Nothing but a shift is believed where light comes and goes with
-        focus, for a lit ring that grows is no magnification. A model that was asked for is taken,
-        borne out or not.
+        texture itself may be, or the model over that. Nothing but a shift is believed where light
+        comes and goes with focus, for a lit ring that grows is no magnification. A model that was
+        asked for is taken, borne out or not.
         """
         models, tree = self._linker.models, self._tree
         if len(tree.paths) < 2 or models == ("none",):
@@ -184,22 +197,30 @@ class ModelSelection:
         if model == "none":
             return self._shift() if self._may_shift() else Choice("none", tree.still)
         proposed = tree.along(model)
-        known = self._support(tree.still, proposed)
-        more = known if model == "shift" else self._support(tree.along("shift"), proposed)
-        if known.bears_out and more.bears_out:
-            choice = Choice(model, proposed, known)
+        over_still = self._support(tree.still, proposed)
+        if over_still.bears_out and self._adds_to_shift(model, proposed):
+            choice = Choice(model, proposed, over_still)
             return self._better_shift(choice) if model == "shift" else choice
         shift = self._shift()
-        if model == "shift" or not self._support(shift.paths, proposed).bears_out:
-            return shift
-        return Choice(model, proposed, known)
+        over_this = self._support(shift.paths, proposed)
+        if model != "shift" and over_this.bears_out:
+            return Choice(model, proposed, over_still if over_still.bears_out else over_this)
+        return replace(shift, refused=self._farthest(proposed) if shift.model == "none" else 0.0)
+
+    def _adds_to_shift(self, model: Model, proposed: Paths) -> bool:
+        """Whether more than a shift is borne out, too."""
+        return model == "shift" or self._support(self._tree.along("shift"), proposed).bears_out
+
+    def _farthest(self, paths: Paths) -> float:
+        """Pixels that a corner moves, in the plane that moves most."""
+        shape = self._fixed.shape
+        return max(corner_distance(path, np.eye(3), shape) for path in paths.values())
 
     def _shift(self) -> Choice:
         """A shift of texture, if it is one."""
         still, shift = self._tree.still, self._by_texture()
         known = self._support(still, shift)
-        far = max(corner_distance(path, np.eye(3), self._fixed.shape) for path in shift.values())
-        if far > STILL and known.bears_out:
+        if self._farthest(shift) > STILL and known.bears_out:
             return Choice("shift", shift, known, by_texture=True)
         return Choice("none", still)
 

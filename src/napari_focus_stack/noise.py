@@ -20,6 +20,7 @@ from napari_focus_stack.colour import GREY, opponent
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_focus_stack.brightness import Brightness
     from napari_focus_stack.transforms import Window
 
 LEVELS = 4
@@ -82,20 +83,18 @@ class Noise:
         """Standard deviation of a pixel of this value."""
         return float(np.sqrt(max(self.constant + self.slope * value, self.least)))
 
-    def evened(self, gain: float) -> Noise:
-        """Of a plane whose values were multiplied by a gain."""
-        if gain == 1:
-            return self
-        square = gain * gain
+    def evened(self, light: Brightness) -> Noise:
+        """Of a plane that was brought to another brightness."""
+        gain, square = light.gain, light.gain**2
         return replace(
             self,
-            constant=self.constant * square,
+            constant=self.constant * square - self.slope * gain * light.offset,
             slope=self.slope * gain,
             least=self.least * square,
         )
 
     def variance_by(self, gain: float) -> float:
-        """By how much that changes the variance: of shot noise less than of any other."""
+        """By how much a gain changes the variance, about: of shot noise less than of any other."""
         return gain if self.slope else gain * gain
 
     def opponent_at(self, level: int) -> tuple[float, ...]:

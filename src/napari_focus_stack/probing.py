@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.bands import Plane, expand, halved, level_count, reduced_shape
+from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.crew import ahead, available_threads
 from napari_focus_stack.depth import ERRORS, STEPS, WINDOW, WINDOW_SAMPLES
 from napari_focus_stack.errors import SettingsError
@@ -274,7 +275,7 @@ def energies(
     """
     size = window[0].stop - window[0].start, window[1].stop - window[1].start
     colour = seen.plane.ndim == 3
-    own = None if seen.light.gain == 1 else noise.evened(seen.light.gain)
+    own = None if seen.light == Brightness() else noise.evened(seen.light)
     smooth, differences = _channels(seen, window, size, colour_halved)
     valid = seen.valid(window)
     found = []

@@ -29,6 +29,7 @@ from napari_focus_stack.transforms import moved_by
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_focus_stack.brightness import Brightness
     from napari_focus_stack.noise import Noise
     from napari_focus_stack.planes import Mask, SeenPlane
     from napari_focus_stack.prior import PlanePrior, WindowPrior
@@ -148,14 +149,14 @@ class PyramidFusion:
 
     def add(self, seen: SeenPlane) -> None:
         """Fold in a plane."""
-        self._fold_in(self._see(seen), seen.light.gain)
+        self._fold_in(self._see(seen), seen.light)
 
-    def add_reduced(self, channels: list[Plane], valid: Mask | None, gain: float) -> None:
+    def add_reduced(self, channels: list[Plane], valid: Mask | None, light: Brightness) -> None:
         """Fold in a plane as `reduced` has it, at the size of the finest level here."""
         for smooth, channel in zip(self._levels[0].smooth, channels, strict=True):
             smooth[:] = channel
         self._reduce()
-        self._fold_in(valid, gain)
+        self._fold_in(valid, light)
 
     def reduced(self, seen: SeenPlane, origin: tuple[int, int]) -> tuple[list[Plane], Mask | None]:
         """A plane from `origin` on as it is above all levels, and where it recorded anything.
@@ -186,9 +187,9 @@ class PyramidFusion:
         self._reduce()
         return self._coverage(unrecorded)
 
-    def _fold_in(self, valid: Mask | None, gain: float) -> None:
+    def _fold_in(self, valid: Mask | None, light: Brightness) -> None:
         for level in self._levels:
-            level.gain = gain
+            level.light = light
         self._crew.do(lambda part: self._levels[part.level].gather(part.rows), self._parts)
         self._crew.do(lambda part: self._levels[part.level].reduce(part.rows), self._parts_above)
         self._crew.do(Level.widen, self._levels)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.bands import Plane, expanded_part, halved, reduced_part, reduced_shape
+from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.colour import GREY
 from napari_focus_stack.crew import Crew, parts
 from napari_focus_stack.focus import (
@@ -40,8 +41,8 @@ FARTHEST = 80.0
 class Level:
     """One level of the pyramid: the plane that is folded in, and the mean of those that were.
 
-    `valid` says where that plane recorded anything, None for everywhere, and `gain` what its
-    values, and so its noise, were multiplied by.
+    `valid` says where that plane recorded anything, None for everywhere, and `light` what
+    brought it, and so its noise, to the reference plane's brightness.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Level:
         self.smooth = _empty(shape, channels)
         self.above: list[Plane] = []
         self.valid: Mask | None = None
-        self.gain = 1.0
+        self.light = Brightness()
         half = reduced_shape(shape)
         self.energy = np.empty(half if level == 0 else shape, np.float32)
         self.scored: Plane | None = None
@@ -70,7 +71,7 @@ class Level:
         around = expanded_part(self.above[0], self.shape, rows)
         bands = [self.smooth[0][rows] - around]
         bands += [self._band(c, rows) for c in range(1, self._telling)]
-        own = None if self.gain == 1 else self._noise.evened(self.gain)
+        own = None if self.light == Brightness() else self._noise.evened(self.light)
         power(bands, around, self._noise, self.level, self._colour, self._power[rows], own)
 
     def reduce(self, rows: slice) -> None:
@@ -89,7 +90,7 @@ class Level:
             scored = score(energy, selectivity(self.level))
         else:
             scored = prior.logarithm_of_weight(energy, self.level, rows)
-        if self.gain != 1:  # of planes alike, each by the inverse of its variance
+        if self.light.gain != 1:  # of planes alike, each by the inverse of its variance
             scored -= np.float32(np.log(self._variance))
         if self.scored is not None:
             self.scored[rows] = scored
@@ -140,7 +141,7 @@ class Level:
     @property
     def _variance(self) -> float:
         """Of the noise of the plane at hand, over that of the others."""
-        return self._noise.variance_by(self.gain)
+        return self._noise.variance_by(self.light.gain)
 
     def _share(self, scored: Plane, rows: slice, count: int) -> Plane:
         """Weight of a plane in the sum of all up to it, which takes it in."""
@@ -159,7 +160,7 @@ class Level:
         kept = 1 - share
         squares *= np.square(kept, out=kept)
         np.square(share, out=kept)
-        if self.gain != 1:
+        if self.light.gain != 1:
             kept *= np.float32(self._variance)
         squares += kept
         return share

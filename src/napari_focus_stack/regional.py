@@ -6,7 +6,7 @@ be kept, and moved to the reference plane once it is known how planes moved.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -69,8 +69,8 @@ class RegionalEnergy:
         What the roots are to be multiplied by.
     steps : int
         How often regions were doubled in size: 4 and 8 pixels become 8 and 16, and so on.
-    gain : float
-        What the plane's values were multiplied by since.
+    evened_by : Brightness
+        What brought the plane to the reference plane's brightness since.
     """
 
     fine: NDArray[np.float16]
@@ -78,7 +78,7 @@ class RegionalEnergy:
     light: Plane
     unit: float
     steps: int
-    gain: float = 1.0
+    evened_by: Brightness = field(default_factory=Brightness)
 
     @classmethod
     def of(cls, plane: NDArray[Any]) -> RegionalEnergy:
@@ -122,7 +122,7 @@ class RegionalEnergy:
             return self
         gain, offset = np.float32(light.gain), np.float32(light.offset)
         bright = self.light * gain + offset
-        return replace(self, light=bright, unit=self.unit * light.gain, gain=light.gain)
+        return replace(self, light=bright, unit=self.unit * light.gain, evened_by=light)
 
     def light_seen(self, matrix: Matrix) -> Plane:
         """Brightness in the reference frame, as `light`; NaN where nothing was recorded."""
@@ -167,7 +167,7 @@ class RegionalEnergy:
         with np.errstate(invalid="ignore"):
             power = np.square(root * np.float32(self.unit))
             power /= np.float32(noise.opponent_at(level)[0])
-            power -= noise.evened(self.gain).in_band(light, level)
+            power -= noise.evened(self.evened_by).in_band(light, level)
             energy: Plane = 1 + power / noise.in_band(brightest, level)
         unknown = ~np.isfinite(energy)
         np.maximum(energy, 0, out=energy)

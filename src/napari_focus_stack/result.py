@@ -118,14 +118,16 @@ class Report:
     motion : dict
         What texture says of the motion, `neighbours` compared and planes with the `reference`: how
         many `regions` show texture in both, which part of them lies `better` with the motion, and
-        the part of their `mismatch` that is `left`. Empty where nothing moved.
+        the part of their `mismatch` that is `left`. Empty where motion was not looked for, or
+        not found.
     gains : list of float or None
-        One a plane: factor that brings it to the reference plane's brightness.
+        One a plane: factor that brings it to the reference plane's brightness, as it was applied
+        or, if none was, as it was found.
     offsets : list of float or None
         One a plane: what is to be added after the gain, in grey levels.
     gain_spreads : list of float or None
-        One a plane: how far the places that agree most differ in the gain. A gain that differs from
-        1 by less is no drift.
+        One a plane: how far the places that agree most, or the ways to the reference, differ in the
+        gain. A gain that differs from 1 by less than twice that and 0.003 is no drift.
     gains_applied : bool
         Whether the fusion used gains and offsets.
     in_order : bool

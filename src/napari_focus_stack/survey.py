@@ -42,6 +42,8 @@ NOT_IN_ORDER = (
     "depth counts them in the order of the files."
 )
 
+WORTH_A_WORD = 2.0
+"""Pixels of a motion that was not believed from which on it is mentioned."""
 SMALL_REGION = (
     "The region to align on spans less than half of the field: only a shift was looked for, for "
     "magnification and rotation cannot be told at the corners from there; align='similarity' "
@@ -69,6 +71,21 @@ class Survey:
     light: list[Brightness]
     noise: Noise
     prior: FocusPrior | None = None
+
+    @property
+    def brightness(self) -> list[Brightness | None]:
+        """What each plane's brightness was changed by, or would be; None where it is not known."""
+        found = self.alignment.brightness
+        if all(light == Brightness() for light in self.light):
+            return found
+        return [
+            None if one is None else light for one, light in zip(found, self.light, strict=True)
+        ]
+
+    @property
+    def drift(self) -> list[float | None]:
+        """Gain of each plane, 1 where it is none that stands out."""
+        return [None if b is None else b.gain if b.drifts else 1.0 for b in self.brightness]
 
     def seen(self, run: Run, k: int) -> SeenPlane:
         """Plane `k` as the reference sees it."""
@@ -186,6 +203,12 @@ def _aligned(run: Run, read: Read, reduction: int) -> Generator[Progress, None, 
         )
     if not alignment.in_order:
         run.notes.append(NOT_IN_ORDER)
+    if alignment.refused > WORTH_A_WORD:
+        run.notes.append(
+            "Light and blur change as if the field moved by up to "
+            f"{alignment.refused:.0f} pixels, but fine detail does not bear that out, so nothing "
+            "was moved. If the field did move, choose how: align 'shift' or 'similarity'."
+        )
     return alignment
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import cv2
 import numpy as np
 
+from napari_focus_stack.brightness import densest
 from napari_focus_stack.registration import HUBER, SMALLEST_STEP
 from napari_focus_stack.transforms import rescale, warp_masked
 
@@ -41,8 +42,9 @@ LEAST_CONTRAST = 0.02
 """Least part of the largest contrast that counts, where there is no noise."""
 CLEAR = 2.5
 """Contrast, in that of the noise, from which on there is texture."""
-REGION = 24
-"""Side in pixels of a region: texture is alike over 3 or 4, so each holds 40 samples or more."""
+REGION, LEAST_REGION, ACROSS = 24, 8, 6
+"""Side in pixels of a region, at most and at least, and how many a plane has across: texture is
+alike over 3 or 4, so that large ones hold 40 samples or more."""
 COVERED = 0.3
 """Part of a region that must show texture in both planes to have a voice."""
 SOME_COVERED = 0.05
@@ -86,6 +88,10 @@ GONE, MOSTLY = 0.4, 0.75
 stacks, 0.2 of a widefield nucleus, 0 to 0.25 where nothing but focus and field move."""
 LIGHT_SIDE = 16
 """Places along the longer side: large ones, which the specimen's motion does not darken."""
+DARKEST, FEWEST_LIT = 0.02, 12
+"""Part of the brightest light from which on places say anything of the lamp, and how many must."""
+ALL_ALIKE = 0.05
+"""Width of the ratios that lie closest together up to which a lamp made them so."""
 MOST_STEPS = 8
 FEWEST_PIXELS = 200
 
@@ -377,29 +383,43 @@ def _over(texture: Texture, matrix: Matrix) -> Texture:
 def comes_and_goes(lights: Iterable[Plane]) -> bool:
     """Whether light comes and goes with focus, as in optical sections.
 
-    Most places are dark in some planes then; out of focus, a lens only spreads their light.
+    Most places are dark in some planes then; out of focus, a lens only spreads their light. A lamp
+    that fades darkens all of them alike, which does not count.
 
     Parameters
     ----------
     lights : iterable of numpy.ndarray
         (y, x) float32 luminance of each plane, small.
     """
-    small, darkest = [], np.inf
+    small = []
     for light in lights:
         factor = min(1.0, LIGHT_SIDE / max(light.shape))
         size = tuple(max(1, round(side * factor)) for side in light.shape[::-1])
         small.append(cv2.resize(light, size, interpolation=cv2.INTER_AREA))
-        darkest = min(darkest, float(np.quantile(light, BLACK)))
     if not small:
         return False
-    light = np.stack(small) - np.float32(darkest)
+    light = np.stack(small)
+    brightest = light[light.mean((1, 2)).argmax()]
+    light *= np.array([_lamp(one, brightest) for one in light], np.float32)[:, None, None]
+    light -= np.quantile(light, BLACK)
     dim, bright = np.quantile(light, (DIM, 1 - DIM), axis=0)
     lit = bright >= LIT * bright.max()
     return bool(np.mean(dim[lit] < GONE * bright[lit]) > MOSTLY)
 
 
+def _lamp(light: Plane, brightest: Plane) -> float:
+    """What places agree that a plane has to be multiplied by; 1 if they do not."""
+    least = DARKEST * float(brightest.max())
+    known = (light > least) & (brightest > least)
+    if np.count_nonzero(known) < FEWEST_LIT:
+        return 1.0
+    middle, width = densest(np.log(brightest[known] / light[known]))
+    return float(np.exp(middle)) if width < ALL_ALIKE else 1.0
+
+
 def _region_means(plane: Plane) -> Plane:
-    rows, cols = (max(1, side // REGION) for side in plane.shape)
-    whole = plane[: rows * REGION, : cols * REGION]
+    side = min(REGION, max(LEAST_REGION, min(plane.shape) // ACROSS))
+    rows, cols = (max(1, length // side) for length in plane.shape)
+    whole = plane[: rows * side, : cols * side]
     means: Plane = cv2.resize(whole, (cols, rows), interpolation=cv2.INTER_AREA)
     return means

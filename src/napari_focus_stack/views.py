@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +91,10 @@ class View:
         """Memory that it takes."""
         levels = sum(level.nbytes for level in self.levels)
         return levels + self.texture.nbytes + self.light.nbytes + self.energy.nbytes
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the keypoints, which another thread may be making."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def features(self) -> Features:
