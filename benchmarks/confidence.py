@@ -2,7 +2,7 @@
 
     python benchmarks/confidence.py [--bench DIR] [--cache DIR]
 
-On the project's own scenes (`focusstack bench`), on small fields that are empty but for a cell, and,
+On the scenes of `focusstack bench`, on small fields that are empty but for a cell, and,
 with --bench, on the scenes of `bench.py`, `sections.py` and `rims.py` that lie in DIR (rendered
 into --cache). A confidence c stands for an expected error of 0.22 * sqrt(1 / c - 1) units of depth;
 a unit is a plane, or as many as detail stays sharp over.

@@ -222,3 +222,14 @@ def test_correlation_tells_what_belongs_together() -> None:
     foreign = pyramid(pair("coins", np.eye(3))[0])[0]
     assert abs(correlation(one, foreign, np.eye(3))) < 0.1
     assert correlation(one, one, shifted(0.9 * SHAPE[1], 0)) == -1
+
+
+@pytest.mark.parametrize("side", [45, 48, 50, 61])
+def test_a_search_leaves_planes_as_they_were(side: int) -> None:
+    """OpenCV 5's phase correlation multiplies planes of some sizes by its window, in place."""
+    fixed, moving = (pyramid(picture("gravel", side, side, y=y)) for y in (0, 2))
+    before = [level.copy() for level in (*fixed, *moving)]
+    found = search(fixed, moving, "shift")[0]
+    for level, was in zip((*fixed, *moving), before, strict=True):
+        np.testing.assert_array_equal(level, was)
+    np.testing.assert_array_equal(search(fixed, moving, "shift")[0], found)

@@ -29,8 +29,8 @@ STAYS = 0.5
 """Part of that step by which it must exceed them in the planes that follow."""
 IN_PLANES, CLEAR_IN = 0.9, 0.5
 """Parts of the planes in which it must so, and in which it must by the whole step."""
-FEWEST_PLANES, MOST_PLANES = 4, 12
-"""Planes that are needed, and that are enough."""
+FEWEST_PLANES, MOST_PLANES, LOOKED_AT = 4, 12, 0.5
+"""Planes that are needed, that are enough, and the part of them that are not too textured."""
 MOST_PIXELS = 0.01
 """Part of the field beyond which single pixels that stand out are texture, or noise."""
 SIDE, SOME = 768, 4
@@ -110,7 +110,7 @@ class MarkGauge:
     def found(self) -> Marks:
         """Pixels that stand out in nearly every plane, in most of them clearly."""
         known = [one for one in self._found.values() if one is not None]
-        if len(known) < max(FEWEST_PLANES, IN_PLANES * len(self._found)):
+        if len(known) < max(FEWEST_PLANES, LOOKED_AT * len(self._found)):
             return Marks()
         somewhat = _in_planes([one.somewhat for one in known], IN_PLANES)
         clearly = _in_planes([one.clearly for one in known], CLEAR_IN)

@@ -119,7 +119,8 @@ def _start(fixed: Plane, moving: Plane, level: int) -> Matrix:
     A search that starts one period off on a repetitive pattern never comes back.
     """
     window = cv2.createHanningWindow(fixed.shape[::-1], cv2.CV_32F)
-    (dx, dy), _ = cv2.phaseCorrelate(fixed, moving, window)
+    # copies: OpenCV windows planes of a size that suits its transform in place
+    (dx, dy), _ = cv2.phaseCorrelate(fixed.copy(), moving.copy(), window)
     shifted = np.array([[1, 0, dx], [0, 1, dy], [0, 0, 1]], np.float64)
     best = max((np.eye(3), shifted), key=lambda matrix: correlation(fixed, moving, matrix))
     best[:2, 2] *= 2.0**level

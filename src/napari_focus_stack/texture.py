@@ -189,10 +189,13 @@ class Mismatches:
     ----------
     before, after : numpy.ndarray
         (regions,) float64.
+    size : float
+        Side of the regions by that of usual ones: those of small planes hold fewer samples.
     """
 
     before: NDArray[np.float64]
     after: NDArray[np.float64]
+    size: float = 1.0
 
     @classmethod
     def of(
@@ -215,7 +218,7 @@ class Mismatches:
             apart = _region_means(np.square(fixed.detail - texture.detail) * both)
             power = _region_means((np.square(fixed.detail) + np.square(texture.detail)) * both)
             found.append((apart[covered] / np.maximum(power[covered], 1e-12)).astype(np.float64))
-        return cls(found[0], found[1])
+        return cls(found[0], found[1], _region_side(both.shape) / REGION)
 
     @classmethod
     def together(cls, some: Iterable[Mismatches]) -> Mismatches:
@@ -223,7 +226,8 @@ class Mismatches:
         known = list(some)
         before = [one.before for one in known] or [np.zeros(0)]
         after = [one.after for one in known] or [np.zeros(0)]
-        return cls(np.concatenate(before), np.concatenate(after))
+        size = min((one.size for one in known), default=1.0)
+        return cls(np.concatenate(before), np.concatenate(after), size)
 
     @property
     def regions(self) -> int:
@@ -252,7 +256,7 @@ class Mismatches:
     @property
     def certainty(self) -> float:
         """Standard deviations by which the votes are beyond chance (sign test)."""
-        return (2 * self.votes - 1) * math.sqrt(self.regions / 2)
+        return (2 * self.votes - 1) * math.sqrt(self.regions / 2) * self.size
 
 
 @dataclass(frozen=True)
@@ -286,7 +290,11 @@ class Support:
             return False
         if near.left < MOST_LEFT and near.votes > LEAST_VOTES and near.certainty > SURE:
             return True
-        if near.left < CLEARLY_LEFT and near.votes > CLEAR_VOTES and near.regions >= FEWEST_CLEAR:
+        if (
+            near.left < CLEARLY_LEFT
+            and near.votes > CLEAR_VOTES
+            and near.regions * near.size >= FEWEST_CLEAR
+        ):
             return True
         return near.left <= WORSE and (self._shows_apart or self._adds_up)
 
@@ -417,8 +425,12 @@ def _lamp(light: Plane, brightest: Plane) -> float:
     return float(np.exp(middle)) if width < ALL_ALIKE else 1.0
 
 
+def _region_side(shape: tuple[int, ...]) -> int:
+    return min(REGION, max(LEAST_REGION, min(shape) // ACROSS))
+
+
 def _region_means(plane: Plane) -> Plane:
-    side = min(REGION, max(LEAST_REGION, min(plane.shape) // ACROSS))
+    side = _region_side(plane.shape)
     rows, cols = (max(1, length // side) for length in plane.shape)
     whole = plane[: rows * side, : cols * side]
     means: Plane = cv2.resize(whole, (cols, rows), interpolation=cv2.INTER_AREA)
