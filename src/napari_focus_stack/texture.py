@@ -42,7 +42,7 @@ LEAST_CONTRAST = 0.02
 """Least part of the largest contrast that counts, where there is no noise."""
 CLEAR = 2.5
 """Contrast, in that of the noise, from which on there is texture."""
-REGION, LEAST_REGION, ACROSS = 24, 8, 6
+REGION, LEAST_REGION, ACROSS = 24, 8, 3
 """Side in pixels of a region, at most and at least, and how many a plane has across: texture is
 alike over 3 or 4, so that large ones hold 40 samples or more."""
 COVERED = 0.3
@@ -64,7 +64,7 @@ slow to show between them; it must show between planes farther apart then."""
 MOST_LEFT_APART = 0.92
 LEAST_VOTES_APART = 0.7
 """Mismatch and votes that are asked for between those."""
-MOST_LEFT_ADDED = 0.97
+MOST_LEFT_AFAR = 0.97
 """Mismatch from the reference plane where neighbours agree but are not sure by themselves. Halos
 of unstained cells, which grow like a magnification, make it better (0.37) but neighbours worse
 (votes of at most 0.44); a true magnification of 0.6 % in 14 planes of 128 x 160 pixels 0.86 to
@@ -286,6 +286,8 @@ class Support:
         """Whether the motion is real, as far as texture shows it."""
         near, afar = self.neighbours, self.reference
         most = MOST_LEFT if self.of_sections else WORSE
+        if near.left > CLEARLY_LEFT:
+            most = min(most, MOST_LEFT_AFAR)
         if afar.regions >= FEWEST_AFAR and afar.left > most:
             return False
         if near.left < MOST_LEFT and near.votes > LEAST_VOTES and near.certainty > SURE:
@@ -315,7 +317,7 @@ class Support:
         near, afar = self.neighbours, self.reference
         return bool(
             near.votes > LEAST_VOTES
-            and afar.left < MOST_LEFT_ADDED
+            and afar.left < MOST_LEFT_AFAR
             and afar.votes > LEAST_VOTES_APART
             and (near.certainty + afar.certainty) / math.sqrt(2) > SURE
         )
