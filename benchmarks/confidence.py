@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,8 +98,8 @@ def main() -> int:
     print(
         f"{'share and error where is expected':34s}", *(f"{one:>12s}" for one in bins), " c >= 0.5"
     )
-    cases = [*own_scenes(), *(public_scenes(args.bench, args.cache) if args.bench else ())]
-    for name, planes, depth in cases:
+    public = public_scenes(args.bench, args.cache) if args.bench else ()
+    for name, planes, depth in chain(own_scenes(), public):
         result = focus_stack(planes)
         inner = np.s_[EDGE:-EDGE, EDGE:-EDGE]
         error = np.abs(result.depth - depth)[inner]

@@ -30,7 +30,7 @@ def rendered(kind: str, name: str = "gravel", n: int = 8, **options) -> list[np.
 
 
 def in_order(known: Sequence[np.ndarray], order: Sequence[int]) -> bool:
-    return follows_focus(distances([known[k] for k in order]))
+    return follows_focus([known[k] for k in order])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,22 +55,23 @@ def test_noise_does_not_hide_the_order(kind: str) -> None:
 def test_planes_of_noise_alone_follow_each_other(seed: int) -> None:
     rng = np.random.default_rng(seed)
     planes = rng.normal(100, 10, (rng.integers(4, 12), 64, 80)).astype(np.float32)
-    assert follows_focus(distances(details(planes)))
+    assert follows_focus(details(planes))
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_three_planes_cannot_be_out_of_order(n: int) -> None:
     positions = np.array([0.0, 9.0, 1.0])[:n]
-    assert follows_focus(np.abs(positions[:, None] - positions))
+    assert follows_focus(list(positions[:, None, None]))
 
 
 @settings(deadline=None)
 @given(st.permutations(range(6)))
 def test_the_way_is_held_against_the_shortest_tree(order: list[int]) -> None:
-    """Planes on a line: the tree has length 5, whatever the order."""
+    """Planes on a line, all of one mean: the tree has length 5, whatever the order."""
     positions = np.array(order, float)
     way = np.abs(np.diff(positions)).sum()
-    assert follows_focus(np.abs(positions[:, None] - positions)) is bool(way <= 1.4 * 5)
+    line = [np.array([[position, -position]]) for position in positions]
+    assert follows_focus(line) is bool(way <= 1.4 * 5)
 
 
 @settings(max_examples=50, deadline=None)
@@ -79,7 +80,7 @@ def test_distances_are_root_mean_squares(maps: np.ndarray) -> None:
     apart = distances(list(maps))
     true = np.sqrt(((maps[:, None] - maps[None]).astype(float) ** 2).mean((2, 3)))
     np.testing.assert_allclose(apart, true, atol=1e-5)
-    np.testing.assert_array_equal(apart, apart.T)
+    np.testing.assert_allclose(apart, apart.T, atol=1e-5)  # products are rounded as BLAS likes
 
 
 @pytest.mark.parametrize("name", ["gravel", "brick"])
@@ -95,3 +96,13 @@ def test_brightness_has_no_part_in_the_distance() -> None:
     here, brighter, other = details([planes[3], planes[3] * 1.7, planes[4]])
     apart = distances([here, brighter, other])
     assert apart[0, 1] < 0.001 < 0.1 < apart[0, 2]
+
+
+def test_detail_that_falls_and_rises_once_keeps_its_order() -> None:
+    """A smooth section between dark planes, whose noise is most of their detail, is no fold."""
+    y, x = np.mgrid[:256, :256] - 128
+    blob = np.exp(-(x**2 + y**2) / 2 / 60**2)
+    section = np.exp(-((np.arange(9) - 4) ** 2) / 2 / 1.5**2)
+    noise = np.random.default_rng(0).normal(0, 0.75, (9, 256, 256))
+    planes = (150 * (section[:, None, None] * blob + 0.05) + noise).clip(0).astype(np.uint8)
+    assert in_order(details(planes), range(9))
