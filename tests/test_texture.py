@@ -11,7 +11,8 @@ from motion import aligned, shifted, worst_of
 from scenes import QUIET, picture, scene
 
 from napari_focus_stack import focus_stack
-from napari_focus_stack.texture import Mismatches, Support, comes_and_goes
+from napari_focus_stack.sections import comes_and_goes
+from napari_focus_stack.support import Mismatches, Support
 
 N, SIDE = 14, 224
 

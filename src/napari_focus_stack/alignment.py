@@ -22,16 +22,16 @@ from napari_focus_stack.links import models_of
 from napari_focus_stack.model_selection import Choice, ModelSelection, Textures, Tree
 from napari_focus_stack.order import distances, follows_focus, in_order_of_focus
 from napari_focus_stack.refinement import refine
+from napari_focus_stack.sections import comes_and_goes
 from napari_focus_stack.shelf import Shelf
-from napari_focus_stack.texture import (
+from napari_focus_stack.support import (
     LEAST_VOTES,
     MOST_LEFT,
     SOME_COVERED,
     Mismatches,
     Support,
-    comes_and_goes,
-    texture_shift,
 )
+from napari_focus_stack.texture import texture_shift
 from napari_focus_stack.transforms import composed, is_plausible
 from napari_focus_stack.views import View
 

@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack.links import FITS_MOST
-from napari_focus_stack.texture import (
+from napari_focus_stack.sections import comes_and_goes
+from napari_focus_stack.support import (
     LEAST_VOTES,
     MOST_LEFT,
     SLOW,
     WORSE,
     Mismatches,
     Support,
-    Texture,
-    comes_and_goes,
-    spread_over,
-    texture_noise,
-    texture_shift,
 )
+from napari_focus_stack.texture import Texture, spread_over, texture_noise, texture_shift
 from napari_focus_stack.transforms import composed, corner_distance
 
 if TYPE_CHECKING:
