@@ -146,11 +146,10 @@ def _on_drift(health: Health, motion: dict[str, float]) -> list[str]:
         return []
     magnified = health.magnification
     grown = f" and changed in size by {magnified:.1%}" if magnified >= LEAST_MAGNIFIED else ""
-    sure = _sure(motion)
     what = f"The field moved by {health.drift:.0f} pixels{grown} over the stack and was aligned"
     return [
-        f"{what}{sure}; fasten the specimen and let the stage settle, unless the view is slanted, "
-        "as in a stereo microscope, or the lens changes its magnification with focus."
+        f"{what}{_sure(motion)}. Fasten the specimen and let the stage settle; a slanted view, as "
+        "in a stereo microscope, or a lens that magnifies with focus does the same."
     ]
 
 
@@ -159,8 +158,8 @@ def _sure(motion: dict[str, float]) -> str:
         return ""
     better = motion["better_neighbours"]
     if better > 0.5:
-        return f" ({better:.0%} of its regions bear it out)"
-    return f" (only {better:.0%} of its regions lie better so: look whether it is right)"
+        return f" (detail fits better in {better:.0%} of the field)"
+    return f" (detail fits better in only {better:.0%} of the field: look whether it is right)"
 
 
 def _on_exposure(health: Health) -> list[str]:

@@ -206,8 +206,9 @@ def _aligned(run: Run, read: Read, reduction: int) -> Generator[Progress, None, 
     if alignment.refused > WORTH_A_WORD:
         run.notes.append(
             "Light and blur change as if the field moved by up to "
-            f"{alignment.refused:.0f} pixels, but fine detail does not bear that out, so nothing "
-            "was moved. If the field did move, choose how: align 'shift' or 'similarity'."
+            f"{alignment.refused:.0f} pixels, but fine detail stays where it is, so nothing was "
+            "moved. If you see it move from plane to plane, choose how: align 'shift' or "
+            "'similarity'."
         )
     return alignment
 
