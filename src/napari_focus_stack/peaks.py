@@ -6,6 +6,7 @@ curve (Nayar and Nakagawa, "Shape from focus", PAMI 1994), so no stack is held.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,7 @@ class FocusPeak:
             np.zeros(shape, np.float32) for _ in range(4)
         )
         self._chosen: Plane = self._best
+        self._lock = threading.Lock()
         self._scores = np.zeros(reduced_shape(shape), np.float32)
         self._index = np.zeros(shape, np.uint16)
 
@@ -94,8 +96,9 @@ class FocusPeak:
             kept[rows] for kept in (self._best, self._before, self._after, self._last, self._index)
         )
         if k == 0:
-            if allowed is not None and self._chosen is self._best:
-                self._chosen = np.zeros_like(self._best)
+            with self._lock:  # rows are taken in by several threads
+                if allowed is not None and self._chosen is self._best:
+                    self._chosen = np.zeros_like(self._best)
             best[:] = energy
             self._chosen[rows] = energy if allowed is None else energy * allowed
         else:
