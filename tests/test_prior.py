@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
+
 import cv2
 import numpy as np
 import pytest
@@ -101,6 +103,24 @@ def test_a_peak_is_where_a_gaussian_curve_has_its_top(top: float, width: float) 
     assert (trust > 5).all()  # the worth of an error of less than half a plane
     np.testing.assert_allclose(peak.read(slice(0, 8), 8, 2.0)[0], top / 2, atol=0.02)
     np.testing.assert_allclose(peak.widths(8, every=2), width, rtol=0.05)
+
+
+def test_threads_may_begin_a_level_at_a_time() -> None:
+    """Each made an array of its own for the first plane, and what others had put there was lost."""
+    energies = np.random.default_rng(0).gamma(4, 5, (3, 1600, 64)).astype(np.float32)
+    counting = np.full((100, 64), 0.25, np.float32)
+    parts = [slice(top, top + 100) for top in range(0, 1600, 100)]
+    found = []
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(20):
+            peak = FocusPeak((1600, 64), 16.0, PeakError(0.05, 0.2), weighed=True)
+            for k, energy in enumerate(energies):
+                add = [threads.submit(peak.add, energy[p], p, k, counting) for p in parts]
+                wait(add)
+            found.append(peak.best.copy())
+    wanted = energies.max(0)
+    for best in found:
+        np.testing.assert_array_equal(best, wanted)
 
 
 def test_noise_alone_makes_no_peak() -> None:

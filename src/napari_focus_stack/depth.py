@@ -72,8 +72,10 @@ class DepthEstimator:
             Where the plane may be the sharpest. Given for all planes or for none.
         """
         if not self._peaks:
-            known = zip(energies, WINDOW_SAMPLES, ERRORS, strict=False)
-            self._peaks = [FocusPeak(e.shape, samples, error) for e, samples, error in known]
+            self._peaks = [
+                FocusPeak(energy.shape, samples, error, weighed=prior is not None)
+                for energy, samples, error in zip(energies, WINDOW_SAMPLES, ERRORS, strict=False)
+            ]
         todo = [(i, rows) for i, energy in enumerate(energies) for rows in parts(energy.shape)]
 
         def add(part: tuple[int, slice]) -> None:
@@ -91,9 +93,9 @@ class DepthEstimator:
     ) -> tuple[Plane, Plane]:
         """Depth and confidence, (Y, X) float32 each, the depth counted in the planes added.
 
-        Levels, and the prior's surface beside them, are averaged by what their noise lets them
-        know, neighbours across smooth parts of the fused luminance, (Y, X) float32, which changes
-        by less than `edge` there, and once more what that leaves, so that slopes and domes are not
+        Levels, and the prior's surface beside them, are averaged by the inverse of their variance,
+        neighbours across smooth parts of the fused luminance, (Y, X) float32, which changes by less
+        than `edge` there, and once more what that leaves, so that slopes and domes are not
         flattened (twicing: Tukey, 1977). That is done in the prior's units of depth.
         """
         check, unit = self._crew.check, 1.0 if prior is None else prior.unit

@@ -6,7 +6,6 @@ curve (Nayar and Nakagawa, "Shape from focus", PAMI 1994), so no stack is held.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,20 +64,23 @@ class FocusPeak:
         Independent samples behind an energy.
     error : PeakError
         What the peak errs by besides noise.
+    weighed : bool
+        Whether some planes' energies count less than others while the best is chosen.
     """
 
-    def __init__(self, shape: tuple[int, ...], samples: float, error: PeakError) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], samples: float, error: PeakError, weighed: bool = False
+    ) -> None:
         self._samples, self._error = samples, error
         self._best, self._before, self._after, self._last = (
             np.zeros(shape, np.float32) for _ in range(4)
         )
-        self._chosen: Plane = self._best
-        self._lock = threading.Lock()
+        self._chosen = np.zeros(shape, np.float32) if weighed else self._best
         self._scores = np.zeros(reduced_shape(shape), np.float32)
         self._index = np.zeros(shape, np.uint16)
 
     def add(self, energy: Plane, rows: slice, k: int, allowed: Plane | None = None) -> None:
-        """Take in some rows of the energy of plane `k`.
+        """Take in some rows of the energy of plane `k`; threads may take in others at a time.
 
         Parameters
         ----------
@@ -89,16 +91,13 @@ class FocusPeak:
         k : int
             Number of the plane, ascending.
         allowed : numpy.ndarray, optional
-            (rows, x) float32, 0 to 1: what the energy counts while the best is chosen. Given for
-            all planes or for none.
+            (rows, x) float32, 0 to 1: what the energy counts while the best is chosen. Given if
+            energies are `weighed`.
         """
         best, before, after, last, index = (
             kept[rows] for kept in (self._best, self._before, self._after, self._last, self._index)
         )
         if k == 0:
-            with self._lock:  # rows are taken in by several threads
-                if allowed is not None and self._chosen is self._best:
-                    self._chosen = np.zeros_like(self._best)
             best[:] = energy
             self._chosen[rows] = energy if allowed is None else energy * allowed
         else:
