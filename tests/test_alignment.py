@@ -144,7 +144,7 @@ def test_a_foreign_picture_is_left_out(k: int, moving: bool) -> None:
     assert found.fitting == [p for p in range(8) if p != k]
     assert np.isnan(found.transforms[k]).all()
     assert found.residuals[k] is None
-    assert found.gains[k] is None
+    assert found.brightness[k] is None
     kept, true = (np.delete(all_of, k, axis=0) for all_of in (found.transforms, moved.transforms))
     assert worst_of(kept, true, 4 if k > 4 else 3, SIZE) < 0.3
 
@@ -177,12 +177,16 @@ def test_two_foreign_pictures_unlike_each_other_are_left_out() -> None:
     assert sorted(found.left_out) == [2, 3]
 
 
+def gains(found: Alignment) -> list[float]:
+    return [light.gain for light in found.brightness if light is not None]
+
+
 @pytest.mark.parametrize("motion", [{}, {"zoom": 0.003, "shift": 0.7}], ids=["still", "moving"])
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_gains_bring_planes_to_the_references_brightness(motion: dict, dtype: str) -> None:
     drifting = scene("gravel", gains=DRIFTING, noise=QUIET, dtype=dtype, **motion)
     found = aligned(drifting.planes)
-    np.testing.assert_allclose(found.gains, 1 / np.array(DRIFTING), atol=0.003)
+    np.testing.assert_allclose(gains(found), 1 / np.array(DRIFTING), atol=0.003)
     assert found.brightness_drifts
 
 
@@ -203,7 +207,7 @@ def test_colour_moves_as_grey_does() -> None:
     grey = aligned(moved.planes)
     colour = aligned(np.repeat(moved.planes[..., None], 3, axis=-1))
     np.testing.assert_array_equal(colour.transforms, grey.transforms)
-    assert colour.gains == grey.gains
+    assert colour.brightness == grey.brightness
 
 
 def test_planes_above_the_working_size_are_compared_reduced() -> None:
@@ -429,16 +433,17 @@ def test_stray_light_is_told_from_a_lamp() -> None:
     found: Alignment = aligned(lit(lamp, stray))
     assert found.brightness_drifts
     for k in (2, 3, 5, 6):
-        again = found.gains[k] * (lamp[k] * 0.4 + stray[k]) + found.offsets[k]
+        light = found.brightness[k]
+        again = light.gain * (lamp[k] * 0.4 + stray[k]) + light.offset
         assert again == pytest.approx(0.4, abs=0.01)
-    assert found.offsets[4] == found.offsets[3] == 0
-    assert found.offsets[6] == pytest.approx(-0.15 / 0.9, abs=0.04)
+    assert found.brightness[4].offset == found.brightness[3].offset == 0
+    assert found.brightness[6].offset == pytest.approx(-0.15 / 0.9, abs=0.04)
 
 
 def test_light_that_comes_and_goes_is_no_lamp() -> None:
     bright = np.float32([0.2, 0.5, 0.8, 1, 1, 0.8, 0.4, 0.2])
     found = aligned(lit(bright, np.zeros(8, np.float32)))
-    assert found.gains[0] == pytest.approx(5, rel=0.02)
+    assert found.brightness[0].gain == pytest.approx(5, rel=0.02)
     assert not found.brightness_drifts
 
 

@@ -7,7 +7,6 @@ model that explains the motion, and no motion where none is worth a resampling.
 
 from __future__ import annotations
 
-import heapq
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
@@ -17,10 +16,11 @@ import numpy as np
 
 from napari_focus_stack.brightness import Brightness, Light, compare
 from napari_focus_stack.crew import ahead
+from napari_focus_stack.joining import IS_BLANK, NOT_FINITE, Joining
 from napari_focus_stack.linking import WORKERS, Linker
 from napari_focus_stack.links import models_of
-from napari_focus_stack.model_selection import Choice, ModelSelection, Textures, Tree
-from napari_focus_stack.order import distances, follows_focus, in_order_of_focus
+from napari_focus_stack.model_selection import Choice, ModelSelection, Textures
+from napari_focus_stack.order import in_order_of_focus
 from napari_focus_stack.refinement import refine
 from napari_focus_stack.sections import comes_and_goes
 from napari_focus_stack.shelf import Shelf
@@ -36,7 +36,7 @@ from napari_focus_stack.transforms import composed, is_plausible
 from napari_focus_stack.views import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from numpy.typing import NDArray
 
@@ -47,17 +47,11 @@ if TYPE_CHECKING:
 MOST_DRIFT, MOST_ODD = 2.0, 0.25
 """Gain up to which brightness is a lamp's, and the part of the planes that may go farther, one in
 any case: exposed otherwise. If more do, brightness follows the focus."""
-BLANK = 0.03
-"""A plane with less than this part of the reference's contrast shows nothing to align."""
 FADED = 0.5
 """Contrast of the last plane that shows anything, as a part of the reference's, below which blank
 planes beyond it are the end of what is there and not a mishap."""
 LONG_CHAIN = 24
 """Links from the reference from which on their errors add up to more than the composite's."""
-TRIES = 2
-"""Neighbours that a plane is compared with before it counts as foreign."""
-NOT_FINITE = "it holds no finite value"
-IS_BLANK = "it shows nothing (blank)"
 TOO_FAR = "from the reference plane to it is farther than a lens or a stage moves"
 FOREIGN = "it does not show what its neighbours show"
 GIVEN = "the given transforms leave it out"
@@ -114,21 +108,6 @@ class Alignment:
     def in_order(self) -> bool:
         """Whether planes that follow each other are neighbours in focus."""
         return self.order == self.fitting
-
-    @property
-    def gains(self) -> list[float | None]:
-        """Factor that brings each plane to the reference plane's brightness."""
-        return [None if b is None else b.gain for b in self.brightness]
-
-    @property
-    def offsets(self) -> list[float | None]:
-        """What is to be added after the gain."""
-        return [None if b is None else b.offset for b in self.brightness]
-
-    @property
-    def spreads(self) -> list[float | None]:
-        """How far places, or ways to the reference, differ in that gain."""
-        return [None if b is None else b.spread for b in self.brightness]
 
     @property
     def brightness_drifts(self) -> bool:
@@ -261,7 +240,7 @@ def follow_steps(
 
 
 class _Chain:
-    """Planes joined to the reference, each by a link to a neighbour in focus."""
+    """Planes joined to the reference, and where they lie."""
 
     def __init__(
         self, linker: Linker, n: int, reference: int, align: Align, check: Callable[[], None]
@@ -269,73 +248,9 @@ class _Chain:
         self._linker = linker
         self._n, self._reference, self._align, self._check = n, reference, align, check
         self._fixed = linker.view(reference)
-        self._unfit = self._showing_nothing()
-        self._details = linker.details
-        self._tree = self._joined()
-        if self._in_order(self._tree.paths):
-            # planes of another pass look less alike while they lie apart
-            richest = self._tree.along(linker.models[-1])
-            self._details = linker.details | {
-                k: linker.view(k).detail(path) for k, path in richest.items()
-            }
-            if not self._in_order(self._tree.paths):
-                self._tree = self._joined()
+        joining = Joining(linker, n, reference, align, check)
+        self._tree, self._unfit, self._shown = joining.tree, joining.unfit, joining.shown
         self._textures = Textures(linker, sorted(self._tree.paths))
-
-    def _showing_nothing(self) -> dict[int, str]:
-        """Planes without a finite value, and blank ones, which only "none" can keep."""
-        contrasts = [self._linker.contrasts[k] for k in range(self._n)]
-        unfit = {k: NOT_FINITE for k, contrast in enumerate(contrasts) if contrast < 0}
-        if self._align != "none":
-            blank = (k for k in range(self._n) if k not in unfit and self._is_blank(k))
-            unfit |= dict.fromkeys(blank, IS_BLANK)
-        return unfit
-
-    def _joined(self) -> Tree:
-        """Link planes to what is joined already, the nearest pair first (Prim, 1957)."""
-        still = {model: np.eye(3) for model in self._linker.models}
-        tree = Tree(self._reference, {self._reference: still})
-        planes = [k for k in range(self._n) if k not in self._unfit or k == self._reference]
-        apart = self._apart_by_focus(planes)
-        tries = {k: TRIES for k in planes if k != self._reference}
-        pairs = [(apart[self._reference, k], self._reference, k) for k in tries]
-        heapq.heapify(pairs)
-        if self._align != "none" and self._linker.hopeless and self._in_order(planes):
-            pairs = []
-        while pairs:
-            _, parent, k = heapq.heappop(pairs)
-            if not tries[k]:
-                continue
-            self._check()
-            link = self._linker.link(parent, k)
-            if not (link.fits or self._align == "none"):
-                tries[k] -= 1
-                continue
-            tries[k] = 0
-            tree.append(k, parent, link)
-            for j, left in tries.items():
-                if left:
-                    heapq.heappush(pairs, (apart[k, j], k, j))
-        return tree
-
-    def _apart_by_focus(self, planes: list[int]) -> NDArray[np.float64]:
-        """How far planes are apart: in the order of the files, or in focus if that is another."""
-        numbers = np.arange(self._n, dtype=float)
-        apart = np.abs(numbers[:, None] - numbers)
-        if not self._in_order(planes):
-            apart[np.ix_(planes, planes)] = distances([self._details[k] for k in planes])
-        return apart
-
-    def _in_order(self, planes: Iterable[int]) -> bool:
-        shown = self._shown()
-        return follows_focus([shown[k] for k in sorted(planes) if k in shown])
-
-    def _shown(self) -> dict[int, Plane]:
-        """Detail of the planes that are not blank, which alone tell an order."""
-        return {k: detail for k, detail in self._details.items() if not self._is_blank(k)}
-
-    def _is_blank(self, k: int) -> bool:
-        return self._linker.contrasts[k] < BLANK * self._fixed.contrast
 
     def alignment(self) -> Alignment:
         """Choose the model, and what to do with planes that fit nowhere."""
@@ -370,7 +285,7 @@ class _Chain:
             holds_together=together,
             support=choice.support,
             refused=choice.refused,
-            order=in_order_of_focus(fitting, self._shown()),
+            order=in_order_of_focus(fitting, self._shown),
             left_out=left_out,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,8 +25,8 @@ from napari_focus_stack.transforms import composed, corner_distance
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_focus_stack.joining import Tree
     from napari_focus_stack.linking import Linker
-    from napari_focus_stack.links import Link
     from napari_focus_stack.transforms import Matrix, Model
 
     Paths = dict[int, Matrix]
@@ -44,53 +44,6 @@ MOST_TEXTURES = 4
 FEWEST_COMPARED = 8
 MOST_COMPARED_PIXELS = 2_500_000
 """Pairs of planes whose texture is compared at least, and pixels of them at most beyond that."""
-
-
-@dataclass(frozen=True)
-class Tree:
-    """Planes joined to the reference, each by a link to a plane that was joined before.
-
-    Attributes
-    ----------
-    reference : int
-        Number of the plane that the others are joined to.
-    paths : dict of int to dict
-        Transforms from the full reference plane to each plane, by model.
-    parents : dict of int to int
-        The plane that each was linked to, before its children; the reference has none.
-    links : dict of int to Link
-        Of each plane to its parent.
-    """
-
-    reference: int
-    paths: dict[int, dict[Model, Matrix]]
-    parents: dict[int, int] = field(default_factory=dict)
-    links: dict[int, Link] = field(default_factory=dict)
-
-    def append(self, k: int, parent: int, link: Link) -> None:
-        """Join a plane to one that is in."""
-        self.links[k], self.parents[k] = link, parent
-        self.paths[k] = {
-            model: composed(link.transforms[model], so_far)
-            for model, so_far in self.paths[parent].items()
-        }
-
-    def along(self, model: Model) -> Paths:
-        """Transforms of one model."""
-        return {k: path[model] for k, path in self.paths.items()}
-
-    @property
-    def still(self) -> Paths:
-        """Transforms where nothing moved."""
-        return {k: np.eye(3) for k in self.paths}
-
-    @property
-    def longest_way(self) -> int:
-        """Links from the reference to the plane farthest from it."""
-        ways = {self.reference: 0}
-        for k, parent in self.parents.items():
-            ways[k] = ways[parent] + 1
-        return max(ways.values())
 
 
 class Textures:
@@ -185,7 +138,7 @@ class ModelSelection:
         asked for is taken, borne out or not.
         """
         models, tree = self._linker.models, self._tree
-        if len(tree.paths) < 2 or models == ("none",):
+        if len(tree.paths) < 2:
             return Choice(models[0], tree.along(models[0]))
         if len(models) == 1:
             paths = tree.along(models[0])
