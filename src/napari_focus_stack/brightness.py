@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack.bands import reduced_to
 from napari_focus_stack.transforms import Matrix, rescale, warp
 
 if TYPE_CHECKING:
@@ -92,18 +93,13 @@ class Light:
         """Reduce the luminance, (y, x) float32, of a plane of this shape."""
         decoded = None
         if photograph:
-            decoded = _reduced(cv2.pow(np.maximum(grey, 0), GAMMA))
-        return cls(_reduced(grey), decoded, shape)
+            decoded = reduced_to(cv2.pow(np.maximum(grey, 0), GAMMA), SIDE)
+        return cls(reduced_to(grey, SIDE), decoded, shape)
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
         return self.recorded.nbytes + (0 if self.decoded is None else self.decoded.nbytes)
-
-    @property
-    def linear(self) -> Plane:
-        """In linear light, if it is a photograph's."""
-        return self.recorded if self.decoded is None else self.decoded
 
 
 @dataclass(frozen=True)
@@ -144,9 +140,11 @@ class Brightness:
         return _Pair.of(fixed.recorded, moving.recorded, fixed.shape, full_size).gain()
 
     @classmethod
-    def of_light(cls, fixed: Light, moving: Light, full_size: Matrix) -> Brightness:
+    def of_photographs(cls, fixed: Light, moving: Light, full_size: Matrix) -> Brightness:
         """Compare two photographs in linear light: the gain of their values, without an offset."""
-        found = _Pair.of(fixed.linear, moving.linear, fixed.shape, full_size).gain()
+        assert fixed.decoded is not None
+        assert moving.decoded is not None
+        found = _Pair.of(fixed.decoded, moving.decoded, fixed.shape, full_size).gain()
         return cls(found.gain ** (1 / GAMMA), 0.0, found.spread / GAMMA)
 
 
@@ -177,20 +175,20 @@ def compare(
     dict of int to Brightness
         Gains that planes between do not bear out count as unsure.
     """
-    ways = [Brightness.of_gain if of_sections else Brightness.of]
     fixed = light(reference)
+    # how planes are compared with the reference, and with their neighbours
+    ways = [(Brightness.of_gain if of_sections else Brightness.of, Brightness.of_gain)]
     if fixed.decoded is not None:
-        ways.append(Brightness.of_light)
+        ways.append((Brightness.of_photographs, Brightness.of_photographs))
     found = [{reference: Brightness()} for _ in ways]
     along = [{reference: 0.0} for _ in ways]
     for i, k in _outwards(sorted(paths), reference):
         check()
         before, here = light(i), light(k)
         step = paths[k] @ np.linalg.inv(paths[i])
-        for way, known, so_far in zip(ways, found, along, strict=True):
-            between = Brightness.of_gain if way == Brightness.of else way
-            so_far[k] = so_far[i] + float(np.log(between(before, here, step).gain))
-            known[k] = _agreed(way(fixed, here, paths[k]), so_far[k])
+        for (afar, near), known, so_far in zip(ways, found, along, strict=True):
+            so_far[k] = so_far[i] + float(np.log(near(before, here, step).gain))
+            known[k] = _agreed(afar(fixed, here, paths[k]), so_far[k])
     if len(found) == 1 or any(known.offset for known in found[0].values()):
         return found[0]
     # focus alone spreads the ratios of gamma-encoded texture twice as far as those of its light,
@@ -303,13 +301,6 @@ class _Pair:
         some = np.s_[:: max(1, int(sigma)), :: max(1, int(sigma))]
         a, b, usable = a[some], b[some], usable[some]
         return a[usable].astype(float), b[usable].astype(float)
-
-
-def _reduced(light: Plane) -> Plane:
-    factor = min(1.0, SIDE / max(light.shape))
-    size = [max(1, round(length * factor)) for length in light.shape[::-1]]
-    small: Plane = cv2.resize(light, size, interpolation=cv2.INTER_AREA)
-    return small
 
 
 def _detail(light: Plane, sigma: float) -> Plane:

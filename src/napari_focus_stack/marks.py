@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack.bands import grey
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -60,12 +62,11 @@ class Marks:
         """A plane, (Y, X[, C]), with the median of what is around in place of its marks."""
         if not self:
             return plane
-        height, width = plane.shape[:2]
+        last = np.array(plane.shape[:2]) - 1
         rows, cols = self.pixels.T
-        around = [
-            plane[np.clip(rows + dy, 0, height - 1), np.clip(cols + dx, 0, width - 1)]
-            for dy, dx in np.argwhere(RING) - 1
-        ]
+        beside = (self.pixels + step for step in np.argwhere(RING) - 1)
+        # mirrored at the border
+        around = [plane[tuple((last - np.abs(last - np.abs(places))).T)] for places in beside]
         filled = plane.copy()
         filled[rows, cols] = np.median(around, axis=0)
         return filled
@@ -103,9 +104,8 @@ class MarkGauge:
 
     def look(self, k: int, plane: NDArray[Any]) -> None:
         """Take in plane `k`, (Y, X[, C]) uint8, uint16 or float32; threads may do so at a time."""
-        grey = _grey(plane)
-        self._shape = (grey.shape[0], grey.shape[1])
-        self._found[k] = _Isolated.of(grey)
+        self._shape = (plane.shape[0], plane.shape[1])
+        self._found[k] = _Isolated.of(grey(plane))
 
     def found(self) -> Marks:
         """Pixels that stand out in nearly every plane, in most of them clearly."""
@@ -126,19 +126,19 @@ class _Isolated:
     clearly: NDArray[np.int32]
 
     @classmethod
-    def of(cls, grey: NDArray[Any]) -> _Isolated | None:
-        """Find them; None where so many do that they are texture or noise."""
-        step = _step(grey)
+    def of(cls, light: NDArray[Any]) -> _Isolated | None:
+        """Find them in a grey plane; None where so many do that they are texture or noise."""
+        step = _step(light)
         somewhat, clearly = [], []
         for beyond in (
-            cv2.subtract(grey, cv2.dilate(grey, RING)),
-            cv2.subtract(cv2.erode(grey, RING), grey),
+            cv2.subtract(light, cv2.dilate(light, RING)),
+            cv2.subtract(cv2.erode(light, RING), light),
         ):
             # NumPy would turn the whole plane into float64 to compare it
             places = np.flatnonzero(cv2.compare(beyond, STAYS * step, cv2.CMP_GT) != 0)
             somewhat.append(places.astype(np.int32))
             clearly.append(somewhat[-1][beyond.ravel()[places] > step])
-        if sum(map(len, somewhat)) > MOST_PIXELS * grey.size:
+        if sum(map(len, somewhat)) > MOST_PIXELS * light.size:
             return None
         return cls(np.concatenate(somewhat), np.concatenate(clearly))
 
@@ -149,17 +149,9 @@ def _in_planes(found: list[NDArray[np.int32]], share: float) -> NDArray[np.int32
     return places[times >= share * len(found)]
 
 
-def _grey(plane: NDArray[Any]) -> NDArray[Any]:
-    if plane.ndim == 2:
-        return plane
-    code = cv2.COLOR_RGB2GRAY if plane.shape[2] == 3 else cv2.COLOR_RGBA2GRAY
-    grey: NDArray[Any] = cv2.cvtColor(plane, code)
-    return grey
-
-
-def _step(grey: NDArray[Any]) -> float:
+def _step(light: NDArray[Any]) -> float:
     """Step that is no noise: many times what a median of nine pixels takes from a plane."""
-    part = np.ascontiguousarray(grey[:SIDE, :SIDE])
+    part = np.ascontiguousarray(light[:SIDE, :SIDE])
     noise = cv2.absdiff(part, cv2.medianBlur(part, 3))
     some = np.s_[::SOME, ::SOME]
     known, noise = (a[np.isfinite(a)] for a in (part[some], noise[some]))

@@ -254,6 +254,7 @@ def _report(
     unit = spacing.unit or (None if run.settings.z_step is None else "micrometer")
     applied = any(light != Brightness() for light in survey.light)
     motion = {} if alignment.support is None else alignment.support.as_dict()
+    brightness = survey.brightness
     found = advice(
         health,
         alignment.fitting,
@@ -276,9 +277,9 @@ def _report(
         transforms=alignment.transforms,
         residuals=alignment.residuals,
         motion=motion,
-        gain_spreads=[None if one is None else one.spread for one in survey.brightness],
-        gains=[None if one is None else one.gain for one in survey.brightness],
-        offsets=[None if one is None else one.offset for one in survey.brightness],
+        gain_spreads=[None if one is None else one.spread for one in brightness],
+        gains=[None if one is None else one.gain for one in brightness],
+        offsets=[None if one is None else one.offset for one in brightness],
         gains_applied=applied,
         in_order=alignment.in_order,
         left_out=left_out,

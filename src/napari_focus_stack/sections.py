@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
+from napari_focus_stack.bands import reduced_to
 from napari_focus_stack.brightness import densest
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ def comes_and_goes(lights: Iterable[Plane]) -> bool:
     """
     small = []
     for light in lights:
-        factor = min(1.0, LIGHT_SIDE / max(light.shape))
-        size = tuple(max(1, round(side * factor)) for side in light.shape[::-1])
-        small.append(cv2.resize(light, size, interpolation=cv2.INTER_AREA))
+        small.append(reduced_to(light, LIGHT_SIDE))
     if not small:
         return False
     light = np.stack(small)

@@ -66,6 +66,8 @@ class Shelf(Generic[Item]):
             self._kept.clear()
             self._places.clear()
             self._bytes = 0
+            if self._file is not None:
+                self._file.truncate(0)
 
     def close(self) -> None:
         """Let the file go."""

@@ -17,8 +17,8 @@ from napari_focus_stack.links import spans_field
 from napari_focus_stack.marks import MOST_PLANES, MarkGauge
 from napari_focus_stack.noise import Noise, NoiseGauge, middle
 from napari_focus_stack.planes import Mask, SeenPlane
-from napari_focus_stack.prior import RegionalFocus
 from napari_focus_stack.regional import RegionalEnergy, fits
+from napari_focus_stack.regionalfocus import RegionalFocus
 from napari_focus_stack.running import noise_pairs
 from napari_focus_stack.shelf import Shelf
 from napari_focus_stack.texture import spread_over
@@ -133,12 +133,16 @@ def _past_marks(run: Run, shelf: Shelf[RegionalEnergy]) -> Generator[Progress, N
     looked_at = spread_over(range(run.n), MOST_PLANES)
     notes = list(run.notes)
 
-    def look(k: int) -> NDArray[Any]:
+    def measure(k: int) -> NDArray[Any]:
         plane = run.read(k)
-        if k in looked_at:
-            gauge.look(k, plane)
         if wanted:
             shelf.put(k, RegionalEnergy.of(plane))
+        return plane
+
+    def look(k: int) -> NDArray[Any]:
+        plane = measure(k)
+        if k in looked_at:
+            gauge.look(k, plane)
         return plane
 
     alignment = yield from _aligned(run, look, 1)
@@ -147,7 +151,7 @@ def _past_marks(run: Run, shelf: Shelf[RegionalEnergy]) -> Generator[Progress, N
         return alignment
     run.marks, run.notes = found, notes
     shelf.clear()
-    alignment = yield from _aligned(run, look, 1)
+    alignment = yield from _aligned(run, measure, 1)
     run.marks = found.left_behind([alignment.transforms[k] for k in alignment.fitting])
     run.notes.append(_on_marks(len(run.marks.pixels), len(found.pixels)))
     return alignment

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack.bands import grey, reduced_to
 from napari_focus_stack.brightness import Light
 from napari_focus_stack.features import Features
 from napari_focus_stack.registration import Plane, Region, correlation, pyramid
@@ -73,17 +74,17 @@ class View:
         known = plane.dtype.kind != "f" or bool(np.isfinite(plane).any())
         if plane.dtype.kind == "f" and not np.isfinite(plane).all():
             plane, _ = without_gaps(plane)  # or the gaps' edges would stand still
-        factor = min(MOST_FACTOR, np.sqrt(WORKING_PIXELS / (h * w)))
-        size = _fitting(h, w, MOST_FACTOR)
-        grey = _shrunk(_grey(plane), size).astype(np.float32)
-        contrast = float(cv2.GaussianBlur(grey, (0, 0), 2.0).std()) if known else -1.0
-        unit = max(contrast, FAINTEST * float(np.abs(grey).max()), 1e-30)
-        levels = pyramid(grey / unit)
-        fine = grey if factor < MOST_FACTOR else _shrunk(_grey(plane), _fitting(h, w))
-        texture = _texture(fine.astype(np.float32) / np.float32(unit))
+        whole = grey(plane)
+        small = _shrunk(whole, _fitting(h, w, MOST_FACTOR)).astype(np.float32)
+        contrast = float(cv2.GaussianBlur(small, (0, 0), 2.0).std()) if known else -1.0
+        unit = max(contrast, FAINTEST * float(np.abs(small).max()), 1e-30)
+        levels = pyramid(small / unit)
+        large = _fitting(h, w) == _fitting(h, w, MOST_FACTOR)
+        fine = small if large else _shrunk(whole, _fitting(h, w)).astype(np.float32)
+        texture = _texture(fine / np.float32(unit))
         bent = cv2.Laplacian(levels[0], cv2.CV_32F, ksize=3)
-        energy = _reduced(cv2.multiply(bent, bent, dst=bent), ENERGY_SIDE)
-        light = Light.of(grey, plane.dtype == np.uint8 or plane.ndim == 3, (h, w))
+        energy = reduced_to(cv2.multiply(bent, bent, dst=bent), ENERGY_SIDE)
+        light = Light.of(small, plane.dtype == np.uint8 or plane.ndim == 3, (h, w))
         return cls(levels, texture, light, energy, contrast, (h, w))
 
     @property
@@ -112,7 +113,7 @@ class View:
         if full_size is not None:
             (h, w), (y, x) = self.shape, energy.shape
             energy, _ = warp(energy, rescale(full_size, y / h, x / w), cv2.INTER_LINEAR)
-        logarithm: Plane = np.log(_reduced(energy, FOCUS_SIDE) + np.float32(1e-12))
+        logarithm: Plane = np.log(reduced_to(energy, FOCUS_SIDE) + np.float32(1e-12))
         return logarithm
 
     def full_size(self, matrix: Matrix) -> Matrix:
@@ -132,34 +133,18 @@ def _fitting(h: int, w: int, most: float = 1.0) -> tuple[int, int]:
     return max(1, round(w * factor)), max(1, round(h * factor))
 
 
-def _texture(grey: Plane) -> NDArray[np.float16]:
-    fine, coarse = (cv2.GaussianBlur(grey, (0, 0), sigma) for sigma in TEXTURE)
+def _texture(light: Plane) -> NDArray[np.float16]:
+    fine, coarse = (cv2.GaussianBlur(light, (0, 0), sigma) for sigma in TEXTURE)
     band: NDArray[np.float16] = cv2.subtract(fine, coarse, dst=fine).astype(np.float16)
     return band
 
 
-def _grey(plane: NDArray[Any]) -> NDArray[Any]:
-    """Luminance in the plane's own type: a sixth of the time that exact sums take."""
-    if plane.ndim == 2:
-        return plane
-    code = cv2.COLOR_RGB2GRAY if plane.shape[2] == 3 else cv2.COLOR_RGBA2GRAY
-    grey: NDArray[Any] = cv2.cvtColor(plane, code)
-    return grey
-
-
-def _shrunk(grey: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+def _shrunk(light: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     """Means over areas; halves first, which takes half the time."""
     while all(
         side % 2 == 0 and side >= 2 * wanted
-        for side, wanted in zip(grey.shape[::-1], size, strict=True)
+        for side, wanted in zip(light.shape[::-1], size, strict=True)
     ):
-        grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    shrunk: NDArray[Any] = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+        light = cv2.resize(light, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    shrunk: NDArray[Any] = cv2.resize(light, size, interpolation=cv2.INTER_AREA)
     return shrunk
-
-
-def _reduced(grey: Plane, side: int) -> Plane:
-    factor = min(1.0, side / max(grey.shape))
-    size = [max(1, round(length * factor)) for length in grey.shape[::-1]]
-    small: Plane = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    return small
