@@ -1,4 +1,4 @@
-"""Hot and dead pixels: told from the specimen by motion, filled in, named; nothing else is."""
+"""Marks of the sensor: told from the specimen by motion, left out, named; nothing else is."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ DRIFT = 1.5
 
 
 @cache
-def drifting(name: str, step: float = DRIFT) -> tuple[np.ndarray, np.ndarray]:
+def drifting(name: str, step: float = DRIFT, n: int = 10) -> tuple[np.ndarray, np.ndarray]:
     """Planes of a specimen that drifts, and what the middle one shows in focus."""
-    n, size = 10, (160, 192)
+    size = (160, 192)
     shown = scene(name, "flat", n=n, size=(200, 232), blur=0.5, noise=QUIET)
-    corners = [(20 + round(0.5 * step * (k - 5)), 20 + round(step * (k - 5))) for k in range(n)]
+    off = [k - n // 2 for k in range(n)]
+    corners = [(20 + round(0.5 * step * k), 20 + round(step * k)) for k in off]
     planes = [
         plane[y : y + size[0], x : x + size[1]]
         for plane, (y, x) in zip(shown.planes, corners, strict=True)
@@ -102,3 +103,52 @@ def test_a_mark_becomes_the_median_of_its_neighbours_in_every_channel() -> None:
     np.testing.assert_array_equal(filled[same], plane[same])
     assert Marks().filled(plane) is plane
     np.testing.assert_array_equal(Marks(pixels).within(np.s_[4:8, 5:9]).pixels, [[1, 1]])
+
+
+BLOTS = np.array([[30, 40, 4], [60, 150, 5], [80, 70, 3], [110, 120, 5], [130, 40, 4]])
+"""Row, column and radius."""
+
+
+def dusty(planes: np.ndarray) -> np.ndarray:
+    """The planes as a sensor records them that has blots of dust, of all shades."""
+    y, x = np.mgrid[: planes.shape[1], : planes.shape[2]]
+    let_through = np.ones(planes.shape[1:])
+    for i, (row, col, radius) in enumerate(BLOTS):
+        away = np.hypot(y - row, x - col)
+        let_through -= (0.25 + 0.05 * i) * np.clip(radius + 0.5 - away, 0, 1)
+    return (planes * let_through).round().astype(planes.dtype)
+
+
+@pytest.mark.parametrize("name", ["gravel", "brick", "camera", "moon"])
+def test_specimen_is_seen_where_dust_lay_over_it(name: str) -> None:
+    planes, truth = drifting(name, 2.5, 14)
+    inner = np.s_[18:-18, 18:-18]
+    clean, seen = focus_stack(planes), dusty(planes)
+    assert clean.report.dust == []
+    result = focus_stack(seen)
+    listed = np.zeros(planes.shape[1:], bool)
+    for top, bottom, left, right in result.report.dust:
+        listed[top:bottom, left:right] = True
+    within = [listed[y, x] for y, x, _ in BLOTS]
+    assert sum(within) >= 3
+    y, x = np.mgrid[: listed.shape[0], : listed.shape[1]]
+    beside = np.min([np.hypot(y - row, x - col) - r for row, col, r in BLOTS], axis=0)
+    assert not listed[beside > 10].any()
+    assert any("dust on the sensor" in note for note in result.report.notes)
+    dirty, cleaned, clear = (
+        psnr(image[inner].astype(float), truth[inner], 255)
+        for image in (seen[7], result.image, clean.image)
+    )
+    assert cleaned > max(dirty + 9, clear - 6)
+    row, col, _ = BLOTS[1]
+    under = Probe(ArraySource(seen), result).curve(row, col).energies
+    assert np.isnan(under[7])
+    assert np.isfinite(under[[0, -1]]).all()
+
+
+def test_dust_on_what_stands_still_stays_as_it_was_recorded() -> None:
+    planes = scene("gravel", "slant", n=14, noise=QUIET).planes
+    result = focus_stack(dusty(planes))
+    assert result.report.dust == []
+    y, x, _ = BLOTS[3]
+    np.testing.assert_allclose(result.image[y, x], 0.6 * focus_stack(planes).image[y, x], atol=12)

@@ -105,6 +105,11 @@ class Alignment:
         return [k for k in range(len(self.residuals)) if k not in self.left_out]
 
     @property
+    def taking_part(self) -> dict[int, Matrix]:
+        """Transforms of the planes that take part, in the order of focus."""
+        return {k: self.transforms[k] for k in self.order}
+
+    @property
     def in_order(self) -> bool:
         """Whether planes that follow each other are neighbours in focus."""
         return self.order == self.fitting

@@ -1,4 +1,4 @@
-"""Marks of the sensor: hot and dead pixels, which stay at their pixel in every plane.
+"""Marks of the sensor: hot and dead pixels and dust, which stay at their place in every plane.
 
 A specimen that drifts leaves a hot pixel behind: stacked, each becomes a trail. Optics spread every
 point of a specimen over its neighbours, so a pixel that exceeds all of them by far is none. Those
@@ -8,13 +8,15 @@ nothing shows whose they are, and they stay as they were recorded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from napari_focus_stack.bands import grey
+from napari_focus_stack.planes import as_dtype
+from napari_focus_stack.smoothing import without_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,24 +46,55 @@ RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 
 @dataclass(frozen=True)
 class Marks:
-    """Pixels that show no specimen.
+    """What shows no specimen, the same in every plane.
 
     Attributes
     ----------
     pixels : numpy.ndarray
-        (n, 2) int64: rows and columns of hot and dead pixels, the same in every plane.
+        (n, 2) int64: rows and columns of hot and dead pixels.
+    dust : numpy.ndarray
+        (n, 4) int64: rectangles under dust: first row, end row, first column, end column.
     """
 
     pixels: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    dust: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 4), np.int64))
+
+    @classmethod
+    def listed(cls, pixels: Sequence[Sequence[int]], dust: Sequence[Sequence[int]]) -> Marks:
+        """Marks as a report lists them."""
+        rows = (np.array(a, np.int64).reshape(-1, n) for a, n in ((pixels, 2), (dust, 4)))
+        return cls(*rows)
 
     def __bool__(self) -> bool:
         """Whether there are any."""
-        return len(self.pixels) > 0
+        return len(self.pixels) > 0 or len(self.dust) > 0
 
     def filled(self, plane: NDArray[Any]) -> NDArray[Any]:
-        """A plane, (Y, X[, C]), with the median of what is around in place of its marks."""
-        if not self:
-            return plane
+        """A plane, (Y, X[, C]), with what is around in place of its marks.
+
+        Of a hot or dead pixel the median of its neighbours; dust is painted over smoothly.
+        """
+        filled = self._without_pixels(plane) if len(self.pixels) else plane
+        return self._without_dust(filled) if len(self.dust) else filled
+
+    def recorded(self, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+        """Where a plane of this shape is free of dust: (Y, X) uint8, 255 there; None for all."""
+        return 255 * (1 - self._under_dust(shape)) if len(self.dust) else None
+
+    @property
+    def blots(self) -> int:
+        """Number of connected parts of the dust."""
+        if not len(self.dust):
+            return 0
+        return len(_connected(self._under_dust(tuple(self.dust[:, [1, 3]].max(axis=0)))))
+
+    def _under_dust(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        under = np.zeros(shape[:2], np.uint8)
+        for top, bottom, left, right in self.dust:
+            under[top:bottom, left:right] = 1
+        return under
+
+    def _without_pixels(self, plane: NDArray[Any]) -> NDArray[Any]:
         last = np.array(plane.shape[:2]) - 1
         rows, cols = self.pixels.T
         beside = (self.pixels + step for step in np.argwhere(RING) - 1)
@@ -71,12 +104,26 @@ class Marks:
         filled[rows, cols] = np.median(around, axis=0)
         return filled
 
+    def _without_dust(self, plane: NDArray[Any]) -> NDArray[Any]:
+        under = self._under_dust(plane.shape)
+        filled = plane.copy()
+        for blot in _surroundings(under):
+            covered = under[blot] > 0
+            part = plane[blot].astype(np.float32)
+            part[covered] = np.nan
+            painted, _ = without_gaps(part)
+            filled[blot][covered] = as_dtype(painted, plane.dtype)[covered]
+        return filled
+
     def within(self, window: Window) -> Marks:
         """Those within a window, counted from its corner."""
         corner = np.array([part.start for part in window])
         ends = np.array([part.stop for part in window])
         inside = ((self.pixels >= corner) & (self.pixels < ends)).all(axis=1)
-        return Marks(self.pixels[inside] - corner)
+        sides = np.repeat(np.stack([corner, ends], 1), 2, axis=0)
+        dust = np.clip(self.dust, sides[:, 0], sides[:, 1]) - sides[:, 0]
+        left = (dust[:, 1] > dust[:, 0]) & (dust[:, 3] > dust[:, 2])
+        return Marks(self.pixels[inside] - corner, dust[left])
 
     def left_behind(self, transforms: Sequence[Matrix]) -> Marks:
         """Leave out those pixels that the specimen does not move past.
@@ -92,7 +139,7 @@ class Marks:
         seen = [matrix @ places for matrix in transforms]
         moved = np.stack([one[:2] / one[2] for one in seen])
         far = np.hypot(*np.ptp(moved, axis=0))
-        return Marks(self.pixels[far >= MOVED])
+        return replace(self, pixels=self.pixels[far >= MOVED])
 
 
 class MarkGauge:
@@ -141,6 +188,22 @@ class _Isolated:
         if sum(map(len, somewhat)) > MOST_PIXELS * light.size:
             return None
         return cls(np.concatenate(somewhat), np.concatenate(clearly))
+
+
+def _connected(under: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """First column and row, width and height of each connected part."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(under)
+    return np.asarray(stats[1:, :4])
+
+
+def _surroundings(under: NDArray[np.uint8]) -> list[Window]:
+    """Boxes around connected parts, with as much beside them as they are long."""
+    boxes = []
+    for left, top, width, height in _connected(under):
+        beside = max(width, height)
+        rows = slice(max(top - beside, 0), top + height + beside)
+        boxes.append((rows, slice(max(left - beside, 0), left + width + beside)))
+    return boxes
 
 
 def _in_planes(found: list[NDArray[np.int32]], share: float) -> NDArray[np.int32]:

@@ -284,6 +284,7 @@ def _report(
         in_order=alignment.in_order,
         left_out=left_out,
         marks=run.marks.pixels.tolist(),
+        dust=run.marks.dust.tolist(),
         crop=None if box is None else list(box),
         spacing={
             "y": spacing.y,

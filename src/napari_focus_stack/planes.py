@@ -15,7 +15,7 @@ from napari_focus_stack.colour import GREY, brightness, separated
 from napari_focus_stack.crew import tiles
 from napari_focus_stack.resampling import Cutting, resample, resample_linearly
 from napari_focus_stack.smoothing import without_gaps
-from napari_focus_stack.transforms import corner_of, moved_by
+from napari_focus_stack.transforms import both_recorded, corner_of, moved_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,12 +70,15 @@ class SeenPlane:
     known: Mask | None = None
 
     @classmethod
-    def of(cls, plane: NDArray[Any], matrix: Matrix, light: Brightness) -> SeenPlane:
-        """Any computable plane; NaN and infinities take no part."""
+    def of(
+        cls, plane: NDArray[Any], matrix: Matrix, light: Brightness, recorded: Mask | None = None
+    ) -> SeenPlane:
+        """Any computable plane where it was recorded; NaN and infinities take no part."""
         if plane.dtype.kind != "f" or np.isfinite(plane).all():
-            return cls(plane, matrix, light)
+            return cls(plane, matrix, light, recorded)
         filled, finite = without_gaps(plane)
-        return cls(filled, matrix, light, finite.astype(np.uint8) * 255)
+        known = finite.astype(np.uint8) * 255
+        return cls(filled, matrix, light, both_recorded(known, recorded))
 
     @cached_property
     def still(self) -> bool:

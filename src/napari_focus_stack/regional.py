@@ -17,12 +17,14 @@ from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.colour import GREY, brightness
 from napari_focus_stack.focus import UNRECORDED
 from napari_focus_stack.smoothing import without_gaps
+from napari_focus_stack.transforms import both_recorded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.bands import Plane
     from napari_focus_stack.noise import Noise
+    from napari_focus_stack.planes import Mask
     from napari_focus_stack.transforms import Matrix
 
 LEVELS = 3
@@ -81,12 +83,20 @@ class RegionalEnergy:
     evened_by: Brightness = field(default_factory=Brightness)
 
     @classmethod
-    def of(cls, plane: NDArray[Any]) -> RegionalEnergy:
-        """Measure a plane, (Y, X[, C]) uint8, uint16 or float32; gaps count as not recorded."""
-        steps, known = coarseness(plane.shape), None
+    def of(cls, plane: NDArray[Any], recorded: Mask | None = None) -> RegionalEnergy:
+        """Measure a plane where it was recorded; gaps count as not recorded.
+
+        Parameters
+        ----------
+        plane : numpy.ndarray
+            (Y, X[, C]) uint8, uint16 or float32.
+        recorded : numpy.ndarray, optional
+            (Y, X) uint8, 255 where it was.
+        """
+        steps = coarseness(plane.shape)
         if plane.dtype.kind == "f" and not np.isfinite(plane).all():
             plane, finite = without_gaps(plane)
-            known = finite.astype(np.float32)
+            recorded = both_recorded(finite.astype(np.uint8) * 255, recorded)
         smooth = brightness(plane)
         powers = []
         for level in range(LEVELS):
@@ -103,8 +113,8 @@ class RegionalEnergy:
             smooth = above
         unit = max(float(np.sqrt(max(power.max() for power in (fine, *powers)))), 1e-30)
         light = _reduced(smooth, steps) * np.float32(1 if plane.ndim == 2 else 1 / GREY)
-        if known is not None:
-            known = _reduced(known, FINE_LEVEL + steps)
+        if recorded is not None:
+            known = _reduced(recorded.astype(np.float32) / np.float32(255), FINE_LEVEL + steps)
             fine[known < ALL_RECORDED] = np.nan
             light[cv2.pyrDown(known) < ALL_RECORDED] = np.nan
         roots = [np.sqrt(np.maximum(power, 0)) / np.float32(unit) for power in (fine, *powers)]

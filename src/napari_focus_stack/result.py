@@ -136,6 +136,9 @@ class Report:
         Planes that took no part.
     marks : list of list of int
         Rows and columns of hot and dead pixels of the sensor, which were filled in in every plane.
+    dust : list of list of int
+        Rectangles of the sensor under dust, which count as not recorded in any plane: first row,
+        end row, first column, end column.
     crop : list of int or None
         What of the reference plane the results show, if they were cut: first row, end row, first
         column, end column.
@@ -176,6 +179,7 @@ class Report:
     gain_spreads: list[float | None] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     marks: list[list[int]] = field(default_factory=list)
+    dust: list[list[int]] = field(default_factory=list)
     crop: list[int] | None = None
     spacing: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)

@@ -53,7 +53,7 @@ class Revisit:
         self.colour = len(source.plane_shape) == 3
         self.in_order = report.in_order
         self._transforms = result.transforms
-        self._marks = Marks(np.array(report.marks, np.int64).reshape(-1, 2))
+        self._marks = Marks.listed(report.marks, report.dust)
         self._lights = [
             Brightness(gain, offset or 0.0)
             if report.gains_applied and gain is not None
@@ -99,8 +99,9 @@ class Revisit:
             part = self.source[k][crop]
             if not self.at_hand:
                 part = part.copy()  # or the whole plane would be kept
-        whole = self._marks.within(crop).filled(computable(part))
-        return SeenPlane.of(whole, matrix, self._lights[k])
+        marks = self._marks.within(crop)
+        whole = marks.filled(computable(part))
+        return SeenPlane.of(whole, matrix, self._lights[k], marks.recorded(whole.shape))
 
     @cached_property
     def at_hand(self) -> bool:

@@ -11,10 +11,11 @@ import numpy as np
 from napari_focus_stack.alignment import Alignment, align_steps, follow_steps
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.crew import ahead, opencv_on_one_thread
+from napari_focus_stack.dust import DustGauge
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.linking import WORKERS
 from napari_focus_stack.links import spans_field
-from napari_focus_stack.marks import MOST_PLANES, MarkGauge
+from napari_focus_stack.marks import MOST_PLANES, MarkGauge, Marks
 from napari_focus_stack.noise import Noise, NoiseGauge, middle
 from napari_focus_stack.planes import Mask, SeenPlane
 from napari_focus_stack.regional import RegionalEnergy, fits
@@ -90,7 +91,8 @@ class Survey:
     def seen(self, run: Run, k: int) -> SeenPlane:
         """Plane `k` as the reference sees it."""
         run.check()
-        return SeenPlane.of(run.read(k), self.alignment.transforms[k], self.light[k])
+        plane, matrix = run.read(k), self.alignment.transforms[k]
+        return SeenPlane.of(plane, matrix, self.light[k], run.marks.recorded(plane.shape))
 
 
 def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
@@ -128,47 +130,58 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
 
 
 def _past_marks(run: Run, shelf: Shelf[RegionalEnergy]) -> Generator[Progress, None, Alignment]:
-    """Align planes; once more without the pixels that might have held them where they are."""
-    gauge, wanted = MarkGauge(), fits(run.source.plane_shape)
+    """Align planes; once more without the marks that might have held them where they are."""
+    pixels, dust, wanted = MarkGauge(), DustGauge(), fits(run.source.plane_shape)
     looked_at = spread_over(range(run.n), MOST_PLANES)
     notes = list(run.notes)
 
     def measure(k: int) -> NDArray[Any]:
         plane = run.read(k)
         if wanted:
-            shelf.put(k, RegionalEnergy.of(plane))
+            shelf.put(k, RegionalEnergy.of(plane, run.marks.recorded(plane.shape)))
         return plane
 
     def look(k: int) -> NDArray[Any]:
         plane = measure(k)
+        dust.look(k, plane)
         if k in looked_at:
-            gauge.look(k, plane)
+            pixels.look(k, plane)
         return plane
 
-    alignment = yield from _aligned(run, look, 1)
-    found = gauge.found()
+    with closing(dust):
+        alignment = yield from _aligned(run, look, 1)
+        found = Marks(pixels.found().pixels, dust.found(alignment.taking_part))
     if not found:
         return alignment
     run.marks, run.notes = found, notes
     shelf.clear()
     alignment = yield from _aligned(run, measure, 1)
-    run.marks = found.left_behind([alignment.transforms[k] for k in alignment.fitting])
-    run.notes.append(_on_marks(len(run.marks.pixels), len(found.pixels)))
+    run.marks = found.left_behind(list(alignment.taking_part.values()))
+    run.notes += _on_marks(run.marks, len(found.pixels))
     return alignment
 
 
-def _on_marks(filled: int, found: int) -> str:
-    if filled:
-        return (
-            f"{filled} pixels stand out from all around them at the same place in every plane, "
-            "although the specimen moves: hot or dead pixels of the sensor. They were filled in "
-            "from around."
+def _on_marks(marks: Marks, found: int) -> list[str]:
+    notes = []
+    if len(marks.pixels):
+        notes.append(
+            f"{len(marks.pixels)} pixels stand out from all around them at the same place in every "
+            "plane, although the specimen moves: hot or dead pixels of the sensor. They were "
+            "filled in from around."
         )
-    return (
-        f"{found} pixels stand out from all around them at the same place in every plane, as hot "
-        "or dead pixels of a sensor do. The specimen did not move past them, so they were left as "
-        "recorded."
-    )
+    elif found:
+        notes.append(
+            f"{found} pixels stand out from all around them at the same place in every plane, as "
+            "hot or dead pixels of a sensor do. The specimen did not move past them, so they were "
+            "left as recorded."
+        )
+    if len(marks.dust):
+        notes.append(
+            f"{marks.blots} blots stay at their place in every plane, although the specimen moves: "
+            "dust on the sensor, or in the light path. What lies under them was taken from planes "
+            "in which the specimen lies beside them."
+        )
+    return notes
 
 
 def _prior(run: Run, survey: Survey, noise: Noise, shelf: Shelf[RegionalEnergy]) -> FocusPrior:
