@@ -9,7 +9,8 @@ import pytest
 from scenes import QUIET, psnr, scene
 
 from napari_focus_stack import ArraySource, focus_stack
-from napari_focus_stack.marks import MarkGauge, Marks
+from napari_focus_stack.markgauge import MarkGauge
+from napari_focus_stack.marks import Marks
 from napari_focus_stack.probing import Probe
 
 DRIFT = 1.5
@@ -42,10 +43,11 @@ def marked(planes: np.ndarray, count: int = 40) -> tuple[np.ndarray, np.ndarray]
 
 
 def found(planes: np.ndarray) -> set[tuple[int, ...]]:
-    gauge = MarkGauge()
+    gauge = MarkGauge(len(planes))
     for k in np.random.default_rng(1).permutation(len(planes)):
         gauge.look(int(k), planes[k])
-    return set(map(tuple, gauge.found().pixels.tolist()))
+    still = {k: np.eye(3) for k in range(len(planes))}
+    return set(map(tuple, gauge.found(still).pixels.tolist()))
 
 
 @pytest.mark.parametrize("name", ["gravel", "brick", "camera", "coins"])
@@ -152,3 +154,47 @@ def test_dust_on_what_stands_still_stays_as_it_was_recorded() -> None:
     assert result.report.dust == []
     y, x, _ = BLOTS[3]
     np.testing.assert_allclose(result.image[y, x], 0.6 * focus_stack(planes).image[y, x], atol=12)
+
+
+def specked(planes: np.ndarray, count: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """The planes with single pixels lit in one of them each, and plane, row and column of those."""
+    random = np.random.default_rng(4)
+    inner = [random.integers(20, side - 20, count) for side in planes.shape[1:3]]
+    places = np.column_stack([random.integers(0, len(planes), count), *inner])
+    seen = planes.astype(int)
+    seen[tuple(places.T)] += random.integers(80, 160, count).reshape(-1, *[1] * (planes.ndim - 3))
+    return seen.clip(0, 255).astype(np.uint8), places
+
+
+@pytest.mark.parametrize(("name", "least"), [("moon", 40), ("camera", 20), ("brick", 20)])
+@pytest.mark.parametrize("step", [0.0, 1.5])
+def test_what_one_pixel_of_one_plane_shows_alone_is_filled_in(
+    name: str, least: int, step: float
+) -> None:
+    planes, _ = drifting(name, step)
+    seen, places = specked(planes)
+    clean, result = focus_stack(planes), focus_stack(seen)
+    assert len(clean.report.specks) <= 1
+    listed, true = (set(map(tuple, p)) for p in (result.report.specks, places.tolist()))
+    assert len(listed & true) >= least
+    assert len(listed - true) <= 1
+    assert any("in one plane alone" in note for note in result.report.notes)
+    _, row, col = sorted(listed & true)[0]
+    trace = Probe(ArraySource(seen), result).curve(row, col).energies
+    plain = Probe(ArraySource(planes), clean).curve(row, col).energies
+    np.testing.assert_allclose(trace, plain, rtol=0.2, atol=0.1 * np.nanmax(plain))
+    at = tuple(np.array(sorted(listed & true))[:, 1:].T)
+    changed = result.image[at].astype(int) - clean.image[at]
+    assert np.percentile(np.abs(changed), 90) <= 10
+
+
+def test_a_point_that_a_lens_has_spread_is_no_speck_even_if_one_plane_alone_shows_it() -> None:
+    random = np.random.default_rng(0)
+    planes = random.normal(20, 1, (9, 128, 128))
+    y, x = np.mgrid[:128, :128]
+    for k in range(1, 8):
+        for row, col in random.integers(24, 104, (4, 2)):
+            away = np.hypot(y - row, x - col)
+            planes[k] += 150 * np.exp(-(away**2) / (2 * 0.7**2))
+    result = focus_stack(planes.clip(0, 255).astype(np.uint8), align="none")
+    assert result.report.specks == []

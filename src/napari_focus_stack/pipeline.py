@@ -285,6 +285,7 @@ def _report(
         left_out=left_out,
         marks=run.marks.pixels.tolist(),
         dust=run.marks.dust.tolist(),
+        specks=run.marks.listed_specks,
         crop=None if box is None else list(box),
         spacing={
             "y": spacing.y,

@@ -139,6 +139,9 @@ class Report:
     dust : list of list of int
         Rectangles of the sensor under dust, which count as not recorded in any plane: first row,
         end row, first column, end column.
+    specks : list of list of int
+        Plane, row and column of single pixels that stand out in that plane alone, as cosmic rays
+        do; they were filled in from around.
     crop : list of int or None
         What of the reference plane the results show, if they were cut: first row, end row, first
         column, end column.
@@ -180,6 +183,7 @@ class Report:
     left_out: list[LeftOut] = field(default_factory=list)
     marks: list[list[int]] = field(default_factory=list)
     dust: list[list[int]] = field(default_factory=list)
+    specks: list[list[int]] = field(default_factory=list)
     crop: list[int] | None = None
     spacing: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)

@@ -53,7 +53,7 @@ class Revisit:
         self.colour = len(source.plane_shape) == 3
         self.in_order = report.in_order
         self._transforms = result.transforms
-        self._marks = Marks.listed(report.marks, report.dust)
+        self._marks = Marks.listed(report.marks, report.dust, report.specks)
         self._lights = [
             Brightness(gain, offset or 0.0)
             if report.gains_applied and gain is not None
@@ -100,7 +100,7 @@ class Revisit:
             if not self.at_hand:
                 part = part.copy()  # or the whole plane would be kept
         marks = self._marks.within(crop)
-        whole = marks.filled(computable(part))
+        whole = marks.filled(computable(part), k)
         return SeenPlane.of(whole, matrix, self._lights[k], marks.recorded(whole.shape))
 
     @cached_property

@@ -162,7 +162,7 @@ class Run:
         """Plane `k` in a type that OpenCV works on, without its marks; the census takes it down."""
         with self._alone:
             plane = self.source[k]
-        return self.marks.filled(self.census.look(k, computable(plane)))
+        return self.marks.filled(self.census.look(k, computable(plane)), k)
 
     def glance(self, k: int) -> NDArray[Any]:
         """Plane `k` as alignment sees it: reduced, where that costs less than the whole plane."""

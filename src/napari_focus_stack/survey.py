@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_focus_stack.alignment import Alignment, align_steps, follow_steps
+from napari_focus_stack.bands import grey
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.crew import ahead, opencv_on_one_thread
-from napari_focus_stack.dust import DustGauge
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.hotpixels import left_behind
 from napari_focus_stack.linking import WORKERS
 from napari_focus_stack.links import spans_field
-from napari_focus_stack.marks import MOST_PLANES, MarkGauge, Marks
+from napari_focus_stack.markgauge import MarkGauge, specks_of
+from napari_focus_stack.marks import Marks
 from napari_focus_stack.noise import Noise, NoiseGauge, middle
 from napari_focus_stack.planes import Mask, SeenPlane
 from napari_focus_stack.regional import RegionalEnergy, fits
 from napari_focus_stack.regionalfocus import RegionalFocus
 from napari_focus_stack.running import noise_pairs
 from napari_focus_stack.shelf import Shelf
-from napari_focus_stack.texture import spread_over
 from napari_focus_stack.transforms import both_recorded
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.prior import FocusPrior
     from napari_focus_stack.result import Progress
     from napari_focus_stack.running import Run
+    from napari_focus_stack.transforms import Matrix
 
     Read = Callable[[int], NDArray[Any]]
 
@@ -43,6 +46,8 @@ NOT_IN_ORDER = (
     "depth counts them in the order of the files."
 )
 
+FEWEST_FOR_SPECKS = 3
+"""A plane, and two to compare it with."""
 WORTH_A_WORD = 2.0
 """Pixels of a motion that was not believed from which on it is mentioned."""
 SMALL_REGION = (
@@ -131,34 +136,43 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
 
 def _past_marks(run: Run, shelf: Shelf[RegionalEnergy]) -> Generator[Progress, None, Alignment]:
     """Align planes; once more without the marks that might have held them where they are."""
-    pixels, dust, wanted = MarkGauge(), DustGauge(), fits(run.source.plane_shape)
-    looked_at = spread_over(range(run.n), MOST_PLANES)
-    notes = list(run.notes)
+    gauge, wanted, notes = MarkGauge(run.n), fits(run.source.plane_shape), list(run.notes)
 
-    def measure(k: int) -> NDArray[Any]:
-        plane = run.read(k)
+    def seen(k: int, look: Callable[[int, NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+        plane = look(k, run.read(k))
         if wanted:
             shelf.put(k, RegionalEnergy.of(plane, run.marks.recorded(plane.shape)))
         return plane
 
-    def look(k: int) -> NDArray[Any]:
-        plane = measure(k)
-        dust.look(k, plane)
-        if k in looked_at:
-            pixels.look(k, plane)
-        return plane
-
-    with closing(dust):
-        alignment = yield from _aligned(run, look, 1)
-        found = Marks(pixels.found().pixels, dust.found(alignment.taking_part))
-    if not found:
-        return alignment
-    run.marks, run.notes = found, notes
-    shelf.clear()
-    alignment = yield from _aligned(run, measure, 1)
-    run.marks = found.left_behind(list(alignment.taking_part.values()))
+    with closing(gauge):
+        alignment = yield from _aligned(run, partial(seen, look=gauge.look), 1)
+        found = gauge.found(alignment.taking_part)
+    if found:
+        run.marks, run.notes = found, notes
+        shelf.clear()
+        alignment = yield from _aligned(run, partial(seen, look=gauge.without_lone), 1)
+    pixels = left_behind(found.pixels, list(alignment.taking_part.values()))
+    run.marks = Marks(pixels, found.dust)
+    run.marks = yield from _with_specks(run, gauge, alignment.taking_part)
     run.notes += _on_marks(run.marks, len(found.pixels))
     return alignment
+
+
+def _with_specks(
+    run: Run, gauge: MarkGauge, transforms: dict[int, Matrix]
+) -> Generator[Progress, None, Marks]:
+    """The run's marks, with what is in one plane alone."""
+    lone = {k: gauge.lone(k, run.marks) for k in transforms if len(transforms) >= FEWEST_FOR_SPECKS}
+    wanted = {k: places for k, places in lone.items() if len(places)}
+    light = lru_cache(maxsize=FEWEST_FOR_SPECKS)(lambda k: grey(run.read(k)))
+    specks = {}
+    run.expect(len(wanted))
+    for k, places in wanted.items():
+        yield run.begin("measure", k)
+        found = specks_of(k, places, light, transforms)
+        if len(found):
+            specks[k] = found
+    return replace(run.marks, specks=specks)
 
 
 def _on_marks(marks: Marks, found: int) -> list[str]:
@@ -175,11 +189,16 @@ def _on_marks(marks: Marks, found: int) -> list[str]:
             "hot or dead pixels of a sensor do. The specimen did not move past them, so they were "
             "left as recorded."
         )
-    if len(marks.dust):
+    if marks.blots:
         notes.append(
             f"{marks.blots} blots stay at their place in every plane, although the specimen moves: "
             "dust on the sensor, or in the light path. What lies under them was taken from planes "
             "in which the specimen lies beside them."
+        )
+    if marks.specks:
+        notes.append(
+            f"{len(marks.listed_specks)} single pixels stand out in one plane alone, as cosmic "
+            "rays and flickering pixels do. They were filled in from around."
         )
     return notes
 
