@@ -47,9 +47,12 @@ def test_sections_that_stand_still_stay_where_they_are() -> None:
     np.testing.assert_array_equal(found.transforms, np.tile(np.eye(3), (N, 1, 1)))
 
 
-@pytest.mark.parametrize("drift", [(0.8, -0.5), (-1.3, 0.4)])
-def test_sections_that_drift_are_shifted(drift: tuple[float, float]) -> None:
-    found = aligned(sections(drift))
+@pytest.mark.parametrize(
+    ("drift", "photons"),
+    [((0.8, -0.5), 400), ((-1.3, 0.4), 400), ((0.2, 0.35), 60), ((0.3, -0.3), 25)],
+)
+def test_sections_that_drift_are_shifted(drift: tuple[float, float], photons: int) -> None:
+    found = aligned(sections(drift, photons))
     true = np.stack([shifted(drift[0] * (k - N // 2), drift[1] * (k - N // 2)) for k in range(N)])
     assert found.model == "shift"
     apart = np.hypot(*(found.transforms - true)[:, :2, 2].T)

@@ -19,7 +19,13 @@ from napari_focus_stack.support import (
     Mismatches,
     Support,
 )
-from napari_focus_stack.texture import Texture, spread_over, texture_noise, texture_shift
+from napari_focus_stack.texture import (
+    Texture,
+    nearest_shift,
+    spread_over,
+    texture_noise,
+    texture_shift,
+)
 from napari_focus_stack.transforms import composed, corner_distance
 
 if TYPE_CHECKING:
@@ -214,7 +220,13 @@ class ModelSelection:
         return max(FEWEST_COMPARED, MOST_COMPARED_PIXELS // self._fixed.levels[0].size)
 
     def _may_shift(self) -> bool:
-        """Whether texture moves between some neighbours, although intensities say it does not."""
+        """Whether texture may move, although intensities say it does not.
+
+        In sections what is lit hides slow drift: it shows over the whole stack alone. Elsewhere it
+        shows between some neighbours.
+        """
+        if self._textures.of_sections:
+            return True
         found = []
         for k in spread_over(list(self._tree.parents), FEWEST_COMPARED // 2):
             self._check()
@@ -230,7 +242,7 @@ class ModelSelection:
         for k, parent in self._tree.parents.items():
             self._check()
             start = self._tree.links[k].transforms["shift"]
-            step = texture_shift(self._textures[parent], self._textures[k], start)
+            step = nearest_shift(self._textures[parent], self._textures[k], start)
             shifts[k] = composed(step, shifts[parent])
         return shifts
 
