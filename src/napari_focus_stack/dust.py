@@ -50,13 +50,15 @@ GROWN = 4
 """Pixels by which a blot ends beyond what differs clearly."""
 MOST_FIELD = 0.08
 """Part of the field beyond which it is no dust: something else stands still."""
+IN_MEMORY = 0.25
+"""Part of what shelves keep in memory: small planes are needed only if the specimen travels."""
 
 
 class DustGauge:
     """Looks for dust in planes of one shape, taken in in any order."""
 
     def __init__(self) -> None:
-        self._small: Shelf[NDArray[np.float16]] = Shelf()
+        self._small: Shelf[NDArray[np.float16]] = Shelf(IN_MEMORY)
         self._shape: tuple[int, int] = (0, 0)
 
     def look(self, k: int, plane: NDArray[Any]) -> None:

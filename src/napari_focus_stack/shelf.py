@@ -24,9 +24,16 @@ Item = TypeVar("Item", bound=Kept)
 
 
 class Shelf(Generic[Item]):
-    """Items by plane number; threads may share it."""
+    """Items by plane number; threads may share it.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    part : float
+        Part of `MOST_KEPT` that may stay in memory.
+    """
+
+    def __init__(self, part: float = 1.0) -> None:
+        self._part = part
         self._kept: dict[int, Item] = {}
         self._places: dict[int, int] = {}
         self._bytes = 0
@@ -40,7 +47,7 @@ class Shelf(Generic[Item]):
     def put(self, k: int, item: Item) -> None:
         """Keep the item of plane `k`."""
         with self._lock:
-            if self._bytes + item.nbytes <= MOST_KEPT:
+            if self._bytes + item.nbytes <= self._part * MOST_KEPT:
                 self._bytes += item.nbytes
                 self._kept[k] = item
                 return

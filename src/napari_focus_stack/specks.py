@@ -33,8 +33,8 @@ OVER_CHANGE = 3.5
 """Deviations of what planes beside differ by, by which the sum there lacks the pixel's light."""
 IN_ONE_PIXEL = (0.7, 1.4)
 """Light that is lacking there, as a part of what stands out: that of a point is ten times more."""
-MOST = 400
-"""Of a plane; one that has more is noisy."""
+MOST, AT_A_TIME = 400, 64
+"""Of a plane, for one that has more is noisy; and how many are looked at together."""
 
 
 def lone_pixels(light: NDArray[Any], isolated: Isolated | None) -> NDArray[np.int64]:
@@ -58,19 +58,28 @@ def lone_pixels(light: NDArray[Any], isolated: Isolated | None) -> NDArray[np.in
     sides = np.array(light.shape)
     inner = ((places >= AROUND) & (places < sides - AROUND)).all(axis=1)
     places = places[inner].astype(np.int64)
-    if not len(places):
-        return places
+    found = [part[_stand_out(light, part)] for part in _portions(places)]
+    return np.concatenate([places[:0], *found])
+
+
+def _portions(places: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return [places[i : i + AT_A_TIME] for i in range(0, len(places), AT_A_TIME)]
+
+
+def _stand_out(light: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether pixels exceed what else varies around them; where gaps are, nothing does."""
     patches = _patches(light, places)
+    finite = np.isfinite(patches).all(axis=(1, 2))
+    patches[~finite] = 0
     # blurred in one call, one below the other; what they mix lies at their edges
     tall = patches.reshape(-1, SIDE)
     sums = cv2.blur(tall, (SUMMED, SUMMED)) - cv2.blur(tall, (LOCAL, LOCAL))
-    edge = LOCAL // 2
-    some = sums.reshape(patches.shape)[:, edge:-edge:2, edge:-edge:2]
-    around = some[:, _beyond(7)[edge:-edge:2, edge:-edge:2]]
+    some = np.s_[LOCAL // 2 : -(LOCAL // 2) : 2]
+    around = sums.reshape(patches.shape)[:, some, some][:, _beyond(7)[some, some]]
     middle = np.median(around, axis=1, keepdims=True)
     spread = 1.4826 * np.median(np.abs(around - middle), axis=1)
-    lone: NDArray[np.int64] = places[np.abs(_excess(patches)) >= OVER_TEXTURE * SUMMED**2 * spread]
-    return lone
+    clear: NDArray[np.bool_] = np.abs(_excess(patches)) >= OVER_TEXTURE * SUMMED**2 * spread
+    return clear & finite
 
 
 def in_one_plane(
