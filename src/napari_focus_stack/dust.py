@@ -48,6 +48,9 @@ BORDER, LEAST_PIXELS, MOST_PIXELS = 12, 4, 800
 """Pixels at the edges that are not looked at; the smallest blot and the largest."""
 GROWN = 4
 """Pixels by which a blot ends beyond what differs clearly."""
+FEWEST_FREE = 2
+"""Planes that must show a place for it to count as not recorded in those in which dust lies on it;
+blots that are wider than the specimen's travel stay as they were recorded."""
 MOST_FIELD = 0.08
 """Part of the field beyond which it is no dust: something else stands still."""
 IN_MEMORY = 0.25
@@ -68,6 +71,7 @@ class DustGauge:
 
     def close(self) -> None:
         """Let go of the planes."""
+        self._small.clear()
         self._small.close()
 
     def found(self, transforms: dict[int, Matrix]) -> NDArray[np.int64]:
@@ -97,7 +101,7 @@ class DustGauge:
         blots = _blots(partial(self._differences, moved, pairs), size)
         if blots.mean() > MOST_FIELD:
             return nothing
-        return _runs(blots, self._shape)
+        return _runs(_passed(blots, list(moved.values())), self._shape)
 
     def _differences(
         self, moved: dict[int, Matrix], pairs: list[tuple[int, int]]
@@ -202,6 +206,27 @@ def _grown(clear: NDArray[np.bool_]) -> NDArray[np.bool_]:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     grown: NDArray[np.bool_] = cv2.dilate(credible[labels].astype(np.uint8), kernel) > 0
     return grown
+
+
+def _passed(blots: NDArray[np.bool_], moved: list[Matrix]) -> NDArray[np.bool_]:
+    """Those blots beside which some planes show all of what lies under them in others."""
+    _, labels = cv2.connectedComponents(blots.astype(np.uint8))
+    size, flags = blots.shape[::-1], cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+
+    def seen(matrix: Matrix) -> NDArray[np.float32]:
+        """Numbers of the blots in the reference frame, 0 for none and -1 beyond the plane."""
+        numbers: NDArray[np.float32] = cv2.warpPerspective(
+            labels.astype(np.float32), matrix, size, flags=flags, borderValue=-1
+        )
+        return numbers
+
+    free = np.zeros(blots.shape, np.int32)
+    for matrix in moved:
+        free += seen(matrix) == 0
+    hidden = free < FEWEST_FREE
+    stay = {number for matrix in moved for number in np.unique(seen(matrix)[hidden]) if number > 0}
+    passed: NDArray[np.bool_] = blots & ~np.isin(labels, list(stay))
+    return passed
 
 
 def _runs(blots: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.int64]:

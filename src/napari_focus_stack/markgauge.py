@@ -107,6 +107,6 @@ def specks_of(
 
 
 def _beside(k: int, order: list[int]) -> list[int]:
-    """Planes on both sides of plane `k`; at the ends the two that follow."""
+    """Planes on both sides of plane `k`; at the ends the two that are nearest."""
     first = min(max(order.index(k) - 1, 0), len(order) - 3)
     return [j for j in order[first : first + 3] if j != k]

@@ -7,7 +7,7 @@ in one plane alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
 BESIDE = np.argwhere([[1, 1, 1], [1, 0, 1], [1, 1, 1]]) - 1
 """Steps from a pixel to its neighbours."""
+LABELLED = 1024
+"""Side of the mask in which connected dust is looked for, at most."""
 
 
 def _none(columns: int) -> NDArray[np.int64]:
     return np.empty((0, columns), np.int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Marks:
     """What shows no specimen.
 
@@ -86,30 +88,44 @@ class Marks:
 
     def recorded(self, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
         """Where a plane of this shape is free of dust: (Y, X) uint8, 255 there; None for all."""
-        return 255 * (1 - self._under_dust(shape)) if len(self.dust) else None
+        if not len(self.dust):
+            return None
+        free = np.full(shape[:2], 255, np.uint8)
+        for top, bottom, left, right in self.dust:
+            free[top:bottom, left:right] = 0
+        return free
 
     @property
     def blots(self) -> int:
         """Number of connected parts of the dust."""
-        if not len(self.dust):
-            return 0
-        return len(_connected(self._under_dust(tuple(self.dust[:, [1, 3]].max(axis=0)))))
+        return len(self._surroundings)
 
-    def _under_dust(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-        under = np.zeros(shape[:2], np.uint8)
-        for top, bottom, left, right in self.dust:
-            under[top:bottom, left:right] = 1
-        return under
+    @cached_property
+    def _surroundings(self) -> list[Window]:
+        """Boxes around connected parts of the dust, with as much beside them as they are long."""
+        if not len(self.dust):
+            return []
+        step = 1 + int(self.dust.max()) // LABELLED
+        small = Marks(dust=_reduced(self.dust, step))
+        free = small.recorded(tuple(small.dust[:, [1, 3]].max(axis=0)))
+        assert free is not None
+        _, _, stats, _ = cv2.connectedComponentsWithStats(255 - free)
+        boxes = []
+        for left, top, width, height, _ in step * stats[1:]:
+            beside = max(width, height)
+            rows = slice(max(top - beside, 0), top + height + beside)
+            boxes.append((rows, slice(max(left - beside, 0), left + width + beside)))
+        return boxes
 
     def _without_dust(self, plane: NDArray[Any]) -> NDArray[Any]:
-        under = self._under_dust(plane.shape)
         filled = plane.copy()
-        for blot in _surroundings(under):
-            covered = under[blot] > 0
+        for blot in self._surroundings:
             part = plane[blot].astype(np.float32)
-            part[covered] = np.nan
-            painted, _ = without_gaps(part)
-            filled[blot][covered] = as_dtype(painted, plane.dtype)[covered]
+            free = self.within(blot).recorded(part.shape)
+            if free is not None:
+                part[free == 0] = np.nan
+                painted, _ = without_gaps(part)
+                filled[blot][free == 0] = as_dtype(painted, plane.dtype)[free == 0]
         return filled
 
     def within(self, window: Window) -> Marks:
@@ -118,7 +134,8 @@ class Marks:
         sides = np.repeat(sides, 2, axis=0)
         dust = np.clip(self.dust, sides[:, 0], sides[:, 1]) - sides[:, 0]
         left = (dust[:, 1] > dust[:, 0]) & (dust[:, 3] > dust[:, 2])
-        specks = {k: _within(pixels, window) for k, pixels in self.specks.items()}
+        within = {k: _within(pixels, window) for k, pixels in self.specks.items()}
+        specks = {k: pixels for k, pixels in within.items() if len(pixels)}
         return Marks(_within(self.pixels, window), dust[left], specks)
 
 
@@ -143,17 +160,7 @@ def _without_pixels(plane: NDArray[Any], pixels: NDArray[np.int64]) -> NDArray[A
     return filled
 
 
-def _connected(under: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """First column and row, width and height of each connected part."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(under)
-    return np.asarray(stats[1:, :4])
-
-
-def _surroundings(under: NDArray[np.uint8]) -> list[Window]:
-    """Boxes around connected parts, with as much beside them as they are long."""
-    boxes = []
-    for left, top, width, height in _connected(under):
-        beside = max(width, height)
-        rows = slice(max(top - beside, 0), top + height + beside)
-        boxes.append((rows, slice(max(left - beside, 0), left + width + beside)))
-    return boxes
+def _reduced(dust: NDArray[np.int64], step: int) -> NDArray[np.int64]:
+    """Rectangles counted in blocks of so many pixels, whole blocks each."""
+    first, end = dust // step, -(-dust // step)
+    return np.column_stack([first[:, 0], end[:, 1], first[:, 2], end[:, 3]])

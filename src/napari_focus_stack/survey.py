@@ -153,24 +153,29 @@ def _past_marks(run: Run, shelf: Shelf[RegionalEnergy]) -> Generator[Progress, N
         alignment = yield from _aligned(run, partial(seen, look=gauge.without_lone), 1)
     pixels = left_behind(found.pixels, list(alignment.taking_part.values()))
     run.marks = Marks(pixels, found.dust)
-    run.marks = yield from _with_specks(run, gauge, alignment.taking_part)
+    run.marks = yield from _with_specks(run, gauge, found, alignment.taking_part)
     run.notes += _on_marks(run.marks, len(found.pixels))
     return alignment
 
 
 def _with_specks(
-    run: Run, gauge: MarkGauge, transforms: dict[int, Matrix]
+    run: Run, gauge: MarkGauge, found: Marks, transforms: dict[int, Matrix]
 ) -> Generator[Progress, None, Marks]:
-    """The run's marks, with what is in one plane alone."""
-    lone = {k: gauge.lone(k, run.marks) for k in transforms if len(transforms) >= FEWEST_FOR_SPECKS}
+    """The run's marks, with what is in one plane alone and was not `found` in all of them.
+
+    Nothing is looked at once more where memory is short.
+    """
+    if run.frugal or len(transforms) < FEWEST_FOR_SPECKS:
+        return run.marks
+    lone = {k: gauge.lone(k, found) for k in transforms}
     wanted = {k: places for k, places in lone.items() if len(places)}
     light = lru_cache(maxsize=FEWEST_FOR_SPECKS)(lambda k: grey(run.read(k)))
     specks = {}
     for k, places in wanted.items():
         yield run.again("measure", k)
-        found = specks_of(k, places, light, transforms)
-        if len(found):
-            specks[k] = found
+        alone = specks_of(k, places, light, transforms)
+        if len(alone):
+            specks[k] = alone
     return replace(run.marks, specks=specks)
 
 

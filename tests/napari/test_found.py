@@ -1,5 +1,7 @@
 """Results found in the viewer: the layers of one run, and the result they still tell of."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tifffile
@@ -117,6 +119,18 @@ def test_layers_that_do_not_say_enough_are_named(viewer, planes):
     [found] = found_results(viewer.layers)
     with pytest.raises(InputError, match=r"'cells stacked' does not say .*\(in_order\)"):
         as_result(found)
+
+
+def test_marks_of_the_sensor_come_back_and_older_layers_have_none(viewer, planes):
+    result = run(planes)
+    report = replace(result.report, marks=[[3, 4]], dust=[[5, 9, 6, 12]], specks=[[2, 7, 8]])
+    add(viewer, replace(result, report=report), viewer.add_image(planes, name="cells"))
+    told = as_result(found_results(viewer.layers)[0]).report
+    assert (told.marks, told.dust, told.specks) == (report.marks, report.dust, report.specks)
+    for layer in list(viewer.layers)[1:]:
+        del layer.metadata[METADATA_KEY]["dust"], layer.metadata[METADATA_KEY]["specks"]
+    older = as_result(found_results(viewer.layers)[0]).report
+    assert (older.marks, older.dust, older.specks) == (report.marks, [], [])
 
 
 def test_a_plane_left_out_and_a_crop_come_back(viewer):

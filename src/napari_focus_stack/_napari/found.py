@@ -16,7 +16,7 @@ from napari_focus_stack.result import LeftOut, Report, StackResult
 
 from .cut import Cut, stack_in
 from .layers import METADATA_KEY, of_other_files, role
-from .results import KEPT, OUTPUTS
+from .results import KEPT, KEPT_SINCE, OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -232,7 +232,8 @@ def _report(past: Mapping[str, Any]) -> Report:
     lost = np.full((3, 3), np.nan)
     matrices = [lost if matrix is None else matrix for matrix in past["transforms"]]
     unknown: list[float | None] = [None] * len(matrices)
-    plain = (key for key in KEPT if key in past and key not in ("transforms", "left_out"))
+    carried = (*KEPT, *KEPT_SINCE)
+    plain = (key for key in carried if key in past and key not in ("transforms", "left_out"))
     known = {key: past[key] for key in plain}
     return Report(
         **known,

@@ -47,6 +47,8 @@ KEPT = (
     "inputs",
 )
 """What layers carry of the report: enough to put the result on other data of the field."""
+KEPT_SINCE = ("dust", "specks")
+"""What layers carry since 0.1.0 besides; those made before have none of it."""
 TOLD = ("occlusion",)
 """What they carry of it besides, for whoever reads it."""
 
@@ -241,7 +243,7 @@ def map_appearance(name: str, array: NDArray[Any], last_plane: float) -> dict[st
 
 def _provenance(result: StackResult, name: str, origin: Origin) -> dict[str, Any]:
     report = result.report.as_dict()
-    known = {key: report[key] for key in (*KEPT, *TOLD)}
+    known = {key: report[key] for key in (*KEPT, *KEPT_SINCE, *TOLD)}
     past = {
         "sources": list(origin.sources),
         "cut": origin.cut.as_dict(),
