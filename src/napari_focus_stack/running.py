@@ -143,11 +143,6 @@ class Run:
         self._total = max(self._total, self._done)  # planes may be aligned more than once
         return Progress(step, k, self.n, self._done - 1, self._total)
 
-    def again(self, step: Step, k: int) -> Progress:
-        """Note that plane `k` is looked at once more, which no plan counts: nothing moves back."""
-        self.check()
-        return Progress(step, k, self.n, min(self._done, self._total - 1), self._total)
-
     def expect(self, planes: int) -> None:
         """Expect that many planes more in the step at hand than planned; fewer if negative."""
         self._total += planes

@@ -153,17 +153,16 @@ def _past_marks(run: Run, shelf: Shelf[RegionalEnergy]) -> Generator[Progress, N
         alignment = yield from _aligned(run, partial(seen, look=gauge.without_lone), 1)
     pixels = left_behind(found.pixels, list(alignment.taking_part.values()))
     run.marks = Marks(pixels, found.dust)
-    run.marks = yield from _with_specks(run, gauge, found, alignment.taking_part)
+    run.marks = _with_specks(run, gauge, found, alignment.taking_part)
     run.notes += _on_marks(run.marks, len(found.pixels))
     return alignment
 
 
-def _with_specks(
-    run: Run, gauge: MarkGauge, found: Marks, transforms: dict[int, Matrix]
-) -> Generator[Progress, None, Marks]:
+def _with_specks(run: Run, gauge: MarkGauge, found: Marks, transforms: dict[int, Matrix]) -> Marks:
     """The run's marks, with what is in one plane alone and was not `found` in all of them.
 
-    Nothing is looked at once more where memory is short.
+    Nothing is looked at once more where memory is short. That no plane is announced keeps progress
+    from moving back: how many have lone pixels is not known before.
     """
     if run.frugal or len(transforms) < FEWEST_FOR_SPECKS:
         return run.marks
@@ -172,7 +171,7 @@ def _with_specks(
     light = lru_cache(maxsize=FEWEST_FOR_SPECKS)(lambda k: grey(run.read(k)))
     specks = {}
     for k, places in wanted.items():
-        yield run.again("measure", k)
+        run.check()
         alone = specks_of(k, places, light, transforms)
         if len(alone):
             specks[k] = alone
