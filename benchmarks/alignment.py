@@ -18,7 +18,7 @@ import cv2
 
 from napari_focus_stack import read_stack
 from napari_focus_stack.alignment import Alignment, align_steps
-from napari_focus_stack.planes import computable
+from napari_focus_stack.dtypes import computable
 from napari_focus_stack.views import WORKING_PIXELS
 
 

@@ -13,7 +13,8 @@ from scenes import picture
 
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.colour import merged, separated
-from napari_focus_stack.planes import SeenPlane, as_dtype, computable, whole
+from napari_focus_stack.dtypes import as_dtype, computable, whole
+from napari_focus_stack.planes import SeenPlane
 
 if TYPE_CHECKING:
     from napari_focus_stack.transforms import Window

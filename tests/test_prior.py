@@ -137,7 +137,7 @@ def test_noise_alone_makes_no_peak() -> None:
 @settings(max_examples=25, deadline=None)
 def test_noise_of_an_evened_plane_is_that_of_its_values(gain: float, offset: float) -> None:
     noise = Noise(4.0, 0.3, least=1.0)
-    evened = noise.evened(Brightness(gain, offset))
+    evened = noise.evened(gain, offset)
     for value in (20.0, 90.0, 200.0):
         wanted = gain * noise.deviation(value)
         assert evened.deviation(gain * value + offset) == pytest.approx(wanted, rel=1e-6)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.brightness import Brightness
-from napari_focus_stack.planes import SeenPlane, as_dtype, computable
+from napari_focus_stack.dtypes import as_dtype, computable
+from napari_focus_stack.noise import noise_pairs
+from napari_focus_stack.planes import SeenPlane
 from napari_focus_stack.result import LeftOut, told_left_out
-from napari_focus_stack.running import Run, noise_pairs
+from napari_focus_stack.running import Run
 from napari_focus_stack.sources import PlaneSource
 from napari_focus_stack.survey import alignment_steps
 

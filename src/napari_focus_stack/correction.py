@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import cv2
 import numpy as np
 
+from napari_focus_stack.dtypes import whole
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.health import TRUSTED
 from napari_focus_stack.overlay import MOST_PLANES, REACH, Labels, Overlay, labels_in
-from napari_focus_stack.planes import whole
 from napari_focus_stack.recipe import BACKGROUND, NOT_CORRECTED
 from napari_focus_stack.revisiting import Revisit
 from napari_focus_stack.transforms import counted_from

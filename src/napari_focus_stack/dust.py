@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.bands import grey
+from napari_focus_stack.sampling import evenly_taken
 from napari_focus_stack.shelf import Shelf
 from napari_focus_stack.smoothing import without_gaps
-from napari_focus_stack.texture import spread_over
 from napari_focus_stack.transforms import rescale, warp
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _pairs(moved: dict[int, Matrix], size: tuple[int, ...]) -> list[tuple[int, i
         for others in (order[i + 1 :], order[:i][::-1]):
             far = (j for j in others if distance(k, j) >= APART)
             pairs += [(k, j) for j in [next(far, None)] if j is not None]
-    return [pairs[i] for i in spread_over(range(len(pairs)), MOST_PAIRS)]
+    return [pairs[i] for i in evenly_taken(range(len(pairs)), MOST_PAIRS)]
 
 
 def _blots(differences: Callable[[], Iterable[Plane]], size: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.bands import spread_over
-from napari_focus_stack.planes import as_dtype
+from napari_focus_stack.dtypes import as_dtype
 from napari_focus_stack.recorded import Light, View
 from napari_focus_stack.seams import CellMaps, Part
 from napari_focus_stack.transforms import counted_from

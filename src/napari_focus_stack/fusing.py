@@ -22,6 +22,7 @@ from napari_focus_stack.crew import (
     parts,
 )
 from napari_focus_stack.depth import DepthEstimator, edge_contrast, nearest_plane, peak_width
+from napari_focus_stack.dtypes import as_dtype, whole
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.facing import Maps
 from napari_focus_stack.fusion import (
@@ -33,7 +34,6 @@ from napari_focus_stack.fusion import (
 from napari_focus_stack.health import TRUSTED
 from napari_focus_stack.memory import array_in_file, in_words, let_go, resident
 from napari_focus_stack.occlusion import unmix_steps
-from napari_focus_stack.planes import SeenPlane, as_dtype, whole
 from napari_focus_stack.pyramidfusion import PyramidFusion
 from napari_focus_stack.revealed import Occlusion
 from napari_focus_stack.shelf import MOST_KEPT
@@ -42,6 +42,7 @@ from napari_focus_stack.transforms import corner_of, counted_from, size_of
 
 if TYPE_CHECKING:
     from napari_focus_stack.cropping import Box
+    from napari_focus_stack.planes import SeenPlane
     from napari_focus_stack.prior import WindowPrior
     from napari_focus_stack.result import Progress
     from napari_focus_stack.running import Run

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.bands import Plane
-    from napari_focus_stack.planes import Mask
+    from napari_focus_stack.dtypes import Mask
 
 
 class Fusion(Protocol):

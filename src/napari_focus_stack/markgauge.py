@@ -11,8 +11,8 @@ from napari_focus_stack.dust import DustGauge
 from napari_focus_stack.hotpixels import MOST_PLANES, hot_pixels
 from napari_focus_stack.isolation import Isolated
 from napari_focus_stack.marks import Marks
+from napari_focus_stack.sampling import evenly_taken
 from napari_focus_stack.specks import in_one_plane, lone_pixels
-from napari_focus_stack.texture import spread_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ class MarkGauge:
     """
 
     def __init__(self, planes: int) -> None:
-        self._for_pixels = set(spread_over(range(planes), MOST_PLANES))
+        self._for_pixels = set(evenly_taken(range(planes), MOST_PLANES))
         self._isolated: dict[int, Isolated | None] = {}
         self._lone: dict[int, NDArray[np.int64]] = {}
         self._dust = DustGauge()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack.planes import as_dtype
+from napari_focus_stack.dtypes import as_dtype
 from napari_focus_stack.smoothing import without_gaps
 
 if TYPE_CHECKING:

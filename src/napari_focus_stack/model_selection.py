@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack.links import FITS_MOST
+from napari_focus_stack.sampling import evenly_taken
 from napari_focus_stack.sections import comes_and_goes
 from napari_focus_stack.support import (
     LEAST_VOTES,
@@ -19,13 +20,7 @@ from napari_focus_stack.support import (
     Mismatches,
     Support,
 )
-from napari_focus_stack.texture import (
-    Texture,
-    nearest_shift,
-    spread_over,
-    texture_noise,
-    texture_shift,
-)
+from napari_focus_stack.texture import Texture, nearest_shift, texture_noise, texture_shift
 from napari_focus_stack.transforms import composed, corner_distance
 
 if TYPE_CHECKING:
@@ -85,7 +80,7 @@ class Textures:
 
     @cached_property
     def _noise(self) -> float:
-        some = (self._linker.view(k) for k in spread_over(self._planes, FEWEST_COMPARED))
+        some = (self._linker.view(k) for k in evenly_taken(self._planes, FEWEST_COMPARED))
         return texture_noise(some, fine=self.of_sections)
 
 
@@ -191,7 +186,7 @@ class ModelSelection:
     def _support(self, before: Paths, after: Paths) -> Support:
         """What texture says of some transforms from the reference plane, against others."""
         moved = list(self._tree.parents)
-        some = spread_over(moved, self._compared())
+        some = evenly_taken(moved, self._compared())
         near = [(self._tree.parents[k], k) for k in some]
         afar = [(self._tree.reference, k) for inner, k in near if inner != self._tree.reference]
 
@@ -206,7 +201,7 @@ class ModelSelection:
         return Support(
             known(near),
             known(afar),
-            known(spread_over(apart, self._compared())) if slow else None,
+            known(evenly_taken(apart, self._compared())) if slow else None,
             self._textures.of_sections,
         )
 
@@ -228,7 +223,7 @@ class ModelSelection:
         if self._textures.of_sections:
             return True
         found = []
-        for k in spread_over(list(self._tree.parents), FEWEST_COMPARED // 2):
+        for k in evenly_taken(list(self._tree.parents), FEWEST_COMPARED // 2):
             self._check()
             fixed, moving = self._textures[self._tree.parents[k]], self._textures[k]
             step = texture_shift(fixed, moving, np.eye(3))

@@ -20,7 +20,6 @@ from napari_focus_stack.colour import GREY, opponent
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_focus_stack.brightness import Brightness
     from napari_focus_stack.transforms import Window
 
 LEVELS = 4
@@ -83,12 +82,12 @@ class Noise:
         """Standard deviation of a pixel of this value."""
         return float(np.sqrt(max(self.constant + self.slope * value, self.least)))
 
-    def evened(self, light: Brightness) -> Noise:
+    def evened(self, gain: float, offset: float) -> Noise:
         """Of a plane that was brought to another brightness."""
-        gain, square = light.gain, light.gain**2
+        square = gain**2
         return replace(
             self,
-            constant=self.constant * square - self.slope * gain * light.offset,
+            constant=self.constant * square - self.slope * gain * offset,
             slope=self.slope * gain,
             least=self.least * square,
         )
@@ -300,3 +299,9 @@ def _line(
     if slope <= 0 or misfits[best] > DECISIVE * min(misfits[-BINS:]):
         return None
     return float(constant), float(slope), least
+
+
+def noise_pairs(planes: int) -> list[int]:
+    """First of each pair of neighbours on which noise is measured: up to four, over the stack."""
+    last, third = planes - 2, (planes - 2) // 3
+    return sorted({0, third, last - third, last})  # the same pairs if the order is reversed

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack.planes import as_dtype
+from napari_focus_stack.dtypes import as_dtype
 from napari_focus_stack.recipe import BACKGROUND, NOT_CORRECTED
 from napari_focus_stack.transforms import counted_from
 

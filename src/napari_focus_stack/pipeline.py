@@ -12,10 +12,11 @@ from napari_focus_stack import __version__
 from napari_focus_stack.advice import advice
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.cropping import Box, common_crop
+from napari_focus_stack.dtypes import COMPUTABLE
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.fusing import Fused, OnPlane, fuse_steps, height_map, tiling_of
 from napari_focus_stack.health import Health, examine
-from napari_focus_stack.planes import COMPUTABLE
+from napari_focus_stack.reading import as_source
 from napari_focus_stack.result import (
     LeftOut,
     Progress,
@@ -26,7 +27,6 @@ from napari_focus_stack.result import (
 )
 from napari_focus_stack.running import Run
 from napari_focus_stack.settings import Settings
-from napari_focus_stack.sources import ArraySource, PlaneSource
 from napari_focus_stack.survey import Survey, survey_steps
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from numpy.typing import NDArray
+
+    from napari_focus_stack.sources import PlaneSource
 
 
 def stack_steps(
@@ -184,18 +186,6 @@ def drain(
             return result
         if progress is not None:
             progress(step)
-
-
-def as_source(source: Any) -> PlaneSource:
-    """A `PlaneSource` of whatever `focus_stack` takes."""
-    if isinstance(source, PlaneSource):
-        return source
-    paths = source[0] if isinstance(source, list | tuple) and source else source
-    if isinstance(paths, str | os.PathLike):
-        from napari_focus_stack.reading import read_stack
-
-        return read_stack(source)
-    return ArraySource(source)
 
 
 def _box_to_keep(run: Run, survey: Survey) -> Box | None:

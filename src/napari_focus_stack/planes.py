@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_focus_stack.bands import halved
 from napari_focus_stack.colour import GREY, brightness, separated
 from napari_focus_stack.crew import tiles
+from napari_focus_stack.dtypes import Mask, whole
 from napari_focus_stack.resampling import Cutting, resample, resample_linearly
 from napari_focus_stack.smoothing import without_gaps
 from napari_focus_stack.transforms import both_recorded, corner_of, moved_by
@@ -20,32 +20,17 @@ from napari_focus_stack.transforms import both_recorded, corner_of, moved_by
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from napari_focus_stack.bands import Plane
     from napari_focus_stack.brightness import Brightness
     from napari_focus_stack.transforms import Matrix, Window
-
-Mask = NDArray[np.uint8]
-
-COMPUTABLE = ("uint8", "uint16", "float32")
-"""Types that OpenCV works on; any other is computed as float32."""
 
 
 _SECOND = np.diag([2.0, 2.0, 1.0])
 """Pixel of a level above to that of the level below."""
 _HALF = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]], np.float64)
 """Pixel of a plane to that of its means of two by two pixels."""
-
-
-def computable(plane: NDArray[Any]) -> NDArray[Any]:
-    """A plane in a type that OpenCV works on, in this machine's byte order, which it ignores."""
-    if not plane.dtype.isnative:
-        plane = plane.astype(plane.dtype.newbyteorder("="))
-    return plane if plane.dtype.name in COMPUTABLE else plane.astype(np.float32)
-
-
-def whole(shape: tuple[int, ...]) -> Window:
-    """All rows and columns of a plane."""
-    return slice(0, shape[0]), slice(0, shape[1])
 
 
 @dataclass(frozen=True)
@@ -188,22 +173,3 @@ class SeenPlane:
 
     def _cut(self, window: Window, even: bool = False) -> Cutting:
         return Cutting.of(self.matrix, window, self.plane.shape, even)
-
-
-def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """A float32 image in the type its planes came in, rounded and held to the type's range.
-
-    What no plane recorded is NaN, and 0 in a type without it.
-    """
-    if dtype.kind == "b":
-        yes: NDArray[np.bool_] = image >= 0.5
-        return yes
-    if dtype.kind in "ui":
-        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
-        # float32 holds every value of 16 bits
-        exact = np.rint(image if high < 2**24 else image.astype(np.float64))
-        exact[np.isnan(exact)] = 0
-        largest = float(high) if int(float(high)) <= high else np.nextafter(float(high), 0)
-        np.clip(exact, low, largest, out=exact)
-        return exact.astype(dtype)
-    return image.astype(dtype, copy=False)

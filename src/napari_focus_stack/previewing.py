@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
+from napari_focus_stack.dtypes import computable
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.pipeline import drain, stack_steps
-from napari_focus_stack.planes import computable
 from napari_focus_stack.settings import LEAST_REGION
 from napari_focus_stack.sources import ArraySource, PlaneSource, Spacing
 

@@ -22,18 +22,18 @@ from napari_focus_stack.crew import ahead, available_threads
 from napari_focus_stack.depth import ERRORS, STEPS, WINDOW, WINDOW_SAMPLES
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.focus import UNRECORDED, energy_parts, power, score, tail, windowed
-from napari_focus_stack.noise import Noise, NoiseGauge, middle
+from napari_focus_stack.noise import Noise, NoiseGauge, middle, noise_pairs
 from napari_focus_stack.peaks import FLATTEST
 from napari_focus_stack.pyramidfusion import DEPTH_LEVELS
 from napari_focus_stack.pyramidlevel import LEAST_COVERAGE
 from napari_focus_stack.revisiting import Revisit
-from napari_focus_stack.running import noise_pairs
 from napari_focus_stack.transforms import both_recorded, counted_from
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_focus_stack.planes import Mask, SeenPlane
+    from napari_focus_stack.dtypes import Mask
+    from napari_focus_stack.planes import SeenPlane
     from napari_focus_stack.result import StackResult
     from napari_focus_stack.sources import PlaneSource
     from napari_focus_stack.transforms import Window
@@ -275,7 +275,7 @@ def energies(
     """
     size = window[0].stop - window[0].start, window[1].stop - window[1].start
     colour = seen.plane.ndim == 3
-    own = None if seen.light == Brightness() else noise.evened(seen.light)
+    own = None if seen.light == Brightness() else noise.evened(seen.light.gain, seen.light.offset)
     smooth, differences = _channels(seen, window, size, colour_halved)
     valid = seen.valid(window)
     found = []

@@ -21,7 +21,7 @@ from napari_focus_stack.bands import (
 )
 from napari_focus_stack.colour import GREY, merged
 from napari_focus_stack.crew import Crew, parts, tiles
-from napari_focus_stack.planes import as_dtype
+from napari_focus_stack.dtypes import as_dtype
 from napari_focus_stack.pyramidlevel import Level, Residual, rows_above
 from napari_focus_stack.resampling import Cutting, resample
 from napari_focus_stack.transforms import moved_by
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.brightness import Brightness
+    from napari_focus_stack.dtypes import Mask
     from napari_focus_stack.noise import Noise
-    from napari_focus_stack.planes import Mask, SeenPlane
+    from napari_focus_stack.planes import SeenPlane
     from napari_focus_stack.prior import PlanePrior, WindowPrior
     from napari_focus_stack.transforms import Window
 

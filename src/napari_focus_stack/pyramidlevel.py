@@ -25,8 +25,8 @@ from napari_focus_stack.focus import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_focus_stack.dtypes import Mask
     from napari_focus_stack.noise import Noise
-    from napari_focus_stack.planes import Mask
     from napari_focus_stack.prior import PlanePrior
 
 SHRINK_WINDOW = 1.5
@@ -71,7 +71,11 @@ class Level:
         around = expanded_part(self.above[0], self.shape, rows)
         bands = [self.smooth[0][rows] - around]
         bands += [self._band(c, rows) for c in range(1, self._telling)]
-        own = None if self.light == Brightness() else self._noise.evened(self.light)
+        own = (
+            None
+            if self.light == Brightness()
+            else self._noise.evened(self.light.gain, self.light.offset)
+        )
         power(bands, around, self._noise, self.level, self._colour, self._power[rows], own)
 
     def reduce(self, rows: slice) -> None:

@@ -18,7 +18,7 @@ from napari_focus_stack.filesource import FileSource, ScannedFiles
 from napari_focus_stack.formats import SAVED
 from napari_focus_stack.planefiles import REMEDY, FilePlane, ImageFile, Skipped, Unreadable
 from napari_focus_stack.raster import open_raster
-from napari_focus_stack.sources import Spacing, check_kind, describe
+from napari_focus_stack.sources import ArraySource, PlaneSource, Spacing, check_kind, describe
 from napari_focus_stack.tiff import MAGIC, open_tiff
 
 if TYPE_CHECKING:
@@ -319,3 +319,13 @@ def _tried(entry: FilePlane | Skipped) -> FilePlane | Skipped:
 def _refusal(skipped: tuple[Skipped, ...]) -> str:
     others = f" (and {len(skipped) - 1} more)" if len(skipped) > 1 else ""
     return f"{skipped[0]}{others}; {REMEDY}."
+
+
+def as_source(source: Any) -> PlaneSource:
+    """A `PlaneSource` of whatever `focus_stack` takes."""
+    if isinstance(source, PlaneSource):
+        return source
+    paths = source[0] if isinstance(source, list | tuple) and source else source
+    if isinstance(paths, str | os.PathLike):
+        return read_stack(source)
+    return ArraySource(source)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.bands import Plane
+    from napari_focus_stack.dtypes import Mask
     from napari_focus_stack.noise import Noise
-    from napari_focus_stack.planes import Mask
     from napari_focus_stack.transforms import Matrix
 
 LEVELS = 3
@@ -177,7 +177,7 @@ class RegionalEnergy:
         with np.errstate(invalid="ignore"):
             power = np.square(root * np.float32(self.unit))
             power /= np.float32(noise.opponent_at(level)[0])
-            power -= noise.evened(self.evened_by).in_band(light, level)
+            power -= noise.evened(self.evened_by.gain, self.evened_by.offset).in_band(light, level)
             energy: Plane = 1 + power / noise.in_band(brightest, level)
         unknown = ~np.isfinite(energy)
         np.maximum(energy, 0, out=energy)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack.brightness import Brightness
+from napari_focus_stack.dtypes import computable
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.marks import Marks
-from napari_focus_stack.planes import SeenPlane, computable
+from napari_focus_stack.planes import SeenPlane
 from napari_focus_stack.resampling import Cutting
 from napari_focus_stack.transforms import moved_by
 

@@ -8,12 +8,13 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.crew import available_threads
+from napari_focus_stack.dtypes import COMPUTABLE, computable
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.given import Given, given_transforms, region_to_align
 from napari_focus_stack.health import Census
 from napari_focus_stack.marks import Marks
 from napari_focus_stack.memory import limit, resident
-from napari_focus_stack.planes import COMPUTABLE, computable
+from napari_focus_stack.noise import noise_pairs
 from napari_focus_stack.result import Progress, Step
 from napari_focus_stack.views import WORKING_PIXELS
 
@@ -28,12 +29,6 @@ READERS = 2
 """Planes that are read at a time, ahead of what looks at them; the fusion reads one ahead."""
 ROOMY = 8
 """Planes that must fit into memory for some to be read ahead."""
-
-
-def noise_pairs(planes: int) -> list[int]:
-    """First of each pair of neighbours on which noise is measured: up to four, over the stack."""
-    last, third = planes - 2, (planes - 2) // 3
-    return sorted({0, third, last - third, last})  # the same pairs if the order is reversed
 
 
 def _regions(settings: Settings, masked: bool) -> dict[str, bool]:

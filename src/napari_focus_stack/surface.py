@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_focus_stack.dtypes import computable
 from napari_focus_stack.errors import InputError, SettingsError
-from napari_focus_stack.planes import computable
 from napari_focus_stack.sources import COLOUR_CHANNELS
 
 if TYPE_CHECKING:

@@ -19,11 +19,10 @@ from napari_focus_stack.linking import WORKERS
 from napari_focus_stack.links import spans_field
 from napari_focus_stack.markgauge import MarkGauge, specks_of
 from napari_focus_stack.marks import Marks
-from napari_focus_stack.noise import Noise, NoiseGauge, middle
-from napari_focus_stack.planes import Mask, SeenPlane
+from napari_focus_stack.noise import Noise, NoiseGauge, middle, noise_pairs
+from napari_focus_stack.planes import SeenPlane
 from napari_focus_stack.regional import RegionalEnergy, fits
 from napari_focus_stack.regionalfocus import RegionalFocus
-from napari_focus_stack.running import noise_pairs
 from napari_focus_stack.shelf import Shelf
 from napari_focus_stack.transforms import both_recorded
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.bands import Plane
+    from napari_focus_stack.dtypes import Mask
     from napari_focus_stack.prior import FocusPrior
     from napari_focus_stack.result import Progress
     from napari_focus_stack.running import Run

@@ -7,7 +7,7 @@ as if the field were magnified or shifted. Divided by its own contrast, fine det
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -16,13 +16,12 @@ from napari_focus_stack.registration import HUBER, SMALLEST_STEP
 from napari_focus_stack.transforms import rescale, warp_masked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from napari_focus_stack.registration import Plane, Region
     from napari_focus_stack.transforms import Matrix
     from napari_focus_stack.views import View
 
-Item = TypeVar("Item")
 
 COARSE = 1.5
 """Gaussian sigma, in pixels of the reduced plane, below which detail is texture."""
@@ -185,14 +184,6 @@ def _mismatch(fixed: Texture, seen: Texture) -> float:
     power = float(((np.square(fixed.detail) + np.square(seen.detail)) * both).sum())
     apart = float((np.square(fixed.detail - seen.detail) * both).sum())
     return apart / power if power > 0 else np.inf
-
-
-def spread_over(some: Sequence[Item], count: int) -> list[Item]:
-    """At most `count` of some items, evenly taken."""
-    if len(some) <= count:
-        return list(some)
-    places = np.linspace(0, len(some) - 1, count).round().astype(int)
-    return [some[i] for i in places]
 
 
 def over(texture: Texture, matrix: Matrix) -> Texture:

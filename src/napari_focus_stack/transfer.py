@@ -14,9 +14,10 @@ import numpy as np
 
 from napari_focus_stack.brightness import Brightness
 from napari_focus_stack.crew import Crew, opencv_on_one_thread, parts, tiles
+from napari_focus_stack.dtypes import as_dtype, computable
 from napari_focus_stack.errors import Cancelled, InputError, SettingsError
-from napari_focus_stack.pipeline import as_source
-from napari_focus_stack.planes import SeenPlane, as_dtype, computable
+from napari_focus_stack.planes import SeenPlane
+from napari_focus_stack.reading import as_source
 from napari_focus_stack.result import Progress
 from napari_focus_stack.transforms import apply, moved_by
 

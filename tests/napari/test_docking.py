@@ -4,7 +4,8 @@ import pytest
 from napari._app_model import get_app_model
 from qtpy.QtWidgets import QDockWidget
 
-from napari_focus_stack._napari.docking import STACK, in_sight, show_stack_widget
+from napari_focus_stack._napari.docking import STACK, in_sight
+from napari_focus_stack._napari.opening import show_stack_widget
 
 NAMES = ("Probe focus", "Correct depth", "Apply to other layers", "Show in 3-D", "Align only")
 

@@ -34,7 +34,8 @@ def open_demo(name: str | None = None) -> None:
         raise FocusStackError(
             f"napari cannot open a window here ({problem}); install napari-focus-stack[all]."
         ) from problem
-    from .docking import show_stack_widget
+    from napari_focus_stack._napari.opening import show_stack_widget
+
     from .samples import sample_layer
 
     data, arguments, _ = sample_layer(name or DEFAULT_SAMPLE)

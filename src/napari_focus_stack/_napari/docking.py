@@ -14,7 +14,6 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import napari
     from magicgui.widgets import Container
 
 OURS = "napari-focus-stack"
@@ -50,7 +49,7 @@ class _Docked(QObject):
             self._queued.emit()
 
     def _join(self) -> None:
-        dock = _dock_of(self._native)
+        dock = dock_of(self._native)
         window = dock.parent() if dock is not None else None
         if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
             return
@@ -76,12 +75,12 @@ class _Docked(QObject):
         return False
 
     def _show_again(self) -> None:
-        dock = _dock_of(self._native)
+        dock = dock_of(self._native)
         if dock is not None:
             dock.show()
 
     def _to_front(self) -> None:
-        dock = _dock_of(self._native)
+        dock = dock_of(self._native)
         if dock is not None and not dock.isFloating():
             dock.raise_()
 
@@ -100,29 +99,7 @@ def tabbed(widget: Container[Any], title: str) -> None:
     _Docked(widget, title)
 
 
-def show_stack_widget(viewer: napari.viewer.Viewer) -> None:
-    """Open the dock that one begins with, the field whole beside it; or bring it to the front.
-
-    Parameters
-    ----------
-    viewer : napari.viewer.Viewer
-        Whose window it stands in.
-    """
-    from .widget import FocusStackWidget
-
-    opened = viewer.window.dock_widgets.get(STACK)
-    shown = FocusStackWidget(viewer) if opened is None else opened
-    if opened is None:
-        viewer.window.add_dock_widget(shown, name=STACK)
-    dock = _dock_of(shown.native)
-    assert dock is not None, "napari docks what it is given"
-    dock.show()
-    dock.raise_()
-    if opened is None:
-        _once_settled(dock, viewer.reset_view)
-
-
-def _once_settled(dock: QDockWidget, work: Callable[[], None]) -> None:
+def once_settled(dock: QDockWidget, work: Callable[[], None]) -> None:
     """Call back when a dock has taken its room; only then is it known what fits beside it."""
     timer = QTimer(dock)
     timer.setSingleShot(True)
@@ -132,7 +109,7 @@ def _once_settled(dock: QDockWidget, work: Callable[[], None]) -> None:
 
 def in_sight(native: QWidget) -> bool:
     """Whether a docked widget is shown, and no tab before it."""
-    dock = _dock_of(native)
+    dock = dock_of(native)
     return native.isVisibleTo(native.window()) and not (dock is not None and _behind(dock))
 
 
@@ -154,7 +131,7 @@ def _beside(one: QDockWidget, dock: QDockWidget, window: QMainWindow) -> bool:
     return same and not one.isHidden() and not one.isFloating()
 
 
-def _dock_of(native: Any) -> QDockWidget | None:
+def dock_of(native: Any) -> QDockWidget | None:
     parent = native.parent()
     while parent is not None and not isinstance(parent, QDockWidget):
         parent = parent.parent()

@@ -1,4 +1,4 @@
-"""File > IO Utilities > Open folder as focus stack: no choice of readers, and ready to stack."""
+"""Ways in: a folder from the File menu without a choice of readers, and the dock to stack with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from napari.utils.history import get_open_history, update_open_history
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from .docking import show_stack_widget
+from .docking import STACK, dock_of, once_settled
+from .widget import FocusStackWidget
 
 if TYPE_CHECKING:
     import napari
@@ -36,3 +37,23 @@ def open_folder(viewer: napari.viewer.Viewer) -> None:
         update_open_history(folder)
         if viewer.open(folder, plugin=PLUGIN):
             show_stack_widget(viewer)
+
+
+def show_stack_widget(viewer: napari.viewer.Viewer) -> None:
+    """Open the dock that one begins with, the field whole beside it; or bring it to the front.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose window it stands in.
+    """
+    opened = viewer.window.dock_widgets.get(STACK)
+    shown = FocusStackWidget(viewer) if opened is None else opened
+    if opened is None:
+        viewer.window.add_dock_widget(shown, name=STACK)
+    dock = dock_of(shown.native)
+    assert dock is not None, "napari docks what it is given"
+    dock.show()
+    dock.raise_()
+    if opened is None:
+        once_settled(dock, viewer.reset_view)

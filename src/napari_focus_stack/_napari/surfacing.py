@@ -93,7 +93,7 @@ def _fitted(pixels: NDArray[Any]) -> NDArray[Any]:
         return pixels
     import cv2
 
-    from napari_focus_stack.planes import computable
+    from napari_focus_stack.dtypes import computable
 
     height, width = (max(1, int(side / shrink)) for side in pixels.shape[:2])
     smaller: NDArray[Any] = cv2.resize(
