@@ -17,9 +17,9 @@ from pathlib import Path
 import cv2
 
 from napari_focus_stack import read_stack
-from napari_focus_stack.alignment import Alignment, align_steps
-from napari_focus_stack.dtypes import computable
-from napari_focus_stack.views import WORKING_PIXELS
+from napari_focus_stack.alignment.reduced_planes import WORKING_PIXELS
+from napari_focus_stack.alignment.stack import Alignment, align_steps
+from napari_focus_stack.imgproc.dtypes import computable
 
 
 def reading(folder: Path) -> tuple[float, float]:

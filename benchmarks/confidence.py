@@ -22,9 +22,9 @@ import numpy as np
 from skimage import data
 
 from napari_focus_stack import focus_stack
-from napari_focus_stack.bench import SENSOR
-from napari_focus_stack.depth import HALF_TRUSTED
-from napari_focus_stack.truth import SCENES, VARIANTS, Camera, render_truth
+from napari_focus_stack.depth.estimation import HALF_TRUSTED
+from napari_focus_stack.simulation.benchmark import SENSOR
+from napari_focus_stack.simulation.scenes import SCENES, VARIANTS, Camera, render_truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Grey stacks of any size and length, quickly rendered: for timing, not for judging quality.
 
 Pictures out of scikit-image's wheel, enlarged, give the ground; blur is mixed from a few levels.
-`napari_focus_stack.rendering` is exact instead, at minutes for what takes seconds here.
+`napari_focus_stack.simulation.rendering` is exact instead, at minutes for what takes seconds here.
 """
 
 from __future__ import annotations

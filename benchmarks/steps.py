@@ -30,7 +30,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack import PlaneSource, Progress, focus_stack, read_stack
-from napari_focus_stack.memory import keep_heap
+from napari_focus_stack._utils.memory import keep_heap
 
 MEGABYTE = 1e6
 BLOCK = 1 << 28

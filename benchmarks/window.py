@@ -25,7 +25,7 @@ from qtpy.QtWidgets import QApplication
 from skimage import data
 from skimage.transform import resize
 
-from napari_focus_stack.rendering import render_stack
+from napari_focus_stack.simulation.rendering import render_stack
 
 BEAT = 4
 """Milliseconds; a timer that never rests would take a core from the run."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import napari
 from qtpy.QtCore import QEventLoop, QTimer
 
-from napari_focus_stack._napari.samples import sample_layer
+from napari_focus_stack._napari.io.sample_data import sample_layer
 
 SIZE = (1400, 860)
 

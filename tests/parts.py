@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_focus_stack.blurring import Lens
-from napari_focus_stack.noise import Noise
-from napari_focus_stack.outlining import LEAST_JUMP, jumps
-from napari_focus_stack.recorded import Light, View
-from napari_focus_stack.rendering import render_stack
+from napari_focus_stack.imgproc.noise import Noise
+from napari_focus_stack.occlusion.boundaries import LEAST_JUMP, jumps
+from napari_focus_stack.occlusion.lens import Lens
+from napari_focus_stack.occlusion.patch import Light, View
+from napari_focus_stack.simulation.rendering import render_stack
 
 SIDE, PLANES, BLUR = 160, 8, 2.0
 Y, X = np.mgrid[:SIDE, :SIDE]

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from skimage import data
 
-from napari_focus_stack.rendering import Noise, drift, render_stack
+from napari_focus_stack.simulation.rendering import Noise, drift, render_stack
 
 MARGIN = 12
 QUIET = Noise(read=0.002, shot=1 / 20_000)

@@ -12,6 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_focus_stack._version import __version__
+
 if TYPE_CHECKING:
     from napari_focus_stack.errors import (
         Cancelled,
@@ -21,37 +23,35 @@ if TYPE_CHECKING:
         OutputError,
         SettingsError,
     )
-    from napari_focus_stack.pipeline import focus_stack, stack_steps
-    from napari_focus_stack.reading import read_stack
-    from napari_focus_stack.recipe import Recipe
+    from napari_focus_stack.io.reading import read_stack
+    from napari_focus_stack.io.recipe import Recipe
+    from napari_focus_stack.io.results_file import Saved, read_saved, write_saved
+    from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
+    from napari_focus_stack.pipeline.stack import focus_stack, stack_steps
     from napari_focus_stack.result import Progress, Report, StackResult
-    from napari_focus_stack.saving import Saved, read_saved, write_saved
     from napari_focus_stack.settings import Settings
-    from napari_focus_stack.sources import ArraySource, PlaneSource, Spacing
-
-__version__ = "0.1.0"
 
 _HOME = {
-    "ArraySource": "sources",
+    "ArraySource": "io.sources",
     "Cancelled": "errors",
     "FocusStackError": "errors",
     "InputError": "errors",
     "NoImagesError": "errors",
     "OutputError": "errors",
-    "PlaneSource": "sources",
+    "PlaneSource": "io.sources",
     "Progress": "result",
-    "Recipe": "recipe",
+    "Recipe": "io.recipe",
     "Report": "result",
-    "Saved": "saving",
+    "Saved": "io.results_file",
     "Settings": "settings",
     "SettingsError": "errors",
-    "Spacing": "sources",
+    "Spacing": "io.sources",
     "StackResult": "result",
-    "focus_stack": "pipeline",
-    "read_saved": "saving",
-    "read_stack": "reading",
-    "stack_steps": "pipeline",
-    "write_saved": "saving",
+    "focus_stack": "pipeline.stack",
+    "read_saved": "io.results_file",
+    "read_stack": "io.reading",
+    "stack_steps": "pipeline.stack",
+    "write_saved": "io.results_file",
 }
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 import sys
 
-from napari_focus_stack.cli import main
+from napari_focus_stack.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -16,7 +16,7 @@ from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
 
-from napari_focus_stack._napari.scrolling import Scrolling
+from napari_focus_stack._napari.widgets.scroll_area import Scrolling
 
 LEFT, NO_KEY = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 GLANCE = 30

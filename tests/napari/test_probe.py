@@ -13,12 +13,12 @@ from napari.utils.interactions import (
     mouse_release_callbacks,
 )
 
-from napari_focus_stack._napari.curveplot import CurvePlot, Scale, runs
-from napari_focus_stack._napari.results import OUTPUTS, Origin, result_layers
-from napari_focus_stack.pipeline import focus_stack
-from napari_focus_stack.probing import FocusCurve
+from napari_focus_stack._napari.layers.results import OUTPUTS, Origin, result_layers
+from napari_focus_stack._napari.widgets.focus_curve_plot import CurvePlot, Scale, runs
+from napari_focus_stack.depth.focus_curve import FocusCurve
+from napari_focus_stack.io.sources import ArraySource, Spacing
+from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import Settings
-from napari_focus_stack.sources import ArraySource, Spacing
 
 UM = Spacing(y=0.5, x=0.25, z=2.0, unit="micrometer")
 PLACE = {"scale": (2, 0.5, 0.25), "translate": (3, 7, -5), "units": "um"}

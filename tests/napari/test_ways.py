@@ -14,22 +14,22 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QEvent
 
-from napari_focus_stack._napari.aligning import AlignWidget
-from napari_focus_stack._napari.applying import ApplyWidget
-from napari_focus_stack._napari.correcting import CorrectWidget
-from napari_focus_stack._napari.form import UPDATE
-from napari_focus_stack._napari.geometry import calibrate, spacing_of
-from napari_focus_stack._napari.layers import METADATA_KEY, finest, role
-from napari_focus_stack._napari.probing import ONLY_FLAT, ProbeWidget
-from napari_focus_stack._napari.reopening import reopen
-from napari_focus_stack._napari.results import OUTPUTS, Origin, result_layers
-from napari_focus_stack._napari.surfacing import SurfaceWidget
-from napari_focus_stack._napari.widget import FocusStackWidget
-from napari_focus_stack._napari.writer import write_results
-from napari_focus_stack.pipeline import focus_stack, stack_steps
+from napari_focus_stack._napari.docks.align import AlignWidget
+from napari_focus_stack._napari.docks.apply import ApplyWidget
+from napari_focus_stack._napari.docks.correct import CorrectWidget
+from napari_focus_stack._napari.docks.probe import ONLY_FLAT, ProbeWidget
+from napari_focus_stack._napari.docks.stack import FocusStackWidget
+from napari_focus_stack._napari.docks.surface import SurfaceWidget
+from napari_focus_stack._napari.io.results_reader import reopen
+from napari_focus_stack._napari.io.writers import write_results
+from napari_focus_stack._napari.layers.geometry import calibrate, spacing_of
+from napari_focus_stack._napari.layers.planes import METADATA_KEY, finest, role
+from napari_focus_stack._napari.layers.results import OUTPUTS, Origin, result_layers
+from napari_focus_stack._napari.widgets.settings_form import UPDATE
+from napari_focus_stack.io.sources import ArraySource, Spacing
+from napari_focus_stack.pipeline.stack import focus_stack, stack_steps
 from napari_focus_stack.result import Progress
 from napari_focus_stack.settings import Settings
-from napari_focus_stack.sources import ArraySource, Spacing
 
 UM = {"scale": (2, 0.5, 0.25), "units": "um"}
 AFFINE = np.array([[3, 0, 0, 3], [0, 0, 1.5, 4], [0, -0.8, 0.1, 5], [0, 0, 0, 1.0]])
@@ -287,7 +287,7 @@ def test_every_type_of_number(qtbot, viewer, planes, kind, notifications):
 def test_a_preview_lies_where_the_result_does_and_looks_like_it(
     qtbot, viewer, planes, kind, monkeypatch
 ):
-    monkeypatch.setattr("napari_focus_stack.previewing.PIXELS", 190)
+    monkeypatch.setattr("napari_focus_stack.pipeline.preview.PIXELS", 190)
     data, arguments = KINDS[kind](planes)
     source = viewer.add_image(data, name="cells", **arguments)
     previewed = []
@@ -606,7 +606,7 @@ def test_two_viewers_run_at_a_time_and_one_is_closed(
             time.sleep(0.01)
         return (yield from stack_steps(source, settings, cancel=cancel, **others))
 
-    monkeypatch.setattr("napari_focus_stack.pipeline.stack_steps", waiting)
+    monkeypatch.setattr("napari_focus_stack.pipeline.stack.stack_steps", waiting)
     viewers, widgets = [make_napari_viewer(), make_napari_viewer()], []
     for k, viewer in enumerate(viewers):
         viewer.canvas.grid.enabled = k == 0

@@ -1,0 +1,139 @@
+"""The "Align only" dock widget: a stack's planes over each other, as a layer of their own."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox, Container, PushButton
+from napari.layers import Image
+
+from napari_focus_stack._napari.layers.geometry import world_units
+from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, lazy_array
+from napari_focus_stack._napari.layers.planes import METADATA_KEY, planes_of, role
+from napari_focus_stack._napari.layers.results import appearance, display_limits
+from napari_focus_stack._napari.layers.stack_slice import Cut, cut_at, likely_z, stack_in
+from napari_focus_stack._napari.viewer.dock_tabs import tabbed
+from napari_focus_stack._napari.viewer.preferences import preferences
+from napari_focus_stack._napari.widgets.job_row import JobRow, LayerBox
+from napari_focus_stack._napari.widgets.settings_form import row
+from napari_focus_stack._version import __version__
+from napari_focus_stack.errors import FocusStackError
+from napari_focus_stack.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import napari
+
+    from napari_focus_stack.pipeline.align_only import AlignedPlanes
+
+ROLE = "aligned"
+MODELS = ("auto", "shift", "similarity", "affine", "homography")
+_PLACE = ("scale", "translate", "rotate", "shear", "axis_labels")
+
+
+class AlignWidget(Container[Any]):
+    """Align one (Z, Y, X[, C]) layer.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        Where the layer comes from and where the aligned one goes.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        self._viewer = napari_viewer
+        self.layer = LayerBox(
+            "A layer with z, y and x; any other axes are taken where the sliders stand."
+        )
+        self.model = ComboBox(
+            choices=MODELS, tooltip=Settings.__dataclass_fields__["align"].metadata["help"]
+        )
+        self.align_button = PushButton(
+            text="Align", tooltip="Add a layer of the aligned planes, their values as recorded."
+        )
+        self.job = JobRow([self.align_button])
+        rows = [row("Layer", self.layer), row("Alignment", self.model)]
+        super().__init__(widgets=[*rows, self.align_button, self.job], labels=False)
+        self.align_button.changed.connect(self.align)
+        self.job.ends_with(self)
+        tabbed(self, "Align")
+        self.reset_choices()
+
+    def reset_choices(self, *_: Any) -> None:
+        """List the layers anew; napari calls this when its layer list changes."""
+        self.layer.offer(self._offered())
+
+    def _offered(self) -> list[Image]:
+        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        return [layer for layer in reversed(images) if layer.ndim > 2 and role(layer) is None]
+
+    def align(self) -> None:
+        """Start on the chosen layer."""
+        from napari_focus_stack.pipeline.align_only import align_only_steps
+
+        if self.job.running:
+            return
+        key: Hashable = self.layer.value
+        chosen = [layer for layer in self._offered() if layer.unique_id == key]
+        try:
+            stack = [stack_in(layer, self._cut(layer)) for layer in chosen]
+            source = planes_of(stack)
+            settings = Settings(align=self.model.value, **preferences())
+        except FocusStackError as problem:
+            self.job.say_error(str(problem))
+            return
+        shown = arguments_like(stack[0])
+        self.job.run(
+            lambda cancel: align_only_steps(source, settings, cancel=cancel),
+            partial(self._add, shown=shown),
+        )
+
+    def _cut(self, layer: Image) -> Cut:
+        units = world_units(self._viewer.layers)
+        return cut_at(layer, likely_z(layer), self._viewer.dims.point, units)
+
+    def _add(self, planes: AlignedPlanes, *, shown: dict[str, Any]) -> str:
+        lazy = LazyPlanes(planes)
+        if shown["rgb"]:
+            shown["contrast_limits"] = display_limits(lazy, rgb=True)
+        known = {METADATA_KEY: {"role": ROLE, "sources": [shown["name"]], **_past(planes)}}
+        name = f"{shown['name']} aligned"
+        arguments = {**shown, "name": name, "metadata": known}
+        layer = self._viewer.add_image(lazy_array(lazy), **arguments)
+        done = f"Added '{layer.name}' (alignment: {planes.alignment.model})."
+        return "\n".join([done, *planes.notes])
+
+
+def arguments_like(layer: Image) -> dict[str, Any]:
+    """Arguments of `add_image` for a stack that lies where `layer` does and looks like it."""
+    return {
+        "name": str(layer.name),
+        **appearance(layer),
+        **{name: getattr(layer, name) for name in _PLACE},
+        "affine": layer.affine.affine_matrix,
+        "units": tuple(str(unit) for unit in layer.units),
+    }
+
+
+def _past(planes: AlignedPlanes) -> dict[str, Any]:
+    """What the layer carries of its making; a plane left out has None as its transform."""
+    alignment, spacing = planes.alignment, planes.spacing
+    return {
+        "version": __version__,
+        "align": alignment.model,
+        "reference": alignment.reference,
+        "transforms": [
+            None if k in alignment.left_out else matrix.tolist()
+            for k, matrix in enumerate(alignment.transforms)
+        ],
+        "planes": list(planes.names),
+        "inputs": [str(path.absolute()) for path in planes.files],
+        "left_out": [
+            {"plane": k, "name": planes.names[k], "reason": why}
+            for k, why in sorted(alignment.left_out.items())
+        ],
+        "spacing": {axis: getattr(spacing, axis) for axis in ("y", "x", "z", "unit")},
+        "notes": list(planes.notes),
+    }

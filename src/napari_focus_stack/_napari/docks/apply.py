@@ -1,0 +1,148 @@
+"""The "Apply to other layers" dock widget."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox, Container, PushButton, SpinBox
+from napari.layers import Image, Points
+
+from napari_focus_stack._napari.layers.geometry import world_units
+from napari_focus_stack._napari.layers.result_sets import Found, known_sources
+from napari_focus_stack._napari.layers.results import display_limits
+from napari_focus_stack._napari.layers.stack_slice import Cut, cut_at, likely_z
+from napari_focus_stack._napari.viewer.dock_tabs import tabbed
+from napari_focus_stack._napari.widgets.area_table import AreasPanel
+from napari_focus_stack._napari.widgets.job_row import JobRow, LayerBox
+from napari_focus_stack._napari.widgets.layer_choosers import ResultBox
+from napari_focus_stack._napari.widgets.settings_form import row
+from napari_focus_stack._napari.workers.projection import Addition, Options, applied, takers
+from napari_focus_stack.errors import FocusStackError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import napari
+    from napari.layers import Layer
+
+MOST_PLANES = 9999
+
+
+class ApplyWidget(Container[Any]):
+    """Put the transforms and the depth of a result on other layers of the same field.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        Where the layers are.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        self._viewer = napari_viewer
+        self._offered_for: Hashable = None
+        self.result = ResultBox(napari_viewer, "depth-index")
+        self.target = LayerBox(
+            "A stack, labels or points of the same field: another channel, another time point. "
+            "Where a layer has an axis of time, the viewer's slider chooses."
+        )
+        self.plane = _whole_number("Plane that 2-D labels or points were drawn on.", least=0)
+        self.offset = _whole_number("Planes from the one in focus to the one wanted.")
+        self.half_slab = _whole_number("Planes on either side of that one that count too.", least=0)
+        self.how = ComboBox(
+            choices=["max", "mean"], value="max", tooltip="What becomes of the planes of a slab."
+        )
+        self.apply_button = PushButton(text="Apply", tooltip="Add what of the layer is in focus.")
+        self.job = JobRow([self.apply_button])
+        self.areas = AreasPanel(self.result.chosen, napari_viewer.layers)
+        super().__init__(
+            widgets=[
+                row("Result", self.result),
+                row("Apply to", self.target),
+                row("On plane", self.plane),
+                row("Offset", self.offset),
+                row("Slab +/-", self.half_slab, self.how),
+                self.apply_button,
+                self.job,
+                self.areas,
+            ],
+            labels=False,
+        )
+        self.result.changed.connect(self._list_targets)
+        self.target.changed.connect(self._show_what_applies)
+        self.apply_button.changed.connect(self.apply)
+        self.job.ends_with(self)
+        tabbed(self, "Apply")
+        self.reset_choices()
+
+    def reset_choices(self, *_: Any) -> None:
+        """List the layers anew; napari calls this when its layer list changes."""
+        self.result.offer_results()
+        self.areas.reset_choices()
+        self._list_targets()
+
+    def _list_targets(self, *_: Any) -> None:
+        found = self.result.chosen()
+        sources = known_sources(found, self._viewer.layers) if found else []
+        self._offer_plane(found)
+        # what the result was made of is the last that one would put it on
+        offered = sorted(takers(self._viewer.layers), key=lambda one: one in sources)
+        self.target.offer(offered)
+        self._show_what_applies()
+
+    def _offer_plane(self, found: Found | None) -> None:
+        """Begin on the plane that the result lies over; the first one may show nothing."""
+        if found is not None and found.image.unique_id != self._offered_for:
+            self._offered_for = found.image.unique_id
+            self.plane.value = int(found.past.get("reference") or 0)
+
+    def chosen_target(self) -> Layer | None:
+        """Layer that the result is to be put on."""
+        chosen = self.target.value
+        return next((one for one in self._viewer.layers if one.unique_id == chosen), None)
+
+    def _show_what_applies(self, *_: Any) -> None:
+        target = self.chosen_target()
+        flat = target is not None and target.ndim == 2
+        self.plane.enabled = flat
+        self.offset.enabled = target is not None and not flat and not isinstance(target, Points)
+        self.half_slab.enabled = self.how.enabled = isinstance(target, Image)
+        if not self.job.running:
+            self.apply_button.enabled = target is not None and self.result.value is not None
+
+    def given(self) -> Options:
+        """What the controls say."""
+        plane, offset = self.plane.value, self.offset.value
+        return Options(plane, offset, self.half_slab.value, self.how.value, self._cut())
+
+    def _cut(self) -> Cut:
+        """Part of the chosen image: z as in the result's stack, the other sliders as they stand."""
+        found, target = self.result.chosen(), self.chosen_target()
+        if found is None or not isinstance(target, Image) or target.ndim < 3:
+            return Cut()
+        z = found.cut.z if found.cut.ndim == target.ndim else likely_z(target)
+        units = world_units(self._viewer.layers)
+        return cut_at(target, z, self._viewer.dims.point, units)
+
+    def apply(self) -> None:
+        """Start putting the chosen result on the chosen layer."""
+        found, target = self.result.chosen(), self.chosen_target()
+        if self.job.running or found is None or target is None:
+            return
+        try:
+            steps, addition = applied(target, found, self.given(), self._viewer.layers)
+        except FocusStackError as problem:
+            self.job.say_error(str(problem))
+            return
+        self.job.run(steps, partial(self._add, addition))
+
+    def _add(self, addition: Addition, data: Any) -> str:
+        arguments = dict(addition.arguments)
+        if arguments.get("rgb"):
+            arguments["contrast_limits"] = display_limits(data, rgb=True)
+        add = getattr(self._viewer, f"add_{addition.kind}")
+        return f"Added '{add(data, **arguments).name}'."
+
+
+def _whole_number(tooltip: str, least: int = -MOST_PLANES) -> SpinBox:
+    return SpinBox(value=0, min=least, max=MOST_PLANES, tooltip=tooltip)

@@ -1,0 +1,59 @@
+"""Ways in: a folder from the File menu without a choice of readers, and the dock to stack with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.utils.history import get_open_history, update_open_history
+from qtpy.QtWidgets import QApplication, QFileDialog
+
+from napari_focus_stack._napari.docks.stack import FocusStackWidget
+from napari_focus_stack._napari.viewer.dock_tabs import STACK, dock_of, once_settled
+
+if TYPE_CHECKING:
+    import napari
+
+PLUGIN = "napari-focus-stack"
+
+
+def open_folder(viewer: napari.viewer.Viewer) -> None:
+    """Ask for a folder, open its images as one stack, and the dock to stack them with.
+
+    Nothing happens if none is chosen.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Given by napari.
+    """
+    before = get_open_history()
+    folder = QFileDialog.getExistingDirectory(
+        QApplication.activeWindow(),
+        "Open folder as focus stack",
+        before[0] if before else str(Path.home()),
+    )
+    if folder:
+        update_open_history(folder)
+        if viewer.open(folder, plugin=PLUGIN):
+            show_stack_widget(viewer)
+
+
+def show_stack_widget(viewer: napari.viewer.Viewer) -> None:
+    """Open the dock that one begins with, the field whole beside it; or bring it to the front.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose window it stands in.
+    """
+    opened = viewer.window.dock_widgets.get(STACK)
+    shown = FocusStackWidget(viewer) if opened is None else opened
+    if opened is None:
+        viewer.window.add_dock_widget(shown, name=STACK)
+    dock = dock_of(shown.native)
+    assert dock is not None, "napari docks what it is given"
+    dock.show()
+    dock.raise_()
+    if opened is None:
+        once_settled(dock, viewer.reset_view)

@@ -1,0 +1,1 @@
+"""napari's readers, writers and samples."""

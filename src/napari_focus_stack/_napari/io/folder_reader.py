@@ -1,0 +1,139 @@
+"""napari's reader: a folder of planes as one layer, its pixels left on disk.
+
+The manifest offers it for folders alone, so that opening a single image asks nobody anything.
+Lists of files work too, for napari's "Open Files as Stack".
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_info, show_warning
+
+from napari_focus_stack._napari.layers.geometry import spacing_arguments
+from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, lazy_array
+from napari_focus_stack._napari.layers.planes import METADATA_KEY
+from napari_focus_stack._napari.layers.results import display_limits, shared_name
+from napari_focus_stack._version import __version__
+from napari_focus_stack.errors import FocusStackError
+from napari_focus_stack.io.file_source import FileSource
+from napari_focus_stack.io.reading import SUFFIXES, scan, too_few
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari_focus_stack.io.file_source import ScannedFiles
+
+    Paths = str | Sequence[str]
+    LayerData = tuple[Any, ...]
+
+NO_LAYERS: list[LayerData] = [(None,)]
+"""What tells napari that the path was dealt with, though no layer came of it."""
+MOST_NAMED = 8
+"""Left-out files that the notification names; of more it gives the number."""
+
+
+def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
+    """Tell napari whether a path may be a focus stack; nothing is read.
+
+    Parameters
+    ----------
+    path : str or list of str
+        A folder, image files, or a list that holds one folder.
+
+    Returns
+    -------
+    callable or None
+        `read_layers` for a folder or image files, None for anything else.
+    """
+    paths = as_list(path)
+    images = [Path(p).suffix.lower() in SUFFIXES for p in paths]
+    if len(paths) == 1 and os.path.isdir(paths[0]):
+        return read_layers
+    return read_layers if images and all(images) else None
+
+
+def read_layers(path: Paths) -> list[LayerData]:
+    """Read headers and hand napari one lazy layer.
+
+    What cannot be part of the stack is left out and named in one notification; where nothing is
+    left to stack, the notification says why and there is no layer.
+
+    Parameters
+    ----------
+    path : str or list of str
+        As `get_reader` takes it.
+
+    Returns
+    -------
+    list of tuple
+        One (data, arguments, "image"), or `NO_LAYERS`.
+    """
+    paths = as_list(path)
+    try:
+        scanned = scan(paths[0] if len(paths) == 1 else paths)
+    except FocusStackError as problem:
+        show_warning(str(problem))
+        return NO_LAYERS
+    if len(scanned.planes) < 2:
+        show_warning(too_few(scanned))
+        return NO_LAYERS
+    _name_left_out(paths, scanned)
+    return [_layer(FileSource(scanned), scanned, _name(paths))]
+
+
+def as_list(path: Paths) -> list[str]:
+    """Paths as a list, whichever way napari gives them."""
+    paths = [path] if isinstance(path, str | os.PathLike) else path
+    return [os.fspath(p) for p in paths]
+
+
+def _name(paths: list[str]) -> str:
+    if len(paths) == 1:
+        chosen = Path(paths[0]).resolve()
+        return chosen.name if chosen.is_dir() else chosen.stem
+    return shared_name([Path(path).stem for path in paths])
+
+
+def _layer(source: FileSource, scanned: ScannedFiles, name: str) -> LayerData:
+    planes = LazyPlanes(source)
+    rgb = len(source.plane_shape) == 3
+    arguments = {
+        "name": name,
+        "rgb": rgb,
+        "contrast_limits": display_limits(planes, rgb),
+        **spacing_arguments(source.spacing),
+        "metadata": {METADATA_KEY: _provenance(source, scanned)},
+    }
+    return lazy_array(planes), arguments, "image"
+
+
+def _provenance(source: FileSource, scanned: ScannedFiles) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "files": [str(file) for file in source.files],
+        "planes": list(source.names),
+        "left_out": [{"name": left.name, "reason": left.reason} for left in scanned.skipped],
+        "notes": list(scanned.notes),
+    }
+
+
+def _name_left_out(paths: list[str], scanned: ScannedFiles) -> None:
+    reasons = [f"'{left.name}' ({left.reason})" for left in scanned.skipped]
+    reasons += [f"'{name}' (it is no image)" for name in _no_images(paths)]
+    if not reasons:
+        return
+    more = f" and {len(reasons) - MOST_NAMED} more" if len(reasons) > MOST_NAMED else ""
+    show = show_warning if scanned.skipped else show_info
+    show(f"Left out of '{_name(paths)}': {', '.join(reasons[:MOST_NAMED])}{more}.")
+
+
+def _no_images(paths: list[str]) -> list[str]:
+    """Names of a folder's visible files that have no image's suffix."""
+    folder = Path(paths[0])
+    if not folder.is_dir():
+        return []
+    files = [file for file in folder.iterdir() if file.is_file() and file.name[0] != "."]
+    return sorted(file.name for file in files if file.suffix.lower() not in SUFFIXES)

@@ -1,0 +1,77 @@
+"""napari's reader of saved results: layers with their roles, as they were shown.
+
+The manifest offers it for `*.focusstack.ome.tif` alone; other TIFFs are left to other readers.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from napari.layers import Layer
+from napari.utils.notifications import show_warning
+
+from napari_focus_stack._napari.io.folder_reader import NO_LAYERS, as_list
+from napari_focus_stack._napari.layers.saved_results import layer_data
+from napari_focus_stack.errors import FocusStackError, InputError
+from napari_focus_stack.io.formats import SAVED
+from napari_focus_stack.io.results_file import Saved, read_saved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_focus_stack._napari.io.folder_reader import LayerData, Paths
+
+
+def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
+    """Tell napari whether a path is one of saved results, by its name; nothing is read.
+
+    Parameters
+    ----------
+    path : str or list of str
+        One file or several.
+
+    Returns
+    -------
+    callable or None
+        `reopen`, or None for any other name.
+    """
+    paths = as_list(path)
+    ours = [p.lower().endswith(SAVED) and not os.path.isdir(p) for p in paths]
+    return reopen if ours and all(ours) else None
+
+
+def reopen(path: Paths) -> list[LayerData]:
+    """Read saved results.
+
+    A file that cannot be read is named in a notification.
+
+    Parameters
+    ----------
+    path : str or list of str
+        As `get_reader` takes it.
+
+    Returns
+    -------
+    list of tuple
+        One (data, arguments, "image") a result, or `NO_LAYERS`.
+    """
+    layers: list[LayerData] = []
+    for file in as_list(path):
+        try:
+            layers += [_checked(saved, file) for saved in read_saved(file)]
+        except FocusStackError as problem:
+            show_warning(str(problem))
+    return layers or NO_LAYERS
+
+
+def _checked(saved: Saved, file: str) -> LayerData:
+    """Layer of a result, tried out: napari would not say which file is at fault."""
+    try:
+        data, arguments, kind = layer_data(saved)
+        Layer.create(data, dict(arguments), kind)
+    except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as problem:
+        raise InputError(
+            f"'{file}' says of '{saved.name}' what no layer can be ({problem}); save it again."
+        ) from problem
+    return data, arguments, kind

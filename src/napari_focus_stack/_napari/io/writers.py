@@ -1,0 +1,106 @@
+"""napari's writers: results into one file with their roles, and pictures as PNG.
+
+Both write whole or not at all; napari shows the sentence of what they raise.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Layer
+
+from napari_focus_stack._napari.layers.saved_results import saved_of
+from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.formats import PNG, SAVED
+from napari_focus_stack.io.results_file import write_saved
+from napari_focus_stack.io.writing import write_image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SHORTER = (SAVED, ".focusstack", ".ome.tif", ".ome.tiff", ".tif", ".tiff")
+"""What a name typed into the dialog may end in, instead of the whole."""
+
+
+def write_results(path: str, layers: Sequence[tuple[Any, dict[str, Any], str]]) -> list[str]:
+    """Write results of Focus Stack into one `.focusstack.ome.tif`.
+
+    Parameters
+    ----------
+    path : str
+        The file; a name that ends otherwise gets that end.
+    layers : sequence of tuple
+        (data, arguments, "image") each, as napari gives them.
+
+    Returns
+    -------
+    list of str
+        The one path written.
+
+    Raises
+    ------
+    OutputError
+        A layer is no result or of a kind that the file cannot hold; the file cannot be written.
+    """
+    file = results_path(path)
+    images = [Layer.create(data, dict(arguments), kind) for data, arguments, kind in layers]
+    write_saved(file, [saved_of(image, file) for image in images])
+    return [str(file)]
+
+
+def results_path(path: str) -> Path:
+    """Path that results are written to, for one that was typed.
+
+    Raises
+    ------
+    OutputError
+        It was not typed whole, and such a file exists.
+    """
+    return _completed(Path(path), SAVED, _SHORTER)
+
+
+def write_picture(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:
+    """Write a picture as PNG with its own values: 16 bits stay, in colour too.
+
+    Parameters
+    ----------
+    path : str
+        The file; a name that ends otherwise gets `.png`.
+    data : array-like
+        (Y, X) or (Y, X, C), uint8 or uint16; or the levels of a multiscale layer.
+    arguments : dict
+        Of the layer.
+
+    Returns
+    -------
+    list of str
+        The one path written.
+
+    Raises
+    ------
+    OutputError
+        The layer is no picture of 8 or 16 bits, or the file cannot be written.
+    """
+    file = _completed(Path(path), PNG[0], PNG)
+    picture = data[0] if arguments.get("multiscale") else data
+    if picture.ndim - bool(arguments.get("rgb")) != 2:
+        raise OutputError(
+            f"'{file}' cannot hold '{arguments.get('name')}', whose shape is {picture.shape}; "
+            "save one plane, or the stack as .tif."
+        )
+    write_image(file, np.asarray(picture))
+    return [str(file)]
+
+
+def _completed(file: Path, end: str, shorter: Sequence[str]) -> Path:
+    """Path with its whole end; one that the user was not asked about must not exist."""
+    name = file.name
+    if name.lower().endswith(end):
+        return file
+    typed = next((short for short in shorter if name.lower().endswith(short)), "")
+    whole = file.with_name(name[: len(name) - len(typed)] + end)
+    if whole.exists():
+        raise OutputError(f"'{whole}' exists; choose it to replace it, or give another name.")
+    return whole

@@ -1,0 +1,1 @@
+"""Layers: planes in, results out; no Qt."""

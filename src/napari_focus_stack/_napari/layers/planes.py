@@ -1,0 +1,189 @@
+"""Layers in, planes out. Nothing here knows the viewer or Qt.
+
+Everything of a layer is read here, in the main thread; what the worker gets are arrays.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from napari_focus_stack._napari.layers.geometry import check_agreement, check_z_apart, spacing_of
+from napari_focus_stack._napari.layers.lazy_planes import opened_planes
+from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari.layers import Image, Layer
+
+METADATA_KEY = "napari-focus-stack"
+SHOWN_NAMES = 6
+"""Layers the widget names; of more it names the first ones and the last."""
+
+
+def role(layer: Image) -> str | None:
+    """Purpose for which Focus Stack made this layer; None if it did not make it."""
+    found: str | None = layer.metadata.get(METADATA_KEY, {}).get("role")
+    return found
+
+
+def identity(layer: Layer) -> str:
+    """What a layer is known by while napari runs; a part of one by what the whole is known by."""
+    return str(layer.metadata.get(METADATA_KEY, {}).get("part_of") or layer.unique_id)
+
+
+def made_of(past: Mapping[str, Any], layer: Layer) -> bool:
+    """Tell whether a result, by what it carries of its making, was made of `layer`.
+
+    Layers are known by their ids while napari runs, whatever they are called, and else by name.
+    """
+    if identity(layer) in (past.get("source_ids") or ()):
+        return True
+    return str(layer.name) in (past.get("sources") or ()) and not of_other_files(past, layer)
+
+
+def of_other_files(past: Mapping[str, Any], layer: Layer) -> bool:
+    """Tell whether a layer is known to show other files than a result of this session was made of.
+
+    Folders of many recordings have the same name. Of a saved result the files may have been moved.
+    """
+    shown = layer.metadata.get(METADATA_KEY, {}).get("files")
+    taken = past.get("inputs")
+    if not (shown and taken and past.get("source_ids")):
+        return False
+    return [os.path.abspath(file) for file in shown] != list(taken)
+
+
+def planes_of(layers: Sequence[Image]) -> PlaneSource:
+    """Planes of one (Z, Y, X[, C]) layer, or of several 2-D layers in the order given.
+
+    Parameters
+    ----------
+    layers : sequence of napari.layers.Image
+        Multiscale layers count with their finest level; lazy data stays lazy.
+
+    Raises
+    ------
+    InputError
+        The layers make no stack; the message names the one at fault.
+    """
+    if not layers:
+        raise InputError("Select one (z, y, x) layer, or at least two 2-D layers.")
+    for layer in layers:
+        _check_axes(layer)
+    solid = [layer for layer in layers if layer.ndim == 3]
+    if len(layers) > 1 and solid:
+        raise InputError(
+            f"'{solid[0].name}' is a stack by itself; select it alone, or 2-D layers only."
+        )
+    if not solid and len(layers) == 1:
+        raise InputError(
+            f"'{layers[0].name}' is a single plane; select at least two 2-D layers, "
+            "or one (z, y, x) layer."
+        )
+    spacing = spacing_of(layers)
+    if solid:
+        check_z_apart(solid[0])
+        return _planes_of_stack(solid[0], spacing)
+    arrays = [finest(layer) for layer in layers]
+    source = ArraySource(arrays, names=[layer.name for layer in layers], spacing=spacing)
+    check_agreement(layers)
+    return source
+
+
+def _check_axes(layer: Image) -> None:
+    if layer.ndim in (2, 3):
+        return
+    shape = " x ".join(str(side) for side in finest(layer).shape)
+    labels = [label for label in layer.axis_labels if not label.lstrip("-").isdigit()]
+    axes = f"the axes {', '.join(labels)}" if len(labels) == layer.ndim else f"{layer.ndim} axes"
+    raise InputError(
+        f"'{layer.name}' has {axes} ({shape}); select a layer of one time point and one channel, "
+        "with the axes z, y, x."
+    )
+
+
+def _planes_of_stack(layer: Image, spacing: Spacing) -> PlaneSource:
+    data = finest(layer)
+    opened = opened_planes(data, spacing)
+    if opened is not None:
+        return opened
+    count = data.shape[0]
+    if count < 2:
+        raise InputError(f"'{layer.name}' holds a single plane; a stack needs at least two.")
+    return _named(layer.name, data, spacing)
+
+
+def _named(name: str, data: Any, spacing: Spacing) -> PlaneSource:
+    names = [f"plane {k} of {name}" for k in range(data.shape[0])]
+    try:
+        return ArraySource(data, names=names, spacing=spacing)
+    except InputError as problem:
+        raise InputError(f"'{name}': {problem}") from problem
+
+
+def finest(layer: Image) -> Any:
+    """Data of a layer; of a multiscale one its finest level."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def describe_planes(source: PlaneSource, layers: Sequence[Image]) -> str:
+    """Tell what would be stacked: how many planes, and in which order."""
+    kind = f"{len(source)} planes, {describe(source.plane_shape, source.dtype)}"
+    if len(layers) == 1:
+        return f"{kind}."
+    numbered = [f"{k} {layer.name}" for k, layer in enumerate(layers)]
+    if len(numbered) > SHOWN_NAMES:
+        numbered[SHOWN_NAMES - 1 : -1] = ["..."]
+    return f"{kind}: {', '.join(numbered)}."
+
+
+def likely_input(offered: Sequence[Image], active: Sequence[Image]) -> list[Image]:
+    """Choose layers to begin with: a stack, or the 2-D layers that belong together.
+
+    Parameters
+    ----------
+    offered : sequence of napari.layers.Image
+        Every layer there is, in the order of the layer list.
+    active : sequence of napari.layers.Image
+        Those the user has selected in the viewer.
+    """
+    stacks = [layer for layer in (*active, *reversed(offered)) if layer.ndim > 2]
+    flat = [layer for layer in offered if layer.ndim == 2]
+    chosen = [layer for layer in flat if layer in active]
+    if len(chosen) > 1 and not any(layer.ndim > 2 for layer in active):
+        return chosen
+    if stacks:
+        return stacks[:1]
+    lead = chosen[0] if chosen else flat[0] if flat else None
+    return [layer for layer in flat if lead is not None and _kind(layer) == _kind(lead)]
+
+
+def followed(
+    offered: Sequence[Image], active: Sequence[Image], chosen: Sequence[Image]
+) -> list[Image]:
+    """Choose layers after the user has selected others in the viewer.
+
+    A look at one plane of the choice, at a picture that makes no stack or at anything that is not
+    offered leaves the choice as it is.
+
+    Parameters
+    ----------
+    offered, active : sequence of napari.layers.Image
+        As in `likely_input`; `active` are all offered.
+    chosen : sequence of napari.layers.Image
+        The choice so far.
+    """
+    if len(active) > 1 or any(layer.ndim > 2 for layer in active):
+        return likely_input(offered, active)
+    if not active or active[0] in chosen:
+        return list(chosen)
+    alike = [layer for layer in offered if _kind(layer) == _kind(active[0])]
+    return alike if len(alike) > 1 else list(chosen)
+
+
+def _kind(layer: Image) -> tuple[tuple[int, ...], str]:
+    data = finest(layer)
+    return tuple(data.shape), str(data.dtype)

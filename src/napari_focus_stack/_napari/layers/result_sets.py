@@ -1,0 +1,242 @@
+"""Results found in the viewer: which layers belong together, and what they tell of the stack.
+
+Nothing here knows the viewer or Qt. Layers carry what the report said in their metadata.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_focus_stack._napari.layers.planes import METADATA_KEY, of_other_files, role
+from napari_focus_stack._napari.layers.results import KEPT, KEPT_SINCE, OUTPUTS
+from napari_focus_stack._napari.layers.stack_slice import Cut, stack_in
+from napari_focus_stack.errors import InputError
+from napari_focus_stack.result import LeftOut, Report, StackResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+OF_ONE_RUN = ("sources", "cut", "aligned_on", "settings", "transforms", "crop", "spacing")
+"""What the layers of one run have in common."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A result whose layers are in the viewer.
+
+    Attributes
+    ----------
+    image : napari.layers.Image
+        The stacked image.
+    maps : mapping of str to napari.layers.Image
+        The layers beside it, by role.
+    """
+
+    image: Image
+    maps: Mapping[str, Image]
+
+    @property
+    def past(self) -> dict[str, Any]:
+        """What the image carries of its making."""
+        past: dict[str, Any] = self.image.metadata[METADATA_KEY]
+        return past
+
+    @property
+    def cut(self) -> Cut:
+        """Part of its layer that was stacked."""
+        return Cut.of_dict(self.past.get("cut"))
+
+    @property
+    def name(self) -> str:
+        """Name that results begin with, without their role."""
+        return str(self.image.name).removesuffix(" stacked")
+
+
+@dataclass(frozen=True)
+class Relief:
+    """Heights of a result, or what stands for them.
+
+    Attributes
+    ----------
+    heights : numpy.ndarray
+        (Y, X).
+    unit : str or None
+        Of the heights; None where the z step is unknown and they count planes.
+    """
+
+    heights: NDArray[Any]
+    unit: str | None
+
+
+def found_results(layers: Sequence[Layer]) -> list[Found]:
+    """Find the stacked images among `layers`, the topmost first, with the maps of their runs."""
+    images = [layer for layer in layers if isinstance(layer, Image)]
+    return [
+        Found(image, _maps_of(place, images))
+        for place, image in reversed(list(enumerate(images)))
+        if role(image) == "stacked"
+    ]
+
+
+def newest_result(layers: Sequence[Layer]) -> list[Image]:
+    """List the layers of the newest result among `layers`, from the bottom up.
+
+    Where no stacked image is left, these are all maps.
+    """
+    found = next(iter(found_results(layers)), None)
+    if found is None:
+        return [one for one in layers if isinstance(one, Image) and role(one) in OUTPUTS]
+    own = [found.image, *found.maps.values()]
+    return [one for one in layers if isinstance(one, Image) and one in own]
+
+
+def _maps_of(place: int, images: Sequence[Image]) -> dict[str, Image]:
+    """Maps of the run of one of `images`; of two that did the same, those that lie nearest."""
+
+    def distance(other: int) -> int:
+        return abs(other - place)
+
+    farthest_first = sorted(range(len(images)), key=distance, reverse=True)
+    own = [images[k] for k in farthest_first if _of_one_run(images[k], images[place])]
+    return {str(role(layer)): layer for layer in own if role(layer) in OUTPUTS}
+
+
+def _of_one_run(layer: Image, image: Image) -> bool:
+    if role(layer) is None or layer.data.shape[:2] != image.data.shape[:2]:
+        return False
+    here, there = layer.metadata[METADATA_KEY], image.metadata[METADATA_KEY]
+    return all(here.get(key) == there.get(key) for key in OF_ONE_RUN)
+
+
+def sources_of(found: Found, layers: Sequence[Layer]) -> list[Image]:
+    """Layers that a result was made of, in the order of its planes.
+
+    Raises
+    ------
+    InputError
+        One is not among `layers`, or has other axes now.
+    """
+    there = _sources(found, layers)
+    missing = [name for name, layer in there if layer is None]
+    if missing or not there:
+        what = f"'{missing[0]}', of which" if missing else "The stack of which"
+        raise InputError(
+            f"{what} '{found.image.name}' was made, is not in the viewer; open it, or give it "
+            "back its name."
+        )
+    sources = known_sources(found, layers)
+    if len(sources) == 1 and sources[0].ndim != found.cut.ndim:
+        raise InputError(
+            f"'{sources[0].name}' has other axes than when '{found.image.name}' was made; stack "
+            "again."
+        )
+    return sources
+
+
+def known_sources(found: Found, layers: Sequence[Layer]) -> list[Image]:
+    """Layers that a result was made of, as far as they are in the viewer."""
+    return [layer for _, layer in _sources(found, layers) if layer is not None]
+
+
+def _sources(found: Found, layers: Sequence[Layer]) -> list[tuple[str, Image | None]]:
+    """Names that the layers had, and the layers: by their ids while napari runs, else by name."""
+    past = found.past
+    images = [layer for layer in layers if isinstance(layer, Image)]
+    by_name = {str(layer.name): layer for layer in images if not of_other_files(past, layer)}
+    by_id = {str(layer.unique_id): layer for layer in images}
+    names = [str(name) for name in past.get("sources") or []]
+    ids = past.get("source_ids") or [""] * len(names)
+    return [
+        (name, by_id.get(key, by_name.get(name))) for name, key in zip(names, ids, strict=False)
+    ]
+
+
+def stack_of(found: Found, sources: Sequence[Image]) -> list[Image]:
+    """List the planes of a result, or their layer, as `planes_of` takes them."""
+    return [stack_in(layer, found.cut) for layer in sources]
+
+
+def relief_of(found: Found) -> Relief:
+    """Heights of a result: its own, or as many z steps as its depth or depth index says.
+
+    Raises
+    ------
+    InputError
+        None of the three is in the viewer.
+    """
+    spacing = found.past.get("spacing") or {}
+    unit = spacing.get("unit") or str(found.image.units[-1])
+    if "height" in found.maps:
+        return Relief(np.asarray(found.maps["height"].data), unit)
+    flat = found.maps.get("depth", found.maps.get("depth-index"))
+    if flat is None:
+        raise InputError(
+            f"No depth of '{found.image.name}' is in the viewer; stack again with 'Depth index' "
+            "or 'Height' ticked."
+        )
+    step = spacing.get("z")
+    planes = np.asarray(flat.data)
+    return Relief(planes, None) if step is None else Relief(planes * np.float32(step), unit)
+
+
+def as_result(found: Found) -> StackResult:
+    """Result as the engine handed it out, as far as its layers still tell.
+
+    Returns
+    -------
+    StackResult
+        Depth and confidence are those of the depth index and 1 where they have no layer.
+
+    Raises
+    ------
+    InputError
+        The depth index is not in the viewer, or the layers were made before they told enough.
+    """
+    if "depth-index" not in found.maps:
+        raise InputError(
+            f"The depth index of '{found.image.name}' is not in the viewer; stack again with "
+            "'Depth index' ticked."
+        )
+    missing = [key for key in KEPT if key not in found.past]
+    if missing:
+        raise InputError(
+            f"'{found.image.name}' does not say of its making what is needed "
+            f"({', '.join(missing)}); stack again."
+        )
+    arrays = {role: np.asarray(layer.data) for role, layer in found.maps.items()}
+    index = arrays["depth-index"]
+    depth = arrays["depth"] if "depth" in arrays else index.astype(np.float32)
+    sure = np.broadcast_to(np.float32(1), index.shape)
+    report = _report(found.past)
+    return StackResult(
+        image=np.asarray(found.image.data),
+        depth_index=index,
+        depth=depth,
+        height=arrays.get("height"),
+        confidence=arrays.get("confidence", sure),
+        transforms=report.transforms,
+        report=report,
+    )
+
+
+def _report(past: Mapping[str, Any]) -> Report:
+    """Report as far as layers carry it; residuals are not known."""
+    lost = np.full((3, 3), np.nan)
+    matrices = [lost if matrix is None else matrix for matrix in past["transforms"]]
+    unknown: list[float | None] = [None] * len(matrices)
+    carried = (*KEPT, *KEPT_SINCE)
+    plain = (key for key in carried if key in past and key not in ("transforms", "left_out"))
+    known = {key: past[key] for key in plain}
+    return Report(
+        **known,
+        left_out=[LeftOut(**plane) for plane in past["left_out"]],
+        transforms=np.array(matrices, np.float64),
+        residuals=unknown,
+    )

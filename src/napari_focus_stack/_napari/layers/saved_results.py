@@ -1,0 +1,169 @@
+"""Layers as a file of results holds them, and back: their role, their place, how they are shown."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.colormaps import ensure_colormap
+
+from napari_focus_stack._napari.layers.geometry import spacing_arguments, spacing_of
+from napari_focus_stack._napari.layers.planes import METADATA_KEY, finest, role
+from napari_focus_stack._napari.layers.results import OUTPUTS, display_limits, map_appearance
+from napari_focus_stack.errors import InputError, OutputError
+from napari_focus_stack.io.formats import is_colour
+from napari_focus_stack.io.recipe import Recipe
+from napari_focus_stack.io.results_file import Saved
+from napari_focus_stack.io.sources import Spacing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari.layers import Image
+
+LayerData = tuple[Any, ...]
+
+_PLACE = ("scale", "translate", "rotate", "shear", "affine", "axis_labels")
+_SHOWN = ("rgb", "contrast_limits", "gamma", "opacity", "blending", "visible", "interpolation2d")
+"""Arguments of `add_image` that are plain values, beside units and colormap."""
+_NO_COLORMAP = "gray"
+
+
+def saved_of(layer: Image, path: Path) -> Saved:
+    """What a file is to hold of a layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        One that Focus Stack made.
+    path : pathlib.Path
+        The file, for messages.
+
+    Raises
+    ------
+    OutputError
+        The layer has no role; or what it knows of its run is damaged.
+    """
+    purpose = role(layer)
+    if purpose is None:
+        raise OutputError(
+            f"'{layer.name}' is no result of Focus Stack; select results alone, or save with "
+            "napari's own writers."
+        )
+    known = dict(layer.metadata[METADATA_KEY])
+    recipe = _recipe(known, path)
+    for key in ("recipe", "source_ids"):  # one has its own place, the other ends with napari
+        known.pop(key, None)
+    return Saved(
+        role=purpose,
+        name=str(layer.name),
+        array=np.asarray(finest(layer)),
+        spacing=_spacing(layer, known),
+        recipe=recipe,
+        more={"layer": _arguments(layer), "metadata": _plain(known)},
+    )
+
+
+def _spacing(layer: Image, known: Mapping[str, Any]) -> Spacing:
+    """Pixel size of the layer; a flat one has its z step from the run."""
+    here, run = spacing_of([layer]), known.get("spacing") or {}
+    z = here.z if layer.ndim == 3 else run.get("z")
+    return Spacing(y=here.y, x=here.x, z=z, unit=here.unit or run.get("unit"))
+
+
+def _recipe(known: Mapping[str, Any], path: Path) -> Recipe | None:
+    """Recipe that a layer carries, or else that of the run it came from."""
+    carried = known.get("recipe")
+    if carried is None and known.get("settings") is None:
+        return None
+    try:
+        recipe = (
+            carried
+            if isinstance(carried, Recipe)
+            else Recipe.of_document(_plain(known if carried is None else carried), path)
+        )
+        if carried is not None and "correction" in known:  # painted since
+            since = {"settings": {}, "correction": _plain(known["correction"])}
+            correction = Recipe.of_document(since, path).correction
+            recipe = replace(recipe, correction=correction)
+    except InputError as problem:
+        raise OutputError(str(problem)) from problem
+    return recipe
+
+
+def _arguments(layer: Image) -> dict[str, Any]:
+    """Arguments of `add_image` that make the layer again, plain."""
+    state = layer.as_layer_data_tuple()[1]
+    kept = {name: state[name] for name in (*_PLACE, *_SHOWN)}
+    units = [str(unit) for unit in layer.units]
+    colormap = {} if layer.rgb else {"colormap": layer.colormap.name}
+    plain: dict[str, Any] = _plain({**kept, **colormap, "units": units})
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """Value as JSON holds it; what it cannot hold becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple | set):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, str | int) else None
+
+
+def layer_data(saved: Saved) -> LayerData:
+    """Layer of a result, as napari takes it: data, arguments, type.
+
+    Parameters
+    ----------
+    saved : Saved
+        What no viewer saved is shown as a fresh result.
+    """
+    known = dict(saved.more.get("metadata") or {})
+    known["role"] = saved.role
+    if saved.recipe is not None:
+        known["recipe"] = saved.recipe.as_dict()
+    noted = saved.more.get("layer")
+    arguments = _fresh(saved) if noted is None else _as_noted(noted)
+    return (
+        saved.array,
+        {**arguments, "name": saved.name, "metadata": {METADATA_KEY: known}},
+        "image",
+    )
+
+
+def _as_noted(noted: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as `_arguments` gave them; an unknown colormap, of another computer, is grey."""
+    names = (*_PLACE, *_SHOWN, "units", "colormap")
+    arguments = {name: noted[name] for name in names if noted.get(name) is not None}
+    if "colormap" in arguments and not _is_colormap(arguments["colormap"]):
+        arguments["colormap"] = _NO_COLORMAP
+    return arguments
+
+
+def _is_colormap(name: str) -> bool:
+    try:
+        ensure_colormap(name)
+    except (KeyError, TypeError):
+        return False
+    return True
+
+
+def _fresh(saved: Saved) -> dict[str, Any]:
+    """Arguments for a result that `write_saved` wrote without a viewer."""
+    rgb = is_colour(saved.array.shape)
+    ndim = saved.array.ndim - rgb
+    place = {key: value[-ndim:] for key, value in spacing_arguments(saved.spacing).items()}
+    if saved.role in OUTPUTS:
+        last_plane = max(float(np.nanmax(saved.array, initial=0)), 1.0)
+        return {**place, **map_appearance(saved.role, saved.array, last_plane)}
+    return {**place, "rgb": rgb, "contrast_limits": display_limits(saved.array, rgb)}

@@ -1,0 +1,166 @@
+"""Which part of a layer is the stack: the axis taken as z, and where the other axes stand.
+
+Nothing here knows the viewer or Qt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_focus_stack._napari.layers.geometry import data_at, lying
+from napari_focus_stack._napari.layers.planes import METADATA_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_focus_stack._napari.layers.geometry import Units
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Part of a layer of n axes, n at least 3, that is taken as one stack.
+
+    Attributes
+    ----------
+    z : int
+        Axis of the planes. Of the others the last two are y and x.
+    at : tuple of int
+        Where the axes beside z, y and x are cut, in their order: time points, channels.
+    names : tuple of str
+        Of these axes.
+    """
+
+    z: int = 0
+    at: tuple[int, ...] = ()
+    names: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def ndim(self) -> int:
+        """How many axes the layer has."""
+        return len(self.at) + 3
+
+    @property
+    def axes(self) -> tuple[int, int, int]:
+        """Axes that are z, y and x."""
+        y, x = [axis for axis in range(self.ndim) if axis != self.z][-2:]
+        return self.z, y, x
+
+    @property
+    def other(self) -> list[int]:
+        """Axes that are cut."""
+        return [axis for axis in range(self.ndim) if axis not in self.axes]
+
+    @property
+    def usual(self) -> bool:
+        """Whether the layer is the stack, as it is."""
+        return self.ndim == 3 and self.z == 0
+
+    @property
+    def told(self) -> str:
+        """Where the axes beside z, y and x are cut, in words."""
+        return ", ".join(f"{name} = {at}" for name, at in zip(self.names, self.at, strict=False))
+
+    def whole(self, place: Sequence[float]) -> list[float]:
+        """Coordinates in the layer of a place (z, y, x) in the stack."""
+        known = dict(zip((*self.axes, *self.other), (*place, *self.at), strict=True))
+        return [known[axis] for axis in range(self.ndim)]
+
+    def as_dict(self) -> dict[str, Any] | None:
+        """Plain dictionary, ready for JSON; None if this is the layer itself."""
+        return None if self.usual else {"z": self.z, "at": list(self.at), "names": list(self.names)}
+
+    @classmethod
+    def of_dict(cls, told: dict[str, Any] | None) -> Cut:
+        """Cut that `as_dict` told of."""
+        if told is None:
+            return cls()
+        return cls(
+            int(told["z"]), tuple(map(int, told["at"])), tuple(map(str, told.get("names", ())))
+        )
+
+
+def z_axes(layer: Image) -> list[tuple[str, int]]:
+    """Axes that may be z, with a name for each that tells its length."""
+    shape = layer.level_shapes[0] if layer.multiscale else layer.data.shape
+    return [(f"{axis_name(layer, k)} ({shape[k]})", k) for k in range(layer.ndim)]
+
+
+def axis_name(layer: Image, axis: int) -> str:
+    """Label of an axis; its number where it has none."""
+    label = str(layer.axis_labels[axis])
+    return f"axis {axis}" if label.lstrip("-").isdigit() else label
+
+
+def likely_z(layer: Image) -> int:
+    """Axis that is labelled z, or else comes before the last two."""
+    labels = [str(label).lower() for label in layer.axis_labels]
+    return labels.index("z") if "z" in labels else layer.ndim - 3
+
+
+def cut_at(layer: Image, z: int, position: Sequence[float], units: Units = None) -> Cut:
+    """Cut through a layer at a position in the world of a viewer, as `data_at` takes it."""
+    shape = layer.level_shapes[0] if layer.multiscale else layer.data.shape
+    there = np.rint(data_at(layer, position, units)).astype(int)
+    inside = np.clip(there, 0, np.array(shape[: layer.ndim]) - 1).tolist()
+    other = Cut(z, (0,) * (layer.ndim - 3)).other
+    return Cut(
+        z, tuple(inside[axis] for axis in other), tuple(axis_name(layer, axis) for axis in other)
+    )
+
+
+def stack_in(layer: Image, cut: Cut) -> Image:
+    """Layer of (z, y, x) that shows a part of another one, for whoever asks where it lies.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Returned itself if it is 2-D, or the cut takes all of it as it is.
+    cut : Cut
+        Which part; lazy data stay lazy.
+
+    Returns
+    -------
+    napari.layers.Image
+        Not for a viewer: it is hidden, so that nothing of it is computed.
+    """
+    if layer.ndim < 3 or (cut.usual and layer.ndim == 3):
+        return layer
+    return Image(
+        _planes_first(layer.data[0] if layer.multiscale else layer.data, cut),
+        name=str(layer.name),
+        **lying(layer, cut.axes),
+        rgb=layer.rgb,
+        colormap=layer.colormap,
+        contrast_limits=layer.contrast_limits,
+        gamma=layer.gamma,
+        visible=False,
+        metadata={METADATA_KEY: {"part_of": str(layer.unique_id)}},
+    )
+
+
+def _planes_first(data: Any, cut: Cut) -> Any:
+    if not isinstance(data, np.ndarray):
+        import dask.array
+
+        lazily: Any = dask.array.asarray  # untyped
+        data = lazily(data)
+    part: list[Any] = [slice(None)] * data.ndim
+    for axis, at in zip(cut.other, cut.at, strict=True):
+        part[axis] = at
+    return np.moveaxis(data[tuple(part)], sorted(cut.axes).index(cut.z), 0)
+
+
+def put_back(stack: Image, layer: Image, cut: Cut) -> None:
+    """Give a layer the spacing that its part has got."""
+    if stack is layer:
+        return
+    axes = list(cut.axes)
+    scale, translate, units = np.array(layer.scale), np.array(layer.translate), list(layer.units)
+    scale[axes], translate[axes] = stack.scale, stack.translate
+    for axis, unit in zip(axes, stack.units, strict=True):
+        units[axis] = unit
+    layer.units, layer.scale, layer.translate = tuple(units), scale, translate

@@ -1,0 +1,64 @@
+"""Colour bars of the depth maps: only of the map that is seen.
+
+napari draws a layer's colour bar even where other layers cover the layer, without a title, and all
+bars in one corner; so a bar shows for the topmost visible map that no image covers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+
+from napari_focus_stack._napari.layers.planes import role
+from napari_focus_stack._napari.layers.results import OUTPUTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import napari
+
+CHANGES = ("inserted", "removed", "reordered", "visible", "opacity", "blending")
+"""Events of the layer list, and of layers in it, that may cover or uncover a map."""
+COVERING = ("opaque", "translucent", "translucent_no_depth")
+"""Ways of blending that let nothing below through at full opacity."""
+
+
+class ColorBars:
+    """Keep the colour bars of a viewer's maps in step with what is seen.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        It calls back for as long as this object lives.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        self._viewer = viewer
+        self._grid = getattr(viewer, "canvas", viewer).grid  # moved in napari 0.9
+        viewer.layers.events.connect(self._changed)
+        self._grid.events.enabled.connect(self.update)
+
+    def _changed(self, event: Any) -> None:
+        if event.type in CHANGES:
+            self.update()
+
+    def update(self, _: object = None) -> None:
+        """Show the bar of the map that is seen; in napari's grid of every visible map."""
+        maps = [layer for layer in self._viewer.layers if role(layer) in OUTPUTS]
+        if self._grid.enabled:
+            seen = [layer for layer in maps if layer.visible]
+        else:
+            seen = [layer for layer in _uncovered(self._viewer.layers) if layer in maps][:1]
+        for layer in maps:
+            layer.colorbar.visible = layer in seen
+
+
+def _uncovered(layers: Iterable[Any]) -> Iterator[Any]:
+    """Yield visible layers from the top down to the first image that covers the rest."""
+    for layer in reversed(list(layers)):
+        if not layer.visible:
+            continue
+        yield layer
+        if isinstance(layer, Image) and layer.opacity == 1 and layer.blending in COVERING:
+            return

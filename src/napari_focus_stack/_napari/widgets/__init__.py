@@ -1,0 +1,1 @@
+"""Rows and panels that docks are made of."""

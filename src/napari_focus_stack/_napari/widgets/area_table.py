@@ -1,0 +1,157 @@
+"""True areas of objects on a result, in a table of the dock."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from magicgui.widgets import Container, PushButton
+from napari.layers import Labels
+from qtpy.QtWidgets import QFileDialog, QTableWidget, QTableWidgetItem
+
+from napari_focus_stack._napari.layers.depth_painting import ROLE as CORRECTION
+from napari_focus_stack._napari.layers.geometry import pixel_shape
+from napari_focus_stack._napari.layers.planes import finest, role
+from napari_focus_stack._napari.layers.result_sets import Found, relief_of
+from napari_focus_stack._napari.widgets.job_row import JobRow, LayerBox
+from napari_focus_stack._napari.widgets.settings_form import UNITS, row
+from napari_focus_stack._napari.workers.job import at_once
+from napari_focus_stack._napari.workers.projection import check_heights
+from napari_focus_stack.errors import FocusStackError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari.layers import Layer
+
+    from napari_focus_stack.analysis.areas import AreaTable
+
+TABLE_HEIGHT = 160
+"""In pixels, about five objects; longer tables scroll."""
+
+
+class AreasPanel(Container[Any]):
+    """Measure the objects of a labels layer that lies over a result.
+
+    Parameters
+    ----------
+    chosen : callable
+        Returns the result, or None.
+    layers : sequence of napari.layers.Layer
+        Of the viewer.
+
+    Attributes
+    ----------
+    areas : AreaTable or None
+        What the table shows.
+    """
+
+    def __init__(self, chosen: Callable[[], Found | None], layers: Sequence[Layer]) -> None:
+        self._chosen, self._layers = chosen, layers
+        self.areas: AreaTable | None = None
+        self.objects = LayerBox("2-D labels, drawn on the result or applied to it.")
+        self.measure_button = PushButton(
+            text="Measure areas", tooltip="Area of each object, corrected for the slope under it."
+        )
+        self.save_button = PushButton(text="Save as CSV...", enabled=False)
+        self.job = JobRow([self.measure_button], brief=True)
+        self.table = QTableWidget()
+        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.table.setMinimumHeight(TABLE_HEIGHT)
+        numbers = self.table.verticalHeader()
+        assert numbers is not None, "a table has one unless it is told otherwise"
+        numbers.setVisible(False)
+        self.table.setVisible(False)
+        super().__init__(
+            widgets=[row("Objects", self.objects), self.measure_button, self.job], labels=False
+        )
+        self.native.layout().addWidget(self.table)
+        self.append(self.save_button)
+        self.margins = (0, 0, 0, 0)
+        self.measure_button.changed.connect(self.measure)
+        self.save_button.changed.connect(self._ask_and_save)
+
+    def reset_choices(self, *_: Any) -> None:
+        """List the labels anew."""
+        self.objects.offer(self._offered())
+        if not self.job.running:
+            self.measure_button.enabled = self.objects.value is not None
+
+    def _offered(self) -> list[Labels]:
+        flat = [one for one in self._layers if isinstance(one, Labels) and one.ndim == 2]
+        return [one for one in reversed(flat) if role(one) != CORRECTION]
+
+    def measure(self) -> None:
+        """Measure the chosen labels on the chosen result."""
+        from napari_focus_stack.analysis.areas import object_areas
+
+        labels = [one for one in self._offered() if one.unique_id == self.objects.value]
+        found = self._chosen()
+        if self.job.running or not labels:
+            return
+        try:
+            if found is None:
+                raise InputError("There is no result with a depth index; stack first.")
+            check_heights(found)
+            relief = relief_of(found)
+        except FocusStackError as problem:
+            self.job.say_error(str(problem))
+            return
+        drawn = np.array(finest(labels[0]))  # a copy: painting goes on meanwhile
+        size, skew = pixel_shape(found.image, relief.unit)
+        work = partial(object_areas, drawn, relief.heights, size, unit=relief.unit, skew=skew)
+        self.job.run(at_once(work), partial(self._show, str(labels[0].name)))
+
+    def _show(self, name: str, areas: AreaTable) -> str:
+        self.areas = areas
+        self.table.setRowCount(len(areas))
+        self.table.setColumnCount(len(areas.headings))
+        self.table.setHorizontalHeaderLabels([_narrow(name) for name in areas.headings])
+        for place, column in enumerate(areas.columns.values()):
+            for line, value in enumerate(column.tolist()):
+                self.table.setItem(line, place, QTableWidgetItem(_text(value)))
+        self.table.resizeColumnsToContents()
+        self.table.setVisible(True)
+        self.save_button.enabled = len(areas) > 0
+        count = "1 object" if len(areas) == 1 else f"{len(areas)} objects"
+        return f"{count} of '{name}'."
+
+    def _ask_and_save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self.native, "Save areas", "areas.csv", "Table (*.csv)"
+        )
+        if path:
+            self.save(path if path.lower().endswith(".csv") else f"{path}.csv")
+
+    def save(self, path: str) -> None:
+        """Write what the table shows.
+
+        Parameters
+        ----------
+        path : str
+            Ends in .csv.
+        """
+        from napari_focus_stack.analysis.areas import write_csv
+
+        if self.areas is None:
+            return
+        try:
+            write_csv(path, self.areas)
+        except FocusStackError as problem:
+            self.job.say_error(str(problem))
+            return
+        self.job.status.value = f"Saved '{path}'."
+
+
+def _narrow(heading: str) -> str:
+    """Heading of a column in two lines, the unit as short as it goes."""
+    for unit, short in UNITS.items():
+        heading = heading.replace(f"({unit}", f"({short}")
+    return heading.replace("_", " ").replace("^2", "\N{SUPERSCRIPT TWO}").replace(" (", "\n(")
+
+
+def _text(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return "" if np.isnan(value) else f"{value:.6g}"

@@ -1,0 +1,103 @@
+"""The button that saves a result with its maps, through the writer that napari's menu uses."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import Container, PushButton
+from napari.utils.history import get_save_history, update_save_history
+from qtpy.QtWidgets import QFileDialog
+
+from napari_focus_stack._napari.io.writers import results_path
+from napari_focus_stack._napari.layers.result_sets import Found, found_results, newest_result
+from napari_focus_stack._napari.layers.saved_results import saved_of
+from napari_focus_stack._napari.widgets.job_row import JobRow
+from napari_focus_stack._napari.workers.job import at_once
+from napari_focus_stack.errors import FocusStackError
+from napari_focus_stack.io.formats import SAVED
+from napari_focus_stack.io.results_file import write_saved
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Image
+
+    from napari_focus_stack.io.results_file import Saved
+
+FORBIDDEN = r'[<>:"/\\|?*\0-\x1f]'
+"""What layers may have in their names and files may not."""
+
+
+class SaveRow(Container[Any]):
+    """Save the newest of the results on offer; not shown while there is none."""
+
+    def __init__(self) -> None:
+        self._found: Found | None = None
+        self._layers: list[Image] = []
+        self.save_button = PushButton(
+            text="Save results...",
+            tooltip="The newest result of these layers and its maps, in one OME-TIFF that opens "
+            "here as it was.",
+        )
+        self.job = JobRow([self.save_button], brief=True)
+        super().__init__(widgets=[self.save_button, self.job], labels=False, visible=False)
+        self.margins = (0, 0, 0, 0)
+        self.save_button.changed.connect(self.ask_and_save)
+
+    def offer(self, layers: Sequence[Image]) -> None:
+        """Take the results among `layers` for those to save."""
+        before = self._found and self._found.image
+        self._found = next(iter(found_results(layers)), None)
+        self._layers = newest_result(layers)
+        if (self._found and self._found.image) is not before:
+            self.forget()
+        self.visible = self._found is not None
+
+    def forget(self) -> None:
+        """Say no more what was saved: it is not what is here now."""
+        if not self.job.running:
+            self.job.status.value = ""
+
+    def ask_and_save(self) -> None:
+        """Ask for a file and write it; nothing happens if none is given."""
+        if self._found is None or self.job.running:
+            return
+        name = re.sub(FORBIDDEN, "_", self._found.name) + SAVED
+        path, _ = QFileDialog.getSaveFileName(
+            self.native,
+            "Save results",
+            str(Path(get_save_history()[0]) / name),
+            f"Results of Focus Stack (*{SAVED})",
+        )
+        if path:
+            update_save_history(path)
+            self.save(path)
+
+    def save(self, path: str) -> None:
+        """Write the result.
+
+        Parameters
+        ----------
+        path : str
+            The file; a name that ends otherwise gets the end that its kind has.
+        """
+        try:
+            file = results_path(path)
+            saved = [saved_of(layer, file) for layer in self._layers]
+        except FocusStackError as problem:
+            self.job.say_error(str(problem))
+            return
+        self.job.run(at_once(partial(_written, file, saved)), _told)
+
+
+def _written(file: Path, saved: list[Saved]) -> tuple[Path, int]:
+    write_saved(file, saved)
+    return file, len(saved)
+
+
+def _told(written: tuple[Path, int]) -> str:
+    file, count = written
+    return f"Saved {count} layers in '{file}'." if count > 1 else f"Saved '{file}'."

@@ -1,0 +1,362 @@
+"""The controls of the dock widget: what they offer and what they say of themselves.
+
+Choices, bounds and tooltips are those of `Settings`; nothing is computed or shown here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    Label,
+    LineEdit,
+    PushButton,
+    SpinBox,
+    Widget,
+)
+
+from napari_focus_stack._napari.layers.geometry import DEFAULT_UNIT
+from napari_focus_stack._napari.layers.results import OUTPUTS
+from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.io.sources import Spacing
+from napari_focus_stack.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping, Sequence
+
+    from magicgui.widgets.bases import ValueWidget
+
+LABELS = {"align": "Alignment", "gaussian": "Gaussian size", "laplacian": "Laplacian size"}
+SWITCHES = {"crop": "to what all planes show"}
+"""What check boxes of `Settings` say beside their label."""
+WHOLE_FIELD = "whole field"
+ALWAYS_SHOWN = ("method", "align")
+"""What is chosen most; all else is folded under "More"."""
+FOLDED, UNFOLDED = (
+    "\N{BLACK RIGHT-POINTING SMALL TRIANGLE} More",
+    "\N{BLACK DOWN-POINTING SMALL TRIANGLE} More",
+)
+ONLY_FOR = {
+    "gaussian": "laplacian",
+    "laplacian": "laplacian",
+    "values": "pyramid",
+    "occlusion": "pyramid",
+}
+"""Parameters of one method, and the method."""
+UNITS = {"nanometer": "nm", "micrometer": "µm", "millimeter": "mm"}
+LARGEST_KERNEL = 255
+"""Where the spin box ends for a size that `Settings` leaves open."""
+CHECK_WIDTH = 112
+"""In pixels: "Depth index", so that two rows of check boxes form columns."""
+LABEL_WIDTH = 105
+"""In pixels: "Pixel size (y, x)" in napari's font, so that the controls form a column."""
+
+_ALIGN_ON_HELP = (
+    "What alignment goes by: the whole field, or the shapes of a Shapes layer. Draw a rectangle, "
+    "ellipse or polygon round the specimen where a stage clip or a bubble moves on its own; lines "
+    "and paths do not count."
+)
+NEW, UPDATE = "new layers", "update the last ones"
+_TARGET_HELP = (
+    "Where results go: into new layers, or into those that an earlier run on the same layers "
+    "added, which keep their names and colours."
+)
+_PIXEL_SIZE_HELP = (
+    "Size of a pixel: one number, or y and x with a space between. Filled from the layer; a size "
+    "typed here is given to the layer too, so that the results lie over it."
+)
+_NEEDS_Z_STEP = "Give the z step first, under More: the height is the depth times the z step."
+_Z_STEP_FIELD_HELP = " Filled from the layer; a step typed here is given to a (z, y, x) layer too."
+
+_FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
+
+
+class StackForm:
+    """Method, alignment, spacing and outputs.
+
+    Attributes
+    ----------
+    widgets : list of magicgui.widgets.Container
+        The rows, in the order they are shown.
+    parameters : dict
+        Control of each field of `Settings` that has one, by name.
+    align_on : magicgui.widgets.ComboBox
+        `WHOLE_FIELD`, or the key of what `offer_regions` was given.
+    """
+
+    def __init__(self) -> None:
+        self.reference = ComboBox(choices=_reference_choices(0), **_shown("reference"))
+        self.parameters: dict[str, ValueWidget[Any]] = {
+            "method": _control("method"),
+            "align": _control("align"),
+            "reference": self.reference,
+            "crop": _control("crop"),
+            "brightness": _control("brightness"),
+            "values": _control("values"),
+            "occlusion": _control("occlusion"),
+            "gaussian": _control("gaussian"),
+            "laplacian": _control("laplacian"),
+        }
+        self.align_on = ComboBox(
+            label="Align on", choices=_region_choices(()), tooltip=_ALIGN_ON_HELP
+        )
+        self.target = ComboBox(
+            label="Results", choices=(NEW, UPDATE), value=NEW, enabled=False, tooltip=_TARGET_HELP
+        )
+        self.pixel_size = _length("Pixel size (y, x)", _PIXEL_SIZE_HELP)
+        self.z_step = _length("z step", _FIELDS["z_step"].metadata["help"] + _Z_STEP_FIELD_HELP)
+        self.unit = ComboBox(
+            label="Unit", choices=_unit_choices(DEFAULT_UNIT), tooltip="Of pixel size and z step."
+        )
+        self.checks = {
+            role: CheckBox(
+                text=output.suffix.capitalize(), value=role == "depth-index", tooltip=output.help
+            )
+            for role, output in OUTPUTS.items()
+        }
+        # what the layer filled in: exactly, and as the fields show it, which is rounded
+        self._filled, self._texts = Spacing(), ("", "", DEFAULT_UNIT)
+        self._filling = False
+        for name in ("method", "align", "values"):
+            self.parameters[name].changed.connect(self.show_what_applies)
+        self.z_step.changed.connect(self.show_what_applies)
+        self._rows = {name: row(_label(name), control) for name, control in self.parameters.items()}
+        self.more = PushButton(text=FOLDED, tooltip="Show or hide what is seldom changed.")
+        self.more.native.setFlat(True)
+        self.more.native.setStyleSheet("text-align: left")
+        self.fold = self._folded()
+        always = [self._rows[name] for name in ALWAYS_SHOWN]
+        self.widgets = [*always, *self._check_rows(), self.more, self.fold]
+        self.more.changed.connect(self.unfold)
+        self.show_what_applies()
+
+    def _folded(self) -> Container[Any]:
+        rest = [line for name, line in self._rows.items() if name not in ALWAYS_SHOWN]
+        rows = [row(self.align_on.label, self.align_on), *rest, *self._length_rows()]
+        rows.append(row(self.target.label, self.target))
+        fold = Container(widgets=rows, labels=False, visible=False)
+        fold.margins = (0, 0, 0, 0)
+        return fold
+
+    def unfold(self, *_: object) -> None:
+        """Show what is folded away; fold it away if it is shown."""
+        self.fold.visible = not self.fold.visible
+        self.more.text = UNFOLDED if self.fold.visible else FOLDED
+
+    def _length_rows(self) -> list[Container[Any]]:
+        edits = (self.pixel_size, self.z_step, self.unit)
+        return [row(edit.label, edit) for edit in edits]
+
+    def _check_rows(self) -> list[Container[Any]]:
+        checks = list(self.checks.values())
+        for check in checks:
+            check.min_width = CHECK_WIDTH
+        return [row("Also add", *checks[:2]), row("", *checks[2:])]
+
+    def show_what_applies(self) -> None:
+        """Hide the parameters of other methods; grey what nothing comes of."""
+        for name, method in ONLY_FOR.items():
+            self._rows[name].visible = self.parameters["method"].value == method
+        self.align_on.enabled = self.parameters["align"].value != "none"
+        self.parameters["occlusion"].enabled = self.parameters["values"].value == "fused"
+        height, known = self.checks["height"], bool(self.z_step.value.strip())
+        height.enabled = known
+        height.tooltip = OUTPUTS["height"].help if known else _NEEDS_Z_STEP
+
+    def on_edit(self, callback: Callable[[], None]) -> None:
+        """Call back when the user changes a control, not when a layer fills it."""
+
+        def edited() -> None:
+            if not self._filling:
+                callback()
+
+        controls = (self.align_on, self.pixel_size, self.z_step, self.unit, *self.checks.values())
+        for control in (*self.parameters.values(), *controls):
+            control.changed.connect(edited)
+
+    def settings(self) -> Settings:
+        """Read the settings as chosen.
+
+        Raises
+        ------
+        SettingsError
+            A value out of bounds, or a length that is no number.
+        """
+        values = {name: control.value for name, control in self.parameters.items()}
+        for name, method in ONLY_FOR.items():
+            if values["method"] != method:
+                del values[name]
+        return Settings(**values, z_step=self.spacing().z)
+
+    def values(self) -> dict[str, Any]:
+        """What holds for any stack: plain values by the names of parameters and outputs."""
+        values = {name: control.value for name, control in self.parameters.items()}
+        if not isinstance(values["reference"], str):  # a plane of this stack
+            del values["reference"]
+        return values | {role: bool(check.value) for role, check in self.checks.items()}
+
+    def take(self, values: Mapping[str, Any]) -> None:
+        """Show values that `values` gave in another session; what cannot be is left as it is."""
+        controls: dict[str, ValueWidget[Any]] = {**self.parameters, **self.checks}
+        for name in controls.keys() & values.keys():
+            if type(values[name]) is type(controls[name].value):
+                with suppress(ValueError):  # of another version, with other choices or bounds
+                    controls[name].value = values[name]
+
+    def outputs(self) -> list[str]:
+        """Roles of the layers wanted beside the stacked image."""
+        return [role for role, check in self.checks.items() if check.value and check.enabled]
+
+    def spacing(self) -> Spacing:
+        """Spacing as typed; exactly the layer's own in every field where nothing was typed.
+
+        Raises
+        ------
+        SettingsError
+            A field that holds no length.
+        """
+        if not self.edited:
+            return self._filled
+        (pixel_size, z_step, _), known = self._typed(), self._filled
+        y, x, z = known.y, known.x, known.z
+        if pixel_size != self._texts[0]:
+            y, x = _read_lengths("Pixel size", pixel_size, most=2)
+        if z_step != self._texts[1]:
+            z, _ = _read_lengths("z step", z_step, most=1)
+        return Spacing(y=y, x=x, z=z, unit=self.unit.value)
+
+    @property
+    def edited(self) -> bool:
+        """Whether the spacing differs from what the layer filled in."""
+        return self._typed() != self._texts
+
+    def fill(self, spacing: Spacing) -> None:
+        """Show a layer's spacing."""
+        unit = spacing.unit or DEFAULT_UNIT
+        self._filling = True
+        self.pixel_size.value = _pixel_text(spacing)
+        self.z_step.value = "" if spacing.z is None else f"{spacing.z:.6g}"
+        self.unit.choices = _unit_choices(unit)
+        self.unit.value = unit
+        self._filling = False
+        self._filled, self._texts = spacing, self._typed()
+
+    def offer_planes(self, count: int) -> None:
+        """Offer the planes of a stack of `count` as reference."""
+        before = self.reference.value
+        self._filling = True
+        self.reference.choices = _reference_choices(count)
+        self.reference.value = before if isinstance(before, str) or before < count else "middle"
+        self._filling = False
+
+    def offer_regions(self, regions: Sequence[tuple[str, Hashable]]) -> None:
+        """Offer names and keys to align on, beside the whole field."""
+        before, choices = self.align_on.value, _region_choices(regions)
+        self._filling = True
+        # emptied first: magicgui keeps the old order and forgets renamed layers
+        self.align_on.choices = ()
+        self.align_on.choices = choices
+        known = before in [key for _, key in choices]
+        self.align_on.value = before if known else WHOLE_FIELD
+        self._filling = False
+
+    def offer_update(self, possible: bool) -> None:
+        """Offer to update earlier results, if there are any."""
+        self.target.enabled = possible
+        if not possible:
+            self.target.value = NEW
+
+    @property
+    def updates(self) -> bool:
+        """Whether earlier results are to be updated."""
+        return bool(self.target.value == UPDATE)
+
+    @property
+    def region(self) -> Hashable | None:
+        """Key of what alignment goes by; None for the whole field, or without alignment."""
+        key: Hashable = self.align_on.value
+        return key if self.align_on.enabled and key != WHOLE_FIELD else None
+
+    def _typed(self) -> tuple[str, str, str]:
+        return self.pixel_size.value.strip(), self.z_step.value.strip(), self.unit.value
+
+
+def row(label: str, *widgets: Widget) -> Container[Any]:
+    """Widgets beside their label, the label as wide as every other row's."""
+    name = Label(value=label)
+    name.min_width = name.max_width = LABEL_WIDTH
+    line = Container(widgets=[name, *widgets], layout="horizontal", labels=False)
+    line.margins = (0, 0, 0, 0)
+    return line
+
+
+def _shown(name: str) -> dict[str, Any]:
+    field = _FIELDS[name]
+    return {
+        "name": name,
+        "tooltip": field.metadata["help"],
+        "value": field.default,
+    }
+
+
+def _label(name: str) -> str:
+    return LABELS.get(name, name.capitalize())
+
+
+def _control(name: str) -> ValueWidget[Any]:
+    bounds = _FIELDS[name].metadata
+    if "choices" in bounds:
+        return ComboBox(choices=bounds["choices"], **_shown(name))
+    if "switch" in bounds:
+        return CheckBox(text=SWITCHES[name], **_shown(name))
+    most = bounds.get("maximum", LARGEST_KERNEL)
+    return SpinBox(min=bounds["minimum"], max=most, step=2, **_shown(name))
+
+
+def _reference_choices(count: int) -> list[tuple[str, str | int]]:
+    named: list[tuple[str, str | int]] = [("middle", "middle"), ("first", "first")]
+    return named + [(f"plane {k}", k) for k in range(count)]
+
+
+def _region_choices(regions: Sequence[tuple[str, Hashable]]) -> list[tuple[str, Hashable]]:
+    return [(WHOLE_FIELD, WHOLE_FIELD), *regions]
+
+
+def _unit_choices(current: str) -> list[tuple[str, str]]:
+    return [(text, unit) for unit, text in ({current: current} | UNITS).items()]
+
+
+def _length(label: str, tooltip: str) -> LineEdit:
+    edit = LineEdit(label=label, tooltip=tooltip)
+    edit.native.setPlaceholderText("unknown")
+    return edit
+
+
+def _pixel_text(spacing: Spacing) -> str:
+    if spacing.y is None or spacing.x is None:
+        return ""
+    y, x = f"{spacing.y:.6g}", f"{spacing.x:.6g}"
+    return y if y == x else f"{y}, {x}"
+
+
+def _read_lengths(label: str, text: str, most: int) -> tuple[float | None, float | None]:
+    """Read one length twice, or `most` of them; a comma within a number is a decimal one."""
+    if not text:
+        return None, None
+    parts = re.split(r"\s*[,;]?\s+|;", text)
+    if re.fullmatch(r"\d*\.\d+,\d*\.\d+", text):
+        parts = text.split(",")
+    try:
+        numbers = [float(part.replace(",", ".")) for part in parts]
+    except ValueError:
+        numbers = []
+    if not 1 <= len(numbers) <= most or not all(0 < n < math.inf for n in numbers):
+        raise SettingsError(f"{label} '{text}' is no length; give a number above 0, as in 0.65.")
+    return numbers[0], numbers[-1]

@@ -1,0 +1,190 @@
+"""What is stacked: the layers, their order, the axis taken as z, and a sentence on the planes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox, Container, Label, Select
+from napari.layers import Image
+from natsort import natsorted
+from qtpy.QtWidgets import QSizePolicy
+
+from napari_focus_stack._napari.layers.geometry import world_units
+from napari_focus_stack._napari.layers.planes import (
+    describe_planes,
+    followed,
+    likely_input,
+    planes_of,
+    role,
+)
+from napari_focus_stack._napari.layers.stack_slice import Cut, cut_at, likely_z, stack_in, z_axes
+from napari_focus_stack._napari.widgets.settings_form import row
+from napari_focus_stack.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+    import napari
+
+    from napari_focus_stack.io.sources import PlaneSource
+
+LIST_HEIGHT = 110
+"""Of the layer list in pixels, about five layers; longer lists scroll."""
+BOTTOM_UP, TOP_DOWN, BY_NAME = "layer list, bottom up", "layer list, top down", "names"
+
+
+class StackInput(Container[Any]):
+    """Choose one layer of three axes or more, or several 2-D layers.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where the layers are.
+    chosen : callable
+        Called when another choice is made, or what is chosen may have changed.
+
+    Attributes
+    ----------
+    cut : Cut
+        Part of the chosen layer that is stacked; of 2-D layers it says nothing.
+    source : PlaneSource or None
+        The chosen planes; None where the choice makes no stack, which `summary` explains.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, chosen: Callable[[], None]) -> None:
+        self._viewer, self._tell = viewer, chosen
+        self._chosen: list[Hashable] = []
+        self._picked_z: tuple[list[Hashable], int] = ([], 0)
+        self.cut = Cut()
+        self.source: PlaneSource | None = None
+        self.layer_list = Select(
+            choices=(),
+            tooltip="A layer with z, y and x, or several 2-D layers: hold Ctrl or Shift for more.",
+        )
+        self.layer_list.min_height = self.layer_list.max_height = LIST_HEIGHT
+        self.z_axis = ComboBox(
+            choices=(),
+            tooltip="Axis along which the planes follow each other. Of the others the last two are "
+            "y and x; any more (time, channel) are taken where the viewer's sliders stand.",
+        )
+        self.order = ComboBox(
+            choices=(BOTTOM_UP, TOP_DOWN, BY_NAME),
+            tooltip="Order of the planes. Drag layers in napari's layer list for any other.",
+        )
+        self.summary = Label()
+        self.summary.native.setWordWrap(True)
+        self.summary.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        layers = row("Layers", self.layer_list)
+        layers.max_height = LIST_HEIGHT
+        self._z_row, self._order_row = row("z axis", self.z_axis), row("Order", self.order)
+        super().__init__(widgets=[layers, self._z_row, self._order_row, self.summary], labels=False)
+        self.margins = (0, 0, 0, 0)
+        # else the rows share the free height of the dock
+        self.native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.layer_list.changed.connect(self._choose)
+        self.z_axis.changed.connect(self._pick_z)
+        self.order.changed.connect(self.show_choice)
+
+    def follow_viewer(self) -> None:
+        """Choose what the user selects in the viewer, and heed its sliders."""
+        self._viewer.layers.selection.events.changed.connect(self._follow)
+        self._viewer.dims.events.point.connect(self._slid)
+
+    def leave_viewer(self) -> None:
+        """Follow no more."""
+        self._viewer.layers.selection.events.changed.disconnect(self._follow)
+        self._viewer.dims.events.point.disconnect(self._slid)
+
+    def reset_choices(self, *_: Any) -> None:
+        """List the layers anew."""
+        offered = self._offered()
+        known = [layer.unique_id for layer in offered]
+        self._chosen = [key for key in self._chosen if key in known]
+        if not self._chosen:
+            self._chosen = keys(likely_input(offered, self._active()))
+        # emptied first: magicgui keeps the old order and forgets renamed layers
+        with self.layer_list.changed.blocked():
+            self.layer_list.choices = ()
+            self.layer_list.choices = [(layer.name, layer.unique_id) for layer in offered]
+            self.layer_list.value = self._chosen
+        self.show_choice()
+
+    def _offered(self) -> list[Image]:
+        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        return [layer for layer in images if role(layer) is None]
+
+    def _active(self) -> list[Image]:
+        return [layer for layer in self._offered() if layer in self._viewer.layers.selection]
+
+    def _follow(self, _: object) -> None:
+        """Choose what the user selects in the viewer, or opens: napari selects what is new."""
+        self._chosen = keys(followed(self._offered(), self._active(), self.chosen_layers()))
+        self.reset_choices()
+
+    def _slid(self, _: object) -> None:
+        """Take the planes where the sliders stand, if they stand for anything."""
+        if self.cut.other and self._cut(self.chosen_layers()) != self.cut:
+            self.show_choice()
+
+    def _choose(self) -> None:
+        self._chosen = list(self.layer_list.value)
+        self.show_choice()
+
+    def _pick_z(self, axis: int) -> None:
+        self._picked_z = (self._chosen, axis)
+        self.show_choice()
+
+    def chosen_layers(self) -> list[Image]:
+        """List the chosen layers in the order of the planes."""
+        chosen = [layer for layer in self._offered() if layer.unique_id in self._chosen]
+        if self.order.value == TOP_DOWN:
+            return chosen[::-1]
+        if self.order.value == BY_NAME:
+            return natsorted(chosen, key=lambda layer: str(layer.name))
+        return chosen
+
+    def stack_layers(self) -> list[Image]:
+        """List what `planes_of` takes: of a layer of many axes, the part that is stacked."""
+        return [stack_in(layer, self.cut) for layer in self.chosen_layers()]
+
+    def show_choice(self, *_: object) -> None:
+        """Say what would be stacked."""
+        layers = self.chosen_layers()
+        self._order_row.visible = len(layers) > 1 and all(layer.ndim == 2 for layer in layers)
+        self._offer_z(layers)
+        self.cut, self.source = self._cut(layers), None
+        try:
+            stack = self.stack_layers()
+            self.source = planes_of(stack)
+        except InputError as problem:
+            self.summary.value = str(problem)
+        else:
+            self.summary.value = describe_planes(self.source, stack) + self._where()
+        self._tell()
+
+    def _offer_z(self, layers: list[Image]) -> None:
+        solid = len(layers) == 1 and layers[0].ndim > 2
+        self._z_row.visible = solid
+        if not solid:
+            return
+        picked_for, picked = self._picked_z
+        known = picked_for == self._chosen and picked < layers[0].ndim
+        with self.z_axis.changed.blocked():
+            self.z_axis.choices = ()
+            self.z_axis.choices = z_axes(layers[0])
+            self.z_axis.value = picked if known else likely_z(layers[0])
+
+    def _cut(self, layers: list[Image]) -> Cut:
+        if len(layers) != 1 or layers[0].ndim < 3:
+            return Cut()
+        units = world_units(self._viewer.layers)
+        return cut_at(layers[0], self.z_axis.value, self._viewer.dims.point, units)
+
+    def _where(self) -> str:
+        """Say where the axes beside z, y and x stand."""
+        return f" Taken where the sliders stand: {self.cut.told}." if self.cut.other else ""
+
+
+def keys(layers: Iterable[Image]) -> list[Hashable]:
+    """Name layers by what stays when they are renamed."""
+    return [layer.unique_id for layer in layers]

@@ -1,0 +1,208 @@
+"""What a result told of a field, put on other layers of the viewer: jobs, and what they add.
+
+Everything of a layer is read here, in the main thread; nothing here knows the viewer or Qt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from napari.layers import Image, Labels, Points
+
+from napari_focus_stack._napari.layers.geometry import placement, to_world, unit_ratios
+from napari_focus_stack._napari.layers.planes import METADATA_KEY, finest, planes_of, role
+from napari_focus_stack._napari.layers.result_sets import Found, as_result, known_sources
+from napari_focus_stack._napari.layers.results import appearance
+from napari_focus_stack._napari.layers.stack_slice import Cut, stack_in
+from napari_focus_stack._napari.workers.job import Steps, at_once
+from napari_focus_stack.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.layers import Layer
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.result import StackResult
+
+ROLE = "applied"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a layer is read off.
+
+    Attributes
+    ----------
+    plane : int
+        On which 2-D labels or points were drawn.
+    offset : int
+        Planes from the one in focus to the one wanted, of an image or labels.
+    half_slab : int
+        Planes on either side that count too, of an image.
+    how : {"max", "mean"}
+        What becomes of a slab.
+    cut : Cut
+        Part of an image that has more axes than z, y and x, or another order of them.
+    """
+
+    plane: int = 0
+    offset: int = 0
+    half_slab: int = 0
+    how: Literal["max", "mean"] = "max"
+    cut: Cut = Cut()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True)
+class Addition:
+    """Layer that a job leads to.
+
+    Attributes
+    ----------
+    kind : {"image", "labels", "points"}
+        Which `add_` method of the viewer takes it.
+    arguments : dict
+        Of that method, beside the data.
+    """
+
+    kind: Literal["image", "labels", "points"]
+    arguments: dict[str, Any]
+
+
+def takers(layers: Sequence[Layer]) -> list[Layer]:
+    """Layers that a result can be put on: stacks, labels and points that are no results."""
+    return [layer for layer in layers if role(layer) is None and _can_take(layer)]
+
+
+def _can_take(layer: Layer) -> bool:
+    if isinstance(layer, Image):
+        return bool(layer.ndim > 2)
+    return isinstance(layer, Labels | Points) and layer.ndim in (2, 3)
+
+
+def applied(
+    layer: Layer, found: Found, options: Options, layers: Sequence[Layer]
+) -> tuple[Steps, Addition]:
+    """Job that puts a result on a layer, and the layer that its array makes.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image, Labels or Points
+        One of `takers`.
+    found : Found
+        The result.
+    options : Options
+        Those that are for another kind of layer do not count.
+    layers : sequence of napari.layers.Layer
+        Of the viewer, among which the stack of the result is looked for.
+
+    Raises
+    ------
+    InputError
+        The result or the layer does not tell enough.
+    """
+    result = as_result(found)
+    arguments = {
+        "name": f"{f'{layer.name} {options.cut.told}'.rstrip()} on {found.name}",
+        **placement(found.image),
+        "metadata": {
+            METADATA_KEY: {
+                **found.past,
+                "role": ROLE,
+                "applied_to": str(layer.name),
+                "options": asdict(options),
+            }
+        },
+    }
+    if isinstance(layer, Image):
+        addition = Addition("image", {**arguments, **_shown(layer)})
+        return _image_steps(layer, result, options), addition
+    if isinstance(layer, Labels):
+        return _labels_steps(layer, result, options), Addition("labels", arguments)
+    to_planes = _to_planes(layer, found, layers)
+    addition = Addition("points", {**arguments, **_marks(layer, to_planes)})
+    return _points_steps(layer, to_planes, result, options), addition
+
+
+def _shown(layer: Image) -> dict[str, Any]:
+    return {**appearance(layer), "blending": layer.blending}
+
+
+def _image_steps(layer: Image, result: StackResult, options: Options) -> Steps:
+    from napari_focus_stack.analysis.projection import project_steps
+
+    source = planes_of([stack_in(layer, options.cut)])
+    return lambda cancel: project_steps(
+        source,
+        result,
+        offset=options.offset,
+        half_slab=options.half_slab,
+        how=options.how,
+        cancel=cancel,
+    )
+
+
+def _labels_steps(layer: Labels, result: StackResult, options: Options) -> Steps:
+    from napari_focus_stack.analysis.projection import labels_through
+
+    where = {"plane": options.plane} if layer.ndim == 2 else {"offset": options.offset}
+    return at_once(partial(labels_through, finest(layer), result, **where))
+
+
+def _points_steps(
+    layer: Points, to_planes: NDArray[np.float64], result: StackResult, options: Options
+) -> Steps:
+    from napari_focus_stack.analysis.projection import points_through
+
+    places = np.array(layer.data, np.float64)
+    shared = len(to_planes) - 1
+    places[:, -shared:] = places[:, -shared:] @ to_planes[:-1, :-1].T + to_planes[:-1, -1]
+    plane = options.plane if layer.ndim == 2 else None
+    return at_once(partial(points_through, places, result, plane=plane))
+
+
+def _to_planes(layer: Points, found: Found, layers: Sequence[Layer]) -> NDArray[np.float64]:
+    """Matrix (k + 1, k + 1) from the last k axes of points to planes and pixels of the stack.
+
+    Without the stack, z is taken as planes, and y and x by where the result lies.
+    """
+    stack = next(iter(known_sources(found, layers)), None)
+    lead = found.image if stack is None else stack_in(stack, found.cut)
+    shared = min(layer.ndim, lead.ndim)
+    last = slice(-shared - 1, None)
+    ratios = np.diag([*unit_ratios(layer, lead), 1])
+    here, there = to_world(layer)[last, last], to_world(lead)[last, last]
+    matrix = np.asarray(np.linalg.solve(there, ratios @ here), np.float64)
+    crop = found.past.get("crop")
+    if stack is None and crop is not None:
+        matrix[-3:-1, -1] += crop[0], crop[2]
+    return matrix
+
+
+def _marks(layer: Points, to_planes: NDArray[np.float64]) -> dict[str, Any]:
+    """How points look, as large over the result as they were."""
+    larger = float(np.sqrt(abs(np.linalg.det(to_planes[-3:-1, -3:-1]))))
+    names = ("symbol", "face_color", "border_color", "border_width", "features", "opacity")
+    return {
+        "size": np.asarray(layer.size) * larger,
+        **{name: getattr(layer, name) for name in names},
+    }
+
+
+def check_heights(found: Found) -> None:
+    """Refuse a result from which no slopes can be told.
+
+    Raises
+    ------
+    InputError
+        It has no heights, or only whole planes.
+    """
+    step = (found.past.get("spacing") or {}).get("z")
+    if "height" not in found.maps and ("depth" not in found.maps or step is None):
+        raise InputError(
+            f"'{found.image.name}' has no height map in the viewer, from which areas are told; "
+            "give the z step and stack again with 'Height' ticked."
+        )

@@ -1,0 +1,113 @@
+"""A run as the dock starts it: a preview, the result, and what was corrected on an earlier one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack._napari.layers.depth_painting import carried_labels
+from napari_focus_stack._napari.layers.result_sets import found_results
+from napari_focus_stack.io.recipe import BACKGROUND, NOT_CORRECTED, encoded
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Generator, Sequence
+
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.io.sources import PlaneSource
+    from napari_focus_stack.result import StackResult
+    from napari_focus_stack.settings import Settings
+
+
+LONGEST_WAIT = 1.0
+"""Seconds that a run waits until its preview is drawn: both at once take twice as long for that,
+since Python runs one thread at a time."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Correction of an earlier result of the same planes.
+
+    Attributes
+    ----------
+    labels : numpy.ndarray
+        (Y, X) uint16, as the engine takes them.
+    corner : tuple of int
+        First row and column of the planes that the earlier result showed.
+    """
+
+    labels: NDArray[np.uint16]
+    corner: tuple[int, int]
+
+    def on(self, result: StackResult) -> NDArray[np.uint16]:
+        """Labels (Y, X) for a result that may be cut otherwise and leave out other planes."""
+        _, height, width = result.report.shape[:3]
+        field = np.full((height, width), NOT_CORRECTED, np.uint16)
+        (top, left), (rows, cols) = self.corner, self.labels.shape
+        field[top : top + rows, left : left + cols] = self.labels
+        crop = result.report.crop or (0, height, 0, width)
+        labels = field[crop[0] : crop[1], crop[2] : crop[3]].copy()
+        used = np.flatnonzero(np.isfinite(result.transforms).all((1, 2))) + 1
+        labels[~np.isin(labels, [*used, BACKGROUND])] = NOT_CORRECTED
+        return labels
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run came to.
+
+    Attributes
+    ----------
+    result : StackResult
+        Corrected, if anything was.
+    correction : dict or None
+        What its layers carry of the correction.
+    """
+
+    result: StackResult
+    correction: dict[str, Any] | None = None
+
+
+def kept_correction(earlier: Sequence[Image]) -> Kept | None:
+    """Correction of the newest result among layers that a run is to update; None without one.
+
+    Raises
+    ------
+    InputError
+        What the layers carry is damaged.
+    """
+    found = next(iter(found_results(earlier)), None)
+    labels = carried_labels(found) if found is not None else None
+    if found is None or labels is None or not labels.any():
+        return None
+    crop = found.past.get("crop") or (0, 0, 0, 0)
+    return Kept(labels, (crop[0], crop[2]))
+
+
+def run_steps(
+    source: PlaneSource,
+    settings: Settings,
+    mask: NDArray[np.bool_] | None,
+    kept: Kept | None,
+    cancel: threading.Event,
+) -> Generator[Any, None, Made]:
+    """Yield a preview where it pays, then the run's progress; return what was made."""
+    from napari_focus_stack.correction.retouch import apply_correction
+    from napari_focus_stack.pipeline.preview import preview
+    from napari_focus_stack.pipeline.stack import stack_steps
+
+    first = preview(source, settings, align_mask=mask, cancel=cancel)
+    if first is not None:
+        yield first
+        first.shown.wait(LONGEST_WAIT)
+        del first
+    result = yield from stack_steps(source, settings, cancel=cancel, align_mask=mask)
+    if kept is None:
+        return Made(result)
+    labels = kept.on(result)
+    told = {"shape": list(labels.shape), "labels": encoded(labels)}
+    return Made(apply_correction(source, result, labels), told)

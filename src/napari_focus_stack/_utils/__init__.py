@@ -1,0 +1,1 @@
+"""Threads, memory and what else no stage owns."""

@@ -1,0 +1,1 @@
+"""How planes lie over each other: motion and brightness."""

@@ -1,0 +1,131 @@
+"""All planes against the sharp composite at once, so that errors do not add up along a chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from napari_focus_stack.alignment.gauss_newton import compare
+from napari_focus_stack.imgproc.transforms import generators, valid_area
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.alignment.gauss_newton import Plane, Region
+    from napari_focus_stack.alignment.reduced_planes import View
+    from napari_focus_stack.imgproc.transforms import Matrix, Model
+
+DETAIL_SIGMA = 4.0
+"""Pixels over which the detail is averaged that decides what the composite shows."""
+TRUST = 0.02
+"""Weight of the composite against a link between neighbours.
+
+A link is about 0.005 px off, and hardly drifts while blur grows by less than 0.2 px a plane; the
+composite 0.03 px, for it is sharper than the plane. Over 100 planes the largest error falls from
+0.17 to 0.12 px (brick) and from 0.11 to 0.09 px (gravel); stacks of up to 30 planes gain nothing.
+"""
+
+
+def refine(
+    transforms: dict[int, Matrix],
+    parents: dict[int, int],
+    model: Model,
+    view: Callable[[int], View],
+    region: Region | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> dict[int, Matrix]:
+    """Move all planes so that both their links and the sharp composite agree best.
+
+    Every plane's motion against the composite is estimated once; then links and estimates are
+    weighed in one linear system (as poses in Lu and Milios, "Globally consistent range scan
+    alignment for environment mapping", Autonomous Robots 4, 1997).
+
+    Parameters
+    ----------
+    transforms : dict of int to numpy.ndarray
+        (3, 3) from the full reference plane to each plane; the reference's is the identity.
+    parents : dict of int to int
+        The plane that each was linked to; the reference has none.
+    model : {"shift", "similarity", "affine", "homography"}
+        What may move.
+    view : callable
+        Gives the view of a plane.
+    region : numpy.ndarray, optional
+        Where to look, at the finest level.
+    check : callable
+        Called before each plane; may raise.
+
+    Returns
+    -------
+    dict of int to numpy.ndarray
+        As `transforms`.
+    """
+    planes = list(transforms)
+    here = {k: view(k).working_size(transforms[k]) for k in planes}
+    sharp = _composite(here, view, check)
+    basis = generators(model, sharp.shape)
+    wanted = np.zeros((len(planes), len(basis)))
+    trust = np.zeros(len(planes))
+    for row, k in enumerate(planes):
+        check()
+        evidence = compare(sharp, view(k).levels[0], here[k], region) if k in parents else None
+        if evidence is not None:
+            normal, right = evidence.equations(model)
+            wanted[row] = np.linalg.lstsq(normal, right, rcond=None)[0]
+            trust[row] = TRUST
+    found = _agreed(planes, parents, wanted, trust)
+    moved = {
+        k: here[k] @ (np.eye(3) + np.tensordot(x, basis, 1))
+        for k, x in zip(planes, found, strict=True)
+    }
+    return {
+        k: view(k).full_size(matrix / matrix[2, 2]) if k in parents else transforms[k]
+        for k, matrix in moved.items()
+    }
+
+
+def _composite(
+    transforms: dict[int, Matrix], view: Callable[[int], View], check: Callable[[], None]
+) -> Plane:
+    """Planes weighed by the square of their local detail: what is sharp counts."""
+    shown: Plane | float = 0.0
+    total: Plane | float = 0.0
+    for k, matrix in transforms.items():
+        check()
+        band = view(k).levels[0]
+        size = band.shape[::-1]
+        seen = cv2.warpPerspective(band, matrix, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+        fine = cv2.Laplacian(seen, cv2.CV_32F, ksize=3)
+        weight = cv2.GaussianBlur(cv2.multiply(fine, fine), (0, 0), DETAIL_SIGMA)
+        weight = weight * weight + np.float32(1e-12)
+        valid = valid_area(matrix, band.shape)
+        if valid is not None:
+            weight = cv2.bitwise_and(weight, weight, mask=valid)
+        shown = shown + seen * weight
+        total = total + weight
+    sharp: Plane = np.asarray(shown / np.maximum(total, 1e-20), np.float32)
+    return sharp
+
+
+def _agreed(
+    planes: Sequence[int],
+    parents: dict[int, int],
+    wanted: NDArray[np.float64],
+    trust: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Motions (n, p) between what the composite wants and what leaves every link as it is."""
+    row = {k: i for i, k in enumerate(planes)}
+    system = np.diag(trust)
+    for k, parent in parents.items():
+        a, b = row[k], row[parent]
+        system[[a, b], [a, b]] += 1
+        system[[a, b], [b, a]] -= 1
+    free = [i for i, k in enumerate(planes) if k in parents]
+    motion = np.zeros_like(wanted)
+    right = trust[:, None] * wanted
+    motion[free] = np.linalg.solve(system[np.ix_(free, free)], right[free])
+    return motion

@@ -1,0 +1,227 @@
+"""What a caller knows of the motion: transforms of another stack, where alignment may look.
+
+Channels of one field move alike: transforms estimated on the channel that shows most serve the
+others, so that all of them lie over each other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.imgproc.transforms import IMPLAUSIBLE, Matrix, is_plausible
+from napari_focus_stack.result import StackResult
+from napari_focus_stack.settings import LEAST_REGION
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.io.sources import PlaneSource
+    from napari_focus_stack.settings import Settings
+
+_OTHER = "give the report of a run on the same field (--report)"
+
+
+@dataclass(frozen=True)
+class Given:
+    """Transforms that are taken as they are.
+
+    Attributes
+    ----------
+    transforms : numpy.ndarray
+        (n, 3, 3) float64, reference pixel (x, y, 1) to pixel of plane k; NaN for a plane that is
+        left out.
+    origin : str
+        One sentence that says where they come from.
+    """
+
+    transforms: Matrix
+    origin: str
+
+    def reference(self, wanted: int) -> int:
+        """Plane the transforms go out from: of those that do not move, the nearest to `wanted`."""
+        finite = np.isfinite(self.transforms).all((1, 2))
+        still = (self.transforms == np.eye(3)).all((1, 2))
+        planes = np.flatnonzero(still if still.any() else finite)
+        return int(planes[np.abs(planes - wanted).argmin()])
+
+
+def given_transforms(transforms: Any, source: PlaneSource) -> Given:
+    """Check transforms that a caller gave.
+
+    Parameters
+    ----------
+    transforms : array-like, StackResult or path
+        (n, 3, 3), NaN or None for a plane to leave out; the result of another stack of the same
+        field; or the file that its report was written to.
+    source : PlaneSource
+        The stack they are for.
+
+    Returns
+    -------
+    Given
+        One plausible transform for each plane that takes part, with 1 in its last place.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or is no report.
+    SettingsError
+        They do not fit the stack, leave fewer than two planes, or no lens or stage moves so.
+    """
+    field = source.plane_shape[:2]
+    if isinstance(transforms, str | os.PathLike):
+        path = Path(transforms)
+        listed, shape = _read_report(path)
+        name = f"'{path}'"
+        _check_same_field(shape, source, f"{name} is of a stack")
+        checked = _checked(listed, len(source), field, name, "null")
+        return Given(checked, f"The transforms are from {name}.")
+    origin = "The transforms were given."
+    if isinstance(transforms, StackResult):
+        _check_same_field(transforms.report.shape, source, "The result given as transforms is")
+        transforms, origin = transforms.transforms, "The transforms are those of another result."
+    return Given(_checked(transforms, len(source), field, "transforms", "nine NaN"), origin)
+
+
+def _read_report(path: Path) -> tuple[list[Any], list[int]]:
+    """Transforms and shape of a report, whichever version wrote it."""
+    try:
+        report = json.loads(path.read_bytes())
+    except OSError as problem:
+        why = problem.strerror or str(problem)
+        raise InputError(f"'{path}' cannot be read: {why}; {_OTHER}.") from problem
+    except (ValueError, RecursionError) as problem:
+        raise InputError(f"'{path}' is no JSON; {_OTHER}.") from problem
+    known = report if isinstance(report, dict) else {}
+    transforms, shape = known.get("transforms"), known.get("shape")
+    sizes = [size for size in shape if isinstance(size, int)] if isinstance(shape, list) else []
+    if not isinstance(transforms, list) or len(sizes) < 3:
+        raise InputError(f"'{path}' does not name the transforms and shape of a stack; {_OTHER}.")
+    return transforms, sizes
+
+
+def _check_same_field(shape: list[int], source: PlaneSource, what: str) -> None:
+    here = [len(source), *source.plane_shape[:2]]
+    if list(shape[:3]) != here:
+        raise SettingsError(
+            f"{what} of {_in_words(shape)}, but these are {_in_words(here)}; transforms hold "
+            "for a stack of the same field only."
+        )
+
+
+def _in_words(shape: list[int]) -> str:
+    return f"{shape[0]} planes of {shape[2]} x {shape[1]} pixels"
+
+
+def _checked(
+    transforms: Any, planes: int, field: tuple[int, ...], name: str, left_out: str
+) -> Matrix:
+    """One matrix for each plane; `left_out` is what stands for a plane without one."""
+    try:
+        listed = list(transforms)
+    except TypeError as problem:
+        raise SettingsError(f"{name} must hold a 3 x 3 matrix for each plane.") from problem
+    if len(listed) != planes:
+        raise SettingsError(
+            f"{name} holds {len(listed)} transforms, but the stack has {planes} planes; give one "
+            f"for each, {left_out} for a plane to leave out."
+        )
+    with np.errstate(all="ignore"):  # what overflows is not plausible
+        matrices = [
+            _matrix(one, field, f"{name}: plane {k}", left_out) for k, one in enumerate(listed)
+        ]
+    checked: Matrix = np.stack(matrices)
+    if np.isfinite(checked).all((1, 2)).sum() < 2:
+        raise SettingsError(f"{name} leaves fewer than two planes; a stack needs two.")
+    return checked
+
+
+def _matrix(given: Any, field: tuple[int, ...], plane: str, left_out: str) -> Matrix:
+    try:
+        matrix: Matrix = np.asarray(np.full((3, 3), np.nan) if given is None else given, np.float64)
+    except (TypeError, ValueError, OverflowError) as problem:
+        raise SettingsError(f"{plane} needs a 3 x 3 matrix of numbers, or {left_out}.") from problem
+    if matrix.shape != (3, 3):
+        raise SettingsError(f"{plane} needs a 3 x 3 matrix; this one's shape is {matrix.shape}.")
+    if np.isnan(matrix).all():
+        return matrix
+    if not np.isfinite(matrix).all():
+        raise SettingsError(
+            f"{plane} has a matrix that is finite in part only; give nine numbers, or {left_out} "
+            "to leave the plane out."
+        )
+    matrix = np.divide(matrix, matrix[2, 2])
+    if not is_plausible(matrix, field):
+        raise SettingsError(
+            f"{plane} is moved as no lens or stage does ({IMPLAUSIBLE}); correct it, or leave the "
+            f"plane out with {left_out}."
+        )
+    return matrix
+
+
+def region_to_align(
+    settings: Settings, mask: Any, field: tuple[int, ...]
+) -> NDArray[np.bool_] | None:
+    """Where alignment may look.
+
+    Parameters
+    ----------
+    settings : Settings
+        Its `align_region` counts.
+    mask : array-like or None
+        (Y, X) bool, True where alignment may look.
+    field : tuple of int
+        (Y, X) of the planes.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        (Y, X) bool, True where both allow it; None for everywhere.
+
+    Raises
+    ------
+    SettingsError
+        The mask is of another shape, the region does not lie in the field, or what they leave is
+        under 32 pixels a side.
+    """
+    box = settings.region_in(field)
+    region = np.ones(field[:2], bool) if mask is None else _mask(mask, field[:2])
+    if box is not None:
+        inside = np.zeros_like(region)
+        inside[box[0] : box[1], box[2] : box[3]] = True
+        region = region & inside
+    if region.all():
+        return None
+    sides = [_extent(np.flatnonzero(region.any(axis))) for axis in (1, 0)]
+    if any(side < min(LEAST_REGION, most) for side, most in zip(sides, field, strict=False)):
+        where = "align_mask" if box is None else "align_mask within align_region"
+        raise SettingsError(
+            f"{where} marks {sides[1]} x {sides[0]} pixels of the field; alignment needs "
+            f"{LEAST_REGION} a side to look at."
+        )
+    return region
+
+
+def _mask(mask: Any, field: tuple[int, ...]) -> NDArray[np.bool_]:
+    try:
+        given = np.asarray(mask)
+    except ValueError as problem:  # rows of different length
+        raise SettingsError("align_mask must be an array of truth values.") from problem
+    if given.dtype.kind not in "bui" or given.shape != field:
+        raise SettingsError(
+            f"align_mask of shape {given.shape} and type {given.dtype} must be a boolean array of "
+            f"the planes' shape {field}, True where alignment may look."
+        )
+    return given.astype(bool)
+
+
+def _extent(places: NDArray[np.intp]) -> int:
+    """From the first to the last of some places."""
+    return int(places[-1] - places[0] + 1) if places.size else 0

@@ -1,0 +1,150 @@
+"""A plane as alignment sees it: small, band-passed, with its contrast and its light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from napari_focus_stack.alignment.brightness import Light
+from napari_focus_stack.alignment.features import Features
+from napari_focus_stack.alignment.gauss_newton import Plane, Region, correlation, pyramid
+from napari_focus_stack.imgproc.pyramids import grey, reduced_to
+from napari_focus_stack.imgproc.smoothing import without_gaps
+from napari_focus_stack.imgproc.transforms import Matrix, rescale, warp
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WORKING_PIXELS = 450_000
+"""Planes are compared at this size at most.
+
+The corners of `speed-12mp` are 0.06 px off, and reading and aligning take as long as reading does
+on one thread; with 600 000 pixels 0.05 px and 1.5 times as long.
+"""
+MOST_FACTOR = 0.7
+"""Planes are reduced at least by this: their finest detail is noise, and what blur takes first."""
+TEXTURE = (0.85, 2.5)
+"""Gaussian sigmas, in pixels of the reduced plane, of the band that is texture. With one that fits
+the reduced planes (1.5) shifts of fine texture in sections err by half as much again."""
+FAINTEST = 1e-5
+"""Contrast below this part of the brightness is the rounding of float32."""
+ENERGY_SIDE = 64
+"""Longer side of the map of detail, fine enough to be moved over another."""
+FOCUS_SIDE = 16
+"""Longer side of the map of detail by which planes are told to be neighbours in focus."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A plane as alignment sees it: reduced, band-passed, with a pyramid over it.
+
+    Attributes
+    ----------
+    levels : tuple of numpy.ndarray
+        (y, x) float32 luminance, band-passed, in units of the contrast, finest first, each half
+        the size of the one before.
+    texture : numpy.ndarray
+        (y, x) float16: fine detail of the luminance, in units of the contrast; not reduced where
+        the plane is small.
+    light : Light
+        The luminance, 128 pixels at most.
+    energy : numpy.ndarray
+        (y, x) float32: energy of the finest detail, 64 pixels at most.
+    contrast : float
+        Standard deviation of the luminance, noise smoothed away; -1 if no pixel is finite.
+    shape : tuple of int
+        Of the full plane.
+    """
+
+    levels: tuple[Plane, ...]
+    texture: NDArray[np.float16]
+    light: Light
+    energy: Plane
+    contrast: float
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, plane: NDArray[Any], reduction: int = 1) -> View:
+        """Reduce a plane, which may be `reduction` times smaller already, to what it takes."""
+        h, w = (side * reduction for side in plane.shape[:2])
+        known = plane.dtype.kind != "f" or bool(np.isfinite(plane).any())
+        if plane.dtype.kind == "f" and not np.isfinite(plane).all():
+            plane, _ = without_gaps(plane)  # or the gaps' edges would stand still
+        whole = grey(plane)
+        small = _shrunk(whole, _fitting(h, w, MOST_FACTOR)).astype(np.float32)
+        contrast = float(cv2.GaussianBlur(small, (0, 0), 2.0).std()) if known else -1.0
+        unit = max(contrast, FAINTEST * float(np.abs(small).max()), 1e-30)
+        levels = pyramid(small / unit)
+        large = _fitting(h, w) == _fitting(h, w, MOST_FACTOR)
+        fine = small if large else _shrunk(whole, _fitting(h, w)).astype(np.float32)
+        texture = _texture(fine / np.float32(unit))
+        bent = cv2.Laplacian(levels[0], cv2.CV_32F, ksize=3)
+        energy = reduced_to(cv2.multiply(bent, bent, dst=bent), ENERGY_SIDE)
+        light = Light.of(small, plane.dtype == np.uint8 or plane.ndim == 3, (h, w))
+        return cls(levels, texture, light, energy, contrast, (h, w))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        levels = sum(level.nbytes for level in self.levels)
+        return levels + self.texture.nbytes + self.light.nbytes + self.energy.nbytes
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the keypoints, which another thread may be making."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
+    def features(self) -> Features:
+        """Keypoints, made when they are asked for."""
+        return Features.of(self.levels[0])
+
+    def correlation(self, other: View, full_size: Matrix, region: Region | None = None) -> float:
+        """Correlation with another plane that a transform between the full planes lays over it."""
+        matrix = self.working_size(full_size)
+        return correlation(self.levels[0], other.levels[0], matrix, region)
+
+    def detail(self, full_size: Matrix | None = None) -> Plane:
+        """Logarithm of the energy in 16 blocks at most, as a plane has it that this lies over."""
+        energy = self.energy
+        if full_size is not None:
+            (h, w), (y, x) = self.shape, energy.shape
+            energy, _ = warp(energy, rescale(full_size, y / h, x / w), cv2.INTER_LINEAR)
+        logarithm: Plane = np.log(reduced_to(energy, FOCUS_SIDE) + np.float32(1e-12))
+        return logarithm
+
+    def full_size(self, matrix: Matrix) -> Matrix:
+        """A transform at the working size, for the planes themselves."""
+        (h, w), (y, x) = self.shape, self.levels[0].shape
+        return rescale(matrix, h / y, w / x)
+
+    def working_size(self, matrix: Matrix) -> Matrix:
+        """A transform between full planes, for the finest level."""
+        (h, w), (y, x) = self.shape, self.levels[0].shape
+        return rescale(matrix, y / h, x / w)
+
+
+def _fitting(h: int, w: int, most: float = 1.0) -> tuple[int, int]:
+    """Width and height at which planes are compared, reduced by `most` at least."""
+    factor = min(most, np.sqrt(WORKING_PIXELS / (h * w)))
+    return max(1, round(w * factor)), max(1, round(h * factor))
+
+
+def _texture(light: Plane) -> NDArray[np.float16]:
+    fine, coarse = (cv2.GaussianBlur(light, (0, 0), sigma) for sigma in TEXTURE)
+    band: NDArray[np.float16] = cv2.subtract(fine, coarse, dst=fine).astype(np.float16)
+    return band
+
+
+def _shrunk(light: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Means over areas; halves first, which takes half the time."""
+    while all(
+        side % 2 == 0 and side >= 2 * wanted
+        for side, wanted in zip(light.shape[::-1], size, strict=True)
+    ):
+        light = cv2.resize(light, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    shrunk: NDArray[Any] = cv2.resize(light, size, interpolation=cv2.INTER_AREA)
+    return shrunk

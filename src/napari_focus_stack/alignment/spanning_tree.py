@@ -1,0 +1,176 @@
+"""Which planes are compared with which: joined to the reference by links between neighbours."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_focus_stack.alignment.focus_order import distances, follows_focus
+from napari_focus_stack.imgproc.transforms import composed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.alignment.gauss_newton import Plane
+    from napari_focus_stack.alignment.pairwise import Link
+    from napari_focus_stack.alignment.scheduler import Linker
+    from napari_focus_stack.imgproc.transforms import Matrix, Model
+    from napari_focus_stack.settings import Align
+
+BLANK = 0.03
+"""A plane with less than this part of the reference's contrast shows nothing to align."""
+TRIES = 2
+"""Neighbours that a plane is compared with before it counts as foreign."""
+NOT_FINITE = "it holds no finite value"
+IS_BLANK = "it shows nothing (blank)"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Planes joined to the reference, each by a link to a plane that was joined before.
+
+    Attributes
+    ----------
+    reference : int
+        Number of the plane that the others are joined to.
+    paths : dict of int to dict
+        Transforms from the full reference plane to each plane, by model.
+    parents : dict of int to int
+        The plane that each was linked to, before its children; the reference has none.
+    links : dict of int to Link
+        Of each plane to its parent.
+    """
+
+    reference: int
+    paths: dict[int, dict[Model, Matrix]]
+    parents: dict[int, int] = field(default_factory=dict)
+    links: dict[int, Link] = field(default_factory=dict)
+
+    def append(self, k: int, parent: int, link: Link) -> None:
+        """Join a plane to one that is in."""
+        self.links[k], self.parents[k] = link, parent
+        self.paths[k] = {
+            model: composed(link.transforms[model], so_far)
+            for model, so_far in self.paths[parent].items()
+        }
+
+    def along(self, model: Model) -> dict[int, Matrix]:
+        """Transforms of one model."""
+        return {k: path[model] for k, path in self.paths.items()}
+
+    @property
+    def still(self) -> dict[int, Matrix]:
+        """Transforms where nothing moved."""
+        return {k: np.eye(3) for k in self.paths}
+
+    @property
+    def longest_way(self) -> int:
+        """Links from the reference to the plane farthest from it."""
+        ways = {self.reference: 0}
+        for k, parent in self.parents.items():
+            ways[k] = ways[parent] + 1
+        return max(ways.values())
+
+
+class Joining:
+    """Joins planes to the reference, the nearest in focus first.
+
+    Parameters
+    ----------
+    linker : Linker
+        Has the views of all planes.
+    n : int
+        How many planes there are.
+    reference : int
+        Number of the plane that others are joined to.
+    align : str
+        `Settings.align`: with "none" planes are joined whether they fit or not.
+    check : callable
+        Called once in a while; may raise.
+
+    Attributes
+    ----------
+    tree : Tree
+        The planes that fit.
+    unfit : dict of int to str
+        Planes that cannot be compared, and why.
+    """
+
+    def __init__(
+        self, linker: Linker, n: int, reference: int, align: Align, check: Callable[[], None]
+    ) -> None:
+        self._linker = linker
+        self._n, self._reference, self._align, self._check = n, reference, align, check
+        self._contrast = linker.view(reference).contrast
+        self.unfit = self._showing_nothing()
+        self._details = linker.details
+        self.tree = self._joined()
+        if self._in_order(self.tree.paths):
+            # planes of another pass look less alike while they lie apart
+            richest = self.tree.along(linker.models[-1])
+            self._details = linker.details | {
+                k: linker.view(k).detail(path) for k, path in richest.items()
+            }
+            if not self._in_order(self.tree.paths):
+                self.tree = self._joined()
+
+    @property
+    def shown(self) -> dict[int, Plane]:
+        """Detail of the planes that are not blank, which alone show an order."""
+        return {k: detail for k, detail in self._details.items() if not self._is_blank(k)}
+
+    def _showing_nothing(self) -> dict[int, str]:
+        """Planes without a finite value, and blank ones, which only "none" can keep."""
+        contrasts = [self._linker.contrasts[k] for k in range(self._n)]
+        unfit = {k: NOT_FINITE for k, contrast in enumerate(contrasts) if contrast < 0}
+        if self._align != "none":
+            blank = (k for k in range(self._n) if k not in unfit and self._is_blank(k))
+            unfit |= dict.fromkeys(blank, IS_BLANK)
+        return unfit
+
+    def _joined(self) -> Tree:
+        """Link planes to what is joined already, the nearest pair first (Prim, 1957)."""
+        still = {model: np.eye(3) for model in self._linker.models}
+        tree = Tree(self._reference, {self._reference: still})
+        planes = [k for k in range(self._n) if k not in self.unfit or k == self._reference]
+        apart = self._apart_by_focus(planes)
+        tries = {k: TRIES for k in planes if k != self._reference}
+        pairs = [(apart[self._reference, k], self._reference, k) for k in tries]
+        heapq.heapify(pairs)
+        if self._align != "none" and self._linker.hopeless and self._in_order(planes):
+            pairs = []
+        while pairs:
+            _, parent, k = heapq.heappop(pairs)
+            if not tries[k]:
+                continue
+            self._check()
+            link = self._linker.link(parent, k)
+            if not (link.fits or self._align == "none"):
+                tries[k] -= 1
+                continue
+            tries[k] = 0
+            tree.append(k, parent, link)
+            for j, left in tries.items():
+                if left:
+                    heapq.heappush(pairs, (apart[k, j], k, j))
+        return tree
+
+    def _apart_by_focus(self, planes: list[int]) -> NDArray[np.float64]:
+        """How far planes are apart: in the order of the files, or in focus if that is another."""
+        numbers = np.arange(self._n, dtype=float)
+        apart = np.abs(numbers[:, None] - numbers)
+        if not self._in_order(planes):
+            apart[np.ix_(planes, planes)] = distances([self._details[k] for k in planes])
+        return apart
+
+    def _in_order(self, planes: Iterable[int]) -> bool:
+        shown = self.shown
+        return follows_focus([shown[k] for k in sorted(planes) if k in shown])
+
+    def _is_blank(self, k: int) -> bool:
+        return self._linker.contrasts[k] < BLANK * self._contrast

@@ -1,0 +1,350 @@
+"""How planes moved against each other: planes in, transforms out.
+
+Planes that are neighbours in focus look alike, so each is compared with a neighbour nearer to the
+reference, and the steps are composed. What moved is decided for the stack as a whole: the least
+model that explains the motion, and no motion where none is worth a resampling.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack._utils.spilled_cache import Shelf
+from napari_focus_stack._utils.threads import ahead
+from napari_focus_stack.alignment.brightness import Brightness, Light, compare
+from napari_focus_stack.alignment.focus_order import in_order_of_focus
+from napari_focus_stack.alignment.joint_refinement import refine
+from napari_focus_stack.alignment.model_selection import Choice, ModelSelection, Textures
+from napari_focus_stack.alignment.motion_support import (
+    LEAST_VOTES,
+    MOST_LEFT,
+    SOME_COVERED,
+    Mismatches,
+    Support,
+)
+from napari_focus_stack.alignment.optical_sections import comes_and_goes
+from napari_focus_stack.alignment.pairwise import models_of
+from napari_focus_stack.alignment.reduced_planes import View
+from napari_focus_stack.alignment.scheduler import WORKERS, Linker
+from napari_focus_stack.alignment.spanning_tree import IS_BLANK, NOT_FINITE, Joining
+from napari_focus_stack.alignment.texture import texture_shift
+from napari_focus_stack.imgproc.transforms import composed, is_plausible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.alignment.gauss_newton import Plane
+    from napari_focus_stack.imgproc.transforms import Matrix
+    from napari_focus_stack.settings import Align
+
+MOST_DRIFT, MOST_ODD = 2.0, 0.25
+"""Gain up to which brightness is a lamp's, and the part of the planes that may go farther, one in
+any case: exposed otherwise. If more do, brightness follows the focus."""
+FADED = 0.5
+"""Contrast of the last plane that shows anything, as a part of the reference's, below which blank
+planes beyond it are the end of what is there and not a mishap."""
+LONG_CHAIN = 24
+"""Links from the reference from which on their errors add up to more than the composite's."""
+TOO_FAR = "from the reference plane to it is farther than a lens or a stage moves"
+FOREIGN = "it does not show what its neighbours show"
+GIVEN = "the given transforms leave it out"
+
+
+@dataclass
+class Alignment:
+    """Where every plane lies over the reference plane.
+
+    Attributes
+    ----------
+    reference : int
+        Number of the plane the others were aligned to.
+    model : str
+        The model all transforms follow; "given" if they were not estimated.
+    transforms : numpy.ndarray
+        (n, 3, 3) float64, reference pixel (x, y, 1) to pixel of plane k; NaN for a plane left out.
+    residuals : list of float or None
+        1 minus the correlation of each plane with the neighbour it was compared with.
+    brightness : list of Brightness or None
+        What brings each plane to the reference plane's brightness.
+    of_sections : bool
+        Whether light comes and goes with focus: then brightness is no lamp's.
+    holds_together : bool
+        Whether more than half of the planes were found to show what the reference shows.
+    support : Support or None
+        What texture says of the motion; None where nothing moved or nothing was looked for.
+    refused : float
+        Pixels that intensities would have moved a corner by, if texture did not bear that out.
+    order : list of int
+        The planes that take part in the order of focus: that of the files, unless it cannot be.
+    left_out : dict of int to str
+        Planes that fit nowhere, and why.
+    """
+
+    reference: int
+    model: str
+    transforms: NDArray[np.float64]
+    residuals: list[float | None]
+    brightness: list[Brightness | None]
+    of_sections: bool = False
+    holds_together: bool = True
+    support: Support | None = None
+    refused: float = 0.0
+    order: list[int] = field(default_factory=list)
+    left_out: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def fitting(self) -> list[int]:
+        """Numbers of the planes that take part."""
+        return [k for k in range(len(self.residuals)) if k not in self.left_out]
+
+    @property
+    def taking_part(self) -> dict[int, Matrix]:
+        """Transforms of the planes that take part, in the order of focus."""
+        return {k: self.transforms[k] for k in self.order}
+
+    @property
+    def in_order(self) -> bool:
+        """Whether planes that follow each other are neighbours in focus."""
+        return self.order == self.fitting
+
+    @property
+    def brightness_drifts(self) -> bool:
+        """Whether the lamp changed, and not what is in focus, by which light changes by more."""
+        known = [b for b in self.brightness if b is not None]
+        usual = sum(1 / MOST_DRIFT < b.gain < MOST_DRIFT for b in known)
+        odd = len(known) - usual
+        lamp = not self.of_sections and odd <= max(1, MOST_ODD * len(known))
+        return lamp and any(b.drifts for b in known)
+
+
+def align_steps(
+    read: Callable[[int], NDArray[Any]],
+    n: int,
+    reference: int,
+    align: Align,
+    *,
+    others: Sequence[int] = (),
+    reduction: int = 1,
+    region: NDArray[np.bool_] | None = None,
+    check: Callable[[], None] = lambda: None,
+    readers: int = 0,
+    workers: int = WORKERS,
+) -> Generator[int, None, Alignment]:
+    """Compare all planes; yields the number of each plane before it is asked for.
+
+    Parameters
+    ----------
+    read : callable
+        Gives plane k as (Y, X[, C]) uint8, uint16 or float32.
+    n : int
+        How many planes there are.
+    reference : int
+        Plane the others are aligned to.
+    align : str
+        `Settings.align`. With "none" only the brightness is compared.
+    others : sequence of int
+        Planes to take for the reference if most planes do not show what that shows.
+    reduction : int
+        How much smaller than the planes of the stack those are that `read` gives.
+    region : numpy.ndarray, optional
+        (Y, X) bool: where motion is looked for.
+    check : callable
+        Called once in a while after the last plane was read; may raise.
+    readers : int
+        Threads that read ahead.
+    workers : int
+        Threads that compare planes while further ones are read.
+
+    Returns
+    -------
+    Alignment
+        Through ``StopIteration.value`` (or ``yield from``). If no reference holds the planes
+        together, nothing is moved.
+    """
+    with Linker(models_of(align, region), reference, region, workers) as linker:
+        with closing(ahead(read, range(n), readers)) as planes:
+            for k in range(n):
+                yield k
+                linker.look(*next(planes), reduction)
+        linker.settle(check)
+        found = _Chain(linker, n, reference, align, check).alignment()
+        for other in (k for k in others if not found.holds_together):
+            if other in linker.company:
+                found = _Chain(linker, n, other, align, check).alignment()
+        if found.holds_together:
+            return found
+        still = _Chain(linker, n, reference, "none", check).alignment()
+        return replace(still, holds_together=False)
+
+
+def follow_steps(
+    read: Callable[[int], NDArray[Any]],
+    transforms: NDArray[np.float64],
+    reference: int,
+    *,
+    reduction: int = 1,
+) -> Generator[int, None, Alignment]:
+    """Take transforms as given and compare the brightness only; yields each plane it reads.
+
+    Parameters
+    ----------
+    read : callable
+        Gives plane k as (Y, X[, C]) uint8, uint16 or float32.
+    transforms : numpy.ndarray
+        (n, 3, 3) float64; NaN for a plane to leave out.
+    reference : int
+        Plane whose brightness counts.
+    reduction : int
+        How much smaller than the planes of the stack those are that `read` gives.
+
+    Returns
+    -------
+    Alignment
+        Through ``StopIteration.value`` (or ``yield from``).
+    """
+    n = len(transforms)
+    left_out = {k: GIVEN for k in range(n) if not np.isfinite(transforms[k]).all()}
+    yield reference
+    fixed = View.of(read(reference), reduction)
+    details: dict[int, Plane] = {}
+    lights: Shelf[Light] = Shelf()
+    with closing(lights):
+        for k in range(n):
+            if k in left_out:
+                continue
+            if k != reference:
+                yield k
+            here = fixed if k == reference else View.of(read(k), reduction)
+            if here.contrast < 0:
+                left_out[k] = NOT_FINITE
+                continue
+            details[k] = here.detail(transforms[k])
+            lights.put(k, here.light)
+        of_sections = comes_and_goes(lights[k].recorded for k in details)
+        known: dict[int, Brightness] = {}
+        if reference in details:
+            paths = {k: transforms[k] for k in details}
+            known = compare(lights.__getitem__, paths, reference, of_sections)
+    return Alignment(
+        reference,
+        "given",
+        transforms,
+        residuals=[None] * n,
+        brightness=[known.get(k) for k in range(n)],
+        of_sections=of_sections,
+        order=in_order_of_focus(list(details), details),
+        left_out=left_out,
+    )
+
+
+class _Chain:
+    """Planes joined to the reference, and where they lie."""
+
+    def __init__(
+        self, linker: Linker, n: int, reference: int, align: Align, check: Callable[[], None]
+    ) -> None:
+        self._linker = linker
+        self._n, self._reference, self._align, self._check = n, reference, align, check
+        self._fixed = linker.view(reference)
+        joining = Joining(linker, n, reference, align, check)
+        self._tree, self._unfit, self._shown = joining.tree, joining.unfit, joining.shown
+        self._textures = Textures(linker, sorted(self._tree.paths))
+
+    def alignment(self) -> Alignment:
+        """Choose the model, and what to do with planes that fit nowhere."""
+        tree = self._tree
+        choice = Choice("none", tree.still)
+        if self._align != "none":
+            choice = ModelSelection(self._linker, tree, self._textures, self._check).choice()
+        model, paths = choice.model, choice.paths
+        if model != "none" and not choice.by_texture and tree.longest_way > LONG_CHAIN:
+            region = self._linker.finest_region
+            paths = refine(paths, tree.parents, model, self._linker.view, region, self._check)
+        together = 2 * len(paths.keys() - self._unfit.keys()) > self._n - len(self._unfit)
+        far = [k for k, path in paths.items() if not is_plausible(path, self._fixed.shape)]
+        paths = {k: path for k, path in paths.items() if k not in far}
+        if together and model in ("none", "shift"):
+            paths = self._with_like(paths, far)
+        transforms = np.full((self._n, 3, 3), np.nan)
+        for k, path in paths.items():
+            transforms[k] = path
+        foreign = (k for k in range(self._n) if k not in paths)
+        unfit = {k: why for k, why in self._unfit.items() if k not in paths or why == NOT_FINITE}
+        left_out = dict.fromkeys(foreign, FOREIGN) | dict.fromkeys(far, TOO_FAR) | unfit
+        fitting = [k for k in range(self._n) if k not in left_out]
+        links = [tree.links.get(k) for k in range(self._n)]
+        return Alignment(
+            self._reference,
+            model,
+            transforms,
+            residuals=[None if link is None else link.mismatches[model] for link in links],
+            brightness=self._brightness(paths),
+            of_sections=self._textures.of_sections,
+            holds_together=together,
+            support=choice.support,
+            refused=choice.refused,
+            order=in_order_of_focus(fitting, self._shown),
+            left_out=left_out,
+        )
+
+    def _brightness(self, paths: dict[int, Matrix]) -> list[Brightness | None]:
+        shown = {k: path for k, path in paths.items() if k in self._tree.paths}
+        if self._reference not in shown:
+            return [None] * self._n
+        known = compare(
+            lambda k: self._linker.view(k).light,
+            shown,
+            self._reference,
+            self._textures.of_sections,
+            self._check,
+        )
+        return [known.get(k) for k in range(self._n)]
+
+    def _with_like(self, paths: dict[int, Matrix], far: list[int]) -> dict[int, Matrix]:
+        """Planes unlike their neighbours that show nothing else either, beside the others.
+
+        Sections, inverted contrast, the dark ends of a stack: they lie as the next plane does, or
+        as their texture does against it.
+        """
+        found = dict(paths)
+        still = all(np.array_equal(path, np.eye(3)) for path in paths.values())
+        faded = self._faded_ends()
+        away = sorted(range(self._n), key=lambda k: abs(k - self._reference))
+        for k in away:
+            if k in found or k in far or (k in self._unfit and k not in faded):
+                continue
+            self._check()
+            beside = min(found, key=lambda j: (abs(j - k), j))
+            fixed, moving = self._textures[beside], self._textures[k]
+            step = texture_shift(fixed, moving, np.eye(3))
+            known = Mismatches.of(fixed, moving, np.eye(3), step, least=SOME_COVERED)
+            sections = k in faded or self._textures.of_sections
+            if known.of_another_place and not (sections or self._has_company(k)):
+                continue
+            moves = known.left < MOST_LEFT and known.votes > LEAST_VOTES and not still
+            found[k] = composed(step, found[beside]) if moves else found[beside]
+        return found
+
+    def _has_company(self, k: int) -> bool:
+        """Whether the plane before or after, as odd as this one, shows the same: a section more."""
+        beside = [j for j in (k - 1, k + 1) if 0 <= j < self._n]
+        odd = [j for j in beside if j not in self._tree.paths and j not in self._unfit]
+        nearer = [sorted((j, k), key=lambda i: abs(i - self._reference)) for j in odd]
+        return any(self._linker.link(inner, outer).fits for inner, outer in nearer)
+
+    def _faded_ends(self) -> set[int]:
+        """Blank planes at the ends of a stack whose light fades towards them."""
+        faded: set[int] = set()
+        for way in (range(self._n), range(self._n - 1, -1, -1)):
+            end = list(takewhile(lambda k: self._unfit.get(k) == IS_BLANK, way))
+            last = way[len(end)] if len(end) < self._n else self._reference
+            if self._linker.contrasts[last] < FADED * self._fixed.contrast:
+                faded.update(end)
+        return faded

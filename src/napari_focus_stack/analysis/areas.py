@@ -1,0 +1,333 @@
+"""True areas of objects on a surface, from their labels and the height map.
+
+The slope at a pixel is that of the plane that fits the heights around it best, under a Gaussian
+window and within the object alone: normalised convolution of first order (Knutsson and Westin,
+"Normalized and differential convolution", CVPR 1993). It is exact on a tilted plane up to the
+object's border, and takes the noise out before the root of the squares would add it up.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_focus_stack._utils.threads import Crew, opencv_on_one_thread, tiles
+from napari_focus_stack.errors import OutputError, SettingsError
+from napari_focus_stack.imgproc.transforms import size_of
+from napari_focus_stack.io.writing import Outputs
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from napari_focus_stack.imgproc.transforms import Window
+
+Values = NDArray[np.float64]
+
+SMOOTHING = 1.5
+"""Standard deviation of the window, in pixels.
+
+On rendered stacks fused here, with slopes up to 0.6, objects of 30 x 30 pixels come out 0.03 to
+0.6 % too large in the mean; 0.04 to 0.75 % with a window of 1. Caps of 45 degrees come out 0.5 %
+too small at a radius of curvature of 50 pixels and 0.07 % at 150; 0.7 and 0.1 % with a window of 2.
+"""
+MOST_SMOOTHING = 50.0
+WINDOW = 3.0
+"""Half the window, in standard deviations."""
+RIDGE = 1e-6
+"""Variance that keeps the slope across a line of pixels, which nothing tells, at 0."""
+
+
+@dataclass(frozen=True)
+class AreaTable:
+    """One row for each object.
+
+    Attributes
+    ----------
+    columns : dict of str to numpy.ndarray
+        By name, all of one length, by rising label:
+
+        - label, int64;
+        - pixels, int64: how many with a height;
+        - projected_area, float64: as seen from above;
+        - surface_area, float64: of the surface itself;
+        - mean_height, float64;
+        - mean_tilt, float64: angle between the surface and the image plane, 0 to 90 degrees.
+    units : dict of str to str
+        By the same names; empty for what has none, or for an unknown one.
+    """
+
+    columns: dict[str, NDArray[Any]]
+    units: dict[str, str]
+
+    def __len__(self) -> int:
+        """Count the objects."""
+        return len(self.columns["label"])
+
+    @property
+    def headings(self) -> list[str]:
+        """Names with their units, as in "surface_area (micrometer^2)"."""
+        return [f"{name} ({unit})" if unit else name for name, unit in self.units.items()]
+
+
+def object_areas(
+    labels: NDArray[Any],
+    height: NDArray[Any],
+    pixel_size: tuple[float, float] = (1.0, 1.0),
+    *,
+    unit: str | None = None,
+    smoothing: float = SMOOTHING,
+    skew: float = 0.0,
+) -> AreaTable:
+    """Area of each object as seen from above, and of its surface, corrected for the slope.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        (Y, X) integers, one number for each object; 0 is background.
+    height : numpy.ndarray
+        (Y, X), in the unit of the pixel size; pixels where it is NaN or infinite do not count.
+    pixel_size : tuple of float
+        Along y and x.
+    unit : str, optional
+        Of the pixel size and the height, for the table.
+    smoothing : float
+        Standard deviation in pixels of the window in which a slope is found. More takes out more
+        noise, and flattens what is bent within it.
+    skew : float
+        Cosine of the angle between the axes, for pixels that are sheared.
+
+    Returns
+    -------
+    AreaTable
+        A row for each label; its areas are 0 and its means NaN if it has no pixel with a height.
+
+    Raises
+    ------
+    SettingsError
+        Shapes do not fit, labels are no integers, or a number is out of bounds.
+
+    Notes
+    -----
+    The surface of a pixel is ``dy * dx * sqrt(1 + (dz/dy)**2 + (dz/dx)**2)`` where nothing is
+    sheared. White noise of standard deviation s on the height, in pixels, adds about
+    ``s**2 / (8 pi smoothing**4)`` of the area, where differences of neighbours would add
+    ``s**2 / 2``.
+    """
+    _check(labels, height, pixel_size, smoothing, skew)
+    known, boxes = _boxes(labels)
+    reach = math.ceil(WINDOW * smoothing)
+    jobs = [(i, box, part) for i, box in enumerate(boxes) for part in tiles(size_of(box))]
+    sums = np.zeros((len(jobs), 4))
+
+    def measure(j: int) -> None:
+        i, box, part = jobs[j]
+        outer, inner = _widened(part, box, reach)
+        heights = height[outer].astype(np.float64)
+        inside = (labels[outer] == known[i]) & np.isfinite(heights)
+        if inside[inner].any():
+            sums[j] = _sums(heights, inside, inner, (pixel_size, skew), smoothing)
+
+    with opencv_on_one_thread(), Crew() as crew:
+        crew.do(measure, range(len(jobs)))
+    numbers = np.array([i for i, _box, _part in jobs], np.intp)
+    totals = [
+        np.bincount(numbers, column, len(known)).astype(np.float64, copy=False) for column in sums.T
+    ]
+    return _table(known, totals, pixel_size[0] * pixel_size[1] * math.sqrt(1 - skew**2), unit)
+
+
+def write_csv(path: str | os.PathLike[str], table: AreaTable) -> None:
+    """Write a table as comma-separated values, with units in its first line.
+
+    Parameters
+    ----------
+    path : path
+        Ends in .csv; what stands there is replaced once all is written.
+    table : AreaTable
+        NaN is left empty.
+
+    Raises
+    ------
+    OutputError
+        The name does not end in .csv, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".csv":
+        raise OutputError(f"'{path}' is no name for a table; end it in .csv.")
+    with Outputs() as files:
+        files.file(path, lambda temporary: _write_rows(temporary, table))
+
+
+def _write_rows(path: Path, table: AreaTable) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(table.headings)
+        for row in zip(*(column.tolist() for column in table.columns.values()), strict=True):
+            writer.writerow([_cell(value) for value in row])
+
+
+def _cell(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return "" if math.isnan(value) else f"{value:.9g}"
+
+
+def _table(labels: NDArray[Any], totals: list[Values], pixel: float, unit: str | None) -> AreaTable:
+    count, height, stretch, angle = totals
+    counted = np.where(count > 0, count, np.nan)
+    columns: dict[str, NDArray[Any]] = {
+        "label": labels.astype(np.int64),
+        "pixels": count.astype(np.int64),
+        "projected_area": pixel * count,
+        "surface_area": pixel * stretch,
+        "mean_height": height / counted,
+        "mean_tilt": np.degrees(angle / counted),
+    }
+    square = f"{unit}^2" if unit else ""
+    units = dict.fromkeys(columns, "") | {
+        "projected_area": square,
+        "surface_area": square,
+        "mean_height": unit or "",
+        "mean_tilt": "degree",
+    }
+    return AreaTable(columns, units)
+
+
+# --- one object, or a part of it
+
+
+def _sums(
+    heights: Values,
+    inside: NDArray[np.bool_],
+    inner: Window,
+    pixel_shape: tuple[tuple[float, float], float],
+    sigma: float,
+) -> tuple[float, float, float, float]:
+    """Over an object's pixels within `inner`: count, height, surface per pixel, angle."""
+    level = float(heights[inside].mean())  # near 0, the moments keep their digits
+    lifted = np.where(inside, heights, level) - level
+    sizes, skew = pixel_shape
+    rise_y, rise_x = (
+        rise[inner][inside[inner]] / size
+        for rise, size in zip(_slopes(lifted, inside, sigma), sizes, strict=True)
+    )
+    slope = np.hypot(rise_y, (rise_x - skew * rise_y) / math.sqrt(1 - skew**2))
+    height = float(heights[inner][inside[inner]].sum())
+    return slope.size, height, float(np.hypot(1, slope).sum()), float(np.arctan(slope).sum())
+
+
+def _slopes(lifted: Values, inside: NDArray[np.bool_], sigma: float) -> tuple[Values, Values]:
+    """Rise per pixel along y and x of the plane that fits best around each pixel of an object.
+
+    Parameters
+    ----------
+    lifted : numpy.ndarray
+        (y, x) float64 heights, 0 outside.
+    inside : numpy.ndarray
+        (y, x) bool, True in the object.
+    sigma : float
+        Of the window, in pixels.
+    """
+    away = np.arange(-math.ceil(WINDOW * sigma), math.ceil(WINDOW * sigma) + 1, dtype=np.float64)
+    weight = np.exp(-0.5 * (away / sigma) ** 2)
+    weight /= weight.sum()
+    first, second = away * weight, away**2 * weight
+
+    def moment(values: Values, along_y: Values, along_x: Values) -> Values:
+        border = cv2.BORDER_CONSTANT
+        summed: Values = cv2.sepFilter2D(values, cv2.CV_64F, along_x, along_y, borderType=border)
+        return summed
+
+    mask = inside.astype(np.float64)
+    total = np.maximum(moment(mask, weight, weight), RIDGE)
+    y, x = moment(mask, first, weight), moment(mask, weight, first)
+    z = moment(lifted, weight, weight)
+    yy = moment(mask, second, weight) - y * y / total + RIDGE
+    xx = moment(mask, weight, second) - x * x / total + RIDGE
+    xy = moment(mask, first, first) - x * y / total
+    yz = moment(lifted, first, weight) - y * z / total
+    xz = moment(lifted, weight, first) - x * z / total
+    determinant = yy * xx - xy * xy
+    return (xx * yz - xy * xz) / determinant, (yy * xz - xy * yz) / determinant
+
+
+# --- where objects are
+
+
+def _boxes(labels: NDArray[Any]) -> tuple[NDArray[Any], list[Window]]:
+    """Labels in use, and the rows and columns that each lies in."""
+    values, rows, starts, ends = _runs(labels)
+    known, numbers = np.unique(values, return_inverse=True)
+    low = np.full((2, len(known)), max(labels.shape))
+    high = np.zeros((2, len(known)), np.intp)
+    for axis, (first, last) in enumerate(((rows, rows + 1), (starts, ends))):
+        np.minimum.at(low[axis], numbers, first)
+        np.maximum.at(high[axis], numbers, last)
+    boxes = [
+        (slice(y0, y1), slice(x0, x1))
+        for y0, y1, x0, x1 in zip(*(side.tolist() for side in (low[0], high[0], low[1], high[1])),
+                                  strict=True)
+    ]  # fmt: skip
+    return known, boxes
+
+
+def _runs(labels: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Value, row, first and end column of every run of equal labels in a row, but 0."""
+    width = labels.shape[1]
+    begins = np.ones(labels.shape, bool)
+    np.not_equal(labels[:, 1:], labels[:, :-1], out=begins[:, 1:])
+    rows, starts = np.nonzero(begins)
+    ends = np.append(starts[1:], 0)
+    ends[ends == 0] = width  # the next run begins the next row
+    values = labels[rows, starts]
+    real = values != 0
+    return values[real], rows[real], starts[real], ends[real]
+
+
+def _widened(part: Window, box: Window, reach: int) -> tuple[Window, Window]:
+    """A part of a box with what its slopes depend on, and where the part lies in that."""
+    outer, inner = zip(*_widened_sides(part, box, reach), strict=True)
+    return (outer[0], outer[1]), (inner[0], inner[1])
+
+
+def _widened_sides(part: Window, box: Window, reach: int) -> Iterator[tuple[slice, slice]]:
+    for span, side in zip(part, box, strict=True):
+        start, stop = span.start + side.start, span.stop + side.start
+        first = max(start - reach, side.start)
+        yield slice(first, min(stop + reach, side.stop)), slice(start - first, stop - first)
+
+
+# --- what is refused
+
+
+def _check(
+    labels: NDArray[Any],
+    height: NDArray[Any],
+    pixel_size: tuple[float, float],
+    smoothing: float,
+    skew: float,
+) -> None:
+    if labels.ndim != 2 or labels.dtype.kind not in "bui":
+        raise SettingsError(
+            f"labels of shape {labels.shape} and type {labels.dtype} are no map of objects; give "
+            "integers with the axes y, x."
+        )
+    if height.shape != labels.shape or height.dtype.kind not in "uif":
+        raise SettingsError(
+            f"height of shape {height.shape} and type {height.dtype} does not fit labels of shape "
+            f"{labels.shape}; give the height map that the objects were drawn on."
+        )
+    if len(pixel_size) != 2 or not all(0 < size < math.inf for size in pixel_size):
+        raise SettingsError(f"pixel_size {pixel_size} must be two numbers over 0, along y and x.")
+    if not -1 < skew < 1:
+        raise SettingsError(f"skew {skew} must lie between -1 and 1.")
+    if not 0.5 <= smoothing <= MOST_SMOOTHING:
+        raise SettingsError(f"smoothing {smoothing} must be 0.5 to {MOST_SMOOTHING:g} pixels.")

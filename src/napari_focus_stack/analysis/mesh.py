@@ -1,0 +1,219 @@
+"""A surface to look at in 3-D, from a height map and the picture that lies on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.imgproc.dtypes import computable
+from napari_focus_stack.io.sources import COLOUR_CHANNELS
+
+if TYPE_CHECKING:
+    from napari_focus_stack.imgproc.pyramids import Plane
+    from napari_focus_stack.io.sources import Spacing
+
+Mask = NDArray[np.bool_]
+
+MOST_VERTICES = 400_000
+FEWEST_VERTICES = 4
+COVERED = 0.5
+"""Share of its pixels that a vertex needs heights of."""
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Triangles over a height map.
+
+    Attributes
+    ----------
+    vertices : numpy.ndarray
+        (m, 3) float32: z, y, x in the units of the spacing, pixel (0, 0) having its centre at 0.
+    faces : numpy.ndarray
+        (k, 3) int32: three vertices each, turning so that the normal, the cross product of the
+        first two edges as z, y, x, points to rising z.
+    colors : numpy.ndarray or None
+        (m, 3) or (m, 4) float32, 0 to 1, RGB or RGBA; None for a grey picture.
+    values : numpy.ndarray or None
+        (m,) float32 in grey levels of the picture; None for a coloured one.
+    limits : tuple of float
+        Values of the picture that are shown black and white.
+    texcoords : numpy.ndarray
+        (m, 2) float32: where each vertex lies on the whole picture used as a texture, from left
+        (0) to right (1) and from below (0) to above (1), as napari's Surface takes it.
+    """
+
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    colors: NDArray[np.float32] | None
+    values: NDArray[np.float32] | None
+    limits: tuple[float, float]
+    texcoords: NDArray[np.float32]
+
+
+def surface_of(
+    height: NDArray[Any],
+    image: NDArray[Any],
+    spacing: Spacing,
+    *,
+    most_vertices: int = MOST_VERTICES,
+    exaggeration: float = 1.0,
+    limits: tuple[float, float] | None = None,
+) -> Surface:
+    """Surface of a height map with the colours of a picture, in physical units.
+
+    Parameters
+    ----------
+    height : numpy.ndarray
+        (Y, X) in the unit of the spacing, NaN where there is none. A result without a height, for
+        want of a z step, has a depth: given as the height, its planes lie 1 apart.
+    image : numpy.ndarray
+        (Y, X) grey, (Y, X, 3) RGB or (Y, X, 4) RGBA, of any type of real number.
+    spacing : Spacing
+        Its y and x are the pixel size, 1 where unknown; its z does not count, for heights have it.
+    most_vertices : int
+        Both are averaged over areas until no more vertices are left, so that the view stays fluid.
+    exaggeration : float
+        Factor on z alone. A viewer may stretch z itself instead, without making the surface anew.
+    limits : tuple of float, optional
+        Values that are shown black and white. By default 0 and 255 for uint8, 0 and the largest
+        value for other colours, the smallest and largest for other greys.
+
+    Returns
+    -------
+    Surface
+        Two triangles for each four neighbours that all have a height; vertices of no triangle
+        are left out.
+
+    Raises
+    ------
+    InputError
+        The two do not fit, or there is no height from which to make a triangle.
+    SettingsError
+        A number is out of bounds.
+    """
+    _check(height, image)
+    _check_numbers(most_vertices, exaggeration, limits)
+    shape = height.shape
+    size = _reduced(shape, most_vertices)
+    z, known = _averaged(height.astype(np.float32, copy=False), size)
+    faces, used = _triangles(known)
+    if not len(faces):
+        raise InputError("The height map has no heights side by side; choose another.")
+    rows, cols = (_centres(before, after) for before, after in zip(shape, size, strict=True))
+    y, x = np.meshgrid(rows, cols, indexing="ij")
+    places = [z * np.float32(exaggeration), y * (spacing.y or 1.0), x * (spacing.x or 1.0)]
+    across = [(x + 0.5) / shape[1], 1 - (y + 0.5) / shape[0]]
+    picture, _ = _averaged(image, size)
+    shown = limits or _limits(image, picture)
+    painted = picture[used]
+    return Surface(
+        vertices=np.stack([place[used] for place in places], axis=1).astype(np.float32),
+        faces=faces,
+        colors=None if image.ndim == 2 else _colours(painted, shown, image.dtype),
+        values=painted if image.ndim == 2 else None,
+        limits=shown,
+        texcoords=np.stack([place[used] for place in across], axis=1).astype(np.float32),
+    )
+
+
+def _reduced(shape: tuple[int, ...], most: int) -> tuple[int, int]:
+    """Rows and columns of as many vertices as may be, their distances alike along y and x."""
+    factor = max(1.0, math.sqrt(shape[0] * shape[1] / most))
+    height, width = (max(2, int(side / factor)) for side in shape)
+    # a narrow field has two rows or columns at least
+    return min(height, max(2, most // width)), min(width, max(2, most // height))
+
+
+def _centres(before: int, after: int) -> Plane:
+    """Where each of `after` areas of equal length lies, in pixels of a side of `before`.
+
+    Averaged as heights are: the middle of an area is up to a quarter of a pixel beside that, for
+    of a pixel cut in two each part counts as the whole.
+    """
+    places: Plane = _mean(np.arange(before, dtype=np.float32)[None], (1, after))[0]
+    return places
+
+
+def _averaged(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[Plane, Mask]:
+    """Means over areas of what is finite, and where that is enough: float32, 0 elsewhere."""
+    plane = computable(pixels)
+    if plane.dtype.kind != "f" or np.isfinite(plane).all():
+        mean = _mean(plane, size)
+        return mean, np.ones(mean.shape[:2], bool)
+    finite = np.isfinite(plane)
+    share = _mean(finite.astype(np.float32), size)
+    total = _mean(np.where(finite, plane, np.float32(0)), size)
+    mean = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
+    known = np.asarray(share >= COVERED)
+    return mean, known if known.ndim == 2 else np.asarray(known.all(2))
+
+
+def _mean(plane: NDArray[Any], size: tuple[int, int]) -> Plane:
+    # rounding whole numbers to whole ones is half a grey level at most
+    mean = cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA)
+    single: Plane = mean.astype(np.float32, copy=False)
+    return single
+
+
+def _triangles(known: Mask) -> tuple[NDArray[np.int32], Mask]:
+    """Faces between vertices that are all known, and which vertices have one."""
+    cells = known[:-1, :-1] & known[1:, :-1] & known[:-1, 1:] & known[1:, 1:]
+    used = np.zeros_like(known)
+    for rows in (np.s_[:-1], np.s_[1:]):
+        for cols in (np.s_[:-1], np.s_[1:]):
+            used[rows, cols] |= cells
+    number = (np.cumsum(used, dtype=np.int32) - 1).reshape(used.shape)
+    corner, right = number[:-1, :-1][cells], number[:-1, 1:][cells]
+    below, across = number[1:, :-1][cells], number[1:, 1:][cells]
+    faces = np.empty((len(corner), 2, 3), np.int32)
+    faces[:, 0] = np.stack([corner, below, right], axis=1)
+    faces[:, 1] = np.stack([right, below, across], axis=1)
+    return faces.reshape(-1, 3), used
+
+
+def _limits(image: NDArray[Any], picture: Plane) -> tuple[float, float]:
+    if image.dtype == np.uint8:
+        return 0.0, 255.0
+    light = picture if picture.ndim == 2 else picture[..., :3]
+    low = float(light.min()) if image.ndim == 2 else 0.0
+    return low, max(float(light.max()), np.nextafter(low, math.inf))
+
+
+def _colours(painted: Plane, limits: tuple[float, float], dtype: np.dtype[Any]) -> Plane:
+    low, high = limits
+    colours: Plane = (painted - np.float32(low)) / np.float32(high - low)
+    if painted.shape[1] > 3:  # alpha has the whole scale of its type
+        opaque = 1 if dtype.kind in "bf" else np.iinfo(dtype).max
+        colours[:, 3] = painted[:, 3] / np.float32(opaque)
+    return np.clip(colours, 0, 1, out=colours)
+
+
+def _check(height: NDArray[Any], image: NDArray[Any]) -> None:
+    if height.ndim != 2 or min(height.shape) < 2 or height.dtype.kind not in "uif":
+        raise InputError(
+            f"A height map of shape {height.shape} and type {height.dtype} makes no surface; give "
+            "numbers with the axes y, x."
+        )
+    fits = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in COLOUR_CHANNELS)
+    if not fits or image.shape[:2] != height.shape or image.dtype.kind not in "buif":
+        raise InputError(
+            f"A picture of shape {image.shape} and type {image.dtype} does not fit a height map of "
+            f"shape {height.shape}; give the two of one result."
+        )
+
+
+def _check_numbers(
+    most_vertices: int, exaggeration: float, limits: tuple[float, float] | None
+) -> None:
+    if not most_vertices >= FEWEST_VERTICES:
+        raise SettingsError(f"most_vertices {most_vertices} must be {FEWEST_VERTICES} or more.")
+    if not 0 < exaggeration < math.inf:
+        raise SettingsError(f"exaggeration {exaggeration} must be a number over 0.")
+    if limits is not None and not -math.inf < limits[0] < limits[1] < math.inf:
+        raise SettingsError(f"limits {limits} must be two rising numbers, for black and white.")

@@ -1,0 +1,97 @@
+"""What `--debug` leaves beside the output: every plane as it was fused, and its energy."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.writing import write_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.pipeline.fuse import OnPlane
+
+_OURS = re.compile(r"(aligned|energy)_\d{3,}\.tif|\._.*|\.DS_Store|Thumbs\.db|desktop\.ini")
+"""Planes and energies, and what file browsers leave in every folder that they show."""
+
+
+def folder_beside(output: Path) -> Path:
+    """Where the planes of a run go whose image is `output`."""
+    return output.with_name(f"{output.stem}-debug")
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse to replace what an earlier `--debug` did not write.
+
+    Raises
+    ------
+    OutputError
+        The folder is a file, or holds files of other names.
+    """
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        raise OutputError(f"--debug needs the folder '{folder}', which is a file; move it away.")
+    foreign = [entry.name for entry in folder.iterdir() if not _OURS.fullmatch(entry.name)]
+    if foreign:
+        raise OutputError(
+            f"--debug would replace '{folder}' with '{foreign[0]}' in it; move it away."
+        )
+
+
+@contextlib.contextmanager
+def debug_folder(folder: Path) -> Iterator[OnPlane]:
+    """Write planes into `folder`, which appears, or is replaced, only when all went well.
+
+    Parameters
+    ----------
+    folder : Path
+        As `check_folder` accepts it.
+
+    Yields
+    ------
+    callable
+        Takes a plane's number, the plane (Y, X[, C]) and its energy (Y, X); writes
+        `aligned_000.tif` and `energy_000.tif`.
+
+    Raises
+    ------
+    OutputError
+        A file cannot be written.
+    """
+    check_folder(folder)
+    staging = folder.with_name(f".{folder.name}-{os.getpid()}")
+
+    def write(k: int, plane: NDArray[Any], energy: NDArray[np.float32]) -> None:
+        write_image(staging / f"aligned_{k:03d}.tif", plane)
+        write_image(staging / f"energy_{k:03d}.tif", energy)
+
+    try:
+        with _as_output_error(folder):
+            staging.mkdir()
+        yield write
+        with _as_output_error(folder):
+            if folder.exists():
+                shutil.rmtree(folder)
+            staging.rename(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _as_output_error(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise OutputError(
+            f"--debug cannot write the folder '{folder}': {problem.strerror or problem}."
+        ) from problem

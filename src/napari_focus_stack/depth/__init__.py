@@ -1,0 +1,1 @@
+"""Which plane is in focus at each pixel."""

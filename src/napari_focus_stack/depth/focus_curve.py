@@ -1,0 +1,387 @@
+"""Focus curves: how sharp every plane is at one pixel of a result, and what the depth made of it.
+
+A curve needs the planes in a small window only. What a tile of the field needs of every plane is
+kept, so that whoever moves on to the next pixel waits for no file.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from napari_focus_stack._utils.threads import ahead, available_threads
+from napari_focus_stack.alignment.brightness import Brightness
+from napari_focus_stack.alignment.registered_stack import Revisit
+from napari_focus_stack.depth.estimation import ERRORS, STEPS, WINDOW, WINDOW_SAMPLES
+from napari_focus_stack.depth.peak_fitting import FLATTEST
+from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.fusion.focus_measure import (
+    UNRECORDED,
+    energy_parts,
+    power,
+    score,
+    tail,
+    windowed,
+)
+from napari_focus_stack.fusion.pyramid import DEPTH_LEVELS
+from napari_focus_stack.fusion.pyramid_level import LEAST_COVERAGE
+from napari_focus_stack.imgproc.noise import Noise, NoiseGauge, middle, noise_pairs
+from napari_focus_stack.imgproc.pyramids import Plane, expand, halved, level_count, reduced_shape
+from napari_focus_stack.imgproc.transforms import both_recorded, counted_from
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.alignment.registered_plane import SeenPlane
+    from napari_focus_stack.imgproc.dtypes import Mask
+    from napari_focus_stack.imgproc.transforms import Window
+    from napari_focus_stack.io.sources import PlaneSource
+    from napari_focus_stack.result import StackResult
+
+BLOCK = 32
+"""Side of the blocks whose energies are measured at a time; pyramids of all levels begin there."""
+MARGIN = 32
+"""Pixels around a block that make its energies, but for 1 %, and 3 % of the third level's."""
+TILE = 256
+"""Side of the tiles whose planes are kept: a multiple of the blocks'."""
+MOST_BYTES = 128 * 10**6
+"""Of planes that are kept; one tile is in any case."""
+MOST_BLOCKS = 64
+LEAST_CREDIBLE = 1e-3
+"""Of a level that shows nothing but noise, so that there is a curve in any case."""
+PROMINENT = 2.0
+"""Rise over the valley beside it, in the score's noise, from which on a maximum is one."""
+
+
+@dataclass(frozen=True)
+class FocusCurve:
+    """How sharp every plane is at one pixel, and what the run made of it.
+
+    Attributes
+    ----------
+    y, x : int
+        The pixel of the reference plane.
+    energies : numpy.ndarray
+        (n,) float32: 1 where noise explains all detail there; NaN for planes that were left out
+        or did not record the pixel. The mean of two or three pyramid levels, each counted by how
+        far the depth trusts it there.
+    score : numpy.ndarray
+        (n,) float32: the energies where their own noise is 1, so that planes can be told apart if
+        they differ by more; NaN where they are.
+    peak : float or None
+        Where the parabola through the log energies of the sharpest plane and its two neighbours
+        has its top, in planes; the sharpest plane's number where there are none on both sides.
+        None if no plane recorded the pixel.
+    runner_up : int or None
+        Plane of the second highest maximum that noise does not explain; None if there is one only.
+    plane : int or None
+        The run's depth index; as the next two None where the result was cut away.
+    depth, confidence : float or None
+        The run's, at the pixel.
+    """
+
+    y: int
+    x: int
+    energies: NDArray[np.float32]
+    score: NDArray[np.float32]
+    peak: float | None
+    runner_up: int | None
+    plane: int | None
+    depth: float | None
+    confidence: float | None
+
+
+@dataclass(frozen=True)
+class _Tile:
+    window: Window
+    planes: list[SeenPlane]
+
+    @property
+    def bytes(self) -> int:
+        return sum(seen.plane.nbytes for seen in self.planes)
+
+
+class Probe:
+    """Looks at single pixels of a finished run; threads may share it.
+
+    The first look measures the noise as the run did; the first in a tile of 256 x 256 pixels reads
+    every plane. Both take as long as the files do.
+
+    Parameters
+    ----------
+    source : PlaneSource
+        The planes that were stacked.
+    result : StackResult
+        What became of them.
+
+    Raises
+    ------
+    InputError
+        The result is not of this stack.
+    """
+
+    def __init__(self, source: PlaneSource, result: StackResult) -> None:
+        self._run = Revisit(source, result)
+        self._result = result
+        self._n = len(source)
+        self._lock = threading.Lock()
+        self._tiles: OrderedDict[tuple[int, int], _Tile] = OrderedDict()
+        self._blocks: OrderedDict[tuple[int, int], list[Plane]] = OrderedDict()
+
+    def curve(self, y: int, x: int) -> FocusCurve:
+        """Focus curve of a pixel.
+
+        Parameters
+        ----------
+        y, x : int
+            Row and column of the reference plane: of a result that was cut, count from the start
+            of `report.crop`.
+
+        Raises
+        ------
+        SettingsError
+            The pixel does not lie in the field.
+        InputError
+            A plane cannot be read; the message names it.
+        """
+        height, width = self._run.field
+        if not (0 <= y < height and 0 <= x < width):
+            raise SettingsError(
+                f"Pixel ({y}, {x}) does not lie in the field of {height} rows and {width} columns."
+            )
+        with self._lock:
+            levels = self._energies_around(y // BLOCK * BLOCK, x // BLOCK * BLOCK)
+        steps = zip(levels, STEPS, strict=False)
+        here = np.stack([level[:, y % BLOCK // s, x % BLOCK // s] for level, s in steps])
+        mixed, scored = _mixed(here)
+        energies, scores = (np.full(self._n, np.nan, np.float32) for _ in range(2))
+        energies[self._run.planes], scores[self._run.planes] = mixed, scored
+        recorded = np.flatnonzero(np.isfinite(energies))
+        return FocusCurve(
+            y,
+            x,
+            energies,
+            scores,
+            self._peak(mixed),
+            _runner_up(scores[recorded], recorded),
+            *self._found(y, x),
+        )
+
+    def _found(self, y: int, x: int) -> tuple[int | None, float | None, float | None]:
+        result, (top, left) = self._result, self._run.corner
+        y, x = y - top, x - left
+        height, width = result.depth.shape
+        if not (0 <= y < height and 0 <= x < width):
+            return None, None, None
+        maps = result.depth_index, result.depth, result.confidence
+        index, depth, confidence = (found[y, x] for found in maps)
+        return int(index), float(depth), float(confidence)
+
+    def _peak(self, energies: NDArray[np.float32]) -> float | None:
+        """Top of the curve over the planes that took part, in the numbers of the whole stack."""
+        planes = self._run.planes
+        if np.isnan(energies).all():
+            return None
+        best = int(np.nanargmax(energies))
+        around = energies[best - 1 : best + 2] if best > 0 else energies[:0]
+        if len(around) < 3 or np.isnan(around).any() or not self._run.in_order:
+            return float(planes[best])
+        return float(np.interp(best + _offset(around), np.arange(len(planes)), planes))
+
+    def _energies_around(self, top: int, left: int) -> list[Plane]:
+        """Energies of a block, (planes, y, x) for each level."""
+        key = top, left
+        if key not in self._blocks:
+            self._blocks[key] = self._measured(top, left)
+            if len(self._blocks) > MOST_BLOCKS:
+                self._blocks.popitem(last=False)
+        self._blocks.move_to_end(key)
+        return self._blocks[key]
+
+    def _measured(self, top: int, left: int) -> list[Plane]:
+        tile = self._tile(top // TILE * TILE, left // TILE * TILE)
+        window = _widened((top, left), BLOCK, self._run.field)
+        inside = counted_from(tile.window, window)
+        levels = min(DEPTH_LEVELS, level_count(self._run.field))
+        halved_colour = self._run.source.colour_halved
+        offset = top - window[0].start, left - window[1].start
+        blocks = []
+        for seen in tile.planes:
+            found = energies(seen, inside, self._noise, levels, halved_colour)
+            blocks.append(
+                [
+                    energy[_block(offset, step)].copy()
+                    for energy, step in zip(found, STEPS, strict=False)
+                ]
+            )
+        return [np.stack(level) for level in zip(*blocks, strict=True)]
+
+    def _tile(self, top: int, left: int) -> _Tile:
+        """What a tile needs of every plane that took part."""
+        key = top, left
+        if key not in self._tiles:
+            window = _widened((top, left), TILE, self._run.field)
+            threads = self._readers()
+
+            def read(k: int) -> SeenPlane:
+                return self._run.seen_in(k, window)
+
+            with closing(ahead(read, self._run.planes, threads)) as planes:
+                self._tiles[key] = _Tile(window, [seen for _, seen in planes])
+            while len(self._tiles) > 1 and sum(t.bytes for t in self._tiles.values()) > MOST_BYTES:
+                self._tiles.popitem(last=False)
+        self._tiles.move_to_end(key)
+        return self._tiles[key]
+
+    def _readers(self) -> int:
+        if self._run.at_hand:
+            return 0
+        return available_threads() if self._run.source.concurrent else 1
+
+    @cached_property
+    def _noise(self) -> Noise:
+        """Noise of the planes, measured as the run did."""
+        gauge, window, planes = NoiseGauge(), middle(self._run.field), self._run.planes
+        inside = counted_from(window, window)
+        for i in noise_pairs(len(planes)):
+            pair = [self._run.seen_in(planes[j], window).colour(inside) for j in (i, i + 1)]
+            (first, recorded), (second, too) = pair
+            gauge.add(first, second, both_recorded(recorded, too))
+        return gauge.noise(1 / 12 if self._run.source.dtype.kind in "ui" else 0.0)
+
+
+def energies(
+    seen: SeenPlane, window: Window, noise: Noise, levels: int, colour_halved: bool
+) -> list[Plane]:
+    """Energies of a plane in a window, as `PyramidFusion.energies` has them of the whole.
+
+    Parameters
+    ----------
+    seen : SeenPlane
+        The plane.
+    window : tuple of slice
+        Begins at multiples of 32, or what it shares with others differs from theirs.
+    noise : Noise
+        Of one channel.
+    levels : int
+        How many, from the finest on, which comes at half its size.
+    colour_halved : bool
+        Whether the plane holds colour differences at half their size only.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        (y, x) float32 each, over the window that depth is measured with.
+    """
+    size = window[0].stop - window[0].start, window[1].stop - window[1].start
+    colour = seen.plane.ndim == 3
+    own = None if seen.light == Brightness() else noise.evened(seen.light.gain, seen.light.offset)
+    smooth, differences = _channels(seen, window, size, colour_halved)
+    valid = seen.valid(window)
+    found = []
+    for level in range(levels):
+        above = [cv2.pyrDown(channel) for channel in smooth] + differences
+        telling = energy_parts(level, colour)
+        around = [expand(c, smooth[0].shape) for c in above[:telling]]
+        bands = [fine - mean for fine, mean in zip(smooth, around, strict=False)]
+        squared = np.empty_like(smooth[0])
+        power(bands, around[0], noise, level, colour, squared, own)
+        half = cv2.pyrDown(squared)
+        energy = windowed(squared, half, tail(half), slice(0, len(squared)))
+        found.append(_widely(energy, valid, level))
+        smooth, differences = above, []
+        valid = None if valid is None else cv2.pyrDown(valid)
+    return found
+
+
+def _channels(
+    seen: SeenPlane, window: Window, size: tuple[int, int], colour_halved: bool
+) -> tuple[list[Plane], list[Plane]]:
+    """Channels at full size, and the differences that are to be had at half of it only."""
+    if colour_halved and seen.plane.ndim == 3 and seen.plane.shape[2] == 3:
+        bright = np.empty(size, np.float32)
+        seen.brightness(window, bright)
+        differences = [np.empty(reduced_shape(size), np.float32) for _ in range(2)]
+        seen.differences(window, differences)
+        return [bright], differences
+    count = 1 if seen.plane.ndim == 2 else seen.plane.shape[2]
+    channels = [np.empty(size, np.float32) for _ in range(count)]
+    seen.channels(window, channels)
+    return channels[:3], []
+
+
+def _widely(energy: Plane, valid: Mask | None, level: int) -> Plane:
+    """An energy over the wider window that tells depth, and where it was not recorded."""
+    outside = None if valid is None else valid < LEAST_COVERAGE
+    if outside is not None:
+        energy[outside] = 0 if level else UNRECORDED
+    wide: Plane = halved(energy) if level == 0 else cv2.GaussianBlur(energy, (5, 5), WINDOW)
+    if outside is not None:
+        wide[halved(outside.astype(np.float32)) > 0 if level == 0 else outside] = UNRECORDED
+    return wide
+
+
+def _mixed(levels: Plane) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One curve and its scores from those of all levels, (levels, planes), by what depth trusts."""
+    absent = levels[0] < 0
+    usable = [i for i, level in enumerate(levels) if not (level[~absent] < 0).any()]
+    trust = np.array([_trust(levels[i][~absent], i) for i in usable], np.float32)
+    trust /= trust.sum()
+    samples = float(trust @ np.array([WINDOW_SAMPLES[i] for i in usable], np.float32))
+    mixed = np.tensordot(trust, levels[usable], 1).astype(np.float32)
+    scored = score(mixed, samples)
+    mixed[absent] = scored[absent] = np.nan
+    return mixed, scored
+
+
+def _trust(energies: NDArray[np.float32], level: int) -> float:
+    """How far a level's best plane stands out from the others, over how far the level errs."""
+    if energies.size == 0:
+        return 1.0
+    scored = score(energies, WINDOW_SAMPLES[level])
+    by_chance = np.sqrt(2 * np.log(max(energies.size, 2)))
+    beyond = max(float(scored.max() - scored.mean() - by_chance), 0.0)
+    return max(1 - float(np.exp(-0.5 * beyond**2)), LEAST_CREDIBLE) / ERRORS[level].depth ** 2
+
+
+def _offset(around: NDArray[np.float32]) -> float:
+    """Top of the parabola through three log energies, from the middle one: half a plane at most."""
+    floor = 0.5 / np.sqrt(WINDOW_SAMPLES[0])
+    before, best, after = np.log(np.maximum(around - 1, floor)).tolist()
+    bend = min(before - 2 * best + after, -FLATTEST)
+    return float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5))
+
+
+def _runner_up(scores: NDArray[np.float32], planes: NDArray[np.intp]) -> int | None:
+    """Plane of the second highest maximum, if it rises over the valley between it and the best."""
+    if scores.size == 0:
+        return None
+    best = int(scores.argmax())
+    walled = np.concatenate([[-np.inf], scores, [-np.inf]])
+    tops = np.flatnonzero((walled[1:-1] > walled[:-2]) & (walled[1:-1] >= walled[2:]))
+    others = []
+    for top in tops.tolist():
+        between = scores[min(top, best) : max(top, best) + 1]
+        if top != best and scores[top] - between.min() > PROMINENT:
+            others.append(top)
+    return int(planes[max(others, key=lambda top: scores[top])]) if others else None
+
+
+def _widened(corner: tuple[int, int], side: int, field: tuple[int, int]) -> Window:
+    rows, cols = (
+        slice(max(0, c - MARGIN), min(full, c + side + MARGIN))
+        for c, full in zip(corner, field, strict=True)
+    )
+    return rows, cols
+
+
+def _block(offset: tuple[int, int], step: int) -> Window:
+    rows, cols = (slice(o // step, (o + BLOCK) // step) for o in offset)
+    return rows, cols

@@ -1,0 +1,188 @@
+"""The surface that regions of all planes show: where each is in focus, and where else it may be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from napari_focus_stack.depth.peak_fitting import FocusPeak, PeakError, depth_unit
+from napari_focus_stack.fusion.focus_measure import score, selectivity
+from napari_focus_stack.fusion.focus_prior import DepthRange, FocusPrior, Surface
+from napari_focus_stack.fusion.regional_energy import FINE_LEVEL
+from napari_focus_stack.imgproc.smoothing import fill_from_trusted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.fusion.regional_energy import RegionalEnergy
+    from napari_focus_stack.imgproc.pyramids import Plane
+
+FINE_SAMPLES = 12.0
+COARSE_SAMPLES = (60.0, 26.0, 12.0)
+"""Independent samples behind the energies of a region, level by level."""
+ERRORS = (PeakError(0.05, 0.2), PeakError(0.05, 0.4), PeakError(0.05, 0.8))
+"""By which regions' peaks err without noise. The coarser a level is, the less its energy can be
+trusted: with 0.2 on all, the surface of `rims.py faint` errs by 1.3 planes instead of 0.7."""
+SMOOTHNESS = 1.0
+"""Inverse variance of a region around the mean of its neighbourhood."""
+SLOPE = 0.25
+"""How much a surface may go on to rise or fall from one region to the next."""
+STEEP = 0.1
+"""Part of the range of depth around a region that its own depth is uncertain by."""
+BESIDE = 7
+"""Fine regions a side around one of another depth in which that depth counts too."""
+APART = 1.5
+"""Depth from which on a fine region is of another depth than the surface."""
+SURE = 6.0
+"""Inverse variance from which on such a region counts."""
+JUMP = 5.0
+"""Range of the surface around a region that is a jump and no slope."""
+AROUND = 9
+FAINT = 0.1
+"""Of the strongest energies of the surface among so many fine regions a side: fainter ones of
+another depth are a rim."""
+RIM = 0.3
+"""What energies count at a depth that may be a rim's."""
+FOUND_WITHIN = 4
+"""Coarse regions within which the surface itself lies at a depth that is no rim's then."""
+FOUND_APART = 1.25
+OWN_VOICE = 4.0
+"""Lead, in the score's noise squared, of the surface's plane over the next at which a fine band's
+own energies count half; under noise the surface is the better guide: 2 dB, gravel-hills."""
+SEVERAL = (2.0, 4.0)
+"""Ranges of depth from which on coarse levels begin to be, and are on their own."""
+UNKNOWN = (1.5, 3.0)
+"""Error of the surface of which the same holds."""
+SHOWS_ITSELF = 4.0
+"""Inverse variance from which on a region shows its depth itself."""
+
+
+class RegionalFocus:
+    """Finds the surface, plane by plane.
+
+    Parameters
+    ----------
+    like : RegionalEnergy
+        Of any plane.
+    """
+
+    def __init__(self, like: RegionalEnergy) -> None:
+        self._fine = FocusPeak(like.fine.shape, FINE_SAMPLES, ERRORS[0])
+        self._coarse = [
+            FocusPeak(root.shape, samples, error)
+            for root, samples, error in zip(like.coarse, COARSE_SAMPLES, ERRORS, strict=True)
+        ]
+        self._steps = like.steps
+        self._count = 0
+
+    def add(self, fine: Plane, coarse: Iterable[Plane]) -> None:
+        """Take in the next plane's energies, as `RegionalEnergy.seen` gives them."""
+        self._fine.add(fine, slice(0, len(fine)), self._count)
+        for peak, energy in zip(self._coarse, coarse, strict=True):
+            peak.add(energy, slice(0, len(energy)), self._count)
+        self._count += 1
+
+    def prior(self) -> FocusPrior:
+        """What the surface says of every plane, once all are in."""
+        shape = self._fine.best.shape
+        unit = depth_unit(peak.widths(self._count, every=2) for peak in self._coarse)
+        surface = self._surface(unit)
+        range_ = self._other_depths(surface, unit)
+        leads = [self._lead(level, shape) for level in range(2)]
+        several = _ramp(range_.high - range_.low, SEVERAL) * _ramp(range_.share, (RIM, 1.0))
+        alone = np.maximum(several, _ramp(surface.error, UNKNOWN))
+        own = tuple(np.maximum(lead / (lead + np.float32(OWN_VOICE)), alone) for lead in leads)
+        return FocusPrior(unit, surface, range_, several, own, alone, FINE_LEVEL + self._steps)
+
+    def _surface(self, unit: float) -> Surface:
+        rows = slice(0, len(self._coarse[0].best))
+        readings = [peak.read(rows, self._count, unit) for peak in self._coarse]
+        trust = np.sum([trust for _, trust in readings], axis=0)
+        total = np.sum([depth * trust for depth, trust in readings], axis=0)
+        known = total / np.maximum(trust, np.float32(1e-9))
+        depth = fill_from_trusted(known, trust, SMOOTHNESS)
+        variance = 1 / np.maximum(trust, np.float32(1e-6))
+        for reach in (1, 2, 4, 8, 16):
+            nearby = np.maximum(cv2.GaussianBlur(trust, (0, 0), reach), np.float32(1e-6))
+            np.minimum(variance, 1 / nearby + np.float32((SLOPE * reach) ** 2), out=variance)
+        low, high = _range_around(depth, 3)
+        variance += np.square(np.float32(STEEP) * (high - low))
+        shape = self._fine.best.shape
+        jumps = high - low > JUMP
+        return Surface(
+            _doubled(depth, shape),
+            np.sqrt(np.maximum(_doubled(variance, shape), 0)),
+            _doubled(high - low, shape),
+            _repeated(np.where(trust > SHOWS_ITSELF, depth, np.float32(np.inf)), shape),
+            _repeated(np.where(jumps, low, np.float32(np.inf)), shape),
+            _repeated(np.where(jumps, high, np.float32(-np.inf)), shape),
+        )
+
+    def _other_depths(self, surface: Surface, unit: float) -> DepthRange:
+        """Depths that fine regions have apart from the surface: through gaps, beside edges."""
+        depth, trust = self._fine.read(slice(0, len(self._fine.best)), self._count, unit)
+        sure = trust >= SURE
+        other = sure & (np.abs(depth - surface.depth) > APART)
+        energy = np.maximum(self._fine.best - 1, np.float32(1e-3))
+        strongest = cv2.dilate(np.where(sure & ~other, energy, np.float32(1e-3)), _square(AROUND))
+        share = np.clip(energy / (strongest * np.float32(FAINT)), np.float32(RIM), 1)
+        share[_lies_around(surface.sure_depth, depth, 2 * FOUND_WITHIN)] = 1
+        beside = _square(BESIDE)
+        high = cv2.dilate(np.where(other, depth, np.float32(-np.inf)), beside)
+        low = cv2.erode(np.where(other, depth, np.float32(np.inf)), beside)
+        share = cv2.dilate(np.where(other, share, np.float32(0)), beside)
+        share[np.isfinite(surface.low)] = 1
+        return DepthRange(
+            np.minimum(np.minimum(low, surface.low), surface.depth),
+            np.maximum(np.maximum(high, surface.high), surface.depth),
+            share,
+        )
+
+    def _lead(self, level: int, shape: tuple[int, ...]) -> Plane:
+        """Lead, squared, of the best plane over those beside it in the score of a level."""
+        peak, samples = self._coarse[level], selectivity(level)
+        lead = score(peak.best, samples) - score(peak.beside(self._count), samples)
+        return np.square(np.maximum(_doubled(lead, shape), 0))
+
+
+def _ramp(value: Plane, ends: tuple[float, float]) -> Plane:
+    low, high = ends
+    ramp: Plane = np.clip((value - np.float32(low)) / np.float32(high - low), 0, 1)
+    return ramp
+
+
+def _square(side: int) -> NDArray[np.uint8]:
+    return np.ones((side, side), np.uint8)
+
+
+def _range_around(depth: Plane, side: int) -> tuple[Plane, Plane]:
+    return cv2.erode(depth, _square(side)), cv2.dilate(depth, _square(side))
+
+
+def _doubled(coarse: Plane, shape: tuple[int, ...]) -> Plane:
+    fine: Plane = cv2.pyrUp(coarse, dstsize=shape[1::-1])
+    return fine
+
+
+def _repeated(coarse: Plane, shape: tuple[int, ...]) -> Plane:
+    return coarse.repeat(2, axis=0).repeat(2, axis=1)[: shape[0], : shape[1]]
+
+
+def _lies_around(sure: Plane, depth: Plane, reach: int) -> NDArray[np.bool_]:
+    """Whether the surface lies at a region's depth within so many fine regions.
+
+    It is known of coarse ones, of two fine ones a side, so every other place is looked at.
+    """
+    padded = cv2.copyMakeBorder(
+        sure, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=float("inf")
+    )
+    found = np.zeros(depth.shape, np.bool_)
+    for top in range(0, 2 * reach + 1, 2):
+        for left in range(0, 2 * reach + 1, 2):
+            there = padded[top : top + depth.shape[0], left : left + depth.shape[1]]
+            found |= np.abs(there - depth) < FOUND_APART
+    return found

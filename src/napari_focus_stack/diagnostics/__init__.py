@@ -1,0 +1,1 @@
+"""What planes say of their recording, and what to do about it."""

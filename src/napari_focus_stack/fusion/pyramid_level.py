@@ -1,0 +1,232 @@
+"""One level of a fusion's pyramid: what a plane is there, and the mean of those that were."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from napari_focus_stack._utils.threads import Crew, parts
+from napari_focus_stack.alignment.brightness import Brightness
+from napari_focus_stack.fusion.focus_measure import (
+    NO_SCORE,
+    UNRECORDED,
+    energy_parts,
+    power,
+    score,
+    selectivity,
+    tail,
+    windowed,
+)
+from napari_focus_stack.imgproc.colour import GREY
+from napari_focus_stack.imgproc.pyramids import (
+    Plane,
+    expanded_part,
+    halved,
+    reduced_part,
+    reduced_shape,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.fusion.focus_prior import PlanePrior
+    from napari_focus_stack.imgproc.dtypes import Mask
+    from napari_focus_stack.imgproc.noise import Noise
+
+SHRINK_WINDOW = 1.5
+"""Gaussian sigma over which the fused band's power is measured before it is shrunk."""
+SHRINK_SIZE = 9
+LEAST_COVERAGE = 191
+"""Of 255: part of a coarse pixel that must have been recorded for it to count."""
+FARTHEST = 80.0
+"""Exponent beyond which a plane has no weight: exp(80) is still a number."""
+
+
+class Level:
+    """One level of the pyramid: the plane that is folded in, and the mean of those that were.
+
+    `valid` says where that plane recorded anything, None for everywhere, and `light` what
+    brought it, and so its noise, to the reference plane's brightness.
+    """
+
+    def __init__(
+        self, level: int, shape: tuple[int, int], channels: int, noise: Noise, colour: bool
+    ) -> None:
+        self.level, self.shape, self.parts = level, shape, parts(shape)
+        self.smooth = _empty(shape, channels)
+        self.above: list[Plane] = []
+        self.valid: Mask | None = None
+        self.light = Brightness()
+        half = reduced_shape(shape)
+        self.energy = np.empty(half if level == 0 else shape, np.float32)
+        self.scored: Plane | None = None
+        self._noise = noise
+        self._colour = colour
+        self._telling = energy_parts(level, self._colour)
+        self._means = [np.zeros(shape, np.float32) for _ in range(channels)]
+        self._weight = np.empty(shape, np.float32)
+        self._squares = np.empty(shape, np.float32)
+        self._power = np.empty(shape, np.float32)
+        self._halved = np.empty(half, np.float32)
+        self._wide = np.empty(0, np.float32)
+
+    def gather(self, rows: slice) -> None:
+        """Square the bands of some rows."""
+        around = expanded_part(self.above[0], self.shape, rows)
+        bands = [self.smooth[0][rows] - around]
+        bands += [self._band(c, rows) for c in range(1, self._telling)]
+        own = (
+            None
+            if self.light == Brightness()
+            else self._noise.evened(self.light.gain, self.light.offset)
+        )
+        power(bands, around, self._noise, self.level, self._colour, self._power[rows], own)
+
+    def reduce(self, rows: slice) -> None:
+        """Reduce the squared bands to some rows of the level above."""
+        self._halved[rows] = reduced_part(self._power, rows)
+
+    def widen(self) -> None:
+        """Make the wide tail of the window of all that was gathered."""
+        self._wide = tail(self._halved)
+
+    def fold(self, rows: slice, count: int, prior: PlanePrior | None) -> Plane:
+        """Fold some rows into the mean, as the plane of number `count`; return their energy."""
+        energy = windowed(self._power, self._halved, self._wide, rows)
+        outside = None if self.valid is None else self.valid[rows] < LEAST_COVERAGE
+        if prior is None:
+            scored = score(energy, selectivity(self.level))
+        else:
+            scored = prior.logarithm_of_weight(energy, self.level, rows)
+        if self.light.gain != 1:  # of planes alike, each by the inverse of its variance
+            scored -= np.float32(np.log(self._variance))
+        if self.scored is not None:
+            self.scored[rows] = scored
+        if outside is not None:
+            energy[outside], scored[outside] = UNRECORDED, NO_SCORE
+        self._keep_energy(energy, outside, rows)
+        share = self._share(scored, rows, count)
+        for c, mean in enumerate(self._means):
+            _move(mean[rows], self._band(c, rows), share)
+        return energy
+
+    def build(self, below: list[Plane], crew: Crew) -> list[Plane]:
+        """Put the mean, shrunk, on the fused level above, and let the mean go."""
+
+        def build(rows: slice) -> None:
+            around = _around(rows, SHRINK_SIZE // 2, self.shape)
+            inner = slice(rows.start - around.start, rows.stop - around.start)
+            left = self._squares[rows]
+            for c, mean in enumerate(self._means):
+                fused = expanded_part(below[c], self.shape, rows)
+                if c == 0:
+                    bright = fused * np.float32(1 / GREY) if self._colour else fused
+                    left *= self._noise.in_band(bright, self.level)
+                kept = _kept(mean[around], inner, left * np.float32(ratios[c]))
+                kept *= mean[rows]
+                np.add(fused, kept, out=self.smooth[c][rows])
+
+        ratios = (*(self._noise.opponent_at(self.level) if self._colour else (1.0,)), 0.0)
+        crew.do(build, self.parts)
+        self._means = []
+        del self._weight, self._squares, self._power, self._halved, self._wide
+        return self.smooth
+
+    def _band(self, channel: int, rows: slice) -> Plane:
+        coarse = expanded_part(self.above[channel], self.shape, rows)
+        band: Plane = np.subtract(self.smooth[channel][rows], coarse, out=coarse)
+        return band
+
+    def _keep_energy(self, energy: Plane, outside: NDArray[np.bool_] | None, rows: slice) -> None:
+        if self.level > 0:
+            self.energy[rows] = energy
+            return
+        half = self.energy[rows_above(rows)]
+        half[:] = halved(energy)
+        if outside is not None:
+            half[halved(outside.astype(np.float32)) > 0] = UNRECORDED
+
+    @property
+    def _variance(self) -> float:
+        """Of the noise of the plane at hand, over that of the others."""
+        return self._noise.variance_by(self.light.gain)
+
+    def _share(self, scored: Plane, rows: slice, count: int) -> Plane:
+        """Weight of a plane in the sum of all up to it, which takes it in."""
+        weight, squares = self._weight[rows], self._squares[rows]
+        if count == 0:
+            weight[:], squares[:] = scored, self._variance
+            return np.ones_like(scored)
+        odds: Plane = weight - scored
+        np.clip(odds, -FARTHEST, FARTHEST, out=odds)
+        np.exp(odds, out=odds)
+        odds += np.float32(1)
+        total: Plane = cv2.log(odds)  # twice as fast as NumPy's
+        total += scored
+        np.maximum(weight, total, out=weight)
+        share: Plane = np.reciprocal(odds, out=odds)
+        kept = 1 - share
+        squares *= np.square(kept, out=kept)
+        np.square(share, out=kept)
+        if self.light.gain != 1:
+            kept *= np.float32(self._variance)
+        squares += kept
+        return share
+
+
+class Residual:
+    """What is left above the last level, without detail of its own.
+
+    Its light belongs to the plane that is in focus below it.
+    """
+
+    def __init__(self, shape: tuple[int, int], channels: int) -> None:
+        self.smooth = _empty(shape, channels)
+        self.mean: list[Plane] = []
+        self._weight = np.empty(shape, np.float32)
+
+    def fold(self, scored: Plane, valid: Mask | None, count: int) -> None:
+        """Fold in the plane of number `count`, by the score of the level below."""
+        scored = cv2.pyrDown(scored)
+        if valid is not None:
+            scored[valid < LEAST_COVERAGE] = NO_SCORE
+        if count == 0:
+            self._weight, self.mean = scored, [smooth.copy() for smooth in self.smooth]
+            return
+        odds = np.exp(np.clip(self._weight - scored, -FARTHEST, FARTHEST))
+        share = 1 / (1 + odds)
+        self._weight = np.maximum(self._weight, scored + np.log1p(odds))
+        for mean, smooth in zip(self.mean, self.smooth, strict=True):
+            mean += share * (smooth - mean)
+
+
+def _empty(shape: tuple[int, int], channels: int) -> list[Plane]:
+    return [np.empty(shape, np.float32) for _ in range(channels)]
+
+
+def _move(mean: Plane, band: Plane, share: Plane) -> None:
+    """Bring a running mean nearer to a band by its share; equal ones stay equal to the bit."""
+    band -= mean
+    band *= share
+    mean += band
+
+
+def _kept(around: Plane, inner: slice, noise: Plane) -> Plane:
+    """Part of a band that noise of this variance does not explain (Wiener)."""
+    size = (SHRINK_SIZE, SHRINK_SIZE)
+    power: Plane = cv2.GaussianBlur(np.square(around), size, SHRINK_WINDOW)[inner]
+    kept = power - noise
+    np.clip(kept, np.float32(0), np.float32(np.inf), out=kept)
+    kept /= np.clip(power, np.finfo(np.float32).tiny, np.float32(np.inf))
+    return kept
+
+
+def _around(rows: slice, reach: int, shape: tuple[int, int]) -> slice:
+    return slice(max(0, rows.start - reach), min(shape[0], rows.stop + reach))
+
+
+def rows_above(rows: slice) -> slice:
+    """The same rows, or columns, of the level above; parts and tiles start at even ones."""
+    return slice(rows.start // 2, (rows.stop + 1) // 2)

@@ -1,0 +1,1 @@
+"""Image processing that no stage owns."""

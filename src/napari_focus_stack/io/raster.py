@@ -1,0 +1,276 @@
+"""PNG, JPEG and their like: one plane a file, no distances, orientation by EXIF.
+
+The first bytes say what a file is; cameras and web pages put JPEG into files named `.png`.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import imagecodecs
+import numpy as np
+import tifffile
+
+from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, ImageFile, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+PNG_END = b"IEND\xaeB`\x82"
+JPEG_END = b"\xff\xd9"
+_TAIL = 64
+"""Bytes at a file's end among which its end marker is looked for before the whole is decoded."""
+
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 1, 6: 4}
+"""By colour type: grey, RGB, palette, grey with alpha (which is dropped), RGBA."""
+_JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_JPEG_ALONE = {0x01, *range(0xD0, 0xD9)}
+_EXIF = b"Exif\0\0"
+_HALVED = b"\x22\x11\x11"
+"""Samples across and down of brightness and two colour differences, in each block (4:2:0)."""
+_ORIENTATION = 274
+_ALPHA_NOTE = "the alpha channel of its grey image was left out"
+
+
+@dataclass(frozen=True)
+class _Header:
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    orientation: int = 1
+    note: str = ""
+    colour_halved: bool = False
+
+
+def open_raster(path: Path, head: bytes) -> ImageFile | None:
+    """Headers of a file that is no TIFF; None if its first bytes are of no known format.
+
+    Raises
+    ------
+    Unreadable
+        It is damaged, or of a kind that is no picture to stack.
+    """
+    known = next((known for known in _FORMATS if known.fits(head)), None)
+    if known is None:
+        return None
+    load = partial(known.load, path)
+    try:
+        header = known.header(path, load)
+    except DAMAGE as problem:
+        raise Unreadable(f"its header is damaged ({problem})") from problem
+    reduced = known.load_reduced if header.dtype == np.uint8 else None
+    plane = FilePlane(
+        path,
+        path.name,
+        header.shape,
+        header.dtype,
+        load,
+        header.orientation,
+        header.note,
+        load_reduced=None if reduced is None else partial(reduced, path),
+        colour_halved=header.colour_halved,
+    )
+    return ImageFile((plane,))
+
+
+def _decoded_header(_path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
+    """Header of rare formats, which no short parser reads: the pixels are decoded and dropped."""
+    try:
+        pixels = load()
+    except DAMAGE as problem:
+        raise Unreadable(f"it is damaged ({problem})") from problem
+    return _Header(pixels.shape, pixels.dtype)
+
+
+def _shape(height: int, width: int, channels: int) -> tuple[int, ...]:
+    return (height, width) if channels == 1 else (height, width, channels)
+
+
+# --- PNG
+
+
+def _png_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
+    with path.open("rb") as file:
+        start = file.read(33)
+        if len(start) < 33:
+            raise Unreadable("it is truncated")
+        width, height, bits, colour = struct.unpack(">IIBB", start[16:26])
+        chunks = _png_chunks(file)
+        whole = PNG_END in _tail(file)
+    if colour not in _PNG_CHANNELS or not width or not height:
+        raise Unreadable("its header is damaged")
+    if not whole:
+        _decoded_header(path, load)
+    channels = _PNG_CHANNELS[colour]
+    see_through = b"tRNS" in chunks
+    if see_through and channels == 3:
+        channels = 4
+    return _Header(
+        _shape(height, width, channels),
+        np.dtype(np.uint16 if bits == 16 else np.uint8),
+        _exif_orientation(chunks.get(b"eXIf", b"")),
+        _ALPHA_NOTE if colour == 4 or (colour == 0 and see_through) else "",
+    )
+
+
+def _png_chunks(file: BinaryIO) -> dict[bytes, bytes]:
+    """Chunks before the pixels: transparency and EXIF stand there."""
+    chunks = {}
+    while len(frame := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", frame)
+        if name in (b"IDAT", b"IEND"):
+            break
+        chunks[name] = file.read(length)
+        file.seek(4, io.SEEK_CUR)
+    return chunks
+
+
+def _tail(file: BinaryIO) -> bytes:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - _TAIL))
+    return file.read()
+
+
+def _load_png(path: Path) -> NDArray[Any]:
+    data = path.read_bytes()
+    if PNG_END not in data:
+        raise Unreadable("it is truncated")
+    pixels = np.asarray(imagecodecs.png_decode(data))
+    # grey with alpha
+    return np.ascontiguousarray(pixels[..., 0]) if pixels.shape[2:] == (2,) else pixels
+
+
+# --- JPEG
+
+
+def _jpeg_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
+    orientation = 1
+    with path.open("rb") as file:
+        for marker, length in _jpeg_segments(file):
+            if marker == 0xE1:
+                segment = file.read(length)
+                if segment.startswith(_EXIF):
+                    orientation = _exif_orientation(segment[len(_EXIF) :])
+            elif marker in _JPEG_FRAMES:
+                bits, height, width, channels = struct.unpack(">BHHB", file.read(6))
+                sampling = file.read(3 * channels)[1::3]
+                break
+        else:
+            raise Unreadable("it is truncated")
+        whole = JPEG_END in _tail(file)
+    if channels not in (1, 3):
+        raise Unreadable("it is a CMYK image; convert it to RGB")
+    if not whole:
+        _decoded_header(path, load)
+    dtype = np.dtype(np.uint8 if bits == 8 else np.uint16)
+    return _Header(
+        _shape(height, width, channels),
+        dtype,
+        orientation,
+        colour_halved=sampling == _HALVED,
+    )
+
+
+def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int]]:
+    """Marker and payload length of each segment up to the pixels, the file at its payload."""
+    file.seek(2)
+    while len(frame := file.read(2)) == 2:
+        marker = frame[1]
+        if frame[0] != 0xFF or marker in (0xDA, 0xD9):
+            return
+        if marker == 0xFF:  # fill byte
+            file.seek(-1, io.SEEK_CUR)
+            continue
+        if marker in _JPEG_ALONE:
+            continue
+        size = file.read(2)
+        if len(size) < 2:
+            return
+        length = struct.unpack(">H", size)[0] - 2
+        after = file.tell() + length
+        yield marker, length
+        file.seek(after)
+
+
+def _whole_jpeg(path: Path) -> bytes:
+    data = path.read_bytes()
+    stream = io.BytesIO(data)
+    for _ in _jpeg_segments(stream):
+        pass  # past previews that EXIF holds, up to the coded pixels
+    # libjpeg paints what is missing grey; 0xFFD9 cannot stand inside coded pixels
+    if data.find(JPEG_END, stream.tell()) < 0:
+        raise Unreadable("it is truncated")
+    return data
+
+
+def _load_jpeg(path: Path) -> NDArray[Any]:
+    return np.asarray(imagecodecs.jpeg8_decode(_whole_jpeg(path)))
+
+
+def _load_jpeg_reduced(path: Path, factor: int) -> NDArray[Any]:
+    """Brightness alone, from the lowest frequencies of each block: a third of the time."""
+    import cv2  # here, for it takes longer to load than a folder's headers to read
+
+    flag = {2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4}
+    flags = flag.get(factor, cv2.IMREAD_REDUCED_GRAYSCALE_8) | cv2.IMREAD_IGNORE_ORIENTATION
+    data = _whole_jpeg(path)
+    pixels: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None:
+        raise Unreadable("it is damaged")
+    return pixels
+
+
+def _exif_orientation(exif: bytes) -> int:
+    if not exif:
+        return 1
+    try:
+        with tifffile.TiffFile(io.BytesIO(exif)) as tif:
+            tag = tif.pages.first.tags.get(_ORIENTATION)
+    except DAMAGE:
+        return 1
+    value = 1 if tag is None else tag.value
+    return value if value in range(1, 9) else 1
+
+
+# --- the others
+
+
+def _load_with(decode: Callable[[bytes], Any], path: Path) -> NDArray[Any]:
+    pixels = np.asarray(decode(path.read_bytes()))
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    return pixels
+
+
+def _starts(*magic: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(magic)
+
+
+def _is_webp(head: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+@dataclass(frozen=True)
+class _Format:
+    fits: Callable[[bytes], bool]
+    load: Callable[[Path], NDArray[Any]]
+    header: Callable[[Path, Callable[[], NDArray[Any]]], _Header] = _decoded_header
+    load_reduced: Callable[[Path, int], NDArray[Any]] | None = None
+
+
+_FORMATS = (
+    _Format(_starts(b"\x89PNG\r\n\x1a\n"), _load_png, _png_header),
+    _Format(_starts(b"\xff\xd8\xff"), _load_jpeg, _jpeg_header, _load_jpeg_reduced),
+    _Format(_starts(b"BM"), partial(_load_with, imagecodecs.bmp_decode)),
+    _Format(_is_webp, partial(_load_with, imagecodecs.webp_decode)),
+    _Format(
+        _starts(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
+        partial(_load_with, imagecodecs.jpeg2k_decode),
+    ),
+)

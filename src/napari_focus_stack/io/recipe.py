@@ -1,0 +1,313 @@
+"""What is needed to run again: the files, the settings, and what was corrected by hand.
+
+A recipe is JSON::
+
+    {"napari-focus-stack": {"recipe": 1, "version": "0.1.0", "inputs": ["/data/img1.tif", ...],
+                            "settings": {"method": "pyramid", ...}, "correction": null}}
+
+The report of a run serves as one too, and so does a file of saved results that carries one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import json
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack._version import __version__
+from napari_focus_stack.errors import InputError, OutputError, SettingsError
+from napari_focus_stack.io.ome_annotations import NAMESPACE, annotated
+from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.tiff import MAGIC
+from napari_focus_stack.io.writing import Outputs
+from napari_focus_stack.settings import Settings
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+FORMAT = 1
+"""Of the JSON; a later one may need a later version to be followed."""
+NOT_CORRECTED, BACKGROUND = 0, 65535
+"""Labels of a correction that are no plane; plane k has label k + 1."""
+
+_OTHER = "give a recipe, a report (--report) or saved results (.focusstack.ome.tif)"
+_KEYS = ("recipe", "version", "inputs", "settings", "transforms", "correction")
+_RUN = np.dtype([("length", "<i8"), ("label", "<u2")])
+"""Pixels that follow each other, row by row, with one label."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """What is needed to run again.
+
+    Attributes
+    ----------
+    settings : Settings
+        Parameters of the run.
+    inputs : tuple of str
+        Absolute paths: the planes' files in their order, one folder, or one multi-page file; empty
+        for arrays.
+    transforms : numpy.ndarray or None
+        (n, 3, 3) float64, as in `StackResult`, if the run shall take them as given; None to
+        estimate them again.
+    correction : numpy.ndarray or None
+        (Y, X) uint16, what was corrected by hand: 0 nothing, k + 1 "plane k", 65535 background.
+    version : str
+        Of the napari-focus-stack that made it.
+    """
+
+    settings: Settings = field(default_factory=Settings)
+    inputs: tuple[str, ...] = ()
+    transforms: NDArray[np.float64] | None = None
+    correction: NDArray[np.uint16] | None = None
+    version: str = __version__
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Recipe:
+        """Recipe of a file.
+
+        Parameters
+        ----------
+        path : path
+            What `write` wrote; the report of a run (whose transforms count if they had been
+            given to it); or saved results that carry a recipe.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read, is none of these, or asks for something that this version
+            does not know.
+        """
+        path = Path(path)
+        try:
+            with path.open("rb") as file:
+                head = file.read(len(MAGIC[0]))
+            return cls._of_results(path) if head in MAGIC else cls._of_json(path)
+        except OSError as problem:
+            why = problem.strerror or str(problem)
+            raise InputError(f"'{path}' cannot be read: {why}; {_OTHER}.") from problem
+
+    @classmethod
+    def _of_results(cls, path: Path) -> Recipe:
+        for note in annotated(ome_xml(path), path):
+            if note is not None and note.get("recipe") is not None:
+                return cls.of_document(note["recipe"], path)
+        raise InputError(f"'{path}' carries no recipe; {_OTHER}.")
+
+    @classmethod
+    def _of_json(cls, path: Path) -> Recipe:
+        try:
+            document = json.loads(path.read_bytes())
+        except (ValueError, RecursionError) as problem:
+            raise InputError(f"'{path}' is no JSON; {_OTHER}.") from problem
+        return cls.of_document(document, path)
+
+    @classmethod
+    def of_document(cls, document: Any, path: Path) -> Recipe:
+        """Recipe of a dictionary that `as_dict` or a report's gave.
+
+        Parameters
+        ----------
+        document : object
+            Whatever JSON held.
+        path : pathlib.Path
+            Where it stood; relative inputs lie beside it.
+
+        Raises
+        ------
+        InputError
+            It is no recipe, or asks for something that this version does not know.
+        """
+        known = document if isinstance(document, dict) else {}
+        if isinstance(known.get(NAMESPACE), dict):
+            known = known[NAMESPACE]
+            _check_format(known, path)
+        elif known.get("align") != "given":  # a report's transforms are estimated again
+            known = {key: value for key, value in known.items() if key != "transforms"}
+        if not isinstance(known.get("settings"), dict):
+            raise InputError(f"'{path}' is no recipe; {_OTHER}.")
+        return cls(
+            settings=_settings(known["settings"], path),
+            inputs=_inputs(known.get("inputs"), path),
+            transforms=_transforms(known.get("transforms"), path),
+            correction=_correction(known.get("correction"), path),
+            version=str(known.get("version", __version__)),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dictionary, ready for JSON."""
+        recipe = {
+            "recipe": FORMAT,
+            "version": self.version,
+            "inputs": list(self.inputs),
+            "settings": self.settings.as_dict(),
+            "correction": None,
+        }
+        if self.correction is not None:
+            shape = list(self.correction.shape)
+            recipe["correction"] = {"shape": shape, "labels": encoded(self.correction)}
+        if self.transforms is not None:
+            recipe["transforms"] = [
+                matrix.tolist() if np.isfinite(matrix).all() else None for matrix in self.transforms
+            ]
+        return {NAMESPACE: recipe}
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write it as JSON, whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            The name does not end in .json, or the file cannot be written.
+        """
+        if Path(path).suffix.lower() != ".json":
+            raise OutputError(f"'{path}' is no name for a recipe; end it in .json.")
+        with Outputs() as files:
+            files.report(path, self.as_dict())
+
+
+# --- corrections as text
+
+
+def encoded(labels: NDArray[np.uint16]) -> str:
+    """Labels as text: runs of one label, row by row, deflated, in base64.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        (Y, X) uint16.
+    """
+    flat = labels.ravel()
+    # a fifth of the time of np.diff
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    runs = np.empty(len(starts), _RUN)
+    runs["length"] = np.diff(starts, append=flat.size)
+    runs["label"] = flat[starts]
+    return base64.b64encode(zlib.compress(runs.tobytes(), 9)).decode("ascii")
+
+
+def decoded(text: str, shape: Sequence[int]) -> NDArray[np.uint16]:
+    """Labels that `encoded` made text of.
+
+    Parameters
+    ----------
+    text : str
+        What it returned.
+    shape : sequence of int
+        (Y, X) of the labels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) uint16.
+
+    Raises
+    ------
+    ValueError
+        The text is damaged, or of labels of another shape.
+    """
+    rows, columns = shape
+    size = rows * columns
+    try:
+        inflated = zlib.decompressobj()
+        # no more than one run a pixel: a few bytes may inflate to gigabytes
+        most = (size + 1) * _RUN.itemsize
+        data = inflated.decompress(base64.b64decode(text, validate=True), most)
+        runs = np.frombuffer(data, _RUN)
+    except (binascii.Error, zlib.error) as problem:
+        raise ValueError(str(problem)) from problem
+    if not inflated.eof or sum(runs["length"].tolist()) != size:
+        raise ValueError(f"it does not fill {rows} x {columns} pixels")
+    return np.repeat(runs["label"], runs["length"]).astype(np.uint16).reshape(rows, columns)
+
+
+# --- checks of what a file holds
+
+
+def ome_xml(path: Path) -> str:
+    """OME-XML of a TIFF.
+
+    Raises
+    ------
+    InputError
+        It is damaged, or of another kind.
+    """
+    from tifffile import TiffFile
+
+    try:
+        with TiffFile(path) as tif:
+            xml = tif.ome_metadata
+    except DAMAGE as problem:
+        raise InputError(f"'{path}' is damaged ({problem}); save it again.") from problem
+    if xml is None:
+        raise InputError(f"'{path}' is no OME-TIFF, or a damaged one; {_OTHER}.")
+    return str(xml)
+
+
+def _check_format(known: Mapping[str, Any], path: Path) -> None:
+    """Refuse a recipe of which this version would leave something out."""
+    if known.get("recipe") != FORMAT:
+        raise InputError(
+            f"'{path}' is a recipe of format {known.get('recipe')!r:.20}, and napari-focus-stack "
+            f"{__version__} follows format {FORMAT} alone; update it."
+        )
+    _refuse_unknown([key for key in known if known[key] is not None], _KEYS, path)
+
+
+def _refuse_unknown(keys: Sequence[str], names: Sequence[str], path: Path) -> None:
+    unknown = sorted(set(keys) - set(names))
+    if unknown:
+        raise InputError(
+            f"'{path}' asks for {unknown[0]!r}, which napari-focus-stack {__version__} does not "
+            "know; update it, or take that out of the file."
+        )
+
+
+def _settings(known: dict[str, Any], path: Path) -> Settings:
+    _refuse_unknown(list(known), [setting.name for setting in dataclasses.fields(Settings)], path)
+    try:
+        return Settings(**known)
+    except SettingsError as wrong:
+        raise InputError(f"'{path}' cannot be followed: {wrong}") from wrong
+
+
+def _inputs(known: Any, path: Path) -> tuple[str, ...]:
+    if known is None:
+        return ()
+    if not isinstance(known, list) or not all(isinstance(name, str) and name for name in known):
+        raise InputError(f"'{path}' has inputs that are no list of paths; correct it.")
+    return tuple(str(path.absolute().parent / name) for name in known)
+
+
+def _transforms(known: Any, path: Path) -> NDArray[np.float64] | None:
+    if known is None:
+        return None
+    try:
+        matrices = [np.full((3, 3), np.nan) if m is None else np.asarray(m, float) for m in known]
+        return np.stack(matrices).reshape(-1, 3, 3)
+    except (TypeError, ValueError) as problem:
+        raise InputError(f"'{path}' has transforms that are no 3 x 3 matrices.") from problem
+
+
+def _correction(known: Any, path: Path) -> NDArray[np.uint16] | None:
+    if known is None:
+        return None
+    try:
+        rows, columns = (int(side) for side in known["shape"])
+        if min(rows, columns) < 1:
+            raise ValueError(f"{rows} x {columns} pixels are none")
+        return decoded(known["labels"], (rows, columns))
+    except (TypeError, KeyError, ValueError, MemoryError) as problem:
+        raise InputError(
+            f"'{path}' has a correction that is damaged ({problem}); take it out of the file."
+        ) from problem

@@ -1,0 +1,179 @@
+"""Results in one file, each with its role, sizes and recipe: OME-TIFF, one OME image each.
+
+Fiji, QuPath and whatever else reads OME-TIFF shows them as series; `read_saved` gives them back
+as they were.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tifffile import TiffFile, TiffWriter
+
+from napari_focus_stack.errors import InputError, OutputError
+from napari_focus_stack.io.formats import SAVED, is_colour, ome_metadata, tiff_options
+from napari_focus_stack.io.ome_annotations import annotated, annotation
+from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.recipe import Recipe
+from napari_focus_stack.io.sources import Spacing
+from napari_focus_stack.io.writing import Outputs, about
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+_HELD = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64")
+_CLASSIC = 2**32 - 2**25
+"""Bytes of pixels from which on a TIFF needs wide offsets; tifffile's own bound."""
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """One result as a file holds it.
+
+    Attributes
+    ----------
+    role : str
+        "stacked", "depth-index", "depth", "height", "confidence" or "aligned", as in a layer's
+        metadata.
+    name : str
+        Of the layer.
+    array : numpy.ndarray
+        (Y, X), (Y, X, C), (Z, Y, X) or (Z, Y, X, C) with C 3 or 4, of a type that OME knows.
+    spacing : Spacing
+        Distances in the unit that heights are in; z is the z step of the stack.
+    recipe : Recipe or None
+        How to make it again.
+    more : mapping
+        What a viewer noted, where the layer lies and how it is shown, say: plain JSON.
+    """
+
+    role: str
+    name: str
+    array: NDArray[Any]
+    spacing: Spacing = field(default_factory=Spacing)
+    recipe: Recipe | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_saved(path: str | os.PathLike[str], images: Sequence[Saved]) -> None:
+    """Write results into one OME-TIFF, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        Its name ends in `.focusstack.ome.tif`.
+    images : sequence of Saved
+        At least one; each becomes an OME image (a series), with sizes in micrometres where the
+        unit is one of length.
+
+    Raises
+    ------
+    OutputError
+        The name ends otherwise, an array is of a type or shape that is not held, or the file
+        cannot be written.
+    """
+    path = Path(path)
+    if not path.name.lower().endswith(SAVED):
+        raise OutputError(f"'{path}' is no name for saved results; end it in {SAVED}.")
+    if not images:
+        raise OutputError(f"There is nothing to save in '{path}'; choose a result.")
+    for image in images:
+        _check(image, path)
+    with Outputs() as files:
+        files.file(path, lambda temporary: _encode(temporary, images))
+
+
+def _check(image: Saved, path: Path) -> None:
+    shape, dtype = image.array.shape, image.array.dtype
+    if dtype.name not in _HELD:
+        raise OutputError(
+            f"'{path}' cannot hold '{image.name}', which is {dtype}; convert it to float32 or an "
+            "integer of 8, 16 or 32 bits."
+        )
+    if len(shape) - is_colour(shape) not in (2, 3) or 0 in shape:
+        raise OutputError(
+            f"'{path}' cannot hold '{image.name}', whose shape is {shape}; save one picture or "
+            "one stack."
+        )
+
+
+def _encode(path: Path, images: Sequence[Saved]) -> None:
+    size = sum(image.array.nbytes for image in images)
+    with TiffWriter(path, bigtiff=size > _CLASSIC, ome=True) as tif:
+        for image in images:
+            options = tiff_options(image.array.shape, image.spacing)
+            tif.write(image.array, metadata=_metadata(image), **options)
+
+
+def _metadata(image: Saved) -> dict[str, Any]:
+    words = about(image.role.replace("-", "_"), image.spacing.unit)
+    known = {
+        "role": image.role,
+        "name": image.name,
+        "spacing": dataclasses.asdict(image.spacing),
+        "recipe": None if image.recipe is None else image.recipe.as_dict(),
+        "more": dict(image.more),
+    }
+    return {
+        "Name": _NO_XML.sub("?", image.name),
+        **ome_metadata(image.array.shape, image.spacing, _NO_XML.sub("?", words)),
+        **annotation(known),
+    }
+
+
+def read_saved(path: str | os.PathLike[str]) -> list[Saved]:
+    """Results that `write_saved` wrote, in their order.
+
+    Parameters
+    ----------
+    path : path
+        The file; images in it that are not ours are passed over.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, holds no results, or a newer version wrote it.
+    """
+    path = Path(path)
+    try:
+        with TiffFile(path) as tif:
+            found = [_saved(note, pixels, path) for note, pixels in _images(tif, path)]
+    except OSError as problem:
+        why = problem.strerror or str(problem)
+        raise InputError(f"'{path}' cannot be read: {why}; choose another.") from problem
+    except DAMAGE as problem:
+        raise InputError(f"'{path}' is damaged ({problem}); save it again.") from problem
+    if not found:
+        raise InputError(
+            f"'{path}' holds no results of napari-focus-stack, or is damaged; open it as an image."
+        )
+    return found
+
+
+def _images(tif: TiffFile, path: Path) -> Iterator[tuple[dict[str, Any], NDArray[Any]]]:
+    """Every image that is ours: what was noted of it, and its pixels."""
+    notes = annotated(tif.ome_metadata or "", path) if tif.is_ome else []
+    for note, series in zip(notes, tif.series if notes else [], strict=True):
+        if note is not None:
+            yield note, series.asarray()
+
+
+def _saved(note: dict[str, Any], pixels: NDArray[np.generic], path: Path) -> Saved:
+    recipe = note.get("recipe")
+    return Saved(
+        role=str(note["role"]),
+        name=str(note["name"]),
+        array=pixels,
+        spacing=Spacing(**note["spacing"]),
+        recipe=None if recipe is None else Recipe.of_document(recipe, path),
+        more=note.get("more", {}),
+    )

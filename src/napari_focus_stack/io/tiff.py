@@ -1,0 +1,297 @@
+"""TIFF as microscopes and cameras write it: OME, ImageJ, BigTIFF, plain pages.
+
+Planes are read through tifffile one by one; the file is open only while one is read, so that
+nothing has to be closed later and the file can be moved while a stack is on the screen.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import tifffile
+from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile
+
+from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, ImageFile, Skipped, Unreadable
+from napari_focus_stack.io.spacing_metadata import imagej_spacing, ome_spacing, resolution_spacing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.io.sources import Spacing
+
+# tifffile logs what it finds amiss, which would stand on stderr beside our one sentence
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_AXES = {
+    "T": ("time points", "time point"),
+    "C": ("channels", "channel"),
+    "S": ("channels", "channel"),
+    "P": ("positions", "position"),
+    "R": ("positions", "position"),
+    "M": ("mosaic tiles", "tile"),
+    "A": ("angles", "angle"),
+    "L": ("wavelengths", "wavelength"),
+    "E": ("wavelengths", "wavelength"),
+    "H": ("lifetimes", "lifetime"),
+}
+_Axis = tuple[int, str, str]
+_Z_AXES = ("Z", "I", "Q")
+"""Z, and what tifffile calls pages and axes that nobody named."""
+_PLAIN = {"generic", "uniform", "shaped"}
+_JPEGS = {
+    COMPRESSION.JPEG,
+    COMPRESSION.JPEG_2000_LOSSY,
+    COMPRESSION.OJPEG,
+    COMPRESSION.ALT_JPEG,
+}
+_PICTURES = {
+    PHOTOMETRIC.MINISWHITE,
+    PHOTOMETRIC.MINISBLACK,
+    PHOTOMETRIC.RGB,
+    PHOTOMETRIC.PALETTE,
+    PHOTOMETRIC.YCBCR,
+}
+
+
+def open_tiff(path: Path) -> ImageFile:
+    """Headers of a TIFF: its planes, axes and distances.
+
+    Raises
+    ------
+    Unreadable
+        It is damaged, or of a kind that is no picture to stack.
+    """
+    try:
+        with TiffFile(path) as tif:
+            return _TiffHeader(path, tif, path.stat().st_size).image_file()
+    except DAMAGE as problem:
+        raise Unreadable(f"it is a damaged TIFF ({problem})") from problem
+
+
+@dataclass(frozen=True)
+class _TiffHeader:
+    path: Path
+    tif: TiffFile
+    size: int
+
+    def image_file(self) -> ImageFile:
+        spacing, position = _spacing(self.tif)
+        series = self._stack_series()
+        if series is None:
+            pages = [page for page in self.tif.pages if not _is_preview(page)]
+            return ImageFile(self._planes(pages), spacing, position)
+        surplus, has_z = _surplus_axes(self.tif, series)
+        if surplus:
+            return ImageFile((), spacing, surplus=tuple(surplus), has_z=has_z)
+        return ImageFile(self._series_planes(series), spacing, position)
+
+    def _stack_series(self) -> tifffile.TiffPageSeries | None:
+        """Series whose axes count; None if the pages themselves are the planes."""
+        tif = self.tif
+        # the description of one file of a set names the others, which tifffile would open
+        if tif.is_ome and len(tif.pages) == 1:
+            return None
+        if len(tif.series) > 1 and {series.kind for series in tif.series} <= _PLAIN:
+            return None
+        return tif.series[0]
+
+    def _series_planes(self, series: tifffile.TiffPageSeries) -> tuple[FilePlane | Skipped, ...]:
+        first = series.keyframe
+        count = int(np.prod(series.shape)) // int(np.prod(first.shape))
+        if series.dataoffset is None or len(series.pages) == count:
+            return self._planes(list(series.pages))
+        # ImageJ over 4 GB and MetaMorph: one page's header, then the pixels of all planes
+        kind = _kind(first)
+        planes: list[FilePlane | Skipped] = []
+        for k in range(count):
+            offset = series.dataoffset + k * first.nbytes
+            name = f"{self.path.name}, plane {k}"
+            if offset + first.nbytes > self.size:
+                planes.append(Skipped(name, "the file is truncated"))
+            else:
+                load = partial(_load_raw, self.path, offset, first, _palette(first))
+                planes.append(FilePlane(self.path, name, *kind, load))
+        return tuple(planes)
+
+    def _planes(self, pages: list[Any]) -> tuple[FilePlane | Skipped, ...]:
+        lock = threading.Lock()
+        alone = len(pages) == 1
+        planes: list[FilePlane | Skipped] = []
+        for k, page in enumerate(pages):
+            name = self.path.name if alone else f"{self.path.name}, plane {k}"
+            planes.append(self._plane(page, name, lock))
+        if _chain_is_broken(self.tif) or len(pages) < _imagej_count(self.tif):
+            name = f"{self.path.name}, planes from {len(pages)} on"
+            planes.append(Skipped(name, "the file is truncated"))
+        return tuple(planes)
+
+    def _plane(self, page: Any, name: str, lock: threading.Lock) -> FilePlane | Skipped:
+        if page is None:
+            return Skipped(name, "it is missing from the file")
+        try:
+            shape, dtype = _kind(page.keyframe)
+        except Unreadable as problem:
+            return Skipped(name, str(problem))
+        ends = (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
+        if page.parent is self.tif and max(ends, default=self.size + 1) > self.size:
+            return Skipped(name, "the file is truncated")
+        load = partial(_load_page, page, lock, _palette(page.keyframe))
+        return FilePlane(self.path, name, shape, dtype, load)
+
+
+def _is_preview(page: Any) -> bool:
+    return bool(page.keyframe.is_reduced or page.keyframe.is_mask)
+
+
+def _chain_is_broken(tif: TiffFile) -> bool:
+    """Whether the last page that was found names a next one that could not be read."""
+    layout, handle = tif.tiff, tif.filehandle
+    order: Literal["little", "big"] = "little" if tif.byteorder == "<" else "big"
+    last = tif.pages[len(tif.pages) - 1].offset
+    handle.seek(last)
+    tags = int.from_bytes(handle.read(layout.tagnosize), order)
+    handle.seek(last + layout.tagnosize + tags * layout.tagsize)
+    following = handle.read(layout.offsetsize)
+    known = {0, *(page.offset for page in tif.pages)}
+    return len(following) < layout.offsetsize or int.from_bytes(following, order) not in known
+
+
+def _imagej_count(tif: TiffFile) -> int:
+    """Planes that ImageJ's description promises, which tifffile forgets if some are cut off."""
+    return int((tif.imagej_metadata or {}).get("images", 1))
+
+
+# --- axes
+
+
+def _surplus_axes(tif: TiffFile, series: tifffile.TiffPageSeries) -> tuple[list[_Axis], bool]:
+    """Axes beyond z, y, x and colour that are longer than 1, and whether z is longer as well."""
+    in_page = len(series.keyframe.axes)
+    stacked = list(zip(series.axes, series.shape, strict=True))[:-in_page]
+    long = [(axis, length) for axis, length in stacked if length > 1]
+    names = [axis for axis, _ in long]
+    z = next((axis for axis in _Z_AXES if names.count(axis) == 1), None)
+    surplus = [(length, *_axis_words(axis)) for axis, length in long if axis != z]
+    if series.kind == "ome" and len(tif.series) > 1:
+        surplus.append((len(tif.series), "positions", "position"))
+    return surplus + _sample_channels(series.keyframe), z is not None
+
+
+def _sample_channels(page: tifffile.TiffPage) -> list[_Axis]:
+    """Count samples of a pixel that are channels of a microscope rather than a colour."""
+    samples = page.samplesperpixel
+    grey = page.photometric in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE)
+    return [(samples, *_AXES["C"])] if grey and samples not in (1, 3) else []
+
+
+def _axis_words(axis: str) -> tuple[str, str]:
+    return _AXES.get(axis, (f"entries along an axis '{axis}'", f"entry of axis '{axis}'"))
+
+
+# --- pixels
+
+
+def _kind(page: tifffile.TiffPage) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype of what `_picture` makes of the page."""
+    photometric, samples = page.photometric, page.samplesperpixel
+    if photometric not in _PICTURES:
+        raise Unreadable(f"it is a {_label(photometric)} image; convert it to grey or RGB")
+    if photometric == PHOTOMETRIC.YCBCR and page.compression not in _JPEGS:
+        raise Unreadable("it is YCbCr without JPEG; convert it to RGB")
+    if page.dtype is None or page.dtype.kind not in "buif":
+        raise Unreadable(f"its pixels are of type {page.dtype}; convert them to real numbers")
+    if page.axes not in ("YX", "YXS", "SYX") or samples not in (1, 3, 4):
+        raise Unreadable(f"its pages have axes {page.axes} with {samples} samples a pixel")
+    size = (page.imagelength, page.imagewidth)
+    if photometric == PHOTOMETRIC.PALETTE:
+        return (*size, 3), np.dtype(np.uint8)
+    shape = size if samples == 1 else (*size, samples)
+    return shape, _plain_dtype(page.dtype)
+
+
+def _plain_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
+
+
+def _label(photometric: Any) -> str:
+    return "CMYK" if photometric == PHOTOMETRIC.SEPARATED else getattr(photometric, "name", "rare")
+
+
+def _palette(page: tifffile.TiffPage) -> NDArray[Any] | None:
+    if page.photometric != PHOTOMETRIC.PALETTE:
+        return None
+    return np.asarray(page.colormap)
+
+
+def _load_page(page: Any, lock: threading.Lock, palette: NDArray[Any] | None) -> NDArray[Any]:
+    with lock:
+        handle = page.parent.filehandle
+        handle.open()
+        try:
+            pixels = page.asarray()
+        finally:
+            handle.close()
+    return _picture(pixels, page.keyframe, palette)
+
+
+def _load_raw(
+    path: Path, offset: int, page: tifffile.TiffPage, palette: NDArray[Any] | None
+) -> NDArray[Any]:
+    dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
+    pixels = np.fromfile(path, dtype, count=int(np.prod(page.shape)), offset=offset)
+    return _picture(pixels.reshape(page.shape), page, palette)
+
+
+def _picture(
+    pixels: NDArray[Any], page: tifffile.TiffPage, palette: NDArray[Any] | None
+) -> NDArray[Any]:
+    """Pixels as (Y, X[, C]), grey rising with light, palettes resolved."""
+    if palette is not None:
+        return _colours(palette, pixels)
+    if page.axes == "SYX":
+        pixels = np.moveaxis(pixels, 0, -1)
+    if page.photometric == PHOTOMETRIC.MINISWHITE and pixels.dtype.kind in "bu":
+        white = True if pixels.dtype.kind == "b" else 2**page.bitspersample - 1
+        pixels = white ^ pixels
+    if pixels.dtype.kind == "b":
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+    return np.ascontiguousarray(pixels, dtype=_plain_dtype(pixels.dtype))
+
+
+def _colours(palette: NDArray[Any], pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    # 16-bit as the standard has it; some writers put 8-bit values there
+    scale = 257 if palette.max(initial=0) > 255 else 1
+    table = np.ascontiguousarray((palette // scale).T.astype(np.uint8))
+    colours: NDArray[np.uint8] = table[pixels]
+    return colours
+
+
+# --- distances
+
+
+def _spacing(tif: TiffFile) -> tuple[Spacing, float | None]:
+    """Spacing and, for a file of one plane, where it lies along z."""
+    tags = tif.pages.first.tags
+    values = {name: tags.valueof(name) for name in ("XResolution", "YResolution")}
+    imagej = tif.imagej_metadata or {}
+    pixels = resolution_spacing(
+        values["XResolution"],
+        values["YResolution"],
+        int(tags.valueof("ResolutionUnit", default=2)),
+        str(imagej.get("unit", "")),
+    )
+    if tif.is_ome:
+        spacing, position = ome_spacing(tif.ome_metadata or "")
+        return (spacing if spacing.unit else pixels), position
+    if tif.is_imagej:
+        return imagej_spacing(imagej, pixels), None
+    return pixels, None

@@ -1,0 +1,1 @@
+"""Blur that foreground objects cast over the background, and what lies there."""

@@ -1,0 +1,73 @@
+"""Depth of what is near, from its own detail, and which side what has no detail belongs to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from napari_focus_stack.imgproc.pyramids import luminance
+from napari_focus_stack.imgproc.smoothing import EdgeAwareMean
+from napari_focus_stack.occlusion.boundaries import (
+    SEARCHED,
+    Outline,
+    ellipse,
+    evidence,
+    floor_of,
+    peak,
+    widened,
+)
+from napari_focus_stack.occlusion.patch import WIDE, View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.imgproc.pyramids import Plane
+
+SIDE_WINDOW = 1.0
+"""Gaussian sigma over the detail that tells sides, where it is little."""
+SURE_RADIUS = 2
+"""Pixels around one that must all lie on a side: detail reaches beyond its own edge."""
+SEEN = 0.07
+"""Confidence from which on a depth far behind is one."""
+WEIGHT_OF_FAR = 3.0
+FAR_ENOUGH = 0.8
+"""What speaks for the ground, over what speaks against, from which on it is the ground."""
+SIDE_REACH = 300.0
+"""Smoothness of the sides, in pixels squared."""
+SIDE_EDGE = 0.5 / 255
+"""Step in the picture, as a part of its range, that a side stops at."""
+
+
+def depth_of_near(energies: Sequence[Plane], edge: Outline) -> Plane:
+    """Depth of what is near, from its own detail alone."""
+    own = peak(energies, edge.share, (edge.nearest - SEARCHED, edge.nearest + SEARCHED))
+    return np.where(own.depth >= 0, own.depth, edge.nearest)
+
+
+def is_far(view: View, energies: Sequence[Plane], edge: Outline) -> NDArray[np.bool_]:
+    """Whether a pixel whose depth nothing shows belongs to the ground rather than to what is near.
+
+    Depth goes on from where it is seen to where it is not, across an outline too. So what speaks
+    for either side, and is seen, goes on anew, to the next edge of the picture.
+    """
+    light = view.light
+    smoother = [cv2.GaussianBlur(energy, (0, 0), SIDE_WINDOW) for energy in energies]
+    floor = floor_of(smoother)
+    clear = [np.maximum(energy - floor, 0) for energy in smoother]
+    own = cv2.GaussianBlur(evidence(clear, view.depth, floor, light.jump), (0, 0), 1.5)
+    side = np.where(edge.band, edge.evidence, own)
+    kernel = ellipse(SURE_RADIUS)
+    disputed = view.above | edge.band
+    near = np.where(disputed, np.maximum(cv2.erode(side, kernel), 0), 0)
+    near[~widened(view.jumps, WIDE)] = 0
+    seen = np.float32(WEIGHT_OF_FAR) * (view.confidence > np.float32(SEEN))
+    far = np.where(disputed, np.maximum(-cv2.dilate(side, kernel), 0), seen)
+    smooth = EdgeAwareMean(
+        luminance(view.image), SIDE_REACH, SIDE_EDGE * light.span + light.deviation
+    )
+    nearness, farness = smooth(near.astype(np.float32), far.astype(np.float32))
+    return np.asarray(farness > np.float32(FAR_ENOUGH) * nearness)

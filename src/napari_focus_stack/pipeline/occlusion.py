@@ -1,0 +1,303 @@
+"""What is near blurs over what lies behind it: found, undone, and told.
+
+See `Occluders` for the formula. It holds for a lens that is focused through the stack and for
+things that are opaque; where something is seen through, or shines, what is subtracted is wrong, and
+the check refuses it: a ground counts only where it explains the planes better than before.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_focus_stack._utils.memory import resident
+from napari_focus_stack._utils.threads import Crew, ahead
+from napari_focus_stack.alignment.cropping import common_crop
+from napari_focus_stack.imgproc.pyramids import luminance
+from napari_focus_stack.imgproc.transforms import moved_by, size_of
+from napari_focus_stack.occlusion.background import Ground, ground_behind
+from napari_focus_stack.occlusion.boundaries import LEAST_JUMP, jumps
+from napari_focus_stack.occlusion.lens import SHIFTS, SharpPatch, measured_lens
+from napari_focus_stack.occlusion.orientation import Change, Facing, Maps, Shown, light_of
+from napari_focus_stack.occlusion.patch import Light, View
+from napari_focus_stack.occlusion.patch_grid import CellMaps, Part, batches
+from napari_focus_stack.occlusion.reblurring import occluding
+from napari_focus_stack.occlusion.summary import Occlusion, Why
+from napari_focus_stack.occlusion.voting import Vote
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.imgproc.transforms import Window
+    from napari_focus_stack.occlusion.model_check import Check
+    from napari_focus_stack.pipeline.run import Run
+    from napari_focus_stack.pipeline.survey import Survey
+    from napari_focus_stack.result import Progress
+
+FEWEST_PLANES = 5
+"""With fewer none is out of focus by the three planes that a veil takes."""
+FEWEST_JUMPS, LEAST_SHARE = 100, 1 / 4000
+"""Pixels, of a picture or a sample, and part of the picture: depth maps of large ones have some
+anyway."""
+AT_THE_EDGE = 16
+"""Pixels from where not every plane recorded anything, where depth may jump for that."""
+CANDIDATES, SAMPLES = 24, 10
+"""Parts that are looked at for it, and those on which is decided which end of the stack is near."""
+SAMPLE = 192
+"""Pixels a side of such a part."""
+AT_FIRST, AT_ONCE = 4, 0.045
+"""Samples after which that much of a lead is enough, and none at all is too little."""
+MOST_BYTES = 10**9
+"""Of planes that are held at a time."""
+WORKING_MAPS = 60
+"""Float32 maps, besides two of each plane, that a part takes while it is worked on."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A part that votes, with its jumps that count.
+
+    Only votes go by those: unmixing keeps all, for an outline with gaps is worse (0.7 dB on
+    `coins-step-still`) than one too many, which the check refuses.
+    """
+
+    part: Part
+    shown: Shown
+    jumps: NDArray[np.bool_]
+
+
+def unmix_steps(
+    crew: Crew, run: Run, survey: Survey, maps: Maps, known: Occlusion
+) -> Generator[Progress, None, None]:
+    """Find what is hidden by what is near, and put what is behind in its place.
+
+    Parameters
+    ----------
+    crew : Crew
+        Who works.
+    run, survey : Run, Survey
+        The planes, and what is known of them.
+    maps : Maps
+        Changed in place.
+    known : Occlusion
+        Of the run so far; is added to.
+
+    Yields
+    ------
+    Progress
+        Before each plane.
+    """
+    if len(survey.alignment.order) < FEWEST_PLANES:
+        return known.stop(Why.FEW_PLANES)
+    if not survey.alignment.in_order:
+        return known.stop(Why.NO_ORDER)
+    apart = jumps(maps.depth, LEAST_JUMP)
+    _keep_recorded(apart, run, survey, maps.origin)
+    if not _enough(apart):
+        return known.stop(Why.FLAT)
+    unveiling = _Unveiling(crew, run, survey, maps, apart)
+    if known.light is None:
+        light = yield from unveiling.light()
+        if light is None:
+            return known.stop(Why.NO_LENS)
+        apart &= jumps(maps.depth, light.jump)
+        if not _enough(apart):
+            return known.stop(Why.FLAT)
+        if not unveiling.can_vote():
+            known.needed = unveiling.needed()
+            return known.stop(Why.MEMORY)
+        facing = yield from unveiling.near_end(light)
+        if facing is None:
+            return known.stop(Why.NO_END)
+        known.light, known.last_is_near = facing.light, facing.last_is_near
+    else:
+        apart &= jumps(maps.depth, known.light.jump)
+        facing = Facing(maps, apart, known.light, known.last_is_near)
+    known.stop(Why.UNEXPLAINED)
+    yield from unveiling.unmix(facing)
+
+
+def _enough(apart: NDArray[np.bool_]) -> bool:
+    """Whether depth jumps in more of a tile than it does anyway."""
+    return int(np.count_nonzero(apart)) >= max(FEWEST_JUMPS, LEAST_SHARE * apart.size)
+
+
+def _keep_recorded(
+    apart: NDArray[np.bool_], run: Run, survey: Survey, origin: tuple[int, int]
+) -> None:
+    """Drop jumps where not every plane recorded anything: one plane's edge is no surface's."""
+    box = common_crop(survey.alignment.transforms, run.source.plane_shape[:2]).box
+    if box is None:
+        return
+    inner = box + np.array([1, -1, 1, -1]) * AT_THE_EDGE - np.repeat(origin, 2)
+    y0, y1, x0, x1 = np.maximum(inner, 0)
+    kept = np.zeros_like(apart)
+    kept[y0:y1, x0:x1] = apart[y0:y1, x0:x1]
+    apart[:] = kept
+
+
+class _Unveiling:
+    """One tile on its way: how it was recorded, which end is near, and then part by part."""
+
+    def __init__(
+        self, crew: Crew, run: Run, survey: Survey, maps: Maps, apart: NDArray[np.bool_]
+    ) -> None:
+        self._crew, self._run, self._survey = crew, run, survey
+        self._maps, self._apart = maps, apart
+        self._order = survey.alignment.order
+
+    def light(self) -> Generator[Progress, None, Light | None]:
+        """Measure the blur of every plane; None if the planes do not tell."""
+        count, maps = len(self._order), self._maps
+        patches = CellMaps(maps.depth, maps.confidence, self._apart).flat_patches(count)
+        around = [range(p.plane + min(SHIFTS), p.plane + max(SHIFTS) + 1) for p in patches]
+        self._run.expect(len(self._places(around)))
+        planes = yield from self._planes([patch.window for patch in patches], around)
+        sharp = []
+        for patch, shown in zip(patches, planes, strict=True):
+            flat = np.abs(maps.depth[patch.window] - np.float32(patch.plane)) < np.float32(0.5)
+            flat &= shown.recorded
+            bright = {k: luminance(plane) for k, plane in shown.planes.items()}
+            if flat.any():
+                sharp.append(SharpPatch(patch.plane, bright, flat))
+        lens = measured_lens(sharp, np.array(self._order))
+        census = self._run.census
+        if lens is None or census.span() <= 0:
+            return None
+        return Light.of(lens, self._survey.noise, census.span(), census.level())
+
+    def near_end(self, light: Light) -> Generator[Progress, None, Facing | None]:
+        """Find which end of the stack is near: from there the ground explains the planes.
+
+        None if from neither, or from both alike.
+        """
+        facings = [Facing(self._maps, self._apart, light, last) for last in (True, False)]
+        samples, asked = yield from self._samples(facings[0])
+        checks: list[list[Check]] = [[], []]
+        for some in (slice(0, AT_FIRST), slice(AT_FIRST, None)):
+            for known, facing in zip(checks, facings, strict=True):
+                known += self._checks(facing, samples[some])
+            seen = max(len(samples[: some.stop]), min(AT_FIRST, asked))
+            votes = [Vote.of(known, seen) for known in checks]
+            best, other = sorted(range(2), key=lambda i: -votes[i].lead)
+            if votes[best].lead <= 0 or votes[best].beats(votes[other], AT_ONCE):
+                break
+        return facings[best] if votes[best].beats(votes[other]) else None
+
+    def _samples(self, facing: Facing) -> Generator[Progress, None, tuple[list[Sample], int]]:
+        """Parts in which something lies before something else, those with most of it first.
+
+        And how many were looked at for it.
+        """
+        most = int(self._pixels_at_a_time() / SAMPLE**2)
+        parts = facing.cells.samples(min(CANDIDATES, most), SAMPLE)
+        wanted = self._depths(parts, facing.light)
+        self._run.expect(len(self._places(wanted)))
+        planes = yield from self._planes([part.outer for part in parts], wanted)
+        found: dict[int, NDArray[np.bool_]] = {}
+
+        def look(i: int) -> None:
+            found[i] = occluding(facing.view(parts[i], planes[i]))
+
+        self._crew.do(look, range(len(parts)))
+        counts = {i: np.count_nonzero(jumps) for i, jumps in found.items()}
+        order = sorted(counts, key=lambda i: (-counts[i], i))[:SAMPLES]
+        order = [i for i in order if counts[i] >= FEWEST_JUMPS]
+        return [Sample(parts[i], planes[i], found[i]) for i in order], len(parts)
+
+    def _checks(self, facing: Facing, samples: Sequence[Sample]) -> list[Check]:
+        """How well samples are explained once they are unmixed, where that tells anything."""
+        found: dict[int, Check] = {}
+
+        def look(i: int) -> None:
+            sample = samples[i]
+            view = replace(facing.view(sample.part, sample.shown), jumps=sample.jumps)
+            ground = self._ground(view, judged=True)
+            if ground is not None and ground.check.tells:
+                found[i] = ground.check
+
+        self._crew.do(look, range(len(samples)))
+        return [found[i] for i in sorted(found)]
+
+    def unmix(self, facing: Facing) -> Generator[Progress, None, None]:
+        """Unmix what can be, as many parts at a time as fit into memory."""
+        found: list[Change] = []
+
+        def unmix(todo: tuple[Part, Shown]) -> None:
+            view = facing.view(*todo)
+            ground = self._ground(view)
+            if ground is not None:
+                found.append(facing.change(todo[0], view, ground))
+
+        light, pixels = facing.light, self._pixels_at_a_time()
+        todo = list(batches(facing.cells.parts(light.jump, light.reach, pixels), pixels))
+        depths = [self._depths(batch, light) for batch in todo]
+        self._run.expect(sum(len(self._places(wanted)) for wanted in depths))
+        for batch, wanted in zip(todo, depths, strict=True):
+            planes = yield from self._planes([part.outer for part in batch], wanted)
+            self._crew.do(unmix, list(zip(batch, planes, strict=True)))
+            del planes
+        for change in found:  # not before all are: parts look beyond their own
+            change.put(self._maps)
+
+    def _ground(self, view: View, *, judged: bool = False) -> Ground | None:
+        with Crew(1, self._crew.check) as alone:
+            return ground_behind(view, alone, judged=judged)
+
+    def can_vote(self) -> bool:
+        """Whether there is memory for as many samples as it takes."""
+        return self._pixels_at_a_time() >= AT_FIRST * SAMPLE**2
+
+    def needed(self) -> float:
+        """Bytes of memory that a run would have to be given for that; 0 if none would do."""
+        room = AT_FIRST * SAMPLE**2 * self._bytes_of_pixel()
+        return resident() + 2 * room if room <= MOST_BYTES else 0.0
+
+    def _pixels_at_a_time(self) -> float:
+        """How many pixels of a batch fit into memory in all their planes."""
+        room = float(MOST_BYTES)
+        if self._run.limit is not None:
+            room = min(room, (self._run.limit - resident()) / 2)
+        return max(room, 0) / self._bytes_of_pixel()
+
+    def _bytes_of_pixel(self) -> int:
+        channels = 1 if self._maps.image.ndim == 2 else 3
+        return 4 * (len(self._order) * (2 * channels + 4) + WORKING_MAPS)
+
+    def _depths(self, parts: list[Part], light: Light) -> list[range]:
+        """Planes that tell something of each part."""
+        around, found = int(np.ceil(light.jump)), []
+        for part in parts:
+            depth = self._maps.depth[part.outer]
+            last = int(np.ceil(depth.max())) + around
+            found.append(range(int(depth.min()) - around, last + 1))
+        return found
+
+    def _places(self, wanted: list[range]) -> list[int]:
+        """Planes that any of some ranges has, by their places in the order of focus."""
+        return [i for i in range(len(self._order)) if any(i in these for these in wanted)]
+
+    def _planes(
+        self, windows: list[Window], wanted: list[range]
+    ) -> Generator[Progress, None, list[Shown]]:
+        """Planes of each window, by their places in the order of focus, as far as they exist."""
+        places = self._places(wanted)
+        found = [Shown({}, np.ones(size_of(window), np.bool_)) for window in windows]
+        read, threads = partial(self._survey.seen, self._run), min(1, self._run.readers)
+        with closing(ahead(read, [self._order[i] for i in places], threads)) as planes:
+            for i, (k, seen) in zip(places, planes, strict=True):
+                yield self._run.begin("unmix", k)
+                for shown, window, these in zip(found, windows, wanted, strict=True):
+                    if i in these:
+                        plane, valid = seen.colour(moved_by(window, *self._maps.origin))
+                        shown.planes[i] = np.ascontiguousarray(light_of(plane))
+                        if valid is not None:
+                            shown.recorded &= valid > 0
+                del seen
+        return found

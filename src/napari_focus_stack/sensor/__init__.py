@@ -1,0 +1,1 @@
+"""Marks of the sensor, which show no specimen."""

@@ -1,0 +1,242 @@
+"""How true every method is: stacks of known truth, rendered, stacked with defaults, and scored."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_focus_stack._version import __version__
+from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.pipeline.stack import focus_stack
+from napari_focus_stack.settings import METHODS
+from napari_focus_stack.simulation.metrics import (
+    best_single_plane,
+    score_confidence,
+    score_depth,
+    score_image,
+)
+from napari_focus_stack.simulation.rendering import Noise
+from napari_focus_stack.simulation.scenes import SCENES, VARIANTS, Camera, Truth, render_truth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from napari_focus_stack.settings import Method
+    from napari_focus_stack.simulation.optics import Optics
+
+SENSOR = Camera(Noise(read=0.015, shot=1 / 5000))
+"""A small camera at a high gain: 4 grey levels of noise in 255, and a little more in the light."""
+TRUSTED = 0.5
+MOST_PLANES = 200
+MOST_BLUR = 128.0
+"""Radius in pixels, half the picture's height: all that is left of detail is its mean."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What is measured.
+
+    Parameters
+    ----------
+    scenes, variants, methods : sequence of str
+        Of `SCENES`, `VARIANTS` and `METHODS`; all by default.
+    optics : Optics, optional
+        Microscope whose blur the stacks have; each scene has its own by default.
+    planes : int, optional
+        How many; each scene has its own number by default.
+    camera : Camera
+        Noise and bits.
+
+    Raises
+    ------
+    SettingsError
+        A name that is none, or a number out of bounds.
+    """
+
+    scenes: Sequence[str] = tuple(SCENES)
+    variants: Sequence[str] = VARIANTS
+    methods: Sequence[Method] = METHODS
+    optics: Optics | None = None
+    planes: int | None = None
+    camera: Camera = SENSOR
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be rendered."""
+        for option, names, known in (
+            ("--scene", self.scenes, tuple(SCENES)),
+            ("--variant", self.variants, VARIANTS),
+            ("--method", self.methods, METHODS),
+        ):
+            for name in names:
+                if name not in known:
+                    raise SettingsError(
+                        f"{option} '{name}' is unknown; choose from {', '.join(known)}."
+                    )
+        if self.planes is not None and not 3 <= self.planes <= MOST_PLANES:
+            raise SettingsError(f"--planes {self.planes} must be from 3 to {MOST_PLANES}.")
+        for scene in self.scenes:
+            planes, blur = self._recording(scene)
+            if blur * (planes - 1) > MOST_BLUR:
+                raise SettingsError(
+                    f"Blur grows by {blur:.2f} px per plane, over {planes} planes to more than the "
+                    f"{MOST_BLUR:g} px that are rendered; give a smaller --z-step or --planes."
+                )
+
+    def rows(self, tell: Callable[[str], None] = lambda _: None) -> Iterator[Row]:
+        """Render, stack and score: for each stack the best single plane, then every method."""
+        for scene in self.scenes:
+            for variant in self.variants:
+                tell(f"Rendering {scene}, {variant}")
+                truth = self._render(scene, variant)
+                yield self._single_plane(scene, variant, truth)
+                for method in self.methods:
+                    tell(f"Stacking {scene}, {variant}: {method}")
+                    yield self._stacked(scene, variant, method, truth)
+
+    def _render(self, scene: str, variant: str) -> Truth:
+        sharp = 0.0 if self.optics is None else self.optics.blur_in_focus
+        return render_truth(scene, variant, *self._recording(scene), self.camera, sharp)
+
+    def _recording(self, scene: str) -> tuple[int, float]:
+        """Number of planes, and the blur per plane."""
+        known = SCENES[scene]
+        blur = known.blur if self.optics is None else self.optics.blur_per_plane
+        return self.planes or known.planes, blur
+
+    def _single_plane(self, scene: str, variant: str, truth: Truth) -> Row:
+        plane, score = best_single_plane(
+            truth.planes, truth.image, truth.transforms, white=self.camera.white
+        )
+        return Row(scene, variant, f"plane {plane}", _finite(score.psnr), score.ssim)
+
+    def _stacked(self, scene: str, variant: str, method: Method, truth: Truth) -> Row:
+        result = focus_stack(truth.planes, method=method)
+        image = score_image(result.image, truth.image, white=self.camera.white)
+        depth = score_depth(result.depth, truth.depth)
+        sure = score_confidence(result.confidence, result.depth, truth.depth, least=TRUSTED)
+        step = None if self.optics is None else self.optics.z_step
+        return Row(
+            scene,
+            variant,
+            method,
+            _finite(image.psnr),
+            image.ssim,
+            depth.mean_error,
+            None if step is None else depth.mean_error * step,
+            depth.share_off,
+            sure.share,
+            _finite(sure.mean_error),
+        )
+
+    def as_dict(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Plain dictionary, ready for JSON.
+
+        ``psnr`` is null where image and truth are equal, depth scores where there is no depth.
+        """
+        optics = self.optics
+        return {
+            "version": __version__,
+            "optics": None
+            if optics is None
+            else asdict(optics)
+            | {
+                "blur_per_plane": optics.blur_per_plane,
+                "blur_in_focus": optics.blur_in_focus,
+                "resolution": optics.resolution,
+                "depth_of_field": optics.depth_of_field,
+            },
+            "camera": asdict(self.camera),
+            "planes": {scene: self._recording(scene)[0] for scene in self.scenes},
+            "rows": [asdict(row) for row in rows],
+        }
+
+
+@dataclass(frozen=True)
+class Row:
+    """Scores of one method on one stack; a single plane has no depth.
+
+    Attributes
+    ----------
+    scene, variant, method : str
+        What was stacked, and how; "plane 5" is the best single plane.
+    psnr : float or None
+        In dB; None if equal to the truth.
+    ssim : float
+        Structural similarity.
+    depth_error, depth_error_um : float or None
+        Mean absolute error, in planes and in micrometres.
+    share_off : float or None
+        Share of pixels off by more than one plane.
+    trusted, trusted_error : float or None
+        Share of pixels with a confidence of 0.5 or more, and their mean error in planes.
+    """
+
+    scene: str
+    variant: str
+    method: str
+    psnr: float | None
+    ssim: float
+    depth_error: float | None = None
+    depth_error_um: float | None = None
+    share_off: float | None = None
+    trusted: float | None = None
+    trusted_error: float | None = None
+
+    def __str__(self) -> str:
+        """Line of the table."""
+        psnr = "equal" if self.psnr is None else f"{self.psnr:.2f}"
+        names = f"{self.scene:<17} {self.variant:<7} {self.method:<10} {psnr:>6} {self.ssim:7.4f}"
+        if self.depth_error is None:
+            return names
+        micrometres = "-" if self.depth_error_um is None else f"{self.depth_error_um:.3f}"
+        sure = "-" if self.trusted_error is None else f"{self.trusted_error:.3f}"
+        return (
+            f"{names} {self.depth_error:8.3f} {micrometres:>8} {self.share_off:6.1%} "
+            f"{self.trusted:8.1%} {sure:>8}"
+        )
+
+
+HEADER = (
+    f"{'':<17} {'':<7} {'':<10} {'PSNR':>6} {'':>7} {'depth error':^17} {'off':>6} "
+    f"{'confidence >= 0.5':^17}\n"
+    f"{'scene':<17} {'variant':<7} {'method':<10} {'dB':>6} {'SSIM':>7} {'planes':>8} {'um':>8} "
+    f"{'by > 1':>6} {'share':>8} {'error':>8}"
+)
+
+
+def camera(read_noise: float | None, photons: float | None, bits: int) -> Camera:
+    """The user's camera.
+
+    Parameters
+    ----------
+    read_noise : float or None
+        Standard deviation, in electrons.
+    photons : float or None
+        Electrons that white stands for; both None for `SENSOR`'s noise.
+    bits : int
+        8 to 16.
+
+    Raises
+    ------
+    SettingsError
+        A number out of bounds, or read noise without the electrons to compare it with.
+    """
+    if not 8 <= bits <= 16:
+        raise SettingsError(f"--bits {bits} must be from 8 to 16.")
+    if photons is None:
+        if read_noise is not None:
+            raise SettingsError(
+                "--read-noise counts electrons; give --photons, those at white, as well."
+            )
+        return Camera(SENSOR.noise, bits)
+    if not 0 < photons < math.inf:
+        raise SettingsError("--photons must be a number above 0.")
+    read = 0.0 if read_noise is None else read_noise
+    if not 0 <= read < math.inf:
+        raise SettingsError("--read-noise must be 0 or more.")
+    return Camera(Noise(read=read / photons, shot=1 / photons), bits)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

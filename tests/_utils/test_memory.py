@@ -1,0 +1,144 @@
+"""Arrays in files are arrays, and let memory go when they are told to."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import gc
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_focus_stack import Settings
+from napari_focus_stack._utils.memory import (
+    array_in_file,
+    in_words,
+    keep_heap,
+    let_go,
+    limit,
+    resident,
+)
+from napari_focus_stack.errors import OutputError, SettingsError
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and takes it back")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "bool"])
+def test_an_array_in_a_file_keeps_what_is_written(dtype: str) -> None:
+    array = array_in_file((30, 40, 3), np.dtype(dtype))
+    assert not array.any()
+    wanted = np.random.default_rng(0).integers(0, 2, array.shape).astype(dtype)
+    array[:] = wanted
+    let_go(array[2:5])
+    np.testing.assert_array_equal(array, wanted)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system gives no room ahead")
+def test_a_full_disk_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OutputError, match=r"no room for 2 GB of results .* set TMPDIR"):
+        array_in_file((1000, 2000, 1000), np.dtype(np.uint8))
+
+
+@LINUX
+def test_memory_is_let_go_and_comes_back() -> None:
+    array = array_in_file((64, 2**20), np.dtype(np.uint8))
+    gc.collect()
+    before = resident()
+    array[:] = 7
+    assert resident() - before > 60 * 2**20
+    let_go(array)
+    assert resident() - before < 6 * 2**20
+    assert (array == 7).all()
+
+
+def test_an_ordinary_array_is_left_alone() -> None:
+    array = np.arange(12)
+    let_go(array)
+    np.testing.assert_array_equal(array, np.arange(12))
+
+
+@LINUX
+def test_the_limit_lies_between_what_is_taken_and_what_there_is() -> None:
+    most = limit()
+    assert most is not None
+    assert 10**8 < most < 2**50
+
+
+@given(st.integers(10**7, 10**13))
+def test_words_say_hardly_more(size: int) -> None:
+    said = Settings(memory=in_words(size)).memory
+    assert said is not None
+    assert size <= said <= 1.11 * size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("1.5GB", 1_500_000_000),
+        ("1,5 GB", 1_500_000_000),
+        ("800MB", 800_000_000),
+        ("2GiB", 2**31),
+        ("300 k", 300_000),
+        ("12345", 12345),
+        (2e9, 2_000_000_000),
+        (np.int64(7), 7),
+    ],
+)
+def test_sizes_are_read(text: object, size: int) -> None:
+    assert Settings(memory=text).memory == size
+
+
+@pytest.mark.parametrize("text", ["", "much", "-1GB", "1.5XB", 0, True, float("nan"), [1]])
+def test_what_is_no_size_is_refused(text: object) -> None:
+    with pytest.raises(SettingsError, match="must be a size, as in"):
+        Settings(memory=text)
+
+
+@pytest.mark.parametrize("count", [0, 65, 1.5, "many"])
+def test_threads_are_a_whole_number(count: object) -> None:
+    with pytest.raises(SettingsError, match=r"threads .* must be a whole number from 1 to 64"):
+        Settings(threads=count)
+
+
+HEAPS = """
+import ctypes, sys, threading
+from napari_focus_stack._utils.memory import keep_heap
+if sys.argv[1] == "kept":
+    keep_heap()
+all_there = threading.Barrier(4)
+def work():
+    pieces = [bytearray(100_000) for _ in range(20)]
+    all_there.wait()
+threads = [threading.Thread(target=work) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+libc.malloc_info(0, ctypes.c_void_p(libc.fopen(sys.argv[2].encode(), b"w")))
+libc.fflush(None)
+"""
+
+
+@LINUX
+@pytest.mark.parametrize("how", ["kept", "as it is"])
+def test_threads_share_the_heap_that_is_kept(how: str, tmp_path) -> None:
+    if not hasattr(ctypes.CDLL(None), "malloc_info"):
+        pytest.skip("only glibc tells its heaps")
+    said = tmp_path / "heaps.xml"
+    subprocess.run([sys.executable, "-c", HEAPS, how, str(said)], check=True)
+    heaps = said.read_text().count("<heap nr=")
+    assert heaps == 1 if how == "kept" else heaps > 1
+
+
+def test_keeping_the_heap_changes_nothing_else() -> None:
+    keep_heap()  # wherever the tests run
+    np.testing.assert_array_equal(np.zeros(2**23, np.uint8) + 1, 1)

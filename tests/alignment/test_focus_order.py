@@ -1,0 +1,108 @@
+"""Whether the order of the files is that of the focus, and how far apart planes are in focus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scenes import QUIET, scene
+
+from napari_focus_stack.alignment.focus_order import distances, follows_focus
+from napari_focus_stack.alignment.reduced_planes import View
+from napari_focus_stack.simulation.rendering import Noise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+KINDS = ["slant", "dome", "step"]
+
+
+def details(planes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return [View.of(plane).detail() for plane in planes]
+
+
+def rendered(kind: str, name: str = "gravel", n: int = 8, **options) -> list[np.ndarray]:
+    return details(scene(name, kind, n=n, **{"noise": QUIET, **options}).planes)
+
+
+def in_order(known: Sequence[np.ndarray], order: Sequence[int]) -> bool:
+    return follows_focus([known[k] for k in order])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["gravel", "brick", "coins"])
+@pytest.mark.parametrize("motion", [{}, {"zoom": 0.004, "shift": 0.7}], ids=["still", "moving"])
+def test_rendered_stacks(name: str, kind: str, motion: dict) -> None:
+    known = rendered(kind, name, **motion)
+    assert in_order(known, range(8))
+    assert in_order(known, range(8)[::-1])
+    for order in ([0, 2, 4, 6, 1, 3, 5, 7], [0, 2, 4, 6, 7, 5, 3, 1], [3, 6, 0, 7, 2, 5, 1, 4]):
+        assert not in_order(known, order)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_noise_does_not_hide_the_order(kind: str) -> None:
+    known = rendered(kind, noise=Noise(read=0.02, shot=1 / 2000))
+    assert in_order(known, range(8))
+    assert not in_order(known, [3, 6, 0, 7, 2, 5, 1, 4])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_planes_of_noise_alone_follow_each_other(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    planes = rng.normal(100, 10, (rng.integers(4, 12), 64, 80)).astype(np.float32)
+    assert follows_focus(details(planes))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_three_planes_cannot_be_out_of_order(n: int) -> None:
+    positions = np.array([0.0, 9.0, 1.0])[:n]
+    assert follows_focus(list(positions[:, None, None]))
+
+
+@settings(deadline=None)
+@given(st.permutations(range(6)))
+def test_the_way_is_held_against_the_shortest_tree(order: list[int]) -> None:
+    """Planes on a line, all of one mean: the tree has length 5, whatever the order."""
+    positions = np.array(order, float)
+    way = np.abs(np.diff(positions)).sum()
+    line = [np.array([[position, -position]]) for position in positions]
+    assert follows_focus(line) is bool(way <= 1.4 * 5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(arrays(np.float32, (5, 4, 6), elements=st.floats(-20, 20, width=32)))
+def test_distances_are_root_mean_squares(maps: np.ndarray) -> None:
+    apart = distances(list(maps))
+    true = np.sqrt(((maps[:, None] - maps[None]).astype(float) ** 2).mean((2, 3)))
+    np.testing.assert_allclose(apart, true, atol=1e-5)
+    np.testing.assert_allclose(apart, apart.T, atol=1e-5)  # products are rounded as BLAS likes
+
+
+@pytest.mark.parametrize("name", ["gravel", "brick"])
+def test_planes_farther_in_focus_are_farther_apart(name: str) -> None:
+    apart = distances(rendered("slant", name))
+    for k in range(8):
+        assert (np.diff(apart[k, k:]) > 0).all()
+        assert (np.diff(apart[k, : k + 1]) < 0).all()
+
+
+def test_brightness_has_no_part_in_the_distance() -> None:
+    planes = scene("gravel", "slant", noise=QUIET, dtype="float32").planes
+    here, brighter, other = details([planes[3], planes[3] * 1.7, planes[4]])
+    apart = distances([here, brighter, other])
+    assert apart[0, 1] < 0.001 < 0.1 < apart[0, 2]
+
+
+def test_detail_that_falls_and_rises_once_keeps_its_order() -> None:
+    """A smooth section between dark planes, whose noise is most of their detail, is no fold."""
+    y, x = np.mgrid[:256, :256] - 128
+    blob = np.exp(-(x**2 + y**2) / 2 / 60**2)
+    section = np.exp(-((np.arange(9) - 4) ** 2) / 2 / 1.5**2)
+    noise = np.random.default_rng(0).normal(0, 0.75, (9, 256, 256))
+    planes = (150 * (section[:, None, None] * blob + 0.05) + noise).clip(0).astype(np.uint8)
+    assert in_order(details(planes), range(9))

@@ -1,0 +1,292 @@
+"""A result corrected by painting: it is the planes' where painted, and the run's elsewhere."""
+
+import cv2
+import numpy as np
+import pytest
+from conftest import in_a_window
+
+from napari_focus_stack._napari.io.results_reader import reopen
+from napari_focus_stack._napari.io.writers import write_results
+from napari_focus_stack._napari.layers.planes import METADATA_KEY
+from napari_focus_stack._napari.layers.results import Origin, result_layers
+from napari_focus_stack.correction.retouch import nearest_wins
+from napari_focus_stack.io.recipe import BACKGROUND, Recipe, decoded
+from napari_focus_stack.io.sources import ArraySource, Spacing
+from napari_focus_stack.pipeline.stack import focus_stack
+from napari_focus_stack.settings import Settings
+
+UM = Spacing(y=0.5, x=0.25, z=2.0, unit="micrometer")
+PLACE = {"scale": (2, 0.5, 0.25), "translate": (3, 7, -5), "units": "um"}
+MAPS = ("depth-index", "depth", "height", "confidence")
+SPOT = (24, 32)
+REACH = 6
+
+
+@pytest.fixture
+def docked(dock):
+    return dock("Correct depth")
+
+
+def add_result(viewer, planes, wanted=MAPS, left_out=()):
+    source = viewer.add_image(planes, name="cells", **PLACE)
+    matrices = np.tile(np.eye(3), (len(planes), 1, 1))
+    matrices[list(left_out)] = np.nan
+    result = focus_stack(ArraySource(planes, spacing=UM), transforms=matrices)
+    for array, arguments in result_layers(result, wanted, Origin.of([source], Settings())):
+        viewer.add_image(array, **arguments)
+    return result
+
+
+def corrected(qtbot, viewer, widget):
+    widget.correct_button.native.click()
+    qtbot.waitUntil(lambda: not widget.job.running, timeout=10_000)
+    assert viewer.layers[-1].name == "cells correction", widget.job.status.value
+    return viewer.layers[-1]
+
+
+def slide(viewer, plane):
+    viewer.dims.set_point(0, viewer.layers["cells"].data_to_world((plane, 0, 0))[0])
+
+
+def painted(labels, spot=SPOT):
+    """One dab, as the mouse makes it; returns where."""
+    before = labels.data.copy()
+    labels.paint(spot, labels.selected_label)
+    return labels.data != before
+
+
+def shown(viewer):
+    names = ("stacked", "depth index", "depth", "height", "confidence")
+    return {name: np.array(viewer.layers[f"cells {name}"].data) for name in names}
+
+
+def deep(where):
+    """Pixels inside a stroke that its feathered edge does not reach."""
+    return cv2.erode(where.view(np.uint8), np.ones((2 * REACH + 1,) * 2, np.uint8)) > 0
+
+
+def far(where):
+    return cv2.dilate(where.view(np.uint8), np.ones((2 * REACH + 1,) * 2, np.uint8)) == 0
+
+
+@in_a_window
+def test_the_sliders_plane_is_painted_and_undone(qtbot, viewer, docked, planes):
+    result = add_result(viewer, planes)
+    before = shown(viewer)
+    labels = corrected(qtbot, viewer, docked)
+    assert (str(labels.mode), labels.brush_size) == ("paint", 20)
+    image = viewer.layers["cells stacked"]
+    np.testing.assert_allclose(labels.data_to_world((5, 6)), image.data_to_world((5, 6)))
+    for name, array in shown(viewer).items():
+        np.testing.assert_array_equal(array, before[name])
+    for plane in (5, 1):
+        slide(viewer, plane)
+        assert labels.selected_label == plane + 1
+    labels.brush_size = 50
+    where = painted(labels)
+    assert where[SPOT]
+    after = shown(viewer)
+    inside, outside = deep(where), far(where)
+    assert inside.sum() > 20
+    np.testing.assert_array_equal(after["stacked"][inside], planes[1][inside])
+    assert (before["stacked"][inside] != planes[1][inside]).any()
+    np.testing.assert_array_equal(after["stacked"][outside], before["stacked"][outside])
+    for name, value in [("depth index", 1), ("depth", 1), ("height", 2), ("confidence", 1)]:
+        assert (after[name][where] == value).all(), name
+        np.testing.assert_array_equal(after[name][~where], before[name][~where])
+    labels.undo()
+    for name, array in shown(viewer).items():
+        np.testing.assert_array_equal(array, before[name])
+    labels.redo()
+    for name, array in shown(viewer).items():
+        np.testing.assert_array_equal(array, after[name])
+    assert (result.depth_index[where] != 1).any()
+
+
+def test_background_and_as_found(qtbot, viewer, docked, planes):
+    add_result(viewer, planes)
+    before = shown(viewer)
+    labels = corrected(qtbot, viewer, docked)
+    docked.painted.value = "background"
+    where = painted(labels)
+    assert (labels.data[where] == BACKGROUND).all()
+    assert np.isnan(viewer.layers["cells depth"].data[where]).all()
+    docked.painted.value = "as found"
+    painted(labels)
+    for name, array in shown(viewer).items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_nearest_wins_is_one_step_of_undo(qtbot, viewer, docked, planes):
+    result = add_result(viewer, planes)
+    before = shown(viewer)
+    labels = corrected(qtbot, viewer, docked)
+    docked.painted.value = "nearest wins"
+    where = painted(labels)
+    around = result.depth_index[where]
+    assert len(np.unique(around)) > 1
+    wanted = nearest_wins(result, where)
+    np.testing.assert_array_equal(labels.data, wanted)
+    [label] = np.unique(wanted[where])
+    assert 0 < label <= around.max()
+    assert (viewer.layers["cells depth index"].data[where] == label - 1).all()
+    labels.undo()
+    assert not labels.data.any()
+    for name, array in shown(viewer).items():
+        np.testing.assert_array_equal(array, before[name])
+    labels.redo()
+    assert (labels.data[where] == label).all()
+    assert (viewer.layers["cells depth index"].data[where] == label - 1).all()
+    labels.undo()
+    docked.side.value = "last"
+    painted(labels)
+    np.testing.assert_array_equal(labels.data, nearest_wins(result, where, "last"))
+    assert (labels.data[where] > label).all()
+
+
+def test_a_drag_of_the_mouse_and_a_fill_are_followed(qtbot, viewer, docked, planes):
+    """As napari's own callbacks do it: history told of after a drag, before a fill."""
+    result = add_result(viewer, planes)
+    labels = corrected(qtbot, viewer, docked)
+    docked.painted.value = "nearest wins"
+    with labels.block_history():
+        for column in (20, 30, 40):
+            labels.paint((24, column), labels.selected_label)
+            assert (viewer.layers["cells depth index"].data == result.depth_index).all()
+    where = labels.data > 0
+    np.testing.assert_array_equal(labels.data, nearest_wins(result, where))
+    docked.painted.value = "background"
+    labels.fill((0, 0), labels.selected_label)
+    assert (labels.data[~where] == BACKGROUND).all()
+    kept = viewer.layers["cells depth"].metadata[METADATA_KEY]["correction"]
+    np.testing.assert_array_equal(decoded(kept["labels"], kept["shape"]), labels.data)
+    labels.undo()
+    labels.undo()
+    assert not labels.data.any()
+    np.testing.assert_array_equal(viewer.layers["cells stacked"].data, result.image)
+
+
+def test_a_correction_is_saved_and_opened_again(qtbot, viewer, docked, planes, tmp_path):
+    add_result(viewer, planes)
+    labels = corrected(qtbot, viewer, docked)
+    slide(viewer, 1)
+    painted(labels)
+    results = [layer for layer in viewer.layers if layer.name not in ("cells", labels.name)]
+    path = str(tmp_path / "cells.focusstack.ome.tif")
+    write_results(path, [layer.as_layer_data_tuple() for layer in results])
+    np.testing.assert_array_equal(Recipe.read(path).correction, labels.data)
+    wanted, drawn = shown(viewer), labels.data.copy()
+    for layer in [*results, labels]:
+        viewer.layers.remove(layer)
+    for data, arguments, _ in reopen(path):
+        viewer.add_image(data, **arguments)
+    again = corrected(qtbot, viewer, docked)
+    np.testing.assert_array_equal(again.data, drawn)
+    np.testing.assert_array_equal(viewer.layers["cells depth index"].data, wanted["depth index"])
+    again.data[:] = 0
+    again.refresh()
+    slide(viewer, 4)
+    painted(again)
+    results = [layer for layer in viewer.layers if layer.name not in ("cells", again.name)]
+    other = str(tmp_path / "other.focusstack.ome.tif")
+    write_results(other, [layer.as_layer_data_tuple() for layer in results])
+    np.testing.assert_array_equal(Recipe.read(other).correction, again.data)
+    assert set(np.unique(again.data)) == {0, 5}
+
+
+def test_correcting_again_can_take_back_what_was_painted(qtbot, viewer, docked, planes):
+    add_result(viewer, planes)
+    before = shown(viewer)
+    labels = corrected(qtbot, viewer, docked)
+    slide(viewer, 1)
+    painted(labels)
+    viewer.layers.remove(labels)
+    assert docked.job.status.value == "The correction stays in the result."
+    again = corrected(qtbot, viewer, docked)
+    assert (again.data > 0).any()
+    docked.painted.value = "as found"
+    painted(again)
+    for name, array in shown(viewer).items():
+        np.testing.assert_array_equal(array, before[name])
+    assert viewer.layers["cells stacked"].metadata[METADATA_KEY]["correction"] is None
+
+
+def test_what_cannot_be_painted_is_put_back_in_a_sentence(
+    qtbot, viewer, docked, planes, notifications
+):
+    add_result(viewer, planes, left_out=[5])
+    before = shown(viewer)
+    labels = corrected(qtbot, viewer, docked)
+    slide(viewer, 5)
+    painted(labels)
+    assert "was left out of the run" in docked.job.status.value
+    assert len(notifications) == 1
+    assert not labels.data.any()
+    for name, array in shown(viewer).items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_layers_removed_or_renamed(qtbot, viewer, docked, planes, notifications):
+    add_result(viewer, planes)
+    stack = viewer.layers.pop(0)
+    docked.correct_button.native.click()
+    assert docked.job.status.value.startswith("'cells', of which 'cells stacked' was made")
+    viewer.layers.insert(0, stack)
+    labels = corrected(qtbot, viewer, docked)
+    viewer.layers["cells depth"].name = "renamed"
+    viewer.layers.remove("cells height")
+    viewer.layers.remove("cells")
+    docked.plane.value = 2
+    where = painted(labels)
+    assert (viewer.layers["cells depth index"].data[where] == 2).all()
+    assert (viewer.layers["renamed"].data[where] == 2).all()
+    viewer.layers.remove("cells stacked")
+    painted(labels, (5, 5))
+    assert docked.job.status.value == "'cells stacked' was removed; painting has no effect now."
+    assert len(notifications) == 1
+
+
+def test_the_layer_to_paint_on_follows_a_result_that_is_given_another_pixel_size(
+    qtbot, viewer, docked, dock, planes
+):
+    add_result(viewer, planes)
+    labels = corrected(qtbot, viewer, docked)
+    stack = dock("Focus Stack")
+    stack.form.pixel_size.value = "2"
+    stack.stack_button.native.click()
+    qtbot.waitUntil(lambda: not stack.cancel_button.enabled, timeout=10_000)
+    image = viewer.layers["cells stacked"]
+    assert image.scale.tolist() == [2, 2]
+    np.testing.assert_array_equal(labels.scale, image.scale)
+    np.testing.assert_array_equal(labels.translate, image.translate)
+
+
+def test_nothing_is_added_for_a_dock_that_is_closed(qtbot, viewer, docked, planes):
+    add_result(viewer, planes)
+    layers = list(viewer.layers)
+    docked.correct_button.native.click()
+    docked.native.setParent(None)
+    qtbot.waitUntil(lambda: not docked.job.running, timeout=10_000)
+    assert list(viewer.layers) == layers
+
+
+def test_pressing_again_goes_on_with_the_same_layer_and_a_closed_dock_lets_nobody_paint(
+    qtbot, viewer, docked, planes
+):
+    add_result(viewer, planes)
+    labels = corrected(qtbot, viewer, docked)
+    slide(viewer, 4)
+    where = painted(labels)
+    count = len(viewer.layers)
+    again = corrected(qtbot, viewer, docked)
+    assert again is labels
+    assert len(viewer.layers) == count
+    assert (labels.data[where] == 5).all()
+    slide(viewer, 1)
+    elsewhere = painted(labels, (40, 10))
+    index = viewer.layers["cells depth index"].data
+    assert (index[deep(where)] == 4).all()
+    assert (index[deep(elsewhere)] == 1).all()
+    docked.native_parent_changed.emit(None)
+    assert not labels.editable
+    assert str(labels.mode) == "pan_zoom"

@@ -1,0 +1,79 @@
+"""Preferences of napari that reach a run."""
+
+import napari.settings
+import pytest
+from conftest import banded_planes
+
+from napari_focus_stack._napari.layers.planes import METADATA_KEY
+from napari_focus_stack._napari.viewer import preferences as page
+from napari_focus_stack._napari.viewer.preferences import preferences, preferred_method
+from napari_focus_stack.settings import METHODS, MOST_THREADS, Settings
+
+UNSET = {"threads": None, "memory": None}
+HAS_PAGES = hasattr(napari.settings, "get_plugin_settings")
+needs_pages = pytest.mark.skipif(not HAS_PAGES, reason="napari before 0.9")
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy):
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def stack_page(viewer):
+    """Our page as the user fills it; as it was, afterwards."""
+    chosen = napari.settings.get_plugin_settings("napari-focus-stack").stack
+    before = {name: getattr(chosen, name) for name in ("method", "threads", "memory")}
+    yield chosen
+    for name, value in before.items():
+        setattr(chosen, name, value)
+
+
+@needs_pages
+def test_nothing_is_set_until_the_user_sets_it(stack_page):
+    assert preferences() == UNSET
+    assert preferred_method() == Settings().method
+
+
+@needs_pages
+def test_what_is_set_counts_in_the_units_of_settings(stack_page):
+    stack_page.threads, stack_page.memory, stack_page.method = 3, 1.5, "depth"
+    assert Settings(**preferences()) == Settings(threads=3, memory="1.5GB")
+    assert preferred_method() == "depth"
+
+
+@needs_pages
+def test_bounds_and_choices_are_those_of_settings(stack_page):
+    for method in METHODS:
+        stack_page.method = method
+    for name, wrong in (("method", "magic"), ("threads", MOST_THREADS + 1), ("threads", -1)):
+        with pytest.raises(ValueError, match=name):
+            setattr(stack_page, name, wrong)
+    stack_page.threads = MOST_THREADS
+    Settings(**preferences())
+
+
+def test_an_older_napari_leaves_the_defaults(monkeypatch):
+    monkeypatch.delattr(napari.settings, "get_plugin_settings", raising=False)
+    assert preferences() == UNSET
+    assert preferred_method() == Settings().method
+
+
+@needs_pages
+def test_a_plugin_that_was_not_found_leaves_the_defaults(monkeypatch):
+    monkeypatch.setattr(page, "PLUGIN", "nobody")
+    assert preferences() == UNSET
+
+
+@needs_pages
+def test_a_run_of_the_widget_goes_by_them(viewer, stack_page, qtbot):
+    stack_page.threads, stack_page.memory, stack_page.method = 2, 8.0, "depth"
+    viewer.add_image(banded_planes(), name="leaf")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
+    assert widget.form.parameters["method"].value == "depth"
+    widget.stack_button.native.click()
+    qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=20_000)
+    found = [layer for layer in viewer.layers if METADATA_KEY in layer.metadata]
+    assert found, widget.status.value
+    used = found[-1].metadata[METADATA_KEY]["settings"]
+    assert [used[name] for name in ("threads", "memory", "method")] == [2, 8 * 10**9, "depth"]

@@ -1,0 +1,192 @@
+"""Small results that grow in their layers, and go where nothing comes of them."""
+
+import threading
+
+import numpy as np
+import pytest
+from conftest import banded_planes
+
+from napari_focus_stack._napari.layers.planes import METADATA_KEY
+from napari_focus_stack.errors import InputError
+from napari_focus_stack.pipeline import preview as previewing
+from napari_focus_stack.pipeline import stack as pipeline
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy):
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Planes whose preview is a quarter of their size."""
+    planes = np.kron(banded_planes(), np.ones((1, 4, 4), np.uint8))
+    monkeypatch.setattr(previewing, "PIXELS", planes[0].size // 16)
+    return planes
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """What the real run waits for, once the preview is there; an error that it may raise then."""
+    opened, errors = threading.Event(), []
+    real = pipeline.stack_steps
+
+    def steps(source, settings, *, cancel, align_mask):
+        run = real(source, settings, cancel=cancel, align_mask=align_mask)
+        yield next(run)
+        while not opened.wait(0.01) and not cancel.is_set():
+            pass
+        if errors:
+            raise errors[0]
+        return (yield from run)
+
+    monkeypatch.setattr(pipeline, "stack_steps", steps)
+    return opened, errors
+
+
+@pytest.fixture
+def previewed(qtbot, viewer, large, gate):
+    """Press Stack on a layer that is turned and calibrated; wait for the preview."""
+    source = viewer.add_image(
+        large, name="cells", scale=(2, 0.5, 0.25), translate=(0, 7, 3), rotate=0, units="um"
+    )
+    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
+    widget.form.parameters["align"].value = "none"
+    widget.stack_button.native.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=10_000)
+    results = {layer.metadata[METADATA_KEY]["role"]: layer for layer in list(viewer.layers)[1:]}
+    return source, widget, results
+
+
+def covered(layer):
+    """First and last edge of what a layer covers of y and x in the world."""
+    corners = np.array([[-0.5, -0.5], np.array(layer.data.shape[:2]) - 0.5])
+    return np.array([layer.data_to_world(corner) for corner in corners])
+
+
+def test_the_result_grows_in_the_layers_of_its_preview(qtbot, viewer, large, gate, previewed):
+    source, widget, results = previewed
+    top = results["stacked"]
+    assert set(results) == {"stacked", "depth-index"}
+    assert top.data.shape == tuple(side // 4 for side in large.shape[1:])
+    small = covered(top)
+    top.name, results["depth-index"].colormap = "mine", "magma"
+    top.contrast_limits = (10, 90)
+    gate[0].set()
+    qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+    assert len(viewer.layers) == 3
+    assert top in viewer.layers
+    assert top.data.shape == large.shape[1:]
+    np.testing.assert_allclose(covered(top), small)
+    np.testing.assert_allclose(top.scale, source.scale[1:])
+    assert top.name == "mine"
+    assert tuple(top.contrast_limits) == (10, 90)
+    assert results["depth-index"].colormap.name == "magma"
+    assert "'mine' lies on top" in widget.status.value
+    assert top.metadata[METADATA_KEY]["shape"] == list(large.shape)
+
+
+def test_a_preview_that_was_removed_comes_back_as_the_result(qtbot, viewer, large, gate, previewed):
+    _, widget, results = previewed
+    viewer.layers.remove(results["stacked"])
+    gate[0].set()
+    qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+    assert [layer.data.shape for layer in list(viewer.layers)[1:]] == [large.shape[1:]] * 2
+
+
+@pytest.mark.parametrize("how", ["cancelled", "failed"])
+def test_nothing_is_left_of_a_preview_without_a_result(
+    qtbot, viewer, gate, previewed, notifications, how
+):
+    _, widget, _ = previewed
+    if how == "failed":
+        gate[1].append(InputError("The last plane is gone."))
+        gate[0].set()
+    else:
+        widget.cancel_button.native.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=10_000)
+    assert widget.status.value == (
+        "The last plane is gone." if how == "failed" else "Cancelled; nothing was added."
+    )
+
+
+def test_earlier_results_are_updated_where_that_is_wanted(qtbot, viewer):
+    planes = banded_planes()
+    viewer.add_image(planes, name="cells")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
+    widget.form.parameters["align"].value = "none"
+
+    def stack():
+        widget.stack_button.native.click()
+        qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+
+    assert not widget.form.target.enabled
+    stack()
+    first = list(viewer.layers)[1:]
+    assert widget.form.target.enabled
+    stack()
+    assert len(viewer.layers) == 5  # new ones unless told
+    viewer.layers.remove(viewer.layers[-1])
+    viewer.layers.remove(viewer.layers[-1])
+    widget.form.target.value = "update the last ones"
+    widget.form.parameters["method"].value = "laplacian"
+    widget.form.checks["confidence"].value = True
+    first[1].name = "mine"
+    before = first[1].data.copy()
+    stack()
+    assert [viewer.layers[1], viewer.layers[3]] == first
+    assert [layer.metadata[METADATA_KEY]["role"] for layer in list(viewer.layers)[1:]] == [
+        "depth-index",
+        "confidence",
+        "stacked",  # on top, as the dock says
+    ]
+    assert first[1].name == "mine"
+    assert not np.array_equal(first[1].data, before)
+    assert first[1].metadata[METADATA_KEY]["settings"]["method"] == "laplacian"
+    for layer in list(viewer.layers)[1:]:
+        viewer.layers.remove(layer)
+    assert not widget.form.target.enabled
+
+
+def test_an_update_leaves_results_before_the_last_ones_alone(qtbot, viewer):
+    viewer.add_image(banded_planes(), name="cells")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
+    widget.form.parameters["align"].value = "none"
+
+    def stack(**checks):
+        for role, wanted in checks.items():
+            widget.form.checks[role].value = wanted
+        widget.stack_button.native.click()
+        qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+
+    stack(confidence=True)
+    first = [(layer, layer.data, layer.metadata) for layer in viewer.layers]
+    widget.form.parameters["method"].value = "depth"
+    stack(confidence=False)
+    last = viewer.layers[-1]
+    widget.form.target.value = "update the last ones"
+    widget.form.parameters["method"].value = "laplacian"
+    stack(confidence=True)
+    assert last.metadata[METADATA_KEY]["settings"]["method"] == "laplacian"
+    for layer, data, metadata in first:
+        assert layer.data is data
+        assert layer.metadata is metadata
+    assert viewer.layers[-1] == last
+    assert len(viewer.layers) == 7
+
+
+def test_maps_of_a_preview_come_one_by_one_below_it(qtbot, viewer, large, gate):
+    viewer.add_image(large, name="cells")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
+    widget.form.parameters["align"].value = "none"
+    for role in ("depth", "confidence"):
+        widget.form.checks[role].value = True
+    widget.stack_button.native.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 5, timeout=10_000)
+    order = [layer.metadata[METADATA_KEY]["role"] for layer in list(viewer.layers)[1:]]
+    assert order == ["depth-index", "depth", "confidence", "stacked"]
+    assert viewer.layers.selection.active == viewer.layers[-1]
+    gate[0].set()
+    qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+    assert [layer.metadata[METADATA_KEY]["role"] for layer in list(viewer.layers)[1:]] == order
+    assert {layer.data.shape for layer in list(viewer.layers)[1:]} == {large.shape[1:]}

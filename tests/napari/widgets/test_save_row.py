@@ -1,0 +1,103 @@
+"""Results saved from the dock: the newest of what is chosen, with its maps, as the menu saves."""
+
+import pytest
+import tifffile
+from qtpy.QtWidgets import QFileDialog
+
+from napari_focus_stack._napari.io.results_reader import reopen
+from napari_focus_stack._napari.layers.planes import METADATA_KEY, role
+from napari_focus_stack._napari.widgets.save_row import SaveRow
+
+NAME = "a_b.focusstack.ome.tif"
+
+
+@pytest.fixture
+def widget(qtbot, viewer, dock, planes):
+    """Stacked once."""
+    viewer.add_image(planes, name="a/b")
+    widget = dock("Focus Stack")
+    widget.form.parameters["align"].value = "none"
+    assert not widget.saving.visible
+    stack(qtbot, widget)
+    return widget
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Names that the dialog offered; `answer` is what it gets."""
+
+    class Asked(list):
+        answer = ""
+
+    asked = Asked()
+
+    def ask(parent, caption, start, kinds):
+        asked.append(start)
+        return asked.answer, kinds
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
+    return asked
+
+
+def stack(qtbot, widget):
+    widget.stack_button.native.click()
+    qtbot.waitUntil(lambda: widget.stack_button.enabled, timeout=10_000)
+
+
+def save(qtbot, saving):
+    saving.save_button.native.click()
+    qtbot.waitUntil(lambda: not saving.job.running, timeout=10_000)
+
+
+def test_the_newest_result_is_saved_with_its_maps(qtbot, viewer, widget, asked, tmp_path):
+    widget.form.parameters["method"].value = "laplacian"
+    stack(qtbot, widget)
+    asked.answer = str(tmp_path / "kept")
+    save(qtbot, widget.saving)
+    assert asked[0].endswith("a_b stacked [1].focusstack.ome.tif")
+    file = tmp_path / "kept.focusstack.ome.tif"
+    assert widget.saving.job.status.value == f"Saved 2 layers in '{file}'."
+    layers = reopen(str(file))
+    assert [shown["metadata"][METADATA_KEY]["role"] for _, shown, _ in layers] == [
+        "depth-index",
+        "stacked",
+    ]
+    assert layers[-1][1]["metadata"][METADATA_KEY]["settings"]["method"] == "laplacian"
+    assert (layers[-1][0] == viewer.layers[-1].data).all()
+
+
+def test_nothing_is_written_without_a_name_or_over_a_file_nobody_was_asked_about(
+    qtbot, widget, asked, tmp_path
+):
+    save(qtbot, widget.saving)
+    assert list(tmp_path.iterdir()) == []
+    assert widget.saving.job.status.value == ""
+    taken = tmp_path / "taken.focusstack.ome.tif"
+    taken.write_bytes(b"mine")
+    asked.answer = str(tmp_path / "taken")
+    save(qtbot, widget.saving)
+    assert str(taken) in widget.saving.job.status.value
+    assert taken.read_bytes() == b"mine"
+
+
+def test_what_was_saved_is_told_until_something_else_is_here(
+    qtbot, viewer, widget, asked, tmp_path
+):
+    asked.answer = str(tmp_path / NAME)
+    save(qtbot, widget.saving)
+    assert "Saved" in widget.saving.job.status.value
+    with tifffile.TiffFile(tmp_path / NAME) as written:
+        assert len(written.series) == 2
+    widget.form.target.value = "update the last ones"
+    stack(qtbot, widget)
+    assert widget.saving.job.status.value == ""
+    for layer in [layer for layer in viewer.layers if role(layer)]:
+        viewer.layers.remove(layer)
+    assert not widget.saving.visible
+
+
+def test_a_row_without_results_saves_nothing(qtbot, asked):
+    row = SaveRow()
+    qtbot.addWidget(row.native)
+    row.ask_and_save()
+    assert asked == []

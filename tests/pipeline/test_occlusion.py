@@ -1,0 +1,337 @@
+"""What lies behind something near is shown as if nothing blurred over it, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import threading
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from scenes import frozen, picture, psnr, surface
+
+from napari_focus_stack import Settings, StackResult, focus_stack, stack_steps
+from napari_focus_stack._utils.memory import resident
+from napari_focus_stack.cli.main import main
+from napari_focus_stack.errors import Cancelled
+from napari_focus_stack.io.sources import ArraySource
+from napari_focus_stack.io.writing import write_image
+from napari_focus_stack.occlusion.summary import Why
+from napari_focus_stack.pipeline import fuse as fusing
+from napari_focus_stack.pipeline import occlusion
+from napari_focus_stack.pipeline.tiling import Needs, Tiling, cut
+from napari_focus_stack.simulation.rendering import drift, render_stack
+
+SIDE, PLANES, BLUR = 256, 10, 0.8
+NEAR, FAR = 8.0, 1.0
+
+
+@cache
+def mask() -> np.ndarray:
+    """Two bars that cross."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    return frozen((np.abs(y + 0.4 * x - 180) < 9) | (np.abs(x - 0.3 * y - 70) < 7))
+
+
+@cache
+def bars() -> tuple[np.ndarray, np.ndarray]:
+    """Picture and depth of two bars before a slanted ground."""
+    ground, near = picture("camera", SIDE, SIDE, 200, 200), picture("gravel", SIDE, SIDE)
+    image = np.where(mask(), np.clip(1.3 * near + 0.1, 0, 1), ground)
+    slope = np.linspace(FAR, FAR + 1.5, SIDE, dtype=np.float32)
+    depth = np.where(mask(), np.float32(NEAR), slope[None])
+    return frozen(image.astype(np.float32)), frozen(depth.astype(np.float32))
+
+
+@cache
+def stack(dtype: str = "uint8", gamma: float = 1.0) -> np.ndarray:
+    image, depth = bars()
+    planes = render_stack(image**gamma, depth, PLANES, BLUR, dtype=np.float32)
+    planes = np.clip(planes, 0, 1) ** (1 / gamma)
+    if dtype == "float32":
+        return frozen(planes.astype(np.float32))
+    return frozen(np.rint(planes * np.iinfo(dtype).max).astype(dtype))
+
+
+@cache
+def stacked(how: str) -> StackResult:
+    return focus_stack(stack(), align="none", occlusion=how)
+
+
+def beside() -> np.ndarray:
+    """The ground within reach of the bars' blur."""
+    near = cv2.dilate(mask().astype(np.uint8), np.ones((17, 17), np.uint8)) > 0
+    return near & ~mask()
+
+
+def error(result: StackResult, where: np.ndarray, white: float = 255) -> float:
+    """Mean squared error of the image, as part of white."""
+    image, _ = bars()
+    return float(np.square(result.image / white - image)[where].mean())
+
+
+def test_the_ground_beside_what_is_near_is_shown_as_it_is() -> None:
+    without, with_it = stacked("off"), stacked("auto")
+    assert error(with_it, beside()) < 0.25 * error(without, beside())
+    assert error(with_it, mask()) < 1.5 * error(without, mask())
+
+
+def test_the_depth_of_both_sides_is_found_again() -> None:
+    _, depth = bars()
+    off, auto = (np.abs(stacked(how).depth - depth)[beside()].mean() for how in ("off", "auto"))
+    assert auto < 0.4 * off
+    assert np.abs(stacked("auto").depth - depth)[mask()].mean() < 0.6
+
+
+def test_the_report_says_where_and_how_much() -> None:
+    found = stacked("auto").report.occlusion
+    assert found["found"]
+    assert found["near_end"] == "last"
+    assert found["blur_per_plane"] == pytest.approx(BLUR, rel=0.08)
+    assert found["gamma"] == 1
+    changed = stacked("auto").image != stacked("off").image
+    assert found["share"] == pytest.approx(changed.mean(), rel=0.01)
+    assert 0.03 < found["mean_cover"] < 0.75
+    inside = np.zeros_like(changed)
+    for y0, y1, x0, x1 in found["regions"]:
+        inside[y0:y1, x0:x1] = True
+    assert not changed[~inside].any()
+    assert any("lay under the blur" in note for note in stacked("auto").report.notes)
+    assert json.loads(json.dumps(stacked("auto").report.as_dict()))["occlusion"] == found
+    assert stacked("off").report.occlusion == {"found": False, "why": Why.NOT_ASKED.value}
+
+
+def test_either_end_may_be_near() -> None:
+    turned = focus_stack(stack()[::-1], align="none")
+    assert turned.report.occlusion["near_end"] == "first"
+    assert error(turned, beside()) < 0.25 * error(stacked("off"), beside())
+    apart = np.abs(PLANES - 1 - turned.depth - stacked("auto").depth)
+    assert np.median(apart[beside()]) < 0.1
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_planes_of_other_types_are_unmixed_alike(dtype: str) -> None:
+    result = focus_stack(stack(dtype), align="none")
+    white = 65535 if dtype == "uint16" else 1
+    assert result.image.dtype == dtype
+    assert error(result, beside(), white) < 0.25 * error(stacked("off"), beside())
+
+
+def test_alpha_stays_and_colour_is_unmixed() -> None:
+    grey = stack()
+    alpha = np.broadcast_to(np.arange(SIDE, dtype=np.uint8), grey.shape)
+    planes = np.stack([grey, grey, 255 - grey, alpha], -1)
+    off, auto = (focus_stack(planes, align="none", occlusion=how) for how in ("off", "auto"))
+    assert (auto.image[..., 3] == off.image[..., 3]).all()
+    for channel in range(3):
+        image = auto.image[..., channel] if channel < 2 else 255 - auto.image[..., channel]
+        found = np.square(image / 255 - bars()[0])[beside()].mean()
+        assert found < 0.4 * error(stacked("off"), beside())
+
+
+def test_light_adds_up_where_values_do_not() -> None:
+    off, auto = (focus_stack(stack(gamma=2.2), align="none", occlusion=h) for h in ("off", "auto"))
+    assert auto.report.occlusion["gamma"] == 2.2
+    assert error(auto, beside()) < 0.4 * error(off, beside())
+
+
+def test_planes_that_moved_are_unmixed() -> None:
+    image, depth = bars()
+    matrices = drift(PLANES, (SIDE, SIDE), zoom=0.003, shift=0.5, reference=PLANES // 2, seed=3)
+    planes = render_stack(image, depth, PLANES, BLUR, transforms=matrices)
+    off, auto = (focus_stack(planes, transforms=matrices, occlusion=how) for how in ("off", "auto"))
+    inner = beside()
+    inner[:16], inner[-16:], inner[:, :16], inner[:, -16:] = False, False, False, False
+    assert error(auto, inner) < 0.5 * error(off, inner)
+
+
+@pytest.mark.parametrize("kind", ["slant", "dome", "flat"])
+def test_a_surface_without_occlusion_is_not_touched(kind: str) -> None:
+    planes = render_stack(
+        picture("gravel", 192, 192), surface(kind, PLANES, 192, 192), PLANES, BLUR
+    )
+    off, auto = (focus_stack(planes, align="none", occlusion=how) for how in ("off", "auto"))
+    assert auto.report.occlusion == {"found": False, "why": Why.FLAT.value}
+    assert (auto.image == off.image).all()
+    assert (auto.depth == off.depth).all()
+
+
+def test_a_flat_pattern_is_not_taken_for_things_before_each_other() -> None:
+    stripes = np.repeat(np.random.default_rng(5).integers(0, 2, 16), 16).astype(np.float32)
+    image = np.broadcast_to(0.05 + 0.85 * stripes, (SIDE, SIDE)) * np.float32(1)
+    planes = render_stack(image, np.full((SIDE, SIDE), 8.0, np.float32), PLANES, 3.0)
+    off, auto = (focus_stack(planes, align="none", occlusion=how) for how in ("off", "auto"))
+    assert (auto.image == off.image).all()
+
+
+def test_parts_in_which_only_blur_spreads_do_not_vote(monkeypatch: pytest.MonkeyPatch) -> None:
+    side = 2 * SIDE
+    plain = np.arange(side) % 64 < 22
+    flat = np.where(plain, 0.1, 0.4 + 0.5 * picture("gravel", side, side)).astype(np.float32)
+    image, depth = flat.copy(), np.full((side, side), 2, np.float32)
+    image[:SIDE, :SIDE], depth[:SIDE, :SIDE] = bars()
+    planes = np.rint(255 * render_stack(image, depth, PLANES, BLUR, dtype=np.float32))
+    voted = []
+
+    def believe(crew: Any, run: Any, survey: Any, maps: Any, known: Any) -> Any:
+        wrong = np.broadcast_to(plain, (side, side)).copy()
+        wrong[:SIDE, :SIDE] = False
+        maps.depth[wrong] = NEAR
+        return occlusion.unmix_steps(crew, run, survey, maps, known)
+
+    def checks(self: Any, facing: Any, samples: Any) -> Any:
+        voted.extend(sample.part.outer for sample in samples)
+        return known(self, facing, samples)
+
+    known = occlusion._Unveiling._checks
+    monkeypatch.setattr(fusing, "unmix_steps", believe)
+    monkeypatch.setattr(occlusion._Unveiling, "_checks", checks)
+    result = focus_stack(planes.astype(np.uint8), align="none")
+    assert result.report.occlusion["found"]
+    assert voted
+    assert all(rows.start < SIDE and cols.start < SIDE for rows, cols in voted)
+
+
+def test_what_shines_through_is_not_made_worse() -> None:
+    near = np.where(mask(), picture("gravel", SIDE, SIDE), 0).astype(np.float32)
+    ground = picture("camera", SIDE, SIDE, 200, 200)
+    flat = np.ones((SIDE, SIDE), np.float32)
+    light = sum(
+        render_stack(part, depth * flat, PLANES, BLUR, dtype=np.float32)
+        for part, depth in ((0.5 * near, NEAR), (0.5 * ground, FAR))
+    )
+    planes = np.rint(255 * np.clip(light, 0, 1)).astype(np.uint8)
+    truth = 255 * (0.5 * near + 0.5 * ground)
+    off, auto = (focus_stack(planes, align="none", occlusion=how) for how in ("off", "auto"))
+    assert psnr(auto.image, truth) > psnr(off.image, truth) - 0.05
+    assert auto.report.occlusion == {"found": False, "why": Why.NO_END.value}
+    assert any("Depth jumps in places" in note for note in auto.report.notes)
+    assert not any("Depth jumps in places" in note for note in off.report.notes)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"method": "depth"}, {"method": "laplacian"}, {"values": "recorded"}, {"occlusion": "off"}],
+)
+def test_other_methods_show_what_planes_recorded(options: dict[str, Any]) -> None:
+    assert not Settings.from_options(**options).unmixes
+    report = focus_stack(stack(), align="none", **options).report
+    assert report.occlusion == {"found": False, "why": Why.NOT_ASKED.value}
+
+
+def test_tiles_show_what_the_whole_field_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    planes = np.tile(stack(), (1, 2, 4))
+    whole = focus_stack(planes, align="none")
+    monkeypatch.setattr(fusing, "cut", in_tiles)
+    tiled = focus_stack(planes, align="none")
+    assert any("tiles" in note for note in tiled.report.notes)
+    found = [result.report.occlusion for result in (whole, tiled)]
+    assert found[1]["share"] == pytest.approx(found[0]["share"], rel=0.05)
+    apart = np.abs(whole.image.astype(int) - tiled.image)
+    assert (apart > 4).mean() < 0.003
+    assert len(found[0]["regions"]) <= len(found[1]["regions"])
+
+
+def in_tiles(shape: tuple[int, int], limit: int | None, needs: Needs) -> Tiling:
+    """Half a field at a time, as little memory would have it."""
+    few = Needs(needs.pixel, 10**15, needs.alone, 1)
+    return cut(shape, int(needs.alone + needs.pixel * 500 * 800), few)
+
+
+def test_a_run_can_be_cancelled_while_it_unmixes_and_counts_its_planes() -> None:
+    steps = list(stack_steps(ArraySource(stack()), Settings(align="none")))
+    assert "unmix" in {step.step for step in steps}
+    assert [step.done for step in steps] == list(range(len(steps)))
+    assert steps[-1].total == len(steps)
+    cancel = threading.Event()
+    running = stack_steps(ArraySource(stack()), Settings(align="none"), cancel=cancel)
+    while next(running).step != "unmix":
+        pass
+    cancel.set()
+    with pytest.raises(Cancelled):
+        next(running)
+
+
+def test_the_command_takes_the_setting_and_reports(tmp_path: Any) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for k, plane in enumerate(stack()):
+        write_image(folder / f"{k}.png", plane)
+    for how in ("auto", "off"):
+        report = tmp_path / f"{how}.json"
+        call = ["-i", str(folder), "-o", str(tmp_path / f"{how}.png"), "--align", "none"]
+        assert main([*call, "--occlusion", how, "--report", str(report)]) == 0
+        assert json.loads(report.read_text())["occlusion"]["found"] is (how == "auto")
+
+
+def test_what_no_plane_recorded_stays_so() -> None:
+    planes = stack("float32").copy()
+    hole = np.zeros((SIDE, SIDE), bool)
+    hole[150:170, 60:100] = True
+    planes[:, hole] = np.nan
+    planes[2, 30:60, 20:60] = np.nan
+    off, auto = (focus_stack(planes, align="none", occlusion=how) for how in ("off", "auto"))
+    assert np.isnan(auto.image[hole]).all()
+    assert (auto.confidence[hole] == 0).all()
+    assert auto.report.occlusion["found"]
+    assert (auto.image[32:58, 22:58] == off.image[32:58, 22:58]).all()
+    assert np.isfinite(auto.depth).all()
+    assert auto.depth.min() >= 0
+    assert auto.depth.max() <= PLANES - 1
+
+
+def test_little_memory_at_a_time_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    planes = np.tile(stack(), (1, 1, 2))
+    whole = focus_stack(planes, align="none")
+    threads = focus_stack(planes, align="none", threads=1)
+    assert (whole.image == threads.image).all()
+    assert (whole.depth == threads.depth).all()
+    monkeypatch.setattr(occlusion, "MOST_BYTES", 10**8)
+    little = focus_stack(planes, align="none")
+    assert little.report.occlusion["share"] == pytest.approx(
+        whole.report.occlusion["share"], rel=0.05
+    )
+    assert (np.abs(little.image.astype(int) - whole.image) > 4).mean() < 0.003
+
+
+def test_a_plane_left_out_is_a_longer_step() -> None:
+    transforms = np.tile(np.eye(3), (PLANES, 1, 1))
+    transforms[4] = np.nan
+    result = focus_stack(stack(), transforms=transforms)
+    assert result.report.occlusion["blur_per_plane"] == pytest.approx(BLUR * 9 / 8, rel=0.1)
+    assert error(result, beside()) < 0.35 * error(stacked("off"), beside())
+
+
+def test_negative_values_are_values() -> None:
+    planes = stack("float32") - np.float32(0.5)
+    result = focus_stack(planes, align="none")
+    assert np.square(result.image + 0.5 - bars()[0])[beside()].mean() < 0.25 * error(
+        stacked("off"), beside()
+    )
+
+
+def test_too_little_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(occlusion, "MOST_BYTES", 10**6)
+    result = focus_stack(stack(), align="none")
+    assert result.report.occlusion == {"found": False, "why": Why.MEMORY.value}
+    assert (result.image == stacked("off").image).all()
+    assert any(note.endswith("for want of memory.") for note in result.report.notes)
+
+
+def test_a_limit_that_leaves_too_little_is_told_with_one_that_does_not() -> None:
+    found, limit = False, resident() + 10**8
+    for _ in range(2):
+        result = focus_stack(stack(), align="none", memory=int(limit))
+        told = [note for note in result.report.notes if "want of memory" in note]
+        if found := result.report.occlusion["found"]:
+            break
+        size, unit = told[0].removesuffix(".").split()[-2:]
+        limit = float(size) * {"MB": 1e6, "GB": 1e9}[unit] + 5e6
+    assert found
+
+
+def test_too_few_planes_are_told() -> None:
+    report = focus_stack(stack()[:4], align="none").report
+    assert report.occlusion == {"found": False, "why": Why.FEW_PLANES.value}
