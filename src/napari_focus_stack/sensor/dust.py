@@ -127,9 +127,12 @@ def _small(plane: NDArray[Any]) -> NDArray[np.float16]:
     size = (max(1, round(light.shape[1] * factor)), max(1, round(light.shape[0] * factor)))
     small = cv2.resize(light, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     brightest = max(float(np.percentile(small[::4, ::4], 99)), 1e-30)
-    logarithm = np.log(np.maximum(small, DARKEST * brightest) / np.float32(brightest))
-    fine, coarse = (cv2.GaussianBlur(logarithm, (0, 0), sigma) for sigma in BLOTS)
-    band: NDArray[np.float16] = cv2.subtract(fine, coarse).astype(np.float16)
+    small /= np.float32(brightest)
+    np.maximum(small, np.float32(DARKEST), out=small)
+    cv2.log(small, dst=small)
+    coarse = cv2.GaussianBlur(small, (0, 0), BLOTS[1])
+    fine = cv2.GaussianBlur(small, (0, 0), BLOTS[0], dst=small)
+    band: NDArray[np.float16] = cv2.subtract(fine, coarse, dst=coarse).astype(np.float16)
     return band
 
 

@@ -40,7 +40,7 @@ MOST_HELD = 2.0
 narrowest point that is sampled at all (Gaussian sigma 0.6) holds 2.8 times as much."""
 LIT = 5.0
 """Deviations of what is around by which the usual pixel must be above black to show a gain."""
-MOST, AT_A_TIME = 400, 64
+MOST, AT_A_TIME = 400, 16
 """Of a plane, for one that has more is noisy; and how many are looked at together."""
 
 
