@@ -564,10 +564,13 @@ def peak_memory(n: int) -> float:
 def test_memory_does_not_grow_with_the_number_of_planes(
     kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """But for views, which stay in memory as long as they take no more than is planned."""
+    """But for views, which stay in memory as long as they take no more than is planned.
+
+    The lesser of two runs, for threads that happen to work at the same moment add to a peak.
+    """
     monkeypatch.setattr(shelf_module, "MOST_KEPT", kept * 256 * 256 * 4)
     peak_memory(4)  # imports
-    few, many = peak_memory(4), peak_memory(24)
+    few, many = (min(peak_memory(n), peak_memory(n)) for n in (4, 24))
     assert many < 1.1 * few
     assert many < 25 + kept
 

@@ -53,7 +53,7 @@ FEWEST_FREE = 2
 blots that are wider than the specimen's travel stay as they were recorded."""
 MOST_FIELD = 0.08
 """Part of the field beyond which it is no dust: something else stands still."""
-IN_MEMORY = 0.25
+IN_MEMORY = 0.1
 """Part of what shelves keep in memory: small planes are needed only if the specimen travels."""
 
 
