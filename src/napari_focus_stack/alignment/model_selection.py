@@ -22,7 +22,6 @@ from napari_focus_stack.alignment.optical_sections import comes_and_goes
 from napari_focus_stack.alignment.pairwise import FITS_MOST
 from napari_focus_stack.alignment.texture import (
     Texture,
-    nearest_shift,
     texture_noise,
     texture_shift,
 )
@@ -242,7 +241,7 @@ class ModelSelection:
         for k, parent in self._tree.parents.items():
             self._check()
             start = self._tree.links[k].transforms["shift"]
-            step = nearest_shift(self._textures[parent], self._textures[k], start)
+            step = _nearest_shift(self._textures[parent], self._textures[k], start)
             shifts[k] = composed(step, shifts[parent])
         return shifts
 
@@ -277,6 +276,18 @@ class ModelSelection:
     def _apart(self, a: Model, b: Model) -> bool:
         shape, paths = self._fixed.shape, self._tree.paths.values()
         return any(corner_distance(path[a], path[b], shape) > STILL for path in paths)
+
+
+def _nearest_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:
+    """Shift of texture between two planes, from `start` or from none, whichever fits better.
+
+    Where the lit zone moves sideways with focus, intensities start too far off to come back.
+    """
+    found = texture_shift(fixed, moving, start)
+    if np.array_equal(start, np.eye(3)):
+        return found
+    other = texture_shift(fixed, moving, np.eye(3))
+    return other if Mismatches.of(fixed, moving, found, other).left < 1 else found
 
 
 def _steps(pair: tuple[int, int], before: Paths, after: Paths) -> tuple[Matrix, Matrix]:

@@ -167,25 +167,6 @@ def texture_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:
     return fixed.full_size(shift)
 
 
-def nearest_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:
-    """Shift of texture between two planes, from `start` or from none, whichever fits better.
-
-    Where the lit zone moves sideways with focus, intensities start too far off to come back.
-    """
-    still = np.eye(3)
-    starts = [start] if np.array_equal(start, still) else [start, still]
-    found = [texture_shift(fixed, moving, one) for one in starts]
-    return min(found, key=lambda shift: _mismatch(fixed, over(moving, fixed.own_size(shift))))
-
-
-def _mismatch(fixed: Texture, seen: Texture) -> float:
-    """Squared difference over the power where both planes show texture."""
-    both = fixed.shown * seen.shown
-    power = float(((np.square(fixed.detail) + np.square(seen.detail)) * both).sum())
-    apart = float((np.square(fixed.detail - seen.detail) * both).sum())
-    return apart / power if power > 0 else np.inf
-
-
 def over(texture: Texture, matrix: Matrix) -> Texture:
     """Texture as the pixels of another plane, of the same size, see it."""
     if np.array_equal(matrix, np.eye(3)):

@@ -16,7 +16,6 @@ import numpy as np
 
 from napari_focus_stack._utils.sampling import evenly_taken
 from napari_focus_stack._utils.spilled_cache import Shelf
-from napari_focus_stack.imgproc.pyramids import grey
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import rescale, warp
 
@@ -64,10 +63,10 @@ class DustGauge:
         self._small: Shelf[NDArray[np.float16]] = Shelf(IN_MEMORY)
         self._shape: tuple[int, int] = (0, 0)
 
-    def look(self, k: int, plane: NDArray[Any]) -> None:
-        """Take in plane `k`, (Y, X[, C]) uint8, uint16 or float32; threads may do so at a time."""
-        self._shape = (plane.shape[0], plane.shape[1])
-        self._small.put(k, _small(plane))
+    def look(self, k: int, light: NDArray[Any]) -> None:
+        """Take in grey plane `k`, (Y, X) uint8, uint16 or float32; threads may do so at a time."""
+        self._shape = (light.shape[0], light.shape[1])
+        self._small.put(k, _small(light))
 
     def close(self) -> None:
         """Let go of the planes."""
@@ -118,11 +117,10 @@ class DustGauge:
             yield difference
 
 
-def _small(plane: NDArray[Any]) -> NDArray[np.float16]:
+def _small(light: NDArray[Any]) -> NDArray[np.float16]:
     """Logarithm of a plane's light in the band of blots."""
-    if plane.dtype.kind == "f" and not np.isfinite(plane).all():
-        plane, _ = without_gaps(plane)
-    light = grey(plane)
+    if light.dtype.kind == "f" and not np.isfinite(light).all():
+        light, _ = without_gaps(light)
     factor = min(1.0, SIDE / max(light.shape))
     size = (max(1, round(light.shape[1] * factor)), max(1, round(light.shape[0] * factor)))
     small = cv2.resize(light, size, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -164,7 +162,7 @@ def _pairs(moved: dict[int, Matrix], size: tuple[int, ...]) -> list[tuple[int, i
         for others in (order[i + 1 :], order[:i][::-1]):
             far = (j for j in others if distance(k, j) >= APART)
             pairs += [(k, j) for j in [next(far, None)] if j is not None]
-    return [pairs[i] for i in evenly_taken(range(len(pairs)), MOST_PAIRS)]
+    return evenly_taken(pairs, MOST_PAIRS)
 
 
 def _blots(differences: Callable[[], Iterable[Plane]], size: tuple[int, ...]) -> NDArray[np.bool_]:

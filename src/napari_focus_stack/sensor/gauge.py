@@ -54,9 +54,8 @@ class MarkGauge:
         if k in self._for_pixels:
             self._isolated[k] = isolated
         self._lone[k] = lone_pixels(light, isolated)
-        smooth = self.without_lone(k, plane)
-        self._dust.look(k, smooth)
-        return smooth
+        self._dust.look(k, self.without_lone(k, light))
+        return self.without_lone(k, plane)
 
     def without_lone(self, k: int, plane: NDArray[Any]) -> NDArray[Any]:
         """Plane `k`, which was taken in, without pixels that stand out alone."""

@@ -81,8 +81,8 @@ class Marks:
 
         Of single pixels the median of their neighbours; dust is painted over smoothly.
         """
-        alone = self.specks.get(-1 if k is None else k, _none(2))
-        single = np.concatenate([self.pixels, alone])
+        alone = [places for plane_k, places in self.specks.items() if plane_k == k]
+        single = np.concatenate([self.pixels, *alone])
         filled = _without_pixels(plane, single) if len(single) else plane
         return self._without_dust(filled) if len(self.dust) else filled
 

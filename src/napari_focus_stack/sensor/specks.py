@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack.imgproc.resampling import Cutting
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -82,13 +84,13 @@ def _stand_out(light: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.boo
     tall = patches.reshape(-1, SIDE)
     sums = cv2.blur(tall, (SUMMED, SUMMED)) - cv2.blur(tall, (LOCAL, LOCAL))
     some = np.s_[LOCAL // 2 : -(LOCAL // 2) : 2]
-    around = sums.reshape(patches.shape)[:, some, some][:, _beyond(7)[some, some]]
-    middle = np.median(around, axis=1, keepdims=True)
-    spread = 1.4826 * np.median(np.abs(around - middle), axis=1)
-    excess = _excess(patches)
-    clear = np.abs(excess) >= OVER_TEXTURE * SUMMED**2 * spread
-    held = np.abs(sums.reshape(patches.shape)[:, AROUND, AROUND] - middle[:, 0]) * SUMMED**2
-    lone: NDArray[np.bool_] = clear & finite & (held <= MOST_HELD * np.abs(excess))
+    sums = sums.reshape(patches.shape)
+    around = sums[:, some, some][:, _beyond(LOCAL // 2 + SUMMED)[some, some]]
+    usual, spread = _usual(around)
+    excess = np.abs(_excess(patches))
+    held = np.abs(sums[:, AROUND, AROUND] - usual) * SUMMED**2
+    clear = excess >= OVER_TEXTURE * SUMMED**2 * spread
+    lone: NDArray[np.bool_] = clear & finite & (held <= MOST_HELD * excess)
     return lone
 
 
@@ -123,29 +125,27 @@ def _lacks(patch: Plane, other: Plane) -> bool:
         return False
     apart = patch - np.float32(_gain(patch, other)) * other
     sums = SUMMED**2 * cv2.blur(apart, (SUMMED, SUMMED))
-    lacking, spread = _beyond_usual(sums)
-    there, _ = _beyond_usual(apart)
-    excess = float(_excess(patch[None])[0])
-    if not excess or abs(lacking) < OVER_CHANGE * spread:
+    beyond = _beyond(SUMMED + 1)
+    usual, spread = _usual(np.stack([sums[beyond], apart[beyond]]))
+    lacking = np.array([sums[AROUND, AROUND], apart[AROUND, AROUND]]) - usual
+    excess = _excess(patch[None])[0]
+    if not excess or abs(lacking[0]) < OVER_CHANGE * spread[0]:
         return False
     least, most = IN_ONE_PIXEL
-    return all(least <= light / excess <= most for light in (lacking, there))
-
-
-def _beyond_usual(light: Plane) -> tuple[float, float]:
-    """What the pixel in the middle exceeds those around by, and the deviation of those."""
-    around = light[_beyond(4)]
-    usual = float(np.median(around))
-    spread = 1.4826 * float(np.median(np.abs(around - usual)))
-    return float(light[AROUND, AROUND]) - usual, spread
+    part = lacking / excess
+    return bool(np.all((least <= part) & (part <= most)))
 
 
 def _gain(patch: Plane, other: Plane) -> float:
     """What brings another plane to a patch's brightness; 1 where both are next to black."""
-    here, there = (float(np.median(light)) for light in (patch, other))
-    deviations = (np.abs(patch - here), np.abs(other - there))
-    dark = LIT * max(1.4826 * float(np.median(deviation)) for deviation in deviations)
-    return here / there if min(here, there) > dark else 1.0
+    (here, there), spread = _usual(np.stack([patch.ravel(), other.ravel()]))
+    return float(here / there) if min(here, there) > LIT * spread.max() else 1.0
+
+
+def _usual(light: Plane) -> tuple[Plane, Plane]:
+    """Medians of (n, pixels), and the deviations from them, (n,) each."""
+    usual = np.median(light, axis=1)
+    return usual, 1.4826 * np.median(np.abs(light - usual[:, None]), axis=1)
 
 
 def _patches(light: NDArray[Any], places: NDArray[np.int64]) -> Plane:
@@ -164,19 +164,12 @@ def _excess(patches: Plane) -> Plane:
 
 def _seen(light: NDArray[Any], matrix: Matrix, y: int, x: int) -> Plane:
     """The same surroundings in another plane; NaN where it has not recorded them."""
-    to_corner = np.array([[1, 0, x - AROUND], [0, 1, y - AROUND], [0, 0, 1.0]])
-    centre = matrix @ (x, y, 1)
-    col, row = np.rint(centre[:2] / centre[2]).astype(int)
-    reach = 2 * AROUND  # more than any turn or magnification needs
-    top, left = max(row - reach, 0), max(col - reach, 0)
-    part = light[top : max(row + reach, 0), left : max(col + reach, 0)]
-    if not part.size:
-        return np.full((SIDE, SIDE), np.nan, np.float32)
-    to_part = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1.0]])
+    window = slice(y - AROUND, y + AROUND + 1), slice(x - AROUND, x + AROUND + 1)
+    cut = Cutting.of(matrix, window, light.shape)
     seen: Plane = cv2.warpPerspective(
-        part.astype(np.float32),
-        to_part @ matrix @ to_corner,
-        (SIDE, SIDE),
+        light[cut.crop].astype(np.float32),
+        cut.matrix,
+        cut.size,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=np.nan,
