@@ -10,13 +10,8 @@ import pytest
 from motion import MODELS, SHAPE, TRUE, error, pair, shifted
 from scenes import picture
 
-from napari_focus_stack.alignment.gauss_newton import (
-    compare,
-    correlation,
-    pyramid,
-    regions,
-    search,
-)
+from napari_focus_stack.alignment.gauss_newton import compare, pyramid, regions, search
+from napari_focus_stack.alignment.similarity import correlation
 
 
 @pytest.mark.parametrize("name", ["brick", "gravel"])

@@ -16,12 +16,8 @@ from scenes import MARGIN, Scene, picture, psnr, scene, surface
 
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.registered_plane import SeenPlane
-from napari_focus_stack.analysis.projection import (
-    labels_through,
-    points_through,
-    project,
-    project_steps,
-)
+from napari_focus_stack.analysis.annotations import labels_through, points_through
+from napari_focus_stack.analysis.projection import project, project_steps
 from napari_focus_stack.errors import Cancelled, InputError, SettingsError
 from napari_focus_stack.imgproc.transforms import apply
 from napari_focus_stack.io.sources import ArraySource

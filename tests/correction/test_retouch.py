@@ -13,7 +13,8 @@ from scenes import QUIET, Scene, psnr, scene
 
 from napari_focus_stack import ArraySource, InputError, SettingsError, focus_stack, read_stack
 from napari_focus_stack.correction.compositing import REACH
-from napari_focus_stack.correction.retouch import Retoucher, apply_correction, nearest_wins
+from napari_focus_stack.correction.nearest_plane import nearest_wins
+from napari_focus_stack.correction.retouch import Retoucher, apply_correction
 from napari_focus_stack.io.recipe import BACKGROUND
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from napari_focus_stack._utils.threads import Crew
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.registered_plane import SeenPlane
 from napari_focus_stack.depth.estimation import WINDOW
-from napari_focus_stack.depth.focus_curve import TILE, Probe, energies
+from napari_focus_stack.depth.focus_curve import TILE, Probe
+from napari_focus_stack.depth.local_energies import energies
 from napari_focus_stack.fusion.pyramid import PyramidFusion
 from napari_focus_stack.imgproc.noise import Noise
 from napari_focus_stack.simulation.rendering import Noise as SensorNoise

@@ -224,7 +224,7 @@ def test_other_methods_show_what_planes_recorded(options: dict[str, Any]) -> Non
 def test_tiles_show_what_the_whole_field_does(monkeypatch: pytest.MonkeyPatch) -> None:
     planes = np.tile(stack(), (1, 2, 4))
     whole = focus_stack(planes, align="none")
-    monkeypatch.setattr(fusing, "cut", in_tiles)
+    monkeypatch.setattr("napari_focus_stack.pipeline.tiling.cut", in_tiles)
     tiled = focus_stack(planes, align="none")
     assert any("tiles" in note for note in tiled.report.notes)
     found = [result.report.occlusion for result in (whole, tiled)]

@@ -17,10 +17,9 @@ from scenes import picture
 from napari_focus_stack import Settings, focus_stack, stack_steps
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.sources import ArraySource
-from napari_focus_stack.pipeline import fuse as fusing
-from napari_focus_stack.pipeline.fuse import pixel_bytes
+from napari_focus_stack.pipeline import tiling as tilings
 from napari_focus_stack.pipeline.stack import drain
-from napari_focus_stack.pipeline.tiling import GRID, MARGIN, Needs, Tiling, cut
+from napari_focus_stack.pipeline.tiling import GRID, MARGIN, Needs, Tiling, cut, pixel_bytes
 
 PIXEL = 60.0
 
@@ -80,7 +79,7 @@ def in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
         pixels = max(500 * 800, shape[0] * shape[1] // 2)
         return cut(shape, int(needs.alone + needs.pixel * pixels), few)
 
-    monkeypatch.setattr(fusing, "cut", always)
+    monkeypatch.setattr(tilings, "cut", always)
 
 
 @cache
@@ -173,5 +172,5 @@ def test_the_memory_that_is_planned_with_is_enough(colour: bool, method: str) ->
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    threads = 2 * fusing.THREAD_BYTES
+    threads = 2 * tilings.THREAD_BYTES
     assert 0.6 * planned < peak < planned + 4 * planes[0].nbytes + threads

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.gauss_newton import Plane
+    from napari_focus_stack.alignment.similarity import Plane
 
 SHUFFLED = 1.4
 """How much longer than the shortest tree the way through the planes in their order may be.

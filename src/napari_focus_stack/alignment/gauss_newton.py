@@ -8,13 +8,20 @@ efficient second-order minimization", IROS 2004); pixels that fit badly count le
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_focus_stack.alignment.similarity import (
+    FOCUS_BLOCK,
+    STRIDE,
+    Plane,
+    Region,
+    correlation,
+    shared_area,
+)
 from napari_focus_stack.imgproc.transforms import (
     Matrix,
     Model,
@@ -23,8 +30,8 @@ from napari_focus_stack.imgproc.transforms import (
     generators,
 )
 
-Plane = NDArray[np.float32]
-Region = NDArray[np.bool_]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 COARSEST_SIDE = 48
 BAND = (1.5, 8.0)
@@ -36,14 +43,9 @@ Blur that grows along a slope looks like motion to fine detail: with 0.8 the cor
 MOST_STEPS = 12
 SMALLEST_STEP = 0.02
 """A search ends when no corner moves by more than this many pixels: convergence is quadratic."""
-LEAST_OVERLAP = 0.2
 HUBER = 1.5
 MISFIT = 4.0
 """Misfit, in that of the usual block, at which a block counts half."""
-STRIDE = 2
-"""Pixels from one place where planes are compared to the next: the band leaves no finer detail."""
-FOCUS_BLOCK = 12
-"""Side in pixels of the blocks within which a change of focus is taken for uniform."""
 FINE_LEVELS = 2
 """Levels, of the finest, on which affine and perspective motion is searched for."""
 
@@ -127,60 +129,6 @@ def _start(fixed: Plane, moving: Plane, level: int) -> Matrix:
     return best
 
 
-def correlation(fixed: Plane, moving: Plane, matrix: Matrix, region: Region | None = None) -> float:
-    """Correlation of two band-passed planes where a transform makes them overlap; -1 if hardly."""
-    thinned = matrix @ np.diag([STRIDE, STRIDE, 1.0])
-    some = None if region is None else region[::STRIDE, ::STRIDE]
-    fixed = fixed[::STRIDE, ::STRIDE]
-    overlap = _overlap(fixed, moving, thinned, some)
-    if overlap is None:
-        return -1.0
-    warped, inside = overlap
-    a, b = fixed * inside, warped * inside
-    power = math.sqrt(float(np.vdot(a, a)) * float(np.vdot(b, b)))
-    return float(np.vdot(a, b)) / power if power > 0 else 0.0
-
-
-def gain_of_most(
-    fixed: Plane,
-    moving: Plane,
-    matrix: Matrix,
-    lesser: Matrix,
-    region: Region | None = None,
-) -> float:
-    """Whether most of the field fits better by one transform than by another, from -1 to 1.
-
-    Each block tells the relative change of its squared difference; blocks of little contrast count
-    little, those of much no more than thrice the usual one. A bubble that moves on its own fits
-    better by its own motion, and the specimen round it worse.
-    """
-    new, old = (_overlap(fixed, moving, one, region) for one in (matrix, lesser))
-    if new is None or old is None:
-        return 1.0 if old is None else -1.0
-    (better, _), (worse, _) = new, old
-    inside = new[1] & old[1]
-    left, before, power = (
-        _block_means(np.square(x, out=x) * inside)
-        for x in (fixed - better, fixed - worse, fixed.copy())
-    )
-    total = left + before
-    seen = (total > 0) & (power > 0)
-    if not seen.any():
-        return 0.0
-    weight = np.minimum(power[seen], 3 * np.exp(np.log(power[seen]).mean()))
-    return float((weight * (before - left)[seen] / total[seen]).sum() / weight.sum())
-
-
-def _block_means(plane: Plane) -> Plane:
-    """Means over whole blocks; what is left at the ends does not count."""
-    rows, cols = (side // FOCUS_BLOCK for side in plane.shape)
-    whole = plane[: rows * FOCUS_BLOCK, : cols * FOCUS_BLOCK]
-    if not whole.size:
-        whole, rows, cols = plane, 1, 1
-    means: Plane = cv2.resize(whole, (cols, rows), interpolation=cv2.INTER_AREA)
-    return means
-
-
 def _gauss_newton(
     fixed: Plane, moving: Plane, model: Model, matrix: Matrix, region: Region | None
 ) -> tuple[Matrix, Evidence | None]:
@@ -260,7 +208,7 @@ def compare(
     side and shrinks on the other looks like magnification: 0.13 px instead of 0.03 px at the
     corners of `coins-step-moving`, 0.12 px instead of 0.04 px of `strands-moving`.
     """
-    overlap = _overlap(fixed, moving, matrix, region)
+    overlap = shared_area(fixed, moving, matrix, region)
     if overlap is None:
         return None
     warped, inside = overlap
@@ -275,28 +223,6 @@ def compare(
     left = _without_focus(sums)
     left *= _block_weights(left[:, 2, 2], sums[:, -1, -1])[:, None, None]
     return Evidence(left, x, y, fixed.shape)
-
-
-def _overlap(
-    fixed: Plane, moving: Plane, matrix: Matrix, region: Region | None
-) -> tuple[Plane, Region] | None:
-    """The moving plane over the fixed one, 0 beyond its edges, and where both may be looked at."""
-    size = fixed.shape[::-1]
-    warped = cv2.warpPerspective(
-        moving,
-        matrix,
-        size,
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=np.nan,
-    )
-    inside = np.isfinite(warped)
-    cv2.patchNaNs(warped, 0)
-    area = fixed.size
-    if region is not None:
-        inside &= region
-        area = int(np.count_nonzero(region))
-    return (warped, inside) if np.count_nonzero(inside) >= LEAST_OVERLAP * area else None
 
 
 def _huber(difference: Plane, inside: Region) -> Plane:

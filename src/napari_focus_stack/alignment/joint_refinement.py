@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.gauss_newton import Plane, Region
     from napari_focus_stack.alignment.reduced_planes import View
+    from napari_focus_stack.alignment.similarity import Plane, Region
     from napari_focus_stack.imgproc.transforms import Matrix, Model
 
 DETAIL_SIGMA = 4.0

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack.alignment.features import similarity
-from napari_focus_stack.alignment.gauss_newton import correlation, gain_of_most, search
+from napari_focus_stack.alignment.gauss_newton import search
+from napari_focus_stack.alignment.similarity import correlation, gain_of_most
 from napari_focus_stack.imgproc.transforms import (
     PARAMETERS,
     Matrix,
@@ -23,8 +24,9 @@ from napari_focus_stack.imgproc.transforms import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_focus_stack.alignment.gauss_newton import Evidence, Region
+    from napari_focus_stack.alignment.gauss_newton import Evidence
     from napari_focus_stack.alignment.reduced_planes import View
+    from napari_focus_stack.alignment.similarity import Region
 
     _Find = tuple[Matrix, Evidence | None]
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_focus_stack.alignment.brightness import Light
 from napari_focus_stack.alignment.features import Features
-from napari_focus_stack.alignment.gauss_newton import Plane, Region, correlation, pyramid
+from napari_focus_stack.alignment.gauss_newton import pyramid
+from napari_focus_stack.alignment.similarity import Plane, Region, correlation
 from napari_focus_stack.imgproc.pyramids import grey, reduced_to
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import Matrix, rescale, warp

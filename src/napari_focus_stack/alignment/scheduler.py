@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.gauss_newton import Plane, Region
+    from napari_focus_stack.alignment.similarity import Plane, Region
     from napari_focus_stack.imgproc.transforms import Matrix, Model
 
 WORKERS = 2

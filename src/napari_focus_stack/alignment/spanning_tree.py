@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.gauss_newton import Plane
     from napari_focus_stack.alignment.pairwise import Link
     from napari_focus_stack.alignment.scheduler import Linker
+    from napari_focus_stack.alignment.similarity import Plane
     from napari_focus_stack.imgproc.transforms import Matrix, Model
     from napari_focus_stack.settings import Align
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.gauss_newton import Plane
+    from napari_focus_stack.alignment.similarity import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
     from napari_focus_stack.settings import Align
 

@@ -18,8 +18,8 @@ from napari_focus_stack.imgproc.transforms import rescale, warp_masked
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari_focus_stack.alignment.gauss_newton import Plane, Region
     from napari_focus_stack.alignment.reduced_planes import View
+    from napari_focus_stack.alignment.similarity import Plane, Region
     from napari_focus_stack.imgproc.transforms import Matrix
 
 

@@ -13,34 +13,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from napari_focus_stack._utils.threads import ahead, available_threads
-from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.registered_stack import Revisit
-from napari_focus_stack.depth.estimation import ERRORS, STEPS, WINDOW, WINDOW_SAMPLES
+from napari_focus_stack.depth.estimation import ERRORS, STEPS, WINDOW_SAMPLES
+from napari_focus_stack.depth.local_energies import energies
 from napari_focus_stack.depth.peak_fitting import FLATTEST
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.fusion.focus_measure import (
-    UNRECORDED,
-    energy_parts,
-    power,
     score,
-    tail,
-    windowed,
 )
 from napari_focus_stack.fusion.pyramid import DEPTH_LEVELS
-from napari_focus_stack.fusion.pyramid_level import LEAST_COVERAGE
 from napari_focus_stack.imgproc.noise import Noise, NoiseGauge, middle, noise_pairs
-from napari_focus_stack.imgproc.pyramids import Plane, expand, halved, level_count, reduced_shape
+from napari_focus_stack.imgproc.pyramids import Plane, level_count
 from napari_focus_stack.imgproc.transforms import both_recorded, counted_from
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.alignment.registered_plane import SeenPlane
-    from napari_focus_stack.imgproc.dtypes import Mask
     from napari_focus_stack.imgproc.transforms import Window
     from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.result import StackResult
@@ -255,77 +247,6 @@ class Probe:
             (first, recorded), (second, too) = pair
             gauge.add(first, second, both_recorded(recorded, too))
         return gauge.noise(1 / 12 if self._run.source.dtype.kind in "ui" else 0.0)
-
-
-def energies(
-    seen: SeenPlane, window: Window, noise: Noise, levels: int, colour_halved: bool
-) -> list[Plane]:
-    """Energies of a plane in a window, as `PyramidFusion.energies` has them of the whole.
-
-    Parameters
-    ----------
-    seen : SeenPlane
-        The plane.
-    window : tuple of slice
-        Begins at multiples of 32, or what it shares with others differs from theirs.
-    noise : Noise
-        Of one channel.
-    levels : int
-        How many, from the finest on, which comes at half its size.
-    colour_halved : bool
-        Whether the plane holds colour differences at half their size only.
-
-    Returns
-    -------
-    list of numpy.ndarray
-        (y, x) float32 each, over the window that depth is measured with.
-    """
-    size = window[0].stop - window[0].start, window[1].stop - window[1].start
-    colour = seen.plane.ndim == 3
-    own = None if seen.light == Brightness() else noise.evened(seen.light.gain, seen.light.offset)
-    smooth, differences = _channels(seen, window, size, colour_halved)
-    valid = seen.valid(window)
-    found = []
-    for level in range(levels):
-        above = [cv2.pyrDown(channel) for channel in smooth] + differences
-        telling = energy_parts(level, colour)
-        around = [expand(c, smooth[0].shape) for c in above[:telling]]
-        bands = [fine - mean for fine, mean in zip(smooth, around, strict=False)]
-        squared = np.empty_like(smooth[0])
-        power(bands, around[0], noise, level, colour, squared, own)
-        half = cv2.pyrDown(squared)
-        energy = windowed(squared, half, tail(half), slice(0, len(squared)))
-        found.append(_widely(energy, valid, level))
-        smooth, differences = above, []
-        valid = None if valid is None else cv2.pyrDown(valid)
-    return found
-
-
-def _channels(
-    seen: SeenPlane, window: Window, size: tuple[int, int], colour_halved: bool
-) -> tuple[list[Plane], list[Plane]]:
-    """Channels at full size, and the differences that are to be had at half of it only."""
-    if colour_halved and seen.plane.ndim == 3 and seen.plane.shape[2] == 3:
-        bright = np.empty(size, np.float32)
-        seen.brightness(window, bright)
-        differences = [np.empty(reduced_shape(size), np.float32) for _ in range(2)]
-        seen.differences(window, differences)
-        return [bright], differences
-    count = 1 if seen.plane.ndim == 2 else seen.plane.shape[2]
-    channels = [np.empty(size, np.float32) for _ in range(count)]
-    seen.channels(window, channels)
-    return channels[:3], []
-
-
-def _widely(energy: Plane, valid: Mask | None, level: int) -> Plane:
-    """An energy over the wider window that tells depth, and where it was not recorded."""
-    outside = None if valid is None else valid < LEAST_COVERAGE
-    if outside is not None:
-        energy[outside] = 0 if level else UNRECORDED
-    wide: Plane = halved(energy) if level == 0 else cv2.GaussianBlur(energy, (5, 5), WINDOW)
-    if outside is not None:
-        wide[halved(outside.astype(np.float32)) > 0 if level == 0 else outside] = UNRECORDED
-    return wide
 
 
 def _mixed(levels: Plane) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack._utils.memory import array_in_file, in_words, let_go, resident
-from napari_focus_stack._utils.spilled_cache import MOST_KEPT
+from napari_focus_stack._utils.memory import array_in_file, in_words, let_go
 from napari_focus_stack._utils.threads import (
     Crew,
     ahead,
     opencv_on_one_thread,
-    parts,
 )
 from napari_focus_stack.depth.estimation import (
     DepthEstimator,
@@ -29,7 +27,6 @@ from napari_focus_stack.depth.estimation import (
     peak_width,
 )
 from napari_focus_stack.diagnostics.health import TRUSTED
-from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.fusion.pyramid import PyramidFusion
 from napari_focus_stack.fusion.selection import (
     Fusion,
@@ -43,26 +40,17 @@ from napari_focus_stack.imgproc.transforms import corner_of, counted_from, size_
 from napari_focus_stack.occlusion.orientation import Maps
 from napari_focus_stack.occlusion.summary import Occlusion
 from napari_focus_stack.pipeline.occlusion import unmix_steps
-from napari_focus_stack.pipeline.tiling import Needs, Tile, Tiling, cut
+from napari_focus_stack.pipeline.tiling import TILE_LEVELS, Tile, Tiling, has_coarse
 
 if TYPE_CHECKING:
     from napari_focus_stack.alignment.cropping import Box
     from napari_focus_stack.alignment.registered_plane import SeenPlane
     from napari_focus_stack.fusion.focus_prior import WindowPrior
     from napari_focus_stack.imgproc.transforms import Window
-    from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.pipeline.survey import Survey
     from napari_focus_stack.result import Progress
-    from napari_focus_stack.settings import Settings
 
-THREAD_BYTES = 24 * 10**6
-"""What a thread keeps for the parts it works on."""
-FILLING_BYTES = 28
-"""Of each pixel of a float plane while gaps in it are filled."""
-TILE_LEVELS = 5
-"""Levels that a tile has of its own. Coarser ones see beyond its margin: they are fused for the
-whole field first, for with 7 of its own a tile is up to 6 grey levels off (`sphere`)."""
 OnPlane = Callable[[int, NDArray[Any], Plane], None]
 """Called with a plane's number, the plane as it is fused, and its energy (Y, X)."""
 
@@ -114,67 +102,6 @@ class Fused:
             array_in_file(flat, np.dtype(np.uint16)),
             array_in_file(flat, np.dtype(np.float32)),
         )
-
-
-def tiling_of(run: Run, on_plane: bool = False) -> Tiling:
-    """How the field is to be cut for the memory that a run has.
-
-    Parameters
-    ----------
-    run : Run
-        Is told how many tiles there are.
-    on_plane : bool
-        Whether whole planes are handed out as they are fused.
-
-    Raises
-    ------
-    SettingsError
-        Not even the smallest tile fits, or whole planes are wanted and do not.
-    """
-    shape = run.source.plane_shape
-    own = resident() + MOST_KEPT + THREAD_BYTES * run.threads
-    if run.source.dtype.kind == "f":
-        own += FILLING_BYTES * shape[0] * shape[1]
-    plane, pixel = run.plane_bytes, pixel_bytes(run.source, run.settings, on_plane)
-    alone = own + (3 if run.readers else 2) * plane
-    needs = Needs(pixel, ahead=own + 4 * plane, alone=alone, threads=run.threads)
-    tiling = cut((shape[0], shape[1]), run.limit, needs)
-    if on_plane and not tiling.whole:
-        raise SettingsError(
-            f"memory {in_words(run.limit or 0)} is too little for whole planes beside the results, "
-            f"which --debug (on_plane) takes; give {in_words(tiling.untiled)} or leave it out."
-        )
-    run.fuse_in(len(tiling.tiles), int(_has_coarse(run, tiling)))
-    return tiling
-
-
-def _has_coarse(run: Run, tiling: Tiling) -> bool:
-    """Whether the field has levels that tiles do not have of their own."""
-    return not tiling.whole and level_count(run.source.plane_shape) > TILE_LEVELS
-
-
-def pixel_bytes(source: PlaneSource, settings: Settings, on_plane: bool = False) -> float:
-    """Memory that a pixel takes while it is fused, from what the classes below keep of it."""
-    shape, size = source.plane_shape, min(source.dtype.itemsize, 4)
-    channels = 1 if len(shape) == 2 else shape[2]
-    further = (channels - 1) * (1 / 3 if source.colour_halved else 4 / 3)  # over all levels
-    fusing = 22.5 * 4 / 3 + 8 * further + 2 * size + 1
-    depth, smoothing = 10.4, 10.0
-    picking = 4 * (3 * channels + 2) if settings.picks or settings.method == "laplacian" else 0
-    handed_out = 8 + (8 + source.dtype.itemsize) * channels if on_plane else 0
-    return fusing + depth + smoothing + picking + handed_out + channels * source.dtype.itemsize
-
-
-def height_map(depth: Plane, z_step: float, tiling: Tiling) -> Plane:
-    """Depth in the unit of the step, in a file if the depth is."""
-    height: Plane = (
-        np.empty_like(depth) if tiling.whole else array_in_file(depth.shape, depth.dtype)
-    )
-    for rows in parts(depth.shape):
-        np.multiply(depth[rows], np.float32(z_step), out=height[rows])
-        let_go(depth)
-        let_go(height)
-    return height
 
 
 def fuse_steps(
@@ -232,8 +159,8 @@ def _fuse_tiles(
         (tile, shared) for tile in tiling.tiles if (shared := _shared(tile.inner, (rows, cols)))
     ]
     coarse = None
-    run.fuse_in(len(wanted), int(_has_coarse(run, tiling)))
-    if _has_coarse(run, tiling):
+    run.fuse_in(len(wanted), int(has_coarse(run, tiling)))
+    if has_coarse(run, tiling):
         coarse = yield from _fuse_coarse(crew, run, survey, tiling.tiles)
     run.notes.append(
         f"The picture was fused in {len(wanted)} tiles to keep within the memory given; with "

@@ -16,9 +16,10 @@ from napari_focus_stack.diagnostics.health import Health, examine
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.imgproc.dtypes import COMPUTABLE
 from napari_focus_stack.io.reading import as_source
-from napari_focus_stack.pipeline.fuse import Fused, OnPlane, fuse_steps, height_map, tiling_of
+from napari_focus_stack.pipeline.fuse import Fused, OnPlane, fuse_steps
 from napari_focus_stack.pipeline.run import Run
 from napari_focus_stack.pipeline.survey import Survey, survey_steps
+from napari_focus_stack.pipeline.tiling import height_map, tiling_of
 from napari_focus_stack.result import (
     LeftOut,
     Progress,

@@ -6,18 +6,33 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_focus_stack._utils.memory import in_words
+import numpy as np
+
+from napari_focus_stack._utils.memory import array_in_file, in_words, let_go, resident
+from napari_focus_stack._utils.spilled_cache import MOST_KEPT
+from napari_focus_stack._utils.threads import parts
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.imgproc.pyramids import Plane, level_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_focus_stack.imgproc.transforms import Window
+    from napari_focus_stack.io.sources import PlaneSource
+    from napari_focus_stack.pipeline.run import Run
+    from napari_focus_stack.settings import Settings
 
 MARGIN = 256
 """Pixels around a tile that are fused with it and then dropped: what a pixel is made of."""
 GRID = 256
 """Tiles start and end at its multiples, so that pyramids of tiles have the whole's pixels."""
+THREAD_BYTES = 24 * 10**6
+"""What a thread keeps for the parts it works on."""
+FILLING_BYTES = 28
+"""Of each pixel of a float plane while gaps in it are filled."""
+TILE_LEVELS = 5
+"""Levels that a tile has of its own. Coarser ones see beyond its margin: they are fused for the
+whole field first, for with 7 of its own a tile is up to 6 grey levels off (`sphere`)."""
 
 
 @dataclass(frozen=True)
@@ -137,3 +152,64 @@ def _spans(side: int, count: int) -> list[slice]:
 
 def _widened(span: slice, side: int) -> slice:
     return slice(max(0, span.start - MARGIN), min(side, span.stop + MARGIN))
+
+
+def tiling_of(run: Run, on_plane: bool = False) -> Tiling:
+    """How the field is to be cut for the memory that a run has.
+
+    Parameters
+    ----------
+    run : Run
+        Is told how many tiles there are.
+    on_plane : bool
+        Whether whole planes are handed out as they are fused.
+
+    Raises
+    ------
+    SettingsError
+        Not even the smallest tile fits, or whole planes are wanted and do not.
+    """
+    shape = run.source.plane_shape
+    own = resident() + MOST_KEPT + THREAD_BYTES * run.threads
+    if run.source.dtype.kind == "f":
+        own += FILLING_BYTES * shape[0] * shape[1]
+    plane, pixel = run.plane_bytes, pixel_bytes(run.source, run.settings, on_plane)
+    alone = own + (3 if run.readers else 2) * plane
+    needs = Needs(pixel, ahead=own + 4 * plane, alone=alone, threads=run.threads)
+    tiling = cut((shape[0], shape[1]), run.limit, needs)
+    if on_plane and not tiling.whole:
+        raise SettingsError(
+            f"memory {in_words(run.limit or 0)} is too little for whole planes beside the results, "
+            f"which --debug (on_plane) takes; give {in_words(tiling.untiled)} or leave it out."
+        )
+    run.fuse_in(len(tiling.tiles), int(has_coarse(run, tiling)))
+    return tiling
+
+
+def has_coarse(run: Run, tiling: Tiling) -> bool:
+    """Whether the field has levels that tiles do not have of their own."""
+    return not tiling.whole and level_count(run.source.plane_shape) > TILE_LEVELS
+
+
+def pixel_bytes(source: PlaneSource, settings: Settings, on_plane: bool = False) -> float:
+    """Memory that a pixel takes while it is fused, from what the classes below keep of it."""
+    shape, size = source.plane_shape, min(source.dtype.itemsize, 4)
+    channels = 1 if len(shape) == 2 else shape[2]
+    further = (channels - 1) * (1 / 3 if source.colour_halved else 4 / 3)  # over all levels
+    fusing = 22.5 * 4 / 3 + 8 * further + 2 * size + 1
+    depth, smoothing = 10.4, 10.0
+    picking = 4 * (3 * channels + 2) if settings.picks or settings.method == "laplacian" else 0
+    handed_out = 8 + (8 + source.dtype.itemsize) * channels if on_plane else 0
+    return fusing + depth + smoothing + picking + handed_out + channels * source.dtype.itemsize
+
+
+def height_map(depth: Plane, z_step: float, tiling: Tiling) -> Plane:
+    """Depth in the unit of the step, in a file if the depth is."""
+    height: Plane = (
+        np.empty_like(depth) if tiling.whole else array_in_file(depth.shape, depth.dtype)
+    )
+    for rows in parts(depth.shape):
+        np.multiply(depth[rows], np.float32(z_step), out=height[rows])
+        let_go(depth)
+        let_go(height)
+    return height

@@ -9,8 +9,9 @@ from conftest import banded_planes, in_a_window
 
 from napari_focus_stack._napari.layers.planes import METADATA_KEY
 from napari_focus_stack._napari.layers.results import Origin, result_layers
+from napari_focus_stack.analysis.annotations import labels_through, points_through
 from napari_focus_stack.analysis.areas import object_areas
-from napari_focus_stack.analysis.projection import labels_through, points_through, project
+from napari_focus_stack.analysis.projection import project
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.stack import focus_stack

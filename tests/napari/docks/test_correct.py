@@ -9,7 +9,7 @@ from napari_focus_stack._napari.io.results_reader import reopen
 from napari_focus_stack._napari.io.writers import write_results
 from napari_focus_stack._napari.layers.planes import METADATA_KEY
 from napari_focus_stack._napari.layers.results import Origin, result_layers
-from napari_focus_stack.correction.retouch import nearest_wins
+from napari_focus_stack.correction.nearest_plane import nearest_wins
 from napari_focus_stack.io.recipe import BACKGROUND, Recipe, decoded
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.stack import focus_stack

@@ -3,8 +3,8 @@
 from magicgui.widgets import Container, LineEdit, Select
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_focus_stack._napari.widgets.rows import row as labelled
 from napari_focus_stack._napari.widgets.scroll_area import LEAST_HEIGHT, Scrolling
-from napari_focus_stack._napari.widgets.settings_form import row as labelled
 
 
 def test_rows_take_the_room_they_need_and_scroll_where_there_is_less(qtbot):

@@ -16,7 +16,7 @@ from napari_focus_stack._napari.layers.stack_slice import Cut, cut_at, likely_z,
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.viewer.preferences import preferences
 from napari_focus_stack._napari.widgets.job_row import JobRow, LayerBox
-from napari_focus_stack._napari.widgets.settings_form import row
+from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.settings import Settings

@@ -16,7 +16,7 @@ from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.widgets.area_table import AreasPanel
 from napari_focus_stack._napari.widgets.job_row import JobRow, LayerBox
 from napari_focus_stack._napari.widgets.layer_choosers import ResultBox
-from napari_focus_stack._napari.widgets.settings_form import row
+from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.projection import Addition, Options, applied, takers
 from napari_focus_stack.errors import FocusStackError
 

@@ -23,7 +23,7 @@ from napari_focus_stack._napari.layers.stack_slice import Cut
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.layer_choosers import ResultBox
-from napari_focus_stack._napari.widgets.settings_form import row
+from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.io.recipe import BACKGROUND, NOT_CORRECTED

@@ -21,7 +21,7 @@ from napari_focus_stack._napari.layers.result_sets import Found, as_result, sour
 from napari_focus_stack._napari.viewer.dock_tabs import in_sight, tabbed
 from napari_focus_stack._napari.widgets.focus_curve_plot import CurvePlot
 from napari_focus_stack._napari.widgets.layer_choosers import ResultBox
-from napari_focus_stack._napari.widgets.settings_form import row
+from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.latest import Looks
 from napari_focus_stack.errors import FocusStackError
 

@@ -15,7 +15,8 @@ from napari_focus_stack._napari.layers.geometry import placement
 from napari_focus_stack._napari.layers.planes import METADATA_KEY, planes_of
 from napari_focus_stack._napari.layers.result_sets import Found, as_result, sources_of, stack_of
 from napari_focus_stack._napari.layers.results import OUTPUTS
-from napari_focus_stack.correction.retouch import Retoucher, nearest_wins
+from napari_focus_stack.correction.nearest_plane import nearest_wins
+from napari_focus_stack.correction.retouch import Retoucher
 from napari_focus_stack.errors import FocusStackError, InputError
 from napari_focus_stack.io.recipe import NOT_CORRECTED, Recipe, encoded
 

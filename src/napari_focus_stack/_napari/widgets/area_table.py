@@ -15,7 +15,8 @@ from napari_focus_stack._napari.layers.geometry import pixel_shape
 from napari_focus_stack._napari.layers.planes import finest, role
 from napari_focus_stack._napari.layers.result_sets import Found, relief_of
 from napari_focus_stack._napari.widgets.job_row import JobRow, LayerBox
-from napari_focus_stack._napari.widgets.settings_form import UNITS, row
+from napari_focus_stack._napari.widgets.rows import row
+from napari_focus_stack._napari.widgets.settings_form import UNITS
 from napari_focus_stack._napari.workers.job import at_once
 from napari_focus_stack._napari.workers.projection import check_heights
 from napari_focus_stack.errors import FocusStackError, InputError

@@ -15,15 +15,14 @@ from magicgui.widgets import (
     CheckBox,
     ComboBox,
     Container,
-    Label,
     LineEdit,
     PushButton,
     SpinBox,
-    Widget,
 )
 
 from napari_focus_stack._napari.layers.geometry import DEFAULT_UNIT
 from napari_focus_stack._napari.layers.results import OUTPUTS
+from napari_focus_stack._napari.widgets.rows import label_of, row
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.settings import Settings
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
     from magicgui.widgets.bases import ValueWidget
 
-LABELS = {"align": "Alignment", "gaussian": "Gaussian size", "laplacian": "Laplacian size"}
 SWITCHES = {"crop": "to what all planes show"}
 """What check boxes of `Settings` say beside their label."""
 WHOLE_FIELD = "whole field"
@@ -55,8 +53,6 @@ LARGEST_KERNEL = 255
 """Where the spin box ends for a size that `Settings` leaves open."""
 CHECK_WIDTH = 112
 """In pixels: "Depth index", so that two rows of check boxes form columns."""
-LABEL_WIDTH = 105
-"""In pixels: "Pixel size (y, x)" in napari's font, so that the controls form a column."""
 
 _ALIGN_ON_HELP = (
     "What alignment goes by: the whole field, or the shapes of a Shapes layer. Draw a rectangle, "
@@ -127,7 +123,9 @@ class StackForm:
         for name in ("method", "align", "values"):
             self.parameters[name].changed.connect(self.show_what_applies)
         self.z_step.changed.connect(self.show_what_applies)
-        self._rows = {name: row(_label(name), control) for name, control in self.parameters.items()}
+        self._rows = {
+            name: row(label_of(name), control) for name, control in self.parameters.items()
+        }
         self.more = PushButton(text=FOLDED, tooltip="Show or hide what is seldom changed.")
         self.more.native.setFlat(True)
         self.more.native.setStyleSheet("text-align: left")
@@ -288,15 +286,6 @@ class StackForm:
         return self.pixel_size.value.strip(), self.z_step.value.strip(), self.unit.value
 
 
-def row(label: str, *widgets: Widget) -> Container[Any]:
-    """Widgets beside their label, the label as wide as every other row's."""
-    name = Label(value=label)
-    name.min_width = name.max_width = LABEL_WIDTH
-    line = Container(widgets=[name, *widgets], layout="horizontal", labels=False)
-    line.margins = (0, 0, 0, 0)
-    return line
-
-
 def _shown(name: str) -> dict[str, Any]:
     field = _FIELDS[name]
     return {
@@ -304,10 +293,6 @@ def _shown(name: str) -> dict[str, Any]:
         "tooltip": field.metadata["help"],
         "value": field.default,
     }
-
-
-def _label(name: str) -> str:
-    return LABELS.get(name, name.capitalize())
 
 
 def _control(name: str) -> ValueWidget[Any]:

@@ -18,7 +18,7 @@ from napari_focus_stack._napari.layers.planes import (
     role,
 )
 from napari_focus_stack._napari.layers.stack_slice import Cut, cut_at, likely_z, stack_in, z_axes
-from napari_focus_stack._napari.widgets.settings_form import row
+from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack.errors import InputError
 
 if TYPE_CHECKING:

@@ -146,7 +146,7 @@ def _image_steps(layer: Image, result: StackResult, options: Options) -> Steps:
 
 
 def _labels_steps(layer: Labels, result: StackResult, options: Options) -> Steps:
-    from napari_focus_stack.analysis.projection import labels_through
+    from napari_focus_stack.analysis.annotations import labels_through
 
     where = {"plane": options.plane} if layer.ndim == 2 else {"offset": options.offset}
     return at_once(partial(labels_through, finest(layer), result, **where))
@@ -155,7 +155,7 @@ def _labels_steps(layer: Labels, result: StackResult, options: Options) -> Steps
 def _points_steps(
     layer: Points, to_planes: NDArray[np.float64], result: StackResult, options: Options
 ) -> Steps:
-    from napari_focus_stack.analysis.projection import points_through
+    from napari_focus_stack.analysis.annotations import points_through
 
     places = np.array(layer.data, np.float64)
     shared = len(to_planes) - 1

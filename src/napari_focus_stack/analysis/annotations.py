@@ -1,0 +1,145 @@
+"""Labels and points of a stack, placed on its result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack._utils.threads import parts
+from napari_focus_stack.analysis.checks import (
+    check_neighbours,
+    check_same_stack,
+    checked_offset,
+    origin,
+    plane_of,
+    planes_used,
+)
+from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.imgproc.transforms import apply
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.result import StackResult
+
+
+def labels_through(
+    labels: Any, result: StackResult, *, plane: int | None = None, offset: int = 0
+) -> NDArray[Any]:
+    """Labels of a stack, or drawn on one of its planes, as they lie on the result.
+
+    Parameters
+    ----------
+    labels : array-like
+        (Z, Y, X) integers, one plane of labels for each of the stack, lazy or not; or (Y, X)
+        integers drawn on one plane.
+    result : StackResult
+        What was made of the stack.
+    plane : int, optional
+        Plane that (Y, X) labels were drawn on, from 0.
+    offset : int
+        Planes from the one in focus to the one whose labels are wanted, for (Z, Y, X) labels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) in the dtype of the labels: of each pixel, the label of the nearest pixel in the
+        plane in focus there, or in the one given; 0 beyond its border. No label is interpolated.
+
+    Raises
+    ------
+    InputError
+        The labels are no integers, or of another size than the result's stack.
+    SettingsError
+        `plane` is missing, not in the stack or was left out; or `offset` is out of bounds.
+    """
+    given = labels if hasattr(labels, "shape") and hasattr(labels, "dtype") else np.asarray(labels)
+    if np.dtype(given.dtype).kind not in "bui":
+        raise InputError(f"Labels of type {given.dtype} are no numbers of objects; give integers.")
+    field = result.depth_index.shape
+    drawn = np.zeros(field, given.dtype)
+    if len(given.shape) == 2:
+        k = plane_of(plane, result)
+        check_same_stack((len(result.transforms), *given.shape), result, "These labels are")
+        _read_labels(np.asarray(given), k, np.broadcast_to(np.True_, field), result, drawn)
+        return drawn
+    if plane is not None:
+        raise SettingsError("plane is for labels of two axes, (y, x); leave it out.")
+    check_same_stack(tuple(given.shape), result, "These labels are")
+    shift = checked_offset(offset, result)
+    check_neighbours(result, shift != 0)
+    for k in planes_used(result):
+        here = result.depth_index == int(k) - shift
+        if here.any():
+            _read_labels(np.asarray(given[int(k)]), int(k), here, result, drawn)
+    return drawn
+
+
+def _read_labels(
+    labels: NDArray[Any],
+    k: int,
+    here: NDArray[np.bool_],
+    result: StackResult,
+    drawn: NDArray[Any],
+) -> None:
+    """Put the labels of plane `k` where it counts."""
+    top, left = origin(result)
+    for band in parts(here.shape):  # whole coordinates would take 24 bytes a pixel
+        rows, cols = np.nonzero(here[band])
+        rows += band.start
+        places = np.stack([cols + left, rows + top, np.ones_like(rows)]).astype(np.float64)
+        x, y = np.floor(apply(result.transforms[k], places) + 0.5)
+        inside = (x >= 0) & (y >= 0) & (x < labels.shape[1]) & (y < labels.shape[0])
+        found = labels[y[inside].astype(np.intp), x[inside].astype(np.intp)]
+        drawn[rows[inside], cols[inside]] = found
+
+
+def points_through(
+    points: Any, result: StackResult, *, plane: int | None = None
+) -> NDArray[np.float64]:
+    """Points in a stack, or on one of its planes, as they lie on the result.
+
+    Parameters
+    ----------
+    points : array-like
+        (m, 3) places z, y, x in the stack, in planes and pixels; or (m, 2) places y, x on one
+        plane.
+    result : StackResult
+        What was made of the stack.
+    plane : int, optional
+        Plane that (m, 2) points lie on, from 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        (m, 2) float64: y, x in pixels of the result, each moved as the nearest plane that was not
+        left out. They may lie beyond its border.
+
+    Raises
+    ------
+    InputError
+        The points are no finite numbers in two or three columns.
+    SettingsError
+        `plane` is missing, not in the stack or was left out.
+    """
+    places = np.asarray(points)
+    if places.dtype.kind not in "buif" or places.ndim != 2 or places.shape[1] not in (2, 3):
+        raise InputError(
+            f"Points of shape {places.shape} and type {places.dtype} cannot be placed; give "
+            "numbers in columns z, y, x or y, x."
+        )
+    if not np.isfinite(places).all():
+        raise InputError("Points with NaN or infinite places cannot be placed; remove them.")
+    if places.shape[1] == 2:
+        planes = np.full(len(places), plane_of(plane, result))
+    elif plane is not None:
+        raise SettingsError("plane is for points of two columns, (y, x); leave it out.")
+    else:
+        fitting = planes_used(result)
+        planes = fitting[np.abs(places[:, :1] - fitting).argmin(1)]
+    y, x = places[:, -2], places[:, -1]
+    seen = np.stack([x, y, np.ones_like(x)], axis=1).astype(np.float64)
+    moved = np.linalg.solve(result.transforms[planes], seen[..., None])[..., 0]
+    placed: NDArray[np.float64] = moved[:, 1::-1] / moved[:, 2:] - np.array(origin(result))
+    return placed

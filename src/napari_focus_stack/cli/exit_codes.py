@@ -1,0 +1,5 @@
+"""What the command ends with."""
+
+from __future__ import annotations
+
+DONE, INTERNAL_ERROR, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130

@@ -1,0 +1,290 @@
+"""The command without a subcommand: a stack in, files out."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_focus_stack._version import __version__
+from napari_focus_stack.cli.arguments import (
+    SHORT,
+    Parser,
+    add_settings,
+    as_path,
+    as_switch,
+    flag,
+    flags,
+    options_named,
+)
+from napari_focus_stack.cli.exit_codes import DONE
+from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.settings import Settings
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Generator
+
+    from napari_focus_stack.io.recipe import Recipe
+    from napari_focus_stack.io.sources import PlaneSource
+    from napari_focus_stack.result import Progress, StackResult
+
+MAPS = {
+    "depth_index": "Number of the plane in focus at each pixel, from 0 (TIFF or PNG, 16-bit).",
+    "depth": "The same with sub-plane precision, in planes (TIFF, float).",
+    "height": "Depth times z step, in the unit of the pixel size (TIFF, float).",
+    "confidence": "How far the depth can be trusted, 0 to 1 (TIFF, float).",
+}
+"""Fields of `StackResult` that have an option of their own, and its help."""
+
+
+def stack_parser() -> argparse.ArgumentParser:
+    """Parser of `focusstack -i DIR -o OUT`; the run's parameters come from `Settings`."""
+    parser = Parser(
+        prog="focusstack",
+        description="Fuse planes focused at different distances into one sharp image and a depth "
+        "map.",
+        epilog="'focusstack demo' stacks a built-in sample; 'focusstack bench' measures how true "
+        "every method is. '--help' after either tells more.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        *("-i", "--input"),
+        type=as_path,
+        nargs="+",
+        metavar="PATH",
+        help="Folder of planes, one multi-page file, or the planes' files, which are taken in "
+        "natural order (img2 before img10); a recipe's by default.",
+    )
+    parser.add_argument(
+        *("-o", "--output"),
+        type=as_path,
+        required=True,
+        metavar="FILE",
+        help="The sharp image, .png, .tif or .jpg.",
+    )
+    parameters = parser.add_argument_group("parameters")
+    add_settings(parameters)
+    parameters.add_argument(
+        "--transforms-from",
+        type=as_path,
+        metavar="FILE",
+        help="Report (JSON) of a run on another stack of the same field, another channel say, "
+        "whose transforms are taken instead of estimating any.",
+    )
+    parameters.add_argument(
+        "--recipe",
+        type=as_path,
+        metavar="FILE",
+        help="Run again what is written there: a recipe or a report (JSON), or results saved in "
+        "napari (.focusstack.ome.tif); options given beside it win.",
+    )
+    files = parser.add_argument_group("more files")
+    for name, explanation in MAPS.items():
+        files.add_argument(flag(name), type=as_path, metavar="FILE", help=explanation)
+    files.add_argument(
+        "--report", type=as_path, metavar="FILE", help="What was done and looked wrong (JSON)."
+    )
+    files.add_argument(
+        *("-d", "--debug"),
+        type=as_switch,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="BOOL",
+        help="Write the aligned planes and their energy into a folder beside the output.",
+    )
+    parser.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="Leave out files that cannot be read or differ from the rest, and name them.",
+    )
+    parser.add_argument("--version", action="version", version=f"focusstack {__version__}")
+    return parser
+
+
+def stack_command(call: argparse.Namespace) -> int:
+    """Stack what a call names, and write what it asks for; return the exit code."""
+    from napari_focus_stack._utils.memory import keep_heap
+    from napari_focus_stack.io.reading import read_stack
+
+    keep_heap()
+    wanted = _wanted(call)
+    source = read_stack(wanted.inputs, skip_unreadable=call.skip_unreadable)
+    with options_named():
+        wanted.settings.reference_plane(len(source))
+        wanted.settings.region_in(source.plane_shape)
+    outputs = _outputs(call)
+    _check(call, wanted, source, outputs)
+    result, written = _run(call, wanted, source, outputs)
+    _summarise(call, wanted, result, written)
+    return DONE
+
+
+def _wanted(call: argparse.Namespace) -> Recipe:
+    """What the call asks for: its own options, and for the rest the recipe it names."""
+    from napari_focus_stack.io.recipe import Recipe
+
+    if call.transforms_from is not None and call.align is not None:
+        raise SettingsError(
+            f"--transforms-from leaves nothing for --align {call.align} to estimate; give one of "
+            "them."
+        )
+    recipe = Recipe() if call.recipe is None else Recipe.read(call.recipe)
+    with options_named():
+        settings = recipe.settings.updated(
+            **{field.name: getattr(call, field.name) for field in dataclasses.fields(Settings)}
+        )
+    estimated = call.align is not None
+    return dataclasses.replace(
+        recipe,
+        settings=settings,
+        inputs=_inputs(call, recipe),
+        transforms=None if estimated else recipe.transforms,
+    )
+
+
+def _inputs(call: argparse.Namespace, recipe: Recipe) -> tuple[str, ...]:
+    """Files or folder to stack, the recipe's if the call names none."""
+    from napari_focus_stack.io.reading import natural_order
+
+    if call.input is not None:
+        # a shell hands over img10 before img2
+        return tuple(str(path) for path in natural_order(call.input))
+    if call.recipe is None:
+        raise SettingsError("-i/--input is required; see focusstack --help.")
+    missing = [name for name in recipe.inputs if not os.path.exists(name)]
+    if missing:
+        raise InputError(
+            f"'{missing[0]}', which '{call.recipe}' names, is not there; say where the planes are "
+            "with -i/--input."
+        )
+    if not recipe.inputs:
+        raise InputError(f"'{call.recipe}' names no files; give the planes with -i/--input.")
+    return recipe.inputs
+
+
+def _outputs(call: argparse.Namespace) -> dict[str, Path]:
+    """Fields of `StackResult` to write, and where to."""
+    named = {"image": call.output, **{name: getattr(call, name) for name in (*MAPS, "report")}}
+    return {name: path for name, path in named.items() if path is not None}
+
+
+def _check(
+    call: argparse.Namespace, wanted: Recipe, source: PlaneSource, outputs: dict[str, Path]
+) -> None:
+    """Refuse before the work what could not be written after it."""
+    from napari_focus_stack.cli.debug import check_folder, folder_beside
+    from napari_focus_stack.io.writing import check_kept, check_outputs
+
+    if call.height and wanted.settings.z_step is None and source.spacing.z is None:
+        raise SettingsError(
+            "--height needs the distance between planes, which the files do not say: give --z-step."
+        )
+    _check_correction(call, wanted, source)
+    check_outputs(outputs, source)
+    for read in (call.transforms_from, call.recipe):
+        if read is not None:
+            check_kept(outputs, read)
+    if call.debug:
+        check_folder(folder_beside(call.output))
+
+
+def _check_correction(call: argparse.Namespace, wanted: Recipe, source: PlaneSource) -> None:
+    """Refuse a correction of other planes; what results are cut to is not known before."""
+    if wanted.correction is None or wanted.settings.crop:
+        return
+    (y, x), (rows, columns) = wanted.correction.shape, source.plane_shape[:2]
+    if (y, x) != (rows, columns):
+        raise InputError(
+            f"'{call.recipe}' has a correction of {x} x {y} pixels, the planes have "
+            f"{columns} x {rows}; give those that it was made on."
+        )
+
+
+def _run(
+    call: argparse.Namespace, wanted: Recipe, source: PlaneSource, outputs: dict[str, Path]
+) -> tuple[StackResult, list[Path]]:
+    """Stack and write; the folder of `--debug` appears last, when nothing can fail any more."""
+    from napari_focus_stack.cli.debug import debug_folder, folder_beside
+    from napari_focus_stack.io.writing import write_outputs
+    from napari_focus_stack.pipeline.stack import stack_steps
+
+    folder = folder_beside(call.output)
+    transforms = wanted.transforms if call.transforms_from is None else call.transforms_from
+    with debug_folder(folder) if call.debug else contextlib.nullcontext() as on_plane:
+        steps = stack_steps(source, wanted.settings, transforms=transforms, on_plane=on_plane)
+        result = _corrected(source, _follow(steps), wanted)
+        write_outputs(outputs, result)
+    return result, [*outputs.values(), *([folder] if call.debug else [])]
+
+
+def _corrected(source: PlaneSource, result: StackResult, wanted: Recipe) -> StackResult:
+    """The result as the recipe's user corrected it."""
+    if wanted.correction is None:
+        return result
+    from napari_focus_stack.correction.retouch import apply_correction
+
+    return apply_correction(source, result, wanted.correction)
+
+
+def _follow(steps: Generator[Progress, None, StackResult]) -> StackResult:
+    """Drain a run, telling how far it is where someone is watching."""
+    from napari_focus_stack.pipeline.stack import drain
+
+    watched = sys.stderr.isatty()
+
+    def tell(step: Progress) -> None:
+        share = 100 * step.done // step.total
+        line = f"{share:3d} %  {step!s:<40}"[: shutil.get_terminal_size().columns - 1]
+        print(f"\r{line}", end="", file=sys.stderr, flush=True)
+
+    try:
+        return drain(steps, tell if watched else None)
+    finally:
+        if watched:
+            blank = " " * min(47, shutil.get_terminal_size().columns - 1)
+            print(f"\r{blank}\r", end="", file=sys.stderr, flush=True)
+
+
+def _summarise(
+    call: argparse.Namespace, wanted: Recipe, result: StackResult, written: list[Path]
+) -> None:
+    report, inputs = result.report, wanted.inputs
+    origin = f"{len(inputs)} files" if len(inputs) > 1 else f"'{inputs[0]}'"
+    how = f"alignment: {report.align}, reference: '{report.planes[report.reference]}'"
+    if report.spacing["z"] is not None:
+        how += f", z step: {report.spacing['z']:g} {report.spacing['unit'] or ''}".rstrip()
+    if report.crop is not None:
+        y0, y1, x0, x1 = report.crop
+        how += f", cut to {x1 - x0} x {y1 - y0} pixels"
+    print(f"Stacked {len(report.planes)} planes of {origin} ({how}).")
+    for note in (*report.notes, *_notes_on_call(call, wanted, written)):
+        print(f"Note: {note}")
+    for path in written:
+        print(f"Wrote {path}")
+
+
+def _notes_on_call(call: argparse.Namespace, wanted: Recipe, written: list[Path]) -> list[str]:
+    """What the engine cannot know: options without effect, and outputs among the planes."""
+    from napari_focus_stack.io.reading import SUFFIXES
+
+    method, folder = wanted.settings.method, Path(wanted.inputs[0]).resolve()
+    notes = []
+    if wanted.correction is not None:
+        notes.append(f"The depth was corrected as '{call.recipe}' says.")
+    idle = ["/".join(flags(name)) for name in SHORT if getattr(call, name) is not None]
+    if idle and method != "laplacian":
+        notes.append(f"{' and '.join(idle)} had no effect, for the method is {method}.")
+    beside = [p for p in written if p.suffix.lower() in SUFFIXES and p.resolve().parent == folder]
+    if beside:
+        names = ", ".join(f"'{p.name}'" for p in beside)
+        notes.append(
+            f"What lies beside the planes is a plane to the next run: move {names}, or write to "
+            "another folder."
+        )
+    return notes

@@ -1,0 +1,76 @@
+"""Labels that give each stroke the nearest plane that is found in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import cv2
+import numpy as np
+
+from napari_focus_stack.diagnostics.health import TRUSTED
+from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.io.recipe import NOT_CORRECTED
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.correction.compositing import Labels
+    from napari_focus_stack.result import StackResult
+
+NEARBY = 5
+"""Pixels around a stroke that tell its plane too."""
+LEAST_SHARE = 0.02
+"""Of the credible pixels there, that a plane needs to count: a few may err."""
+
+
+def nearest_wins(
+    result: StackResult, painted: NDArray[np.bool_], side: Literal["first", "last"] = "first"
+) -> Labels:
+    """Labels that give each stroke the plane nearest to the lens that is found in or around it.
+
+    Of the pixels in the stroke and up to 5 beside it those count whose confidence is 0.5 or more,
+    and of their planes those that 2 % of them have; the nearest of these is the whole stroke's.
+    Strokes that do not touch have a plane each.
+
+    Parameters
+    ----------
+    result : StackResult
+        What the run found.
+    painted : numpy.ndarray
+        (Y, X) bool: the strokes.
+    side : {"first", "last"}
+        Which end of the stack is nearer to the lens.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) uint16: labels where it was painted, 0 elsewhere and where no depth is credible.
+
+    Raises
+    ------
+    SettingsError
+        `painted` has another shape, or there is no such side.
+    """
+    if side not in ("first", "last"):
+        raise SettingsError(f"side {side!r} is unknown; choose from first, last.")
+    if painted.shape != result.depth_index.shape or painted.dtype != np.bool_:
+        raise SettingsError(
+            f"What is painted, {painted.shape} {painted.dtype}, does not fit the result: give "
+            f"truth values of shape {result.depth_index.shape}."
+        )
+    labels: Labels = np.full(painted.shape, NOT_CORRECTED, np.uint16)
+    x, y, width, height = cv2.boundingRect(painted.view(np.uint8))
+    some = (
+        slice(max(0, y - NEARBY), y + height + NEARBY),
+        slice(max(0, x - NEARBY), x + width + NEARBY),
+    )
+    credible, index = result.confidence[some] >= TRUSTED, result.depth_index[some]
+    count, strokes = cv2.connectedComponents(painted[some].astype(np.uint8), connectivity=8)
+    for stroke in range(1, count):
+        mask = strokes == stroke
+        near = cv2.dilate(mask.view(np.uint8), np.ones((2 * NEARBY + 1,) * 2, np.uint8)) > 0
+        counts = np.bincount(index[near & credible])
+        planes = np.flatnonzero(counts >= max(1, LEAST_SHARE * counts.sum()))
+        if planes.size:
+            labels[some][mask] = planes[0 if side == "first" else -1] + 1
+    return labels
