@@ -3,8 +3,8 @@
     python benchmarks/confidence.py [--bench DIR] [--cache DIR]
 
 On the scenes of `focusstack bench`, on small fields that are empty but for a cell, and,
-with --bench, on the scenes of `bench.py`, `sections.py` and `rims.py` that lie in DIR (rendered
-into --cache). A confidence c stands for an expected error of 0.22 * sqrt(1 / c - 1) units of depth;
+with --bench, on the scenes of `bench.py`, `sections.py`, `rims.py` and `light.py` that lie in DIR
+(rendered into --cache). A confidence c stands for an expected error of 0.22 * sqrt(1 / c - 1) units of depth;
 a unit is a plane, or as many as detail stays sharp over.
 """
 
@@ -48,8 +48,9 @@ def own_scenes() -> Iterator[Case]:
 
 
 def public_scenes(bench: Path, cache: Path) -> Iterator[Case]:
-    """Scenes of the three benches, still ones."""
+    """Scenes of the four benches, still ones under a steady lamp."""
     sys.path.insert(0, str(bench))
+    import light
     import rims
     import scenes
     import sections
@@ -67,6 +68,11 @@ def public_scenes(bench: Path, cache: Path) -> Iterator[Case]:
     for name, scene in rims.SCENES.items():
         planes, _, depth, _ = rims.stained(**scene)
         yield f"rims {name}", (planes * 255).round().astype(np.uint8), depth
+    for name, scene in light.SCENES.items():
+        image, depth, n, blur = scene()
+        planes = np.stack(light.focal_stack(image, depth, n, blur))
+        noisy = np.clip(planes + np.random.default_rng(6).normal(0, 0.004, planes.shape), 0, 1)
+        yield f"light {name}", (noisy * 255).round().astype(np.uint8), depth
 
 
 def folder_of(folder: Path) -> NDArray[np.generic]:
