@@ -4,8 +4,8 @@
 
 On the scenes of `focusstack bench`, on small fields that are empty but for a cell, and,
 with --bench, on the scenes of `bench.py`, `sections.py`, `rims.py` and `light.py` that lie in DIR
-(rendered into --cache). A confidence c stands for an expected error of 0.22 * sqrt(1 / c - 1) units of depth;
-a unit is a plane, or as many as detail stays sharp over.
+(rendered into --cache). A confidence c stands for an expected error of 0.22 * sqrt(1 / c - 1) units
+of depth; a unit is a plane, or as many as detail stays sharp over.
 """
 
 from __future__ import annotations
