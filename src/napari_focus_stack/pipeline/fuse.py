@@ -25,6 +25,7 @@ from napari_focus_stack.depth.estimation import (
     edge_contrast,
     nearest_plane,
     peak_width,
+    within_neighbours,
 )
 from napari_focus_stack.diagnostics.health import TRUSTED
 from napari_focus_stack.fusion.pyramid import PyramidFusion
@@ -307,7 +308,7 @@ def _fuse(
         index = numbers[original.index].astype(np.uint16)
         confidence[np.abs(place - original.index) > 1] = 0
         depth = index.astype(np.float32)
-    return Fused(image, recorded, depth, index, confidence), widths
+    return Fused(image, recorded, depth, index, within_neighbours(confidence)), widths
 
 
 def _take_down(known: Occlusion, maps: Maps, tile: Tile, box: Box | None) -> None:
