@@ -24,7 +24,7 @@ from skimage import data
 from napari_focus_stack import focus_stack
 from napari_focus_stack.depth.estimation import HALF_TRUSTED
 from napari_focus_stack.simulation.benchmark import SENSOR
-from napari_focus_stack.simulation.scenes import SCENES, VARIANTS, Camera, render_truth
+from napari_focus_stack.simulation.scenes import SCENES, VARIANTS, Camera, render_ground_truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def own_scenes() -> Iterator[Case]:
     """Every scene of `focusstack bench`."""
     for scene in SCENES:
         for variant in VARIANTS:
-            shown = render_truth(scene, variant, 12, 1.0, Camera(SENSOR.noise, 8))
+            shown = render_ground_truth(scene, variant, 12, 1.0, Camera(SENSOR.noise, 8))
             yield f"{scene} {variant}", shown.planes, shown.depth
 
 

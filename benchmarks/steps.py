@@ -30,7 +30,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack import PlaneSource, Progress, focus_stack, read_stack
-from napari_focus_stack._utils.memory import keep_heap
+from napari_focus_stack._utils.memory import share_malloc_arena
 
 MEGABYTE = 1e6
 BLOCK = 1 << 28
@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("option", nargs="*", help="of focus_stack, as NAME=VALUE")
     call = parser.parse_args()
-    keep_heap()  # as the command does
+    share_malloc_arena()  # as the command does
     clock = Clock()
     source = read_stack(call.folder)
     focus_stack(source, progress=clock, **options(call.option))

@@ -11,10 +11,10 @@ from functools import cache
 import numpy as np
 from skimage import data
 
-from napari_focus_stack.simulation.rendering import Noise, drift, render_stack
+from napari_focus_stack.simulation.rendering import SensorNoise, drift, render_stack
 
 MARGIN = 12
-QUIET = Noise(read=0.002, shot=1 / 20_000)
+QUIET = SensorNoise(read=0.002, shot=1 / 20_000)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def scene(
     n: int = 8,
     size: tuple[int, int] = (160, 192),
     blur: float = 1.2,
-    noise: Noise | None = None,
+    noise: SensorNoise | None = None,
     zoom: float = 0.0,
     angle: float = 0.0,
     shift: float = 0.0,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from napari_focus_stack.io.reading import read_stack
     from napari_focus_stack.io.recipe import Recipe
-    from napari_focus_stack.io.results_file import Saved, read_saved, write_saved
+    from napari_focus_stack.io.results_file import SavedResult, read_saved, write_saved
     from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
     from napari_focus_stack.pipeline.stack import focus_stack, stack_steps
     from napari_focus_stack.result import Progress, Report, StackResult
@@ -42,7 +42,7 @@ _HOME = {
     "Progress": "result",
     "Recipe": "io.recipe",
     "Report": "result",
-    "Saved": "io.results_file",
+    "SavedResult": "io.results_file",
     "Settings": "settings",
     "SettingsError": "errors",
     "Spacing": "io.sources",
@@ -65,7 +65,7 @@ __all__ = [
     "Progress",
     "Recipe",
     "Report",
-    "Saved",
+    "SavedResult",
     "Settings",
     "SettingsError",
     "Spacing",

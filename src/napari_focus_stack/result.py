@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_focus_stack._utils.wording import format_runs
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,9 +23,6 @@ _DOING: dict[Step, str] = {
     "unmix": "Unmixing",
     "project": "Projecting",
 }
-
-
-LEAST_TOLD = 0.001
 
 
 @dataclass(frozen=True)
@@ -59,38 +58,6 @@ class LeftOut:
     plane: int
     name: str
     reason: str
-
-
-def told_share(share: float) -> str:
-    """A part of the picture as a percentage that is never 0."""
-    return f"{share:.1%}" if share >= LEAST_TOLD else f"Less than {LEAST_TOLD:.1%}"
-
-
-def told_left_out(left_out: Sequence[LeftOut]) -> list[str]:
-    """One sentence for each reason that planes were left out for: blank ends are many planes."""
-    alike: dict[str, list[LeftOut]] = {}
-    for one in left_out:
-        alike.setdefault(one.reason, []).append(one)
-    return [
-        f"Plane {same[0].plane} ('{same[0].name}') was left out: {reason}."
-        if len(same) == 1
-        else f"Planes {_runs([one.plane for one in same])} were left out, each because {reason}."
-        for reason, same in alike.items()
-    ]
-
-
-def _runs(numbers: Sequence[int]) -> str:
-    """Numbers in rising order, three or more that follow each other as "first to last"."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    told: list[str] = []
-    for run in runs:
-        told += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run]
-    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
 
 
 @dataclass
@@ -233,3 +200,17 @@ class StackResult:
     confidence: NDArray[np.float32]
     transforms: NDArray[np.float64]
     report: Report
+
+
+def describe_left_out(left_out: Sequence[LeftOut]) -> list[str]:
+    """One sentence for each reason that planes were left out for: blank ends are many planes."""
+    alike: dict[str, list[LeftOut]] = {}
+    for one in left_out:
+        alike.setdefault(one.reason, []).append(one)
+    return [
+        f"Plane {same[0].plane} ('{same[0].name}') was left out: {reason}."
+        if len(same) == 1
+        else f"Planes {format_runs([one.plane for one in same])} were left out, each because "
+        f"{reason}."
+        for reason, same in alike.items()
+    ]

@@ -17,17 +17,17 @@ from typing import Any, Literal, get_args
 
 from napari_focus_stack.errors import SettingsError
 
-Method = Literal["pyramid", "depth", "laplacian"]
-Align = Literal["auto", "none", "shift", "similarity", "affine", "homography"]
-Brightness = Literal["auto", "match", "keep"]
-Values = Literal["fused", "recorded"]
-Occlusion = Literal["auto", "off"]
+FusionMethod = Literal["pyramid", "depth", "laplacian"]
+MotionModel = Literal["auto", "none", "shift", "similarity", "affine", "homography"]
+BrightnessMode = Literal["auto", "match", "keep"]
+ValuesMode = Literal["fused", "recorded"]
+OcclusionMode = Literal["auto", "off"]
 
-METHODS: tuple[Method, ...] = get_args(Method)
-ALIGNS: tuple[Align, ...] = get_args(Align)
-BRIGHTNESS: tuple[Brightness, ...] = get_args(Brightness)
-VALUES: tuple[Values, ...] = get_args(Values)
-OCCLUSION: tuple[Occlusion, ...] = get_args(Occlusion)
+METHODS: tuple[FusionMethod, ...] = get_args(FusionMethod)
+ALIGNS: tuple[MotionModel, ...] = get_args(MotionModel)
+BRIGHTNESS: tuple[BrightnessMode, ...] = get_args(BrightnessMode)
+VALUES: tuple[ValuesMode, ...] = get_args(ValuesMode)
+OCCLUSION: tuple[OcclusionMode, ...] = get_args(OcclusionMode)
 
 MOST_THREADS = 64
 LEAST_REGION = 32
@@ -48,14 +48,14 @@ class Settings:
         A value outside the bounds that the field's metadata gives.
     """
 
-    method: Method = _parameter(
+    method: FusionMethod = _parameter(
         "pyramid",
         "How planes become one image: 'pyramid' (Laplacian pyramid, chosen by local energy), "
         "'depth' (each pixel from the plane that is in focus there) "
         "or 'laplacian' (the original: blur, Laplacian, largest absolute value wins).",
         choices=METHODS,
     )
-    align: Align = _parameter(
+    align: MotionModel = _parameter(
         "auto",
         "Motion that is undone between planes: 'auto' chooses the least that explains it; "
         "'similarity' shifts, turns and magnifies, 'affine' also shears, 'homography' also tilts.",
@@ -79,7 +79,7 @@ class Settings:
         maximum=31,
         odd=True,
     )
-    brightness: Brightness = _parameter(
+    brightness: BrightnessMode = _parameter(
         "auto",
         "Whether every plane is brought to the reference plane's brightness: 'auto' does so for "
         "photographs (8-bit or colour), not for measured intensities (grey 16-bit or float).",
@@ -97,14 +97,14 @@ class Settings:
         "field away does not count.",
         switch=True,
     )
-    values: Values = _parameter(
+    values: ValuesMode = _parameter(
         "fused",
         "What a pixel of the result may be: 'fused' lets it lie between what planes recorded, "
         "'recorded' takes the nearest value that some plane recorded there (method 'pyramid'; the "
         "other methods do so anyway).",
         choices=VALUES,
     )
-    occlusion: Occlusion = _parameter(
+    occlusion: OcclusionMode = _parameter(
         "auto",
         "What is near blurs over what lies behind it: 'auto' undoes that where the planes are "
         "explained better by it, 'off' leaves it (method 'pyramid' with fused values).",

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from napari_focus_stack import Settings
 from napari_focus_stack._utils.memory import (
-    array_in_file,
-    in_words,
-    keep_heap,
-    let_go,
+    drop_pages,
     limit,
+    memory_mapped_zeros,
     resident,
+    share_malloc_arena,
 )
+from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.errors import OutputError, SettingsError
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and takes it back")
@@ -30,11 +30,11 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "bool"])
 def test_an_array_in_a_file_keeps_what_is_written(dtype: str) -> None:
-    array = array_in_file((30, 40, 3), np.dtype(dtype))
+    array = memory_mapped_zeros((30, 40, 3), np.dtype(dtype))
     assert not array.any()
     wanted = np.random.default_rng(0).integers(0, 2, array.shape).astype(dtype)
     array[:] = wanted
-    let_go(array[2:5])
+    drop_pages(array[2:5])
     np.testing.assert_array_equal(array, wanted)
 
 
@@ -45,24 +45,24 @@ def test_a_full_disk_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OutputError, match=r"no room for 2 GB of results .* set TMPDIR"):
-        array_in_file((1000, 2000, 1000), np.dtype(np.uint8))
+        memory_mapped_zeros((1000, 2000, 1000), np.dtype(np.uint8))
 
 
 @LINUX
 def test_memory_is_let_go_and_comes_back() -> None:
-    array = array_in_file((64, 2**20), np.dtype(np.uint8))
+    array = memory_mapped_zeros((64, 2**20), np.dtype(np.uint8))
     gc.collect()
     before = resident()
     array[:] = 7
     assert resident() - before > 60 * 2**20
-    let_go(array)
+    drop_pages(array)
     assert resident() - before < 6 * 2**20
     assert (array == 7).all()
 
 
 def test_an_ordinary_array_is_left_alone() -> None:
     array = np.arange(12)
-    let_go(array)
+    drop_pages(array)
     np.testing.assert_array_equal(array, np.arange(12))
 
 
@@ -75,7 +75,7 @@ def test_the_limit_lies_between_what_is_taken_and_what_there_is() -> None:
 
 @given(st.integers(10**7, 10**13))
 def test_words_say_hardly_more(size: int) -> None:
-    said = Settings(memory=in_words(size)).memory
+    said = Settings(memory=format_bytes(size)).memory
     assert said is not None
     assert size <= said <= 1.11 * size
 
@@ -111,9 +111,9 @@ def test_threads_are_a_whole_number(count: object) -> None:
 
 HEAPS = """
 import ctypes, sys, threading
-from napari_focus_stack._utils.memory import keep_heap
+from napari_focus_stack._utils.memory import share_malloc_arena
 if sys.argv[1] == "kept":
-    keep_heap()
+    share_malloc_arena()
 all_there = threading.Barrier(4)
 def work():
     pieces = [bytearray(100_000) for _ in range(20)]
@@ -140,5 +140,5 @@ def test_threads_share_the_heap_that_is_kept(how: str, tmp_path) -> None:
 
 
 def test_keeping_the_heap_changes_nothing_else() -> None:
-    keep_heap()  # wherever the tests run
+    share_malloc_arena()  # wherever the tests run
     np.testing.assert_array_equal(np.zeros(2**23, np.uint8) + 1, 1)

@@ -13,8 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_focus_stack._utils import threads as crews
-from napari_focus_stack._utils.threads import Crew, ahead, opencv_on_one_thread, parts, tiles
+from napari_focus_stack._utils import threads as teams
+from napari_focus_stack._utils.threads import (
+    ThreadTeam,
+    block_grid,
+    opencv_on_one_thread,
+    prefetch,
+    row_bands,
+)
 
 sides = st.integers(1, 5000)
 WAIT = 10.0
@@ -25,9 +31,9 @@ WAIT = 10.0
 @given(st.integers(1, 9), st.integers(0, 60))
 def test_every_part_is_done_once(threads: int, count: int) -> None:
     done: Counter[int] = Counter()
-    with Crew(threads) as crew:
-        for _ in range(3):  # one crew does many works
-            crew.do(lambda part: done.update([part]), range(count))
+    with ThreadTeam(threads) as team:
+        for _ in range(3):  # one team does many works
+            team.map(lambda part: done.update([part]), range(count))
     assert done == Counter(dict.fromkeys(range(count), 3))
 
 
@@ -40,32 +46,32 @@ def test_threads_work_side_by_side_and_no_more_of_them(threads: int) -> None:
         seen.add(threading.get_ident())
         together.wait(WAIT)  # or the barrier breaks, and the test with it
 
-    with Crew(threads) as crew:
-        crew.do(work, range(threads))
+    with ThreadTeam(threads) as team:
+        team.map(work, range(threads))
         assert len(seen) == threads
         assert threading.get_ident() in seen
-        assert crew.threads == threads
+        assert team.threads == threads
 
 
 def test_one_thread_is_the_callers() -> None:
     seen: list[int] = []
-    with Crew(1) as crew:
-        crew.do(lambda _: seen.append(threading.get_ident()), range(5))
+    with ThreadTeam(1) as team:
+        team.map(lambda _: seen.append(threading.get_ident()), range(5))
     assert seen == [threading.get_ident()] * 5
 
 
 def test_by_default_there_are_no_more_threads_than_processors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(crews.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
-    assert Crew().threads == 3
-    monkeypatch.setattr(crews.os, "sched_getaffinity", lambda _: set(range(64)))
-    assert Crew().threads == crews.MOST_BY_DEFAULT
-    monkeypatch.delattr(crews.os, "sched_getaffinity")  # macOS, Windows
-    monkeypatch.setattr(crews.os, "cpu_count", lambda: 5)
-    assert Crew().threads == 5
-    monkeypatch.setattr(crews.os, "cpu_count", lambda: None)
-    assert Crew().threads == 1
+    monkeypatch.setattr(teams.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    assert ThreadTeam().threads == 3
+    monkeypatch.setattr(teams.os, "sched_getaffinity", lambda _: set(range(64)))
+    assert ThreadTeam().threads == teams.MOST_BY_DEFAULT
+    monkeypatch.delattr(teams.os, "sched_getaffinity")  # macOS, Windows
+    monkeypatch.setattr(teams.os, "cpu_count", lambda: 5)
+    assert ThreadTeam().threads == 5
+    monkeypatch.setattr(teams.os, "cpu_count", lambda: None)
+    assert ThreadTeam().threads == 1
 
 
 class TornError(Exception):
@@ -82,15 +88,15 @@ def test_an_error_is_raised_and_the_rest_is_left(threads: int) -> None:
         time.sleep(0.002)
         done.append(part)
 
-    with Crew(threads) as crew:
+    with ThreadTeam(threads) as team:
         with pytest.raises(TornError, match="3"):
-            crew.do(work, range(1000))
+            team.map(work, range(1000))
         ended = list(done)
         assert {0, 1, 2} <= set(ended)
         assert len(ended) < 500  # a thread may be slow to hear of it
         time.sleep(0.02)
         assert done == ended  # nothing goes on behind the caller's back
-        crew.do(done.append, range(2000, 2010))  # and the crew is good for more
+        team.map(done.append, range(2000, 2010))  # and the team is good for more
     assert set(done) - set(ended) == set(range(2000, 2010))
 
 
@@ -102,8 +108,8 @@ def test_an_error_of_a_helper_is_raised_too() -> None:
         if threading.current_thread() is not threading.main_thread():
             raise TornError
 
-    with Crew(2) as crew, pytest.raises(TornError):
-        crew.do(work, range(2))
+    with ThreadTeam(2) as team, pytest.raises(TornError):
+        team.map(work, range(2))
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -116,11 +122,11 @@ def test_it_looks_before_each_part_whether_it_is_still_wanted(threads: int) -> N
         if len(done) >= 10:
             raise TornError
 
-    with Crew(threads, check) as crew:
-        crew.do(done.append, range(8))
+    with ThreadTeam(threads, check) as team:
+        team.map(done.append, range(8))
         assert len(looks) == 8
         with pytest.raises(TornError):
-            crew.do(done.append, range(8, 1000))
+            team.map(done.append, range(8, 1000))
         assert 10 <= len(done) < 10 + threads
 
 
@@ -133,22 +139,22 @@ def test_something_goes_on_meanwhile() -> None:
 
     for threads in (1, 2):
         begun.clear()
-        with Crew(threads) as crew:
-            future = crew.meanwhile(work)
+        with ThreadTeam(threads) as team:
+            future = team.submit(work)
             assert begun.wait(WAIT)
             done: list[int] = []
-            crew.do(done.append, range(20))
+            team.map(done.append, range(20))
             assert sorted(done) == list(range(20))
             assert future.result(WAIT) == "done"
 
 
 def test_work_goes_on_while_the_helper_is_busy_with_something_else() -> None:
-    """Or a crew of two would wait for itself."""
+    """Or a team of two would wait for itself."""
     go = threading.Event()
-    with Crew(2) as crew:
-        future = crew.meanwhile(lambda: go.wait(WAIT))
+    with ThreadTeam(2) as team:
+        future = team.submit(lambda: go.wait(WAIT))
         done: list[int] = []
-        crew.do(done.append, range(20))
+        team.map(done.append, range(20))
         assert done == list(range(20))
         assert not future.done()
         go.set()
@@ -161,17 +167,17 @@ def test_work_goes_on_while_the_helper_is_busy_with_something_else() -> None:
 @settings(max_examples=60, deadline=None)
 @given(sides, sides)
 def test_parts_and_tiles_cover_an_area_once(height: int, width: int) -> None:
-    rows = [r for part in parts((height, width)) for r in range(part.start, part.stop)]
+    rows = [r for part in row_bands((height, width)) for r in range(part.start, part.stop)]
     assert rows == list(range(height))
     covered = np.zeros((height, width), np.uint8)
-    for tile in tiles((height, width)):
+    for tile in block_grid((height, width)):
         covered[tile] += 1
-        assert tile[0].stop - tile[0].start <= crews.TILE[0]
-        assert tile[1].stop - tile[1].start <= crews.TILE[1]
+        assert tile[0].stop - tile[0].start <= teams.TILE[0]
+        assert tile[1].stop - tile[1].start <= teams.TILE[1]
     assert (covered == 1).all()
     # levels of the pyramid meet at even rows and columns
-    assert all(part.start % 2 == 0 for part in parts((height, width)))
-    assert all(side.start % 2 == 0 for tile in tiles((height, width)) for side in tile)
+    assert all(part.start % 2 == 0 for part in row_bands((height, width)))
+    assert all(side.start % 2 == 0 for tile in block_grid((height, width)) for side in tile)
 
 
 # reading ahead
@@ -186,14 +192,14 @@ def test_what_is_read_ahead_comes_once_and_in_its_order(order: list[int], thread
         read.append(k)
         return f"plane {k}"
 
-    assert list(ahead(number, order, threads)) == [(k, f"plane {k}") for k in order]
+    assert list(prefetch(number, order, threads)) == [(k, f"plane {k}") for k in order]
     assert sorted(read) == sorted(order)
 
 
 @pytest.mark.parametrize("threads", [0, 1, 2])
 def test_no_more_is_read_ahead_than_there_are_threads(threads: int) -> None:
     read: list[int] = []
-    with closing(ahead(lambda k: read.append(k), range(20), threads)) as planes:
+    with closing(prefetch(lambda k: read.append(k), range(20), threads)) as planes:
         for i, (k, _) in enumerate(planes):
             assert k == i
             deadline = time.monotonic() + WAIT
@@ -207,7 +213,7 @@ def test_no_more_is_read_ahead_than_there_are_threads(threads: int) -> None:
 def test_reading_ahead_stops_when_it_is_closed(threads: int) -> None:
     read: list[int] = []
     before = threading.active_count()
-    planes = ahead(lambda k: read.append(k), range(20), threads)
+    planes = prefetch(lambda k: read.append(k), range(20), threads)
     next(planes)
     next(planes)
     planes.close()
@@ -225,7 +231,7 @@ def test_an_error_while_reading_ahead_comes_in_its_turn(threads: int) -> None:
             raise TornError(k)
         return k
 
-    with closing(ahead(read, range(9), threads)) as planes:
+    with closing(prefetch(read, range(9), threads)) as planes:
         assert [next(planes)[0] for _ in range(3)] == [0, 1, 2]
         with pytest.raises(TornError):
             next(planes)
@@ -245,7 +251,7 @@ def test_what_was_handed_out_is_not_kept() -> None:
         alive.add(plane)
         return plane
 
-    with closing(ahead(read, range(9), threads=0)) as planes:
+    with closing(prefetch(read, range(9), threads=0)) as planes:
         for _, plane in planes:
             assert len(alive) == 1
             del plane

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.alignment.reduced_planes import View
+from napari_focus_stack.alignment.reduced_planes import ReducedPlane
 
 SIDE, PLANES, REFERENCE = 320, 13, 6
 BLACK_LEVEL, PER_PHOTON, PEAK = 100, 2.0, 100
@@ -47,7 +47,7 @@ def recorded(photons: np.ndarray, seed: int) -> np.ndarray:
 def test_fading_is_told_from_the_black_level() -> None:
     """Most of the field is background, which fits whatever the gain is; the rest tells it."""
     seen = [
-        View.of(recorded(plane * fade, k)).light
+        ReducedPlane.of(recorded(plane * fade, k)).light
         for k, (plane, fade) in enumerate(zip(filaments(), FADING, strict=True))
     ]
     dark = BLACK_LEVEL + 2 * PER_PHOTON
@@ -62,7 +62,7 @@ def test_fading_is_told_from_the_black_level() -> None:
 
 
 def test_focus_alone_gives_neither_gain_nor_offset() -> None:
-    seen = [View.of(recorded(plane, k)).light for k, plane in enumerate(filaments())]
+    seen = [ReducedPlane.of(recorded(plane, k)).light for k, plane in enumerate(filaments())]
     for k in range(PLANES):
         found = Brightness.of(seen[REFERENCE], seen[k], np.eye(3))
         assert found.offset == 0, k
@@ -73,7 +73,7 @@ def test_focus_alone_gives_neither_gain_nor_offset() -> None:
 def test_a_small_offset_under_even_tones_is_found() -> None:
     """The ratio of two planes is nearly even there: it spreads by 0.2 %."""
     tones = np.tile(np.linspace(0.4, 0.6, 160, dtype=np.float32), (120, 1))
-    seen = View.of(tones).light, View.of(2 * tones + np.float32(0.03)).light
+    seen = ReducedPlane.of(tones).light, ReducedPlane.of(2 * tones + np.float32(0.03)).light
     found = Brightness.of(*seen, np.eye(3))
     assert found.gain == pytest.approx(0.5, rel=0.001)
     assert found.offset == pytest.approx(-0.015, abs=0.0005)

@@ -10,8 +10,8 @@ from motion import MOVING
 from scenes import QUIET, scene
 
 from napari_focus_stack.alignment.brightness import LEAST_DRIFT, Brightness
-from napari_focus_stack.alignment.reduced_planes import View
-from napari_focus_stack.simulation.rendering import Noise
+from napari_focus_stack.alignment.reduced_planes import ReducedPlane
+from napari_focus_stack.simulation.rendering import SensorNoise
 
 
 def stack(name: str = "gravel", kind: str = "slant", **options) -> np.ndarray:
@@ -20,7 +20,7 @@ def stack(name: str = "gravel", kind: str = "slant", **options) -> np.ndarray:
 
 def compared(fixed: np.ndarray, moving: np.ndarray, transform: np.ndarray | None = None):
     transform = np.eye(3) if transform is None else transform
-    return Brightness.of(View.of(fixed).light, View.of(moving).light, transform)
+    return Brightness.of(ReducedPlane.of(fixed).light, ReducedPlane.of(moving).light, transform)
 
 
 @given(st.floats(0.5, 2), st.floats(-0.05, 0.3))
@@ -59,9 +59,9 @@ def test_stray_light_is_an_offset(gain: float, offset: float, k: int) -> None:
 
 @pytest.mark.parametrize("name", ["gravel", "coins", "brick", "camera"])
 @pytest.mark.parametrize("kind", ["slant", "dome", "step"])
-@pytest.mark.parametrize("noise", [QUIET, Noise(0.02, 1 / 2000)], ids=["quiet", "noisy"])
-def test_a_change_of_focus_is_no_drift(name: str, kind: str, noise: Noise) -> None:
-    seen = [View.of(plane).light for plane in stack(name, kind, noise=noise)]
+@pytest.mark.parametrize("noise", [QUIET, SensorNoise(0.02, 1 / 2000)], ids=["quiet", "noisy"])
+def test_a_change_of_focus_is_no_drift(name: str, kind: str, noise: SensorNoise) -> None:
+    seen = [ReducedPlane.of(plane).light for plane in stack(name, kind, noise=noise)]
     for other in seen:
         found = Brightness.of(seen[4], other, np.eye(3))
         assert not found.drifts

@@ -73,7 +73,9 @@ def test_every_plane_that_counts_recorded_every_pixel_of_the_crop(data, field, n
     planes = st.lists(st.one_of(moving, missing), min_size=n, max_size=n)
     transforms = np.stack([np.eye(3), *data.draw(planes)])
     crop = common_crop(transforms, field)
-    counted = [k for k in range(n + 1) if np.isfinite(transforms[k]).all() and k not in crop.rogues]
+    counted = [
+        k for k in range(n + 1) if np.isfinite(transforms[k]).all() and k not in crop.outliers
+    ]
     assert 0 in counted
     assert len(counted) >= 0.8 * np.isfinite(transforms).all((1, 2)).sum()
     box = crop.box or (0, field[0], 0, field[1])
@@ -96,7 +98,7 @@ def test_whole_shifts_are_cut_to_the_pixel(field, shifts) -> None:
     assume(kept[1] - kept[0] >= 32)
     assume(kept[3] - kept[2] >= 32)
     crop = common_crop(transforms, field)
-    assume(not crop.rogues)
+    assume(not crop.outliers)
     assert crop.box == (None if kept == (0, h, 0, w) else kept)
 
 
@@ -112,7 +114,7 @@ def test_a_small_turn_costs_what_its_edges_sweep(angle: float, scale: float) -> 
 
 def test_rounding_is_no_motion() -> None:
     crop = common_crop(np.stack([transform((80, 90), x=1e-4, scale=1 + 1e-5)] * 3), (80, 90))
-    assert (crop.box, crop.rogues, crop.too_small) == (None, {}, False)
+    assert (crop.box, crop.outliers, crop.too_small) == (None, {}, False)
 
 
 # one plane alone does not take the field
@@ -134,7 +136,7 @@ def test_planes_that_drift_or_zoom_evenly_all_count(n: int, step: float, place: 
         ]
         for planes in (moved, zoomed, [np.linalg.inv(matrix) for matrix in zoomed]):
             planes[:rest] = [np.full((3, 3), np.nan)] * min(rest, reference)
-            assert common_crop(np.stack(planes), (100, 100)).rogues == {}
+            assert common_crop(np.stack(planes), (100, 100)).outliers == {}
 
 
 @pytest.mark.parametrize("rogue", [0, 3, 7])
@@ -143,7 +145,7 @@ def test_a_rogue_does_not_count_and_is_named(rogue: int, x: float) -> None:
     planes = drifting(8, 0.5, 4)
     planes[rogue] = transform((100, 100), x=x)
     crop = common_crop(np.stack(planes), (100, 100))
-    assert crop.rogues == {rogue: pytest.approx(x / 100)}
+    assert crop.outliers == {rogue: pytest.approx(x / 100)}
     assert crop.box is not None
     assert crop.box[3] - crop.box[2] >= 96
 
@@ -151,7 +153,7 @@ def test_a_rogue_does_not_count_and_is_named(rogue: int, x: float) -> None:
 def test_a_stage_that_was_pushed_makes_the_field_smaller() -> None:
     planes = [np.eye(3)] * 5 + [transform((100, 100), x=20)] * 3
     crop = common_crop(np.stack(planes), (100, 100))
-    assert (crop.box, crop.rogues) == ((0, 100, 0, 80), {})
+    assert (crop.box, crop.outliers) == ((0, 100, 0, 80), {})
 
 
 def test_one_of_few_planes_is_no_rogue() -> None:

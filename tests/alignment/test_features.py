@@ -8,7 +8,7 @@ import pytest
 from motion import SHAPE, TRUE, about_centre, error, pair
 
 from napari_focus_stack.alignment.features import Features, similarity
-from napari_focus_stack.alignment.gauss_newton import pyramid, search
+from napari_focus_stack.alignment.gauss_newton import pyramid, register_pair
 
 
 def between(fixed: np.ndarray, moving: np.ndarray):
@@ -32,7 +32,7 @@ def test_features_find_what_no_search_along_gradients_can() -> None:
     turn = 1.1 * np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
     far = about_centre(np.block([[turn, np.array([[20], [-14]])], [np.zeros((1, 2)), 1]]))
     fixed, moving = pair("gravel", far)
-    along_gradients, _ = search(pyramid(fixed), pyramid(moving), "similarity")
+    along_gradients, _ = register_pair(pyramid(fixed), pyramid(moving), "similarity")
     assert error(along_gradients, far) > 10
     found = between(fixed, moving)
     assert found is not None

@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 from scenes import QUIET, scene
 
 from napari_focus_stack.alignment.focus_order import distances, follows_focus
-from napari_focus_stack.alignment.reduced_planes import View
-from napari_focus_stack.simulation.rendering import Noise
+from napari_focus_stack.alignment.reduced_planes import ReducedPlane
+from napari_focus_stack.simulation.rendering import SensorNoise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ KINDS = ["slant", "dome", "step"]
 
 
 def details(planes: Sequence[np.ndarray]) -> list[np.ndarray]:
-    return [View.of(plane).detail() for plane in planes]
+    return [ReducedPlane.of(plane).detail() for plane in planes]
 
 
 def rendered(kind: str, name: str = "gravel", n: int = 8, **options) -> list[np.ndarray]:
@@ -46,7 +46,7 @@ def test_rendered_stacks(name: str, kind: str, motion: dict) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_noise_does_not_hide_the_order(kind: str) -> None:
-    known = rendered(kind, noise=Noise(read=0.02, shot=1 / 2000))
+    known = rendered(kind, noise=SensorNoise(read=0.02, shot=1 / 2000))
     assert in_order(known, range(8))
     assert not in_order(known, [3, 6, 0, 7, 2, 5, 1, 4])
 

@@ -10,7 +10,7 @@ import pytest
 from motion import MODELS, SHAPE, TRUE, error, pair, shifted
 from scenes import picture
 
-from napari_focus_stack.alignment.gauss_newton import compare, pyramid, regions, search
+from napari_focus_stack.alignment.gauss_newton import compare_pair, pyramid, regions, register_pair
 from napari_focus_stack.alignment.similarity import correlation
 
 
@@ -18,7 +18,7 @@ from napari_focus_stack.alignment.similarity import correlation
 @pytest.mark.parametrize("model", MODELS)
 def test_known_motion_comes_back(name: str, model: str) -> None:
     fixed, moving = pair(name, TRUE[model])
-    found, evidence = search(pyramid(fixed), pyramid(moving), model)
+    found, evidence = register_pair(pyramid(fixed), pyramid(moving), model)
     assert error(found, TRUE[model]) < 0.05
     assert found[2, 2] == 1
     assert evidence is not None
@@ -28,7 +28,7 @@ def test_known_motion_comes_back(name: str, model: str) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_blur_brightness_and_noise_do_not_move_it(name: str, model: str) -> None:
     sharp, blurred = blurred_pair(name, model)
-    found, _ = search(pyramid(sharp), pyramid(blurred), model)
+    found, _ = register_pair(pyramid(sharp), pyramid(blurred), model)
     most = 0.12 if model == "homography" else 0.05  # 0.10 at one corner: gravel
     assert error(found, TRUE[model]) < most
 
@@ -43,7 +43,7 @@ def blurred_pair(name: str, model: str) -> tuple[np.ndarray, np.ndarray]:
 
 def test_objects_on_empty_ground() -> None:
     fixed, moving = pair("coins", TRUE["similarity"])  # nothing at the corners holds them
-    found, _ = search(pyramid(fixed), pyramid(moving), "similarity")
+    found, _ = register_pair(pyramid(fixed), pyramid(moving), "similarity")
     assert error(found, TRUE["similarity"]) < 0.05
 
 
@@ -53,7 +53,7 @@ def test_a_large_shift_is_found(name: str, dx: int, dy: int) -> None:
     whole = picture(name, 300, 380)
     fixed = whole[50 : 50 + SHAPE[0], 70 : 70 + SHAPE[1]]
     moving = whole[50 - dy : 50 - dy + SHAPE[0], 70 - dx : 70 - dx + SHAPE[1]]
-    found, _ = search(pyramid(fixed), pyramid(moving), "similarity")
+    found, _ = register_pair(pyramid(fixed), pyramid(moving), "similarity")
     assert error(found, shifted(dx, dy)) < 0.05
 
 
@@ -63,14 +63,14 @@ def test_a_repetitive_pattern_is_not_one_period_off() -> None:
     fixed = whole[40 : 40 + SHAPE[0], 40 : 40 + SHAPE[1]]
     for shift in (9, 17, 23):
         moving = whole[40 - shift : 40 - shift + SHAPE[0], 40 : 40 + SHAPE[1]]
-        found, _ = search(pyramid(fixed), pyramid(moving), "similarity")
+        found, _ = register_pair(pyramid(fixed), pyramid(moving), "similarity")
         assert error(found, shifted(0, shift)) < 0.05
 
 
 def test_a_start_that_is_close_is_refined() -> None:
     fixed, moving = pair("gravel", TRUE["affine"])
     start = shifted(0.8, 0.8) @ TRUE["affine"]
-    found, _ = search(pyramid(fixed), pyramid(moving), "affine", start=start)
+    found, _ = register_pair(pyramid(fixed), pyramid(moving), "affine", start=start)
     assert error(start, TRUE["affine"]) > 1
     assert error(found, TRUE["affine"]) < 0.05
 
@@ -78,15 +78,15 @@ def test_a_start_that_is_close_is_refined() -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_planes_that_show_nothing_move_nothing(model: str) -> None:
     flat = np.full(SHAPE, 7, np.float32)
-    found, _ = search(pyramid(flat), pyramid(flat), model)
+    found, _ = register_pair(pyramid(flat), pyramid(flat), model)
     np.testing.assert_allclose(found, np.eye(3), atol=1e-9)
 
 
 def test_planes_that_hardly_overlap_say_nothing() -> None:
     one = pyramid(pair("gravel", np.eye(3))[0])[0]
     apart = shifted(0.9 * SHAPE[1], 0)
-    assert compare(one, one, apart) is None
-    start, evidence = search((one,), (one,), "similarity", start=apart)
+    assert compare_pair(one, one, apart) is None
+    start, evidence = register_pair((one,), (one,), "similarity", start=apart)
     assert evidence is None
     np.testing.assert_array_equal(start, apart)
 
@@ -124,9 +124,9 @@ def away_from_the_bubble() -> np.ndarray:
 def test_a_region_leaves_a_static_clip_out(name: str, model: str) -> None:
     fixed, moving = (pyramid(with_a_clip(plane)) for plane in pair(name, TRUE[model]))
     if name == "brick":  # on gravel the specimen has more blocks than the clip, and wins alone
-        assert error(search(fixed, moving, model)[0], TRUE[model]) > 0.3
+        assert error(register_pair(fixed, moving, model)[0], TRUE[model]) > 0.3
     where = regions(away_from_the_clip(), fixed)
-    found, _ = search(fixed, moving, model, region=where)
+    found, _ = register_pair(fixed, moving, model, region=where)
     # the perspective of the half that is covered is told by the other one
     assert error(found, TRUE[model]) < (0.25 if model == "homography" else 0.05)
 
@@ -138,9 +138,9 @@ def test_a_moving_bubble_has_one_voice_among_many_and_none_with_a_region(
     plain, moved = pair(name, TRUE[model])
     fixed = pyramid(with_a_bubble(plain, 90, 80))
     moving = pyramid(with_a_bubble(moved, 78, 93))
-    assert error(search(fixed, moving, model)[0], TRUE[model]) < 0.1
+    assert error(register_pair(fixed, moving, model)[0], TRUE[model]) < 0.1
     where = regions(away_from_the_bubble(), fixed)
-    assert error(search(fixed, moving, model, region=where)[0], TRUE[model]) < 0.05
+    assert error(register_pair(fixed, moving, model, region=where)[0], TRUE[model]) < 0.05
 
 
 def test_what_lies_outside_the_region_has_no_part_at_all() -> None:
@@ -179,7 +179,7 @@ def test_evidence_tells_whether_a_richer_model_would_pay(
     planes = blurred_pair(name, model) if noisy else pair(name, TRUE[model])
     fixed, moving = (pyramid(plane) for plane in planes)
     for lesser, richer in pairwise(MODELS):
-        _, evidence = search(fixed, moving, lesser)
+        _, evidence = register_pair(fixed, moving, lesser)
         assert evidence is not None
         promised = evidence.explains(richer, lesser)
         if MODELS.index(lesser) < MODELS.index(model):
@@ -192,7 +192,7 @@ def test_evidence_points_to_the_motion() -> None:
     """One step from half a pixel away lands within a tenth of a pixel."""
     fixed, moving = pair("gravel", TRUE["similarity"])
     away = TRUE["similarity"] @ shifted(0.4, -0.3)
-    evidence = compare(pyramid(fixed)[0], pyramid(moving)[0], away)
+    evidence = compare_pair(pyramid(fixed)[0], pyramid(moving)[0], away)
     assert evidence is not None
     assert error(away, TRUE["similarity"]) == pytest.approx(0.5, rel=0.05)
     assert error(away @ evidence.step("similarity"), TRUE["similarity"]) < 0.1
@@ -204,7 +204,7 @@ def test_growing_blur_does_not_look_like_motion() -> None:
     soft = cv2.GaussianBlur(sharp, (0, 0), 2.0)
     ramp = np.linspace(0, 1, SHAPE[1], dtype=np.float32)
     one, other = sharp + ramp * (soft - sharp), soft + ramp * (sharp - soft)
-    found, _ = search(pyramid(one), pyramid(other), "similarity")
+    found, _ = register_pair(pyramid(one), pyramid(other), "similarity")
     assert error(found, np.eye(3)) < 0.05
 
 
@@ -224,7 +224,7 @@ def test_a_search_leaves_planes_as_they_were(side: int) -> None:
     """OpenCV 5's phase correlation multiplies planes of some sizes by its window, in place."""
     fixed, moving = (pyramid(picture("gravel", side, side, y=y)) for y in (0, 2))
     before = [level.copy() for level in (*fixed, *moving)]
-    found = search(fixed, moving, "shift")[0]
+    found = register_pair(fixed, moving, "shift")[0]
     for level, was in zip((*fixed, *moving), before, strict=True):
         np.testing.assert_array_equal(level, was)
-    np.testing.assert_array_equal(search(fixed, moving, "shift")[0], found)
+    np.testing.assert_array_equal(register_pair(fixed, moving, "shift")[0], found)

@@ -8,8 +8,8 @@ from motion import QUIET, foreign, shifted
 from scenes import Scene, scene
 
 from napari_focus_stack.alignment.gauss_newton import regions
-from napari_focus_stack.alignment.joint_refinement import refine
-from napari_focus_stack.alignment.reduced_planes import View
+from napari_focus_stack.alignment.joint_refinement import refine_jointly
+from napari_focus_stack.alignment.reduced_planes import ReducedPlane
 from napari_focus_stack.imgproc.transforms import corner_distance
 
 MODELS = ["shift", "similarity", "affine", "homography"]
@@ -45,9 +45,9 @@ def errors(found: dict[int, np.ndarray], stack: Scene, reference: int) -> np.nda
 
 
 def refined(stack: Scene, start: dict[int, np.ndarray], reference: int, model: str, **options):
-    looked = [View.of(plane) for plane in stack.planes]
+    looked = [ReducedPlane.of(plane) for plane in stack.planes]
     parents = parents_of(len(looked), reference)
-    return refine(start, parents, model, looked.__getitem__, **options)
+    return refine_jointly(start, parents, model, looked.__getitem__, **options)
 
 
 @pytest.mark.parametrize("model", ["shift", "similarity"])
@@ -111,7 +111,7 @@ def test_the_region_alone_counts() -> None:
     covered = Scene(planes, stack.image, stack.depth, stack.transforms)
     region = np.zeros(planes.shape[1:], bool)
     region[:, 130:] = True
-    finest = regions(region, View.of(planes[0]).levels)[0]
+    finest = regions(region, ReducedPlane.of(planes[0]).levels)[0]
     start = chained(stack, 6, 0.05)
     apart = []
     for where in (finest, None):

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from motion import about_centre, error, shifted
 
-from napari_focus_stack.alignment.outliers import unexpected
-from napari_focus_stack.alignment.pairwise import Link
+from napari_focus_stack.alignment.outliers import breathing_outliers
+from napari_focus_stack.alignment.pairwise import PairAlignment
 
 if TYPE_CHECKING:
     from napari_focus_stack.imgproc.transforms import Matrix, Model
@@ -23,13 +23,13 @@ BREATHING = about_centre([[1.008, -0.001, 0], [0.001, 1.008, 0], [0, 0, 1]])
 
 def chain(
     steps: list[Matrix], reference: int, model: Model = "similarity"
-) -> dict[tuple[int, int], Link]:
+) -> dict[tuple[int, int], PairAlignment]:
     """Links away from a reference plane, from the steps to each plane's next one."""
     links = {}
     for k, step in enumerate(steps):
         key = (k, k + 1) if k >= reference else (k + 1, k)
         along = step if k >= reference else np.linalg.inv(step)
-        links[key] = Link({model: along}, {model: 0.1}, {model: 0.5}, True)
+        links[key] = PairAlignment({model: along}, {model: 0.1}, {model: 0.5}, True)
     return links
 
 
@@ -47,7 +47,7 @@ def jittered(seed: int, shift: float = 3.0, scale: float = 0.0005) -> list[Matri
 def test_breathing_with_a_stage_that_jitters_is_expected(
     seed: int, reference: int, model: Model
 ) -> None:
-    assert unexpected(chain(jittered(seed), reference, model), model) == {}
+    assert breathing_outliers(chain(jittered(seed), reference, model), model) == {}
 
 
 @pytest.mark.parametrize("reference", [0, 4, N - 1])
@@ -66,7 +66,7 @@ def test_a_step_that_breaks_the_trend_is_named(wrong: Matrix, broken: int, refer
     steps[broken] = wrong
     links = chain(steps, reference)
     key = (broken, broken + 1) if broken >= reference else (broken + 1, broken)
-    found = unexpected(links, "similarity")
+    found = breathing_outliers(links, "similarity")
     assert list(found) == [key]
     right = chain([BREATHING] * (N - 1), reference)[key].transforms["similarity"]
     assert error(found[key], right) < 1e-6
@@ -75,7 +75,7 @@ def test_a_step_that_breaks_the_trend_is_named(wrong: Matrix, broken: int, refer
 def test_what_is_expected_is_the_middle_of_the_neighbours() -> None:
     steps = jittered(7, shift=1.0)
     steps[4] = np.eye(3)
-    expected = unexpected(chain(steps, 0), "similarity")[4, 5]
+    expected = breathing_outliers(chain(steps, 0), "similarity")[4, 5]
     assert error(expected, BREATHING) < 2.5  # of jitter by 1 px; the wrong step is farther off
     assert np.linalg.det(expected[:2, :2]) == pytest.approx(1.008**2, rel=0.001)
 
@@ -83,16 +83,16 @@ def test_what_is_expected_is_the_middle_of_the_neighbours() -> None:
 def test_a_step_that_only_shifts_otherwise_is_expected() -> None:
     steps = [BREATHING] * (N - 1)
     steps[5] = shifted(25, -40) @ BREATHING
-    assert unexpected(chain(steps, 3), "similarity") == {}
+    assert breathing_outliers(chain(steps, 3), "similarity") == {}
 
 
 @pytest.mark.parametrize("model", ["none", "shift"])
 def test_what_cannot_breathe_has_no_trend(model: Model) -> None:
     steps = [np.eye(3)] * (N - 1)
     steps[4] = shifted(9, 9)
-    assert unexpected(chain(steps, 0, model), model) == {}
+    assert breathing_outliers(chain(steps, 0, model), model) == {}
 
 
 def test_three_steps_make_no_trend() -> None:
-    assert unexpected(chain([BREATHING, np.eye(3), BREATHING], 0), "similarity") == {}
-    assert unexpected({}, "similarity") == {}
+    assert breathing_outliers(chain([BREATHING, np.eye(3), BREATHING], 0), "similarity") == {}
+    assert breathing_outliers({}, "similarity") == {}

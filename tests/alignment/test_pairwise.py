@@ -13,17 +13,17 @@ from motion import MODELS, MOVING, SHAPE, TRUE, about_centre, error, foreign, pa
 from scenes import picture, scene
 
 from napari_focus_stack.alignment.gauss_newton import regions
-from napari_focus_stack.alignment.pairwise import LADDER, Link, link, models_of
-from napari_focus_stack.alignment.reduced_planes import View
+from napari_focus_stack.alignment.pairwise import LADDER, PairAlignment, align_pair, models_of
+from napari_focus_stack.alignment.reduced_planes import ReducedPlane
 from napari_focus_stack.imgproc.transforms import is_plausible
 from napari_focus_stack.settings import ALIGNS
 
 PICTURES = {"gravel": (0, 0), "coins": (0, 0), "brick": (0, 0), "camera": (150, 150)}
 
 
-def linked(name: str, true: np.ndarray, align: str = "auto", **options) -> Link:
-    fixed, moving = (View.of(plane) for plane in pair(name, true))
-    return link(fixed, moving, models_of(align), **options)
+def linked(name: str, true: np.ndarray, align: str = "auto", **options) -> PairAlignment:
+    fixed, moving = (ReducedPlane.of(plane) for plane in pair(name, true))
+    return align_pair(fixed, moving, models_of(align), **options)
 
 
 def test_models_to_choose_from() -> None:
@@ -75,23 +75,23 @@ def test_none_alone_compares_only() -> None:
     assert found.mismatches["none"] > 0.2
 
 
-def other(name: str) -> View:
-    return View.of(picture(name, *SHAPE, *PICTURES[name]) * np.float32(255))
+def other(name: str) -> ReducedPlane:
+    return ReducedPlane.of(picture(name, *SHAPE, *PICTURES[name]) * np.float32(255))
 
 
 @pytest.mark.parametrize("align", ["auto", "similarity", "homography"])
 @pytest.mark.parametrize("one", PICTURES)
 @pytest.mark.parametrize("another", PICTURES)
 def test_foreign_pictures_do_not_fit(one: str, another: str, align: str) -> None:
-    found = link(other(one), other(another), models_of(align))
+    found = align_pair(other(one), other(another), models_of(align))
     assert found.fits is (one == another)
 
 
 def test_little_overlap_is_little_evidence() -> None:
     """A crater far off was laid over a coin, by two fifths of the field, as well as 0.29."""
-    crater = View.of(foreign("moon", 10, 120))
-    coins = [View.of(plane) for plane in scene("coins", "slant", **MOVING).planes]
-    found = [link(coin, crater, models_of("auto")) for coin in coins]
+    crater = ReducedPlane.of(foreign("moon", 10, 120))
+    coins = [ReducedPlane.of(plane) for plane in scene("coins", "slant", **MOVING).planes]
+    found = [align_pair(coin, crater, models_of("auto")) for coin in coins]
     assert not any(one.fits for one in found)
 
 
@@ -99,7 +99,7 @@ def test_little_overlap_is_little_evidence() -> None:
 @pytest.mark.parametrize("shape", [SHAPE, (64, 80), (32, 36)])
 def test_noise_does_not_fit_noise(seed: int, shape: tuple[int, int]) -> None:
     planes = np.random.default_rng(seed).normal(100, 10, (2, *shape)).astype(np.float32)
-    found = link(*map(View.of, planes), models_of("auto"))
+    found = align_pair(*map(ReducedPlane.of, planes), models_of("auto"))
     assert not found.fits
 
 
@@ -130,12 +130,12 @@ def test_what_others_let_expect_rescues_a_link_that_went_astray() -> None:
     ripples = np.sin(2 * np.pi * x / 16) * np.sin(2 * np.pi * y / 16) * 60
     noise = np.random.default_rng(0).normal(0, 5, ripples.shape)
     plane = (128 + ripples + cv2.GaussianBlur(noise, (0, 0), 1.5)).astype(np.float32)
-    fixed = View.of(plane[20:212, 20:252])
-    moving = View.of(plane[20:212, 36:268])
+    fixed = ReducedPlane.of(plane[20:212, 20:252])
+    moving = ReducedPlane.of(plane[20:212, 36:268])
     true = shifted(-16, 0)
-    astray = link(fixed, moving, models_of("auto"))
+    astray = align_pair(fixed, moving, models_of("auto"))
     np.testing.assert_array_equal(astray.transforms["similarity"], np.eye(3))
-    rescued = link(fixed, moving, models_of("auto"), expected=shifted(-14.5, -1))
+    rescued = align_pair(fixed, moving, models_of("auto"), expected=shifted(-14.5, -1))
     assert error(rescued.transforms["similarity"], true) < 0.1
     assert rescued.correlation > astray.correlation
 
@@ -160,11 +160,11 @@ def test_a_region_decides_what_fits() -> None:
     fixed, moving = (plane.copy() for plane in pair("gravel", TRUE["shift"]))
     clip = picture("camera", SHAPE[0], 110, 150, 200) * 255
     fixed[:, :110] = moving[:, :110] = clip
-    one, two = View.of(fixed), View.of(moving)
+    one, two = ReducedPlane.of(fixed), ReducedPlane.of(moving)
     right = np.zeros(SHAPE, bool)
     right[:, 116:] = True
     for region, true in ((right, TRUE["shift"]), (~right, np.eye(3))):
-        found = link(one, two, models_of("auto"), regions(region, one.levels))
+        found = align_pair(one, two, models_of("auto"), regions(region, one.levels))
         assert found.fits
         assert error(found.transforms["similarity"], true) < 0.15
         assert found.correlation > 0.95

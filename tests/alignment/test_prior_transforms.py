@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scenes import QUIET, scene
 
 from napari_focus_stack import Settings, focus_stack
-from napari_focus_stack.alignment.prior_transforms import Given, region_to_align
+from napari_focus_stack.alignment.prior_transforms import PriorTransforms, alignment_mask
 from napari_focus_stack.errors import FocusStackError, InputError, SettingsError
 from napari_focus_stack.pipeline import survey
 from napari_focus_stack.simulation.metrics import score_image
@@ -97,7 +97,7 @@ def test_the_reference_is_a_plane_that_does_not_move(moving, missing, wanted: in
     transforms = np.tile(np.eye(3), (N, 1, 1))
     transforms[list(moving), 0, 2] = 3.0
     transforms[list(missing)] = np.nan
-    chosen = Given(transforms, "").reference(wanted)
+    chosen = PriorTransforms(transforms, "").reference(wanted)
     assert chosen not in missing
     resting = set(range(N)) - moving - missing
     assert chosen in (resting or set(range(N)) - missing)
@@ -319,9 +319,9 @@ def test_mask_and_region_both_count(rows, columns, y, x, boxed: bool, masked: bo
     settings = Settings(align_region=(*rows, *columns) if boxed else None)
     if min(np.count_nonzero(wanted.any(axis)) for axis in (0, 1)) < 32:
         with pytest.raises(SettingsError, match=r"^align_"):
-            region_to_align(settings, mask if masked else None, field)
+            alignment_mask(settings, mask if masked else None, field)
         return
-    region = region_to_align(settings, mask if masked else None, field)
+    region = alignment_mask(settings, mask if masked else None, field)
     if wanted.all():
         assert region is None
     else:
@@ -349,8 +349,8 @@ def test_a_mask_that_is_none_is_refused(mask: Any) -> None:
 def test_labels_are_a_mask_and_a_small_field_may_be_one_whole() -> None:
     labels = np.zeros(FIELD, np.int32)
     labels[:50, :60] = 7
-    np.testing.assert_array_equal(region_to_align(Settings(), labels, FIELD), labels > 0)
-    assert region_to_align(Settings(), np.ones((16, 20), bool), (16, 20)) is None
+    np.testing.assert_array_equal(alignment_mask(Settings(), labels, FIELD), labels > 0)
+    assert alignment_mask(Settings(), np.ones((16, 20), bool), (16, 20)) is None
 
 
 @pytest.mark.parametrize("align", ["auto", "shift", "none"])

@@ -12,17 +12,17 @@ from motion import SHAPE, TRUE, error, pair
 from scenes import QUIET, scene
 
 from napari_focus_stack._utils import spilled_cache as shelf_module
-from napari_focus_stack._utils.spilled_cache import Shelf
-from napari_focus_stack.alignment.gauss_newton import pyramid, search
-from napari_focus_stack.alignment.reduced_planes import View
+from napari_focus_stack._utils.spilled_cache import SpilledCache
+from napari_focus_stack.alignment.gauss_newton import pyramid, register_pair
+from napari_focus_stack.alignment.reduced_planes import ReducedPlane
 
 
-def looked_at(n: int = 4) -> list[View]:
-    return [View.of(plane) for plane in scene("gravel", "slant", n=n, noise=QUIET).planes]
+def looked_at(n: int = 4) -> list[ReducedPlane]:
+    return [ReducedPlane.of(plane) for plane in scene("gravel", "slant", n=n, noise=QUIET).planes]
 
 
-def assert_equal(one: View, other: View) -> None:
-    for field in dataclasses.fields(View):
+def assert_equal(one: ReducedPlane, other: ReducedPlane) -> None:
+    for field in dataclasses.fields(ReducedPlane):
         here, there = getattr(one, field.name), getattr(other, field.name)
         if field.name == "levels":
             assert len(here) == len(there)
@@ -41,7 +41,7 @@ def assert_equal(one: View, other: View) -> None:
     [((160, 192), (112, 134)), ((3000, 4000), (581, 775)), ((8, 8), (6, 6))],
 )
 def test_planes_are_reduced(shape: tuple[int, int], working: tuple[int, int]) -> None:
-    view = View.of(np.random.default_rng(0).integers(0, 255, shape, np.uint8))
+    view = ReducedPlane.of(np.random.default_rng(0).integers(0, 255, shape, np.uint8))
     assert view.shape == shape
     assert view.levels[0].shape == working
     assert view.levels[0].dtype == np.float32
@@ -54,11 +54,11 @@ def test_planes_are_reduced(shape: tuple[int, int], working: tuple[int, int]) ->
 @given(st.sampled_from([np.uint8, np.uint16, np.float32]), st.sampled_from([(), (3,), (4,)]))
 def test_type_and_colour_change_nothing(dtype: type, colour: tuple[int, ...]) -> None:
     plane = scene("gravel", "slant", n=4, noise=QUIET).planes[1].astype(dtype)
-    grey = View.of(plane.astype(np.float32))
+    grey = ReducedPlane.of(plane.astype(np.float32))
     if colour:
         plane = np.repeat(plane[..., None], colour[0], -1)
         plane[..., 3:] = 255  # alpha has no part in it
-    seen = View.of(plane)
+    seen = ReducedPlane.of(plane)
     for a, b in zip(seen.levels, grey.levels, strict=True):
         assert np.abs(a - b).max() < 0.05 * b.std()  # integers are rounded once more
     np.testing.assert_allclose(seen.light.recorded, grey.light.recorded, atol=0.6)
@@ -69,14 +69,17 @@ def test_type_and_colour_change_nothing(dtype: type, colour: tuple[int, ...]) ->
 @given(st.floats(0.01, 100), st.floats(-50, 50))
 def test_gain_and_offset_are_not_seen(gain: float, offset: float) -> None:
     plane = scene("gravel", "slant", n=4, noise=QUIET, dtype="float32").planes[1] * 100
-    one, other = View.of(plane), View.of(plane * np.float32(gain) + np.float32(offset))
+    one, other = (
+        ReducedPlane.of(plane),
+        ReducedPlane.of(plane * np.float32(gain) + np.float32(offset)),
+    )
     np.testing.assert_allclose(other.levels[0], one.levels[0], atol=0.01)
     assert other.contrast == pytest.approx(gain * one.contrast, rel=0.001)
 
 
 def test_a_plane_without_a_finite_value_says_so() -> None:
     for value in (np.nan, np.inf):
-        view = View.of(np.full((40, 50), value, np.float32))
+        view = ReducedPlane.of(np.full((40, 50), value, np.float32))
         assert view.contrast == -1
         assert all(np.isfinite(level).all() for level in view.levels)
 
@@ -84,7 +87,7 @@ def test_a_plane_without_a_finite_value_says_so() -> None:
 def test_missing_values_do_not_spread() -> None:
     plane = np.array(scene("gravel", "slant", n=4, noise=QUIET, dtype="float32").planes[1])
     plane[50:60, 40:70] = np.nan
-    view = View.of(plane)
+    view = ReducedPlane.of(plane)
     assert view.contrast > 0
     for part in (*view.levels, view.light.recorded, view.energy):
         assert np.isfinite(part).all()
@@ -92,8 +95,8 @@ def test_missing_values_do_not_spread() -> None:
 
 @pytest.mark.parametrize("model", TRUE)
 def test_transforms_are_between_the_full_planes(model: str) -> None:
-    fixed, moving = (View.of(plane) for plane in pair("gravel", TRUE[model]))
-    small, _ = search(fixed.levels, moving.levels, model)
+    fixed, moving = (ReducedPlane.of(plane) for plane in pair("gravel", TRUE[model]))
+    small, _ = register_pair(fixed.levels, moving.levels, model)
     assert error(fixed.full_size(small), TRUE[model]) < 0.07
     assert error(fixed.full_size(fixed.working_size(TRUE[model])), TRUE[model]) < 1e-9
     assert fixed.correlation(moving, TRUE[model]) > 0.99
@@ -105,7 +108,7 @@ def test_correlation_looks_where_it_may() -> None:
     fixed, moving = pair("gravel", np.eye(3))
     moving = moving.copy()
     moving[:, : SHAPE[1] // 2] = pair("coins", np.eye(3))[0][:, : SHAPE[1] // 2]
-    one, other = View.of(fixed), View.of(moving)
+    one, other = ReducedPlane.of(fixed), ReducedPlane.of(moving)
     region = np.zeros(one.levels[0].shape, bool)
     region[:, region.shape[1] // 2 + 8 :] = True
     assert one.correlation(other, np.eye(3)) < 0.8
@@ -116,7 +119,7 @@ def test_planes_that_were_reduced_before_lie_where_they_lay() -> None:
     whole = np.random.default_rng(3).integers(0, 255, (64, 80)).repeat(8, 0).repeat(8, 1)
     whole = whole.astype(np.float32)
     reduced = whole.reshape(256, 2, 320, 2).mean((1, 3))
-    one, other = View.of(whole), View.of(reduced, 2)
+    one, other = ReducedPlane.of(whole), ReducedPlane.of(reduced, 2)
     assert other.shape == one.shape
     assert other.levels[0].shape == one.levels[0].shape
     np.testing.assert_allclose(other.levels[0], one.levels[0], atol=0.05)
@@ -129,13 +132,13 @@ def test_planes_that_were_reduced_before_lie_where_they_lay() -> None:
 def test_views_come_back_as_they_were(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
     known = looked_at(8)
     monkeypatch.setattr(shelf_module, "MOST_KEPT", kept * known[0].nbytes)
-    shelf = Shelf()
+    cache = SpilledCache()
     for k, view in enumerate(known):
-        shelf.put(k, view)
+        cache.put(k, view)
     for k in (5, 0, 7, 0, 3, 1, 2, 6, 4):
-        assert_equal(shelf[k], known[k])
-        assert (shelf[k] is known[k]) is (k < kept)
-    shelf.close()
+        assert_equal(cache[k], known[k])
+        assert (cache[k] is known[k]) is (k < kept)
+    cache.close()
 
 
 def test_pyramids_are_what_takes_the_memory() -> None:
@@ -150,11 +153,11 @@ def test_a_view_that_was_never_put_there_is_missed(
     monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
     monkeypatch.setattr(shelf_module, "MOST_KEPT", kept)
-    shelf = Shelf()
-    shelf.put(2, looked_at()[0])
+    cache = SpilledCache()
+    cache.put(2, looked_at()[0])
     with pytest.raises(KeyError):
-        shelf[1]
-    shelf.close()
+        cache[1]
+    cache.close()
 
 
 def test_the_file_is_closed_and_gone(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
@@ -167,12 +170,12 @@ def test_the_file_is_closed_and_gone(monkeypatch: pytest.MonkeyPatch, tmp_path) 
 
     monkeypatch.setattr(shelf_module.tempfile, "TemporaryFile", open_here)
     monkeypatch.setattr(shelf_module, "MOST_KEPT", 0)
-    shelf = Shelf()
-    shelf.close()
+    cache = SpilledCache()
+    cache.close()
     assert opened == []  # short stacks need none
     for k, view in enumerate(looked_at()):
-        shelf.put(k, view)
+        cache.put(k, view)
     assert len(opened) == 1
-    shelf.close()
+    cache.close()
     assert opened[0].closed
     assert list(tmp_path.iterdir()) == []

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from scenes import picture
 
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.alignment.registered_plane import SeenPlane
+from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.imgproc.colour import merged, separated
 from napari_focus_stack.imgproc.dtypes import as_dtype, computable, whole
 
 if TYPE_CHECKING:
-    from napari_focus_stack.imgproc.transforms import Window
+    from napari_focus_stack._utils.windows import Window
 
 STILL = np.eye(3)
 
@@ -66,12 +66,12 @@ def test_bool_is_decided_at_one_half() -> None:
 
 def test_a_still_plane_is_seen_as_it_is() -> None:
     plane = picture("gravel", 40, 50)
-    seen, valid = SeenPlane.of(plane, STILL, Brightness()).colour()
+    seen, valid = RegisteredPlane.of(plane, STILL, Brightness()).colour()
     np.testing.assert_array_equal(seen, plane)
     assert valid is None
     seen[:] = 0  # what is seen is new, whatever is done to it
     assert plane.any()
-    brighter, _ = SeenPlane.of(plane, STILL, Brightness(1.25, 3.0)).colour()
+    brighter, _ = RegisteredPlane.of(plane, STILL, Brightness(1.25, 3.0)).colour()
     np.testing.assert_allclose(brighter, plane * 1.25 + 3, rtol=1e-6)
 
 
@@ -81,7 +81,7 @@ def test_gaps_are_masked_and_filled_from_around(bad: float, colour: tuple[int, .
     plane = np.full((40, 50, *colour), 7, np.float32)
     plane[10:20, 30:45] = bad
     before = plane.copy()
-    seen, valid = SeenPlane.of(plane, STILL, Brightness()).colour()
+    seen, valid = RegisteredPlane.of(plane, STILL, Brightness()).colour()
     np.testing.assert_array_equal(plane, before)
     np.testing.assert_allclose(seen, 7, rtol=1e-4)
     recorded = np.full((40, 50), 255, np.uint8)
@@ -92,7 +92,7 @@ def test_gaps_are_masked_and_filled_from_around(bad: float, colour: tuple[int, .
 def test_gaps_move_with_the_plane() -> None:
     plane = np.full((40, 50), 7, np.float32)
     plane[10, 30] = np.nan
-    seen, valid = SeenPlane.of(plane, shifted(4), Brightness()).colour()
+    seen, valid = RegisteredPlane.of(plane, shifted(4), Brightness()).colour()
     np.testing.assert_allclose(seen, 7, rtol=1e-4)
     recorded = np.full((40, 50), 255, np.uint8)
     recorded[10, 26] = 0
@@ -102,7 +102,7 @@ def test_gaps_move_with_the_plane() -> None:
 
 def test_a_plane_of_gaps_is_recorded_nowhere() -> None:
     gaps = np.full((40, 50), np.nan, np.float32)
-    seen, valid = SeenPlane.of(gaps, STILL, Brightness()).colour()
+    seen, valid = RegisteredPlane.of(gaps, STILL, Brightness()).colour()
     assert np.isfinite(seen).all()
     assert valid is not None
     assert not valid.any()
@@ -128,7 +128,7 @@ def recording(colour: tuple[int, ...], dtype: str) -> np.ndarray:
     return (plane * (1 if dtype == "float32" else np.iinfo(dtype).max)).astype(dtype)
 
 
-def channels(seen: SeenPlane, window: Window | None = None) -> list[np.ndarray]:
+def channels(seen: RegisteredPlane, window: Window | None = None) -> list[np.ndarray]:
     rows, cols = window or whole(seen.plane.shape)
     count = 1 if seen.plane.ndim == 2 else seen.plane.shape[2]
     out = [
@@ -143,7 +143,7 @@ def channels(seen: SeenPlane, window: Window | None = None) -> list[np.ndarray]:
 @pytest.mark.parametrize(("colour", "dtype"), KINDS)
 def test_channels_of_a_still_plane_are_its_own(colour, dtype: str, light: Brightness) -> None:
     plane = recording(colour, dtype)
-    seen = SeenPlane.of(plane, STILL, light)
+    seen = RegisteredPlane.of(plane, STILL, light)
     assert seen.still
     lit = plane.astype(np.float32)
     lit[..., :3] = lit[..., :3] * np.float32(light.gain) + np.float32(light.offset)
@@ -161,7 +161,7 @@ def test_channels_of_a_still_plane_are_its_own(colour, dtype: str, light: Bright
 @pytest.mark.parametrize(("colour", "dtype"), KINDS)
 def test_channels_of_a_moved_plane_make_the_picture_of_it(colour, dtype, light) -> None:
     plane = recording(colour, dtype)
-    seen = SeenPlane.of(plane, MOVED, light)
+    seen = RegisteredPlane.of(plane, MOVED, light)
     assert not seen.still
     picture_of_it, _ = seen.colour()
     inner = np.s_[8:-8, 8:-8]
@@ -175,7 +175,7 @@ def test_channels_of_a_moved_plane_make_the_picture_of_it(colour, dtype, light) 
 @pytest.mark.parametrize(("colour", "dtype"), KINDS)
 def test_parts_of_a_plane_are_those_of_the_whole(colour, dtype: str, matrix) -> None:
     plane = recording(colour, dtype)
-    seen = SeenPlane.of(plane, matrix, Brightness(1.1, 2.0))
+    seen = RegisteredPlane.of(plane, matrix, Brightness(1.1, 2.0))
     together = channels(seen)
     bright = np.empty(SIZE, np.float32)
     seen.brightness(whole(SIZE), bright)
@@ -197,7 +197,7 @@ def test_parts_of_a_plane_are_those_of_the_whole(colour, dtype: str, matrix) -> 
 @pytest.mark.parametrize("matrix", [MOVED, TURNED], ids=["moved", "turned"])
 def test_a_picture_is_cut_into_tiles_without_seams(matrix) -> None:
     plane = np.random.default_rng(5).integers(0, 255, (140, 1100, 3), np.uint8)
-    seen = SeenPlane.of(plane, matrix, Brightness())
+    seen = RegisteredPlane.of(plane, matrix, Brightness())
     shown, _ = seen.colour()
     for window in ((slice(120, 135), slice(40, 90)), (slice(10, 60), slice(1010, 1040))):
         np.testing.assert_allclose(seen.colour(window)[0], shown[window], atol=1e-3 * 255)
@@ -208,7 +208,7 @@ def test_a_picture_is_cut_into_tiles_without_seams(matrix) -> None:
 def test_differences_come_at_every_second_pixel(matrix, light: Brightness) -> None:
     """As they would be if whole ones were blurred a little and every second was taken."""
     smooth = 255 * cv2.GaussianBlur(recording((3,), "float32"), (0, 0), 2.5)
-    seen = SeenPlane.of(smooth, matrix, light)
+    seen = RegisteredPlane.of(smooth, matrix, light)
     _, *fine = channels(seen)
     half = [np.empty((30, 42), np.float32) for _ in range(2)]
     seen.differences(whole(SIZE), half)
@@ -221,7 +221,7 @@ def test_differences_come_at_every_second_pixel(matrix, light: Brightness) -> No
         assert np.abs(few[inner] - wanted).mean() < 0.5 * np.abs(few[inner] - beside).mean()
     rounded = [np.empty((30, 42), np.float32) for _ in range(2)]
     whole_numbers = np.rint(smooth).astype(np.uint8)
-    SeenPlane.of(whole_numbers, matrix, light).differences(whole(SIZE), rounded)
+    RegisteredPlane.of(whole_numbers, matrix, light).differences(whole(SIZE), rounded)
     for a, b in zip(rounded, half, strict=True):
         assert np.abs(a - b).max() < 2.5
         assert np.abs(a - b).mean() < 0.5  # means of two by two are rounded once more
@@ -238,16 +238,16 @@ def test_differences_come_at_every_second_pixel(matrix, light: Brightness) -> No
 def test_a_picture_never_goes_beyond_what_was_recorded(dtype: str) -> None:
     rng = np.random.default_rng(3)
     plane = rng.choice(np.array([0, 200], dtype), SIZE)  # it would overshoot
-    seen, _ = SeenPlane.of(plane, MOVED, Brightness()).colour()
+    seen, _ = RegisteredPlane.of(plane, MOVED, Brightness()).colour()
     assert (seen.min(), seen.max()) == (0, 200)
-    sharp = channels(SeenPlane.of(plane, MOVED, Brightness()))[0]
+    sharp = channels(RegisteredPlane.of(plane, MOVED, Brightness()))[0]
     assert sharp.max() > 200  # the fusion's is held at its end
 
 
 def test_alpha_takes_no_light() -> None:
     plane = np.full((*SIZE, 4), 100, np.uint8)
     for matrix in (STILL, MOVED):
-        seen = SeenPlane.of(plane, matrix, Brightness(1.5, 7.0))
+        seen = RegisteredPlane.of(plane, matrix, Brightness(1.5, 7.0))
         for lit in (seen.colour()[0], merged(channels(seen))):
             np.testing.assert_allclose(lit[..., :3], 157, rtol=1e-4)
             np.testing.assert_allclose(lit[..., 3], 100, rtol=1e-4)

@@ -14,9 +14,9 @@ from scenes import Scene, scene
 
 from napari_focus_stack._utils import spilled_cache as shelf_module
 from napari_focus_stack.alignment import scheduler as linking
-from napari_focus_stack.alignment.pairwise import Link, link, models_of
-from napari_focus_stack.alignment.reduced_planes import View
-from napari_focus_stack.alignment.scheduler import Linker
+from napari_focus_stack.alignment.pairwise import PairAlignment, align_pair, models_of
+from napari_focus_stack.alignment.reduced_planes import ReducedPlane
+from napari_focus_stack.alignment.scheduler import PairScheduler
 from napari_focus_stack.alignment.stack import align_steps
 from napari_focus_stack.imgproc.transforms import corner_distance
 
@@ -41,14 +41,16 @@ def moved(**options) -> Scene:
 
 def looked_at(planes: Sequence[np.ndarray], reference: int, models: Sequence[Model] = AUTO):
     """A linker that has seen all planes; closed by whoever enters it."""
-    linker = Linker(models, reference, None)
+    scheduler = PairScheduler(models, reference, None)
     for k, plane in enumerate(planes):
-        linker.look(k, plane)
-    linker.settle()
-    return linker
+        scheduler.look(k, plane)
+    scheduler.finish()
+    return scheduler
 
 
-def off(found: Link, stack: Scene, inner: int, outer: int, model: Model = "similarity") -> float:
+def off(
+    found: PairAlignment, stack: Scene, inner: int, outer: int, model: Model = "similarity"
+) -> float:
     true = stack.transforms[outer] @ np.linalg.inv(stack.transforms[inner])
     return corner_distance(found.transforms[model], true, stack.planes.shape[1:])
 
@@ -56,29 +58,29 @@ def off(found: Link, stack: Scene, inner: int, outer: int, model: Model = "simil
 @pytest.mark.parametrize("reference", [0, 4, 7])
 def test_neighbours_are_linked_away_from_the_reference(reference: int) -> None:
     stack = moved()
-    with looked_at(stack.planes, reference) as linker:
+    with looked_at(stack.planes, reference) as scheduler:
         pairs = [(k, k + 1) if k >= reference else (k + 1, k) for k in range(7)]
         for pair in pairs:
-            assert off(linker.link(*pair), stack, *pair) < 0.15
+            assert off(scheduler.link(*pair), stack, *pair) < 0.15
 
 
 def test_neighbours_are_linked_while_planes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    with looked_at(moved().planes, 4) as linker:
-        monkeypatch.delattr(linking, "link")
+    with looked_at(moved().planes, 4) as scheduler:
+        monkeypatch.delattr(linking, "align_pair")
         for pair in ((1, 0), (2, 1), (3, 2), (4, 3), (4, 5), (5, 6), (6, 7)):
-            assert linker.link(*pair).fits
+            assert scheduler.link(*pair).fits
         with pytest.raises(NameError):
-            linker.link(3, 4)
+            scheduler.link(3, 4)
 
 
 def test_without_workers_planes_are_compared_as_they_come() -> None:
     planes = moved().planes
-    with looked_at(planes, 4) as helped, Linker(AUTO, 4, None, workers=0) as alone:
+    with looked_at(planes, 4) as helped, PairScheduler(AUTO, 4, None, workers=0) as alone:
         before = threading.active_count()
         for k, plane in enumerate(planes):
             alone.look(k, plane)
         assert threading.active_count() == before
-        alone.settle()
+        alone.finish()
         for pair in ((4, 5), (2, 1)):
             assert alone.link(*pair).mismatches == helped.link(*pair).mismatches
 
@@ -86,17 +88,17 @@ def test_without_workers_planes_are_compared_as_they_come() -> None:
 def test_what_waits_to_be_compared_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planes are reduced faster than compared: each that waits holds a view in memory."""
     planes, done, ahead = moved().planes, [], []
-    quick = linking.link
+    quick = linking.align_pair
 
-    def slow(*args, **options) -> Link:
+    def slow(*args, **options) -> PairAlignment:
         time.sleep(0.03)
         done.append(1)
         return quick(*args, **options)
 
-    monkeypatch.setattr(linking, "link", slow)
-    with Linker(AUTO, 0, None) as linker:
+    monkeypatch.setattr(linking, "align_pair", slow)
+    with PairScheduler(AUTO, 0, None) as scheduler:
         for k in range(24):
-            linker.look(k, planes[k % 8])
+            scheduler.look(k, planes[k % 8])
             ahead.append(k - len(done))
     # one that was finished need not be the oldest
     assert max(ahead) <= linking.MOST_WAITING + linking.WORKERS
@@ -104,22 +106,22 @@ def test_what_waits_to_be_compared_is_bounded(monkeypatch: pytest.MonkeyPatch) -
 
 def test_any_two_planes_can_be_linked() -> None:
     stack = moved()
-    with looked_at(stack.planes, 4) as linker:
+    with looked_at(stack.planes, 4) as scheduler:
         for pair in ((2, 4), (4, 2), (5, 7), (3, 4)):
-            found = linker.link(*pair)
+            found = scheduler.link(*pair)
             assert off(found, stack, *pair) < 0.3
-            assert linker.link(*pair) is found  # nothing is compared twice
+            assert scheduler.link(*pair) is found  # nothing is compared twice
 
 
 def test_what_was_seen_of_every_plane_is_known() -> None:
     planes = moved().planes
-    with looked_at(planes, 4) as linker:
-        assert sorted(linker.contrasts) == sorted(linker.details) == list(range(8))
+    with looked_at(planes, 4) as scheduler:
+        assert sorted(scheduler.contrasts) == sorted(scheduler.details) == list(range(8))
         for k, plane in enumerate(planes):
-            view = View.of(plane)
-            assert linker.contrasts[k] == view.contrast
-            np.testing.assert_array_equal(linker.details[k], view.detail())
-            np.testing.assert_array_equal(linker.view(k).levels[0], view.levels[0])
+            view = ReducedPlane.of(plane)
+            assert scheduler.contrasts[k] == view.contrast
+            np.testing.assert_array_equal(scheduler.details[k], view.detail())
+            np.testing.assert_array_equal(scheduler.view(k).levels[0], view.levels[0])
 
 
 def test_views_in_a_file_are_linked_alike(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,16 +161,16 @@ def test_a_region_is_looked_at_alone() -> None:
     planes[:, :, :96] = foreign()[:, :96]
     region = np.zeros(planes.shape[1:], bool)
     region[:, 100:] = True
-    with Linker(AUTO, 4, region) as linker:
-        assert linker.finest_region is None
+    with PairScheduler(AUTO, 4, region) as scheduler:
+        assert scheduler.finest_region is None
         for k, plane in enumerate(planes):
-            linker.look(k, plane)
-        linker.settle()
-        assert linker.finest_region.shape == linker.view(0).levels[0].shape
-        assert linker.finest_region.mean() == pytest.approx(92 / 192, abs=0.01)
-        assert all(off(linker.link(k, k + 1), stack, k, k + 1) < 0.15 for k in (4, 5, 6))
-    with looked_at(planes, 4) as linker:
-        assert all(off(linker.link(k, k + 1), stack, k, k + 1) > 0.3 for k in (4, 5, 6))
+            scheduler.look(k, plane)
+        scheduler.finish()
+        assert scheduler.finest_region.shape == scheduler.view(0).levels[0].shape
+        assert scheduler.finest_region.mean() == pytest.approx(92 / 192, abs=0.01)
+        assert all(off(scheduler.link(k, k + 1), stack, k, k + 1) < 0.15 for k in (4, 5, 6))
+    with looked_at(planes, 4) as scheduler:
+        assert all(off(scheduler.link(k, k + 1), stack, k, k + 1) > 0.3 for k in (4, 5, 6))
 
 
 # steps that break the trend
@@ -182,8 +184,8 @@ class Astray:
         self.wrong = np.diag([magnification, magnification, 1.0])
         self.expected: list[np.ndarray] = []
 
-    def __call__(self, fixed, moving, models, region=None, expected=None) -> Link:
-        found = link(fixed, moving, models, region, expected)
+    def __call__(self, fixed, moving, models, region=None, expected=None) -> PairAlignment:
+        found = align_pair(fixed, moving, models, region, expected)
         if (fixed.contrast, moving.contrast) != self.pair:
             return found
         if expected is not None:
@@ -191,13 +193,13 @@ class Astray:
             if self.rescued:
                 return found
         wrong = dict.fromkeys(models, self.wrong)
-        return Link(
+        return PairAlignment(
             wrong, dict.fromkeys(models, 1 - self.correlation), dict.fromkeys(models, 0.0), True
         )
 
-    def spoil(self, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Linker:
-        self.pair = (View.of(planes[5]).contrast, View.of(planes[6]).contrast)
-        monkeypatch.setattr(linking, "link", self)
+    def spoil(self, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> PairScheduler:
+        self.pair = (ReducedPlane.of(planes[5]).contrast, ReducedPlane.of(planes[6]).contrast)
+        monkeypatch.setattr(linking, "align_pair", self)
         return looked_at(planes, 2)
 
 
@@ -209,9 +211,9 @@ def test_a_step_that_went_astray_is_found_by_what_the_others_let_expect(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stack, astray = breathing(), Astray(0.3, 1.04, rescued=True)
-    with astray.spoil(stack.planes, monkeypatch) as linker:
-        assert off(linker.link(5, 6), stack, 5, 6) < 0.15
-        assert linker.link(5, 6).fits
+    with astray.spoil(stack.planes, monkeypatch) as scheduler:
+        assert off(scheduler.link(5, 6), stack, 5, 6) < 0.15
+        assert scheduler.link(5, 6).fits
     true = stack.transforms[6] @ np.linalg.inv(stack.transforms[5])
     (expected,) = astray.expected
     assert corner_distance(expected, true, (160, 192)) < 1.5
@@ -222,19 +224,19 @@ def test_a_step_that_breaks_the_trend_must_be_sure(
     monkeypatch: pytest.MonkeyPatch, correlation: float, fits: bool
 ) -> None:
     stack, astray = breathing(), Astray(correlation, 1.04, rescued=False)
-    with astray.spoil(stack.planes, monkeypatch) as linker:
-        found = linker.link(5, 6)
+    with astray.spoil(stack.planes, monkeypatch) as scheduler:
+        found = scheduler.link(5, 6)
         np.testing.assert_array_equal(found.transforms["similarity"], astray.wrong)
         assert found.fits is fits
-        assert all(linker.link(k, k + 1).fits for k in (2, 3, 4, 6))
+        assert all(scheduler.link(k, k + 1).fits for k in (2, 3, 4, 6))
     assert len(astray.expected) == 1
 
 
 def test_steps_within_the_trend_are_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
     stack, astray = breathing(), Astray(0.3, 1.0, rescued=False)
     astray.wrong = stack.transforms[6] @ np.linalg.inv(stack.transforms[5])
-    with astray.spoil(stack.planes, monkeypatch) as linker:
-        assert linker.link(5, 6).fits
+    with astray.spoil(stack.planes, monkeypatch) as scheduler:
+        assert scheduler.link(5, 6).fits
     assert astray.expected == []
 
 
@@ -261,7 +263,7 @@ def test_a_plane_that_cannot_be_read_stops_the_workers(
     monkeypatch: pytest.MonkeyPatch, k: int
 ) -> None:
     closed = []
-    monkeypatch.setattr(linking.Shelf, "close", lambda shelf: closed.append(shelf))
+    monkeypatch.setattr(linking.SpilledCache, "close", lambda cache: closed.append(cache))
     steps = align_steps(torn_at(k), 8, 4, "auto")
     assert [next(steps) for _ in range(k + 1)] == list(range(k + 1))
     with pytest.raises(Torn):
@@ -283,6 +285,6 @@ def test_what_goes_wrong_in_a_worker_comes_through(monkeypatch: pytest.MonkeyPat
     def fail(*_) -> None:
         raise Torn
 
-    monkeypatch.setattr(linking, "link", fail)
+    monkeypatch.setattr(linking, "align_pair", fail)
     with pytest.raises(Torn):
         list(align_steps(torn_at(-1), 8, 4, "auto"))

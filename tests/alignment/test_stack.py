@@ -12,13 +12,13 @@ from scenes import QUIET, Scene, picture, scene
 
 from napari_focus_stack.alignment import joint_refinement as refinement
 from napari_focus_stack.alignment import stack as alignment
-from napari_focus_stack.alignment.scheduler import Linker
+from napari_focus_stack.alignment.scheduler import PairScheduler
 from napari_focus_stack.alignment.stack import FOREIGN, IS_BLANK, Alignment, align_steps
 from napari_focus_stack.imgproc.transforms import corner_distance, is_plausible
-from napari_focus_stack.simulation.rendering import Noise
+from napari_focus_stack.simulation.rendering import SensorNoise
 
 if TYPE_CHECKING:
-    from napari_focus_stack.alignment.pairwise import Link
+    from napari_focus_stack.alignment.pairwise import PairAlignment
 
 DRIFTING = (1.1, 1.07, 1.04, 1.02, 1.0, 0.98, 0.95, 0.9)
 SIZE = (160, 192)
@@ -32,10 +32,10 @@ def with_planes(planes: np.ndarray, **others: np.ndarray) -> list[np.ndarray]:
 @pytest.mark.parametrize("name", ["gravel", "coins", "camera"])
 @pytest.mark.parametrize(
     "noise",
-    [None, Noise(read=0.02, shot=1 / 2000), Noise(read=0.05)],
+    [None, SensorNoise(read=0.02, shot=1 / 2000), SensorNoise(read=0.05)],
     ids=["clean", "noisy", "very noisy"],
 )
-def test_a_still_stack_is_not_moved(name: str, noise: Noise | None) -> None:
+def test_a_still_stack_is_not_moved(name: str, noise: SensorNoise | None) -> None:
     found = aligned(scene(name, noise=noise).planes)
     assert found.model == "none"
     np.testing.assert_array_equal(found.transforms, np.tile(np.eye(3), (8, 1, 1)))
@@ -54,7 +54,7 @@ def test_a_still_stack_is_not_moved(name: str, noise: Noise | None) -> None:
         ("gravel", "dome", MOVING, "similarity"),
         ("gravel", "step", MOVING, "similarity"),
         ("brick", "slant", MOVING, "similarity"),
-        ("gravel", "slant", MOVING | {"noise": Noise(0.02, 1 / 2000)}, "similarity"),
+        ("gravel", "slant", MOVING | {"noise": SensorNoise(0.02, 1 / 2000)}, "similarity"),
         ("gravel", "slant", MOVING | {"gains": DRIFTING}, "similarity"),
     ],
 )
@@ -324,13 +324,13 @@ def test_a_plane_that_does_not_fit_its_neighbour_is_held_against_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     moved, tried = scene("gravel", "slant", **MOVING), []
-    known = Linker.link
+    known = PairScheduler.link
 
-    def link(linker: Linker, inner: int, outer: int) -> Link:
+    def link(scheduler: PairScheduler, inner: int, outer: int) -> PairAlignment:
         tried.append((inner, outer))
-        return replace(known(linker, inner, outer), fits=(inner, outer) not in failing)
+        return replace(known(scheduler, inner, outer), fits=(inner, outer) not in failing)
 
-    monkeypatch.setattr(Linker, "link", link)
+    monkeypatch.setattr(PairScheduler, "link", link)
     failing = {(5, 6)}
     found = aligned(moved.planes)
     assert found.left_out == {}
@@ -378,10 +378,10 @@ def test_long_chains_are_refined(
     made = []
 
     def note(*given) -> dict[int, np.ndarray]:
-        made.append(refinement.refine(*given))
+        made.append(refinement.refine_jointly(*given))
         return made[-1]
 
-    monkeypatch.setattr(alignment, "refine", note)
+    monkeypatch.setattr(alignment, "refine_jointly", note)
     moved = many(n)
     found = aligned(moved.planes, align, reference)
     assert found.model == "similarity"
@@ -393,7 +393,7 @@ def test_long_chains_are_refined(
 
 
 def test_a_long_stack_that_does_not_move_is_not_refined(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(alignment, "refine")
+    monkeypatch.delattr(alignment, "refine_jointly")
     still = scene("brick", "dome", n=52, blur=0.15, noise=QUIET)
     assert aligned(still.planes).model == "none"
 

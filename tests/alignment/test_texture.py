@@ -11,7 +11,7 @@ from motion import aligned, shifted, worst_of
 from scenes import QUIET, picture, scene
 
 from napari_focus_stack import focus_stack
-from napari_focus_stack.alignment.motion_support import Mismatches, Support
+from napari_focus_stack.alignment.motion_support import Mismatches, MotionSupport
 from napari_focus_stack.alignment.optical_sections import comes_and_goes
 
 N, SIDE = 14, 224
@@ -150,6 +150,6 @@ def mismatches(before: float, after: float, better: float, regions: int) -> Mism
     ],
 )
 def test_what_bears_a_motion_out(near: tuple, afar: tuple, borne_out: bool) -> None:
-    support = Support(mismatches(*near), mismatches(*afar))
+    support = MotionSupport(mismatches(*near), mismatches(*afar))
     assert support.bears_out is borne_out
     assert set(support.as_dict()) >= {"regions_neighbours", "better_reference"}

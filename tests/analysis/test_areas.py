@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_focus_stack.analysis.areas import AreaTable, object_areas, write_csv
+from napari_focus_stack.analysis.areas import AreaTable, measure_areas, write_csv
 from napari_focus_stack.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def test_tilted_plane_is_larger_by_its_slope_whatever_the_pixels(
 ) -> None:
     labels = np.where(disc(40, 50, 23), 7, 0)
     height = level + rise_y * dy * Y + rise_x * dx * X  # rises in units of length, not pixels
-    found = row(object_areas(labels, height, (dy, dx), smoothing=smoothing), 7)
+    found = row(measure_areas(labels, height, (dy, dx), smoothing=smoothing), 7)
     tilt = math.atan(math.hypot(rise_y, rise_x))
     assert found["pixels"] == np.count_nonzero(labels)
     assert found["projected_area"] == pytest.approx(found["pixels"] * dy * dx)
@@ -64,7 +64,7 @@ def test_spherical_cap_within_one_percent(angle: float, size: tuple[float, float
     radius = rim / math.sin(theta)
     inside = y**2 + x**2 < rim**2
     height = np.where(inside, np.sqrt(np.maximum(radius**2 - y**2 - x**2, 0)), -50)
-    found = row(object_areas(inside.astype(np.uint8), height, size), 1)
+    found = row(measure_areas(inside.astype(np.uint8), height, size), 1)
     cap = 2 * math.pi * radius**2 * (1 - math.cos(theta))
     assert found["surface_area"] == pytest.approx(cap, rel=0.01)
     assert found["surface_area"] > 1.02 * found["projected_area"]
@@ -74,7 +74,7 @@ def test_spherical_cap_within_one_percent(angle: float, size: tuple[float, float
 def test_noise_adds_hardly_any_area(noise: float, most: float) -> None:
     labels = 1 + (Y // 30 * 4 + X // 30).astype(int)  # 30 x 30 pixels and less
     noisy = np.random.default_rng(0).normal(0, noise, SHAPE)
-    table = object_areas(labels, noisy)
+    table = measure_areas(labels, noisy)
     inflated = table.columns["surface_area"] / table.columns["projected_area"] - 1
     assert len(table) == 12
     assert 0 < inflated.mean() < most
@@ -86,7 +86,7 @@ def test_objects_that_touch_and_the_ground_beside_them_do_not_count_for_each_oth
     left, right = disc(45, 40, 30) & (X < 50), disc(45, 60, 30) & (X >= 50)
     labels = np.where(left, 3, np.where(right, 2**40, 0))
     height = np.where(left, 0.5 * X, np.where(right, 900 - Y, -4000.0))
-    table = object_areas(labels, height)
+    table = measure_areas(labels, height)
     assert table.columns["label"].tolist() == [3, 2**40]
     for label, slope in ((3, 0.5), (2**40, 1.0)):
         found = row(table, label)
@@ -102,7 +102,7 @@ def test_pixels_without_a_height_do_not_count() -> None:
     height[30:50, 45:60] = np.nan
     height[50:52] = np.inf
     height[:4, :4] = np.nan
-    found = object_areas(labels, height)
+    found = measure_areas(labels, height)
     known = np.count_nonzero(np.isfinite(height) & (labels == 1))
     assert row(found, 1)["pixels"] == known
     assert row(found, 1)["surface_area"] == pytest.approx(1.25 * known, rel=1e-4)
@@ -115,7 +115,7 @@ def test_slope_along_a_line_of_pixels_is_its_own_and_across_it_none() -> None:
     labels = np.zeros(SHAPE, np.int32)
     labels[10, 5:85] = 1
     labels[50, 50] = 2
-    table = object_areas(labels, 3 * Y + X)
+    table = measure_areas(labels, 3 * Y + X)
     assert row(table, 1)["surface_area"] == pytest.approx(80 * math.sqrt(2), rel=1e-4)
     assert row(table, 2)["surface_area"] == pytest.approx(1)
 
@@ -126,7 +126,7 @@ def test_scattered_labels_are_counted_as_numpy_counts_them(seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 6, SHAPE, np.uint16).repeat(3, 1) * 1000
     height = rng.normal(5, 1, labels.shape)
-    table = object_areas(labels, height, (2.0, 0.5))
+    table = measure_areas(labels, height, (2.0, 0.5))
     known, counts = np.unique(labels[labels > 0], return_counts=True)
     np.testing.assert_array_equal(table.columns["label"], known)
     np.testing.assert_array_equal(table.columns["pixels"], counts)
@@ -138,12 +138,12 @@ def test_large_objects_are_cut_into_tiles_without_seams() -> None:
     y, x = np.mgrid[:300, :1500].astype(float)
     height = 20 * np.sin(x / 40) + 20 * np.cos(y / 50)
     slope = np.hypot(0.5 * np.cos(x / 40), 0.4 * np.sin(y / 50))
-    found = object_areas(np.ones(y.shape, bool), height, smoothing=1)
+    found = measure_areas(np.ones(y.shape, bool), height, smoothing=1)
     assert found.columns["surface_area"][0] == pytest.approx(np.hypot(1, slope).sum(), rel=1e-3)
 
 
 def test_nothing_labelled_makes_an_empty_table(tmp_path: Path) -> None:
-    table = object_areas(np.zeros(SHAPE, int), Y)
+    table = measure_areas(np.zeros(SHAPE, int), Y)
     assert len(table) == 0
     write_csv(tmp_path / "none.csv", table)
     assert len((tmp_path / "none.csv").read_text("utf-8").splitlines()) == 1
@@ -154,7 +154,7 @@ def test_table_in_a_file(tmp_path: Path) -> None:
     labels[0, 0] = 9
     height = Y.copy()
     height[0, 0] = np.nan
-    table = object_areas(labels, height, (0.5, 0.5), unit="micrometer")
+    table = measure_areas(labels, height, (0.5, 0.5), unit="micrometer")
     file = tmp_path / "areas.csv"
     file.write_text("old")
     write_csv(file, table)
@@ -177,7 +177,7 @@ def test_table_in_a_file(tmp_path: Path) -> None:
 
 
 def test_table_is_written_as_csv_where_there_is_a_folder(tmp_path: Path) -> None:
-    table = object_areas(np.ones(SHAPE, int), Y)
+    table = measure_areas(np.ones(SHAPE, int), Y)
     with pytest.raises(OutputError, match=r"end it in \.csv"):
         write_csv(tmp_path / "areas.txt", table)
     with pytest.raises(OutputError, match="cannot be written"):
@@ -201,4 +201,4 @@ def test_table_is_written_as_csv_where_there_is_a_folder(tmp_path: Path) -> None
 def test_what_does_not_fit_is_refused(changed: dict[str, Any], words: str) -> None:
     call = {"labels": np.ones(SHAPE, int), "height": Y, **changed}
     with pytest.raises(SettingsError, match=words):
-        object_areas(**call)
+        measure_areas(**call)

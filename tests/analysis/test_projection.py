@@ -15,7 +15,7 @@ from motion import about_centre
 from scenes import MARGIN, Scene, picture, psnr, scene, surface
 
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.alignment.registered_plane import SeenPlane
+from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.analysis.annotations import labels_through, points_through
 from napari_focus_stack.analysis.projection import project, project_steps
 from napari_focus_stack.errors import Cancelled, InputError, SettingsError
@@ -65,7 +65,7 @@ def seen_planes(planes: np.ndarray, result: StackResult) -> np.ma.MaskedArray:
     seen = np.ma.masked_all(planes.shape, np.float64)
     for k, matrix in enumerate(result.transforms):
         if np.isfinite(matrix).all():
-            values, valid = SeenPlane.of(planes[k], matrix, Brightness()).colour()
+            values, valid = RegisteredPlane.of(planes[k], matrix, Brightness()).colour()
             known = np.ones(values.shape[:2], bool) if valid is None else valid > 0
             seen[k][known] = values[known]
     return seen

@@ -13,9 +13,9 @@ from scenes import QUIET, Scene, psnr, scene
 
 from napari_focus_stack import ArraySource, InputError, SettingsError, focus_stack, read_stack
 from napari_focus_stack.correction.compositing import REACH
-from napari_focus_stack.correction.nearest_plane import nearest_wins
-from napari_focus_stack.correction.retouch import Retoucher, apply_correction
-from napari_focus_stack.io.recipe import BACKGROUND
+from napari_focus_stack.correction.nearest_plane import nearest_plane_labels
+from napari_focus_stack.correction.retouch import DepthRetoucher, apply_correction
+from napari_focus_stack.depth_labels import BACKGROUND
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +75,7 @@ def test_painting_the_true_plane_brings_the_image_to_the_truth() -> None:
 
 def test_nothing_changes_beyond_the_feather() -> None:
     source, result = run()
-    retoucher = Retoucher(source, result)
+    retoucher = DepthRetoucher(source, result)
     changed = retoucher.change(painted(result, (PATCH, 1)))
     around = (slice(60 - REACH, 100 + REACH), slice(110 - REACH, 150 + REACH))
     assert changed == around
@@ -111,7 +111,7 @@ def test_edges_are_blended_within_the_feather_alone() -> None:
 @pytest.mark.parametrize("options", [{"values": "recorded"}, {"method": "depth"}, {"gaussian": 5}])
 def test_recorded_values_are_not_blended(options) -> None:
     source, result = run(**options)
-    retoucher = Retoucher(source, result)
+    retoucher = DepthRetoucher(source, result)
     assert retoucher.change(painted(result, (PATCH, 1))) == (slice(60, 100), slice(110, 150))
     np.testing.assert_array_equal(retoucher.image[PATCH], source[0][PATCH])
 
@@ -121,7 +121,7 @@ def test_background_has_no_depth_and_keeps_its_image() -> None:
     source = ArraySource(rendered.planes)
     result = focus_stack(source, align="none", z_step=0.5)
     labels = painted(result, (PATCH, BACKGROUND), (np.s_[10:20, 10:20], 3))
-    retoucher = Retoucher(source, result, labels)
+    retoucher = DepthRetoucher(source, result, labels)
     assert retoucher.height is not None
     assert result.height is not None
     assert np.isnan(retoucher.depth[PATCH]).all()
@@ -149,7 +149,7 @@ strokes = st.lists(
 @given(strokes, st.booleans())
 def test_only_the_labels_count_not_the_strokes(strokes, moving: bool) -> None:
     source, result = moved(dtype="float32") if moving else run()
-    retoucher = Retoucher(source, result)
+    retoucher = DepthRetoucher(source, result)
     labels = np.zeros(result.depth.shape, np.uint16)
     for (top, height, left, width), label in strokes:
         window = slice(top, min(top + height, 160)), slice(left, min(left + width, 192))
@@ -296,13 +296,13 @@ def test_an_image_without_values_takes_no_part_in_the_feather() -> None:
 def test_labels_of_another_shape_or_kind_are_refused(labels) -> None:
     source, result = run()
     with pytest.raises(SettingsError, match=r"do not fit the result.*\(160, 192\)"):
-        Retoucher(source, result, labels)
+        DepthRetoucher(source, result, labels)
 
 
 @pytest.mark.parametrize("label", [-1, 9, 65534, 65536, 2**40])
 def test_labels_of_no_plane_are_refused_and_nothing_is_changed(label: int) -> None:
     source, result = run()
-    retoucher = Retoucher(source, result, painted(result, (PATCH, 3)))
+    retoucher = DepthRetoucher(source, result, painted(result, (PATCH, 3)))
     before = {name: getattr(retoucher, name).copy() for name in (*MAPS, "labels")}
     labels = retoucher.labels.astype(np.int64)
     labels[5, 5], labels[90, 120] = label, 1
@@ -337,7 +337,7 @@ def test_another_stack_is_refused() -> None:
     _, result = run()
     other = ArraySource(np.zeros((8, 100, 192), np.uint8))
     with pytest.raises(InputError, match=r"\(8, 160, 192\), not \(8, 100, 192\)"):
-        Retoucher(other, result)
+        DepthRetoucher(other, result)
 
 
 def test_a_plane_that_is_gone_changes_nothing(tmp_path: Path) -> None:
@@ -348,7 +348,7 @@ def test_a_plane_that_is_gone_changes_nothing(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / f"{k}.png"), plane)
     source = read_stack(tmp_path)
     result = focus_stack(source, align="none")
-    retoucher = Retoucher(source, result)
+    retoucher = DepthRetoucher(source, result)
     (tmp_path / "2.png").unlink()
     with pytest.raises(InputError, match=r"2\.png"):
         retoucher.change(painted(result, (PATCH, 3)))
@@ -367,7 +367,7 @@ def test_the_last_planes_of_files_are_read_once() -> None:
             asked.append(k)
             return super().__getitem__(k)
 
-    retoucher = Retoucher(Counting(source._planes), result)
+    retoucher = DepthRetoucher(Counting(source._planes), result)
     for row in range(10, 60, 10):
         for label in (1, 2, 3, 4):
             labels = retoucher.labels
@@ -403,12 +403,12 @@ def test_the_nearest_credible_plane_in_or_around_a_stroke_wins() -> None:
     mask[35:47, 50:70] = True
     mask[105:115, 104:114] = True
     mask[140:150, 10:20] = True
-    labels = nearest_wins(found, mask)
+    labels = nearest_plane_labels(found, mask)
     assert (labels[35:47, 50:70] == 3).all()
     assert (labels[105:115, 104:114] == 6).all()
     assert not labels[140:150, 10:20].any()
     assert not labels[~mask].any()
-    last = nearest_wins(found, mask, side="last")
+    last = nearest_plane_labels(found, mask, side="last")
     assert (last[35:47, 50:70] == 6).all()
     assert (last[105:115, 104:114] == 7).all()
 
@@ -416,7 +416,7 @@ def test_the_nearest_credible_plane_in_or_around_a_stroke_wins() -> None:
 def test_nearest_wins_refuses_what_does_not_fit() -> None:
     _, result = run()
     with pytest.raises(SettingsError, match="first, last"):
-        nearest_wins(result, np.zeros((160, 192), bool), side="near")  # type: ignore[arg-type]
+        nearest_plane_labels(result, np.zeros((160, 192), bool), side="near")  # type: ignore[arg-type]
     for bad in (np.zeros((160, 191), bool), np.zeros((160, 192), np.uint8)):
         with pytest.raises(SettingsError, match="does not fit"):
-            nearest_wins(result, bad)
+            nearest_plane_labels(result, bad)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scenes import QUIET, picture, scene, surface
 
 from napari_focus_stack import focus_stack
-from napari_focus_stack._utils.threads import Crew
+from napari_focus_stack._utils.threads import ThreadTeam
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.alignment.registered_plane import SeenPlane
+from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.depth import estimation
 from napari_focus_stack.depth.estimation import DepthEstimator, nearest_plane, peak_width
 from napari_focus_stack.fusion.focus_measure import UNRECORDED
@@ -21,7 +21,7 @@ from napari_focus_stack.fusion.pyramid import PyramidFusion
 from napari_focus_stack.imgproc.noise import Noise
 from napari_focus_stack.imgproc.pyramids import reduced_shape
 from napari_focus_stack.simulation.metrics import score_depth
-from napari_focus_stack.simulation.rendering import Noise as SensorNoise
+from napari_focus_stack.simulation.rendering import SensorNoise as SensorNoise
 from napari_focus_stack.simulation.rendering import render_stack
 
 if TYPE_CHECKING:
@@ -141,15 +141,15 @@ def even(energy: float, shape: tuple[int, int]) -> list[np.ndarray]:
 
 
 @pytest.fixture
-def crew() -> Iterator[Crew]:
-    with Crew(2) as threads:
+def team() -> Iterator[ThreadTeam]:
+    with ThreadTeam(2) as threads:
         yield threads
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (17, 22), (9, 8), (700, 600)])
 @pytest.mark.parametrize("peak", [1.0, 1.3, 2.5, 3.8])
-def test_the_peak_of_a_gaussian_focus_curve_is_exact(peak: float, shape, crew: Crew) -> None:
-    estimator = DepthEstimator(crew)
+def test_the_peak_of_a_gaussian_focus_curve_is_exact(peak: float, shape, team: ThreadTeam) -> None:
+    estimator = DepthEstimator(team)
     for energy in gaussian_focus(peak, 6):
         estimator.add(even(energy, shape))
     depth, confidence = estimator.estimate(np.zeros(shape, np.float32), 1.0)
@@ -158,9 +158,9 @@ def test_the_peak_of_a_gaussian_focus_curve_is_exact(peak: float, shape, crew: C
     assert confidence.min() > 0.5
 
 
-def test_a_peak_beside_a_plane_that_recorded_nothing_is_not_believed(crew: Crew) -> None:
+def test_a_peak_beside_a_plane_that_recorded_nothing_is_not_believed(team: ThreadTeam) -> None:
     """Plane 3 may have been the sharper one in the columns that it missed."""
-    estimator = DepthEstimator(crew)
+    estimator = DepthEstimator(team)
     for k, energy in enumerate(gaussian_focus(2.4, 6)):
         levels = even(energy, (64, 64))
         for level in levels:
@@ -174,11 +174,11 @@ def test_a_peak_beside_a_plane_that_recorded_nothing_is_not_believed(crew: Crew)
     np.testing.assert_allclose(depth[:, 40:], 2.4, atol=0.02)
 
 
-def test_maps_of_half_the_size_come_back_where_they_were(crew: Crew) -> None:
+def test_maps_of_half_the_size_come_back_where_they_were(team: ThreadTeam) -> None:
     """A step of the surface under one of the picture stays there, and slopes are not shifted."""
     x = np.arange(64)
     for truth in (np.where(x < 32, 1.5, 4.0), 1 + x * 4 / 63):
-        estimator = DepthEstimator(crew)
+        estimator = DepthEstimator(team)
         half = truth.reshape(-1, 2).mean(1)
         quarter = half.reshape(-1, 2).mean(1)
         curves = [np.stack([gaussian_focus(peak, 7) for peak in t], 1) for t in (half, quarter)]
@@ -206,11 +206,11 @@ def test_threads_do_not_matter(threads: int) -> None:
 def test_the_spread_of_an_energy_is_the_one_that_is_counted_on(level: int) -> None:
     """Of white noise, as the estimator sees it: the finest halved, the others widened."""
     found = []
-    with Crew(2) as threads:
+    with ThreadTeam(2) as threads:
         for seed in range(6):
             noise = 100 + 3 * np.random.default_rng(seed).standard_normal((512, 512), np.float32)
             pyramid = PyramidFusion(noise.shape, noise.dtype, Noise(9.0), threads)
-            pyramid.add(SeenPlane.of(noise, np.eye(3), Brightness()))
+            pyramid.add(RegisteredPlane.of(noise, np.eye(3), Brightness()))
             energy = pyramid.energies[level]
             found.append(estimation._widened(energy, slice(0, len(energy)), level)[4:-4, 4:-4])
     samples = 2 * np.mean(found) ** 2 / np.var(found)
@@ -221,8 +221,8 @@ def test_the_spread_of_an_energy_is_the_one_that_is_counted_on(level: int) -> No
 
 
 @pytest.mark.parametrize("width", [0.8, 1.2, 2.0])
-def test_the_width_of_a_focus_curve_is_found(width: float, crew: Crew) -> None:
-    estimator = DepthEstimator(crew)
+def test_the_width_of_a_focus_curve_is_found(width: float, team: ThreadTeam) -> None:
+    estimator = DepthEstimator(team)
     for k in range(9):
         estimator.add(even(1 + 400 * np.exp(-((k - 4.2) ** 2) / 2 / width**2), (256, 256)))
     found = estimator.widths(np.ones((256, 256), bool))

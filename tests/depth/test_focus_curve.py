@@ -12,15 +12,15 @@ import pytest
 from scenes import MARGIN, QUIET, picture, scene
 
 from napari_focus_stack import ArraySource, InputError, SettingsError, focus_stack, read_stack
-from napari_focus_stack._utils.threads import Crew
+from napari_focus_stack._utils.threads import ThreadTeam
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.alignment.registered_plane import SeenPlane
+from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.depth.estimation import WINDOW
-from napari_focus_stack.depth.focus_curve import TILE, Probe
+from napari_focus_stack.depth.focus_curve import TILE, FocusProbe
 from napari_focus_stack.depth.local_energies import energies
 from napari_focus_stack.fusion.pyramid import PyramidFusion
 from napari_focus_stack.imgproc.noise import Noise
-from napari_focus_stack.simulation.rendering import Noise as SensorNoise
+from napari_focus_stack.simulation.rendering import SensorNoise as SensorNoise
 from napari_focus_stack.simulation.rendering import render_stack
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ MOVED = np.array([[1.01, 0.01, -3.2], [-0.01, 1.01, 2.7], [0, 0, 1]])
 TRUSTED = 0.75
 
 
-def probed(rendered, **options) -> tuple[Probe, StackResult]:
+def probed(rendered, **options) -> tuple[FocusProbe, StackResult]:
     source = ArraySource(rendered.planes)
     options = options or {"align": "none"}
     result = focus_stack(source, **options)
-    return Probe(source, result), result
+    return FocusProbe(source, result), result
 
 
 def some_pixels(confidence: np.ndarray, count: int = 150) -> list[tuple[int, int]]:
@@ -59,10 +59,10 @@ def test_energies_of_a_window_are_those_of_the_fusion(kind: str, matrix) -> None
     plane = 255 * cv2.GaussianBlur(picture(name, *size), (0, 0), 1.0)
     plane = np.clip(plane + rng.normal(0, 1.5, plane.shape), 0, 255).astype(np.float32)
     plane[96:104, 150:158] = np.nan
-    seen = SeenPlane.of(plane, matrix, Brightness(1.1, 2.0))
+    seen = RegisteredPlane.of(plane, matrix, Brightness(1.1, 2.0))
     halved = kind == "RGB halved"
-    with Crew(1) as crew:
-        fusion = PyramidFusion(plane.shape, plane.dtype, noise, crew, colour_halved=halved)
+    with ThreadTeam(1) as team:
+        fusion = PyramidFusion(plane.shape, plane.dtype, noise, team, colour_halved=halved)
         fusion.add(seen)
     top, left, side, margin = 96, 128, 32, 32
     around = (
@@ -123,7 +123,7 @@ def test_energies_are_in_units_of_the_noise() -> None:
     rng = np.random.default_rng(8)
     planes = (1000 + rng.normal(0, 20, (10, 256, 256))).astype(np.uint16)
     source = ArraySource(planes)
-    probe = Probe(source, focus_stack(source, align="none"))
+    probe = FocusProbe(source, focus_stack(source, align="none"))
     curves = [probe.curve(y, x) for y in range(40, 200, 16) for x in range(40, 200, 16)]
     assert abs(np.mean([curve.energies for curve in curves]) - 1) < 0.15
     assert np.mean([curve.runner_up is not None for curve in curves]) < 0.2
@@ -142,7 +142,7 @@ def test_two_surfaces_have_a_peak_and_a_runner_up() -> None:
         for image, depth in ((near, 2.0), (far, 9.0))
     ]
     source = ArraySource((stacks[0] // 2 + stacks[1] // 2).astype(np.uint8))
-    probe = Probe(source, focus_stack(source, align="none"))
+    probe = FocusProbe(source, focus_stack(source, align="none"))
     curves = [probe.curve(y, x) for y in range(20, 140, 12) for x in range(20, 170, 12)]
     pairs = [{round(c.peak or 0), c.runner_up} for c in curves if c.runner_up is not None]
     assert len(pairs) > 0.5 * len(curves)
@@ -168,7 +168,7 @@ def test_planes_left_out_and_unrecorded_pixels_have_no_energy() -> None:
     given[2] = np.nan
     given[7, 0, 2] = 30  # it sees what lies 30 pixels to the right
     source = ArraySource(planes)
-    probe = Probe(source, focus_stack(source, transforms=given))
+    probe = FocusProbe(source, focus_stack(source, transforms=given))
 
     def absent(y: int, x: int) -> list[int]:
         curve = probe.curve(y, x)
@@ -191,7 +191,7 @@ def test_a_level_that_a_plane_did_not_record_does_not_count() -> None:
     planes = planes.astype(np.float32)
     planes[4, :, 98:] = np.nan
     source = ArraySource(planes)
-    probe = Probe(source, focus_stack(source, align="none"))
+    probe = FocusProbe(source, focus_stack(source, align="none"))
     far = [probe.curve(y, 60) for y in range(20, 140, 8)]
     assert np.mean([c.energies.argmax() == 4 for c in far]) > 0.8
     for y in range(20, 140, 4):
@@ -204,7 +204,7 @@ def test_a_pixel_that_no_plane_recorded_has_no_peak() -> None:
     planes = scene("gravel", "dome", noise=QUIET).planes.astype(np.float32)
     planes[:, 60:100, 60:100] = np.nan
     source = ArraySource(planes)
-    curve = Probe(source, focus_stack(source, align="none")).curve(80, 80)
+    curve = FocusProbe(source, focus_stack(source, align="none")).curve(80, 80)
     assert np.isnan(curve.energies).all()
     assert curve.peak is None
     assert curve.runner_up is None
@@ -216,7 +216,7 @@ def test_planes_out_of_order_have_no_depth_between_them() -> None:
     source = ArraySource(rendered.planes[shuffled])
     result = focus_stack(source, align="none")
     assert not result.report.in_order
-    probe = Probe(source, result)
+    probe = FocusProbe(source, result)
     curves = [probe.curve(y, x) for y, x in some_pixels(result.confidence, 40)]
     true = [shuffled[int(c.peak or 0)] - rendered.depth[c.y, c.x] for c in curves]
     assert all(c.peak == int(c.energies.argmax()) for c in curves)
@@ -251,7 +251,7 @@ def test_pixels_beyond_the_field_are_refused(place) -> None:
 def test_fields_of_any_size_have_curves_everywhere(size: tuple[int, int]) -> None:
     planes = np.random.default_rng(0).integers(0, 255, (4, *size), np.uint8)
     source = ArraySource(planes)
-    probe = Probe(source, focus_stack(source, align="none"))
+    probe = FocusProbe(source, focus_stack(source, align="none"))
     for y in (0, size[0] // 2, size[0] - 1):
         for x in (0, size[1] // 2, size[1] - 1):
             assert np.isfinite(probe.curve(y, x).energies).all()
@@ -261,7 +261,7 @@ def test_another_stack_is_refused() -> None:
     rendered = scene("gravel", "dome", noise=QUIET)
     _, result = probed(rendered)
     with pytest.raises(InputError, match=r"\(8, 160, 192\), not \(7, 160, 192\)"):
-        Probe(ArraySource(rendered.planes[:7]), result)
+        FocusProbe(ArraySource(rendered.planes[:7]), result)
 
 
 # how often planes are read
@@ -284,7 +284,7 @@ class Counting(ArraySource):
 def test_within_a_tile_no_plane_is_read_again() -> None:
     planes = np.random.default_rng(0).integers(0, 255, (5, 2 * TILE, 2 * TILE), np.uint8)
     source = Counting(planes)
-    probe = Probe(source, focus_stack(planes, align="none"))
+    probe = FocusProbe(source, focus_stack(planes, align="none"))
     probe.curve(3, 3)
     once = source.asked
     for place in range(0, TILE, 16):
@@ -301,7 +301,7 @@ def test_within_a_tile_no_plane_is_read_again() -> None:
 def test_planes_in_memory_are_not_copied() -> None:
     planes = np.random.default_rng(0).integers(0, 255, (5, 200, 200), np.uint8)
     source = ArraySource(planes)
-    probe = Probe(source, focus_stack(source, align="none"))
+    probe = FocusProbe(source, focus_stack(source, align="none"))
     probe.curve(100, 100)
     (tile,) = probe._tiles.values()
     assert all(np.shares_memory(seen.plane, planes) for seen in tile.planes)
@@ -313,20 +313,20 @@ def test_files_give_the_curves_of_their_arrays(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / f"{k}.png"), plane)
     source = read_stack(tmp_path)
     probe, result = probed(rendered)
-    from_files = Probe(source, result)
+    from_files = FocusProbe(source, result)
     for y, x in ((5, 5), (80, 100), (159, 191)):
         np.testing.assert_array_equal(from_files.curve(y, x).energies, probe.curve(y, x).energies)
     (tmp_path / "3.png").unlink()
     with pytest.raises(InputError, match=r"3\.png"):
-        Probe(source, result).curve(80, 100)
+        FocusProbe(source, result).curve(80, 100)
 
 
 def test_threads_that_share_a_probe_read_once() -> None:
     planes = np.random.default_rng(0).integers(0, 255, (5, TILE, TILE), np.uint8)
     alone, shared = Counting(planes), Counting(planes, delay=0.002)
     result = focus_stack(planes, align="none")
-    Probe(alone, result).curve(100, 100)
-    probe = Probe(shared, result)
+    FocusProbe(alone, result).curve(100, 100)
+    probe = FocusProbe(shared, result)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda place: probe.curve(place, place), range(0, TILE, 8)))
     assert shared.asked == alone.asked

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scenes import QUIET, picture, scene, surface
 
 from napari_focus_stack import focus_stack
-from napari_focus_stack.diagnostics.health import Census
+from napari_focus_stack.diagnostics.health import PlaneStatistics
 from napari_focus_stack.io.sources import ArraySource
 from napari_focus_stack.simulation.rendering import render_stack
 from napari_focus_stack.simulation.samples import SAMPLES, render_sample
@@ -142,10 +142,10 @@ def test_saturation_counts_a_pixel_once_and_alpha_never() -> None:
     planes = np.zeros((2, 8, 8, 4), np.uint8)
     planes[..., 3] = 255
     planes[1, 0, :2, :3] = 255
-    census = Census(planes.dtype)
+    statistics = PlaneStatistics(planes.dtype)
     for k in (1, 0):
-        census.look(k, planes[k])
-    assert census.saturated(3) == [0.0, 2 / 64, 0.0]
+        statistics.look(k, planes[k])
+    assert statistics.saturated(3) == [0.0, 2 / 64, 0.0]
 
 
 def test_a_truth_value_does_not_saturate() -> None:
@@ -182,18 +182,18 @@ def test_a_change_anywhere_makes_no_duplicate(shape, colour, dtype: str, data) -
     anywhere, at_end = st.integers(0, plane.size - 1), st.integers(plane.size - 7, plane.size - 1)
     place = data.draw(anywhere | at_end, "place")
     other.reshape(-1)[place] += data.draw(st.integers(1, 5), "change")
-    census = Census(np.dtype(dtype))
+    statistics = PlaneStatistics(np.dtype(dtype))
     for k, seen in enumerate([plane, plane.copy(), other, other[..., ::1], plane]):
-        census.look(k, seen)
-    assert census.duplicates() == [[0, 1], [2, 3]]
+        statistics.look(k, seen)
+    assert statistics.duplicates() == [[0, 1], [2, 3]]
 
 
 def test_planes_of_another_layout_in_memory_are_equal_too() -> None:
     plane = np.random.default_rng(0).integers(0, 250, (40, 56, 3)).astype(np.uint8)
-    census = Census(plane.dtype)
+    statistics = PlaneStatistics(plane.dtype)
     for k, seen in enumerate([plane, np.asfortranarray(plane), plane[:, ::-1]]):
-        census.look(k, seen)
-    assert census.duplicates() == [[0, 1]]
+        statistics.look(k, seen)
+    assert statistics.duplicates() == [[0, 1]]
 
 
 @pytest.mark.parametrize("share", [0.002, 0.05])
@@ -206,9 +206,9 @@ def test_saturation_of_large_planes_is_counted_on_some_rows(dtype, colour, share
     glint = cv2.GaussianBlur(rng.standard_normal(shape), (0, 0), 6)
     beyond = glint > np.quantile(glint, 1 - share)
     plane[beyond] = 255 if dtype == "uint8" else 4095
-    census = Census(plane.dtype)
-    census.look(0, plane)
-    (found,) = census.saturated(1)
+    statistics = PlaneStatistics(plane.dtype)
+    statistics.look(0, plane)
+    (found,) = statistics.saturated(1)
     assert found == pytest.approx(share, rel=0.15)
 
 
@@ -262,10 +262,10 @@ def test_the_planes_are_not_held() -> None:
     import gc
     import weakref
 
-    census = Census(np.dtype(np.uint8))
+    statistics = PlaneStatistics(np.dtype(np.uint8))
     plane = np.zeros((64, 64), np.uint8) + np.arange(64, dtype=np.uint8)
     gone = weakref.ref(plane)
-    census.look(0, plane)
+    statistics.look(0, plane)
     del plane
     gc.collect()
     assert gone() is None

@@ -19,7 +19,7 @@ from napari_focus_stack.fusion.focus_measure import (
 )
 from napari_focus_stack.imgproc.colour import opponent
 from napari_focus_stack.imgproc.noise import Noise
-from napari_focus_stack.imgproc.pyramids import laplacian_pyramid, reduced_part, reduced_shape
+from napari_focus_stack.imgproc.pyramids import laplacian_pyramid, reduced_shape, reduced_window
 
 SIGMA = 3.0
 
@@ -43,7 +43,7 @@ def window(squared: np.ndarray, step: int | None = None) -> np.ndarray:
     """The window over a squared band, `step` rows at a time."""
     height = len(squared)
     step = step or height
-    half = reduced_part(squared, slice(0, reduced_shape(squared.shape)[0]))
+    half = reduced_window(squared, slice(0, reduced_shape(squared.shape)[0]))
     wide = tail(half)
     rows = [slice(top, min(top + step, height)) for top in range(0, height, step)]
     return np.concatenate([windowed(squared, half, wide, part) for part in rows])

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import QUIET, picture, psnr, scene
 
-from napari_focus_stack._utils.threads import Crew
+from napari_focus_stack._utils.threads import ThreadTeam
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.alignment.registered_plane import SeenPlane
+from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.fusion.focus_measure import UNRECORDED
 from napari_focus_stack.fusion.pyramid import PyramidFusion
-from napari_focus_stack.imgproc.colour import GREY, brightness, merged, opponent, separated
+from napari_focus_stack.imgproc.colour import GREY, lightness, merged, opponent, separated
 from napari_focus_stack.imgproc.noise import Noise
-from napari_focus_stack.imgproc.pyramids import halved, reduced_shape
+from napari_focus_stack.imgproc.pyramids import reduce, reduced_shape
 
 ROUNDING = Noise(1 / 12)
 NOISELESS = Noise(1e-6)
@@ -35,11 +35,11 @@ class Fused:
         lights = options.pop("lights", None) or [Brightness()] * len(planes)
         shape = options.pop("shape", planes[0].shape)
         dtype = np.dtype(planes[0].dtype)
-        with Crew(options.pop("threads", 2)) as crew:
-            pyramid = PyramidFusion(shape, dtype, noise, crew, **options)
+        with ThreadTeam(options.pop("threads", 2)) as team:
+            pyramid = PyramidFusion(shape, dtype, noise, team, **options)
             known = masks or [None] * len(planes)
             for plane, matrix, light, mask in zip(planes, matrices, lights, known, strict=True):
-                pyramid.add(SeenPlane(plane, matrix, light, mask))
+                pyramid.add(RegisteredPlane(plane, matrix, light, mask))
                 self.energies.append([energy.copy() for energy in pyramid.energies])
             self.energy = pyramid.energy
             pyramid.build()
@@ -77,7 +77,7 @@ def test_what_is_separated_merges_again(seed: int, colour: tuple[int, ...], dtyp
     assert len(channels) == (colour or (1,))[0]
     assert all(channel.dtype == np.float32 and channel.shape == (7, 9) for channel in channels)
     np.testing.assert_allclose(merged(channels), plane, atol=1e-3)
-    np.testing.assert_allclose(channels[0], brightness(plane), atol=1e-3)
+    np.testing.assert_allclose(channels[0], lightness(plane), atol=1e-3)
 
 
 def test_brightness_and_differences_are_a_rotation_of_colour() -> None:
@@ -103,18 +103,18 @@ def test_equal_planes_come_back(colour: tuple[int, ...], count: int, halves: boo
     fused = Fused([plane] * count, noise=NOISELESS, colour_halved=halves)
     if halves and colour == (3,):
         assert psnr(fused.exact, plane) > 38  # differences go on smoothly between pixels
-        np.testing.assert_allclose(fused.brightness, brightness(plane) / GREY, atol=1e-3)
+        np.testing.assert_allclose(fused.brightness, lightness(plane) / GREY, atol=1e-3)
         return
     np.testing.assert_allclose(fused.exact, plane, atol=2e-3)
     np.testing.assert_array_equal(fused.image, fused.exact)
-    grey = plane if not colour else brightness(plane) / GREY
+    grey = plane if not colour else lightness(plane) / GREY
     np.testing.assert_allclose(fused.brightness, grey, atol=1e-3)
     assert fused.recorded.all()
 
 
 def in_pairs(channel: np.ndarray) -> np.ndarray:
     """Each two by two pixels have their mean."""
-    return halved(channel).repeat(2, 0).repeat(2, 1)
+    return reduce(channel).repeat(2, 0).repeat(2, 1)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
@@ -251,10 +251,10 @@ def test_what_no_plane_recorded_is_told_and_goes_on_smoothly(colour, dtype: str)
 def test_painting_leaves_brightness_alone() -> None:
     """Depth is estimated on it meanwhile."""
     planes = [texture().astype(np.uint8)] * 2
-    with Crew(2) as crew:
-        pyramid = PyramidFusion(SHAPE, planes[0].dtype, ROUNDING, crew)
+    with ThreadTeam(2) as team:
+        pyramid = PyramidFusion(SHAPE, planes[0].dtype, ROUNDING, team)
         for plane in planes:
-            pyramid.add(SeenPlane(plane, STILL, Brightness(), edge_mask(20)))
+            pyramid.add(RegisteredPlane(plane, STILL, Brightness(), edge_mask(20)))
         pyramid.build()
         before = pyramid.brightness.copy()
         first = pyramid.image(FLOAT)
@@ -276,7 +276,7 @@ def test_energies_have_half_a_half_and_a_quarter_of_the_size(colour, shape) -> N
     assert len(fused.energies[0]) == (1 if min(shape) < 32 else min(3, len(wanted)))
     assert all(energy.dtype == np.float32 for energy in fused.energies[0])
     assert fused.energy.shape == shape
-    np.testing.assert_allclose(fused.energies[1][0], halved(fused.energy), rtol=1e-5)
+    np.testing.assert_allclose(fused.energies[1][0], reduce(fused.energy), rtol=1e-5)
     np.testing.assert_allclose(fused.image, plane, atol=2e-3)
 
 
@@ -379,9 +379,9 @@ def test_it_stops_when_it_is_not_wanted_any_more(threads: int) -> None:
         if looks > most:
             raise UnwantedError
 
-    with Crew(threads, check) as crew:
-        pyramid = PyramidFusion(SHAPE, FLOAT, ROUNDING, crew)
-        seen = SeenPlane.of(texture(), STILL, Brightness())
+    with ThreadTeam(threads, check) as team:
+        pyramid = PyramidFusion(SHAPE, FLOAT, ROUNDING, team)
+        seen = RegisteredPlane.of(texture(), STILL, Brightness())
         pyramid.add(seen)
         most = looks + looks // 2  # in the middle of the next one
         with pytest.raises(UnwantedError):

@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import scene
 
-from napari_focus_stack.imgproc.noise import Noise, NoiseGauge, middle
+from napari_focus_stack.imgproc.noise import Noise, NoiseEstimator, middle
 from napari_focus_stack.imgproc.pyramids import band_noise, laplacian_pyramid
-from napari_focus_stack.simulation.rendering import Noise as SensorNoise
+from napari_focus_stack.simulation.rendering import SensorNoise as SensorNoise
 
 ROUNDING = 1 / 12
 
 
 def estimated(planes: np.ndarray, rounding: float, valid: np.ndarray | None = None) -> Noise:
     """Noise of planes, measured on every other pair of neighbours."""
-    gauge = NoiseGauge()
+    gauge = NoiseEstimator()
     floats = planes.astype(np.float32)
     for k in range(0, len(floats) - 1, 2):
         gauge.add(floats[k], floats[k + 1], valid)
@@ -129,7 +129,7 @@ def test_never_less_than_the_rounding(name: str) -> None:
 def test_planes_too_small_to_measure_have_their_rounding() -> None:
     plane = np.random.default_rng(0).uniform(0, 255, (40, 40)).astype(np.float32)
     assert estimated(np.stack([plane, plane[::-1]]), ROUNDING) == Noise(ROUNDING)
-    assert NoiseGauge().noise(0.0).constant > 0
+    assert NoiseEstimator().noise(0.0).constant > 0
 
 
 def test_what_was_not_recorded_is_not_measured() -> None:

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from napari_focus_stack.imgproc.pyramids import (
     band_noise,
     expand,
-    expanded_part,
-    halved,
+    expanded_window,
     laplacian_pyramid,
     level_count,
     luminance,
-    reduced_part,
+    reduce,
     reduced_shape,
+    reduced_window,
 )
 
 
@@ -77,13 +77,13 @@ def test_parts_of_a_level_are_those_of_the_whole(
     assert whole.shape == reduced_shape(fine.shape)
     for top in range(0, len(whole), step):
         rows = slice(top, min(top + step, len(whole)))
-        np.testing.assert_array_equal(reduced_part(fine, rows), whole[rows])
+        np.testing.assert_array_equal(reduced_window(fine, rows), whole[rows])
     if dtype is not np.float32:
         return
     large = expand(whole, fine.shape)
     for top in range(0, height, 2 * step):  # parts start at even rows
         rows = slice(top, min(top + 2 * step, height))
-        np.testing.assert_array_equal(expanded_part(whole, fine.shape, rows), large[rows])
+        np.testing.assert_array_equal(expanded_window(whole, fine.shape, rows), large[rows])
 
 
 @settings(max_examples=30, deadline=None)
@@ -92,7 +92,7 @@ def test_a_halved_plane_holds_means_of_two_by_two(
     height: int, width: int, colour: tuple[int, ...]
 ) -> None:
     plane = np.random.default_rng(width).uniform(0, 255, (height, width, *colour))
-    half = halved(plane.astype(np.float32))
+    half = reduce(plane.astype(np.float32))
     even = np.pad(plane, [(0, height % 2), (0, width % 2)] + [(0, 0)] * len(colour), mode="edge")
     means = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
     assert half.shape[:2] == reduced_shape(plane.shape)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import picture, psnr
 
-from napari_focus_stack._utils.threads import tiles
-from napari_focus_stack.imgproc.resampling import Cutting, resample, resample_linearly
+from napari_focus_stack._utils.threads import block_grid
+from napari_focus_stack.imgproc.resampling import SourceWindow, resample, resample_linearly
 from napari_focus_stack.imgproc.transforms import apply
 
 SHAPE = (120, 160)
@@ -35,7 +35,7 @@ def places(matrix: np.ndarray, shape: tuple[int, int] = SHAPE) -> np.ndarray:
 
 
 def seen(plane: np.ndarray, matrix: np.ndarray, read=resample, window=WHOLE) -> np.ndarray:
-    cut = Cutting.of(matrix, window, plane.shape)
+    cut = SourceWindow.of(matrix, window, plane.shape)
     return read(plane[cut.crop], cut.matrix, cut.size)
 
 
@@ -112,7 +112,7 @@ def test_tiles_show_what_the_whole_shows(read, matrix: np.ndarray) -> None:
 def test_the_result_goes_where_it_is_wanted(read) -> None:
     plane = picture("gravel", *SHAPE)
     room = np.full((200, 300), -1, np.float32)
-    cut = Cutting.of(MOTIONS[2], WHOLE, SHAPE)
+    cut = SourceWindow.of(MOTIONS[2], WHOLE, SHAPE)
     part = room[40:160, 70:230]
     read(plane[cut.crop], cut.matrix, cut.size, part)
     np.testing.assert_array_equal(part, seen(plane, MOTIONS[2], read))
@@ -170,7 +170,7 @@ def test_a_cutting_holds_all_that_a_window_sees(shape, moved, even: bool, data) 
         slice(left, data.draw(st.integers(left + 1, width))),
     )
     matrix = motion(*moved)
-    cut = Cutting.of(matrix, window, shape, even)
+    cut = SourceWindow.of(matrix, window, shape, even)
     rows, cols = cut.crop
     assert 0 <= rows.start < rows.stop <= height
     assert 0 <= cols.start < cols.stop <= width
@@ -197,7 +197,7 @@ def test_a_cutting_holds_all_that_a_window_sees(shape, moved, even: bool, data) 
 
 def test_tiles_of_a_plane_need_little_beyond_themselves() -> None:
     shape = (1000, 3000)
-    for window in tiles(shape):
-        rows, cols = Cutting.of(motion(x=3), window, shape).crop
+    for window in block_grid(shape):
+        rows, cols = SourceWindow.of(motion(x=3), window, shape).crop
         assert rows.stop - rows.start <= window[0].stop - window[0].start + 12
         assert cols.stop - cols.start <= window[1].stop - window[1].start + 12

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from napari_focus_stack import __version__, focus_stack
+from napari_focus_stack.depth_labels import decode_labels, encode_labels
 from napari_focus_stack.errors import InputError, OutputError
-from napari_focus_stack.io.recipe import Recipe, decoded, encoded
+from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.settings import Settings
 
 # --- corrections as text
@@ -31,9 +32,9 @@ any_labels = arrays(
 @given(any_labels, st.booleans())
 def test_labels_come_back_from_text(labels, turned):
     labels = labels.T if turned else labels  # rows that do not follow each other in memory
-    text = encoded(labels)
+    text = encode_labels(labels)
     assert text.isascii()
-    back = decoded(text, labels.shape)
+    back = decode_labels(text, labels.shape)
     assert back.dtype == np.uint16
     np.testing.assert_array_equal(back, labels)
     back[0, 0] = 7  # to be painted on
@@ -42,17 +43,17 @@ def test_labels_come_back_from_text(labels, turned):
 @settings(deadline=None)
 @given(any_labels, st.data())
 def test_text_that_is_cut_or_of_another_shape_is_refused(labels, data):
-    text, (rows, columns) = encoded(labels), labels.shape
+    text, (rows, columns) = encode_labels(labels), labels.shape
     with pytest.raises(ValueError, match="does not fill"):
-        decoded(text, (rows, columns + data.draw(st.sampled_from([-1, 1, 2**30]))))
+        decode_labels(text, (rows, columns + data.draw(st.sampled_from([-1, 1, 2**30]))))
     with pytest.raises(ValueError, match=r"."):
-        decoded(text[: data.draw(st.integers(0, len(text) - 1))], labels.shape)
+        decode_labels(text[: data.draw(st.integers(0, len(text) - 1))], labels.shape)
 
 
 @given(st.text())
 def test_no_text_but_ours_is_labels(text):
     with pytest.raises(ValueError, match=r"."):
-        decoded(text, (3, 4))
+        decode_labels(text, (3, 4))
 
 
 def test_strokes_on_a_large_image_take_little_text():
@@ -60,7 +61,7 @@ def test_strokes_on_a_large_image_take_little_text():
     labels = np.zeros((2048, 2048), np.uint16)
     for k in range(50):
         labels[(y - 37 * k) ** 2 + (x - 911 * k % 2048) ** 2 < 400] = k
-    assert len(encoded(labels)) < 20_000
+    assert len(encode_labels(labels)) < 20_000
 
 
 def test_a_few_bytes_do_not_inflate_to_gigabytes(monkeypatch):
@@ -79,10 +80,10 @@ def test_a_few_bytes_do_not_inflate_to_gigabytes(monkeypatch):
             return self.inner.eof
 
     zlib_decompressobj = zlib.decompressobj
-    monkeypatch.setattr("napari_focus_stack.io.recipe.zlib.decompressobj", Watched)
+    monkeypatch.setattr("napari_focus_stack.depth_labels.zlib.decompressobj", Watched)
     bomb = base64.b64encode(zlib.compress(bytes(10_000_000))).decode()
     with pytest.raises(ValueError, match="4 x 4"):
-        decoded(bomb, (4, 4))
+        decode_labels(bomb, (4, 4))
     assert sum(map(len, inflated)) < 1000
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.reading import read_stack, scan
 from napari_focus_stack.io.recipe import Recipe
-from napari_focus_stack.io.results_file import Saved, read_saved, write_saved
+from napari_focus_stack.io.results_file import SavedResult, read_saved, write_saved
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.io.writing import check_outputs, write_image
 from napari_focus_stack.settings import Settings
@@ -48,7 +48,7 @@ def results(dtype=np.uint16, spacing=NANOMETRES):
         "confidence": pixels(np.float32, 24, 32),
     }
     made = recipe()
-    return [Saved(role, f"fly {role}", a, spacing, made) for role, a in arrays.items()]
+    return [SavedResult(role, f"fly {role}", a, spacing, made) for role, a in arrays.items()]
 
 
 def assert_same(found, expected):
@@ -72,7 +72,9 @@ def test_results_of_a_run_come_back(tmp_path, dtype):
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint32, np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(9, 11), (1, 1), (8, 9, 4), (2, 8, 9), (5, 8, 9, 3)])
 def test_pictures_and_stacks_of_any_kind_come_back(tmp_path, dtype, shape):
-    saved = Saved("aligned", "a", pixels(dtype, *shape), more={"translate": [1.5, -2], "rgb": True})
+    saved = SavedResult(
+        "aligned", "a", pixels(dtype, *shape), more={"translate": [1.5, -2], "rgb": True}
+    )
     write_saved(tmp_path / NAME, [saved])
     (found,) = read_saved(tmp_path / NAME)
     assert_same(found, saved)
@@ -91,7 +93,7 @@ size = st.none() | st.floats(1e-6, 1e6)
     ),
 )
 def test_any_name_and_spacing_comes_back_and_leaves_the_xml_whole(tmp_path, names, spacing):
-    saved = [Saved("height", name, np.zeros((2, 3), np.float32), spacing) for name in names]
+    saved = [SavedResult("height", name, np.zeros((2, 3), np.float32), spacing) for name in names]
     write_saved(tmp_path / NAME, saved)
     for found, expected in zip(read_saved(tmp_path / NAME), saved, strict=True):
         assert_same(found, expected)
@@ -131,7 +133,7 @@ def test_without_a_unit_other_programs_are_told_no_size(tmp_path, unit):
 
 def test_saved_results_are_a_recipe(tmp_path):
     first, second, *_ = results()
-    write_saved(tmp_path / NAME, [Saved("stacked", "a", first.array), second])
+    write_saved(tmp_path / NAME, [SavedResult("stacked", "a", first.array), second])
     assert Recipe.read(tmp_path / NAME).as_dict() == recipe().as_dict()
 
 
@@ -167,7 +169,7 @@ def test_results_saved_beside_their_planes_are_no_plane(tmp_path):
 
 def test_an_aligned_stack_can_be_stacked(tmp_path):
     stack = pixels(np.uint16, 4, 24, 32)
-    write_saved(tmp_path / NAME, [Saved("aligned", "a", stack, NANOMETRES)])
+    write_saved(tmp_path / NAME, [SavedResult("aligned", "a", stack, NANOMETRES)])
     source = read_stack(tmp_path / NAME)
     np.testing.assert_array_equal(np.stack([source[k] for k in range(4)]), stack)
     assert source.spacing.z == pytest.approx(2.0)
@@ -195,7 +197,7 @@ def test_the_name_is_kept_for_saved_results(tmp_path):
 )
 def test_what_cannot_be_saved_leaves_nothing(tmp_path, name, array, named):
     with pytest.raises(OutputError, match=named):
-        write_saved(tmp_path / name, [Saved("stacked", "picture", array)])
+        write_saved(tmp_path / name, [SavedResult("stacked", "picture", array)])
     assert os.listdir(tmp_path) == []
 
 

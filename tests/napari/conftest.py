@@ -71,10 +71,10 @@ def _frozen_imports(_plugins_found_once):
 @pytest.fixture(autouse=True)
 def _nothing_remembered(monkeypatch, tmp_path_factory):
     """Begin every test as a user who has never pressed Stack."""
-    from napari_focus_stack._napari.viewer import remembered
+    from napari_focus_stack._napari.viewer import preferences
 
-    place = tmp_path_factory.mktemp("remembered") / remembered.FILE
-    monkeypatch.setattr(remembered, "_place", lambda: place)
+    place = tmp_path_factory.mktemp("remembered") / preferences.FILE
+    monkeypatch.setattr(preferences, "_place", lambda: place)
 
 
 in_a_window = pytest.mark.parametrize("viewer", ["window"], indirect=True, ids=[""])

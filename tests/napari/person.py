@@ -16,7 +16,7 @@ from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
 
-from napari_focus_stack._napari.widgets.scroll_area import Scrolling
+from napari_focus_stack._napari.widgets.scroll_area import ScrollArea
 
 LEFT, NO_KEY = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 GLANCE = 30
@@ -90,7 +90,7 @@ class Person:
     def _scroll_to(self, widget):
         """Turn the wheel until a widget is in sight."""
         around = widget.parentWidget()
-        while around is not None and not isinstance(around, Scrolling):
+        while around is not None and not isinstance(around, ScrollArea):
             around = around.parentWidget()
         if around is not None:
             around.ensureWidgetVisible(widget)

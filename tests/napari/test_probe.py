@@ -13,8 +13,9 @@ from napari.utils.interactions import (
     mouse_release_callbacks,
 )
 
-from napari_focus_stack._napari.layers.results import OUTPUTS, Origin, result_layers
-from napari_focus_stack._napari.widgets.focus_curve_plot import CurvePlot, Scale, runs
+from napari_focus_stack._napari.layers.appearance import OUTPUTS
+from napari_focus_stack._napari.layers.results import SourceInfo, result_layers
+from napari_focus_stack._napari.widgets.focus_curve_plot import FocusCurvePlot, Scale, runs
 from napari_focus_stack.depth.focus_curve import FocusCurve
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.stack import focus_stack
@@ -42,7 +43,7 @@ def add_result(viewer, planes, wanted=tuple(OUTPUTS), crop=False):
     if crop:
         matrices[3:, 0, 2] = -2
     result = focus_stack(ArraySource(planes, spacing=UM), transforms=matrices, crop=crop)
-    for array, arguments in result_layers(result, wanted, Origin.of([source], Settings())):
+    for array, arguments in result_layers(result, wanted, SourceInfo.of([source], Settings())):
         viewer.add_image(array, **arguments)
     return result
 
@@ -204,7 +205,7 @@ def test_planes_in_no_order_have_a_curve(qtbot, viewer, docked, planes):
     result = focus_stack(source, align="none")
     report = replace(result.report, in_order=False)
     result = replace(result, report=report)
-    for array, given in result_layers(result, ["depth-index"], Origin.of([layer], Settings())):
+    for array, given in result_layers(result, ["depth-index"], SourceInfo.of([layer], Settings())):
         viewer.add_image(array, **given)
     said = point(qtbot, viewer, docked, viewer.layers["cells stacked"], (12, 30))
     assert said.startswith("Pixel (12, 30): plane 3, peak 3.0")  # the second band's
@@ -237,7 +238,7 @@ def test_closing_takes_the_callbacks_away(whole_viewer):
 def test_of_2d_layers_a_click_selects_the_one_in_focus(qtbot, viewer, docked, planes):
     sources = [viewer.add_image(plane, name=f"img_{k}") for k, plane in enumerate(planes)]
     result = focus_stack(ArraySource(planes), align="none")
-    for array, given in result_layers(result, ["depth-index"], Origin.of(sources, Settings())):
+    for array, given in result_layers(result, ["depth-index"], SourceInfo.of(sources, Settings())):
         viewer.add_image(array, **given)
     image = viewer.layers[-1]
     assert "plane 4, peak 4" in point(qtbot, viewer, docked, image, (36, 30))
@@ -259,7 +260,7 @@ def test_a_hidden_dock_looks_at_nothing(whole_viewer, planes):
 
 
 def painted(qtbot, curve, joined):
-    plot = CurvePlot()
+    plot = FocusCurvePlot()
     qtbot.addWidget(plot)
     plot.resize(400, 260)
     plot.show_curve(curve, joined=joined)

@@ -22,9 +22,11 @@ from napari_focus_stack._napari.docks.stack import FocusStackWidget
 from napari_focus_stack._napari.docks.surface import SurfaceWidget
 from napari_focus_stack._napari.io.results_reader import reopen
 from napari_focus_stack._napari.io.writers import write_results
+from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.geometry import calibrate, spacing_of
-from napari_focus_stack._napari.layers.planes import METADATA_KEY, finest, role
-from napari_focus_stack._napari.layers.results import OUTPUTS, Origin, result_layers
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
+from napari_focus_stack._napari.layers.planes import finest
+from napari_focus_stack._napari.layers.results import SourceInfo, result_layers
 from napari_focus_stack._napari.widgets.settings_form import UPDATE
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.stack import focus_stack, stack_steps
@@ -112,7 +114,7 @@ def add_result(viewer, source, wanted=("depth-index",)):
     """What a run adds, without the dock."""
     planes = ArraySource(np.asarray(finest(source)), spacing=spacing_of([source]))
     result = focus_stack(planes, align="none")
-    for array, arguments in result_layers(result, wanted, Origin.of([source], Settings())):
+    for array, arguments in result_layers(result, wanted, SourceInfo.of([source], Settings())):
         viewer.add_image(array, **arguments)
     return made(viewer)
 

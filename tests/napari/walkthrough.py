@@ -26,7 +26,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication
 from skimage import color, filters, measure, morphology
 
-from napari_focus_stack._napari.layers.planes import role
+from napari_focus_stack._napari.layers.metadata import role
 from napari_focus_stack._napari.viewer.dock_tabs import STACK, in_sight
 from napari_focus_stack.simulation.metrics import score_image
 from napari_focus_stack.simulation.samples import render_sample

@@ -9,15 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import picture
 
-from napari_focus_stack.occlusion.lens import (
-    COARSE_RADIUS,
-    Lens,
-    SharpPatch,
-    defocused,
-    measured_lens,
-    to_light,
-    to_values,
-)
+from napari_focus_stack.imgproc.defocus import COARSE_RADIUS, defocused, to_encoded, to_linear
+from napari_focus_stack.occlusion.lens import Lens, SharpPatch, measured_lens
 
 PLACES = np.array([0.0, 1.0, 1.8, 3.0, 3.7, 4.6, 6.0])
 
@@ -25,9 +18,9 @@ PLACES = np.array([0.0, 1.0, 1.8, 3.0, 3.7, 4.6, 6.0])
 def patch(sharp: int, gamma: float, seed: int = 0) -> SharpPatch:
     """A flat patch in all planes at `PLACES`, which record light to the power of 1 / gamma."""
     values = picture("gravel", 160, 160, 30 * seed, 20 * seed)
-    light = to_light(values, gamma)
+    light = to_linear(values, gamma)
     planes = {
-        k: 255 * to_values(defocused(light, abs(place - PLACES[sharp])), gamma)
+        k: 255 * to_encoded(defocused(light, abs(place - PLACES[sharp])), gamma)
         for k, place in enumerate(PLACES)
     }
     return SharpPatch(sharp, planes, np.ones((160, 160), bool))
@@ -77,4 +70,4 @@ def test_a_coarse_disc_is_a_fine_one() -> None:
 @given(st.sampled_from([1.0, 2.2]), st.floats(0.0009765625, 65535, width=32))
 def test_light_and_values_are_one_another_inverse(gamma: float, value: float) -> None:
     values = np.array([value], np.float32)
-    np.testing.assert_allclose(to_values(to_light(values, gamma), gamma), values, rtol=1e-4)
+    np.testing.assert_allclose(to_encoded(to_linear(values, gamma), gamma), values, rtol=1e-4)

@@ -9,8 +9,8 @@ from scenes import picture
 
 from napari_focus_stack.imgproc.noise import Noise
 from napari_focus_stack.occlusion.lens import Lens
-from napari_focus_stack.occlusion.patch import LEAST_LEFT, MOST_NOISE, Light
-from napari_focus_stack.occlusion.unblurring import Veil, spread_over
+from napari_focus_stack.occlusion.patch import LEAST_LEFT, MOST_NOISE, ImagingModel
+from napari_focus_stack.occlusion.unblurring import ForegroundBlur, spread_over
 
 SIDE = 48
 EVERYWHERE = np.ones((SIDE, SIDE), bool)
@@ -20,13 +20,13 @@ ENDS = (0.0, 255.0)
 @settings(deadline=None, max_examples=25)
 @given(st.floats(0.01, 0.6), st.floats(0, 255), st.booleans())
 def test_lifting_undoes_a_veil(cover: float, value: float, colour: bool) -> None:
-    ground = 255 * picture("gravel", SIDE, SIDE)
-    ground = np.dstack([ground, 255 - ground, ground]) if colour else ground
+    background = 255 * picture("gravel", SIDE, SIDE)
+    background = np.dstack([background, 255 - background, background]) if colour else background
     share = np.linspace(0.005, cover, SIDE * SIDE, dtype=np.float32).reshape(SIDE, SIDE)
-    light = spread_over(share, ground) * np.full_like(ground, value)
-    plane = light + spread_over(1 - share, ground) * ground
-    lifted = Veil(light, share).lifted(plane, EVERYWHERE, ENDS, LEAST_LEFT)
-    np.testing.assert_allclose(lifted, ground, atol=1e-3)
+    light = spread_over(share, background) * np.full_like(background, value)
+    plane = light + spread_over(1 - share, background) * background
+    lifted = ForegroundBlur(light, share).removed_from(plane, EVERYWHERE, ENDS, LEAST_LEFT)
+    np.testing.assert_allclose(lifted, background, atol=1e-3)
 
 
 def test_what_hardly_came_through_is_filled_and_what_is_not_asked_for_stays() -> None:
@@ -37,7 +37,7 @@ def test_what_hardly_came_through_is_filled_and_what_is_not_asked_for_stays() ->
     plane[cover > 0] = 7
     asked = EVERYWHERE.copy()
     asked[:10] = False
-    lifted = Veil(cover * 7, cover).lifted(plane, asked, ENDS, LEAST_LEFT)
+    lifted = ForegroundBlur(cover * 7, cover).removed_from(plane, asked, ENDS, LEAST_LEFT)
     assert (lifted[2:6, 2:6] == 7).all()
     assert lifted[20:30, 20:30].min() > 90
     assert (plane[20:30, 20:30] == 7).all()
@@ -49,7 +49,7 @@ def test_what_no_plane_can_show_is_filled_too() -> None:
     cover[20:30, 20:30], light[20:30, 20:30] = 0.4, 150  # more than there is
     cover[5:9, 5:9], light[5:9, 5:9] = 0.4, 0  # leaves 167
     cover[35:39, 35:39], light[35:39, 35:39] = 0.65, 0  # leaves 286
-    lifted = Veil(light, cover).lifted(plane, EVERYWHERE, ENDS, 0.3)
+    lifted = ForegroundBlur(light, cover).removed_from(plane, EVERYWHERE, ENDS, 0.3)
     np.testing.assert_allclose(lifted[20:30, 20:30], 100, atol=30)
     np.testing.assert_allclose(lifted[5:9, 5:9], 100 / 0.6, rtol=1e-5)
     np.testing.assert_allclose(lifted[35:39, 35:39], 100, atol=30)
@@ -59,6 +59,6 @@ def test_what_no_plane_can_show_is_filled_too() -> None:
 @given(st.floats(0, 50))
 def test_noise_that_is_left_is_bounded(deviation: float) -> None:
     lens = Lens(np.arange(6.0))
-    light = Light.of(lens, Noise(deviation**2), 255.0, 128.0)
+    light = ImagingModel.of(lens, Noise(deviation**2), 255.0, 128.0)
     assert light.least_left >= LEAST_LEFT
     assert deviation / light.least_left <= MOST_NOISE * 255 * (1 + 1e-6)

@@ -21,7 +21,7 @@ from napari_focus_stack.io.writing import write_image
 from napari_focus_stack.occlusion.summary import Why
 from napari_focus_stack.pipeline import fuse as fusing
 from napari_focus_stack.pipeline import occlusion
-from napari_focus_stack.pipeline.tiling import Needs, Tiling, cut
+from napari_focus_stack.pipeline.tiling import MemoryNeeds, Tiling, cut
 from napari_focus_stack.simulation.rendering import drift, render_stack
 
 SIDE, PLANES, BLUR = 256, 10, 0.8
@@ -38,8 +38,8 @@ def mask() -> np.ndarray:
 @cache
 def bars() -> tuple[np.ndarray, np.ndarray]:
     """Picture and depth of two bars before a slanted ground."""
-    ground, near = picture("camera", SIDE, SIDE, 200, 200), picture("gravel", SIDE, SIDE)
-    image = np.where(mask(), np.clip(1.3 * near + 0.1, 0, 1), ground)
+    background, near = picture("camera", SIDE, SIDE, 200, 200), picture("gravel", SIDE, SIDE)
+    image = np.where(mask(), np.clip(1.3 * near + 0.1, 0, 1), background)
     slope = np.linspace(FAR, FAR + 1.5, SIDE, dtype=np.float32)
     depth = np.where(mask(), np.float32(NEAR), slope[None])
     return frozen(image.astype(np.float32)), frozen(depth.astype(np.float32))
@@ -175,19 +175,19 @@ def test_parts_in_which_only_blur_spreads_do_not_vote(monkeypatch: pytest.Monkey
     planes = np.rint(255 * render_stack(image, depth, PLANES, BLUR, dtype=np.float32))
     voted = []
 
-    def believe(crew: Any, run: Any, survey: Any, maps: Any, known: Any) -> Any:
+    def believe(team: Any, run: Any, survey: Any, maps: Any, known: Any) -> Any:
         wrong = np.broadcast_to(plain, (side, side)).copy()
         wrong[:SIDE, :SIDE] = False
         maps.depth[wrong] = NEAR
-        return occlusion.unmix_steps(crew, run, survey, maps, known)
+        return occlusion.remove_occlusion_steps(team, run, survey, maps, known)
 
-    def checks(self: Any, facing: Any, samples: Any) -> Any:
+    def checks(self: Any, orientation: Any, samples: Any) -> Any:
         voted.extend(sample.part.outer for sample in samples)
-        return known(self, facing, samples)
+        return known(self, orientation, samples)
 
-    known = occlusion._Unveiling._checks
-    monkeypatch.setattr(fusing, "unmix_steps", believe)
-    monkeypatch.setattr(occlusion._Unveiling, "_checks", checks)
+    known = occlusion._OcclusionStep._checks
+    monkeypatch.setattr(fusing, "remove_occlusion_steps", believe)
+    monkeypatch.setattr(occlusion._OcclusionStep, "_checks", checks)
     result = focus_stack(planes.astype(np.uint8), align="none")
     assert result.report.occlusion["found"]
     assert voted
@@ -196,14 +196,14 @@ def test_parts_in_which_only_blur_spreads_do_not_vote(monkeypatch: pytest.Monkey
 
 def test_what_shines_through_is_not_made_worse() -> None:
     near = np.where(mask(), picture("gravel", SIDE, SIDE), 0).astype(np.float32)
-    ground = picture("camera", SIDE, SIDE, 200, 200)
+    background = picture("camera", SIDE, SIDE, 200, 200)
     flat = np.ones((SIDE, SIDE), np.float32)
     light = sum(
         render_stack(part, depth * flat, PLANES, BLUR, dtype=np.float32)
-        for part, depth in ((0.5 * near, NEAR), (0.5 * ground, FAR))
+        for part, depth in ((0.5 * near, NEAR), (0.5 * background, FAR))
     )
     planes = np.rint(255 * np.clip(light, 0, 1)).astype(np.uint8)
-    truth = 255 * (0.5 * near + 0.5 * ground)
+    truth = 255 * (0.5 * near + 0.5 * background)
     off, auto = (focus_stack(planes, align="none", occlusion=how) for how in ("off", "auto"))
     assert psnr(auto.image, truth) > psnr(off.image, truth) - 0.05
     assert auto.report.occlusion == {"found": False, "why": Why.NO_END.value}
@@ -234,9 +234,9 @@ def test_tiles_show_what_the_whole_field_does(monkeypatch: pytest.MonkeyPatch) -
     assert len(found[0]["regions"]) <= len(found[1]["regions"])
 
 
-def in_tiles(shape: tuple[int, int], limit: int | None, needs: Needs) -> Tiling:
+def in_tiles(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling:
     """Half a field at a time, as little memory would have it."""
-    few = Needs(needs.pixel, 10**15, needs.alone, 1)
+    few = MemoryNeeds(needs.pixel, 10**15, needs.alone, 1)
     return cut(shape, int(needs.alone + needs.pixel * 500 * 800), few)
 
 

@@ -19,7 +19,7 @@ from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.sources import ArraySource
 from napari_focus_stack.pipeline import tiling as tilings
 from napari_focus_stack.pipeline.stack import drain
-from napari_focus_stack.pipeline.tiling import GRID, MARGIN, Needs, Tiling, cut, pixel_bytes
+from napari_focus_stack.pipeline.tiling import GRID, MARGIN, MemoryNeeds, Tiling, cut, pixel_bytes
 
 PIXEL = 60.0
 
@@ -35,7 +35,7 @@ def area(window: tuple[slice, slice]) -> int:
 )
 def test_tiles_cover_the_field_once_and_fit(shape: tuple[int, int], limit: int) -> None:
     alone = 10**6
-    tiling = cut(shape, limit, Needs(PIXEL, 5 * 10**6, alone, 1))
+    tiling = cut(shape, limit, MemoryNeeds(PIXEL, 5 * 10**6, alone, 1))
     covered = np.zeros([-(-side // GRID) for side in shape], int)
     for tile in tiling.tiles:
         for inner, outer, side in zip(tile.inner, tile.outer, shape, strict=True):
@@ -50,8 +50,8 @@ def test_tiles_cover_the_field_once_and_fit(shape: tuple[int, int], limit: int) 
 
 
 def test_what_fits_is_not_cut() -> None:
-    assert cut((4000, 3000), None, Needs(PIXEL, 10**9, 10**8, 1)).whole
-    needs = Needs(PIXEL, 4 * 10**7, 10**7, 1)
+    assert cut((4000, 3000), None, MemoryNeeds(PIXEL, 10**9, 10**8, 1)).whole
+    needs = MemoryNeeds(PIXEL, 4 * 10**7, 10**7, 1)
     assert cut((1000, 1000), 10**8, needs).whole
     assert not cut((1000, 1000), 99 * 10**6, needs).whole
     assert cut((1000, 1000), 99 * 10**6, needs).untiled == 10**8
@@ -60,7 +60,7 @@ def test_what_fits_is_not_cut() -> None:
 @settings(deadline=None)
 @given(st.tuples(st.integers(1000, 9000), st.integers(1000, 9000)))
 def test_too_little_memory_names_the_figure_that_is_enough(shape: tuple[int, int]) -> None:
-    needs = Needs(PIXEL, 10**9, 25 * 10**6, 4)
+    needs = MemoryNeeds(PIXEL, 10**9, 25 * 10**6, 4)
     with pytest.raises(SettingsError, match=r"memory 30 MB .* with 4 threads") as caught:
         cut(shape, 30 * 10**6, needs)
     figures = re.search(r"give about (\S+ [GM]B), or (\S+ [GM]B) to", str(caught.value))
@@ -75,7 +75,7 @@ def in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fuse in tiles whatever the memory."""
 
     def always(shape, limit, needs) -> Tiling:
-        few = Needs(needs.pixel, 10**15, needs.alone, 1)
+        few = MemoryNeeds(needs.pixel, 10**15, needs.alone, 1)
         pixels = max(500 * 800, shape[0] * shape[1] // 2)
         return cut(shape, int(needs.alone + needs.pixel * pixels), few)
 

@@ -10,8 +10,8 @@ import pytest
 from scenes import QUIET, psnr, scene
 
 from napari_focus_stack import ArraySource, focus_stack
-from napari_focus_stack.depth.focus_curve import Probe
-from napari_focus_stack.sensor.gauge import MarkGauge
+from napari_focus_stack.depth.focus_curve import FocusProbe
+from napari_focus_stack.sensor.gauge import MarkDetector
 from napari_focus_stack.sensor.marks import Marks
 
 DRIFT = 1.5
@@ -44,7 +44,7 @@ def marked(planes: np.ndarray, count: int = 40) -> tuple[np.ndarray, np.ndarray]
 
 
 def found(planes: np.ndarray) -> set[tuple[int, ...]]:
-    gauge = MarkGauge(len(planes))
+    gauge = MarkDetector(len(planes))
     for k in np.random.default_rng(1).permutation(len(planes)):
         gauge.look(int(k), planes[k])
     still = {k: np.eye(3) for k in range(len(planes))}
@@ -76,11 +76,11 @@ def test_trails_are_gone_and_the_report_names_the_pixels() -> None:
     kept = psnr(result.image[inner].astype(float), truth[inner], 255)
     assert kept > psnr(clean.image[inner].astype(float), truth[inner], 255) - 0.7
     assert clean.report.marks == []
-    probe = Probe(ArraySource(seen), result)
+    probe = FocusProbe(ArraySource(seen), result)
     y, x = result.report.marks[0]
     assert (
         probe.curve(y, x).energies.max()
-        < Probe(ArraySource(seen), clean).curve(y, x).energies.max()
+        < FocusProbe(ArraySource(seen), clean).curve(y, x).energies.max()
     )
 
 
@@ -144,7 +144,7 @@ def test_specimen_is_seen_where_dust_lay_over_it(name: str) -> None:
     )
     assert cleaned > max(dirty + 9, clear - 6)
     row, col, _ = BLOTS[1]
-    under = Probe(ArraySource(seen), result).curve(row, col).energies
+    under = FocusProbe(ArraySource(seen), result).curve(row, col).energies
     assert np.isnan(under[7])
     assert np.isfinite(under[[0, -1]]).all()
 
@@ -192,7 +192,7 @@ def test_what_one_pixel_of_one_plane_shows_alone_is_filled_in(
     k, row, col = sorted(listed & true)[0]
     there = tuple(seen_at(result.transforms, np.array([[k, row, col]]))[0])
     filled, lit = (
-        Probe(ArraySource(seen), one).curve(*there).energies[k] for one in (result, unaware)
+        FocusProbe(ArraySource(seen), one).curve(*there).energies[k] for one in (result, unaware)
     )
     assert filled < 0.9 * lit
     at = tuple(seen_at(result.transforms, np.array(sorted(listed & true))).T)

@@ -13,7 +13,7 @@ from napari_focus_stack.simulation import scenes as truth
 from napari_focus_stack.simulation.benchmark import Bench, camera
 from napari_focus_stack.simulation.metrics import score_confidence, score_depth, score_image
 from napari_focus_stack.simulation.optics import Optics
-from napari_focus_stack.simulation.scenes import MARGIN, SCENES, SIDES, Camera, render_truth
+from napari_focus_stack.simulation.scenes import MARGIN, SCENES, SIDES, Camera, render_ground_truth
 
 FIELDS = ("psnr", "ssim", "depth_error", "depth_error_um", "share_off", "trusted", "trusted_error")
 SHORT = ["--scene", "gravel-hills", "--variant", "noisy", "--planes", "5", "--method", "pyramid"]
@@ -31,7 +31,7 @@ def perfect(monkeypatch: pytest.MonkeyPatch):
     known = {}
 
     def render(*call, **options):
-        known["truth"] = render_truth(*call, **options)
+        known["truth"] = render_ground_truth(*call, **options)
         return known["truth"]
 
     def stack(planes, **_):
@@ -42,7 +42,7 @@ def perfect(monkeypatch: pytest.MonkeyPatch):
         confidence[:64] = 0.4
         return type("Result", (), {"image": shown.image, "depth": depth, "confidence": confidence})
 
-    monkeypatch.setattr(bench, "render_truth", render)
+    monkeypatch.setattr(bench, "render_ground_truth", render)
     monkeypatch.setattr(bench, "focus_stack", stack)
 
 
@@ -116,7 +116,7 @@ def test_a_scene_is_what_it_says(scene: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_still_scene_in_focus_is_the_picture() -> None:
-    shown = render_truth("coins-step", "still", 4, 1.0, Camera(bench.SENSOR.noise, 12))
+    shown = render_ground_truth("coins-step", "still", 4, 1.0, Camera(bench.SENSOR.noise, 12))
     assert shown.planes.dtype == shown.image.dtype == np.uint16
     assert 255 < shown.image.max() <= 4095
     assert shown.transforms is None
@@ -127,7 +127,7 @@ def test_electrons_make_the_noise() -> None:
     own = camera(read_noise=5.0, photons=1000.0, bits=12)
     assert (own.noise.read, own.noise.shot) == (0.005, 0.001)
     assert (own.white, own.dtype) == (4095, np.uint16)
-    still, noisy = (render_truth("brick-dome", v, 4, 0.5, own) for v in ("still", "noisy"))
+    still, noisy = (render_ground_truth("brick-dome", v, 4, 0.5, own) for v in ("still", "noisy"))
     noise = (noisy.planes.astype(float) - still.planes) / 4095
     expected = 0.005**2 + 0.001 * still.planes.mean() / 4095
     assert noise.var() == pytest.approx(expected, rel=0.05)
@@ -137,7 +137,8 @@ def test_electrons_make_the_noise() -> None:
 def test_a_lens_blurs_what_is_in_focus_too() -> None:
     quiet = camera(None, None, 8)
     sharp, soft = (
-        render_truth("gravel-hills", "still", 4, 1.0, quiet, blur_in_focus=b) for b in (0.0, 1.5)
+        render_ground_truth("gravel-hills", "still", 4, 1.0, quiet, blur_in_focus=b)
+        for b in (0.0, 1.5)
     )
     assert np.diff(soft.image.astype(float)).std() < 0.6 * np.diff(sharp.image.astype(float)).std()
 
@@ -184,7 +185,7 @@ def test_bench_scores_as_scoring_does() -> None:
 
     wanted = Bench(scenes=("brick-dome",), variants=("noisy",), methods=("depth",), planes=5)
     row = list(wanted.rows())[1]
-    shown = render_truth("brick-dome", "noisy", 5, SCENES["brick-dome"].blur, bench.SENSOR)
+    shown = render_ground_truth("brick-dome", "noisy", 5, SCENES["brick-dome"].blur, bench.SENSOR)
     result = focus_stack(shown.planes, method="depth")
     assert row.psnr == score_image(result.image, shown.image).psnr
     assert row.depth_error == score_depth(result.depth, shown.depth).mean_error

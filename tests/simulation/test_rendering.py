@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_focus_stack.occlusion.lens import disc
+from napari_focus_stack.imgproc.defocus import disc_kernel
 from napari_focus_stack.simulation import rendering
-from napari_focus_stack.simulation.rendering import Noise, drift, render_stack
+from napari_focus_stack.simulation.rendering import SensorNoise, drift, render_stack
 
 LAYER = 0.5 / rendering.LAYERS_PER_PLANE
 """A layer stands for distances this far to both sides: in planes in focus, in parts far from it."""
@@ -28,7 +28,7 @@ def render(image: np.ndarray, depth: np.ndarray | float, planes: int, blur: floa
 @settings(deadline=None)
 @given(st.floats(0, 25))
 def test_disc_has_the_ideal_discs_variance(radius: float) -> None:
-    kernel = disc(radius)
+    kernel = disc_kernel(radius)
     half = len(kernel) // 2
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
     assert kernel.sum() == pytest.approx(1, abs=1e-5)
@@ -130,8 +130,10 @@ def test_no_seam_between_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(render(texture(90, 100), depth, 8, 1.0), whole, atol=3e-4)
 
 
-@pytest.mark.parametrize("noise", [Noise(0.03, 0), Noise(0, 0.004), Noise(0.01, 0.001)])
-def test_noise_has_the_variance_asked_for(noise: Noise) -> None:
+@pytest.mark.parametrize(
+    "noise", [SensorNoise(0.03, 0), SensorNoise(0, 0.004), SensorNoise(0.01, 0.001)]
+)
+def test_noise_has_the_variance_asked_for(noise: SensorNoise) -> None:
     image = np.repeat(np.float32([0.1, 0.4, 0.9]), 100)[None].repeat(100, axis=0)
     clean, noisy = (render(image, 0.0, 4, 0.0, noise=this) for this in (None, noise))
     for level in (0.1, 0.4, 0.9):
@@ -144,7 +146,7 @@ def test_noise_has_the_variance_asked_for(noise: Noise) -> None:
 def test_noise_comes_from_the_seed() -> None:
     image = texture(20, 20)
     one, same, other = (
-        render(image, 0.0, 2, 0.0, noise=Noise(0.1), seed=seed) for seed in (1, 1, 2)
+        render(image, 0.0, 2, 0.0, noise=SensorNoise(0.1), seed=seed) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, same)
     assert (one != other).mean() > 0.9
@@ -211,7 +213,7 @@ def test_white_is_the_full_scale(dtype: type, white: float | None, top: float) -
 
 def test_integers_are_clipped_and_do_not_wrap() -> None:
     image = np.repeat(np.float32([0, 1]), 200).reshape(20, 20)
-    stack = render(image, 0.0, 2, 0.0, dtype=np.uint8, noise=Noise(0.1))
+    stack = render(image, 0.0, 2, 0.0, dtype=np.uint8, noise=SensorNoise(0.1))
     assert np.abs(stack.astype(float) - 255 * image).max() < 255 * 0.6
 
 

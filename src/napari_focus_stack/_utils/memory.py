@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.errors import OutputError
 
 if TYPE_CHECKING:
@@ -29,13 +30,6 @@ the heap that are given back, bytes by which it grows."""
 _STATM = Path("/proc/self/statm")
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
-
-
-def in_words(size: float) -> str:
-    """Bytes as they are typed after `--memory`, rounded up."""
-    if size >= 1e9:
-        return f"{math.ceil(size / 1e8) / 10:g} GB"
-    return f"{max(1, math.ceil(size / 1e6))} MB"
 
 
 def resident() -> int:
@@ -61,7 +55,7 @@ def limit() -> int | None:
     return int(MOST_OF_IT * min(free)) if free else None
 
 
-def keep_heap() -> None:
+def share_malloc_arena() -> None:
     """Let all threads of this process share one heap that keeps what arrays leave, on Linux.
 
     A heap for each thread, given back and asked for again with every temporary array, takes 60 MB
@@ -75,7 +69,7 @@ def keep_heap() -> None:
             mallopt(parameter, value)
 
 
-def array_in_file(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+def memory_mapped_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """An array of zeros in a temporary file, which goes with it.
 
     Raises
@@ -86,17 +80,17 @@ def array_in_file(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     size = max(1, math.prod(shape) * dtype.itemsize)
     try:
         with tempfile.TemporaryFile(prefix="focusstack-") as file:
-            _give_room(file, size)
+            _preallocate(file, size)
             mapped = mmap.mmap(file.fileno(), size)
     except OSError as problem:
         raise OutputError(
-            f"'{tempfile.gettempdir()}' has no room for {in_words(size)} of results "
+            f"'{tempfile.gettempdir()}' has no room for {format_bytes(size)} of results "
             f"({problem.strerror}); free the disk or set TMPDIR to another folder."
         ) from problem
     return np.frombuffer(mapped, dtype, math.prod(shape)).reshape(shape)
 
 
-def _give_room(file: IO[bytes], size: int) -> None:
+def _preallocate(file: IO[bytes], size: int) -> None:
     """Make a file as long; on a full disk a file of holes would kill the process later."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file.fileno(), 0, size)
@@ -104,7 +98,7 @@ def _give_room(file: IO[bytes], size: int) -> None:
         file.truncate(size)
 
 
-def let_go(array: NDArray[Any]) -> None:
+def drop_pages(array: NDArray[Any]) -> None:
     """Let an array that lies in a file take no memory until it is looked at again."""
     base: Any = array
     while isinstance(base, np.ndarray):

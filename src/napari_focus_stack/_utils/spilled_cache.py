@@ -11,7 +11,7 @@ MOST_KEPT = 32 * 2**20
 """Bytes that a shelf keeps in memory; what does not fit waits in a temporary file."""
 
 
-class Kept(Protocol):
+class Cacheable(Protocol):
     """Anything that has a size and can be pickled."""
 
     @property
@@ -20,10 +20,10 @@ class Kept(Protocol):
         ...
 
 
-Item = TypeVar("Item", bound=Kept)
+Item = TypeVar("Item", bound=Cacheable)
 
 
-class Shelf(Generic[Item]):
+class SpilledCache(Generic[Item]):
     """Items by plane number; threads may share it.
 
     Parameters

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 
-Part = TypeVar("Part")
+Item = TypeVar("Item")
 Whole = TypeVar("Whole")
 
 MOST_BY_DEFAULT = 8
@@ -40,14 +40,14 @@ def available_threads() -> int:
     return min(processors, MOST_BY_DEFAULT)
 
 
-def parts(shape: tuple[int, ...]) -> list[slice]:
+def row_bands(shape: tuple[int, ...]) -> list[slice]:
     """Rows of an area, (Y, X), cut into parts that start at even rows."""
     height, width = shape[:2]
     rows = max(FEWEST_ROWS, PART_PIXELS // width // 2 * 2)
     return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 
-def tiles(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
+def block_grid(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
     """An area, (Y, X), cut into tiles: what is read off between pixels needs a border all round."""
     height, width = shape[:2]
     return [
@@ -57,7 +57,7 @@ def tiles(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
     ]
 
 
-class Crew:
+class ThreadTeam:
     """Threads that work on parts of planes.
 
     Parameters
@@ -65,7 +65,7 @@ class Crew:
     threads : int, optional
         How many, the caller's included; as many as there are processors by default.
     check : callable, optional
-        Called before each part; what it raises ends the work and leaves `do`.
+        Called before each part; what it raises ends the work and leaves `map`.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Crew:
         """Let the threads go."""
         self._pool.shutdown(cancel_futures=True)
 
-    def do(self, work: Callable[[Part], None], todo: Iterable[Part]) -> None:
+    def map(self, work: Callable[[Item], None], todo: Iterable[Item]) -> None:
         """Do some work on every part, the caller's thread among the others."""
         parts = list(todo)
         left = iter(parts)  # advanced by one thread at a time, for lists' iterators are atomic
@@ -98,7 +98,7 @@ class Crew:
             if error is not None:
                 raise error
 
-    def meanwhile(self, work: Callable[[], Whole]) -> Future[Whole]:
+    def submit(self, work: Callable[[], Whole]) -> Future[Whole]:
         """Do something beside what the caller goes on with; leaving the crew waits for it."""
         if self.threads > 1:
             return self._pool.submit(work)
@@ -106,7 +106,7 @@ class Crew:
         done.set_result(work())
         return done
 
-    def _work(self, work: Callable[[Part], None], left: Iterator[Part]) -> None:
+    def _work(self, work: Callable[[Item], None], left: Iterator[Item]) -> None:
         try:
             for part in left:
                 self.check()
@@ -116,7 +116,7 @@ class Crew:
                 pass
 
 
-def ahead(
+def prefetch(
     read: Callable[[int], Whole], order: Sequence[int], threads: int = 1
 ) -> Generator[tuple[int, Whole], None, None]:
     """Read one after the other, as many as there are threads while one is worked on.

@@ -71,7 +71,7 @@ GAMMA = 2.2
 
 
 @dataclass(frozen=True)
-class Light:
+class IlluminationSample:
     """Light of a plane, at most 128 pixels a side.
 
     Attributes
@@ -89,7 +89,7 @@ class Light:
     shape: tuple[int, int]
 
     @classmethod
-    def of(cls, grey: Plane, photograph: bool, shape: tuple[int, int]) -> Light:
+    def of(cls, grey: Plane, photograph: bool, shape: tuple[int, int]) -> IlluminationSample:
         """Reduce the luminance, (y, x) float32, of a plane of this shape."""
         decoded = None
         if photograph:
@@ -125,7 +125,9 @@ class Brightness:
         return self.offset != 0 or abs(self.gain - 1) > LEAST_DRIFT + SPREADS * self.spread
 
     @classmethod
-    def of(cls, fixed: Light, moving: Light, full_size: Matrix) -> Brightness:
+    def of(
+        cls, fixed: IlluminationSample, moving: IlluminationSample, full_size: Matrix
+    ) -> Brightness:
         """Compare two planes as they were recorded.
 
         A gain alone, unless an offset (stray light, another black level) leaves much less misfit
@@ -135,12 +137,16 @@ class Brightness:
         return (max(fixed.shape) >= LEAST_SIDE and pair.with_offset()) or pair.gain()
 
     @classmethod
-    def of_gain(cls, fixed: Light, moving: Light, full_size: Matrix) -> Brightness:
+    def of_gain(
+        cls, fixed: IlluminationSample, moving: IlluminationSample, full_size: Matrix
+    ) -> Brightness:
         """Compare two planes as they were recorded, by a gain alone."""
         return _Pair.of(fixed.recorded, moving.recorded, fixed.shape, full_size).gain()
 
     @classmethod
-    def of_photographs(cls, fixed: Light, moving: Light, full_size: Matrix) -> Brightness:
+    def of_photographs(
+        cls, fixed: IlluminationSample, moving: IlluminationSample, full_size: Matrix
+    ) -> Brightness:
         """Compare two photographs in linear light: the gain of their values, without an offset."""
         assert fixed.decoded is not None
         assert moving.decoded is not None
@@ -148,8 +154,8 @@ class Brightness:
         return cls(found.gain ** (1 / GAMMA), 0.0, found.spread / GAMMA)
 
 
-def compare(
-    light: Callable[[int], Light],
+def compare_illumination(
+    light: Callable[[int], IlluminationSample],
     paths: Mapping[int, Matrix],
     reference: int,
     of_sections: bool,

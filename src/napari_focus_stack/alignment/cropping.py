@@ -49,14 +49,14 @@ class Crop:
     ----------
     box : tuple of int or None
         First row, end row, first column, end column; None where nothing is to be cut.
-    rogues : dict of int to float
+    outliers : dict of int to float
         Planes that did not count, and the part of the field that each would have taken.
     too_small : bool
         Whether nothing is cut because too little would be left.
     """
 
     box: Box | None
-    rogues: dict[int, float]
+    outliers: dict[int, float]
     too_small: bool = False
 
 
@@ -85,14 +85,14 @@ def common_crop(transforms: Matrix, field: tuple[int, ...]) -> Crop:
     boxes = {int(k): recorded_box(transforms[k], field) for k in fitting}
     whole = (0, field[0], 0, field[1])
     taken = {k: 1 - _area(box) / _area(whole) for k, box in boxes.items()}
-    rogues = {k: taken[k] for k in _rogues(taken)}
-    box = _intersection([whole, *(box for k, box in boxes.items() if k not in rogues)])
+    outliers = {k: taken[k] for k in _outliers(taken)}
+    box = _intersection([whole, *(box for k, box in boxes.items() if k not in outliers)])
     if box == whole:
-        return Crop(None, rogues)
+        return Crop(None, outliers)
     height, width = box[1] - box[0], box[3] - box[2]
     if min(height, width) < LEAST_SIDE or _area(box) < LEAST_SHARE * _area(whole):
         return Crop(None, {}, too_small=True)
-    return Crop(box, rogues)
+    return Crop(box, outliers)
 
 
 def recorded_box(matrix: Matrix, field: tuple[int, ...]) -> Box:
@@ -126,7 +126,7 @@ def _whole_pixels(first: float, last: float, size: int) -> tuple[int, int]:
     return start, min(max(int(np.floor(last + SLACK)) + 1, start), size)
 
 
-def _rogues(taken: dict[int, float]) -> list[int]:
+def _outliers(taken: dict[int, float]) -> list[int]:
     """Planes that take far more of the field than all others do."""
     most = max(len(taken) // FEW, 1) if len(taken) >= FEWEST else 0
     greedy = sorted(taken, key=lambda k: taken[k], reverse=True)

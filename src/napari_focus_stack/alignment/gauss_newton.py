@@ -75,7 +75,7 @@ def regions(region: Region, levels: tuple[Plane, ...]) -> tuple[Region, ...]:
     return tuple(np.asarray(mask > 127) for mask in shrunk)
 
 
-def search(
+def register_pair(
     fixed: tuple[Plane, ...],
     moving: tuple[Plane, ...],
     model: Model,
@@ -134,7 +134,7 @@ def _gauss_newton(
 ) -> tuple[Matrix, Evidence | None]:
     ends = corners(fixed.shape)
     for _ in range(MOST_STEPS):
-        evidence = compare(fixed, moving, matrix, region)
+        evidence = compare_pair(fixed, moving, matrix, region)
         if evidence is None:
             break
         update = evidence.step(model)
@@ -198,7 +198,7 @@ class Evidence:
         return (gained[0] - gained[1]) / mismatch if mismatch > 0 else 0.0
 
 
-def compare(
+def compare_pair(
     fixed: Plane, moving: Plane, matrix: Matrix, region: Region | None = None
 ) -> Evidence | None:
     """What two planes say of the motion that a transform leaves; None where they hardly overlap.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.alignment.gauss_newton import compare
+from napari_focus_stack.alignment.gauss_newton import compare_pair
 from napari_focus_stack.imgproc.transforms import generators, valid_area
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.reduced_planes import View
+    from napari_focus_stack.alignment.reduced_planes import ReducedPlane
     from napari_focus_stack.alignment.similarity import Plane, Region
     from napari_focus_stack.imgproc.transforms import Matrix, Model
 
@@ -30,11 +30,11 @@ composite 0.03 px, for it is sharper than the plane. Over 100 planes the largest
 """
 
 
-def refine(
+def refine_jointly(
     transforms: dict[int, Matrix],
     parents: dict[int, int],
     model: Model,
-    view: Callable[[int], View],
+    view: Callable[[int], ReducedPlane],
     region: Region | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> dict[int, Matrix]:
@@ -72,7 +72,7 @@ def refine(
     trust = np.zeros(len(planes))
     for row, k in enumerate(planes):
         check()
-        evidence = compare(sharp, view(k).levels[0], here[k], region) if k in parents else None
+        evidence = compare_pair(sharp, view(k).levels[0], here[k], region) if k in parents else None
         if evidence is not None:
             normal, right = evidence.equations(model)
             wanted[row] = np.linalg.lstsq(normal, right, rcond=None)[0]
@@ -89,7 +89,7 @@ def refine(
 
 
 def _composite(
-    transforms: dict[int, Matrix], view: Callable[[int], View], check: Callable[[], None]
+    transforms: dict[int, Matrix], view: Callable[[int], ReducedPlane], check: Callable[[], None]
 ) -> Plane:
     """Planes weighed by the square of their local detail: what is sharp counts."""
     shown: Plane | float = 0.0

@@ -16,7 +16,7 @@ from napari_focus_stack.alignment.motion_support import (
     SLOW,
     WORSE,
     Mismatches,
-    Support,
+    MotionSupport,
 )
 from napari_focus_stack.alignment.optical_sections import comes_and_goes
 from napari_focus_stack.alignment.pairwise import FITS_MOST
@@ -30,7 +30,7 @@ from napari_focus_stack.imgproc.transforms import composed, corner_distance
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_focus_stack.alignment.scheduler import Linker
+    from napari_focus_stack.alignment.scheduler import PairScheduler
     from napari_focus_stack.alignment.spanning_tree import Tree
     from napari_focus_stack.imgproc.transforms import Matrix, Model
 
@@ -56,21 +56,21 @@ class Textures:
 
     Parameters
     ----------
-    linker : Linker
+    scheduler : PairScheduler
         Has the views of all planes.
     planes : sequence of int
         Those that show what the reference shows: noise is measured on them.
     """
 
-    def __init__(self, linker: Linker, planes: list[int]) -> None:
-        self._linker, self._planes = linker, planes
+    def __init__(self, scheduler: PairScheduler, planes: list[int]) -> None:
+        self._scheduler, self._planes = scheduler, planes
         self._kept: OrderedDict[int, Texture] = OrderedDict()
 
     def __getitem__(self, k: int) -> Texture:
         """Texture of plane `k`."""
         if k not in self._kept:
-            view = self._linker.view(k)
-            made = Texture.of(view, self._noise, self._linker.region, fine=self.of_sections)
+            view = self._scheduler.view(k)
+            made = Texture.of(view, self._noise, self._scheduler.region, fine=self.of_sections)
             self._kept[k] = made
             if len(self._kept) > MOST_TEXTURES:
                 self._kept.popitem(last=False)
@@ -80,11 +80,11 @@ class Textures:
     @cached_property
     def of_sections(self) -> bool:
         """Whether light comes and goes with focus."""
-        return comes_and_goes(self._linker.view(k).light.recorded for k in self._planes)
+        return comes_and_goes(self._scheduler.view(k).light.recorded for k in self._planes)
 
     @cached_property
     def _noise(self) -> float:
-        some = (self._linker.view(k) for k in evenly_taken(self._planes, FEWEST_COMPARED))
+        some = (self._scheduler.view(k) for k in evenly_taken(self._planes, FEWEST_COMPARED))
         return texture_noise(some, fine=self.of_sections)
 
 
@@ -98,7 +98,7 @@ class Choice:
         One that may move, or "none".
     paths : dict of int to numpy.ndarray
         (3, 3) from the reference plane to each plane.
-    support : Support or None
+    support : MotionSupport or None
         What texture says of it; None where nothing moved.
     by_texture : bool
         Whether the transforms are those of texture, not of intensities.
@@ -108,7 +108,7 @@ class Choice:
 
     model: Model
     paths: Paths
-    support: Support | None = None
+    support: MotionSupport | None = None
     by_texture: bool = False
     refused: float = 0.0
 
@@ -118,7 +118,7 @@ class ModelSelection:
 
     Parameters
     ----------
-    linker : Linker
+    scheduler : PairScheduler
         Has the views of all planes.
     tree : Tree
         How planes are joined.
@@ -129,10 +129,10 @@ class ModelSelection:
     """
 
     def __init__(
-        self, linker: Linker, tree: Tree, textures: Textures, check: Callable[[], None]
+        self, scheduler: PairScheduler, tree: Tree, textures: Textures, check: Callable[[], None]
     ) -> None:
-        self._linker, self._tree, self._textures, self._check = linker, tree, textures, check
-        self._fixed = linker.view(tree.reference)
+        self._scheduler, self._tree, self._textures, self._check = scheduler, tree, textures, check
+        self._fixed = scheduler.view(tree.reference)
 
     def choice(self) -> Choice:
         """Choose the model.
@@ -142,7 +142,7 @@ class ModelSelection:
         comes and goes with focus, for a lit ring that grows is no magnification. A model that was
         asked for is taken, borne out or not.
         """
-        models, tree = self._linker.models, self._tree
+        models, tree = self._scheduler.models, self._tree
         if len(tree.paths) < 2:
             return Choice(models[0], tree.along(models[0]))
         if len(models) == 1:
@@ -187,7 +187,7 @@ class ModelSelection:
             return Choice("shift", shift, self._support(self._tree.still, shift), by_texture=True)
         return known
 
-    def _support(self, before: Paths, after: Paths) -> Support:
+    def _support(self, before: Paths, after: Paths) -> MotionSupport:
         """What texture says of some transforms from the reference plane, against others."""
         moved = list(self._tree.parents)
         some = evenly_taken(moved, self._compared())
@@ -202,7 +202,7 @@ class ModelSelection:
         order = sorted([self._tree.reference, *moved])
         apart = list(zip(order, order[max(2, len(order) // 4) :], strict=False))
         slow = bool(apart) and np.quantile(far, 0.9) < SLOW
-        return Support(
+        return MotionSupport(
             known(near),
             known(afar),
             known(evenly_taken(apart, self._compared())) if slow else None,
@@ -260,11 +260,11 @@ class ModelSelection:
 
     def _from_reference(self) -> list[dict[Model, float]]:
         """Mismatch of each plane with the reference: slow motion shows from afar."""
-        region = self._linker.finest_region
+        region = self._scheduler.finest_region
         mismatches = []
         for k in self._tree.parents:
             self._check()
-            here, paths = self._linker.view(k), self._tree.paths[k]
+            here, paths = self._scheduler.view(k), self._tree.paths[k]
             different = {path.tobytes(): path for path in paths.values()}
             known = {
                 key: 1 - self._fixed.correlation(here, path, region)

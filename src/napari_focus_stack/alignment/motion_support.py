@@ -138,7 +138,7 @@ class Mismatches:
 
 
 @dataclass(frozen=True)
-class Support:
+class MotionSupport:
     """What texture says of a motion.
 
     Attributes

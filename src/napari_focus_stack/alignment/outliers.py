@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.pairwise import Link
+    from napari_focus_stack.alignment.pairwise import PairAlignment
     from napari_focus_stack.imgproc.transforms import Matrix, Model
 
 WINDOW = 3
@@ -22,7 +22,9 @@ MOST_SPREADS = 6.0
 """The same, in median absolute deviations of the neighbouring steps."""
 
 
-def unexpected(links: dict[tuple[int, int], Link], model: Model) -> dict[tuple[int, int], Matrix]:
+def breathing_outliers(
+    links: dict[tuple[int, int], PairAlignment], model: Model
+) -> dict[tuple[int, int], Matrix]:
     """Steps between neighbours that break the trend, and the transform the trend lets expect.
 
     Parameters

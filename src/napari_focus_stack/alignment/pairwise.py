@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack.alignment.features import similarity
-from napari_focus_stack.alignment.gauss_newton import search
+from napari_focus_stack.alignment.gauss_newton import register_pair
 from napari_focus_stack.alignment.similarity import correlation, gain_of_most
 from napari_focus_stack.imgproc.transforms import (
     PARAMETERS,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_focus_stack.alignment.gauss_newton import Evidence
-    from napari_focus_stack.alignment.reduced_planes import View
+    from napari_focus_stack.alignment.reduced_planes import ReducedPlane
     from napari_focus_stack.alignment.similarity import Region
 
     _Find = tuple[Matrix, Evidence | None]
@@ -53,7 +53,7 @@ WORTH_A_SEARCH = 0.02
 
 
 @dataclass(frozen=True)
-class Link:
+class PairAlignment:
     """How a plane lies over another: a transform and what mismatch it leaves, per model.
 
     Attributes
@@ -97,13 +97,13 @@ def spans_field(region: Region) -> bool:
     return all(span >= LEAST_SPAN * side for span, side in zip(spans, region.shape, strict=True))
 
 
-def link(
-    fixed: View,
-    moving: View,
+def align_pair(
+    fixed: ReducedPlane,
+    moving: ReducedPlane,
     models: Sequence[Model],
     region: tuple[Region, ...] | None = None,
     expected: Matrix | None = None,
-) -> Link:
+) -> PairAlignment:
     """Compare two planes; a model that fits no better than a lesser one keeps its find.
 
     Parameters
@@ -119,10 +119,10 @@ def link(
 
     Returns
     -------
-    Link
+    PairAlignment
         Never worse than no motion at all.
     """
-    seen = _Pair(fixed, moving, region)
+    seen = _PairSearch(fixed, moving, region)
     found = seen.found(models, expected)
     best, reached = np.eye(3), seen.correlation(np.eye(3))
     transforms: dict[Model, Matrix] = {}
@@ -139,13 +139,17 @@ def link(
         gains[model] = gained
     # contrast may invert between planes: unstained cells, phase
     still = abs(1 - mismatches["none"]) >= LEAST_CORRELATION
-    return Link(transforms, mismatches, gains, still or reached >= seen.least_correlation(best))
+    return PairAlignment(
+        transforms, mismatches, gains, still or reached >= seen.least_correlation(best)
+    )
 
 
-class _Pair:
+class _PairSearch:
     """Two views at the working size."""
 
-    def __init__(self, fixed: View, moving: View, region: tuple[Region, ...] | None) -> None:
+    def __init__(
+        self, fixed: ReducedPlane, moving: ReducedPlane, region: tuple[Region, ...] | None
+    ) -> None:
         self._fixed, self._moving, self._region = fixed, moving, region
         self._finest = None if region is None else region[0]
         self._known: dict[bytes, float] = {}
@@ -183,7 +187,7 @@ class _Pair:
         if models[-1] == "none":
             return {}
         lesser: Model = "shift" if models[-1] == "shift" else "similarity"
-        base, evidence = self._way_in(lesser, expected)
+        base, evidence = self._initialise(lesser, expected)
         if len(models) == 1:
             return {models[0]: base if models[0] == lesser else self._refined(models[0], base)[0]}
         shift = self._only_shift(base)
@@ -195,9 +199,9 @@ class _Pair:
                 found[model], evidence = self._refined(model, found[before])
         return found
 
-    def _way_in(self, model: Model, expected: Matrix | None) -> _Find:
+    def _initialise(self, model: Model, expected: Matrix | None) -> _Find:
         """The coarse-to-fine search; what others let expect, or features, where that fails."""
-        found = search(self._fixed.levels, self._moving.levels, model, region=self._region)
+        found = register_pair(self._fixed.levels, self._moving.levels, model, region=self._region)
         start = None if expected is None else self._fixed.working_size(expected)
         if start is None and not self._fits(found[0]):
             start = similarity(self._fixed.features, self._moving.features)
@@ -222,4 +226,4 @@ class _Pair:
     def _refined(self, model: Model, start: Matrix) -> _Find:
         if model == "shift":
             start = self._only_shift(start)
-        return search(self._fixed.levels, self._moving.levels, model, start, self._region)
+        return register_pair(self._fixed.levels, self._moving.levels, model, start, self._region)

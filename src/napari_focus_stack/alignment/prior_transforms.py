@@ -29,7 +29,7 @@ _OTHER = "give the report of a run on the same field (--report)"
 
 
 @dataclass(frozen=True)
-class Given:
+class PriorTransforms:
     """Transforms that are taken as they are.
 
     Attributes
@@ -52,7 +52,7 @@ class Given:
         return int(planes[np.abs(planes - wanted).argmin()])
 
 
-def given_transforms(transforms: Any, source: PlaneSource) -> Given:
+def prior_transforms(transforms: Any, source: PlaneSource) -> PriorTransforms:
     """Check transforms that a caller gave.
 
     Parameters
@@ -65,7 +65,7 @@ def given_transforms(transforms: Any, source: PlaneSource) -> Given:
 
     Returns
     -------
-    Given
+    PriorTransforms
         One plausible transform for each plane that takes part, with 1 in its last place.
 
     Raises
@@ -82,12 +82,14 @@ def given_transforms(transforms: Any, source: PlaneSource) -> Given:
         name = f"'{path}'"
         _check_same_field(shape, source, f"{name} is of a stack")
         checked = _checked(listed, len(source), field, name, "null")
-        return Given(checked, f"The transforms are from {name}.")
+        return PriorTransforms(checked, f"The transforms are from {name}.")
     origin = "The transforms were given."
     if isinstance(transforms, StackResult):
         _check_same_field(transforms.report.shape, source, "The result given as transforms is")
         transforms, origin = transforms.transforms, "The transforms are those of another result."
-    return Given(_checked(transforms, len(source), field, "transforms", "nine NaN"), origin)
+    return PriorTransforms(
+        _checked(transforms, len(source), field, "transforms", "nine NaN"), origin
+    )
 
 
 def _read_report(path: Path) -> tuple[list[Any], list[int]]:
@@ -166,7 +168,7 @@ def _matrix(given: Any, field: tuple[int, ...], plane: str, left_out: str) -> Ma
     return matrix
 
 
-def region_to_align(
+def alignment_mask(
     settings: Settings, mask: Any, field: tuple[int, ...]
 ) -> NDArray[np.bool_] | None:
     """Where alignment may look.
@@ -211,15 +213,15 @@ def region_to_align(
 
 def _mask(mask: Any, field: tuple[int, ...]) -> NDArray[np.bool_]:
     try:
-        given = np.asarray(mask)
+        marked = np.asarray(mask)
     except ValueError as problem:  # rows of different length
         raise SettingsError("align_mask must be an array of truth values.") from problem
-    if given.dtype.kind not in "bui" or given.shape != field:
+    if marked.dtype.kind not in "bui" or marked.shape != field:
         raise SettingsError(
-            f"align_mask of shape {given.shape} and type {given.dtype} must be a boolean array of "
-            f"the planes' shape {field}, True where alignment may look."
+            f"align_mask of shape {marked.shape} and type {marked.dtype} must be a boolean "
+            f"array of the planes' shape {field}, True where alignment may look."
         )
-    return given.astype(bool)
+    return marked.astype(bool)
 
 
 def _extent(places: NDArray[np.intp]) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack.alignment.brightness import Light
+from napari_focus_stack.alignment.brightness import IlluminationSample
 from napari_focus_stack.alignment.features import Features
 from napari_focus_stack.alignment.gauss_newton import pyramid
 from napari_focus_stack.alignment.similarity import Plane, Region, correlation
@@ -40,7 +40,7 @@ FOCUS_SIDE = 16
 
 
 @dataclass(frozen=True)
-class View:
+class ReducedPlane:
     """A plane as alignment sees it: reduced, band-passed, with a pyramid over it.
 
     Attributes
@@ -51,7 +51,7 @@ class View:
     texture : numpy.ndarray
         (y, x) float16: fine detail of the luminance, in units of the contrast; not reduced where
         the plane is small.
-    light : Light
+    light : IlluminationSample
         The luminance, 128 pixels at most.
     energy : numpy.ndarray
         (y, x) float32: energy of the finest detail, 64 pixels at most.
@@ -63,13 +63,13 @@ class View:
 
     levels: tuple[Plane, ...]
     texture: NDArray[np.float16]
-    light: Light
+    light: IlluminationSample
     energy: Plane
     contrast: float
     shape: tuple[int, int]
 
     @classmethod
-    def of(cls, plane: NDArray[Any], reduction: int = 1) -> View:
+    def of(cls, plane: NDArray[Any], reduction: int = 1) -> ReducedPlane:
         """Reduce a plane, which may be `reduction` times smaller already, to what it takes."""
         h, w = (side * reduction for side in plane.shape[:2])
         known = plane.dtype.kind != "f" or bool(np.isfinite(plane).any())
@@ -85,7 +85,7 @@ class View:
         texture = _texture(fine / np.float32(unit))
         bent = cv2.Laplacian(levels[0], cv2.CV_32F, ksize=3)
         energy = reduced_to(cv2.multiply(bent, bent, dst=bent), ENERGY_SIDE)
-        light = Light.of(small, plane.dtype == np.uint8 or plane.ndim == 3, (h, w))
+        light = IlluminationSample.of(small, plane.dtype == np.uint8 or plane.ndim == 3, (h, w))
         return cls(levels, texture, light, energy, contrast, (h, w))
 
     @property
@@ -103,7 +103,9 @@ class View:
         """Keypoints, made when they are asked for."""
         return Features.of(self.levels[0])
 
-    def correlation(self, other: View, full_size: Matrix, region: Region | None = None) -> float:
+    def correlation(
+        self, other: ReducedPlane, full_size: Matrix, region: Region | None = None
+    ) -> float:
         """Correlation with another plane that a transform between the full planes lays over it."""
         matrix = self.working_size(full_size)
         return correlation(self.levels[0], other.levels[0], matrix, region)

@@ -9,22 +9,24 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack._utils.threads import tiles
-from napari_focus_stack.imgproc.colour import GREY, brightness, separated
+from napari_focus_stack._utils.threads import block_grid
+from napari_focus_stack._utils.windows import corner_of, moved_by
+from napari_focus_stack.imgproc.colour import GREY, lightness, separated
 from napari_focus_stack.imgproc.dtypes import Mask, whole
-from napari_focus_stack.imgproc.pyramids import halved
-from napari_focus_stack.imgproc.resampling import Cutting, resample, resample_linearly
+from napari_focus_stack.imgproc.pyramids import reduce
+from napari_focus_stack.imgproc.resampling import SourceWindow, resample, resample_linearly
 from napari_focus_stack.imgproc.smoothing import without_gaps
-from napari_focus_stack.imgproc.transforms import both_recorded, corner_of, moved_by
+from napari_focus_stack.imgproc.transforms import both_recorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.alignment.brightness import Brightness
     from napari_focus_stack.imgproc.pyramids import Plane
-    from napari_focus_stack.imgproc.transforms import Matrix, Window
+    from napari_focus_stack.imgproc.transforms import Matrix
 
 
 _SECOND = np.diag([2.0, 2.0, 1.0])
@@ -34,7 +36,7 @@ _HALF = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]], np.float64)
 
 
 @dataclass(frozen=True)
-class SeenPlane:
+class RegisteredPlane:
     """A plane as the reference plane's camera would have recorded it, part by part.
 
     Attributes
@@ -57,7 +59,7 @@ class SeenPlane:
     @classmethod
     def of(
         cls, plane: NDArray[Any], matrix: Matrix, light: Brightness, recorded: Mask | None = None
-    ) -> SeenPlane:
+    ) -> RegisteredPlane:
         """Any computable plane where it was recorded; NaN and infinities take no part."""
         if plane.dtype.kind != "f" or np.isfinite(plane).all():
             return cls(plane, matrix, light, recorded)
@@ -97,10 +99,10 @@ class SeenPlane:
     def brightness(self, window: Window, out: Plane) -> None:
         """Put the first of a part's channels alone into an array."""
         if self.still:
-            out[:] = brightness(self.plane[window])
+            out[:] = lightness(self.plane[window])
         else:
             cut = self._cut(window)
-            resample(brightness(self.plane[cut.crop]), cut.matrix, cut.size, out)
+            resample(lightness(self.plane[cut.crop]), cut.matrix, cut.size, out)
         self._light(out, [])
 
     def differences(self, window: Window, out: Sequence[Plane]) -> None:
@@ -110,7 +112,7 @@ class SeenPlane:
         """
         cut = self._cut(window, even=True)
         size = out[0].shape[1], out[0].shape[0]
-        _, *found = separated(halved(self.plane[cut.crop]))
+        _, *found = separated(reduce(self.plane[cut.crop]))
         for channel, difference in zip(out, found, strict=True):
             resample(difference, _HALF @ cut.matrix @ _SECOND, size, channel)
         self._light(None, out)
@@ -158,7 +160,7 @@ class SeenPlane:
         """All channels of a part alike, each tile from what a core has at hand."""
         size = tuple(side.stop - side.start for side in window)
         seen = np.empty((*size, *self.plane.shape[2:]), np.float32)
-        for rows, cols in tiles(size):
+        for rows, cols in block_grid(size):
             cut = self._cut(moved_by((rows, cols), *corner_of(window)))
             layers = cv2.split(self.plane[cut.crop].astype(np.float32))
             found = [resample(layer, cut.matrix, cut.size) for layer in layers]
@@ -171,5 +173,5 @@ class SeenPlane:
         # once a plane, for it may be seen in many parts
         return self.plane.min(), self.plane.max()
 
-    def _cut(self, window: Window, even: bool = False) -> Cutting:
-        return Cutting.of(self.matrix, window, self.plane.shape, even)
+    def _cut(self, window: Window, even: bool = False) -> SourceWindow:
+        return SourceWindow.of(self.matrix, window, self.plane.shape, even)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_focus_stack._utils.windows import moved_by
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.alignment.registered_plane import SeenPlane
+from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.imgproc.dtypes import computable
-from napari_focus_stack.imgproc.resampling import Cutting
-from napari_focus_stack.imgproc.transforms import moved_by
+from napari_focus_stack.imgproc.resampling import SourceWindow
 from napari_focus_stack.sensor.marks import Marks
 
 if TYPE_CHECKING:
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.imgproc.transforms import Matrix, Window
+    from napari_focus_stack._utils.windows import Window
+    from napari_focus_stack.imgproc.transforms import Matrix
     from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.result import StackResult
 
 
-class Revisit:
+class RegisteredStack:
     """A stack and what a run found of it, so that its planes can be seen as the run saw them.
 
     Parameters
@@ -71,7 +72,7 @@ class Revisit:
         """A window of the results, in pixels of the reference plane."""
         return moved_by(window, *self.corner)
 
-    def seen_in(self, k: int, window: Window, plane: NDArray[Any] | None = None) -> SeenPlane:
+    def seen_in(self, k: int, window: Window, plane: NDArray[Any] | None = None) -> RegisteredPlane:
         """Plane `k` as the reference sees it in a window, whose corner is then pixel (0, 0).
 
         No more of the plane is kept than the window needs.
@@ -92,7 +93,7 @@ class Revisit:
         """
         crop, matrix = window, np.eye(3)
         if not np.array_equal(self._transforms[k], matrix):
-            crop = Cutting.of(self._transforms[k], window, self.field, even=True).crop
+            crop = SourceWindow.of(self._transforms[k], window, self.field, even=True).crop
             matrix = _shift(crop, -1) @ self._transforms[k] @ _shift(window, 1)
         if plane is not None:
             part = plane[crop]
@@ -102,7 +103,7 @@ class Revisit:
                 part = part.copy()  # or the whole plane would be kept
         marks = self._marks.within(crop)
         whole = marks.filled(computable(part), k)
-        return SeenPlane.of(whole, matrix, self._lights[k], marks.recorded(whole.shape))
+        return RegisteredPlane.of(whole, matrix, self._lights[k], marks.recorded(whole.shape))
 
     @cached_property
     def at_hand(self) -> bool:

@@ -11,11 +11,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from napari_focus_stack._utils.spilled_cache import Shelf
+from napari_focus_stack._utils.spilled_cache import SpilledCache
 from napari_focus_stack.alignment.gauss_newton import regions
-from napari_focus_stack.alignment.outliers import unexpected
-from napari_focus_stack.alignment.pairwise import Link, link
-from napari_focus_stack.alignment.reduced_planes import View
+from napari_focus_stack.alignment.outliers import breathing_outliers
+from napari_focus_stack.alignment.pairwise import PairAlignment, align_pair
+from napari_focus_stack.alignment.reduced_planes import ReducedPlane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ SURE = 0.4
 """Correlation from which on a step that breaks the trend is believed all the same."""
 
 
-class Linker:
+class PairScheduler:
     """Takes planes in, and tells how any two of them lie over each other.
 
     Parameters
@@ -72,11 +72,11 @@ class Linker:
         self._reference = reference
         self.region = region
         self._regions: tuple[Region, ...] | None = None
-        self._shelf: Shelf[View] = Shelf()
+        self._cache: SpilledCache[ReducedPlane] = SpilledCache()
         self._pool = ThreadPoolExecutor(workers) if workers else None
-        self._waiting: deque[Future[Link]] = deque()
-        self._last: View | None = None
-        self._links: dict[tuple[int, int], Future[Link] | Link] = {}
+        self._waiting: deque[Future[PairAlignment]] = deque()
+        self._last: ReducedPlane | None = None
+        self._links: dict[tuple[int, int], Future[PairAlignment] | PairAlignment] = {}
 
     def __enter__(self) -> Self:
         """Ready at once."""
@@ -88,20 +88,22 @@ class Linker:
             if self._pool is not None:
                 self._pool.shutdown(cancel_futures=True)
         finally:
-            self._shelf.close()
+            self._cache.close()
 
     def look(self, k: int, plane: NDArray[Any], reduction: int = 1) -> None:
         """Take in plane `k`; planes come in their order, and are compared with the one before."""
-        view = View.of(plane, reduction)
+        view = ReducedPlane.of(plane, reduction)
         if self._last is not None:
             inner, outer = (k - 1, k) if k > self._reference else (k, k - 1)
             pair = (self._last, view) if k > self._reference else (view, self._last)
             self._links[inner, outer] = self._submit(*pair)
         self._last = view
         self.contrasts[k], self.details[k] = view.contrast, view.detail()
-        self._shelf.put(k, view)
+        self._cache.put(k, view)
 
-    def _submit(self, inner: View, outer: View) -> Future[Link] | Link:
+    def _submit(
+        self, inner: ReducedPlane, outer: ReducedPlane
+    ) -> Future[PairAlignment] | PairAlignment:
         """Hand a pair to the workers, once they are not far behind."""
         if self._pool is None:
             return self._between(inner, outer)
@@ -110,7 +112,7 @@ class Linker:
         self._waiting.append(self._pool.submit(self._between, inner, outer))
         return self._waiting[-1]
 
-    def settle(self, check: Callable[[], None] = lambda: None) -> None:
+    def finish(self, check: Callable[[], None] = lambda: None) -> None:
         """Wait for the workers; neighbours that moved unlike the rest are compared once more."""
         self._last = None
         self._waiting.clear()
@@ -118,7 +120,7 @@ class Linker:
         for pair in list(self._links):
             check()
             known[pair] = self.link(*pair)
-        for pair, expected in unexpected(known, self.models[-1]).items():
+        for pair, expected in breathing_outliers(known, self.models[-1]).items():
             check()
             again = self._linked(*pair, expected)
             before = known[pair]
@@ -126,11 +128,11 @@ class Linker:
             sure = best is again or best.correlation >= SURE
             self._links[pair] = best if sure else replace(best, fits=False)
 
-    def view(self, k: int) -> View:
+    def view(self, k: int) -> ReducedPlane:
         """View of a plane."""
-        return self._shelf[k]
+        return self._cache[k]
 
-    def link(self, inner: int, outer: int) -> Link:
+    def link(self, inner: int, outer: int) -> PairAlignment:
         """How plane `outer` lies over plane `inner`."""
         known = self._links.get((inner, outer))
         if isinstance(known, Future):
@@ -165,10 +167,12 @@ class Linker:
         """Where to look, at the finest level."""
         return None if self._regions is None else self._regions[0]
 
-    def _linked(self, inner: int, outer: int, expected: Matrix | None = None) -> Link:
+    def _linked(self, inner: int, outer: int, expected: Matrix | None = None) -> PairAlignment:
         return self._between(self.view(inner), self.view(outer), expected)
 
-    def _between(self, inner: View, outer: View, expected: Matrix | None = None) -> Link:
+    def _between(
+        self, inner: ReducedPlane, outer: ReducedPlane, expected: Matrix | None = None
+    ) -> PairAlignment:
         if self.region is not None and self._regions is None:
             self._regions = regions(self.region, inner.levels)
-        return link(inner, outer, self.models, self._regions, expected)
+        return align_pair(inner, outer, self.models, self._regions, expected)

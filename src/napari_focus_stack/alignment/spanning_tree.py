@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.pairwise import Link
-    from napari_focus_stack.alignment.scheduler import Linker
+    from napari_focus_stack.alignment.pairwise import PairAlignment
+    from napari_focus_stack.alignment.scheduler import PairScheduler
     from napari_focus_stack.alignment.similarity import Plane
     from napari_focus_stack.imgproc.transforms import Matrix, Model
-    from napari_focus_stack.settings import Align
+    from napari_focus_stack.settings import MotionModel
 
 BLANK = 0.03
 """A plane with less than this part of the reference's contrast shows nothing to align."""
@@ -42,16 +42,16 @@ class Tree:
         Transforms from the full reference plane to each plane, by model.
     parents : dict of int to int
         The plane that each was linked to, before its children; the reference has none.
-    links : dict of int to Link
+    links : dict of int to PairAlignment
         Of each plane to its parent.
     """
 
     reference: int
     paths: dict[int, dict[Model, Matrix]]
     parents: dict[int, int] = field(default_factory=dict)
-    links: dict[int, Link] = field(default_factory=dict)
+    links: dict[int, PairAlignment] = field(default_factory=dict)
 
-    def append(self, k: int, parent: int, link: Link) -> None:
+    def append(self, k: int, parent: int, link: PairAlignment) -> None:
         """Join a plane to one that is in."""
         self.links[k], self.parents[k] = link, parent
         self.paths[k] = {
@@ -77,12 +77,12 @@ class Tree:
         return max(ways.values())
 
 
-class Joining:
+class ChainOrder:
     """Joins planes to the reference, the nearest in focus first.
 
     Parameters
     ----------
-    linker : Linker
+    scheduler : PairScheduler
         Has the views of all planes.
     n : int
         How many planes there are.
@@ -102,19 +102,24 @@ class Joining:
     """
 
     def __init__(
-        self, linker: Linker, n: int, reference: int, align: Align, check: Callable[[], None]
+        self,
+        scheduler: PairScheduler,
+        n: int,
+        reference: int,
+        align: MotionModel,
+        check: Callable[[], None],
     ) -> None:
-        self._linker = linker
+        self._scheduler = scheduler
         self._n, self._reference, self._align, self._check = n, reference, align, check
-        self._contrast = linker.view(reference).contrast
+        self._contrast = scheduler.view(reference).contrast
         self.unfit = self._showing_nothing()
-        self._details = linker.details
+        self._details = scheduler.details
         self.tree = self._joined()
         if self._in_order(self.tree.paths):
             # planes of another pass look less alike while they lie apart
-            richest = self.tree.along(linker.models[-1])
-            self._details = linker.details | {
-                k: linker.view(k).detail(path) for k, path in richest.items()
+            richest = self.tree.along(scheduler.models[-1])
+            self._details = scheduler.details | {
+                k: scheduler.view(k).detail(path) for k, path in richest.items()
             }
             if not self._in_order(self.tree.paths):
                 self.tree = self._joined()
@@ -126,7 +131,7 @@ class Joining:
 
     def _showing_nothing(self) -> dict[int, str]:
         """Planes without a finite value, and blank ones, which only "none" can keep."""
-        contrasts = [self._linker.contrasts[k] for k in range(self._n)]
+        contrasts = [self._scheduler.contrasts[k] for k in range(self._n)]
         unfit = {k: NOT_FINITE for k, contrast in enumerate(contrasts) if contrast < 0}
         if self._align != "none":
             blank = (k for k in range(self._n) if k not in unfit and self._is_blank(k))
@@ -135,21 +140,21 @@ class Joining:
 
     def _joined(self) -> Tree:
         """Link planes to what is joined already, the nearest pair first (Prim, 1957)."""
-        still = {model: np.eye(3) for model in self._linker.models}
+        still = {model: np.eye(3) for model in self._scheduler.models}
         tree = Tree(self._reference, {self._reference: still})
         planes = [k for k in range(self._n) if k not in self.unfit or k == self._reference]
         apart = self._apart_by_focus(planes)
         tries = {k: TRIES for k in planes if k != self._reference}
         pairs = [(apart[self._reference, k], self._reference, k) for k in tries]
         heapq.heapify(pairs)
-        if self._align != "none" and self._linker.hopeless and self._in_order(planes):
+        if self._align != "none" and self._scheduler.hopeless and self._in_order(planes):
             pairs = []
         while pairs:
             _, parent, k = heapq.heappop(pairs)
             if not tries[k]:
                 continue
             self._check()
-            link = self._linker.link(parent, k)
+            link = self._scheduler.link(parent, k)
             if not (link.fits or self._align == "none"):
                 tries[k] -= 1
                 continue
@@ -173,4 +178,4 @@ class Joining:
         return follows_focus([shown[k] for k in sorted(planes) if k in shown])
 
     def _is_blank(self, k: int) -> bool:
-        return self._linker.contrasts[k] < BLANK * self._contrast
+        return self._scheduler.contrasts[k] < BLANK * self._contrast

@@ -14,24 +14,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack._utils.spilled_cache import Shelf
-from napari_focus_stack._utils.threads import ahead
-from napari_focus_stack.alignment.brightness import Brightness, Light, compare
+from napari_focus_stack._utils.spilled_cache import SpilledCache
+from napari_focus_stack._utils.threads import prefetch
+from napari_focus_stack.alignment.brightness import (
+    Brightness,
+    IlluminationSample,
+    compare_illumination,
+)
 from napari_focus_stack.alignment.focus_order import in_order_of_focus
-from napari_focus_stack.alignment.joint_refinement import refine
+from napari_focus_stack.alignment.joint_refinement import refine_jointly
 from napari_focus_stack.alignment.model_selection import Choice, ModelSelection, Textures
 from napari_focus_stack.alignment.motion_support import (
     LEAST_VOTES,
     MOST_LEFT,
     SOME_COVERED,
     Mismatches,
-    Support,
+    MotionSupport,
 )
 from napari_focus_stack.alignment.optical_sections import comes_and_goes
 from napari_focus_stack.alignment.pairwise import models_of
-from napari_focus_stack.alignment.reduced_planes import View
-from napari_focus_stack.alignment.scheduler import WORKERS, Linker
-from napari_focus_stack.alignment.spanning_tree import IS_BLANK, NOT_FINITE, Joining
+from napari_focus_stack.alignment.reduced_planes import ReducedPlane
+from napari_focus_stack.alignment.scheduler import WORKERS, PairScheduler
+from napari_focus_stack.alignment.spanning_tree import IS_BLANK, NOT_FINITE, ChainOrder
 from napari_focus_stack.alignment.texture import texture_shift
 from napari_focus_stack.imgproc.transforms import composed, is_plausible
 
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.alignment.similarity import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
-    from napari_focus_stack.settings import Align
+    from napari_focus_stack.settings import MotionModel
 
 MOST_DRIFT, MOST_ODD = 2.0, 0.25
 """Gain up to which brightness is a lamp's, and the part of the planes that may go farther, one in
@@ -54,7 +58,7 @@ LONG_CHAIN = 24
 """Links from the reference from which on their errors add up to more than the composite's."""
 TOO_FAR = "from the reference plane to it is farther than a lens or a stage moves"
 FOREIGN = "it does not show what its neighbours show"
-GIVEN = "the given transforms leave it out"
+PRIOR = "the given transforms leave it out"
 
 
 @dataclass
@@ -77,7 +81,7 @@ class Alignment:
         Whether light comes and goes with focus: then brightness is no lamp's.
     holds_together : bool
         Whether more than half of the planes were found to show what the reference shows.
-    support : Support or None
+    support : MotionSupport or None
         What texture says of the motion; None where nothing moved or nothing was looked for.
     refused : float
         Pixels that intensities would have moved a corner by, if texture did not bear that out.
@@ -94,7 +98,7 @@ class Alignment:
     brightness: list[Brightness | None]
     of_sections: bool = False
     holds_together: bool = True
-    support: Support | None = None
+    support: MotionSupport | None = None
     refused: float = 0.0
     order: list[int] = field(default_factory=list)
     left_out: dict[int, str] = field(default_factory=dict)
@@ -128,7 +132,7 @@ def align_steps(
     read: Callable[[int], NDArray[Any]],
     n: int,
     reference: int,
-    align: Align,
+    align: MotionModel,
     *,
     others: Sequence[int] = (),
     reduction: int = 1,
@@ -168,23 +172,23 @@ def align_steps(
         Through ``StopIteration.value`` (or ``yield from``). If no reference holds the planes
         together, nothing is moved.
     """
-    with Linker(models_of(align, region), reference, region, workers) as linker:
-        with closing(ahead(read, range(n), readers)) as planes:
+    with PairScheduler(models_of(align, region), reference, region, workers) as scheduler:
+        with closing(prefetch(read, range(n), readers)) as planes:
             for k in range(n):
                 yield k
-                linker.look(*next(planes), reduction)
-        linker.settle(check)
-        found = _Chain(linker, n, reference, align, check).alignment()
+                scheduler.look(*next(planes), reduction)
+        scheduler.finish(check)
+        found = _Chain(scheduler, n, reference, align, check).alignment()
         for other in (k for k in others if not found.holds_together):
-            if other in linker.company:
-                found = _Chain(linker, n, other, align, check).alignment()
+            if other in scheduler.company:
+                found = _Chain(scheduler, n, other, align, check).alignment()
         if found.holds_together:
             return found
-        still = _Chain(linker, n, reference, "none", check).alignment()
+        still = _Chain(scheduler, n, reference, "none", check).alignment()
         return replace(still, holds_together=False)
 
 
-def follow_steps(
+def apply_transforms_steps(
     read: Callable[[int], NDArray[Any]],
     transforms: NDArray[np.float64],
     reference: int,
@@ -210,18 +214,18 @@ def follow_steps(
         Through ``StopIteration.value`` (or ``yield from``).
     """
     n = len(transforms)
-    left_out = {k: GIVEN for k in range(n) if not np.isfinite(transforms[k]).all()}
+    left_out = {k: PRIOR for k in range(n) if not np.isfinite(transforms[k]).all()}
     yield reference
-    fixed = View.of(read(reference), reduction)
+    fixed = ReducedPlane.of(read(reference), reduction)
     details: dict[int, Plane] = {}
-    lights: Shelf[Light] = Shelf()
+    lights: SpilledCache[IlluminationSample] = SpilledCache()
     with closing(lights):
         for k in range(n):
             if k in left_out:
                 continue
             if k != reference:
                 yield k
-            here = fixed if k == reference else View.of(read(k), reduction)
+            here = fixed if k == reference else ReducedPlane.of(read(k), reduction)
             if here.contrast < 0:
                 left_out[k] = NOT_FINITE
                 continue
@@ -231,7 +235,7 @@ def follow_steps(
         known: dict[int, Brightness] = {}
         if reference in details:
             paths = {k: transforms[k] for k in details}
-            known = compare(lights.__getitem__, paths, reference, of_sections)
+            known = compare_illumination(lights.__getitem__, paths, reference, of_sections)
     return Alignment(
         reference,
         "given",
@@ -248,25 +252,32 @@ class _Chain:
     """Planes joined to the reference, and where they lie."""
 
     def __init__(
-        self, linker: Linker, n: int, reference: int, align: Align, check: Callable[[], None]
+        self,
+        scheduler: PairScheduler,
+        n: int,
+        reference: int,
+        align: MotionModel,
+        check: Callable[[], None],
     ) -> None:
-        self._linker = linker
+        self._scheduler = scheduler
         self._n, self._reference, self._align, self._check = n, reference, align, check
-        self._fixed = linker.view(reference)
-        joining = Joining(linker, n, reference, align, check)
+        self._fixed = scheduler.view(reference)
+        joining = ChainOrder(scheduler, n, reference, align, check)
         self._tree, self._unfit, self._shown = joining.tree, joining.unfit, joining.shown
-        self._textures = Textures(linker, sorted(self._tree.paths))
+        self._textures = Textures(scheduler, sorted(self._tree.paths))
 
     def alignment(self) -> Alignment:
         """Choose the model, and what to do with planes that fit nowhere."""
         tree = self._tree
         choice = Choice("none", tree.still)
         if self._align != "none":
-            choice = ModelSelection(self._linker, tree, self._textures, self._check).choice()
+            choice = ModelSelection(self._scheduler, tree, self._textures, self._check).choice()
         model, paths = choice.model, choice.paths
         if model != "none" and not choice.by_texture and tree.longest_way > LONG_CHAIN:
-            region = self._linker.finest_region
-            paths = refine(paths, tree.parents, model, self._linker.view, region, self._check)
+            region = self._scheduler.finest_region
+            paths = refine_jointly(
+                paths, tree.parents, model, self._scheduler.view, region, self._check
+            )
         together = 2 * len(paths.keys() - self._unfit.keys()) > self._n - len(self._unfit)
         far = [k for k, path in paths.items() if not is_plausible(path, self._fixed.shape)]
         paths = {k: path for k, path in paths.items() if k not in far}
@@ -298,8 +309,8 @@ class _Chain:
         shown = {k: path for k, path in paths.items() if k in self._tree.paths}
         if self._reference not in shown:
             return [None] * self._n
-        known = compare(
-            lambda k: self._linker.view(k).light,
+        known = compare_illumination(
+            lambda k: self._scheduler.view(k).light,
             shown,
             self._reference,
             self._textures.of_sections,
@@ -337,7 +348,7 @@ class _Chain:
         beside = [j for j in (k - 1, k + 1) if 0 <= j < self._n]
         odd = [j for j in beside if j not in self._tree.paths and j not in self._unfit]
         nearer = [sorted((j, k), key=lambda i: abs(i - self._reference)) for j in odd]
-        return any(self._linker.link(inner, outer).fits for inner, outer in nearer)
+        return any(self._scheduler.link(inner, outer).fits for inner, outer in nearer)
 
     def _faded_ends(self) -> set[int]:
         """Blank planes at the ends of a stack whose light fades towards them."""
@@ -345,6 +356,6 @@ class _Chain:
         for way in (range(self._n), range(self._n - 1, -1, -1)):
             end = list(takewhile(lambda k: self._unfit.get(k) == IS_BLANK, way))
             last = way[len(end)] if len(end) < self._n else self._reference
-            if self._linker.contrasts[last] < FADED * self._fixed.contrast:
+            if self._scheduler.contrasts[last] < FADED * self._fixed.contrast:
                 faded.update(end)
         return faded

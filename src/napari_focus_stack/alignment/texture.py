@@ -18,7 +18,7 @@ from napari_focus_stack.imgproc.transforms import rescale, warp_masked
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari_focus_stack.alignment.reduced_planes import View
+    from napari_focus_stack.alignment.reduced_planes import ReducedPlane
     from napari_focus_stack.alignment.similarity import Plane, Region
     from napari_focus_stack.imgproc.transforms import Matrix
 
@@ -62,13 +62,13 @@ class Texture:
 
     @classmethod
     def of(
-        cls, view: View, noise: float, region: Region | None = None, *, fine: bool = False
+        cls, view: ReducedPlane, noise: float, region: Region | None = None, *, fine: bool = False
     ) -> Texture:
         """Take the texture of a plane; of a region alone, if any.
 
         Parameters
         ----------
-        view : View
+        view : ReducedPlane
             Of the plane.
         noise : float
             Contrast that noise alone has, in grey levels; see `texture_noise`.
@@ -100,7 +100,7 @@ class Texture:
         return y / h, x / w
 
 
-def texture_noise(views: Iterable[View], *, fine: bool = False) -> float:
+def texture_noise(views: Iterable[ReducedPlane], *, fine: bool = False) -> float:
     """Contrast of fine detail that noise alone has, in grey levels, in the plane of least detail.
 
     Never more than a part of the strongest detail: some planes are textured all over.
@@ -113,7 +113,7 @@ def texture_noise(views: Iterable[View], *, fine: bool = False) -> float:
     return min(*quiet, MOST_NOISE * max(strong))
 
 
-def _detail(view: View, fine: bool) -> tuple[Plane, Plane]:
+def _detail(view: ReducedPlane, fine: bool) -> tuple[Plane, Plane]:
     """Detail of a plane, and its contrast."""
     if fine:
         detail = view.texture.astype(np.float32)
@@ -123,7 +123,7 @@ def _detail(view: View, fine: bool) -> tuple[Plane, Plane]:
     return detail, np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), AROUND))
 
 
-def _unit(view: View) -> float:
+def _unit(view: ReducedPlane) -> float:
     return max(view.contrast, 1e-30)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack._utils.threads import parts
+from napari_focus_stack._utils.threads import row_bands
 from napari_focus_stack.analysis.checks import (
     check_neighbours,
     check_same_stack,
@@ -85,7 +85,7 @@ def _read_labels(
 ) -> None:
     """Put the labels of plane `k` where it counts."""
     top, left = origin(result)
-    for band in parts(here.shape):  # whole coordinates would take 24 bytes a pixel
+    for band in row_bands(here.shape):  # whole coordinates would take 24 bytes a pixel
         rows, cols = np.nonzero(here[band])
         rows += band.start
         places = np.stack([cols + left, rows + top, np.ones_like(rows)]).astype(np.float64)

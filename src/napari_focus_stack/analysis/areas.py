@@ -18,18 +18,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack._utils.threads import Crew, opencv_on_one_thread, tiles
+from napari_focus_stack._utils.threads import ThreadTeam, block_grid, opencv_on_one_thread
+from napari_focus_stack._utils.windows import size_of
 from napari_focus_stack.errors import OutputError, SettingsError
-from napari_focus_stack.imgproc.transforms import size_of
 from napari_focus_stack.io.writing import Outputs
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-    from napari_focus_stack.imgproc.transforms import Window
+    from napari_focus_stack._utils.windows import Window
 
-Values = NDArray[np.float64]
+MeasuredValues = NDArray[np.float64]
 
 SMOOTHING = 1.5
 """Standard deviation of the window, in pixels.
@@ -77,7 +77,7 @@ class AreaTable:
         return [f"{name} ({unit})" if unit else name for name, unit in self.units.items()]
 
 
-def object_areas(
+def measure_areas(
     labels: NDArray[Any],
     height: NDArray[Any],
     pixel_size: tuple[float, float] = (1.0, 1.0),
@@ -124,7 +124,7 @@ def object_areas(
     _check(labels, height, pixel_size, smoothing, skew)
     known, boxes = _boxes(labels)
     reach = math.ceil(WINDOW * smoothing)
-    jobs = [(i, box, part) for i, box in enumerate(boxes) for part in tiles(size_of(box))]
+    jobs = [(i, box, part) for i, box in enumerate(boxes) for part in block_grid(size_of(box))]
     sums = np.zeros((len(jobs), 4))
 
     def measure(j: int) -> None:
@@ -135,8 +135,8 @@ def object_areas(
         if inside[inner].any():
             sums[j] = _sums(heights, inside, inner, (pixel_size, skew), smoothing)
 
-    with opencv_on_one_thread(), Crew() as crew:
-        crew.do(measure, range(len(jobs)))
+    with opencv_on_one_thread(), ThreadTeam() as team:
+        team.map(measure, range(len(jobs)))
     numbers = np.array([i for i, _box, _part in jobs], np.intp)
     totals = [
         np.bincount(numbers, column, len(known)).astype(np.float64, copy=False) for column in sums.T
@@ -180,7 +180,9 @@ def _cell(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.9g}"
 
 
-def _table(labels: NDArray[Any], totals: list[Values], pixel: float, unit: str | None) -> AreaTable:
+def _table(
+    labels: NDArray[Any], totals: list[MeasuredValues], pixel: float, unit: str | None
+) -> AreaTable:
     count, height, stretch, angle = totals
     counted = np.where(count > 0, count, np.nan)
     columns: dict[str, NDArray[Any]] = {
@@ -205,7 +207,7 @@ def _table(labels: NDArray[Any], totals: list[Values], pixel: float, unit: str |
 
 
 def _sums(
-    heights: Values,
+    heights: MeasuredValues,
     inside: NDArray[np.bool_],
     inner: Window,
     pixel_shape: tuple[tuple[float, float], float],
@@ -224,7 +226,9 @@ def _sums(
     return slope.size, height, float(np.hypot(1, slope).sum()), float(np.arctan(slope).sum())
 
 
-def _slopes(lifted: Values, inside: NDArray[np.bool_], sigma: float) -> tuple[Values, Values]:
+def _slopes(
+    lifted: MeasuredValues, inside: NDArray[np.bool_], sigma: float
+) -> tuple[MeasuredValues, MeasuredValues]:
     """Rise per pixel along y and x of the plane that fits best around each pixel of an object.
 
     Parameters
@@ -241,9 +245,13 @@ def _slopes(lifted: Values, inside: NDArray[np.bool_], sigma: float) -> tuple[Va
     weight /= weight.sum()
     first, second = away * weight, away**2 * weight
 
-    def moment(values: Values, along_y: Values, along_x: Values) -> Values:
+    def moment(
+        values: MeasuredValues, along_y: MeasuredValues, along_x: MeasuredValues
+    ) -> MeasuredValues:
         border = cv2.BORDER_CONSTANT
-        summed: Values = cv2.sepFilter2D(values, cv2.CV_64F, along_x, along_y, borderType=border)
+        summed: MeasuredValues = cv2.sepFilter2D(
+            values, cv2.CV_64F, along_x, along_y, borderType=border
+        )
         return summed
 
     mask = inside.astype(np.float64)

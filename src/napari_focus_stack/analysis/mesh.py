@@ -27,7 +27,7 @@ COVERED = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Surface:
+class SurfaceMesh:
     """Triangles over a height map.
 
     Attributes
@@ -56,7 +56,7 @@ class Surface:
     texcoords: NDArray[np.float32]
 
 
-def surface_of(
+def surface_mesh(
     height: NDArray[Any],
     image: NDArray[Any],
     spacing: Spacing,
@@ -64,7 +64,7 @@ def surface_of(
     most_vertices: int = MOST_VERTICES,
     exaggeration: float = 1.0,
     limits: tuple[float, float] | None = None,
-) -> Surface:
+) -> SurfaceMesh:
     """Surface of a height map with the colours of a picture, in physical units.
 
     Parameters
@@ -86,7 +86,7 @@ def surface_of(
 
     Returns
     -------
-    Surface
+    SurfaceMesh
         Two triangles for each four neighbours that all have a height; vertices of no triangle
         are left out.
 
@@ -112,7 +112,7 @@ def surface_of(
     picture, _ = _averaged(image, size)
     shown = limits or _limits(image, picture)
     painted = picture[used]
-    return Surface(
+    return SurfaceMesh(
         vertices=np.stack([place[used] for place in places], axis=1).astype(np.float32),
         faces=faces,
         colors=None if image.ndim == 2 else _colours(painted, shown, image.dtype),

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_focus_stack._utils.threads import Crew, opencv_on_one_thread, tiles
+from napari_focus_stack._utils.threads import ThreadTeam, block_grid, opencv_on_one_thread
+from napari_focus_stack._utils.windows import moved_by
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.alignment.registered_plane import SeenPlane
+from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.analysis.checks import (
     check_neighbours,
     check_same_stack,
@@ -24,7 +25,6 @@ from napari_focus_stack.analysis.checks import (
 )
 from napari_focus_stack.errors import Cancelled, SettingsError
 from napari_focus_stack.imgproc.dtypes import as_dtype, computable
-from napari_focus_stack.imgproc.transforms import moved_by
 from napari_focus_stack.io.reading import as_source
 from napari_focus_stack.result import Progress
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.imgproc.pyramids import Plane
-    from napari_focus_stack.imgproc.transforms import Window
     from napari_focus_stack.result import StackResult
 
-How = Literal["max", "mean"]
+ProjectionMethod = Literal["max", "mean"]
 _COMBINE = {"max": np.maximum, "mean": np.add}
 _START = {"max": -np.inf, "mean": 0.0}
 
@@ -52,7 +52,7 @@ def project(
     *,
     offset: int = 0,
     half_slab: int = 0,
-    how: How = "max",
+    how: ProjectionMethod = "max",
     threads: int | None = None,
 ) -> NDArray[Any]:
     """Another stack of the same field, seen where a result found the surface.
@@ -105,7 +105,7 @@ def project_steps(
     *,
     offset: int = 0,
     half_slab: int = 0,
-    how: How = "max",
+    how: ProjectionMethod = "max",
     threads: int | None = None,
     cancel: threading.Event | None = None,
 ) -> Generator[Progress, None, NDArray[Any]]:
@@ -152,20 +152,20 @@ def project_steps(
         if cancel is not None and cancel.is_set():
             raise Cancelled
 
-    with opencv_on_one_thread(), Crew(threads, check) as crew:
+    with opencv_on_one_thread(), ThreadTeam(threads, check) as team:
         for done, k in enumerate(wanted):
             check()
             yield Progress("project", int(k), len(other), done, len(wanted))
             plane = computable(other[int(k)])
-            seen = SeenPlane.of(plane, result.transforms[k], Brightness())
+            seen = RegisteredPlane.of(plane, result.transforms[k], Brightness())
 
-            def add(part: Window, seen: SeenPlane = seen, k: int = int(k)) -> None:
+            def add(part: Window, seen: RegisteredPlane = seen, k: int = int(k)) -> None:
                 here = _within(centre[0][part], centre[1], k, half)
                 if here.any():
                     values, valid = seen.colour(moved_by(part, *corner))
                     projection.add(part, values, here if valid is None else here & (valid > 0))
 
-            crew.do(add, tiles(result.depth_index.shape))
+            team.map(add, block_grid(result.depth_index.shape))
             del plane, seen, add
     return as_dtype(projection.image(), other.dtype)
 
@@ -173,7 +173,7 @@ def project_steps(
 class _Projection:
     """Running maximum or mean of planes, of each pixel over those that count there."""
 
-    def __init__(self, shape: tuple[int, ...], how: How) -> None:
+    def __init__(self, shape: tuple[int, ...], how: ProjectionMethod) -> None:
         self._how = how
         self._values = np.full(shape, _START[how], np.float32)
         self._count = np.zeros(shape[:2], np.uint16)

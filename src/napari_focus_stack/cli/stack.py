@@ -109,10 +109,10 @@ def stack_parser() -> argparse.ArgumentParser:
 
 def stack_command(call: argparse.Namespace) -> int:
     """Stack what a call names, and write what it asks for; return the exit code."""
-    from napari_focus_stack._utils.memory import keep_heap
+    from napari_focus_stack._utils.memory import share_malloc_arena
     from napari_focus_stack.io.reading import read_stack
 
-    keep_heap()
+    share_malloc_arena()
     wanted = _wanted(call)
     source = read_stack(wanted.inputs, skip_unreadable=call.skip_unreadable)
     with options_named():
@@ -179,7 +179,7 @@ def _check(
 ) -> None:
     """Refuse before the work what could not be written after it."""
     from napari_focus_stack.cli.debug import check_folder, folder_beside
-    from napari_focus_stack.io.writing import check_kept, check_outputs
+    from napari_focus_stack.io.writing import check_not_overwritten, check_outputs
 
     if call.height and wanted.settings.z_step is None and source.spacing.z is None:
         raise SettingsError(
@@ -189,7 +189,7 @@ def _check(
     check_outputs(outputs, source)
     for read in (call.transforms_from, call.recipe):
         if read is not None:
-            check_kept(outputs, read)
+            check_not_overwritten(outputs, read)
     if call.debug:
         check_folder(folder_beside(call.output))
 

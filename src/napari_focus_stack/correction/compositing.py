@@ -13,16 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_focus_stack._utils.windows import counted_from
+from napari_focus_stack.depth_labels import BACKGROUND, NOT_CORRECTED
 from napari_focus_stack.imgproc.dtypes import as_dtype
-from napari_focus_stack.imgproc.transforms import counted_from
-from napari_focus_stack.io.recipe import BACKGROUND, NOT_CORRECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_focus_stack.alignment.registered_stack import Revisit
+    from napari_focus_stack._utils.windows import Window
+    from napari_focus_stack.alignment.registered_stack import RegisteredStack
     from napari_focus_stack.imgproc.pyramids import Plane
-    from napari_focus_stack.imgproc.transforms import Window
 
 Labels = NDArray[np.uint16]
 
@@ -45,12 +45,12 @@ def labels_in(labels: Labels) -> list[int]:
     return [int(label) for label in np.flatnonzero(counts)]
 
 
-class Overlay:
+class PlaneCompositor:
     """An image over which planes are laid.
 
     Parameters
     ----------
-    run : Revisit
+    run : RegisteredStack
         The planes.
     image : numpy.ndarray
         (Y, X[, C]), the run's.
@@ -58,7 +58,7 @@ class Overlay:
         Pixels to either side of an edge over which it is blended: `REACH`, or 0 for not at all.
     """
 
-    def __init__(self, run: Revisit, image: NDArray[Any], reach: int) -> None:
+    def __init__(self, run: RegisteredStack, image: NDArray[Any], reach: int) -> None:
         self._run = run
         self._image = image
         self._reach = reach

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
-from napari_focus_stack.diagnostics.health import TRUSTED
+from napari_focus_stack.depth.estimation import TRUSTED
+from napari_focus_stack.depth_labels import NOT_CORRECTED
 from napari_focus_stack.errors import SettingsError
-from napari_focus_stack.io.recipe import NOT_CORRECTED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,7 @@ LEAST_SHARE = 0.02
 """Of the credible pixels there, that a plane needs to count: a few may err."""
 
 
-def nearest_wins(
+def nearest_plane_labels(
     result: StackResult, painted: NDArray[np.bool_], side: Literal["first", "last"] = "first"
 ) -> Labels:
     """Labels that give each stroke the plane nearest to the lens that is found in or around it.

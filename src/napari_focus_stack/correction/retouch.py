@@ -13,17 +13,23 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack.alignment.registered_stack import Revisit
-from napari_focus_stack.correction.compositing import MOST_PLANES, REACH, Labels, Overlay, labels_in
+from napari_focus_stack._utils.windows import counted_from
+from napari_focus_stack.alignment.registered_stack import RegisteredStack
+from napari_focus_stack.correction.compositing import (
+    MOST_PLANES,
+    REACH,
+    Labels,
+    PlaneCompositor,
+    labels_in,
+)
+from napari_focus_stack.depth_labels import BACKGROUND, NOT_CORRECTED
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.imgproc.dtypes import whole
-from napari_focus_stack.imgproc.transforms import counted_from
-from napari_focus_stack.io.recipe import BACKGROUND, NOT_CORRECTED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_focus_stack.imgproc.transforms import Window
+    from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.result import Report, StackResult
 
@@ -115,7 +121,7 @@ class Correction:
                 )
 
 
-class Retoucher:
+class DepthRetoucher:
     """A result on which its user works: its image and depth follow the labels.
 
     A labelled pixel has the depth of its plane and is sure; of background, depth is NaN. The image
@@ -147,7 +153,7 @@ class Retoucher:
     """
 
     def __init__(self, source: PlaneSource, result: StackResult, labels: Any = None) -> None:
-        self._run = Revisit(source, result)
+        self._run = RegisteredStack(source, result)
         self._found = result
         self.image = np.array(result.image)
         self.depth = np.array(result.depth)
@@ -156,7 +162,7 @@ class Retoucher:
         self.height = None if result.height is None else np.array(result.height)
         self._correction = Correction(result.depth.shape, source.names, self._run.planes)
         reach = REACH if _blends(result.report) else 0
-        self._overlay = Overlay(self._run, result.image, reach)
+        self._overlay = PlaneCompositor(self._run, result.image, reach)
         if labels is not None:
             self.change(labels)
 
@@ -275,7 +281,7 @@ def apply_correction(source: PlaneSource, result: StackResult, labels: Any) -> S
     result : StackResult
         What became of them; it is not changed.
     labels : array-like
-        (Y, X) whole numbers, as `Retoucher` takes them.
+        (Y, X) whole numbers, as `DepthRetoucher` takes them.
 
     Returns
     -------
@@ -289,7 +295,7 @@ def apply_correction(source: PlaneSource, result: StackResult, labels: Any) -> S
     SettingsError
         Labels of another shape, or that stand for no plane that took part.
     """
-    return Retoucher(source, result, labels).result()
+    return DepthRetoucher(source, result, labels).result()
 
 
 def _blends(report: Report) -> bool:

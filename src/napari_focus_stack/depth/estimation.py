@@ -7,16 +7,23 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack._utils.threads import parts
+from napari_focus_stack._utils.threads import row_bands
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.imgproc.pyramids import Plane
+from typing import TYPE_CHECKING
+
 from napari_focus_stack.depth.peak_fitting import FocusPeak, PeakError
 from napari_focus_stack.fusion.focus_measure import UNRECORDED
-from napari_focus_stack.imgproc.pyramids import halved
+from napari_focus_stack.imgproc.pyramids import reduce
 from napari_focus_stack.imgproc.smoothing import EdgeAwareMean, fill_from_trusted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_focus_stack._utils.threads import Crew
+    from napari_focus_stack._utils.threads import ThreadTeam
     from napari_focus_stack.fusion.focus_prior import PlanePrior, WindowPrior
     from napari_focus_stack.imgproc.pyramids import Plane
 
@@ -57,12 +64,12 @@ class DepthEstimator:
 
     Parameters
     ----------
-    crew : Crew
+    team : ThreadTeam
         Who works.
     """
 
-    def __init__(self, crew: Crew) -> None:
-        self._crew = crew
+    def __init__(self, team: ThreadTeam) -> None:
+        self._team = team
         self._peaks: list[FocusPeak] = []
         self._count = 0
 
@@ -81,7 +88,7 @@ class DepthEstimator:
                 FocusPeak(energy.shape, samples, error, weighed=prior is not None)
                 for energy, samples, error in zip(energies, WINDOW_SAMPLES, ERRORS, strict=False)
             ]
-        todo = [(i, rows) for i, energy in enumerate(energies) for rows in parts(energy.shape)]
+        todo = [(i, rows) for i, energy in enumerate(energies) for rows in row_bands(energy.shape)]
 
         def add(part: tuple[int, slice]) -> None:
             level, rows = part
@@ -90,7 +97,7 @@ class DepthEstimator:
             allowed = None if prior is None else prior.counting_for_depth(max(level, 1), rows)
             self._peaks[level].add(energy, rows, self._count, allowed)
 
-        self._crew.do(add, todo)
+        self._team.map(add, todo)
         self._count += 1
 
     def estimate(
@@ -103,8 +110,8 @@ class DepthEstimator:
         than `edge` there, and once more what that leaves, so that slopes and domes are not
         flattened (twicing: Tukey, 1977). That is done in the prior's units of depth.
         """
-        check, unit = self._crew.check, 1.0 if prior is None else prior.unit
-        guide = halved(image)
+        check, unit = self._team.check, 1.0 if prior is None else prior.unit
+        guide = reduce(image)
         shape = guide.shape
         trust, total = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         for peak in self._peaks:
@@ -136,7 +143,7 @@ class DepthEstimator:
         np.clip(depth, 0, self._count - 1, out=depth)
         confidence = _confidence(known, disagreement / support)
         shape = image.shape
-        return _doubled(depth, shape, self._crew), _doubled(confidence, shape, self._crew)
+        return _doubled(depth, shape, self._team), _doubled(confidence, shape, self._team)
 
     def _read(self, peak: FocusPeak, unit: float) -> tuple[Plane, Plane]:
         """Depth and its inverse variance of a whole level."""
@@ -145,7 +152,7 @@ class DepthEstimator:
         def read(rows: slice) -> None:
             depth[rows], trust[rows] = peak.read(rows, self._count, unit)
 
-        self._crew.do(read, parts(depth.shape))
+        self._team.map(read, row_bands(depth.shape))
         return depth, trust
 
     def widths(self, trusted: NDArray[np.bool_]) -> list[Plane]:
@@ -232,7 +239,7 @@ def _resized(a: Plane, shape: tuple[int, ...]) -> Plane:
     return resized
 
 
-def _doubled(half: Plane, shape: tuple[int, ...], crew: Crew) -> Plane:
+def _doubled(half: Plane, shape: tuple[int, ...], team: ThreadTeam) -> Plane:
     """A map of half the size at the size of the planes."""
     whole = np.empty(shape, np.float32)
 
@@ -242,7 +249,7 @@ def _doubled(half: Plane, shape: tuple[int, ...], crew: Crew) -> Plane:
         part = cv2.resize(half[top:end], size, interpolation=cv2.INTER_LINEAR)
         whole[rows] = part[rows.start - 2 * top : rows.stop - 2 * top, : shape[1]]
 
-    crew.do(double, parts(shape))
+    team.map(double, row_bands(shape))
     return whole
 
 
@@ -264,3 +271,7 @@ def nearest_plane(depth: Plane, planes: NDArray[np.intp]) -> tuple[Plane, NDArra
         return depth + np.float32(planes[0]), index
     numbers = np.interp(depth, np.arange(len(planes)), planes).astype(np.float32)
     return numbers, index
+
+
+TRUSTED = 0.5
+"""Confidence from which on a depth counts."""

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_focus_stack._utils.threads import ahead, available_threads
-from napari_focus_stack.alignment.registered_stack import Revisit
+from napari_focus_stack._utils.threads import available_threads, prefetch
+from napari_focus_stack._utils.windows import counted_from
+from napari_focus_stack.alignment.registered_stack import RegisteredStack
 from napari_focus_stack.depth.estimation import ERRORS, STEPS, WINDOW_SAMPLES
 from napari_focus_stack.depth.local_energies import energies
 from napari_focus_stack.depth.peak_fitting import FLATTEST
@@ -25,15 +26,15 @@ from napari_focus_stack.fusion.focus_measure import (
     score,
 )
 from napari_focus_stack.fusion.pyramid import DEPTH_LEVELS
-from napari_focus_stack.imgproc.noise import Noise, NoiseGauge, middle, noise_pairs
+from napari_focus_stack.imgproc.noise import Noise, NoiseEstimator, middle, noise_pairs
 from napari_focus_stack.imgproc.pyramids import Plane, level_count
-from napari_focus_stack.imgproc.transforms import both_recorded, counted_from
+from napari_focus_stack.imgproc.transforms import both_recorded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.registered_plane import SeenPlane
-    from napari_focus_stack.imgproc.transforms import Window
+    from napari_focus_stack._utils.windows import Window
+    from napari_focus_stack.alignment.registered_plane import RegisteredPlane
     from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.result import StackResult
 
@@ -93,14 +94,14 @@ class FocusCurve:
 @dataclass(frozen=True)
 class _Tile:
     window: Window
-    planes: list[SeenPlane]
+    planes: list[RegisteredPlane]
 
     @property
     def bytes(self) -> int:
         return sum(seen.plane.nbytes for seen in self.planes)
 
 
-class Probe:
+class FocusProbe:
     """Looks at single pixels of a finished run; threads may share it.
 
     The first look measures the noise as the run did; the first in a tile of 256 x 256 pixels reads
@@ -120,7 +121,7 @@ class Probe:
     """
 
     def __init__(self, source: PlaneSource, result: StackResult) -> None:
-        self._run = Revisit(source, result)
+        self._run = RegisteredStack(source, result)
         self._result = result
         self._n = len(source)
         self._lock = threading.Lock()
@@ -222,10 +223,10 @@ class Probe:
             window = _widened((top, left), TILE, self._run.field)
             threads = self._readers()
 
-            def read(k: int) -> SeenPlane:
+            def read(k: int) -> RegisteredPlane:
                 return self._run.seen_in(k, window)
 
-            with closing(ahead(read, self._run.planes, threads)) as planes:
+            with closing(prefetch(read, self._run.planes, threads)) as planes:
                 self._tiles[key] = _Tile(window, [seen for _, seen in planes])
             while len(self._tiles) > 1 and sum(t.bytes for t in self._tiles.values()) > MOST_BYTES:
                 self._tiles.popitem(last=False)
@@ -240,7 +241,7 @@ class Probe:
     @cached_property
     def _noise(self) -> Noise:
         """Noise of the planes, measured as the run did."""
-        gauge, window, planes = NoiseGauge(), middle(self._run.field), self._run.planes
+        gauge, window, planes = NoiseEstimator(), middle(self._run.field), self._run.planes
         inside = counted_from(window, window)
         for i in noise_pairs(len(planes)):
             pair = [self._run.seen_in(planes[j], window).colour(inside) for j in (i, i + 1)]

@@ -17,23 +17,23 @@ from napari_focus_stack.fusion.focus_measure import (
     windowed,
 )
 from napari_focus_stack.fusion.pyramid_level import LEAST_COVERAGE
-from napari_focus_stack.imgproc.pyramids import Plane, expand, halved, reduced_shape
+from napari_focus_stack.imgproc.pyramids import Plane, expand, reduce, reduced_shape
 
 if TYPE_CHECKING:
-    from napari_focus_stack.alignment.registered_plane import SeenPlane
+    from napari_focus_stack._utils.windows import Window
+    from napari_focus_stack.alignment.registered_plane import RegisteredPlane
     from napari_focus_stack.imgproc.dtypes import Mask
     from napari_focus_stack.imgproc.noise import Noise
-    from napari_focus_stack.imgproc.transforms import Window
 
 
 def energies(
-    seen: SeenPlane, window: Window, noise: Noise, levels: int, colour_halved: bool
+    seen: RegisteredPlane, window: Window, noise: Noise, levels: int, colour_halved: bool
 ) -> list[Plane]:
     """Energies of a plane in a window, as `PyramidFusion.energies` has them of the whole.
 
     Parameters
     ----------
-    seen : SeenPlane
+    seen : RegisteredPlane
         The plane.
     window : tuple of slice
         Begins at multiples of 32, or what it shares with others differs from theirs.
@@ -71,7 +71,7 @@ def energies(
 
 
 def _channels(
-    seen: SeenPlane, window: Window, size: tuple[int, int], colour_halved: bool
+    seen: RegisteredPlane, window: Window, size: tuple[int, int], colour_halved: bool
 ) -> tuple[list[Plane], list[Plane]]:
     """Channels at full size, and the differences that are to be had at half of it only."""
     if colour_halved and seen.plane.ndim == 3 and seen.plane.shape[2] == 3:
@@ -91,7 +91,7 @@ def _widely(energy: Plane, valid: Mask | None, level: int) -> Plane:
     outside = None if valid is None else valid < LEAST_COVERAGE
     if outside is not None:
         energy[outside] = 0 if level else UNRECORDED
-    wide: Plane = halved(energy) if level == 0 else cv2.GaussianBlur(energy, (5, 5), WINDOW)
+    wide: Plane = reduce(energy) if level == 0 else cv2.GaussianBlur(energy, (5, 5), WINDOW)
     if outside is not None:
-        wide[halved(outside.astype(np.float32)) > 0 if level == 0 else outside] = UNRECORDED
+        wide[reduce(outside.astype(np.float32)) > 0 if level == 0 else outside] = UNRECORDED
     return wide

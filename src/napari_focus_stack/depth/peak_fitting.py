@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.fusion.focus_measure import score
-from napari_focus_stack.imgproc.pyramids import expanded_part, reduced_shape
+from napari_focus_stack.imgproc.pyramids import expanded_window, reduced_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -159,7 +159,7 @@ class FocusPeak:
         spread += np.float32(2 * self._error.energy**2 * finer) / (4 * bend * bend)
         spread = np.minimum(spread, np.float32(count**2 / 12)) * np.float32(finer)
         error = np.float32(self._error.depth**2) + spread
-        scores = expanded_part(self._scores, self._best.shape, rows)
+        scores = expanded_window(self._scores, self._best.shape, rows)
         lead = score(energies[1], samples) - scores / np.float32(count)
         by_chance = np.sqrt(2 * np.log(max(count, 2)))  # the best of `count` draws of noise
         beyond = np.maximum(lead - np.float32(by_chance), 0) / np.float32(SURE_LEAD)

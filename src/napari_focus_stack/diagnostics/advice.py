@@ -63,7 +63,7 @@ def advice(
     left_out : list of str
         Sentences on the planes that took no part.
     motion : dict
-        What texture says of it: `Support.as_dict`; empty where none was looked for, or found.
+        What texture says of it: `MotionSupport.as_dict`; empty where none was looked for, or found.
 
     Returns
     -------

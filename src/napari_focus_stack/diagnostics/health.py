@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack._utils.memory import let_go
-from napari_focus_stack._utils.threads import parts
+from napari_focus_stack._utils.memory import drop_pages
+from napari_focus_stack._utils.threads import row_bands
+from napari_focus_stack.depth.estimation import TRUSTED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.noise import Noise
     from napari_focus_stack.imgproc.pyramids import Plane
 
-TRUSTED = 0.5
-"""Confidence from which on a depth counts."""
 GUESS = 0.1
 """Confidence below which depth is what the surroundings suggest."""
 AT_END = 0.25
@@ -100,7 +99,7 @@ MANY = 1024
 
 
 @dataclass(frozen=True)
-class _Look:
+class _PlaneStats:
     """What is kept of one plane: its largest value, the share of pixels there, its brightness."""
 
     top: float
@@ -111,7 +110,7 @@ class _Look:
     checksum: tuple[int, int]
 
 
-class Census:
+class PlaneStatistics:
     """Takes down what each plane looks like, the first time it is read.
 
     Parameters
@@ -123,7 +122,7 @@ class Census:
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self._limit = float(np.iinfo(dtype).max) if dtype.kind in "ui" else np.inf
         self._light = dtype.kind != "b"
-        self._looks: dict[int, _Look] = {}
+        self._looks: dict[int, _PlaneStats] = {}
 
     def look(self, k: int, plane: NDArray[Any]) -> NDArray[Any]:
         """Take down plane `k`, (Y, X[, C]), and hand it on."""
@@ -177,18 +176,18 @@ class Census:
         return runs
 
 
-def _look(plane: NDArray[Any], limit: float) -> _Look:
+def _look(plane: NDArray[Any], limit: float) -> _PlaneStats:
     light = plane if plane.ndim == 2 else plane[..., :3]  # alpha is no light
     checksum = _checksum(np.ascontiguousarray(plane))
     some = light[::8, ::8] if min(light.shape[:2]) > MANY else light[::4, ::4]
     known = some[np.isfinite(some)]
     if not known.size:
-        return _Look(-np.inf, 0.0, False, 0.0, 0.0, checksum)
+        return _PlaneStats(-np.inf, 0.0, False, 0.0, 0.0, checksum)
     grey = some if some.ndim == 2 else some.mean(-1)
     low, middle, high = (float(v) for v in np.nanpercentile(grey, (1, 50, 99)))
     top = float(light.max() if light.dtype.kind in "ui" else light[np.isfinite(light)].max())
     at_top, plateau = _plateau(light, top, float(known.min()), limit)
-    return _Look(top, at_top, plateau, high - low, middle, checksum)
+    return _PlaneStats(top, at_top, plateau, high - low, middle, checksum)
 
 
 def _checksum(plane: NDArray[Any]) -> tuple[int, int]:
@@ -228,7 +227,7 @@ def _share_below(light: NDArray[Any], top: float) -> float:
 
 
 def examine(
-    census: Census,
+    statistics: PlaneStatistics,
     noise: Noise,
     depth: Plane,
     confidence: Plane,
@@ -243,7 +242,7 @@ def examine(
 
     Parameters
     ----------
-    census : Census
+    statistics : PlaneStatistics
         Every plane that took part was shown to it.
     noise : Noise
         Of one channel.
@@ -263,14 +262,14 @@ def examine(
         Of a plane, (Y, X); the maps may be cut.
     """
     trusted = guessed = first = last = 0
-    for rows in parts(depth.shape):  # maps of a large stack lie in files
+    for rows in row_bands(depth.shape):  # maps of a large stack lie in files
         sure = depth[rows][confidence[rows] >= TRUSTED]
         trusted += sure.size
         guessed += int((confidence[rows] < GUESS).sum())
         first += int((sure < planes[0] + AT_END).sum())
         last += int((sure > planes[-1] - AT_END).sum())
-        let_go(depth)
-        let_go(confidence)
+        drop_pages(depth)
+        drop_pages(confidence)
     odd = _odd(gains) if drifts else {}
     usual = [gain for k, gain in enumerate(gains) if gain is not None and k not in odd]
     drift = _moved(transforms[planes], shape)
@@ -282,9 +281,9 @@ def examine(
         at_first=first / max(trusted, 1),
         at_last=last / max(trusted, 1),
         peak_width=peak_width,
-        saturated=census.saturated(len(gains)),
-        empty=census.empty(),
-        duplicates=census.duplicates(),
+        saturated=statistics.saturated(len(gains)),
+        empty=statistics.empty(),
+        duplicates=statistics.duplicates(),
         brightness_drift=max(usual) / min(usual) - 1 if drifts and usual else 0.0,
         odd_exposures=[[k, times] for k, times in odd.items()],
         drift=drift,

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.imgproc.colour import GREY
-from napari_focus_stack.imgproc.pyramids import Plane, expand, expanded_part
+from napari_focus_stack.imgproc.pyramids import Plane, expand, expanded_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,7 +138,7 @@ def windowed(power: Plane, halved: Plane, wide: Plane, rows: slice) -> Plane:
     core = cv2.GaussianBlur(power[top:end], (CORE_SIZE, CORE_SIZE), WINDOW_CORE)
     energy: Plane = core[rows.start - top : rows.stop - top]
     above = slice(max(0, rows.start // 2 - 2), min(len(halved), rows.stop // 2 + 3))
-    around = expanded_part(wide, halved.shape, above)
+    around = expanded_window(wide, halved.shape, above)
     cv2.scaleAdd(halved[above], WINDOW_TAIL[0], around, dst=around)
     height = min(2 * above.stop, len(power)) - 2 * above.start
     near = cv2.pyrUp(around, dstsize=(power.shape[1], height))

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from napari_focus_stack._utils.windows import corner_of, size_of
 from napari_focus_stack.fusion.focus_measure import score, selectivity
-from napari_focus_stack.imgproc.pyramids import Plane, grown_part, shapes_of
-from napari_focus_stack.imgproc.transforms import corner_of, size_of
+from napari_focus_stack.imgproc.pyramids import Plane, grown_window, shapes_of
 
 if TYPE_CHECKING:
-    from napari_focus_stack.imgproc.transforms import Window
+    from napari_focus_stack._utils.windows import Window
 
 TOLERANCE = 0.5
 """Depth from the surface, besides half of its error, up to which energies count in full."""
@@ -178,7 +178,7 @@ class LevelMaps:
         """Some rows of a level."""
         above = level - (len(self._shapes) - 1)
         if above < 0:
-            return grown_part(self._coarser[0], self._shapes[level:], rows)
+            return grown_window(self._coarser[0], self._shapes[level:], rows)
         with self._lock:
             while len(self._coarser) <= above:
                 self._coarser.append(cv2.pyrDown(self._coarser[-1]))

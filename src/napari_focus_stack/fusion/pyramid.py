@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import cv2
 import numpy as np
 
-from napari_focus_stack._utils.threads import Crew, parts, tiles
+from napari_focus_stack._utils.threads import ThreadTeam, block_grid, row_bands
+from napari_focus_stack._utils.windows import moved_by
 from napari_focus_stack.fusion.pyramid_level import Level, Residual, rows_above
 from napari_focus_stack.imgproc.colour import GREY, merged
 from napari_focus_stack.imgproc.dtypes import as_dtype
 from napari_focus_stack.imgproc.pyramids import (
     Plane,
     level_count,
-    reduced_part,
     reduced_shape,
+    reduced_window,
 )
-from napari_focus_stack.imgproc.resampling import Cutting, resample
-from napari_focus_stack.imgproc.transforms import moved_by
+from napari_focus_stack.imgproc.resampling import SourceWindow, resample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.alignment.brightness import Brightness
-    from napari_focus_stack.alignment.registered_plane import SeenPlane
+    from napari_focus_stack.alignment.registered_plane import RegisteredPlane
     from napari_focus_stack.fusion.focus_prior import PlanePrior, WindowPrior
     from napari_focus_stack.imgproc.dtypes import Mask
     from napari_focus_stack.imgproc.noise import Noise
-    from napari_focus_stack.imgproc.transforms import Window
 
 ROUNDED = 0.48
 """By which a value may lie beyond whole ones that it was rounded to, and be rounded to one again:
@@ -71,7 +71,7 @@ class PyramidFusion:
         Of the planes.
     noise : Noise
         Of one channel.
-    crew : Crew
+    team : ThreadTeam
         Who works.
     origin : tuple of int
         Row and column of the reference plane at which this fusion starts; even.
@@ -102,7 +102,7 @@ class PyramidFusion:
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
         noise: Noise,
-        crew: Crew,
+        team: ThreadTeam,
         *,
         origin: tuple[int, int] = (0, 0),
         keep_energy: bool = False,
@@ -111,7 +111,7 @@ class PyramidFusion:
         count: int | None = None,
         prior: WindowPrior | None = None,
     ) -> None:
-        self._crew = crew
+        self._team = team
         self._prior = prior
         self.plane_prior: PlanePrior | None = None
         self._origin = origin
@@ -137,10 +137,10 @@ class PyramidFusion:
         self._valid = np.empty(shape[:2], np.uint8)
         self._range = (np.inf, -np.inf)
         self._count = 0
-        self._tiles = tiles(shape)
+        self._tiles = block_grid(shape)
         self._parts = [_Part(k, rows) for k, v in enumerate(self._levels) for rows in v.parts]
         sizes = [(k, reduced_shape(v.shape)) for k, v in enumerate(self._levels)]
-        self._parts_above = [_Part(k, rows) for k, size in sizes for rows in parts(size)]
+        self._parts_above = [_Part(k, rows) for k, size in sizes for rows in row_bands(size)]
         self.energy = np.empty(shape[:2], np.float32) if keep_energy else None
 
     @property
@@ -148,9 +148,9 @@ class PyramidFusion:
         """What `DepthEstimator.add` takes."""
         return [level.energy for level in self._levels[:DEPTH_LEVELS]]
 
-    def add(self, seen: SeenPlane) -> None:
+    def add(self, seen: RegisteredPlane) -> None:
         """Fold in a plane."""
-        self._fold_in(self._see(seen), seen.light)
+        self._fold_in(self._load_plane(seen), seen.light)
 
     def add_reduced(self, channels: list[Plane], valid: Mask | None, light: Brightness) -> None:
         """Fold in a plane as `reduced` has it, at the size of the finest level here."""
@@ -159,20 +159,22 @@ class PyramidFusion:
         self._reduce()
         self._fold_in(valid, light)
 
-    def reduced(self, seen: SeenPlane, origin: tuple[int, int]) -> tuple[list[Plane], Mask | None]:
+    def reduced(
+        self, seen: RegisteredPlane, origin: tuple[int, int]
+    ) -> tuple[list[Plane], Mask | None]:
         """A plane from `origin` on as it is above all levels, and where it recorded anything.
 
         Nothing is folded in.
         """
         self._origin = origin
-        valid = self._see(seen)
+        valid = self._load_plane(seen)
         for _ in self._levels:
             valid = None if valid is None else cv2.pyrDown(valid)
         return self._residual.smooth, valid
 
-    def _see(self, seen: SeenPlane) -> Mask | None:
+    def _load_plane(self, seen: RegisteredPlane) -> Mask | None:
         """Take a plane into the levels; where it recorded anything, None for everywhere."""
-        self._crew.check()
+        self._team.check()
         self._range = self._range_with(seen)
         unrecorded: list[Window] = []
 
@@ -184,25 +186,25 @@ class PyramidFusion:
                 unrecorded.append(tile)
             self._add_range(tile, valid)
 
-        self._crew.do(take, self._tiles)
+        self._team.map(take, self._tiles)
         self._reduce()
         return self._coverage(unrecorded)
 
     def _fold_in(self, valid: Mask | None, light: Brightness) -> None:
         for level in self._levels:
             level.light = light
-        self._crew.do(lambda part: self._levels[part.level].gather(part.rows), self._parts)
-        self._crew.do(lambda part: self._levels[part.level].reduce(part.rows), self._parts_above)
-        self._crew.do(Level.widen, self._levels)
+        self._team.map(lambda part: self._levels[part.level].gather(part.rows), self._parts)
+        self._team.map(lambda part: self._levels[part.level].reduce(part.rows), self._parts_above)
+        self._team.map(Level.widen, self._levels)
         for level in self._levels:
             level.valid = valid
             valid = None if valid is None else cv2.pyrDown(valid)
         self.plane_prior = None if self._prior is None else self._prior.of(self._count)
-        self._crew.do(self._fold, self._parts)
+        self._team.map(self._fold, self._parts)
         self._residual.fold(self._scored, valid, self._count)
         self._count += 1
 
-    def _read_off(self, seen: SeenPlane, tile: Window) -> None:
+    def _read_off(self, seen: RegisteredPlane, tile: Window) -> None:
         finest, above = self._levels[0].smooth, self._levels[0].above
         if not self._halved:
             seen.channels(moved_by(tile, *self._origin), [channel[tile] for channel in finest])
@@ -221,7 +223,7 @@ class PyramidFusion:
                 self._valid[rows, cols] = 255
         return self._valid
 
-    def _range_with(self, seen: SeenPlane) -> tuple[float, float]:
+    def _range_with(self, seen: RegisteredPlane) -> tuple[float, float]:
         low, high = (float(v) for v in (seen.plane.min(), seen.plane.max()))
         gain, offset = seen.light.gain, seen.light.offset
         ends = [low, high, gain * low + offset, gain * high + offset]
@@ -230,11 +232,11 @@ class PyramidFusion:
     def _reduce(self) -> None:
         def reduce(todo: tuple[Plane, Plane, slice]) -> None:
             fine, coarse, rows = todo
-            coarse[rows] = reduced_part(fine, rows)
+            coarse[rows] = reduced_window(fine, rows)
 
         for level in self._levels:
             pairs = list(zip(level.smooth, level.above, strict=False))
-            self._crew.do(reduce, [(a, b, rows) for a, b in pairs for rows in parts(b.shape)])
+            self._team.map(reduce, [(a, b, rows) for a, b in pairs for rows in row_bands(b.shape)])
 
     def _fold(self, part: _Part) -> None:
         level = self._levels[part.level]
@@ -267,7 +269,7 @@ class PyramidFusion:
     def _built(self, base: list[Plane] | None) -> list[Plane]:
         below = self._residual.mean if base is None else base
         for level in reversed(self._levels):
-            below = level.build(below, self._crew)
+            below = level.build(below, self._team)
         return below
 
     def _hold(self) -> None:
@@ -285,7 +287,7 @@ class PyramidFusion:
             held = np.clip(channel, low * self._unit, high * self._unit)
             np.copyto(channel, held, where=some)  # elsewhere it goes on smoothly, for the depth
 
-        self._crew.do(hold, self._levels[0].parts)
+        self._team.map(hold, self._levels[0].parts)
         del self._lowest, self._highest
 
     @property
@@ -305,7 +307,7 @@ class PyramidFusion:
         shape, further = finest.shape, finest.above[len(finest.smooth) :]
         image = np.empty(shape if self._channels == 1 else (*shape, self._channels), dtype)
         for rows in finest.parts:
-            self._crew.check()
+            self._team.check()
             channels = [channel[rows] for channel in finest.smooth]
             channels += [_doubled(channel, rows, shape) for channel in further]
             part = np.clip(merged(channels), *self._range)  # new: `brightness` is in use
@@ -332,5 +334,5 @@ def _as_recorded(bright: Plane, unit: np.float32, dtype: np.dtype[Any]) -> NDArr
 
 def _doubled(channel: Plane, rows: slice, shape: tuple[int, int]) -> Plane:
     """Rows of the level below, between whose pixels nothing was recorded."""
-    cut = Cutting.of(np.diag([0.5, 0.5, 1.0]), (rows, slice(0, shape[1])), channel.shape)
+    cut = SourceWindow.of(np.diag([0.5, 0.5, 1.0]), (rows, slice(0, shape[1])), channel.shape)
     return resample(channel[cut.crop], cut.matrix, cut.size)

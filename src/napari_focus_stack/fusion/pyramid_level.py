@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack._utils.threads import Crew, parts
+from napari_focus_stack._utils.threads import ThreadTeam, row_bands
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.fusion.focus_measure import (
     NO_SCORE,
@@ -22,10 +22,10 @@ from napari_focus_stack.fusion.focus_measure import (
 from napari_focus_stack.imgproc.colour import GREY
 from napari_focus_stack.imgproc.pyramids import (
     Plane,
-    expanded_part,
-    halved,
-    reduced_part,
+    expanded_window,
+    reduce,
     reduced_shape,
+    reduced_window,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Level:
     def __init__(
         self, level: int, shape: tuple[int, int], channels: int, noise: Noise, colour: bool
     ) -> None:
-        self.level, self.shape, self.parts = level, shape, parts(shape)
+        self.level, self.shape, self.parts = level, shape, row_bands(shape)
         self.smooth = _empty(shape, channels)
         self.above: list[Plane] = []
         self.valid: Mask | None = None
@@ -74,7 +74,7 @@ class Level:
 
     def gather(self, rows: slice) -> None:
         """Square the bands of some rows."""
-        around = expanded_part(self.above[0], self.shape, rows)
+        around = expanded_window(self.above[0], self.shape, rows)
         bands = [self.smooth[0][rows] - around]
         bands += [self._band(c, rows) for c in range(1, self._telling)]
         own = (
@@ -86,7 +86,7 @@ class Level:
 
     def reduce(self, rows: slice) -> None:
         """Reduce the squared bands to some rows of the level above."""
-        self._halved[rows] = reduced_part(self._power, rows)
+        self._halved[rows] = reduced_window(self._power, rows)
 
     def widen(self) -> None:
         """Make the wide tail of the window of all that was gathered."""
@@ -112,7 +112,7 @@ class Level:
             _move(mean[rows], self._band(c, rows), share)
         return energy
 
-    def build(self, below: list[Plane], crew: Crew) -> list[Plane]:
+    def build(self, below: list[Plane], team: ThreadTeam) -> list[Plane]:
         """Put the mean, shrunk, on the fused level above, and let the mean go."""
 
         def build(rows: slice) -> None:
@@ -120,7 +120,7 @@ class Level:
             inner = slice(rows.start - around.start, rows.stop - around.start)
             left = self._squares[rows]
             for c, mean in enumerate(self._means):
-                fused = expanded_part(below[c], self.shape, rows)
+                fused = expanded_window(below[c], self.shape, rows)
                 if c == 0:
                     bright = fused * np.float32(1 / GREY) if self._colour else fused
                     left *= self._noise.in_band(bright, self.level)
@@ -129,13 +129,13 @@ class Level:
                 np.add(fused, kept, out=self.smooth[c][rows])
 
         ratios = (*(self._noise.opponent_at(self.level) if self._colour else (1.0,)), 0.0)
-        crew.do(build, self.parts)
+        team.map(build, self.parts)
         self._means = []
         del self._weight, self._squares, self._power, self._halved, self._wide
         return self.smooth
 
     def _band(self, channel: int, rows: slice) -> Plane:
-        coarse = expanded_part(self.above[channel], self.shape, rows)
+        coarse = expanded_window(self.above[channel], self.shape, rows)
         band: Plane = np.subtract(self.smooth[channel][rows], coarse, out=coarse)
         return band
 
@@ -144,9 +144,9 @@ class Level:
             self.energy[rows] = energy
             return
         half = self.energy[rows_above(rows)]
-        half[:] = halved(energy)
+        half[:] = reduce(energy)
         if outside is not None:
-            half[halved(outside.astype(np.float32)) > 0] = UNRECORDED
+            half[reduce(outside.astype(np.float32)) > 0] = UNRECORDED
 
     @property
     def _variance(self) -> float:

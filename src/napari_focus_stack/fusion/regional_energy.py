@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.fusion.focus_measure import UNRECORDED
-from napari_focus_stack.imgproc.colour import GREY, brightness
+from napari_focus_stack.imgproc.colour import GREY, lightness
 from napari_focus_stack.imgproc.pyramids import expand
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import both_recorded
@@ -97,7 +97,7 @@ class RegionalEnergy:
         if plane.dtype.kind == "f" and not np.isfinite(plane).all():
             plane, finite = without_gaps(plane)
             recorded = both_recorded(finite.astype(np.uint8) * 255, recorded)
-        smooth = brightness(plane)
+        smooth = lightness(plane)
         powers = []
         for level in range(LEVELS):
             above = cv2.pyrDown(smooth)

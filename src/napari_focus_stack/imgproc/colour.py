@@ -33,7 +33,7 @@ def opponent(plane: NDArray[Any]) -> Plane:
     return rotated
 
 
-def brightness(plane: NDArray[Any]) -> Plane:
+def lightness(plane: NDArray[Any]) -> Plane:
     """The first of a plane's channels alone, (Y, X) float32: grey, or the brightness of colour."""
     if plane.ndim == 2:
         return plane.astype(np.float32)

@@ -20,7 +20,7 @@ from napari_focus_stack.imgproc.pyramids import Plane, band_noise, laplacian_pyr
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_focus_stack.imgproc.transforms import Window
+    from napari_focus_stack._utils.windows import Window
 
 LEVELS = 4
 """Pyramid levels measured; coarser ones have the last one's noise."""
@@ -121,7 +121,7 @@ def middle(shape: tuple[int, ...]) -> Window:
     return slice(starts[0], ends[0]), slice(starts[1], ends[1])
 
 
-class NoiseGauge:
+class NoiseEstimator:
     """Measures noise on pairs of neighbouring planes that lie over each other.
 
     In every block the least of all pairs counts, and of all blocks the quiet ones. How noise grows

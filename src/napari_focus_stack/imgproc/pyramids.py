@@ -108,7 +108,7 @@ def shapes_of(shape: tuple[int, ...], levels: int) -> list[tuple[int, int]]:
     return shapes
 
 
-def halved(plane: NDArray[Any]) -> NDArray[Any]:
+def reduce(plane: NDArray[Any]) -> NDArray[Any]:
     """Means of two by two pixels, of the size of the level above."""
     height, width = plane.shape[:2]
     y, x = reduced_shape(plane.shape)
@@ -119,19 +119,19 @@ def halved(plane: NDArray[Any]) -> NDArray[Any]:
     return half
 
 
-def reduced_part(fine: NDArray[Any], rows: slice) -> NDArray[Any]:
+def reduced_window(fine: NDArray[Any], rows: slice) -> NDArray[Any]:
     """Rows of the level above, as if the whole had been reduced."""
     top, end = max(0, 2 * rows.start - 4), min(len(fine), 2 * rows.stop + 4)
     small: NDArray[Any] = cv2.pyrDown(fine[top:end])
     return small[rows.start - top // 2 : rows.stop - top // 2]
 
 
-def expanded_part(coarse: Plane, shape: tuple[int, ...], rows: slice) -> Plane:
+def expanded_window(coarse: Plane, shape: tuple[int, ...], rows: slice) -> Plane:
     """Rows of the level below, which has this shape, as if the whole had been expanded."""
-    return grown_part(coarse, [(shape[0], shape[1]), (coarse.shape[0], coarse.shape[1])], rows)
+    return grown_window(coarse, [(shape[0], shape[1]), (coarse.shape[0], coarse.shape[1])], rows)
 
 
-def grown_part(coarse: Plane, shapes: Sequence[tuple[int, int]], rows: slice) -> Plane:
+def grown_window(coarse: Plane, shapes: Sequence[tuple[int, int]], rows: slice) -> Plane:
     """Rows of a finer level, as if the whole had been expanded level by level.
 
     Parameters
@@ -147,6 +147,6 @@ def grown_part(coarse: Plane, shapes: Sequence[tuple[int, int]], rows: slice) ->
         return coarse[rows]
     (height, width), (most, _) = shapes[:2]
     top, end = max(0, rows.start // 2 - 2), min(most, rows.stop // 2 + 3)
-    part = grown_part(coarse, shapes[1:], slice(top, end))
+    part = grown_window(coarse, shapes[1:], slice(top, end))
     large: Plane = cv2.pyrUp(part, dstsize=(width, (height if end == most else 2 * end) - 2 * top))
     return large[rows.start - 2 * top : rows.stop - 2 * top]

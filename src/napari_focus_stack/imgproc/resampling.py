@@ -25,8 +25,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.imgproc.pyramids import Plane
-    from napari_focus_stack.imgproc.transforms import Matrix, Window
+    from napari_focus_stack.imgproc.transforms import Matrix
 
 EVENING = np.array([0.03883, -0.11958, 1.1615, -0.11958, 0.03883], np.float32)
 """Least squares over frequencies up to 0.46 a pixel, weighted as the power of pictures: 1 / f^2."""
@@ -41,7 +42,7 @@ MOST_KEPT = 2**21
 
 
 @dataclass(frozen=True)
-class Cutting:
+class SourceWindow:
     """The part of a plane that is needed to see a window of the reference plane.
 
     Attributes
@@ -64,7 +65,7 @@ class Cutting:
     @classmethod
     def of(
         cls, matrix: Matrix, window: Window, shape: tuple[int, ...], even: bool = False
-    ) -> Cutting:
+    ) -> SourceWindow:
         """Cut a plane of `shape` that `matrix` leads to; `even` lets rows and columns start so."""
         (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
         top, left = window[0].start, window[1].start

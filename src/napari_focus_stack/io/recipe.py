@@ -10,11 +10,8 @@ The report of a run serves as one too, and so does a file of saved results that 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import dataclasses
 import json
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack._version import __version__
+from napari_focus_stack.depth_labels import decode_labels, encode_labels
 from napari_focus_stack.errors import InputError, OutputError, SettingsError
 from napari_focus_stack.io.ome_annotations import NAMESPACE, annotated
 from napari_focus_stack.io.plane_files import DAMAGE
@@ -37,13 +35,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Of the JSON; a later one may need a later version to be followed."""
-NOT_CORRECTED, BACKGROUND = 0, 65535
-"""Labels of a correction that are no plane; plane k has label k + 1."""
 
 _OTHER = "give a recipe, a report (--report) or saved results (.focusstack.ome.tif)"
 _KEYS = ("recipe", "version", "inputs", "settings", "transforms", "correction")
-_RUN = np.dtype([("length", "<i8"), ("label", "<u2")])
-"""Pixels that follow each other, row by row, with one label."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +149,7 @@ class Recipe:
         }
         if self.correction is not None:
             shape = list(self.correction.shape)
-            recipe["correction"] = {"shape": shape, "labels": encoded(self.correction)}
+            recipe["correction"] = {"shape": shape, "labels": encode_labels(self.correction)}
         if self.transforms is not None:
             recipe["transforms"] = [
                 matrix.tolist() if np.isfinite(matrix).all() else None for matrix in self.transforms
@@ -177,58 +171,6 @@ class Recipe:
 
 
 # --- corrections as text
-
-
-def encoded(labels: NDArray[np.uint16]) -> str:
-    """Labels as text: runs of one label, row by row, deflated, in base64.
-
-    Parameters
-    ----------
-    labels : numpy.ndarray
-        (Y, X) uint16.
-    """
-    flat = labels.ravel()
-    # a fifth of the time of np.diff
-    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
-    runs = np.empty(len(starts), _RUN)
-    runs["length"] = np.diff(starts, append=flat.size)
-    runs["label"] = flat[starts]
-    return base64.b64encode(zlib.compress(runs.tobytes(), 9)).decode("ascii")
-
-
-def decoded(text: str, shape: Sequence[int]) -> NDArray[np.uint16]:
-    """Labels that `encoded` made text of.
-
-    Parameters
-    ----------
-    text : str
-        What it returned.
-    shape : sequence of int
-        (Y, X) of the labels.
-
-    Returns
-    -------
-    numpy.ndarray
-        (Y, X) uint16.
-
-    Raises
-    ------
-    ValueError
-        The text is damaged, or of labels of another shape.
-    """
-    rows, columns = shape
-    size = rows * columns
-    try:
-        inflated = zlib.decompressobj()
-        # no more than one run a pixel: a few bytes may inflate to gigabytes
-        most = (size + 1) * _RUN.itemsize
-        data = inflated.decompress(base64.b64decode(text, validate=True), most)
-        runs = np.frombuffer(data, _RUN)
-    except (binascii.Error, zlib.error) as problem:
-        raise ValueError(str(problem)) from problem
-    if not inflated.eof or sum(runs["length"].tolist()) != size:
-        raise ValueError(f"it does not fill {rows} x {columns} pixels")
-    return np.repeat(runs["label"], runs["length"]).astype(np.uint16).reshape(rows, columns)
 
 
 # --- checks of what a file holds
@@ -306,7 +248,7 @@ def _correction(known: Any, path: Path) -> NDArray[np.uint16] | None:
         rows, columns = (int(side) for side in known["shape"])
         if min(rows, columns) < 1:
             raise ValueError(f"{rows} x {columns} pixels are none")
-        return decoded(known["labels"], (rows, columns))
+        return decode_labels(known["labels"], (rows, columns))
     except (TypeError, KeyError, ValueError, MemoryError) as problem:
         raise InputError(
             f"'{path}' has a correction that is damaged ({problem}); take it out of the file."

@@ -20,7 +20,7 @@ from napari_focus_stack.io.ome_annotations import annotated, annotation
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.io.sources import Spacing
-from napari_focus_stack.io.writing import Outputs, about
+from napari_focus_stack.io.writing import Outputs, describe_values
 
 if TYPE_CHECKING:
     import os
@@ -36,7 +36,7 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, eq=False)
-class Saved:
+class SavedResult:
     """One result as a file holds it.
 
     Attributes
@@ -64,14 +64,14 @@ class Saved:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-def write_saved(path: str | os.PathLike[str], images: Sequence[Saved]) -> None:
+def write_saved(path: str | os.PathLike[str], images: Sequence[SavedResult]) -> None:
     """Write results into one OME-TIFF, whole or not at all.
 
     Parameters
     ----------
     path : path
         Its name ends in `.focusstack.ome.tif`.
-    images : sequence of Saved
+    images : sequence of SavedResult
         At least one; each becomes an OME image (a series), with sizes in micrometres where the
         unit is one of length.
 
@@ -92,7 +92,7 @@ def write_saved(path: str | os.PathLike[str], images: Sequence[Saved]) -> None:
         files.file(path, lambda temporary: _encode(temporary, images))
 
 
-def _check(image: Saved, path: Path) -> None:
+def _check(image: SavedResult, path: Path) -> None:
     shape, dtype = image.array.shape, image.array.dtype
     if dtype.name not in _HELD:
         raise OutputError(
@@ -106,7 +106,7 @@ def _check(image: Saved, path: Path) -> None:
         )
 
 
-def _encode(path: Path, images: Sequence[Saved]) -> None:
+def _encode(path: Path, images: Sequence[SavedResult]) -> None:
     size = sum(image.array.nbytes for image in images)
     with TiffWriter(path, bigtiff=size > _CLASSIC, ome=True) as tif:
         for image in images:
@@ -114,8 +114,8 @@ def _encode(path: Path, images: Sequence[Saved]) -> None:
             tif.write(image.array, metadata=_metadata(image), **options)
 
 
-def _metadata(image: Saved) -> dict[str, Any]:
-    words = about(image.role.replace("-", "_"), image.spacing.unit)
+def _metadata(image: SavedResult) -> dict[str, Any]:
+    words = describe_values(image.role.replace("-", "_"), image.spacing.unit)
     known = {
         "role": image.role,
         "name": image.name,
@@ -130,7 +130,7 @@ def _metadata(image: Saved) -> dict[str, Any]:
     }
 
 
-def read_saved(path: str | os.PathLike[str]) -> list[Saved]:
+def read_saved(path: str | os.PathLike[str]) -> list[SavedResult]:
     """Results that `write_saved` wrote, in their order.
 
     Parameters
@@ -167,9 +167,9 @@ def _images(tif: TiffFile, path: Path) -> Iterator[tuple[dict[str, Any], NDArray
             yield note, series.asarray()
 
 
-def _saved(note: dict[str, Any], pixels: NDArray[np.generic], path: Path) -> Saved:
+def _saved(note: dict[str, Any], pixels: NDArray[np.generic], path: Path) -> SavedResult:
     recipe = note.get("recipe")
-    return Saved(
+    return SavedResult(
         role=str(note["role"]),
         name=str(note["name"]),
         array=pixels,

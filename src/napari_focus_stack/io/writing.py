@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack._utils.memory import let_go
+from napari_focus_stack._utils.memory import drop_pages
 from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.formats import SAVED, TIFF, check_image, encode_stack, encoder
 from napari_focus_stack.io.sources import Spacing
@@ -69,7 +69,7 @@ def check_outputs(outputs: Mapping[str, Path], source: PlaneSource) -> None:
         _check_place(Path(path))
 
 
-def check_kept(outputs: Mapping[str, Path], file: Path) -> None:
+def check_not_overwritten(outputs: Mapping[str, Path], file: Path) -> None:
     """Refuse to write over a file that the run reads beside its planes.
 
     Raises
@@ -91,7 +91,7 @@ def _words(role: str) -> str:
     return MEASURES.get(role, role.replace("_", " "))
 
 
-def about(role: str, unit: str | None) -> str:
+def describe_values(role: str, unit: str | None) -> str:
     """What the values of a map are, for whoever opens the file alone; "" for a picture."""
     return {
         "depth_index": "number of the plane in focus, from 0",
@@ -171,9 +171,9 @@ def write_outputs(outputs: Mapping[str, Path], result: StackResult) -> None:
             if role == "report":
                 files.report(path, result.report.as_dict())
             else:
-                said = about(role, spacing.unit)
+                said = describe_values(role, spacing.unit)
                 files.image(path, getattr(result, role), spacing, _words(role), said)
-                let_go(getattr(result, role))
+                drop_pages(getattr(result, role))
 
 
 def write_image(path: Path, image: NDArray[Any], *, spacing: Spacing | None = None) -> None:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from napari_focus_stack.imgproc.morphology import dilate, disk
 from napari_focus_stack.imgproc.pyramids import luminance
+from napari_focus_stack.imgproc.selection import pick_plane
 from napari_focus_stack.imgproc.smoothing import EdgeAwareMean
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ SECOND = np.array([[-1, 2, -1]], np.float32)
 
 
 @dataclass(frozen=True)
-class Outline:
+class OcclusionBoundary:
     """What lies in front near jumps of the depth; all maps (Y, X).
 
     Attributes
@@ -88,24 +90,9 @@ class Outline:
     near: NDArray[np.bool_]
 
 
-def ellipse(radius: int) -> NDArray[np.uint8]:
-    """Kernel for morphology, as round as pixels let it be."""
-    size = (2 * radius + 1, 2 * radius + 1)
-    kernel: NDArray[np.uint8] = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size)
-    return kernel
-
-
-def widened(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    """All pixels within so many of a mask's."""
-    if not mask.any():
-        return mask
-    apart = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(apart <= radius)
-
-
-def jumps(depth: Plane, jump: float) -> NDArray[np.bool_]:
+def depth_discontinuities(depth: Plane, jump: float) -> NDArray[np.bool_]:
     """Where depth, (Y, X) float32, changes by more than so many planes within three pixels."""
-    kernel = ellipse(JUMP_RADIUS)
+    kernel = disk(JUMP_RADIUS)
     apart: NDArray[np.bool_] = cv2.dilate(depth, kernel) - cv2.erode(depth, kernel) > jump
     if not apart.any():
         return apart
@@ -145,14 +132,14 @@ def evidence(energies: Sequence[Plane], depth: Plane, floor: np.float32, jump: f
     return np.clip(ratio, -LARGEST_RATIO, LARGEST_RATIO, out=ratio)
 
 
-def outline(
+def find_boundary(
     energies: Sequence[Plane],
     depth: Plane,
     around: NDArray[np.bool_],
     picture: Sequence[Plane],
     jump: float,
     edge: float,
-) -> Outline:
+) -> OcclusionBoundary:
     """Outline of what is near.
 
     Parameters
@@ -172,26 +159,26 @@ def outline(
     """
     nearest, farthest = sides_of(depth)
     read = (2 * depth - nearest - farthest) / np.maximum(nearest - farthest, np.float32(jump))
-    band = (nearest - farthest > jump) & widened(around, BAND_RADIUS)
-    own = peak(energies, band.astype(np.float32), (farthest + jump, nearest + SEARCHED))
+    band = (nearest - farthest > jump) & dilate(around, BAND_RADIUS)
+    own = detail_peak(energies, band.astype(np.float32), (farthest + jump, nearest + SEARCHED))
     np.copyto(nearest, np.maximum(own.depth, farthest + jump), where=band & own.clear)
-    guide = picked(picture, nearest)
+    guide = pick_plane(picture, nearest)
     smooth = EdgeAwareMean(guide, REACH, edge)
     found, read = smooth(evidence(energies, nearest, floor_of(energies), jump), read)
     share = np.clip(np.float32(STEEPNESS) * found + np.float32(0.5), 0, 1)
     share[~band] = 0
     near = band & (found + np.float32(READ) * read > 0)
-    return Outline(band, nearest, farthest, share, found, near)
+    return OcclusionBoundary(band, nearest, farthest, share, found, near)
 
 
 def sides_of(depth: Plane) -> tuple[Plane, Plane]:
     """Nearest and farthest depth within `BAND_RADIUS` pixels, (Y, X) float32 each."""
-    kernel = ellipse(BAND_RADIUS)
+    kernel = disk(BAND_RADIUS)
     return cv2.dilate(depth, kernel), cv2.erode(depth, kernel)
 
 
 @dataclass(frozen=True)
-class Peak:
+class DetailPeak:
     """Where detail is most, (Y, X) each.
 
     Attributes
@@ -206,7 +193,9 @@ class Peak:
     clear: NDArray[np.bool_]
 
 
-def peak(energies: Sequence[Plane], weight: Plane, within: tuple[Plane, Plane]) -> Peak:
+def detail_peak(
+    energies: Sequence[Plane], weight: Plane, within: tuple[Plane, Plane]
+) -> DetailPeak:
     """Depth of what has detail somewhere between two depths: a parabola through its logarithm.
 
     Parameters
@@ -235,15 +224,4 @@ def peak(energies: Sequence[Plane], weight: Plane, within: tuple[Plane, Plane]) 
     offset = np.zeros(shape, np.float32)
     bend = np.minimum(before[inside] - 2 * best[inside] + after[inside], np.float32(-LEAST_BEND))
     offset[inside] = np.float32(0.5) * (before[inside] - after[inside]) / bend
-    return Peak(index + np.clip(offset, -0.5, 0.5), clear)
-
-
-def picked(planes: Sequence[Plane], depth: Plane) -> Plane:
-    """Each pixel as the plane nearest to a depth, (Y, X) float32, has it."""
-    index = np.rint(depth).astype(np.intp)
-    np.clip(index, 0, len(planes) - 1, out=index)
-    taken = np.empty_like(planes[0])
-    for k in np.unique(index):
-        here = index == k
-        taken[here] = planes[k][here]
-    return taken
+    return DetailPeak(index + np.clip(offset, -0.5, 0.5), clear)

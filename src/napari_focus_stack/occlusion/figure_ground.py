@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from napari_focus_stack.imgproc.morphology import dilate, disk
 from napari_focus_stack.imgproc.pyramids import luminance
 from napari_focus_stack.imgproc.smoothing import EdgeAwareMean
 from napari_focus_stack.occlusion.boundaries import (
     SEARCHED,
-    Outline,
-    ellipse,
+    OcclusionBoundary,
+    detail_peak,
     evidence,
     floor_of,
-    peak,
-    widened,
 )
-from napari_focus_stack.occlusion.patch import WIDE, View
+from napari_focus_stack.occlusion.patch import WIDE, Patch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,32 +41,34 @@ SIDE_EDGE = 0.5 / 255
 """Step in the picture, as a part of its range, that a side stops at."""
 
 
-def depth_of_near(energies: Sequence[Plane], edge: Outline) -> Plane:
+def foreground_depth(energies: Sequence[Plane], edge: OcclusionBoundary) -> Plane:
     """Depth of what is near, from its own detail alone."""
-    own = peak(energies, edge.share, (edge.nearest - SEARCHED, edge.nearest + SEARCHED))
+    own = detail_peak(energies, edge.share, (edge.nearest - SEARCHED, edge.nearest + SEARCHED))
     return np.where(own.depth >= 0, own.depth, edge.nearest)
 
 
-def is_far(view: View, energies: Sequence[Plane], edge: Outline) -> NDArray[np.bool_]:
+def belongs_to_background(
+    patch: Patch, energies: Sequence[Plane], edge: OcclusionBoundary
+) -> NDArray[np.bool_]:
     """Whether a pixel whose depth nothing shows belongs to the ground rather than to what is near.
 
     Depth goes on from where it is seen to where it is not, across an outline too. So what speaks
     for either side, and is seen, goes on anew, to the next edge of the picture.
     """
-    light = view.light
+    light = patch.light
     smoother = [cv2.GaussianBlur(energy, (0, 0), SIDE_WINDOW) for energy in energies]
     floor = floor_of(smoother)
     clear = [np.maximum(energy - floor, 0) for energy in smoother]
-    own = cv2.GaussianBlur(evidence(clear, view.depth, floor, light.jump), (0, 0), 1.5)
+    own = cv2.GaussianBlur(evidence(clear, patch.depth, floor, light.jump), (0, 0), 1.5)
     side = np.where(edge.band, edge.evidence, own)
-    kernel = ellipse(SURE_RADIUS)
-    disputed = view.above | edge.band
+    kernel = disk(SURE_RADIUS)
+    disputed = patch.above | edge.band
     near = np.where(disputed, np.maximum(cv2.erode(side, kernel), 0), 0)
-    near[~widened(view.jumps, WIDE)] = 0
-    seen = np.float32(WEIGHT_OF_FAR) * (view.confidence > np.float32(SEEN))
+    near[~dilate(patch.discontinuities, WIDE)] = 0
+    seen = np.float32(WEIGHT_OF_FAR) * (patch.confidence > np.float32(SEEN))
     far = np.where(disputed, np.maximum(-cv2.dilate(side, kernel), 0), seen)
     smooth = EdgeAwareMean(
-        luminance(view.image), SIDE_REACH, SIDE_EDGE * light.span + light.deviation
+        luminance(patch.image), SIDE_REACH, SIDE_EDGE * light.span + light.deviation
     )
     nearness, farness = smooth(near.astype(np.float32), far.astype(np.float32))
     return np.asarray(farness > np.float32(FAR_ENOUGH) * nearness)

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from napari_focus_stack.imgproc.defocus import to_encoded
+from napari_focus_stack.imgproc.morphology import dilate
+from napari_focus_stack.imgproc.pyramids import luminance
+from napari_focus_stack.imgproc.selection import pick_plane
+from napari_focus_stack.occlusion.boundaries import sides_of
+from napari_focus_stack.occlusion.lens import DISCS, OutOfFocus
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.imgproc.pyramids import Plane
+    from napari_focus_stack.occlusion.patch import Patch
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from napari_focus_stack.imgproc.defocus import to_linear
 from napari_focus_stack.imgproc.pyramids import spread_over
-from napari_focus_stack.occlusion.boundaries import picked
-from napari_focus_stack.occlusion.lens import OutOfFocus, to_light, to_values
-from napari_focus_stack.occlusion.unblurring import Veil
+from napari_focus_stack.occlusion.unblurring import ForegroundBlur
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,12 +33,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.imgproc.pyramids import Plane
-    from napari_focus_stack.occlusion.boundaries import Outline
-    from napari_focus_stack.occlusion.patch import View
+    from napari_focus_stack.occlusion.boundaries import OcclusionBoundary
+    from napari_focus_stack.occlusion.patch import Patch
 
-How = Literal["alone", "behind", "beside"]
+PixelClass = Literal["alone", "behind", "beside"]
 
-VEILED = 0.02
+COVERED = 0.02
 """Cover from which on the ground is taken as unmixed."""
 OPEN = 0.25
 """Share of the ground's light that must have come through a plane for it to be looked at."""
@@ -48,7 +61,7 @@ SHARPEST = 0.5
 
 
 @dataclass(frozen=True)
-class Check:
+class ModelErrors:
     """How planes are explained where something is hidden: squared errors beyond their noise.
 
     Attributes
@@ -102,18 +115,18 @@ class Check:
         return better
 
 
-class Explanation:
+class ModelCheck:
     """A view as a ground behind veils explains it.
 
     Parameters
     ----------
-    view : View
+    patch : Patch
         The planes.
     image, depth : numpy.ndarray
         (Y, X[, C]) and (Y, X) float32: the ground.
-    veils : mapping of int to Veil
+    veils : mapping of int to ForegroundBlur
         What lies before it, by planes.
-    edge : Outline
+    edge : OcclusionBoundary
         Where that ends.
     where : numpy.ndarray
         (Y, X) bool: what is looked at.
@@ -121,18 +134,18 @@ class Explanation:
 
     def __init__(
         self,
-        view: View,
+        patch: Patch,
         image: Plane,
         depth: Plane,
-        veils: Mapping[int, Veil],
-        edge: Outline,
+        veils: Mapping[int, ForegroundBlur],
+        edge: OcclusionBoundary,
         where: NDArray[np.bool_],
     ) -> None:
-        self._view, self._light = view, view.light
+        self._view, self._light = patch, patch.light
         self._image, self._depth, self._veils = image, depth, veils
         self._edge, self._where = edge, where
 
-    def check(self, known: float, *, judged: bool) -> Check:
+    def check(self, known: float, *, judged: bool) -> ModelErrors:
         """Render the planes from what was found, and from the image as it was.
 
         The ground was divided so that its own plane is explained; so it counts only if nothing
@@ -148,7 +161,7 @@ class Explanation:
         """
         gamma, blur = self._light.lens.gamma, self._light.lens.blur
         was, now = (
-            OutOfFocus(to_light(image, gamma), blur) for image in (self._view.image, self._image)
+            OutOfFocus(to_linear(image, gamma), blur) for image in (self._view.image, self._image)
         )
         behind = self._depth
         before = [
@@ -160,7 +173,7 @@ class Explanation:
         ]
         after = self._error(now, behind, self._veils, "behind")
         count = cv2.GaussianBlur(self._where.astype(np.float32), (0, 0), CHECK_WINDOW)
-        check = Check(before, after, count, known, (NOTHING * self._light.span) ** 2)
+        check = ModelErrors(before, after, count, known, (NOTHING * self._light.span) ** 2)
         if judged and check.lead > 0:
             opaque, clear = self._judged()
             return replace(check, opaque=opaque, clear=clear)
@@ -174,17 +187,17 @@ class Explanation:
         """
         lights, lens = self._view.lights, self._light.lens
         where, edge = self._where, self._edge
-        ground = to_light(self._image, lens.gamma)
+        background = to_linear(self._image, lens.gamma)
         apart = np.median(lens.place(edge.nearest[where]) - lens.place(self._depth[where]))
-        below = cv2.GaussianBlur(ground, (0, 0), max(float(apart) / 2, SHARPEST))
+        below = cv2.GaussianBlur(background, (0, 0), max(float(apart) / 2, SHARPEST))
         added = {
-            k: Veil(veil.light - spread_over(veil.cover, below) * below, veil.cover)
+            k: ForegroundBlur(veil.light - spread_over(veil.cover, below) * below, veil.cover)
             for k, veil in self._veils.items()
         }
         planes = sorted(added)
         index = np.interp(self._depth, planes, np.arange(len(planes))).astype(np.float32)
         errors = []
-        ways: tuple[tuple[Mapping[int, Veil], How], ...] = (
+        ways: tuple[tuple[Mapping[int, ForegroundBlur], PixelClass], ...] = (
             (self._veils, "behind"),
             (added, "beside"),
         )
@@ -193,19 +206,19 @@ class Explanation:
             if how == "behind":
                 for one, k in zip(left, planes, strict=True):
                     one /= spread_over(np.maximum(1 - veils[k].cover, OPEN), one)
-            ground[where] = picked(left, index)[where]
+            background[where] = pick_plane(left, index)[where]
             if lens.gamma != 1:
-                np.maximum(ground, 0, out=ground)
-            error = self._error(OutOfFocus(ground, lens.blur), self._depth, veils, how)
+                np.maximum(background, 0, out=background)
+            error = self._error(OutOfFocus(background, lens.blur), self._depth, veils, how)
             errors.append(float(error.sum()))
         return errors[0], errors[1]
 
     def _error(
         self,
-        ground: OutOfFocus,
+        background: OutOfFocus,
         depth: Plane,
-        veils: Mapping[int, Veil],
-        how: How,
+        veils: Mapping[int, ForegroundBlur],
+        how: PixelClass,
     ) -> Plane:
         """Squared error of the planes as an image explains them, over a window: (Y, X) float32.
 
@@ -216,17 +229,75 @@ class Explanation:
         worst = np.float32((UNEXPLAINED * light.span + 2 * light.deviation) ** 2)
         place = lens.place(depth)
         for k, veil in veils.items():
-            seen = self._where & (veil.cover > VEILED) & (veil.cover < 1 - OPEN)
+            seen = self._where & (veil.cover > COVERED) & (veil.cover < 1 - OPEN)
             if not seen.any():
                 continue
-            rendered = ground.seen(place - lens.places[k], seen)
+            rendered = background.seen(place - lens.places[k], seen)
             if how == "behind":
                 rendered *= spread_over(1 - veil.cover[seen], veil.light)
             if how != "alone":
                 rendered += veil.light[seen]
-            error = np.square(self._view.planes[k][seen] - to_values(rendered, lens.gamma))
+            error = np.square(self._view.planes[k][seen] - to_encoded(rendered, lens.gamma))
             error = error if error.ndim == 1 else error.mean(-1)
             error -= np.float32(light.deviation**2)
             total[seen] += np.minimum(error, worst)
         windowed: Plane = cv2.GaussianBlur(total, (0, 0), CHECK_WINDOW)
         return np.maximum(windowed, 0, out=windowed)
+
+
+WINDOW = 4.0
+"""Gaussian sigma, in pixels, over which planes are compared."""
+
+
+SAME = 0.2
+"""Part of the squared difference between two planes up to which blur explains it: where something
+lies before something else, at 1 to 15 % of the jumps of a picture (`strands`, `coins-step`); in the
+bar code of `pcb`, which is flat, at 91 to 100 %."""
+
+
+ONE_WAY = 0.3
+"""Part of what is left the other way round: a plane in focus explains one that is not, and is not
+explained by it."""
+
+
+LUMINANCE_NOISE = 0.375
+"""Variance of the brightness of a colour, over that of a channel."""
+
+
+def unexplained_by_one_surface(patch: Patch) -> NDArray[np.bool_]:
+    """Jumps of the depth that no single surface explains, (Y, X) bool.
+
+    If all that is around a jump lies at one of its two depths, then the plane that is in focus
+    there, seen through a disc, is what the plane in focus at the other depth shows (re-blurring:
+    Ens and Lawrence, "An investigation of methods for determining depth from focus", PAMI 1993).
+    If something lies before something else neither plane is in focus everywhere, and neither
+    explains the other.
+
+    Parameters
+    ----------
+    patch : Patch
+        A part of the field.
+    """
+    if not patch.discontinuities.any():
+        return patch.discontinuities
+    light, lens = patch.light, patch.light.lens
+    depths = [np.rint(depth) for depth in sides_of(patch.depth)]
+    near, far = (luminance(pick_plane(patch.lights, depth)) for depth in depths)
+    radius = lens.place(depths[0]) - lens.place(depths[1])
+    step = max(lens.blur, float(radius.max()) / DISCS)
+    where = dilate(patch.discontinuities, int(2 * WINDOW))
+    noise = light.deviation**2 * (1 if patch.image.ndim == 2 else LUMINANCE_NOISE)
+
+    def difference(one: Plane, other: Plane, expected: float) -> Plane:
+        squared = np.zeros(where.shape, np.float32)
+        squared[where] = np.square(to_encoded(one, lens.gamma) - to_encoded(other, lens.gamma))
+        squared[where] -= np.float32(expected)
+        windowed: Plane = cv2.GaussianBlur(squared, (0, 0), WINDOW)
+        return np.maximum(windowed, 0, out=windowed)
+
+    plain = difference(near[where], far[where], 2 * noise)
+    by_near = difference(OutOfFocus(near, step).seen(radius, where), far[where], noise)
+    by_far = difference(OutOfFocus(far, step).seen(radius, where), near[where], noise)
+    least, most = np.minimum(by_near, by_far), np.maximum(by_near, by_far)
+    single = (least <= SAME * plain) & (least <= ONE_WAY * most)
+    return patch.discontinuities & ~single

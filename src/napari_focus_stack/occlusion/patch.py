@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_focus_stack.imgproc.defocus import to_linear
 from napari_focus_stack.imgproc.pyramids import luminance
 from napari_focus_stack.occlusion.boundaries import EDGE, LEAST_JUMP, NOISY
-from napari_focus_stack.occlusion.lens import to_light
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,7 @@ WIDE = 128
 
 
 @dataclass(frozen=True)
-class Light:
+class ImagingModel:
     """How planes were recorded.
 
     Attributes
@@ -58,7 +58,7 @@ class Light:
     reach: float
 
     @classmethod
-    def of(cls, lens: Lens, noise: Noise, span: float, level: float) -> Light:
+    def of(cls, lens: Lens, noise: Noise, span: float, level: float) -> ImagingModel:
         """Of all planes."""
         reach = min(float(lens.places[-1]), FARTHEST)
         return cls(lens, noise, span, level, max(LEAST_JUMP, LEAST_BLUR / lens.blur), reach)
@@ -85,7 +85,7 @@ class Light:
 
 
 @dataclass(frozen=True)
-class View:
+class Patch:
     """A part of the field in all its planes, and what is known of it.
 
     Attributes
@@ -98,11 +98,11 @@ class View:
         (Y, X) float32, the depth counted in these planes.
     lowest : numpy.ndarray
         (Y, X) float32: the farthest depth within `WIDE` pixels.
-    jumps : numpy.ndarray
+    discontinuities : numpy.ndarray
         (Y, X) bool: jumps of the depth that count.
     recorded : numpy.ndarray
         (Y, X) bool: where all of these planes have recorded; nothing else is believed.
-    light : Light
+    light : ImagingModel
         How these planes were recorded.
     """
 
@@ -111,14 +111,14 @@ class View:
     depth: Plane
     confidence: Plane
     lowest: Plane
-    jumps: NDArray[np.bool_]
+    discontinuities: NDArray[np.bool_]
     recorded: NDArray[np.bool_]
-    light: Light
+    light: ImagingModel
 
     @cached_property
     def lights(self) -> list[Plane]:
         """The planes as light, which adds up where values do not."""
-        return [to_light(plane, self.light.lens.gamma) for plane in self.planes]
+        return [to_linear(plane, self.light.lens.gamma) for plane in self.planes]
 
     @cached_property
     def bright(self) -> list[Plane]:

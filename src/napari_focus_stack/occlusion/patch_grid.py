@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.occlusion.boundaries import ellipse, widened
+from napari_focus_stack.imgproc.morphology import dilate, disk
 from napari_focus_stack.occlusion.patch import WIDE
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.imgproc.pyramids import Plane
-    from napari_focus_stack.imgproc.transforms import Window
 
 CELL = 8
 """Pixels a side of a cell."""
@@ -46,7 +46,7 @@ MOST_PATCHES = 24
 
 
 @dataclass(frozen=True)
-class Part:
+class PatchWindow:
     """A part of the field, in its pixels.
 
     Attributes
@@ -55,13 +55,13 @@ class Part:
         Rows and columns that are looked at.
     inner : tuple of slice
         Those of them that may be changed.
-    jumps : int
+    discontinuities : int
         Pixels where depth jumps.
     """
 
     outer: Window
     inner: Window
-    jumps: int
+    discontinuities: int
 
     @property
     def pixels(self) -> int:
@@ -78,32 +78,32 @@ class FlatPatch:
     plane: int
 
 
-class CellMaps:
+class DepthGrid:
     """What is known of the depth, in cells of 8 x 8 pixels.
 
     Parameters
     ----------
     depth, confidence : numpy.ndarray
         (Y, X) float32.
-    jumps : numpy.ndarray
+    discontinuities : numpy.ndarray
         (Y, X) bool.
     """
 
-    def __init__(self, depth: Plane, confidence: Plane, jumps: NDArray[np.bool_]) -> None:
+    def __init__(self, depth: Plane, confidence: Plane, discontinuities: NDArray[np.bool_]) -> None:
         self._shape = depth.shape
         self._least: Plane = _cells(depth, np.minimum)
         self._greatest: Plane = _cells(depth, np.maximum)
         self._surest: Plane = _cells(confidence, np.minimum)
-        self._jumps: NDArray[np.bool_] = _cells(jumps, np.logical_or)
-        self._counted = jumps
-        self._lowest: Plane = cv2.erode(self._least, ellipse(WIDE // CELL))
+        self._jumps: NDArray[np.bool_] = _cells(discontinuities, np.logical_or)
+        self._counted = discontinuities
+        self._lowest: Plane = cv2.erode(self._least, disk(WIDE // CELL))
 
     def lowest(self, window: Window) -> Plane:
         """Farthest depth within `WIDE` pixels, to whole cells."""
         rows, cols = (np.arange(side.start, side.stop) // CELL for side in window)
         return self._lowest[np.ix_(rows, cols)]
 
-    def parts(self, jump: float, reach: float, pixels: float) -> list[Part]:
+    def parts(self, jump: float, reach: float, pixels: float) -> list[PatchWindow]:
         """Parts in which something may be hidden, or depth may have gone on too far.
 
         Parameters
@@ -116,8 +116,8 @@ class CellMaps:
             That a part may have, its margin included, if that can be.
         """
         margin = MARGIN + int(reach)
-        doubted = widened(self._jumps, WIDE // CELL) & (self._greatest - self._lowest > jump)
-        looked_at = widened(self._jumps, -(-(LOOKED_BESIDE + int(reach)) // CELL)) | doubted
+        doubted = dilate(self._jumps, WIDE // CELL) & (self._greatest - self._lowest > jump)
+        looked_at = dilate(self._jumps, -(-(LOOKED_BESIDE + int(reach)) // CELL)) | doubted
         block = next((b for b in BLOCKS if (b + 2 * margin) ** 2 <= pixels), BLOCKS[-1])
         side = block // CELL
         found = []
@@ -126,14 +126,14 @@ class CellMaps:
                 here = looked_at[top : top + side, left : left + side]
                 if here.any():
                     found.append(self._part(top, left, here, margin))
-        return [part for part in found if part.jumps]
+        return [part for part in found if part.discontinuities]
 
-    def _part(self, top: int, left: int, block: NDArray[np.bool_], margin: int) -> Part:
+    def _part(self, top: int, left: int, block: NDArray[np.bool_], margin: int) -> PatchWindow:
         rows, cols = (np.flatnonzero(block.any(axis)) for axis in (1, 0))
         starts = top + int(rows[0]), left + int(cols[0])
         ends = top + int(rows[-1]) + 1, left + int(cols[-1]) + 1
         inner, outer = self._pixels(starts, ends, 0), self._pixels(starts, ends, margin)
-        return Part(outer, inner, int(np.count_nonzero(self._counted[outer])))
+        return PatchWindow(outer, inner, int(np.count_nonzero(self._counted[outer])))
 
     def _pixels(self, starts: tuple[int, int], ends: tuple[int, int], margin: int) -> Window:
         rows, cols = (
@@ -142,7 +142,7 @@ class CellMaps:
         )
         return rows, cols
 
-    def samples(self, most: int, side: int) -> list[Part]:
+    def samples(self, most: int, side: int) -> list[PatchWindow]:
         """Squares around the places with the most jumps."""
         cells, found = side // CELL, []
         crowd = cv2.boxFilter(
@@ -158,13 +158,13 @@ class CellMaps:
                 break
             starts, ends = (y - cells // 2, x - cells // 2), (y + cells // 2, x + cells // 2)
             window = self._pixels(starts, ends, 0)
-            found.append(Part(window, window, int(count)))
+            found.append(PatchWindow(window, window, int(count)))
             crowd[max(0, starts[0]) : ends[0], max(0, starts[1]) : ends[1]] = 0
         return found
 
     def flat_patches(self, count: int) -> list[FlatPatch]:
         """Patches that each show one of `count` planes in focus, the largest for each plane."""
-        kernel = ellipse(FLAT_RADIUS)
+        kernel = disk(FLAT_RADIUS)
         change = cv2.dilate(self._greatest, kernel) - cv2.erode(self._least, kernel)
         flat = (change < FLAT) & (self._surest > CREDIBLE)
         middle = (self._least + self._greatest) / 2
@@ -195,9 +195,9 @@ def _cells(pixels: NDArray[Any], ufunc: np.ufunc) -> NDArray[Any]:
     return cells
 
 
-def batches(parts: Sequence[Part], pixels: float) -> Iterator[list[Part]]:
+def batches(parts: Sequence[PatchWindow], pixels: float) -> Iterator[list[PatchWindow]]:
     """Parts in groups that have at most so many pixels, each at least one part."""
-    batch: list[Part] = []
+    batch: list[PatchWindow] = []
     for part in parts:
         if batch and sum(p.pixels for p in batch) + part.pixels > pixels:
             yield batch

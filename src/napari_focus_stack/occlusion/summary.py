@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack._utils.memory import in_words
-from napari_focus_stack.occlusion.boundaries import widened
+from napari_focus_stack._utils.wording import format_bytes, format_percentage
+from napari_focus_stack.imgproc.morphology import dilate
 from napari_focus_stack.occlusion.patch import WIDE
-from napari_focus_stack.result import told_share
 
 if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
-    from napari_focus_stack.occlusion.patch import Light
+    from napari_focus_stack.occlusion.patch import ImagingModel
 
 APART = 16
 """Pixels within which unmixed ones count as one region."""
@@ -40,12 +39,12 @@ TOLD = (Why.NO_END, Why.UNEXPLAINED)
 
 
 @dataclass
-class Occlusion:
+class OcclusionSummary:
     """What was found of it in a run.
 
     Attributes
     ----------
-    light : Light or None
+    light : ImagingModel or None
         How planes were recorded; None as long as nothing tells.
     last_is_near : bool
         Which end of the stack is near.
@@ -62,7 +61,7 @@ class Occlusion:
         Bytes of memory with which it can be looked for, where there were fewer; 0 if unknown.
     """
 
-    light: Light | None = None
+    light: ImagingModel | None = None
     last_is_near: bool = True
     regions: list[list[int]] = field(default_factory=list)
     pixels: int = 0
@@ -87,7 +86,7 @@ class Occlusion:
         changed = cover > 0
         self.pixels += int(np.count_nonzero(changed))
         self.removed += float(cover.sum())
-        grown = widened(changed, APART) if changed.any() else changed
+        grown = dilate(changed, APART) if changed.any() else changed
         _, _, stats, _ = cv2.connectedComponentsWithStats(grown.view(np.uint8))
         for x, y, width, height, _ in stats[1:].tolist():
             seen = changed[y : y + height, x : x + width]
@@ -114,13 +113,14 @@ class Occlusion:
         """Sentence for the user."""
         if self.pixels:
             return [
-                f"{told_share(self.pixels / area)} of the picture lay under the blur of what is "
-                f"nearer, {self.removed / self.pixels:.0%} of its light on average; it was unmixed "
+                f"{format_percentage(self.pixels / area)} of the picture lay under the blur of "
+                f"what is nearer, {self.removed / self.pixels:.0%} of its light on average; it was "
+                "unmixed "
                 "(the report says where; with occlusion 'off' it stays), and depth found again "
                 f"up to {WIDE} pixels around."
             ]
         if self.why is Why.MEMORY:
-            give = f"; give about {in_words(self.needed)}" if self.needed else ""
+            give = f"; give about {format_bytes(self.needed)}" if self.needed else ""
             return [
                 "Whether near things blur over what lies behind them was not looked at, for want "
                 f"of memory{give}."

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_focus_stack.imgproc.defocus import defocused
+from napari_focus_stack.imgproc.morphology import dilate
 from napari_focus_stack.imgproc.pyramids import spread_over
+from napari_focus_stack.imgproc.selection import pick_plane
 from napari_focus_stack.imgproc.smoothing import without_gaps
-from napari_focus_stack.occlusion.boundaries import picked, widened
-from napari_focus_stack.occlusion.lens import defocused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.imgproc.pyramids import Plane
-    from napari_focus_stack.imgproc.transforms import Window
-    from napari_focus_stack.occlusion.boundaries import Outline
+    from napari_focus_stack.occlusion.boundaries import OcclusionBoundary
     from napari_focus_stack.occlusion.lens import Lens
 
 LAYER = 1.6
@@ -37,7 +38,7 @@ is wrong, and dark dashes came of it."""
 
 
 @dataclass(frozen=True)
-class Veil:
+class ForegroundBlur:
     """Light that what is near spreads over a plane, and the share of the ground it keeps away.
 
     Attributes
@@ -51,7 +52,7 @@ class Veil:
     light: Plane
     cover: Plane
 
-    def lifted(
+    def removed_from(
         self,
         plane: Plane,
         where: NDArray[np.bool_],
@@ -71,15 +72,15 @@ class Veil:
         wrong = (shown < ends[0] - beyond) | (shown > ends[1] + beyond)
         lost = where & (left <= least_left)
         lost[covered] |= wrong if wrong.ndim == 1 else wrong.any(-1)
-        ground = plane.copy()
-        ground[covered] = np.clip(shown, *ends)
+        background = plane.copy()
+        background[covered] = np.clip(shown, *ends)
         if lost.any():
-            ground[lost] = np.nan
-            ground, _ = without_gaps(ground)
-        return ground
+            background[lost] = np.nan
+            background, _ = without_gaps(background)
+        return background
 
 
-class Occluders:
+class ForegroundLayers:
     """What is near, in layers, as it hides what lies behind it.
 
     Layered image formation with a thin lens (Hasinoff and Kutulakos, "A layer-based restoration
@@ -91,7 +92,7 @@ class Occluders:
 
     Parameters
     ----------
-    outline : Outline
+    boundary : OcclusionBoundary
         Where it ends.
     planes : sequence of numpy.ndarray
         (Y, X[, C]) float32 each, as light, from far to near.
@@ -114,7 +115,7 @@ class Occluders:
 
     def __init__(
         self,
-        outline: Outline,
+        boundary: OcclusionBoundary,
         planes: Sequence[Plane],
         depth: Plane,
         around: NDArray[np.bool_],
@@ -123,14 +124,14 @@ class Occluders:
     ) -> None:
         self._lens, self._jump, self._count = lens, jump, len(planes)
         self._shape = planes[0].shape
-        near = np.where(outline.band, outline.nearest, depth)
+        near = np.where(boundary.band, boundary.nearest, depth)
         reach = int(np.ceil(lens.places[-1] - lens.places[0])) + 2
-        share = np.where(outline.band, outline.share, np.float32(1))
-        share[~widened(around, reach)] = 0
-        self._layers = self._layered(share, near, picked(planes, near))
+        share = np.where(boundary.band, boundary.share, np.float32(1))
+        share[~dilate(around, reach)] = 0
+        self._layers = self._layered(share, near, pick_plane(planes, near))
         self.last = np.full(depth.shape, self._count - 1)
-        own = np.where(outline.band, outline.farthest, depth)
-        self._hide(outline, near, own)
+        own = np.where(boundary.band, boundary.farthest, depth)
+        self._hide(boundary, near, own)
 
     def _layered(
         self, share: Plane, near: Plane, picture: Plane
@@ -148,21 +149,21 @@ class Occluders:
             layers.append((depth, mask, picture * spread_over(mask, picture)))
         return layers
 
-    def _hide(self, outline: Outline, near: Plane, own: Plane) -> None:
+    def _hide(self, boundary: OcclusionBoundary, near: Plane, own: Plane) -> None:
         """Find what is hidden, and by how near a thing."""
         before = np.full(near.shape, np.inf, np.float32)
         index = np.rint(near).astype(np.intp)
-        solid = outline.band & (outline.share > OCCLUDING)
+        solid = boundary.band & (boundary.share > OCCLUDING)
         for k in range(self._count - 1, 0, -1):
             here = solid & (index == k)
             if np.count_nonzero(here) < FEWEST_PIXELS:
                 continue
-            reached = widened(
+            reached = dilate(
                 here, max(1, int(np.ceil(self._lens.places[k] - self._lens.places[0])) + 1)
             )
             before[reached & (k > own + self._jump)] = k
         self.hidden = np.isfinite(before)
-        edge = outline.near & ~self.hidden
+        edge = boundary.near & ~self.hidden
         before[edge] = near[edge]
         self._keep_planes_behind(before, self.hidden | edge)
 
@@ -174,7 +175,7 @@ class Occluders:
         """Look for what is behind where depth may be that of something near, too."""
         self._keep_planes_behind(depth, where)
 
-    def veil(self, k: int) -> Veil:
+    def blur_of(self, k: int) -> ForegroundBlur:
         """What lies before things that plane `k` shows in focus."""
         cover, union = np.zeros(self._shape[:2], np.float32), np.zeros(self._shape[:2], np.float32)
         light = np.zeros(self._shape, np.float32)
@@ -190,7 +191,7 @@ class Occluders:
             np.maximum(weight, np.float32(LEAST_WEIGHT), out=weight)
             light[here] += defocused(shown[here], radius) * spread_over(gain / weight, shown)
             cover[here] += gain
-        return Veil(light, cover)
+        return ForegroundBlur(light, cover)
 
 
 def _around(mask: Plane, margin: int) -> Window:

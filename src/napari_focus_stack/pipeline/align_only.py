@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.alignment.registered_plane import SeenPlane
+from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.imgproc.dtypes import as_dtype, computable
 from napari_focus_stack.imgproc.noise import noise_pairs
 from napari_focus_stack.io.sources import PlaneSource
 from napari_focus_stack.pipeline.run import Run
 from napari_focus_stack.pipeline.survey import alignment_steps
-from napari_focus_stack.result import LeftOut, told_left_out
+from napari_focus_stack.result import LeftOut, describe_left_out
 
 if TYPE_CHECKING:
     import threading
@@ -66,7 +66,7 @@ class AlignedPlanes(PlaneSource):
         plane = self._source[k]
         if np.array_equal(matrix, np.eye(3)):
             return plane
-        seen, recorded = SeenPlane.of(computable(plane), matrix, Brightness()).colour()
+        seen, recorded = RegisteredPlane.of(computable(plane), matrix, Brightness()).colour()
         if recorded is not None:
             seen[recorded == 0] = np.nan
         return as_dtype(seen, self.dtype)
@@ -111,7 +111,7 @@ def align_only_steps(
     run.expect(-len(noise_pairs(run.n)))
     alignment = yield from alignment_steps(run)
     run.check()
-    left_out = told_left_out(
+    left_out = describe_left_out(
         [LeftOut(k, source.names[k], why) for k, why in sorted(alignment.left_out.items())]
     )
     if left_out:

@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack._utils.memory import array_in_file, in_words, let_go
+from napari_focus_stack._utils.memory import drop_pages, memory_mapped_zeros
 from napari_focus_stack._utils.threads import (
-    Crew,
-    ahead,
+    ThreadTeam,
     opencv_on_one_thread,
+    prefetch,
 )
+from napari_focus_stack._utils.windows import corner_of, counted_from, size_of
+from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.depth.estimation import (
+    TRUSTED,
     DepthEstimator,
     edge_contrast,
     nearest_plane,
     peak_width,
     within_neighbours,
 )
-from napari_focus_stack.diagnostics.health import TRUSTED
 from napari_focus_stack.fusion.pyramid import PyramidFusion
 from napari_focus_stack.fusion.selection import (
     Fusion,
@@ -37,17 +39,16 @@ from napari_focus_stack.fusion.selection import (
 )
 from napari_focus_stack.imgproc.dtypes import as_dtype, whole
 from napari_focus_stack.imgproc.pyramids import Plane, level_count
-from napari_focus_stack.imgproc.transforms import corner_of, counted_from, size_of
-from napari_focus_stack.occlusion.orientation import Maps
-from napari_focus_stack.occlusion.summary import Occlusion
-from napari_focus_stack.pipeline.occlusion import unmix_steps
+from napari_focus_stack.occlusion.maps import Maps
+from napari_focus_stack.occlusion.summary import OcclusionSummary
+from napari_focus_stack.pipeline.occlusion import remove_occlusion_steps
 from napari_focus_stack.pipeline.tiling import TILE_LEVELS, Tile, Tiling, has_coarse
 
 if TYPE_CHECKING:
+    from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.alignment.cropping import Box
-    from napari_focus_stack.alignment.registered_plane import SeenPlane
+    from napari_focus_stack.alignment.registered_plane import RegisteredPlane
     from napari_focus_stack.fusion.focus_prior import WindowPrior
-    from napari_focus_stack.imgproc.transforms import Window
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.pipeline.survey import Survey
     from napari_focus_stack.result import Progress
@@ -70,7 +71,7 @@ class Fused:
         (Y, X) float32, uint16 and float32.
     peak_width : float or None
         Median width of the focus curve, in planes.
-    occlusion : Occlusion
+    occlusion : OcclusionSummary
         What was unmixed.
     """
 
@@ -80,7 +81,7 @@ class Fused:
     index: NDArray[np.uint16]
     confidence: Plane
     peak_width: float | None = None
-    occlusion: Occlusion = field(default_factory=Occlusion)
+    occlusion: OcclusionSummary = field(default_factory=OcclusionSummary)
 
     @property
     def maps(self) -> list[NDArray[Any]]:
@@ -97,11 +98,11 @@ class Fused:
         """Empty ones of some size that lie in temporary files."""
         flat = shape[:2]
         return cls(
-            array_in_file(shape, dtype),
-            array_in_file(flat, np.dtype(np.bool_)),
-            array_in_file(flat, np.dtype(np.float32)),
-            array_in_file(flat, np.dtype(np.uint16)),
-            array_in_file(flat, np.dtype(np.float32)),
+            memory_mapped_zeros(shape, dtype),
+            memory_mapped_zeros(flat, np.dtype(np.bool_)),
+            memory_mapped_zeros(flat, np.dtype(np.float32)),
+            memory_mapped_zeros(flat, np.dtype(np.uint16)),
+            memory_mapped_zeros(flat, np.dtype(np.float32)),
         )
 
 
@@ -131,25 +132,25 @@ def fuse_steps(
     Fused
         Through ``StopIteration.value`` (or ``yield from``).
     """
-    known = Occlusion()
-    with opencv_on_one_thread(), Crew(run.threads, run.check) as crew:
+    known = OcclusionSummary()
+    with opencv_on_one_thread(), ThreadTeam(run.threads, run.check) as team:
         if tiling.whole:
             fused, widths = yield from _fuse(
-                crew, run, survey, tiling.tiles[0], box, known, None, on_plane
+                team, run, survey, tiling.tiles[0], box, known, None, on_plane
             )
             if box is not None:
                 fused = fused.cut(_window(box))
             return replace(fused, peak_width=peak_width([widths]), occlusion=known)
-        return (yield from _fuse_tiles(crew, run, survey, tiling, box, known))
+        return (yield from _fuse_tiles(team, run, survey, tiling, box, known))
 
 
 def _fuse_tiles(
-    crew: Crew,
+    team: ThreadTeam,
     run: Run,
     survey: Survey,
     tiling: Tiling,
     box: Box | None,
-    known: Occlusion,
+    known: OcclusionSummary,
 ) -> Generator[Progress, None, Fused]:
     """One tile after the other, into results that lie in files."""
     field = run.source.plane_shape
@@ -162,25 +163,25 @@ def _fuse_tiles(
     coarse = None
     run.fuse_in(len(wanted), int(has_coarse(run, tiling)))
     if has_coarse(run, tiling):
-        coarse = yield from _fuse_coarse(crew, run, survey, tiling.tiles)
+        coarse = yield from _fuse_coarse(team, run, survey, tiling.tiles)
     run.notes.append(
         f"The picture was fused in {len(wanted)} tiles to keep within the memory given; with "
-        f"{in_words(tiling.untiled)} it is fused in one, and faster."
+        f"{format_bytes(tiling.untiled)} it is fused in one, and faster."
     )
     widths = []
     for tile, shared in wanted:
-        fused, found = yield from _fuse(crew, run, survey, tile, box, known, coarse, None)
+        fused, found = yield from _fuse(team, run, survey, tile, box, known, coarse, None)
         widths.append(found)
         there = counted_from((rows, cols), shared)
         for kept, part in zip(result.maps, fused.maps, strict=True):
             kept[there] = part[counted_from(tile.outer, shared)]
-            let_go(kept)
+            drop_pages(kept)
         del fused
     return replace(result, peak_width=peak_width(widths), occlusion=known)
 
 
 def _fuse_coarse(
-    crew: Crew, run: Run, survey: Survey, tiles: list[Tile]
+    team: ThreadTeam, run: Run, survey: Survey, tiles: list[Tile]
 ) -> Generator[Progress, None, list[Plane]]:
     """The levels that tiles do not have, fused for the whole field: one channel each.
 
@@ -195,7 +196,7 @@ def _fuse_coarse(
         shape,
         np.dtype(np.float32),
         noise,
-        crew,
+        team,
         bottom=TILE_LEVELS,
         count=further,
         prior=_prior_within(survey, whole(field)),
@@ -209,7 +210,7 @@ def _fuse_coarse(
             for tile in tiles:
                 size = size_of(tile.outer)
                 if size not in readers:
-                    readers[size] = _pyramid(crew, run, survey, tile, TILE_LEVELS)
+                    readers[size] = _pyramid(team, run, survey, tile, TILE_LEVELS)
                 origin = corner_of(tile.outer)
                 found, valid = readers[size].reduced(seen, origin)
                 there = _reduced_window(tile.inner, scale)
@@ -230,14 +231,14 @@ def _reduced_window(window: Window, scale: int) -> Window:
 
 
 def _pyramid(
-    crew: Crew, run: Run, survey: Survey, tile: Tile, levels: int | None, energy: bool = False
+    team: ThreadTeam, run: Run, survey: Survey, tile: Tile, levels: int | None, energy: bool = False
 ) -> PyramidFusion:
     outer = tile.outer
     return PyramidFusion(
         (*size_of(outer), *run.source.plane_shape[2:]),
         run.source.dtype,
         survey.noise,
-        crew,
+        team,
         origin=corner_of(outer),
         keep_energy=energy,
         colour_halved=run.source.colour_halved,
@@ -251,12 +252,12 @@ def _prior_within(survey: Survey, window: Window) -> WindowPrior | None:
 
 
 def _fuse(
-    crew: Crew,
+    team: ThreadTeam,
     run: Run,
     survey: Survey,
     tile: Tile,
     box: Box | None,
-    known: Occlusion,
+    known: OcclusionSummary,
     coarse: list[Plane] | None,
     on_plane: OnPlane | None,
 ) -> Generator[Progress, None, tuple[Fused, list[Plane]]]:
@@ -264,8 +265,8 @@ def _fuse(
     method, dtype, outer = run.settings.method, run.source.dtype, tile.outer
     original = LaplacianFusion(run.settings.gaussian, run.settings.laplacian)
     levels = None if coarse is None else TILE_LEVELS
-    pyramid = _pyramid(crew, run, survey, tile, levels, energy=on_plane is not None)
-    estimator = DepthEstimator(crew)
+    pyramid = _pyramid(team, run, survey, tile, levels, energy=on_plane is not None)
+    estimator = DepthEstimator(team)
     with closing(_planes(run, survey)) as planes:
         for k, seen in planes:
             yield run.begin("fuse", k)
@@ -280,8 +281,8 @@ def _fuse(
     small = None if coarse is None else _reduced_window(outer, 2**TILE_LEVELS)
     pyramid.build(None if coarse is None else [channel[small] for channel in coarse])
     shown = np.dtype(np.float32) if run.settings.picks else dtype
-    painting = crew.meanwhile(partial(pyramid.image, shown)) if method == "pyramid" else None
-    edge = edge_contrast(run.census.span(), survey.noise.deviation(run.census.level()))
+    painting = team.submit(partial(pyramid.image, shown)) if method == "pyramid" else None
+    edge = edge_contrast(run.statistics.span(), survey.noise.deviation(run.statistics.level()))
     place, confidence = estimator.estimate(pyramid.brightness, edge, _prior_within(survey, outer))
     widths = estimator.widths(_inner(confidence >= TRUSTED, tile))
     image = np.empty(0, dtype) if painting is None else painting.result()
@@ -299,7 +300,7 @@ def _fuse(
         image = as_dtype(picking.image(), dtype)
     if run.settings.unmixes:
         maps = Maps(image, place, confidence, np.zeros_like(place), recorded, corner_of(outer))
-        yield from unmix_steps(crew, run, survey, maps, known)
+        yield from remove_occlusion_steps(team, run, survey, maps, known)
         _take_down(known, maps, tile, box)
     numbers = np.array(survey.alignment.order)
     depth, index = nearest_plane(place, numbers)
@@ -311,7 +312,7 @@ def _fuse(
     return Fused(image, recorded, depth, index, within_neighbours(confidence)), widths
 
 
-def _take_down(known: Occlusion, maps: Maps, tile: Tile, box: Box | None) -> None:
+def _take_down(known: OcclusionSummary, maps: Maps, tile: Tile, box: Box | None) -> None:
     """What was unmixed in the part of a tile that is kept."""
     kept = tile.inner if box is None else _shared(tile.inner, _window(box))
     if kept is not None:
@@ -326,9 +327,11 @@ def _inner(marked: NDArray[np.bool_], tile: Tile) -> NDArray[np.bool_]:
     return kept
 
 
-def _planes(run: Run, survey: Survey) -> Generator[tuple[int, SeenPlane], None, None]:
+def _planes(run: Run, survey: Survey) -> Generator[tuple[int, RegisteredPlane], None, None]:
     """Planes in the order of their focus, each read while the one before is worked on."""
-    yield from ahead(partial(survey.seen, run), survey.alignment.order, threads=min(1, run.readers))
+    yield from prefetch(
+        partial(survey.seen, run), survey.alignment.order, threads=min(1, run.readers)
+    )
 
 
 def _window(box: Box) -> Window:

@@ -1,8 +1,8 @@
-"""What is near blurs over what lies behind it: found, undone, and told.
+"""Removal of the blur that foreground objects cast over the background, tile by tile.
 
-See `Occluders` for the formula. It holds for a lens that is focused through the stack and for
-things that are opaque; where something is seen through, or shines, what is subtracted is wrong, and
-the check refuses it: a ground counts only where it explains the planes better than before.
+`ForegroundLayers` has the formula. It holds for a lens that is focused through the stack and for
+opaque objects; where one is transparent or shines, the wrong light is subtracted, and the check
+refuses it: a restored background is kept only where it explains the planes better than before.
 """
 
 from __future__ import annotations
@@ -15,27 +15,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack._utils.memory import resident
-from napari_focus_stack._utils.threads import Crew, ahead
+from napari_focus_stack._utils.threads import ThreadTeam, prefetch
+from napari_focus_stack._utils.windows import moved_by, size_of
 from napari_focus_stack.alignment.cropping import common_crop
 from napari_focus_stack.imgproc.pyramids import luminance
-from napari_focus_stack.imgproc.transforms import moved_by, size_of
-from napari_focus_stack.occlusion.background import Ground, ground_behind
-from napari_focus_stack.occlusion.boundaries import LEAST_JUMP, jumps
+from napari_focus_stack.occlusion.background import Background, restore_background
+from napari_focus_stack.occlusion.boundaries import LEAST_JUMP, depth_discontinuities
 from napari_focus_stack.occlusion.lens import SHIFTS, SharpPatch, measured_lens
-from napari_focus_stack.occlusion.orientation import Change, Facing, Maps, Shown, light_of
-from napari_focus_stack.occlusion.patch import Light, View
-from napari_focus_stack.occlusion.patch_grid import CellMaps, Part, batches
-from napari_focus_stack.occlusion.reblurring import occluding
-from napari_focus_stack.occlusion.summary import Occlusion, Why
-from napari_focus_stack.occlusion.voting import Vote
+from napari_focus_stack.occlusion.model_check import unexplained_by_one_surface
+from napari_focus_stack.occlusion.orientation import (
+    Change,
+    OrientationScore,
+    Shown,
+    StackOrientation,
+    without_alpha,
+)
+from napari_focus_stack.occlusion.patch import ImagingModel, Patch
+from napari_focus_stack.occlusion.patch_grid import DepthGrid, PatchWindow, batches
+from napari_focus_stack.occlusion.summary import OcclusionSummary, Why
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.imgproc.transforms import Window
-    from napari_focus_stack.occlusion.model_check import Check
+    from napari_focus_stack._utils.windows import Window
+    from napari_focus_stack.occlusion.maps import Maps
+    from napari_focus_stack.occlusion.model_check import ModelErrors
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.pipeline.survey import Survey
     from napari_focus_stack.result import Progress
@@ -60,32 +66,32 @@ WORKING_MAPS = 60
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampledPatch:
     """A part that votes, with its jumps that count.
 
     Only votes go by those: unmixing keeps all, for an outline with gaps is worse (0.7 dB on
     `coins-step-still`) than one too many, which the check refuses.
     """
 
-    part: Part
+    part: PatchWindow
     shown: Shown
-    jumps: NDArray[np.bool_]
+    discontinuities: NDArray[np.bool_]
 
 
-def unmix_steps(
-    crew: Crew, run: Run, survey: Survey, maps: Maps, known: Occlusion
+def remove_occlusion_steps(
+    team: ThreadTeam, run: Run, survey: Survey, maps: Maps, known: OcclusionSummary
 ) -> Generator[Progress, None, None]:
     """Find what is hidden by what is near, and put what is behind in its place.
 
     Parameters
     ----------
-    crew : Crew
+    team : ThreadTeam
         Who works.
     run, survey : Run, Survey
         The planes, and what is known of them.
     maps : Maps
         Changed in place.
-    known : Occlusion
+    known : OcclusionSummary
         Of the run so far; is added to.
 
     Yields
@@ -97,30 +103,30 @@ def unmix_steps(
         return known.stop(Why.FEW_PLANES)
     if not survey.alignment.in_order:
         return known.stop(Why.NO_ORDER)
-    apart = jumps(maps.depth, LEAST_JUMP)
+    apart = depth_discontinuities(maps.depth, LEAST_JUMP)
     _keep_recorded(apart, run, survey, maps.origin)
     if not _enough(apart):
         return known.stop(Why.FLAT)
-    unveiling = _Unveiling(crew, run, survey, maps, apart)
+    step = _OcclusionStep(team, run, survey, maps, apart)
     if known.light is None:
-        light = yield from unveiling.light()
+        light = yield from step.light()
         if light is None:
             return known.stop(Why.NO_LENS)
-        apart &= jumps(maps.depth, light.jump)
+        apart &= depth_discontinuities(maps.depth, light.jump)
         if not _enough(apart):
             return known.stop(Why.FLAT)
-        if not unveiling.can_vote():
-            known.needed = unveiling.needed()
+        if not step.can_orient():
+            known.needed = step.needed()
             return known.stop(Why.MEMORY)
-        facing = yield from unveiling.near_end(light)
-        if facing is None:
+        orientation = yield from step.near_end(light)
+        if orientation is None:
             return known.stop(Why.NO_END)
-        known.light, known.last_is_near = facing.light, facing.last_is_near
+        known.light, known.last_is_near = orientation.light, orientation.last_is_near
     else:
-        apart &= jumps(maps.depth, known.light.jump)
-        facing = Facing(maps, apart, known.light, known.last_is_near)
+        apart &= depth_discontinuities(maps.depth, known.light.jump)
+        orientation = StackOrientation(maps, apart, known.light, known.last_is_near)
     known.stop(Why.UNEXPLAINED)
-    yield from unveiling.unmix(facing)
+    yield from step.restore(orientation)
 
 
 def _enough(apart: NDArray[np.bool_]) -> bool:
@@ -142,20 +148,20 @@ def _keep_recorded(
     apart[:] = kept
 
 
-class _Unveiling:
+class _OcclusionStep:
     """One tile on its way: how it was recorded, which end is near, and then part by part."""
 
     def __init__(
-        self, crew: Crew, run: Run, survey: Survey, maps: Maps, apart: NDArray[np.bool_]
+        self, team: ThreadTeam, run: Run, survey: Survey, maps: Maps, apart: NDArray[np.bool_]
     ) -> None:
-        self._crew, self._run, self._survey = crew, run, survey
+        self._team, self._run, self._survey = team, run, survey
         self._maps, self._apart = maps, apart
         self._order = survey.alignment.order
 
-    def light(self) -> Generator[Progress, None, Light | None]:
+    def light(self) -> Generator[Progress, None, ImagingModel | None]:
         """Measure the blur of every plane; None if the planes do not tell."""
         count, maps = len(self._order), self._maps
-        patches = CellMaps(maps.depth, maps.confidence, self._apart).flat_patches(count)
+        patches = DepthGrid(maps.depth, maps.confidence, self._apart).flat_patches(count)
         around = [range(p.plane + min(SHIFTS), p.plane + max(SHIFTS) + 1) for p in patches]
         self._run.expect(len(self._places(around)))
         planes = yield from self._planes([patch.window for patch in patches], around)
@@ -167,90 +173,98 @@ class _Unveiling:
             if flat.any():
                 sharp.append(SharpPatch(patch.plane, bright, flat))
         lens = measured_lens(sharp, np.array(self._order))
-        census = self._run.census
-        if lens is None or census.span() <= 0:
+        statistics = self._run.statistics
+        if lens is None or statistics.span() <= 0:
             return None
-        return Light.of(lens, self._survey.noise, census.span(), census.level())
+        return ImagingModel.of(lens, self._survey.noise, statistics.span(), statistics.level())
 
-    def near_end(self, light: Light) -> Generator[Progress, None, Facing | None]:
+    def near_end(self, light: ImagingModel) -> Generator[Progress, None, StackOrientation | None]:
         """Find which end of the stack is near: from there the ground explains the planes.
 
         None if from neither, or from both alike.
         """
-        facings = [Facing(self._maps, self._apart, light, last) for last in (True, False)]
-        samples, asked = yield from self._samples(facings[0])
-        checks: list[list[Check]] = [[], []]
+        orientations = [
+            StackOrientation(self._maps, self._apart, light, last) for last in (True, False)
+        ]
+        samples, asked = yield from self._samples(orientations[0])
+        checks: list[list[ModelErrors]] = [[], []]
         for some in (slice(0, AT_FIRST), slice(AT_FIRST, None)):
-            for known, facing in zip(checks, facings, strict=True):
-                known += self._checks(facing, samples[some])
+            for known, orientation in zip(checks, orientations, strict=True):
+                known += self._checks(orientation, samples[some])
             seen = max(len(samples[: some.stop]), min(AT_FIRST, asked))
-            votes = [Vote.of(known, seen) for known in checks]
-            best, other = sorted(range(2), key=lambda i: -votes[i].lead)
-            if votes[best].lead <= 0 or votes[best].beats(votes[other], AT_ONCE):
+            scores = [OrientationScore.of(known, seen) for known in checks]
+            best, other = sorted(range(2), key=lambda i: -scores[i].lead)
+            if scores[best].lead <= 0 or scores[best].beats(scores[other], AT_ONCE):
                 break
-        return facings[best] if votes[best].beats(votes[other]) else None
+        return orientations[best] if scores[best].beats(scores[other]) else None
 
-    def _samples(self, facing: Facing) -> Generator[Progress, None, tuple[list[Sample], int]]:
+    def _samples(
+        self, orientation: StackOrientation
+    ) -> Generator[Progress, None, tuple[list[SampledPatch], int]]:
         """Parts in which something lies before something else, those with most of it first.
 
         And how many were looked at for it.
         """
         most = int(self._pixels_at_a_time() / SAMPLE**2)
-        parts = facing.cells.samples(min(CANDIDATES, most), SAMPLE)
-        wanted = self._depths(parts, facing.light)
+        parts = orientation.cells.samples(min(CANDIDATES, most), SAMPLE)
+        wanted = self._depths(parts, orientation.light)
         self._run.expect(len(self._places(wanted)))
         planes = yield from self._planes([part.outer for part in parts], wanted)
         found: dict[int, NDArray[np.bool_]] = {}
 
         def look(i: int) -> None:
-            found[i] = occluding(facing.view(parts[i], planes[i]))
+            found[i] = unexplained_by_one_surface(orientation.patch(parts[i], planes[i]))
 
-        self._crew.do(look, range(len(parts)))
-        counts = {i: np.count_nonzero(jumps) for i, jumps in found.items()}
+        self._team.map(look, range(len(parts)))
+        counts = {i: np.count_nonzero(discontinuities) for i, discontinuities in found.items()}
         order = sorted(counts, key=lambda i: (-counts[i], i))[:SAMPLES]
         order = [i for i in order if counts[i] >= FEWEST_JUMPS]
-        return [Sample(parts[i], planes[i], found[i]) for i in order], len(parts)
+        return [SampledPatch(parts[i], planes[i], found[i]) for i in order], len(parts)
 
-    def _checks(self, facing: Facing, samples: Sequence[Sample]) -> list[Check]:
+    def _checks(
+        self, orientation: StackOrientation, samples: Sequence[SampledPatch]
+    ) -> list[ModelErrors]:
         """How well samples are explained once they are unmixed, where that tells anything."""
-        found: dict[int, Check] = {}
+        found: dict[int, ModelErrors] = {}
 
         def look(i: int) -> None:
             sample = samples[i]
-            view = replace(facing.view(sample.part, sample.shown), jumps=sample.jumps)
-            ground = self._ground(view, judged=True)
-            if ground is not None and ground.check.tells:
-                found[i] = ground.check
+            patch = replace(
+                orientation.patch(sample.part, sample.shown), discontinuities=sample.discontinuities
+            )
+            background = self._background(patch, judged=True)
+            if background is not None and background.check.tells:
+                found[i] = background.check
 
-        self._crew.do(look, range(len(samples)))
+        self._team.map(look, range(len(samples)))
         return [found[i] for i in sorted(found)]
 
-    def unmix(self, facing: Facing) -> Generator[Progress, None, None]:
+    def restore(self, orientation: StackOrientation) -> Generator[Progress, None, None]:
         """Unmix what can be, as many parts at a time as fit into memory."""
         found: list[Change] = []
 
-        def unmix(todo: tuple[Part, Shown]) -> None:
-            view = facing.view(*todo)
-            ground = self._ground(view)
-            if ground is not None:
-                found.append(facing.change(todo[0], view, ground))
+        def restore(todo: tuple[PatchWindow, Shown]) -> None:
+            patch = orientation.patch(*todo)
+            background = self._background(patch)
+            if background is not None:
+                found.append(orientation.change(todo[0], patch, background))
 
-        light, pixels = facing.light, self._pixels_at_a_time()
-        todo = list(batches(facing.cells.parts(light.jump, light.reach, pixels), pixels))
+        light, pixels = orientation.light, self._pixels_at_a_time()
+        todo = list(batches(orientation.cells.parts(light.jump, light.reach, pixels), pixels))
         depths = [self._depths(batch, light) for batch in todo]
         self._run.expect(sum(len(self._places(wanted)) for wanted in depths))
         for batch, wanted in zip(todo, depths, strict=True):
             planes = yield from self._planes([part.outer for part in batch], wanted)
-            self._crew.do(unmix, list(zip(batch, planes, strict=True)))
+            self._team.map(restore, list(zip(batch, planes, strict=True)))
             del planes
         for change in found:  # not before all are: parts look beyond their own
             change.put(self._maps)
 
-    def _ground(self, view: View, *, judged: bool = False) -> Ground | None:
-        with Crew(1, self._crew.check) as alone:
-            return ground_behind(view, alone, judged=judged)
+    def _background(self, patch: Patch, *, judged: bool = False) -> Background | None:
+        with ThreadTeam(1, self._team.check) as alone:
+            return restore_background(patch, alone, judged=judged)
 
-    def can_vote(self) -> bool:
+    def can_orient(self) -> bool:
         """Whether there is memory for as many samples as it takes."""
         return self._pixels_at_a_time() >= AT_FIRST * SAMPLE**2
 
@@ -270,7 +284,7 @@ class _Unveiling:
         channels = 1 if self._maps.image.ndim == 2 else 3
         return 4 * (len(self._order) * (2 * channels + 4) + WORKING_MAPS)
 
-    def _depths(self, parts: list[Part], light: Light) -> list[range]:
+    def _depths(self, parts: list[PatchWindow], light: ImagingModel) -> list[range]:
         """Planes that tell something of each part."""
         around, found = int(np.ceil(light.jump)), []
         for part in parts:
@@ -290,13 +304,13 @@ class _Unveiling:
         places = self._places(wanted)
         found = [Shown({}, np.ones(size_of(window), np.bool_)) for window in windows]
         read, threads = partial(self._survey.seen, self._run), min(1, self._run.readers)
-        with closing(ahead(read, [self._order[i] for i in places], threads)) as planes:
+        with closing(prefetch(read, [self._order[i] for i in places], threads)) as planes:
             for i, (k, seen) in zip(places, planes, strict=True):
                 yield self._run.begin("unmix", k)
                 for shown, window, these in zip(found, windows, wanted, strict=True):
                     if i in these:
                         plane, valid = seen.colour(moved_by(window, *self._maps.origin))
-                        shown.planes[i] = np.ascontiguousarray(light_of(plane))
+                        shown.planes[i] = np.ascontiguousarray(without_alpha(plane))
                         if valid is not None:
                             shown.recorded &= valid > 0
                 del seen

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.memory import limit, resident
 from napari_focus_stack._utils.threads import available_threads
-from napari_focus_stack.alignment.prior_transforms import Given, given_transforms, region_to_align
+from napari_focus_stack.alignment.prior_transforms import (
+    PriorTransforms,
+    alignment_mask,
+    prior_transforms,
+)
 from napari_focus_stack.alignment.reduced_planes import WORKING_PIXELS
-from napari_focus_stack.diagnostics.health import Census
+from napari_focus_stack.diagnostics.health import PlaneStatistics
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.imgproc.dtypes import COMPUTABLE, computable
 from napari_focus_stack.imgproc.noise import noise_pairs
@@ -68,17 +72,17 @@ class Run:
         self.settings = settings
         self.n = len(source)
         self.reference = settings.reference_plane(self.n)
-        self.region = region_to_align(settings, align_mask, source.plane_shape[:2])
-        self.given: Given | None = None
+        self.region = alignment_mask(settings, align_mask, source.plane_shape[:2])
+        self.prior: PriorTransforms | None = None
         self.marks = Marks()
         self.notes = list(source.notes)
         if transforms is not None:
-            self._follow(given_transforms(transforms, source), align_mask is not None)
+            self._follow(prior_transforms(transforms, source), align_mask is not None)
         elif settings.align == "none":
             idle = _regions(settings, align_mask is not None)
             self._note_idle(idle, "nothing was to be aligned (align 'none')")
         self.z_step = settings.z_step if settings.z_step is not None else source.spacing.z
-        self.census = Census(source.dtype)
+        self.statistics = PlaneStatistics(source.dtype)
         self.reduction = source.reduction(WORKING_PIXELS)
         self.limit = settings.memory or limit()
         self.threads = settings.threads or available_threads()
@@ -103,16 +107,16 @@ class Run:
             return stored
         return stored + 4 * math.prod(self.source.plane_shape)
 
-    def _follow(self, given: Given, masked: bool) -> None:
+    def _follow(self, prior: PriorTransforms, masked: bool) -> None:
         """Take transforms as given, and say which parameters have no effect then."""
         settings, wanted = self.settings, self.reference
-        self.given, self.reference = given, given.reference(wanted)
+        self.prior, self.reference = prior, prior.reference(wanted)
         idle = {
             "align": settings.align != "auto",
             **_regions(settings, masked),
             "reference": settings.reference != "middle" and wanted != self.reference,
         }
-        self.notes.append(given.origin)
+        self.notes.append(prior.origin)
         self._note_idle(idle, "the transforms were given")
 
     def _note_idle(self, idle: dict[str, bool], why: str) -> None:
@@ -157,9 +161,9 @@ class Run:
         """Plane `k` in a type that OpenCV works on, without its marks; the census takes it down."""
         with self._alone:
             plane = self.source[k]
-        return self.marks.filled(self.census.look(k, computable(plane)), k)
+        return self.marks.filled(self.statistics.look(k, computable(plane)), k)
 
-    def glance(self, k: int) -> NDArray[Any]:
+    def read_reduced(self, k: int) -> NDArray[Any]:
         """Plane `k` as alignment sees it: reduced, where that costs less than the whole plane."""
         if self.reduction == 1:
             return self.read(k)

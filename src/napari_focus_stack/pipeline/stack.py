@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_focus_stack._version import __version__
-from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.cropping import Box, common_crop
-from napari_focus_stack.diagnostics.advice import advice
-from napari_focus_stack.diagnostics.health import Health, examine
 from napari_focus_stack.errors import SettingsError
-from napari_focus_stack.imgproc.dtypes import COMPUTABLE
 from napari_focus_stack.io.reading import as_source
-from napari_focus_stack.pipeline.fuse import Fused, OnPlane, fuse_steps
+from napari_focus_stack.pipeline.fuse import OnPlane, fuse_steps
+from napari_focus_stack.pipeline.report import assemble_report, examine_run, note_unrecorded
 from napari_focus_stack.pipeline.run import Run
 from napari_focus_stack.pipeline.survey import Survey, survey_steps
 from napari_focus_stack.pipeline.tiling import height_map, tiling_of
-from napari_focus_stack.result import (
-    LeftOut,
-    Progress,
-    Report,
-    StackResult,
-    told_left_out,
-    told_share,
-)
+from napari_focus_stack.result import Progress, StackResult
 from napari_focus_stack.settings import Settings
 
 if TYPE_CHECKING:
+    import os
     import threading
     from collections.abc import Callable, Generator, Sequence
-
-    from numpy.typing import NDArray
 
     from napari_focus_stack.io.sources import PlaneSource
 
@@ -98,7 +82,7 @@ def stack_steps(
     box = _box_to_keep(run, survey)
     fused = yield from fuse_steps(run, survey, tiling, box, on_plane)
     run.check()
-    run.notes += _on_unrecorded(fused.recorded, source.dtype)
+    run.notes += note_unrecorded(fused.recorded, source.dtype)
     run.notes += fused.occlusion.told(fused.depth.size)
     step = run.z_step
     return StackResult(
@@ -108,10 +92,10 @@ def stack_steps(
         height=None if step is None else height_map(fused.depth, step, tiling),
         confidence=fused.confidence,
         transforms=survey.alignment.transforms,
-        report=_report(
+        report=assemble_report(
             run,
             survey,
-            _examined(run, survey, fused),
+            examine_run(run, survey, fused),
             box,
             fused.occlusion.as_dict(fused.depth.size),
         ),
@@ -197,96 +181,8 @@ def _box_to_keep(run: Run, survey: Survey) -> Box | None:
     run.notes += [
         f"Plane {k} ('{run.source.names[k]}') did not count for the crop: it alone would have "
         f"taken {taken:.0%} of the field."
-        for k, taken in crop.rogues.items()
+        for k, taken in crop.outliers.items()
     ]
     if crop.too_small:
         run.notes.append("The results were not cut: planes have too little of the field in common.")
     return crop.box
-
-
-def _on_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any]) -> list[str]:
-    """What is to be said of pixels that no plane recorded, if there are any."""
-    share = 1 - np.count_nonzero(recorded) / recorded.size
-    if share == 0:
-        return []
-    value = "NaN" if dtype.kind == "f" else "0"
-    return [
-        f"{told_share(share)} of the picture was recorded by no plane; "
-        f"its pixels are {value} there."
-    ]
-
-
-def _examined(run: Run, survey: Survey, fused: Fused) -> Health:
-    alignment = survey.alignment
-    return examine(
-        run.census,
-        survey.noise,
-        fused.depth,
-        fused.confidence,
-        alignment.fitting,
-        fused.peak_width,
-        survey.drift,
-        alignment.brightness_drifts,
-        alignment.transforms,
-        run.source.plane_shape[:2],
-    )
-
-
-def _report(
-    run: Run, survey: Survey, health: Health, box: Box | None, occlusion: dict[str, Any]
-) -> Report:
-    source, alignment = run.source, survey.alignment
-    names = source.names
-    notes = list(run.notes)
-    if source.dtype.name not in COMPUTABLE:
-        notes.append(f"{source.dtype.name} planes were computed as float32 and converted back.")
-    left_out = [LeftOut(k, names[k], why) for k, why in sorted(alignment.left_out.items())]
-    spacing = source.spacing
-    unit = spacing.unit or (None if run.settings.z_step is None else "micrometer")
-    applied = any(light != Brightness() for light in survey.light)
-    motion = {} if alignment.support is None else alignment.support.as_dict()
-    brightness = survey.brightness
-    found = advice(
-        health,
-        alignment.fitting,
-        run.z_step,
-        unit,
-        applied,
-        alignment.in_order,
-        told_left_out(left_out),
-        motion,
-    )
-    notes += chain.from_iterable(found.values())
-    return Report(
-        version=__version__,
-        settings=run.settings.as_dict(),
-        planes=list(names),
-        shape=[run.n, *source.plane_shape],
-        dtype=source.dtype.name,
-        reference=alignment.reference,
-        align=alignment.model,
-        transforms=alignment.transforms,
-        residuals=alignment.residuals,
-        motion=motion,
-        gain_spreads=[None if one is None else one.spread for one in brightness],
-        gains=[None if one is None else one.gain for one in brightness],
-        offsets=[None if one is None else one.offset for one in brightness],
-        gains_applied=applied,
-        in_order=alignment.in_order,
-        left_out=left_out,
-        marks=run.marks.pixels.tolist(),
-        dust=run.marks.dust.tolist(),
-        specks=run.marks.listed_specks,
-        crop=None if box is None else list(box),
-        spacing={
-            "y": spacing.y,
-            "x": spacing.x,
-            "z": run.z_step,
-            "unit": unit,
-        },
-        health=health.as_dict(),
-        occlusion=occlusion,
-        advice=found,
-        notes=notes,
-        inputs=[os.path.abspath(file) for file in source.files],
-    )

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_focus_stack._utils.spilled_cache import Shelf
-from napari_focus_stack._utils.threads import ahead, opencv_on_one_thread
+from napari_focus_stack._utils.spilled_cache import SpilledCache
+from napari_focus_stack._utils.threads import opencv_on_one_thread, prefetch
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.pairwise import spans_field
-from napari_focus_stack.alignment.registered_plane import SeenPlane
+from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.alignment.scheduler import WORKERS
-from napari_focus_stack.alignment.stack import Alignment, align_steps, follow_steps
+from napari_focus_stack.alignment.stack import Alignment, align_steps, apply_transforms_steps
 from napari_focus_stack.depth.regional_focus import RegionalFocus
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.fusion.regional_energy import RegionalEnergy, fits
-from napari_focus_stack.imgproc.noise import Noise, NoiseGauge, middle, noise_pairs
+from napari_focus_stack.imgproc.noise import Noise, NoiseEstimator, middle, noise_pairs
 from napari_focus_stack.imgproc.pyramids import grey
 from napari_focus_stack.imgproc.transforms import both_recorded
-from napari_focus_stack.sensor.gauge import MarkGauge, specks_of
+from napari_focus_stack.sensor.gauge import MarkDetector, specks_of
 from napari_focus_stack.sensor.hot_pixels import left_behind
 from napari_focus_stack.sensor.marks import Marks
 
@@ -93,11 +93,11 @@ class Survey:
         """Gain of each plane, 1 where it is none that stands out."""
         return [None if b is None else b.gain if b.drifts else 1.0 for b in self.brightness]
 
-    def seen(self, run: Run, k: int) -> SeenPlane:
+    def seen(self, run: Run, k: int) -> RegisteredPlane:
         """Plane `k` as the reference sees it."""
         run.check()
         plane, matrix = run.read(k), self.alignment.transforms[k]
-        return SeenPlane.of(plane, matrix, self.light[k], run.marks.recorded(plane.shape))
+        return RegisteredPlane.of(plane, matrix, self.light[k], run.marks.recorded(plane.shape))
 
 
 def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
@@ -123,25 +123,27 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
     InputError
         Fewer than two planes show something, or none fits the reference plane that was chosen.
     """
-    shelf: Shelf[RegionalEnergy] = Shelf()
-    with closing(shelf):
-        alignment = yield from _past_marks(run, shelf)
+    cache: SpilledCache[RegionalEnergy] = SpilledCache()
+    with closing(cache):
+        alignment = yield from _past_marks(run, cache)
         run.go_on_with(len(alignment.fitting))
         survey = Survey(alignment, _light_to_apply(run, alignment), Noise(1.0))
         noise = yield from _measure_noise(run, survey)
         wanted = fits(run.source.plane_shape)
-        prior = _prior(run, survey, noise, shelf) if wanted else None
+        prior = _prior(run, survey, noise, cache) if wanted else None
     return replace(survey, noise=noise, prior=prior)
 
 
-def _past_marks(run: Run, shelf: Shelf[RegionalEnergy]) -> Generator[Progress, None, Alignment]:
+def _past_marks(
+    run: Run, cache: SpilledCache[RegionalEnergy]
+) -> Generator[Progress, None, Alignment]:
     """Align planes; once more without the marks that might have held them where they are."""
-    gauge, wanted, notes = MarkGauge(run.n), fits(run.source.plane_shape), list(run.notes)
+    gauge, wanted, notes = MarkDetector(run.n), fits(run.source.plane_shape), list(run.notes)
 
     def seen(k: int, look: Callable[[int, NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
         plane = look(k, run.read(k))
         if wanted:
-            shelf.put(k, RegionalEnergy.of(plane, run.marks.recorded(plane.shape)))
+            cache.put(k, RegionalEnergy.of(plane, run.marks.recorded(plane.shape)))
         return plane
 
     with closing(gauge):
@@ -149,7 +151,7 @@ def _past_marks(run: Run, shelf: Shelf[RegionalEnergy]) -> Generator[Progress, N
         found = gauge.found(alignment.taking_part)
     if found:
         run.marks, run.notes = found, notes
-        shelf.clear()
+        cache.clear()
         alignment = yield from _aligned(run, partial(seen, look=gauge.without_lone), 1)
     pixels = left_behind(found.pixels, list(alignment.taking_part.values()))
     run.marks = Marks(pixels, found.dust)
@@ -158,7 +160,9 @@ def _past_marks(run: Run, shelf: Shelf[RegionalEnergy]) -> Generator[Progress, N
     return alignment
 
 
-def _with_specks(run: Run, gauge: MarkGauge, found: Marks, transforms: dict[int, Matrix]) -> Marks:
+def _with_specks(
+    run: Run, gauge: MarkDetector, found: Marks, transforms: dict[int, Matrix]
+) -> Marks:
     """The run's marks, with what is in one plane alone and was not `found` in all of them.
 
     Nothing is looked at once more where memory is short. That no plane is announced keeps progress
@@ -206,19 +210,21 @@ def _on_marks(marks: Marks, found: int) -> list[str]:
     return notes
 
 
-def _prior(run: Run, survey: Survey, noise: Noise, shelf: Shelf[RegionalEnergy]) -> FocusPrior:
+def _prior(
+    run: Run, survey: Survey, noise: Noise, cache: SpilledCache[RegionalEnergy]
+) -> FocusPrior:
     """Where regions of the field are in focus."""
     order, transforms = survey.alignment.order, survey.alignment.transforms
 
     def evened(k: int) -> RegionalEnergy:
         run.check()
-        return shelf[k].evened(survey.light[k])
+        return cache[k].evened(survey.light[k])
 
     with opencv_on_one_thread():
         brightest = evened(order[0]).light_seen(transforms[order[0]])
         for k in order[1:]:
             brightest = np.fmax(brightest, evened(k).light_seen(transforms[k]))
-        focus = RegionalFocus(shelf[order[0]])
+        focus = RegionalFocus(cache[order[0]])
         for k in order:
             focus.add(*evened(k).seen(transforms[k], noise, brightest))
         return focus.prior()
@@ -229,7 +235,7 @@ def alignment_steps(run: Run) -> Generator[Progress, None, Alignment]:
 
     As `survey_steps` begins.
     """
-    return (yield from _aligned(run, run.glance, run.reduction))
+    return (yield from _aligned(run, run.read_reduced, run.reduction))
 
 
 def _aligned(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Alignment]:
@@ -254,8 +260,10 @@ def _aligned(run: Run, read: Read, reduction: int) -> Generator[Progress, None, 
 
 def _align(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Alignment]:
     """Align to the reference, or to another if it is the odd one; else leave all planes."""
-    if run.given is not None:
-        follow = follow_steps(read, run.given.transforms, run.reference, reduction=reduction)
+    if run.prior is not None:
+        follow = apply_transforms_steps(
+            read, run.prior.transforms, run.reference, reduction=reduction
+        )
         return (yield from _announced(run, follow))
     wanted, first = run.settings.align, run.reference
     alignment = yield from _announced(run, _align_steps(run, read, reduction))
@@ -314,14 +322,14 @@ def _announced(
 
 def _measure_noise(run: Run, survey: Survey) -> Generator[Progress, None, Noise]:
     planes = survey.alignment.order
-    gauge, window = NoiseGauge(), middle(run.source.plane_shape)
+    gauge, window = NoiseEstimator(), middle(run.source.plane_shape)
 
     def pair(i: int) -> list[tuple[Plane, Mask | None]]:
         return [survey.seen(run, planes[j]).colour(window) for j in (i, i + 1)]
 
     with (
         opencv_on_one_thread(),
-        closing(ahead(pair, noise_pairs(len(planes)), run.readers)) as pairs,
+        closing(prefetch(pair, noise_pairs(len(planes)), run.readers)) as pairs,
     ):
         for i, ((first, recorded), (second, too)) in pairs:
             yield run.begin("measure", planes[i])

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_focus_stack._utils.memory import array_in_file, in_words, let_go, resident
+from napari_focus_stack._utils.memory import drop_pages, memory_mapped_zeros, resident
 from napari_focus_stack._utils.spilled_cache import MOST_KEPT
-from napari_focus_stack._utils.threads import parts
+from napari_focus_stack._utils.threads import row_bands
+from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.imgproc.pyramids import Plane, level_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_focus_stack.imgproc.transforms import Window
+    from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.settings import Settings
@@ -71,7 +72,7 @@ class Tiling:
 
 
 @dataclass(frozen=True)
-class Needs:
+class MemoryNeeds:
     """Bytes that a run takes.
 
     Attributes
@@ -90,7 +91,7 @@ class Needs:
     threads: int
 
 
-def cut(shape: tuple[int, int], limit: int | None, needs: Needs) -> Tiling:
+def cut(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling:
     """Cut a field into as few tiles as fit into memory.
 
     Parameters
@@ -99,7 +100,7 @@ def cut(shape: tuple[int, int], limit: int | None, needs: Needs) -> Tiling:
         Of the field, (Y, X).
     limit : int or None
         Bytes that the process may have; None for any number.
-    needs : Needs
+    needs : MemoryNeeds
         What it takes.
 
     Raises
@@ -121,9 +122,9 @@ def cut(shape: tuple[int, int], limit: int | None, needs: Needs) -> Tiling:
         least = needs.alone + needs.pixel * rows[-1] * cols[-1]
         workers = f" with {needs.threads} threads" if needs.threads > 1 else ""
         raise SettingsError(
-            f"memory {in_words(limit)} is too little for planes of {width} x {height} pixels"
-            f"{workers}; give about {in_words(1.05 * least)}, or {in_words(untiled)} to fuse them "
-            "whole, which is faster."
+            f"memory {format_bytes(limit)} is too little for planes of {width} x {height} pixels"
+            f"{workers}; give about {format_bytes(1.05 * least)}, or {format_bytes(untiled)} to "
+            "fuse them whole, which is faster."
         )
     down, across = min(
         grids, key=lambda grid: ((grid[0] + 1) * (grid[1] + 1), rows[grid[0]] * cols[grid[1]])
@@ -175,12 +176,13 @@ def tiling_of(run: Run, on_plane: bool = False) -> Tiling:
         own += FILLING_BYTES * shape[0] * shape[1]
     plane, pixel = run.plane_bytes, pixel_bytes(run.source, run.settings, on_plane)
     alone = own + (3 if run.readers else 2) * plane
-    needs = Needs(pixel, ahead=own + 4 * plane, alone=alone, threads=run.threads)
+    needs = MemoryNeeds(pixel, ahead=own + 4 * plane, alone=alone, threads=run.threads)
     tiling = cut((shape[0], shape[1]), run.limit, needs)
     if on_plane and not tiling.whole:
         raise SettingsError(
-            f"memory {in_words(run.limit or 0)} is too little for whole planes beside the results, "
-            f"which --debug (on_plane) takes; give {in_words(tiling.untiled)} or leave it out."
+            f"memory {format_bytes(run.limit or 0)} is too little for whole planes beside the "
+            f"results, which --debug (on_plane) takes; give "
+            f"{format_bytes(tiling.untiled)} or leave it out."
         )
     run.fuse_in(len(tiling.tiles), int(has_coarse(run, tiling)))
     return tiling
@@ -206,10 +208,10 @@ def pixel_bytes(source: PlaneSource, settings: Settings, on_plane: bool = False)
 def height_map(depth: Plane, z_step: float, tiling: Tiling) -> Plane:
     """Depth in the unit of the step, in a file if the depth is."""
     height: Plane = (
-        np.empty_like(depth) if tiling.whole else array_in_file(depth.shape, depth.dtype)
+        np.empty_like(depth) if tiling.whole else memory_mapped_zeros(depth.shape, depth.dtype)
     )
-    for rows in parts(depth.shape):
+    for rows in row_bands(depth.shape):
         np.multiply(depth[rows], np.float32(z_step), out=height[rows])
-        let_go(depth)
-        let_go(height)
+        drop_pages(depth)
+        drop_pages(height)
     return height

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack._utils.sampling import evenly_taken
-from napari_focus_stack._utils.spilled_cache import Shelf
+from napari_focus_stack._utils.spilled_cache import SpilledCache
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import rescale, warp
 
@@ -56,11 +56,11 @@ IN_MEMORY = 0.1
 """Part of what shelves keep in memory: small planes are needed only if the specimen travels."""
 
 
-class DustGauge:
+class DustDetector:
     """Looks for dust in planes of one shape, taken in in any order."""
 
     def __init__(self) -> None:
-        self._small: Shelf[NDArray[np.float16]] = Shelf(IN_MEMORY)
+        self._small: SpilledCache[NDArray[np.float16]] = SpilledCache(IN_MEMORY)
         self._shape: tuple[int, int] = (0, 0)
 
     def look(self, k: int, light: NDArray[Any]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_focus_stack._utils.sampling import evenly_taken
 from napari_focus_stack.imgproc.pyramids import grey
-from napari_focus_stack.sensor.dust import DustGauge
+from napari_focus_stack.sensor.dust import DustDetector
 from napari_focus_stack.sensor.hot_pixels import MOST_PLANES, hot_pixels
 from napari_focus_stack.sensor.isolation import Isolated
 from napari_focus_stack.sensor.marks import Marks
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Read = Callable[[int], NDArray[Any]]
 
 
-class MarkGauge:
+class MarkDetector:
     """Looks for marks in planes of one shape, taken in in any order; threads may do so at a time.
 
     Parameters
@@ -37,7 +37,7 @@ class MarkGauge:
         self._for_pixels = set(evenly_taken(range(planes), MOST_PLANES))
         self._isolated: dict[int, Isolated | None] = {}
         self._lone: dict[int, NDArray[np.int64]] = {}
-        self._dust = DustGauge()
+        self._dust = DustDetector()
         self._shape: tuple[int, int] = (0, 0)
 
     def look(self, k: int, plane: NDArray[Any]) -> NDArray[Any]:
@@ -98,7 +98,7 @@ def specks_of(
     light : callable
         Gives the grey plane of a number.
     transforms : dict of int to numpy.ndarray
-        As `MarkGauge.found` takes them, of three planes at least.
+        As `MarkDetector.found` takes them, of three planes at least.
     """
     back = np.linalg.inv(transforms[k])
     beside = [(light(j), transforms[j] @ back) for j in _beside(k, list(transforms))]

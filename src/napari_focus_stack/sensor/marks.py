@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.imgproc.transforms import Window
+    from napari_focus_stack._utils.windows import Window
 
 BESIDE = np.argwhere([[1, 1, 1], [1, 0, 1], [1, 1, 1]]) - 1
 """Steps from a pixel to its neighbours."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack.imgproc.resampling import Cutting
+from napari_focus_stack.imgproc.resampling import SourceWindow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -165,7 +165,7 @@ def _excess(patches: Plane) -> Plane:
 def _seen(light: NDArray[Any], matrix: Matrix, y: int, x: int) -> Plane:
     """The same surroundings in another plane; NaN where it has not recorded them."""
     window = slice(y - AROUND, y + AROUND + 1), slice(x - AROUND, x + AROUND + 1)
-    cut = Cutting.of(matrix, window, light.shape)
+    cut = SourceWindow.of(matrix, window, light.shape)
     seen: Plane = cv2.warpPerspective(
         light[cut.crop].astype(np.float32),
         cut.matrix,

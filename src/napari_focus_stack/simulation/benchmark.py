@@ -16,16 +16,22 @@ from napari_focus_stack.simulation.metrics import (
     score_depth,
     score_image,
 )
-from napari_focus_stack.simulation.rendering import Noise
-from napari_focus_stack.simulation.scenes import SCENES, VARIANTS, Camera, Truth, render_truth
+from napari_focus_stack.simulation.rendering import SensorNoise
+from napari_focus_stack.simulation.scenes import (
+    SCENES,
+    VARIANTS,
+    Camera,
+    GroundTruthStack,
+    render_ground_truth,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from napari_focus_stack.settings import Method
+    from napari_focus_stack.settings import FusionMethod
     from napari_focus_stack.simulation.optics import Optics
 
-SENSOR = Camera(Noise(read=0.015, shot=1 / 5000))
+SENSOR = Camera(SensorNoise(read=0.015, shot=1 / 5000))
 """A small camera at a high gain: 4 grey levels of noise in 255, and a little more in the light."""
 TRUSTED = 0.5
 MOST_PLANES = 200
@@ -46,7 +52,7 @@ class Bench:
     planes : int, optional
         How many; each scene has its own number by default.
     camera : Camera
-        Noise and bits.
+        SensorNoise and bits.
 
     Raises
     ------
@@ -56,7 +62,7 @@ class Bench:
 
     scenes: Sequence[str] = tuple(SCENES)
     variants: Sequence[str] = VARIANTS
-    methods: Sequence[Method] = METHODS
+    methods: Sequence[FusionMethod] = METHODS
     optics: Optics | None = None
     planes: int | None = None
     camera: Camera = SENSOR
@@ -94,9 +100,9 @@ class Bench:
                     tell(f"Stacking {scene}, {variant}: {method}")
                     yield self._stacked(scene, variant, method, truth)
 
-    def _render(self, scene: str, variant: str) -> Truth:
+    def _render(self, scene: str, variant: str) -> GroundTruthStack:
         sharp = 0.0 if self.optics is None else self.optics.blur_in_focus
-        return render_truth(scene, variant, *self._recording(scene), self.camera, sharp)
+        return render_ground_truth(scene, variant, *self._recording(scene), self.camera, sharp)
 
     def _recording(self, scene: str) -> tuple[int, float]:
         """Number of planes, and the blur per plane."""
@@ -104,13 +110,15 @@ class Bench:
         blur = known.blur if self.optics is None else self.optics.blur_per_plane
         return self.planes or known.planes, blur
 
-    def _single_plane(self, scene: str, variant: str, truth: Truth) -> Row:
+    def _single_plane(self, scene: str, variant: str, truth: GroundTruthStack) -> Row:
         plane, score = best_single_plane(
             truth.planes, truth.image, truth.transforms, white=self.camera.white
         )
         return Row(scene, variant, f"plane {plane}", _finite(score.psnr), score.ssim)
 
-    def _stacked(self, scene: str, variant: str, method: Method, truth: Truth) -> Row:
+    def _stacked(
+        self, scene: str, variant: str, method: FusionMethod, truth: GroundTruthStack
+    ) -> Row:
         result = focus_stack(truth.planes, method=method)
         image = score_image(result.image, truth.image, white=self.camera.white)
         depth = score_depth(result.depth, truth.depth)
@@ -235,7 +243,7 @@ def camera(read_noise: float | None, photons: float | None, bits: int) -> Camera
     read = 0.0 if read_noise is None else read_noise
     if not 0 <= read < math.inf:
         raise SettingsError("--read-noise must be 0 or more.")
-    return Camera(Noise(read=read / photons, shot=1 / photons), bits)
+    return Camera(SensorNoise(read=read / photons, shot=1 / photons), bits)
 
 
 def _finite(value: float) -> float | None:

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack.occlusion.lens import disc
+from napari_focus_stack.imgproc.defocus import disc_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ _OPAQUE = 1e-4
 
 
 @dataclass(frozen=True)
-class Noise:
+class SensorNoise:
     """Noise of a sensor, in units of the image's white (1.0).
 
     Attributes
@@ -63,7 +63,7 @@ def render_stack(
     margin: int = 0,
     transforms: ArrayLike | None = None,
     gains: Sequence[float] | None = None,
-    noise: Noise | None = None,
+    noise: SensorNoise | None = None,
     dtype: DTypeLike = np.uint8,
     white: float | None = None,
     seed: int = 0,
@@ -93,7 +93,7 @@ def render_stack(
         not resampled; the others are, once (Lanczos).
     gains : sequence of float, optional
         Brightness of each plane, 1 by default.
-    noise : Noise, optional
+    noise : SensorNoise, optional
         None by default.
     dtype : dtype
         Of the planes: uint8, uint16 or float32.
@@ -131,7 +131,7 @@ def render_stack(
     def record(k: int) -> Floats:
         seen = _field(still[k], margin, None if matrices is None else matrices[k])
         seen = seen if gains is None else seen * np.float32(gains[k])
-        return _record(seen, noise or Noise(), np.random.default_rng([seed, k]))
+        return _record(seen, noise or SensorNoise(), np.random.default_rng([seed, k]))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         field = list(pool.map(record, range(planes)))
@@ -197,7 +197,9 @@ class _Scene:
             raise ValueError(f"image {picture.shape} and depth {surface.shape} do not fit.")
         self.shape, self.count, self.blur = picture.shape, planes, blur_per_plane
         farthest = max(planes - 1 - float(surface.min()), float(surface.max()), 0.0)
-        self.reach = len(disc(_layer_distance(_layer(np.float32(farthest))) * blur_per_plane)) // 2
+        self.reach = (
+            len(disc_kernel(_layer_distance(_layer(np.float32(farthest))) * blur_per_plane)) // 2
+        )
         border = (self.reach,) * 4
         channels = picture.reshape(*surface.shape, -1)
         whole = np.concatenate([channels, np.ones_like(channels[..., :1])], axis=-1)
@@ -241,7 +243,7 @@ class _Scene:
         window = np.s_[y : y + height + 2 * self.reach, x : x + width + 2 * self.reach]
         layers, colours = _layer(self.depth[window] - np.float32(k)), self.colours[window]
         for layer in np.unique(layers)[::-1]:
-            kernel = disc(_layer_distance(layer) * self.blur)
+            kernel = disc_kernel(_layer_distance(layer) * self.blur)
             skip = self.reach - len(kernel) // 2
             near = np.s_[skip : layers.shape[0] - skip, skip : layers.shape[1] - skip]
             here = (layers[near] == layer).view(np.uint8)
@@ -295,7 +297,7 @@ def _field(plane: Floats, margin: int, matrix: NDArray[np.float64] | None) -> Fl
     return within
 
 
-def _record(plane: Floats, noise: Noise, rng: np.random.Generator) -> Floats:
+def _record(plane: Floats, noise: SensorNoise, rng: np.random.Generator) -> Floats:
     """`plane` with the sensor's noise."""
     if noise.shot > 0:
         electrons = rng.poisson(np.maximum(plane, 0) / noise.shot)

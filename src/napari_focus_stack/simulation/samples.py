@@ -96,7 +96,7 @@ def _histology() -> Sample:
     """
     from skimage import data
 
-    from napari_focus_stack.simulation.rendering import Noise, drift, render_stack
+    from napari_focus_stack.simulation.rendering import SensorNoise, drift, render_stack
 
     count, margin = 12, 16
     picture = data.immunohistochemistry()[:448, :448]
@@ -110,7 +110,7 @@ def _histology() -> Sample:
         1.26,
         margin=margin,
         transforms=motion,
-        noise=Noise(read=0.002, shot=1 / 20_000),
+        noise=SensorNoise(read=0.002, shot=1 / 20_000),
     )
     return Sample(
         "histology",

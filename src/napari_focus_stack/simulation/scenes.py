@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.simulation.rendering import Noise
+    from napari_focus_stack.simulation.rendering import SensorNoise
 
     Picture = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
@@ -35,13 +35,13 @@ class Camera:
 
     Parameters
     ----------
-    noise : Noise
+    noise : SensorNoise
         Of a pixel, in units of white.
     bits : int
         8 gives uint8, 9 to 16 uint16 whose white is 2^bits - 1.
     """
 
-    noise: Noise
+    noise: SensorNoise
     bits: int = 8
 
     @property
@@ -75,7 +75,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Truth:
+class GroundTruthStack:
     """A rendered stack and what it shows.
 
     Attributes
@@ -96,9 +96,9 @@ class Truth:
     transforms: NDArray[np.float64] | None
 
 
-def render_truth(
+def render_ground_truth(
     scene: str, variant: str, planes: int, blur: float, camera: Camera, blur_in_focus: float = 0.0
-) -> Truth:
+) -> GroundTruthStack:
     """Render a built-in scene; the same call gives the same stack.
 
     Parameters
@@ -113,7 +113,7 @@ def render_truth(
     blur : float
         Radius of the blur one plane out of focus, in pixels.
     camera : Camera
-        Noise and bits.
+        SensorNoise and bits.
     blur_in_focus : float
         Standard deviation of what the lens leaves of a point in focus, in pixels. The truth has
         it too: it is what can be seen.
@@ -144,7 +144,7 @@ def render_truth(
     )
     inner = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
     white = np.rint(image[inner] * np.float32(camera.white)).astype(camera.dtype)
-    return Truth(stack, white, depth[inner], motion)
+    return GroundTruthStack(stack, white, depth[inner], motion)
 
 
 def _gravel_hills(height: int, width: int) -> Picture:

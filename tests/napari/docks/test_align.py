@@ -9,7 +9,7 @@ from conftest import in_a_window
 from scenes import picture
 
 from napari_focus_stack._napari.docks import align as room
-from napari_focus_stack._napari.layers.planes import METADATA_KEY
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 
 SHIFTS = ((3, -4), (0, 0), (-5, 2))
 

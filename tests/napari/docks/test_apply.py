@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from conftest import banded_planes, in_a_window
 
-from napari_focus_stack._napari.layers.planes import METADATA_KEY
-from napari_focus_stack._napari.layers.results import Origin, result_layers
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.results import SourceInfo, result_layers
 from napari_focus_stack.analysis.annotations import labels_through, points_through
-from napari_focus_stack.analysis.areas import object_areas
+from napari_focus_stack.analysis.areas import measure_areas
 from napari_focus_stack.analysis.projection import project
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.io.sources import ArraySource, Spacing
@@ -33,7 +33,7 @@ def add_result(viewer, planes, wanted=("depth-index", "height"), spacing=UM):
     matrices = np.tile(np.eye(3), (len(planes), 1, 1))
     matrices[3:, 0, 2] = 2
     result = focus_stack(ArraySource(planes, spacing=spacing), transforms=matrices, crop=True)
-    for array, arguments in result_layers(result, wanted, Origin.of([source], Settings())):
+    for array, arguments in result_layers(result, wanted, SourceInfo.of([source], Settings())):
         viewer.add_image(array, **arguments)
     return result
 
@@ -172,7 +172,7 @@ def test_areas_are_those_of_the_engine_and_are_saved(qtbot, viewer, docked, plan
     assert not docked.areas.save_button.enabled
     docked.areas.measure_button.native.click()
     qtbot.waitUntil(lambda: not docked.areas.job.running, timeout=10_000)
-    wanted = object_areas(labels, height.data, (0.5, 0.25), unit="micrometer")
+    wanted = measure_areas(labels, height.data, (0.5, 0.25), unit="micrometer")
     assert docked.areas.areas.units == wanted.units
     for name, column in wanted.columns.items():
         np.testing.assert_array_equal(docked.areas.areas.columns[name], column)

@@ -7,10 +7,11 @@ from conftest import in_a_window
 
 from napari_focus_stack._napari.io.results_reader import reopen
 from napari_focus_stack._napari.io.writers import write_results
-from napari_focus_stack._napari.layers.planes import METADATA_KEY
-from napari_focus_stack._napari.layers.results import Origin, result_layers
-from napari_focus_stack.correction.nearest_plane import nearest_wins
-from napari_focus_stack.io.recipe import BACKGROUND, Recipe, decoded
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.results import SourceInfo, result_layers
+from napari_focus_stack.correction.nearest_plane import nearest_plane_labels
+from napari_focus_stack.depth_labels import BACKGROUND, decode_labels
+from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import Settings
@@ -32,7 +33,7 @@ def add_result(viewer, planes, wanted=MAPS, left_out=()):
     matrices = np.tile(np.eye(3), (len(planes), 1, 1))
     matrices[list(left_out)] = np.nan
     result = focus_stack(ArraySource(planes, spacing=UM), transforms=matrices)
-    for array, arguments in result_layers(result, wanted, Origin.of([source], Settings())):
+    for array, arguments in result_layers(result, wanted, SourceInfo.of([source], Settings())):
         viewer.add_image(array, **arguments)
     return result
 
@@ -125,7 +126,7 @@ def test_nearest_wins_is_one_step_of_undo(qtbot, viewer, docked, planes):
     where = painted(labels)
     around = result.depth_index[where]
     assert len(np.unique(around)) > 1
-    wanted = nearest_wins(result, where)
+    wanted = nearest_plane_labels(result, where)
     np.testing.assert_array_equal(labels.data, wanted)
     [label] = np.unique(wanted[where])
     assert 0 < label <= around.max()
@@ -140,7 +141,7 @@ def test_nearest_wins_is_one_step_of_undo(qtbot, viewer, docked, planes):
     labels.undo()
     docked.side.value = "last"
     painted(labels)
-    np.testing.assert_array_equal(labels.data, nearest_wins(result, where, "last"))
+    np.testing.assert_array_equal(labels.data, nearest_plane_labels(result, where, "last"))
     assert (labels.data[where] > label).all()
 
 
@@ -154,12 +155,12 @@ def test_a_drag_of_the_mouse_and_a_fill_are_followed(qtbot, viewer, docked, plan
             labels.paint((24, column), labels.selected_label)
             assert (viewer.layers["cells depth index"].data == result.depth_index).all()
     where = labels.data > 0
-    np.testing.assert_array_equal(labels.data, nearest_wins(result, where))
+    np.testing.assert_array_equal(labels.data, nearest_plane_labels(result, where))
     docked.painted.value = "background"
     labels.fill((0, 0), labels.selected_label)
     assert (labels.data[~where] == BACKGROUND).all()
     kept = viewer.layers["cells depth"].metadata[METADATA_KEY]["correction"]
-    np.testing.assert_array_equal(decoded(kept["labels"], kept["shape"]), labels.data)
+    np.testing.assert_array_equal(decode_labels(kept["labels"], kept["shape"]), labels.data)
     labels.undo()
     labels.undo()
     assert not labels.data.any()

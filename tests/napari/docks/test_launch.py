@@ -9,7 +9,8 @@ from napari._app_model import get_app_model
 from napari.layers import Image
 from qtpy.QtWidgets import QFileDialog
 
-from napari_focus_stack._napari.layers.planes import METADATA_KEY, planes_of
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.planes import planes_of
 
 COMMAND = "napari-focus-stack.open_folder"
 

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_focus_stack._napari.docks import stack as room
 from napari_focus_stack._napari.docks.stack import FocusStackWidget
-from napari_focus_stack._napari.layers.planes import METADATA_KEY
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.result import Progress
 

@@ -7,8 +7,13 @@ import pytest
 from conftest import in_a_window
 
 from napari_focus_stack._napari.docks.surface import Picture, textured
-from napari_focus_stack._napari.layers.planes import METADATA_KEY
-from napari_focus_stack._napari.layers.results import Origin, lay_over, result_layers, results_over
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.results import (
+    SourceInfo,
+    lay_over,
+    result_layers,
+    results_over,
+)
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import Settings
@@ -32,7 +37,7 @@ def add_tilted(viewer, planes, spacing=UM, wanted=("height",), **place):
     y, x = np.indices(planes.shape[1:3])
     tilted = (30 + RISE[0] * y * UM.y + RISE[1] * x * UM.x).astype(np.float32)
     result = replace(result, height=None if spacing.z is None else tilted)
-    for array, arguments in result_layers(result, wanted, Origin.of([source], Settings())):
+    for array, arguments in result_layers(result, wanted, SourceInfo.of([source], Settings())):
         viewer.add_image(array, **arguments)
     return result
 

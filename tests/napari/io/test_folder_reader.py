@@ -14,7 +14,8 @@ from skimage.io import imsave
 from napari_focus_stack._napari.io.folder_reader import NO_LAYERS, get_reader, read_layers
 from napari_focus_stack._napari.layers.geometry import spacing_of
 from napari_focus_stack._napari.layers.lazy_planes import opened_planes
-from napari_focus_stack._napari.layers.planes import METADATA_KEY, planes_of
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.planes import planes_of
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.sources import Spacing
 

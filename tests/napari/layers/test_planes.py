@@ -5,16 +5,17 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
+from napari_focus_stack._napari.docks.summary import summary
+from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import calibrate, spacing_arguments, spacing_of
-from napari_focus_stack._napari.layers.planes import METADATA_KEY, likely_input, planes_of
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.planes import likely_input, planes_of
 from napari_focus_stack._napari.layers.results import (
-    Origin,
-    display_limits,
+    SourceInfo,
     lay_over,
     result_layers,
     results_over,
     shared_name,
-    summary,
 )
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.sources import Spacing
@@ -57,7 +58,7 @@ def made_result(shape=(20, 24), dtype=np.uint8, count=5, z_step=None, crop=None)
 
 
 def made_layers(source, result, *wanted, settings=None):
-    origin = Origin.of(source, settings or Settings())
+    origin = SourceInfo.of(source, settings or Settings())
     return [Image(array, **arguments) for array, arguments in result_layers(result, wanted, origin)]
 
 

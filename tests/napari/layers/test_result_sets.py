@@ -11,15 +11,17 @@ from napari.components import ViewerModel
 from napari_focus_stack._napari.io.folder_reader import read_layers
 from napari_focus_stack._napari.io.results_reader import reopen
 from napari_focus_stack._napari.io.writers import write_results
-from napari_focus_stack._napari.layers.planes import METADATA_KEY, planes_of
+from napari_focus_stack._napari.layers.appearance import OUTPUTS
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.planes import planes_of
 from napari_focus_stack._napari.layers.result_sets import (
     as_result,
-    found_results,
     known_sources,
     newest_result,
     relief_of,
+    result_sets,
 )
-from napari_focus_stack._napari.layers.results import OUTPUTS, Origin, result_layers, results_over
+from napari_focus_stack._napari.layers.results import SourceInfo, result_layers, results_over
 from napari_focus_stack.correction.retouch import apply_correction
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.sources import ArraySource, Spacing
@@ -39,7 +41,7 @@ def run(planes, spacing=UM, **settings):
 
 
 def add(viewer, result, source, wanted=tuple(OUTPUTS)):
-    made = result_layers(result, wanted, Origin.of([source], Settings()))
+    made = result_layers(result, wanted, SourceInfo.of([source], Settings()))
     return [viewer.add_image(array, **arguments) for array, arguments in made]
 
 
@@ -48,7 +50,7 @@ def test_layers_of_a_run_are_found_together_and_tell_its_result(viewer, planes):
     result = run(planes)
     *maps, image = add(viewer, result, source)
     maps[0].name = "renamed"
-    [found] = found_results(viewer.layers)
+    [found] = result_sets(viewer.layers)
     assert found.image == image
     assert found.name == "cells"
     assert dict(found.maps) == {layer.metadata[METADATA_KEY]["role"]: layer for layer in maps}
@@ -67,7 +69,7 @@ def test_saved_layers_tell_the_result_as_well(viewer, planes, tmp_path):
     viewer.layers.clear()
     for data, arguments, _ in reopen(file):
         viewer.add_image(data, **arguments)
-    [found] = found_results(viewer.layers)
+    [found] = result_sets(viewer.layers)
     told = as_result(found)
     for name in ("image", "depth_index", "depth", "height", "confidence", "transforms"):
         np.testing.assert_array_equal(getattr(told, name), getattr(result, name))
@@ -79,7 +81,7 @@ def test_every_result_has_the_maps_of_its_own_run(viewer, planes):
     first = add(viewer, run(planes), source, ["depth-index"])
     other = add(viewer, run(planes, method="laplacian"), source, ["depth-index"])
     again = add(viewer, run(planes), source, ["depth-index"])
-    found = found_results(viewer.layers)
+    found = result_sets(viewer.layers)
     assert [one.image for one in found] == [again[-1], other[-1], first[-1]]
     for one, (index, _) in zip(found, (again, other, first), strict=True):
         assert one.maps["depth-index"] == index
@@ -91,12 +93,12 @@ def test_relief_is_the_height_or_as_many_steps_as_the_depth(viewer, planes):
     index, depth, height, _confidence, _ = add(viewer, result, source)
     for layer, heights in ((height, result.height), (depth, 2 * result.depth),
                            (index, 2.0 * result.depth_index)):  # fmt: skip
-        [found] = found_results(viewer.layers)
+        [found] = result_sets(viewer.layers)
         relief = relief_of(found)
         np.testing.assert_allclose(relief.heights, heights)
         assert relief.unit == "micrometer"
         viewer.layers.remove(layer)
-    [found] = found_results(viewer.layers)
+    [found] = result_sets(viewer.layers)
     assert list(found.maps) == ["confidence"]
     with pytest.raises(InputError, match="No depth of 'cells stacked' is in the viewer"):
         relief_of(found)
@@ -107,7 +109,7 @@ def test_relief_is_the_height_or_as_many_steps_as_the_depth(viewer, planes):
 def test_without_a_z_step_heights_are_planes(viewer, planes):
     result = run(planes, Spacing())
     add(viewer, result, viewer.add_image(planes, name="cells"), ["depth-index"])
-    relief = relief_of(found_results(viewer.layers)[0])
+    relief = relief_of(result_sets(viewer.layers)[0])
     assert relief.unit is None
     np.testing.assert_array_equal(relief.heights, result.depth_index)
 
@@ -116,7 +118,7 @@ def test_layers_that_do_not_say_enough_are_named(viewer, planes):
     add(viewer, run(planes), viewer.add_image(planes, name="cells"), ["depth-index"])
     for layer in list(viewer.layers)[1:]:
         del layer.metadata[METADATA_KEY]["in_order"]
-    [found] = found_results(viewer.layers)
+    [found] = result_sets(viewer.layers)
     with pytest.raises(InputError, match=r"'cells stacked' does not say .*\(in_order\)"):
         as_result(found)
 
@@ -125,11 +127,11 @@ def test_marks_of_the_sensor_come_back_and_older_layers_have_none(viewer, planes
     result = run(planes)
     report = replace(result.report, marks=[[3, 4]], dust=[[5, 9, 6, 12]], specks=[[2, 7, 8]])
     add(viewer, replace(result, report=report), viewer.add_image(planes, name="cells"))
-    told = as_result(found_results(viewer.layers)[0]).report
+    told = as_result(result_sets(viewer.layers)[0]).report
     assert (told.marks, told.dust, told.specks) == (report.marks, report.dust, report.specks)
     for layer in list(viewer.layers)[1:]:
         del layer.metadata[METADATA_KEY]["dust"], layer.metadata[METADATA_KEY]["specks"]
-    older = as_result(found_results(viewer.layers)[0]).report
+    older = as_result(result_sets(viewer.layers)[0]).report
     assert (older.marks, older.dust, older.specks) == (report.marks, [], [])
 
 
@@ -141,7 +143,7 @@ def test_a_plane_left_out_and_a_crop_come_back(viewer):
     result = focus_stack(planes, crop=True, transforms=matrices)
     source = viewer.add_image(planes, name="cells")
     add(viewer, result, source, ["depth-index"])
-    told = as_result(found_results(viewer.layers)[0])
+    told = as_result(result_sets(viewer.layers)[0])
     assert told.report.crop == result.report.crop == [0, 48, 0, 58]
     np.testing.assert_array_equal(told.transforms, matrices)
     assert told.report.left_out == result.report.left_out
@@ -156,7 +158,7 @@ def test_planes_are_shown_as_bright_as_the_run_saw_them(viewer):
     assert result.report.gains_applied
     assert min(result.report.gains) < 0.8
     add(viewer, result, source)
-    [found] = found_results(viewer.layers)
+    [found] = result_sets(viewer.layers)
     labels = np.full(result.depth_index.shape, 2, np.uint16)
     stack = ArraySource(planes, spacing=UM)
     shown = [apply_correction(stack, one, labels).image for one in (as_result(found), result)]
@@ -176,7 +178,7 @@ def test_another_folder_of_the_same_name_is_another_stack(viewer, planes, tmp_pa
             tifffile.imwrite(day / f"{k}.tif", plane)
     source = opened(viewer, days[0])
     made = add(viewer, focus_stack(planes_of([source]), align="none"), source, ["depth-index"])
-    [found] = found_results(viewer.layers)
+    [found] = result_sets(viewer.layers)
     [file] = write_results(
         str(tmp_path / "a.focusstack.ome.tif"), [one.as_layer_data_tuple() for one in made]
     )
@@ -197,7 +199,7 @@ def test_another_folder_of_the_same_name_is_another_stack(viewer, planes, tmp_pa
     moved = opened(viewer, days[1])
     for data, arguments, _ in reopen(file):
         viewer.add_image(data, **arguments)
-    [found] = found_results(viewer.layers)
+    [found] = result_sets(viewer.layers)
     assert known_sources(found, viewer.layers) == [moved]
 
 

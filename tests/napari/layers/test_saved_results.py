@@ -16,11 +16,11 @@ from napari.utils import Colormap
 from napari_focus_stack._napari.io.folder_reader import NO_LAYERS
 from napari_focus_stack._napari.io.results_reader import get_reader, reopen
 from napari_focus_stack._napari.io.writers import write_picture, write_results
-from napari_focus_stack._napari.layers.planes import METADATA_KEY
-from napari_focus_stack._napari.layers.results import Origin, result_layers
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.results import SourceInfo, result_layers
 from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.recipe import Recipe
-from napari_focus_stack.io.results_file import Saved, read_saved, write_saved
+from napari_focus_stack.io.results_file import SavedResult, read_saved, write_saved
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import Settings
@@ -48,7 +48,7 @@ def results(planes):
     source.affine = np.diag([1, 3, 3, 1])
     known = ArraySource(colour, spacing=Spacing(0.5, 0.25, 2.0, "micrometer"))
     result = focus_stack(known, settings=SETTINGS)
-    origin = Origin.of([source], SETTINGS)
+    origin = SourceInfo.of([source], SETTINGS)
     return [Image(array, **shown) for array, shown in result_layers(result, ROLES, origin)]
 
 
@@ -131,7 +131,10 @@ def test_what_no_viewer_saved_is_shown_as_a_fresh_result(tmp_path):
     colour = np.full((9, 10, 3), 60_000, np.uint16)
     spacing = Spacing(0.5, 0.25, 2.0, "micrometer")
     index = np.arange(90, dtype=np.uint16).reshape(9, 10)
-    images = [Saved("depth-index", "i", index, spacing), Saved("stacked", "s", colour, spacing)]
+    images = [
+        SavedResult("depth-index", "i", index, spacing),
+        SavedResult("stacked", "s", colour, spacing),
+    ]
     write_saved(tmp_path / NAME, images)
     (index_layer, picture) = ViewerModel().open(str(tmp_path / NAME), plugin=PLUGIN)
     assert index_layer.colormap.name == "viridis"
@@ -271,7 +274,7 @@ def test_a_damaged_file_is_named_and_gives_no_layer(tmp_path, results, notificat
 def test_arguments_that_make_no_layer_are_damage_too(tmp_path, results, notifications):
     path = tmp_path / NAME
     more = {"layer": {"scale": [1.0, 2.0], "units": ["parrot", "um"]}}
-    write_saved(path, [Saved("depth", "d", np.zeros((9, 9), np.float32), more=more)])
+    write_saved(path, [SavedResult("depth", "d", np.zeros((9, 9), np.float32), more=more)])
     assert reopen(str(path)) == NO_LAYERS
     assert len(notifications) == 1
     assert "what no layer can be" in notifications[0]

@@ -10,13 +10,13 @@ from napari.layers import Image
 
 from napari_focus_stack._napari.docks.apply import ApplyWidget
 from napari_focus_stack._napari.docks.probe import probed
-from napari_focus_stack._napari.layers.planes import METADATA_KEY
-from napari_focus_stack._napari.layers.result_sets import found_results, sources_of, stack_of
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.result_sets import result_sets, sources_of, stack_of
 from napari_focus_stack._napari.layers.stack_slice import (
-    Cut,
-    cut_at,
+    StackSlice,
+    copy_spacing,
     likely_z,
-    put_back,
+    slice_at,
     stack_in,
     z_axes,
 )
@@ -29,8 +29,8 @@ SHAPE = (2, 3, 4, 5)
 def cuts(draw):
     ndim = draw(st.integers(3, 4))
     z = draw(st.integers(0, ndim - 1))
-    _, y, x = Cut(z, (0,) * (ndim - 3)).axes
-    return Cut(
+    _, y, x = StackSlice(z, (0,) * (ndim - 3)).axes
+    return StackSlice(
         z, tuple(draw(st.integers(0, SHAPE[k] - 1)) for k in range(ndim) if k not in (z, y, x))
     )
 
@@ -54,15 +54,15 @@ def test_a_part_has_the_pixels_and_the_places_of_its_layer(cut, lazy, place):
     assert np.asarray(stack.data)[within] == data[tuple(place)]
     world = np.array(layer.data_to_world(place))
     assert np.allclose(stack.data_to_world(within), world[list(cut.axes)])
-    assert cut_at(layer, cut.z, world) == cut
-    assert Cut.of_dict(cut.as_dict()) == cut
+    assert slice_at(layer, cut.z, world) == cut
+    assert StackSlice.of_dict(cut.as_dict()) == cut
 
 
 def test_a_layer_in_the_usual_order_is_taken_as_it_is():
     layer = Image(np.zeros((3, 4, 5)), multiscale=False)
-    assert stack_in(layer, Cut()) is layer
+    assert stack_in(layer, StackSlice()) is layer
     flat = Image(np.zeros((4, 5)))
-    assert stack_in(flat, Cut()) is flat
+    assert stack_in(flat, StackSlice()) is flat
 
 
 def test_nothing_is_computed_for_a_part():
@@ -73,14 +73,14 @@ def test_nothing_is_computed_for_a_part():
         never, dtype=np.float64, meta=np.empty((0, 0, 0, 0))
     )
     layer = Image(lazy, contrast_limits=(0, 1), visible=False)
-    assert stack_in(layer, Cut(1, (1,))).data.shape == (3, 40, 50)
+    assert stack_in(layer, StackSlice(1, (1,))).data.shape == (3, 40, 50)
 
 
 def test_a_part_of_a_multiscale_layer_is_of_its_finest_level():
     data = np.arange(2 * 3 * 8 * 10).reshape(2, 3, 8, 10)
     layer = Image([data, data[..., ::2, ::2]], multiscale=True, contrast_limits=(0, 480))
     assert z_axes(layer)[1] == ("axis 1 (3)", 1)
-    assert np.array_equal(stack_in(layer, Cut(1, (1,))).data, data[1])
+    assert np.array_equal(stack_in(layer, StackSlice(1, (1,))).data, data[1])
 
 
 def test_z_is_the_axis_of_that_label_or_the_one_before_the_last_two():
@@ -91,10 +91,10 @@ def test_z_is_the_axis_of_that_label_or_the_one_before_the_last_two():
 
 def test_spacing_given_to_a_part_is_given_to_its_layer():
     layer = Image(np.zeros(SHAPE), scale=(9, 1, 1, 1), axis_labels=("t", "z", "y", "x"))
-    cut = Cut(1, (0,))
+    cut = StackSlice(1, (0,))
     stack = stack_in(layer, cut)
     stack.scale, stack.units = (2, 0.5, 0.5), ("um", "um", "um")
-    put_back(stack, layer, cut)
+    copy_spacing(stack, layer, cut)
     assert layer.scale.tolist() == [9, 2, 0.5, 0.5]
     assert [str(unit) for unit in layer.units] == ["pixel", *["micrometer"] * 3]
 
@@ -147,7 +147,7 @@ def test_what_follows_a_film_keeps_to_its_time_point(qtbot, viewer, dock, widget
     stack()
     viewer.dims.set_point(0, 0)
     viewer.dims.set_point(1, 0)
-    found = found_results(viewer.layers)[0]
+    found = result_sets(viewer.layers)[0]
     probe = probed(found, viewer.layers)
     assert probe.probe.curve(20, 30).peak == pytest.approx(2, abs=0.5)
     position = (0, 0, *found.image.data_to_world((20, 30)))
@@ -159,7 +159,7 @@ def test_what_follows_a_film_keeps_to_its_time_point(qtbot, viewer, dock, widget
     assert np.array_equal(source.data, steady)
     target = ApplyWidget(viewer)
     target.target.value = other.unique_id
-    assert target.given().cut == Cut(1, (0,))
+    assert target.given().cut == StackSlice(1, (0,))
     target.apply_button.native.click()
     qtbot.waitUntil(lambda: not target.job.running, timeout=20_000)
     added = viewer.layers[-1]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import banded_planes
 
-from napari_focus_stack._napari.layers.planes import METADATA_KEY
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.pipeline import preview as previewing
 from napari_focus_stack.pipeline import stack as pipeline

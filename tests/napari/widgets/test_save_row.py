@@ -5,7 +5,7 @@ import tifffile
 from qtpy.QtWidgets import QFileDialog
 
 from napari_focus_stack._napari.io.results_reader import reopen
-from napari_focus_stack._napari.layers.planes import METADATA_KEY, role
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
 from napari_focus_stack._napari.widgets.save_row import SaveRow
 
 NAME = "a_b.focusstack.ome.tif"

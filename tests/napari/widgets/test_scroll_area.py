@@ -4,14 +4,14 @@ from magicgui.widgets import Container, LineEdit, Select
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_focus_stack._napari.widgets.rows import row as labelled
-from napari_focus_stack._napari.widgets.scroll_area import LEAST_HEIGHT, Scrolling
+from napari_focus_stack._napari.widgets.scroll_area import LEAST_HEIGHT, ScrollArea
 
 
 def test_rows_take_the_room_they_need_and_scroll_where_there_is_less(qtbot):
     rows = Container(widgets=[LineEdit() for _ in range(20)], labels=False)
     outer = QWidget()
     outer.setLayout(QVBoxLayout())
-    scrolling = Scrolling(rows)
+    scrolling = ScrollArea(rows)
     outer.layout().addWidget(scrolling)
     outer.layout().addStretch(1)
     qtbot.addWidget(outer)
@@ -37,7 +37,7 @@ def test_no_row_is_cut_where_there_is_room(qtbot):
     listed.min_height = listed.max_height = 110
     tall = labelled("Layers", listed)
     tall.max_height = 110
-    scrolling = Scrolling(Container(widgets=[tall, LineEdit()], labels=False))
+    scrolling = ScrollArea(Container(widgets=[tall, LineEdit()], labels=False))
     outer = QWidget()
     outer.setStyleSheet("QScrollArea { border: 1px solid black; }")
     outer.setLayout(QVBoxLayout())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_focus_stack._napari.widgets.settings_form import WHOLE_FIELD, StackForm
+from napari_focus_stack._napari.widgets.settings_form import WHOLE_FIELD, SettingsForm
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.sources import Spacing
 
@@ -16,7 +16,7 @@ THIRDS = Spacing(1 / 3, 2 / 3, 4 / 3, "nanometer")
 
 @pytest.fixture
 def form(qapp):
-    return StackForm()
+    return SettingsForm()
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_z_step_is_one_number(form):
 @settings(max_examples=15, deadline=None)  # a form takes 30 ms
 @given(y=st.floats(1e-6, 1e6), x=st.floats(1e-6, 1e6))
 def test_what_a_layer_fills_in_can_be_typed_again(qapp, y, x):
-    filled, typed = StackForm(), StackForm()
+    filled, typed = SettingsForm(), SettingsForm()
     filled.fill(Spacing(y, x, x, "micrometer"))
     typed.pixel_size.value = filled.pixel_size.value
     typed.z_step.value = filled.z_step.value
@@ -175,7 +175,7 @@ def test_what_is_seldom_changed_is_folded_away(form):
 
 
 def test_values_go_to_another_session_and_strange_ones_change_nothing(qapp):
-    before, after = StackForm(), StackForm()
+    before, after = SettingsForm(), SettingsForm()
     before.parameters["method"].value = "depth"
     before.parameters["crop"].value = True
     before.checks["confidence"].value = True

@@ -5,10 +5,10 @@ import pytest
 from conftest import banded_planes
 
 from napari_focus_stack._napari.docks.correct import CorrectWidget
-from napari_focus_stack._napari.layers.planes import METADATA_KEY
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.widgets.settings_form import UPDATE
-from napari_focus_stack._napari.workers.stacking import Kept
-from napari_focus_stack.io.recipe import BACKGROUND, decoded
+from napari_focus_stack._napari.workers.stacking import StoredCorrection
+from napari_focus_stack.depth_labels import BACKGROUND, decode_labels
 from napari_focus_stack.pipeline.stack import focus_stack
 
 
@@ -24,7 +24,7 @@ def test_labels_keep_their_place_when_results_are_cut_otherwise(crop):
     assert left == 4
     labels = np.zeros(cut.depth_index.shape, np.uint16)
     labels[10, 20], labels[11, 20], labels[12, 20] = 3, BACKGROUND, 6  # plane 5 is left out now
-    moved = Kept(labels, (top, left)).on(again)
+    moved = StoredCorrection(labels, (top, left)).on(again)
     assert moved.shape == again.depth_index.shape
     dy, dx = (0, 0) if crop else (top, left)
     assert moved[10 + dy, 20 + dx] == 3
@@ -64,7 +64,7 @@ def test_what_was_painted_is_there_after_another_run(qtbot, make_napari_viewer):
     assert (index.data[where] == 4).all()
     np.testing.assert_array_equal(viewer.layers["cells confidence"].data[where], 1)
     told = image.metadata[METADATA_KEY]["correction"]
-    assert (decoded(told["labels"], tuple(told["shape"])) == 5).sum() == where.sum()
+    assert (decode_labels(told["labels"], tuple(told["shape"])) == 5).sum() == where.sum()
     widget.form.target.value = "new layers"
     stack()
     fresh = viewer.layers["cells stacked [1]"]

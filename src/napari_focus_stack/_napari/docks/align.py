@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox, Container, PushButton
 from napari.layers import Image
 
+from napari_focus_stack._napari.layers.appearance import appearance, display_limits
 from napari_focus_stack._napari.layers.geometry import world_units
 from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, lazy_array
-from napari_focus_stack._napari.layers.planes import METADATA_KEY, planes_of, role
-from napari_focus_stack._napari.layers.results import appearance, display_limits
-from napari_focus_stack._napari.layers.stack_slice import Cut, cut_at, likely_z, stack_in
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
+from napari_focus_stack._napari.layers.planes import planes_of
+from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at, stack_in
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.viewer.preferences import preferences
-from napari_focus_stack._napari.widgets.job_row import JobRow, LayerBox
+from napari_focus_stack._napari.widgets.job_row import JobRow
+from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import FocusStackError
@@ -44,7 +46,7 @@ class AlignWidget(Container[Any]):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
-        self.layer = LayerBox(
+        self.layer = LayerChooser(
             "A layer with z, y and x; any other axes are taken where the sliders stand."
         )
         self.model = ComboBox(
@@ -90,9 +92,9 @@ class AlignWidget(Container[Any]):
             partial(self._add, shown=shown),
         )
 
-    def _cut(self, layer: Image) -> Cut:
+    def _cut(self, layer: Image) -> StackSlice:
         units = world_units(self._viewer.layers)
-        return cut_at(layer, likely_z(layer), self._viewer.dims.point, units)
+        return slice_at(layer, likely_z(layer), self._viewer.dims.point, units)
 
     def _add(self, planes: AlignedPlanes, *, shown: dict[str, Any]) -> str:
         lazy = LazyPlanes(planes)

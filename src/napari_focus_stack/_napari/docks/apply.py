@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox, Container, PushButton, SpinBox
 from napari.layers import Image, Points
 
+from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import world_units
-from napari_focus_stack._napari.layers.result_sets import Found, known_sources
-from napari_focus_stack._napari.layers.results import display_limits
-from napari_focus_stack._napari.layers.stack_slice import Cut, cut_at, likely_z
+from napari_focus_stack._napari.layers.result_sets import ResultSet, known_sources
+from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
-from napari_focus_stack._napari.widgets.area_table import AreasPanel
-from napari_focus_stack._napari.widgets.job_row import JobRow, LayerBox
-from napari_focus_stack._napari.widgets.layer_choosers import ResultBox
+from napari_focus_stack._napari.widgets.area_table import AreaPanel
+from napari_focus_stack._napari.widgets.job_row import JobRow
+from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser, ResultChooser
 from napari_focus_stack._napari.widgets.rows import row
-from napari_focus_stack._napari.workers.projection import Addition, Options, applied, takers
+from napari_focus_stack._napari.workers.projection import Addition, Options, accepts, transfer_job
 from napari_focus_stack.errors import FocusStackError
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class ApplyWidget(Container[Any]):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         self._offered_for: Hashable = None
-        self.result = ResultBox(napari_viewer, "depth-index")
-        self.target = LayerBox(
+        self.result = ResultChooser(napari_viewer, "depth-index")
+        self.target = LayerChooser(
             "A stack, labels or points of the same field: another channel, another time point. "
             "Where a layer has an axis of time, the viewer's slider chooses."
         )
@@ -54,7 +54,7 @@ class ApplyWidget(Container[Any]):
         )
         self.apply_button = PushButton(text="Apply", tooltip="Add what of the layer is in focus.")
         self.job = JobRow([self.apply_button])
-        self.areas = AreasPanel(self.result.chosen, napari_viewer.layers)
+        self.areas = AreaPanel(self.result.chosen, napari_viewer.layers)
         super().__init__(
             widgets=[
                 row("Result", self.result),
@@ -86,11 +86,11 @@ class ApplyWidget(Container[Any]):
         sources = known_sources(found, self._viewer.layers) if found else []
         self._offer_plane(found)
         # what the result was made of is the last that one would put it on
-        offered = sorted(takers(self._viewer.layers), key=lambda one: one in sources)
+        offered = sorted(accepts(self._viewer.layers), key=lambda one: one in sources)
         self.target.offer(offered)
         self._show_what_applies()
 
-    def _offer_plane(self, found: Found | None) -> None:
+    def _offer_plane(self, found: ResultSet | None) -> None:
         """Begin on the plane that the result lies over; the first one may show nothing."""
         if found is not None and found.image.unique_id != self._offered_for:
             self._offered_for = found.image.unique_id
@@ -115,14 +115,14 @@ class ApplyWidget(Container[Any]):
         plane, offset = self.plane.value, self.offset.value
         return Options(plane, offset, self.half_slab.value, self.how.value, self._cut())
 
-    def _cut(self) -> Cut:
+    def _cut(self) -> StackSlice:
         """Part of the chosen image: z as in the result's stack, the other sliders as they stand."""
         found, target = self.result.chosen(), self.chosen_target()
         if found is None or not isinstance(target, Image) or target.ndim < 3:
-            return Cut()
+            return StackSlice()
         z = found.cut.z if found.cut.ndim == target.ndim else likely_z(target)
         units = world_units(self._viewer.layers)
-        return cut_at(target, z, self._viewer.dims.point, units)
+        return slice_at(target, z, self._viewer.dims.point, units)
 
     def apply(self) -> None:
         """Start putting the chosen result on the chosen layer."""
@@ -130,7 +130,7 @@ class ApplyWidget(Container[Any]):
         if self.job.running or found is None or target is None:
             return
         try:
-            steps, addition = applied(target, found, self.given(), self._viewer.layers)
+            steps, addition = transfer_job(target, found, self.given(), self._viewer.layers)
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return

@@ -12,21 +12,21 @@ from napari.layers import Labels
 from napari_focus_stack._napari.layers.depth_painting import (
     BRUSH,
     NEAREST,
-    Painting,
     Retouching,
     corrects,
     labels_arguments,
 )
 from napari_focus_stack._napari.layers.geometry import data_at, world_units
-from napari_focus_stack._napari.layers.result_sets import Found, sources_of
-from napari_focus_stack._napari.layers.stack_slice import Cut
+from napari_focus_stack._napari.layers.result_sets import ResultSet, sources_of
+from napari_focus_stack._napari.layers.stack_slice import StackSlice
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
+from napari_focus_stack._napari.viewer.painting import Painting
 from napari_focus_stack._napari.widgets.job_row import JobRow
-from napari_focus_stack._napari.widgets.layer_choosers import ResultBox
+from napari_focus_stack._napari.widgets.layer_choosers import ResultChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
+from napari_focus_stack.depth_labels import BACKGROUND, NOT_CORRECTED
 from napari_focus_stack.errors import FocusStackError
-from napari_focus_stack.io.recipe import BACKGROUND, NOT_CORRECTED
 
 if TYPE_CHECKING:
     import napari
@@ -62,9 +62,9 @@ class CorrectWidget(Container[Any]):
         self._viewer = napari_viewer
         self._painting: Painting | None = None
         self._stack: Image | None = None
-        self._cut = Cut()
+        self._cut = StackSlice()
         self._past: list[Retouching] = []
-        self.result = ResultBox(napari_viewer, "depth-index")
+        self.result = ResultChooser(napari_viewer, "depth-index")
         self.correct_button = PushButton(
             text="Correct", tooltip="Add a layer over the result to paint, fill, erase and undo on."
         )
@@ -122,7 +122,7 @@ class CorrectWidget(Container[Any]):
         else:
             self.job.run(at_once(work), partial(self._begin, found, stack))
 
-    def _begin(self, found: Found, stack: list[Image], retouching: Retouching) -> str:
+    def _begin(self, found: ResultSet, stack: list[Image], retouching: Retouching) -> str:
         if found.image not in self._viewer.layers:
             return f"'{found.image.name}' was removed; nothing can be corrected."
         earlier = retouching not in self._past and bool(retouching.labels.any())
@@ -144,7 +144,7 @@ class CorrectWidget(Container[Any]):
         kept = " What was corrected before is part of it; only a new run takes that back."
         return f"Paint on '{layer.name}'.{kept if earlier else ''}"
 
-    def _layer_over(self, found: Found, retouching: Retouching) -> Labels:
+    def _layer_over(self, found: ResultSet, retouching: Retouching) -> Labels:
         """Layer to paint on: the one that an earlier press of the button added, if it is there."""
         for layer in self._viewer.layers:
             if isinstance(layer, Labels) and corrects(layer, found):

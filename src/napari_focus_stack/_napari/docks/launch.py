@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_focus_stack._napari.docks.stack import FocusStackWidget
 from napari_focus_stack._napari.viewer.dock_tabs import STACK, dock_of, once_settled
+from napari_focus_stack.errors import FocusStackError
 
 if TYPE_CHECKING:
     import napari
@@ -57,3 +60,42 @@ def show_stack_widget(viewer: napari.viewer.Viewer) -> None:
     dock.raise_()
     if opened is None:
         once_settled(dock, viewer.reset_view)
+
+
+DEFAULT_SAMPLE = "histology"
+
+
+SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+"""Without any of them Qt aborts the whole process."""
+
+
+def open_demo(name: str | None = None) -> None:
+    """Open napari on a built-in sample with the widget docked; returns when it is closed.
+
+    Parameters
+    ----------
+    name : str, optional
+        Of the sample.
+
+    Raises
+    ------
+    FocusStackError
+        napari or a Qt binding is missing, or there is no screen.
+    """
+    if sys.platform.startswith("linux") and not any(map(os.environ.get, SCREENS)):
+        raise FocusStackError("napari needs a screen; there is none here (DISPLAY is not set).")
+    try:
+        import napari
+        import qtpy.QtWidgets  # noqa: F401 - napari itself imports without Qt
+    except ImportError as problem:  # qtpy's own errors derive from it
+        raise FocusStackError(
+            f"napari cannot open a window here ({problem}); install napari-focus-stack[all]."
+        ) from problem
+    from napari_focus_stack._napari.docks.launch import show_stack_widget
+    from napari_focus_stack._napari.io.sample_data import sample_layer
+
+    data, arguments, _ = sample_layer(name or DEFAULT_SAMPLE)
+    viewer = napari.Viewer(title="napari - Focus Stack demo")
+    viewer.add_image(data, **arguments)
+    show_stack_widget(viewer)
+    napari.run()

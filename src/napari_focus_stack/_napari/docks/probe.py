@@ -17,12 +17,12 @@ from qtpy.QtWidgets import QSizePolicy
 
 from napari_focus_stack._napari.layers.geometry import data_at, position_of, world_units
 from napari_focus_stack._napari.layers.planes import finest, planes_of
-from napari_focus_stack._napari.layers.result_sets import Found, as_result, sources_of, stack_of
+from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result, sources_of, stack_of
 from napari_focus_stack._napari.viewer.dock_tabs import in_sight, tabbed
-from napari_focus_stack._napari.widgets.focus_curve_plot import CurvePlot
-from napari_focus_stack._napari.widgets.layer_choosers import ResultBox
+from napari_focus_stack._napari.widgets.focus_curve_plot import FocusCurvePlot
+from napari_focus_stack._napari.widgets.layer_choosers import ResultChooser
 from napari_focus_stack._napari.widgets.rows import row
-from napari_focus_stack._napari.workers.latest import Looks
+from napari_focus_stack._napari.workers.latest import LatestOnlyWorker
 from napari_focus_stack.errors import FocusStackError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack._napari.layers.geometry import Units
     from napari_focus_stack._napari.workers.job import Outcome
-    from napari_focus_stack.depth.focus_curve import FocusCurve, Probe
+    from napari_focus_stack.depth.focus_curve import FocusCurve, FocusProbe
 
 HINT = "Point at a pixel of the result or its stack; click to see the plane in focus."
 ONLY_FLAT = "Turn the viewer to 2-D: in 3-D a place on the canvas is no pixel."
@@ -48,13 +48,13 @@ class Probed:
 
     Attributes
     ----------
-    found : Found
+    found : ResultSet
         The result.
     sources : sequence of napari.layers.Image
         One (z, y, x) layer, or 2-D layers.
     stack : sequence of napari.layers.Image
         The same, of a layer with more axes the part that was stacked.
-    probe : Probe
+    probe : FocusProbe
         Of the engine.
     joined : bool
         Whether the planes are in the order of z.
@@ -64,15 +64,15 @@ class Probed:
         What was looked at; other data need another probe.
     """
 
-    found: Found
+    found: ResultSet
     sources: Sequence[Image]
     stack: Sequence[Image]
-    probe: Probe
+    probe: FocusProbe
     joined: bool
     corner: tuple[int, int]
     data: tuple[Any, ...]
 
-    def holds(self, found: Found, layers: Sequence[Layer]) -> bool:
+    def holds(self, found: ResultSet, layers: Sequence[Layer]) -> bool:
         """Tell whether result and stack are still what they were; names do not matter."""
         data = _data(found, self.sources)
         here = all(layer in layers for layer in self.sources)
@@ -100,7 +100,7 @@ class Probed:
         return int(index[y, x]) if inside else None
 
 
-def probed(found: Found, layers: Sequence[Layer]) -> Probed:
+def probed(found: ResultSet, layers: Sequence[Layer]) -> Probed:
     """Get ready to look at a result.
 
     Raises
@@ -108,7 +108,7 @@ def probed(found: Found, layers: Sequence[Layer]) -> Probed:
     InputError
         The stack is not among `layers`, or the result does not tell enough.
     """
-    from napari_focus_stack.depth.focus_curve import Probe
+    from napari_focus_stack.depth.focus_curve import FocusProbe
 
     result = as_result(found)
     sources = sources_of(found, layers)
@@ -118,14 +118,14 @@ def probed(found: Found, layers: Sequence[Layer]) -> Probed:
         found,
         sources,
         stack,
-        Probe(planes_of(stack), result),
+        FocusProbe(planes_of(stack), result),
         result.report.in_order,
         (crop[0], crop[2]) if crop else (0, 0),
         _data(found, sources),
     )
 
 
-def _data(found: Found, sources: Sequence[Image]) -> tuple[Any, ...]:
+def _data(found: ResultSet, sources: Sequence[Image]) -> tuple[Any, ...]:
     maps = [layer.data for layer in found.maps.values()]
     return (found.image, found.past, *maps, *(finest(layer) for layer in sources))
 
@@ -171,9 +171,9 @@ class ProbeWidget(Container[Any]):
         self._viewer = napari_viewer
         self._probed: Probed | None = None
         self._asked: tuple[int, int] | None = None
-        self.looks = Looks(self._show)
-        self.result = ResultBox(napari_viewer, "depth-index")
-        self.plot = CurvePlot()
+        self.looks = LatestOnlyWorker(self._show)
+        self.result = ResultChooser(napari_viewer, "depth-index")
+        self.plot = FocusCurvePlot()
         self.status = Label()
         self.status.native.setWordWrap(True)
         self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)

@@ -13,31 +13,35 @@ from napari.layers import Image, Shapes
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QSizePolicy
 
+from napari_focus_stack._napari.docks.summary import summary
 from napari_focus_stack._napari.layers.geometry import calibrate, spacing_of
 from napari_focus_stack._napari.layers.planes import planes_of
 from napari_focus_stack._napari.layers.region_mask import region_of
 from napari_focus_stack._napari.layers.result_sets import newest_result
 from napari_focus_stack._napari.layers.results import (
-    Origin,
+    SourceInfo,
     lay_over,
     lead_of,
     result_layers,
     results_over,
-    summary,
 )
-from napari_focus_stack._napari.layers.stack_slice import put_back
+from napari_focus_stack._napari.layers.stack_slice import copy_spacing
 from napari_focus_stack._napari.viewer.color_bars import ColorBars
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
-from napari_focus_stack._napari.viewer.preferences import preferences, preferred_method
-from napari_focus_stack._napari.viewer.remembered import remember, remembered
-from napari_focus_stack._napari.viewer.result_display import ShownResults
+from napari_focus_stack._napari.viewer.preferences import (
+    preferences,
+    preferred_method,
+    remember,
+    remembered,
+)
+from napari_focus_stack._napari.viewer.result_display import ResultDisplay
 from napari_focus_stack._napari.widgets.health_panel import HealthPanel
 from napari_focus_stack._napari.widgets.save_row import SaveRow
-from napari_focus_stack._napari.widgets.scroll_area import Scrolling
-from napari_focus_stack._napari.widgets.settings_form import StackForm
-from napari_focus_stack._napari.widgets.stack_selector import StackInput, keys
+from napari_focus_stack._napari.widgets.scroll_area import ScrollArea
+from napari_focus_stack._napari.widgets.settings_form import SettingsForm
+from napari_focus_stack._napari.widgets.stack_selector import StackSelector, keys
 from napari_focus_stack._napari.workers.job import Job, Outcome, Steps
-from napari_focus_stack._napari.workers.stacking import Made, kept_correction, run_steps
+from napari_focus_stack._napari.workers.stacking import StackOutcome, run_steps, stored_correction
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.result import Progress
 
@@ -74,10 +78,10 @@ class FocusStackWidget(Container[Any]):
         self._color_bars = ColorBars(napari_viewer)
         self._job: Job | None = None
         self._started = 0.0
-        self._results = ShownResults(napari_viewer)
-        self.form = StackForm()
+        self._results = ResultDisplay(napari_viewer)
+        self.form = SettingsForm()
         self._begin_as_left()
-        self.input = StackInput(napari_viewer, self._show_choice)
+        self.input = StackSelector(napari_viewer, self._show_choice)
         self.stack_button = PushButton(text="Stack", tooltip="Fuse the selected planes.")
         self.cancel_button = PushButton(text="Cancel", enabled=False)
         self.progress = ProgressBar(value=0, min=0, max=1)
@@ -87,7 +91,7 @@ class FocusStackWidget(Container[Any]):
         super().__init__(widgets=self._rows(), labels=False)
         self._choices = Container(widgets=[self.input, *self.form.widgets], labels=False)
         self._choices.margins = (0, 0, 0, 0)
-        self.native.layout().insertWidget(0, Scrolling(self._choices))
+        self.native.layout().insertWidget(0, ScrollArea(self._choices))
         self._connect()
         tabbed(self, "Stack")
         self.reset_choices()
@@ -170,9 +174,9 @@ class FocusStackWidget(Container[Any]):
             stack = self._calibrated(stack, region)
             source = planes_of(stack)
             cut, named = self.input.cut, region and str(region.name)
-            origin = Origin.of(stack, settings, aligned_on=named, cut=cut)
+            origin = SourceInfo.of(stack, settings, aligned_on=named, cut=cut)
             earlier = newest_result(self._earlier(stack)) if self.form.updates else []
-            steps = partial(run_steps, source, settings, mask, kept_correction(earlier))
+            steps = partial(run_steps, source, settings, mask, stored_correction(earlier))
         except FocusStackError as problem:
             self._say_error(str(problem))
             return
@@ -200,7 +204,7 @@ class FocusStackWidget(Container[Any]):
         shown = self._viewer.dims.current_step
         calibrate(stack, typed, [region] if region else [])
         for part, layer in zip(stack, self.input.chosen_layers(), strict=True):
-            put_back(part, layer, self.input.cut)
+            copy_spacing(part, layer, self.input.cut)
         for layer in results:
             lay_over(layer, stack[0])
         self._viewer.reset_view()
@@ -210,7 +214,7 @@ class FocusStackWidget(Container[Any]):
             self.form.fill(typed)
         return stack
 
-    def _start(self, steps: Steps, origin: Origin) -> None:
+    def _start(self, steps: Steps, origin: SourceInfo) -> None:
         known: dict[str, Any] = {"wanted": self.form.outputs(), "origin": origin}
         job = Job(steps, partial(self._advance, **known), partial(self._finish, **known))
         self.native.destroyed.connect(job.abandon)
@@ -236,7 +240,7 @@ class FocusStackWidget(Container[Any]):
         else:
             self.input.follow_viewer()
 
-    def _advance(self, step: Progress | Preview, *, wanted: list[str], origin: Origin) -> None:
+    def _advance(self, step: Progress | Preview, *, wanted: list[str], origin: SourceInfo) -> None:
         if isinstance(step, Progress):
             self._tell(step)
         elif self.cancel_button.enabled:
@@ -257,7 +261,7 @@ class FocusStackWidget(Container[Any]):
         left = spent * (progress.total - progress.done) / progress.done
         return f", about {math.ceil(left)} s left" if left < 90 else f", {left / 60:.0f} min left"
 
-    def _finish(self, outcome: Outcome, *, wanted: list[str], origin: Origin) -> None:
+    def _finish(self, outcome: Outcome, *, wanted: list[str], origin: SourceInfo) -> None:
         self._job = None
         self._show_running(False)
         if outcome.result is None:
@@ -267,7 +271,7 @@ class FocusStackWidget(Container[Any]):
         elif outcome.result is None:
             self.status.value = "Cancelled; nothing was added."
         else:
-            made: Made = outcome.result
+            made: StackOutcome = outcome.result
             layers = result_layers(made.result, wanted, origin, made.correction)
             updated, report = self._results.updating, made.result.report
             names = self._results.show(layers)

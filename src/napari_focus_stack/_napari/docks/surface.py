@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from magicgui.widgets import Container, FloatSlider, PushButton
 
+from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import placement, unit_ratio
-from napari_focus_stack._napari.layers.planes import METADATA_KEY, role
-from napari_focus_stack._napari.layers.result_sets import Found, Relief, relief_of
-from napari_focus_stack._napari.layers.results import display_limits
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
+from napari_focus_stack._napari.layers.result_sets import Relief, ResultSet, relief_of
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.widgets.job_row import JobRow
-from napari_focus_stack._napari.widgets.layer_choosers import ResultBox
+from napari_focus_stack._napari.widgets.layer_choosers import ResultChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
 from napari_focus_stack.errors import FocusStackError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Surface
     from numpy.typing import NDArray
 
-    from napari_focus_stack.analysis.mesh import Surface as Mesh
+    from napari_focus_stack.analysis.mesh import SurfaceMesh as Mesh
 
 ROLE = "surface"
 TEXTURE_SIDE = 8192
@@ -105,9 +105,9 @@ def textured(
     heights: NDArray[Any], picture: Picture, spacing: Spacing
 ) -> tuple[Mesh, NDArray[np.uint8]]:
     """Mesh and texture of a result; slow enough to be made off the main thread."""
-    from napari_focus_stack.analysis.mesh import surface_of
+    from napari_focus_stack.analysis.mesh import surface_mesh
 
-    return surface_of(
+    return surface_mesh(
         heights, picture.pixels, spacing, most_vertices=MOST_VERTICES
     ), picture.texture()
 
@@ -123,7 +123,7 @@ def _heights_over(image: Image, relief: Relief) -> tuple[NDArray[Any], str]:
     return (relief.heights if ratio == 1 else relief.heights / np.float32(ratio)), own
 
 
-def _plane_height(found: Found, relief: Relief) -> float:
+def _plane_height(found: ResultSet, relief: Relief) -> float:
     """How far apart planes are, in the unit that `_heights_over` gives heights in."""
     step = (found.past.get("spacing") or {}).get("z")
     if relief.unit is None or step is None:
@@ -131,14 +131,14 @@ def _plane_height(found: Found, relief: Relief) -> float:
     return float(step) / (unit_ratio(found.image, relief.unit) or 1.0)
 
 
-def surface_arguments(found: Found, unit: str, plane_height: float) -> dict[str, Any]:
+def surface_arguments(found: ResultSet, unit: str, plane_height: float) -> dict[str, Any]:
     """Arguments of `add_surface` but for the mesh, whose vertices count planes and physical units.
 
     napari's slider steps by the smallest scale of all layers, so z must have that of the stack.
 
     Parameters
     ----------
-    found : Found
+    found : ResultSet
         Result that the surface is made of.
     unit : str
         Of its heights.
@@ -187,7 +187,7 @@ def stretch(surface: Surface, factor: float) -> None:
     surface.translate = ((1 - factor) * middle, *surface.translate[1:])
 
 
-def _doubts(found: Found, relief: Relief) -> list[str]:
+def _doubts(found: ResultSet, relief: Relief) -> list[str]:
     """What a user should know of the heights, one sentence each."""
     steps = "It rises in steps of a plane; stack again with 'Height' or 'Depth' for a smooth one."
     guess = "The z step is unknown: a plane counts as deep as a pixel is wide."
@@ -207,7 +207,7 @@ class SurfaceWidget(Container[Any]):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         self._hidden: list[Hashable] = []
-        self.result = ResultBox(napari_viewer)
+        self.result = ResultChooser(napari_viewer)
         self.show_button = PushButton(
             text="Show in 3-D", tooltip="Add the surface and look at it alone."
         )

@@ -15,7 +15,7 @@ from napari_focus_stack._napari.io.folder_reader import NO_LAYERS, as_list
 from napari_focus_stack._napari.layers.saved_results import layer_data
 from napari_focus_stack.errors import FocusStackError, InputError
 from napari_focus_stack.io.formats import SAVED
-from napari_focus_stack.io.results_file import Saved, read_saved
+from napari_focus_stack.io.results_file import SavedResult, read_saved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def reopen(path: Paths) -> list[LayerData]:
     return layers or NO_LAYERS
 
 
-def _checked(saved: Saved, file: str) -> LayerData:
+def _checked(saved: SavedResult, file: str) -> LayerData:
     """Layer of a result, tried out: napari would not say which file is at fault."""
     try:
         data, arguments, kind = layer_data(saved)

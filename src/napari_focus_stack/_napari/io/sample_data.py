@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import spacing_arguments
-from napari_focus_stack._napari.layers.results import display_limits
 from napari_focus_stack.simulation.samples import render_sample
 
 

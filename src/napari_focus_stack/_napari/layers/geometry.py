@@ -243,7 +243,7 @@ def to_world(layer: Layer) -> NDArray[np.float64]:
     return matrix
 
 
-def lies_over(layer: Image, source: Image, corner: tuple[int, int]) -> bool:
+def is_registered_with(layer: Image, source: Image, corner: tuple[int, int]) -> bool:
     """Tell whether a 2-D layer lies over the planes of `source`, from their pixel `corner` on."""
     y, x = (side - 1 for side in layer.data.shape[:2])
     here = np.array([(0, 0, 1), (0, x, 1), (y, 0, 1), (y, x, 1)], float).T

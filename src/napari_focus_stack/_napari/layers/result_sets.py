@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
-from napari_focus_stack._napari.layers.planes import METADATA_KEY, of_other_files, role
-from napari_focus_stack._napari.layers.results import KEPT, KEPT_SINCE, OUTPUTS
-from napari_focus_stack._napari.layers.stack_slice import Cut, stack_in
+from napari_focus_stack._napari.layers.appearance import OUTPUTS
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, of_other_files, role
+from napari_focus_stack._napari.layers.results import KEPT, KEPT_SINCE
+from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.result import LeftOut, Report, StackResult
 
@@ -28,7 +29,7 @@ OF_ONE_RUN = ("sources", "cut", "aligned_on", "settings", "transforms", "crop", 
 
 
 @dataclass(frozen=True)
-class Found:
+class ResultSet:
     """A result whose layers are in the viewer.
 
     Attributes
@@ -49,9 +50,9 @@ class Found:
         return past
 
     @property
-    def cut(self) -> Cut:
+    def cut(self) -> StackSlice:
         """Part of its layer that was stacked."""
-        return Cut.of_dict(self.past.get("cut"))
+        return StackSlice.of_dict(self.past.get("cut"))
 
     @property
     def name(self) -> str:
@@ -75,11 +76,11 @@ class Relief:
     unit: str | None
 
 
-def found_results(layers: Sequence[Layer]) -> list[Found]:
+def result_sets(layers: Sequence[Layer]) -> list[ResultSet]:
     """Find the stacked images among `layers`, the topmost first, with the maps of their runs."""
     images = [layer for layer in layers if isinstance(layer, Image)]
     return [
-        Found(image, _maps_of(place, images))
+        ResultSet(image, _maps_of(place, images))
         for place, image in reversed(list(enumerate(images)))
         if role(image) == "stacked"
     ]
@@ -90,7 +91,7 @@ def newest_result(layers: Sequence[Layer]) -> list[Image]:
 
     Where no stacked image is left, these are all maps.
     """
-    found = next(iter(found_results(layers)), None)
+    found = next(iter(result_sets(layers)), None)
     if found is None:
         return [one for one in layers if isinstance(one, Image) and role(one) in OUTPUTS]
     own = [found.image, *found.maps.values()]
@@ -115,7 +116,7 @@ def _of_one_run(layer: Image, image: Image) -> bool:
     return all(here.get(key) == there.get(key) for key in OF_ONE_RUN)
 
 
-def sources_of(found: Found, layers: Sequence[Layer]) -> list[Image]:
+def sources_of(found: ResultSet, layers: Sequence[Layer]) -> list[Image]:
     """Layers that a result was made of, in the order of its planes.
 
     Raises
@@ -140,12 +141,12 @@ def sources_of(found: Found, layers: Sequence[Layer]) -> list[Image]:
     return sources
 
 
-def known_sources(found: Found, layers: Sequence[Layer]) -> list[Image]:
+def known_sources(found: ResultSet, layers: Sequence[Layer]) -> list[Image]:
     """Layers that a result was made of, as far as they are in the viewer."""
     return [layer for _, layer in _sources(found, layers) if layer is not None]
 
 
-def _sources(found: Found, layers: Sequence[Layer]) -> list[tuple[str, Image | None]]:
+def _sources(found: ResultSet, layers: Sequence[Layer]) -> list[tuple[str, Image | None]]:
     """Names that the layers had, and the layers: by their ids while napari runs, else by name."""
     past = found.past
     images = [layer for layer in layers if isinstance(layer, Image)]
@@ -158,12 +159,12 @@ def _sources(found: Found, layers: Sequence[Layer]) -> list[tuple[str, Image | N
     ]
 
 
-def stack_of(found: Found, sources: Sequence[Image]) -> list[Image]:
+def stack_of(found: ResultSet, sources: Sequence[Image]) -> list[Image]:
     """List the planes of a result, or their layer, as `planes_of` takes them."""
     return [stack_in(layer, found.cut) for layer in sources]
 
 
-def relief_of(found: Found) -> Relief:
+def relief_of(found: ResultSet) -> Relief:
     """Heights of a result: its own, or as many z steps as its depth or depth index says.
 
     Raises
@@ -186,7 +187,7 @@ def relief_of(found: Found) -> Relief:
     return Relief(planes, None) if step is None else Relief(planes * np.float32(step), unit)
 
 
-def as_result(found: Found) -> StackResult:
+def as_result(found: ResultSet) -> StackResult:
     """Result as the engine handed it out, as far as its layers still tell.
 
     Returns

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.colormaps import ensure_colormap
 
+from napari_focus_stack._napari.layers.appearance import OUTPUTS, display_limits, map_appearance
 from napari_focus_stack._napari.layers.geometry import spacing_arguments, spacing_of
-from napari_focus_stack._napari.layers.planes import METADATA_KEY, finest, role
-from napari_focus_stack._napari.layers.results import OUTPUTS, display_limits, map_appearance
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
+from napari_focus_stack._napari.layers.planes import finest
 from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.formats import is_colour
 from napari_focus_stack.io.recipe import Recipe
-from napari_focus_stack.io.results_file import Saved
+from napari_focus_stack.io.results_file import SavedResult
 from napari_focus_stack.io.sources import Spacing
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _SHOWN = ("rgb", "contrast_limits", "gamma", "opacity", "blending", "visible", "
 _NO_COLORMAP = "gray"
 
 
-def saved_of(layer: Image, path: Path) -> Saved:
+def saved_of(layer: Image, path: Path) -> SavedResult:
     """What a file is to hold of a layer.
 
     Parameters
@@ -58,7 +59,7 @@ def saved_of(layer: Image, path: Path) -> Saved:
     recipe = _recipe(known, path)
     for key in ("recipe", "source_ids"):  # one has its own place, the other ends with napari
         known.pop(key, None)
-    return Saved(
+    return SavedResult(
         role=purpose,
         name=str(layer.name),
         array=np.asarray(finest(layer)),
@@ -120,12 +121,12 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int) else None
 
 
-def layer_data(saved: Saved) -> LayerData:
+def layer_data(saved: SavedResult) -> LayerData:
     """Layer of a result, as napari takes it: data, arguments, type.
 
     Parameters
     ----------
-    saved : Saved
+    saved : SavedResult
         What no viewer saved is shown as a fresh result.
     """
     known = dict(saved.more.get("metadata") or {})
@@ -158,7 +159,7 @@ def _is_colormap(name: str) -> bool:
     return True
 
 
-def _fresh(saved: Saved) -> dict[str, Any]:
+def _fresh(saved: SavedResult) -> dict[str, Any]:
     """Arguments for a result that `write_saved` wrote without a viewer."""
     rgb = is_colour(saved.array.shape)
     ndim = saved.array.ndim - rgb

@@ -12,7 +12,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_focus_stack._napari.layers.geometry import data_at, lying
-from napari_focus_stack._napari.layers.planes import METADATA_KEY
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Cut:
+class StackSlice:
     """Part of a layer of n axes, n at least 3, that is taken as one stack.
 
     Attributes
@@ -74,7 +74,7 @@ class Cut:
         return None if self.usual else {"z": self.z, "at": list(self.at), "names": list(self.names)}
 
     @classmethod
-    def of_dict(cls, told: dict[str, Any] | None) -> Cut:
+    def of_dict(cls, told: dict[str, Any] | None) -> StackSlice:
         """Cut that `as_dict` told of."""
         if told is None:
             return cls()
@@ -101,25 +101,25 @@ def likely_z(layer: Image) -> int:
     return labels.index("z") if "z" in labels else layer.ndim - 3
 
 
-def cut_at(layer: Image, z: int, position: Sequence[float], units: Units = None) -> Cut:
+def slice_at(layer: Image, z: int, position: Sequence[float], units: Units = None) -> StackSlice:
     """Cut through a layer at a position in the world of a viewer, as `data_at` takes it."""
     shape = layer.level_shapes[0] if layer.multiscale else layer.data.shape
     there = np.rint(data_at(layer, position, units)).astype(int)
     inside = np.clip(there, 0, np.array(shape[: layer.ndim]) - 1).tolist()
-    other = Cut(z, (0,) * (layer.ndim - 3)).other
-    return Cut(
+    other = StackSlice(z, (0,) * (layer.ndim - 3)).other
+    return StackSlice(
         z, tuple(inside[axis] for axis in other), tuple(axis_name(layer, axis) for axis in other)
     )
 
 
-def stack_in(layer: Image, cut: Cut) -> Image:
+def stack_in(layer: Image, cut: StackSlice) -> Image:
     """Layer of (z, y, x) that shows a part of another one, for whoever asks where it lies.
 
     Parameters
     ----------
     layer : napari.layers.Image
         Returned itself if it is 2-D, or the cut takes all of it as it is.
-    cut : Cut
+    cut : StackSlice
         Which part; lazy data stay lazy.
 
     Returns
@@ -142,7 +142,7 @@ def stack_in(layer: Image, cut: Cut) -> Image:
     )
 
 
-def _planes_first(data: Any, cut: Cut) -> Any:
+def _planes_first(data: Any, cut: StackSlice) -> Any:
     if not isinstance(data, np.ndarray):
         import dask.array
 
@@ -154,7 +154,7 @@ def _planes_first(data: Any, cut: Cut) -> Any:
     return np.moveaxis(data[tuple(part)], sorted(cut.axes).index(cut.z), 0)
 
 
-def put_back(stack: Image, layer: Image, cut: Cut) -> None:
+def copy_spacing(stack: Image, layer: Image, cut: StackSlice) -> None:
     """Give a layer the spacing that its part has got."""
     if stack is layer:
         return

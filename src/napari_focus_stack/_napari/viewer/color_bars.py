@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
-from napari_focus_stack._napari.layers.planes import role
-from napari_focus_stack._napari.layers.results import OUTPUTS
+from napari_focus_stack._napari.layers.appearance import OUTPUTS
+from napari_focus_stack._napari.layers.metadata import role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 
 from napari_focus_stack._napari.layers.geometry import moved
-from napari_focus_stack._napari.layers.planes import METADATA_KEY
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.results import result_layers
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
-    from napari_focus_stack._napari.layers.results import Origin
+    from napari_focus_stack._napari.layers.results import SourceInfo
     from napari_focus_stack.pipeline.preview import Preview
 
     Made = Sequence[tuple[NDArray[Any], dict[str, Any]]]
@@ -31,7 +31,7 @@ PAINTED = 20
 """Milliseconds after which what was added is painted; timers of 0 come before."""
 
 
-class ShownResults:
+class ResultDisplay:
     """The layers of one run, from its preview on.
 
     Parameters
@@ -60,7 +60,7 @@ class ShownResults:
         """Put the next results into these layers of an earlier run; they stay if none come."""
         self._earlier = {layer.metadata[METADATA_KEY]["role"]: layer for layer in earlier}
 
-    def preview(self, preview: Preview, wanted: list[str], origin: Origin) -> None:
+    def preview(self, preview: Preview, wanted: list[str], origin: SourceInfo) -> None:
         """Add small layers that cover what the results will, unless earlier ones are shown."""
         if self._earlier:
             preview.shown.set()

@@ -12,9 +12,11 @@ from qtpy.QtWidgets import QFileDialog, QTableWidget, QTableWidgetItem
 
 from napari_focus_stack._napari.layers.depth_painting import ROLE as CORRECTION
 from napari_focus_stack._napari.layers.geometry import pixel_shape
-from napari_focus_stack._napari.layers.planes import finest, role
-from napari_focus_stack._napari.layers.result_sets import Found, relief_of
-from napari_focus_stack._napari.widgets.job_row import JobRow, LayerBox
+from napari_focus_stack._napari.layers.metadata import role
+from napari_focus_stack._napari.layers.planes import finest
+from napari_focus_stack._napari.layers.result_sets import ResultSet, relief_of
+from napari_focus_stack._napari.widgets.job_row import JobRow
+from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.widgets.settings_form import UNITS
 from napari_focus_stack._napari.workers.job import at_once
@@ -32,7 +34,7 @@ TABLE_HEIGHT = 160
 """In pixels, about five objects; longer tables scroll."""
 
 
-class AreasPanel(Container[Any]):
+class AreaPanel(Container[Any]):
     """Measure the objects of a labels layer that lies over a result.
 
     Parameters
@@ -48,10 +50,10 @@ class AreasPanel(Container[Any]):
         What the table shows.
     """
 
-    def __init__(self, chosen: Callable[[], Found | None], layers: Sequence[Layer]) -> None:
+    def __init__(self, chosen: Callable[[], ResultSet | None], layers: Sequence[Layer]) -> None:
         self._chosen, self._layers = chosen, layers
         self.areas: AreaTable | None = None
-        self.objects = LayerBox("2-D labels, drawn on the result or applied to it.")
+        self.objects = LayerChooser("2-D labels, drawn on the result or applied to it.")
         self.measure_button = PushButton(
             text="Measure areas", tooltip="Area of each object, corrected for the slope under it."
         )
@@ -85,7 +87,7 @@ class AreasPanel(Container[Any]):
 
     def measure(self) -> None:
         """Measure the chosen labels on the chosen result."""
-        from napari_focus_stack.analysis.areas import object_areas
+        from napari_focus_stack.analysis.areas import measure_areas
 
         labels = [one for one in self._offered() if one.unique_id == self.objects.value]
         found = self._chosen()
@@ -101,7 +103,7 @@ class AreasPanel(Container[Any]):
             return
         drawn = np.array(finest(labels[0]))  # a copy: painting goes on meanwhile
         size, skew = pixel_shape(found.image, relief.unit)
-        work = partial(object_areas, drawn, relief.heights, size, unit=relief.unit, skew=skew)
+        work = partial(measure_areas, drawn, relief.heights, size, unit=relief.unit, skew=skew)
         self.job.run(at_once(work), partial(self._show, str(labels[0].name)))
 
     def _show(self, name: str, areas: AreaTable) -> str:

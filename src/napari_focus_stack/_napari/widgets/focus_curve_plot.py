@@ -82,7 +82,7 @@ def runs(energies: NDArray[np.float32]) -> list[list[int]]:
     return [part.tolist() for part in np.split(present, cuts) if len(part)]
 
 
-class CurvePlot(QWidget):
+class FocusCurvePlot(QWidget):
     """Energies over planes, on a logarithmic axis: the peak is a line, the runner-up a ring."""
 
     def __init__(self) -> None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, Label, ProgressBar, PushButton
+from magicgui.widgets import Container, Label, ProgressBar, PushButton
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_focus_stack._napari.workers.job import Job, Outcome, Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
-
-    from napari.layers import Layer
+    from collections.abc import Callable, Sequence
 
     from napari_focus_stack.result import Progress
 
@@ -114,31 +112,3 @@ class JobRow(Container[Any]):
         self.cancel_button.enabled = running
         for button in self._starters:
             button.enabled = not running
-
-
-class LayerBox(ComboBox):
-    """Layers to choose from by name: the first, until the user chooses another.
-
-    Parameters
-    ----------
-    tooltip : str
-        What may be chosen.
-    """
-
-    def __init__(self, tooltip: str) -> None:
-        super().__init__(choices=(), tooltip=tooltip)
-        self._picked: Hashable = None
-        self.changed.connect(self._pick)
-
-    def _pick(self, key: Hashable) -> None:
-        self._picked = key
-
-    def offer(self, layers: Sequence[Layer]) -> None:
-        """List layers anew; what the user chose stays so while it is there."""
-        choices = [(str(layer.name), layer.unique_id) for layer in layers]
-        with self.changed.blocked():
-            # emptied first: magicgui keeps the old order and forgets renamed layers
-            self.choices = ()
-            self.choices = choices
-            if self._picked in [key for _, key in choices]:
-                self.value = self._picked

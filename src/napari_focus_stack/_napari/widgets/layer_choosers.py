@@ -1,17 +1,49 @@
-"""The results that a dock is for, to choose from by the names of their images."""
+"""Choosers of layers, and of results by the names of their images."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_focus_stack._napari.layers.result_sets import Found, found_results
-from napari_focus_stack._napari.widgets.job_row import LayerBox
+from magicgui.widgets import ComboBox
+
+from napari_focus_stack._napari.layers.result_sets import ResultSet, result_sets
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
     import napari
+    from napari.layers import Layer
 
 
-class ResultBox(LayerBox):
+class LayerChooser(ComboBox):
+    """Layers to choose from by name: the first, until the user chooses another.
+
+    Parameters
+    ----------
+    tooltip : str
+        What may be chosen.
+    """
+
+    def __init__(self, tooltip: str) -> None:
+        super().__init__(choices=(), tooltip=tooltip)
+        self._picked: Hashable = None
+        self.changed.connect(self._pick)
+
+    def _pick(self, key: Hashable) -> None:
+        self._picked = key
+
+    def offer(self, layers: Sequence[Layer]) -> None:
+        """List layers anew; what the user chose stays so while it is there."""
+        choices = [(str(layer.name), layer.unique_id) for layer in layers]
+        with self.changed.blocked():
+            # emptied first: magicgui keeps the old order and forgets renamed layers
+            self.choices = ()
+            self.choices = choices
+            if self._picked in [key for _, key in choices]:
+                self.value = self._picked
+
+
+class ResultChooser(LayerChooser):
     """Results in a viewer, the topmost first, of which one map at least is there.
 
     Parameters
@@ -31,10 +63,10 @@ class ResultBox(LayerBox):
         """List the results anew; what the user chose stays so while it is there."""
         self.offer([found.image for found in self._offered()])
 
-    def chosen(self) -> Found | None:
+    def chosen(self) -> ResultSet | None:
         """Result that is chosen, if there is one."""
         return next((one for one in self._offered() if one.image.unique_id == self.value), None)
 
-    def _offered(self) -> list[Found]:
-        results = found_results(self._viewer.layers)
+    def _offered(self) -> list[ResultSet]:
+        results = result_sets(self._viewer.layers)
         return [one for one in results if (self._needed in one.maps if self._needed else one.maps)]

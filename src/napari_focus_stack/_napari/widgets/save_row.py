@@ -12,7 +12,7 @@ from napari.utils.history import get_save_history, update_save_history
 from qtpy.QtWidgets import QFileDialog
 
 from napari_focus_stack._napari.io.writers import results_path
-from napari_focus_stack._napari.layers.result_sets import Found, found_results, newest_result
+from napari_focus_stack._napari.layers.result_sets import ResultSet, newest_result, result_sets
 from napari_focus_stack._napari.layers.saved_results import saved_of
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.workers.job import at_once
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Image
 
-    from napari_focus_stack.io.results_file import Saved
+    from napari_focus_stack.io.results_file import SavedResult
 
 FORBIDDEN = r'[<>:"/\\|?*\0-\x1f]'
 """What layers may have in their names and files may not."""
@@ -35,7 +35,7 @@ class SaveRow(Container[Any]):
     """Save the newest of the results on offer; not shown while there is none."""
 
     def __init__(self) -> None:
-        self._found: Found | None = None
+        self._found: ResultSet | None = None
         self._layers: list[Image] = []
         self.save_button = PushButton(
             text="Save results...",
@@ -50,7 +50,7 @@ class SaveRow(Container[Any]):
     def offer(self, layers: Sequence[Image]) -> None:
         """Take the results among `layers` for those to save."""
         before = self._found and self._found.image
-        self._found = next(iter(found_results(layers)), None)
+        self._found = next(iter(result_sets(layers)), None)
         self._layers = newest_result(layers)
         if (self._found and self._found.image) is not before:
             self.forget()
@@ -93,7 +93,7 @@ class SaveRow(Container[Any]):
         self.job.run(at_once(partial(_written, file, saved)), _told)
 
 
-def _written(file: Path, saved: list[Saved]) -> tuple[Path, int]:
+def _written(file: Path, saved: list[SavedResult]) -> tuple[Path, int]:
     write_saved(file, saved)
     return file, len(saved)
 

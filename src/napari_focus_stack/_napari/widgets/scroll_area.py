@@ -14,7 +14,7 @@ LEAST_HEIGHT = 160
 """In pixels: what is seen of the rows on the lowest screen."""
 
 
-class Scrolling(QScrollArea):
+class ScrollArea(QScrollArea):
     """As tall as its rows if the dock has room, else with a scroll bar; never narrower than them.
 
     magicgui's own scrolling container loses its bar in napari's docks: they take what is within.

@@ -20,8 +20,8 @@ from magicgui.widgets import (
     SpinBox,
 )
 
+from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.geometry import DEFAULT_UNIT
-from napari_focus_stack._napari.layers.results import OUTPUTS
 from napari_focus_stack._napari.widgets.rows import label_of, row
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.sources import Spacing
@@ -74,7 +74,7 @@ _Z_STEP_FIELD_HELP = " Filled from the layer; a step typed here is given to a (z
 _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
 
 
-class StackForm:
+class SettingsForm:
     """Method, alignment, spacing and outputs.
 
     Attributes

@@ -10,14 +10,20 @@ from natsort import natsorted
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_focus_stack._napari.layers.geometry import world_units
+from napari_focus_stack._napari.layers.metadata import role
 from napari_focus_stack._napari.layers.planes import (
     describe_planes,
     followed,
     likely_input,
     planes_of,
-    role,
 )
-from napari_focus_stack._napari.layers.stack_slice import Cut, cut_at, likely_z, stack_in, z_axes
+from napari_focus_stack._napari.layers.stack_slice import (
+    StackSlice,
+    likely_z,
+    slice_at,
+    stack_in,
+    z_axes,
+)
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack.errors import InputError
 
@@ -33,7 +39,7 @@ LIST_HEIGHT = 110
 BOTTOM_UP, TOP_DOWN, BY_NAME = "layer list, bottom up", "layer list, top down", "names"
 
 
-class StackInput(Container[Any]):
+class StackSelector(Container[Any]):
     """Choose one layer of three axes or more, or several 2-D layers.
 
     Parameters
@@ -45,7 +51,7 @@ class StackInput(Container[Any]):
 
     Attributes
     ----------
-    cut : Cut
+    cut : StackSlice
         Part of the chosen layer that is stacked; of 2-D layers it says nothing.
     source : PlaneSource or None
         The chosen planes; None where the choice makes no stack, which `summary` explains.
@@ -55,7 +61,7 @@ class StackInput(Container[Any]):
         self._viewer, self._tell = viewer, chosen
         self._chosen: list[Hashable] = []
         self._picked_z: tuple[list[Hashable], int] = ([], 0)
-        self.cut = Cut()
+        self.cut = StackSlice()
         self.source: PlaneSource | None = None
         self.layer_list = Select(
             choices=(),
@@ -174,11 +180,11 @@ class StackInput(Container[Any]):
             self.z_axis.choices = z_axes(layers[0])
             self.z_axis.value = picked if known else likely_z(layers[0])
 
-    def _cut(self, layers: list[Image]) -> Cut:
+    def _cut(self, layers: list[Image]) -> StackSlice:
         if len(layers) != 1 or layers[0].ndim < 3:
-            return Cut()
+            return StackSlice()
         units = world_units(self._viewer.layers)
-        return cut_at(layers[0], self.z_axis.value, self._viewer.dims.point, units)
+        return slice_at(layers[0], self.z_axis.value, self._viewer.dims.point, units)
 
     def _where(self) -> str:
         """Say where the axes beside z, y and x stand."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class Looks(QObject):
+class LatestOnlyWorker(QObject):
     """Takes looks and hands on what they came to, in the main thread.
 
     Parameters

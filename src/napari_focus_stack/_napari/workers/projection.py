@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from napari.layers import Image, Labels, Points
 
+from napari_focus_stack._napari.layers.appearance import appearance
 from napari_focus_stack._napari.layers.geometry import placement, to_world, unit_ratios
-from napari_focus_stack._napari.layers.planes import METADATA_KEY, finest, planes_of, role
-from napari_focus_stack._napari.layers.result_sets import Found, as_result, known_sources
-from napari_focus_stack._napari.layers.results import appearance
-from napari_focus_stack._napari.layers.stack_slice import Cut, stack_in
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
+from napari_focus_stack._napari.layers.planes import finest, planes_of
+from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result, known_sources
+from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
 from napari_focus_stack._napari.workers.job import Steps, at_once
 from napari_focus_stack.errors import InputError
 
@@ -45,7 +46,7 @@ class Options:
         Planes on either side that count too, of an image.
     how : {"max", "mean"}
         What becomes of a slab.
-    cut : Cut
+    cut : StackSlice
         Part of an image that has more axes than z, y and x, or another order of them.
     """
 
@@ -53,7 +54,7 @@ class Options:
     offset: int = 0
     half_slab: int = 0
     how: Literal["max", "mean"] = "max"
-    cut: Cut = Cut()  # noqa: RUF009 - frozen
+    cut: StackSlice = StackSlice()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Addition:
     arguments: dict[str, Any]
 
 
-def takers(layers: Sequence[Layer]) -> list[Layer]:
+def accepts(layers: Sequence[Layer]) -> list[Layer]:
     """Layers that a result can be put on: stacks, labels and points that are no results."""
     return [layer for layer in layers if role(layer) is None and _can_take(layer)]
 
@@ -83,16 +84,16 @@ def _can_take(layer: Layer) -> bool:
     return isinstance(layer, Labels | Points) and layer.ndim in (2, 3)
 
 
-def applied(
-    layer: Layer, found: Found, options: Options, layers: Sequence[Layer]
+def transfer_job(
+    layer: Layer, found: ResultSet, options: Options, layers: Sequence[Layer]
 ) -> tuple[Steps, Addition]:
     """Job that puts a result on a layer, and the layer that its array makes.
 
     Parameters
     ----------
     layer : napari.layers.Image, Labels or Points
-        One of `takers`.
-    found : Found
+        One of `accepts`.
+    found : ResultSet
         The result.
     options : Options
         Those that are for another kind of layer do not count.
@@ -164,7 +165,7 @@ def _points_steps(
     return at_once(partial(points_through, places, result, plane=plane))
 
 
-def _to_planes(layer: Points, found: Found, layers: Sequence[Layer]) -> NDArray[np.float64]:
+def _to_planes(layer: Points, found: ResultSet, layers: Sequence[Layer]) -> NDArray[np.float64]:
     """Matrix (k + 1, k + 1) from the last k axes of points to planes and pixels of the stack.
 
     Without the stack, z is taken as planes, and y and x by where the result lies.
@@ -192,7 +193,7 @@ def _marks(layer: Points, to_planes: NDArray[np.float64]) -> dict[str, Any]:
     }
 
 
-def check_heights(found: Found) -> None:
+def check_heights(found: ResultSet) -> None:
     """Refuse a result from which no slopes can be told.
 
     Raises

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack._napari.layers.depth_painting import carried_labels
-from napari_focus_stack._napari.layers.result_sets import found_results
-from napari_focus_stack.io.recipe import BACKGROUND, NOT_CORRECTED, encoded
+from napari_focus_stack._napari.layers.result_sets import result_sets
+from napari_focus_stack.depth_labels import BACKGROUND, NOT_CORRECTED, encode_labels
 
 if TYPE_CHECKING:
     import threading
@@ -29,7 +29,7 @@ since Python runs one thread at a time."""
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredCorrection:
     """Correction of an earlier result of the same planes.
 
     Attributes
@@ -57,7 +57,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Made:
+class StackOutcome:
     """What a run came to.
 
     Attributes
@@ -72,7 +72,7 @@ class Made:
     correction: dict[str, Any] | None = None
 
 
-def kept_correction(earlier: Sequence[Image]) -> Kept | None:
+def stored_correction(earlier: Sequence[Image]) -> StoredCorrection | None:
     """Correction of the newest result among layers that a run is to update; None without one.
 
     Raises
@@ -80,21 +80,21 @@ def kept_correction(earlier: Sequence[Image]) -> Kept | None:
     InputError
         What the layers carry is damaged.
     """
-    found = next(iter(found_results(earlier)), None)
+    found = next(iter(result_sets(earlier)), None)
     labels = carried_labels(found) if found is not None else None
     if found is None or labels is None or not labels.any():
         return None
     crop = found.past.get("crop") or (0, 0, 0, 0)
-    return Kept(labels, (crop[0], crop[2]))
+    return StoredCorrection(labels, (crop[0], crop[2]))
 
 
 def run_steps(
     source: PlaneSource,
     settings: Settings,
     mask: NDArray[np.bool_] | None,
-    kept: Kept | None,
+    kept: StoredCorrection | None,
     cancel: threading.Event,
-) -> Generator[Any, None, Made]:
+) -> Generator[Any, None, StackOutcome]:
     """Yield a preview where it pays, then the run's progress; return what was made."""
     from napari_focus_stack.correction.retouch import apply_correction
     from napari_focus_stack.pipeline.preview import preview
@@ -107,7 +107,7 @@ def run_steps(
         del first
     result = yield from stack_steps(source, settings, cancel=cancel, align_mask=mask)
     if kept is None:
-        return Made(result)
+        return StackOutcome(result)
     labels = kept.on(result)
-    told = {"shape": list(labels.shape), "labels": encoded(labels)}
-    return Made(apply_correction(source, result, labels), told)
+    told = {"shape": list(labels.shape), "labels": encode_labels(labels)}
+    return StackOutcome(apply_correction(source, result, labels), told)

@@ -6,22 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from parts import BAR, FAR, NEAR, SIDE, view
+from parts import BAR, FAR, NEAR, SIDE, patch
 from scenes import picture
 
-from napari_focus_stack.occlusion.reblurring import occluding
+from napari_focus_stack.occlusion.model_check import unexplained_by_one_surface
 
 if TYPE_CHECKING:
-    from napari_focus_stack.occlusion.patch import View
+    from napari_focus_stack.occlusion.patch import Patch
 
 
 def colours(image: np.ndarray) -> np.ndarray:
     return np.dstack([image, 0.8 * image, 1 - image])
 
 
-def share_of_jumps(shown: View) -> float:
-    assert shown.jumps.any()
-    return np.count_nonzero(occluding(shown)) / np.count_nonzero(shown.jumps)
+def share_of_jumps(shown: Patch) -> float:
+    assert shown.discontinuities.any()
+    return np.count_nonzero(unexplained_by_one_surface(shown)) / np.count_nonzero(
+        shown.discontinuities
+    )
 
 
 WAYS: list[tuple[bool, dict[str, Any]]] = [
@@ -39,7 +41,7 @@ def test_a_plain_bar_of_a_flat_pattern_lies_before_nothing(
 ) -> None:
     image = np.where(BAR, 0.1, 0.5 + 0.4 * picture("gravel", SIDE, SIDE)).astype(np.float32)
     depth, believed = np.full_like(image, flat), np.where(BAR, wrong, flat)
-    shown = view(colours(image) if colour else image, depth, believed, **how)
+    shown = patch(colours(image) if colour else image, depth, believed, **how)
     assert share_of_jumps(shown) < 0.05
 
 
@@ -50,5 +52,5 @@ def test_things_before_each_other_are(
 ) -> None:
     image = np.where(BAR, picture("gravel", SIDE, SIDE), picture("brick", SIDE, SIDE))
     depth = np.where(BAR, bar, rest)
-    shown = view(colours(image) if colour else image, depth, depth, **how)
+    shown = patch(colours(image) if colour else image, depth, depth, **how)
     assert share_of_jumps(shown) > 0.4

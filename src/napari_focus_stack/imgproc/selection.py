@@ -1,0 +1,23 @@
+"""Selection of one plane for each pixel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_focus_stack.imgproc.pyramids import Plane
+
+
+def pick_plane(planes: Sequence[Plane], depth: Plane) -> Plane:
+    """Each pixel as the plane nearest to a depth, (Y, X) float32, has it."""
+    index = np.rint(depth).astype(np.intp)
+    np.clip(index, 0, len(planes) - 1, out=index)
+    taken = np.empty_like(planes[0])
+    for k in np.unique(index):
+        here = index == k
+        taken[here] = planes[k][here]
+    return taken
