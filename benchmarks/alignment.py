@@ -13,13 +13,17 @@ import argparse
 import statistics
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 
 from napari_focus_stack import read_stack
 from napari_focus_stack.alignment.reduced_planes import WORKING_PIXELS
-from napari_focus_stack.alignment.stack import Alignment, align_steps
+from napari_focus_stack.alignment.stack import align_steps
 from napari_focus_stack.imgproc.dtypes import computable
+
+if TYPE_CHECKING:
+    from napari_focus_stack.alignment.result import Alignment
 
 
 def reading(folder: Path) -> tuple[float, float]:

@@ -9,12 +9,14 @@ import numpy as np
 from scenes import MARGIN as OUTSIDE
 from scenes import QUIET, Scene, picture, surface
 
-from napari_focus_stack.alignment.stack import Alignment, align_steps
+from napari_focus_stack.alignment.stack import align_steps
 from napari_focus_stack.imgproc.transforms import corner_distance
 from napari_focus_stack.simulation.rendering import render_stack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from napari_focus_stack.alignment.result import Alignment
 
 SHAPE = (192, 232)
 MARGIN = 24

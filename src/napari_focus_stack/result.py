@@ -201,6 +201,23 @@ class StackResult:
     transforms: NDArray[np.float64]
     report: Report
 
+    @property
+    def origin(self) -> tuple[int, int]:
+        """Row and column of the reference plane at which the results begin."""
+        crop = self.report.crop
+        return (0, 0) if crop is None else (crop[0], crop[2])
+
+    def __repr__(self) -> str:
+        """Return one line: sizes, planes and transform model, none of the pixels."""
+        image, report = self.image, self.report
+        size = " x ".join(str(side) for side in image.shape)
+        used = len(report.planes) - len(report.left_out)
+        height = "None" if self.height is None else (report.spacing.get("unit") or "calibrated")
+        return (
+            f"StackResult(image={size} {image.dtype}, planes={used} of {len(report.planes)}, "
+            f"align='{report.align}', height={height}, notes={len(report.notes)})"
+        )
+
 
 def describe_left_out(left_out: Sequence[LeftOut]) -> list[str]:
     """One sentence for each reason that planes were left out for: blank ends are many planes."""

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scenes import QUIET, psnr, scene
 
 from napari_focus_stack import ArraySource, Settings, Spacing, focus_stack, read_stack, stack_steps
+from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.alignment.cropping import common_crop, recorded_box
 from napari_focus_stack.imgproc.transforms import is_plausible, valid_area
 from napari_focus_stack.io.writing import write_outputs
-from napari_focus_stack.pipeline.stack import drain
 from napari_focus_stack.settings import METHODS
 
 if TYPE_CHECKING:

@@ -43,7 +43,7 @@ def looked_at(planes: Sequence[np.ndarray], reference: int, models: Sequence[Mod
     """A linker that has seen all planes; closed by whoever enters it."""
     scheduler = PairScheduler(models, reference, None)
     for k, plane in enumerate(planes):
-        scheduler.look(k, plane)
+        scheduler.add_plane(k, plane)
     scheduler.finish()
     return scheduler
 
@@ -78,7 +78,7 @@ def test_without_workers_planes_are_compared_as_they_come() -> None:
     with looked_at(planes, 4) as helped, PairScheduler(AUTO, 4, None, workers=0) as alone:
         before = threading.active_count()
         for k, plane in enumerate(planes):
-            alone.look(k, plane)
+            alone.add_plane(k, plane)
         assert threading.active_count() == before
         alone.finish()
         for pair in ((4, 5), (2, 1)):
@@ -98,7 +98,7 @@ def test_what_waits_to_be_compared_is_bounded(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(linking, "align_pair", slow)
     with PairScheduler(AUTO, 0, None) as scheduler:
         for k in range(24):
-            scheduler.look(k, planes[k % 8])
+            scheduler.add_plane(k, planes[k % 8])
             ahead.append(k - len(done))
     # one that was finished need not be the oldest
     assert max(ahead) <= linking.MOST_WAITING + linking.WORKERS
@@ -164,7 +164,7 @@ def test_a_region_is_looked_at_alone() -> None:
     with PairScheduler(AUTO, 4, region) as scheduler:
         assert scheduler.finest_region is None
         for k, plane in enumerate(planes):
-            scheduler.look(k, plane)
+            scheduler.add_plane(k, plane)
         scheduler.finish()
         assert scheduler.finest_region.shape == scheduler.view(0).levels[0].shape
         assert scheduler.finest_region.mean() == pytest.approx(92 / 192, abs=0.01)

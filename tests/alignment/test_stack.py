@@ -13,12 +13,13 @@ from scenes import QUIET, Scene, picture, scene
 from napari_focus_stack.alignment import joint_refinement as refinement
 from napari_focus_stack.alignment import stack as alignment
 from napari_focus_stack.alignment.scheduler import PairScheduler
-from napari_focus_stack.alignment.stack import FOREIGN, IS_BLANK, Alignment, align_steps
+from napari_focus_stack.alignment.stack import FOREIGN, IS_BLANK, align_steps
 from napari_focus_stack.imgproc.transforms import corner_distance, is_plausible
 from napari_focus_stack.simulation.rendering import SensorNoise
 
 if TYPE_CHECKING:
     from napari_focus_stack.alignment.pairwise import PairAlignment
+    from napari_focus_stack.alignment.result import Alignment
 
 DRIFTING = (1.1, 1.07, 1.04, 1.02, 1.0, 0.98, 0.95, 0.9)
 SIZE = (160, 192)

@@ -144,7 +144,7 @@ def test_saturation_counts_a_pixel_once_and_alpha_never() -> None:
     planes[1, 0, :2, :3] = 255
     statistics = PlaneStatistics(planes.dtype)
     for k in (1, 0):
-        statistics.look(k, planes[k])
+        statistics.record(k, planes[k])
     assert statistics.saturated(3) == [0.0, 2 / 64, 0.0]
 
 
@@ -184,7 +184,7 @@ def test_a_change_anywhere_makes_no_duplicate(shape, colour, dtype: str, data) -
     other.reshape(-1)[place] += data.draw(st.integers(1, 5), "change")
     statistics = PlaneStatistics(np.dtype(dtype))
     for k, seen in enumerate([plane, plane.copy(), other, other[..., ::1], plane]):
-        statistics.look(k, seen)
+        statistics.record(k, seen)
     assert statistics.duplicates() == [[0, 1], [2, 3]]
 
 
@@ -192,7 +192,7 @@ def test_planes_of_another_layout_in_memory_are_equal_too() -> None:
     plane = np.random.default_rng(0).integers(0, 250, (40, 56, 3)).astype(np.uint8)
     statistics = PlaneStatistics(plane.dtype)
     for k, seen in enumerate([plane, np.asfortranarray(plane), plane[:, ::-1]]):
-        statistics.look(k, seen)
+        statistics.record(k, seen)
     assert statistics.duplicates() == [[0, 1]]
 
 
@@ -207,7 +207,7 @@ def test_saturation_of_large_planes_is_counted_on_some_rows(dtype, colour, share
     beyond = glint > np.quantile(glint, 1 - share)
     plane[beyond] = 255 if dtype == "uint8" else 4095
     statistics = PlaneStatistics(plane.dtype)
-    statistics.look(0, plane)
+    statistics.record(0, plane)
     (found,) = statistics.saturated(1)
     assert found == pytest.approx(share, rel=0.15)
 
@@ -265,7 +265,7 @@ def test_the_planes_are_not_held() -> None:
     statistics = PlaneStatistics(np.dtype(np.uint8))
     plane = np.zeros((64, 64), np.uint8) + np.arange(64, dtype=np.uint8)
     gone = weakref.ref(plane)
-    statistics.look(0, plane)
+    statistics.record(0, plane)
     del plane
     gc.collect()
     assert gone() is None

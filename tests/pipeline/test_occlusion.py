@@ -317,14 +317,14 @@ def test_too_little_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     result = focus_stack(stack(), align="none")
     assert result.report.occlusion == {"found": False, "why": Why.MEMORY.value}
     assert (result.image == stacked("off").image).all()
-    assert any(note.endswith("for want of memory.") for note in result.report.notes)
+    assert any(note.endswith("not enough memory.") for note in result.report.notes)
 
 
 def test_a_limit_that_leaves_too_little_is_told_with_one_that_does_not() -> None:
     found, limit = False, resident() + 10**8
     for _ in range(2):
         result = focus_stack(stack(), align="none", memory=int(limit))
-        told = [note for note in result.report.notes if "want of memory" in note]
+        told = [note for note in result.report.notes if "not enough memory" in note]
         if found := result.report.occlusion["found"]:
             break
         size, unit = told[0].removesuffix(".").split()[-2:]

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from scenes import picture
 
 from napari_focus_stack import Settings, focus_stack, stack_steps
+from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.sources import ArraySource
 from napari_focus_stack.pipeline import tiling as tilings
-from napari_focus_stack.pipeline.stack import drain
 from napari_focus_stack.pipeline.tiling import GRID, MARGIN, MemoryNeeds, Tiling, cut, pixel_bytes
 
 PIXEL = 60.0

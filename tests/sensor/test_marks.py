@@ -46,7 +46,7 @@ def marked(planes: np.ndarray, count: int = 40) -> tuple[np.ndarray, np.ndarray]
 def found(planes: np.ndarray) -> set[tuple[int, ...]]:
     gauge = MarkDetector(len(planes))
     for k in np.random.default_rng(1).permutation(len(planes)):
-        gauge.look(int(k), planes[k])
+        gauge.add_plane(int(k), planes[k])
     still = {k: np.eye(3) for k in range(len(planes))}
     return set(map(tuple, gauge.found(still).pixels.tolist()))
 

@@ -31,3 +31,46 @@ def counted_from(frame: Window, window: Window) -> Window:
     """A window counted from the start of another."""
     top, left = corner_of(frame)
     return moved_by(window, -top, -left)
+
+
+def widened(window: Window, reach: int, shape: tuple[int, ...]) -> Window:
+    """Return a window with a margin around it, as far as an array has one.
+
+    Parameters
+    ----------
+    window : tuple of slice
+        Rows and columns.
+    reach : int
+        Width of the margin, in pixels.
+    shape : tuple of int
+        Shape of the array, rows first.
+
+    Returns
+    -------
+    tuple of slice
+        The larger window.
+    """
+    rows, cols = (
+        slice(max(0, side.start - reach), min(full, side.stop + reach))
+        for side, full in zip(window, shape, strict=False)
+    )
+    return rows, cols
+
+
+def intersection(a: Window, b: Window) -> Window | None:
+    """Return the part that two windows have in common; None if there is none.
+
+    Parameters
+    ----------
+    a, b : tuple of slice
+        Rows and columns of the same array.
+
+    Returns
+    -------
+    tuple of slice or None
+        Rows and columns of both.
+    """
+    rows, cols = (
+        slice(max(p.start, q.start), min(p.stop, q.stop)) for p, q in zip(a, b, strict=True)
+    )
+    return (rows, cols) if rows.start < rows.stop and cols.start < cols.stop else None

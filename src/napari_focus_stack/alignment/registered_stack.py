@@ -1,4 +1,4 @@
-"""Planes of a finished run once more, part by part: to look at its depth and to correct it."""
+"""Planes of a stack in the frame of its reference plane, whole or part by part."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_focus_stack._utils.windows import moved_by
+from napari_focus_stack._utils.windows import corner_of
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.errors import InputError
@@ -16,6 +16,7 @@ from napari_focus_stack.imgproc.resampling import SourceWindow
 from napari_focus_stack.sensor.marks import Marks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
@@ -27,64 +28,121 @@ if TYPE_CHECKING:
 
 
 class RegisteredStack:
-    """A stack and what a run found of it, so that its planes can be seen as the run saw them.
+    """Planes of a stack in the frame of its reference plane.
 
     Parameters
     ----------
     source : PlaneSource
-        The planes that were stacked.
-    result : StackResult
-        What became of them.
+        The planes as they were recorded.
+    transforms : numpy.ndarray
+        (n, 3, 3) float64, reference pixel (x, y, 1) to pixel of plane k; NaN for a plane that was
+        left out.
+    illumination : sequence of Brightness, optional
+        Gain and offset of each plane to the reference's brightness; values stay as recorded by
+        default.
+    marks : Marks, optional
+        Marks of the sensor, which are filled in.
+    read : callable, optional
+        Plane `k` as `source` has it, for a caller that takes part in reading; `source[k]` by
+        default.
 
-    Raises
-    ------
-    InputError
-        The result is not of this stack.
+    Attributes
+    ----------
+    source, transforms, illumination, marks
+        As given.
+    field : tuple of int
+        Rows and columns of a plane.
     """
 
-    def __init__(self, source: PlaneSource, result: StackResult) -> None:
+    def __init__(
+        self,
+        source: PlaneSource,
+        transforms: NDArray[np.float64],
+        illumination: Sequence[Brightness] | None = None,
+        marks: Marks | None = None,
+        *,
+        read: Callable[[int], NDArray[Any]] | None = None,
+    ) -> None:
+        self.source, self.transforms = source, transforms
+        self.illumination = illumination or [Brightness()] * len(source)
+        self.marks = marks or Marks()
+        self.field: tuple[int, int] = (source.plane_shape[0], source.plane_shape[1])
+        self._read = read or source.__getitem__
+
+    @classmethod
+    def of_result(cls, source: PlaneSource, result: StackResult) -> RegisteredStack:
+        """Return the stack of a finished run, so that its planes are those the run fused.
+
+        Parameters
+        ----------
+        source : PlaneSource
+            The planes that were stacked.
+        result : StackResult
+            The result of the run.
+
+        Raises
+        ------
+        InputError
+            The result is not of this stack.
+        """
         report = result.report
         if [len(source), *source.plane_shape] != list(report.shape):
             raise InputError(
                 f"The result is of a stack of shape {tuple(report.shape)}, not "
                 f"{(len(source), *source.plane_shape)}; give the planes that it was made of."
             )
-        self.source = source
-        self.field: tuple[int, int] = (source.plane_shape[0], source.plane_shape[1])
-        self.corner: tuple[int, int] = (report.crop[0], report.crop[2]) if report.crop else (0, 0)
-        self.colour = len(source.plane_shape) == 3
-        self.in_order = report.in_order
-        self._transforms = result.transforms
-        self._marks = Marks.listed(report.marks, report.dust, report.specks)
-        self._lights = [
+        illumination = [
             Brightness(gain, offset or 0.0)
             if report.gains_applied and gain is not None
             else Brightness()
             for gain, offset in zip(report.gains, report.offsets, strict=True)
         ]
+        marks = Marks.listed(report.marks, report.dust, report.specks)
+        return cls(source, result.transforms, illumination, marks)
 
     @cached_property
     def planes(self) -> list[int]:
         """Numbers of the planes that took part."""
-        return [int(k) for k in np.flatnonzero(np.isfinite(self._transforms).all((1, 2)))]
+        return [int(k) for k in np.flatnonzero(np.isfinite(self.transforms).all((1, 2)))]
 
-    def within_field(self, window: Window) -> Window:
-        """A window of the results, in pixels of the reference plane."""
-        return moved_by(window, *self.corner)
+    def plane(self, k: int) -> RegisteredPlane:
+        """Return plane `k`, read whole.
 
-    def seen_in(self, k: int, window: Window, plane: NDArray[Any] | None = None) -> RegisteredPlane:
-        """Plane `k` as the reference sees it in a window, whose corner is then pixel (0, 0).
+        Parameters
+        ----------
+        k : int
+            Number of a plane that took part.
+
+        Returns
+        -------
+        RegisteredPlane
+            Resampled part by part, on request.
+
+        Raises
+        ------
+        InputError
+            The plane cannot be read; the message names it.
+        """
+        return self._registered(computable(self._read(k)), k, self.transforms[k], self.marks)
+
+    def part(self, k: int, window: Window, plane: NDArray[Any] | None = None) -> RegisteredPlane:
+        """Return plane `k` in a window, whose corner is then pixel (0, 0).
 
         No more of the plane is kept than the window needs.
 
         Parameters
         ----------
         k : int
-            Number of the plane.
+            Number of a plane that took part.
         window : tuple of slice
-            Of the reference plane.
+            Rows and columns of the reference plane.
         plane : numpy.ndarray, optional
-            The plane as its source has it; else it is read now.
+            The plane as its source has it; it is read by default.
+
+        Returns
+        -------
+        RegisteredPlane
+            With the window's corner at pixel (0, 0).
 
         Raises
         ------
@@ -92,18 +150,22 @@ class RegisteredStack:
             The plane cannot be read; the message names it.
         """
         crop, matrix = window, np.eye(3)
-        if not np.array_equal(self._transforms[k], matrix):
-            crop = SourceWindow.of(self._transforms[k], window, self.field, even=True).crop
-            matrix = _shift(crop, -1) @ self._transforms[k] @ _shift(window, 1)
+        if not np.array_equal(self.transforms[k], matrix):
+            crop = SourceWindow.of(self.transforms[k], window, self.field, even=True).crop
+            matrix = _translation(crop, -1) @ self.transforms[k] @ _translation(window, 1)
         if plane is not None:
             part = plane[crop]
         else:
-            part = self.source[k][crop]
+            part = self._read(k)[crop]
             if not self.at_hand:
                 part = part.copy()  # or the whole plane would be kept
-        marks = self._marks.within(crop)
-        whole = marks.filled(computable(part), k)
-        return RegisteredPlane.of(whole, matrix, self._lights[k], marks.recorded(whole.shape))
+        return self._registered(computable(part), k, matrix, self.marks.within(crop))
+
+    def _registered(
+        self, part: NDArray[Any], k: int, matrix: Matrix, marks: Marks
+    ) -> RegisteredPlane:
+        filled, recorded = marks.filled(part, k), marks.recorded(part.shape)
+        return RegisteredPlane.of(filled, matrix, self.illumination[k], recorded)
 
     @cached_property
     def at_hand(self) -> bool:
@@ -113,6 +175,6 @@ class RegisteredStack:
         return np.may_share_memory(self.source[0], self.source[0])
 
 
-def _shift(window: Window, sign: int) -> Matrix:
-    y, x = sign * window[0].start, sign * window[1].start
-    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
+def _translation(window: Window, sign: int) -> Matrix:
+    y, x = corner_of(window)
+    return np.array([[1, 0, sign * x], [0, 1, sign * y], [0, 0, 1]], np.float64)

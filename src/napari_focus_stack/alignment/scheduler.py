@@ -90,7 +90,7 @@ class PairScheduler:
         finally:
             self._cache.close()
 
-    def look(self, k: int, plane: NDArray[Any], reduction: int = 1) -> None:
+    def add_plane(self, k: int, plane: NDArray[Any], reduction: int = 1) -> None:
         """Take in plane `k`; planes come in their order, and are compared with the one before."""
         view = ReducedPlane.of(plane, reduction)
         if self._last is not None:

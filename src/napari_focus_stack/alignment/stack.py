@@ -8,7 +8,7 @@ model that explains the motion, and no motion where none is worth a resampling.
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +29,11 @@ from napari_focus_stack.alignment.motion_support import (
     MOST_LEFT,
     SOME_COVERED,
     Mismatches,
-    MotionSupport,
 )
 from napari_focus_stack.alignment.optical_sections import comes_and_goes
 from napari_focus_stack.alignment.pairwise import models_of
 from napari_focus_stack.alignment.reduced_planes import ReducedPlane
+from napari_focus_stack.alignment.result import Alignment
 from napari_focus_stack.alignment.scheduler import WORKERS, PairScheduler
 from napari_focus_stack.alignment.spanning_tree import IS_BLANK, NOT_FINITE, ChainOrder
 from napari_focus_stack.alignment.texture import texture_shift
@@ -48,9 +48,6 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.transforms import Matrix
     from napari_focus_stack.settings import MotionModel
 
-MOST_DRIFT, MOST_ODD = 2.0, 0.25
-"""Gain up to which brightness is a lamp's, and the part of the planes that may go farther, one in
-any case: exposed otherwise. If more do, brightness follows the focus."""
 FADED = 0.5
 """Contrast of the last plane that shows anything, as a part of the reference's, below which blank
 planes beyond it are the end of what is there and not a mishap."""
@@ -59,73 +56,6 @@ LONG_CHAIN = 24
 TOO_FAR = "from the reference plane to it is farther than a lens or a stage moves"
 FOREIGN = "it does not show what its neighbours show"
 PRIOR = "the given transforms leave it out"
-
-
-@dataclass
-class Alignment:
-    """Where every plane lies over the reference plane.
-
-    Attributes
-    ----------
-    reference : int
-        Number of the plane the others were aligned to.
-    model : str
-        The model all transforms follow; "given" if they were not estimated.
-    transforms : numpy.ndarray
-        (n, 3, 3) float64, reference pixel (x, y, 1) to pixel of plane k; NaN for a plane left out.
-    residuals : list of float or None
-        1 minus the correlation of each plane with the neighbour it was compared with.
-    brightness : list of Brightness or None
-        What brings each plane to the reference plane's brightness.
-    of_sections : bool
-        Whether light comes and goes with focus: then brightness is no lamp's.
-    holds_together : bool
-        Whether more than half of the planes were found to show what the reference shows.
-    support : MotionSupport or None
-        What texture says of the motion; None where nothing moved or nothing was looked for.
-    refused : float
-        Pixels that intensities would have moved a corner by, if texture did not bear that out.
-    order : list of int
-        The planes that take part in the order of focus: that of the files, unless it cannot be.
-    left_out : dict of int to str
-        Planes that fit nowhere, and why.
-    """
-
-    reference: int
-    model: str
-    transforms: NDArray[np.float64]
-    residuals: list[float | None]
-    brightness: list[Brightness | None]
-    of_sections: bool = False
-    holds_together: bool = True
-    support: MotionSupport | None = None
-    refused: float = 0.0
-    order: list[int] = field(default_factory=list)
-    left_out: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def fitting(self) -> list[int]:
-        """Numbers of the planes that take part."""
-        return [k for k in range(len(self.residuals)) if k not in self.left_out]
-
-    @property
-    def taking_part(self) -> dict[int, Matrix]:
-        """Transforms of the planes that take part, in the order of focus."""
-        return {k: self.transforms[k] for k in self.order}
-
-    @property
-    def in_order(self) -> bool:
-        """Whether planes that follow each other are neighbours in focus."""
-        return self.order == self.fitting
-
-    @property
-    def brightness_drifts(self) -> bool:
-        """Whether the lamp changed, and not what is in focus, by which light changes by more."""
-        known = [b for b in self.brightness if b is not None]
-        usual = sum(1 / MOST_DRIFT < b.gain < MOST_DRIFT for b in known)
-        odd = len(known) - usual
-        lamp = not self.of_sections and odd <= max(1, MOST_ODD * len(known))
-        return lamp and any(b.drifts for b in known)
 
 
 def align_steps(
@@ -176,7 +106,7 @@ def align_steps(
         with closing(prefetch(read, range(n), readers)) as planes:
             for k in range(n):
                 yield k
-                scheduler.look(*next(planes), reduction)
+                scheduler.add_plane(*next(planes), reduction)
         scheduler.finish(check)
         found = _Chain(scheduler, n, reference, align, check).alignment()
         for other in (k for k in others if not found.holds_together):

@@ -11,7 +11,6 @@ from napari_focus_stack.analysis.checks import (
     check_neighbours,
     check_same_stack,
     checked_offset,
-    origin,
     plane_of,
     planes_used,
 )
@@ -84,7 +83,7 @@ def _read_labels(
     drawn: NDArray[Any],
 ) -> None:
     """Put the labels of plane `k` where it counts."""
-    top, left = origin(result)
+    top, left = result.origin
     for band in row_bands(here.shape):  # whole coordinates would take 24 bytes a pixel
         rows, cols = np.nonzero(here[band])
         rows += band.start
@@ -141,5 +140,5 @@ def points_through(
     y, x = places[:, -2], places[:, -1]
     seen = np.stack([x, y, np.ones_like(x)], axis=1).astype(np.float64)
     moved = np.linalg.solve(result.transforms[planes], seen[..., None])[..., 0]
-    placed: NDArray[np.float64] = moved[:, 1::-1] / moved[:, 2:] - np.array(origin(result))
+    placed: NDArray[np.float64] = moved[:, 1::-1] / moved[:, 2:] - np.array(result.origin)
     return placed

@@ -22,12 +22,6 @@ def planes_used(result: StackResult) -> NDArray[np.intp]:
     return np.flatnonzero(np.isfinite(transforms).all((1, 2)))
 
 
-def origin(result: StackResult) -> tuple[int, int]:
-    """Row and column of the reference plane at which the results begin."""
-    crop = result.report.crop
-    return (0, 0) if crop is None else (crop[0], crop[2])
-
-
 def check_same_stack(
     shape: tuple[int, ...], result: StackResult, what: str = "This stack is"
 ) -> None:

@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_focus_stack._utils.steps import drain
 from napari_focus_stack._utils.threads import ThreadTeam, block_grid, opencv_on_one_thread
 from napari_focus_stack._utils.windows import moved_by
-from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.alignment.registered_plane import RegisteredPlane
+from napari_focus_stack.alignment.registered_stack import RegisteredStack
 from napari_focus_stack.analysis.checks import (
     check_neighbours,
     check_same_stack,
     checked_offset,
-    origin,
-    planes_used,
     whole_number,
 )
 from napari_focus_stack.errors import Cancelled, SettingsError
-from napari_focus_stack.imgproc.dtypes import as_dtype, computable
+from napari_focus_stack.imgproc.dtypes import as_dtype
 from napari_focus_stack.io.reading import as_source
 from napari_focus_stack.result import Progress
 
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack._utils.windows import Window
+    from napari_focus_stack.alignment.registered_plane import RegisteredPlane
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.result import StackResult
 
@@ -88,15 +87,9 @@ def project(
     SettingsError
         An option is out of bounds, or planes next to each other are no neighbours in focus.
     """
-    steps = project_steps(
-        source, result, offset=offset, half_slab=half_slab, how=how, threads=threads
+    return drain(
+        project_steps(source, result, offset=offset, half_slab=half_slab, how=how, threads=threads)
     )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            projected: NDArray[Any] = done.value
-            return projected
 
 
 def project_steps(
@@ -139,14 +132,15 @@ def project_steps(
     """
     other = as_source(source)
     check_same_stack((len(other), *other.plane_shape[:2]), result)
+    stack = RegisteredStack(other, result.transforms)
     half = whole_number("half_slab", half_slab, 0)
     centre = result.depth_index, checked_offset(offset, result)
     check_neighbours(result, offset != 0 or half > 0)
     if how not in _COMBINE:
         raise SettingsError(f"how '{how}' is not known; choose max or mean.")
-    corner = origin(result)
+    corner = result.origin
     projection = _Projection((*result.depth_index.shape, *other.plane_shape[2:]), how)
-    wanted = [k for k in planes_used(result) if _within(*centre, int(k), half).any()]
+    wanted = [k for k in stack.planes if _within(*centre, k, half).any()]
 
     def check() -> None:
         if cancel is not None and cancel.is_set():
@@ -155,18 +149,17 @@ def project_steps(
     with opencv_on_one_thread(), ThreadTeam(threads, check) as team:
         for done, k in enumerate(wanted):
             check()
-            yield Progress("project", int(k), len(other), done, len(wanted))
-            plane = computable(other[int(k)])
-            seen = RegisteredPlane.of(plane, result.transforms[k], Brightness())
+            yield Progress("project", k, len(other), done, len(wanted))
+            seen = stack.plane(k)
 
-            def add(part: Window, seen: RegisteredPlane = seen, k: int = int(k)) -> None:
+            def add(part: Window, seen: RegisteredPlane = seen, k: int = k) -> None:
                 here = _within(centre[0][part], centre[1], k, half)
                 if here.any():
                     values, valid = seen.colour(moved_by(part, *corner))
                     projection.add(part, values, here if valid is None else here & (valid > 0))
 
             team.map(add, block_grid(result.depth_index.shape))
-            del plane, seen, add
+            del seen, add
     return as_dtype(projection.image(), other.dtype)
 
 
@@ -201,9 +194,3 @@ def _within(index: NDArray[Any], offset: int, k: int, half: int) -> NDArray[np.b
         return same
     belongs: NDArray[np.bool_] = (index >= k - offset - half) & (index <= k - offset + half)
     return belongs
-
-
-# --- labels and points
-
-
-# --- whether they fit

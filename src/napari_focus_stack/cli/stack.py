@@ -234,7 +234,7 @@ def _corrected(source: PlaneSource, result: StackResult, wanted: Recipe) -> Stac
 
 def _follow(steps: Generator[Progress, None, StackResult]) -> StackResult:
     """Drain a run, telling how far it is where someone is watching."""
-    from napari_focus_stack.pipeline.stack import drain
+    from napari_focus_stack._utils.steps import drain
 
     watched = sys.stderr.isatty()
 

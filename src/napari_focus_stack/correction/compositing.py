@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack._utils.windows import counted_from
+from napari_focus_stack._utils.windows import counted_from, moved_by, widened
 from napari_focus_stack.depth_labels import BACKGROUND, NOT_CORRECTED
 from napari_focus_stack.imgproc.dtypes import as_dtype
 
@@ -50,23 +50,31 @@ class PlaneCompositor:
 
     Parameters
     ----------
-    run : RegisteredStack
+    stack : RegisteredStack
         The planes.
     image : numpy.ndarray
         (Y, X[, C]), the run's.
+    origin : tuple of int
+        Row and column of the reference plane at which the image begins.
     reach : int
         Pixels to either side of an edge over which it is blended: `REACH`, or 0 for not at all.
     """
 
-    def __init__(self, run: RegisteredStack, image: NDArray[Any], reach: int) -> None:
-        self._run = run
+    def __init__(
+        self,
+        stack: RegisteredStack,
+        image: NDArray[Any],
+        origin: tuple[int, int],
+        reach: int,
+    ) -> None:
+        self._stack, self._origin = stack, origin
         self._image = image
         self._reach = reach
         self._read: OrderedDict[int, NDArray[Any]] = OrderedDict()
 
     def widened(self, window: Window) -> Window:
         """Part of the image that labels in a window have to do with."""
-        return _widened(window, self._reach, self._image.shape)
+        return widened(window, self._reach, self._image.shape)
 
     def image(self, labels: Labels, window: Window) -> NDArray[Any]:
         """The image in a window, once planes lie over it.
@@ -112,7 +120,7 @@ class PlaneCompositor:
         """How far a mask covers each pixel: 1 beyond the feather inside it, 0 beyond it outside."""
         weight = np.zeros(mask.shape, np.float32)
         x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-        part = _widened((slice(y, y + height), slice(x, x + width)), self._reach, mask.shape)
+        part = widened((slice(y, y + height), slice(x, x + width)), self._reach, mask.shape)
         if self._reach == 0:
             weight[part] = mask[part]
             return weight
@@ -128,7 +136,7 @@ class PlaneCompositor:
             share = weight[there]
             if not share.any():
                 continue
-            colour, valid = self._run.seen_in(k, tile, self._plane(k)).colour()
+            colour, valid = self._stack.part(k, tile, self._plane(k)).colour()
             if valid is not None:
                 share = np.where(valid[here] > 0, share, 0)
             total[there] += share
@@ -136,8 +144,8 @@ class PlaneCompositor:
 
     def _tiles(self, window: Window) -> Iterator[tuple[Window, Window, Window]]:
         """Tiles of the field; what a window of the result shares with each, in it and in itself."""
-        rows, cols = asked = self._run.within_field(window)
-        height, width = self._run.field
+        rows, cols = asked = moved_by(window, *self._origin)
+        height, width = self._stack.field
         for top in range(rows.start // TILE * TILE, rows.stop, TILE):
             for left in range(cols.start // TILE * TILE, cols.stop, TILE):
                 tile = slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width))
@@ -149,16 +157,8 @@ class PlaneCompositor:
     def _plane(self, k: int) -> NDArray[Any]:
         """Plane `k`, one of the last few if it was read before."""
         if k not in self._read:
-            self._read[k] = self._run.source[k]
+            self._read[k] = self._stack.source[k]
             if len(self._read) > MOST_PLANES:
                 self._read.popitem(last=False)
         self._read.move_to_end(k)
         return self._read[k]
-
-
-def _widened(window: Window, reach: int, shape: tuple[int, ...]) -> Window:
-    rows, cols = (
-        slice(max(0, side.start - reach), min(full, side.stop + reach))
-        for side, full in zip(window, shape, strict=False)
-    )
-    return rows, cols

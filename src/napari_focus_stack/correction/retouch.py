@@ -153,16 +153,16 @@ class DepthRetoucher:
     """
 
     def __init__(self, source: PlaneSource, result: StackResult, labels: Any = None) -> None:
-        self._run = RegisteredStack(source, result)
+        stack = RegisteredStack.of_result(source, result)
         self._found = result
         self.image = np.array(result.image)
         self.depth = np.array(result.depth)
         self.depth_index = np.array(result.depth_index)
         self.confidence = np.array(result.confidence)
         self.height = None if result.height is None else np.array(result.height)
-        self._correction = Correction(result.depth.shape, source.names, self._run.planes)
+        self._correction = Correction(result.depth.shape, source.names, stack.planes)
         reach = REACH if _blends(result.report) else 0
-        self._overlay = PlaneCompositor(self._run, result.image, reach)
+        self._overlay = PlaneCompositor(stack, result.image, result.origin, reach)
         if labels is not None:
             self.change(labels)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack._utils.threads import available_threads, prefetch
-from napari_focus_stack._utils.windows import counted_from
+from napari_focus_stack._utils.windows import counted_from, widened
 from napari_focus_stack.alignment.registered_stack import RegisteredStack
 from napari_focus_stack.depth.estimation import ERRORS, STEPS, WINDOW_SAMPLES
 from napari_focus_stack.depth.local_energies import energies
@@ -121,7 +121,7 @@ class FocusProbe:
     """
 
     def __init__(self, source: PlaneSource, result: StackResult) -> None:
-        self._run = RegisteredStack(source, result)
+        self._stack = RegisteredStack.of_result(source, result)
         self._result = result
         self._n = len(source)
         self._lock = threading.Lock()
@@ -144,7 +144,7 @@ class FocusProbe:
         InputError
             A plane cannot be read; the message names it.
         """
-        height, width = self._run.field
+        height, width = self._stack.field
         if not (0 <= y < height and 0 <= x < width):
             raise SettingsError(
                 f"Pixel ({y}, {x}) does not lie in the field of {height} rows and {width} columns."
@@ -155,7 +155,7 @@ class FocusProbe:
         here = np.stack([level[:, y % BLOCK // s, x % BLOCK // s] for level, s in steps])
         mixed, scored = _mixed(here)
         energies, scores = (np.full(self._n, np.nan, np.float32) for _ in range(2))
-        energies[self._run.planes], scores[self._run.planes] = mixed, scored
+        energies[self._stack.planes], scores[self._stack.planes] = mixed, scored
         recorded = np.flatnonzero(np.isfinite(energies))
         return FocusCurve(
             y,
@@ -168,7 +168,7 @@ class FocusProbe:
         )
 
     def _found(self, y: int, x: int) -> tuple[int | None, float | None, float | None]:
-        result, (top, left) = self._result, self._run.corner
+        result, (top, left) = self._result, self._result.origin
         y, x = y - top, x - left
         height, width = result.depth.shape
         if not (0 <= y < height and 0 <= x < width):
@@ -179,12 +179,12 @@ class FocusProbe:
 
     def _peak(self, energies: NDArray[np.float32]) -> float | None:
         """Top of the curve over the planes that took part, in the numbers of the whole stack."""
-        planes = self._run.planes
+        planes = self._stack.planes
         if np.isnan(energies).all():
             return None
         best = int(np.nanargmax(energies))
         around = energies[best - 1 : best + 2] if best > 0 else energies[:0]
-        if len(around) < 3 or np.isnan(around).any() or not self._run.in_order:
+        if len(around) < 3 or np.isnan(around).any() or not self._result.report.in_order:
             return float(planes[best])
         return float(np.interp(best + _offset(around), np.arange(len(planes)), planes))
 
@@ -200,10 +200,10 @@ class FocusProbe:
 
     def _measured(self, top: int, left: int) -> list[Plane]:
         tile = self._tile(top // TILE * TILE, left // TILE * TILE)
-        window = _widened((top, left), BLOCK, self._run.field)
+        window = widened(_square(top, left, BLOCK), MARGIN, self._stack.field)
         inside = counted_from(tile.window, window)
-        levels = min(DEPTH_LEVELS, level_count(self._run.field))
-        halved_colour = self._run.source.colour_halved
+        levels = min(DEPTH_LEVELS, level_count(self._stack.field))
+        halved_colour = self._stack.source.colour_halved
         offset = top - window[0].start, left - window[1].start
         blocks = []
         for seen in tile.planes:
@@ -220,13 +220,13 @@ class FocusProbe:
         """What a tile needs of every plane that took part."""
         key = top, left
         if key not in self._tiles:
-            window = _widened((top, left), TILE, self._run.field)
+            window = widened(_square(top, left, TILE), MARGIN, self._stack.field)
             threads = self._readers()
 
             def read(k: int) -> RegisteredPlane:
-                return self._run.seen_in(k, window)
+                return self._stack.part(k, window)
 
-            with closing(prefetch(read, self._run.planes, threads)) as planes:
+            with closing(prefetch(read, self._stack.planes, threads)) as planes:
                 self._tiles[key] = _Tile(window, [seen for _, seen in planes])
             while len(self._tiles) > 1 and sum(t.bytes for t in self._tiles.values()) > MOST_BYTES:
                 self._tiles.popitem(last=False)
@@ -234,20 +234,20 @@ class FocusProbe:
         return self._tiles[key]
 
     def _readers(self) -> int:
-        if self._run.at_hand:
+        if self._stack.at_hand:
             return 0
-        return available_threads() if self._run.source.concurrent else 1
+        return available_threads() if self._stack.source.concurrent else 1
 
     @cached_property
     def _noise(self) -> Noise:
         """Noise of the planes, measured as the run did."""
-        gauge, window, planes = NoiseEstimator(), middle(self._run.field), self._run.planes
+        gauge, window, planes = NoiseEstimator(), middle(self._stack.field), self._stack.planes
         inside = counted_from(window, window)
         for i in noise_pairs(len(planes)):
-            pair = [self._run.seen_in(planes[j], window).colour(inside) for j in (i, i + 1)]
+            pair = [self._stack.part(planes[j], window).colour(inside) for j in (i, i + 1)]
             (first, recorded), (second, too) = pair
             gauge.add(first, second, both_recorded(recorded, too))
-        return gauge.noise(1 / 12 if self._run.source.dtype.kind in "ui" else 0.0)
+        return gauge.noise(1 / 12 if self._stack.source.dtype.kind in "ui" else 0.0)
 
 
 def _mixed(levels: Plane) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -296,12 +296,8 @@ def _runner_up(scores: NDArray[np.float32], planes: NDArray[np.intp]) -> int | N
     return int(planes[max(others, key=lambda top: scores[top])]) if others else None
 
 
-def _widened(corner: tuple[int, int], side: int, field: tuple[int, int]) -> Window:
-    rows, cols = (
-        slice(max(0, c - MARGIN), min(full, c + side + MARGIN))
-        for c, full in zip(corner, field, strict=True)
-    )
-    return rows, cols
+def _square(top: int, left: int, side: int) -> Window:
+    return slice(top, top + side), slice(left, left + side)
 
 
 def _block(offset: tuple[int, int], step: int) -> Window:

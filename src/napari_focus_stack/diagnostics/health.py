@@ -20,6 +20,7 @@ from napari_focus_stack.depth.estimation import TRUSTED
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_focus_stack.alignment.result import Alignment
     from napari_focus_stack.imgproc.noise import Noise
     from napari_focus_stack.imgproc.pyramids import Plane
 
@@ -122,12 +123,12 @@ class PlaneStatistics:
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self._limit = float(np.iinfo(dtype).max) if dtype.kind in "ui" else np.inf
         self._light = dtype.kind != "b"
-        self._looks: dict[int, _PlaneStats] = {}
+        self._planes: dict[int, _PlaneStats] = {}
 
-    def look(self, k: int, plane: NDArray[Any]) -> NDArray[Any]:
+    def record(self, k: int, plane: NDArray[Any]) -> NDArray[Any]:
         """Take down plane `k`, (Y, X[, C]), and hand it on."""
-        if k not in self._looks:
-            self._looks[k] = _look(plane, self._limit)
+        if k not in self._planes:
+            self._planes[k] = _look(plane, self._limit)
         return plane
 
     def saturated(self, planes: int) -> list[float]:
@@ -135,27 +136,27 @@ class PlaneStatistics:
 
         The sensor ends at one value for all of them.
         """
-        looks = list(self._looks.values())
+        looks = list(self._planes.values())
         ends = [look.top for look in looks if look.plateau] if self._light else []
         end = max(ends, default=np.inf)
         brightest = max((look.top for look in looks), default=0.0)
         if end < brightest:  # others go beyond: it is the specimen that is so even
             end = np.inf
-        ended = {k: look.at_top for k, look in self._looks.items() if look.top == end}
+        ended = {k: look.at_top for k, look in self._planes.items() if look.top == end}
         return [ended.get(k, 0.0) for k in range(planes)]
 
     def span(self) -> float:
         """Range of brightness that the planes have, all but their extremes."""
-        return max((look.contrast for look in self._looks.values()), default=0.0)
+        return max((look.contrast for look in self._planes.values()), default=0.0)
 
     def level(self) -> float:
         """Brightness of the usual pixel."""
-        levels = [look.level for look in self._looks.values()]
+        levels = [look.level for look in self._planes.values()]
         return float(np.median(levels)) if levels else 0.0
 
     def empty(self) -> list[int]:
         """Planes of next to no contrast."""
-        contrasts = {k: look.contrast for k, look in sorted(self._looks.items())}
+        contrasts = {k: look.contrast for k, look in sorted(self._planes.items())}
         least = EMPTY * float(np.median(list(contrasts.values()))) if contrasts else 0.0
         if least == 0:
             return []
@@ -165,9 +166,9 @@ class PlaneStatistics:
         """Runs of neighbouring planes that are the same to the last bit."""
         runs: list[list[int]] = []
         bare = self.empty()
-        for k in sorted(self._looks):
-            before = self._looks.get(k - 1)
-            if before is None or before.checksum != self._looks[k].checksum or k in bare:
+        for k in sorted(self._planes):
+            before = self._planes.get(k - 1)
+            if before is None or before.checksum != self._planes[k].checksum or k in bare:
                 continue
             if runs and runs[-1][-1] == k - 1:
                 runs[-1].append(k)
@@ -229,38 +230,39 @@ def _share_below(light: NDArray[Any], top: float) -> float:
 def examine(
     statistics: PlaneStatistics,
     noise: Noise,
+    alignment: Alignment,
+    gains: list[float | None],
     depth: Plane,
     confidence: Plane,
-    planes: list[int],
     peak_width: float | None,
-    gains: list[float | None],
-    drifts: bool,
-    transforms: NDArray[np.float64],
-    shape: tuple[int, ...],
+    field: tuple[int, ...],
 ) -> Health:
-    """Put together what was seen.
+    """Examine the planes of a run and its results.
 
     Parameters
     ----------
     statistics : PlaneStatistics
-        Every plane that took part was shown to it.
+        Of every plane that took part.
     noise : Noise
-        Of one channel.
-    depth, confidence : numpy.ndarray
-        (Y, X) float32, the depth in the numbers of the whole stack.
-    planes : list of int
-        Numbers of the planes that took part.
-    peak_width : float or None
-        Median width of the focus curve, in planes.
+        Noise of one channel.
+    alignment : Alignment
+        Transforms of the planes, and which of them took part.
     gains : list of float or None
         Brightness of the reference by that of each plane.
-    drifts : bool
-        Whether the gains are a change of the light, and not of what is in focus.
-    transforms : numpy.ndarray
-        (n, 3, 3) of the whole stack: the reference plane's pixel (x, y, 1) to that of plane k.
-    shape : tuple of int
-        Of a plane, (Y, X); the maps may be cut.
+    depth, confidence : numpy.ndarray
+        (Y, X) float32, the depth in the numbers of the whole stack.
+    peak_width : float or None
+        Median width of the focus curve (standard deviation), in planes.
+    field : tuple of int
+        Rows and columns of a plane; the maps may be cut.
+
+    Returns
+    -------
+    Health
+        Shares, widths and planes that the advice goes by.
     """
+    planes, drifts = alignment.fitting, alignment.brightness_drifts
+    transforms = alignment.transforms
     trusted = guessed = first = last = 0
     for rows in row_bands(depth.shape):  # maps of a large stack lie in files
         sure = depth[rows][confidence[rows] >= TRUSTED]
@@ -272,7 +274,7 @@ def examine(
         drop_pages(confidence)
     odd = _odd(gains) if drifts else {}
     usual = [gain for k, gain in enumerate(gains) if gain is not None and k not in odd]
-    drift = _moved(transforms[planes], shape)
+    drift = _moved(transforms[planes], field)
     return Health(
         noise_constant=float(noise.constant),
         noise_slope=float(noise.slope),
@@ -287,7 +289,7 @@ def examine(
         brightness_drift=max(usual) / min(usual) - 1 if drifts and usual else 0.0,
         odd_exposures=[[k, times] for k, times in odd.items()],
         drift=drift,
-        drift_share=drift / min(shape),
+        drift_share=drift / min(field),
         magnification=_magnified(transforms[planes]),
     )
 

@@ -1,4 +1,4 @@
-"""Maps of a fused tile."""
+"""Maps of the field, or of a tile of it, as they are fused."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Maps:
-    """What was fused of a tile, to be changed in place.
+class FusedMaps:
+    """Image and maps of one part of the field, worked on in place.
 
     Attributes
     ----------
     image : numpy.ndarray
         (Y, X[, C]) in the dtype of the planes.
     depth, confidence : numpy.ndarray
-        (Y, X) float32, the depth counted in the planes that took part.
-    cover : numpy.ndarray
-        (Y, X) float32: share of the light that was taken from a pixel; 0 where it was not changed.
+        (Y, X) float32. While a tile is fused, its depth counts the planes that took part, in the
+        order of their focus; depth that is handed out counts the planes of the stack.
     recorded : numpy.ndarray
         (Y, X) bool: where some plane recorded anything; nothing else is changed.
     origin : tuple of int
@@ -33,6 +32,5 @@ class Maps:
     image: NDArray[Any]
     depth: Plane
     confidence: Plane
-    cover: Plane
     recorded: NDArray[np.bool_]
-    origin: tuple[int, int]
+    origin: tuple[int, int] = (0, 0)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.occlusion.background import Background
-    from napari_focus_stack.occlusion.maps import Maps
+    from napari_focus_stack.occlusion.maps import FusedMaps
 
 CHANGED = 1 / 255
 """Weight under which a pixel is left as it is."""
@@ -43,7 +43,7 @@ class StackOrientation:
 
     Parameters
     ----------
-    maps : Maps
+    maps : FusedMaps
         Of the tile.
     apart : numpy.ndarray
         (Y, X) bool: where its depth jumps.
@@ -61,7 +61,7 @@ class StackOrientation:
     """
 
     def __init__(
-        self, maps: Maps, apart: NDArray[np.bool_], light: ImagingModel, last_is_near: bool
+        self, maps: FusedMaps, apart: NDArray[np.bool_], light: ImagingModel, last_is_near: bool
     ) -> None:
         self.maps, self.apart, self.light, self.last_is_near = maps, apart, light, last_is_near
         last = np.float32(len(light.lens.places) - 1)
@@ -122,7 +122,7 @@ class Change:
     image : numpy.ndarray
         (m[, C]): those pixels.
     depth, confidence, cover : numpy.ndarray
-        (y, x) float32, as those of `Maps`.
+        (y, x) float32, as those of the part.
     """
 
     part: PatchWindow
@@ -132,12 +132,12 @@ class Change:
     confidence: Plane
     cover: Plane
 
-    def put(self, maps: Maps) -> None:
-        """Put it into the maps."""
+    def put(self, maps: FusedMaps, cover: Plane) -> None:
+        """Put it into the maps, and the share of light that was removed into a map of that."""
         inner = self.part.inner
         without_alpha(maps.image[inner])[self.changed] = self.image
         maps.depth[inner], maps.confidence[inner] = self.depth, self.confidence
-        maps.cover[inner] = self.cover
+        cover[inner] = self.cover
 
 
 def without_alpha(image: NDArray[Any]) -> NDArray[Any]:

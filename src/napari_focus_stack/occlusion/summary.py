@@ -1,8 +1,8 @@
-"""What a run found behind near things, and how it is told."""
+"""Summary of the blur that was removed from behind foreground objects, and notes on it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,19 @@ from napari_focus_stack.imgproc.morphology import dilate
 from napari_focus_stack.occlusion.patch import WIDE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.occlusion.patch import ImagingModel
 
 APART = 16
-"""Pixels within which unmixed ones count as one region."""
+"""Pixels within which restored ones count as one region."""
 
 
 class Why(Enum):
-    """Why nothing was unmixed, the farther it got the later."""
+    """Reason that nothing was restored, in the order in which they are met."""
 
     NOT_ASKED = "it was not asked for"
     FEW_PLANES = "there are too few planes"
@@ -34,47 +38,62 @@ class Why(Enum):
     UNEXPLAINED = "nothing explains the planes better than the picture as it was"
 
 
-TOLD = (Why.NO_END, Why.UNEXPLAINED)
-"""What a user should know of."""
+NOTED = (Why.NO_END, Why.UNEXPLAINED)
+"""Reasons that are worth a note for the user."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class OcclusionSummary:
-    """What was found of it in a run.
+    """Foreground blur that was found and removed in a run.
 
     Attributes
     ----------
     light : ImagingModel or None
-        How planes were recorded; None as long as nothing tells.
+        How the planes were recorded; None where they do not show it.
     last_is_near : bool
-        Which end of the stack is near.
-    regions : list of list of int
-        First row, end row, first column, end column of the parts with unmixed pixels, in pixels of
-        the reference plane. Depth may have changed up to 128 pixels beyond.
+        Whether the last plane is the front end of the stack.
+    regions : tuple of tuple of int
+        First row, end row, first column, end column of the parts with restored pixels, in pixels
+        of the reference plane. Depth may have changed up to 128 pixels beyond.
     pixels : int
-        How many pixels of the image were changed.
+        Number of pixels of the image that were changed.
     removed : float
         Sum of the shares of light that were taken from them.
     why : Why
-        What stood in the way as long as nothing was; of several tiles that which came last.
+        Reason that nothing was restored; of several tiles the one that came last.
     needed : float
-        Bytes of memory with which it can be looked for, where there were fewer; 0 if unknown.
+        Bytes of memory that an analysis would take, where there were fewer; 0 if unknown.
     """
 
     light: ImagingModel | None = None
     last_is_near: bool = True
-    regions: list[list[int]] = field(default_factory=list)
+    regions: tuple[tuple[int, int, int, int], ...] = ()
     pixels: int = 0
     removed: float = 0.0
     why: Why = Why.NOT_ASKED
     needed: float = 0.0
 
-    def stop(self, why: Why) -> None:
-        """Take down why a tile is left as it is."""
-        self.why = max(self.why, why, key=list(Why).index)
+    def stopped(self, why: Why, needed: float = 0.0) -> OcclusionSummary:
+        """Return the summary with a tile that stays as it is.
 
-    def add(self, cover: Plane, corner: tuple[int, int]) -> None:
-        """Take down what was unmixed of a part of the results.
+        Parameters
+        ----------
+        why : Why
+            The reason.
+        needed : float
+            Bytes of memory with which more would have been possible; 0 if unknown.
+
+        Returns
+        -------
+        OcclusionSummary
+            With the reason that came last of all tiles.
+        """
+        return replace(
+            self, why=max(self.why, why, key=list(Why).index), needed=max(self.needed, needed)
+        )
+
+    def with_part(self, cover: Plane, corner: tuple[int, int]) -> OcclusionSummary:
+        """Return the summary with the pixels restored in a part of the results.
 
         Parameters
         ----------
@@ -82,21 +101,22 @@ class OcclusionSummary:
             (Y, X) float32: share of the light that was taken from each pixel.
         corner : tuple of int
             Row and column of the reference plane where it starts.
+
+        Returns
+        -------
+        OcclusionSummary
+            With the part's pixels and regions.
         """
         changed = cover > 0
-        self.pixels += int(np.count_nonzero(changed))
-        self.removed += float(cover.sum())
-        grown = dilate(changed, APART) if changed.any() else changed
-        _, _, stats, _ = cv2.connectedComponentsWithStats(grown.view(np.uint8))
-        for x, y, width, height, _ in stats[1:].tolist():
-            seen = changed[y : y + height, x : x + width]
-            rows, cols = (np.flatnonzero(seen.any(axis)) for axis in (1, 0))
-            top, left = corner[0] + y, corner[1] + x
-            box = top + rows[0], top + rows[-1] + 1, left + cols[0], left + cols[-1] + 1
-            self.regions.append([int(side) for side in box])
+        return replace(
+            self,
+            pixels=self.pixels + int(np.count_nonzero(changed)),
+            removed=self.removed + float(cover.sum()),
+            regions=(*self.regions, *_boxes(changed, corner)),
+        )
 
     def as_dict(self, area: int) -> dict[str, Any]:
-        """Plain dictionary, ready for JSON; `area` is how many pixels the results have."""
+        """Return a plain dictionary; `area` is the number of pixels of the results."""
         if not self.pixels or self.light is None:
             return {"found": False, "why": self.why.value}
         return {
@@ -106,28 +126,42 @@ class OcclusionSummary:
             "gamma": self.light.lens.gamma,
             "share": self.pixels / area,
             "mean_cover": self.removed / self.pixels,
-            "regions": self.regions,
+            "regions": [list(box) for box in self.regions],
         }
 
-    def told(self, area: int) -> list[str]:
-        """Sentence for the user."""
+    def notes(self, area: int) -> list[str]:
+        """Return sentences for the user; `area` is the number of pixels of the results."""
         if self.pixels:
             return [
                 f"{format_percentage(self.pixels / area)} of the picture lay under the blur of "
                 f"what is nearer, {self.removed / self.pixels:.0%} of its light on average; it was "
-                "unmixed "
-                "(the report says where; with occlusion 'off' it stays), and depth found again "
-                f"up to {WIDE} pixels around."
+                "unmixed (the report says where; with occlusion 'off' it stays), and depth found "
+                f"again up to {WIDE} pixels around."
             ]
         if self.why is Why.MEMORY:
             give = f"; give about {format_bytes(self.needed)}" if self.needed else ""
-            return [
-                "Whether near things blur over what lies behind them was not looked at, for want "
-                f"of memory{give}."
-            ]
-        if self.why in TOLD:
+            return [f"Occlusion was not analysed: not enough memory{give}."]
+        if self.why in NOTED:
             return [
                 f"Depth jumps in places, but {self.why.value}: if near things blur over what lies "
                 "behind them there, they still do."
             ]
         return []
+
+
+def _boxes(
+    changed: NDArray[np.bool_], corner: tuple[int, int]
+) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the boxes of groups of pixels: first row, end row, first column, end column."""
+    grown = dilate(changed, APART) if changed.any() else changed
+    _, _, stats, _ = cv2.connectedComponentsWithStats(grown.view(np.uint8))
+    for x, y, width, height, _ in stats[1:].tolist():
+        seen = changed[y : y + height, x : x + width]
+        rows, cols = (np.flatnonzero(seen.any(axis)) for axis in (1, 0))
+        top, left = corner[0] + y, corner[1] + x
+        yield (
+            int(top + rows[0]),
+            int(top + rows[-1] + 1),
+            int(left + cols[0]),
+            int(left + cols[-1] + 1),
+        )

@@ -1,4 +1,4 @@
-"""A stack that is aligned and nothing else: planes over each other, each made when asked for."""
+"""A registered stack whose planes are resampled lazily."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.alignment.registered_plane import RegisteredPlane
-from napari_focus_stack.imgproc.dtypes import as_dtype, computable
-from napari_focus_stack.imgproc.noise import noise_pairs
+from napari_focus_stack._utils.steps import drain
+from napari_focus_stack.alignment.registered_stack import RegisteredStack
+from napari_focus_stack.imgproc.dtypes import as_dtype
+from napari_focus_stack.io.reading import as_source
 from napari_focus_stack.io.sources import PlaneSource
+from napari_focus_stack.pipeline.options import chosen, with_options
 from napari_focus_stack.pipeline.run import Run
 from napari_focus_stack.pipeline.survey import alignment_steps
 from napari_focus_stack.result import LeftOut, describe_left_out
 
 if TYPE_CHECKING:
+    import os
     import threading
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
+    from typing import Unpack
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.stack import Alignment
+    from napari_focus_stack.alignment.result import Alignment
+    from napari_focus_stack.pipeline.options import Options
     from napari_focus_stack.result import Progress
     from napari_focus_stack.settings import Settings
 
@@ -48,12 +52,13 @@ class AlignedPlanes(PlaneSource):
     """
 
     def __init__(self, source: PlaneSource, alignment: Alignment, notes: Sequence[str]) -> None:
-        self._source, self.alignment = source, alignment
+        self.alignment = alignment
+        self._stack = RegisteredStack(source, alignment.transforms)
         self.describe_as(source)
         self.notes = tuple(notes)
 
     def __getitem__(self, k: int) -> NDArray[Any]:
-        """Plane `k`.
+        """Return plane `k`.
 
         Raises
         ------
@@ -63,10 +68,9 @@ class AlignedPlanes(PlaneSource):
         matrix = self.alignment.transforms[k]
         if not np.isfinite(matrix).all():
             return as_dtype(np.full(self.plane_shape, np.nan, np.float32), self.dtype)
-        plane = self._source[k]
         if np.array_equal(matrix, np.eye(3)):
-            return plane
-        seen, recorded = RegisteredPlane.of(computable(plane), matrix, Brightness()).colour()
+            return self._stack.source[k]
+        seen, recorded = self._stack.plane(k).colour()
         if recorded is not None:
             seen[recorded == 0] = np.nan
         return as_dtype(seen, self.dtype)
@@ -106,9 +110,6 @@ def align_only_steps(
         `cancel` was set.
     """
     run = Run(source, settings, cancel=cancel)
-    # nothing is fused or measured
-    run.fuse_in(0, 0)
-    run.expect(-len(noise_pairs(run.n)))
     alignment = yield from alignment_steps(run)
     run.check()
     left_out = describe_left_out(
@@ -117,3 +118,52 @@ def align_only_steps(
     if left_out:
         left_out.append("What was left out is empty.")
     return AlignedPlanes(source, alignment, [*run.notes, *left_out])
+
+
+@with_options
+def align_stack(
+    source: PlaneSource | str | os.PathLike[str] | Sequence[Any] | Any,
+    *,
+    settings: Settings | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: threading.Event | None = None,
+    **options: Unpack[Options],
+) -> AlignedPlanes:
+    """Align planes to the reference plane and fuse nothing.
+
+    Parameters
+    ----------
+    source : PlaneSource, array-like, path or list of paths
+        A stack as `focus_stack` takes it.
+    settings : Settings, optional
+        All parameters at once, instead of single options.
+    progress : callable, optional
+        Called with a `Progress` before each plane.
+    cancel : threading.Event, optional
+        Once set, by `progress` or by another thread, the call raises `Cancelled`.
+    align, reference, align_region, memory, threads
+        As `focus_stack` takes them.
+    method, gaussian, laplacian, brightness, crop, values, occlusion, z_step
+        Without effect here.
+
+    Returns
+    -------
+    AlignedPlanes
+        A sequence of planes in the frame of the reference, each resampled when it is indexed;
+        `alignment` has the transforms.
+
+    Raises
+    ------
+    InputError
+        Planes that cannot be read, do not agree, or fewer than two that fit.
+    SettingsError
+        An option that does not exist, is out of bounds or does not fit the stack.
+    Cancelled
+        `cancel` was set.
+
+    See Also
+    --------
+    focus_stack : Align and fuse.
+    """
+    steps = align_only_steps(as_source(source), chosen(settings, options), cancel=cancel)
+    return drain(steps, progress)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +39,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack._utils.windows import Window
-    from napari_focus_stack.occlusion.maps import Maps
+    from napari_focus_stack.imgproc.pyramids import Plane
+    from napari_focus_stack.occlusion.maps import FusedMaps
     from napari_focus_stack.occlusion.model_check import ModelErrors
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.pipeline.survey import Survey
@@ -79,54 +79,71 @@ class SampledPatch:
 
 
 def remove_occlusion_steps(
-    team: ThreadTeam, run: Run, survey: Survey, maps: Maps, known: OcclusionSummary
-) -> Generator[Progress, None, None]:
-    """Find what is hidden by what is near, and put what is behind in its place.
+    team: ThreadTeam, run: Run, survey: Survey, maps: FusedMaps, earlier: OcclusionSummary
+) -> Generator[Progress, None, tuple[OcclusionSummary, Plane]]:
+    """Restore the background under the blur of foreground objects, in the maps themselves.
 
     Parameters
     ----------
     team : ThreadTeam
-        Who works.
+        The threads of the run.
     run, survey : Run, Survey
-        The planes, and what is known of them.
-    maps : Maps
-        Changed in place.
-    known : OcclusionSummary
-        Of the run so far; is added to.
+        The planes, and the first pass over them.
+    maps : FusedMaps
+        Of a tile; changed in place.
+    earlier : OcclusionSummary
+        Of the tiles before, which know the lens and the front end of the stack.
 
     Yields
     ------
     Progress
         Before each plane.
+
+    Returns
+    -------
+    summary : OcclusionSummary
+        Without the pixels of this tile, of which only a part may be kept.
+    cover : numpy.ndarray
+        (Y, X) float32: share of the light that was taken from a pixel; 0 where it is unchanged.
     """
+    cover = np.zeros_like(maps.depth)
+    orientation, found = yield from _oriented(team, run, survey, maps, earlier)
+    if orientation is not None:
+        step = _OcclusionStep(team, run, survey, maps, orientation.apart)
+        yield from step.restore(orientation, cover)
+    return found, cover
+
+
+def _oriented(
+    team: ThreadTeam, run: Run, survey: Survey, maps: FusedMaps, earlier: OcclusionSummary
+) -> Generator[Progress, None, tuple[StackOrientation | None, OcclusionSummary]]:
+    """Find discontinuities, lens and front end; None where one of them is missing."""
     if len(survey.alignment.order) < FEWEST_PLANES:
-        return known.stop(Why.FEW_PLANES)
+        return None, earlier.stopped(Why.FEW_PLANES)
     if not survey.alignment.in_order:
-        return known.stop(Why.NO_ORDER)
+        return None, earlier.stopped(Why.NO_ORDER)
     apart = depth_discontinuities(maps.depth, LEAST_JUMP)
     _keep_recorded(apart, run, survey, maps.origin)
     if not _enough(apart):
-        return known.stop(Why.FLAT)
+        return None, earlier.stopped(Why.FLAT)
     step = _OcclusionStep(team, run, survey, maps, apart)
-    if known.light is None:
-        light = yield from step.light()
-        if light is None:
-            return known.stop(Why.NO_LENS)
-        apart &= depth_discontinuities(maps.depth, light.jump)
-        if not _enough(apart):
-            return known.stop(Why.FLAT)
-        if not step.can_orient():
-            known.needed = step.needed()
-            return known.stop(Why.MEMORY)
-        orientation = yield from step.near_end(light)
-        if orientation is None:
-            return known.stop(Why.NO_END)
-        known.light, known.last_is_near = orientation.light, orientation.last_is_near
-    else:
-        apart &= depth_discontinuities(maps.depth, known.light.jump)
-        orientation = StackOrientation(maps, apart, known.light, known.last_is_near)
-    known.stop(Why.UNEXPLAINED)
-    yield from step.restore(orientation)
+    if earlier.light is not None:
+        apart &= depth_discontinuities(maps.depth, earlier.light.jump)
+        known = StackOrientation(maps, apart, earlier.light, earlier.last_is_near)
+        return known, earlier.stopped(Why.UNEXPLAINED)
+    light = yield from step.light()
+    if light is None:
+        return None, earlier.stopped(Why.NO_LENS)
+    apart &= depth_discontinuities(maps.depth, light.jump)
+    if not _enough(apart):
+        return None, earlier.stopped(Why.FLAT)
+    if not step.can_orient():
+        return None, earlier.stopped(Why.MEMORY, step.needed())
+    orientation = yield from step.near_end(light)
+    if orientation is None:
+        return None, earlier.stopped(Why.NO_END)
+    found = replace(earlier, light=light, last_is_near=orientation.last_is_near)
+    return orientation, found.stopped(Why.UNEXPLAINED)
 
 
 def _enough(apart: NDArray[np.bool_]) -> bool:
@@ -152,7 +169,7 @@ class _OcclusionStep:
     """One tile on its way: how it was recorded, which end is near, and then part by part."""
 
     def __init__(
-        self, team: ThreadTeam, run: Run, survey: Survey, maps: Maps, apart: NDArray[np.bool_]
+        self, team: ThreadTeam, run: Run, survey: Survey, maps: FusedMaps, apart: NDArray[np.bool_]
     ) -> None:
         self._team, self._run, self._survey = team, run, survey
         self._maps, self._apart = maps, apart
@@ -163,7 +180,7 @@ class _OcclusionStep:
         count, maps = len(self._order), self._maps
         patches = DepthGrid(maps.depth, maps.confidence, self._apart).flat_patches(count)
         around = [range(p.plane + min(SHIFTS), p.plane + max(SHIFTS) + 1) for p in patches]
-        self._run.expect(len(self._places(around)))
+        self._run.progress.expect(len(self._places(around)))
         planes = yield from self._planes([patch.window for patch in patches], around)
         sharp = []
         for patch, shown in zip(patches, planes, strict=True):
@@ -208,7 +225,7 @@ class _OcclusionStep:
         most = int(self._pixels_at_a_time() / SAMPLE**2)
         parts = orientation.cells.samples(min(CANDIDATES, most), SAMPLE)
         wanted = self._depths(parts, orientation.light)
-        self._run.expect(len(self._places(wanted)))
+        self._run.progress.expect(len(self._places(wanted)))
         planes = yield from self._planes([part.outer for part in parts], wanted)
         found: dict[int, NDArray[np.bool_]] = {}
 
@@ -239,7 +256,9 @@ class _OcclusionStep:
         self._team.map(look, range(len(samples)))
         return [found[i] for i in sorted(found)]
 
-    def restore(self, orientation: StackOrientation) -> Generator[Progress, None, None]:
+    def restore(
+        self, orientation: StackOrientation, cover: Plane
+    ) -> Generator[Progress, None, None]:
         """Unmix what can be, as many parts at a time as fit into memory."""
         found: list[Change] = []
 
@@ -252,13 +271,13 @@ class _OcclusionStep:
         light, pixels = orientation.light, self._pixels_at_a_time()
         todo = list(batches(orientation.cells.parts(light.jump, light.reach, pixels), pixels))
         depths = [self._depths(batch, light) for batch in todo]
-        self._run.expect(sum(len(self._places(wanted)) for wanted in depths))
+        self._run.progress.expect(sum(len(self._places(wanted)) for wanted in depths))
         for batch, wanted in zip(todo, depths, strict=True):
             planes = yield from self._planes([part.outer for part in batch], wanted)
             self._team.map(restore, list(zip(batch, planes, strict=True)))
             del planes
         for change in found:  # not before all are: parts look beyond their own
-            change.put(self._maps)
+            change.put(self._maps, cover)
 
     def _background(self, patch: Patch, *, judged: bool = False) -> Background | None:
         with ThreadTeam(1, self._team.check) as alone:
@@ -303,7 +322,7 @@ class _OcclusionStep:
         """Planes of each window, by their places in the order of focus, as far as they exist."""
         places = self._places(wanted)
         found = [Shown({}, np.ones(size_of(window), np.bool_)) for window in windows]
-        read, threads = partial(self._survey.seen, self._run), min(1, self._run.readers)
+        read, threads = self._survey.stack.plane, min(1, self._run.readers)
         with closing(prefetch(read, [self._order[i] for i in places], threads)) as planes:
             for i, (k, seen) in zip(places, planes, strict=True):
                 yield self._run.begin("unmix", k)

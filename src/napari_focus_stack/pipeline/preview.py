@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
+from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.imgproc.dtypes import computable
 from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
-from napari_focus_stack.pipeline.stack import drain, stack_steps
+from napari_focus_stack.pipeline.stack import stack_steps
 from napari_focus_stack.settings import LEAST_REGION
 
 if TYPE_CHECKING:

@@ -26,7 +26,20 @@ if TYPE_CHECKING:
 
 
 def note_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any]) -> list[str]:
-    """What is to be said of pixels that no plane recorded, if there are any."""
+    """Return the note on pixels that no plane recorded, if there are any.
+
+    Parameters
+    ----------
+    recorded : numpy.ndarray
+        (Y, X) bool, where some plane recorded anything.
+    dtype : numpy.dtype
+        Of the planes.
+
+    Returns
+    -------
+    list of str
+        One sentence, or none.
+    """
     share = 1 - np.count_nonzero(recorded) / recorded.size
     if share == 0:
         return []
@@ -37,79 +50,98 @@ def note_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any]) -> list[s
     ]
 
 
-def examine_run(run: Run, survey: Survey, fused: Fused) -> Health:
-    """Examine what a run saw and found."""
-    alignment = survey.alignment
-    return examine(
-        run.statistics,
-        survey.noise,
-        fused.depth,
-        fused.confidence,
-        alignment.fitting,
-        fused.peak_width,
-        survey.drift,
-        alignment.brightness_drifts,
-        alignment.transforms,
-        run.source.plane_shape[:2],
-    )
+def assemble_report(run: Run, survey: Survey, fused: Fused, box: Box | None) -> Report:
+    """Assemble the report of a run.
 
+    Parameters
+    ----------
+    run, survey, fused : Run, Survey, Fused
+        The run, and what its two passes over the planes returned.
+    box : tuple of int, optional
+        Rows and columns that the results were cut to.
 
-def assemble_report(
-    run: Run, survey: Survey, health: Health, box: Box | None, occlusion: dict[str, Any]
-) -> Report:
-    """Assemble the report of a run."""
-    source, alignment = run.source, survey.alignment
-    names = source.names
+    Returns
+    -------
+    Report
+        With advice and notes for the user.
+    """
+    source, alignment, marks = run.source, survey.alignment, survey.stack.marks
+    health = _examined(run, survey, fused)
+    advised = _advice(run, survey, health)
     notes = list(run.notes)
     if source.dtype.name not in COMPUTABLE:
         notes.append(f"{source.dtype.name} planes were computed as float32 and converted back.")
-    left_out = [LeftOut(k, names[k], why) for k, why in sorted(alignment.left_out.items())]
-    spacing = source.spacing
-    unit = spacing.unit or (None if run.settings.z_step is None else "micrometer")
-    applied = any(light != Brightness() for light in survey.light)
-    motion = {} if alignment.support is None else alignment.support.as_dict()
-    brightness = survey.brightness
-    found = advice(
-        health,
-        alignment.fitting,
-        run.z_step,
-        unit,
-        applied,
-        alignment.in_order,
-        describe_left_out(left_out),
-        motion,
-    )
-    notes += chain.from_iterable(found.values())
     return Report(
         version=__version__,
         settings=run.settings.as_dict(),
-        planes=list(names),
+        planes=list(source.names),
         shape=[run.n, *source.plane_shape],
         dtype=source.dtype.name,
         reference=alignment.reference,
         align=alignment.model,
         transforms=alignment.transforms,
         residuals=alignment.residuals,
-        motion=motion,
-        gain_spreads=[None if one is None else one.spread for one in brightness],
-        gains=[None if one is None else one.gain for one in brightness],
-        offsets=[None if one is None else one.offset for one in brightness],
-        gains_applied=applied,
+        motion=_motion(survey),
+        gain_spreads=[None if one is None else one.spread for one in survey.brightness],
+        gains=[None if one is None else one.gain for one in survey.brightness],
+        offsets=[None if one is None else one.offset for one in survey.brightness],
+        gains_applied=_gains_applied(survey),
         in_order=alignment.in_order,
-        left_out=left_out,
-        marks=run.marks.pixels.tolist(),
-        dust=run.marks.dust.tolist(),
-        specks=run.marks.listed_specks,
+        left_out=_left_out(run, survey),
+        marks=marks.pixels.tolist(),
+        dust=marks.dust.tolist(),
+        specks=marks.listed_specks,
         crop=None if box is None else list(box),
-        spacing={
-            "y": spacing.y,
-            "x": spacing.x,
-            "z": run.z_step,
-            "unit": unit,
-        },
+        spacing=_spacing(run),
         health=health.as_dict(),
-        occlusion=occlusion,
-        advice=found,
-        notes=notes,
+        occlusion=fused.occlusion.as_dict(fused.maps.depth.size),
+        advice=advised,
+        notes=[*notes, *chain.from_iterable(advised.values())],
         inputs=[os.path.abspath(file) for file in source.files],
     )
+
+
+def _examined(run: Run, survey: Survey, fused: Fused) -> Health:
+    return examine(
+        run.statistics,
+        survey.noise,
+        survey.alignment,
+        survey.drift,
+        fused.maps.depth,
+        fused.maps.confidence,
+        fused.peak_width,
+        run.source.plane_shape[:2],
+    )
+
+
+def _advice(run: Run, survey: Survey, health: Health) -> dict[str, list[str]]:
+    return advice(
+        health,
+        survey.alignment.fitting,
+        run.z_step,
+        _spacing(run)["unit"],
+        _gains_applied(survey),
+        survey.alignment.in_order,
+        describe_left_out(_left_out(run, survey)),
+        _motion(survey),
+    )
+
+
+def _motion(survey: Survey) -> dict[str, Any]:
+    support = survey.alignment.support
+    return {} if support is None else support.as_dict()
+
+
+def _gains_applied(survey: Survey) -> bool:
+    return any(change != Brightness() for change in survey.stack.illumination)
+
+
+def _left_out(run: Run, survey: Survey) -> list[LeftOut]:
+    left_out = sorted(survey.alignment.left_out.items())
+    return [LeftOut(k, run.source.names[k], why) for k, why in left_out]
+
+
+def _spacing(run: Run) -> dict[str, Any]:
+    spacing = run.source.spacing
+    unit = spacing.unit or (None if run.settings.z_step is None else "micrometer")
+    return {"y": spacing.y, "x": spacing.x, "z": run.z_step, "unit": unit}

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.alignment.cropping import Box, common_crop
-from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.imgproc.noise import noise_pairs
 from napari_focus_stack.io.reading import as_source
 from napari_focus_stack.pipeline.fuse import OnPlane, fuse_steps
-from napari_focus_stack.pipeline.report import assemble_report, examine_run, note_unrecorded
+from napari_focus_stack.pipeline.options import chosen, with_options
+from napari_focus_stack.pipeline.report import assemble_report, note_unrecorded
 from napari_focus_stack.pipeline.run import Run
 from napari_focus_stack.pipeline.survey import Survey, survey_steps
-from napari_focus_stack.pipeline.tiling import height_map, tiling_of
+from napari_focus_stack.pipeline.tiling import fusion_rounds, height_map, plan_tiling
 from napari_focus_stack.result import Progress, StackResult
-from napari_focus_stack.settings import Settings
 
 if TYPE_CHECKING:
     import os
     import threading
     from collections.abc import Callable, Generator, Sequence
+    from typing import Unpack
 
     from napari_focus_stack.io.sources import PlaneSource
+    from napari_focus_stack.pipeline.options import Options
+    from napari_focus_stack.settings import Settings
 
 
 def stack_steps(
@@ -32,7 +36,7 @@ def stack_steps(
     cancel: threading.Event | None = None,
     on_plane: OnPlane | None = None,
 ) -> Generator[Progress, None, StackResult]:
-    """Stack step by step, for whoever shows progress or may want to stop.
+    """Stack step by step, for a caller that shows progress or may cancel.
 
     Parameters
     ----------
@@ -77,39 +81,37 @@ def stack_steps(
         `cancel` was set.
     """
     run = Run(source, settings, transforms, align_mask, cancel)
-    tiling = tiling_of(run, on_plane is not None)
+    tiling = plan_tiling(run, on_plane is not None)
+    run.progress.plan_fusion(fusion_rounds(run, tiling))
+    run.progress.expect(len(noise_pairs(run.n)))
     survey = yield from survey_steps(run)
     box = _box_to_keep(run, survey)
     fused = yield from fuse_steps(run, survey, tiling, box, on_plane)
     run.check()
-    run.notes += note_unrecorded(fused.recorded, source.dtype)
-    run.notes += fused.occlusion.told(fused.depth.size)
-    step = run.z_step
+    maps, step, area = fused.maps, run.z_step, fused.maps.depth.size
+    run.notes.add(*note_unrecorded(maps.recorded, source.dtype))
+    run.notes.add(*fused.occlusion.notes(area))
     return StackResult(
-        image=fused.image,
+        image=maps.image,
         depth_index=fused.index,
-        depth=fused.depth,
-        height=None if step is None else height_map(fused.depth, step, tiling),
-        confidence=fused.confidence,
+        depth=maps.depth,
+        height=None if step is None else height_map(maps.depth, step, tiling),
+        confidence=maps.confidence,
         transforms=survey.alignment.transforms,
-        report=assemble_report(
-            run,
-            survey,
-            examine_run(run, survey, fused),
-            box,
-            fused.occlusion.as_dict(fused.depth.size),
-        ),
+        report=assemble_report(run, survey, fused, box),
     )
 
 
+@with_options
 def focus_stack(
     source: PlaneSource | str | os.PathLike[str] | Sequence[Any] | Any,
     *,
     settings: Settings | None = None,
     transforms: Any = None,
     align_mask: Any = None,
-    progress: Callable[[Progress], None] | None = None,
-    **options: Any,
+    progress: Callable[[Progress], object] | None = None,
+    cancel: threading.Event | None = None,
+    **options: Unpack[Options],
 ) -> StackResult:
     """Fuse planes focused at different distances into one sharp image, and find their depth.
 
@@ -119,7 +121,7 @@ def focus_stack(
         (Z, Y, X) or (Z, Y, X, C) with C 3 (RGB) or 4 (RGBA), NumPy or lazy (dask); a sequence of
         2-D arrays; a folder; a list of files; one multi-page file; or what `read_stack` returned.
     settings : Settings, optional
-        All parameters at once, instead of `options`.
+        All parameters at once, instead of single options.
     transforms : array-like, StackResult or path, optional
         Taken instead of estimating any: (n, 3, 3), or the result or report of another stack of the
         same field; see `stack_steps`.
@@ -127,10 +129,33 @@ def focus_stack(
         (Y, X) bool, True where alignment may look.
     progress : callable, optional
         Called with a `Progress` before each plane of each step.
-    **options
-        Fields of `Settings`: ``method``, ``align``, ``reference``, ``gaussian``, ``laplacian``,
-        ``brightness``, ``align_region``, ``crop``, ``values``, ``occlusion``, ``z_step``,
-        ``memory``, ``threads``.
+    cancel : threading.Event, optional
+        Once set, by `progress` or by another thread, the call raises `Cancelled`.
+    method : {"pyramid", "depth", "laplacian"}
+        Fusion of many frequency bands; the plane in focus; or the first release's method.
+    align : {"auto", "none", "shift", "similarity", "affine", "homography"}
+        Model of the motion; `auto` selects the simplest that fits, and leaves a still stack as it
+        is.
+    reference : int, "middle" or "first"
+        Plane that the others are aligned to.
+    gaussian, laplacian : int
+        Sizes of the filters of method "laplacian", odd, in pixels.
+    brightness : {"auto", "match", "keep"}
+        Whether planes are brought to the brightness of the reference.
+    align_region : tuple of int, optional
+        First row, end row, first column, end column that alignment is confined to.
+    crop : bool
+        Cut the results to the part that all planes recorded.
+    values : {"fused", "recorded"}
+        Whether pixels may lie between recorded values.
+    occlusion : {"auto", "off"}
+        Whether the blur that foreground objects cast over the background is removed.
+    z_step : float, optional
+        Distance of neighbouring planes, in the unit of the pixel size.
+    memory : int or str, optional
+        Memory that the process may take, in bytes or as in "1.5GB".
+    threads : int, optional
+        Threads that work at a time.
 
     Returns
     -------
@@ -143,6 +168,13 @@ def focus_stack(
         Planes that cannot be read, do not agree, or are fewer than two.
     SettingsError
         An option that does not exist or is out of bounds.
+    Cancelled
+        `cancel` was set.
+
+    See Also
+    --------
+    stack_steps : The same, step by step.
+    align_stack : Align planes without fusing them.
 
     Examples
     --------
@@ -151,38 +183,26 @@ def focus_stack(
     >>> result.image.shape, result.depth_index.dtype
     ((32, 32), dtype('uint16'))
     """
-    if settings is not None and options:
-        raise SettingsError("Give either settings or single options, not both.")
-    chosen = settings if settings is not None else Settings.from_options(**options)
-    steps = stack_steps(as_source(source), chosen, transforms=transforms, align_mask=align_mask)
+    steps = stack_steps(
+        as_source(source),
+        chosen(settings, options),
+        transforms=transforms,
+        align_mask=align_mask,
+        cancel=cancel,
+    )
     return drain(steps, progress)
 
 
-def drain(
-    steps: Generator[Progress, None, StackResult],
-    progress: Callable[[Progress], None] | None = None,
-) -> StackResult:
-    """Run `stack_steps` to its end, telling `progress` of every step."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as done:
-            result: StackResult = done.value
-            return result
-        if progress is not None:
-            progress(step)
-
-
 def _box_to_keep(run: Run, survey: Survey) -> Box | None:
-    """What the results are cut to, if they are to be and there is anything to cut."""
+    """Return the box that the results are cut to, if they are to be and there is one."""
     if not run.settings.crop:
         return None
     crop = common_crop(survey.alignment.transforms, run.source.plane_shape[:2])
-    run.notes += [
-        f"Plane {k} ('{run.source.names[k]}') did not count for the crop: it alone would have "
-        f"taken {taken:.0%} of the field."
-        for k, taken in crop.outliers.items()
-    ]
+    for k, taken in crop.outliers.items():
+        run.notes.add(
+            f"Plane {k} ('{run.source.names[k]}') did not count for the crop: it alone would have "
+            f"taken {taken:.0%} of the field."
+        )
     if crop.too_small:
-        run.notes.append("The results were not cut: planes have too little of the field in common.")
+        run.notes.add("The results were not cut: planes have too little of the field in common.")
     return crop.box

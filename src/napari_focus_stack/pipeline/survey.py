@@ -13,15 +13,16 @@ from napari_focus_stack._utils.spilled_cache import SpilledCache
 from napari_focus_stack._utils.threads import opencv_on_one_thread, prefetch
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.pairwise import spans_field
-from napari_focus_stack.alignment.registered_plane import RegisteredPlane
+from napari_focus_stack.alignment.registered_stack import RegisteredStack
 from napari_focus_stack.alignment.scheduler import WORKERS
-from napari_focus_stack.alignment.stack import Alignment, align_steps, apply_transforms_steps
+from napari_focus_stack.alignment.stack import align_steps, apply_transforms_steps
 from napari_focus_stack.depth.regional_focus import RegionalFocus
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.fusion.regional_energy import RegionalEnergy, fits
 from napari_focus_stack.imgproc.noise import Noise, NoiseEstimator, middle, noise_pairs
 from napari_focus_stack.imgproc.pyramids import grey
 from napari_focus_stack.imgproc.transforms import both_recorded
+from napari_focus_stack.pipeline.notes import Notes
 from napari_focus_stack.sensor.gauge import MarkDetector, specks_of
 from napari_focus_stack.sensor.hot_pixels import left_behind
 from napari_focus_stack.sensor.marks import Marks
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_focus_stack.alignment.result import Alignment
     from napari_focus_stack.fusion.focus_prior import FocusPrior
     from napari_focus_stack.imgproc.dtypes import Mask
     from napari_focus_stack.imgproc.pyramids import Plane
-    from napari_focus_stack.imgproc.transforms import Matrix
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.result import Progress
 
@@ -59,54 +60,46 @@ SMALL_REGION = (
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known once every plane was seen.
+    """What the first pass over the planes found.
 
     Attributes
     ----------
     alignment : Alignment
-        Where every plane lies over the reference plane.
-    light : list of Brightness
-        What each plane's brightness is changed by before it is fused.
+        Transforms of the planes, and which of them take part.
+    stack : RegisteredStack
+        The planes in the frame of the reference, at one brightness and without marks.
     noise : Noise
-        Of one channel.
+        Noise of one channel.
     prior : FocusPrior or None
-        Where regions of the field are in focus; None for planes too small to have any.
+        Planes in which regions of the field are in focus; None for planes too small to have any.
     """
 
     alignment: Alignment
-    light: list[Brightness]
+    stack: RegisteredStack
     noise: Noise
     prior: FocusPrior | None = None
 
     @property
     def brightness(self) -> list[Brightness | None]:
-        """What each plane's brightness was changed by, or would be; None where it is not known."""
-        found = self.alignment.brightness
-        if all(light == Brightness() for light in self.light):
+        """Change of each plane's brightness, applied or not; None where it was not found."""
+        found, applied = self.alignment.brightness, self.stack.illumination
+        if all(change == Brightness() for change in applied):
             return found
-        return [
-            None if one is None else light for one, light in zip(found, self.light, strict=True)
-        ]
+        return [None if one is None else change for one, change in zip(found, applied, strict=True)]
 
     @property
     def drift(self) -> list[float | None]:
         """Gain of each plane, 1 where it is none that stands out."""
         return [None if b is None else b.gain if b.drifts else 1.0 for b in self.brightness]
 
-    def seen(self, run: Run, k: int) -> RegisteredPlane:
-        """Plane `k` as the reference sees it."""
-        run.check()
-        plane, matrix = run.read(k), self.alignment.transforms[k]
-        return RegisteredPlane.of(plane, matrix, self.light[k], run.marks.recorded(plane.shape))
-
 
 def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
-    """Look at every plane: how it moved and how bright it is; then how noisy some are.
+    """Survey every plane: its motion and its brightness; then the noise of some.
 
     Parameters
     ----------
     run : Run
-        What was noticed is added to its notes.
+        Findings for the user are added to its notes.
 
     Yields
     ------
@@ -125,61 +118,72 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
     """
     cache: SpilledCache[RegionalEnergy] = SpilledCache()
     with closing(cache):
-        alignment = yield from _past_marks(run, cache)
-        run.go_on_with(len(alignment.fitting))
-        survey = Survey(alignment, _light_to_apply(run, alignment), Noise(1.0))
-        noise = yield from _measure_noise(run, survey)
+        alignment, marks = yield from _align_past_marks(run, cache)
+        run.progress.continue_with(len(alignment.fitting), len(noise_pairs(len(alignment.fitting))))
+        illumination = _illumination_to_apply(run, alignment)
+        stack = RegisteredStack(
+            run.source, alignment.transforms, illumination, marks, read=run.read
+        )
+        noise = yield from _measure_noise(run, stack, alignment.order)
         wanted = fits(run.source.plane_shape)
-        prior = _prior(run, survey, noise, cache) if wanted else None
-    return replace(survey, noise=noise, prior=prior)
+        prior = _prior(run, stack, alignment.order, noise, cache) if wanted else None
+    return Survey(alignment, stack, noise, prior)
 
 
-def _past_marks(
+def _align_past_marks(
     run: Run, cache: SpilledCache[RegionalEnergy]
-) -> Generator[Progress, None, Alignment]:
+) -> Generator[Progress, None, tuple[Alignment, Marks]]:
     """Align planes; once more without the marks that might have held them where they are."""
-    gauge, wanted, notes = MarkDetector(run.n), fits(run.source.plane_shape), list(run.notes)
+    detector, wanted = MarkDetector(run.n), fits(run.source.plane_shape)
+    none, before = Marks(), Notes(run.notes)
 
-    def seen(k: int, look: Callable[[int, NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
-        plane = look(k, run.read(k))
+    def read(k: int, marks: Marks) -> NDArray[Any]:
+        return marks.filled(run.read(k), k)
+
+    def seen(
+        k: int, marks: Marks, look: Callable[[int, NDArray[Any]], NDArray[Any]]
+    ) -> NDArray[Any]:
+        plane = look(k, read(k, marks))
         if wanted:
-            cache.put(k, RegionalEnergy.of(plane, run.marks.recorded(plane.shape)))
+            cache.put(k, RegionalEnergy.of(plane, marks.recorded(plane.shape)))
         return plane
 
-    with closing(gauge):
-        alignment = yield from _aligned(run, partial(seen, look=gauge.look), 1)
-        found = gauge.found(alignment.taking_part)
+    with closing(detector):
+        first = partial(seen, marks=none, look=detector.add_plane)
+        alignment = yield from _aligned(run, first, 1)
+        found = detector.found(alignment.taking_part)
     if found:
-        run.marks, run.notes = found, notes
+        run.notes = before
         cache.clear()
-        alignment = yield from _aligned(run, partial(seen, look=gauge.without_lone), 1)
+        again = partial(seen, marks=found, look=detector.without_lone)
+        alignment = yield from _aligned(run, again, 1)
     pixels = left_behind(found.pixels, list(alignment.taking_part.values()))
-    run.marks = Marks(pixels, found.dust)
-    run.marks = _with_specks(run, gauge, found, alignment.taking_part)
-    run.notes += _on_marks(run.marks, len(found.pixels))
-    return alignment
+    marks = Marks(pixels, found.dust)
+    lone = {} if run.frugal else {k: detector.lone(k, found) for k in alignment.taking_part}
+    marks = replace(marks, specks=_specks(run, lone, partial(read, marks=marks), alignment))
+    run.notes.add(*_on_marks(marks, len(found.pixels)))
+    return alignment, marks
 
 
-def _with_specks(
-    run: Run, gauge: MarkDetector, found: Marks, transforms: dict[int, Matrix]
-) -> Marks:
-    """The run's marks, with what is in one plane alone and was not `found` in all of them.
+def _specks(
+    run: Run, lone: dict[int, NDArray[np.int64]], read: Read, alignment: Alignment
+) -> dict[int, NDArray[np.int64]]:
+    """Lone pixels, by plane, of those that are in one plane and in none beside it.
 
-    Nothing is looked at once more where memory is short. That no plane is announced keeps progress
-    from moving back: how many have lone pixels is not known before.
+    That no plane is announced keeps progress from moving back: how many have lone pixels is not
+    known before.
     """
-    if run.frugal or len(transforms) < FEWEST_FOR_SPECKS:
-        return run.marks
-    lone = {k: gauge.lone(k, found) for k in transforms}
-    wanted = {k: places for k, places in lone.items() if len(places)}
-    light = lru_cache(maxsize=FEWEST_FOR_SPECKS)(lambda k: grey(run.read(k)))
+    transforms = alignment.taking_part
+    if len(transforms) < FEWEST_FOR_SPECKS:
+        return {}
+    light = lru_cache(maxsize=FEWEST_FOR_SPECKS)(lambda k: grey(read(k)))
     specks = {}
-    for k, places in wanted.items():
+    for k, places in lone.items():
         run.check()
-        alone = specks_of(k, places, light, transforms)
+        alone = specks_of(k, places, light, transforms) if len(places) else places
         if len(alone):
             specks[k] = alone
-    return replace(run.marks, specks=specks)
+    return specks
 
 
 def _on_marks(marks: Marks, found: int) -> list[str]:
@@ -211,14 +215,18 @@ def _on_marks(marks: Marks, found: int) -> list[str]:
 
 
 def _prior(
-    run: Run, survey: Survey, noise: Noise, cache: SpilledCache[RegionalEnergy]
+    run: Run,
+    stack: RegisteredStack,
+    order: list[int],
+    noise: Noise,
+    cache: SpilledCache[RegionalEnergy],
 ) -> FocusPrior:
-    """Where regions of the field are in focus."""
-    order, transforms = survey.alignment.order, survey.alignment.transforms
+    """Find the planes in which regions of the field are in focus."""
+    transforms = stack.transforms
 
     def evened(k: int) -> RegionalEnergy:
         run.check()
-        return cache[k].evened(survey.light[k])
+        return cache[k].evened(stack.illumination[k])
 
     with opencv_on_one_thread():
         brightest = evened(order[0]).light_seen(transforms[order[0]])
@@ -247,9 +255,9 @@ def _aligned(run: Run, read: Read, reduction: int) -> Generator[Progress, None, 
             f"'{run.source.names[k]}' was left out, for {why}; a stack needs two planes that fit."
         )
     if not alignment.in_order:
-        run.notes.append(NOT_IN_ORDER)
+        run.notes.add(NOT_IN_ORDER)
     if alignment.refused > WORTH_A_WORD:
-        run.notes.append(
+        run.notes.add(
             "Light and blur change as if the field moved by up to "
             f"{alignment.refused:.0f} pixels, but fine detail stays where it is, so nothing was "
             "moved. If you see it move from plane to plane, choose how: align 'shift' or "
@@ -269,15 +277,15 @@ def _align(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Al
     alignment = yield from _announced(run, _align_steps(run, read, reduction))
     odd = f"'{run.source.names[first]}' does not show what the other planes show"
     if not alignment.holds_together:
-        run.notes.append("Planes differ too much to be aligned; they were left where they are.")
+        run.notes.add("Planes differ too much to be aligned; they were left where they are.")
         return alignment
     if alignment.reference != first:
         if run.settings.reference != "middle":
             raise InputError(f"The reference {odd}; choose another reference plane.")
-        run.notes.append(f"The middle plane {odd}; plane {alignment.reference} is the reference.")
+        run.notes.add(f"The middle plane {odd}; plane {alignment.reference} is the reference.")
     looked = wanted == "auto" and alignment.model == "shift"
     if looked and run.region is not None and not spans_field(run.region):
-        run.notes.append(SMALL_REGION)
+        run.notes.add(SMALL_REGION)
     return alignment
 
 
@@ -306,7 +314,7 @@ def _announced(
     run: Run, steps: Generator[int, None, Alignment]
 ) -> Generator[Progress, None, Alignment]:
     """Announce each plane."""
-    run.expect(run.n)
+    run.progress.expect(run.n)
     with (
         opencv_on_one_thread(),
         closing(steps),
@@ -320,12 +328,14 @@ def _announced(
             yield run.begin("align", k)
 
 
-def _measure_noise(run: Run, survey: Survey) -> Generator[Progress, None, Noise]:
-    planes = survey.alignment.order
-    gauge, window = NoiseEstimator(), middle(run.source.plane_shape)
+def _measure_noise(
+    run: Run, stack: RegisteredStack, planes: list[int]
+) -> Generator[Progress, None, Noise]:
+    """Measure the noise of planes in the order of their focus."""
+    estimator, window = NoiseEstimator(), middle(run.source.plane_shape)
 
     def pair(i: int) -> list[tuple[Plane, Mask | None]]:
-        return [survey.seen(run, planes[j]).colour(window) for j in (i, i + 1)]
+        return [stack.plane(planes[j]).colour(window) for j in (i, i + 1)]
 
     with (
         opencv_on_one_thread(),
@@ -333,12 +343,12 @@ def _measure_noise(run: Run, survey: Survey) -> Generator[Progress, None, Noise]
     ):
         for i, ((first, recorded), (second, too)) in pairs:
             yield run.begin("measure", planes[i])
-            gauge.add(first, second, both_recorded(recorded, too))
+            estimator.add(first, second, both_recorded(recorded, too))
     rounding = 1 / 12 if run.source.dtype.kind in "ui" else 0.0
-    return gauge.noise(rounding)
+    return estimator.noise(rounding)
 
 
-def _light_to_apply(run: Run, alignment: Alignment) -> list[Brightness]:
+def _illumination_to_apply(run: Run, alignment: Alignment) -> list[Brightness]:
     """What evens out the lamp: of photographs only where it stands out, or of all if asked for."""
     photograph = run.source.dtype == np.uint8 or len(run.source.plane_shape) == 3
     known = [one or Brightness() for one in alignment.brightness]

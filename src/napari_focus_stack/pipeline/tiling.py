@@ -11,6 +11,7 @@ import numpy as np
 from napari_focus_stack._utils.memory import drop_pages, memory_mapped_zeros, resident
 from napari_focus_stack._utils.spilled_cache import MOST_KEPT
 from napari_focus_stack._utils.threads import row_bands
+from napari_focus_stack._utils.windows import widened
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.imgproc.pyramids import Plane, level_count
@@ -135,14 +136,14 @@ def cut(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling
 def _longest(side: int) -> list[int]:
     """Longest part of a side that is cut into one span, two and so on, with its margins."""
     counts = range(1, math.ceil(side / GRID) + 1)
-    parts = ([_widened(span, side) for span in _spans(side, count)] for count in counts)
+    parts = ([_with_margin(span, side) for span in _spans(side, count)] for count in counts)
     return [max(part.stop - part.start for part in spans) for spans in parts]
 
 
 def _tiles(shape: tuple[int, int], down: int, across: int) -> Iterator[Tile]:
     for rows in _spans(shape[0], down):
         for cols in _spans(shape[1], across):
-            yield Tile((_widened(rows, shape[0]), _widened(cols, shape[1])), (rows, cols))
+            yield Tile(widened((rows, cols), MARGIN, shape), (rows, cols))
 
 
 def _spans(side: int, count: int) -> list[slice]:
@@ -151,19 +152,45 @@ def _spans(side: int, count: int) -> list[slice]:
     return [slice(start, min(start + step, side)) for start in range(0, side, step)]
 
 
-def _widened(span: slice, side: int) -> slice:
-    return slice(max(0, span.start - MARGIN), min(side, span.stop + MARGIN))
+def _with_margin(span: slice, side: int) -> slice:
+    return widened((span, span), MARGIN, (side, side))[0]
 
 
-def tiling_of(run: Run, on_plane: bool = False) -> Tiling:
-    """How the field is to be cut for the memory that a run has.
+def fusion_rounds(run: Run, tiling: Tiling, tiles: int | None = None) -> int:
+    """Return how many times every plane is fused.
 
     Parameters
     ----------
     run : Run
-        Is told how many tiles there are.
+        The run.
+    tiling : Tiling
+        How the field is cut.
+    tiles : int, optional
+        Number of tiles that are fused; all of them by default.
+
+    Returns
+    -------
+    int
+        Rounds over all planes.
+    """
+    count = len(tiling.tiles) if tiles is None else tiles
+    return count * (2 if run.settings.picks else 1) + has_coarse(run, tiling)
+
+
+def plan_tiling(run: Run, on_plane: bool = False) -> Tiling:
+    """Plan how the field is cut for the memory that a run has.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
     on_plane : bool
         Whether whole planes are handed out as they are fused.
+
+    Returns
+    -------
+    Tiling
+        The whole field as one tile, or as few tiles as fit.
 
     Raises
     ------
@@ -184,7 +211,6 @@ def tiling_of(run: Run, on_plane: bool = False) -> Tiling:
             f"results, which --debug (on_plane) takes; give "
             f"{format_bytes(tiling.untiled)} or leave it out."
         )
-    run.fuse_in(len(tiling.tiles), int(has_coarse(run, tiling)))
     return tiling
 
 

@@ -63,7 +63,7 @@ class DustDetector:
         self._small: SpilledCache[NDArray[np.float16]] = SpilledCache(IN_MEMORY)
         self._shape: tuple[int, int] = (0, 0)
 
-    def look(self, k: int, light: NDArray[Any]) -> None:
+    def add_plane(self, k: int, light: NDArray[Any]) -> None:
         """Take in grey plane `k`, (Y, X) uint8, uint16 or float32; threads may do so at a time."""
         self._shape = (light.shape[0], light.shape[1])
         self._small.put(k, _small(light))

@@ -40,7 +40,7 @@ class MarkDetector:
         self._dust = DustDetector()
         self._shape: tuple[int, int] = (0, 0)
 
-    def look(self, k: int, plane: NDArray[Any]) -> NDArray[Any]:
+    def add_plane(self, k: int, plane: NDArray[Any]) -> NDArray[Any]:
         """Take in plane `k`, (Y, X[, C]) uint8, uint16 or float32.
 
         Returns
@@ -54,7 +54,7 @@ class MarkDetector:
         if k in self._for_pixels:
             self._isolated[k] = isolated
         self._lone[k] = lone_pixels(light, isolated)
-        self._dust.look(k, self.without_lone(k, light))
+        self._dust.add_plane(k, self.without_lone(k, light))
         return self.without_lone(k, plane)
 
     def without_lone(self, k: int, plane: NDArray[Any]) -> NDArray[Any]:

@@ -1,0 +1,28 @@
+"""Notes of a run for the user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class Notes:
+    """Sentences on a run, in the order in which they were noted.
+
+    Parameters
+    ----------
+    sentences : iterable of str
+        Notes to begin with.
+    """
+
+    def __init__(self, sentences: Iterable[str] = ()) -> None:
+        self._sentences = list(sentences)
+
+    def add(self, *sentences: str) -> None:
+        """Add sentences."""
+        self._sentences += sentences
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sentences)
