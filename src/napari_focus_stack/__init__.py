@@ -4,6 +4,9 @@
 >>> result = focus_stack("folder of planes")  # doctest: +SKIP
 >>> result.image, result.depth_index, result.height  # doctest: +SKIP
 
+Analysis of results, focus curves, corrections and stacks of known truth: namespaces `analysis`,
+`depth`, `correction` and `simulation`.
+
 Importing this package imports neither OpenCV nor napari; the first use of a name does.
 """
 
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from napari_focus_stack._version import __version__
 
 if TYPE_CHECKING:
+    from napari_focus_stack import analysis, correction, depth, simulation
     from napari_focus_stack.errors import (
         Cancelled,
         FocusStackError,
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.io.recipe import Recipe
     from napari_focus_stack.io.results_file import SavedResult, read_saved, write_saved
     from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
+    from napari_focus_stack.pipeline.align_only import align_stack
     from napari_focus_stack.pipeline.stack import focus_stack, stack_steps
     from napari_focus_stack.result import Progress, Report, StackResult
     from napari_focus_stack.settings import Settings
@@ -47,6 +52,7 @@ _HOME = {
     "SettingsError": "errors",
     "Spacing": "io.sources",
     "StackResult": "result",
+    "align_stack": "pipeline.align_only",
     "focus_stack": "pipeline.stack",
     "read_saved": "io.results_file",
     "read_stack": "io.reading",
@@ -71,15 +77,25 @@ __all__ = [
     "Spacing",
     "StackResult",
     "__version__",
+    "align_stack",
+    "analysis",
+    "correction",
+    "depth",
     "focus_stack",
     "read_saved",
     "read_stack",
+    "simulation",
     "stack_steps",
     "write_saved",
 ]
 
 
+_NAMESPACES = ("analysis", "correction", "depth", "simulation")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _NAMESPACES:
+        return import_module(f"{__name__}.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -16,7 +16,7 @@ from scenes import MARGIN, Scene, picture, psnr, scene, surface
 
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.registered_plane import RegisteredPlane
-from napari_focus_stack.analysis.annotations import labels_through, points_through
+from napari_focus_stack.analysis.annotations import project_labels, project_points
 from napari_focus_stack.analysis.projection import project, project_steps
 from napari_focus_stack.errors import Cancelled, InputError, SettingsError
 from napari_focus_stack.imgproc.transforms import apply
@@ -267,7 +267,7 @@ def test_labels_of_a_stack_keep_their_numbers_and_lie_where_the_objects_do(dtype
         x, y = np.rint(apply(np.linalg.inv(matrix), places)).astype(int) + MARGIN
         stack[k] = drawn[np.clip(y, 0, 183), np.clip(x, 0, 215)].reshape(SIZE)
     result = stacked()
-    found = labels_through(stack, result)
+    found = project_labels(stack, result)
     assert found.dtype == dtype
     assert set(np.unique(found)) <= set(numbers)
     inside = np.s_[12:-12, 12:-12]
@@ -275,14 +275,14 @@ def test_labels_of_a_stack_keep_their_numbers_and_lie_where_the_objects_do(dtype
     assert (found == drawn[INNER])[inside].mean() > 0.97
     cut = stacked(True)
     y0, y1, x0, x1 = cut.report.crop
-    assert (labels_through(stack, cut) == drawn[INNER][y0:y1, x0:x1]).mean() > 0.95
+    assert (project_labels(stack, cut) == drawn[INNER][y0:y1, x0:x1]).mean() > 0.95
 
 
 def test_labels_follow_the_offset() -> None:
     stack = np.broadcast_to(np.arange(10, 15)[:, None, None], (5, 20, 20))
     result = still_result(np.repeat(np.arange(5), 4)[:, None] * np.ones((1, 20), int), 5)
     np.testing.assert_array_equal(
-        labels_through(stack, result, offset=1)[::4, 3], [11, 12, 13, 14, 0]
+        project_labels(stack, result, offset=1)[::4, 3], [11, 12, 13, 14, 0]
     )
 
 
@@ -292,7 +292,7 @@ def test_labels_drawn_on_a_plane_lie_on_the_reference() -> None:
     result = replace(result, transforms=np.stack([*result.transforms[:-1], matrix]))
     drawn = np.zeros(SIZE, np.int64)
     drawn[50:60, 100:120] = 2**40 + 1
-    found = labels_through(drawn, result, plane=N - 1)
+    found = project_labels(drawn, result, plane=N - 1)
     wanted = np.zeros_like(drawn)
     wanted[53:63, 95:115] = 2**40 + 1
     np.testing.assert_array_equal(found, wanted)
@@ -310,11 +310,11 @@ def test_points_land_where_they_are_in_the_reference(cut: bool) -> None:
                       for i, k in enumerate(planes)])  # fmt: skip
     assert np.abs(moved - truth).max() > 2
     y0, _, x0, _ = result.report.crop or (0, 0, 0, 0)
-    found = points_through(np.column_stack([z, moved]), result)
+    found = project_points(np.column_stack([z, moved]), result)
     assert np.hypot(*(found + np.array((y0, x0)) - truth).T).max() < 0.2
     on_plane = planes == 2
     np.testing.assert_allclose(
-        points_through(moved[on_plane], result, plane=2), found[on_plane], atol=1e-9
+        project_points(moved[on_plane], result, plane=2), found[on_plane], atol=1e-9
     )
 
 
@@ -322,25 +322,25 @@ def test_points_on_a_plane_left_out_move_with_the_next_one() -> None:
     result = without(stacked(), 3)
     point = np.array([[3.4, 50.0, 60.0]])
     np.testing.assert_array_equal(
-        points_through(point, result), points_through(point[:, 1:], stacked(), plane=4)
+        project_points(point, result), project_points(point[:, 1:], stacked(), plane=4)
     )
-    assert points_through(np.empty((0, 3)), result).shape == (0, 2)
+    assert project_points(np.empty((0, 3)), result).shape == (0, 2)
 
 
 @pytest.mark.parametrize(
     ("call", "kind", "words"),
     [
-        (lambda r: labels_through(np.zeros((N, *SIZE)), r), InputError, "give integers"),
-        (lambda r: labels_through(np.zeros((3, *SIZE), int), r), InputError, "These labels are of"),
-        (lambda r: labels_through(np.zeros((9, 9), int), r, plane=0), InputError, "These labels"),
-        (lambda r: labels_through(np.zeros(SIZE, int), r), SettingsError, "say on which"),
-        (lambda r: labels_through(np.zeros(SIZE, int), r, plane=N), SettingsError, "not in a"),
-        (lambda r: labels_through(np.zeros(SIZE, int), r, plane=5), SettingsError, "left out"),
-        (lambda r: labels_through(np.zeros((N, *SIZE), int), r, plane=1), SettingsError, "axes"),
-        (lambda r: points_through(np.zeros((4, 4)), r), InputError, "cannot be placed"),
-        (lambda r: points_through([[0, np.nan, 1]], r), InputError, "NaN"),
-        (lambda r: points_through(np.zeros((4, 2)), r), SettingsError, "say on which"),
-        (lambda r: points_through(np.zeros((4, 3)), r, plane=1), SettingsError, "two columns"),
+        (lambda r: project_labels(np.zeros((N, *SIZE)), r), InputError, "give integers"),
+        (lambda r: project_labels(np.zeros((3, *SIZE), int), r), InputError, "These labels are of"),
+        (lambda r: project_labels(np.zeros((9, 9), int), r, plane=0), InputError, "These labels"),
+        (lambda r: project_labels(np.zeros(SIZE, int), r), SettingsError, "say on which"),
+        (lambda r: project_labels(np.zeros(SIZE, int), r, plane=N), SettingsError, "not in a"),
+        (lambda r: project_labels(np.zeros(SIZE, int), r, plane=5), SettingsError, "left out"),
+        (lambda r: project_labels(np.zeros((N, *SIZE), int), r, plane=1), SettingsError, "axes"),
+        (lambda r: project_points(np.zeros((4, 4)), r), InputError, "cannot be placed"),
+        (lambda r: project_points([[0, np.nan, 1]], r), InputError, "NaN"),
+        (lambda r: project_points(np.zeros((4, 2)), r), SettingsError, "say on which"),
+        (lambda r: project_points(np.zeros((4, 3)), r, plane=1), SettingsError, "two columns"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(call: Any, kind: type[Exception], words: str) -> None:

@@ -34,13 +34,15 @@ def test_what_an_import_loads(code: str, absent: set[str]) -> None:
     assert run.stdout.splitlines()[-1] == "loaded:"
 
 
-def test_public_names_are_what_they_are_called() -> None:
-    for name in napari_focus_stack.__all__:
-        value = getattr(napari_focus_stack, name)
-        if name == "__version__":
-            continue
-        home = importlib.import_module(value.__module__)
-        assert getattr(home, name) is value
+@pytest.mark.parametrize("namespace", ["", "analysis", "correction", "depth", "simulation"])
+def test_public_names_are_what_they_are_called(namespace: str) -> None:
+    package = importlib.import_module(f"napari_focus_stack.{namespace}".rstrip("."))
+    for name in package.__all__:
+        value = getattr(package, name)
+        home = getattr(value, "__module__", None)  # of a constant or a namespace there is none
+        if home is not None:
+            assert getattr(importlib.import_module(home), name) is value
+        assert name in dir(package)
 
 
 def test_every_error_that_the_documentation_names_can_be_caught() -> None:

@@ -1,1 +1,32 @@
-"""What is measured on a result, or carried over from other channels."""
+"""Analysis of results: projections of other data, meshes and areas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from napari_focus_stack.analysis.annotations import project_labels, project_points
+    from napari_focus_stack.analysis.areas import AreaTable, measure_areas
+    from napari_focus_stack.analysis.mesh import SurfaceMesh, surface_mesh
+    from napari_focus_stack.analysis.projection import project
+
+_HOME = {
+    "annotations": ["project_labels", "project_points"],
+    "areas": ["AreaTable", "measure_areas"],
+    "mesh": ["SurfaceMesh", "surface_mesh"],
+    "projection": ["project"],
+}
+
+__all__ = [
+    "AreaTable",
+    "SurfaceMesh",
+    "measure_areas",
+    "project",
+    "project_labels",
+    "project_points",
+    "surface_mesh",
+]
+
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs=_HOME)

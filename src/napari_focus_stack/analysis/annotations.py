@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.result import StackResult
 
 
-def labels_through(
+def project_labels(
     labels: Any, result: StackResult, *, plane: int | None = None, offset: int = 0
 ) -> NDArray[Any]:
     """Labels of a stack, or drawn on one of its planes, as they lie on the result.
@@ -94,7 +94,7 @@ def _read_labels(
         drawn[rows[inside], cols[inside]] = found
 
 
-def points_through(
+def project_points(
     points: Any, result: StackResult, *, plane: int | None = None
 ) -> NDArray[np.float64]:
     """Points in a stack, or on one of its planes, as they lie on the result.

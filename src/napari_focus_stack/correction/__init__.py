@@ -1,1 +1,21 @@
-"""A depth map corrected by hand, and the picture that follows from it."""
+"""Correction of depth by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from napari_focus_stack.correction.nearest_plane import nearest_plane_labels
+    from napari_focus_stack.correction.retouch import apply_correction
+    from napari_focus_stack.depth_labels import BACKGROUND
+
+_HOME = {
+    "nearest_plane": ["nearest_plane_labels"],
+    "retouch": ["BACKGROUND", "apply_correction"],
+}
+
+__all__ = ["BACKGROUND", "apply_correction", "nearest_plane_labels"]
+
+__getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs=_HOME)

@@ -9,7 +9,7 @@ from conftest import banded_planes, in_a_window
 
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.results import SourceInfo, result_layers
-from napari_focus_stack.analysis.annotations import labels_through, points_through
+from napari_focus_stack.analysis.annotations import project_labels, project_points
 from napari_focus_stack.analysis.areas import measure_areas
 from napari_focus_stack.analysis.projection import project
 from napari_focus_stack.errors import Cancelled
@@ -84,18 +84,18 @@ def test_labels_and_points_come_onto_the_result(qtbot, viewer, docked, planes):
     choose(docked, viewer.add_labels(numbers, name="nuclei", **PLACE))
     docked.offset.value = 1
     added = pressed(qtbot, viewer, docked)
-    np.testing.assert_array_equal(added.data, labels_through(numbers, result, offset=1))
+    np.testing.assert_array_equal(added.data, project_labels(numbers, result, offset=1))
     assert_over(added, image)
     choose(docked, viewer.add_labels(numbers[4], name="drawn"))
     assert (docked.plane.enabled, docked.offset.enabled) == (True, False)
     docked.plane.value = 4
     added = pressed(qtbot, viewer, docked)
-    np.testing.assert_array_equal(added.data, labels_through(numbers[4], result, plane=4))
+    np.testing.assert_array_equal(added.data, project_labels(numbers[4], result, plane=4))
     in_stack = np.array([(0, 5, 6), (4, 20, 30), (5, 47, 60)], float)
     world = [viewer.layers["cells"].data_to_world(place) for place in in_stack]
     choose(docked, viewer.add_points(world, name="spots", size=1, units="um"))
     added = pressed(qtbot, viewer, docked)
-    np.testing.assert_allclose(added.data, points_through(in_stack, result), atol=1e-6)
+    np.testing.assert_allclose(added.data, project_points(in_stack, result), atol=1e-6)
     # two pixels back for planes from 3 on, and the crop begins at the first column
     np.testing.assert_allclose(added.data, [(5, 6), (20, 28), (47, 58)], atol=1e-6)
     assert_over(added, image)

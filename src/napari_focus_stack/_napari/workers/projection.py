@@ -147,22 +147,22 @@ def _image_steps(layer: Image, result: StackResult, options: Options) -> Steps:
 
 
 def _labels_steps(layer: Labels, result: StackResult, options: Options) -> Steps:
-    from napari_focus_stack.analysis.annotations import labels_through
+    from napari_focus_stack.analysis.annotations import project_labels
 
     where = {"plane": options.plane} if layer.ndim == 2 else {"offset": options.offset}
-    return at_once(partial(labels_through, finest(layer), result, **where))
+    return at_once(partial(project_labels, finest(layer), result, **where))
 
 
 def _points_steps(
     layer: Points, to_planes: NDArray[np.float64], result: StackResult, options: Options
 ) -> Steps:
-    from napari_focus_stack.analysis.annotations import points_through
+    from napari_focus_stack.analysis.annotations import project_points
 
     places = np.array(layer.data, np.float64)
     shared = len(to_planes) - 1
     places[:, -shared:] = places[:, -shared:] @ to_planes[:-1, :-1].T + to_planes[:-1, -1]
     plane = options.plane if layer.ndim == 2 else None
-    return at_once(partial(points_through, places, result, plane=plane))
+    return at_once(partial(project_points, places, result, plane=plane))
 
 
 def _to_planes(layer: Points, found: ResultSet, layers: Sequence[Layer]) -> NDArray[np.float64]:
