@@ -172,8 +172,8 @@ def test_parts_and_tiles_cover_an_area_once(height: int, width: int) -> None:
     covered = np.zeros((height, width), np.uint8)
     for tile in block_grid((height, width)):
         covered[tile] += 1
-        assert tile[0].stop - tile[0].start <= teams.TILE[0]
-        assert tile[1].stop - tile[1].start <= teams.TILE[1]
+        assert tile[0].stop - tile[0].start <= teams.BLOCK_SHAPE[0]
+        assert tile[1].stop - tile[1].start <= teams.BLOCK_SHAPE[1]
     assert (covered == 1).all()
     # levels of the pyramid meet at even rows and columns
     assert all(part.start % 2 == 0 for part in row_bands((height, width)))

@@ -131,7 +131,7 @@ def test_planes_that_were_reduced_before_lie_where_they_lay() -> None:
 @pytest.mark.parametrize("kept", [0, 1, 3, 8])
 def test_views_come_back_as_they_were(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
     known = looked_at(8)
-    monkeypatch.setattr(shelf_module, "MOST_KEPT", kept * known[0].nbytes)
+    monkeypatch.setattr(shelf_module, "MOST_CACHED", kept * known[0].nbytes)
     cache = SpilledCache()
     for k, view in enumerate(known):
         cache.put(k, view)
@@ -152,7 +152,7 @@ def test_pyramids_are_what_takes_the_memory() -> None:
 def test_a_view_that_was_never_put_there_is_missed(
     monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
-    monkeypatch.setattr(shelf_module, "MOST_KEPT", kept)
+    monkeypatch.setattr(shelf_module, "MOST_CACHED", kept)
     cache = SpilledCache()
     cache.put(2, looked_at()[0])
     with pytest.raises(KeyError):
@@ -169,7 +169,7 @@ def test_the_file_is_closed_and_gone(monkeypatch: pytest.MonkeyPatch, tmp_path) 
         return opened[-1]
 
     monkeypatch.setattr(shelf_module.tempfile, "TemporaryFile", open_here)
-    monkeypatch.setattr(shelf_module, "MOST_KEPT", 0)
+    monkeypatch.setattr(shelf_module, "MOST_CACHED", 0)
     cache = SpilledCache()
     cache.close()
     assert opened == []  # short stacks need none

@@ -128,7 +128,7 @@ def test_views_in_a_file_are_linked_alike(monkeypatch: pytest.MonkeyPatch) -> No
     planes = moved().planes
     with ExitStack() as both:
         kept = both.enter_context(looked_at(planes, 4))
-        monkeypatch.setattr(shelf_module, "MOST_KEPT", 0)
+        monkeypatch.setattr(shelf_module, "MOST_CACHED", 0)
         filed = both.enter_context(looked_at(planes, 4))
         assert filed.view(3) is not filed.view(3)
         for pair in ((4, 5), (2, 1), (4, 6)):
@@ -148,7 +148,7 @@ def test_the_shelf_is_closed_in_the_end(monkeypatch: pytest.MonkeyPatch, kept: i
         return opened[-1]
 
     monkeypatch.setattr(shelf_module.tempfile, "TemporaryFile", note)
-    monkeypatch.setattr(shelf_module, "MOST_KEPT", kept)
+    monkeypatch.setattr(shelf_module, "MOST_CACHED", kept)
     with looked_at(moved().planes, 4):
         assert not any(file.closed for file in opened)
     assert [file.closed for file in opened] == ([True] if kept == 0 else [])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scenes import QUIET, Scene, psnr, scene
 
 from napari_focus_stack import ArraySource, InputError, SettingsError, focus_stack, read_stack
-from napari_focus_stack.correction.compositing import REACH
+from napari_focus_stack.correction.compositing import FEATHER_REACH
 from napari_focus_stack.correction.nearest_plane import nearest_plane_labels
 from napari_focus_stack.correction.retouch import DepthRetoucher, apply_correction
 from napari_focus_stack.depth_labels import BACKGROUND
@@ -63,7 +63,9 @@ def test_painting_the_true_plane_brings_the_image_to_the_truth() -> None:
     true_plane = round(float(rendered.depth[80, 130]))
     corrected = apply_correction(source, misled, painted(misled, (PATCH, true_plane + 1)))
     before = truly(misled.image, rendered, PATCH)
-    inner = np.s_[60 + REACH : 100 - REACH, 110 + REACH : 150 - REACH]
+    inner = np.s_[
+        60 + FEATHER_REACH : 100 - FEATHER_REACH, 110 + FEATHER_REACH : 150 - FEATHER_REACH
+    ]
     assert before < 30
     assert truly(corrected.image, rendered, inner) > before + 8
     assert truly(corrected.image, rendered, PATCH) > before + 3
@@ -77,7 +79,10 @@ def test_nothing_changes_beyond_the_feather() -> None:
     source, result = run()
     retoucher = DepthRetoucher(source, result)
     changed = retoucher.change(painted(result, (PATCH, 1)))
-    around = (slice(60 - REACH, 100 + REACH), slice(110 - REACH, 150 + REACH))
+    around = (
+        slice(60 - FEATHER_REACH, 100 + FEATHER_REACH),
+        slice(110 - FEATHER_REACH, 150 + FEATHER_REACH),
+    )
     assert changed == around
     far = np.ones(result.depth.shape, bool)
     far[around] = False
@@ -99,9 +104,9 @@ def test_edges_are_blended_within_the_feather_alone() -> None:
     labels = np.zeros((64, 80), np.uint16)
     labels[:, 40:] = 3
     alpha = apply_correction(source, result, labels).image
-    assert (alpha[:, : 40 - REACH] == 0).all()
-    assert (alpha[:, 40 + REACH :] == 1).all()
-    seam = alpha[:, 40 - REACH : 40 + REACH]
+    assert (alpha[:, : 40 - FEATHER_REACH] == 0).all()
+    assert (alpha[:, 40 + FEATHER_REACH :] == 1).all()
+    seam = alpha[:, 40 - FEATHER_REACH : 40 + FEATHER_REACH]
     assert ((seam > 0) & (seam < 1)).all()
     assert (np.diff(seam, axis=1) > 0).all()
     assert (alpha == alpha[:1]).all()  # up to the border of the image
@@ -180,7 +185,9 @@ def test_two_labels_meet_without_the_image_below() -> None:
     white = dataclasses.replace(result, image=np.full_like(result.image, 255))
     labels = painted(result, (np.s_[20:140, 20:90], 1), (np.s_[20:140, 80:160], 8))
     image = apply_correction(source, white, labels).image
-    inner = np.s_[20 + REACH : 140 - REACH, 20 + REACH : 160 - REACH]
+    inner = np.s_[
+        20 + FEATHER_REACH : 140 - FEATHER_REACH, 20 + FEATHER_REACH : 160 - FEATHER_REACH
+    ]
     first, last = source[0][inner].astype(int), source[7][inner].astype(int)
     assert (image[inner] <= np.maximum(first, last)).all()
     assert (image[inner] >= np.minimum(first, last)).all()
@@ -215,7 +222,7 @@ def test_brightness_is_the_runs() -> None:
     corrected = apply_correction(source, result, painted(result, (PATCH, 1)))
     gain = result.report.gains[0]
     lit = gain * source[0][PATCH] + (result.report.offsets[0] or 0)
-    inner = np.s_[REACH:-REACH, REACH:-REACH]
+    inner = np.s_[FEATHER_REACH:-FEATHER_REACH, FEATHER_REACH:-FEATHER_REACH]
     np.testing.assert_allclose(corrected.image[PATCH][inner], lit[inner], atol=0.51)
     kept = focus_stack(source, align="none", brightness="keep")
     left = apply_correction(source, kept, painted(result, (PATCH, 1)))
@@ -278,7 +285,7 @@ def test_an_image_without_values_takes_no_part_in_the_feather() -> None:
     shown = apply_correction(source, empty, painted(result, (np.s_[20:50, 30:60], 2))).image
     near = np.s_[17:53, 27:63]
     np.testing.assert_allclose(shown[near], planes[1][near], rtol=1e-6)
-    assert np.isnan(shown[: 20 - REACH]).all()
+    assert np.isnan(shown[: 20 - FEATHER_REACH]).all()
 
 
 # what is asked for and cannot be

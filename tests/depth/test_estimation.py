@@ -214,7 +214,7 @@ def test_the_spread_of_an_energy_is_the_one_that_is_counted_on(level: int) -> No
             energy = pyramid.energies[level]
             found.append(estimation._widened(energy, slice(0, len(energy)), level)[4:-4, 4:-4])
     samples = 2 * np.mean(found) ** 2 / np.var(found)
-    assert estimation.WINDOW_SAMPLES[level] == pytest.approx(samples, rel=0.05)
+    assert estimation.WIDENED_SAMPLES[level] == pytest.approx(samples, rel=0.05)
 
 
 # width of the focus curve

@@ -15,8 +15,8 @@ from napari_focus_stack import ArraySource, InputError, SettingsError, focus_sta
 from napari_focus_stack._utils.threads import ThreadTeam
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.registered_plane import RegisteredPlane
-from napari_focus_stack.depth.estimation import WINDOW
-from napari_focus_stack.depth.focus_curve import TILE, FocusProbe
+from napari_focus_stack.depth.estimation import WIDENED_SIGMA
+from napari_focus_stack.depth.focus_curve import TILE_SIDE, FocusProbe
 from napari_focus_stack.depth.local_energies import energies
 from napari_focus_stack.fusion.pyramid import PyramidFusion
 from napari_focus_stack.imgproc.noise import Noise
@@ -76,7 +76,9 @@ def test_energies_of_a_window_are_those_of_the_fusion(kind: str, matrix) -> None
         shown = part[margin // step : (margin + side) // step, margin // step :][:, : side // step]
         known = whole >= 0
         if level > 0:  # as the depth widens it
-            whole = np.where(known, cv2.GaussianBlur(np.maximum(whole, 0), (5, 5), WINDOW), -1)
+            whole = np.where(
+                known, cv2.GaussianBlur(np.maximum(whole, 0), (5, 5), WIDENED_SIGMA), -1
+            )
         wanted = whole[top // step :, left // step :][: side // step, : side // step]
         np.testing.assert_array_equal(shown < 0, wanted < 0)
         recorded = wanted >= 0
@@ -282,15 +284,15 @@ class Counting(ArraySource):
 
 
 def test_within_a_tile_no_plane_is_read_again() -> None:
-    planes = np.random.default_rng(0).integers(0, 255, (5, 2 * TILE, 2 * TILE), np.uint8)
+    planes = np.random.default_rng(0).integers(0, 255, (5, 2 * TILE_SIDE, 2 * TILE_SIDE), np.uint8)
     source = Counting(planes)
     probe = FocusProbe(source, focus_stack(planes, align="none"))
     probe.curve(3, 3)
     once = source.asked
-    for place in range(0, TILE, 16):
-        probe.curve(place, TILE - 1 - place)
+    for place in range(0, TILE_SIDE, 16):
+        probe.curve(place, TILE_SIDE - 1 - place)
     assert source.asked == once
-    probe.curve(TILE + 3, 3)
+    probe.curve(TILE_SIDE + 3, 3)
     assert source.asked == once + 5
     probe.curve(5, 40)  # the tile before is still there
     assert source.asked == once + 5
@@ -322,13 +324,13 @@ def test_files_give_the_curves_of_their_arrays(tmp_path: Path) -> None:
 
 
 def test_threads_that_share_a_probe_read_once() -> None:
-    planes = np.random.default_rng(0).integers(0, 255, (5, TILE, TILE), np.uint8)
+    planes = np.random.default_rng(0).integers(0, 255, (5, TILE_SIDE, TILE_SIDE), np.uint8)
     alone, shared = Counting(planes), Counting(planes, delay=0.002)
     result = focus_stack(planes, align="none")
     FocusProbe(alone, result).curve(100, 100)
     probe = FocusProbe(shared, result)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda place: probe.curve(place, place), range(0, TILE, 8)))
+        list(pool.map(lambda place: probe.curve(place, place), range(0, TILE_SIDE, 8)))
     assert shared.asked == alone.asked
 
 

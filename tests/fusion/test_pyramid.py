@@ -312,7 +312,7 @@ def test_an_unrecorded_place_has_no_energy() -> None:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_focus_stack._utils.threads.PART_PIXELS", 2000)
-    monkeypatch.setattr("napari_focus_stack._utils.threads.TILE", (32, 48))
+    monkeypatch.setattr("napari_focus_stack._utils.threads.BLOCK_SHAPE", (32, 48))
 
 
 MOTIONS = [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_focus_stack.occlusion.model_check import ModelErrors
-from napari_focus_stack.occlusion.orientation import OPAQUE, OrientationScore
+from napari_focus_stack.occlusion.orientation import LEAST_OPACITY, OrientationScore
 
 ONE = np.ones((4, 4), np.float32)
 
@@ -33,7 +33,7 @@ def test_the_other_end_and_what_is_seen_through_are_doubts() -> None:
     assert near.beats(OrientationScore.of([], 1))
     assert not near.beats(far)
     assert not far.beats(near)
-    assert not OrientationScore.of([sample(0.2, OPAQUE - 0.01)], 1).beats(
+    assert not OrientationScore.of([sample(0.2, LEAST_OPACITY - 0.01)], 1).beats(
         OrientationScore.of([], 1)
     )
     assert not OrientationScore.of([sample(0.69)], 1).beats(OrientationScore.of([], 1))

@@ -9,7 +9,7 @@ from scenes import picture
 
 from napari_focus_stack.imgproc.noise import Noise
 from napari_focus_stack.occlusion.lens import Lens
-from napari_focus_stack.occlusion.patch import LEAST_LEFT, MOST_NOISE, ImagingModel
+from napari_focus_stack.occlusion.patch import LEAST_LEFT, MOST_LEFT_NOISE, ImagingModel
 from napari_focus_stack.occlusion.unblurring import ForegroundBlur, spread_over
 
 SIDE = 48
@@ -61,4 +61,4 @@ def test_noise_that_is_left_is_bounded(deviation: float) -> None:
     lens = Lens(np.arange(6.0))
     light = ImagingModel.of(lens, Noise(deviation**2), 255.0, 128.0)
     assert light.least_left >= LEAST_LEFT
-    assert deviation / light.least_left <= MOST_NOISE * 255 * (1 + 1e-6)
+    assert deviation / light.least_left <= MOST_LEFT_NOISE * 255 * (1 + 1e-6)

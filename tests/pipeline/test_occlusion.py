@@ -288,7 +288,7 @@ def test_little_memory_at_a_time_gives_the_same(monkeypatch: pytest.MonkeyPatch)
     threads = focus_stack(planes, align="none", threads=1)
     assert (whole.image == threads.image).all()
     assert (whole.depth == threads.depth).all()
-    monkeypatch.setattr(occlusion, "MOST_BYTES", 10**8)
+    monkeypatch.setattr(occlusion, "MOST_PATCH_BYTES", 10**8)
     little = focus_stack(planes, align="none")
     assert little.report.occlusion["share"] == pytest.approx(
         whole.report.occlusion["share"], rel=0.05
@@ -313,7 +313,7 @@ def test_negative_values_are_values() -> None:
 
 
 def test_too_little_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(occlusion, "MOST_BYTES", 10**6)
+    monkeypatch.setattr(occlusion, "MOST_PATCH_BYTES", 10**6)
     result = focus_stack(stack(), align="none")
     assert result.report.occlusion == {"found": False, "why": Why.MEMORY.value}
     assert (result.image == stacked("off").image).all()

@@ -568,7 +568,7 @@ def test_memory_does_not_grow_with_the_number_of_planes(
 
     The lesser of two runs, for threads that happen to work at the same moment add to a peak.
     """
-    monkeypatch.setattr(shelf_module, "MOST_KEPT", kept * 256 * 256 * 4)
+    monkeypatch.setattr(shelf_module, "MOST_CACHED", kept * 256 * 256 * 4)
     peak_memory(4)  # imports
     few, many = (min(peak_memory(n), peak_memory(n)) for n in (4, 24))
     assert many < 1.1 * few

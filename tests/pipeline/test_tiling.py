@@ -19,7 +19,14 @@ from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.sources import ArraySource
 from napari_focus_stack.pipeline import tiling as tilings
-from napari_focus_stack.pipeline.tiling import GRID, MARGIN, MemoryNeeds, Tiling, cut, pixel_bytes
+from napari_focus_stack.pipeline.tiling import (
+    GRID,
+    TILE_MARGIN,
+    MemoryNeeds,
+    Tiling,
+    cut,
+    pixel_bytes,
+)
 
 PIXEL = 60.0
 
@@ -39,8 +46,8 @@ def test_tiles_cover_the_field_once_and_fit(shape: tuple[int, int], limit: int) 
     covered = np.zeros([-(-side // GRID) for side in shape], int)
     for tile in tiling.tiles:
         for inner, outer, side in zip(tile.inner, tile.outer, shape, strict=True):
-            assert outer.start == max(0, inner.start - MARGIN) or tiling.whole
-            assert outer.stop == min(side, inner.stop + MARGIN) or tiling.whole
+            assert outer.start == max(0, inner.start - TILE_MARGIN) or tiling.whole
+            assert outer.stop == min(side, inner.stop + TILE_MARGIN) or tiling.whole
             assert inner.start % GRID == 0
             assert inner.stop % GRID == 0 or inner.stop == side
         rows, cols = (slice(s.start // GRID, -(-s.stop // GRID)) for s in tile.inner)

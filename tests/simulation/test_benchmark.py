@@ -13,7 +13,13 @@ from napari_focus_stack.simulation import scenes as truth
 from napari_focus_stack.simulation.benchmark import Bench, camera
 from napari_focus_stack.simulation.metrics import score_confidence, score_depth, score_image
 from napari_focus_stack.simulation.optics import Optics
-from napari_focus_stack.simulation.scenes import MARGIN, SCENES, SIDES, Camera, render_ground_truth
+from napari_focus_stack.simulation.scenes import (
+    FIELD_MARGIN,
+    FIELD_SIDES,
+    SCENES,
+    Camera,
+    render_ground_truth,
+)
 
 FIELDS = ("psnr", "ssim", "depth_error", "depth_error_um", "share_off", "trusted", "trusted_error")
 SHORT = ["--scene", "gravel-hills", "--variant", "noisy", "--planes", "5", "--method", "pyramid"]
@@ -22,7 +28,7 @@ OPTICS = ["--na", "0.3", "--wavelength", "0.5", "--pixel-size", "0.5", "--z-step
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(truth, "SIDES", (128, 160))
+    monkeypatch.setattr(truth, "FIELD_SIDES", (128, 160))
 
 
 @pytest.fixture
@@ -108,10 +114,12 @@ def test_pyramid_beats_a_single_plane_and_depth_is_sub_plane(variant: str) -> No
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_scene_is_what_it_says(scene: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(truth, "SIDES", SIDES)  # the size that users get
-    picture, relief = SCENES[scene].make(SIDES[0] + 2 * MARGIN, SIDES[1] + 2 * MARGIN)
+    monkeypatch.setattr(truth, "FIELD_SIDES", FIELD_SIDES)  # the size that users get
+    picture, relief = SCENES[scene].make(
+        FIELD_SIDES[0] + 2 * FIELD_MARGIN, FIELD_SIDES[1] + 2 * FIELD_MARGIN
+    )
     assert picture.dtype == np.uint8
-    assert picture.shape[:2] == relief.shape == (SIDES[0] + 32, SIDES[1] + 32)
+    assert picture.shape[:2] == relief.shape == (FIELD_SIDES[0] + 32, FIELD_SIDES[1] + 32)
     assert (relief.min(), relief.max()) == pytest.approx((0, 1))
 
 

@@ -9,10 +9,10 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Item = TypeVar("Item")
+Sampled = TypeVar("Sampled")
 
 
-def evenly_taken(some: Sequence[Item], count: int) -> list[Item]:
+def evenly_taken(some: Sequence[Sampled], count: int) -> list[Sampled]:
     """At most `count` of some items, evenly taken."""
     if len(some) <= count:
         return list(some)

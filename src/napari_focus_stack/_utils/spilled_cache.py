@@ -7,7 +7,7 @@ import tempfile
 import threading
 from typing import IO, Generic, Protocol, TypeVar
 
-MOST_KEPT = 32 * 2**20
+MOST_CACHED = 32 * 2**20
 """Bytes that a shelf keeps in memory; what does not fit waits in a temporary file."""
 
 
@@ -20,21 +20,21 @@ class Cacheable(Protocol):
         ...
 
 
-Item = TypeVar("Item", bound=Cacheable)
+Cached = TypeVar("Cached", bound=Cacheable)
 
 
-class SpilledCache(Generic[Item]):
+class SpilledCache(Generic[Cached]):
     """Items by plane number; threads may share it.
 
     Parameters
     ----------
     part : float
-        Part of `MOST_KEPT` that may stay in memory.
+        Part of `MOST_CACHED` that may stay in memory.
     """
 
     def __init__(self, part: float = 1.0) -> None:
         self._part = part
-        self._kept: dict[int, Item] = {}
+        self._kept: dict[int, Cached] = {}
         self._places: dict[int, int] = {}
         self._bytes = 0
         self._file: IO[bytes] | None = None
@@ -44,10 +44,10 @@ class SpilledCache(Generic[Item]):
         """Whether there is one of plane `k`."""
         return k in self._kept or k in self._places
 
-    def put(self, k: int, item: Item) -> None:
+    def put(self, k: int, item: Cached) -> None:
         """Keep the item of plane `k`."""
         with self._lock:
-            if self._bytes + item.nbytes <= self._part * MOST_KEPT:
+            if self._bytes + item.nbytes <= self._part * MOST_CACHED:
                 self._bytes += item.nbytes
                 self._kept[k] = item
                 return
@@ -56,7 +56,7 @@ class SpilledCache(Generic[Item]):
             self._places[k] = self._file.seek(0, 2)
             pickle.dump(item, self._file, protocol=5)
 
-    def __getitem__(self, k: int) -> Item:
+    def __getitem__(self, k: int) -> Cached:
         """Get the item of plane `k`."""
         if k in self._kept:
             return self._kept[k]
@@ -64,7 +64,7 @@ class SpilledCache(Generic[Item]):
             if self._file is None or k not in self._places:
                 raise KeyError(k)
             self._file.seek(self._places[k])
-            item: Item = pickle.load(self._file)
+            item: Cached = pickle.load(self._file)
         return item
 
     def clear(self) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 
-Item = TypeVar("Item")
+Task = TypeVar("Task")
 Whole = TypeVar("Whole")
 
 MOST_BY_DEFAULT = 8
@@ -27,7 +27,7 @@ MOST_BY_DEFAULT = 8
 PART_PIXELS = 256 * 1024
 """A megabyte of float32: a core has most of what a step reads and writes in its caches."""
 FEWEST_ROWS = 16
-TILE = (128, 1024)
+BLOCK_SHAPE = (128, 1024)
 """Rows and columns: `resample` over rows of 4000 pixels takes twice as long."""
 
 
@@ -51,9 +51,12 @@ def block_grid(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
     """An area, (Y, X), cut into tiles: what is read off between pixels needs a border all round."""
     height, width = shape[:2]
     return [
-        (slice(top, min(top + TILE[0], height)), slice(left, min(left + TILE[1], width)))
-        for top in range(0, height, TILE[0])
-        for left in range(0, width, TILE[1])
+        (
+            slice(top, min(top + BLOCK_SHAPE[0], height)),
+            slice(left, min(left + BLOCK_SHAPE[1], width)),
+        )
+        for top in range(0, height, BLOCK_SHAPE[0])
+        for left in range(0, width, BLOCK_SHAPE[1])
     ]
 
 
@@ -83,7 +86,7 @@ class ThreadTeam:
         """Let the threads go."""
         self._pool.shutdown(cancel_futures=True)
 
-    def map(self, work: Callable[[Item], None], todo: Iterable[Item]) -> None:
+    def map(self, work: Callable[[Task], None], todo: Iterable[Task]) -> None:
         """Do some work on every part, the caller's thread among the others."""
         parts = list(todo)
         left = iter(parts)  # advanced by one thread at a time, for lists' iterators are atomic
@@ -106,7 +109,7 @@ class ThreadTeam:
         done.set_result(work())
         return done
 
-    def _work(self, work: Callable[[Item], None], left: Iterator[Item]) -> None:
+    def _work(self, work: Callable[[Task], None], left: Iterator[Task]) -> None:
         try:
             for part in left:
                 self.check()

@@ -9,12 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-LEAST_TOLD = 0.001
+SMALLEST_PERCENTAGE = 0.001
 
 
 def format_percentage(share: float) -> str:
     """A part of the picture as a percentage that is never 0."""
-    return f"{share:.1%}" if share >= LEAST_TOLD else f"Less than {LEAST_TOLD:.1%}"
+    return (
+        f"{share:.1%}" if share >= SMALLEST_PERCENTAGE else f"Less than {SMALLEST_PERCENTAGE:.1%}"
+    )
 
 
 def format_runs(numbers: Sequence[int]) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.float64]
 
-SIDE = 128
+COMPARED_SIDE = 128
 """Longer side of the small planes by which the brightness is compared."""
 LEAST_DRIFT = 0.003
 """Change in brightness too small to matter: 0.3 % leaves 50 dB."""
@@ -45,15 +45,15 @@ SIGMAS = (1.0, 1.5, 2.0, 3.0, 4.0)
 that leaves the densest ratios closest together."""
 DARK = 0.02
 """Part of the brightest light below which a ratio says nothing."""
-COVERED = 0.999
+RECORDED_SHARE = 0.999
 """Part of a pixel's surroundings that both planes must have recorded."""
 FEWEST_PIXELS = 12
-ALIKE = 0.01
+MOST_DISAGREEMENT = 0.01
 """By how much the ratio to the reference may differ from that along neighbours, at the least."""
-LEAST_SPAN = 0.15
+LEAST_LIGHT_SPAN = 0.15
 """Part of the brightest light that it must span, in the plane of more contrast, for an offset to be
 told from a gain."""
-LEAST_SIDE = 128
+LEAST_SIDE_FOR_OFFSET = 128
 """Longer side of planes from which on an offset is looked for at all."""
 PAYS = 0.7
 """An offset is believed that leaves at most this part of the mean misfit of a gain alone; where
@@ -93,8 +93,8 @@ class IlluminationSample:
         """Reduce the luminance, (y, x) float32, of a plane of this shape."""
         decoded = None
         if photograph:
-            decoded = reduced_to(cv2.pow(np.maximum(grey, 0), GAMMA), SIDE)
-        return cls(reduced_to(grey, SIDE), decoded, shape)
+            decoded = reduced_to(cv2.pow(np.maximum(grey, 0), GAMMA), COMPARED_SIDE)
+        return cls(reduced_to(grey, COMPARED_SIDE), decoded, shape)
 
     @property
     def nbytes(self) -> int:
@@ -134,7 +134,7 @@ class Brightness:
         and detail bears it out.
         """
         pair = _Pair.of(fixed.recorded, moving.recorded, fixed.shape, full_size)
-        return (max(fixed.shape) >= LEAST_SIDE and pair.with_offset()) or pair.gain()
+        return (max(fixed.shape) >= LEAST_SIDE_FOR_OFFSET and pair.with_offset()) or pair.gain()
 
     @classmethod
     def of_gain(
@@ -212,7 +212,7 @@ def _outwards(numbers: list[int], start: int) -> Iterator[tuple[int, int]]:
 def _agreed(direct: Brightness, along: float) -> Brightness:
     """The gain, and how unsure it is if the planes between do not bear it out."""
     apart = abs(float(np.log(direct.gain)) - along)
-    if direct.offset or apart <= max(ALIKE, direct.spread):
+    if direct.offset or apart <= max(MOST_DISAGREEMENT, direct.spread):
         return direct
     return replace(direct, spread=apart)
 
@@ -250,7 +250,7 @@ class _Pair:
     def with_offset(self) -> Brightness | None:
         """A gain and an offset, if that is needed on top of what a gain and blur explain."""
         a, b = self._smoothed(SIGMAS[-1])
-        if a.size < FEWEST_PIXELS or max(np.ptp(v) / v.max() for v in (a, b)) < LEAST_SPAN:
+        if a.size < FEWEST_PIXELS or max(np.ptp(v) / v.max() for v in (a, b)) < LEAST_LIGHT_SPAN:
             return None
         middle, _ = densest(np.log(a / b))
         gain, offset = _robust_line(a, b)
@@ -297,7 +297,7 @@ class _Pair:
         """Where both planes recorded all light around, and it is not dark."""
         inside = cv2.GaussianBlur(self.recorded, (0, 0), sigma)
         usable: NDArray[np.bool_] = np.minimum(a, b) > max(DARK * float(a.max()), 0.0)
-        usable &= inside > COVERED
+        usable &= inside > RECORDED_SHARE
         return usable
 
     def _smoothed(self, sigma: float) -> tuple[Values, Values]:

@@ -31,7 +31,7 @@ FEWEST, FEW = 5, 8
 
 A stage that was pushed moves all planes from then on: the field is smaller then, and they count.
 """
-LEAST_SHARE = 0.25
+LEAST_LEFT_SHARE = 0.25
 """Part of the field under which a cut leaves too little: half of each side."""
 LEAST_SIDE = 32
 SLACK = 0.01
@@ -90,7 +90,7 @@ def common_crop(transforms: Matrix, field: tuple[int, ...]) -> Crop:
     if box == whole:
         return Crop(None, outliers)
     height, width = box[1] - box[0], box[3] - box[2]
-    if min(height, width) < LEAST_SIDE or _area(box) < LEAST_SHARE * _area(whole):
+    if min(height, width) < LEAST_SIDE or _area(box) < LEAST_LEFT_SHARE * _area(whole):
         return Crop(None, {}, too_small=True)
     return Crop(box, outliers)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.similarity import Plane
+    from napari_focus_stack.imgproc.pyramids import Plane
 
 SHUFFLED = 1.4
 """How much longer than the shortest tree the way through the planes in their order may be.
@@ -20,11 +20,11 @@ SHUFFLED = 1.4
 9; only one of five planes (1.23) and one that is mostly noise (1.17) cannot be told.
 """
 
-FEWEST = 4
+FEWEST_TO_ORDER = 4
 """Planes whose order can be told."""
 ONE_TURN = 1.1
 """How much more detail may rise and fall than it does when it rises and falls once."""
-FLAT = 1.5
+FLAT_SPECIMEN = 1.5
 """Way from plane to plane, in rise and fall of all detail, up to which a specimen is flat."""
 DETOURS = 10
 """One plane in so many may have no place: it cannot make an order, nor disprove one."""
@@ -58,7 +58,7 @@ def follows_focus(details: Sequence[Plane]) -> bool:
     details : sequence of numpy.ndarray
         (y, x) logarithm of each plane's local energy.
     """
-    if len(details) < FEWEST:
+    if len(details) < FEWEST_TO_ORDER:
         return True
     apart = distances(details)
     usual = _without_detours(apart)
@@ -70,7 +70,7 @@ def follows_focus(details: Sequence[Plane]) -> bool:
     rise = np.abs(np.diff(mean))
     ends = mean[0] + mean[-1]
     turns_once = max(2 * mean.max() - ends, ends - 2 * mean.min())
-    return bool(rise.sum() <= ONE_TURN * turns_once and way.sum() <= FLAT * rise.sum())
+    return bool(rise.sum() <= ONE_TURN * turns_once and way.sum() <= FLAT_SPECIMEN * rise.sum())
 
 
 def focus_order(details: Sequence[Plane]) -> list[int]:

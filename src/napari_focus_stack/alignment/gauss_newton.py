@@ -17,7 +17,6 @@ import numpy as np
 from napari_focus_stack.alignment.similarity import (
     FOCUS_BLOCK,
     STRIDE,
-    Plane,
     Region,
     correlation,
     shared_area,
@@ -32,6 +31,8 @@ from napari_focus_stack.imgproc.transforms import (
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_focus_stack.imgproc.pyramids import Plane
 
 COARSEST_SIDE = 48
 BAND = (1.5, 8.0)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.alignment.reduced_planes import ReducedPlane
-    from napari_focus_stack.alignment.similarity import Plane, Region
+    from napari_focus_stack.alignment.similarity import Region
+    from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix, Model
 
 DETAIL_SIGMA = 4.0

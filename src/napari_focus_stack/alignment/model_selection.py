@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 STILL = 0.5
 """Motion that stays under this many pixels at every corner is left alone: resampling costs more."""
-EXPLAINED = 0.07
+LEAST_EXPLAINED = 0.07
 """Part of the mismatch between neighbours, or from the reference, that a model must remove.
 
 Real motion removed 9 % (a zoom of 0.2 % a plane on 128 x 160 pixels) to 90 %, noise and changing
@@ -300,4 +300,4 @@ def _steps(pair: tuple[int, int], before: Paths, after: Paths) -> tuple[Matrix, 
 def _explains(mismatches: list[dict[Model, float]], model: Model, lesser: Model) -> bool:
     """Whether a model removes enough of the mismatch that a lesser one leaves."""
     left, before = (sum(seen[one] for seen in mismatches) for one in (model, lesser))
-    return left < (1 - EXPLAINED) * before
+    return left < (1 - LEAST_EXPLAINED) * before

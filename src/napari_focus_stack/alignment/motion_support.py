@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.alignment.texture import Texture
     from napari_focus_stack.imgproc.transforms import Matrix
 
-COVERED = 0.3
+TEXTURED_SHARE = 0.3
 """Part of a region that must show texture in both planes to have a voice."""
 SOME_COVERED = 0.05
 """The same for the question whether planes show the same at all."""
@@ -46,14 +46,14 @@ MOST_LEFT_AFAR = 0.97
 of unstained cells, which grow like a magnification, make it better (0.37) but neighbours worse
 (votes of at most 0.44); a true magnification of 0.6 % in 14 planes of 128 x 160 pixels 0.86 to
 0.95, and neighbours better (0.65 to 0.76)."""
-SURE = 4.0
+SURE_DEVIATIONS = 4.0
 """Standard deviations by which their number must be beyond that of a toss, if of two regions that
 lie in planes beside each other only one speaks for itself."""
 WORSE = 1.0
 """Mismatch from the reference plane, as a part of what it was, beyond which motion is refused."""
 FEWEST_AFAR = 8
 """Regions from which on planes that are not neighbours say anything."""
-ALIKE = 0.8
+SAME_CONTENT = 0.8
 """Mismatch below which planes show the same; 1 is no likeness, 2 the same inverted."""
 FEWEST_ALIKE = 4
 """Regions from which on that can be said."""
@@ -82,7 +82,7 @@ class Mismatches:
         moving: Texture,
         before: Matrix,
         after: Matrix,
-        least: float = COVERED,
+        least: float = TEXTURED_SHARE,
     ) -> Mismatches:
         """Compare two planes where both show texture, by two transforms between full planes.
 
@@ -129,7 +129,7 @@ class Mismatches:
         if self.regions < FEWEST_ALIKE:
             return False
         alike = min(float(self.before.mean()), float(self.after.mean()))
-        return ALIKE < alike < 2 - ALIKE
+        return SAME_CONTENT < alike < 2 - SAME_CONTENT
 
     @property
     def certainty(self) -> float:
@@ -168,7 +168,7 @@ class MotionSupport:
             most = min(most, MOST_LEFT_AFAR)
         if afar.regions >= FEWEST_AFAR and afar.left > most:
             return False
-        if near.left < MOST_LEFT and near.votes > LEAST_VOTES and near.certainty > SURE:
+        if near.left < MOST_LEFT and near.votes > LEAST_VOTES and near.certainty > SURE_DEVIATIONS:
             return True
         if (
             near.left < CLEARLY_LEFT
@@ -186,7 +186,7 @@ class MotionSupport:
             slow is not None
             and slow.left < MOST_LEFT_APART
             and slow.votes > LEAST_VOTES_APART
-            and slow.certainty > SURE
+            and slow.certainty > SURE_DEVIATIONS
         )
 
     @property
@@ -197,7 +197,7 @@ class MotionSupport:
             near.votes > LEAST_VOTES
             and afar.left < MOST_LEFT_AFAR
             and afar.votes > LEAST_VOTES_APART
-            and (near.certainty + afar.certainty) / math.sqrt(2) > SURE
+            and (near.certainty + afar.certainty) / math.sqrt(2) > SURE_DEVIATIONS
         )
 
     def as_dict(self) -> dict[str, float]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.alignment.pairwise import PairAlignment
     from napari_focus_stack.imgproc.transforms import Matrix, Model
 
-WINDOW = 3
+TREND_STEPS = 3
 """Neighbouring steps on either side that say what is to be expected."""
 LEAST_STEPS = 4
 MOST_OFF = 0.005
@@ -45,7 +45,9 @@ def breathing_outliers(
     steps = np.array([_upward(key, links[key].transforms[model]) for key in keys])
     found: dict[tuple[int, int], Matrix] = {}
     for i, key in enumerate(keys):
-        near = [j for j in range(max(0, i - WINDOW), min(len(keys), i + WINDOW + 1)) if j != i]
+        near = [
+            j for j in range(max(0, i - TREND_STEPS), min(len(keys), i + TREND_STEPS + 1)) if j != i
+        ]
         middle = np.median(steps[near], axis=0)
         spread = np.median(np.abs(steps[near] - middle), axis=0)
         limit = np.maximum(MOST_OFF, MOST_SPREADS * spread)

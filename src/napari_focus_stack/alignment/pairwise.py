@@ -44,7 +44,7 @@ FITS_MOST = 0.1
 
 A motion that halves the squared difference of every block has 0.33.
 """
-LEAST_SPAN = 0.5
+LEAST_FIELD_SPAN = 0.5
 """Part of the field's height and width that a region must span to tell more than a shift."""
 ENOUGH = 200_000
 """Pixels above which half the resolution has blocks enough to vote."""
@@ -94,7 +94,9 @@ def models_of(align: str, region: Region | None = None) -> tuple[Model, ...]:
 def spans_field(region: Region) -> bool:
     """Whether a region's rows and columns span at least half of the field's each."""
     spans = (np.ptp(places) + 1 for places in np.nonzero(region))
-    return all(span >= LEAST_SPAN * side for span, side in zip(spans, region.shape, strict=True))
+    return all(
+        span >= LEAST_FIELD_SPAN * side for span, side in zip(spans, region.shape, strict=True)
+    )
 
 
 def align_pair(

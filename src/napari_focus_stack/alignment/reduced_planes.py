@@ -12,8 +12,8 @@ import numpy as np
 from napari_focus_stack.alignment.brightness import IlluminationSample
 from napari_focus_stack.alignment.features import Features
 from napari_focus_stack.alignment.gauss_newton import pyramid
-from napari_focus_stack.alignment.similarity import Plane, Region, correlation
-from napari_focus_stack.imgproc.pyramids import grey, reduced_to
+from napari_focus_stack.alignment.similarity import Region, correlation
+from napari_focus_stack.imgproc.pyramids import Plane, grey, reduced_to
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import Matrix, rescale, warp
 

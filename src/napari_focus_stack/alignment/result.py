@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     )
     from napari_focus_stack.imgproc.transforms import Matrix
 
-MOST_DRIFT, MOST_ODD = 2.0, 0.25
+MOST_LAMP_GAIN, MOST_ODD_GAINS = 2.0, 0.25
 """Gain up to which brightness is a lamp's, and the part of the planes that may go farther, one in
 any case: exposed otherwise. If more do, brightness follows the focus."""
 
@@ -83,7 +83,7 @@ class Alignment:
     def brightness_drifts(self) -> bool:
         """Whether the lamp changed, and not what is in focus, by which light changes by more."""
         known = [b for b in self.brightness if b is not None]
-        usual = sum(1 / MOST_DRIFT < b.gain < MOST_DRIFT for b in known)
+        usual = sum(1 / MOST_LAMP_GAIN < b.gain < MOST_LAMP_GAIN for b in known)
         odd = len(known) - usual
-        lamp = not self.of_sections and odd <= max(1, MOST_ODD * len(known))
+        lamp = not self.of_sections and odd <= max(1, MOST_ODD_GAINS * len(known))
         return lamp and any(b.drifts for b in known)

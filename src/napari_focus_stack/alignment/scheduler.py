@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.similarity import Plane, Region
+    from napari_focus_stack.alignment.similarity import Region
+    from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix, Model
 
 WORKERS = 2
@@ -33,7 +34,7 @@ FEWEST_LINKS = 4
 """Comparisons from which on it means something that none fits."""
 LEAST_COMPANY = 0.25
 """Part of the planes that a group must have to be tried from within."""
-SURE = 0.4
+SURE_CORRELATION = 0.4
 """Correlation from which on a step that breaks the trend is believed all the same."""
 
 
@@ -125,7 +126,7 @@ class PairScheduler:
             again = self._linked(*pair, expected)
             before = known[pair]
             best = max(before, again, key=lambda found: found.correlation)
-            sure = best is again or best.correlation >= SURE
+            sure = best is again or best.correlation >= SURE_CORRELATION
             self._links[pair] = best if sure else replace(best, fits=False)
 
     def view(self, k: int) -> ReducedPlane:

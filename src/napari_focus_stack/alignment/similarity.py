@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import (
         Matrix,
     )
 
-Plane = NDArray[np.float32]
 Region = NDArray[np.bool_]
 
 LEAST_OVERLAP = 0.2

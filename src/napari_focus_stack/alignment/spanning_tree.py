@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.alignment.pairwise import PairAlignment
     from napari_focus_stack.alignment.scheduler import PairScheduler
-    from napari_focus_stack.alignment.similarity import Plane
+    from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix, Model
     from napari_focus_stack.settings import MotionModel
 

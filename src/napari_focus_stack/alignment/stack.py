@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.similarity import Plane
+    from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
     from napari_focus_stack.settings import MotionModel
 
@@ -55,7 +55,7 @@ LONG_CHAIN = 24
 """Links from the reference from which on their errors add up to more than the composite's."""
 TOO_FAR = "from the reference plane to it is farther than a lens or a stage moves"
 FOREIGN = "it does not show what its neighbours show"
-PRIOR = "the given transforms leave it out"
+NO_PRIOR_TRANSFORM = "the given transforms leave it out"
 
 
 def align_steps(
@@ -144,7 +144,7 @@ def apply_transforms_steps(
         Through ``StopIteration.value`` (or ``yield from``).
     """
     n = len(transforms)
-    left_out = {k: PRIOR for k in range(n) if not np.isfinite(transforms[k]).all()}
+    left_out = {k: NO_PRIOR_TRANSFORM for k in range(n) if not np.isfinite(transforms[k]).all()}
     yield reference
     fixed = ReducedPlane.of(read(reference), reduction)
     details: dict[int, Plane] = {}

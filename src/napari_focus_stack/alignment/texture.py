@@ -19,27 +19,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from napari_focus_stack.alignment.reduced_planes import ReducedPlane
-    from napari_focus_stack.alignment.similarity import Plane, Region
+    from napari_focus_stack.alignment.similarity import Region
+    from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
 
 
 COARSE = 1.5
 """Gaussian sigma, in pixels of the reduced plane, below which detail is texture."""
-AROUND = 3.0
+CONTRAST_SIGMA = 3.0
 """Gaussian sigma over which contrast is measured to be divided out."""
-QUIET = 0.1
+QUIET_QUANTILE = 0.1
 """Quantile of the contrast of a plane that may be noise; in the plane where it is least it is."""
-STRONG, MOST_NOISE = 0.99, 0.1
+STRONG, MOST_TEXTURE_NOISE = 0.99, 0.1
 """Quantile that is strong detail, and the part of it that noise has at most."""
 LEAST_CONTRAST = 0.02
 """Least part of the largest contrast that counts, where there is no noise."""
-CLEAR = 2.5
+LEAST_TEXTURE = 2.5
 """Contrast, in that of the noise, from which on there is texture."""
-REGION, LEAST_REGION, ACROSS = 24, 8, 3
+REGION, SMALLEST_REGION, ACROSS = 24, 8, 3
 """Side in pixels of a region, at most and at least, and how many a plane has across: texture is
 alike over 3 or 4, so that large ones hold 40 samples or more."""
-MOST_STEPS = 8
-FEWEST_PIXELS = 200
+MOST_SHIFT_STEPS = 8
+FEWEST_TEXTURED = 200
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Texture:
         """
         detail, contrast = _detail(view, fine)
         floor = np.float32(max(noise / _unit(view), LEAST_CONTRAST * float(contrast.max()), 1e-6))
-        shown = contrast > np.float32(CLEAR) * floor
+        shown = contrast > np.float32(LEAST_TEXTURE) * floor
         if region is not None:
             size = shown.shape[::-1]
             shown &= cv2.resize(region.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
@@ -108,9 +109,9 @@ def texture_noise(views: Iterable[ReducedPlane], *, fine: bool = False) -> float
     quiet, strong = [], []
     for view in views:
         contrast = _detail(view, fine)[1][::4, ::4]
-        quiet.append(float(np.quantile(contrast, QUIET)) * _unit(view))
+        quiet.append(float(np.quantile(contrast, QUIET_QUANTILE)) * _unit(view))
         strong.append(float(np.quantile(contrast, STRONG)) * _unit(view))
-    return min(*quiet, MOST_NOISE * max(strong))
+    return min(*quiet, MOST_TEXTURE_NOISE * max(strong))
 
 
 def _detail(view: ReducedPlane, fine: bool) -> tuple[Plane, Plane]:
@@ -120,7 +121,7 @@ def _detail(view: ReducedPlane, fine: bool) -> tuple[Plane, Plane]:
     else:
         band = view.levels[0]
         detail = cv2.subtract(band, cv2.GaussianBlur(band, (0, 0), COARSE))
-    return detail, np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), AROUND))
+    return detail, np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), CONTRAST_SIGMA))
 
 
 def _unit(view: ReducedPlane) -> float:
@@ -143,10 +144,10 @@ def texture_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:
         (3, 3); `start` where planes have too little texture in common.
     """
     shift = fixed.own_size(start).copy()
-    for _ in range(MOST_STEPS):
+    for _ in range(MOST_SHIFT_STEPS):
         seen = over(moving, shift)
         both = fixed.shown * seen.shown > 0
-        if np.count_nonzero(both) < FEWEST_PIXELS:
+        if np.count_nonzero(both) < FEWEST_TEXTURED:
             return start
         apart = cv2.subtract(fixed.detail, seen.detail)
         size = np.abs(apart)
@@ -179,7 +180,7 @@ def over(texture: Texture, matrix: Matrix) -> Texture:
 
 def region_side(shape: tuple[int, ...]) -> int:
     """Side of the regions of planes of this shape."""
-    return min(REGION, max(LEAST_REGION, min(shape) // ACROSS))
+    return min(REGION, max(SMALLEST_REGION, min(shape) // ACROSS))
 
 
 def region_means(plane: Plane) -> Plane:

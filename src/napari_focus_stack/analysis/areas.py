@@ -39,7 +39,7 @@ On rendered stacks fused here, with slopes up to 0.6, objects of 30 x 30 pixels 
 too small at a radius of curvature of 50 pixels and 0.07 % at 150; 0.7 and 0.1 % with a window of 2.
 """
 MOST_SMOOTHING = 50.0
-WINDOW = 3.0
+SMOOTHING_REACH = 3.0
 """Half the window, in standard deviations."""
 RIDGE = 1e-6
 """Variance that keeps the slope across a line of pixels, which nothing tells, at 0."""
@@ -123,7 +123,7 @@ def measure_areas(
     """
     _check(labels, height, pixel_size, smoothing, skew)
     known, boxes = _boxes(labels)
-    reach = math.ceil(WINDOW * smoothing)
+    reach = math.ceil(SMOOTHING_REACH * smoothing)
     jobs = [(i, box, part) for i, box in enumerate(boxes) for part in block_grid(size_of(box))]
     sums = np.zeros((len(jobs), 4))
 
@@ -240,7 +240,11 @@ def _slopes(
     sigma : float
         Of the window, in pixels.
     """
-    away = np.arange(-math.ceil(WINDOW * sigma), math.ceil(WINDOW * sigma) + 1, dtype=np.float64)
+    away = np.arange(
+        -math.ceil(SMOOTHING_REACH * sigma),
+        math.ceil(SMOOTHING_REACH * sigma) + 1,
+        dtype=np.float64,
+    )
     weight = np.exp(-0.5 * (away / sigma) ** 2)
     weight /= weight.sum()
     first, second = away * weight, away**2 * weight

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.io.sources import Spacing
 
-Mask = NDArray[np.bool_]
+BooleanMask = NDArray[np.bool_]
 
 MOST_VERTICES = 400_000
 FEWEST_VERTICES = 4
-COVERED = 0.5
+MEASURED_SHARE = 0.5
 """Share of its pixels that a vertex needs heights of."""
 
 
@@ -140,7 +140,7 @@ def _centres(before: int, after: int) -> Plane:
     return places
 
 
-def _averaged(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[Plane, Mask]:
+def _averaged(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[Plane, BooleanMask]:
     """Means over areas of what is finite, and where that is enough: float32, 0 elsewhere."""
     plane = computable(pixels)
     if plane.dtype.kind != "f" or np.isfinite(plane).all():
@@ -150,7 +150,7 @@ def _averaged(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[Plane, Mask]
     share = _mean(finite.astype(np.float32), size)
     total = _mean(np.where(finite, plane, np.float32(0)), size)
     mean = np.divide(total, share, out=np.zeros_like(total), where=share > 0)
-    known = np.asarray(share >= COVERED)
+    known = np.asarray(share >= MEASURED_SHARE)
     return mean, known if known.ndim == 2 else np.asarray(known.all(2))
 
 
@@ -161,7 +161,7 @@ def _mean(plane: NDArray[Any], size: tuple[int, int]) -> Plane:
     return single
 
 
-def _triangles(known: Mask) -> tuple[NDArray[np.int32], Mask]:
+def _triangles(known: BooleanMask) -> tuple[NDArray[np.int32], BooleanMask]:
     """Faces between vertices that are all known, and which vertices have one."""
     cells = known[:-1, :-1] & known[1:, :-1] & known[:-1, 1:] & known[1:, 1:]
     used = np.zeros_like(known)

@@ -28,13 +28,13 @@ Labels = NDArray[np.uint16]
 
 FEATHER = 2.0
 """Gaussian sigma, in pixels, by which the edges of what is painted are blended."""
-REACH = 6
+FEATHER_REACH = 6
 """Pixels to either side over which they are: three sigma."""
-OPAQUE = 65535
+FULL_WEIGHT = 65535
 """Weight 1: OpenCV blurs 16 bits in whole numbers, so that parts have the pixels of the whole."""
-TILE = 128
+COMPOSED_TILE = 128
 """Planes are read off in tiles at its multiples, for the same reason."""
-MOST_PLANES = 4
+MOST_DECODED = 4
 """Decoded planes that are kept."""
 
 
@@ -57,7 +57,7 @@ class PlaneCompositor:
     origin : tuple of int
         Row and column of the reference plane at which the image begins.
     reach : int
-        Pixels to either side of an edge over which it is blended: `REACH`, or 0 for not at all.
+        Pixels to either side of an edge over which it is blended: `FEATHER_REACH`, or 0.
     """
 
     def __init__(
@@ -124,10 +124,10 @@ class PlaneCompositor:
         if self._reach == 0:
             weight[part] = mask[part]
             return weight
-        opaque = mask[part].astype(np.uint16) * np.uint16(OPAQUE)
-        size = (2 * REACH + 1, 2 * REACH + 1)
+        opaque = mask[part].astype(np.uint16) * np.uint16(FULL_WEIGHT)
+        size = (2 * FEATHER_REACH + 1, 2 * FEATHER_REACH + 1)
         soft = cv2.GaussianBlur(opaque, size, FEATHER, borderType=cv2.BORDER_REPLICATE)
-        np.divide(soft, np.float32(OPAQUE), out=weight[part])
+        np.divide(soft, np.float32(FULL_WEIGHT), out=weight[part])
         return weight
 
     def _lay(self, k: int, window: Window, weight: Plane, shown: Plane, total: Plane) -> None:
@@ -146,11 +146,16 @@ class PlaneCompositor:
         """Tiles of the field; what a window of the result shares with each, in it and in itself."""
         rows, cols = asked = moved_by(window, *self._origin)
         height, width = self._stack.field
-        for top in range(rows.start // TILE * TILE, rows.stop, TILE):
-            for left in range(cols.start // TILE * TILE, cols.stop, TILE):
-                tile = slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width))
-                down = slice(max(top, rows.start), min(top + TILE, rows.stop))
-                across = slice(max(left, cols.start), min(left + TILE, cols.stop))
+        for top in range(rows.start // COMPOSED_TILE * COMPOSED_TILE, rows.stop, COMPOSED_TILE):
+            for left in range(
+                cols.start // COMPOSED_TILE * COMPOSED_TILE, cols.stop, COMPOSED_TILE
+            ):
+                tile = (
+                    slice(top, min(top + COMPOSED_TILE, height)),
+                    slice(left, min(left + COMPOSED_TILE, width)),
+                )
+                down = slice(max(top, rows.start), min(top + COMPOSED_TILE, rows.stop))
+                across = slice(max(left, cols.start), min(left + COMPOSED_TILE, cols.stop))
                 shared = down, across
                 yield tile, counted_from(tile, shared), counted_from(asked, shared)
 
@@ -158,7 +163,7 @@ class PlaneCompositor:
         """Plane `k`, one of the last few if it was read before."""
         if k not in self._read:
             self._read[k] = self._stack.source[k]
-            if len(self._read) > MOST_PLANES:
+            if len(self._read) > MOST_DECODED:
                 self._read.popitem(last=False)
         self._read.move_to_end(k)
         return self._read[k]

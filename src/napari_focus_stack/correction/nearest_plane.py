@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NEARBY = 5
 """Pixels around a stroke that tell its plane too."""
-LEAST_SHARE = 0.02
+CREDIBLE_SHARE = 0.02
 """Of the credible pixels there, that a plane needs to count: a few may err."""
 
 
@@ -70,7 +70,7 @@ def nearest_plane_labels(
         mask = strokes == stroke
         near = cv2.dilate(mask.view(np.uint8), np.ones((2 * NEARBY + 1,) * 2, np.uint8)) > 0
         counts = np.bincount(index[near & credible])
-        planes = np.flatnonzero(counts >= max(1, LEAST_SHARE * counts.sum()))
+        planes = np.flatnonzero(counts >= max(1, CREDIBLE_SHARE * counts.sum()))
         if planes.size:
             labels[some][mask] = planes[0 if side == "first" else -1] + 1
     return labels

@@ -16,8 +16,8 @@ import numpy as np
 from napari_focus_stack._utils.windows import counted_from
 from napari_focus_stack.alignment.registered_stack import RegisteredStack
 from napari_focus_stack.correction.compositing import (
-    MOST_PLANES,
-    REACH,
+    FEATHER_REACH,
+    MOST_DECODED,
     Labels,
     PlaneCompositor,
     labels_in,
@@ -161,7 +161,7 @@ class DepthRetoucher:
         self.confidence = np.array(result.confidence)
         self.height = None if result.height is None else np.array(result.height)
         self._correction = Correction(result.depth.shape, source.names, stack.planes)
-        reach = REACH if _blends(result.report) else 0
+        reach = FEATHER_REACH if _blends(result.report) else 0
         self._overlay = PlaneCompositor(stack, result.image, result.origin, reach)
         if labels is not None:
             self.change(labels)
@@ -220,7 +220,7 @@ class DepthRetoucher:
         A stroke across the image changes little of what is between its ends. Where more planes
         have to do with it than are kept, each is laid over the whole at once.
         """
-        if len(labels_in(near)) > MOST_PLANES:
+        if len(labels_in(near)) > MOST_DECODED:
             return [window]
         differs = (labels != self._correction.labels[window]).view(np.uint8)
         first, left = window[0].start, window[1].start

@@ -27,29 +27,29 @@ if TYPE_CHECKING:
     from napari_focus_stack.fusion.focus_prior import PlanePrior, WindowPrior
     from napari_focus_stack.imgproc.pyramids import Plane
 
-ERRORS = (PeakError(0.1, 0.1), PeakError(0.35, 0.2), PeakError(1.5, 0.4))
+LEVEL_ERRORS = (PeakError(0.1, 0.1), PeakError(0.35, 0.2), PeakError(1.5, 0.4))
 """By which levels err without any noise, from what blurs into them (truth scenes): on
 `strands-still` depth errs by 1.01 instead of 1.12 planes since broad peaks are doubted."""
-WINDOW = 0.7
+WIDENED_SIGMA = 0.7
 """Gaussian sigma by which the window over the energy is widened: a surface is smoother than its
 picture. Without it `brick-dome-noisy` errs by 0.17 planes instead of 0.14."""
 REACHED = 2
 """Pixels to either side that this takes in."""
-STEPS = (2, 2, 4)
+LEVEL_STEPS = (2, 2, 4)
 """Pixels of a plane to one of each level's maps."""
-WINDOW_SAMPLES = (16.1, 17.0, 15.5)
+WIDENED_SAMPLES = (16.1, 17.0, 15.5)
 """Independent samples behind an energy then, as `focus.WINDOW_SAMPLES`."""
-PRIOR = 0.2
+NEIGHBOUR_PRECISION = 0.2
 """Inverse variance, in units of depth, of a pixel around the mean depth of its neighbourhood."""
-REACH = 32.0
+SURFACE_SMOOTHNESS = 32.0
 """Smoothness of the surface, in pixels of its maps squared; see `EdgeAwareMean`."""
-EDGE = 0.02
+SURFACE_EDGE = 0.02
 """Step in the picture, as a part of its range, that may be an edge of the surface."""
-FEWEST_WIDTHS = 200
+FEWEST_SAMPLED = 200
 LEAST_ERROR = 0.05
 HALF_TRUSTED = 0.22
 """Expected error at which confidence is one half: planes, or units of depth if more."""
-AROUND = 9
+CONFIDENCE_WINDOW = 9
 """Side, in pixels, over which neighbours' confidence counts, twice. Without them 4 % of what is
 trusted at the edges of unstained cells and 4 % beside bars is of another depth, and the mean error
 there is 0.27 and 0.31 where 0.22 is expected. Once over 11 or 19 pixels leaves 0.24 and 0.23 at the
@@ -86,7 +86,9 @@ class DepthEstimator:
         if not self._peaks:
             self._peaks = [
                 FocusPeak(energy.shape, samples, error, weighed=prior is not None)
-                for energy, samples, error in zip(energies, WINDOW_SAMPLES, ERRORS, strict=False)
+                for energy, samples, error in zip(
+                    energies, WIDENED_SAMPLES, LEVEL_ERRORS, strict=False
+                )
             ]
         todo = [(i, rows) for i, energy in enumerate(energies) for rows in row_bands(energy.shape)]
 
@@ -119,7 +121,7 @@ class DepthEstimator:
             known, certainty = self._read(peak, unit)
             trust += _resized(certainty, shape)
             total += _resized(np.multiply(certainty, known), shape)
-        given = np.full(shape, PRIOR, np.float32)
+        given = np.full(shape, NEIGHBOUR_PRECISION, np.float32)
         if prior is not None:
             surface, beside = prior.half_size()
             trust += beside
@@ -127,11 +129,11 @@ class DepthEstimator:
             given += beside
         np.maximum(trust, np.float32(1e-9), out=trust)
         check()
-        raw = fill_from_trusted(total / trust, trust, PRIOR)
+        raw = fill_from_trusted(total / trust, trust, NEIGHBOUR_PRECISION)
         check()
-        smooth = EdgeAwareMean(guide, REACH, edge, check)
+        smooth = EdgeAwareMean(guide, SURFACE_SMOOTHNESS, edge, check)
         # by its square root a pixel that errs with certainty does not outweigh its surroundings
-        weight = np.sqrt(trust + np.float32(PRIOR))
+        weight = np.sqrt(trust + np.float32(NEIGHBOUR_PRECISION))
         total, support = smooth(raw * weight, weight)
         depth = total / support
         known = np.square(support)
@@ -160,7 +162,7 @@ class DepthEstimator:
 
         The standard deviation of a Gaussian through the peak and its neighbours.
         """
-        peaks = zip(self._peaks, STEPS, strict=False)
+        peaks = zip(self._peaks, LEVEL_STEPS, strict=False)
         return [peak.widths(self._count, trusted[::step, ::step]) for peak, step in peaks]
 
 
@@ -173,7 +175,7 @@ def within_neighbours(confidence: Plane) -> Plane:
     """
     least = confidence
     for _ in range(2):
-        around = cv2.blur(least, (AROUND, AROUND))
+        around = cv2.blur(least, (CONFIDENCE_WINDOW, CONFIDENCE_WINDOW))
         least = np.minimum(least, around, out=around)
     return least
 
@@ -185,7 +187,7 @@ def peak_width(parts: list[list[Plane]]) -> float | None:
     """
     for level in zip(*parts, strict=True):
         widths = np.concatenate(level)
-        if widths.size >= FEWEST_WIDTHS:
+        if widths.size >= FEWEST_SAMPLED:
             return float(np.median(widths))
     return None
 
@@ -200,7 +202,7 @@ def edge_contrast(span: float, deviation: float) -> float:
     deviation : float
         Of the noise.
     """
-    return EDGE * span + deviation
+    return SURFACE_EDGE * span + deviation
 
 
 def _confidence(trust: Plane, disagreement: Plane) -> Plane:
@@ -224,7 +226,7 @@ def _widened(energy: Plane, rows: slice, level: int) -> Plane:
         return own
     top, end = max(0, rows.start - REACHED), min(len(energy), rows.stop + REACHED)
     size = (2 * REACHED + 1, 2 * REACHED + 1)
-    blurred = cv2.GaussianBlur(energy[top:end], size, WINDOW)
+    blurred = cv2.GaussianBlur(energy[top:end], size, WIDENED_SIGMA)
     wide: Plane = blurred[rows.start - top : rows.stop - top]
     if own.min() < 0:
         np.maximum(wide, 0, out=wide)

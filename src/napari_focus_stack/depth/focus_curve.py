@@ -18,7 +18,7 @@ import numpy as np
 from napari_focus_stack._utils.threads import available_threads, prefetch
 from napari_focus_stack._utils.windows import counted_from, widened
 from napari_focus_stack.alignment.registered_stack import RegisteredStack
-from napari_focus_stack.depth.estimation import ERRORS, STEPS, WINDOW_SAMPLES
+from napari_focus_stack.depth.estimation import LEVEL_ERRORS, LEVEL_STEPS, WIDENED_SAMPLES
 from napari_focus_stack.depth.local_energies import energies
 from napari_focus_stack.depth.peak_fitting import FLATTEST
 from napari_focus_stack.errors import SettingsError
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
 BLOCK = 32
 """Side of the blocks whose energies are measured at a time; pyramids of all levels begin there."""
-MARGIN = 32
+BLOCK_MARGIN = 32
 """Pixels around a block that make its energies, but for 1 %, and 3 % of the third level's."""
-TILE = 256
+TILE_SIDE = 256
 """Side of the tiles whose planes are kept: a multiple of the blocks'."""
-MOST_BYTES = 128 * 10**6
+MOST_TILE_BYTES = 128 * 10**6
 """Of planes that are kept; one tile is in any case."""
 MOST_BLOCKS = 64
 LEAST_CREDIBLE = 1e-3
@@ -151,7 +151,7 @@ class FocusProbe:
             )
         with self._lock:
             levels = self._energies_around(y // BLOCK * BLOCK, x // BLOCK * BLOCK)
-        steps = zip(levels, STEPS, strict=False)
+        steps = zip(levels, LEVEL_STEPS, strict=False)
         here = np.stack([level[:, y % BLOCK // s, x % BLOCK // s] for level, s in steps])
         mixed, scored = _mixed(here)
         energies, scores = (np.full(self._n, np.nan, np.float32) for _ in range(2))
@@ -199,8 +199,8 @@ class FocusProbe:
         return self._blocks[key]
 
     def _measured(self, top: int, left: int) -> list[Plane]:
-        tile = self._tile(top // TILE * TILE, left // TILE * TILE)
-        window = widened(_square(top, left, BLOCK), MARGIN, self._stack.field)
+        tile = self._tile(top // TILE_SIDE * TILE_SIDE, left // TILE_SIDE * TILE_SIDE)
+        window = widened(_square(top, left, BLOCK), BLOCK_MARGIN, self._stack.field)
         inside = counted_from(tile.window, window)
         levels = min(DEPTH_LEVELS, level_count(self._stack.field))
         halved_colour = self._stack.source.colour_halved
@@ -211,7 +211,7 @@ class FocusProbe:
             blocks.append(
                 [
                     energy[_block(offset, step)].copy()
-                    for energy, step in zip(found, STEPS, strict=False)
+                    for energy, step in zip(found, LEVEL_STEPS, strict=False)
                 ]
             )
         return [np.stack(level) for level in zip(*blocks, strict=True)]
@@ -220,7 +220,7 @@ class FocusProbe:
         """What a tile needs of every plane that took part."""
         key = top, left
         if key not in self._tiles:
-            window = widened(_square(top, left, TILE), MARGIN, self._stack.field)
+            window = widened(_square(top, left, TILE_SIDE), BLOCK_MARGIN, self._stack.field)
             threads = self._readers()
 
             def read(k: int) -> RegisteredPlane:
@@ -228,7 +228,10 @@ class FocusProbe:
 
             with closing(prefetch(read, self._stack.planes, threads)) as planes:
                 self._tiles[key] = _Tile(window, [seen for _, seen in planes])
-            while len(self._tiles) > 1 and sum(t.bytes for t in self._tiles.values()) > MOST_BYTES:
+            while (
+                len(self._tiles) > 1
+                and sum(t.bytes for t in self._tiles.values()) > MOST_TILE_BYTES
+            ):
                 self._tiles.popitem(last=False)
         self._tiles.move_to_end(key)
         return self._tiles[key]
@@ -256,7 +259,7 @@ def _mixed(levels: Plane) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     usable = [i for i, level in enumerate(levels) if not (level[~absent] < 0).any()]
     trust = np.array([_trust(levels[i][~absent], i) for i in usable], np.float32)
     trust /= trust.sum()
-    samples = float(trust @ np.array([WINDOW_SAMPLES[i] for i in usable], np.float32))
+    samples = float(trust @ np.array([WIDENED_SAMPLES[i] for i in usable], np.float32))
     mixed = np.tensordot(trust, levels[usable], 1).astype(np.float32)
     scored = score(mixed, samples)
     mixed[absent] = scored[absent] = np.nan
@@ -267,15 +270,15 @@ def _trust(energies: NDArray[np.float32], level: int) -> float:
     """How far a level's best plane stands out from the others, over how far the level errs."""
     if energies.size == 0:
         return 1.0
-    scored = score(energies, WINDOW_SAMPLES[level])
+    scored = score(energies, WIDENED_SAMPLES[level])
     by_chance = np.sqrt(2 * np.log(max(energies.size, 2)))
     beyond = max(float(scored.max() - scored.mean() - by_chance), 0.0)
-    return max(1 - float(np.exp(-0.5 * beyond**2)), LEAST_CREDIBLE) / ERRORS[level].depth ** 2
+    return max(1 - float(np.exp(-0.5 * beyond**2)), LEAST_CREDIBLE) / LEVEL_ERRORS[level].depth ** 2
 
 
 def _offset(around: NDArray[np.float32]) -> float:
     """Top of the parabola through three log energies, from the middle one: half a plane at most."""
-    floor = 0.5 / np.sqrt(WINDOW_SAMPLES[0])
+    floor = 0.5 / np.sqrt(WIDENED_SAMPLES[0])
     before, best, after = np.log(np.maximum(around - 1, floor)).tolist()
     bend = min(before - 2 * best + after, -FLATTEST)
     return float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5))

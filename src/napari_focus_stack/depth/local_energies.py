@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.depth.estimation import WINDOW
+from napari_focus_stack.depth.estimation import WIDENED_SIGMA
 from napari_focus_stack.fusion.focus_measure import (
     UNRECORDED,
     energy_parts,
@@ -91,7 +91,7 @@ def _widely(energy: Plane, valid: Mask | None, level: int) -> Plane:
     outside = None if valid is None else valid < LEAST_COVERAGE
     if outside is not None:
         energy[outside] = 0 if level else UNRECORDED
-    wide: Plane = reduce(energy) if level == 0 else cv2.GaussianBlur(energy, (5, 5), WINDOW)
+    wide: Plane = reduce(energy) if level == 0 else cv2.GaussianBlur(energy, (5, 5), WIDENED_SIGMA)
     if outside is not None:
         wide[reduce(outside.astype(np.float32)) > 0 if level == 0 else outside] = UNRECORDED
     return wide

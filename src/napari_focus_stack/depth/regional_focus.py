@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FINE_SAMPLES = 12.0
 COARSE_SAMPLES = (60.0, 26.0, 12.0)
 """Independent samples behind the energies of a region, level by level."""
-ERRORS = (PeakError(0.05, 0.2), PeakError(0.05, 0.4), PeakError(0.05, 0.8))
+REGION_ERRORS = (PeakError(0.05, 0.2), PeakError(0.05, 0.4), PeakError(0.05, 0.8))
 """By which regions' peaks err without noise. The coarser a level is, the less its energy can be
 trusted: with 0.2 on all, the surface of `rims.py faint` errs by 1.3 planes instead of 0.7."""
 SMOOTHNESS = 1.0
@@ -35,9 +35,9 @@ STEEP = 0.1
 """Part of the range of depth around a region that its own depth is uncertain by."""
 BESIDE = 7
 """Fine regions a side around one of another depth in which that depth counts too."""
-APART = 1.5
+OTHER_DEPTH = 1.5
 """Depth from which on a fine region is of another depth than the surface."""
-SURE = 6.0
+SURE_PRECISION = 6.0
 """Inverse variance from which on such a region counts."""
 JUMP = 5.0
 """Range of the surface around a region that is a jump and no slope."""
@@ -71,10 +71,10 @@ class RegionalFocus:
     """
 
     def __init__(self, like: RegionalEnergy) -> None:
-        self._fine = FocusPeak(like.fine.shape, FINE_SAMPLES, ERRORS[0])
+        self._fine = FocusPeak(like.fine.shape, FINE_SAMPLES, REGION_ERRORS[0])
         self._coarse = [
             FocusPeak(root.shape, samples, error)
-            for root, samples, error in zip(like.coarse, COARSE_SAMPLES, ERRORS, strict=True)
+            for root, samples, error in zip(like.coarse, COARSE_SAMPLES, REGION_ERRORS, strict=True)
         ]
         self._steps = like.steps
         self._count = 0
@@ -125,8 +125,8 @@ class RegionalFocus:
     def _other_depths(self, surface: Surface, unit: float) -> DepthRange:
         """Depths that fine regions have apart from the surface: through gaps, beside edges."""
         depth, trust = self._fine.read(slice(0, len(self._fine.best)), self._count, unit)
-        sure = trust >= SURE
-        other = sure & (np.abs(depth - surface.depth) > APART)
+        sure = trust >= SURE_PRECISION
+        other = sure & (np.abs(depth - surface.depth) > OTHER_DEPTH)
         energy = np.maximum(self._fine.best - 1, np.float32(1e-3))
         strongest = cv2.dilate(np.where(sure & ~other, energy, np.float32(1e-3)), _square(AROUND))
         share = np.clip(energy / (strongest * np.float32(FAINT)), np.float32(RIM), 1)

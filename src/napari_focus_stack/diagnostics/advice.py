@@ -29,9 +29,9 @@ MOST_MAGNIFIED = 0.03
 """Change of the field's size, whose edges lose as much."""
 LEAST_MAGNIFIED = 0.001
 """Change of size that is worth a word."""
-LEAST_TOLD = 0.003
+LEAST_GAIN_CHANGE = 0.003
 """Change of brightness that is worth a word."""
-MOST_DRIFT = 0.2
+MOST_EVEN_CHANGE = 0.2
 """Change of brightness that no even light and no change of focus explains."""
 
 
@@ -179,12 +179,12 @@ def _on_brightness(health: Health, gains_applied: bool) -> list[str]:
         for k, times in health.odd_exposures
     ]
     drift = health.brightness_drift
-    if gains_applied and drift > MOST_DRIFT:
+    if gains_applied and drift > MOST_EVEN_CHANGE:
         notes.append(
             f"Brightness changed by {drift:.0%} over the stack and was evened out; record with "
             "fixed exposure, and let the lamp warm up."
         )
-    if drift > LEAST_TOLD and not gains_applied:
+    if drift > LEAST_GAIN_CHANGE and not gains_applied:
         notes.append(
             f"Brightness drifts by {drift:.1%} over the stack and was left as recorded; "
             "brightness 'match' evens it out."

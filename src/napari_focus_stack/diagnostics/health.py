@@ -32,7 +32,7 @@ LEAST_PLATEAU = 1e-3
 """Share of a plane's pixels at its own maximum from which on the sensor's end may be there."""
 JUST_BELOW = 0.01
 """Part of a plane's range: a tail that ends by itself has more pixels there than at its maximum."""
-ODD, MOST_ODD = 1.5, 0.25
+ODD, MOST_ODD_EXPOSURES = 1.5, 0.25
 """Times as bright (or dark) as the usual plane from which on an exposure is odd, and the part of
 the planes that can be."""
 EMPTY = 0.03
@@ -299,7 +299,7 @@ def _odd(gains: list[float | None]) -> dict[int, float]:
     known = {k: gain for k, gain in enumerate(gains) if gain is not None}
     usual = float(np.median(list(known.values()))) if known else 1.0
     odd = {k: usual / gain for k, gain in known.items() if abs(np.log(gain / usual)) > np.log(ODD)}
-    return odd if len(odd) <= MOST_ODD * len(known) else {}
+    return odd if len(odd) <= MOST_ODD_EXPOSURES * len(known) else {}
 
 
 def _moved(transforms: NDArray[np.float64], shape: tuple[int, ...]) -> float:

@@ -29,11 +29,11 @@ TOLERANCE = 0.5
 """Depth from the surface, besides half of its error, up to which energies count in full."""
 TOLERANCE_OF_DEPTH = 1.5
 """The same where the depth is looked for, which then refines the surface."""
-NOTHING = 1e-3
+LEAST_ENERGY = 1e-3
 """What energies count at least."""
 SPREAD = 0.7
 """Depth around the surface that fine levels are averaged over where noise hides their own."""
-LEAST_SHARE = 3e-4
+ABSENT_SHARE = 3e-4
 """Of a plane that the surface does not lie in, in coarse levels."""
 DEPTH_WEIGHT = 0.3
 DEPTH_ERROR = 0.25
@@ -217,7 +217,7 @@ class PlanePrior:
             share, given = self._prior.own[level].rows(level, rows), self._fine.rows(level, rows)
         else:
             share = self._prior.alone.rows(level, rows)
-            given = np.log(self._coarse.rows(level, rows) + np.float32(LEAST_SHARE))
+            given = np.log(self._coarse.rows(level, rows) + np.float32(ABSENT_SHARE))
         own -= given
         own *= share
         own += given
@@ -232,7 +232,7 @@ class PlanePrior:
         reach = np.float32(tolerance) + self._prior.error / 2
         near, inside = (np.exp(-np.square(np.maximum(a - reach, 0))) for a in (apart, outside))
         counting: Plane = np.maximum(near, self._prior.share * inside)
-        return np.maximum(counting, np.float32(NOTHING), out=counting)
+        return np.maximum(counting, np.float32(LEAST_ENERGY), out=counting)
 
     def _maps(self, regions: Plane) -> LevelMaps:
         return LevelMaps(regions, self._prior.shapes)

@@ -40,7 +40,7 @@ SHRINK_WINDOW = 1.5
 SHRINK_SIZE = 9
 LEAST_COVERAGE = 191
 """Of 255: part of a coarse pixel that must have been recorded for it to count."""
-FARTHEST = 80.0
+LARGEST_EXPONENT = 80.0
 """Exponent beyond which a plane has no weight: exp(80) is still a number."""
 
 
@@ -160,7 +160,7 @@ class Level:
             weight[:], squares[:] = scored, self._variance
             return np.ones_like(scored)
         odds: Plane = weight - scored
-        np.clip(odds, -FARTHEST, FARTHEST, out=odds)
+        np.clip(odds, -LARGEST_EXPONENT, LARGEST_EXPONENT, out=odds)
         np.exp(odds, out=odds)
         odds += np.float32(1)
         total: Plane = cv2.log(odds)  # twice as fast as NumPy's
@@ -195,7 +195,7 @@ class Residual:
         if count == 0:
             self._weight, self.mean = scored, [smooth.copy() for smooth in self.smooth]
             return
-        odds = np.exp(np.clip(self._weight - scored, -FARTHEST, FARTHEST))
+        odds = np.exp(np.clip(self._weight - scored, -LARGEST_EXPONENT, LARGEST_EXPONENT))
         share = 1 / (1 + odds)
         self._weight = np.maximum(self._weight, scored + np.log1p(odds))
         for mean, smooth in zip(self.mean, self.smooth, strict=True):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
 
-LEVELS = 3
+REGION_LEVELS = 3
 """Pyramid levels whose energies tell where a region is in focus."""
 FINE_LEVEL = 2
 """Level of the pyramid that has as many pixels as the finest energies have regions."""
@@ -36,9 +36,9 @@ FINE_WINDOW = 5
 wider ones lose what is seen between spokes (0.2 dB on `motorcycle-noisy`)."""
 MOST_REGIONS = 1_000_000
 """Of a plane; larger planes have larger regions."""
-SMALLEST_SIDE = 32
+SMALLEST_FIELD = 32
 """Of planes that are looked at by regions."""
-ALL_RECORDED = 0.75
+LEAST_RECORDED = 0.75
 """Part of a region that must have been recorded for it to count."""
 
 
@@ -52,7 +52,7 @@ def coarseness(shape: tuple[int, ...]) -> int:
 
 def fits(shape: tuple[int, ...]) -> bool:
     """Whether planes of this shape have regions enough to tell one from another."""
-    return min(shape[:2]) >= SMALLEST_SIDE
+    return min(shape[:2]) >= SMALLEST_FIELD
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class RegionalEnergy:
             recorded = both_recorded(finite.astype(np.uint8) * 255, recorded)
         smooth = lightness(plane)
         powers = []
-        for level in range(LEVELS):
+        for level in range(REGION_LEVELS):
             above = cv2.pyrDown(smooth)
             band = np.subtract(smooth, expand(above, smooth.shape), out=smooth)
             if level == 0:
@@ -115,8 +115,8 @@ class RegionalEnergy:
         light = _reduced(smooth, steps) * np.float32(1 if plane.ndim == 2 else 1 / GREY)
         if recorded is not None:
             known = _reduced(recorded.astype(np.float32) / np.float32(255), FINE_LEVEL + steps)
-            fine[known < ALL_RECORDED] = np.nan
-            light[cv2.pyrDown(known) < ALL_RECORDED] = np.nan
+            fine[known < LEAST_RECORDED] = np.nan
+            light[cv2.pyrDown(known) < LEAST_RECORDED] = np.nan
         roots = [np.sqrt(np.maximum(power, 0)) / np.float32(unit) for power in (fine, *powers)]
         halves = [root.astype(np.float16) for root in roots]
         return cls(halves[0], tuple(halves[1:]), light, unit, steps)

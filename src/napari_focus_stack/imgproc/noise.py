@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
     from napari_focus_stack._utils.windows import Window
 
-LEVELS = 4
+NOISE_LEVELS = 4
 """Pyramid levels measured; coarser ones have the last one's noise."""
-BLOCKS = (16, 16, 8, 8)
+BLOCK_SIDES = (16, 16, 8, 8)
 """Side of the blocks in which a level's noise is measured."""
 BLOCK_SAMPLES = (240.0, 155.0, 34.0, 33.0)
 """Independent samples in the squared band of one block, from simulated white noise."""
-SMALLEST_SIDE = 4 * BLOCKS[0]
+SMALLEST_MEASURED = 4 * BLOCK_SIDES[0]
 """Smaller planes hold too few blocks to measure noise on."""
 LARGEST_SIDE = 768
 """Of the part in the middle of a plane that is looked at: 2300 blocks of the finest level."""
-QUIET = 0.2
+QUIET_BLOCKS = 0.2
 """Quantile of blocks that are taken for noise alone."""
 BINS = 8
 """Groups of blocks of like brightness through whose quiet members lines are laid."""
@@ -146,7 +146,7 @@ class NoiseEstimator:
             (Y, X) uint8, 255 where both have recorded; None for everywhere.
         """
         self._largest = max(self._largest, float(np.abs(first).max()))
-        if min(first.shape[:2]) < SMALLEST_SIDE:
+        if min(first.shape[:2]) < SMALLEST_MEASURED:
             return
         channels = list(zip(_channels(first), _channels(second), strict=True))
         found = [_differences(a, b, valid) for a, b in channels]
@@ -155,7 +155,7 @@ class NoiseEstimator:
             np.minimum(*p) for p in zip(self._quietest or powers, powers, strict=True)
         ]
         unit = np.float32(1 if first.ndim == 2 else GREY)
-        a, b = (_block_means(plane, BLOCKS[0]) / unit for plane in channels[0])
+        a, b = (_block_means(plane, BLOCK_SIDES[0]) / unit for plane in channels[0])
         bright = np.stack([(a + b) / 2, a, b])
         taken = np.take_along_axis(bright, found[0][1][None], 0)[0]
         # the rotation keeps the sum over the channels
@@ -216,9 +216,9 @@ def _differences(
 
     And which of the three it was, at the finest level.
     """
-    pyramids = (laplacian_pyramid(plane, LEVELS)[0][:-1] for plane in (a, b))
+    pyramids = (laplacian_pyramid(plane, NOISE_LEVELS)[0][:-1] for plane in (a, b))
     blocks, which = [], []
-    for (p, q), side in zip(zip(*pyramids, strict=True), BLOCKS, strict=True):
+    for (p, q), side in zip(zip(*pyramids, strict=True), BLOCK_SIDES, strict=True):
         both = _block_means(np.square(p - q), side) / np.float32(2)
         powers = np.stack([both, *(_block_means(np.square(band), side) for band in (p, q))])
         power: Plane = powers.min(0)
@@ -245,7 +245,7 @@ def _channels(plane: Plane) -> list[Plane]:
 def _quiet(variance: Plane) -> float:
     """What quiet blocks have."""
     seen = variance[np.isfinite(variance)]
-    return _quantile(seen, QUIET) if seen.size else 0.0
+    return _quantile(seen, QUIET_BLOCKS) if seen.size else 0.0
 
 
 def _quantile(values: Plane | NDArray[np.float64], share: float) -> float:
@@ -282,7 +282,7 @@ def _line(
     brightness, variance = brightness[order], variance[order]
     groups = np.array_split(np.arange(len(order)), BINS)
     x = np.array([brightness[group].mean() for group in groups])
-    y = np.array([_quantile(variance[group], QUIET) for group in groups])
+    y = np.array([_quantile(variance[group], QUIET_BLOCKS) for group in groups])
     rising = (x > x[0]) & (y > y[0])
     slopes = (y[rising] - y[0]) / (x[rising] - x[0])
     lines = [*zip(slopes, y[0] - slopes * x[0], strict=True), *((0.0, level) for level in y)]
@@ -291,7 +291,7 @@ def _line(
     def misfit(line: tuple[float, float]) -> float:
         fitted = np.maximum(line[0] * brightness + line[1], least)
         beyond = np.clip(logarithms - np.log(fitted), -MOST_MISFIT, MOST_MISFIT)
-        return float(np.mean(beyond * (QUIET - (beyond < 0))))
+        return float(np.mean(beyond * (QUIET_BLOCKS - (beyond < 0))))
 
     misfits = [misfit(line) for line in lines]
     best = int(np.argmin(misfits))

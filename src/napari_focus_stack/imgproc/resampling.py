@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 EVENING = np.array([0.03883, -0.11958, 1.1615, -0.11958, 0.03883], np.float32)
 """Least squares over frequencies up to 0.46 a pixel, weighted as the power of pictures: 1 / f^2."""
-REACH = 5
+KERNEL_REACH = 5
 """Pixels around a place that its value depends on."""
 _TWICE = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]], np.float64)
 """Pixel of a plane to that of the one twice as large, as cv2.resize counts them."""
 
 
-MOST_KEPT = 2**21
+MOST_SCRATCH = 2**21
 """Values that a thread keeps memory for: enough for the tiles of a crew."""
 
 
@@ -88,8 +88,8 @@ class SourceWindow:
 
 
 def _span(places: tuple[float, ...], side: int, even: bool) -> slice:
-    start = min(max(math.floor(min(places)) - REACH, 0), side - 1)
-    end = min(max(math.ceil(max(places)) + REACH + 1, start + 1), side)
+    start = min(max(math.floor(min(places)) - KERNEL_REACH, 0), side - 1)
+    end = min(max(math.ceil(max(places)) + KERNEL_REACH + 1, start + 1), side)
     return slice(start // 2 * 2, min(end + end % 2, side)) if even else slice(start, end)
 
 
@@ -102,9 +102,9 @@ class _Memory(threading.local):
     def __call__(self, name: str, shape: tuple[int, ...]) -> Plane:
         size = math.prod(shape)
         kept = self._kept.get(name)
-        if kept is None or not size <= kept.size <= MOST_KEPT:
+        if kept is None or not size <= kept.size <= MOST_SCRATCH:
             kept = np.empty(size, np.float32)
-            if size <= MOST_KEPT:
+            if size <= MOST_SCRATCH:
                 self._kept[name] = kept
         return kept[:size].reshape(shape)
 

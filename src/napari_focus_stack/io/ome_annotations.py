@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMESPACE = "napari-focus-stack"
-FORMAT = 1
+ANNOTATION_FORMAT = 1
 """Of the annotation; a later one may need a later version to be understood."""
 
 
@@ -30,7 +30,12 @@ def annotation(known: Mapping[str, Any]) -> dict[str, Any]:
         Plain JSON.
     """
     texts = {key: json.dumps(value, allow_nan=False) for key, value in known.items()}
-    return {"MapAnnotation": {"Namespace": NAMESPACE, "Value": {"format": str(FORMAT), **texts}}}
+    return {
+        "MapAnnotation": {
+            "Namespace": NAMESPACE,
+            "Value": {"format": str(ANNOTATION_FORMAT), **texts},
+        }
+    }
 
 
 def annotated(xml: str, path: Path) -> list[dict[str, Any] | None]:
@@ -62,7 +67,7 @@ def annotated(xml: str, path: Path) -> list[dict[str, Any] | None]:
         }
     except (ElementTree.ParseError, ValueError, RecursionError) as problem:
         raise InputError(f"'{path}' is damaged ({problem}); save it again.") from problem
-    if any(note.get("format") != FORMAT for note in notes.values()):
+    if any(note.get("format") != ANNOTATION_FORMAT for note in notes.values()):
         raise InputError(f"'{path}' was saved by a newer napari-focus-stack; update this one.")
     return [_note_of(image, notes) for image in root.findall("{*}Image")]
 

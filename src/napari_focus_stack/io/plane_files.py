@@ -154,7 +154,7 @@ class FilePlane:
         try:
             yield
         except Unreadable as problem:
-            raise InputError(f"'{self.name}' cannot be read: {problem}; {REMEDY}.") from problem
+            raise InputError(f"'{self.name}' cannot be read: {problem}", REMEDY) from problem
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT = 1
+RECIPE_FORMAT = 1
 """Of the JSON; a later one may need a later version to be followed."""
 
 _OTHER = "give a recipe, a report (--report) or saved results (.focusstack.ome.tif)"
@@ -141,7 +141,7 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """Plain dictionary, ready for JSON."""
         recipe = {
-            "recipe": FORMAT,
+            "recipe": RECIPE_FORMAT,
             "version": self.version,
             "inputs": list(self.inputs),
             "settings": self.settings.as_dict(),
@@ -198,10 +198,10 @@ def ome_xml(path: Path) -> str:
 
 def _check_format(known: Mapping[str, Any], path: Path) -> None:
     """Refuse a recipe of which this version would leave something out."""
-    if known.get("recipe") != FORMAT:
+    if known.get("recipe") != RECIPE_FORMAT:
         raise InputError(
             f"'{path}' is a recipe of format {known.get('recipe')!r:.20}, and napari-focus-stack "
-            f"{__version__} follows format {FORMAT} alone; update it."
+            f"{__version__} follows format {RECIPE_FORMAT} alone; update it."
         )
     _refuse_unknown([key for key in known if known[key] is not None], _KEYS, path)
 

@@ -17,7 +17,12 @@ from napari_focus_stack.imgproc.morphology import dilate
 from napari_focus_stack.imgproc.selection import pick_plane
 from napari_focus_stack.occlusion.boundaries import find_boundary, fine_energy
 from napari_focus_stack.occlusion.figure_ground import belongs_to_background, foreground_depth
-from napari_focus_stack.occlusion.model_check import CHECK_WINDOW, COVERED, ModelCheck, ModelErrors
+from napari_focus_stack.occlusion.model_check import (
+    CHECK_WINDOW,
+    RESTORED_COVER,
+    ModelCheck,
+    ModelErrors,
+)
 from napari_focus_stack.occlusion.patch import WIDE, Patch
 from napari_focus_stack.occlusion.unblurring import ForegroundBlur, ForegroundLayers
 
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from napari_focus_stack._utils.threads import ThreadTeam
     from napari_focus_stack.imgproc.pyramids import Plane
 
-BESIDE = 16
+DISPUTED_REACH = 16
 """Pixels from a ground that was believed in which depth is its own, or that of what is near."""
 FILLED = 0.6
 """Part of the least share that must have come through, up to which the picture of the ground is all
@@ -111,13 +116,13 @@ def restore_background(
     explanation = ModelCheck(patch, found.image, found.depth, found.veils, edge, where)
     check = explanation.check(known, judged=judged)
     better = check.better() * np.clip((seen - UNSEEN) / np.float32(SEEN - UNSEEN), 0, 1)
-    weight = np.clip(found.cover / np.float32(COVERED), 0, 1) * (1 - edge.share)
+    weight = np.clip(found.cover / np.float32(RESTORED_COVER), 0, 1) * (1 - edge.share)
     weight *= occluders.hidden & patch.recorded
     weight *= better
     came = (1 - found.cover) / np.float32(light.least_left)
     weight *= np.clip((came - FILLED) / np.float32(1 - FILLED), 0, 1)
     believed = occluders.hidden & patch.recorded & (better > np.float32(0.5))
-    beside = dilate(believed, BESIDE)
+    beside = dilate(believed, DISPUTED_REACH)
     depth, confidence = patch.depth.copy(), patch.confidence.copy()
     near = edge.near & beside
     depth[near] = foreground_depth(energies, edge)[near]

@@ -29,11 +29,11 @@ LEAST_JUMP = 1.5
 """Planes that surfaces lie apart at least where one can hide the other; nearer ones are one."""
 JUMP_RADIUS = 3
 """Pixels within which depth must change by that much."""
-FEWEST_PIXELS = 12
+SMALLEST_DISCONTINUITY = 12
 """Of a jump; smaller ones are noise."""
 BAND_RADIUS = 10
 """Pixels from a jump that may lie on either side of the edge."""
-WINDOW = 0.7
+DETAIL_SIGMA_BOUNDARY = 0.7
 """Gaussian sigma over the detail: half as much changes nothing, half as much again costs 0.6 dB
 (`strands-still`)."""
 PRESMOOTH = 0.7
@@ -41,10 +41,10 @@ PRESMOOTH = 0.7
 NOISY = 1 / 255
 LARGEST_RATIO = 2.0
 """Of the logarithm of two energies, at which they are as different as need be."""
-REACH = 20.0
+BOUNDARY_SMOOTHNESS = 20.0
 """Smoothness of the outline, in pixels squared; it stops at edges of the picture. Without that
 (`EdgeAwareMean`) the outline is found 2 dB (`strands-still`) to 6 dB (`coins-step-still`) worse."""
-EDGE = 8 / 255
+BOUNDARY_EDGE = 8 / 255
 """Step in the picture, as a part of its range, that an outline stops at."""
 STEEPNESS = 2.0
 """From the smoothed logarithm to the share of the pixel that is near."""
@@ -97,7 +97,7 @@ def depth_discontinuities(depth: Plane, jump: float) -> NDArray[np.bool_]:
     if not apart.any():
         return apart
     _, labels, stats, _ = cv2.connectedComponentsWithStats(apart.view(np.uint8), connectivity=8)
-    large = stats[:, cv2.CC_STAT_AREA] >= FEWEST_PIXELS
+    large = stats[:, cv2.CC_STAT_AREA] >= SMALLEST_DISCONTINUITY
     large[0] = False
     return np.asarray(large[labels])
 
@@ -109,7 +109,7 @@ def fine_energy(plane: Plane, noisy: bool) -> Plane:
         bright = cv2.GaussianBlur(bright, (0, 0), PRESMOOTH)
     bent = np.abs(cv2.filter2D(bright, -1, SECOND))
     bent += np.abs(cv2.filter2D(bright, -1, SECOND.T))
-    energy: Plane = cv2.GaussianBlur(np.square(bent), (0, 0), WINDOW)
+    energy: Plane = cv2.GaussianBlur(np.square(bent), (0, 0), DETAIL_SIGMA_BOUNDARY)
     return energy
 
 
@@ -163,7 +163,7 @@ def find_boundary(
     own = detail_peak(energies, band.astype(np.float32), (farthest + jump, nearest + SEARCHED))
     np.copyto(nearest, np.maximum(own.depth, farthest + jump), where=band & own.clear)
     guide = pick_plane(picture, nearest)
-    smooth = EdgeAwareMean(guide, REACH, edge)
+    smooth = EdgeAwareMean(guide, BOUNDARY_SMOOTHNESS, edge)
     found, read = smooth(evidence(energies, nearest, floor_of(energies), jump), read)
     share = np.clip(np.float32(STEEPNESS) * found + np.float32(0.5), 0, 1)
     share[~band] = 0

@@ -30,7 +30,7 @@ SIDE_WINDOW = 1.0
 """Gaussian sigma over the detail that tells sides, where it is little."""
 SURE_RADIUS = 2
 """Pixels around one that must all lie on a side: detail reaches beyond its own edge."""
-SEEN = 0.07
+BACKGROUND_SEEN = 0.07
 """Confidence from which on a depth far behind is one."""
 WEIGHT_OF_FAR = 3.0
 FAR_ENOUGH = 0.8
@@ -65,7 +65,7 @@ def belongs_to_background(
     disputed = patch.above | edge.band
     near = np.where(disputed, np.maximum(cv2.erode(side, kernel), 0), 0)
     near[~dilate(patch.discontinuities, WIDE)] = 0
-    seen = np.float32(WEIGHT_OF_FAR) * (patch.confidence > np.float32(SEEN))
+    seen = np.float32(WEIGHT_OF_FAR) * (patch.confidence > np.float32(BACKGROUND_SEEN))
     far = np.where(disputed, np.maximum(-cv2.dilate(side, kernel), 0), seen)
     smooth = EdgeAwareMean(
         luminance(patch.image), SIDE_REACH, SIDE_EDGE * light.span + light.deviation

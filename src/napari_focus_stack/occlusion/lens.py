@@ -24,13 +24,13 @@ RADII = np.geomspace(0.5, 24.0, 18)
 """Pixels; between them a parabola goes through the best and its neighbours."""
 DISCS = 8
 """Discs by which a scene is blurred that is out of focus by different amounts."""
-EXPLAINED = 0.5
+MOST_UNEXPLAINED = 0.5
 """Part of the difference between two planes that blur may leave: 0.05 to 0.4 in photographs."""
 GAMMAS = (1.0, 2.2)
 """Of what counts photons, and of photographs: planes of 8-bit JPEG leave 10 to 40 % less difference
 with the second, rendered ones 15 to 65 % less with the first."""
 FEWEST_READINGS = 3
-LEAST_STEP = 0.1
+LEAST_PLACE_STEP = 0.1
 """Of the usual step: places rise."""
 EVEN = 1.0
 """Pull of steps towards the usual one, over that of a reading."""
@@ -161,7 +161,7 @@ def measured_lens(patches: Sequence[SharpPatch], numbers: NDArray[np.intp]) -> L
         rows[row, first:last], right[row] = weight, weight * radius
     rows[len(clear) :] = EVEN * np.eye(len(gaps))
     steps = np.linalg.lstsq(rows, right, rcond=None)[0]
-    places = np.concatenate([[0.0], np.cumsum(np.maximum(steps, LEAST_STEP * usual))])
+    places = np.concatenate([[0.0], np.cumsum(np.maximum(steps, LEAST_PLACE_STEP * usual))])
     return Lens(places, readings.gamma)
 
 
@@ -198,7 +198,7 @@ def _difference(a: Plane, b: Plane, where: NDArray[np.bool_]) -> float:
 def _radius(differences: NDArray[np.float64], unblurred: float) -> float | None:
     """Between those of the discs, where the difference is least; None if blur is not what it is."""
     best = int(differences.argmin())
-    if best in (0, len(RADII) - 1) or differences[best] > EXPLAINED * unblurred:
+    if best in (0, len(RADII) - 1) or differences[best] > MOST_UNEXPLAINED * unblurred:
         return None
     before, least, after = differences[best - 1 : best + 2]
     offset = 0.5 * (before - after) / (before - 2 * least + after)

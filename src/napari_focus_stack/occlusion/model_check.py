@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 PixelClass = Literal["alone", "behind", "beside"]
 
-COVERED = 0.02
+RESTORED_COVER = 0.02
 """Cover from which on the ground is taken as unmixed."""
 OPEN = 0.25
 """Share of the ground's light that must have come through a plane for it to be looked at."""
@@ -47,7 +47,7 @@ UNEXPLAINED = 0.04
 CHECK_WINDOW = 4.0
 """Gaussian sigma, in pixels, over which a ground must explain the planes better than before."""
 LEAST_COUNT = 1e-3
-NOTHING = 1e-3
+LEAST_MISFIT = 1e-3
 """Error, as a part of the picture's range, that is none."""
 FEWEST_CHECKED, LEAST_KNOWN = 300, 0.15
 """Pixels of a view, and part of what is hidden, that must be seen for it to tell anything: a third
@@ -173,7 +173,7 @@ class ModelCheck:
         ]
         after = self._error(now, behind, self._veils, "behind")
         count = cv2.GaussianBlur(self._where.astype(np.float32), (0, 0), CHECK_WINDOW)
-        check = ModelErrors(before, after, count, known, (NOTHING * self._light.span) ** 2)
+        check = ModelErrors(before, after, count, known, (LEAST_MISFIT * self._light.span) ** 2)
         if judged and check.lead > 0:
             opaque, clear = self._judged()
             return replace(check, opaque=opaque, clear=clear)
@@ -229,7 +229,7 @@ class ModelCheck:
         worst = np.float32((UNEXPLAINED * light.span + 2 * light.deviation) ** 2)
         place = lens.place(depth)
         for k, veil in veils.items():
-            seen = self._where & (veil.cover > COVERED) & (veil.cover < 1 - OPEN)
+            seen = self._where & (veil.cover > RESTORED_COVER) & (veil.cover < 1 - OPEN)
             if not seen.any():
                 continue
             rendered = background.seen(place - lens.places[k], seen)
@@ -245,7 +245,7 @@ class ModelCheck:
         return np.maximum(windowed, 0, out=windowed)
 
 
-WINDOW = 4.0
+COMPARED_SIGMA = 4.0
 """Gaussian sigma, in pixels, over which planes are compared."""
 
 
@@ -285,14 +285,14 @@ def unexplained_by_one_surface(patch: Patch) -> NDArray[np.bool_]:
     near, far = (luminance(pick_plane(patch.lights, depth)) for depth in depths)
     radius = lens.place(depths[0]) - lens.place(depths[1])
     step = max(lens.blur, float(radius.max()) / DISCS)
-    where = dilate(patch.discontinuities, int(2 * WINDOW))
+    where = dilate(patch.discontinuities, int(2 * COMPARED_SIGMA))
     noise = light.deviation**2 * (1 if patch.image.ndim == 2 else LUMINANCE_NOISE)
 
     def difference(one: Plane, other: Plane, expected: float) -> Plane:
         squared = np.zeros(where.shape, np.float32)
         squared[where] = np.square(to_encoded(one, lens.gamma) - to_encoded(other, lens.gamma))
         squared[where] -= np.float32(expected)
-        windowed: Plane = cv2.GaussianBlur(squared, (0, 0), WINDOW)
+        windowed: Plane = cv2.GaussianBlur(squared, (0, 0), COMPARED_SIGMA)
         return np.maximum(windowed, 0, out=windowed)
 
     plain = difference(near[where], far[where], 2 * noise)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.occlusion.background import Background
     from napari_focus_stack.occlusion.maps import FusedMaps
 
-CHANGED = 1 / 255
+LEAST_CHANGE = 1 / 255
 """Weight under which a pixel is left as it is."""
 
 
@@ -93,7 +93,7 @@ class StackOrientation:
         maps, inner = self.maps, part.inner
         here = counted_from(part.outer, inner)
         weight = background.weight[here]
-        changed = (weight > CHANGED) & patch.recorded[here]
+        changed = (weight > LEAST_CHANGE) & patch.recorded[here]
         was = without_alpha(maps.image[inner])[changed]
         before, behind = patch.image[here][changed], background.image[here][changed]
         mixed = before + spread_over(weight[changed], patch.image) * (behind - before)
@@ -151,13 +151,13 @@ the one that is near: 0.08 to 0.47 against 0 or less for all scenes of the bench
 (`coins-step-noisy`: 0.47 against 0.09)."""
 
 
-OPAQUE = 1.08
+LEAST_OPACITY = 1.08
 """Error if what is near is seen through, over that if it is not: 1.09 to 1.3 where it is not (the
 scenes of the bench); of strips of which a fifth or all of the ground's light comes through those
 with less would lose up to 1.2 dB, so they are left as they are."""
 
 
-MOST = 0.5
+LEAST_IN_FAVOUR = 0.5
 """Part of the samples in which a ground must remove more error than it adds, those included that
 tell nothing: a plain background has any depth, so that a few speak for the wrong end (`sphere`)."""
 
@@ -182,7 +182,7 @@ class OrientationScore:
     @classmethod
     def of(cls, checks: list[ModelErrors], samples: int) -> OrientationScore:
         """Of those of so many samples that tell anything."""
-        if sum(check.lead > 0 for check in checks) <= MOST * samples:
+        if sum(check.lead > 0 for check in checks) <= LEAST_IN_FAVOUR * samples:
             return cls(0.0, 0.0)
         total = sum(float(check.least.sum()) for check in checks)
         opaque = sum(check.opaque for check in checks)
@@ -191,4 +191,8 @@ class OrientationScore:
 
     def beats(self, other: OrientationScore, least: float = LEAST_LEAD) -> bool:
         """Whether this end is near beyond doubt."""
-        return self.lead > least and other.lead < OTHER_END * self.lead and self.opacity > OPAQUE
+        return (
+            self.lead > least
+            and other.lead < OTHER_END * self.lead
+            and self.opacity > LEAST_OPACITY
+        )

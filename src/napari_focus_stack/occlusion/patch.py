@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_focus_stack.imgproc.defocus import to_linear
 from napari_focus_stack.imgproc.pyramids import luminance
-from napari_focus_stack.occlusion.boundaries import EDGE, LEAST_JUMP, NOISY
+from napari_focus_stack.occlusion.boundaries import BOUNDARY_EDGE, LEAST_JUMP, NOISY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,9 +24,9 @@ LEAST_BLUR = 2.7
 LEAST_LEFT = 0.35
 """Share of the ground's light that must have come through to be divided by: with 0.25
 `strands-still` loses 0.35 dB."""
-MOST_NOISE = 0.06
+MOST_LEFT_NOISE = 0.06
 """Noise that may be left then, as a part of the picture's range."""
-FARTHEST = 96.0
+LARGEST_REACH = 96.0
 """Pixels over which blur is undone at most."""
 WIDE = 128
 """Pixels from a jump over which depth may have gone on where nothing is to be seen."""
@@ -60,7 +60,7 @@ class ImagingModel:
     @classmethod
     def of(cls, lens: Lens, noise: Noise, span: float, level: float) -> ImagingModel:
         """Of all planes."""
-        reach = min(float(lens.places[-1]), FARTHEST)
+        reach = min(float(lens.places[-1]), LARGEST_REACH)
         return cls(lens, noise, span, level, max(LEAST_JUMP, LEAST_BLUR / lens.blur), reach)
 
     @property
@@ -71,12 +71,12 @@ class ImagingModel:
     @property
     def edge(self) -> float:
         """Step of brightness that is an edge of the picture."""
-        return EDGE * self.span + 2 * self.deviation
+        return BOUNDARY_EDGE * self.span + 2 * self.deviation
 
     @property
     def least_left(self) -> float:
         """Share of the ground's light that must have come through, so that noise stays low."""
-        return max(LEAST_LEFT, self.deviation / (MOST_NOISE * self.span))
+        return max(LEAST_LEFT, self.deviation / (MOST_LEFT_NOISE * self.span))
 
     @property
     def noisy(self) -> bool:

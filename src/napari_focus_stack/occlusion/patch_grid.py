@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 CELL = 8
 """Pixels a side of a cell."""
-BLOCKS = (512, 256, 128)
+PATCH_SIDES = (512, 256, 128)
 """Pixels a side of the parts that are worked on one after the other: the first that fits."""
-MARGIN = 48
+PATCH_MARGIN = 48
 """Pixels around a part, beyond the reach of blur, that are looked at with it: smoothing and fusion
 see as far."""
 LOOKED_BESIDE = 16
@@ -35,7 +35,7 @@ LOOKED_BESIDE = 16
 PATCH = 20
 """Cells a side of a flat patch."""
 FLAT_RADIUS = 2
-FLAT = 1.0
+FLAT_CELL = 1.0
 """Planes by which depth may change within three cells of a flat one."""
 IN_FOCUS = 0.3
 """Planes from a whole one, so that its plane is in focus."""
@@ -115,10 +115,10 @@ class DepthGrid:
         pixels : float
             That a part may have, its margin included, if that can be.
         """
-        margin = MARGIN + int(reach)
+        margin = PATCH_MARGIN + int(reach)
         doubted = dilate(self._jumps, WIDE // CELL) & (self._greatest - self._lowest > jump)
         looked_at = dilate(self._jumps, -(-(LOOKED_BESIDE + int(reach)) // CELL)) | doubted
-        block = next((b for b in BLOCKS if (b + 2 * margin) ** 2 <= pixels), BLOCKS[-1])
+        block = next((b for b in PATCH_SIDES if (b + 2 * margin) ** 2 <= pixels), PATCH_SIDES[-1])
         side = block // CELL
         found = []
         for top in range(0, len(looked_at), side):
@@ -166,7 +166,7 @@ class DepthGrid:
         """Patches that each show one of `count` planes in focus, the largest for each plane."""
         kernel = disk(FLAT_RADIUS)
         change = cv2.dilate(self._greatest, kernel) - cv2.erode(self._least, kernel)
-        flat = (change < FLAT) & (self._surest > CREDIBLE)
+        flat = (change < FLAT_CELL) & (self._surest > CREDIBLE)
         middle = (self._least + self._greatest) / 2
         found: list[tuple[float, FlatPatch]] = []
         half = PATCH // 2

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.occlusion.patch import ImagingModel
 
-APART = 16
+REGION_GAP = 16
 """Pixels within which restored ones count as one region."""
 
 
@@ -153,7 +153,7 @@ def _boxes(
     changed: NDArray[np.bool_], corner: tuple[int, int]
 ) -> Iterator[tuple[int, int, int, int]]:
     """Yield the boxes of groups of pixels: first row, end row, first column, end column."""
-    grown = dilate(changed, APART) if changed.any() else changed
+    grown = dilate(changed, REGION_GAP) if changed.any() else changed
     _, _, stats, _ = cv2.connectedComponentsWithStats(grown.view(np.uint8))
     for x, y, width, height, _ in stats[1:].tolist():
         seen = changed[y : y + height, x : x + width]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LAYER = 1.6
 """Pixels of blur that lie in one layer of what is near, at least: half as much costs twice the time
 for 0.1 dB."""
-FEWEST_PIXELS = 4.0
+SMALLEST_LAYER = 4.0
 OCCLUDING = 0.25
 """Share of a pixel from which on it hides what is behind."""
 LEAST_COVER = 0.004
@@ -143,7 +143,7 @@ class ForegroundLayers:
         for i in range(int(index.max()), 0, -1):
             mask = share * (index == i)
             total = float(mask.sum())
-            if total < FEWEST_PIXELS:
+            if total < SMALLEST_LAYER:
                 continue
             depth = float((mask * near).sum()) / total
             layers.append((depth, mask, picture * spread_over(mask, picture)))
@@ -156,7 +156,7 @@ class ForegroundLayers:
         solid = boundary.band & (boundary.share > OCCLUDING)
         for k in range(self._count - 1, 0, -1):
             here = solid & (index == k)
-            if np.count_nonzero(here) < FEWEST_PIXELS:
+            if np.count_nonzero(here) < SMALLEST_LAYER:
                 continue
             reached = dilate(
                 here, max(1, int(np.ceil(self._lens.places[k] - self._lens.places[0])) + 1)

@@ -46,20 +46,20 @@ if TYPE_CHECKING:
     from napari_focus_stack.pipeline.survey import Survey
     from napari_focus_stack.result import Progress
 
-FEWEST_PLANES = 5
+FEWEST_FOR_OCCLUSION = 5
 """With fewer none is out of focus by the three planes that a veil takes."""
-FEWEST_JUMPS, LEAST_SHARE = 100, 1 / 4000
+FEWEST_JUMPS, DISCONTINUITY_SHARE = 100, 1 / 4000
 """Pixels, of a picture or a sample, and part of the picture: depth maps of large ones have some
 anyway."""
 AT_THE_EDGE = 16
 """Pixels from where not every plane recorded anything, where depth may jump for that."""
-CANDIDATES, SAMPLES = 24, 10
+CANDIDATES, MOST_SAMPLES = 24, 10
 """Parts that are looked at for it, and those on which is decided which end of the stack is near."""
 SAMPLE = 192
 """Pixels a side of such a part."""
 AT_FIRST, AT_ONCE = 4, 0.045
 """Samples after which that much of a lead is enough, and none at all is too little."""
-MOST_BYTES = 10**9
+MOST_PATCH_BYTES = 10**9
 """Of planes that are held at a time."""
 WORKING_MAPS = 60
 """Float32 maps, besides two of each plane, that a part takes while it is worked on."""
@@ -118,7 +118,7 @@ def _oriented(
     team: ThreadTeam, run: Run, survey: Survey, maps: FusedMaps, earlier: OcclusionSummary
 ) -> Generator[Progress, None, tuple[StackOrientation | None, OcclusionSummary]]:
     """Find discontinuities, lens and front end; None where one of them is missing."""
-    if len(survey.alignment.order) < FEWEST_PLANES:
+    if len(survey.alignment.order) < FEWEST_FOR_OCCLUSION:
         return None, earlier.stopped(Why.FEW_PLANES)
     if not survey.alignment.in_order:
         return None, earlier.stopped(Why.NO_ORDER)
@@ -148,7 +148,7 @@ def _oriented(
 
 def _enough(apart: NDArray[np.bool_]) -> bool:
     """Whether depth jumps in more of a tile than it does anyway."""
-    return int(np.count_nonzero(apart)) >= max(FEWEST_JUMPS, LEAST_SHARE * apart.size)
+    return int(np.count_nonzero(apart)) >= max(FEWEST_JUMPS, DISCONTINUITY_SHARE * apart.size)
 
 
 def _keep_recorded(
@@ -234,7 +234,7 @@ class _OcclusionStep:
 
         self._team.map(look, range(len(parts)))
         counts = {i: np.count_nonzero(discontinuities) for i, discontinuities in found.items()}
-        order = sorted(counts, key=lambda i: (-counts[i], i))[:SAMPLES]
+        order = sorted(counts, key=lambda i: (-counts[i], i))[:MOST_SAMPLES]
         order = [i for i in order if counts[i] >= FEWEST_JUMPS]
         return [SampledPatch(parts[i], planes[i], found[i]) for i in order], len(parts)
 
@@ -290,11 +290,11 @@ class _OcclusionStep:
     def needed(self) -> float:
         """Bytes of memory that a run would have to be given for that; 0 if none would do."""
         room = AT_FIRST * SAMPLE**2 * self._bytes_of_pixel()
-        return resident() + 2 * room if room <= MOST_BYTES else 0.0
+        return resident() + 2 * room if room <= MOST_PATCH_BYTES else 0.0
 
     def _pixels_at_a_time(self) -> float:
         """How many pixels of a batch fit into memory in all their planes."""
-        room = float(MOST_BYTES)
+        room = float(MOST_PATCH_BYTES)
         if self._run.limit is not None:
             room = min(room, (self._run.limit - resident()) / 2)
         return max(room, 0) / self._bytes_of_pixel()

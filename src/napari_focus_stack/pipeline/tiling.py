@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack._utils.memory import drop_pages, memory_mapped_zeros, resident
-from napari_focus_stack._utils.spilled_cache import MOST_KEPT
+from napari_focus_stack._utils.spilled_cache import MOST_CACHED
 from napari_focus_stack._utils.threads import row_bands
 from napari_focus_stack._utils.windows import widened
 from napari_focus_stack._utils.wording import format_bytes
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.settings import Settings
 
-MARGIN = 256
+TILE_MARGIN = 256
 """Pixels around a tile that are fused with it and then dropped: what a pixel is made of."""
 GRID = 256
 """Tiles start and end at its multiples, so that pyramids of tiles have the whole's pixels."""
@@ -143,7 +143,7 @@ def _longest(side: int) -> list[int]:
 def _tiles(shape: tuple[int, int], down: int, across: int) -> Iterator[Tile]:
     for rows in _spans(shape[0], down):
         for cols in _spans(shape[1], across):
-            yield Tile(widened((rows, cols), MARGIN, shape), (rows, cols))
+            yield Tile(widened((rows, cols), TILE_MARGIN, shape), (rows, cols))
 
 
 def _spans(side: int, count: int) -> list[slice]:
@@ -153,7 +153,7 @@ def _spans(side: int, count: int) -> list[slice]:
 
 
 def _with_margin(span: slice, side: int) -> slice:
-    return widened((span, span), MARGIN, (side, side))[0]
+    return widened((span, span), TILE_MARGIN, (side, side))[0]
 
 
 def fusion_rounds(run: Run, tiling: Tiling, tiles: int | None = None) -> int:
@@ -198,7 +198,7 @@ def plan_tiling(run: Run, on_plane: bool = False) -> Tiling:
         Not even the smallest tile fits, or whole planes are wanted and do not.
     """
     shape = run.source.plane_shape
-    own = resident() + MOST_KEPT + THREAD_BYTES * run.threads
+    own = resident() + MOST_CACHED + THREAD_BYTES * run.threads
     if run.source.dtype.kind == "f":
         own += FILLING_BYTES * shape[0] * shape[1]
     plane, pixel = run.plane_bytes, pixel_bytes(run.source, run.settings, on_plane)

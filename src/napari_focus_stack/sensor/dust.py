@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
 
-SIDE = 512
+REDUCED_SIDE = 512
 """Longer side of the small planes, whose pixels all that follows counts."""
 BLOTS = (1.5, 6.0)
 """Gaussian sigmas of the band in which blots show."""
 DARKEST = 0.02
 """Part of the brightest light under which all is dark."""
-APART = 6.0
+LEAST_SHIFT = 6.0
 """Pixels by which the specimen must have moved between two planes to be compared."""
 LEAST_TRAVEL = 18.0
 """Pixels that the specimen must move in all: on less, 1 of 14 clean stacks shows dust."""
@@ -111,7 +111,7 @@ class DustDetector:
             to_partner = moved[j] @ np.linalg.inv(moved[k])
             seen, valid = warp(there, to_partner, cv2.INTER_LINEAR)
             difference = np.subtract(here, seen, out=seen)
-            difference[_displacement(to_partner, here.shape) < APART] = np.nan
+            difference[_displacement(to_partner, here.shape) < LEAST_SHIFT] = np.nan
             if valid is not None:
                 difference[valid == 0] = np.nan
             yield difference
@@ -121,7 +121,7 @@ def _small(light: NDArray[Any]) -> NDArray[np.float16]:
     """Logarithm of a plane's light in the band of blots."""
     if light.dtype.kind == "f" and not np.isfinite(light).all():
         light, _ = without_gaps(light)
-    factor = min(1.0, SIDE / max(light.shape))
+    factor = min(1.0, REDUCED_SIDE / max(light.shape))
     size = (max(1, round(light.shape[1] * factor)), max(1, round(light.shape[0] * factor)))
     small = cv2.resize(light, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     brightest = max(float(np.percentile(small[::4, ::4], 99)), 1e-30)
@@ -160,7 +160,7 @@ def _pairs(moved: dict[int, Matrix], size: tuple[int, ...]) -> list[tuple[int, i
     pairs = []
     for i, k in enumerate(order):
         for others in (order[i + 1 :], order[:i][::-1]):
-            far = (j for j in others if distance(k, j) >= APART)
+            far = (j for j in others if distance(k, j) >= LEAST_SHIFT)
             pairs += [(k, j) for j in [next(far, None)] if j is not None]
     return evenly_taken(pairs, MOST_PAIRS)
 

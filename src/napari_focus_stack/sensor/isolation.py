@@ -11,15 +11,15 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CLEAR = 8.0
+LEAST_SIGMAS = 8.0
 """Standard deviations of the noise by which a pixel exceeds all of its neighbours clearly."""
 LEAST_STEP = 0.05
 """The same in the range of the plane."""
 SOMEWHAT = 0.5
 """Part of that step by which a pixel exceeds them that stands out at all."""
-MOST_PIXELS = 0.01
+MOST_ISOLATED = 0.01
 """Part of the field beyond which single pixels that stand out are texture, or noise."""
-SIDE, SOME = 768, 4
+NOISE_SIDE, SOME = 768, 4
 """Side of the part of a plane whose noise is measured, on every so many rows and columns."""
 RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 
@@ -44,14 +44,14 @@ class Isolated:
             places = np.flatnonzero(cv2.compare(beyond, SOMEWHAT * step, cv2.CMP_GT) != 0)
             somewhat.append(places.astype(np.int32))
             clearly.append(somewhat[-1][beyond.ravel()[places] > step])
-        if sum(map(len, somewhat)) > MOST_PIXELS * light.size:
+        if sum(map(len, somewhat)) > MOST_ISOLATED * light.size:
             return None
         return cls(np.concatenate(somewhat), np.concatenate(clearly))
 
 
 def _step(light: NDArray[Any]) -> float:
     """Step that is no noise: many times what a median of nine pixels takes from a plane."""
-    part = np.ascontiguousarray(light[:SIDE, :SIDE])
+    part = np.ascontiguousarray(light[:NOISE_SIDE, :NOISE_SIDE])
     noise = cv2.absdiff(part, cv2.medianBlur(part, 3))
     some = np.s_[::SOME, ::SOME]
     known, noise = (a[np.isfinite(a)] for a in (part[some], noise[some]))
@@ -59,4 +59,4 @@ def _step(light: NDArray[Any]) -> float:
         return float(np.finfo(np.float32).max)
     low, high = np.percentile(known, (1, 99))
     deviation = 1.4826 * float(np.median(noise))
-    return max(CLEAR * deviation, LEAST_STEP * (float(high) - float(low)), 1e-30)
+    return max(LEAST_SIGMAS * deviation, LEAST_STEP * (float(high) - float(low)), 1e-30)

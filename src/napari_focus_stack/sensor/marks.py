@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack._utils.windows import Window
 
-BESIDE = np.argwhere([[1, 1, 1], [1, 0, 1], [1, 1, 1]]) - 1
+NEIGHBOUR_STEPS = np.argwhere([[1, 1, 1], [1, 0, 1], [1, 1, 1]]) - 1
 """Steps from a pixel to its neighbours."""
 LABELLED = 1024
 """Side of the mask in which connected dust is looked for, at most."""
@@ -152,7 +152,7 @@ def _without_pixels(plane: NDArray[Any], pixels: NDArray[np.int64]) -> NDArray[A
     """A plane with the median of their neighbours in place of some pixels."""
     last = np.array(plane.shape[:2]) - 1
     rows, cols = pixels.T
-    beside = (pixels + step for step in BESIDE)
+    beside = (pixels + step for step in NEIGHBOUR_STEPS)
     # mirrored at the border
     around = [plane[tuple((last - np.abs(last - np.abs(places))).T)] for places in beside]
     filled = plane.copy()

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.transforms import Matrix
     from napari_focus_stack.sensor.isolation import Isolated
 
-AROUND = 16
+SURROUNDINGS = 16
 """Pixels on each side by which a speck's surroundings are judged."""
-SIDE = 2 * AROUND + 1
+PATCH_SIDE = 2 * SURROUNDINGS + 1
 SUMMED, LOCAL = 3, 9
 """Sides of the neighbourhood over which light is summed, and of that which it is compared with."""
 OVER_TEXTURE = 3.0
@@ -40,9 +40,9 @@ blurred lack half of it in the pixel: with either figure alone 25 to 40 of 100 b
 MOST_HELD = 2.0
 """Light that a pixel and its neighbours may hold together, in what it exceeds them by: the
 narrowest point that is sampled at all (Gaussian sigma 0.6) holds 2.8 times as much."""
-LIT = 5.0
+LEAST_LIT = 5.0
 """Deviations of what is around by which the usual pixel must be above black to show a gain."""
-MOST, AT_A_TIME = 400, 16
+MOST_SPECKS, AT_A_TIME = 400, 16
 """Of a plane, for one that has more is noisy; and how many are looked at together."""
 
 
@@ -61,11 +61,11 @@ def lone_pixels(light: NDArray[Any], isolated: Isolated | None) -> NDArray[np.in
     numpy.ndarray
         (n, 2) int64, rows and columns.
     """
-    if isolated is None or len(isolated.clearly) > MOST:
+    if isolated is None or len(isolated.clearly) > MOST_SPECKS:
         return np.empty((0, 2), np.int64)
     places = np.column_stack(np.unravel_index(isolated.clearly, light.shape))
     sides = np.array(light.shape)
-    inner = ((places >= AROUND) & (places < sides - AROUND)).all(axis=1)
+    inner = ((places >= SURROUNDINGS) & (places < sides - SURROUNDINGS)).all(axis=1)
     places = places[inner].astype(np.int64)
     found = [part[_stand_out(light, part)] for part in _portions(places)]
     return np.concatenate([places[:0], *found])
@@ -81,14 +81,14 @@ def _stand_out(light: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.boo
     finite = np.isfinite(patches).all(axis=(1, 2))
     patches[~finite] = 0
     # blurred in one call, one below the other; what they mix lies at their edges
-    tall = patches.reshape(-1, SIDE)
+    tall = patches.reshape(-1, PATCH_SIDE)
     sums = cv2.blur(tall, (SUMMED, SUMMED)) - cv2.blur(tall, (LOCAL, LOCAL))
     some = np.s_[LOCAL // 2 : -(LOCAL // 2) : 2]
     sums = sums.reshape(patches.shape)
     around = sums[:, some, some][:, _beyond(LOCAL // 2 + SUMMED)[some, some]]
     usual, spread = _usual(around)
     excess = np.abs(_excess(patches))
-    held = np.abs(sums[:, AROUND, AROUND] - usual) * SUMMED**2
+    held = np.abs(sums[:, SURROUNDINGS, SURROUNDINGS] - usual) * SUMMED**2
     clear = excess >= OVER_TEXTURE * SUMMED**2 * spread
     lone: NDArray[np.bool_] = clear & finite & (held <= MOST_HELD * excess)
     return lone
@@ -127,7 +127,9 @@ def _lacks(patch: Plane, other: Plane) -> bool:
     sums = SUMMED**2 * cv2.blur(apart, (SUMMED, SUMMED))
     beyond = _beyond(SUMMED + 1)
     usual, spread = _usual(np.stack([sums[beyond], apart[beyond]]))
-    lacking = np.array([sums[AROUND, AROUND], apart[AROUND, AROUND]]) - usual
+    lacking = (
+        np.array([sums[SURROUNDINGS, SURROUNDINGS], apart[SURROUNDINGS, SURROUNDINGS]]) - usual
+    )
     excess = _excess(patch[None])[0]
     if not excess or abs(lacking[0]) < OVER_CHANGE * spread[0]:
         return False
@@ -139,7 +141,7 @@ def _lacks(patch: Plane, other: Plane) -> bool:
 def _gain(patch: Plane, other: Plane) -> float:
     """What brings another plane to a patch's brightness; 1 where both are next to black."""
     (here, there), spread = _usual(np.stack([patch.ravel(), other.ravel()]))
-    return float(here / there) if min(here, there) > LIT * spread.max() else 1.0
+    return float(here / there) if min(here, there) > LEAST_LIT * spread.max() else 1.0
 
 
 def _usual(light: Plane) -> tuple[Plane, Plane]:
@@ -150,21 +152,26 @@ def _usual(light: Plane) -> tuple[Plane, Plane]:
 
 def _patches(light: NDArray[Any], places: NDArray[np.int64]) -> Plane:
     """Surroundings of pixels: (n, SIDE, SIDE) float32."""
-    windows = np.lib.stride_tricks.sliding_window_view(light, (SIDE, SIDE))
-    around: Plane = windows[tuple((places - AROUND).T)].astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(light, (PATCH_SIDE, PATCH_SIDE))
+    around: Plane = windows[tuple((places - SURROUNDINGS).T)].astype(np.float32)
     return around
 
 
 def _excess(patches: Plane) -> Plane:
     """What the pixels in the middle exceed the median of their neighbours by."""
-    near = patches[:, AROUND - 1 : AROUND + 2, AROUND - 1 : AROUND + 2].reshape(-1, 9)
+    near = patches[
+        :, SURROUNDINGS - 1 : SURROUNDINGS + 2, SURROUNDINGS - 1 : SURROUNDINGS + 2
+    ].reshape(-1, 9)
     excess: Plane = near[:, 4] - np.median(np.delete(near, 4, axis=1), axis=1).astype(np.float32)
     return excess
 
 
 def _seen(light: NDArray[Any], matrix: Matrix, y: int, x: int) -> Plane:
     """The same surroundings in another plane; NaN where it has not recorded them."""
-    window = slice(y - AROUND, y + AROUND + 1), slice(x - AROUND, x + AROUND + 1)
+    window = (
+        slice(y - SURROUNDINGS, y + SURROUNDINGS + 1),
+        slice(x - SURROUNDINGS, x + SURROUNDINGS + 1),
+    )
     cut = SourceWindow.of(matrix, window, light.shape)
     seen: Plane = cv2.warpPerspective(
         light[cut.crop].astype(np.float32),
@@ -179,6 +186,6 @@ def _seen(light: NDArray[Any], matrix: Matrix, y: int, x: int) -> Plane:
 
 def _beyond(pixels: int) -> NDArray[np.bool_]:
     """Where a patch is that many pixels or more from its middle."""
-    away = np.abs(np.arange(-AROUND, AROUND + 1))
+    away = np.abs(np.arange(-SURROUNDINGS, SURROUNDINGS + 1))
     beyond: NDArray[np.bool_] = np.maximum(away[:, None], away) >= pixels
     return beyond

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._version import __version__
+from napari_focus_stack.depth.estimation import TRUSTED
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import METHODS
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
 
 SENSOR = Camera(SensorNoise(read=0.015, shot=1 / 5000))
 """A small camera at a high gain: 4 grey levels of noise in 255, and a little more in the light."""
-TRUSTED = 0.5
-MOST_PLANES = 200
+MOST_RENDERED = 200
 MOST_BLUR = 128.0
 """Radius in pixels, half the picture's height: all that is left of detail is its mean."""
 
@@ -79,8 +79,8 @@ class Bench:
                     raise SettingsError(
                         f"{option} '{name}' is unknown; choose from {', '.join(known)}."
                     )
-        if self.planes is not None and not 3 <= self.planes <= MOST_PLANES:
-            raise SettingsError(f"--planes {self.planes} must be from 3 to {MOST_PLANES}.")
+        if self.planes is not None and not 3 <= self.planes <= MOST_RENDERED:
+            raise SettingsError(f"--planes {self.planes} must be from 3 to {MOST_RENDERED}.")
         for scene in self.scenes:
             planes, blur = self._recording(scene)
             if blur * (planes - 1) > MOST_BLUR:

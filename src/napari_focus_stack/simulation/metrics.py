@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-BORDER = 0.06
+BORDER_SHARE = 0.06
 """Share of the height and width left out along each edge, where aligned planes may show nothing."""
 
 
@@ -64,7 +64,7 @@ class ConfidenceScore:
 
 
 def score_image(
-    image: ArrayLike, truth: ArrayLike, *, border: float = BORDER, white: float | None = None
+    image: ArrayLike, truth: ArrayLike, *, border: float = BORDER_SHARE, white: float | None = None
 ) -> ImageScore:
     """Compare an image with the truth, within the border.
 
@@ -104,7 +104,7 @@ def score_image(
     return ImageScore(float(ratio), float(similarity))
 
 
-def score_depth(depth: ArrayLike, truth: ArrayLike, *, border: float = BORDER) -> DepthScore:
+def score_depth(depth: ArrayLike, truth: ArrayLike, *, border: float = BORDER_SHARE) -> DepthScore:
     """Compare a depth map with the truth, within the border.
 
     Parameters
@@ -135,7 +135,7 @@ def score_confidence(
     truth: ArrayLike,
     *,
     least: float = 0.5,
-    border: float = BORDER,
+    border: float = BORDER_SHARE,
 ) -> ConfidenceScore:
     """Compare the depth with the truth where it is trusted, within the border.
 

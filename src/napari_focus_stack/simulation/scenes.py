@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     Picture = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 VARIANTS = ("still", "noisy", "moving")
-MARGIN = 16
+FIELD_MARGIN = 16
 """Pixels round the field that come into view where a plane moves."""
-SIDES = (264, 352)
+FIELD_SIDES = (264, 352)
 """Height and width of the field: what the smallest picture, the coins, leaves within the margin."""
 
 
@@ -122,27 +122,29 @@ def render_ground_truth(
 
     from napari_focus_stack.simulation.rendering import drift, render_stack
 
-    picture, relief = SCENES[scene].make(SIDES[0] + 2 * MARGIN, SIDES[1] + 2 * MARGIN)
+    picture, relief = SCENES[scene].make(
+        FIELD_SIDES[0] + 2 * FIELD_MARGIN, FIELD_SIDES[1] + 2 * FIELD_MARGIN
+    )
     image = picture / np.float32(255)
     if blur_in_focus > 0:
         image = cv2.GaussianBlur(image, (0, 0), blur_in_focus)
     depth = relief * np.float32(planes - 2) + np.float32(0.5)
     motion = None
     if variant == "moving":
-        motion = drift(planes, SIDES, zoom=0.002, angle=0.03, shift=0.8, seed=4)
+        motion = drift(planes, FIELD_SIDES, zoom=0.002, angle=0.03, shift=0.8, seed=4)
     stack = render_stack(
         image,
         depth,
         planes,
         blur,
-        margin=MARGIN,
+        margin=FIELD_MARGIN,
         transforms=motion,
         noise=None if variant == "still" else camera.noise,
         dtype=camera.dtype,
         white=camera.white,
         seed=5,
     )
-    inner = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    inner = np.s_[FIELD_MARGIN:-FIELD_MARGIN, FIELD_MARGIN:-FIELD_MARGIN]
     white = np.rint(image[inner] * np.float32(camera.white)).astype(camera.dtype)
     return GroundTruthStack(stack, white, depth[inner], motion)
 

@@ -1,7 +1,5 @@
 """What the reader hands napari, and that nothing on disk makes it fail."""
 
-import gc
-
 import dask.array
 import npe2
 import numpy as np
@@ -13,7 +11,6 @@ from skimage.io import imsave
 
 from napari_focus_stack._napari.io.folder_reader import NO_LAYERS, get_reader, read_layers
 from napari_focus_stack._napari.layers.geometry import spacing_of
-from napari_focus_stack._napari.layers.lazy_planes import opened_planes
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.planes import planes_of
 from napari_focus_stack.errors import InputError
@@ -154,21 +151,6 @@ def test_changed_data_is_what_is_stacked(tmp_path):
     source = planes_of([layer])
     assert len(source) == 3
     np.testing.assert_array_equal(source[0], np.full((18, 24), 12))
-
-
-def test_closed_stacks_are_forgotten(tmp_path):
-    [(data, arguments, _)] = read_layers(str(write_planes(tmp_path / "leaf")))
-    name = data.name
-    assert opened_planes(data, Spacing()) is not None
-    del data, arguments, _
-    gc.collect()
-
-    class Named:
-        pass
-
-    gone = Named()
-    gone.name = name
-    assert opened_planes(gone, Spacing()) is None
 
 
 @pytest.mark.parametrize("content", ["nothing", "no image", "one image", "one that fits"])

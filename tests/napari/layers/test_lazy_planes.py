@@ -3,28 +3,39 @@
 import copy
 import gc
 import pickle
+import threading
 import weakref
+from typing import TYPE_CHECKING
 
 import dask
 import dask.array
 import numpy as np
 import pytest
 import tifffile
+from conftest import banded_planes
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Labels
 from napari.layers._layer_actions import _duplicate_layer, _split_stack
 
-from napari_focus_stack._napari.docks.stack import FocusStackWidget
 from napari_focus_stack._napari.io.folder_reader import read_layers
-from napari_focus_stack._napari.io.writers import write_results
+from napari_focus_stack._napari.io.writers import write_picture, write_results
 from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, lazy_array
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.planes import planes_of
+from napari_focus_stack._napari.layers.result_sets import result_sets
+from napari_focus_stack._napari.layers.results import SourceInfo, result_layers
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
+from napari_focus_stack._napari.workers.projection import ProjectionOptions, transfer_job
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.sources import ArraySource
+from napari_focus_stack.pipeline.stack import focus_stack
+from napari_focus_stack.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_focus_stack._napari.docks.stack import FocusStackWidget
 
 COUNT, GONE = 9, 4
+ALL = ("depth-index", "depth", "confidence")
 NAMED = (
     r"^'img_5\.tif' cannot be read: it is gone; repair or remove the file, then open the folder "
     r"again\.$"
@@ -74,6 +85,9 @@ WAYS = {
     "joined": lambda data: dask.array.concatenate([data[:3], data[3:]]),
     "computed with": lambda data: data.astype(np.float32) + 10,
     "chunked otherwise": lambda data: data.rechunk((3, 20, 24)),
+    "delayed": lambda data: dask.array.from_delayed(
+        dask.delayed(np.asarray)(data[:, ::2]), (COUNT, 10, 24), data.dtype
+    ),
     "optimized": lambda data: dask.optimize(data[2:9])[0],
 }
 
@@ -91,7 +105,8 @@ def test_a_changed_layer_with_an_unreadable_plane_is_refused_by_name(opened, way
 @pytest.mark.parametrize("way", WAYS)
 def test_a_changed_layer_is_what_is_stacked(folder, way):
     [(data, arguments, _)] = read_layers(str(folder))
-    layer, expected = Image(data, **arguments), WAYS[way](np.asarray(data))
+    recorded = dask.array.from_array(np.asarray(data))
+    layer, expected = Image(data, **arguments), WAYS[way](recorded).compute()
     layer.data = WAYS[way](data)
     source = planes_of([layer])
     np.testing.assert_array_equal([source[k] for k in range(len(source))], expected)
@@ -109,7 +124,7 @@ def test_a_copy_is_refused_by_name_too_and_reads_the_files(opened, seen):
     if seen:
         viewer.dims.set_current_step(0, GONE)
     _duplicate_layer(viewer.layers)
-    source = planes_of([viewer.layers["{} copy".format(opened.name)]])
+    source = planes_of([viewer.layers[f"{opened.name} copy"]])
     assert source.names[0] == "img_1.tif"
     with pytest.raises(InputError, match=NAMED):
         source[GONE]
@@ -173,19 +188,34 @@ def test_a_dask_array_of_others_is_computed_as_they_have_it():
 
 
 def test_a_damaged_plane_of_an_aligned_layer_is_not_saved_as_zeros(opened, tmp_path):
-    aligned = LazyPlanes(ArraySource(opened.data))
-
-    class Behind(ArraySource):
-        def __getitem__(self, k):
-            raise InputError("'img_5.tif' cannot be read: it is gone", "look for it")
-
-    planes = Behind(np.zeros((3, 20, 24), np.uint8))
-    del aligned
-    layer = Image(lazy_array(LazyPlanes(planes)), metadata={METADATA_KEY: {"role": "aligned"}})
+    data = lazy_array(LazyPlanes(planes_of([opened])))
+    layer = Image(data, contrast_limits=(0, 9), metadata={METADATA_KEY: {"role": "aligned"}})
     file = tmp_path / "aligned.focusstack.ome.tif"
     with pytest.raises(InputError, match=NAMED):
         write_results(str(file), [layer.as_layer_data_tuple()])
     assert not file.exists()
+
+
+def test_a_damaged_plane_is_not_saved_as_a_picture_of_zeros(opened, tmp_path):
+    file = tmp_path / "plane.png"
+    with pytest.raises(InputError, match=NAMED):
+        write_picture(str(file), opened.data[GONE], {"name": "plane", "rgb": False})
+    assert not file.exists()
+
+
+def test_labels_that_napari_made_of_the_files_are_refused_by_name(tmp_path):
+    planes = banded_planes(COUNT, (90, 64))
+    for k, plane in enumerate(planes):
+        tifffile.imwrite(tmp_path / f"img_{k + 1}.tif", plane, photometric="minisblack")
+    [(data, arguments, _)] = read_layers(str(tmp_path))
+    (tmp_path / f"img_{GONE + 1}.tif").unlink()
+    result = focus_stack(ArraySource(planes), align="none")
+    origin = SourceInfo.of([Image(data, **arguments)], Settings())
+    layers = [Image(array, **shown) for array, shown in result_layers(result, ALL, origin)]
+    [found] = result_sets(layers)
+    steps, _ = transfer_job(Labels(data), found, ProjectionOptions(), layers)
+    with pytest.raises(InputError, match=NAMED):
+        list(steps(threading.Event()))
 
 
 def test_closed_stacks_are_forgotten(folder):
@@ -199,12 +229,14 @@ def test_closed_stacks_are_forgotten(folder):
 
 
 def test_metadata_of_a_layer_can_be_copied_and_pickled(opened):
-    for copied in (
-        copy.deepcopy(opened.metadata),
-        pickle.loads(pickle.dumps(opened.metadata)),
+    for copied, first in (
+        (copy.deepcopy(opened.metadata), "img_1.tif"),
+        (pickle.loads(pickle.dumps(opened.metadata)), "plane 0 of other"),
     ):
-        source = planes_of([Image(opened.data, metadata=copied)])
-        assert source.names[0] == "img_1.tif"
+        source = planes_of([Image(opened.data, name="other", metadata=copied)])
+        assert source.names[0] == first
+        with pytest.raises(InputError, match=NAMED):
+            source[GONE]
 
 
 def test_the_dock_names_the_file_of_a_sliced_layer(qtbot, viewer, dock, opened, notifications):

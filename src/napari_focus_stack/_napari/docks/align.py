@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.pipeline.align_only import AlignedPlanes
 
-ROLE = "aligned"
+ALIGNED = "aligned"
 MODELS = ("auto", "shift", "similarity", "affine", "homography")
 _PLACE = ("scale", "translate", "rotate", "shear", "axis_labels")
 
@@ -100,7 +100,7 @@ class AlignWidget(Container[Any]):
         lazy = LazyPlanes(planes)
         if shown["rgb"]:
             shown["contrast_limits"] = display_limits(lazy, rgb=True)
-        known = {METADATA_KEY: {"role": ROLE, "sources": [shown["name"]], **_past(planes)}}
+        known = {METADATA_KEY: {"role": ALIGNED, "sources": [shown["name"]], **_past(planes)}}
         name = f"{shown['name']} aligned"
         arguments = {**shown, "name": name, "metadata": known}
         layer = self._viewer.add_image(lazy_array(lazy), **arguments)

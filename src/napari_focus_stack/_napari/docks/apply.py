@@ -17,7 +17,12 @@ from napari_focus_stack._napari.widgets.area_table import AreaPanel
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser, ResultChooser
 from napari_focus_stack._napari.widgets.rows import row
-from napari_focus_stack._napari.workers.projection import Addition, Options, accepts, transfer_job
+from napari_focus_stack._napari.workers.projection import (
+    Addition,
+    ProjectionOptions,
+    accepts,
+    transfer_job,
+)
 from napari_focus_stack.errors import FocusStackError
 
 if TYPE_CHECKING:
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
 
-MOST_PLANES = 9999
+LARGEST_NUMBER = 9999
 
 
 class ApplyWidget(Container[Any]):
@@ -110,10 +115,10 @@ class ApplyWidget(Container[Any]):
         if not self.job.running:
             self.apply_button.enabled = target is not None and self.result.value is not None
 
-    def given(self) -> Options:
+    def given(self) -> ProjectionOptions:
         """What the controls say."""
         plane, offset = self.plane.value, self.offset.value
-        return Options(plane, offset, self.half_slab.value, self.how.value, self._cut())
+        return ProjectionOptions(plane, offset, self.half_slab.value, self.how.value, self._cut())
 
     def _cut(self) -> StackSlice:
         """Part of the chosen image: z as in the result's stack, the other sliders as they stand."""
@@ -144,5 +149,5 @@ class ApplyWidget(Container[Any]):
         return f"Added '{add(data, **arguments).name}'."
 
 
-def _whole_number(tooltip: str, least: int = -MOST_PLANES) -> SpinBox:
-    return SpinBox(value=0, min=least, max=MOST_PLANES, tooltip=tooltip)
+def _whole_number(tooltip: str, least: int = -LARGEST_NUMBER) -> SpinBox:
+    return SpinBox(value=0, min=least, max=LARGEST_NUMBER, tooltip=tooltip)

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
-PLANE, NEAREST_WINS, NOTHING, AS_FOUND = (
+PLANE, NEAREST_WINS, NO_SPECIMEN, AS_FOUND = (
     "the plane that the slider shows",
     "nearest wins",
     "background",
     "as found",
 )
-FIXED = {NEAREST_WINS: NEAREST, NOTHING: BACKGROUND, AS_FOUND: NOT_CORRECTED}
+FIXED = {NEAREST_WINS: NEAREST, NO_SPECIMEN: BACKGROUND, AS_FOUND: NOT_CORRECTED}
 """Labels of what is painted, but for the plane's."""
 _PAINT_HELP = (
     "What pixels show that you paint over. 'The plane that the slider shows': go to a plane where "
@@ -46,7 +46,7 @@ _PAINT_HELP = (
     "for a hair or a leg in front of the rest. 'Background': there is no specimen. 'As found': "
     "your correction is taken back."
 )
-SIDES = [("the first plane", "first"), ("the last plane", "last")]
+NEAREST_SIDES = [("the first plane", "first"), ("the last plane", "last")]
 
 
 class CorrectWidget(Container[Any]):
@@ -73,7 +73,9 @@ class CorrectWidget(Container[Any]):
             value=0, min=0, max=0, tooltip="Plane that is painted; it follows the slider."
         )
         self.side = ComboBox(
-            choices=SIDES, value="first", tooltip="Which plane is nearest, for 'nearest wins'."
+            choices=NEAREST_SIDES,
+            value="first",
+            tooltip="Which plane is nearest, for 'nearest wins'.",
         )
         self.job = JobRow([self.correct_button], brief=True)
         super().__init__(

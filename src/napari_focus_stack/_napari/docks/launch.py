@@ -12,12 +12,11 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_focus_stack._napari.docks.stack import FocusStackWidget
 from napari_focus_stack._napari.viewer.dock_tabs import STACK, dock_of, once_settled
+from napari_focus_stack._napari.viewer.preferences import PLUGIN
 from napari_focus_stack.errors import FocusStackError
 
 if TYPE_CHECKING:
     import napari
-
-PLUGIN = "napari-focus-stack"
 
 
 def open_folder(viewer: napari.viewer.Viewer) -> None:

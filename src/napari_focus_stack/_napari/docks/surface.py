@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.analysis.mesh import SurfaceMesh as Mesh
 
-ROLE = "surface"
+SURFACE = "surface"
 TEXTURE_SIDE = 8192
 """Longest side of a picture that is laid on a surface: graphics cards take that everywhere."""
-MOST_VERTICES = 100_000
+SHOWN_VERTICES = 100_000
 """A stretch takes 43 ms on 2 cores without a graphics card, 130 ms with 400 000; the texture is
 sharp with either."""
 LEAST_STRETCH, MOST_STRETCH = 0.1, 20.0
 VIEW = (20.0, 0.0, -50.0)
 """Camera angles in degrees: a relief rises, with the picture upright and turned a little."""
 
-MARGIN = 0.2
+CANVAS_MARGIN = 0.2
 """Share of the canvas that stays free, for what turns out of it."""
 
 
@@ -108,7 +108,7 @@ def textured(
     from napari_focus_stack.analysis.mesh import surface_mesh
 
     return surface_mesh(
-        heights, picture.pixels, spacing, most_vertices=MOST_VERTICES
+        heights, picture.pixels, spacing, most_vertices=SHOWN_VERTICES
     ), picture.texture()
 
 
@@ -151,7 +151,7 @@ def surface_arguments(found: ResultSet, unit: str, plane_height: float) -> dict[
         "colormap": "gray",
         "contrast_limits": (0, 1),
         **_raised(placement(found.image), unit, plane_height),
-        "metadata": {METADATA_KEY: {**found.past, "role": ROLE, "plane_height": plane_height}},
+        "metadata": {METADATA_KEY: {**found.past, "role": SURFACE, "plane_height": plane_height}},
     }
 
 
@@ -273,7 +273,7 @@ class SurfaceWidget(Container[Any]):
         mesh, texture = made
         seen = [layer for layer in self._viewer.layers if layer.visible]
         # surfaces that are shown already were not there to be seen in 2-D
-        self._hidden += [one.unique_id for one in seen if role(one) != ROLE]
+        self._hidden += [one.unique_id for one in seen if role(one) != SURFACE]
         for layer in seen:  # before z shows, or stacks would be rendered as volumes
             layer.visible = False
         dims = self._viewer.dims
@@ -287,13 +287,13 @@ class SurfaceWidget(Container[Any]):
         )
         if self.stretch.value != 1:
             stretch(surface, self.stretch.value)
-        self._viewer.reset_view(margin=MARGIN)
+        self._viewer.reset_view(margin=CANVAS_MARGIN)
         getattr(self._viewer, "scene", self._viewer).camera.angles = VIEW  # moved in napari 0.9
         self.flat_button.enabled = True
         return " ".join([f"'{surface.name}' has {len(mesh.vertices)} vertices.", *doubts])
 
     def _surfaces(self) -> list[Surface]:
-        return [layer for layer in self._viewer.layers if role(layer) == ROLE]
+        return [layer for layer in self._viewer.layers if role(layer) == SURFACE]
 
     def _stretch(self, *_: Any) -> None:
         """Stretch in 3-D alone: napari's slider in 2-D spans the hidden, too, beyond the stack."""

@@ -14,7 +14,7 @@ from napari.utils.notifications import show_info, show_warning
 
 from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import spacing_arguments
-from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, lazy_array
+from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, OpenedStack, lazy_array
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.results import shared_name
 from napari_focus_stack._version import __version__
@@ -100,15 +100,21 @@ def _name(paths: list[str]) -> str:
 
 def _layer(source: FileSource, scanned: ScannedFiles, name: str) -> LayerData:
     planes = LazyPlanes(source)
+    data = lazy_array(planes)
     rgb = len(source.plane_shape) == 3
     arguments = {
         "name": name,
         "rgb": rgb,
         "contrast_limits": display_limits(planes, rgb),
         **spacing_arguments(source.spacing),
-        "metadata": {METADATA_KEY: _provenance(source, scanned)},
+        "metadata": {
+            METADATA_KEY: {
+                **_provenance(source, scanned),
+                "opened": OpenedStack(data.name, source),
+            }
+        },
     }
-    return lazy_array(planes), arguments, "image"
+    return data, arguments, "image"
 
 
 def _provenance(source: FileSource, scanned: ScannedFiles) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Layer
 
+from napari_focus_stack._napari.layers.lazy_planes import as_recorded
 from napari_focus_stack._napari.layers.saved_results import saved_of
 from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.formats import PNG, SAVED
@@ -82,6 +83,8 @@ def write_picture(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:
     ------
     OutputError
         The layer is no picture of 8 or 16 bits, or the file cannot be written.
+    InputError
+        The layer shows a plane of a file that cannot be read; the message names it.
     """
     file = _completed(Path(path), PNG[0], PNG)
     picture = data[0] if arguments.get("multiscale") else data
@@ -90,7 +93,7 @@ def write_picture(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:
             f"'{file}' cannot hold '{arguments.get('name')}', whose shape is {picture.shape}; "
             "save one plane, or the stack as .tif."
         )
-    write_image(file, np.asarray(picture))
+    write_image(file, np.asarray(as_recorded(picture)))
     return [str(file)]
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.result import StackResult
 
-ROLE = "correction"
+CORRECTION = "correction"
 NEAREST = 65534
 """Label that is painted until a stroke ends and the nearest plane around it is known."""
 BRUSH = 20
@@ -75,14 +75,14 @@ def labels_arguments(found: ResultSet) -> dict[str, Any]:
         "name": f"{found.name} correction",
         "opacity": OPACITY,
         **placement(found.image),
-        "metadata": {METADATA_KEY: {"role": ROLE, "of": found.image.unique_id, **known}},
+        "metadata": {METADATA_KEY: {"role": CORRECTION, "of": found.image.unique_id, **known}},
     }
 
 
 def corrects(layer: Labels, found: ResultSet) -> bool:
     """Whether a layer was added to correct this result, and still fits it."""
     known = layer.metadata.get(METADATA_KEY, {})
-    ours = known.get("role") == ROLE and known.get("of") == found.image.unique_id
+    ours = known.get("role") == CORRECTION and known.get("of") == found.image.unique_id
     return bool(ours and layer.data.shape == found.image.data.shape[:2])
 
 

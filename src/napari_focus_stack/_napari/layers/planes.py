@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._napari.layers.geometry import check_agreement, check_z_apart, spacing_of
-from napari_focus_stack._napari.layers.lazy_planes import opened_planes
+from napari_focus_stack._napari.layers.lazy_planes import LayerPlanes, OpenedStack
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing, describe
+from napari_focus_stack.io.sources import PlaneSource, Spacing, describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ def planes_of(layers: Sequence[Image]) -> PlaneSource:
         check_z_apart(solid[0])
         return _planes_of_stack(solid[0], spacing)
     arrays = [finest(layer) for layer in layers]
-    source = ArraySource(arrays, names=[layer.name for layer in layers], spacing=spacing)
+    source = LayerPlanes(arrays, [layer.name for layer in layers], spacing)
     check_agreement(layers)
     return source
 
@@ -72,9 +73,10 @@ def _check_axes(layer: Image) -> None:
 
 def _planes_of_stack(layer: Image, spacing: Spacing) -> PlaneSource:
     data = finest(layer)
-    opened = opened_planes(data, spacing)
-    if opened is not None:
-        return opened
+    opened: OpenedStack | None = layer.metadata.get(METADATA_KEY, {}).get("opened")
+    planes = opened.planes(data, spacing) if opened is not None else None
+    if planes is not None:
+        return planes
     count = data.shape[0]
     if count < 2:
         raise InputError(f"'{layer.name}' holds a single plane; a stack needs at least two.")
@@ -84,7 +86,7 @@ def _planes_of_stack(layer: Image, spacing: Spacing) -> PlaneSource:
 def _named(name: str, data: Any, spacing: Spacing) -> PlaneSource:
     names = [f"plane {k} of {name}" for k in range(data.shape[0])]
     try:
-        return ArraySource(data, names=names, spacing=spacing)
+        return LayerPlanes(data, names, spacing)
     except InputError as problem:
         raise InputError(f"'{name}': {problem}") from problem
 

@@ -21,7 +21,7 @@ CORNERS = 256
 """Of the polygon that stands for an ellipse: within 0.1 px of one 2000 px wide."""
 THINNEST = 0.5
 """In pixels: what is thinner, as a rectangle drawn across the planes, has no area."""
-STEPS = 8
+CORNER_BITS = 8
 """Bits of a pixel that OpenCV is told of the corners."""
 
 
@@ -53,8 +53,8 @@ def region_of(shapes: Shapes, lead: Image, plane_shape: tuple[int, int]) -> NDAr
         )
     farthest = np.iinfo(np.int32).max
     for outline in outlines:
-        corners = np.clip(np.round(outline[:, ::-1] * 2.0**STEPS), -farthest, farthest)
-        cv2.fillPoly(mask, [corners.astype(np.int32)], 1, shift=STEPS)
+        corners = np.clip(np.round(outline[:, ::-1] * 2.0**CORNER_BITS), -farthest, farthest)
+        cv2.fillPoly(mask, [corners.astype(np.int32)], 1, shift=CORNER_BITS)
     _, _, *sides = cv2.boundingRect(mask)
     if any(n < min(LEAST_REGION, most) for n, most in zip(sides, plane_shape[::-1], strict=True)):
         covered = f"{sides[0]} x {sides[1]} pixels" if any(sides) else "nothing"

@@ -13,6 +13,7 @@ from napari.utils.colormaps import ensure_colormap
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS, display_limits, map_appearance
 from napari_focus_stack._napari.layers.geometry import spacing_arguments, spacing_of
+from napari_focus_stack._napari.layers.lazy_planes import as_recorded
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
 from napari_focus_stack._napari.layers.planes import finest
 from napari_focus_stack.errors import InputError, OutputError
@@ -48,6 +49,8 @@ def saved_of(layer: Image, path: Path) -> SavedResult:
     ------
     OutputError
         The layer has no role; or what it knows of its run is damaged.
+    InputError
+        A plane cannot be read; the message names its file.
     """
     purpose = role(layer)
     if purpose is None:
@@ -62,7 +65,7 @@ def saved_of(layer: Image, path: Path) -> SavedResult:
     return SavedResult(
         role=purpose,
         name=str(layer.name),
-        array=np.asarray(finest(layer)),
+        array=np.asarray(as_recorded(finest(layer))),
         spacing=_spacing(layer, known),
         recipe=recipe,
         more={"layer": _arguments(layer), "metadata": _plain(known)},

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Made = Sequence[tuple[NDArray[Any], dict[str, Any]]]
 
-CHANGED = ("scale", "translate", "contrast_limits", "metadata")
+CHANGED_ATTRIBUTES = ("scale", "translate", "contrast_limits", "metadata")
 """What of a layer changes with its pixels."""
 PAINTED = 20
 """Milliseconds after which what was added is painted; timers of 0 come before."""
@@ -134,6 +134,6 @@ def _refine(layer: Image, array: NDArray[Any], arguments: dict[str, Any]) -> Non
     """Give a layer the full result's pixels; its name and look stay as the user has them."""
     layer.data = array
     tuned = _role(arguments) == "stacked" and not layer.rgb
-    for name in CHANGED:
+    for name in CHANGED_ATTRIBUTES:
         if arguments.get(name) is not None and not (tuned and name == "contrast_limits"):
             setattr(layer, name, arguments[name])

@@ -10,7 +10,7 @@ from magicgui.widgets import Container, PushButton
 from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog, QTableWidget, QTableWidgetItem
 
-from napari_focus_stack._napari.layers.depth_painting import ROLE as CORRECTION
+from napari_focus_stack._napari.layers.depth_painting import CORRECTION as CORRECTION
 from napari_focus_stack._napari.layers.geometry import pixel_shape
 from napari_focus_stack._napari.layers.metadata import role
 from napari_focus_stack._napari.layers.planes import finest

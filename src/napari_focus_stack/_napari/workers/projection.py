@@ -14,6 +14,7 @@ from napari.layers import Image, Labels, Points
 
 from napari_focus_stack._napari.layers.appearance import appearance
 from napari_focus_stack._napari.layers.geometry import placement, to_world, unit_ratios
+from napari_focus_stack._napari.layers.lazy_planes import as_recorded
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
 from napari_focus_stack._napari.layers.planes import finest, planes_of
 from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result, known_sources
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.result import StackResult
 
-ROLE = "applied"
+APPLIED = "applied"
 
 
 @dataclass(frozen=True)
-class Options:
+class ProjectionOptions:
     """How a layer is read off.
 
     Attributes
@@ -85,7 +86,7 @@ def _can_take(layer: Layer) -> bool:
 
 
 def transfer_job(
-    layer: Layer, found: ResultSet, options: Options, layers: Sequence[Layer]
+    layer: Layer, found: ResultSet, options: ProjectionOptions, layers: Sequence[Layer]
 ) -> tuple[Steps, Addition]:
     """Job that puts a result on a layer, and the layer that its array makes.
 
@@ -112,7 +113,7 @@ def transfer_job(
         "metadata": {
             METADATA_KEY: {
                 **found.past,
-                "role": ROLE,
+                "role": APPLIED,
                 "applied_to": str(layer.name),
                 "options": asdict(options),
             }
@@ -132,7 +133,7 @@ def _shown(layer: Image) -> dict[str, Any]:
     return {**appearance(layer), "blending": layer.blending}
 
 
-def _image_steps(layer: Image, result: StackResult, options: Options) -> Steps:
+def _image_steps(layer: Image, result: StackResult, options: ProjectionOptions) -> Steps:
     from napari_focus_stack.analysis.projection import project_steps
 
     source = planes_of([stack_in(layer, options.cut)])
@@ -146,15 +147,15 @@ def _image_steps(layer: Image, result: StackResult, options: Options) -> Steps:
     )
 
 
-def _labels_steps(layer: Labels, result: StackResult, options: Options) -> Steps:
+def _labels_steps(layer: Labels, result: StackResult, options: ProjectionOptions) -> Steps:
     from napari_focus_stack.analysis.annotations import project_labels
 
     where = {"plane": options.plane} if layer.ndim == 2 else {"offset": options.offset}
-    return at_once(partial(project_labels, finest(layer), result, **where))
+    return at_once(partial(project_labels, as_recorded(finest(layer)), result, **where))
 
 
 def _points_steps(
-    layer: Points, to_planes: NDArray[np.float64], result: StackResult, options: Options
+    layer: Points, to_planes: NDArray[np.float64], result: StackResult, options: ProjectionOptions
 ) -> Steps:
     from napari_focus_stack.analysis.annotations import project_points
 
