@@ -6,8 +6,8 @@ import sys
 import tempfile
 from importlib.util import find_spec
 
-import numpy as np
 import pytest
+from stacks import OURS, banded_planes, widget_named
 
 # napari saves window sizes when a viewer closes, and reads them when the next one opens
 os.environ["NAPARI_CONFIG"] = os.path.join(tempfile.mkdtemp(prefix="napari-test-"), "settings.yaml")
@@ -16,7 +16,6 @@ os.environ.setdefault("QT_API", "pyqt6" if find_spec("PyQt6") else "pyside6")
 # with two bindings installed pytest-qt would take another one than napari
 os.environ.setdefault("PYTEST_QT_API", os.environ["QT_API"])
 
-OURS = "napari-focus-stack"
 ON_LINUX = sys.platform.startswith("linux")
 HAS_SCREEN = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 if ON_LINUX and not HAS_SCREEN:
@@ -77,8 +76,18 @@ def _nothing_remembered(monkeypatch, tmp_path_factory):
     monkeypatch.setattr(preferences, "_place", lambda: place)
 
 
-in_a_window = pytest.mark.parametrize("viewer", ["window"], indirect=True, ids=[""])
-"""For tests of what napari's window or canvas does; without it `viewer` has neither."""
+@pytest.fixture(autouse=True)
+def _no_widget_left(request):
+    """Fail a test that leaves windows or docks open; napari's own fixtures look at its windows."""
+    yield
+    app = request.getfixturevalue("qapp") if "qapp" in request.fixturenames else None
+    if app is None:
+        return
+    from qtpy.QtCore import QEvent
+
+    app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    left = [widget for widget in app.topLevelWidgets() if widget.isVisible()]
+    assert not left, f"left open: {left}"
 
 
 @pytest.fixture
@@ -121,14 +130,6 @@ def dock(qapp, viewer):
     qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
-def widget_named(name):
-    import npe2
-
-    manifest = npe2.PluginManager.instance().get_manifest(OURS)
-    [found] = [one for one in manifest.contributions.widgets if one.display_name == name]
-    return found.get_callable()
-
-
 @pytest.fixture
 def notifications():
     """Messages that the user would see, as a list that grows."""
@@ -148,16 +149,3 @@ def notifications():
 def planes():
     """Six planes of 48 x 64 uint8, each sharp in one band of rows: plane k in rows 8k to 8k + 7."""
     return banded_planes()
-
-
-def banded_planes(count=6, shape=(48, 64), dtype=np.uint8):
-    rng = np.random.default_rng(0)
-    texture = rng.integers(40, 216, shape)
-    flat = np.full(shape, 128)
-    band = shape[0] // count
-    stack = np.stack([flat] * count)
-    for k in range(count):
-        rows = slice(k * band, (k + 1) * band)
-        stack[k, rows] = texture[rows]
-    scale = 257 if dtype == np.uint16 else 1
-    return (stack * scale).astype(dtype)

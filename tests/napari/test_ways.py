@@ -95,9 +95,8 @@ def docked(viewer, kind):
 
 def finished(qtbot, widget):
     """What the widget says in the end."""
-    job = getattr(widget, "job", None)
-    qtbot.waitUntil(lambda: not (job.running if job else widget._job), timeout=10_000)
-    return (job or widget).status.value
+    qtbot.waitUntil(lambda: not widget.job.running, timeout=10_000)
+    return widget.job.status.value
 
 
 def done(qtbot, widget, start):
@@ -550,7 +549,7 @@ def test_painting_on_a_result_that_was_stacked_anew_says_so(qtbot, viewer, cells
 def test_the_slider_of_a_stack_that_went_during_the_run_is_not_followed(qtbot, viewer, cells):
     add_result(viewer, cells)
     correct = docked(viewer, CorrectWidget)
-    correct.correct()
+    correct.start()
     viewer.layers.remove(cells)
     finished(qtbot, correct)
     assert correct.plane.max == 5
@@ -618,7 +617,7 @@ def test_two_viewers_run_at_a_time_and_one_is_closed(
         widgets.append(widget)
     for widget in widgets:
         widget.stack()
-    qtbot.waitUntil(lambda: all("plane" in w.status.value for w in widgets), timeout=5000)
+    qtbot.waitUntil(lambda: all("plane" in w.job.status.value for w in widgets), timeout=5000)
     viewers[1].close()  # the one in front
     qtbot.wait(50)
     go.set()

@@ -97,10 +97,12 @@ class Session:
         self.me.wait_for(self.whole_field, "the whole field beside the dock")
         self.me.picture("dock")
         self.me.click(dock.stack_button.native)
-        self.me.wait_for(lambda: 0.3 < dock.progress.value / dock.progress.max < 1, "progress")
+        self.me.wait_for(
+            lambda: 0.3 < dock.job.progress.value / dock.job.progress.max < 1, "progress"
+        )
         self.me.picture("running")
         self.me.wait_for(lambda: f"{SAMPLE} stacked" in self.viewer.layers, "the result")
-        assert dock.status.value.startswith("Fused 12 of 12 planes"), dock.status.value
+        assert dock.job.status.value.startswith("Fused 12 of 12 planes"), dock.job.status.value
         self.check_result()
         self.me.picture("result")
 

@@ -5,8 +5,8 @@ import threading
 import dask.array
 import numpy as np
 import pytest
-from conftest import in_a_window
 from scenes import picture
+from stacks import in_a_window
 
 from napari_focus_stack._napari.docks import align as room
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import banded_planes, in_a_window
+from stacks import banded_planes, in_a_window
 
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.results import SourceInfo, result_layers

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from conftest import in_a_window
+from stacks import in_a_window
 
 from napari_focus_stack._napari.io.results_reader import reopen
 from napari_focus_stack._napari.io.writers import write_results
@@ -255,7 +255,7 @@ def test_the_layer_to_paint_on_follows_a_result_that_is_given_another_pixel_size
     stack = dock("Focus Stack")
     stack.form.pixel_size.value = "2"
     stack.stack_button.native.click()
-    qtbot.waitUntil(lambda: not stack.cancel_button.enabled, timeout=10_000)
+    qtbot.waitUntil(lambda: not stack.job.cancel_button.enabled, timeout=10_000)
     image = viewer.layers["cells stacked"]
     assert image.scale.tolist() == [2, 2]
     np.testing.assert_array_equal(labels.scale, image.scale)

@@ -7,13 +7,14 @@ from dataclasses import replace
 import dask.array
 import numpy as np
 import pytest
-from conftest import banded_planes, in_a_window
 from scipy.ndimage import gaussian_filter
+from stacks import banded_planes, in_a_window
 
 from napari_focus_stack._napari.docks import stack as room
 from napari_focus_stack._napari.docks.stack import FocusStackWidget
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack.errors import Cancelled
+from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.result import Progress
 
 
@@ -34,7 +35,7 @@ def stacked(qtbot, viewer):
     def press(widget):
         before = list(viewer.layers)
         widget.stack_button.native.click()
-        qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+        qtbot.waitUntil(lambda: not widget.job.cancel_button.enabled, timeout=10_000)
         added = [layer for layer in viewer.layers if layer not in before]
         return {layer.metadata[METADATA_KEY]["role"]: layer for layer in added}
 
@@ -94,8 +95,11 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
         for step in (0, 5):
             viewer.dims.set_current_step(0, step)
             assert layer.get_value((2.0 * step, 1.0, 1.0), world=True) == layer.data[2, 2]
-    assert widget.status.value.startswith("Fused 6 of 6 planes")
-    assert "'cells stacked' lies on top; hide it to see 'cells depth index'." in widget.status.value
+    assert widget.job.status.value.startswith("Fused 6 of 6 planes")
+    assert (
+        "'cells stacked' lies on top; hide it to see 'cells depth index'."
+        in widget.job.status.value
+    )
     assert notifications == []
     assert widget.input.chosen_layers() == [source]  # ready for another go
     listed = [name for name, _ in widget.input.layer_list._widget._mgui_get_choices()]
@@ -175,7 +179,7 @@ def test_what_cannot_be_stacked_is_said_once_and_not_started(viewer, docked, not
         select(widget, *layers)
         assert not widget.stack_button.enabled
         assert named in widget.input.summary.value
-        assert widget.status.value == ""
+        assert widget.job.status.value == ""
         select(widget, stack)
         assert widget.stack_button.enabled
         assert "3 planes" in widget.input.summary.value
@@ -192,7 +196,7 @@ def test_what_the_engine_refuses_is_one_notification_naming_the_layer(
     [message] = notifications
     assert "empty" in message
     assert "inside" not in message
-    assert widget.status.value == message
+    assert widget.job.status.value == message
 
 
 def test_wrong_parameters_are_one_notification(viewer, docked, stacked, planes, notifications):
@@ -208,9 +212,9 @@ def test_wrong_parameters_are_one_notification(viewer, docked, stacked, planes, 
         assert stacked(widget) == {}
         [message] = notifications
         assert named in message
-        assert widget.status.value == message
+        assert widget.job.status.value == message
         control.value = before
-        assert widget.status.value == ""
+        assert widget.job.status.value == ""
 
 
 def test_parameters_of_a_method_show_with_it(viewer, docked, planes):
@@ -242,13 +246,13 @@ def test_cancel_adds_nothing_and_leaves_the_widget_ready(
     widget.stack_button.native.click()
     qtbot.waitUntil(running.is_set, timeout=5000)
     assert not widget.stack_button.enabled
-    qtbot.waitUntil(lambda: "plane" in widget.status.value, timeout=5000)
+    qtbot.waitUntil(lambda: "plane" in widget.job.status.value, timeout=5000)
     widget.stack()  # a second run does not start
-    widget.cancel_button.native.click()
+    widget.job.cancel_button.native.click()
     qtbot.waitUntil(lambda: widget.stack_button.enabled, timeout=5000)
     assert cleaned_up.is_set()
     assert len(viewer.layers) == 1
-    assert widget.status.value == "Cancelled; nothing was added."
+    assert widget.job.status.value == "Cancelled; nothing was added."
     assert notifications == []
 
 
@@ -266,11 +270,11 @@ def test_a_cancel_after_the_last_step_adds_nothing(qtbot, viewer, docked, planes
     viewer.add_image(planes)
     widget = docked()
     widget.stack_button.native.click()
-    widget.cancel_button.native.click()
-    assert widget.status.value == "Cancelling"
+    widget.job.cancel_button.native.click()
+    assert widget.job.status.value == "Cancelling"
     pressed.set()
     qtbot.waitUntil(lambda: widget.stack_button.enabled, timeout=10_000)
-    assert widget.status.value == "Cancelled; nothing was added."
+    assert widget.job.status.value == "Cancelled; nothing was added."
     assert len(viewer.layers) == 1
 
 
@@ -374,11 +378,11 @@ def test_what_a_run_left_goes_with_the_next_change(viewer, docked, stacked, plan
 
     for change in (change_layers, change_a_field, change_a_choice):
         stacked(widget)
-        assert widget.status.value.startswith("Fused")
-        assert widget.progress.value == widget.progress.max
+        assert widget.job.status.value.startswith("Fused")
+        assert widget.job.progress.value == widget.job.progress.max
         change()
-        assert widget.status.value == ""
-        assert widget.progress.value == 0
+        assert widget.job.status.value == ""
+        assert widget.job.progress.value == 0
 
 
 @in_a_window
@@ -467,13 +471,13 @@ def test_alignment_goes_by_the_shapes_that_are_chosen(viewer, docked, stacked, p
     widget.form.parameters["align"].value = "shift"
     assert widget.input.chosen_layers() == [source]
     assert stacked(widget)["stacked"].metadata[METADATA_KEY]["aligned_on"] is None
-    assert "aligned on" not in widget.status.value
+    assert "aligned on" not in widget.job.status.value
     align_on.value = shapes.unique_id
     shapes.name = "clip"
     viewer.add_shapes(name="other")
     assert [name for name, _ in align_on._widget._mgui_get_choices()][1:] == ["clip", "other"]
     assert stacked(widget)["stacked"].metadata[METADATA_KEY]["aligned_on"] == "clip"
-    assert "aligned on 'clip'" in widget.status.value
+    assert "aligned on 'clip'" in widget.job.status.value
     widget.form.pixel_size.value = "0.5, 0.25"
     for _ in range(2):  # the shapes stay over the pixels they were drawn on
         stacked(widget)
@@ -485,6 +489,40 @@ def test_alignment_goes_by_the_shapes_that_are_chosen(viewer, docked, stacked, p
     stacked(widget)
     assert len(masks) == 5
     assert masks[-1] is None
+
+
+def test_a_press_reads_the_layers_once_and_gives_the_run_what_was_typed(
+    viewer, docked, stacked, planes, monkeypatch
+):
+    from napari_focus_stack._napari.layers.planes import LayerPlanes
+    from napari_focus_stack.pipeline.stack import stack_steps
+
+    read, given = [], []
+
+    class Counted(LayerPlanes):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            read.append(self)
+
+    def steps(source, settings, *, cancel, align_mask):
+        given.extend([source.spacing, list(read)])
+        return stack_steps(source, replace(settings, align="none"), cancel=cancel)
+
+    monkeypatch.setattr("napari_focus_stack._napari.layers.planes.LayerPlanes", Counted)
+    monkeypatch.setattr("napari_focus_stack.pipeline.stack.stack_steps", steps)
+    film = viewer.add_image(np.stack([planes] * 2), name="cells", axis_labels=("t", "z", "y", "x"))
+    shapes = viewer.add_shapes(np.array([(5, 5), (5, 40), (40, 40), (40, 5)]))
+    widget = docked()
+    widget.form.parameters["align"].value = "shift"
+    widget.form.align_on.value = shapes.unique_id
+    widget.form.pixel_size.value = "0.5, 0.25"
+    widget.form.z_step.value = "3"
+    read.clear()
+    stacked(widget)
+    spacing, before = given
+    assert spacing == Spacing(y=0.5, x=0.25, z=3.0, unit="micrometer")
+    assert len(before) == 1
+    np.testing.assert_allclose(film.scale, (1, 3, 0.5, 0.25))
 
 
 def test_shapes_that_are_no_region_start_nothing(
@@ -501,7 +539,7 @@ def test_shapes_that_are_no_region_start_nothing(
     assert stacked(widget) == {}
     [message] = notifications
     assert message.startswith("'clip' holds no area to align on")
-    assert widget.status.value == message
+    assert widget.job.status.value == message
     assert len(masks) == 1
     np.testing.assert_allclose(source.scale, 1)
 
@@ -522,7 +560,7 @@ def test_cropped_results_lie_over_the_stack(viewer, docked, stacked):
     past = added["stacked"].metadata[METADATA_KEY]
     y0, y1, x0, x1 = past["crop"]
     np.testing.assert_allclose(past["crop"], (4, 96, 0, 123), atol=1)
-    assert f"cropped to {x1 - x0} x {y1 - y0} pixels" in widget.status.value
+    assert f"cropped to {x1 - x0} x {y1 - y0} pixels" in widget.job.status.value
     cut = drifting[0, y0:y1, x0:x1].astype(float)
     assert np.abs(added["stacked"].data - cut)[8:-8, 8:-8].mean() < 2  # every shift is off by more
     for layer in added.values():
@@ -549,12 +587,10 @@ def test_the_time_left_is_told_once_it_is_known(docked, monkeypatch):
     clock = [100.0]
     monkeypatch.setattr(room.time, "monotonic", lambda: clock[0])
     widget._started = 100.0
-    widget.cancel_button.enabled = True
 
     def said(done, seconds):
         clock[0] = 100.0 + seconds
-        widget._tell(Progress("fuse", done, 40, done, 40))
-        return widget.status.value
+        return widget._described(Progress("fuse", done, 40, done, 40))
 
     assert said(1, 0.2) == "Fusing plane 1 of 40"  # nobody asks yet
     assert said(3, 5) == "Fusing plane 3 of 40"  # too little is done to judge by

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import in_a_window
+from stacks import in_a_window
 
 from napari_focus_stack._napari.docks.surface import Picture, textured
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY

@@ -12,10 +12,10 @@ import dask.array
 import numpy as np
 import pytest
 import tifffile
-from conftest import banded_planes
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari.layers._layer_actions import _duplicate_layer, _split_stack
+from stacks import banded_planes
 
 from napari_focus_stack._napari.io.folder_reader import read_layers
 from napari_focus_stack._napari.io.writers import write_picture, write_results
@@ -245,6 +245,6 @@ def test_the_dock_names_the_file_of_a_sliced_layer(qtbot, viewer, dock, opened, 
     widget: FocusStackWidget = dock("Focus Stack")
     notifications.clear()
     widget.stack_button.native.click()
-    qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
-    assert "'img_5.tif' cannot be read" in widget.status.value
+    qtbot.waitUntil(lambda: not widget.job.cancel_button.enabled, timeout=10_000)
+    assert "'img_5.tif' cannot be read" in widget.job.status.value
     assert len(viewer.layers) == 1

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tifffile
-from conftest import banded_planes
 from napari.components import ViewerModel
+from stacks import banded_planes
 
 from napari_focus_stack._napari.io.folder_reader import read_layers
 from napari_focus_stack._napari.io.results_reader import reopen

@@ -3,10 +3,10 @@
 import dask.array
 import numpy as np
 import pytest
-from conftest import banded_planes, in_a_window
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Image
+from stacks import banded_planes, in_a_window
 
 from napari_focus_stack._napari.docks.apply import ApplyWidget
 from napari_focus_stack._napari.docks.probe import probed
@@ -110,7 +110,7 @@ def widget(dock):
 def stack(qtbot, viewer, widget):
     def press():
         widget.stack_button.native.click()
-        qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=20_000)
+        qtbot.waitUntil(lambda: not widget.job.cancel_button.enabled, timeout=20_000)
         return [one for one in viewer.layers if one.metadata.get(METADATA_KEY)]
 
     return press

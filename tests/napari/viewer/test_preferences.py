@@ -4,8 +4,8 @@ from pathlib import Path
 
 import napari.settings
 import pytest
-from conftest import banded_planes
 from napari.settings import get_settings
+from stacks import banded_planes
 
 from napari_focus_stack._napari.docks import stack as dock
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
@@ -82,9 +82,9 @@ def test_a_run_of_the_widget_goes_by_them(viewer, stack_page, qtbot):
     _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
     assert widget.form.parameters["method"].value == "depth"
     widget.stack_button.native.click()
-    qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=20_000)
+    qtbot.waitUntil(lambda: not widget.job.cancel_button.enabled, timeout=20_000)
     found = [layer for layer in viewer.layers if METADATA_KEY in layer.metadata]
-    assert found, widget.status.value
+    assert found, widget.job.status.value
     used = found[-1].metadata[METADATA_KEY]["settings"]
     assert [used[name] for name in ("threads", "memory", "method")] == [2, 8 * 10**9, "depth"]
 
@@ -123,7 +123,7 @@ def test_the_next_session_begins_as_the_last_one_was_left(qtbot, make_napari_vie
     first.form.checks["confidence"].value = True
     assert dock.FocusStackWidget(viewer).form.values() != first.form.values()  # nothing was run
     first.stack_button.native.click()
-    qtbot.waitUntil(lambda: not first.cancel_button.enabled, timeout=20_000)
+    qtbot.waitUntil(lambda: not first.job.cancel_button.enabled, timeout=20_000)
     second = dock.FocusStackWidget(viewer)
     assert second.form.values() == first.form.values()
     monkeypatch.setattr(dock, "preferred_method", lambda: "depth")  # changed in the preferences

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import banded_planes
+from stacks import banded_planes
 
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack.errors import InputError
@@ -73,7 +73,7 @@ def test_the_result_grows_in_the_layers_of_its_preview(qtbot, viewer, large, gat
     top.name, results["depth-index"].colormap = "mine", "magma"
     top.contrast_limits = (10, 90)
     gate[0].set()
-    qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+    qtbot.waitUntil(lambda: not widget.job.cancel_button.enabled, timeout=10_000)
     assert len(viewer.layers) == 3
     assert top in viewer.layers
     assert top.data.shape == large.shape[1:]
@@ -82,7 +82,7 @@ def test_the_result_grows_in_the_layers_of_its_preview(qtbot, viewer, large, gat
     assert top.name == "mine"
     assert tuple(top.contrast_limits) == (10, 90)
     assert results["depth-index"].colormap.name == "magma"
-    assert "'mine' lies on top" in widget.status.value
+    assert "'mine' lies on top" in widget.job.status.value
     assert top.metadata[METADATA_KEY]["shape"] == list(large.shape)
 
 
@@ -90,7 +90,7 @@ def test_a_preview_that_was_removed_comes_back_as_the_result(qtbot, viewer, larg
     _, widget, results = previewed
     viewer.layers.remove(results["stacked"])
     gate[0].set()
-    qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+    qtbot.waitUntil(lambda: not widget.job.cancel_button.enabled, timeout=10_000)
     assert [layer.data.shape for layer in list(viewer.layers)[1:]] == [large.shape[1:]] * 2
 
 
@@ -103,9 +103,9 @@ def test_nothing_is_left_of_a_preview_without_a_result(
         gate[1].append(InputError("The last plane is gone."))
         gate[0].set()
     else:
-        widget.cancel_button.native.click()
+        widget.job.cancel_button.native.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=10_000)
-    assert widget.status.value == (
+    assert widget.job.status.value == (
         "The last plane is gone." if how == "failed" else "Cancelled; nothing was added."
     )
 
@@ -118,7 +118,7 @@ def test_earlier_results_are_updated_where_that_is_wanted(qtbot, viewer):
 
     def stack():
         widget.stack_button.native.click()
-        qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+        qtbot.waitUntil(lambda: not widget.job.cancel_button.enabled, timeout=10_000)
 
     assert not widget.form.target.enabled
     stack()
@@ -157,7 +157,7 @@ def test_an_update_leaves_results_before_the_last_ones_alone(qtbot, viewer):
         for role, wanted in checks.items():
             widget.form.checks[role].value = wanted
         widget.stack_button.native.click()
-        qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+        qtbot.waitUntil(lambda: not widget.job.cancel_button.enabled, timeout=10_000)
 
     stack(confidence=True)
     first = [(layer, layer.data, layer.metadata) for layer in viewer.layers]
@@ -187,6 +187,6 @@ def test_maps_of_a_preview_come_one_by_one_below_it(qtbot, viewer, large, gate):
     assert order == ["depth-index", "depth", "confidence", "stacked"]
     assert viewer.layers.selection.active == viewer.layers[-1]
     gate[0].set()
-    qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=10_000)
+    qtbot.waitUntil(lambda: not widget.job.cancel_button.enabled, timeout=10_000)
     assert [layer.metadata[METADATA_KEY]["role"] for layer in list(viewer.layers)[1:]] == order
     assert {layer.data.shape for layer in list(viewer.layers)[1:]} == {large.shape[1:]}

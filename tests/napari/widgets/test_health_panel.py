@@ -1,7 +1,7 @@
 """What the panel says of the recording after a run."""
 
 import numpy as np
-from conftest import banded_planes
+from stacks import banded_planes
 
 from napari_focus_stack._napari.widgets.health_panel import lines
 
@@ -29,7 +29,7 @@ def test_the_panel_tells_of_the_last_run_and_of_nothing_else(qtbot, make_napari_
     said = [line for line in widget.health.value.split("<br>") if "equal in every pixel" in line]
     assert len(said) == 1
     assert said[0].startswith("\N{WARNING SIGN} <i>planes</i>: Planes 2 and 3")
-    assert "equal in every pixel" not in widget.status.value
+    assert "equal in every pixel" not in widget.job.status.value
     viewer.add_image(np.zeros((4, 40, 50), np.uint8), name="another")
     assert widget.health.value == ""
     assert widget.health.native.isHidden()

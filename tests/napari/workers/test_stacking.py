@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import banded_planes
+from stacks import banded_planes
 
 from napari_focus_stack._napari.docks.correct import CorrectWidget
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
@@ -42,7 +42,7 @@ def test_what_was_painted_is_there_after_another_run(qtbot, make_napari_viewer):
 
     def stack():
         widget.stack_button.native.click()
-        qtbot.waitUntil(lambda: not widget.cancel_button.enabled, timeout=20_000)
+        qtbot.waitUntil(lambda: not widget.job.cancel_button.enabled, timeout=20_000)
 
     stack()
     correct = CorrectWidget(viewer)

@@ -1,0 +1,30 @@
+"""Stacks and widgets that tests of the viewer share."""
+
+import numpy as np
+import pytest
+
+OURS = "napari-focus-stack"
+
+in_a_window = pytest.mark.parametrize("viewer", ["window"], indirect=True, ids=[""])
+"""For tests of what napari's window or canvas does; without it `viewer` has neither."""
+
+
+def widget_named(name):
+    import npe2
+
+    manifest = npe2.PluginManager.instance().get_manifest(OURS)
+    [found] = [one for one in manifest.contributions.widgets if one.display_name == name]
+    return found.get_callable()
+
+
+def banded_planes(count=6, shape=(48, 64), dtype=np.uint8):
+    rng = np.random.default_rng(0)
+    texture = rng.integers(40, 216, shape)
+    flat = np.full(shape, 128)
+    band = shape[0] // count
+    stack = np.stack([flat] * count)
+    for k in range(count):
+        rows = slice(k * band, (k + 1) * band)
+        stack[k, rows] = texture[rows]
+    scale = 257 if dtype == np.uint16 else 1
+    return (stack * scale).astype(dtype)
