@@ -135,7 +135,7 @@ def run(viewer, dock) -> None:
     see()
     QApplication.processEvents()
     see()
-    wait(lambda: not dock.cancel_button.enabled)
+    wait(lambda: not dock.job.cancel_button.enabled)
     see()
     print(f"preview there {seen[0]:.0f}, painted {seen[1]:.0f}; result {seen[2]:.0f}", flush=True)
 
@@ -151,7 +151,7 @@ def watched_run(dock, heart: Heartbeat) -> None:
     ):
         heart.start()
         dock.stack_button.native.click()
-        wait(lambda: not dock.cancel_button.enabled)
+        wait(lambda: not dock.job.cancel_button.enabled)
         QTest.qWait(100)
         heart.stop()
     others = ", ".join(f"{pause:.0f}" for pause in sorted(heart.with_layers)[::-1][:3])

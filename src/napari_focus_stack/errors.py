@@ -1,10 +1,10 @@
-"""What goes wrong, in words its user can act on."""
+"""Errors whose text tells the user what to do."""
 
 from __future__ import annotations
 
 
 class FocusStackError(Exception):
-    """An input or a call that cannot be stacked.
+    """An input or a call that cannot be used.
 
     Its text is one sentence that names the file, layer or option at fault and says what to do. The
     command prints it and exits with 2; the widget shows it as one notification.

@@ -1,43 +1,45 @@
-"""What a run hands out: its progress, its result and its report."""
+"""Progress, result and report of a run."""
 
 from __future__ import annotations
 
 import dataclasses
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_focus_stack._utils.wording import format_runs
+from napari_focus_stack.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-Step = Literal["align", "measure", "fuse", "unmix", "project"]
+Step = Literal["align", "measure", "fuse", "restore", "project"]
 _DOING: dict[Step, str] = {
     "align": "Aligning",
     "measure": "Measuring noise in",
     "fuse": "Fusing",
-    "unmix": "Unmixing",
+    "restore": "Restoring the background in",
     "project": "Projecting",
 }
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One plane is about to be worked on.
+    """Progress of a run, before one plane.
 
     Attributes
     ----------
-    step : {"align", "measure", "fuse", "unmix", "project"}
-        What is done with it.
+    step : {"align", "measure", "fuse", "restore", "project"}
+        The step at hand.
     plane, planes : int
-        Its number, counted from 0, and how many there are.
+        Number of the plane, counted from 0, and of planes in the stack.
     done, total : int
-        Pieces of work finished and in all, over every step, as far as that is known: there are more
-        once something near is found to hide something far.
+        Planes done and in all, over every step, as far as they are known: there are more once a
+        foreground is found to hide a background.
     """
 
     step: Step
@@ -47,7 +49,7 @@ class Progress:
     total: int
 
     def __str__(self) -> str:
-        """Sentence for a progress bar."""
+        """Return a sentence for a progress bar."""
         return f"{_DOING[self.step]} plane {self.plane} of {self.planes}"
 
 
@@ -62,7 +64,7 @@ class LeftOut:
 
 @dataclass
 class Report:
-    """What was done and what looked wrong.
+    """Report of a run: what was done, and findings for the user.
 
     Attributes
     ----------
@@ -160,7 +162,13 @@ class Report:
     inputs: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dictionary, ready for JSON: a plane left out has null as its transform."""
+        """Return a plain dictionary for JSON.
+
+        Returns
+        -------
+        dict
+            Every field by its name; a plane left out has None as its transform.
+        """
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         plain["left_out"] = [dataclasses.asdict(plane) for plane in self.left_out]
         plain["transforms"] = [
@@ -168,10 +176,52 @@ class Report:
         ]
         return plain
 
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Report:
+        """Return the report that a plain dictionary holds: the inverse of `as_dict`.
+
+        Parameters
+        ----------
+        plain : mapping
+            Fields by their names, as `as_dict` returns them or JSON holds them. Other keys are
+            ignored. Fields that have a default may be missing, and `residuals`, which are then
+            None for every plane.
+
+        Returns
+        -------
+        Report
+            It shares nothing with `plain`.
+
+        Raises
+        ------
+        InputError
+            Another field is missing.
+        """
+        known = {
+            f.name: deepcopy(plain[f.name]) for f in dataclasses.fields(cls) if f.name in plain
+        }
+        missing = [name for name in _NEEDED if name not in known]
+        if missing:
+            raise InputError(f"The report lacks {', '.join(missing)}; stack again.")
+        lost = np.full((3, 3), np.nan)
+        matrices = [lost if matrix is None else matrix for matrix in known["transforms"]]
+        known["transforms"] = np.array(matrices, np.float64)
+        known["left_out"] = [LeftOut(**plane) for plane in known.get("left_out", ())]
+        known.setdefault("residuals", [None] * len(matrices))
+        return cls(**known)
+
+
+_NEEDED = [
+    f.name
+    for f in dataclasses.fields(Report)
+    if f.default is f.default_factory is dataclasses.MISSING and f.name != "residuals"
+]
+"""Fields without which there is no report."""
+
 
 @dataclass(frozen=True)
 class StackResult:
-    """One sharp image, where each pixel came from, and what was seen on the way.
+    """One sharp image, the depth of each pixel, and the report of the run.
 
     Attributes
     ----------
@@ -220,7 +270,18 @@ class StackResult:
 
 
 def describe_left_out(left_out: Sequence[LeftOut]) -> list[str]:
-    """One sentence for each reason that planes were left out for: blank ends are many planes."""
+    """Return one sentence for each reason: blank ends are many planes.
+
+    Parameters
+    ----------
+    left_out : sequence of LeftOut
+        Planes that took no part.
+
+    Returns
+    -------
+    list of str
+        Sentences for the user.
+    """
     alike: dict[str, list[LeftOut]] = {}
     for one in left_out:
         alike.setdefault(one.reason, []).append(one)

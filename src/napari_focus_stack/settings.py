@@ -212,7 +212,7 @@ class Settings:
         return self.method == "depth" or (self.method == "pyramid" and self.values == "recorded")
 
     @property
-    def unmixes(self) -> bool:
+    def removes_occlusion(self) -> bool:
         """Whether the blur of what is near is taken from what lies behind it."""
         return self.method == "pyramid" and not self.picks and self.occlusion == "auto"
 

@@ -185,7 +185,7 @@ def check_probe(qtbot, viewer, source):
 
 def check_correct(qtbot, viewer, source):
     correct = docked(viewer, CorrectWidget)
-    assert done(qtbot, correct, "correct") == "Paint on 'cells correction'."
+    assert done(qtbot, correct, "start") == "Paint on 'cells correction'."
     labels, index = viewer.layers[-1], made(viewer, "depth-index")
     assert_over(labels, source)
     assert correct.plane.value == 4  # where the probe went to
@@ -211,7 +211,7 @@ def check_apply(qtbot, viewer, source):
     spot = viewer.add_points([source.data_to_world((3, 20, 40))], ndim=3, units=source.units)
     for target, kind in ((other, "image"), (spot, "points")):
         apply.target.value = target.unique_id
-        assert done(qtbot, apply, "apply").startswith("Added")
+        assert done(qtbot, apply, "start").startswith("Added")
         added = viewer.layers[-1]
         assert added._type_string == kind
         assert_over(added, image)
@@ -233,7 +233,7 @@ def check_align(qtbot, viewer, source):
 
 def check_surface(qtbot, viewer, source):
     surface, image = docked(viewer, SurfaceWidget), made(viewer)
-    assert done(qtbot, surface, "show_surface").startswith("'cells surface' has 3072 vertices")
+    assert done(qtbot, surface, "start").startswith("'cells surface' has 3072 vertices")
     mesh = made(viewer, "surface")
     step = abs(source.data_to_world((1, 0, 0))[0] - source.data_to_world((0, 0, 0))[0])
     depth = made(viewer, "depth").data.ravel()
@@ -322,7 +322,7 @@ def test_channels_are_layers_of_their_own(qtbot, viewer, planes):
     assert (image.name, image.colormap.name) == ("gfp stacked", gfp.colormap.name)
     apply = docked(viewer, ApplyWidget)
     assert apply.chosen_target() == dapi
-    done(qtbot, apply, "apply")
+    done(qtbot, apply, "start")
     added = viewer.layers[-1]
     assert (added.name, added.colormap.name) == ("dapi on gfp", dapi.colormap.name)
     assert (added.blending, tuple(added.contrast_limits)) == (
@@ -386,7 +386,7 @@ def test_the_slider_of_the_stack_is_found_among_others(qtbot, viewer, planes, be
     probe._jump(position)
     assert viewer.dims.point[ahead] == pytest.approx(11 * unit)
     assert viewer.dims.point[:ahead] == before[:ahead]
-    done(qtbot, correct, "correct")
+    done(qtbot, correct, "start")
     assert correct.plane.value == 4
     viewer.dims.set_point(ahead, 5 * unit)
     assert correct.plane.value == 1
@@ -397,7 +397,7 @@ def test_axes_that_were_rolled(qtbot, viewer, planes, cells, order):
     viewer.add_image(np.zeros((5, 6, 9, 9)), **FILM)
     image = add_result(viewer, cells)
     correct, surface = docked(viewer, CorrectWidget), docked(viewer, SurfaceWidget)
-    done(qtbot, correct, "correct")
+    done(qtbot, correct, "start")
     viewer.dims.order = order
     position = (0, *cells.data_to_world((0, 12, 30)))
     probe = docked(viewer, ProbeWidget)
@@ -406,7 +406,7 @@ def test_axes_that_were_rolled(qtbot, viewer, planes, cells, order):
     paint(viewer.layers["cells correction"], image, (12, 30))
     assert (made(viewer, "depth-index").data[12, 25:35] == 5).all()
     assert made(viewer, "depth-index").data[30, 12] == 3
-    done(qtbot, surface, "show_surface")
+    done(qtbot, surface, "start")
     assert viewer.dims.displayed == (1, 2, 3)
 
 
@@ -421,7 +421,7 @@ def test_in_3d_the_probe_says_why_it_is_silent_and_painting_turns_to_2d(qtbot, v
     probe._jump(position)
     assert viewer.dims.ndisplay == 3
     image.visible = False
-    done(qtbot, correct, "correct")
+    done(qtbot, correct, "start")
     assert viewer.dims.ndisplay == 2
     assert image.visible
     assert pointed(qtbot, probe, position).startswith("Pixel (36, 30): plane 4")
@@ -433,7 +433,7 @@ def test_back_from_two_surfaces_everything_is_seen_again(qtbot, viewer, cells):
     before = [(layer, layer.visible) for layer in viewer.layers]
     surface = docked(viewer, SurfaceWidget)
     for _ in range(2):
-        done(qtbot, surface, "show_surface")
+        done(qtbot, surface, "start")
     assert [layer.name for layer in viewer.layers if layer.visible] == ["cells surface [1]"]
     surface.show_flat()
     assert [(layer, layer.visible) for layer in viewer.layers][: len(before)] == before
@@ -444,7 +444,7 @@ def test_a_surface_is_in_the_unit_that_its_picture_has_now(qtbot, viewer, cells)
     image = add_result(viewer, cells, ["depth-index", "depth"])
     for layer in viewer.layers:
         layer.scale, layer.units = np.array(layer.scale) * 1000, "nm"
-    done(qtbot, docked(viewer, SurfaceWidget), "show_surface")
+    done(qtbot, docked(viewer, SurfaceWidget), "start")
     mesh = made(viewer, "surface")
     assert [str(unit) for unit in mesh.units] == ["nanometer"] * 3
     world = [mesh.data_to_world(mesh.vertices[k]) for k in (0, 3071)]
@@ -457,10 +457,10 @@ def test_a_surface_is_in_the_unit_that_its_picture_has_now(qtbot, viewer, cells)
 
 WIDGETS = {
     "stack": (FocusStackWidget, "stack", "Fused"),
-    "surface": (SurfaceWidget, "show_surface", "'cells surface' has"),
+    "surface": (SurfaceWidget, "start", "'cells surface' has"),
     "align": (AlignWidget, "align", "Added 'cells aligned'"),
-    "apply": (ApplyWidget, "apply", "Added 'cells on cells'"),
-    "correct": (CorrectWidget, "correct", "Paint on '"),
+    "apply": (ApplyWidget, "start", "Added 'cells on cells'"),
+    "correct": (CorrectWidget, "start", "Paint on '"),
 }
 
 
@@ -527,7 +527,7 @@ def test_a_renamed_stack_is_known_still(qtbot, viewer, planes, cells):
 def test_painting_on_a_result_that_was_stacked_anew_says_so(qtbot, viewer, cells, notifications):
     image = add_result(viewer, cells)
     correct, widget = docked(viewer, CorrectWidget), docked(viewer, FocusStackWidget)
-    done(qtbot, correct, "correct")
+    done(qtbot, correct, "start")
     labels = viewer.layers[-1]
     widget.form.target.value = UPDATE
     done(qtbot, widget, "stack")
@@ -540,7 +540,7 @@ def test_painting_on_a_result_that_was_stacked_anew_says_so(qtbot, viewer, cells
     assert len(notifications) == 1
     np.testing.assert_array_equal(image.data, before)
     assert image.metadata[METADATA_KEY].get("correction") is None
-    done(qtbot, correct, "correct")
+    done(qtbot, correct, "start")
     correct.plane.value = 5
     paint(viewer.layers[-1], image, (12, 20))
     assert made(viewer, "depth-index").data[12, 20] == 5
@@ -588,7 +588,7 @@ def test_what_makes_no_stack_is_said_in_a_sentence(
     align, apply = docked(viewer, AlignWidget), docked(viewer, ApplyWidget)
     align.layer.value = apply.target.value = bad.unique_id
     assert done(qtbot, align, "align").startswith(sentence)
-    said = done(qtbot, apply, "apply")
+    said = done(qtbot, apply, "start")
     assert said == "Added 'bad on cells'." if what.startswith("all") else said.startswith(sentence)
     assert not any("inside" in message for message in notifications)
 

@@ -216,7 +216,7 @@ def test_what_shines_through_is_not_made_worse() -> None:
     [{"method": "depth"}, {"method": "laplacian"}, {"values": "recorded"}, {"occlusion": "off"}],
 )
 def test_other_methods_show_what_planes_recorded(options: dict[str, Any]) -> None:
-    assert not Settings.from_options(**options).unmixes
+    assert not Settings.from_options(**options).removes_occlusion
     report = focus_stack(stack(), align="none", **options).report
     assert report.occlusion == {"found": False, "why": Why.NOT_ASKED.value}
 
@@ -242,12 +242,12 @@ def in_tiles(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> T
 
 def test_a_run_can_be_cancelled_while_it_unmixes_and_counts_its_planes() -> None:
     steps = list(stack_steps(ArraySource(stack()), Settings(align="none")))
-    assert "unmix" in {step.step for step in steps}
+    assert "restore" in {step.step for step in steps}
     assert [step.done for step in steps] == list(range(len(steps)))
     assert steps[-1].total == len(steps)
     cancel = threading.Event()
     running = stack_steps(ArraySource(stack()), Settings(align="none"), cancel=cancel)
-    while next(running).step != "unmix":
+    while next(running).step != "restore":
         pass
     cancel.set()
     with pytest.raises(Cancelled):

@@ -94,4 +94,4 @@ def test_a_preview_does_not_unmix(few_pixels: None, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(previewing, "stack_steps", steps)
     with pytest.raises(Cancelled):
         preview(ArraySource(np.zeros((6, 160, 192), np.uint8)), Settings())
-    assert [settings.unmixes for settings in wanted] == [False]
+    assert [settings.removes_occlusion for settings in wanted] == [False]

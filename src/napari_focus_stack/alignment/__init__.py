@@ -1,1 +1,1 @@
-"""How planes lie over each other: motion and brightness."""
+"""Registration of planes: their motion and brightness relative to a reference plane."""

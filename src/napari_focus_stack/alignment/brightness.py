@@ -1,14 +1,14 @@
-"""How bright planes are against the reference plane: a lamp that drifts, not what is in focus.
+"""Brightness of one plane relative to another: illumination drift, not a change of focus.
 
-Focus moves light about: dark bars blur into what surrounds them, and the mean of texture that was
-gamma-encoded changes with its contrast. So a lamp is judged on what focus changes least: on the
-largest part of the field whose ratio is the same everywhere, in linear light where that leaves
-less to explain, between neighbours and from the reference.
+Focus redistributes light: dark bars blur into their surroundings, and the mean of gamma-encoded
+texture changes with its contrast. The illumination is therefore compared where focus changes it
+least: on the largest part of the field with one and the same ratio. `illumination_drift` compares
+all planes of a stack in this way.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -18,8 +18,6 @@ from napari_focus_stack.imgproc.pyramids import reduced_to
 from napari_focus_stack.imgproc.transforms import Matrix, rescale, warp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
     from numpy.typing import NDArray
 
     from napari_focus_stack.imgproc.pyramids import Plane
@@ -27,61 +25,60 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 COMPARED_SIDE = 128
-"""Longer side of the small planes by which the brightness is compared."""
+"""Longer side of the reduced planes in which brightness is compared."""
 LEAST_DRIFT = 0.003
-"""Change in brightness too small to matter: 0.3 % leaves 50 dB."""
+"""Largest negligible change in brightness: 0.3 % leaves 50 dB."""
 SPREADS = 2.0
-"""Widths of the densest ratios that a drift must exceed besides: the light that refracting cells
-bend away is 1.7 of them (`rims.py`), a lamp 4 to 25 (`bench.py`, moving scenes).
+"""Widths of the densest ratios that a drift must exceed in addition: light deflected by refracting
+cells amounts to 1.7 of them (`rims.py`), illumination drift to 4 to 25 (`bench.py`, moving scenes).
 """
 DENSEST = 0.3
-"""Part of the field whose ratios lie closest together: where nothing but the lamp changes them.
+"""Part of the field with the densest ratios, where only the illumination changes them.
 
-The middle of the densest part is the mode where others move to one side (Robertson and Cryer,
-1974); on `light.py` it errs by 0.1 %, the median of all ratios by 1 to 4 %.
+The middle of the densest part is the mode where the other ratios move to one side (Robertson and
+Cryer, 1974); on `light.py` it errs by 0.1 %, the median of all ratios by 1 to 4 %.
 """
 SIGMAS = (1.0, 1.5, 2.0, 3.0, 4.0)
-"""Gaussian sigmas, in pixels of the small planes, over which light is averaged: the one counts
-that leaves the densest ratios closest together."""
+"""Gaussian sigmas, in pixels of the reduced planes, over which light is averaged; the sigma with
+the narrowest densest ratios is used."""
 DARK = 0.02
-"""Part of the brightest light below which a ratio says nothing."""
+"""Part of the brightest light below which a ratio is meaningless."""
 RECORDED_SHARE = 0.999
 """Part of a pixel's surroundings that both planes must have recorded."""
 FEWEST_PIXELS = 12
-MOST_DISAGREEMENT = 0.01
-"""By how much the ratio to the reference may differ from that along neighbours, at the least."""
 LEAST_LIGHT_SPAN = 0.15
-"""Part of the brightest light that it must span, in the plane of more contrast, for an offset to be
-told from a gain."""
+"""Range of light, as a part of the brightest, that the plane of more contrast must span to
+distinguish an offset from a gain."""
 LEAST_SIDE_FOR_OFFSET = 128
-"""Longer side of planes from which on an offset is looked for at all."""
+"""Longer side of the smallest planes in which an offset is estimated at all."""
 PAYS = 0.7
-"""An offset is believed that leaves at most this part of the mean misfit of a gain alone; where
-focus alone changed it leaves 0.2 to 1, fluorescence that fades over a black level 0.1 to 0.5."""
+"""An offset is accepted if it leaves at most this part of the mean misfit of a gain alone: where
+only focus changed it leaves 0.2 to 1, for fluorescence that fades over a black level 0.1 to 0.5."""
 BORNE_OUT = 0.5
-"""Part of the change of contrast that an offset entails which must show in detail, too: 0.55 and
-more where light was added, 0.43 and less where bars or bricks blur."""
+"""Part of the change of contrast entailed by an offset that detail must confirm: 0.55 and more
+where light was added, 0.43 and less where bars or bricks blur."""
 SAME_DETAIL = 0.8
-"""Correlation from which on the detail of two planes says anything of their contrast."""
+"""Least correlation at which the detail of two planes is evidence of their contrast."""
 UNCHANGED = 0.35
-"""Part of the field in which a gain alone fits best, whose detail is looked at."""
+"""Part of the field, where a gain alone fits best, in which detail is compared."""
 ROUNDS = 12
 GAMMA = 2.2
-"""Exponent of the light behind a value of a photograph."""
+"""Exponent from the value of a photograph to linear light."""
 
 
 @dataclass(frozen=True)
 class IlluminationSample:
-    """Light of a plane, at most 128 pixels a side.
+    """Luminance of a plane, reduced to at most 128 pixels a side.
 
     Attributes
     ----------
     recorded : numpy.ndarray
-        (y, x) float32 luminance.
+        (y, x) float32 luminance as recorded.
     decoded : numpy.ndarray or None
-        The same in linear light, if the plane is a photograph; None where values are linear.
+        (y, x) float32 luminance in linear light if the plane is a photograph; None where values
+        are linear.
     shape : tuple of int
-        Of the full plane.
+        (Y, X) of the full plane.
     """
 
     recorded: Plane
@@ -90,7 +87,22 @@ class IlluminationSample:
 
     @classmethod
     def of(cls, grey: Plane, photograph: bool, shape: tuple[int, int]) -> IlluminationSample:
-        """Reduce the luminance, (y, x) float32, of a plane of this shape."""
+        """Reduce the luminance of a plane.
+
+        Parameters
+        ----------
+        grey : numpy.ndarray
+            (y, x) float32 luminance.
+        photograph : bool
+            Whether values are gamma-encoded.
+        shape : tuple of int
+            (Y, X) of the full plane.
+
+        Returns
+        -------
+        IlluminationSample
+            The luminance, in linear light as well for photographs.
+        """
         decoded = None
         if photograph:
             decoded = reduced_to(cv2.pow(np.maximum(grey, 0), GAMMA), COMPARED_SIDE)
@@ -98,21 +110,21 @@ class IlluminationSample:
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes."""
+        """Memory of all arrays, in bytes."""
         return self.recorded.nbytes + (0 if self.decoded is None else self.decoded.nbytes)
 
 
 @dataclass(frozen=True)
 class Brightness:
-    """What brings a plane to the reference's brightness, and how sure it is.
+    """Gain and offset from a plane to the reference's brightness, with their uncertainty.
 
     Attributes
     ----------
     gain, offset : float
         Reference = gain * plane + offset.
     spread : float
-        Width of the ratios that lie closest together, or by how much the ratio to the reference
-        differs from that along the planes between. It is drift what stands out.
+        Width of the densest ratios, or the difference between the ratio to the reference and that
+        composed along the planes between. Only a change well beyond it counts as drift.
     """
 
     gain: float = 1.0
@@ -128,10 +140,22 @@ class Brightness:
     def of(
         cls, fixed: IlluminationSample, moving: IlluminationSample, full_size: Matrix
     ) -> Brightness:
-        """Compare two planes as they were recorded.
+        """Compare two planes as recorded, by a gain and possibly an offset.
 
-        A gain alone, unless an offset (stray light, another black level) leaves much less misfit
-        and detail bears it out.
+        An offset (stray light, another black level) is included only if it leaves much less misfit
+        than a gain alone and is confirmed by texture.
+
+        Parameters
+        ----------
+        fixed, moving : IlluminationSample
+            The reference plane and the plane that is compared with it.
+        full_size : numpy.ndarray
+            (3, 3) transform between the full planes, from `fixed` to `moving`.
+
+        Returns
+        -------
+        Brightness
+            Gain and offset from `moving` to `fixed`.
         """
         pair = _Pair.of(fixed.recorded, moving.recorded, fixed.shape, full_size)
         return (max(fixed.shape) >= LEAST_SIDE_FOR_OFFSET and pair.with_offset()) or pair.gain()
@@ -140,86 +164,49 @@ class Brightness:
     def of_gain(
         cls, fixed: IlluminationSample, moving: IlluminationSample, full_size: Matrix
     ) -> Brightness:
-        """Compare two planes as they were recorded, by a gain alone."""
+        """Compare two planes as recorded, by a gain alone.
+
+        Parameters
+        ----------
+        fixed, moving : IlluminationSample
+            The reference plane and the plane that is compared with it.
+        full_size : numpy.ndarray
+            (3, 3) transform between the full planes, from `fixed` to `moving`.
+
+        Returns
+        -------
+        Brightness
+            Gain from `moving` to `fixed`.
+        """
         return _Pair.of(fixed.recorded, moving.recorded, fixed.shape, full_size).gain()
 
     @classmethod
     def of_photographs(
         cls, fixed: IlluminationSample, moving: IlluminationSample, full_size: Matrix
     ) -> Brightness:
-        """Compare two photographs in linear light: the gain of their values, without an offset."""
+        """Compare two photographs in linear light, by a gain alone.
+
+        Parameters
+        ----------
+        fixed, moving : IlluminationSample
+            The reference plane and the plane that is compared with it; both have `decoded`.
+        full_size : numpy.ndarray
+            (3, 3) transform between the full planes, from `fixed` to `moving`.
+
+        Returns
+        -------
+        Brightness
+            Gain between the gamma-encoded values, from `moving` to `fixed`.
+        """
         assert fixed.decoded is not None
         assert moving.decoded is not None
         found = _Pair.of(fixed.decoded, moving.decoded, fixed.shape, full_size).gain()
         return cls(found.gain ** (1 / GAMMA), 0.0, found.spread / GAMMA)
 
 
-def compare_illumination(
-    light: Callable[[int], IlluminationSample],
-    paths: Mapping[int, Matrix],
-    reference: int,
-    of_sections: bool,
-    check: Callable[[], None] = lambda: None,
-) -> dict[int, Brightness]:
-    """Brightness of every plane against the reference plane.
-
-    Parameters
-    ----------
-    light : callable
-        Gives the light of a plane by its number.
-    paths : mapping of int to numpy.ndarray
-        (3, 3) transforms between full planes, from the reference plane to each, itself among them.
-    reference : int
-        Number of the reference plane.
-    of_sections : bool
-        Whether light comes and goes with focus: nothing is said of offsets then.
-    check : callable
-        Called once in a while; may raise.
-
-    Returns
-    -------
-    dict of int to Brightness
-        Gains that planes between do not bear out count as unsure.
-    """
-    fixed = light(reference)
-    # how planes are compared with the reference, and with their neighbours
-    ways = [(Brightness.of_gain if of_sections else Brightness.of, Brightness.of_gain)]
-    if fixed.decoded is not None:
-        ways.append((Brightness.of_photographs, Brightness.of_photographs))
-    found = [{reference: Brightness()} for _ in ways]
-    along = [{reference: 0.0} for _ in ways]
-    for i, k in _outwards(sorted(paths), reference):
-        check()
-        before, here = light(i), light(k)
-        step = paths[k] @ np.linalg.inv(paths[i])
-        for (afar, near), known, so_far in zip(ways, found, along, strict=True):
-            so_far[k] = so_far[i] + float(np.log(near(before, here, step).gain))
-            known[k] = _agreed(afar(fixed, here, paths[k]), so_far[k])
-    if len(found) == 1 or any(known.offset for known in found[0].values()):
-        return found[0]
-    # focus alone spreads the ratios of gamma-encoded texture twice as far as those of its light,
-    # and the other way round: of 34 rendered and real stacks none was taken for the other kind
-    return min(found, key=lambda known: sum(one.spread for one in known.values()))
-
-
-def _outwards(numbers: list[int], start: int) -> Iterator[tuple[int, int]]:
-    """Pairs of neighbouring numbers, away from one of them."""
-    at = numbers.index(start)
-    yield from zip(numbers[at:], numbers[at + 1 :], strict=False)
-    yield from zip(numbers[at::-1], numbers[:at][::-1], strict=False)
-
-
-def _agreed(direct: Brightness, along: float) -> Brightness:
-    """The gain, and how unsure it is if the planes between do not bear it out."""
-    apart = abs(float(np.log(direct.gain)) - along)
-    if direct.offset or apart <= max(MOST_DISAGREEMENT, direct.spread):
-        return direct
-    return replace(direct, spread=apart)
-
-
 @dataclass(frozen=True)
 class _Pair:
-    """Light of two planes over each other, and where both were recorded."""
+    """Light of two registered planes, and the area that both recorded."""
 
     fixed: Plane
     moving: Plane
@@ -227,6 +214,7 @@ class _Pair:
 
     @classmethod
     def of(cls, fixed: Plane, moving: Plane, shape: tuple[int, int], full_size: Matrix) -> _Pair:
+        """Resample `moving` to `fixed` by a transform between full planes of a shape."""
         y, x = fixed.shape
         matrix = rescale(full_size, y / shape[0], x / shape[1])
         moved, valid = warp(moving, matrix, cv2.INTER_LINEAR)
@@ -236,7 +224,7 @@ class _Pair:
         return cls(fixed, moved, inside)
 
     def gain(self) -> Brightness:
-        """The gain that most places agree on; none in darkness."""
+        """Return the gain with the narrowest densest ratios; the identity in darkness."""
         narrowest, found = np.inf, Brightness()
         for sigma in SIGMAS:
             a, b = self._smoothed(sigma)
@@ -248,7 +236,7 @@ class _Pair:
         return found
 
     def with_offset(self) -> Brightness | None:
-        """A gain and an offset, if that is needed on top of what a gain and blur explain."""
+        """Return a gain and an offset; None where a gain and blur explain the planes as well."""
         a, b = self._smoothed(SIGMAS[-1])
         if a.size < FEWEST_PIXELS or max(np.ptp(v) / v.max() for v in (a, b)) < LEAST_LIGHT_SPAN:
             return None
@@ -258,16 +246,17 @@ class _Pair:
         before = float(np.abs(a - np.exp(middle) * b).mean())
         if gain <= 0 or left >= PAYS * before or abs(offset) <= LEAST_DRIFT * b.max():
             return None
-        if not self._borne_out(float(np.log(gain)) - middle, middle):
+        if not self._confirmed_by_texture(float(np.log(gain)) - middle, middle):
             return None
         return Brightness(gain, offset, 2 * left / float(np.median(b)))
 
-    def _borne_out(self, change: float, middle: float) -> bool:
-        """Whether detail changed its contrast by as much as an offset entails.
+    def _confirmed_by_texture(self, change: float, middle: float) -> bool:
+        """Return whether detail changed its contrast by as much as an offset entails.
 
-        Where light is added, contrast changes by as much at every scale; by blur, less the coarser
-        it is. So what is left at the coarsest is read off the slope of two scales, twice. It is
-        read where a gain alone fits, for what moves light about is most of the contrast elsewhere.
+        Added light changes contrast equally at every scale; blur changes it less, the coarser the
+        scale. The change at the coarsest scale is therefore extrapolated from two scales, twice.
+        It is measured where a gain alone fits, because elsewhere most of the contrast comes from
+        light that focus redistributes.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             a, b = (cv2.GaussianBlur(light, (0, 0), SIGMAS[-1]) for light in self._both)
@@ -283,7 +272,7 @@ class _Pair:
             if min(powers) <= 0 or float(fine[0] @ fine[1]) < SAME_DETAIL * np.sqrt(
                 powers[0] * powers[1]
             ):
-                return True  # no detail there speaks against it
+                return True  # no detail there contradicts the offset
             contrasts.append(0.5 * float(np.log(powers[0] / powers[1])) - middle)
         steps = range(len(sigmas) - 1)
         limits = [_limit(sigmas[i : i + 2], contrasts[i : i + 2]) / change for i in steps]
@@ -294,14 +283,14 @@ class _Pair:
         return self.fixed, self.moving
 
     def _usable(self, a: Plane, b: Plane, sigma: float) -> NDArray[np.bool_]:
-        """Where both planes recorded all light around, and it is not dark."""
+        """Return a mask of the pixels that are not dark and whose surroundings both recorded."""
         inside = cv2.GaussianBlur(self.recorded, (0, 0), sigma)
         usable: NDArray[np.bool_] = np.minimum(a, b) > max(DARK * float(a.max()), 0.0)
         usable &= inside > RECORDED_SHARE
         return usable
 
     def _smoothed(self, sigma: float) -> tuple[Values, Values]:
-        """Light of both planes averaged over `sigma`, at places about as far apart."""
+        """Average the light of both planes over `sigma`, sampled about `sigma` apart."""
         a, b = (cv2.GaussianBlur(light, (0, 0), sigma) for light in self._both)
         usable = self._usable(a, b, sigma)
         some = np.s_[:: max(1, int(sigma)), :: max(1, int(sigma))]
@@ -316,13 +305,30 @@ def _detail(light: Plane, sigma: float) -> Plane:
 
 
 def _limit(sigmas: tuple[float, ...], values: list[float]) -> float:
-    """Value at the coarsest, of one that changes with the inverse square of the scale."""
+    """Extrapolate a value that changes with the inverse square of the scale to the coarsest."""
     fine, coarse = (1 / sigma**2 for sigma in sigmas)
     return values[1] + (values[1] - values[0]) * coarse / (fine - coarse)
 
 
 def densest(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
-    """Middle and width of the part of the values that lie closest together."""
+    """Return the middle and the width of the densest part of some values.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        (n,) floating-point values; the densest `DENSEST` of them count.
+
+    Returns
+    -------
+    middle, width : float
+        Median and range of the densest values.
+
+    References
+    ----------
+    .. [1] T. Robertson and J. D. Cryer, "An iterative procedure for estimating the mode", Journal
+       of the American Statistical Association 69, 1974,
+       https://doi.org/10.1080/01621459.1974.10480246
+    """
     values = np.sort(values)
     count = max(2, round(DENSEST * len(values)))
     widths = values[count - 1 :] - values[: len(values) - count + 1]
@@ -331,7 +337,7 @@ def densest(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
 
 
 def _robust_line(a: Values, b: Values) -> tuple[float, float]:
-    """Gain and offset by least absolute residuals: least squares, reweighted."""
+    """Fit a gain and an offset by least absolute residuals (iteratively reweighted squares)."""
     columns = np.stack([b, np.ones_like(b)], axis=1)
     weight = np.ones_like(b)
     gain, offset = 1.0, 0.0

@@ -1,7 +1,7 @@
 """The part of the field that all planes recorded.
 
-A plane that moved shows the reference's field only in part; beyond it the result is made of the
-other planes. Who wants nothing but what every plane saw has the results cut.
+A plane that moved covers only a part of the reference's field; elsewhere the result comes from the
+other planes. Cropping restricts results to the part that every plane recorded.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MOST_TAKEN = 0.1
-"""Part of the field that any plane may take away."""
+"""Part of the field that any plane may fail to cover without being an outlier."""
 FAR_MORE = 3.0
-"""How many times more than any other plane a rogue takes.
+"""Ratio of the part lost to an outlier to that lost to any other plane.
 
-In an even drift the second plane from the reference takes twice what the first one takes, the
-fourth 1.3 times the third; in real stacks that zoom by 2, 4 and 8 % the greediest takes 1.2 to 1.9
-times what the next one does. The median would not do to compare with: half of the planes of a zoom
-lose nothing.
+In an even drift the second plane from the reference loses twice as much as the first, the fourth
+1.3 times as much as the third; in real stacks that zoom by 2, 4 and 8 % the worst plane loses 1.2
+to 1.9 times as much as the next one. The median is no standard of comparison: half of the planes
+of a zoom lose nothing.
 """
 FEWEST, FEW = 5, 8
-"""Rogues are at most one plane in eight, and one in any stack of five or more.
+"""Smallest stack with an outlier, and planes to one outlier: at most one plane in eight, and one in
+any stack of five or more.
 
-A stage that was pushed moves all planes from then on: the field is smaller then, and they count.
+A stage that was pushed moves all later planes: the field is smaller then, and they count.
 """
 LEAST_LEFT_SHARE = 0.25
-"""Part of the field under which a cut leaves too little: half of each side."""
+"""Smallest part of the field that a crop may leave: half of each side."""
 LEAST_SIDE = 32
 SLACK = 0.01
-"""Pixels that a plane may end inside the reference's edge: rounding of transforms, no motion."""
+"""Pixels by which a plane may end inside the reference's edge: rounding of transforms."""
 
 Box = tuple[int, int, int, int]
 """First row, end row, first column, end column."""
@@ -43,16 +44,16 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Crop:
-    """What remains of the field, and why not more or less.
+    """The part of the field that remains, and the planes that were disregarded.
 
     Attributes
     ----------
     box : tuple of int or None
-        First row, end row, first column, end column; None where nothing is to be cut.
+        First row, end row, first column, end column; None where nothing is cropped.
     outliers : dict of int to float
-        Planes that did not count, and the part of the field that each would have taken.
+        Planes that were disregarded, with the part of the field that each does not cover.
     too_small : bool
-        Whether nothing is cut because too little would be left.
+        Whether nothing is cropped because too little would remain.
     """
 
     box: Box | None
@@ -61,25 +62,25 @@ class Crop:
 
 
 def common_crop(transforms: Matrix, field: tuple[int, ...]) -> Crop:
-    """The part of the reference plane that all planes recorded, but for rogues.
+    """Find the part of the reference plane that all planes but outliers recorded.
 
     Parameters
     ----------
     transforms : numpy.ndarray
-        (n, 3, 3) float64, reference pixel (x, y, 1) to pixel of plane k; a plane with NaN does not
-        count.
+        (n, 3, 3) float64, reference pixel (x, y, 1) to pixel of plane k; a plane with NaN is
+        disregarded.
     field : tuple of int
         (Y, X) of the planes.
 
     Returns
     -------
     Crop
-        Every plane that counts recorded every pixel of its box.
+        A box whose every pixel was recorded by every plane that is not an outlier.
 
     Notes
     -----
-    A rogue takes over 10 % of the field and over three times what any plane takes that is none;
-    there is at most one for every eight planes, and none among fewer than five.
+    An outlier fails to cover over 10 % of the field, and over three times as much as any other
+    plane; there is at most one for every eight planes, and none among fewer than five.
     """
     fitting = np.flatnonzero(np.isfinite(transforms).all((1, 2)))
     boxes = {int(k): recorded_box(transforms[k], field) for k in fitting}
@@ -96,7 +97,7 @@ def common_crop(transforms: Matrix, field: tuple[int, ...]) -> Crop:
 
 
 def recorded_box(matrix: Matrix, field: tuple[int, ...]) -> Box:
-    """Rows and columns of the reference plane that lie between all four edges of a plane.
+    """Return the rows and columns of the reference plane between all four edges of a plane.
 
     Parameters
     ----------
@@ -109,8 +110,8 @@ def recorded_box(matrix: Matrix, field: tuple[int, ...]) -> Box:
     -------
     tuple of int
         First row, end row, first column, end column; no end is before its start. All of its pixels
-        lie inside the plane, however the plane is turned or tilted, for within the box each of its
-        straight edges stays beyond its own two ends.
+        lie inside the plane, however the plane is turned or tilted, because each straight edge of
+        the plane stays outside the box between its own two ends.
     """
     h, w = field[:2]
     frame = np.array([[0, w - 1, w - 1, 0], [0, 0, h - 1, h - 1], [1, 1, 1, 1]], np.float64)
@@ -127,12 +128,12 @@ def _whole_pixels(first: float, last: float, size: int) -> tuple[int, int]:
 
 
 def _outliers(taken: dict[int, float]) -> list[int]:
-    """Planes that take far more of the field than all others do."""
+    """Return the planes that lose far more of the field than all others."""
     most = max(len(taken) // FEW, 1) if len(taken) >= FEWEST else 0
-    greedy = sorted(taken, key=lambda k: taken[k], reverse=True)
+    worst = sorted(taken, key=lambda k: taken[k], reverse=True)
     for count in range(most, 0, -1):
-        if taken[greedy[count - 1]] > max(MOST_TAKEN, FAR_MORE * taken[greedy[count]]):
-            return greedy[:count]
+        if taken[worst[count - 1]] > max(MOST_TAKEN, FAR_MORE * taken[worst[count]]):
+            return worst[:count]
     return []
 
 

@@ -1,4 +1,4 @@
-"""One plane laid over another by their features: a way in where intensities do not find one."""
+"""Registration of two planes by their features, for a start where intensities find none."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.transforms import Matrix
 
 RATIO = 0.75
-"""A match must be this much nearer than the second best (Lowe, IJCV 2004)."""
+"""Largest ratio of a match's distance to that of the second best match (Lowe, IJCV 2004)."""
 LEAST_MATCHES = 12
 REPROJECTION = 2.0
-"""Pixels by which a match may miss; the original command's figure."""
+"""Reprojection error of a match, in pixels, that is allowed; as in the original command."""
 MOST_FEATURES, PIXELS_EACH = 2000, 100
-"""Features of a plane, and pixels there are for each: noise has more, none of them any use."""
+"""Most features of a plane, and least pixels to a feature: noise has more, and all are useless."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """Keypoints of one plane and what is around them.
+    """Keypoints of one plane and the descriptors of their surroundings.
 
     Attributes
     ----------
@@ -39,10 +39,22 @@ class Features:
 
     @classmethod
     def of(cls, plane: NDArray[np.float32]) -> Features:
-        """SIFT keypoints of a plane, (Y, X) float32, band-passed or not.
+        """Detect the SIFT keypoints of a plane.
 
-        Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004,
-        https://doi.org/10.1023/B:VISI.0000029664.99615.94
+        Parameters
+        ----------
+        plane : numpy.ndarray
+            (Y, X) float32, band-passed or not.
+
+        Returns
+        -------
+        Features
+            At most 2000 keypoints with their descriptors.
+
+        References
+        ----------
+        .. [1] D. G. Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004,
+           https://doi.org/10.1023/B:VISI.0000029664.99615.94
         """
         sift = cv2.SIFT.create(nfeatures=min(MOST_FEATURES, plane.size // PIXELS_EACH))
         found, descriptors = sift.detectAndCompute(_to_8bit(plane), None)
@@ -52,20 +64,25 @@ class Features:
 
 
 def similarity(fixed: Features, moving: Features) -> Matrix | None:
-    """Transform from pixels of one plane to pixels of another; None where features are too few.
+    """Estimate the similarity transform between two planes from their features.
 
-    Outliers are sorted out by MAGSAC++ (Barath et al., CVPR 2020), a RANSAC without exact
-    threshold.
+    Outliers are removed by MAGSAC++ [1]_, a RANSAC without an exact threshold.
 
     Parameters
     ----------
     fixed, moving : Features
-        Of both planes.
+        Features of both planes.
 
     Returns
     -------
     numpy.ndarray or None
-        (3, 3) float64: shift, magnification and rotation.
+        (3, 3) float64, pixel of `fixed` to pixel of `moving`: shift, magnification and rotation.
+        None where too few features match.
+
+    References
+    ----------
+    .. [1] D. Barath et al., "MAGSAC++, a fast, reliable and accurate robust estimator", CVPR 2020,
+       https://doi.org/10.1109/CVPR42600.2020.00138
     """
     if len(fixed.points) < LEAST_MATCHES or len(moving.points) < LEAST_MATCHES:
         return None

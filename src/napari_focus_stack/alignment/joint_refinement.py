@@ -1,4 +1,4 @@
-"""All planes against the sharp composite at once, so that errors do not add up along a chain."""
+"""Joint refinement of all planes against a sharp composite: errors do not add up along a chain."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.alignment.gauss_newton import compare_pair
+from napari_focus_stack.alignment.motion_evidence import compare_pair
 from napari_focus_stack.imgproc.transforms import generators, valid_area
 
 if TYPE_CHECKING:
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.transforms import Matrix, Model
 
 DETAIL_SIGMA = 4.0
-"""Pixels over which the detail is averaged that decides what the composite shows."""
+"""Gaussian sigma, in pixels, over which the detail that weighs planes in the composite is
+averaged."""
 TRUST = 0.02
-"""Weight of the composite against a link between neighbours.
+"""Weight of the composite relative to a pair alignment of neighbours.
 
-A link is about 0.005 px off, and hardly drifts while blur grows by less than 0.2 px a plane; the
-composite 0.03 px, for it is sharper than the plane. Over 100 planes the largest error falls from
-0.17 to 0.12 px (brick) and from 0.11 to 0.09 px (gravel); stacks of up to 30 planes gain nothing.
+A pair alignment is about 0.005 px off, and hardly drifts while blur grows by less than 0.2 px a
+plane; the composite 0.03 px, because it is sharper than the plane. Over 100 planes the largest
+error falls from 0.17 to 0.12 px (brick) and from 0.11 to 0.09 px (gravel); stacks of up to 30
+planes gain nothing.
 """
 
 
@@ -39,31 +41,35 @@ def refine_jointly(
     region: Region | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> dict[int, Matrix]:
-    """Move all planes so that both their links and the sharp composite agree best.
+    """Adjust all transforms to agree best with both the pair alignments and the sharp composite.
 
-    Every plane's motion against the composite is estimated once; then links and estimates are
-    weighed in one linear system (as poses in Lu and Milios, "Globally consistent range scan
-    alignment for environment mapping", Autonomous Robots 4, 1997).
+    Every plane's motion relative to the composite is estimated once; then pair alignments and
+    estimates are weighed in one linear system, as poses in [1]_.
 
     Parameters
     ----------
     transforms : dict of int to numpy.ndarray
         (3, 3) from the full reference plane to each plane; the reference's is the identity.
     parents : dict of int to int
-        The plane that each was linked to; the reference has none.
+        The plane that each plane was aligned to; the reference has none.
     model : {"shift", "similarity", "affine", "homography"}
-        What may move.
+        Motion model.
     view : callable
-        Gives the view of a plane.
+        Returns the reduced plane of a number.
     region : numpy.ndarray, optional
-        Where to look, at the finest level.
+        (y, x) bool at the finest level, True where planes may be compared.
     check : callable
-        Called before each plane; may raise.
+        Called before each plane; may raise to cancel.
 
     Returns
     -------
     dict of int to numpy.ndarray
-        As `transforms`.
+        Refined transforms, by the keys of `transforms`.
+
+    References
+    ----------
+    .. [1] F. Lu and E. Milios, "Globally consistent range scan alignment for environment mapping",
+       Autonomous Robots 4, 1997, https://doi.org/10.1023/A:1008854305733
     """
     planes = list(transforms)
     here = {k: view(k).working_size(transforms[k]) for k in planes}
@@ -92,7 +98,7 @@ def refine_jointly(
 def _composite(
     transforms: dict[int, Matrix], view: Callable[[int], ReducedPlane], check: Callable[[], None]
 ) -> Plane:
-    """Planes weighed by the square of their local detail: what is sharp counts."""
+    """Average the planes, weighed by the square of their local detail: sharp ones count."""
     shown: Plane | float = 0.0
     total: Plane | float = 0.0
     for k, matrix in transforms.items():
@@ -118,7 +124,11 @@ def _agreed(
     wanted: NDArray[np.float64],
     trust: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Motions (n, p) between what the composite wants and what leaves every link as it is."""
+    """Solve for the motions, (n, p), that balance the composite and the pair alignments.
+
+    The composite suggests the `wanted` motions by their `trust`; a pair alignment is unchanged
+    where both of its planes have the same motion.
+    """
     row = {k: i for i, k in enumerate(planes)}
     system = np.diag(trust)
     for k, parent in parents.items():

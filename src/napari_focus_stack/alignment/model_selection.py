@@ -1,4 +1,4 @@
-"""Which motion a stack gets: the least model that explains it, if texture bears it out."""
+"""Selection of a stack's motion model: the simplest that fits and is confirmed by texture."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Paths = dict[int, Matrix]
 
 STILL = 0.5
-"""Motion that stays under this many pixels at every corner is left alone: resampling costs more."""
+"""Corner motion in pixels up to which planes are not resampled: resampling costs more."""
 LEAST_EXPLAINED = 0.07
 """Part of the mismatch between neighbours, or from the reference, that a model must remove.
 
@@ -45,21 +45,21 @@ Real motion removed 9 % (a zoom of 0.2 % a plane on 128 x 160 pixels) to 90 %, n
 content (light-sheet, confocal) at most 6 %.
 """
 MOST_TEXTURES = 4
-"""Textures that are kept: a plane is compared with the next, and both with the reference."""
+"""Textures kept in memory: a plane is compared with the next, and both with the reference."""
 FEWEST_COMPARED = 8
 MOST_COMPARED_PIXELS = 2_500_000
-"""Pairs of planes whose texture is compared at least, and pixels of them at most beyond that."""
+"""Least number of pairs whose texture is compared, and most pixels of pairs beyond that number."""
 
 
 class Textures:
-    """Texture of planes by their number, made when it is asked for.
+    """Texture of planes by their number, computed on access.
 
     Parameters
     ----------
     scheduler : PairScheduler
-        Has the views of all planes.
+        Holds the reduced planes.
     planes : sequence of int
-        Those that show what the reference shows: noise is measured on them.
+        Planes that show the same as the reference; noise is measured on them.
     """
 
     def __init__(self, scheduler: PairScheduler, planes: list[int]) -> None:
@@ -67,7 +67,7 @@ class Textures:
         self._kept: OrderedDict[int, Texture] = OrderedDict()
 
     def __getitem__(self, k: int) -> Texture:
-        """Texture of plane `k`."""
+        """Return the texture of plane `k`."""
         if k not in self._kept:
             view = self._scheduler.view(k)
             made = Texture.of(view, self._noise, self._scheduler.region, fine=self.of_sections)
@@ -79,7 +79,7 @@ class Textures:
 
     @cached_property
     def of_sections(self) -> bool:
-        """Whether light comes and goes with focus."""
+        """Whether the planes are optical sections, whose light comes and goes with focus."""
         return comes_and_goes(self._scheduler.view(k).light.recorded for k in self._planes)
 
     @cached_property
@@ -90,20 +90,20 @@ class Textures:
 
 @dataclass(frozen=True)
 class Choice:
-    """The model that was chosen.
+    """The selected motion model and its transforms.
 
     Attributes
     ----------
     model : str
-        One that may move, or "none".
+        Motion model, or "none".
     paths : dict of int to numpy.ndarray
         (3, 3) from the reference plane to each plane.
     support : MotionSupport or None
-        What texture says of it; None where nothing moved.
+        Support of the motion by texture; None where nothing moved.
     by_texture : bool
-        Whether the transforms are those of texture, not of intensities.
+        Whether transforms were estimated from texture instead of intensities.
     refused : float
-        Pixels that intensities would have moved a corner by, if texture did not bear that out.
+        Largest corner motion, in pixels, that intensities suggested and texture did not confirm.
     """
 
     model: Model
@@ -114,18 +114,18 @@ class Choice:
 
 
 class ModelSelection:
-    """Chooses for the stack as a whole.
+    """Selection of one motion model for the whole stack.
 
     Parameters
     ----------
     scheduler : PairScheduler
-        Has the views of all planes.
+        Holds the reduced planes and their pair alignments.
     tree : Tree
-        How planes are joined.
+        Planes joined to the reference by pair alignments.
     textures : Textures
-        Of all planes.
+        Texture of all planes.
     check : callable
-        Called once in a while; may raise.
+        Called between comparisons; may raise to cancel.
     """
 
     def __init__(
@@ -135,12 +135,17 @@ class ModelSelection:
         self._fixed = scheduler.view(tree.reference)
 
     def choice(self) -> Choice:
-        """Choose the model.
+        """Select the model.
 
-        What intensities let choose must be borne out by texture; if it is not, a shift of the
-        texture itself may be, or the model over that. Nothing but a shift is believed where light
-        comes and goes with focus, for a lit ring that grows is no magnification. A model that was
-        asked for is taken, borne out or not.
+        The model suggested by intensities must be confirmed by texture; failing that, a shift of
+        the texture itself may be confirmed, or the model relative to that shift. Only a shift is
+        accepted for optical sections, because a lit ring that grows is no magnification. A model
+        requested by `Settings.align` is used whether confirmed or not.
+
+        Returns
+        -------
+        Choice
+            The model with its transforms and support.
         """
         models, tree = self._scheduler.models, self._tree
         if len(tree.paths) < 2:
@@ -163,16 +168,16 @@ class ModelSelection:
         return replace(shift, refused=self._farthest(proposed) if shift.model == "none" else 0.0)
 
     def _adds_to_shift(self, model: Model, proposed: Paths) -> bool:
-        """Whether more than a shift is borne out, too."""
+        """Return whether a richer model than a shift is confirmed relative to the shift as well."""
         return model == "shift" or self._support(self._tree.along("shift"), proposed).bears_out
 
     def _farthest(self, paths: Paths) -> float:
-        """Pixels that a corner moves, in the plane that moves most."""
+        """Return the corner motion, in pixels, of the plane that moves most."""
         shape = self._fixed.shape
         return max(corner_distance(path, np.eye(3), shape) for path in paths.values())
 
     def _shift(self) -> Choice:
-        """A shift of texture, if it is one."""
+        """Return the shift of texture if it is large enough and confirmed, else no motion."""
         still, shift = self._tree.still, self._by_texture()
         known = self._support(still, shift)
         if self._farthest(shift) > STILL and known.bears_out:
@@ -180,7 +185,7 @@ class ModelSelection:
         return Choice("none", still)
 
     def _better_shift(self, known: Choice) -> Choice:
-        """The shift of intensities, or that of texture if most regions fit better by it."""
+        """Return the shift of intensities, or that of texture if it fits most regions better."""
         shift = self._by_texture()
         more = self._support(known.paths, shift).neighbours
         if more.left < WORSE and more.votes > 0.5:
@@ -188,24 +193,26 @@ class ModelSelection:
         return known
 
     def _support(self, before: Paths, after: Paths) -> MotionSupport:
-        """What texture says of some transforms from the reference plane, against others."""
+        """Compare texture by two sets of transforms from the reference plane."""
         moved = list(self._tree.parents)
         some = evenly_taken(moved, self._compared())
-        near = [(self._tree.parents[k], k) for k in some]
-        afar = [(self._tree.reference, k) for inner, k in near if inner != self._tree.reference]
+        neighbours = [(self._tree.parents[k], k) for k in some]
+        from_reference = [
+            (self._tree.reference, k) for inner, k in neighbours if inner != self._tree.reference
+        ]
 
-        def known(pairs: list[tuple[int, int]]) -> Mismatches:
+        def mismatches(pairs: list[tuple[int, int]]) -> Mismatches:
             return Mismatches.together(self._mismatches(pair, before, after) for pair in pairs)
 
         shape = self._fixed.shape
-        far = [corner_distance(*_steps(pair, before, after), shape) for pair in near]
+        moves = [corner_distance(*_steps(pair, before, after), shape) for pair in neighbours]
         order = sorted([self._tree.reference, *moved])
         apart = list(zip(order, order[max(2, len(order) // 4) :], strict=False))
-        slow = bool(apart) and np.quantile(far, 0.9) < SLOW
+        slow = bool(apart) and np.quantile(moves, 0.9) < SLOW
         return MotionSupport(
-            known(near),
-            known(afar),
-            known(evenly_taken(apart, self._compared())) if slow else None,
+            mismatches(neighbours),
+            mismatches(from_reference),
+            mismatches(evenly_taken(apart, self._compared())) if slow else None,
             self._textures.of_sections,
         )
 
@@ -215,14 +222,14 @@ class ModelSelection:
         return Mismatches.of(inner, outer, *_steps(pair, before, after))
 
     def _compared(self) -> int:
-        """How many pairs are compared: all of small planes, some of large ones."""
+        """Return how many pairs to compare: all of small planes, some of large ones."""
         return max(FEWEST_COMPARED, MOST_COMPARED_PIXELS // self._fixed.levels[0].size)
 
     def _may_shift(self) -> bool:
-        """Whether texture may move, although intensities say it does not.
+        """Return whether texture may move although intensities suggest no motion.
 
-        In sections what is lit hides slow drift: it shows over the whole stack alone. Elsewhere it
-        shows between some neighbours.
+        In optical sections the lit zone hides slow drift, which is visible only over the whole
+        stack. In other stacks it is visible between some neighbours.
         """
         if self._textures.of_sections:
             return True
@@ -236,7 +243,7 @@ class ModelSelection:
         return known.left < MOST_LEFT and known.votes > LEAST_VOTES
 
     def _by_texture(self) -> Paths:
-        """Transforms from the reference plane if texture shifts alone."""
+        """Estimate the transforms from the reference plane by shifts of texture alone."""
         shifts = {self._tree.reference: np.eye(3)}
         for k, parent in self._tree.parents.items():
             self._check()
@@ -246,20 +253,20 @@ class ModelSelection:
         return shifts
 
     def _least_model(self, models: tuple[Model, ...]) -> Model:
-        """The model with the fewest parameters that explains as much as the richer ones."""
-        links = self._tree.links.values()
-        seen = [[link.mismatches for link in links], self._from_reference()]
+        """Return the model with the fewest parameters that explains as much as the richer ones."""
+        pairs = self._tree.links.values()
+        mismatches = [[pair.mismatches for pair in pairs], self._from_reference()]
         best = models[0]
         for model in models[1:]:
-            most = sum(link.gains[model] - link.gains[best] for link in links)
-            if most > FITS_MOST * len(links) or any(
-                _explains(mismatches, model, best) for mismatches in seen
+            most = sum(pair.gains[model] - pair.gains[best] for pair in pairs)
+            if most > FITS_MOST * len(pairs) or any(
+                _explains(some, model, best) for some in mismatches
             ):
                 best = model
         return next(model for model in models if not self._apart(model, best))
 
     def _from_reference(self) -> list[dict[Model, float]]:
-        """Mismatch of each plane with the reference: slow motion shows from afar."""
+        """Return each plane's mismatch with the reference by model: slow motion adds up there."""
         region = self._scheduler.finest_region
         mismatches = []
         for k in self._tree.parents:
@@ -279,9 +286,9 @@ class ModelSelection:
 
 
 def _nearest_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:
-    """Shift of texture between two planes, from `start` or from none, whichever fits better.
+    """Estimate the shift of texture from `start` or from no motion, whichever fits better.
 
-    Where the lit zone moves sideways with focus, intensities start too far off to come back.
+    Where the lit zone moves sideways with focus, intensities start too far off to recover.
     """
     found = texture_shift(fixed, moving, start)
     if np.array_equal(start, np.eye(3)):
@@ -291,13 +298,13 @@ def _nearest_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:
 
 
 def _steps(pair: tuple[int, int], before: Paths, after: Paths) -> tuple[Matrix, Matrix]:
-    """Transform from one plane to another, by two sets of paths."""
+    """Return the transforms from one plane of a pair to the other by two sets of paths."""
     inner, outer = pair
     old, new = (paths[outer] @ np.linalg.inv(paths[inner]) for paths in (before, after))
     return old, new
 
 
 def _explains(mismatches: list[dict[Model, float]], model: Model, lesser: Model) -> bool:
-    """Whether a model removes enough of the mismatch that a lesser one leaves."""
-    left, before = (sum(seen[one] for seen in mismatches) for one in (model, lesser))
+    """Return whether a model removes enough of the mismatch that a simpler one leaves."""
+    left, before = (sum(pair[one] for pair in mismatches) for one in (model, lesser))
     return left < (1 - LEAST_EXPLAINED) * before

@@ -1,7 +1,7 @@
-"""Whether texture bears a motion out, region by region.
+"""Confirmation of a motion by texture, region by region.
 
-Two planes are compared where both show texture, each region has one voice, and a motion must
-improve most of them: between neighbours, and not make it worse from the reference plane.
+Two planes are compared where both show texture, and each region has one vote. A motion must improve
+most regions between neighbours, and must not worsen them relative to the reference plane.
 """
 
 from __future__ import annotations
@@ -23,40 +23,40 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.transforms import Matrix
 
 TEXTURED_SHARE = 0.3
-"""Part of a region that must show texture in both planes to have a voice."""
+"""Part of a region that must show texture in both planes for the region to vote."""
 SOME_COVERED = 0.05
-"""The same for the question whether planes show the same at all."""
+"""The same part when deciding whether two planes show the same content at all."""
 MOST_LEFT = 0.95
-"""Mismatch of texture, as a part of what it was, that motion between neighbours may leave.
+"""Mismatch of texture that motion between neighbours may leave, as a part of the mismatch before.
 
-Motion leaves 0.03 to 0.95, what changes with focus alone 0.96 and more (120 rendered sections).
+Motion leaves 0.03 to 0.95, changes of focus alone 0.96 and more (120 rendered sections).
 """
 LEAST_VOTES = 0.6
-"""Part of the regions that must be better off."""
+"""Part of the regions that must improve."""
 CLEARLY_LEFT, CLEAR_VOTES, FEWEST_CLEAR = 0.6, 0.85, 6
-"""Mismatch and votes that a few regions are enough for, and how many."""
+"""Mismatch and votes for which a few regions suffice, and the number of these."""
 SLOW = 0.4
-"""Corner distance in pixels that nine of ten neighbours move by at most where motion may be too
-slow to show between them; it must show between planes farther apart then."""
+"""Corner distance in pixels that nine of ten neighbours stay below where motion may be too slow to
+be visible between them; it must be visible between planes farther apart then."""
 MOST_LEFT_APART = 0.92
 LEAST_VOTES_APART = 0.7
-"""Mismatch and votes that are asked for between those."""
+"""Mismatch and votes required between those planes."""
 MOST_LEFT_AFAR = 0.97
-"""Mismatch from the reference plane where neighbours agree but are not sure by themselves. Halos
-of unstained cells, which grow like a magnification, make it better (0.37) but neighbours worse
-(votes of at most 0.44); a true magnification of 0.6 % in 14 planes of 128 x 160 pixels 0.86 to
-0.95, and neighbours better (0.65 to 0.76)."""
+"""Mismatch from the reference plane required where neighbours agree without being conclusive. Halos
+of unstained cells, which grow like a magnification, improve it (0.37) but worsen that of neighbours
+(votes of at most 0.44); a true magnification of 0.6 % in 14 planes of 128 x 160 pixels gives 0.86
+to 0.95, and improves that of neighbours (votes of 0.65 to 0.76)."""
 SURE_DEVIATIONS = 4.0
-"""Standard deviations by which their number must be beyond that of a toss, if of two regions that
-lie in planes beside each other only one speaks for itself."""
+"""Standard deviations by which the votes must exceed chance if, of two regions in adjacent planes,
+only one is independent."""
 WORSE = 1.0
-"""Mismatch from the reference plane, as a part of what it was, beyond which motion is refused."""
+"""Relative mismatch from the reference plane beyond which motion is refused."""
 FEWEST_AFAR = 8
-"""Regions from which on planes that are not neighbours say anything."""
+"""Least regions for which planes that are not neighbours are conclusive."""
 SAME_CONTENT = 0.8
-"""Mismatch below which planes show the same; 1 is no likeness, 2 the same inverted."""
+"""Mismatch below which planes show the same; 1 means unrelated, 2 the same inverted."""
 FEWEST_ALIKE = 4
-"""Regions from which on that can be said."""
+"""Least regions for which that can be decided."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Mismatches:
     before, after : numpy.ndarray
         (regions,) float64.
     size : float
-        Side of the regions by that of usual ones: those of small planes hold fewer samples.
+        Side of the regions relative to the usual side: regions of small planes hold fewer samples.
     """
 
     before: NDArray[np.float64]
@@ -84,9 +84,21 @@ class Mismatches:
         after: Matrix,
         least: float = TEXTURED_SHARE,
     ) -> Mismatches:
-        """Compare two planes where both show texture, by two transforms between full planes.
+        """Compare two planes, where both show texture, by two transforms.
 
-        Regions count of which both show texture in at least a part of `least`.
+        Parameters
+        ----------
+        fixed, moving : Texture
+            Texture of both planes.
+        before, after : numpy.ndarray
+            (3, 3) transforms between the full planes, from `fixed` to `moving`.
+        least : float
+            Part of a region in which both planes must show texture for it to count.
+
+        Returns
+        -------
+        Mismatches
+            Mismatches of the regions that count.
         """
         moved = [over(moving, fixed.own_size(matrix)) for matrix in (before, after)]
         both = fixed.shown * moved[0].shown * moved[1].shown
@@ -100,7 +112,18 @@ class Mismatches:
 
     @classmethod
     def together(cls, some: Iterable[Mismatches]) -> Mismatches:
-        """Those of several pairs."""
+        """Concatenate the mismatches of several pairs.
+
+        Parameters
+        ----------
+        some : iterable of Mismatches
+            Mismatches of each pair.
+
+        Returns
+        -------
+        Mismatches
+            Mismatches of all regions.
+        """
         known = list(some)
         before = [one.before for one in known] or [np.zeros(0)]
         after = [one.after for one in known] or [np.zeros(0)]
@@ -109,23 +132,23 @@ class Mismatches:
 
     @property
     def regions(self) -> int:
-        """How many regions show texture in both planes of a pair."""
+        """Number of regions that show texture in both planes of a pair."""
         return len(self.before)
 
     @property
     def left(self) -> float:
-        """Mismatch after the motion as a part of what it was before."""
+        """Mismatch after the motion as a part of that before."""
         total = float(self.before.sum())
         return float(self.after.sum()) / total if total > 0 else 1.0
 
     @property
     def votes(self) -> float:
-        """Part of the regions that are better off with the motion."""
+        """Part of the regions that the motion improves."""
         return float(np.mean(self.after < self.before)) if self.regions else 0.0
 
     @property
     def of_another_place(self) -> bool:
-        """Whether planes show texture, and neither the same nor its negative."""
+        """Whether planes show texture that is neither the same nor its negative."""
         if self.regions < FEWEST_ALIKE:
             return False
         alike = min(float(self.before.mean()), float(self.after.mean()))
@@ -133,25 +156,26 @@ class Mismatches:
 
     @property
     def certainty(self) -> float:
-        """Standard deviations by which the votes are beyond chance (sign test)."""
+        """Standard deviations by which the votes exceed chance (sign test)."""
         return (2 * self.votes - 1) * math.sqrt(self.regions / 2) * self.size
 
 
 @dataclass(frozen=True)
 class MotionSupport:
-    """What texture says of a motion.
+    """Support of a motion by texture.
 
     Attributes
     ----------
     neighbours : Mismatches
-        Of planes beside each other.
+        Mismatches between adjacent planes.
     reference : Mismatches
-        Of planes and the reference plane.
+        Mismatches between planes and the reference plane.
     apart : Mismatches or None
-        Of planes some way apart, if neighbours hardly move.
+        Mismatches between planes some distance apart, if neighbours hardly move.
     of_sections : bool
-        Whether light comes and goes with focus. Then it must show from the reference, too, where
-        both planes show anything: what is to be seen changes from section to section.
+        Whether planes are optical sections. The motion must then be visible relative to the
+        reference as well, where both planes show texture: the content changes from section to
+        section.
     """
 
     neighbours: Mismatches
@@ -161,26 +185,30 @@ class MotionSupport:
 
     @property
     def bears_out(self) -> bool:
-        """Whether the motion is real, as far as texture shows it."""
-        near, afar = self.neighbours, self.reference
+        """Whether texture confirms the motion."""
+        close, reference = self.neighbours, self.reference
         most = MOST_LEFT if self.of_sections else WORSE
-        if near.left > CLEARLY_LEFT:
+        if close.left > CLEARLY_LEFT:
             most = min(most, MOST_LEFT_AFAR)
-        if afar.regions >= FEWEST_AFAR and afar.left > most:
+        if reference.regions >= FEWEST_AFAR and reference.left > most:
             return False
-        if near.left < MOST_LEFT and near.votes > LEAST_VOTES and near.certainty > SURE_DEVIATIONS:
-            return True
         if (
-            near.left < CLEARLY_LEFT
-            and near.votes > CLEAR_VOTES
-            and near.regions * near.size >= FEWEST_CLEAR
+            close.left < MOST_LEFT
+            and close.votes > LEAST_VOTES
+            and close.certainty > SURE_DEVIATIONS
         ):
             return True
-        return near.left <= WORSE and (self._shows_apart or self._adds_up)
+        if (
+            close.left < CLEARLY_LEFT
+            and close.votes > CLEAR_VOTES
+            and close.regions * close.size >= FEWEST_CLEAR
+        ):
+            return True
+        return close.left <= WORSE and (self._shows_apart or self._adds_up)
 
     @property
     def _shows_apart(self) -> bool:
-        """Whether a slow motion shows between planes some way apart."""
+        """Whether a slow motion is visible between planes some distance apart."""
         slow = self.apart
         return bool(
             slow is not None
@@ -191,17 +219,23 @@ class MotionSupport:
 
     @property
     def _adds_up(self) -> bool:
-        """Whether neighbours and the reference are sure together (Stouffer et al., 1949)."""
-        near, afar = self.neighbours, self.reference
+        """Whether neighbours and the reference are conclusive together (Stouffer et al., 1949)."""
+        close, reference = self.neighbours, self.reference
         return bool(
-            near.votes > LEAST_VOTES
-            and afar.left < MOST_LEFT_AFAR
-            and afar.votes > LEAST_VOTES_APART
-            and (near.certainty + afar.certainty) / math.sqrt(2) > SURE_DEVIATIONS
+            close.votes > LEAST_VOTES
+            and reference.left < MOST_LEFT_AFAR
+            and reference.votes > LEAST_VOTES_APART
+            and (close.certainty + reference.certainty) / math.sqrt(2) > SURE_DEVIATIONS
         )
 
     def as_dict(self) -> dict[str, float]:
-        """Plain figures for the report."""
+        """Return the figures for the report.
+
+        Returns
+        -------
+        dict of str to float
+            Regions, votes and relative mismatch of neighbours and of the reference.
+        """
         found: dict[str, float] = {}
         for name, known in (("neighbours", self.neighbours), ("reference", self.reference)):
             found[f"regions_{name}"] = known.regions

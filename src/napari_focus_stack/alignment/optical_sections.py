@@ -1,4 +1,4 @@
-"""Whether planes are optical sections, whose light comes and goes with focus."""
+"""Detection of optical sections, whose light comes and goes with focus."""
 
 from __future__ import annotations
 
@@ -15,29 +15,35 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
 
 BLACK, DIM, LIT = 0.01, 0.1, 0.2
-"""Quantile of the light that is none, of a place's light over the planes where it is dim and (from
-the other end) bright, and part of the brightest from which on a place is lit at all."""
+"""Quantile of all light that is the black level, quantile of a place's light over the planes that
+is dim (and, from the other end, bright), and part of the brightest above which a place is lit."""
 GONE, MOSTLY = 0.4, 0.75
-"""Light that is left where it is gone, and part of the lit places where it goes: 0.99 in confocal
-stacks, 0.2 of a widefield nucleus, 0 to 0.25 where nothing but focus and field move."""
+"""Part of its light below which a place is dark, and part of the lit places that become dark: 0.99
+in confocal stacks, 0.2 in a widefield nucleus, 0 to 0.25 where only focus and field move."""
 LIGHT_SIDE = 16
 """Places along the longer side: large ones, which the specimen's motion does not darken."""
 DARKEST, FEWEST_LIT = 0.02, 12
-"""Part of the brightest light from which on places say anything of the lamp, and how many must."""
+"""Part of the brightest light above which a place measures the illumination, and the least number
+of such places."""
 ALL_ALIKE = 0.05
-"""Width of the ratios that lie closest together up to which a lamp made them so."""
+"""Largest width of the densest ratios that is attributed to the illumination."""
 
 
 def comes_and_goes(lights: Iterable[Plane]) -> bool:
-    """Whether light comes and goes with focus, as in optical sections.
+    """Return whether light comes and goes with focus, as in optical sections.
 
-    Most places are dark in some planes then; out of focus, a lens only spreads their light. A lamp
-    that fades darkens all of them alike, which does not count.
+    Most places of optical sections are dark in some planes; in other stacks, defocus only spreads
+    their light. Illumination that fades darkens all places alike, which does not count.
 
     Parameters
     ----------
     lights : iterable of numpy.ndarray
-        (y, x) float32 luminance of each plane, small.
+        (y, x) float32 luminance of each plane, reduced.
+
+    Returns
+    -------
+    bool
+        Whether the planes are optical sections.
     """
     small = []
     for light in lights:
@@ -54,7 +60,7 @@ def comes_and_goes(lights: Iterable[Plane]) -> bool:
 
 
 def _lamp(light: Plane, brightest: Plane) -> float:
-    """What places agree that a plane has to be multiplied by; 1 if they do not."""
+    """Return the gain to the brightest plane on which places agree; 1 if they do not."""
     least = DARKEST * float(brightest.max())
     known = (light > least) & (brightest > least)
     if np.count_nonzero(known) < FEWEST_LIT:

@@ -1,4 +1,4 @@
-"""Focus breathing is smooth: a step that magnifies or turns unlike its neighbours needs a look."""
+"""Detection of outlier steps: focus breathing magnifies and turns smoothly from plane to plane."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.transforms import Matrix, Model
 
 TREND_STEPS = 3
-"""Neighbouring steps on either side that say what is to be expected."""
+"""Neighbouring steps on either side from which a step is predicted."""
 LEAST_STEPS = 4
 MOST_OFF = 0.005
-"""Magnification, or rotation in radians, by which a step may differ: 5 px at 1000 px from the
-centre. The steps of `pcb`, whose lens breathes by 4 % over 7 planes, differ by up to 0.003."""
+"""Magnification, or rotation in radians, by which a step may deviate: 5 px at 1000 px from the
+centre. The steps of `pcb`, whose lens breathes by 4 % over 7 planes, deviate by up to 0.003."""
 MOST_SPREADS = 6.0
-"""The same, in median absolute deviations of the neighbouring steps."""
+"""Largest deviation in median absolute deviations of the neighbouring steps."""
 
 
 def breathing_outliers(
     links: dict[tuple[int, int], PairAlignment], model: Model
 ) -> dict[tuple[int, int], Matrix]:
-    """Steps between neighbours that break the trend, and the transform the trend lets expect.
+    """Find outlier steps between neighbours, with the transform predicted from the others.
 
     Parameters
     ----------
-    links : dict
-        Links by (nearer plane, farther plane), numbers that differ by one.
+    links : dict of tuple of int to PairAlignment
+        Pair alignments by (plane closer to the reference, plane farther from it), numbers that
+        differ by one.
     model : str
-        The richest one that may move.
+        The richest motion model.
 
     Returns
     -------
-    dict
-        (3, 3) transforms between full planes, by the same keys.
+    dict of tuple of int to numpy.ndarray
+        (3, 3) predicted transforms between full planes of the outliers, by the same keys.
     """
     if model in ("none", "shift") or len(links) < LEAST_STEPS:
         return {}
@@ -45,11 +46,11 @@ def breathing_outliers(
     steps = np.array([_upward(key, links[key].transforms[model]) for key in keys])
     found: dict[tuple[int, int], Matrix] = {}
     for i, key in enumerate(keys):
-        near = [
+        others = [
             j for j in range(max(0, i - TREND_STEPS), min(len(keys), i + TREND_STEPS + 1)) if j != i
         ]
-        middle = np.median(steps[near], axis=0)
-        spread = np.median(np.abs(steps[near] - middle), axis=0)
+        middle = np.median(steps[others], axis=0)
+        spread = np.median(np.abs(steps[others] - middle), axis=0)
         limit = np.maximum(MOST_OFF, MOST_SPREADS * spread)
         if np.any(np.abs(steps[i] - middle)[:2] > limit[:2]):
             found[key] = _along(key, _similarity(middle))
@@ -57,12 +58,12 @@ def breathing_outliers(
 
 
 def _along(key: tuple[int, int], matrix: Matrix) -> Matrix:
-    """A step to the plane with the next number, as the link goes; and the other way round."""
+    """Invert a step of a pair that leads to the lower number; return others unchanged."""
     return matrix if key[0] < key[1] else np.asarray(np.linalg.inv(matrix), np.float64)
 
 
 def _upward(key: tuple[int, int], matrix: Matrix) -> NDArray[np.float64]:
-    """Logarithm of the scale, rotation, and shift of the step to the plane with the next number."""
+    """Return log scale, rotation and shift of the step to the plane with the next number."""
     matrix = _along(key, matrix)
     (a, b), (c, d) = matrix[0, :2], matrix[1, :2]
     scale = np.sqrt(max(a * d - b * c, 1e-12))

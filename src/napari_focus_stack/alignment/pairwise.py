@@ -1,4 +1,4 @@
-"""How one plane lies over another, model by model, by whichever way in fits."""
+"""Alignment of one pair of planes, model by model, from whichever start fits best."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from napari_focus_stack.imgproc.transforms import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_focus_stack.alignment.gauss_newton import Evidence
+    from napari_focus_stack.alignment.motion_evidence import Evidence
     from napari_focus_stack.alignment.reduced_planes import ReducedPlane
     from napari_focus_stack.alignment.similarity import Region
 
@@ -32,40 +32,42 @@ if TYPE_CHECKING:
 
 LADDER: tuple[Model, ...] = tuple(PARAMETERS)
 LEAST_CORRELATION = 0.2
-"""Foreign pictures stay under 0.1; 70 of 72 neighbours in the real stacks tried are above 0.27."""
+"""Least correlation of planes that show the same: unrelated pictures stay under 0.1; 70 of 72
+neighbours in the real stacks tried are above 0.27."""
 CHANCE = 30.0
-"""Correlation that a search finds by chance, times the square root of the pixels it saw.
+"""Correlation that a search finds by chance, times the square root of the pixels compared.
 
 Six times the deviation of the correlation of two unrelated planes, whose detail spans 25 pixels;
 0.22 was found on 112 x 134 pixels.
 """
 FITS_MOST = 0.1
-"""Gain of most of the field that counts against a correlation which something else dominates.
+"""Gain of most of the field that outweighs a lower correlation, dominated by something else.
 
 A motion that halves the squared difference of every block has 0.33.
 """
 LEAST_FIELD_SPAN = 0.5
-"""Part of the field's height and width that a region must span to tell more than a shift."""
+"""Part of the field's height and width that a region must span to determine more than a shift."""
 ENOUGH = 200_000
-"""Pixels above which half the resolution has blocks enough to vote."""
+"""Pixels above which half the resolution has enough blocks to vote."""
 WORTH_A_SEARCH = 0.02
-"""Part of the mismatch that a richer model must promise to remove before it is searched for."""
+"""Predicted part of the mismatch that a richer model must remove to be searched for."""
 
 
 @dataclass(frozen=True)
 class PairAlignment:
-    """How a plane lies over another: a transform and what mismatch it leaves, per model.
+    """Alignment of two planes: a transform and the mismatch that it leaves, per model.
 
     Attributes
     ----------
-    transforms : dict
-        Between the full planes: pixel of the one nearer to the reference to pixel of the other.
-    mismatches : dict
-        1 minus the correlation, both planes band-passed; "none" is always among them.
-    gains : dict
-        How much better than unmoved most of the field fits, summed up along the models.
+    transforms : dict of str to numpy.ndarray
+        (3, 3) between the full planes: pixel of the one closer to the reference to pixel of the
+        other.
+    mismatches : dict of str to float
+        1 minus the correlation of the band-passed planes; "none" is always included.
+    gains : dict of str to float
+        Gain of most of the field over no motion, summed along the models; see `gain_of_most`.
     fits : bool
-        Whether both planes show the same thing.
+        Whether both planes show the same content.
     """
 
     transforms: dict[Model, Matrix]
@@ -75,16 +77,28 @@ class PairAlignment:
 
     @property
     def correlation(self) -> float:
-        """Of the model that fits best."""
+        """Correlation of the model that fits best."""
         return 1 - min(self.mismatches.values())
 
 
 def models_of(align: str, region: Region | None = None) -> tuple[Model, ...]:
-    """Models that a setting of `Settings.align` lets choose from, the least one first.
+    """Return the motion models that a setting allows, the simplest first.
 
-    What a small region says of magnification and rotation is worth little at the field's corners:
+    Magnification and rotation estimated in a small region are unreliable at the field's corners:
     of 3.9 px that the whole field of `leaf` moves, regions of a tenth to a third left 16 to 40 px.
-    So "auto" asks them for a shift alone.
+    "auto" therefore allows only a shift in such regions.
+
+    Parameters
+    ----------
+    align : str
+        `Settings.align`.
+    region : numpy.ndarray, optional
+        (Y, X) bool, True where planes may be compared.
+
+    Returns
+    -------
+    tuple of str
+        The models.
     """
     if align != "auto":
         return tuple(model for model in LADDER if model == align)
@@ -92,7 +106,18 @@ def models_of(align: str, region: Region | None = None) -> tuple[Model, ...]:
 
 
 def spans_field(region: Region) -> bool:
-    """Whether a region's rows and columns span at least half of the field's each."""
+    """Return whether a region spans at least half of the field's rows and of its columns.
+
+    Parameters
+    ----------
+    region : numpy.ndarray
+        (Y, X) bool.
+
+    Returns
+    -------
+    bool
+        Whether the region spans the field.
+    """
     spans = (np.ptp(places) + 1 for places in np.nonzero(region))
     return all(
         span >= LEAST_FIELD_SPAN * side for span, side in zip(spans, region.shape, strict=True)
@@ -106,27 +131,27 @@ def align_pair(
     region: tuple[Region, ...] | None = None,
     expected: Matrix | None = None,
 ) -> PairAlignment:
-    """Compare two planes; a model that fits no better than a lesser one keeps its find.
+    """Align two planes; a model that fits no better than a simpler one keeps its transform.
 
     Parameters
     ----------
-    fixed, moving : View
-        Of two planes that are close in focus.
+    fixed, moving : ReducedPlane
+        Two planes that are close in focus.
     models : sequence of str
-        The least one first.
+        Motion models, the simplest first.
     region : tuple of numpy.ndarray, optional
-        Where `fixed` may be looked at, for every level.
+        (y, x) bool for every level, True where `fixed` may be compared.
     expected : numpy.ndarray, optional
-        (3, 3) transform between the full planes that others let expect: a way in of its own.
+        (3, 3) transform between the full planes predicted from other pairs: a further start.
 
     Returns
     -------
     PairAlignment
         Never worse than no motion at all.
     """
-    seen = _PairSearch(fixed, moving, region)
-    found = seen.found(models, expected)
-    best, reached = np.eye(3), seen.correlation(np.eye(3))
+    search = _PairSearch(fixed, moving, region)
+    found = search.found(models, expected)
+    best, reached = np.eye(3), search.correlation(np.eye(3))
     transforms: dict[Model, Matrix] = {}
     mismatches: dict[Model, float] = {"none": 1 - reached}
     gains: dict[Model, float] = {}
@@ -134,7 +159,7 @@ def align_pair(
     for model in models:
         matrix = found.get(model)
         if matrix is not None and not np.array_equal(matrix, best):
-            here, gain = seen.correlation(matrix), seen.gain(matrix, best)
+            here, gain = search.correlation(matrix), search.gain(matrix, best)
             if gain > (0 if here > reached else FITS_MOST):
                 best, reached, gained = matrix, here, gained + gain
         transforms[model], mismatches[model] = fixed.full_size(best), 1 - reached
@@ -142,12 +167,12 @@ def align_pair(
     # contrast may invert between planes: unstained cells, phase
     still = abs(1 - mismatches["none"]) >= LEAST_CORRELATION
     return PairAlignment(
-        transforms, mismatches, gains, still or reached >= seen.least_correlation(best)
+        transforms, mismatches, gains, still or reached >= search.least_correlation(best)
     )
 
 
 class _PairSearch:
-    """Two views at the working size."""
+    """Search for the transform between two reduced planes, at the working size."""
 
     def __init__(
         self, fixed: ReducedPlane, moving: ReducedPlane, region: tuple[Region, ...] | None
@@ -164,17 +189,17 @@ class _PairSearch:
         return self._known[key]
 
     def least_correlation(self, matrix: Matrix) -> float:
-        """What a transform must reach, by the pixels that it lays over each other."""
+        """Return the correlation required of a transform, by the pixels it makes overlap."""
         shape = self._fixed.levels[0].shape
         inside = valid_area(matrix, shape)
-        seen = np.ones(shape, bool) if inside is None else inside > 0
+        shared = np.ones(shape, bool) if inside is None else inside > 0
         if self._finest is not None:
-            seen &= self._finest
-        pixels = int(np.count_nonzero(seen))
+            shared &= self._finest
+        pixels = int(np.count_nonzero(shared))
         return max(LEAST_CORRELATION, CHANCE / math.sqrt(max(pixels, 1)))
 
     def gain(self, matrix: Matrix, lesser: Matrix) -> float:
-        """How much better than a lesser one a transform fits in most of the field; -1 if absurd."""
+        """Return the gain of most of the field over a simpler transform; -1 if implausible."""
         if not self._is_plausible(matrix):
             return -1.0
         level = int(self._fixed.levels[0].size > ENOUGH)
@@ -185,7 +210,7 @@ class _PairSearch:
         return gain_of_most(a, b, new, old, where)
 
     def found(self, models: Sequence[Model], expected: Matrix | None) -> dict[Model, Matrix]:
-        """What each model's search finds; a richer one starts from the lesser."""
+        """Search for the transform of each model; a richer model starts from the simpler one."""
         if models[-1] == "none":
             return {}
         lesser: Model = "shift" if models[-1] == "shift" else "similarity"
@@ -196,13 +221,13 @@ class _PairSearch:
         found: dict[Model, Matrix] = {"shift": shift, "similarity": base}
         for before, model in pairwise(LADDER[2:]):
             found[model] = found[before]
-            # no search is needed to know that one would not pay
+            # the evidence predicts whether a search would pay
             if evidence is not None and evidence.explains(model, before) >= WORTH_A_SEARCH:
                 found[model], evidence = self._refined(model, found[before])
         return found
 
     def _initialise(self, model: Model, expected: Matrix | None) -> _Find:
-        """The coarse-to-fine search; what others let expect, or features, where that fails."""
+        """Search coarse to fine; also from the predicted transform or, on failure, features."""
         found = register_pair(self._fixed.levels, self._moving.levels, model, region=self._region)
         start = None if expected is None else self._fixed.working_size(expected)
         if start is None and not self._fits(found[0]):

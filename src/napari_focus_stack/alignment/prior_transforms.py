@@ -1,7 +1,7 @@
-"""What a caller knows of the motion: transforms of another stack, where alignment may look.
+"""Prior information on the motion: transforms of another stack, and a mask for the alignment.
 
-Channels of one field move alike: transforms estimated on the channel that shows most serve the
-others, so that all of them lie over each other.
+Channels of one field move alike: transforms estimated on the channel with most detail serve the
+others, so that all channels are registered.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OTHER = "give the report of a run on the same field (--report)"
 
 @dataclass(frozen=True)
 class PriorTransforms:
-    """Transforms that are taken as they are.
+    """Transforms that are applied without being estimated.
 
     Attributes
     ----------
@@ -38,14 +38,25 @@ class PriorTransforms:
         (n, 3, 3) float64, reference pixel (x, y, 1) to pixel of plane k; NaN for a plane that is
         left out.
     origin : str
-        One sentence that says where they come from.
+        One sentence that states their source.
     """
 
     transforms: Matrix
     origin: str
 
     def reference(self, wanted: int) -> int:
-        """Plane the transforms go out from: of those that do not move, the nearest to `wanted`."""
+        """Return the reference plane: of the planes that do not move, the nearest to `wanted`.
+
+        Parameters
+        ----------
+        wanted : int
+            Number of the plane that is preferred.
+
+        Returns
+        -------
+        int
+            Number of the plane; of all planes with a transform where every plane moves.
+        """
         finite = np.isfinite(self.transforms).all((1, 2))
         still = (self.transforms == np.eye(3)).all((1, 2))
         planes = np.flatnonzero(still if still.any() else finite)
@@ -53,7 +64,7 @@ class PriorTransforms:
 
 
 def prior_transforms(transforms: Any, source: PlaneSource) -> PriorTransforms:
-    """Check transforms that a caller gave.
+    """Check prior transforms for a stack.
 
     Parameters
     ----------
@@ -61,19 +72,20 @@ def prior_transforms(transforms: Any, source: PlaneSource) -> PriorTransforms:
         (n, 3, 3), NaN or None for a plane to leave out; the result of another stack of the same
         field; or the file that its report was written to.
     source : PlaneSource
-        The stack they are for.
+        The stack to apply them to.
 
     Returns
     -------
     PriorTransforms
-        One plausible transform for each plane that takes part, with 1 in its last place.
+        One plausible transform for each plane that takes part, normalised to a last element of 1.
 
     Raises
     ------
     InputError
-        The file cannot be read, or is no report.
+        The file cannot be read, or is not a report.
     SettingsError
-        They do not fit the stack, leave fewer than two planes, or no lens or stage moves so.
+        The transforms do not fit the stack, leave fewer than two planes, or are implausible for
+        any lens or stage.
     """
     field = source.plane_shape[:2]
     if isinstance(transforms, str | os.PathLike):
@@ -93,7 +105,7 @@ def prior_transforms(transforms: Any, source: PlaneSource) -> PriorTransforms:
 
 
 def _read_report(path: Path) -> tuple[list[Any], list[int]]:
-    """Transforms and shape of a report, whichever version wrote it."""
+    """Read transforms and shape from the report of any version."""
     try:
         report = json.loads(path.read_bytes())
     except OSError as problem:
@@ -125,7 +137,7 @@ def _in_words(shape: list[int]) -> str:
 def _checked(
     transforms: Any, planes: int, field: tuple[int, ...], name: str, left_out: str
 ) -> Matrix:
-    """One matrix for each plane; `left_out` is what stands for a plane without one."""
+    """Check one matrix for each plane; `left_out` describes the entry of an omitted plane."""
     try:
         listed = list(transforms)
     except TypeError as problem:
@@ -135,7 +147,7 @@ def _checked(
             f"{name} holds {len(listed)} transforms, but the stack has {planes} planes; give one "
             f"for each, {left_out} for a plane to leave out."
         )
-    with np.errstate(all="ignore"):  # what overflows is not plausible
+    with np.errstate(all="ignore"):  # overflow is rejected as implausible
         matrices = [
             _matrix(one, field, f"{name}: plane {k}", left_out) for k, one in enumerate(listed)
         ]
@@ -145,9 +157,9 @@ def _checked(
     return checked
 
 
-def _matrix(given: Any, field: tuple[int, ...], plane: str, left_out: str) -> Matrix:
+def _matrix(entry: Any, field: tuple[int, ...], plane: str, left_out: str) -> Matrix:
     try:
-        matrix: Matrix = np.asarray(np.full((3, 3), np.nan) if given is None else given, np.float64)
+        matrix: Matrix = np.asarray(np.full((3, 3), np.nan) if entry is None else entry, np.float64)
     except (TypeError, ValueError, OverflowError) as problem:
         raise SettingsError(f"{plane} needs a 3 x 3 matrix of numbers, or {left_out}.") from problem
     if matrix.shape != (3, 3):
@@ -171,26 +183,26 @@ def _matrix(given: Any, field: tuple[int, ...], plane: str, left_out: str) -> Ma
 def alignment_mask(
     settings: Settings, mask: Any, field: tuple[int, ...]
 ) -> NDArray[np.bool_] | None:
-    """Where alignment may look.
+    """Combine the region of the settings and a mask into the mask for the alignment.
 
     Parameters
     ----------
     settings : Settings
-        Its `align_region` counts.
+        Settings with an `align_region` or without.
     mask : array-like or None
-        (Y, X) bool, True where alignment may look.
+        (Y, X) bool, True where planes may be compared.
     field : tuple of int
         (Y, X) of the planes.
 
     Returns
     -------
     numpy.ndarray or None
-        (Y, X) bool, True where both allow it; None for everywhere.
+        (Y, X) bool, True where both allow a comparison; None for the whole field.
 
     Raises
     ------
     SettingsError
-        The mask is of another shape, the region does not lie in the field, or what they leave is
+        The mask has another shape, the region does not lie in the field, or their intersection is
         under 32 pixels a side.
     """
     box = settings.region_in(field)
@@ -225,5 +237,5 @@ def _mask(mask: Any, field: tuple[int, ...]) -> NDArray[np.bool_]:
 
 
 def _extent(places: NDArray[np.intp]) -> int:
-    """From the first to the last of some places."""
+    """Return the distance from the first to the last of some places, both included."""
     return int(places[-1] - places[0] + 1) if places.size else 0

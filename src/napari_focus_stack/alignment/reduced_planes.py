@@ -1,4 +1,4 @@
-"""A plane as alignment sees it: small, band-passed, with its contrast and its light."""
+"""Reduced planes for the alignment: small, band-passed, with their contrast and luminance."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WORKING_PIXELS = 450_000
-"""Planes are compared at this size at most.
+"""Most pixels of a reduced plane.
 
-The corners of `speed-12mp` are 0.06 px off, and reading and aligning take as long as reading does
-on one thread; with 600 000 pixels 0.05 px and 1.5 times as long.
+The corners of `speed-12mp` are 0.06 px off, and reading and aligning together take as long as
+reading on one thread; with 600 000 pixels 0.05 px and 1.5 times as long.
 """
 MOST_FACTOR = 0.7
-"""Planes are reduced at least by this: their finest detail is noise, and what blur takes first."""
+"""Largest scale of a reduced plane: the finest detail is noise, and blur removes it first."""
 TEXTURE = (0.85, 2.5)
-"""Gaussian sigmas, in pixels of the reduced plane, of the band that is texture. With one that fits
-the reduced planes (1.5) shifts of fine texture in sections err by half as much again."""
+"""Gaussian sigmas, in pixels of the reduced plane, of the band that is texture. With one adapted to
+the reduced planes (1.5) shifts of fine texture in optical sections err by half as much again."""
 FAINTEST = 1e-5
-"""Contrast below this part of the brightness is the rounding of float32."""
+"""Part of the brightness below which contrast is the rounding of float32."""
 ENERGY_SIDE = 64
-"""Longer side of the map of detail, fine enough to be moved over another."""
+"""Longer side of the map of detail, fine enough to be resampled to another plane."""
 FOCUS_SIDE = 16
-"""Longer side of the map of detail by which planes are told to be neighbours in focus."""
+"""Longer side of the map of detail that decides which planes are neighbours in focus."""
 
 
 @dataclass(frozen=True)
 class ReducedPlane:
-    """A plane as alignment sees it: reduced, band-passed, with a pyramid over it.
+    """A plane reduced for the alignment, with a band-passed pyramid.
 
     Attributes
     ----------
@@ -49,16 +49,16 @@ class ReducedPlane:
         (y, x) float32 luminance, band-passed, in units of the contrast, finest first, each half
         the size of the one before.
     texture : numpy.ndarray
-        (y, x) float16: fine detail of the luminance, in units of the contrast; not reduced where
+        (y, x) float16 fine detail of the luminance, in units of the contrast; not reduced where
         the plane is small.
     light : IlluminationSample
-        The luminance, 128 pixels at most.
+        Luminance, at most 128 pixels a side.
     energy : numpy.ndarray
-        (y, x) float32: energy of the finest detail, 64 pixels at most.
+        (y, x) float32 energy of the finest detail, at most 64 pixels a side.
     contrast : float
-        Standard deviation of the luminance, noise smoothed away; -1 if no pixel is finite.
+        Standard deviation of the luminance after noise was smoothed; -1 if no pixel is finite.
     shape : tuple of int
-        Of the full plane.
+        (Y, X) of the full plane.
     """
 
     levels: tuple[Plane, ...]
@@ -70,11 +70,24 @@ class ReducedPlane:
 
     @classmethod
     def of(cls, plane: NDArray[Any], reduction: int = 1) -> ReducedPlane:
-        """Reduce a plane, which may be `reduction` times smaller already, to what it takes."""
+        """Reduce a plane.
+
+        Parameters
+        ----------
+        plane : numpy.ndarray
+            (Y, X[, C]) uint8, uint16 or float32.
+        reduction : int
+            Factor by which the plane is smaller than those of the stack already.
+
+        Returns
+        -------
+        ReducedPlane
+            The plane with at most 450 000 pixels; gaps are filled.
+        """
         h, w = (side * reduction for side in plane.shape[:2])
         known = plane.dtype.kind != "f" or bool(np.isfinite(plane).any())
         if plane.dtype.kind == "f" and not np.isfinite(plane).all():
-            plane, _ = without_gaps(plane)  # or the gaps' edges would stand still
+            plane, _ = without_gaps(plane)  # or the gaps' edges would count as still detail
         whole = grey(plane)
         small = _shrunk(whole, _fitting(h, w, MOST_FACTOR)).astype(np.float32)
         contrast = float(cv2.GaussianBlur(small, (0, 0), 2.0).std()) if known else -1.0
@@ -90,28 +103,54 @@ class ReducedPlane:
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes."""
+        """Memory of all arrays, in bytes."""
         levels = sum(level.nbytes for level in self.levels)
         return levels + self.texture.nbytes + self.light.nbytes + self.energy.nbytes
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the keypoints, which another thread may be making."""
+        """Leave out the keypoints, which another thread may be computing."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def features(self) -> Features:
-        """Keypoints, made when they are asked for."""
+        """Keypoints, detected on first access."""
         return Features.of(self.levels[0])
 
     def correlation(
         self, other: ReducedPlane, full_size: Matrix, region: Region | None = None
     ) -> float:
-        """Correlation with another plane that a transform between the full planes lays over it."""
+        """Correlate with another plane that a transform maps onto this one.
+
+        Parameters
+        ----------
+        other : ReducedPlane
+            The other plane.
+        full_size : numpy.ndarray
+            (3, 3) transform between the full planes, from this plane to the other.
+        region : numpy.ndarray, optional
+            (y, x) bool at the finest level, True where planes may be compared.
+
+        Returns
+        -------
+        float
+            Correlation at the finest level; -1 where the planes hardly overlap.
+        """
         matrix = self.working_size(full_size)
         return correlation(self.levels[0], other.levels[0], matrix, region)
 
     def detail(self, full_size: Matrix | None = None) -> Plane:
-        """Logarithm of the energy in 16 blocks at most, as a plane has it that this lies over."""
+        """Return the logarithm of the local energy, in at most 16 blocks a side.
+
+        Parameters
+        ----------
+        full_size : numpy.ndarray, optional
+            (3, 3) transform from the full reference plane to this plane, to resample the energy.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x) float32.
+        """
         energy = self.energy
         if full_size is not None:
             (h, w), (y, x) = self.shape, energy.shape
@@ -120,18 +159,40 @@ class ReducedPlane:
         return logarithm
 
     def full_size(self, matrix: Matrix) -> Matrix:
-        """A transform at the working size, for the planes themselves."""
+        """Rescale a transform from the finest level to the full planes.
+
+        Parameters
+        ----------
+        matrix : numpy.ndarray
+            (3, 3) transform at the working size.
+
+        Returns
+        -------
+        numpy.ndarray
+            (3, 3) transform between full planes.
+        """
         (h, w), (y, x) = self.shape, self.levels[0].shape
         return rescale(matrix, h / y, w / x)
 
     def working_size(self, matrix: Matrix) -> Matrix:
-        """A transform between full planes, for the finest level."""
+        """Rescale a transform from the full planes to the finest level.
+
+        Parameters
+        ----------
+        matrix : numpy.ndarray
+            (3, 3) transform between full planes.
+
+        Returns
+        -------
+        numpy.ndarray
+            (3, 3) transform at the working size.
+        """
         (h, w), (y, x) = self.shape, self.levels[0].shape
         return rescale(matrix, y / h, x / w)
 
 
 def _fitting(h: int, w: int, most: float = 1.0) -> tuple[int, int]:
-    """Width and height at which planes are compared, reduced by `most` at least."""
+    """Return the width and height at which planes are compared, scaled by at most `most`."""
     factor = min(most, np.sqrt(WORKING_PIXELS / (h * w)))
     return max(1, round(w * factor)), max(1, round(h * factor))
 
@@ -143,7 +204,7 @@ def _texture(light: Plane) -> NDArray[np.float16]:
 
 
 def _shrunk(light: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """Means over areas; halves first, which takes half the time."""
+    """Resize by means over areas; halving first takes half the time."""
     while all(
         side % 2 == 0 and side >= 2 * wanted
         for side, wanted in zip(light.shape[::-1], size, strict=True)

@@ -18,38 +18,39 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.transforms import Matrix
 
 MOST_LAMP_GAIN, MOST_ODD_GAINS = 2.0, 0.25
-"""Gain up to which brightness is a lamp's, and the part of the planes that may go farther, one in
-any case: exposed otherwise. If more do, brightness follows the focus."""
+"""Largest gain that is attributed to the illumination, and part of the planes that may exceed it,
+one in any case, because of another exposure. If more do, brightness follows the focus."""
 
 
 @dataclass
 class Alignment:
-    """Where every plane lies over the reference plane.
+    """Registration of every plane to the reference plane.
 
     Attributes
     ----------
     reference : int
-        Number of the plane the others were aligned to.
+        Number of the plane that the others were aligned to.
     model : str
-        The model all transforms follow; "given" if they were not estimated.
+        Motion model of all transforms; "given" if they were not estimated.
     transforms : numpy.ndarray
         (n, 3, 3) float64, reference pixel (x, y, 1) to pixel of plane k; NaN for a plane left out.
     residuals : list of float or None
         1 minus the correlation of each plane with the neighbour it was compared with.
     brightness : list of Brightness or None
-        What brings each plane to the reference plane's brightness.
+        Gain and offset from each plane to the reference plane's brightness.
     of_sections : bool
-        Whether light comes and goes with focus: then brightness is no lamp's.
+        Whether planes are optical sections: brightness then says nothing about the illumination.
     holds_together : bool
-        Whether more than half of the planes were found to show what the reference shows.
+        Whether more than half of the planes show the same as the reference.
     support : MotionSupport or None
-        What texture says of the motion; None where nothing moved or nothing was looked for.
+        Support of the motion by texture; None where nothing moved or no motion was estimated.
     refused : float
-        Pixels that intensities would have moved a corner by, if texture did not bear that out.
+        Largest corner motion, in pixels, that intensities suggested and texture did not confirm.
     order : list of int
-        The planes that take part in the order of focus: that of the files, unless it cannot be.
+        The planes that take part, in the order of focus: that of the files, unless that is
+        impossible.
     left_out : dict of int to str
-        Planes that fit nowhere, and why.
+        Planes that are left out, with the reason.
     """
 
     reference: int
@@ -81,7 +82,7 @@ class Alignment:
 
     @property
     def brightness_drifts(self) -> bool:
-        """Whether the lamp changed, and not what is in focus, by which light changes by more."""
+        """Whether the illumination drifts, as opposed to light that changes more, with focus."""
         known = [b for b in self.brightness if b is not None]
         usual = sum(1 / MOST_LAMP_GAIN < b.gain < MOST_LAMP_GAIN for b in known)
         odd = len(known) - usual

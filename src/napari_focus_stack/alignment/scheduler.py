@@ -1,7 +1,7 @@
-"""Which planes are compared with which, while further ones are still being read.
+"""Scheduling of pair alignments while further planes are still being read.
 
-The caller's thread reduces them; more compare neighbours, for OpenCV lets go of the interpreter
-while it works.
+The caller's thread reduces the planes; worker threads align neighbours, because OpenCV releases the
+interpreter lock while it works.
 """
 
 from __future__ import annotations
@@ -29,35 +29,37 @@ if TYPE_CHECKING:
 
 WORKERS = 2
 MOST_WAITING = 4
-"""Comparisons under way or waiting, each of which holds two views."""
+"""Most pair alignments under way or waiting, each of which holds two reduced planes."""
 FEWEST_LINKS = 4
-"""Comparisons from which on it means something that none fits."""
+"""Least number of pair alignments for which it is significant that none fits."""
 LEAST_COMPANY = 0.25
-"""Part of the planes that a group must have to be tried from within."""
+"""Least part of the planes in a group for one of them to be tried as the reference."""
 SURE_CORRELATION = 0.4
-"""Correlation from which on a step that breaks the trend is believed all the same."""
+"""Correlation from which on an outlier step is accepted nevertheless."""
 
 
 class PairScheduler:
-    """Takes planes in, and tells how any two of them lie over each other.
+    """Store of reduced planes that aligns any two of them.
 
     Parameters
     ----------
     models : sequence of str
-        What may move, the least one first.
+        Motion models, the simplest first.
     reference : int
-        Plane that the steps lead away from.
+        Number of the plane from which the steps lead away.
     region : numpy.ndarray, optional
-        (Y, X) bool: where to look.
+        (Y, X) bool, True where planes may be compared.
     workers : int
-        Threads that compare; without any, planes are compared as they come.
+        Threads that align pairs; with none, pairs are aligned as planes are added.
 
     Attributes
     ----------
     region : numpy.ndarray or None
-        (Y, X) bool: where to look.
-    contrasts, details : dict of int
-        Of the views of all planes.
+        (Y, X) bool, True where planes may be compared.
+    contrasts : dict of int to float
+        Contrast of each reduced plane.
+    details : dict of int to numpy.ndarray
+        Logarithm of the local energy of each reduced plane.
     """
 
     def __init__(
@@ -77,14 +79,14 @@ class PairScheduler:
         self._pool = ThreadPoolExecutor(workers) if workers else None
         self._waiting: deque[Future[PairAlignment]] = deque()
         self._last: ReducedPlane | None = None
-        self._links: dict[tuple[int, int], Future[PairAlignment] | PairAlignment] = {}
+        self._pairs: dict[tuple[int, int], Future[PairAlignment] | PairAlignment] = {}
 
     def __enter__(self) -> Self:
-        """Ready at once."""
+        """Return the scheduler itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop the workers, whatever happened."""
+        """Stop the workers and close the cache, also after an error."""
         try:
             if self._pool is not None:
                 self._pool.shutdown(cancel_futures=True)
@@ -92,70 +94,108 @@ class PairScheduler:
             self._cache.close()
 
     def add_plane(self, k: int, plane: NDArray[Any], reduction: int = 1) -> None:
-        """Take in plane `k`; planes come in their order, and are compared with the one before."""
-        view = ReducedPlane.of(plane, reduction)
+        """Add the next plane and align it with the one before.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane, ascending by one.
+        plane : numpy.ndarray
+            (Y, X[, C]) uint8, uint16 or float32.
+        reduction : int
+            Factor by which the plane is smaller than those of the stack already.
+        """
+        reduced = ReducedPlane.of(plane, reduction)
         if self._last is not None:
             inner, outer = (k - 1, k) if k > self._reference else (k, k - 1)
-            pair = (self._last, view) if k > self._reference else (view, self._last)
-            self._links[inner, outer] = self._submit(*pair)
-        self._last = view
-        self.contrasts[k], self.details[k] = view.contrast, view.detail()
-        self._cache.put(k, view)
+            pair = (self._last, reduced) if k > self._reference else (reduced, self._last)
+            self._pairs[inner, outer] = self._submit(*pair)
+        self._last = reduced
+        self.contrasts[k], self.details[k] = reduced.contrast, reduced.detail()
+        self._cache.put(k, reduced)
 
     def _submit(
         self, inner: ReducedPlane, outer: ReducedPlane
     ) -> Future[PairAlignment] | PairAlignment:
-        """Hand a pair to the workers, once they are not far behind."""
+        """Submit a pair to the workers, once they are not far behind."""
         if self._pool is None:
-            return self._between(inner, outer)
+            return self._align(inner, outer)
         if len(self._waiting) == MOST_WAITING:
             wait([self._waiting.popleft()])
-        self._waiting.append(self._pool.submit(self._between, inner, outer))
+        self._waiting.append(self._pool.submit(self._align, inner, outer))
         return self._waiting[-1]
 
     def finish(self, check: Callable[[], None] = lambda: None) -> None:
-        """Wait for the workers; neighbours that moved unlike the rest are compared once more."""
+        """Wait for the workers, and align outlier steps once more from the predicted transform.
+
+        Parameters
+        ----------
+        check : callable
+            Called before each pair; may raise to cancel.
+        """
         self._last = None
         self._waiting.clear()
         known = {}
-        for pair in list(self._links):
+        for pair in list(self._pairs):
             check()
             known[pair] = self.link(*pair)
         for pair, expected in breathing_outliers(known, self.models[-1]).items():
             check()
-            again = self._linked(*pair, expected)
+            again = self._aligned(*pair, expected)
             before = known[pair]
             best = max(before, again, key=lambda found: found.correlation)
             sure = best is again or best.correlation >= SURE_CORRELATION
-            self._links[pair] = best if sure else replace(best, fits=False)
+            self._pairs[pair] = best if sure else replace(best, fits=False)
 
     def view(self, k: int) -> ReducedPlane:
-        """View of a plane."""
+        """Return a reduced plane.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane.
+
+        Returns
+        -------
+        ReducedPlane
+            The plane.
+        """
         return self._cache[k]
 
     def link(self, inner: int, outer: int) -> PairAlignment:
-        """How plane `outer` lies over plane `inner`."""
-        known = self._links.get((inner, outer))
+        """Align two planes, unless their alignment is known already.
+
+        Parameters
+        ----------
+        inner, outer : int
+            Numbers of the planes, the one closer to the reference first.
+
+        Returns
+        -------
+        PairAlignment
+            Alignment from `inner` to `outer`.
+        """
+        known = self._pairs.get((inner, outer))
         if isinstance(known, Future):
             known = known.result()
-        found = self._linked(inner, outer) if known is None else known
-        self._links[inner, outer] = found
+        found = self._aligned(inner, outer) if known is None else known
+        self._pairs[inner, outer] = found
         return found
 
     @property
     def hopeless(self) -> bool:
-        """Whether, of links enough, none fits."""
-        links = [known for known in self._links.values() if not isinstance(known, Future)]
-        return len(links) >= FEWEST_LINKS and not any(known.fits for known in links)
+        """Whether a sufficient number of pairs was aligned and none fits."""
+        pairs = [known for known in self._pairs.values() if not isinstance(known, Future)]
+        return len(pairs) >= FEWEST_LINKS and not any(known.fits for known in pairs)
 
     @property
     def company(self) -> set[int]:
-        """The planes of the largest group that links hold together, if it is large enough.
+        """Planes of the largest group connected by pairs that fit, if it is large enough.
 
         Where hardly any plane fits its neighbour, no other reference does better.
         """
         groups = {k: {k} for k in self.contrasts}
-        for (i, k), known in self._links.items():
+        for (i, k), known in self._pairs.items():
             if not isinstance(known, Future) and known.fits and groups[i] is not groups[k]:
                 groups[i] |= groups[k]
                 for member in groups[k]:
@@ -165,13 +205,13 @@ class PairScheduler:
 
     @property
     def finest_region(self) -> Region | None:
-        """Where to look, at the finest level."""
+        """The region, (y, x) bool, at the finest level."""
         return None if self._regions is None else self._regions[0]
 
-    def _linked(self, inner: int, outer: int, expected: Matrix | None = None) -> PairAlignment:
-        return self._between(self.view(inner), self.view(outer), expected)
+    def _aligned(self, inner: int, outer: int, expected: Matrix | None = None) -> PairAlignment:
+        return self._align(self.view(inner), self.view(outer), expected)
 
-    def _between(
+    def _align(
         self, inner: ReducedPlane, outer: ReducedPlane, expected: Matrix | None = None
     ) -> PairAlignment:
         if self.region is not None and self._regions is None:

@@ -16,12 +16,8 @@ import numpy as np
 
 from napari_focus_stack._utils.spilled_cache import SpilledCache
 from napari_focus_stack._utils.threads import prefetch
-from napari_focus_stack.alignment.brightness import (
-    Brightness,
-    IlluminationSample,
-    compare_illumination,
-)
 from napari_focus_stack.alignment.focus_order import in_order_of_focus
+from napari_focus_stack.alignment.illumination_drift import compare_illumination
 from napari_focus_stack.alignment.joint_refinement import refine_jointly
 from napari_focus_stack.alignment.model_selection import Choice, ModelSelection, Textures
 from napari_focus_stack.alignment.motion_support import (
@@ -44,6 +40,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_focus_stack.alignment.brightness import Brightness, IlluminationSample
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
     from napari_focus_stack.settings import MotionModel

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.alignment.gauss_newton import HUBER, SMALLEST_STEP
+from napari_focus_stack.alignment.gauss_newton import SMALLEST_STEP
+from napari_focus_stack.alignment.motion_evidence import HUBER
 from napari_focus_stack.imgproc.transforms import rescale, warp_masked
 
 if TYPE_CHECKING:

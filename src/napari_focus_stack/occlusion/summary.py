@@ -135,7 +135,7 @@ class OcclusionSummary:
             return [
                 f"{format_percentage(self.pixels / area)} of the picture lay under the blur of "
                 f"what is nearer, {self.removed / self.pixels:.0%} of its light on average; it was "
-                "unmixed (the report says where; with occlusion 'off' it stays), and depth found "
+                "removed (the report says where; with occlusion 'off' it stays), and depth found "
                 f"again up to {WIDE} pixels around."
             ]
         if self.why is Why.MEMORY:

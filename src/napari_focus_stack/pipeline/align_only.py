@@ -90,15 +90,15 @@ def align_only_steps(
     cancel : threading.Event, optional
         Once set, the run raises `Cancelled` at its next look.
 
-    Yields
-    ------
-    Progress
-        Before each plane.
-
     Returns
     -------
     AlignedPlanes
         Through ``StopIteration.value`` (or ``yield from``).
+
+    Yields
+    ------
+    Progress
+        Before each plane.
 
     Raises
     ------
@@ -141,10 +141,31 @@ def align_stack(
         Called with a `Progress` before each plane.
     cancel : threading.Event, optional
         Once set, by `progress` or by another thread, the call raises `Cancelled`.
-    align, reference, align_region, memory, threads
-        As `focus_stack` takes them.
-    method, gaussian, laplacian, brightness, crop, values, occlusion, z_step
-        Without effect here.
+    method : {"pyramid", "depth", "laplacian"}
+        Without effect, as all fields of `Settings` that are about the fusion.
+    align : {"auto", "none", "shift", "similarity", "affine", "homography"}
+        Model of the motion; `auto` selects the simplest that fits, and leaves a still stack as it
+        is.
+    reference : int, "middle" or "first"
+        Plane that the others are aligned to.
+    gaussian, laplacian : int
+        Without effect.
+    brightness : {"auto", "match", "keep"}
+        Without effect: values stay at the brightness they were recorded at.
+    align_region : tuple of int, optional
+        First row, end row, first column, end column that alignment is confined to.
+    crop : bool
+        Without effect.
+    values : {"fused", "recorded"}
+        Without effect.
+    occlusion : {"auto", "off"}
+        Without effect.
+    z_step : float, optional
+        Without effect.
+    memory : int or str, optional
+        Memory that the process may take, in bytes or as in "1.5GB".
+    threads : int, optional
+        Threads that work at a time.
 
     Returns
     -------

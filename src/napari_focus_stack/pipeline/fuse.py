@@ -273,7 +273,7 @@ def _fuse(
     if run.settings.picks:
         maps = replace(maps, image=(yield from _pick(stage, outer, maps)))
     occlusion = earlier
-    if run.settings.unmixes:
+    if run.settings.removes_occlusion:
         occlusion, cover = yield from remove_occlusion_steps(
             stage.team, run, stage.survey, maps, earlier
         )

@@ -325,7 +325,7 @@ class _OcclusionStep:
         read, threads = self._survey.stack.plane, min(1, self._run.readers)
         with closing(prefetch(read, [self._order[i] for i in places], threads)) as planes:
             for i, (k, seen) in zip(places, planes, strict=True):
-                yield self._run.begin("unmix", k)
+                yield self._run.begin("restore", k)
                 for shown, window, these in zip(found, windows, wanted, strict=True):
                     if i in these:
                         plane, valid = seen.colour(moved_by(window, *self._maps.origin))

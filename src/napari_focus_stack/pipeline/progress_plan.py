@@ -29,7 +29,7 @@ class ProgressPlan:
 
         Parameters
         ----------
-        step : {"align", "measure", "fuse", "unmix", "project"}
+        step : {"align", "measure", "fuse", "restore", "project"}
             The step at hand.
         k : int
             Number of the plane.

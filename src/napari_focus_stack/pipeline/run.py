@@ -131,7 +131,7 @@ class Run:
 
         Parameters
         ----------
-        step : {"align", "measure", "fuse", "unmix", "project"}
+        step : {"align", "measure", "fuse", "restore", "project"}
             The step at hand.
         k : int
             Number of the plane.

@@ -60,15 +60,15 @@ def stack_steps(
         Called as ``on_plane(k, plane, energy)`` with every plane as it is fused, (Y, X[, C]) in
         the source's dtype, and its energy, (Y, X) float32: whole, also where results are cut.
 
-    Yields
-    ------
-    Progress
-        Before each plane of each step.
-
     Returns
     -------
     StackResult
         Through ``StopIteration.value`` (or ``yield from``).
+
+    Yields
+    ------
+    Progress
+        Before each plane of each step.
 
     Raises
     ------

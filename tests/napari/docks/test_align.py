@@ -8,7 +8,7 @@ import pytest
 from scenes import picture
 from stacks import in_a_window
 
-from napari_focus_stack._napari.docks import align as room
+from napari_focus_stack._napari.layers import planes as reading
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 
 SHIFTS = ((3, -4), (0, 0), (-5, 2))
@@ -87,7 +87,7 @@ def test_results_and_flat_layers_are_not_offered(viewer, docked):
 def test_cancel_adds_nothing(viewer, docked, qtbot, monkeypatch):
     viewer.add_image(moved_planes(), name="leaf")
     widget, begun, go_on = docked(), threading.Event(), threading.Event()
-    read = room.planes_of
+    read = reading.planes_of
 
     def slow(layers):
         source = read(layers)
@@ -102,7 +102,7 @@ def test_cancel_adds_nothing(viewer, docked, qtbot, monkeypatch):
         source.__class__ = Slow
         return source
 
-    monkeypatch.setattr(room, "planes_of", slow)
+    monkeypatch.setattr(reading, "planes_of", slow)
     widget.align_button.native.click()
     qtbot.waitUntil(begun.is_set, timeout=10_000)
     widget.job.cancel_button.native.click()

@@ -159,7 +159,7 @@ def test_what_follows_a_film_keeps_to_its_time_point(qtbot, viewer, dock, widget
     assert np.array_equal(source.data, steady)
     target = ApplyWidget(viewer)
     target.target.value = other.unique_id
-    assert target.given().cut == StackSlice(1, (0,))
+    assert target.chosen_options().cut == StackSlice(1, (0,))
     target.apply_button.native.click()
     qtbot.waitUntil(lambda: not target.job.running, timeout=20_000)
     added = viewer.layers[-1]

@@ -1,4 +1,4 @@
-"""The "Align only" dock widget: a stack's planes over each other, as a layer of their own."""
+"""The "Align only" dock widget: the registered planes of a stack as a layer of their own."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from napari_focus_stack._napari.layers.appearance import appearance, display_lim
 from napari_focus_stack._napari.layers.geometry import world_units
 from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, lazy_array
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
-from napari_focus_stack._napari.layers.planes import planes_of
-from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at, stack_in
+from napari_focus_stack._napari.layers.planes import StackInput
+from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.viewer.preferences import preferences
 from napari_focus_stack._napari.widgets.job_row import JobRow
@@ -72,21 +72,21 @@ class AlignWidget(Container[Any]):
         return [layer for layer in reversed(images) if layer.ndim > 2 and role(layer) is None]
 
     def align(self) -> None:
-        """Start on the chosen layer."""
+        """Start to align the chosen layer, unless a job runs."""
         from napari_focus_stack.pipeline.align_only import align_only_steps
 
         if self.job.running:
             return
         key: Hashable = self.layer.value
-        chosen = [layer for layer in self._offered() if layer.unique_id == key]
+        layers = [layer for layer in self._offered() if layer.unique_id == key]
         try:
-            stack = [stack_in(layer, self._cut(layer)) for layer in chosen]
-            source = planes_of(stack)
+            chosen = StackInput.of(layers, self._cut(layers[0]) if layers else None)
             settings = Settings(align=self.model.value, **preferences())
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return
-        shown = arguments_like(stack[0])
+        shown = arguments_like(chosen.stack[0])
+        source = chosen.source
         self.job.run(
             lambda cancel: align_only_steps(source, settings, cancel=cancel),
             partial(self._add, shown=shown),
@@ -109,7 +109,18 @@ class AlignWidget(Container[Any]):
 
 
 def arguments_like(layer: Image) -> dict[str, Any]:
-    """Arguments of `add_image` for a stack that lies where `layer` does and looks like it."""
+    """Return the arguments of `add_image` for a stack with the place and look of a layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Of (z, y, x).
+
+    Returns
+    -------
+    dict
+        Its name among them.
+    """
     return {
         "name": str(layer.name),
         **appearance(layer),
@@ -120,7 +131,7 @@ def arguments_like(layer: Image) -> dict[str, Any]:
 
 
 def _past(planes: AlignedPlanes) -> dict[str, Any]:
-    """What the layer carries of its making; a plane left out has None as its transform."""
+    """Return the layer's record of the run; a plane left out has None as its transform."""
     alignment, spacing = planes.alignment, planes.spacing
     return {
         "version": __version__,

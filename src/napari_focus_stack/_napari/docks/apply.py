@@ -5,17 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, PushButton, SpinBox
+from magicgui.widgets import ComboBox, PushButton, SpinBox
 from napari.layers import Image, Points
 
+from napari_focus_stack._napari.docks.result_dock import ResultDock
 from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import world_units
 from napari_focus_stack._napari.layers.result_sets import ResultSet, known_sources
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at
-from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.widgets.area_table import AreaPanel
-from napari_focus_stack._napari.widgets.job_row import JobRow
-from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser, ResultChooser
+from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.projection import (
     Addition,
@@ -23,7 +22,6 @@ from napari_focus_stack._napari.workers.projection import (
     accepts,
     transfer_job,
 )
-from napari_focus_stack.errors import FocusStackError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -34,8 +32,8 @@ if TYPE_CHECKING:
 LARGEST_NUMBER = 9999
 
 
-class ApplyWidget(Container[Any]):
-    """Put the transforms and the depth of a result on other layers of the same field.
+class ApplyWidget(ResultDock):
+    """Apply the transforms and the depth of a result to other layers of the same field.
 
     Parameters
     ----------
@@ -44,9 +42,7 @@ class ApplyWidget(Container[Any]):
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        self._viewer = napari_viewer
         self._offered_for: Hashable = None
-        self.result = ResultChooser(napari_viewer, "depth-index")
         self.target = LayerChooser(
             "A stack, labels or points of the same field: another channel, another time point. "
             "Where a layer has an axis of time, the viewer's slider chooses."
@@ -58,31 +54,27 @@ class ApplyWidget(Container[Any]):
             choices=["max", "mean"], value="max", tooltip="What becomes of the planes of a slab."
         )
         self.apply_button = PushButton(text="Apply", tooltip="Add what of the layer is in focus.")
-        self.job = JobRow([self.apply_button])
-        self.areas = AreaPanel(self.result.chosen, napari_viewer.layers)
+        self.areas = AreaPanel(lambda: self.result.chosen(), napari_viewer.layers)
         super().__init__(
-            widgets=[
-                row("Result", self.result),
+            napari_viewer,
+            self.apply_button,
+            [
                 row("Apply to", self.target),
                 row("On plane", self.plane),
                 row("Offset", self.offset),
                 row("Slab +/-", self.half_slab, self.how),
                 self.apply_button,
-                self.job,
-                self.areas,
             ],
-            labels=False,
+            tab="Apply",
+            below=[self.areas],
+            needed="depth-index",
         )
         self.result.changed.connect(self._list_targets)
         self.target.changed.connect(self._show_what_applies)
-        self.apply_button.changed.connect(self.apply)
-        self.job.ends_with(self)
-        tabbed(self, "Apply")
-        self.reset_choices()
 
     def reset_choices(self, *_: Any) -> None:
         """List the layers anew; napari calls this when its layer list changes."""
-        self.result.offer_results()
+        super().reset_choices()
         self.areas.reset_choices()
         self._list_targets()
 
@@ -102,7 +94,13 @@ class ApplyWidget(Container[Any]):
             self.plane.value = int(found.past.get("reference") or 0)
 
     def chosen_target(self) -> Layer | None:
-        """Layer that the result is to be put on."""
+        """Return the layer that the result is to be applied to.
+
+        Returns
+        -------
+        napari.layers.Layer or None
+            None if none is chosen.
+        """
         chosen = self.target.value
         return next((one for one in self._viewer.layers if one.unique_id == chosen), None)
 
@@ -112,16 +110,18 @@ class ApplyWidget(Container[Any]):
         self.plane.enabled = flat
         self.offset.enabled = target is not None and not flat and not isinstance(target, Points)
         self.half_slab.enabled = self.how.enabled = isinstance(target, Image)
-        if not self.job.running:
-            self.apply_button.enabled = target is not None and self.result.value is not None
+        self._offer_start()
 
-    def given(self) -> ProjectionOptions:
-        """What the controls say."""
+    def _ready(self) -> bool:
+        return super()._ready() and self.chosen_target() is not None
+
+    def chosen_options(self) -> ProjectionOptions:
+        """Return the options as chosen."""
         plane, offset = self.plane.value, self.offset.value
         return ProjectionOptions(plane, offset, self.half_slab.value, self.how.value, self._cut())
 
     def _cut(self) -> StackSlice:
-        """Part of the chosen image: z as in the result's stack, the other sliders as they stand."""
+        """Return the part of the chosen image: z as in the result's stack, the rest by sliders."""
         found, target = self.result.chosen(), self.chosen_target()
         if found is None or not isinstance(target, Image) or target.ndim < 3:
             return StackSlice()
@@ -129,16 +129,12 @@ class ApplyWidget(Container[Any]):
         units = world_units(self._viewer.layers)
         return slice_at(target, z, self._viewer.dims.point, units)
 
-    def apply(self) -> None:
-        """Start putting the chosen result on the chosen layer."""
-        found, target = self.result.chosen(), self.chosen_target()
-        if self.job.running or found is None or target is None:
+    def _start_on(self, found: ResultSet) -> None:
+        """Start to apply a result to the chosen layer."""
+        target = self.chosen_target()
+        if target is None:
             return
-        try:
-            steps, addition = transfer_job(target, found, self.given(), self._viewer.layers)
-        except FocusStackError as problem:
-            self.job.say_error(str(problem))
-            return
+        steps, addition = transfer_job(target, found, self.chosen_options(), self._viewer.layers)
         self.job.run(steps, partial(self._add, addition))
 
     def _add(self, addition: Addition, data: Any) -> str:

@@ -6,9 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import ComboBox, Container, PushButton, SpinBox
+from magicgui.widgets import ComboBox, PushButton, SpinBox
 from napari.layers import Labels
 
+from napari_focus_stack._napari.docks.result_dock import ResultDock
 from napari_focus_stack._napari.layers.depth_painting import (
     BRUSH,
     NEAREST,
@@ -19,14 +20,10 @@ from napari_focus_stack._napari.layers.depth_painting import (
 from napari_focus_stack._napari.layers.geometry import data_at, world_units
 from napari_focus_stack._napari.layers.result_sets import ResultSet, sources_of
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
-from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.viewer.painting import Painting
-from napari_focus_stack._napari.widgets.job_row import JobRow
-from napari_focus_stack._napari.widgets.layer_choosers import ResultChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
 from napari_focus_stack.depth_labels import BACKGROUND, NOT_CORRECTED
-from napari_focus_stack.errors import FocusStackError
 
 if TYPE_CHECKING:
     import napari
@@ -39,7 +36,7 @@ PLANE, NEAREST_WINS, NO_SPECIMEN, AS_FOUND = (
     "as found",
 )
 FIXED = {NEAREST_WINS: NEAREST, NO_SPECIMEN: BACKGROUND, AS_FOUND: NOT_CORRECTED}
-"""Labels of what is painted, but for the plane's."""
+"""Labels of what is painted, except for the label of a plane."""
 _PAINT_HELP = (
     "What pixels show that you paint over. 'The plane that the slider shows': go to a plane where "
     "they are sharp, then paint. 'Nearest wins': the nearest of the planes found under the stroke, "
@@ -49,8 +46,8 @@ _PAINT_HELP = (
 NEAREST_SIDES = [("the first plane", "first"), ("the last plane", "last")]
 
 
-class CorrectWidget(Container[Any]):
-    """Paint on a result which plane is to be seen; image and depth follow.
+class CorrectWidget(ResultDock):
+    """Paint on a result which plane it shows; image and depth follow.
 
     Parameters
     ----------
@@ -59,12 +56,10 @@ class CorrectWidget(Container[Any]):
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        self._viewer = napari_viewer
         self._painting: Painting | None = None
         self._stack: Image | None = None
         self._cut = StackSlice()
         self._past: list[Retouching] = []
-        self.result = ResultChooser(napari_viewer, "depth-index")
         self.correct_button = PushButton(
             text="Correct", tooltip="Add a layer over the result to paint, fill, erase and undo on."
         )
@@ -77,47 +72,31 @@ class CorrectWidget(Container[Any]):
             value="first",
             tooltip="Which plane is nearest, for 'nearest wins'.",
         )
-        self.job = JobRow([self.correct_button], brief=True)
         super().__init__(
-            widgets=[
-                row("Result", self.result),
+            napari_viewer,
+            self.correct_button,
+            [
                 self.correct_button,
                 row("Paint", self.painted),
                 row("Plane", self.plane),
                 row("Nearest is", self.side),
-                self.job,
             ],
-            labels=False,
+            tab="Correct",
+            needed="depth-index",
+            brief=True,
         )
-        self.correct_button.changed.connect(self.correct)
         self.painted.changed.connect(self._take_up)
         self.plane.changed.connect(self._take_up)
         self.side.changed.connect(self._take_up)
         napari_viewer.dims.events.point.connect(self._follow_slider)
         napari_viewer.layers.events.removed.connect(self._layer_gone)
         self.native_parent_changed.connect(self._undocked)
-        self.job.ends_with(self)
-        tabbed(self, "Correct")
-        self.reset_choices()
 
-    def reset_choices(self, *_: Any) -> None:
-        """List the results anew; napari calls this when its layer list changes."""
-        self.result.offer_results()
-        if not self.job.running:
-            self.correct_button.enabled = self.result.value is not None
-
-    def correct(self) -> None:
-        """Add the layer to paint on over the chosen result."""
-        found = self.result.chosen()
-        if self.job.running or found is None:
-            return
+    def _start_on(self, found: ResultSet) -> None:
+        """Add the layer to paint on over a result."""
         self.stop()
-        try:
-            stack = sources_of(found, self._viewer.layers)
-            work = Retouching.prepared(found, self._viewer.layers)
-        except FocusStackError as problem:
-            self.job.say_error(str(problem))
-            return
+        stack = sources_of(found, self._viewer.layers)
+        work = Retouching.prepared(found, self._viewer.layers)
         begun = [one for one in self._past if one.layers["image"] == found.image and one.current]
         if begun:
             self.job.status.value = self._begin(found, stack, begun[0])
@@ -147,7 +126,7 @@ class CorrectWidget(Container[Any]):
         return f"Paint on '{layer.name}'.{kept if earlier else ''}"
 
     def _layer_over(self, found: ResultSet, retouching: Retouching) -> Labels:
-        """Layer to paint on: the one that an earlier press of the button added, if it is there."""
+        """Return the layer to paint on: the one of an earlier press of the button, or a new one."""
         for layer in self._viewer.layers:
             if isinstance(layer, Labels) and corrects(layer, found):
                 layer.data, layer.editable, layer.visible = retouching.labels, True, True
@@ -172,7 +151,7 @@ class CorrectWidget(Container[Any]):
             self.plane.value = int(np.clip(np.rint(at), 0, self.plane.max))
 
     def _take_up(self, *_: Any) -> None:
-        """Give the brush what is chosen."""
+        """Set the brush to the chosen label."""
         self.plane.enabled = self.painted.value == PLANE
         self.side.enabled = self.painted.value == NEAREST_WINS
         if self._painting is not None:
@@ -181,7 +160,7 @@ class CorrectWidget(Container[Any]):
             self._painting.layer.selected_label = label
 
     def _layer_gone(self, event: Any) -> None:
-        """End with a word when a layer that it takes is removed."""
+        """Stop, with a sentence, when a layer that is needed is removed."""
         self._past = [one for one in self._past if one.layers["image"] != event.value]
         if self._painting is None:
             return
@@ -196,7 +175,7 @@ class CorrectWidget(Container[Any]):
             self.job.status.value = f"'{event.value.name}' was removed; choose the plane here."
 
     def stop(self) -> None:
-        """Follow no more what is painted, and let nobody paint in vain."""
+        """Stop following the painting, and make its layer read-only."""
         if self._painting is not None:
             self._painting.end()
             self._painting.layer.mode = "pan_zoom"
@@ -205,7 +184,7 @@ class CorrectWidget(Container[Any]):
 
     def _undocked(self, parent: object) -> None:
         slider, removed = self._viewer.dims.events.point, self._viewer.layers.events.removed
-        if parent is None:  # closed: nobody is left to hear of it
+        if parent is None:  # closed
             self.stop()
             slider.disconnect(self._follow_slider)
             removed.disconnect(self._layer_gone)

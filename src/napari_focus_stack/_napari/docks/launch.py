@@ -1,4 +1,4 @@
-"""Ways in: a folder from the File menu without a choice of readers, and the dock to stack with."""
+"""Entry points: a folder opened without a choice of readers, the stack dock, the demo."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def open_folder(viewer: napari.viewer.Viewer) -> None:
 
 
 def show_stack_widget(viewer: napari.viewer.Viewer) -> None:
-    """Open the dock that one begins with, the field whole beside it; or bring it to the front.
+    """Open the stack dock, with the whole field in view beside it, or bring it to the front.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
 def open_demo(name: str | None = None) -> None:
-    """Open napari on a built-in sample with the widget docked; returns when it is closed.
+    """Open napari on a built-in sample with the widget docked, and return when it is closed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The "Focus Stack" dock widget: shows the form, starts the job, shows the outcome."""
+"""The "Focus Stack" dock widget: a form, a job, and its outcome."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import Container, Label, ProgressBar, PushButton, Widget
+from magicgui.widgets import Container, PushButton
 from napari.layers import Image, Shapes
-from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QSizePolicy
 
 from napari_focus_stack._napari.docks.summary import summary
-from napari_focus_stack._napari.layers.geometry import calibrate, spacing_of
-from napari_focus_stack._napari.layers.planes import planes_of
+from napari_focus_stack._napari.layers.geometry import spacing_of
 from napari_focus_stack._napari.layers.region_mask import region_of
 from napari_focus_stack._napari.layers.result_sets import newest_result
 from napari_focus_stack._napari.layers.results import (
@@ -25,7 +22,6 @@ from napari_focus_stack._napari.layers.results import (
     result_layers,
     results_over,
 )
-from napari_focus_stack._napari.layers.stack_slice import copy_spacing
 from napari_focus_stack._napari.viewer.color_bars import ColorBars
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.viewer.preferences import (
@@ -36,14 +32,13 @@ from napari_focus_stack._napari.viewer.preferences import (
 )
 from napari_focus_stack._napari.viewer.result_display import ResultDisplay
 from napari_focus_stack._napari.widgets.health_panel import HealthPanel
+from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.save_row import SaveRow
 from napari_focus_stack._napari.widgets.scroll_area import ScrollArea
 from napari_focus_stack._napari.widgets.settings_form import SettingsForm
 from napari_focus_stack._napari.widgets.stack_selector import StackSelector, keys
-from napari_focus_stack._napari.workers.job import Job, Outcome, Steps
 from napari_focus_stack._napari.workers.stacking import StackOutcome, run_steps, stored_correction
 from napari_focus_stack.errors import FocusStackError
-from napari_focus_stack.result import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -52,15 +47,18 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_focus_stack._napari.layers.planes import StackInput
+    from napari_focus_stack._napari.workers.job import Outcome, Steps
     from napari_focus_stack.pipeline.preview import Preview
+    from napari_focus_stack.result import Progress
     from napari_focus_stack.settings import Settings
 
 FEWEST_DONE = 0.1
-"""Part of the work from which on the rest is judged by it."""
+"""Part of the work from which on the time left is estimated."""
 PREFERRED = "preferred method"
-"""In what is remembered: the preference that it was chosen over."""
+"""Key of the remembered values: the preference at the time of the last run."""
 SOON = 1.0
-"""Seconds before which nobody asks how long."""
+"""Seconds of a run before the time left is shown."""
 
 
 class FocusStackWidget(Container[Any]):
@@ -76,19 +74,16 @@ class FocusStackWidget(Container[Any]):
         self._viewer = napari_viewer
         self._shown: list[Hashable] = []
         self._color_bars = ColorBars(napari_viewer)
-        self._job: Job | None = None
         self._started = 0.0
         self._results = ResultDisplay(napari_viewer)
         self.form = SettingsForm()
         self._begin_as_left()
         self.input = StackSelector(napari_viewer, self._show_choice)
         self.stack_button = PushButton(text="Stack", tooltip="Fuse the selected planes.")
-        self.cancel_button = PushButton(text="Cancel", enabled=False)
-        self.progress = ProgressBar(value=0, min=0, max=1)
-        self.status = Label()
+        self.job = JobRow([self.stack_button], lasting=True)
         self.health = HealthPanel()
         self.saving = SaveRow()
-        super().__init__(widgets=self._rows(), labels=False)
+        super().__init__(widgets=[self.job, self.saving, self.health], labels=False)
         self._choices = Container(widgets=[self.input, *self.form.widgets], labels=False)
         self._choices.margins = (0, 0, 0, 0)
         self.native.layout().insertWidget(0, ScrollArea(self._choices))
@@ -97,32 +92,17 @@ class FocusStackWidget(Container[Any]):
         self.reset_choices()
 
     def _begin_as_left(self) -> None:
-        """Begin with what was last used; with another method if the preferences have changed."""
+        """Begin with the values last used; with another method if the preferences have changed."""
         last = remembered()
         self.form.take(last)
         if last.get(PREFERRED) != preferred_method():
             self.form.parameters["method"].value = preferred_method()
 
-    def _rows(self) -> list[Widget]:
-        buttons = Container(
-            widgets=[self.stack_button, self.cancel_button], layout="horizontal", labels=False
-        )
-        buttons.margins = (0, 0, 0, 0)
-        self.status.native.setWordWrap(True)
-        self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        return [
-            buttons,
-            self.progress,
-            self.status,
-            self.saving,
-            self.health,
-        ]
-
     def _connect(self) -> None:
         self.stack_button.changed.connect(self.stack)
-        self.cancel_button.changed.connect(self.cancel)
-        self.native_parent_changed.connect(self._undocked)
-        self.form.on_edit(self._forget_outcome)
+        self.job.ends_with(self)
+        self.native_parent_changed.connect(self._docked)
+        self.form.on_edit(self.job.forget)
         self.input.follow_viewer()
 
     def reset_choices(self, *_: Any) -> None:
@@ -134,158 +114,119 @@ class FocusStackWidget(Container[Any]):
         return [layer for layer in self._viewer.layers if isinstance(layer, Shapes)]
 
     def _region(self) -> Shapes | None:
-        """Layer of the shapes that alignment goes by."""
+        """Return the layer of the shapes that bound the alignment."""
         return next((layer for layer in self._drawn() if layer.unique_id == self.form.region), None)
 
     def _show_choice(self) -> None:
-        layers, source = self.input.chosen_layers(), self.input.source
-        new, self._shown = keys(layers) != self._shown, keys(layers)
+        chosen, shown = self.input.current, keys(self.input.chosen_layers())
+        new, self._shown = shown != self._shown, shown
         if new:
-            self._forget_outcome()
+            self.job.forget()
             self.health.show_advice({})
-        self.stack_button.enabled = source is not None and self._job is None
-        if source is None:
+        self.stack_button.enabled = chosen is not None and not self.job.running
+        if chosen is None:
             self.saving.offer([])
             return
-        stack = self.input.stack_layers()
-        earlier = self._earlier(stack)
+        earlier = self._earlier(chosen)
         self.saving.offer(earlier)
-        self.form.offer_planes(len(source))
+        self.form.offer_planes(len(chosen.source))
         self.form.offer_update(bool(newest_result(earlier)))
         if new or not self.form.edited:
-            self.form.fill(spacing_of(stack))
-
-    def _forget_outcome(self) -> None:
-        """Clear what an earlier run left, which is no word on what is chosen now."""
-        if self._job is None:
-            self.status.value = ""
-            self.progress.value = 0
+            self.form.fill(spacing_of(chosen.stack))
 
     def stack(self) -> None:
         """Start a run on the selected layers."""
-        if self._job is not None:
+        if self.job.running:
             return
         try:
-            stack = self.input.stack_layers()
+            chosen = self.input.read()
             settings = replace(self.form.settings(), **preferences())
-            settings.reference_plane(len(planes_of(stack)))
+            settings.reference_plane(len(chosen.source))
             region = self._region()
-            mask = self._mask(region, stack, settings)
-            stack = self._calibrated(stack, region)
-            source = planes_of(stack)
-            cut, named = self.input.cut, region and str(region.name)
-            origin = SourceInfo.of(stack, settings, aligned_on=named, cut=cut)
-            earlier = newest_result(self._earlier(stack)) if self.form.updates else []
-            steps = partial(run_steps, source, settings, mask, stored_correction(earlier))
+            mask = self._mask(region, chosen, settings)
+            chosen = self._calibrated(chosen, region)
+            named = region and str(region.name)
+            origin = SourceInfo.of(chosen.stack, settings, aligned_on=named, cut=chosen.cut)
+            earlier = newest_result(self._earlier(chosen)) if self.form.updates else []
+            steps = partial(run_steps, chosen.source, settings, mask, stored_correction(earlier))
         except FocusStackError as problem:
-            self._say_error(str(problem))
+            self.job.say_error(str(problem))
             return
         self._results.update(earlier)
         remember({**self.form.values(), PREFERRED: preferred_method()})
         self._start(steps, origin)
 
-    def _earlier(self, stack: list[Image]) -> list[Image]:
-        """Layers of earlier runs on the same planes."""
-        return results_over(stack, self._viewer.layers, self.input.cut)
+    def _earlier(self, chosen: StackInput) -> list[Image]:
+        """Return the layers of earlier runs on the same planes."""
+        return results_over(chosen.stack, self._viewer.layers, chosen.cut)
 
     def _mask(
-        self, region: Shapes | None, stack: list[Image], settings: Settings
+        self, region: Shapes | None, chosen: StackInput, settings: Settings
     ) -> NDArray[np.bool_] | None:
         if region is None:
             return None
-        y, x = planes_of(stack).plane_shape[:2]
-        return region_of(region, lead_of(stack, settings), (y, x))
+        y, x = chosen.source.plane_shape[:2]
+        return region_of(region, lead_of(chosen.stack, settings), (y, x))
 
-    def _calibrated(self, stack: list[Image], region: Shapes | None) -> list[Image]:
-        """Give the layers, and what lies over them, the spacing that was typed."""
+    def _calibrated(self, chosen: StackInput, region: Shapes | None) -> StackInput:
+        """Give the layers, and the layers over them, the spacing that was typed."""
         if not self.form.edited:
-            return stack
-        typed, results = self.form.spacing(), self._earlier(stack)
+            return chosen
+        typed, results = self.form.spacing(), self._earlier(chosen)
         shown = self._viewer.dims.current_step
-        calibrate(stack, typed, [region] if region else [])
-        for part, layer in zip(stack, self.input.chosen_layers(), strict=True):
-            copy_spacing(part, layer, self.input.cut)
+        chosen = chosen.calibrated(typed, [region] if region else [])
         for layer in results:
-            lay_over(layer, stack[0])
+            lay_over(layer, chosen.stack[0])
         self._viewer.reset_view()
         # napari keeps the place in micrometres, which is another plane now
         self._viewer.dims.current_step = shown
-        if spacing_of(stack) == typed:
+        if chosen.source.spacing == typed:
             self.form.fill(typed)
-        return stack
+        return chosen
 
     def _start(self, steps: Steps, origin: SourceInfo) -> None:
-        known: dict[str, Any] = {"wanted": self.form.outputs(), "origin": origin}
-        job = Job(steps, partial(self._advance, **known), partial(self._finish, **known))
-        self.native.destroyed.connect(job.abandon)
-        self._job = job
+        wanted = self.form.outputs()
         self._started = time.monotonic()
-        self._show_running(True)
         self.saving.forget()
         self.health.show_advice({})
-        self.status.value = "Starting"
-        job.start()
+        self.job.run(
+            steps,
+            partial(self._add, wanted, origin),
+            describe=self._described,
+            on_other=partial(self._preview, wanted, origin),
+            on_end=self._ended,
+        )
+        self.job.status.value = "Starting"
 
-    def cancel(self) -> None:
-        """Stop the run; nothing is added."""
-        if self._job is not None:
-            self.status.value = "Cancelling"
-            self.cancel_button.enabled = False
-            self._job.cancel()
-
-    def _undocked(self, parent: object) -> None:
-        if parent is None:  # closed: nobody is left to cancel the run
-            self.cancel()
+    def _docked(self, parent: object) -> None:
+        if parent is None:  # closed
             self.input.leave_viewer()
         else:
             self.input.follow_viewer()
 
-    def _advance(self, step: Progress | Preview, *, wanted: list[str], origin: SourceInfo) -> None:
-        if isinstance(step, Progress):
-            self._tell(step)
-        elif self.cancel_button.enabled:
-            self._results.preview(step, wanted, origin)
+    def _preview(self, wanted: list[str], origin: SourceInfo, preview: Preview) -> None:
+        self._results.preview(preview, wanted, origin)
 
-    def _tell(self, progress: Progress) -> None:
-        self.progress.max = progress.total
-        self.progress.value = progress.done
-        if self.cancel_button.enabled:
-            shown = "; a small preview is shown" if self._results.previewing else ""
-            self.status.value = f"{progress}{self._time_left(progress)}{shown}"
+    def _described(self, progress: Progress) -> str:
+        shown = "; a small preview is shown" if self._results.previewing else ""
+        return f"{progress}{self._time_left(progress)}{shown}"
 
     def _time_left(self, progress: Progress) -> str:
-        """What the rest may take, judged by what is done; nothing while that is guesswork."""
+        """Say how long the rest may take, by what is done; nothing while that is guesswork."""
         spent = time.monotonic() - self._started
         if progress.done < FEWEST_DONE * progress.total or spent < SOON:
             return ""
         left = spent * (progress.total - progress.done) / progress.done
         return f", about {math.ceil(left)} s left" if left < 90 else f", {left / 60:.0f} min left"
 
-    def _finish(self, outcome: Outcome, *, wanted: list[str], origin: SourceInfo) -> None:
-        self._job = None
-        self._show_running(False)
+    def _ended(self, outcome: Outcome) -> None:
+        self.input.show_choice()
         if outcome.result is None:
             self._results.drop()
-        if outcome.error is not None:
-            self._say_error(outcome.error)
-        elif outcome.result is None:
-            self.status.value = "Cancelled; nothing was added."
-        else:
-            made: StackOutcome = outcome.result
-            layers = result_layers(made.result, wanted, origin, made.correction)
-            updated, report = self._results.updating, made.result.report
-            names = self._results.show(layers)
-            self.progress.value = self.progress.max
-            self.status.value = summary(report, names, origin.aligned_on, updated)
-            self.health.show_advice(report.advice)
 
-    def _say_error(self, sentence: str) -> None:
-        self.status.value = sentence  # napari's notification folds and goes away
-        show_error(sentence)
-
-    def _show_running(self, running: bool) -> None:
-        self.progress.value = 0
-        self.cancel_button.enabled = running
-        self.stack_button.enabled = not running
-        if not running:
-            self.input.show_choice()
+    def _add(self, wanted: list[str], origin: SourceInfo, made: StackOutcome) -> str:
+        layers = result_layers(made.result, wanted, origin, made.correction)
+        updated, report = self._results.updating, made.result.report
+        names = self._results.show(layers)
+        self.health.show_advice(report.advice)
+        return summary(report, names, origin.aligned_on, updated)

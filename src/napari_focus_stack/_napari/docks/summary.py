@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def summary(
     report: Report, names: Sequence[str], aligned_on: str | None = None, updated: bool = False
 ) -> str:
-    """Say what was done, in a few lines for the widget; advice has a panel of its own.
+    """Summarise a run in a few lines for the widget; advice has a panel of its own.
 
     Parameters
     ----------
@@ -25,6 +25,11 @@ def summary(
         Name of the Shapes layer that alignment went by.
     updated : bool
         Whether the layers had been there before, and are as visible as the user left them.
+
+    Returns
+    -------
+    str
+        Lines, with the notes of the report.
     """
     count = len(report.planes)
     done = f"Fused {count - len(report.left_out)} of {count} planes (alignment: {report.align})"

@@ -7,18 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import Container, FloatSlider, PushButton
+from magicgui.widgets import FloatSlider, PushButton
 
+from napari_focus_stack._napari.docks.result_dock import ResultDock
 from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import placement, unit_ratio
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
 from napari_focus_stack._napari.layers.result_sets import Relief, ResultSet, relief_of
-from napari_focus_stack._napari.viewer.dock_tabs import tabbed
-from napari_focus_stack._napari.widgets.job_row import JobRow
-from napari_focus_stack._napari.widgets.layer_choosers import ResultChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
-from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.io.sources import Spacing
 
 if TYPE_CHECKING:
@@ -46,7 +43,7 @@ CANVAS_MARGIN = 0.2
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as it is shown, so that no layer is read off the main thread.
+    """An image and its display settings, so that no layer is read off the main thread.
 
     Attributes
     ----------
@@ -64,7 +61,18 @@ class Picture:
 
     @classmethod
     def of(cls, layer: Image) -> Picture:
-        """Picture of a layer's image, with its colormap and contrast."""
+        """Return the picture of a layer, with its colormap and contrast.
+
+        Parameters
+        ----------
+        layer : napari.layers.Image
+            2-D.
+
+        Returns
+        -------
+        Picture
+            Its pixels are those of the layer, not a copy.
+        """
         pixels = np.asarray(layer.data)
         if layer.rgb:
             return cls(pixels, display_limits(pixels, rgb=True), None)
@@ -73,7 +81,13 @@ class Picture:
         return cls(pixels, (low, high), np.rint(np.asarray(colours) * 255).astype(np.uint8))
 
     def texture(self) -> NDArray[np.uint8]:
-        """What is seen of it, (Y, X, 3) uint8, no side longer than graphics cards take."""
+        """Return the displayed colours.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X, 3) uint8, no side longer than `TEXTURE_SIDE`.
+        """
         pixels = _fitted(self.pixels)
         low, high = self.limits
         if pixels.dtype != np.uint8 or self.limits != (0, 255):
@@ -104,7 +118,24 @@ def _fitted(pixels: NDArray[Any]) -> NDArray[Any]:
 def textured(
     heights: NDArray[Any], picture: Picture, spacing: Spacing
 ) -> tuple[Mesh, NDArray[np.uint8]]:
-    """Mesh and texture of a result; slow enough to be made off the main thread."""
+    """Return the mesh and the texture of a result; slow, hence made off the main thread.
+
+    Parameters
+    ----------
+    heights : numpy.ndarray
+        (Y, X), in the unit of `spacing`.
+    picture : Picture
+        The image that is laid on them.
+    spacing : Spacing
+        Pixel size.
+
+    Returns
+    -------
+    mesh : SurfaceMesh
+        In that unit.
+    texture : numpy.ndarray
+        (Y, X, 3) uint8.
+    """
     from napari_focus_stack.analysis.mesh import surface_mesh
 
     return surface_mesh(
@@ -113,7 +144,7 @@ def textured(
 
 
 def _heights_over(image: Image, relief: Relief) -> tuple[NDArray[Any], str]:
-    """Heights in the unit of the image that they lie under, and that unit, if it has that kind."""
+    """Return heights in the unit of their image, and that unit; their own if it differs in kind."""
     own = str(image.units[-1])
     if relief.unit is None:  # a plane counts as deep as a pixel is wide
         return relief.heights * np.float32(abs(image.scale[-1])), own
@@ -124,7 +155,7 @@ def _heights_over(image: Image, relief: Relief) -> tuple[NDArray[Any], str]:
 
 
 def _plane_height(found: ResultSet, relief: Relief) -> float:
-    """How far apart planes are, in the unit that `_heights_over` gives heights in."""
+    """Return the distance between planes, in the unit of the heights of `_heights_over`."""
     step = (found.past.get("spacing") or {}).get("z")
     if relief.unit is None or step is None:
         return float(abs(found.image.scale[-1]))
@@ -132,7 +163,7 @@ def _plane_height(found: ResultSet, relief: Relief) -> float:
 
 
 def surface_arguments(found: ResultSet, unit: str, plane_height: float) -> dict[str, Any]:
-    """Arguments of `add_surface` but for the mesh, whose vertices count planes and physical units.
+    """Return the arguments of `add_surface` beside the mesh, of planes and physical units.
 
     napari's slider steps by the smallest scale of all layers, so z must have that of the stack.
 
@@ -144,6 +175,11 @@ def surface_arguments(found: ResultSet, unit: str, plane_height: float) -> dict[
         Of its heights.
     plane_height : float
         Of one plane, in that unit.
+
+    Returns
+    -------
+    dict
+        With a name, and heights true to scale.
     """
     return {
         "name": f"{found.name} surface",
@@ -156,7 +192,7 @@ def surface_arguments(found: ResultSet, unit: str, plane_height: float) -> dict[
 
 
 def _raised(place: dict[str, Any], unit: str, plane_height: float) -> dict[str, Any]:
-    """Give the placement of an image to physical vertices over it, with z before y and x."""
+    """Return the placement of physical vertices over an image, with z before y and x."""
     shear = place["shear"]
     labels = place["axis_labels"]
     named = not all(label.lstrip("-").isdigit() for label in labels)
@@ -173,14 +209,22 @@ def _raised(place: dict[str, Any], unit: str, plane_height: float) -> dict[str, 
 
 
 def _beside_z(matrix: Any) -> NDArray[np.float64]:
-    """Matrix with one axis more, which it leaves alone."""
+    """Return a matrix with one axis more, which it leaves as it is."""
     wider = np.eye(len(matrix) + 1)
     wider[1:, 1:] = matrix
     return wider
 
 
 def stretch(surface: Surface, factor: float) -> None:
-    """Show heights `factor` times as large; the middle stays where it is."""
+    """Show heights `factor` times as large; the middle stays where it is.
+
+    Parameters
+    ----------
+    surface : napari.layers.Surface
+        Changed in place: scale and translate.
+    factor : float
+        1 is true to scale.
+    """
     heights, scale = surface.vertices[:, 0], surface.metadata[METADATA_KEY]["plane_height"]
     middle = scale * (float(heights.min()) + float(heights.max())) / 2
     surface.scale = (factor * scale, *surface.scale[1:])
@@ -188,14 +232,14 @@ def stretch(surface: Surface, factor: float) -> None:
 
 
 def _doubts(found: ResultSet, relief: Relief) -> list[str]:
-    """What a user should know of the heights, one sentence each."""
+    """Return what limits the heights, one sentence each, for the user."""
     steps = "It rises in steps of a plane; stack again with 'Height' or 'Depth' for a smooth one."
     guess = "The z step is unknown: a plane counts as deep as a pixel is wide."
     smooth = bool({"height", "depth"} & set(found.maps))
     return [*([] if smooth else [steps]), *([] if relief.unit else [guess])]
 
 
-class SurfaceWidget(Container[Any]):
+class SurfaceWidget(ResultDock):
     """Show a result in 3-D: its picture on its heights, in physical units.
 
     Parameters
@@ -205,9 +249,7 @@ class SurfaceWidget(Container[Any]):
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        self._viewer = napari_viewer
         self._hidden: list[Hashable] = []
-        self.result = ResultChooser(napari_viewer)
         self.show_button = PushButton(
             text="Show in 3-D", tooltip="Add the surface and look at it alone."
         )
@@ -221,42 +263,21 @@ class SurfaceWidget(Container[Any]):
         self.flat_button = PushButton(
             text="Back to 2-D", enabled=False, tooltip="Show again what was hidden for the surface."
         )
-        self.job = JobRow([self.show_button], brief=True)
         super().__init__(
-            widgets=[
-                row("Result", self.result),
-                self.show_button,
-                row("Height x", self.stretch),
-                self.flat_button,
-                self.job,
-            ],
-            labels=False,
+            napari_viewer,
+            self.show_button,
+            [self.show_button, row("Height x", self.stretch), self.flat_button],
+            tab="3-D",
+            brief=True,
         )
-        self.show_button.changed.connect(self.show_surface)
         self.stretch.changed.connect(self._stretch)
         self.flat_button.changed.connect(self.show_flat)
         napari_viewer.dims.events.ndisplay.connect(self._stretch)
         self.native_parent_changed.connect(self._undocked)
-        self.job.ends_with(self)
-        tabbed(self, "3-D")
-        self.reset_choices()
 
-    def reset_choices(self, *_: Any) -> None:
-        """List the results anew; napari calls this when its layer list changes."""
-        self.result.offer_results()
-        if not self.job.running:
-            self.show_button.enabled = self.result.value is not None
-
-    def show_surface(self) -> None:
-        """Make the surface of the chosen result and look at it."""
-        found = self.result.chosen()
-        if self.job.running or found is None:
-            return
-        try:
-            relief = relief_of(found)
-        except FocusStackError as problem:
-            self.job.say_error(str(problem))
-            return
+    def _start_on(self, found: ResultSet) -> None:
+        """Make the surface of a result and show it alone."""
+        relief = relief_of(found)
         heights, unit = _heights_over(found.image, relief)
         y, x = np.abs(found.image.scale).tolist()
         work = partial(textured, heights, Picture.of(found.image), Spacing(y=y, x=x))
@@ -296,7 +317,7 @@ class SurfaceWidget(Container[Any]):
         return [layer for layer in self._viewer.layers if role(layer) == SURFACE]
 
     def _stretch(self, *_: Any) -> None:
-        """Stretch in 3-D alone: napari's slider in 2-D spans the hidden, too, beyond the stack."""
+        """Stretch in 3-D alone: in 2-D napari's slider would span hidden surfaces, too."""
         dims = self._viewer.dims
         factor, at = self.stretch.value if dims.ndisplay == 3 else 1.0, dims.point
         for surface in self._surfaces():

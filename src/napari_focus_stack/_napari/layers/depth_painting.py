@@ -1,6 +1,6 @@
-"""A result that follows what is painted: a Labels layer, the engine's `DepthRetoucher`, the layers.
+"""A result that follows a painted Labels layer, by the engine's `DepthRetoucher`.
 
-Nothing here knows the viewer or Qt. Painting, erasing, filling and undo are napari's own.
+Without the viewer and Qt. Painting, erasing, filling and undo are napari's own.
 """
 
 from __future__ import annotations
@@ -43,7 +43,17 @@ Side = Literal["first", "last"]
 
 
 def carried_labels(found: ResultSet) -> NDArray[np.uint16] | None:
-    """Correction that a result's metadata tells of; None if it was not corrected.
+    """Return the correction in a result's metadata.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        (Y, X) uint16; None if the result was not corrected.
 
     Raises
     ------
@@ -55,11 +65,11 @@ def carried_labels(found: ResultSet) -> NDArray[np.uint16] | None:
     correction = past.get("correction")
     if correction is None and not carried:
         return None
-    told = carried if correction is None else {"settings": {}, "correction": correction}
-    if isinstance(told, Recipe):
-        labels = told.correction
+    document = carried if correction is None else {"settings": {}, "correction": correction}
+    if isinstance(document, Recipe):
+        labels = document.correction
     else:
-        labels = Recipe.of_document(told, Path(str(found.image.name))).correction
+        labels = Recipe.of_document(document, Path(str(found.image.name))).correction
     if labels is not None and labels.shape != found.image.data.shape[:2]:
         raise InputError(
             f"'{found.image.name}' carries a correction of shape {labels.shape}, which is not its "
@@ -69,7 +79,18 @@ def carried_labels(found: ResultSet) -> NDArray[np.uint16] | None:
 
 
 def labels_arguments(found: ResultSet) -> dict[str, Any]:
-    """Arguments of `add_labels` for the layer to paint on."""
+    """Return the arguments of `add_labels` for the layer to paint on.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result that it is to correct.
+
+    Returns
+    -------
+    dict
+        With the place of the result.
+    """
     known = {key: found.past[key] for key in PLACED_BY if key in found.past}
     return {
         "name": f"{found.name} correction",
@@ -80,7 +101,20 @@ def labels_arguments(found: ResultSet) -> dict[str, Any]:
 
 
 def corrects(layer: Labels, found: ResultSet) -> bool:
-    """Whether a layer was added to correct this result, and still fits it."""
+    """Return whether a layer was added to correct this result, and still fits it.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Any.
+    found : ResultSet
+        The result.
+
+    Returns
+    -------
+    bool
+        True if the layer can be painted on again.
+    """
     known = layer.metadata.get(METADATA_KEY, {})
     ours = known.get("role") == CORRECTION and known.get("of") == found.image.unique_id
     return bool(ours and layer.data.shape == found.image.data.shape[:2])
@@ -112,12 +146,24 @@ class Retouching:
 
     @classmethod
     def prepared(cls, found: ResultSet, layers: Sequence[Layer]) -> Callable[[], Retouching]:
-        """Read a result's layers now; what is returned may be called off the main thread.
+        """Read a result's layers now, and return the work that is left.
+
+        Parameters
+        ----------
+        found : ResultSet
+            The result.
+        layers : sequence of napari.layers.Layer
+            Of the viewer, with the stack.
+
+        Returns
+        -------
+        callable
+            Makes the object; it may be called off the main thread.
 
         Raises
         ------
         InputError
-            The layers do not tell enough, or the stack is not in the viewer.
+            The layers do not record enough of the run, or the stack is not in the viewer.
         """
         source = planes_of(stack_of(found, sources_of(found, layers)))
         result, labels = as_result(found), carried_labels(found)
@@ -125,30 +171,30 @@ class Retouching:
 
     @property
     def labels(self) -> NDArray[np.uint16]:
-        """What is corrected; a copy."""
+        """The corrected labels, a copy."""
         return self._retoucher.labels
 
     @property
     def current(self) -> bool:
-        """Whether the layers still show what is worked on; a later run puts other arrays there."""
+        """Whether the layers still show the arrays at work; a later run puts others there."""
         return all(
             layer.data is getattr(self._retoucher, name) for name, layer in self.layers.items()
         )
 
     def show(self) -> None:
-        """Put the arrays that are worked on into the layers."""
+        """Put the arrays at work into the layers."""
         for name, layer in self.layers.items():
             layer.data = getattr(self._retoucher, name)
 
     def follow(self, labels: NDArray[Any], window: Window | None) -> bool:
-        """Make image and depth follow labels, and show it.
+        """Make image and depth follow labels, and show them.
 
         Parameters
         ----------
         labels : numpy.ndarray
             All of them; `NEAREST` counts as what was there before.
         window : tuple of slice, optional
-            Outside of which none was changed.
+            Region that holds every change.
 
         Returns
         -------
@@ -162,27 +208,40 @@ class Retouching:
         InputError
             A plane cannot be read.
         """
-        given = labels if window is None else labels[window]
-        undecided = given == NEAREST
+        changed = labels if window is None else labels[window]
+        undecided = changed == NEAREST
         if undecided.any():
             before = self.labels
-            given = np.where(undecided, before if window is None else before[window], given)
-        if self._retoucher.change(given, window) is None:
+            changed = np.where(undecided, before if window is None else before[window], changed)
+        if self._retoucher.change(changed, window) is None:
             return False
         # maps and thumbnails of large images take longer than the stroke; they come with its end
         self.layers["image"].refresh(thumbnail=False, highlight=False, extent=False)
         return True
 
     def nearest(self, painted: NDArray[np.bool_], side: Side) -> NDArray[np.uint16]:
-        """Labels of the nearest plane around each stroke, by what the run found."""
+        """Return labels of the nearest plane around each stroke, by the depth of the run.
+
+        Parameters
+        ----------
+        painted : numpy.ndarray
+            (Y, X) bool.
+        side : {"first", "last"}
+            Plane that is nearest to the objective.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X) uint16.
+        """
         return nearest_plane_labels(self._found, painted, side)
 
     def note(self) -> None:
         """Show the maps, and keep the correction in the layers' metadata, where saving finds it."""
         labels = self.labels
-        told = None
+        correction = None
         if labels.any():
-            told = {"shape": list(labels.shape), "labels": encode_labels(labels)}
+            correction = {"shape": list(labels.shape), "labels": encode_labels(labels)}
         for layer in self.layers.values():
-            layer.metadata[METADATA_KEY]["correction"] = told
+            layer.metadata[METADATA_KEY]["correction"] = correction
             layer.refresh(highlight=False, extent=False)

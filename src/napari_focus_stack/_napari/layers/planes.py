@@ -1,34 +1,114 @@
-"""Layers in, planes out. Nothing here knows the viewer or Qt.
+"""Layers in, planes out, without the viewer and Qt.
 
-Everything of a layer is read here, in the main thread; what the worker gets are arrays.
+Everything of a layer is read here, in the main thread; the worker gets arrays.
 """
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack._napari.layers.geometry import check_agreement, check_z_apart, spacing_of
+from napari_focus_stack._napari.layers.geometry import (
+    calibrate,
+    check_agreement,
+    check_z_apart,
+    spacing_of,
+)
 from napari_focus_stack._napari.layers.lazy_planes import LayerPlanes, OpenedStack
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.stack_slice import StackSlice, copy_spacing, stack_in
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.sources import PlaneSource, Spacing, describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
 SHOWN_NAMES = 6
-"""Layers the widget names; of more it names the first ones and the last."""
+"""Number of layers that the widget names; of more it names the first ones and the last."""
+
+
+@dataclass(frozen=True)
+class StackInput:
+    """Layers that were chosen, and the planes that they give.
+
+    Attributes
+    ----------
+    layers : tuple of napari.layers.Image
+        As they are in the viewer, in the order of the planes.
+    cut : StackSlice
+        Part of a single layer that is stacked; of 2-D layers it says nothing.
+    stack : tuple of napari.layers.Image
+        The layers themselves; of one with more axes, or another order of them, its (z, y, x) part.
+    source : PlaneSource
+        Planes of `stack`.
+    """
+
+    layers: tuple[Image, ...]
+    cut: StackSlice
+    stack: tuple[Image, ...]
+    source: PlaneSource
+
+    @classmethod
+    def of(cls, layers: Sequence[Image], cut: StackSlice | None = None) -> StackInput:
+        """Take layers as a stack.
+
+        Parameters
+        ----------
+        layers : sequence of napari.layers.Image
+            In the order of the planes.
+        cut : StackSlice, optional
+            Part of a single layer; all of it by default.
+
+        Returns
+        -------
+        StackInput
+            With the spacing that the layers have now.
+
+        Raises
+        ------
+        InputError
+            The layers make no stack; the message names the one at fault.
+        """
+        cut = cut or StackSlice()
+        stack = tuple(stack_in(layer, cut) for layer in layers)
+        return cls(tuple(layers), cut, stack, planes_of(stack))
+
+    def calibrated(self, spacing: Spacing, followers: Sequence[Layer] = ()) -> StackInput:
+        """Give the layers another spacing, and return the same planes with it.
+
+        Parameters
+        ----------
+        spacing, followers : Spacing, sequence of napari.layers.Layer
+            As `calibrate` takes them.
+
+        Returns
+        -------
+        StackInput
+            Of the same layers.
+        """
+        calibrate(self.stack, spacing, followers)
+        for part, layer in zip(self.stack, self.layers, strict=True):
+            copy_spacing(part, layer, self.cut)
+        source = copy(self.source)
+        source.spacing = spacing_of(self.stack)
+        return replace(self, source=source)
 
 
 def planes_of(layers: Sequence[Image]) -> PlaneSource:
-    """Planes of one (Z, Y, X[, C]) layer, or of several 2-D layers in the order given.
+    """Return the planes of one (Z, Y, X[, C]) layer, or of several 2-D layers in the order given.
 
     Parameters
     ----------
     layers : sequence of napari.layers.Image
         Multiscale layers count with their finest level; lazy data stays lazy.
+
+    Returns
+    -------
+    PlaneSource
+        None of its planes that cannot be read counts as zeros.
 
     Raises
     ------
@@ -92,12 +172,36 @@ def _named(name: str, data: Any, spacing: Spacing) -> PlaneSource:
 
 
 def finest(layer: Image) -> Any:
-    """Data of a layer; of a multiscale one its finest level."""
+    """Return the data of a layer; of a multiscale one its finest level.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Single-scale or multiscale.
+
+    Returns
+    -------
+    array-like
+        As the layer holds it, lazy or not.
+    """
     return layer.data[0] if layer.multiscale else layer.data
 
 
 def describe_planes(source: PlaneSource, layers: Sequence[Image]) -> str:
-    """Tell what would be stacked: how many planes, and in which order."""
+    """Describe what would be stacked: how many planes, and in which order.
+
+    Parameters
+    ----------
+    source : PlaneSource
+        The planes.
+    layers : sequence of napari.layers.Image
+        The layers that they come from, in the order of the planes.
+
+    Returns
+    -------
+    str
+        A sentence; several layers are listed with their numbers.
+    """
     kind = f"{len(source)} planes, {describe(source.plane_shape, source.dtype)}"
     if len(layers) == 1:
         return f"{kind}."
@@ -116,6 +220,11 @@ def likely_input(offered: Sequence[Image], active: Sequence[Image]) -> list[Imag
         Every layer there is, in the order of the layer list.
     active : sequence of napari.layers.Image
         Those the user has selected in the viewer.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        In the order of the layer list.
     """
     stacks = [layer for layer in (*active, *reversed(offered)) if layer.ndim > 2]
     flat = [layer for layer in offered if layer.ndim == 2]
@@ -133,8 +242,8 @@ def followed(
 ) -> list[Image]:
     """Choose layers after the user has selected others in the viewer.
 
-    A look at one plane of the choice, at a picture that makes no stack or at anything that is not
-    offered leaves the choice as it is.
+    The choice stays as it is when a single plane of it, a picture that makes no stack or a layer
+    that is not offered is selected.
 
     Parameters
     ----------
@@ -142,6 +251,11 @@ def followed(
         As in `likely_input`; `active` are all offered.
     chosen : sequence of napari.layers.Image
         The choice so far.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        The choice from now on.
     """
     if len(active) > 1 or any(layer.ndim > 2 for layer in active):
         return likely_input(offered, active)

@@ -1,6 +1,6 @@
-"""Results found in the viewer: which layers belong together, and what they tell of the stack.
+"""Results found among layers: the layers of one run, its sources, and its result again.
 
-Nothing here knows the viewer or Qt. Layers carry what the report said in their metadata.
+Without the viewer and Qt. Layers carry fields of the report in their metadata.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from napari.layers import Image
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, of_other_files, role
-from napari_focus_stack._napari.layers.results import KEPT, KEPT_SINCE
+from napari_focus_stack._napari.layers.results import REPORT_KEYS
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.result import LeftOut, Report, StackResult
+from napari_focus_stack.result import Report, StackResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OF_ONE_RUN = ("sources", "cut", "aligned_on", "settings", "transforms", "crop", "spacing")
-"""What the layers of one run have in common."""
+"""Metadata that the layers of one run have in common."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ResultSet:
 
     @property
     def past(self) -> dict[str, Any]:
-        """What the image carries of its making."""
+        """The image's record of the run."""
         past: dict[str, Any] = self.image.metadata[METADATA_KEY]
         return past
 
@@ -56,20 +56,20 @@ class ResultSet:
 
     @property
     def name(self) -> str:
-        """Name that results begin with, without their role."""
+        """Name of the layers of the result, without their role."""
         return str(self.image.name).removesuffix(" stacked")
 
 
 @dataclass(frozen=True)
 class Relief:
-    """Heights of a result, or what stands for them.
+    """Heights of a result, or depths in their place.
 
     Attributes
     ----------
     heights : numpy.ndarray
         (Y, X).
     unit : str or None
-        Of the heights; None where the z step is unknown and they count planes.
+        Unit of the heights; None where the z step is unknown and they count planes.
     """
 
     heights: NDArray[Any]
@@ -77,7 +77,18 @@ class Relief:
 
 
 def result_sets(layers: Sequence[Layer]) -> list[ResultSet]:
-    """Find the stacked images among `layers`, the topmost first, with the maps of their runs."""
+    """Return the results among layers.
+
+    Parameters
+    ----------
+    layers : sequence of napari.layers.Layer
+        Of the viewer, from the bottom up.
+
+    Returns
+    -------
+    list of ResultSet
+        Each stacked image, the topmost first, with the maps of its run.
+    """
     images = [layer for layer in layers if isinstance(layer, Image)]
     return [
         ResultSet(image, _maps_of(place, images))
@@ -87,9 +98,17 @@ def result_sets(layers: Sequence[Layer]) -> list[ResultSet]:
 
 
 def newest_result(layers: Sequence[Layer]) -> list[Image]:
-    """List the layers of the newest result among `layers`, from the bottom up.
+    """Return the layers of the newest result among layers.
 
-    Where no stacked image is left, these are all maps.
+    Parameters
+    ----------
+    layers : sequence of napari.layers.Layer
+        From the bottom up.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        In that order; all maps where no stacked image is left.
     """
     found = next(iter(result_sets(layers)), None)
     if found is None:
@@ -99,7 +118,7 @@ def newest_result(layers: Sequence[Layer]) -> list[Image]:
 
 
 def _maps_of(place: int, images: Sequence[Image]) -> dict[str, Image]:
-    """Maps of the run of one of `images`; of two that did the same, those that lie nearest."""
+    """Return the maps of an image's run; of two runs with the same record, the nearest maps."""
 
     def distance(other: int) -> int:
         return abs(other - place)
@@ -117,7 +136,19 @@ def _of_one_run(layer: Image, image: Image) -> bool:
 
 
 def sources_of(found: ResultSet, layers: Sequence[Layer]) -> list[Image]:
-    """Layers that a result was made of, in the order of its planes.
+    """Return the layers that a result was made of, in the order of its planes.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result.
+    layers : sequence of napari.layers.Layer
+        Of the viewer.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        One layer of planes, or 2-D layers.
 
     Raises
     ------
@@ -142,12 +173,25 @@ def sources_of(found: ResultSet, layers: Sequence[Layer]) -> list[Image]:
 
 
 def known_sources(found: ResultSet, layers: Sequence[Layer]) -> list[Image]:
-    """Layers that a result was made of, as far as they are in the viewer."""
+    """Return the layers that a result was made of, as far as they are in the viewer.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result.
+    layers : sequence of napari.layers.Layer
+        Of the viewer.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        In the order of the planes.
+    """
     return [layer for _, layer in _sources(found, layers) if layer is not None]
 
 
 def _sources(found: ResultSet, layers: Sequence[Layer]) -> list[tuple[str, Image | None]]:
-    """Names that the layers had, and the layers: by their ids while napari runs, else by name."""
+    """Return names and layers of the sources: by their ids while napari runs, else by name."""
     past = found.past
     images = [layer for layer in layers if isinstance(layer, Image)]
     by_name = {str(layer.name): layer for layer in images if not of_other_files(past, layer)}
@@ -160,12 +204,35 @@ def _sources(found: ResultSet, layers: Sequence[Layer]) -> list[tuple[str, Image
 
 
 def stack_of(found: ResultSet, sources: Sequence[Image]) -> list[Image]:
-    """List the planes of a result, or their layer, as `planes_of` takes them."""
+    """Return the part of the sources that was stacked.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result.
+    sources : sequence of napari.layers.Image
+        As `sources_of` returned them.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        As `planes_of` takes them.
+    """
     return [stack_in(layer, found.cut) for layer in sources]
 
 
 def relief_of(found: ResultSet) -> Relief:
-    """Heights of a result: its own, or as many z steps as its depth or depth index says.
+    """Return the heights of a result: its own, or its depth or depth index times the z step.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result.
+
+    Returns
+    -------
+    Relief
+        In planes where the z step is unknown.
 
     Raises
     ------
@@ -188,7 +255,12 @@ def relief_of(found: ResultSet) -> Relief:
 
 
 def as_result(found: ResultSet) -> StackResult:
-    """Result as the engine handed it out, as far as its layers still tell.
+    """Return a result as the engine made it, from its layers.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result.
 
     Returns
     -------
@@ -198,14 +270,14 @@ def as_result(found: ResultSet) -> StackResult:
     Raises
     ------
     InputError
-        The depth index is not in the viewer, or the layers were made before they told enough.
+        The depth index is not in the viewer, or the layers are of a version that recorded less.
     """
     if "depth-index" not in found.maps:
         raise InputError(
             f"The depth index of '{found.image.name}' is not in the viewer; stack again with "
             "'Depth index' ticked."
         )
-    missing = [key for key in KEPT if key not in found.past]
+    missing = [key for key in REPORT_KEYS if key not in found.past]
     if missing:
         raise InputError(
             f"'{found.image.name}' does not say of its making what is needed "
@@ -215,7 +287,7 @@ def as_result(found: ResultSet) -> StackResult:
     index = arrays["depth-index"]
     depth = arrays["depth"] if "depth" in arrays else index.astype(np.float32)
     sure = np.broadcast_to(np.float32(1), index.shape)
-    report = _report(found.past)
+    report = Report.from_dict(found.past)
     return StackResult(
         image=np.asarray(found.image.data),
         depth_index=index,
@@ -224,20 +296,4 @@ def as_result(found: ResultSet) -> StackResult:
         confidence=arrays.get("confidence", sure),
         transforms=report.transforms,
         report=report,
-    )
-
-
-def _report(past: Mapping[str, Any]) -> Report:
-    """Report as far as layers carry it; residuals are not known."""
-    lost = np.full((3, 3), np.nan)
-    matrices = [lost if matrix is None else matrix for matrix in past["transforms"]]
-    unknown: list[float | None] = [None] * len(matrices)
-    carried = (*KEPT, *KEPT_SINCE)
-    plain = (key for key in carried if key in past and key not in ("transforms", "left_out"))
-    known = {key: past[key] for key in plain}
-    return Report(
-        **known,
-        left_out=[LeftOut(**plane) for plane in past["left_out"]],
-        transforms=np.array(matrices, np.float64),
-        residuals=unknown,
     )

@@ -1,4 +1,4 @@
-"""Results as napari layers: where they lie, how they are shown, what they were made from."""
+"""Results as napari layers: their place, their look, and their record of the run."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 NUMBERING = "0123456789 _-.(["
-"""Where numbered names differ and what leads up to it: "img_01", "img_02" come from "img"."""
+"""Characters that names may end with before and in their numbers: "img_01", "img_02" have "img"."""
 
 
-KEPT = (
+REPORT_KEYS = (
     "version",
     "settings",
     "planes",
@@ -50,15 +50,26 @@ KEPT = (
     "notes",
     "inputs",
 )
-"""What layers carry of the report: enough to put the result on other data of the field."""
-KEPT_SINCE = ("dust", "specks")
-"""What layers carry since 0.1.0 besides; those made before have none of it."""
-TOLD = ("occlusion",)
-"""What they carry of it besides, for whoever reads it."""
+"""Fields of the report that layers carry: enough to put the result on other data of the field."""
+LATER_REPORT_KEYS = ("dust", "specks")
+"""Fields that layers carry since 0.1.0 besides; those made before have none of them."""
+SHOWN_REPORT_KEYS = ("occlusion",)
+"""Fields that layers carry for the reader of their metadata alone."""
 
 
 def shared_name(names: Sequence[str]) -> str:
-    """Name for what numbered things have in common: "img" for "img_01" and "img_02"."""
+    """Return the name that numbered things share: "img" for "img_01" and "img_02".
+
+    Parameters
+    ----------
+    names : sequence of str
+        One or more.
+
+    Returns
+    -------
+    str
+        The first of them if they share nothing.
+    """
     if len(names) == 1:
         return names[0]
     shared = str(os.path.commonprefix(names))  # noqa: RUF071 - names, not paths
@@ -67,7 +78,21 @@ def shared_name(names: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What results take from their source layers, noted before the run: layers may go meanwhile."""
+    """Place, look and names of the source layers, noted before the run, while they are there.
+
+    Attributes
+    ----------
+    name : str
+        Name of the results, without their role.
+    sources, source_ids : tuple of str
+        Names and ids of the layers.
+    placement, appearance : dict
+        Arguments of `add_image`, of the reference plane's layer.
+    aligned_on : str or None
+        Name of the Shapes layer that bounded the alignment.
+    cut : StackSlice
+        Part of the layer that was stacked.
+    """
 
     name: str
     sources: tuple[str, ...]
@@ -85,29 +110,47 @@ class SourceInfo:
         aligned_on: str | None = None,
         cut: StackSlice | None = None,
     ) -> SourceInfo:
-        """Origin of what becomes of `layers`.
+        """Note the sources of a run.
 
         Parameters
         ----------
         layers : sequence of napari.layers.Image
-            The reference plane's layer leads.
+            Place and look are those of the reference plane's layer.
         settings : Settings
             Of the run.
         aligned_on : str, optional
-            Name of the Shapes layer that alignment goes by.
+            Name of the Shapes layer that bounds the alignment.
         cut : StackSlice, optional
-            Through the layer of which the one given is a part.
+            Part of the viewer's layer that the layer in `layers` is.
+
+        Returns
+        -------
+        SourceInfo
+            For `result_layers`.
         """
         lead = lead_of(layers, settings)
         names = tuple(str(layer.name) for layer in layers)
         place, look, cut = placement(lead), appearance(lead), cut or StackSlice()
         ids = tuple(identity(layer) for layer in layers)
-        name = f"{shared_name(names)} {cut.told}".rstrip()
+        name = f"{shared_name(names)} {cut.description}".rstrip()
         return cls(name, names, ids, place, look, aligned_on, cut)
 
 
 def lead_of(layers: Sequence[Image], settings: Settings) -> Image:
-    """Layer of the reference plane, over which results lie."""
+    """Return the layer of the reference plane, over which results lie.
+
+    Parameters
+    ----------
+    layers : sequence of napari.layers.Image
+        In the order of the planes.
+    settings : Settings
+        Of the run.
+
+    Returns
+    -------
+    napari.layers.Image
+        One of `layers`.
+    """
     return layers[settings.reference_plane(len(layers))] if len(layers) > 1 else layers[0]
 
 
@@ -117,7 +160,7 @@ def result_layers(
     origin: SourceInfo,
     correction: dict[str, Any] | None = None,
 ) -> list[tuple[NDArray[Any], dict[str, Any]]]:
-    """Arrays and `add_image` arguments of a result, the stacked image last, so on top.
+    """Return the layers of a result, the stacked image last, so on top.
 
     Parameters
     ----------
@@ -128,7 +171,12 @@ def result_layers(
     origin : SourceInfo
         Of the planes.
     correction : dict, optional
-        What was corrected by hand, as layers carry it.
+        The correction by hand, as layers carry it.
+
+    Returns
+    -------
+    list of (numpy.ndarray, dict)
+        Array and arguments of `add_image` of each.
     """
     maps = [_map_layer(result, name, origin) for name in OUTPUTS if name in wanted]
     shown = dict(origin.appearance)
@@ -162,7 +210,8 @@ def _map_layer(
 
 def _provenance(result: StackResult, name: str, origin: SourceInfo) -> dict[str, Any]:
     report = result.report.as_dict()
-    known = {key: report[key] for key in (*KEPT, *KEPT_SINCE, *TOLD)}
+    carried = (*REPORT_KEYS, *LATER_REPORT_KEYS, *SHOWN_REPORT_KEYS)
+    known = {key: report[key] for key in carried}
     past = {
         "sources": list(origin.sources),
         "cut": origin.cut.as_dict(),
@@ -177,28 +226,51 @@ def _placement(result: StackResult, origin: SourceInfo) -> dict[str, Any]:
 
 
 def _corner(crop: Sequence[int] | None) -> tuple[int, int]:
-    """First row and column of what results show of the planes."""
+    """Return the first row and column of the planes that the results show."""
     return (0, 0) if crop is None else (crop[0], crop[2])
 
 
 def results_over(
     sources: Sequence[Image], layers: Sequence[Image], cut: StackSlice | None = None
 ) -> list[Image]:
-    """Find earlier results of `sources`, cut so, among `layers` that still lie over them."""
-    told = (cut or StackSlice()).as_dict()
+    """Return the layers of earlier results of the same sources that still lie over them.
+
+    Parameters
+    ----------
+    sources : sequence of napari.layers.Image
+        The planes, or their layer.
+    layers : sequence of napari.layers.Image
+        Of the viewer.
+    cut : StackSlice, optional
+        Part of the layer that was stacked.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        In the order of `layers`.
+    """
+    part = (cut or StackSlice()).as_dict()
     return [
         layer
         for layer in layers
         if role(layer) is not None
         and layer.ndim == 2  # a surface in 3-D stays where it was put
         and any(made_of(layer.metadata[METADATA_KEY], source) for source in sources)
-        and layer.metadata[METADATA_KEY].get("cut") == told
+        and layer.metadata[METADATA_KEY].get("cut") == part
         and is_registered_with(layer, sources[0], _corner(layer.metadata[METADATA_KEY].get("crop")))
     ]
 
 
 def lay_over(result: Image, source: Image) -> None:
-    """Put an earlier result over `source`, which has got another spacing since."""
+    """Put an earlier result over its source, whose spacing has changed since.
+
+    Parameters
+    ----------
+    result : napari.layers.Image
+        Changed in place: units, scale and translate.
+    source : napari.layers.Image
+        Layer of the reference plane.
+    """
     place = moved(placement(source), _corner(result.metadata[METADATA_KEY].get("crop")))
     for name in ("units", "scale", "translate"):
         setattr(result, name, place[name])

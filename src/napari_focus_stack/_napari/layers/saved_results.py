@@ -1,4 +1,4 @@
-"""Layers as a file of results holds them, and back: their role, their place, how they are shown."""
+"""Layers as a file of results holds them, and back: their role, their place, their look."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NO_COLORMAP = "gray"
 
 
 def saved_of(layer: Image, path: Path) -> SavedResult:
-    """What a file is to hold of a layer.
+    """Return the content of a results file for a layer.
 
     Parameters
     ----------
@@ -45,10 +45,15 @@ def saved_of(layer: Image, path: Path) -> SavedResult:
     path : pathlib.Path
         The file, for messages.
 
+    Returns
+    -------
+    SavedResult
+        As `write_saved` takes it.
+
     Raises
     ------
     OutputError
-        The layer has no role; or what it knows of its run is damaged.
+        The layer has no role; or its record of the run is damaged.
     InputError
         A plane cannot be read; the message names its file.
     """
@@ -73,14 +78,14 @@ def saved_of(layer: Image, path: Path) -> SavedResult:
 
 
 def _spacing(layer: Image, known: Mapping[str, Any]) -> Spacing:
-    """Pixel size of the layer; a flat one has its z step from the run."""
+    """Return the spacing of a layer; a 2-D one has its z step from the run."""
     here, run = spacing_of([layer]), known.get("spacing") or {}
     z = here.z if layer.ndim == 3 else run.get("z")
     return Spacing(y=here.y, x=here.x, z=z, unit=here.unit or run.get("unit"))
 
 
 def _recipe(known: Mapping[str, Any], path: Path) -> Recipe | None:
-    """Recipe that a layer carries, or else that of the run it came from."""
+    """Return the recipe that a layer carries, or else that of its run."""
     carried = known.get("recipe")
     if carried is None and known.get("settings") is None:
         return None
@@ -100,7 +105,7 @@ def _recipe(known: Mapping[str, Any], path: Path) -> Recipe | None:
 
 
 def _arguments(layer: Image) -> dict[str, Any]:
-    """Arguments of `add_image` that make the layer again, plain."""
+    """Return the arguments of `add_image` that make the layer again, as plain values."""
     state = layer.as_layer_data_tuple()[1]
     kept = {name: state[name] for name in (*_PLACE, *_SHOWN)}
     units = [str(unit) for unit in layer.units]
@@ -110,7 +115,7 @@ def _arguments(layer: Image) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Value as JSON holds it; what it cannot hold becomes null."""
+    """Return a value as JSON holds it; what it cannot hold becomes None."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, np.ndarray | np.generic):
@@ -125,12 +130,17 @@ def _plain(value: Any) -> Any:
 
 
 def layer_data(saved: SavedResult) -> LayerData:
-    """Layer of a result, as napari takes it: data, arguments, type.
+    """Return the layer of a saved result, as napari takes it.
 
     Parameters
     ----------
     saved : SavedResult
-        What no viewer saved is shown as a fresh result.
+        One that was saved without a viewer gets the look of a new result.
+
+    Returns
+    -------
+    tuple
+        Data, arguments and type.
     """
     known = dict(saved.more.get("metadata") or {})
     known["role"] = saved.role
@@ -146,7 +156,7 @@ def layer_data(saved: SavedResult) -> LayerData:
 
 
 def _as_noted(noted: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as `_arguments` gave them; an unknown colormap, of another computer, is grey."""
+    """Return arguments that `_arguments` made; an unknown colormap becomes grey."""
     names = (*_PLACE, *_SHOWN, "units", "colormap")
     arguments = {name: noted[name] for name in names if noted.get(name) is not None}
     if "colormap" in arguments and not _is_colormap(arguments["colormap"]):
@@ -163,7 +173,7 @@ def _is_colormap(name: str) -> bool:
 
 
 def _fresh(saved: SavedResult) -> dict[str, Any]:
-    """Arguments for a result that `write_saved` wrote without a viewer."""
+    """Return arguments for a result that `write_saved` wrote without a viewer."""
     rgb = is_colour(saved.array.shape)
     ndim = saved.array.ndim - rgb
     place = {key: value[-ndim:] for key, value in spacing_arguments(saved.spacing).items()}

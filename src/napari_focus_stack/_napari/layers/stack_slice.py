@@ -1,6 +1,6 @@
-"""Which part of a layer is the stack: the axis taken as z, and where the other axes stand.
+"""The part of a layer that is the stack: the axis taken as z, and positions on the other axes.
 
-Nothing here knows the viewer or Qt.
+Without the viewer and Qt.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class StackSlice:
     z : int
         Axis of the planes. Of the others the last two are y and x.
     at : tuple of int
-        Where the axes beside z, y and x are cut, in their order: time points, channels.
+        Positions on the axes beside z, y and x, in their order: time points, channels.
     names : tuple of str
-        Of these axes.
+        Names of these axes.
     """
 
     z: int = 0
@@ -40,7 +40,7 @@ class StackSlice:
 
     @property
     def ndim(self) -> int:
-        """How many axes the layer has."""
+        """Number of axes of the layer."""
         return len(self.at) + 3
 
     @property
@@ -51,58 +51,136 @@ class StackSlice:
 
     @property
     def other(self) -> list[int]:
-        """Axes that are cut."""
+        """Axes beside z, y and x."""
         return [axis for axis in range(self.ndim) if axis not in self.axes]
 
     @property
     def usual(self) -> bool:
-        """Whether the layer is the stack, as it is."""
+        """Whether the stack is the whole layer, in its own order of axes."""
         return self.ndim == 3 and self.z == 0
 
     @property
-    def told(self) -> str:
-        """Where the axes beside z, y and x are cut, in words."""
+    def description(self) -> str:
+        """Positions on the axes beside z, y and x, as in "t = 1, c = 0"."""
         return ", ".join(f"{name} = {at}" for name, at in zip(self.names, self.at, strict=False))
 
     def whole(self, place: Sequence[float]) -> list[float]:
-        """Coordinates in the layer of a place (z, y, x) in the stack."""
+        """Return the coordinates in the layer of a place in the stack.
+
+        Parameters
+        ----------
+        place : sequence of float
+            z, y and x.
+
+        Returns
+        -------
+        list of float
+            One for each axis of the layer.
+        """
         known = dict(zip((*self.axes, *self.other), (*place, *self.at), strict=True))
         return [known[axis] for axis in range(self.ndim)]
 
     def as_dict(self) -> dict[str, Any] | None:
-        """Plain dictionary, ready for JSON; None if this is the layer itself."""
+        """Return a plain dictionary for JSON.
+
+        Returns
+        -------
+        dict or None
+            None if the stack is the whole layer.
+        """
         return None if self.usual else {"z": self.z, "at": list(self.at), "names": list(self.names)}
 
     @classmethod
-    def of_dict(cls, told: dict[str, Any] | None) -> StackSlice:
-        """Cut that `as_dict` told of."""
-        if told is None:
+    def of_dict(cls, plain: dict[str, Any] | None) -> StackSlice:
+        """Return the slice that a plain dictionary holds: the inverse of `as_dict`.
+
+        Parameters
+        ----------
+        plain : dict or None
+            As `as_dict` returned it.
+
+        Returns
+        -------
+        StackSlice
+            Of the same part.
+        """
+        if plain is None:
             return cls()
         return cls(
-            int(told["z"]), tuple(map(int, told["at"])), tuple(map(str, told.get("names", ())))
+            int(plain["z"]), tuple(map(int, plain["at"])), tuple(map(str, plain.get("names", ())))
         )
 
 
 def z_axes(layer: Image) -> list[tuple[str, int]]:
-    """Axes that may be z, with a name for each that tells its length."""
+    """Return the axes that may be z.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Of three axes or more.
+
+    Returns
+    -------
+    list of (str, int)
+        Name with the length, and number, of each axis.
+    """
     shape = layer.level_shapes[0] if layer.multiscale else layer.data.shape
     return [(f"{axis_name(layer, k)} ({shape[k]})", k) for k in range(layer.ndim)]
 
 
 def axis_name(layer: Image, axis: int) -> str:
-    """Label of an axis; its number where it has none."""
+    """Return the label of an axis; its number where it has none.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Any.
+    axis : int
+        Number of the axis.
+
+    Returns
+    -------
+    str
+        As in "t" or "axis 0".
+    """
     label = str(layer.axis_labels[axis])
     return f"axis {axis}" if label.lstrip("-").isdigit() else label
 
 
 def likely_z(layer: Image) -> int:
-    """Axis that is labelled z, or else comes before the last two."""
+    """Return the axis that is labelled z, or else the one before the last two.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Of three axes or more.
+
+    Returns
+    -------
+    int
+        Number of the axis.
+    """
     labels = [str(label).lower() for label in layer.axis_labels]
     return labels.index("z") if "z" in labels else layer.ndim - 3
 
 
 def slice_at(layer: Image, z: int, position: Sequence[float], units: Units = None) -> StackSlice:
-    """Cut through a layer at a position in the world of a viewer, as `data_at` takes it."""
+    """Return the part of a layer at a position in the world of a viewer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Of three axes or more.
+    z : int
+        Axis of the planes.
+    position, units : sequence of float, sequence of pint.Unit or None
+        As `data_at` takes them.
+
+    Returns
+    -------
+    StackSlice
+        At the nearest pixels of the layer.
+    """
     shape = layer.level_shapes[0] if layer.multiscale else layer.data.shape
     there = np.rint(data_at(layer, position, units)).astype(int)
     inside = np.clip(there, 0, np.array(shape[: layer.ndim]) - 1).tolist()
@@ -113,19 +191,19 @@ def slice_at(layer: Image, z: int, position: Sequence[float], units: Units = Non
 
 
 def stack_in(layer: Image, cut: StackSlice) -> Image:
-    """Layer of (z, y, x) that shows a part of another one, for whoever asks where it lies.
+    """Return a layer of (z, y, x) with the pixels and the place of a part of another one.
 
     Parameters
     ----------
     layer : napari.layers.Image
         Returned itself if it is 2-D, or the cut takes all of it as it is.
     cut : StackSlice
-        Which part; lazy data stay lazy.
+        The part; lazy data stay lazy.
 
     Returns
     -------
     napari.layers.Image
-        Not for a viewer: it is hidden, so that nothing of it is computed.
+        Not for a viewer: it is hidden, so that none of its pixels is computed.
     """
     if layer.ndim < 3 or (cut.usual and layer.ndim == 3):
         return layer
@@ -155,7 +233,17 @@ def _planes_first(data: Any, cut: StackSlice) -> Any:
 
 
 def copy_spacing(stack: Image, layer: Image, cut: StackSlice) -> None:
-    """Give a layer the spacing that its part has got."""
+    """Give a layer the spacing of its part.
+
+    Parameters
+    ----------
+    stack : napari.layers.Image
+        As `stack_in` returned it, with another spacing since.
+    layer : napari.layers.Image
+        Changed in place: scale, translate and units; left as it is if it is `stack` itself.
+    cut : StackSlice
+        The part.
+    """
     if stack is layer:
         return
     axes = list(cut.axes)

@@ -1,4 +1,4 @@
-"""What the dock widgets for results share: the layers to choose from, and the row of a job."""
+"""The row of a job: its progress bar, Cancel, and a sentence on its outcome."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_focus_stack._napari.workers.job import Job, Outcome, Steps
+from napari_focus_stack.result import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_focus_stack.result import Progress
+    from magicgui.widgets import Widget
 
 
 class JobRow(Container[Any]):
-    """Bar and Cancel while a job runs, and a sentence on what came of it.
+    """Progress bar and Cancel while a job runs, and a sentence on its outcome.
 
     Parameters
     ----------
     starters : sequence of PushButton
-        Off while a job runs.
+        Disabled while a job runs.
     brief : bool
         For jobs of less than a second: neither bar nor Cancel.
+    lasting : bool
+        For the job that a dock is made for: bar and Cancel are always shown, Cancel beside the
+        starters, which are part of the row.
 
     Attributes
     ----------
@@ -34,27 +38,46 @@ class JobRow(Container[Any]):
     progress : ProgressBar
         How far the job is.
     status : Label
-        What it does, or came to.
+        What the job does, or its outcome.
     """
 
-    def __init__(self, starters: Sequence[PushButton], *, brief: bool = False) -> None:
-        self._starters, self._brief = starters, brief
+    def __init__(
+        self, starters: Sequence[PushButton], *, brief: bool = False, lasting: bool = False
+    ) -> None:
+        self._starters, self._brief, self._lasting = starters, brief, lasting
         self._job: Job | None = None
-        self.progress = ProgressBar(value=0, min=0, max=1, visible=False)
-        self.cancel_button = PushButton(text="Cancel", visible=False)
+        self.progress = ProgressBar(value=0, min=0, max=1, visible=lasting)
+        self.cancel_button = PushButton(text="Cancel", visible=lasting, enabled=False)
         self.status = Label()
         self.status.native.setWordWrap(True)
         self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        super().__init__(widgets=[self.progress, self.cancel_button, self.status], labels=False)
+        super().__init__(widgets=self._rows(), labels=False)
         self.margins = (0, 0, 0, 0)
         self.cancel_button.changed.connect(self.cancel)
+
+    def _rows(self) -> list[Widget]:
+        if not self._lasting:
+            return [self.progress, self.cancel_button, self.status]
+        buttons = Container(
+            widgets=[*self._starters, self.cancel_button], layout="horizontal", labels=False
+        )
+        buttons.margins = (0, 0, 0, 0)
+        return [buttons, self.progress, self.status]
 
     @property
     def running(self) -> bool:
         """Whether a job is under way."""
         return self._job is not None
 
-    def run(self, steps: Steps, add: Callable[[Any], str]) -> None:
+    def run(
+        self,
+        steps: Steps,
+        add: Callable[[Any], str],
+        *,
+        describe: Callable[[Progress], str] = str,
+        on_other: Callable[[Any], None] | None = None,
+        on_end: Callable[[Outcome], None] | None = None,
+    ) -> None:
         """Start a job.
 
         Parameters
@@ -63,22 +86,44 @@ class JobRow(Container[Any]):
             As `Job` takes it.
         add : callable
             Receives what the job returned, in the main thread; returns a sentence on it.
+        describe : callable
+            Makes a sentence of each `Progress`.
+        on_other : callable, optional
+            Receives what the job yields beside `Progress`, until it is cancelled.
+        on_end : callable, optional
+            Receives the `Outcome`, before `add` is called.
         """
-        self._job = Job(steps, self._advance, partial(self._finish, add=add))
+        self._job = Job(
+            steps,
+            partial(self._advance, describe=describe, on_other=on_other),
+            partial(self._finish, add=add, on_end=on_end),
+        )
         self.native.destroyed.connect(self._job.abandon)
         self.status.value = ""
         self._show_running(True)
         self._job.start()
 
     def cancel(self) -> None:
-        """Stop the job; nothing comes of it."""
+        """Stop the job; nothing is added."""
         if self._job is not None:
             self.status.value = "Cancelling"
             self.cancel_button.enabled = False
             self._job.cancel()
 
+    def forget(self) -> None:
+        """Clear what an earlier job left, unless one runs."""
+        if not self.running:
+            self.status.value = ""
+            self.progress.value = 0
+
     def ends_with(self, dock: Container[Any]) -> None:
-        """Cancel the job when a dock widget is closed: nobody is left to do so."""
+        """Cancel the job when a dock widget is closed, which takes the Cancel button with it.
+
+        Parameters
+        ----------
+        dock : Container
+            Widget that napari docks.
+        """
         dock.native_parent_changed.connect(self._docked)
 
     def _docked(self, parent: object) -> None:
@@ -86,29 +131,55 @@ class JobRow(Container[Any]):
             self.cancel()
 
     def say_error(self, sentence: str) -> None:
-        """Tell what is wrong, here and in napari's notifications, which fold and go away."""
+        """Show an error, here and in napari's notifications, which fold and go away.
+
+        Parameters
+        ----------
+        sentence : str
+            What is wrong and what to do.
+        """
         self.status.value = sentence
         show_error(sentence)
 
-    def _advance(self, progress: Progress) -> None:
-        self.progress.max = progress.total
-        self.progress.value = progress.done
-        if self.cancel_button.enabled:
-            self.status.value = str(progress)
+    def _advance(
+        self,
+        step: Any,
+        *,
+        describe: Callable[[Progress], str],
+        on_other: Callable[[Any], None] | None,
+    ) -> None:
+        if isinstance(step, Progress):
+            self.progress.max = step.total
+            self.progress.value = step.done
+            if self.cancel_button.enabled:
+                self.status.value = describe(step)
+        elif self.cancel_button.enabled and on_other is not None:
+            on_other(step)
 
-    def _finish(self, outcome: Outcome, *, add: Callable[[Any], str]) -> None:
+    def _finish(
+        self,
+        outcome: Outcome,
+        *,
+        add: Callable[[Any], str],
+        on_end: Callable[[Outcome], None] | None,
+    ) -> None:
         self._job = None
         self._show_running(False)
+        if on_end is not None:
+            on_end(outcome)
         if outcome.error is not None:
             self.say_error(outcome.error)
         elif outcome.result is None:
             self.status.value = "Cancelled; nothing was added."
         else:
-            self.status.value = add(outcome.result)
+            sentence = add(outcome.result)
+            self.progress.value = self.progress.max
+            self.status.value = sentence
 
     def _show_running(self, running: bool) -> None:
         self.progress.value = 0
-        self.progress.visible = self.cancel_button.visible = running and not self._brief
+        shown = self._lasting or (running and not self._brief)
+        self.progress.visible = self.cancel_button.visible = shown
         self.cancel_button.enabled = running
         for button in self._starters:
             button.enabled = not running

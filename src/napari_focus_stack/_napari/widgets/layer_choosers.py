@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class LayerChooser(ComboBox):
-    """Layers to choose from by name: the first, until the user chooses another.
+    """Choice of a layer by name: the first, until the user chooses another.
 
     Parameters
     ----------
     tooltip : str
-        What may be chosen.
+        Says which layers are offered.
     """
 
     def __init__(self, tooltip: str) -> None:
@@ -33,7 +33,13 @@ class LayerChooser(ComboBox):
         self._picked = key
 
     def offer(self, layers: Sequence[Layer]) -> None:
-        """List layers anew; what the user chose stays so while it is there."""
+        """List layers anew; the user's choice stays while its layer is there.
+
+        Parameters
+        ----------
+        layers : sequence of napari.layers.Layer
+            The first is chosen until the user chooses another.
+        """
         choices = [(str(layer.name), layer.unique_id) for layer in layers]
         with self.changed.blocked():
             # emptied first: magicgui keeps the old order and forgets renamed layers
@@ -44,7 +50,7 @@ class LayerChooser(ComboBox):
 
 
 class ResultChooser(LayerChooser):
-    """Results in a viewer, the topmost first, of which one map at least is there.
+    """Choice of a result in a viewer, the topmost first, of which at least one map is there.
 
     Parameters
     ----------
@@ -60,11 +66,17 @@ class ResultChooser(LayerChooser):
         self._viewer, self._needed = viewer, needed
 
     def offer_results(self) -> None:
-        """List the results anew; what the user chose stays so while it is there."""
+        """List the results anew; the user's choice stays while its image is there."""
         self.offer([found.image for found in self._offered()])
 
     def chosen(self) -> ResultSet | None:
-        """Result that is chosen, if there is one."""
+        """Return the chosen result.
+
+        Returns
+        -------
+        ResultSet or None
+            None if there is no result to choose.
+        """
         return next((one for one in self._offered() if one.image.unique_id == self.value), None)
 
     def _offered(self) -> list[ResultSet]:

@@ -28,11 +28,17 @@ if TYPE_CHECKING:
     from napari_focus_stack.io.results_file import SavedResult
 
 FORBIDDEN = r'[<>:"/\\|?*\0-\x1f]'
-"""What layers may have in their names and files may not."""
+"""Characters that layers may have in their names and files may not."""
 
 
 class SaveRow(Container[Any]):
-    """Save the newest of the results on offer; not shown while there is none."""
+    """Button that saves the newest of the results on offer; hidden while there is none.
+
+    Attributes
+    ----------
+    job : JobRow
+        Row of the writing.
+    """
 
     def __init__(self) -> None:
         self._found: ResultSet | None = None
@@ -48,7 +54,13 @@ class SaveRow(Container[Any]):
         self.save_button.changed.connect(self.ask_and_save)
 
     def offer(self, layers: Sequence[Image]) -> None:
-        """Take the results among `layers` for those to save."""
+        """Offer the results among layers to be saved.
+
+        Parameters
+        ----------
+        layers : sequence of napari.layers.Image
+            The newest result among them is the one that is saved.
+        """
         before = self._found and self._found.image
         self._found = next(iter(result_sets(layers)), None)
         self._layers = newest_result(layers)
@@ -57,12 +69,11 @@ class SaveRow(Container[Any]):
         self.visible = self._found is not None
 
     def forget(self) -> None:
-        """Say no more what was saved: it is not what is here now."""
-        if not self.job.running:
-            self.job.status.value = ""
+        """Clear what was said of an earlier file: its layers may have changed since."""
+        self.job.forget()
 
     def ask_and_save(self) -> None:
-        """Ask for a file and write it; nothing happens if none is given."""
+        """Ask for a file and write it; do nothing if none is chosen."""
         if self._found is None or self.job.running:
             return
         name = re.sub(FORBIDDEN, "_", self._found.name) + SAVED
@@ -90,7 +101,7 @@ class SaveRow(Container[Any]):
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return
-        self.job.run(at_once(partial(_written, file, saved)), _told)
+        self.job.run(at_once(partial(_written, file, saved)), _describe)
 
 
 def _written(file: Path, saved: list[SavedResult]) -> tuple[Path, int]:
@@ -98,6 +109,6 @@ def _written(file: Path, saved: list[SavedResult]) -> tuple[Path, int]:
     return file, len(saved)
 
 
-def _told(written: tuple[Path, int]) -> str:
+def _describe(written: tuple[Path, int]) -> str:
     file, count = written
     return f"Saved {count} layers in '{file}'." if count > 1 else f"Saved '{file}'."

@@ -1,29 +1,24 @@
-"""The controls of the dock widget: what they offer and what they say of themselves.
+"""The controls of the stack dock: their choices, their values, their tooltips.
 
 Choices, bounds and tooltips are those of `Settings`; nothing is computed or shown here.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import (
-    CheckBox,
-    ComboBox,
-    Container,
-    LineEdit,
-    PushButton,
-    SpinBox,
-)
+from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.geometry import DEFAULT_UNIT
+from napari_focus_stack._napari.widgets.length_fields import (
+    length_field,
+    pixel_size_text,
+    read_lengths,
+)
+from napari_focus_stack._napari.widgets.parameter_controls import arguments_of, control_of, help_of
 from napari_focus_stack._napari.widgets.rows import label_of, row
-from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.settings import Settings
 
@@ -32,11 +27,9 @@ if TYPE_CHECKING:
 
     from magicgui.widgets.bases import ValueWidget
 
-SWITCHES = {"crop": "to what all planes show"}
-"""What check boxes of `Settings` say beside their label."""
 WHOLE_FIELD = "whole field"
 ALWAYS_SHOWN = ("method", "align")
-"""What is chosen most; all else is folded under "More"."""
+"""Parameters that are chosen most; all others are folded under "More"."""
 FOLDED, UNFOLDED = (
     "\N{BLACK RIGHT-POINTING SMALL TRIANGLE} More",
     "\N{BLACK DOWN-POINTING SMALL TRIANGLE} More",
@@ -49,10 +42,8 @@ ONLY_FOR = {
 }
 """Parameters of one method, and the method."""
 UNITS = {"nanometer": "nm", "micrometer": "µm", "millimeter": "mm"}
-LARGEST_KERNEL = 255
-"""Where the spin box ends for a size that `Settings` leaves open."""
 CHECK_WIDTH = 112
-"""In pixels: "Depth index", so that two rows of check boxes form columns."""
+"""Width of "Depth index" in pixels, so that two rows of check boxes form columns."""
 
 _ALIGN_ON_HELP = (
     "What alignment goes by: the whole field, or the shapes of a Shapes layer. Draw a rectangle, "
@@ -71,11 +62,9 @@ _PIXEL_SIZE_HELP = (
 _NEEDS_Z_STEP = "Give the z step first, under More: the height is the depth times the z step."
 _Z_STEP_FIELD_HELP = " Filled from the layer; a step typed here is given to a (z, y, x) layer too."
 
-_FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
-
 
 class SettingsForm:
-    """Method, alignment, spacing and outputs.
+    """Controls for method, alignment, spacing and outputs.
 
     Attributes
     ----------
@@ -84,21 +73,21 @@ class SettingsForm:
     parameters : dict
         Control of each field of `Settings` that has one, by name.
     align_on : magicgui.widgets.ComboBox
-        `WHOLE_FIELD`, or the key of what `offer_regions` was given.
+        `WHOLE_FIELD`, or a key that `offer_regions` received.
     """
 
     def __init__(self) -> None:
-        self.reference = ComboBox(choices=_reference_choices(0), **_shown("reference"))
+        self.reference = ComboBox(choices=_reference_choices(0), **arguments_of("reference"))
         self.parameters: dict[str, ValueWidget[Any]] = {
-            "method": _control("method"),
-            "align": _control("align"),
+            "method": control_of("method"),
+            "align": control_of("align"),
             "reference": self.reference,
-            "crop": _control("crop"),
-            "brightness": _control("brightness"),
-            "values": _control("values"),
-            "occlusion": _control("occlusion"),
-            "gaussian": _control("gaussian"),
-            "laplacian": _control("laplacian"),
+            "crop": control_of("crop"),
+            "brightness": control_of("brightness"),
+            "values": control_of("values"),
+            "occlusion": control_of("occlusion"),
+            "gaussian": control_of("gaussian"),
+            "laplacian": control_of("laplacian"),
         }
         self.align_on = ComboBox(
             label="Align on", choices=_region_choices(()), tooltip=_ALIGN_ON_HELP
@@ -106,8 +95,8 @@ class SettingsForm:
         self.target = ComboBox(
             label="Results", choices=(NEW, UPDATE), value=NEW, enabled=False, tooltip=_TARGET_HELP
         )
-        self.pixel_size = _length("Pixel size (y, x)", _PIXEL_SIZE_HELP)
-        self.z_step = _length("z step", _FIELDS["z_step"].metadata["help"] + _Z_STEP_FIELD_HELP)
+        self.pixel_size = length_field("Pixel size (y, x)", _PIXEL_SIZE_HELP)
+        self.z_step = length_field("z step", help_of("z_step") + _Z_STEP_FIELD_HELP)
         self.unit = ComboBox(
             label="Unit", choices=_unit_choices(DEFAULT_UNIT), tooltip="Of pixel size and z step."
         )
@@ -117,7 +106,7 @@ class SettingsForm:
             )
             for role, output in OUTPUTS.items()
         }
-        # what the layer filled in: exactly, and as the fields show it, which is rounded
+        # spacing of the layer: exactly, and as the fields show it, which is rounded
         self._filled, self._texts = Spacing(), ("", "", DEFAULT_UNIT)
         self._filling = False
         for name in ("method", "align", "values"):
@@ -144,7 +133,7 @@ class SettingsForm:
         return fold
 
     def unfold(self, *_: object) -> None:
-        """Show what is folded away; fold it away if it is shown."""
+        """Show the folded rows, or fold them again."""
         self.fold.visible = not self.fold.visible
         self.more.text = UNFOLDED if self.fold.visible else FOLDED
 
@@ -159,7 +148,7 @@ class SettingsForm:
         return [row("Also add", *checks[:2]), row("", *checks[2:])]
 
     def show_what_applies(self) -> None:
-        """Hide the parameters of other methods; grey what nothing comes of."""
+        """Hide the parameters of other methods; disable those without effect."""
         for name, method in ONLY_FOR.items():
             self._rows[name].visible = self.parameters["method"].value == method
         self.align_on.enabled = self.parameters["align"].value != "none"
@@ -169,7 +158,13 @@ class SettingsForm:
         height.tooltip = OUTPUTS["height"].help if known else _NEEDS_Z_STEP
 
     def on_edit(self, callback: Callable[[], None]) -> None:
-        """Call back when the user changes a control, not when a layer fills it."""
+        """Call back when the user changes a control, not when a layer fills it.
+
+        Parameters
+        ----------
+        callback : callable
+            Takes nothing.
+        """
 
         def edited() -> None:
             if not self._filling:
@@ -180,7 +175,12 @@ class SettingsForm:
             control.changed.connect(edited)
 
     def settings(self) -> Settings:
-        """Read the settings as chosen.
+        """Return the settings as chosen.
+
+        Returns
+        -------
+        Settings
+            Without the parameters of other methods.
 
         Raises
         ------
@@ -194,14 +194,26 @@ class SettingsForm:
         return Settings(**values, z_step=self.spacing().z)
 
     def values(self) -> dict[str, Any]:
-        """What holds for any stack: plain values by the names of parameters and outputs."""
+        """Return the values that hold for any stack.
+
+        Returns
+        -------
+        dict
+            Plain values by the names of parameters and outputs.
+        """
         values = {name: control.value for name, control in self.parameters.items()}
         if not isinstance(values["reference"], str):  # a plane of this stack
             del values["reference"]
         return values | {role: bool(check.value) for role, check in self.checks.items()}
 
     def take(self, values: Mapping[str, Any]) -> None:
-        """Show values that `values` gave in another session; what cannot be is left as it is."""
+        """Show the values of another session, as far as they are valid.
+
+        Parameters
+        ----------
+        values : mapping
+            As `values` returned them.
+        """
         controls: dict[str, ValueWidget[Any]] = {**self.parameters, **self.checks}
         for name in controls.keys() & values.keys():
             if type(values[name]) is type(controls[name].value):
@@ -209,11 +221,22 @@ class SettingsForm:
                     controls[name].value = values[name]
 
     def outputs(self) -> list[str]:
-        """Roles of the layers wanted beside the stacked image."""
+        """Return the roles of the layers to add beside the stacked image.
+
+        Returns
+        -------
+        list of str
+            Keys of `OUTPUTS`.
+        """
         return [role for role, check in self.checks.items() if check.value and check.enabled]
 
     def spacing(self) -> Spacing:
-        """Spacing as typed; exactly the layer's own in every field where nothing was typed.
+        """Return the spacing as typed; exactly the layer's own in every field that was left.
+
+        Returns
+        -------
+        Spacing
+            In the chosen unit.
 
         Raises
         ------
@@ -225,21 +248,27 @@ class SettingsForm:
         (pixel_size, z_step, _), known = self._typed(), self._filled
         y, x, z = known.y, known.x, known.z
         if pixel_size != self._texts[0]:
-            y, x = _read_lengths("Pixel size", pixel_size, most=2)
+            y, x = read_lengths("Pixel size", pixel_size, most=2)
         if z_step != self._texts[1]:
-            z, _ = _read_lengths("z step", z_step, most=1)
+            z, _ = read_lengths("z step", z_step, most=1)
         return Spacing(y=y, x=x, z=z, unit=self.unit.value)
 
     @property
     def edited(self) -> bool:
-        """Whether the spacing differs from what the layer filled in."""
+        """Whether the spacing differs from the layer's own."""
         return self._typed() != self._texts
 
     def fill(self, spacing: Spacing) -> None:
-        """Show a layer's spacing."""
+        """Show a layer's spacing.
+
+        Parameters
+        ----------
+        spacing : Spacing
+            Of the layer.
+        """
         unit = spacing.unit or DEFAULT_UNIT
         self._filling = True
-        self.pixel_size.value = _pixel_text(spacing)
+        self.pixel_size.value = pixel_size_text(spacing)
         self.z_step.value = "" if spacing.z is None else f"{spacing.z:.6g}"
         self.unit.choices = _unit_choices(unit)
         self.unit.value = unit
@@ -247,7 +276,13 @@ class SettingsForm:
         self._filled, self._texts = spacing, self._typed()
 
     def offer_planes(self, count: int) -> None:
-        """Offer the planes of a stack of `count` as reference."""
+        """Offer the planes of a stack as reference.
+
+        Parameters
+        ----------
+        count : int
+            Number of planes.
+        """
         before = self.reference.value
         self._filling = True
         self.reference.choices = _reference_choices(count)
@@ -255,7 +290,13 @@ class SettingsForm:
         self._filling = False
 
     def offer_regions(self, regions: Sequence[tuple[str, Hashable]]) -> None:
-        """Offer names and keys to align on, beside the whole field."""
+        """Offer regions to align on, beside the whole field.
+
+        Parameters
+        ----------
+        regions : sequence of (str, hashable)
+            Name and key of each.
+        """
         before, choices = self.align_on.value, _region_choices(regions)
         self._filling = True
         # emptied first: magicgui keeps the old order and forgets renamed layers
@@ -266,7 +307,13 @@ class SettingsForm:
         self._filling = False
 
     def offer_update(self, possible: bool) -> None:
-        """Offer to update earlier results, if there are any."""
+        """Offer to update earlier results.
+
+        Parameters
+        ----------
+        possible : bool
+            Whether there are any.
+        """
         self.target.enabled = possible
         if not possible:
             self.target.value = NEW
@@ -278,31 +325,12 @@ class SettingsForm:
 
     @property
     def region(self) -> Hashable | None:
-        """Key of what alignment goes by; None for the whole field, or without alignment."""
+        """Key of the region to align on; None for the whole field, or without alignment."""
         key: Hashable = self.align_on.value
         return key if self.align_on.enabled and key != WHOLE_FIELD else None
 
     def _typed(self) -> tuple[str, str, str]:
         return self.pixel_size.value.strip(), self.z_step.value.strip(), self.unit.value
-
-
-def _shown(name: str) -> dict[str, Any]:
-    field = _FIELDS[name]
-    return {
-        "name": name,
-        "tooltip": field.metadata["help"],
-        "value": field.default,
-    }
-
-
-def _control(name: str) -> ValueWidget[Any]:
-    bounds = _FIELDS[name].metadata
-    if "choices" in bounds:
-        return ComboBox(choices=bounds["choices"], **_shown(name))
-    if "switch" in bounds:
-        return CheckBox(text=SWITCHES[name], **_shown(name))
-    most = bounds.get("maximum", LARGEST_KERNEL)
-    return SpinBox(min=bounds["minimum"], max=most, step=2, **_shown(name))
 
 
 def _reference_choices(count: int) -> list[tuple[str, str | int]]:
@@ -316,32 +344,3 @@ def _region_choices(regions: Sequence[tuple[str, Hashable]]) -> list[tuple[str, 
 
 def _unit_choices(current: str) -> list[tuple[str, str]]:
     return [(text, unit) for unit, text in ({current: current} | UNITS).items()]
-
-
-def _length(label: str, tooltip: str) -> LineEdit:
-    edit = LineEdit(label=label, tooltip=tooltip)
-    edit.native.setPlaceholderText("unknown")
-    return edit
-
-
-def _pixel_text(spacing: Spacing) -> str:
-    if spacing.y is None or spacing.x is None:
-        return ""
-    y, x = f"{spacing.y:.6g}", f"{spacing.x:.6g}"
-    return y if y == x else f"{y}, {x}"
-
-
-def _read_lengths(label: str, text: str, most: int) -> tuple[float | None, float | None]:
-    """Read one length twice, or `most` of them; a comma within a number is a decimal one."""
-    if not text:
-        return None, None
-    parts = re.split(r"\s*[,;]?\s+|;", text)
-    if re.fullmatch(r"\d*\.\d+,\d*\.\d+", text):
-        parts = text.split(",")
-    try:
-        numbers = [float(part.replace(",", ".")) for part in parts]
-    except ValueError:
-        numbers = []
-    if not 1 <= len(numbers) <= most or not all(0 < n < math.inf for n in numbers):
-        raise SettingsError(f"{label} '{text}' is no length; give a number above 0, as in 0.65.")
-    return numbers[0], numbers[-1]

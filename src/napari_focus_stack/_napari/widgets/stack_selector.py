@@ -1,4 +1,4 @@
-"""What is stacked: the layers, their order, the axis taken as z, and a sentence on the planes."""
+"""Choice of the stack: its layers, their order, the axis taken as z, a sentence on the planes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,12 @@ from qtpy.QtWidgets import QSizePolicy
 from napari_focus_stack._napari.layers.geometry import world_units
 from napari_focus_stack._napari.layers.metadata import role
 from napari_focus_stack._napari.layers.planes import (
+    StackInput,
     describe_planes,
     followed,
     likely_input,
-    planes_of,
 )
-from napari_focus_stack._napari.layers.stack_slice import (
-    StackSlice,
-    likely_z,
-    slice_at,
-    stack_in,
-    z_axes,
-)
+from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at, z_axes
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack.errors import InputError
 
@@ -32,29 +26,28 @@ if TYPE_CHECKING:
 
     import napari
 
-    from napari_focus_stack.io.sources import PlaneSource
-
 LIST_HEIGHT = 110
-"""Of the layer list in pixels, about five layers; longer lists scroll."""
+"""Height of the layer list in pixels, about five layers; longer lists scroll."""
 BOTTOM_UP, TOP_DOWN, BY_NAME = "layer list, bottom up", "layer list, top down", "names"
 
 
 class StackSelector(Container[Any]):
-    """Choose one layer of three axes or more, or several 2-D layers.
+    """Choice of one layer of three axes or more, or of several 2-D layers.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         Where the layers are.
     chosen : callable
-        Called when another choice is made, or what is chosen may have changed.
+        Called when the choice, or its data, may have changed.
 
     Attributes
     ----------
     cut : StackSlice
         Part of the chosen layer that is stacked; of 2-D layers it says nothing.
-    source : PlaneSource or None
-        The chosen planes; None where the choice makes no stack, which `summary` explains.
+    current : StackInput or None
+        The chosen layers and their planes when the choice was shown; None where it makes no stack,
+        which `summary` explains.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, chosen: Callable[[], None]) -> None:
@@ -62,7 +55,7 @@ class StackSelector(Container[Any]):
         self._chosen: list[Hashable] = []
         self._picked_z: tuple[list[Hashable], int] = ([], 0)
         self.cut = StackSlice()
-        self.source: PlaneSource | None = None
+        self.current: StackInput | None = None
         self.layer_list = Select(
             choices=(),
             tooltip="A layer with z, y and x, or several 2-D layers: hold Ctrl or Shift for more.",
@@ -92,12 +85,12 @@ class StackSelector(Container[Any]):
         self.order.changed.connect(self.show_choice)
 
     def follow_viewer(self) -> None:
-        """Choose what the user selects in the viewer, and heed its sliders."""
+        """Choose the layers that the user selects in the viewer, and follow its sliders."""
         self._viewer.layers.selection.events.changed.connect(self._follow)
         self._viewer.dims.events.point.connect(self._slid)
 
     def leave_viewer(self) -> None:
-        """Follow no more."""
+        """Stop following the viewer."""
         self._viewer.layers.selection.events.changed.disconnect(self._follow)
         self._viewer.dims.events.point.disconnect(self._slid)
 
@@ -123,12 +116,12 @@ class StackSelector(Container[Any]):
         return [layer for layer in self._offered() if layer in self._viewer.layers.selection]
 
     def _follow(self, _: object) -> None:
-        """Choose what the user selects in the viewer, or opens: napari selects what is new."""
+        """Choose the layers that the user selects, or opens: napari selects new layers."""
         self._chosen = keys(followed(self._offered(), self._active(), self.chosen_layers()))
         self.reset_choices()
 
     def _slid(self, _: object) -> None:
-        """Take the planes where the sliders stand, if they stand for anything."""
+        """Take the planes where the sliders stand, if the layer has axes beside z, y and x."""
         if self.cut.other and self._cut(self.chosen_layers()) != self.cut:
             self.show_choice()
 
@@ -141,7 +134,13 @@ class StackSelector(Container[Any]):
         self.show_choice()
 
     def chosen_layers(self) -> list[Image]:
-        """List the chosen layers in the order of the planes."""
+        """Return the chosen layers.
+
+        Returns
+        -------
+        list of napari.layers.Image
+            In the order of the planes.
+        """
         chosen = [layer for layer in self._offered() if layer.unique_id in self._chosen]
         if self.order.value == TOP_DOWN:
             return chosen[::-1]
@@ -149,23 +148,33 @@ class StackSelector(Container[Any]):
             return natsorted(chosen, key=lambda layer: str(layer.name))
         return chosen
 
-    def stack_layers(self) -> list[Image]:
-        """List what `planes_of` takes: of a layer of many axes, the part that is stacked."""
-        return [stack_in(layer, self.cut) for layer in self.chosen_layers()]
+    def read(self) -> StackInput:
+        """Return the chosen layers and their planes as they are now.
+
+        Returns
+        -------
+        StackInput
+            With the layers in the order of the planes.
+
+        Raises
+        ------
+        InputError
+            The choice makes no stack.
+        """
+        return StackInput.of(self.chosen_layers(), self.cut)
 
     def show_choice(self, *_: object) -> None:
         """Say what would be stacked."""
         layers = self.chosen_layers()
         self._order_row.visible = len(layers) > 1 and all(layer.ndim == 2 for layer in layers)
         self._offer_z(layers)
-        self.cut, self.source = self._cut(layers), None
+        self.cut, self.current = self._cut(layers), None
         try:
-            stack = self.stack_layers()
-            self.source = planes_of(stack)
+            self.current = StackInput.of(layers, self.cut)
         except InputError as problem:
             self.summary.value = str(problem)
         else:
-            self.summary.value = describe_planes(self.source, stack) + self._where()
+            self.summary.value = describe_planes(self.current.source, layers) + self._where()
         self._tell()
 
     def _offer_z(self, layers: list[Image]) -> None:
@@ -188,9 +197,20 @@ class StackSelector(Container[Any]):
 
     def _where(self) -> str:
         """Say where the axes beside z, y and x stand."""
-        return f" Taken where the sliders stand: {self.cut.told}." if self.cut.other else ""
+        return f" Taken where the sliders stand: {self.cut.description}." if self.cut.other else ""
 
 
 def keys(layers: Iterable[Image]) -> list[Hashable]:
-    """Name layers by what stays when they are renamed."""
+    """Return the ids of layers, which stay when they are renamed.
+
+    Parameters
+    ----------
+    layers : iterable of napari.layers.Image
+        Any.
+
+    Returns
+    -------
+    list of hashable
+        In their order.
+    """
     return [layer.unique_id for layer in layers]

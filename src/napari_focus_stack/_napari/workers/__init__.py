@@ -1,1 +1,1 @@
-"""What runs beside the window."""
+"""Jobs that run beside the window."""

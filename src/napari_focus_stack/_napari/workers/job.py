@@ -1,7 +1,7 @@
 """One run of the engine in napari's worker: started, cancelled, reported by value.
 
-What is measured of napari 0.9 shapes this: a RuntimeError raised inside a worker is swallowed, so
-errors come back as values; `worker.quit`, as napari calls it when it ends, skips the generator's
+It follows from measurements of napari 0.9: a RuntimeError raised inside a worker is swallowed, so
+errors are returned as values; `worker.quit`, which napari calls when it ends, skips the generator's
 `finally`, so Cancel sets an event.
 """
 
@@ -21,13 +21,24 @@ from napari_focus_stack.result import Progress
 
 Engine = Generator[Progress, None, Any]
 Steps = Callable[[threading.Event], Engine]
-"""Starts the engine; the event stops it."""
+"""Callable that starts the engine; the event stops it."""
 
 _log = logging.getLogger(__name__)
 
 
 def at_once(work: Callable[[], Any]) -> Steps:
-    """Steps of work that is too short to show the progress of, or to cancel."""
+    """Return the steps of work that is too short for progress and Cancel.
+
+    Parameters
+    ----------
+    work : callable
+        Takes nothing; its result is that of the job.
+
+    Returns
+    -------
+    callable
+        As `Job` takes it.
+    """
 
     def steps(_: threading.Event) -> Engine:
         yield from ()
@@ -38,7 +49,7 @@ def at_once(work: Callable[[], Any]) -> Steps:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: exactly one of the three is set.
+    """Outcome of a run: exactly one of the three is set.
 
     Attributes
     ----------
@@ -56,7 +67,7 @@ class Outcome:
 
 
 class _Cancel(threading.Event):
-    """Set by Cancel, or by napari asking its worker to quit because all of it ends."""
+    """Event that is set by Cancel, or when napari ends and makes its worker quit."""
 
     worker: Any = None
 
@@ -90,7 +101,13 @@ class Job:
         self._cancel = _Cancel()
 
     def start(self) -> Any:
-        """Start the worker and return it."""
+        """Start the worker and return it.
+
+        Returns
+        -------
+        napari.qt.threading.GeneratorWorker
+            Under way.
+        """
         # `create_worker` would note it as a task of whichever window is in front, and the closing
         # of that window would end it, though it works for another
         worker = GeneratorWorker(self._run)
@@ -103,11 +120,11 @@ class Job:
         return worker
 
     def cancel(self) -> None:
-        """Stop the engine at its next look at the event."""
+        """Stop the engine the next time that it checks the event."""
         self._cancel.set()
 
     def abandon(self, *_: object) -> None:
-        """Stop, and call nobody back: the widget is gone."""
+        """Stop without a callback: the widget is gone."""
         self._on_progress = self._on_done = None
         self._cancel.set()
 
@@ -121,7 +138,7 @@ class Job:
             return Outcome(cancelled=True)
         except FocusStackError as problem:
             return Outcome(error=str(problem))
-        except Exception as problem:  # noqa: BLE001 - the one boundary: the user must hear of it
+        except Exception as problem:  # noqa: BLE001 - the one boundary: the user must be told
             _log.exception("Focus Stack failed inside")
             what = str(problem).strip().splitlines()[0] if str(problem).strip() else "no message"
             return Outcome(
@@ -136,7 +153,7 @@ class Job:
     def _done(self, outcome: Outcome) -> None:
         on_done, self._on_progress, self._on_done = self._on_done, None, None
         if outcome.result is not None and self._cancel.is_set():
-            outcome = Outcome(cancelled=True)  # pressed after the engine's last look
+            outcome = Outcome(cancelled=True)  # pressed after the engine's last check
         if on_done is not None:
             on_done(outcome)
 
@@ -149,11 +166,11 @@ class Job:
         QTimer.singleShot(0, self._release)  # the worker is still at its signal
 
     def _release(self) -> None:
-        """Let go of the worker here, in the main thread."""
+        """Release the worker here, in the main thread."""
         self._cancel.worker = None
         _under_way.discard(self)
 
 
 _under_way: set[Job] = set()
-"""Until their workers have signalled all: PySide6 keeps neither a worker nor whom it calls, and
-crashes where the garbage collection of another thread finds a worker."""
+"""Jobs whose workers have not sent all signals: PySide6 keeps neither a worker nor its receivers,
+and crashes where the garbage collection of another thread finds a worker."""

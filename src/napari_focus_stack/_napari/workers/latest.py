@@ -1,7 +1,7 @@
-"""Looks at single pixels in the background: one at a time, and only the newest that was asked for.
+"""Short tasks in the background: one at a time, and of those that wait only the newest.
 
-napari keeps each of its workers for the life of its window; a look for every move of the mouse
-would be thousands of them, so one thread of our own takes all.
+napari keeps each of its workers for the life of its window; a worker for every move of the mouse
+would be thousands of them, so one thread of our own runs all tasks.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _log = logging.getLogger(__name__)
 
 
 class LatestOnlyWorker(QObject):
-    """Takes looks and hands on what they came to, in the main thread.
+    """One background thread, whose outcomes arrive in the main thread.
 
     Parameters
     ----------
     on_done : callable
-        Receives the `Outcome` of every look that was taken.
+        Receives the `Outcome` of every task that was run and not forgotten.
     """
 
     _taken = Signal(object)
@@ -43,38 +43,44 @@ class LatestOnlyWorker(QObject):
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is looked at."""
+        """Whether no task runs."""
         return not self._busy
 
-    def take(self, look: Callable[[], object]) -> None:
-        """Look as soon as the present look is over, unless another is asked for until then."""
-        self._next = look
+    def take(self, task: Callable[[], object]) -> None:
+        """Run a task as soon as the present one is over, unless another is taken until then.
+
+        Parameters
+        ----------
+        task : callable
+            Takes nothing; its result is that of the `Outcome`.
+        """
+        self._next = task
         if not self._busy:
             self._start()
 
     def forget(self) -> None:
-        """Drop the look that waits; what the present one comes to is told nobody."""
+        """Drop the task that waits, and the outcome of the one that runs."""
         self._next = None
         self._forgotten = self._busy
 
     def stop(self, *_: object) -> None:
-        """End the thread once its look is over; `take` begins another one."""
+        """End the thread once its task is over; `take` begins another one."""
         self.forget()
         if self._pool is not None:
             self._pool.shutdown(wait=False)
             self._pool = None
 
     def _start(self) -> None:
-        look, self._next = self._next, None
-        if look is None:
+        task, self._next = self._next, None
+        if task is None:
             return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="focus-probe")
         self._busy, self._forgotten = True, False
-        self._pool.submit(self._work, look)
+        self._pool.submit(self._work, task)
 
-    def _work(self, look: Callable[[], object]) -> None:
-        self._taken.emit(_outcome(look))
+    def _work(self, task: Callable[[], object]) -> None:
+        self._taken.emit(_outcome(task))
 
     def _arrive(self, outcome: Outcome) -> None:
         self._busy = False
@@ -83,13 +89,13 @@ class LatestOnlyWorker(QObject):
         self._start()
 
 
-def _outcome(look: Callable[[], object]) -> Outcome:
-    """What a look came to; errors as sentences, since they would keep the planes alive."""
+def _outcome(task: Callable[[], object]) -> Outcome:
+    """Run a task; return errors as sentences, since exceptions would keep the planes alive."""
     try:
-        return Outcome(result=look())
+        return Outcome(result=task())
     except FocusStackError as problem:
         return Outcome(error=str(problem))
-    except Exception as problem:  # noqa: BLE001 - the one boundary: the user must hear of it
+    except Exception as problem:  # noqa: BLE001 - the one boundary: the user must be told
         _log.exception("The focus probe failed inside")
         return Outcome(
             error=f"The focus probe failed inside: {type(problem).__name__} "

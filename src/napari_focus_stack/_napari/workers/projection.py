@@ -1,6 +1,6 @@
-"""What a result told of a field, put on other layers of the viewer: jobs, and what they add.
+"""Jobs that apply a result to other layers of the same field, and the layers that they add.
 
-Everything of a layer is read here, in the main thread; nothing here knows the viewer or Qt.
+Everything of a layer is read here, in the main thread, without the viewer and Qt.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from napari_focus_stack._napari.layers.appearance import appearance
 from napari_focus_stack._napari.layers.geometry import placement, to_world, unit_ratios
 from napari_focus_stack._napari.layers.lazy_planes import as_recorded
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
-from napari_focus_stack._napari.layers.planes import finest, planes_of
+from napari_focus_stack._napari.layers.planes import StackInput, finest
 from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result, known_sources
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
 from napari_focus_stack._napari.workers.job import Steps, at_once
@@ -35,18 +35,18 @@ APPLIED = "applied"
 
 @dataclass(frozen=True)
 class ProjectionOptions:
-    """How a layer is read off.
+    """Options of applying a result to a layer.
 
     Attributes
     ----------
     plane : int
-        On which 2-D labels or points were drawn.
+        Plane that 2-D labels or points were drawn on.
     offset : int
         Planes from the one in focus to the one wanted, of an image or labels.
     half_slab : int
         Planes on either side that count too, of an image.
     how : {"max", "mean"}
-        What becomes of a slab.
+        How the planes of a slab are combined.
     cut : StackSlice
         Part of an image that has more axes than z, y and x, or another order of them.
     """
@@ -60,7 +60,7 @@ class ProjectionOptions:
 
 @dataclass(frozen=True)
 class Addition:
-    """Layer that a job leads to.
+    """Layer that a job adds.
 
     Attributes
     ----------
@@ -75,7 +75,18 @@ class Addition:
 
 
 def accepts(layers: Sequence[Layer]) -> list[Layer]:
-    """Layers that a result can be put on: stacks, labels and points that are no results."""
+    """Return the layers that a result can be applied to.
+
+    Parameters
+    ----------
+    layers : sequence of napari.layers.Layer
+        Of the viewer.
+
+    Returns
+    -------
+    list of napari.layers.Layer
+        Stacks, labels and points that are no results.
+    """
     return [layer for layer in layers if role(layer) is None and _can_take(layer)]
 
 
@@ -88,7 +99,7 @@ def _can_take(layer: Layer) -> bool:
 def transfer_job(
     layer: Layer, found: ResultSet, options: ProjectionOptions, layers: Sequence[Layer]
 ) -> tuple[Steps, Addition]:
-    """Job that puts a result on a layer, and the layer that its array makes.
+    """Prepare to apply a result to a layer.
 
     Parameters
     ----------
@@ -99,16 +110,23 @@ def transfer_job(
     options : Options
         Those that are for another kind of layer do not count.
     layers : sequence of napari.layers.Layer
-        Of the viewer, among which the stack of the result is looked for.
+        Of the viewer, with the stack of the result if it is there.
+
+    Returns
+    -------
+    steps : callable
+        As `Job` takes it; its result is the array of the new layer.
+    addition : Addition
+        That layer.
 
     Raises
     ------
     InputError
-        The result or the layer does not tell enough.
+        The layer makes no stack, or the layers of the result are not enough to apply it.
     """
     result = as_result(found)
     arguments = {
-        "name": f"{f'{layer.name} {options.cut.told}'.rstrip()} on {found.name}",
+        "name": f"{f'{layer.name} {options.cut.description}'.rstrip()} on {found.name}",
         **placement(found.image),
         "metadata": {
             METADATA_KEY: {
@@ -136,7 +154,7 @@ def _shown(layer: Image) -> dict[str, Any]:
 def _image_steps(layer: Image, result: StackResult, options: ProjectionOptions) -> Steps:
     from napari_focus_stack.analysis.projection import project_steps
 
-    source = planes_of([stack_in(layer, options.cut)])
+    source = StackInput.of([layer], options.cut).source
     return lambda cancel: project_steps(
         source,
         result,
@@ -167,7 +185,7 @@ def _points_steps(
 
 
 def _to_planes(layer: Points, found: ResultSet, layers: Sequence[Layer]) -> NDArray[np.float64]:
-    """Matrix (k + 1, k + 1) from the last k axes of points to planes and pixels of the stack.
+    """Return the matrix (k + 1, k + 1) from the last k axes of points to planes and pixels.
 
     Without the stack, z is taken as planes, and y and x by where the result lies.
     """
@@ -185,7 +203,7 @@ def _to_planes(layer: Points, found: ResultSet, layers: Sequence[Layer]) -> NDAr
 
 
 def _marks(layer: Points, to_planes: NDArray[np.float64]) -> dict[str, Any]:
-    """How points look, as large over the result as they were."""
+    """Return the look of points, as large over the result as they were."""
     larger = float(np.sqrt(abs(np.linalg.det(to_planes[-3:-1, -3:-1]))))
     names = ("symbol", "face_color", "border_color", "border_width", "features", "opacity")
     return {
@@ -195,7 +213,12 @@ def _marks(layer: Points, to_planes: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def check_heights(found: ResultSet) -> None:
-    """Refuse a result from which no slopes can be told.
+    """Refuse a result that has no slopes.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A run as the dock starts it: a preview, the result, and what was corrected on an earlier one."""
+"""A run as the dock starts it: a preview, the result, and the correction of an earlier one."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 LONGEST_WAIT = 1.0
-"""Seconds that a run waits until its preview is drawn: both at once take twice as long for that,
-since Python runs one thread at a time."""
+"""Seconds that a run waits until its preview is drawn: while both go on, drawing takes twice as
+long, since Python runs one thread at a time."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,18 @@ class StoredCorrection:
     corner: tuple[int, int]
 
     def on(self, result: StackResult) -> NDArray[np.uint16]:
-        """Labels (Y, X) for a result that may be cut otherwise and leave out other planes."""
+        """Return the labels for a result of another run, which may have another crop.
+
+        Parameters
+        ----------
+        result : StackResult
+            Of the same planes.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X) uint16; not corrected where the plane was left out of that run.
+        """
         _, height, width = result.report.shape[:3]
         field = np.full((height, width), NOT_CORRECTED, np.uint16)
         (top, left), (rows, cols) = self.corner, self.labels.shape
@@ -58,14 +69,14 @@ class StoredCorrection:
 
 @dataclass(frozen=True)
 class StackOutcome:
-    """What a run came to.
+    """Outcome of a run.
 
     Attributes
     ----------
     result : StackResult
         Corrected, if anything was.
     correction : dict or None
-        What its layers carry of the correction.
+        The correction in the form that layers carry.
     """
 
     result: StackResult
@@ -73,12 +84,22 @@ class StackOutcome:
 
 
 def stored_correction(earlier: Sequence[Image]) -> StoredCorrection | None:
-    """Correction of the newest result among layers that a run is to update; None without one.
+    """Return the correction of the newest result among layers that a run is to update.
+
+    Parameters
+    ----------
+    earlier : sequence of napari.layers.Image
+        Those layers.
+
+    Returns
+    -------
+    StoredCorrection or None
+        None if nothing was corrected.
 
     Raises
     ------
     InputError
-        What the layers carry is damaged.
+        The correction that the layers carry is damaged.
     """
     found = next(iter(result_sets(earlier)), None)
     labels = carried_labels(found) if found is not None else None
@@ -95,7 +116,31 @@ def run_steps(
     kept: StoredCorrection | None,
     cancel: threading.Event,
 ) -> Generator[Any, None, StackOutcome]:
-    """Yield a preview where it pays, then the run's progress; return what was made."""
+    """Yield a preview where it saves time, then the progress of the run.
+
+    Parameters
+    ----------
+    source : PlaneSource
+        The planes.
+    settings : Settings
+        Of the run.
+    mask : numpy.ndarray or None
+        (Y, X) bool: where alignment looks.
+    kept : StoredCorrection or None
+        Applied to the result.
+    cancel : threading.Event
+        Stops the run.
+
+    Yields
+    ------
+    Preview or Progress
+        At most one preview, first.
+
+    Returns
+    -------
+    StackOutcome
+        The result.
+    """
     from napari_focus_stack.correction.retouch import apply_correction
     from napari_focus_stack.pipeline.preview import preview
     from napari_focus_stack.pipeline.stack import stack_steps
@@ -109,5 +154,5 @@ def run_steps(
     if kept is None:
         return StackOutcome(result)
     labels = kept.on(result)
-    told = {"shape": list(labels.shape), "labels": encode_labels(labels)}
-    return StackOutcome(apply_correction(source, result, labels), told)
+    correction = {"shape": list(labels.shape), "labels": encode_labels(labels)}
+    return StackOutcome(apply_correction(source, result, labels), correction)

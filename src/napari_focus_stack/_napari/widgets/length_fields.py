@@ -1,0 +1,87 @@
+"""Fields for lengths: their text from a spacing, and lengths from typed text."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+from magicgui.widgets import LineEdit
+
+from napari_focus_stack.errors import SettingsError
+
+if TYPE_CHECKING:
+    from napari_focus_stack.io.sources import Spacing
+
+
+def length_field(label: str, tooltip: str) -> LineEdit:
+    """Return an empty field, which says "unknown".
+
+    Parameters
+    ----------
+    label, tooltip : str
+        Of the field.
+
+    Returns
+    -------
+    LineEdit
+        For one length or two.
+    """
+    edit = LineEdit(label=label, tooltip=tooltip)
+    edit.native.setPlaceholderText("unknown")
+    return edit
+
+
+def pixel_size_text(spacing: Spacing) -> str:
+    """Return the pixel size as a field shows it, to six digits.
+
+    Parameters
+    ----------
+    spacing : Spacing
+        Of a layer.
+
+    Returns
+    -------
+    str
+        One number, or y and x; empty if unknown.
+    """
+    if spacing.y is None or spacing.x is None:
+        return ""
+    y, x = f"{spacing.y:.6g}", f"{spacing.x:.6g}"
+    return y if y == x else f"{y}, {x}"
+
+
+def read_lengths(label: str, text: str, most: int) -> tuple[float | None, float | None]:
+    """Read one length twice, or `most` of them; a comma within a number is a decimal one.
+
+    Parameters
+    ----------
+    label : str
+        Of the field, for messages.
+    text : str
+        As typed.
+    most : int
+        1 or 2.
+
+    Returns
+    -------
+    tuple of float or None
+        The first length and the last; None if the text is empty.
+
+    Raises
+    ------
+    SettingsError
+        The text is no length.
+    """
+    if not text:
+        return None, None
+    parts = re.split(r"\s*[,;]?\s+|;", text)
+    if re.fullmatch(r"\d*\.\d+,\d*\.\d+", text):
+        parts = text.split(",")
+    try:
+        numbers = [float(part.replace(",", ".")) for part in parts]
+    except ValueError:
+        numbers = []
+    if not 1 <= len(numbers) <= most or not all(0 < n < math.inf for n in numbers):
+        raise SettingsError(f"{label} '{text}' is no length; give a number above 0, as in 0.65.")
+    return numbers[0], numbers[-1]
