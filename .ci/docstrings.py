@@ -61,7 +61,8 @@ def findings_of(name: str, value: Any) -> Iterator[str]:
         if missing := fields - listed:
             yield f"{name}: fields {sorted(missing)} are not documented"
     for code, sentence in validate(name)["errors"]:
-        if code not in NOT_ASKED and not (fields and code == "PR01"):
+        inherited = inspect.isclass(value) and "__init__" not in vars(value)
+        if code not in NOT_ASKED and not (code == "PR01" and (fields or inherited)):
             yield f"{name}: {code} {sentence}"
 
 

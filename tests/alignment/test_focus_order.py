@@ -10,8 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scenes import QUIET, scene
+from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
 
-from napari_focus_stack.alignment.focus_order import distances, follows_focus
+from napari_focus_stack.alignment.focus_order import (
+    _tree,
+    _ways,
+    distances,
+    focus_order,
+    follows_focus,
+)
 from napari_focus_stack.alignment.reduced_planes import ReducedPlane
 from napari_focus_stack.simulation.rendering import SensorNoise
 
@@ -72,6 +79,39 @@ def test_the_way_is_held_against_the_shortest_tree(order: list[int]) -> None:
     way = np.abs(np.diff(positions)).sum()
     line = [np.array([[position, -position]]) for position in positions]
     assert follows_focus(line) is bool(way <= 1.4 * 5)
+
+
+def points(seed: int) -> list[np.ndarray]:
+    """Planes of few values, so that many are equal or equally far apart."""
+    rng = np.random.default_rng(seed)
+    return list(rng.integers(0, rng.integers(1, 9), (rng.integers(4, 30), 1, 3)).astype(float))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_tree_is_as_short_as_that_of_scipy(seed: int) -> None:
+    apart = distances(points(seed))
+    # scipy takes a distance of 0 for none
+    lifted = np.maximum(apart, 1e-7)
+    np.fill_diagonal(lifted, 0)
+    shortest = minimum_spanning_tree(lifted).sum()
+    assert _tree(apart)[1].sum() == pytest.approx(shortest, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_ways_along_the_tree_are_those_of_scipy(seed: int) -> None:
+    apart = distances(points(seed))
+    parents, lengths = _tree(apart)
+    edges = np.zeros_like(apart)
+    edges[np.arange(1, len(apart)), parents[1:]] = np.maximum(lengths[1:], 1e-7)
+    for start in range(0, len(apart), 3):
+        expected = shortest_path(edges, directed=False, indices=start)
+        np.testing.assert_allclose(_ways(parents, lengths, start), expected, atol=1e-5)
+
+
+def test_planes_recorded_twice_lie_side_by_side() -> None:
+    places = [4, 0, 2, 0, 3, 1, 4, 2]
+    order = focus_order([np.array([[float(place), -place]]) for place in places])
+    assert [places[k] for k in order] in ([0, 0, 1, 2, 2, 3, 4, 4], [4, 4, 3, 2, 2, 1, 0, 0])
 
 
 @settings(max_examples=50, deadline=None)

@@ -29,9 +29,8 @@ COMPARED_SIDE = 128
 LEAST_DRIFT = 0.003
 """Largest negligible change in brightness: 0.3 % leaves 50 dB."""
 SPREADS = 2.0
-"""Widths of the densest ratios that a drift must exceed in addition: light deflected by refracting
-cells amounts to 1.7 of them (`rims.py`), illumination drift to 4 to 25 (`bench.py`, moving scenes).
-"""
+"""Widths of the densest ratios that a drift must exceed in addition: light that refracting cells
+deflect amounts to 1.7 (`rims.py`), illumination drift to 4 to 25 (`bench.py`, moving scenes)."""
 DENSEST = 0.3
 """Part of the field with the densest ratios, where only the illumination changes them.
 
@@ -320,8 +319,10 @@ def densest(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
 
     Returns
     -------
-    middle, width : float
-        Median and range of the densest values.
+    middle : float
+        Median of the densest values.
+    width : float
+        Range of the densest values.
 
     References
     ----------

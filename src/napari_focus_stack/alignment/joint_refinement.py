@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.transforms import Matrix, Model
 
 DETAIL_SIGMA = 4.0
-"""Gaussian sigma, in pixels, over which the detail that weighs planes in the composite is
+"""Gaussian sigma, in pixels, over which the detail that weights planes in the composite is
 averaged."""
 TRUST = 0.02
 """Weight of the composite relative to a pair alignment of neighbours.
@@ -44,7 +44,7 @@ def refine_jointly(
     """Adjust all transforms to agree best with both the pair alignments and the sharp composite.
 
     Every plane's motion relative to the composite is estimated once; then pair alignments and
-    estimates are weighed in one linear system, as poses in [1]_.
+    estimates are reconciled by their weights in one linear system, as poses in [1]_.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def refine_jointly(
 def _composite(
     transforms: dict[int, Matrix], view: Callable[[int], ReducedPlane], check: Callable[[], None]
 ) -> Plane:
-    """Average the planes, weighed by the square of their local detail: sharp ones count."""
+    """Average the planes, weighted by the square of their local detail: sharp ones count."""
     shown: Plane | float = 0.0
     total: Plane | float = 0.0
     for k, matrix in transforms.items():

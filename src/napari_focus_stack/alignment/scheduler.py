@@ -50,7 +50,7 @@ class PairScheduler:
     region : numpy.ndarray, optional
         (Y, X) bool, True where planes may be compared.
     workers : int
-        Threads that align pairs; with none, pairs are aligned as planes are added.
+        Threads that align pairs; with 0, pairs are aligned as planes are added.
 
     Attributes
     ----------

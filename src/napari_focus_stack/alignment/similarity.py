@@ -1,4 +1,4 @@
-"""How alike two planes are that a transform lays over each other."""
+"""Similarity of two planes that a transform overlays."""
 
 from __future__ import annotations
 
@@ -19,13 +19,28 @@ Region = NDArray[np.bool_]
 
 LEAST_OVERLAP = 0.2
 STRIDE = 2
-"""Pixels from one place where planes are compared to the next: the band leaves no finer detail."""
+"""Pixels between the places where planes are compared: the band contains no finer detail."""
 FOCUS_BLOCK = 12
-"""Side in pixels of the blocks within which a change of focus is taken for uniform."""
+"""Side in pixels of the blocks within which a change of focus is assumed to be uniform."""
 
 
 def correlation(fixed: Plane, moving: Plane, matrix: Matrix, region: Region | None = None) -> float:
-    """Correlation of two band-passed planes where a transform makes them overlap; -1 if hardly."""
+    """Correlate two band-passed planes where a transform makes them overlap.
+
+    Parameters
+    ----------
+    fixed, moving : numpy.ndarray
+        (y, x) float32 band-passed planes.
+    matrix : numpy.ndarray
+        (3, 3) transform, pixel of `fixed` to pixel of `moving`.
+    region : numpy.ndarray, optional
+        (y, x) bool, True where `fixed` may be compared.
+
+    Returns
+    -------
+    float
+        Correlation; -1 where the planes hardly overlap.
+    """
     thinned = matrix @ np.diag([STRIDE, STRIDE, 1.0])
     some = None if region is None else region[::STRIDE, ::STRIDE]
     fixed = fixed[::STRIDE, ::STRIDE]
@@ -45,11 +60,26 @@ def gain_of_most(
     lesser: Matrix,
     region: Region | None = None,
 ) -> float:
-    """Whether most of the field fits better by one transform than by another, from -1 to 1.
+    """Measure how much better most of the field fits by one transform than by another.
 
-    Each block tells the relative change of its squared difference; blocks of little contrast count
-    little, those of much no more than thrice the usual one. A bubble that moves on its own fits
-    better by its own motion, and the specimen round it worse.
+    Each block contributes the relative change of its squared difference; blocks of low contrast
+    count little, those of high contrast at most three times as much as the average one. A bubble
+    that moves independently fits better by its own motion, but the specimen around it fits worse.
+
+    Parameters
+    ----------
+    fixed, moving : numpy.ndarray
+        (y, x) float32 band-passed planes.
+    matrix, lesser : numpy.ndarray
+        (3, 3) transforms of the richer and the simpler model, pixel of `fixed` to pixel of
+        `moving`.
+    region : numpy.ndarray, optional
+        (y, x) bool, True where `fixed` may be compared.
+
+    Returns
+    -------
+    float
+        Gain of `matrix` over `lesser`, -1 to 1.
     """
     new, old = (shared_area(fixed, moving, one, region) for one in (matrix, lesser))
     if new is None or old is None:
@@ -61,15 +91,15 @@ def gain_of_most(
         for x in (fixed - better, fixed - worse, fixed.copy())
     )
     total = left + before
-    seen = (total > 0) & (power > 0)
-    if not seen.any():
+    usable = (total > 0) & (power > 0)
+    if not usable.any():
         return 0.0
-    weight = np.minimum(power[seen], 3 * np.exp(np.log(power[seen]).mean()))
-    return float((weight * (before - left)[seen] / total[seen]).sum() / weight.sum())
+    weight = np.minimum(power[usable], 3 * np.exp(np.log(power[usable]).mean()))
+    return float((weight * (before - left)[usable] / total[usable]).sum() / weight.sum())
 
 
 def _block_means(plane: Plane) -> Plane:
-    """Means over whole blocks; what is left at the ends does not count."""
+    """Average a plane over whole blocks; incomplete ones at the ends do not count."""
     rows, cols = (side // FOCUS_BLOCK for side in plane.shape)
     whole = plane[: rows * FOCUS_BLOCK, : cols * FOCUS_BLOCK]
     if not whole.size:
@@ -81,7 +111,23 @@ def _block_means(plane: Plane) -> Plane:
 def shared_area(
     fixed: Plane, moving: Plane, matrix: Matrix, region: Region | None
 ) -> tuple[Plane, Region] | None:
-    """The moving plane over the fixed one, 0 beyond its edges, and where both may be looked at."""
+    """Overlay the moving plane on the fixed one.
+
+    Parameters
+    ----------
+    fixed, moving : numpy.ndarray
+        (y, x) float32 planes.
+    matrix : numpy.ndarray
+        (3, 3) transform, pixel of `fixed` to pixel of `moving`.
+    region : numpy.ndarray or None
+        (y, x) bool, True where `fixed` may be compared.
+
+    Returns
+    -------
+    tuple of numpy.ndarray or None
+        The moving plane, (y, x) float32, 0 beyond its edges, and (y, x) bool, True where both may
+        be compared. None where that is under 20 % of the area.
+    """
     size = fixed.shape[::-1]
     warped = cv2.warpPerspective(
         moving,

@@ -1,4 +1,4 @@
-"""Which planes are compared with which: joined to the reference by links between neighbours."""
+"""Spanning tree of a stack: planes joined to the reference by pair alignments of neighbours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.settings import MotionModel
 
 BLANK = 0.03
-"""A plane with less than this part of the reference's contrast shows nothing to align."""
+"""Part of the reference's contrast below which a plane shows nothing to align."""
 TRIES = 2
 """Neighbours that a plane is compared with before it counts as foreign."""
 NOT_FINITE = "it holds no finite value"
@@ -32,18 +32,19 @@ IS_BLANK = "it shows nothing (blank)"
 
 @dataclass(frozen=True)
 class Tree:
-    """Planes joined to the reference, each by a link to a plane that was joined before.
+    """Planes joined to the reference, each by its alignment with a plane joined before.
 
     Attributes
     ----------
     reference : int
         Number of the plane that the others are joined to.
     paths : dict of int to dict
-        Transforms from the full reference plane to each plane, by model.
+        (3, 3) transforms from the full reference plane to each plane, by model.
     parents : dict of int to int
-        The plane that each was linked to, before its children; the reference has none.
+        The plane that each plane was aligned to, parents before their children; the reference has
+        none.
     links : dict of int to PairAlignment
-        Of each plane to its parent.
+        Pair alignment of each plane with its parent.
     """
 
     reference: int
@@ -52,7 +53,15 @@ class Tree:
     links: dict[int, PairAlignment] = field(default_factory=dict)
 
     def append(self, k: int, parent: int, link: PairAlignment) -> None:
-        """Join a plane to one that is in."""
+        """Join a plane to one that was joined before.
+
+        Parameters
+        ----------
+        k, parent : int
+            Numbers of the plane and of the one joined before.
+        link : PairAlignment
+            Alignment from `parent` to `k`.
+        """
         self.links[k], self.parents[k] = link, parent
         self.paths[k] = {
             model: composed(link.transforms[model], so_far)
@@ -60,45 +69,56 @@ class Tree:
         }
 
     def along(self, model: Model) -> dict[int, Matrix]:
-        """Transforms of one model."""
+        """Return the transforms of one model.
+
+        Parameters
+        ----------
+        model : str
+            Motion model.
+
+        Returns
+        -------
+        dict of int to numpy.ndarray
+            (3, 3) from the full reference plane to each plane.
+        """
         return {k: path[model] for k, path in self.paths.items()}
 
     @property
     def still(self) -> dict[int, Matrix]:
-        """Transforms where nothing moved."""
+        """Identity transforms of all planes."""
         return {k: np.eye(3) for k in self.paths}
 
     @property
     def longest_way(self) -> int:
-        """Links from the reference to the plane farthest from it."""
-        ways = {self.reference: 0}
+        """Number of pair alignments from the reference to the plane farthest from it."""
+        steps = {self.reference: 0}
         for k, parent in self.parents.items():
-            ways[k] = ways[parent] + 1
-        return max(ways.values())
+            steps[k] = steps[parent] + 1
+        return max(steps.values())
 
 
 class ChainOrder:
-    """Joins planes to the reference, the nearest in focus first.
+    """Order in which planes are joined to the reference, the nearest in focus first.
 
     Parameters
     ----------
     scheduler : PairScheduler
-        Has the views of all planes.
+        Holds the reduced planes and their pair alignments.
     n : int
-        How many planes there are.
+        Number of planes.
     reference : int
         Number of the plane that others are joined to.
     align : str
         `Settings.align`: with "none" planes are joined whether they fit or not.
     check : callable
-        Called once in a while; may raise.
+        Called before each comparison; may raise to cancel.
 
     Attributes
     ----------
     tree : Tree
         The planes that fit.
     unfit : dict of int to str
-        Planes that cannot be compared, and why.
+        Planes that cannot be compared, with the reason.
     """
 
     def __init__(
@@ -116,7 +136,7 @@ class ChainOrder:
         self._details = scheduler.details
         self.tree = self._joined()
         if self._in_order(self.tree.paths):
-            # planes of another pass look less alike while they lie apart
+            # planes of another pass look less alike while they are not registered
             richest = self.tree.along(scheduler.models[-1])
             self._details = scheduler.details | {
                 k: scheduler.view(k).detail(path) for k, path in richest.items()
@@ -126,11 +146,11 @@ class ChainOrder:
 
     @property
     def shown(self) -> dict[int, Plane]:
-        """Detail of the planes that are not blank, which alone show an order."""
+        """Detail of the planes that are not blank; only these have an order."""
         return {k: detail for k, detail in self._details.items() if not self._is_blank(k)}
 
     def _showing_nothing(self) -> dict[int, str]:
-        """Planes without a finite value, and blank ones, which only "none" can keep."""
+        """Find planes without a finite value, and blank ones, which only "none" can keep."""
         contrasts = [self._scheduler.contrasts[k] for k in range(self._n)]
         unfit = {k: NOT_FINITE for k, contrast in enumerate(contrasts) if contrast < 0}
         if self._align != "none":
@@ -139,7 +159,13 @@ class ChainOrder:
         return unfit
 
     def _joined(self) -> Tree:
-        """Link planes to what is joined already, the nearest pair first (Prim, 1957)."""
+        """Join planes to those joined already, the nearest pair first.
+
+        References
+        ----------
+        .. [1] R. C. Prim, "Shortest connection networks and some generalizations", Bell System
+           Technical Journal 36, 1957, https://doi.org/10.1002/j.1538-7305.1957.tb01515.x
+        """
         still = {model: np.eye(3) for model in self._scheduler.models}
         tree = Tree(self._reference, {self._reference: still})
         planes = [k for k in range(self._n) if k not in self.unfit or k == self._reference]
@@ -154,19 +180,19 @@ class ChainOrder:
             if not tries[k]:
                 continue
             self._check()
-            link = self._scheduler.link(parent, k)
-            if not (link.fits or self._align == "none"):
+            pair = self._scheduler.link(parent, k)
+            if not (pair.fits or self._align == "none"):
                 tries[k] -= 1
                 continue
             tries[k] = 0
-            tree.append(k, parent, link)
+            tree.append(k, parent, pair)
             for j, left in tries.items():
                 if left:
                     heapq.heappush(pairs, (apart[k, j], k, j))
         return tree
 
     def _apart_by_focus(self, planes: list[int]) -> NDArray[np.float64]:
-        """How far planes are apart: in the order of the files, or in focus if that is another."""
+        """Return the distances of planes: by file order, or by focus if that differs from it."""
         numbers = np.arange(self._n, dtype=float)
         apart = np.abs(numbers[:, None] - numbers)
         if not self._in_order(planes):

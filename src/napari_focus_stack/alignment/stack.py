@@ -1,8 +1,8 @@
-"""How planes moved against each other: planes in, transforms out.
+"""Alignment of a stack: planes in, transforms out.
 
-Planes that are neighbours in focus look alike, so each is compared with a neighbour nearer to the
-reference, and the steps are composed. What moved is decided for the stack as a whole: the least
-model that explains the motion, and no motion where none is worth a resampling.
+Planes that are neighbours in focus look alike, so each is compared with a neighbour closer to the
+reference, and the steps are composed. The motion model is selected for the stack as a whole: the
+simplest that explains the motion, and no motion where none justifies resampling.
 """
 
 from __future__ import annotations
@@ -46,10 +46,11 @@ if TYPE_CHECKING:
     from napari_focus_stack.settings import MotionModel
 
 FADED = 0.5
-"""Contrast of the last plane that shows anything, as a part of the reference's, below which blank
-planes beyond it are the end of what is there and not a mishap."""
+"""Contrast of the last plane that is not blank, as a part of the reference's, below which blank
+planes beyond it are the end of the specimen and not a mishap."""
 LONG_CHAIN = 24
-"""Links from the reference from which on their errors add up to more than the composite's."""
+"""Pair alignments from the reference beyond which their errors add up to more than the
+composite's."""
 TOO_FAR = "from the reference plane to it is farther than a lens or a stage moves"
 FOREIGN = "it does not show what its neighbours show"
 NO_PRIOR_TRANSFORM = "the given transforms leave it out"
@@ -68,26 +69,26 @@ def align_steps(
     readers: int = 0,
     workers: int = WORKERS,
 ) -> Generator[int, None, Alignment]:
-    """Compare all planes; yields the number of each plane before it is asked for.
+    """Align all planes of a stack.
 
     Parameters
     ----------
     read : callable
-        Gives plane k as (Y, X[, C]) uint8, uint16 or float32.
+        Returns plane k as (Y, X[, C]) uint8, uint16 or float32.
     n : int
-        How many planes there are.
+        Number of planes.
     reference : int
-        Plane the others are aligned to.
+        Number of the plane that the others are aligned to.
     align : str
         `Settings.align`. With "none" only the brightness is compared.
     others : sequence of int
-        Planes to take for the reference if most planes do not show what that shows.
+        Planes to try as the reference if most planes do not show the same as `reference`.
     reduction : int
-        How much smaller than the planes of the stack those are that `read` gives.
+        Factor by which the planes that `read` returns are smaller than those of the stack.
     region : numpy.ndarray, optional
-        (Y, X) bool: where motion is looked for.
+        (Y, X) bool, True where motion is estimated.
     check : callable
-        Called once in a while after the last plane was read; may raise.
+        Called repeatedly after the last plane was read; may raise to cancel.
     readers : int
         Threads that read ahead.
     workers : int
@@ -96,8 +97,13 @@ def align_steps(
     Returns
     -------
     Alignment
-        Through ``StopIteration.value`` (or ``yield from``). If no reference holds the planes
-        together, nothing is moved.
+        Through ``StopIteration.value`` (or ``yield from``). If most planes fit with no reference,
+        nothing is moved.
+
+    Yields
+    ------
+    int
+        Number of each plane before it is read.
     """
     with PairScheduler(models_of(align, region), reference, region, workers) as scheduler:
         with closing(prefetch(read, range(n), readers)) as planes:
@@ -122,23 +128,28 @@ def apply_transforms_steps(
     *,
     reduction: int = 1,
 ) -> Generator[int, None, Alignment]:
-    """Take transforms as given and compare the brightness only; yields each plane it reads.
+    """Use prior transforms and compare the brightness only.
 
     Parameters
     ----------
     read : callable
-        Gives plane k as (Y, X[, C]) uint8, uint16 or float32.
+        Returns plane k as (Y, X[, C]) uint8, uint16 or float32.
     transforms : numpy.ndarray
         (n, 3, 3) float64; NaN for a plane to leave out.
     reference : int
-        Plane whose brightness counts.
+        Number of the plane whose brightness is the standard.
     reduction : int
-        How much smaller than the planes of the stack those are that `read` gives.
+        Factor by which the planes that `read` returns are smaller than those of the stack.
 
     Returns
     -------
     Alignment
         Through ``StopIteration.value`` (or ``yield from``).
+
+    Yields
+    ------
+    int
+        Number of each plane before it is read.
     """
     n = len(transforms)
     left_out = {k: NO_PRIOR_TRANSFORM for k in range(n) if not np.isfinite(transforms[k]).all()}
@@ -176,7 +187,7 @@ def apply_transforms_steps(
 
 
 class _Chain:
-    """Planes joined to the reference, and where they lie."""
+    """Planes joined to one reference, and their transforms."""
 
     def __init__(
         self,
@@ -194,7 +205,7 @@ class _Chain:
         self._textures = Textures(scheduler, sorted(self._tree.paths))
 
     def alignment(self) -> Alignment:
-        """Choose the model, and what to do with planes that fit nowhere."""
+        """Select the motion model, and place or leave out the planes that fit nowhere."""
         tree = self._tree
         choice = Choice("none", tree.still)
         if self._align != "none":
@@ -217,12 +228,12 @@ class _Chain:
         unfit = {k: why for k, why in self._unfit.items() if k not in paths or why == NOT_FINITE}
         left_out = dict.fromkeys(foreign, FOREIGN) | dict.fromkeys(far, TOO_FAR) | unfit
         fitting = [k for k in range(self._n) if k not in left_out]
-        links = [tree.links.get(k) for k in range(self._n)]
+        pairs = [tree.links.get(k) for k in range(self._n)]
         return Alignment(
             self._reference,
             model,
             transforms,
-            residuals=[None if link is None else link.mismatches[model] for link in links],
+            residuals=[None if pair is None else pair.mismatches[model] for pair in pairs],
             brightness=self._brightness(paths),
             of_sections=self._textures.of_sections,
             holds_together=together,
@@ -246,10 +257,10 @@ class _Chain:
         return [known.get(k) for k in range(self._n)]
 
     def _with_like(self, paths: dict[int, Matrix], far: list[int]) -> dict[int, Matrix]:
-        """Planes unlike their neighbours that show nothing else either, beside the others.
+        """Add planes that differ from their neighbours without showing another place.
 
-        Sections, inverted contrast, the dark ends of a stack: they lie as the next plane does, or
-        as their texture does against it.
+        Optical sections, inverted contrast, the dark ends of a stack: they get the transform of the
+        next plane, or that of their texture relative to it.
         """
         found = dict(paths)
         still = all(np.array_equal(path, np.eye(3)) for path in paths.values())
@@ -271,18 +282,18 @@ class _Chain:
         return found
 
     def _has_company(self, k: int) -> bool:
-        """Whether the plane before or after, as odd as this one, shows the same: a section more."""
+        """Return whether an adjacent plane that is odd as well shows the same: another section."""
         beside = [j for j in (k - 1, k + 1) if 0 <= j < self._n]
         odd = [j for j in beside if j not in self._tree.paths and j not in self._unfit]
         nearer = [sorted((j, k), key=lambda i: abs(i - self._reference)) for j in odd]
         return any(self._scheduler.link(inner, outer).fits for inner, outer in nearer)
 
     def _faded_ends(self) -> set[int]:
-        """Blank planes at the ends of a stack whose light fades towards them."""
+        """Find the blank planes at the ends of a stack whose light fades towards them."""
         faded: set[int] = set()
-        for way in (range(self._n), range(self._n - 1, -1, -1)):
-            end = list(takewhile(lambda k: self._unfit.get(k) == IS_BLANK, way))
-            last = way[len(end)] if len(end) < self._n else self._reference
+        for inwards in (range(self._n), range(self._n - 1, -1, -1)):
+            end = list(takewhile(lambda k: self._unfit.get(k) == IS_BLANK, inwards))
+            last = inwards[len(end)] if len(end) < self._n else self._reference
             if self._scheduler.contrasts[last] < FADED * self._fixed.contrast:
                 faded.update(end)
         return faded

@@ -1,7 +1,7 @@
-"""Fine texture of planes, which stays where the specimen is while focus wanders over the field.
+"""Fine texture of planes, which stays with the specimen while the focus moves over the field.
 
-The zone that is in focus takes light (optical sections) or contrast with it; intensities follow it
-as if the field were magnified or shifted. Divided by its own contrast, fine detail does not.
+The zone in focus carries light (optical sections) or contrast with it; intensities follow it as if
+the field were magnified or shifted. Fine detail divided by its own contrast does not.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 COARSE = 1.5
 """Gaussian sigma, in pixels of the reduced plane, below which detail is texture."""
 CONTRAST_SIGMA = 3.0
-"""Gaussian sigma over which contrast is measured to be divided out."""
+"""Gaussian sigma over which contrast is measured for the normalisation."""
 QUIET_QUANTILE = 0.1
-"""Quantile of the contrast of a plane that may be noise; in the plane where it is least it is."""
+"""Quantile of a plane's contrast that may be noise; in the plane where it is smallest, it is."""
 STRONG, MOST_TEXTURE_NOISE = 0.99, 0.1
-"""Quantile that is strong detail, and the part of it that noise has at most."""
+"""Quantile of the contrast that is strong detail, and largest part of it attributed to noise."""
 LEAST_CONTRAST = 0.02
-"""Least part of the largest contrast that counts, where there is no noise."""
+"""Least part of the largest contrast that counts where there is no noise."""
 LEAST_TEXTURE = 2.5
-"""Contrast, in that of the noise, from which on there is texture."""
+"""Contrast, as a multiple of that of the noise, above which there is texture."""
 REGION, SMALLEST_REGION, ACROSS = 24, 8, 3
-"""Side in pixels of a region, at most and at least, and how many a plane has across: texture is
-alike over 3 or 4, so that large ones hold 40 samples or more."""
+"""Largest and smallest side of a region in pixels, and least number of regions across a plane:
+texture is correlated over 3 or 4 pixels, so that large regions hold 40 samples or more."""
 MOST_SHIFT_STEPS = 8
 FEWEST_TEXTURED = 200
 
 
 @dataclass(frozen=True)
 class Texture:
-    """Texture of one plane, reduced if it is large.
+    """Texture of one plane, reduced if the plane is large.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Texture:
     shown : numpy.ndarray
         (y, x) float32: 1 where there is texture, else 0.
     field : tuple of int
-        Size of the plane itself.
+        (Y, X) of the full plane.
     """
 
     detail: Plane
@@ -66,19 +66,24 @@ class Texture:
     def of(
         cls, view: ReducedPlane, noise: float, region: Region | None = None, *, fine: bool = False
     ) -> Texture:
-        """Take the texture of a plane; of a region alone, if any.
+        """Extract the texture of a plane, or of a region of it.
 
         Parameters
         ----------
         view : ReducedPlane
-            Of the plane.
+            The reduced plane.
         noise : float
-            Contrast that noise alone has, in grey levels; see `texture_noise`.
+            Contrast of noise alone, in grey levels; see `texture_noise`.
         region : numpy.ndarray, optional
-            (Y, X) bool, of the plane's own size.
+            (Y, X) bool at the size of the full plane, True where texture is wanted.
         fine : bool
-            Whether to take the finest texture, as in optical sections, where a lit zone may be
-            hardly wider; a lens that is not focused on it takes that away first.
+            Whether to use the finest texture, as in optical sections, where a lit zone may be
+            hardly wider; defocus removes the finest texture first.
+
+        Returns
+        -------
+        Texture
+            Texture at the reduced size.
         """
         detail, contrast = _detail(view, fine)
         floor = np.float32(max(noise / _unit(view), LEAST_CONTRAST * float(contrast.max()), 1e-6))
@@ -89,11 +94,33 @@ class Texture:
         return cls(detail / (contrast + 2 * floor), shown.astype(np.float32), view.shape)
 
     def own_size(self, matrix: Matrix) -> Matrix:
-        """A transform between full planes, for this size."""
+        """Rescale a transform from the full planes to the size of the texture.
+
+        Parameters
+        ----------
+        matrix : numpy.ndarray
+            (3, 3) transform between full planes.
+
+        Returns
+        -------
+        numpy.ndarray
+            (3, 3) transform between textures.
+        """
         return rescale(matrix, *self._factors())
 
     def full_size(self, matrix: Matrix) -> Matrix:
-        """A transform at this size, for the planes themselves."""
+        """Rescale a transform from the size of the texture to the full planes.
+
+        Parameters
+        ----------
+        matrix : numpy.ndarray
+            (3, 3) transform between textures.
+
+        Returns
+        -------
+        numpy.ndarray
+            (3, 3) transform between full planes.
+        """
         down, right = self._factors()
         return rescale(matrix, 1 / down, 1 / right)
 
@@ -103,9 +130,21 @@ class Texture:
 
 
 def texture_noise(views: Iterable[ReducedPlane], *, fine: bool = False) -> float:
-    """Contrast of fine detail that noise alone has, in grey levels, in the plane of least detail.
+    """Estimate the contrast of noise alone, from the plane of least fine detail.
 
-    Never more than a part of the strongest detail: some planes are textured all over.
+    The estimate is limited to a part of the strongest detail: some planes are textured all over.
+
+    Parameters
+    ----------
+    views : iterable of ReducedPlane
+        Reduced planes of one stack.
+    fine : bool
+        Whether to use the finest texture, as in `Texture.of`.
+
+    Returns
+    -------
+    float
+        Contrast in grey levels.
     """
     quiet, strong = [], []
     for view in views:
@@ -116,7 +155,7 @@ def texture_noise(views: Iterable[ReducedPlane], *, fine: bool = False) -> float
 
 
 def _detail(view: ReducedPlane, fine: bool) -> tuple[Plane, Plane]:
-    """Detail of a plane, and its contrast."""
+    """Return the detail of a plane and its local contrast."""
     if fine:
         detail = view.texture.astype(np.float32)
     else:
@@ -130,27 +169,27 @@ def _unit(view: ReducedPlane) -> float:
 
 
 def texture_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:
-    """Shift of texture between two planes, by Gauss-Newton steps from a transform close to it.
+    """Estimate the shift of texture between two planes by Gauss-Newton steps.
 
     Parameters
     ----------
     fixed, moving : Texture
-        Of two planes close in focus.
+        Texture of two planes close in focus.
     start : numpy.ndarray
-        (3, 3) between the full planes, from `fixed` to `moving`: a shift.
+        (3, 3) shift between the full planes, from `fixed` to `moving`, already close.
 
     Returns
     -------
     numpy.ndarray
-        (3, 3); `start` where planes have too little texture in common.
+        (3, 3) shift between the full planes; `start` where they share too little texture.
     """
     shift = fixed.own_size(start).copy()
     for _ in range(MOST_SHIFT_STEPS):
-        seen = over(moving, shift)
-        both = fixed.shown * seen.shown > 0
+        overlaid = over(moving, shift)
+        both = fixed.shown * overlaid.shown > 0
         if np.count_nonzero(both) < FEWEST_TEXTURED:
             return start
-        apart = cv2.subtract(fixed.detail, seen.detail)
+        apart = cv2.subtract(fixed.detail, overlaid.detail)
         size = np.abs(apart)
         limit = HUBER * 1.4826 * float(np.median(size[both])) + 1e-6
         weight = both / np.maximum(size / np.float32(limit), 1)
@@ -170,7 +209,20 @@ def texture_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:
 
 
 def over(texture: Texture, matrix: Matrix) -> Texture:
-    """Texture as the pixels of another plane, of the same size, see it."""
+    """Resample a texture to the pixels of another plane of the same size.
+
+    Parameters
+    ----------
+    texture : Texture
+        Texture to resample.
+    matrix : numpy.ndarray
+        (3, 3) transform, pixel of the other texture to pixel of this one.
+
+    Returns
+    -------
+    Texture
+        The resampled texture; pixels from beyond its edges show none.
+    """
     if np.array_equal(matrix, np.eye(3)):
         return texture
     detail, shown = (
@@ -180,12 +232,34 @@ def over(texture: Texture, matrix: Matrix) -> Texture:
 
 
 def region_side(shape: tuple[int, ...]) -> int:
-    """Side of the regions of planes of this shape."""
+    """Return the side of the regions of planes of this shape.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (y, x) of a texture.
+
+    Returns
+    -------
+    int
+        Side in pixels.
+    """
     return min(REGION, max(SMALLEST_REGION, min(shape) // ACROSS))
 
 
 def region_means(plane: Plane) -> Plane:
-    """Mean of a plane in each whole region."""
+    """Average a plane over each whole region.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (y, x) float32.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, columns) float32 means.
+    """
     side = region_side(plane.shape)
     rows, cols = (max(1, length // side) for length in plane.shape)
     whole = plane[: rows * side, : cols * side]

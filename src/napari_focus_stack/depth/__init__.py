@@ -1,4 +1,4 @@
-"""Depth from focus, and the focus curves of single pixels."""
+"""Depth from focus, and focus curves of single pixels."""
 
 from __future__ import annotations
 

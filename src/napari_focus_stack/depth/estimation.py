@@ -1,4 +1,4 @@
-"""Which plane is in focus at each pixel, between planes, and how far to believe it."""
+"""Depth from focus at each pixel, interpolated between planes, and its confidence."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ import cv2
 import numpy as np
 
 from napari_focus_stack._utils.threads import row_bands
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from napari_focus_stack.imgproc.pyramids import Plane
-from typing import TYPE_CHECKING
-
 from napari_focus_stack.depth.peak_fitting import FocusPeak, PeakError
 from napari_focus_stack.fusion.focus_measure import UNRECORDED
 from napari_focus_stack.imgproc.pyramids import reduce
@@ -28,44 +21,46 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
 
 LEVEL_ERRORS = (PeakError(0.1, 0.1), PeakError(0.35, 0.2), PeakError(1.5, 0.4))
-"""By which levels err without any noise, from what blurs into them (truth scenes): on
-`strands-still` depth errs by 1.01 instead of 1.12 planes since broad peaks are doubted."""
+"""Errors of each level's depth without noise, from light that blurs in (truth scenes): on
+`strands-still` depth errs by 1.01 instead of 1.12 planes because broad peaks count less."""
 WIDENED_SIGMA = 0.7
 """Gaussian sigma by which the window over the energy is widened: a surface is smoother than its
-picture. Without it `brick-dome-noisy` errs by 0.17 planes instead of 0.14."""
+image. Without it `brick-dome-noisy` errs by 0.17 planes instead of 0.14."""
 REACHED = 2
-"""Pixels to either side that this takes in."""
+"""Radius of that Gaussian, in pixels."""
 LEVEL_STEPS = (2, 2, 4)
-"""Pixels of a plane to one of each level's maps."""
+"""Pixels of a plane to one pixel of each level's maps."""
 WIDENED_SAMPLES = (16.1, 17.0, 15.5)
-"""Independent samples behind an energy then, as `focus.WINDOW_SAMPLES`."""
+"""Independent samples in a widened energy, as `focus_measure.WINDOW_SAMPLES`."""
 NEIGHBOUR_PRECISION = 0.2
 """Inverse variance, in units of depth, of a pixel around the mean depth of its neighbourhood."""
 SURFACE_SMOOTHNESS = 32.0
-"""Smoothness of the surface, in pixels of its maps squared; see `EdgeAwareMean`."""
+"""Smoothness of the surface, in squared pixels of its maps; see `EdgeAwareMean`."""
 SURFACE_EDGE = 0.02
-"""Step in the picture, as a part of its range, that may be an edge of the surface."""
+"""Step in the image, as a part of its range, that may be an edge of the surface."""
 FEWEST_SAMPLED = 200
 LEAST_ERROR = 0.05
 HALF_TRUSTED = 0.22
 """Expected error at which confidence is one half: planes, or units of depth if more."""
+TRUSTED = 0.5
+"""Confidence above which a depth is trusted."""
 CONFIDENCE_WINDOW = 9
-"""Side, in pixels, over which neighbours' confidence counts, twice. Without them 4 % of what is
-trusted at the edges of unstained cells and 4 % beside bars is of another depth, and the mean error
-there is 0.27 and 0.31 where 0.22 is expected. Once over 11 or 19 pixels leaves 0.24 and 0.23 at the
-cells, twice over 9 leaves 0.21."""
+"""Side, in pixels, of the window in which neighbours limit confidence, twice. Without this 4 % of
+the trusted pixels at the edges of unstained cells and 4 % beside bars have another depth, and their
+mean error is 0.27 and 0.31 where 0.22 is expected. Once over 11 or 19 pixels leaves 0.24 and 0.23
+at the cells, twice over 9 leaves 0.21."""
 
 
 class DepthEstimator:
-    """Keeps the peak of each pixel's focus curve, level by level.
+    """Estimator of depth from the peak of each pixel's focus curve, level by level.
 
-    All maps have half the size of the planes, or less: a surface is smoother than its picture, and
-    depth errs by 0.005 planes more (`motorcycle-noisy`) in a quarter of the time.
+    All maps have half the size of the planes, or less: a surface is smoother than its image, and
+    depth errs by only 0.005 planes more (`motorcycle-noisy`) in a quarter of the time.
 
     Parameters
     ----------
     team : ThreadTeam
-        Who works.
+        Threads that share the work.
     """
 
     def __init__(self, team: ThreadTeam) -> None:
@@ -74,14 +69,14 @@ class DepthEstimator:
         self._count = 0
 
     def add(self, energies: list[Plane], prior: PlanePrior | None = None) -> None:
-        """Take in the next plane's energies, as `PyramidFusion.energies` has them.
+        """Add the energies of the next plane.
 
         Parameters
         ----------
         energies : list of numpy.ndarray
-            Level by level.
+            (y, x) float32 for each level, as in `PyramidFusion.energies`.
         prior : PlanePrior, optional
-            Where the plane may be the sharpest. Given for all planes or for none.
+            Prior weights of the plane; for all planes or for none.
         """
         if not self._peaks:
             self._peaks = [
@@ -95,7 +90,7 @@ class DepthEstimator:
         def add(part: tuple[int, slice]) -> None:
             level, rows = part
             energy = _widened(energies[level], rows, level)
-            # the finest energies are handed out at half their size
+            # the finest energies are provided at half their size
             allowed = None if prior is None else prior.counting_for_depth(max(level, 1), rows)
             self._peaks[level].add(energy, rows, self._count, allowed)
 
@@ -105,12 +100,32 @@ class DepthEstimator:
     def estimate(
         self, image: Plane, edge: float, prior: WindowPrior | None = None
     ) -> tuple[Plane, Plane]:
-        """Depth and confidence, (Y, X) float32 each, the depth counted in the planes added.
+        """Estimate depth and confidence from all planes added.
 
-        Levels, and the prior's surface beside them, are averaged by the inverse of their variance,
-        neighbours across smooth parts of the fused luminance, (Y, X) float32, which changes by less
-        than `edge` there, and once more what that leaves, so that slopes and domes are not
-        flattened (twicing: Tukey, 1977). That is done in the prior's units of depth.
+        Levels and the prior's surface are averaged by their inverse variance, and neighbours across
+        smooth parts of the fused luminance. The residual is averaged once more, so that slopes and
+        domes are not flattened (twicing: Tukey, 1977). All averages are in the prior's units of
+        depth.
+
+        Parameters
+        ----------
+        image : numpy.ndarray
+            (Y, X) float32 fused luminance.
+        edge : float
+            Step in `image` that may be an edge of the surface; see `edge_contrast`.
+        prior : WindowPrior, optional
+            Prior whose planes were given to `add`.
+
+        Returns
+        -------
+        depth : numpy.ndarray
+            (Y, X) float32, in numbers of the planes in the order in which they were added.
+        confidence : numpy.ndarray
+            (Y, X) float32, 0 to 1.
+
+        References
+        ----------
+        .. [1] J. W. Tukey, "Exploratory data analysis", Addison-Wesley, 1977.
         """
         check, unit = self._team.check, 1.0 if prior is None else prior.unit
         guide = reduce(image)
@@ -121,23 +136,23 @@ class DepthEstimator:
             known, certainty = self._read(peak, unit)
             trust += _resized(certainty, shape)
             total += _resized(np.multiply(certainty, known), shape)
-        given = np.full(shape, NEIGHBOUR_PRECISION, np.float32)
+        assumed = np.full(shape, NEIGHBOUR_PRECISION, np.float32)
         if prior is not None:
-            surface, beside = prior.half_size()
-            trust += beside
-            total += surface * beside
-            given += beside
+            surface, precision = prior.half_size()
+            trust += precision
+            total += surface * precision
+            assumed += precision
         np.maximum(trust, np.float32(1e-9), out=trust)
         check()
         raw = fill_from_trusted(total / trust, trust, NEIGHBOUR_PRECISION)
         check()
         smooth = EdgeAwareMean(guide, SURFACE_SMOOTHNESS, edge, check)
-        # by its square root a pixel that errs with certainty does not outweigh its surroundings
+        # the square root keeps a wrong pixel of high precision from outweighing its surroundings
         weight = np.sqrt(trust + np.float32(NEIGHBOUR_PRECISION))
         total, support = smooth(raw * weight, weight)
         depth = total / support
         known = np.square(support)
-        known -= given  # what a region around says is no knowledge of the pixel
+        known -= assumed  # precision of the surroundings is no evidence of the pixel itself
         left = (raw - depth) * weight
         more, disagreement = smooth(left, np.abs(left))
         depth += more / support
@@ -148,7 +163,7 @@ class DepthEstimator:
         return _doubled(depth, shape, self._team), _doubled(confidence, shape, self._team)
 
     def _read(self, peak: FocusPeak, unit: float) -> tuple[Plane, Plane]:
-        """Depth and its inverse variance of a whole level."""
+        """Return the depth of a whole level and its inverse variance."""
         depth, trust = np.empty_like(peak.best), np.empty_like(peak.best)
 
         def read(rows: slice) -> None:
@@ -158,20 +173,40 @@ class DepthEstimator:
         return depth, trust
 
     def widths(self, trusted: NDArray[np.bool_]) -> list[Plane]:
-        """Widths of focus curves where `trusted`, (Y, X): (m,) in planes for each level.
+        """Measure the peak width of focus curves at trusted pixels.
 
-        The standard deviation of a Gaussian through the peak and its neighbours.
+        The peak width is the standard deviation (sigma) of a Gaussian through the peak and its
+        neighbours.
+
+        Parameters
+        ----------
+        trusted : numpy.ndarray
+            (Y, X) bool, True where peaks may be measured.
+
+        Returns
+        -------
+        list of numpy.ndarray
+            (m,) float32 peak widths in planes, for each level.
         """
         peaks = zip(self._peaks, LEVEL_STEPS, strict=False)
         return [peak.widths(self._count, trusted[::step, ::step]) for peak, step in peaks]
 
 
 def within_neighbours(confidence: Plane) -> Plane:
-    """Confidence, (Y, X) float32, that no pixel has more of than those around it on the whole.
+    """Limit each pixel's confidence to the mean confidence of its neighbourhood.
 
-    Smoothing carries depth beyond the edges of what it is of. For what is handed out; occlusion is
-    looked for where depth is sure to be of one thing or another, and loses 0.3 dB on
-    `strands-still` by less of it.
+    Smoothing extends depth beyond the edges of objects. This is for results only; the search for
+    occlusion relies on the unlimited confidence, and loses 0.3 dB on `strands-still` otherwise.
+
+    Parameters
+    ----------
+    confidence : numpy.ndarray
+        (Y, X) float32, 0 to 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) float32, nowhere larger than `confidence`.
     """
     least = confidence
     for _ in range(2):
@@ -181,9 +216,17 @@ def within_neighbours(confidence: Plane) -> Plane:
 
 
 def peak_width(parts: list[list[Plane]]) -> float | None:
-    """Median of the widths of all parts, in planes; None if the peaks are not seen.
+    """Return the median peak width (sigma), from the finest level that exceeds the noise.
 
-    Taken from the finest level that stands out from the noise.
+    Parameters
+    ----------
+    parts : list of list of numpy.ndarray
+        `DepthEstimator.widths` of each part of the field.
+
+    Returns
+    -------
+    float or None
+        Peak width in planes; None where too few peaks are clear.
     """
     for level in zip(*parts, strict=True):
         widths = np.concatenate(level)
@@ -193,23 +236,28 @@ def peak_width(parts: list[list[Plane]]) -> float | None:
 
 
 def edge_contrast(span: float, deviation: float) -> float:
-    """Step in the picture that may be an edge of the surface.
+    """Return the step in the image that may be an edge of the surface.
 
     Parameters
     ----------
     span : float
         Range of brightness of the planes.
     deviation : float
-        Of the noise.
+        Standard deviation of the noise.
+
+    Returns
+    -------
+    float
+        Step in brightness.
     """
     return SURFACE_EDGE * span + deviation
 
 
 def _confidence(trust: Plane, disagreement: Plane) -> Plane:
-    """1 / (1 + (error / 0.22)^2), from what neighbourhoods know and how far they disagree.
+    """Compute 1 / (1 + (error / 0.22)^2) from the precision and disagreement of neighbourhoods.
 
-    Noise alone makes a pixel disagree by `1 / sqrt(trust)`, and averages out; what disagrees beyond
-    that is an edge of the surface, or several surfaces, and does not.
+    Noise alone makes a pixel disagree by `1 / sqrt(trust)`, and averages out; a larger disagreement
+    indicates an edge of the surface, or several surfaces, and does not average out.
     """
     by_noise = 1 / np.sqrt(np.maximum(trust, np.float32(1e-9)))
     beyond = np.maximum(disagreement - by_noise, 0)
@@ -220,7 +268,7 @@ def _confidence(trust: Plane, disagreement: Plane) -> Plane:
 
 
 def _widened(energy: Plane, rows: slice, level: int) -> Plane:
-    """Some rows of an energy over a wider window; the finest was widened when it was halved."""
+    """Average some rows of an energy over a wider window; halving has widened the finest."""
     own = energy[rows]
     if level == 0:
         return own
@@ -242,7 +290,7 @@ def _resized(a: Plane, shape: tuple[int, ...]) -> Plane:
 
 
 def _doubled(half: Plane, shape: tuple[int, ...], team: ThreadTeam) -> Plane:
-    """A map of half the size at the size of the planes."""
+    """Resize a map from half the size to the size of the planes."""
     whole = np.empty(shape, np.float32)
 
     def double(rows: slice) -> None:
@@ -256,15 +304,22 @@ def _doubled(half: Plane, shape: tuple[int, ...], team: ThreadTeam) -> Plane:
 
 
 def nearest_plane(depth: Plane, planes: NDArray[np.intp]) -> tuple[Plane, NDArray[np.uint16]]:
-    """Depth and index in the numbers of the whole stack, from depth counted in the planes used.
+    """Convert depth from places among the planes used to numbers of the whole stack.
 
     Parameters
     ----------
     depth : numpy.ndarray
         (Y, X) float32, 0 to len(planes) - 1.
     planes : numpy.ndarray
-        Numbers of the planes that took part, in the order of their focus. If that is not the
-        order of the numbers, nothing lies between two planes, and the depth is the index.
+        (n,) numbers of the planes that took part, in the order of focus. If that is not the order
+        of the numbers, depth cannot be interpolated between planes, and equals the index.
+
+    Returns
+    -------
+    depth : numpy.ndarray
+        (Y, X) float32, in numbers of the whole stack.
+    index : numpy.ndarray
+        (Y, X) uint16 number of the nearest plane.
     """
     index = planes[np.rint(depth).astype(np.intp)].astype(np.uint16)
     if np.any(np.diff(planes) < 0):
@@ -273,7 +328,3 @@ def nearest_plane(depth: Plane, planes: NDArray[np.intp]) -> tuple[Plane, NDArra
         return depth + np.float32(planes[0]), index
     numbers = np.interp(depth, np.arange(len(planes)), planes).astype(np.float32)
     return numbers, index
-
-
-TRUSTED = 0.5
-"""Confidence from which on a depth counts."""

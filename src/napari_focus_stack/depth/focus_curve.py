@@ -1,7 +1,7 @@
-"""Focus curves: how sharp every plane is at one pixel of a result, and what the depth made of it.
+"""Focus curves: the sharpness of every plane at one pixel of a result, and the depth found there.
 
-A curve needs the planes in a small window only. What a tile of the field needs of every plane is
-kept, so that whoever moves on to the next pixel waits for no file.
+A curve requires the planes in a small window only. The parts of all planes around a tile of the
+field are kept, so that no file is read for a further pixel nearby.
 """
 
 from __future__ import annotations
@@ -41,43 +41,43 @@ if TYPE_CHECKING:
 BLOCK = 32
 """Side of the blocks whose energies are measured at a time; pyramids of all levels begin there."""
 BLOCK_MARGIN = 32
-"""Pixels around a block that make its energies, but for 1 %, and 3 % of the third level's."""
+"""Pixels around a block that determine its energies, except for 1 %, and 3 % in the third level."""
 TILE_SIDE = 256
 """Side of the tiles whose planes are kept: a multiple of the blocks'."""
 MOST_TILE_BYTES = 128 * 10**6
-"""Of planes that are kept; one tile is in any case."""
+"""Most bytes of planes that are kept; one tile is kept in any case."""
 MOST_BLOCKS = 64
 LEAST_CREDIBLE = 1e-3
-"""Of a level that shows nothing but noise, so that there is a curve in any case."""
+"""Credibility of a level that shows only noise, so that there always is a curve."""
 PROMINENT = 2.0
-"""Rise over the valley beside it, in the score's noise, from which on a maximum is one."""
+"""Rise over the adjacent valley, in the score's noise, above which a maximum is significant."""
 
 
 @dataclass(frozen=True)
 class FocusCurve:
-    """How sharp every plane is at one pixel, and what the run made of it.
+    """Sharpness of every plane at one pixel, and the result there.
 
     Attributes
     ----------
     y, x : int
-        The pixel of the reference plane.
+        Row and column of the pixel in the reference plane.
     energies : numpy.ndarray
-        (n,) float32: 1 where noise explains all detail there; NaN for planes that were left out
-        or did not record the pixel. The mean of two or three pyramid levels, each counted by how
-        far the depth trusts it there.
+        (n,) float32: 1 where noise explains all detail; NaN for planes that were left out or did
+        not record the pixel. The mean of two or three pyramid levels, each weighted as in the
+        depth estimate.
     score : numpy.ndarray
-        (n,) float32: the energies where their own noise is 1, so that planes can be told apart if
-        they differ by more; NaN where they are.
+        (n,) float32: the energies on a scale where their own noise is 1, so that planes are
+        distinguishable if they differ by more; NaN where the energies are.
     peak : float or None
-        Where the parabola through the log energies of the sharpest plane and its two neighbours
-        has its top, in planes; the sharpest plane's number where there are none on both sides.
-        None if no plane recorded the pixel.
+        Top of the parabola through the log energies of the sharpest plane and its two neighbours,
+        in planes; the sharpest plane's number where a neighbour is missing. None if no plane
+        recorded the pixel.
     runner_up : int or None
-        Plane of the second highest maximum that noise does not explain; None if there is one only.
+        Plane of the second highest maximum that noise does not explain; None if there is only one.
     plane : int or None
-        The run's depth index; as the next two None where the result was cut away.
+        Depth index of the result; this and the next two are None where the result was cropped.
     depth, confidence : float or None
-        The run's, at the pixel.
+        Depth and confidence of the result.
     """
 
     y: int
@@ -102,22 +102,22 @@ class _Tile:
 
 
 class FocusProbe:
-    """Looks at single pixels of a finished run; threads may share it.
+    """Probe for the focus curves of single pixels of a result; threads may share it.
 
-    The first look measures the noise as the run did; the first in a tile of 256 x 256 pixels reads
-    every plane. Both take as long as the files do.
+    The first curve measures the noise as the run did; the first in each tile of 256 x 256 pixels
+    reads every plane. Both take as long as reading the files.
 
     Parameters
     ----------
     source : PlaneSource
         The planes that were stacked.
     result : StackResult
-        What became of them.
+        Their result.
 
     Raises
     ------
     InputError
-        The result is not of this stack.
+        The result does not belong to this stack.
     """
 
     def __init__(self, source: PlaneSource, result: StackResult) -> None:
@@ -129,13 +129,18 @@ class FocusProbe:
         self._blocks: OrderedDict[tuple[int, int], list[Plane]] = OrderedDict()
 
     def curve(self, y: int, x: int) -> FocusCurve:
-        """Focus curve of a pixel.
+        """Measure the focus curve of a pixel.
 
         Parameters
         ----------
         y, x : int
-            Row and column of the reference plane: of a result that was cut, count from the start
-            of `report.crop`.
+            Row and column of the reference plane; those of a cropped result plus the start of
+            `report.crop`.
+
+        Returns
+        -------
+        FocusCurve
+            Sharpness of every plane, and the result at the pixel.
 
         Raises
         ------
@@ -178,7 +183,7 @@ class FocusProbe:
         return int(index), float(depth), float(confidence)
 
     def _peak(self, energies: NDArray[np.float32]) -> float | None:
-        """Top of the curve over the planes that took part, in the numbers of the whole stack."""
+        """Return the top of the curve over the planes used, in numbers of the whole stack."""
         planes = self._stack.planes
         if np.isnan(energies).all():
             return None
@@ -189,7 +194,7 @@ class FocusProbe:
         return float(np.interp(best + _offset(around), np.arange(len(planes)), planes))
 
     def _energies_around(self, top: int, left: int) -> list[Plane]:
-        """Energies of a block, (planes, y, x) for each level."""
+        """Return the energies of a block, (planes, y, x) for each level."""
         key = top, left
         if key not in self._blocks:
             self._blocks[key] = self._measured(top, left)
@@ -217,7 +222,7 @@ class FocusProbe:
         return [np.stack(level) for level in zip(*blocks, strict=True)]
 
     def _tile(self, top: int, left: int) -> _Tile:
-        """What a tile needs of every plane that took part."""
+        """Return the parts around a tile of all planes that took part."""
         key = top, left
         if key not in self._tiles:
             window = widened(_square(top, left, TILE_SIDE), BLOCK_MARGIN, self._stack.field)
@@ -243,7 +248,7 @@ class FocusProbe:
 
     @cached_property
     def _noise(self) -> Noise:
-        """Noise of the planes, measured as the run did."""
+        """Noise of the planes, measured as in the run."""
         gauge, window, planes = NoiseEstimator(), middle(self._stack.field), self._stack.planes
         inside = counted_from(window, window)
         for i in noise_pairs(len(planes)):
@@ -254,7 +259,7 @@ class FocusProbe:
 
 
 def _mixed(levels: Plane) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One curve and its scores from those of all levels, (levels, planes), by what depth trusts."""
+    """Average the curves of all levels, (levels, planes), by their trust; return it with scores."""
     absent = levels[0] < 0
     usable = [i for i, level in enumerate(levels) if not (level[~absent] < 0).any()]
     trust = np.array([_trust(levels[i][~absent], i) for i in usable], np.float32)
@@ -267,7 +272,7 @@ def _mixed(levels: Plane) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def _trust(energies: NDArray[np.float32], level: int) -> float:
-    """How far a level's best plane stands out from the others, over how far the level errs."""
+    """Return the credibility of a level's best plane over the squared error of the level."""
     if energies.size == 0:
         return 1.0
     scored = score(energies, WIDENED_SAMPLES[level])
@@ -277,7 +282,7 @@ def _trust(energies: NDArray[np.float32], level: int) -> float:
 
 
 def _offset(around: NDArray[np.float32]) -> float:
-    """Top of the parabola through three log energies, from the middle one: half a plane at most."""
+    """Fit a parabola to three log energies; return its top from the middle, at most 0.5."""
     floor = 0.5 / np.sqrt(WIDENED_SAMPLES[0])
     before, best, after = np.log(np.maximum(around - 1, floor)).tolist()
     bend = min(before - 2 * best + after, -FLATTEST)
@@ -285,7 +290,7 @@ def _offset(around: NDArray[np.float32]) -> float:
 
 
 def _runner_up(scores: NDArray[np.float32], planes: NDArray[np.intp]) -> int | None:
-    """Plane of the second highest maximum, if it rises over the valley between it and the best."""
+    """Return the plane of the second highest maximum, if it rises over the valley to the best."""
     if scores.size == 0:
         return None
     best = int(scores.argmax())

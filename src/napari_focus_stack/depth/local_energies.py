@@ -1,4 +1,4 @@
-"""Energies of one plane in a window, as the fusion has them of the whole."""
+"""Energies of one plane in a window, equal to those of the fusion of the whole field."""
 
 from __future__ import annotations
 
@@ -29,25 +29,26 @@ if TYPE_CHECKING:
 def energies(
     seen: RegisteredPlane, window: Window, noise: Noise, levels: int, colour_halved: bool
 ) -> list[Plane]:
-    """Energies of a plane in a window, as `PyramidFusion.energies` has them of the whole.
+    """Measure the energies of a plane in a window, as `PyramidFusion.energies` of the whole field.
 
     Parameters
     ----------
     seen : RegisteredPlane
         The plane.
     window : tuple of slice
-        Begins at multiples of 32, or what it shares with others differs from theirs.
+        Rows and columns of the reference plane, starting at multiples of 32: otherwise energies
+        differ from those of overlapping windows.
     noise : Noise
-        Of one channel.
+        Noise of one channel.
     levels : int
-        How many, from the finest on, which comes at half its size.
+        Number of levels, from the finest, whose energy is returned at half its size.
     colour_halved : bool
         Whether the plane holds colour differences at half their size only.
 
     Returns
     -------
     list of numpy.ndarray
-        (y, x) float32 each, over the window that depth is measured with.
+        (y, x) float32 energy of each level, averaged over the window of the depth estimate.
     """
     size = window[0].stop - window[0].start, window[1].stop - window[1].start
     colour = seen.plane.ndim == 3
@@ -57,14 +58,14 @@ def energies(
     found = []
     for level in range(levels):
         above = [cv2.pyrDown(channel) for channel in smooth] + differences
-        telling = energy_parts(level, colour)
-        around = [expand(c, smooth[0].shape) for c in above[:telling]]
+        count = energy_parts(level, colour)
+        around = [expand(c, smooth[0].shape) for c in above[:count]]
         bands = [fine - mean for fine, mean in zip(smooth, around, strict=False)]
         squared = np.empty_like(smooth[0])
         power(bands, around[0], noise, level, colour, squared, own)
         half = cv2.pyrDown(squared)
         energy = windowed(squared, half, tail(half), slice(0, len(squared)))
-        found.append(_widely(energy, valid, level))
+        found.append(_widened(energy, valid, level))
         smooth, differences = above, []
         valid = None if valid is None else cv2.pyrDown(valid)
     return found
@@ -73,7 +74,7 @@ def energies(
 def _channels(
     seen: RegisteredPlane, window: Window, size: tuple[int, int], colour_halved: bool
 ) -> tuple[list[Plane], list[Plane]]:
-    """Channels at full size, and the differences that are to be had at half of it only."""
+    """Return the channels at full size, and the colour differences available at half of it only."""
     if colour_halved and seen.plane.ndim == 3 and seen.plane.shape[2] == 3:
         bright = np.empty(size, np.float32)
         seen.brightness(window, bright)
@@ -86,8 +87,8 @@ def _channels(
     return channels[:3], []
 
 
-def _widely(energy: Plane, valid: Mask | None, level: int) -> Plane:
-    """An energy over the wider window that tells depth, and where it was not recorded."""
+def _widened(energy: Plane, valid: Mask | None, level: int) -> Plane:
+    """Average an energy over the wider window of the depth estimate, and mark unrecorded pixels."""
     outside = None if valid is None else valid < LEAST_COVERAGE
     if outside is not None:
         energy[outside] = 0 if level else UNRECORDED

@@ -1,7 +1,7 @@
-"""Peaks of focus curves: the plane of most energy at each pixel, between planes, and its error.
+"""Peaks of focus curves: the depth of most energy at each pixel, between planes, and its error.
 
-Three values are enough for a parabola through log energy, which is the peak of a Gaussian focus
-curve (Nayar and Nakagawa, "Shape from focus", PAMI 1994), so no stack is held.
+Three values suffice for a parabola through log energy, which is the peak of a Gaussian focus curve
+(Nayar and Nakagawa, "Shape from focus", PAMI 1994), so the stack is not held in memory.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
 
 SURE_LEAD = 1.0
-"""Lead over what noise alone would give, in the score's noise, that makes a peak credible."""
+"""Lead over that expected from noise alone, in the score's noise, that makes a peak credible."""
 FLATTEST = 0.1
-"""Least bend of the focus curve, in log energy over units of depth squared, that has a peak."""
+"""Least curvature of a peak, in log energy over squared units of depth, for the interpolation."""
 BROADEST = 0.05
-"""Bend down to which a broad peak is told from no peak at all."""
+"""Curvature down to which a broad peak is distinguished from no peak at all."""
 CLEAR_LEAD = 8.0
 """Lead over the other planes, in the score's noise, of a peak whose width can be measured."""
 SHARP = 1.75
-"""Width of a peak, in planes, up to which a plane is the unit of depth."""
+"""Peak width (sigma), in planes, up to which one plane is the unit of depth."""
 FEWEST_WIDTHS = 24
-"""Peaks whose widths have a median."""
+"""Least number of peaks whose widths have a meaningful median."""
 
 
 @dataclass(frozen=True)
 class PeakError:
-    """How far a peak errs without any noise.
+    """Error of a peak without any noise.
 
     Attributes
     ----------
     depth : float
-        Units of depth, whatever the shape of the peak: what blurs in from beside.
+        Error in units of depth for any shape of the peak, from light that blurs in.
     energy : float
-        Relative error of an energy. The broader a peak is, the farther that moves it: the bright
+        Relative error of an energy. The broader a peak is, the farther this moves it: the bright
         rims of refracting edges have peaks that hardly rise, planes away from the focus.
     """
 
@@ -54,18 +54,23 @@ class PeakError:
 
 
 class FocusPeak:
-    """Keeps the best energy of each pixel with the energies of the planes before and after it.
+    """The best energy of each pixel, with the energies of the planes before and after it.
 
     Parameters
     ----------
     shape : tuple of int
-        Of the energies, (y, x).
+        (y, x) of the energies.
     samples : float
-        Independent samples behind an energy.
+        Number of independent samples in an energy.
     error : PeakError
-        What the peak errs by besides noise.
+        Error of the peak in addition to noise.
     weighed : bool
-        Whether some planes' energies count less than others while the best is chosen.
+        Whether energies are weighted, plane by plane, in the choice of the best.
+
+    References
+    ----------
+    .. [1] S. K. Nayar and Y. Nakagawa, "Shape from focus", IEEE PAMI 16, 1994,
+       https://doi.org/10.1109/34.308479
     """
 
     def __init__(
@@ -80,18 +85,18 @@ class FocusPeak:
         self._index = np.zeros(shape, np.uint16)
 
     def add(self, energy: Plane, rows: slice, k: int, allowed: Plane | None = None) -> None:
-        """Take in some rows of the energy of plane `k`; threads may take in others at a time.
+        """Add some rows of the energy of a plane; threads may add other rows at the same time.
 
         Parameters
         ----------
         energy : numpy.ndarray
             (rows, x) float32, negative where the plane recorded nothing.
         rows : slice
-            Which rows; they start at an even one.
+            Rows of the energy, starting at an even one.
         k : int
             Number of the plane, ascending.
         allowed : numpy.ndarray, optional
-            (rows, x) float32, 0 to 1: what the energy counts while the best is chosen. Given if
+            (rows, x) float32, 0 to 1: weight of the energy in the choice of the best. Required if
             energies are `weighed`.
         """
         best, before, after, last, index = (
@@ -103,11 +108,11 @@ class FocusPeak:
         else:
             follows = np.equal(index, k - 1)
             cv2.copyTo(energy, follows.view(np.uint8), after)
-            wanted = energy if allowed is None else np.where(energy < 0, energy, energy * allowed)
+            weighed = energy if allowed is None else np.where(energy < 0, energy, energy * allowed)
             chosen = self._chosen[rows]
-            better = np.greater(wanted, chosen).view(np.uint8)
+            better = np.greater(weighed, chosen).view(np.uint8)
             cv2.copyTo(last, better, before)
-            np.maximum(chosen, wanted, out=chosen)
+            np.maximum(chosen, weighed, out=chosen)
             if allowed is not None:
                 cv2.copyTo(energy, better, best)
             np.maximum(index, np.multiply(better, np.uint16(k)), out=index)
@@ -119,27 +124,29 @@ class FocusPeak:
         scores += scored
 
     def read(self, rows: slice, count: int, unit: float = 1.0) -> tuple[Plane, Plane]:
-        """Depth of some rows, and its inverse variance, once all planes are in.
+        """Return the depth of some rows and its inverse variance, once all planes are added.
 
         Parameters
         ----------
         rows : slice
-            Which rows.
+            Rows of the energy, starting at an even one.
         count : int
-            Of planes.
+            Number of planes.
         unit : float
-            Unit of depth, in planes: see `depth_unit`.
+            Unit of depth, in planes; see `depth_unit`.
 
         Returns
         -------
-        depth, trust : numpy.ndarray
+        depth : numpy.ndarray
             (rows, x) float32, in units of depth.
+        trust : numpy.ndarray
+            (rows, x) float32 inverse variance, in units of depth.
         """
         samples, floor, finer = self._samples, self._floor(), 1 / unit**2
         index = self._index[rows]
         first, last = index == 0, index == count - 1
         energies = [kept[rows] for kept in (self._before, self._best, self._after)]
-        energies[2][last] = 0  # what followed an earlier peak
+        energies[2][last] = 0  # left from an earlier peak
         above = [np.maximum(e - 1, floor) for e in energies]
         before, best, after = (np.log(a) for a in above)
         bend = np.minimum(before - 2 * best + after, np.float32(-FLATTEST * finer))
@@ -149,7 +156,7 @@ class FocusPeak:
             energies[2], above[2], samples
         )
         spread = noise / (4 * bend * bend)
-        # at an end of the stack the other side is taken for the missing one
+        # at an end of the stack the other side replaces the missing one
         np.copyto(before, after, where=first)
         np.copyto(after, before, where=last)
         bend = np.minimum(before - 2 * best + after, np.float32(-BROADEST * finer))
@@ -170,24 +177,42 @@ class FocusPeak:
 
     @property
     def best(self) -> Plane:
-        """Energy of the best plane."""
+        """Energy of the best plane, (y, x) float32."""
         return self._best
 
     def beside(self, count: int) -> Plane:
-        """The larger of the energies of the planes before and after it, of `count` planes."""
-        return np.maximum(self._before, np.where(self._index < count - 1, self._after, 0))
-
-    def widths(self, count: int, where: NDArray[np.bool_] | None = None, every: int = 4) -> Plane:
-        """Widths (m,) of clear peaks within the stack, in planes: standard deviations of Gaussians.
+        """Return the larger energy of the planes before and after the best one.
 
         Parameters
         ----------
         count : int
-            Of planes.
+            Number of planes.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x) float32.
+        """
+        return np.maximum(self._before, np.where(self._index < count - 1, self._after, 0))
+
+    def widths(self, count: int, where: NDArray[np.bool_] | None = None, every: int = 4) -> Plane:
+        """Measure the peak widths of clear peaks within the stack.
+
+        The peak width is the standard deviation (sigma) of a Gaussian.
+
+        Parameters
+        ----------
+        count : int
+            Number of planes.
         where : numpy.ndarray, optional
-            Bool, as large as the energies: peaks that count.
+            (y, x) bool, True where peaks may be measured.
         every : int
-            Even: so many rows and columns lie between those that are looked at.
+            Step between the rows and columns that are sampled; even.
+
+        Returns
+        -------
+        numpy.ndarray
+            (m,) float32 peak widths in planes.
         """
         some = np.s_[::every, ::every]
         inside = (self._index[some] > 0) & (self._index[some] < count - 1)
@@ -206,19 +231,25 @@ class FocusPeak:
         return np.sqrt(-1 / bend)
 
     def _floor(self) -> np.float32:
-        """Least energy above the noise that its logarithm may be taken of."""
+        """Return the least energy above the noise whose logarithm is used."""
         return np.float32(0.5 / np.sqrt(self._samples))
 
 
 def depth_unit(widths: Iterable[Plane]) -> float:
-    """Planes to a unit of depth: those over which fine detail stays sharp, at least one.
+    """Return the unit of depth: the planes over which fine detail stays sharp, at least one.
 
-    What is asked of a surface in units does not change with the z step of a stack.
+    Requirements on a surface in these units do not change with the z step of a stack.
 
     Parameters
     ----------
     widths : iterable of numpy.ndarray
-        Of the peaks of levels, the finest first; each level is twice as wide as the one before.
+        (m,) peak widths in planes of each level, the finest first; each level is twice as wide as
+        the one before.
+
+    Returns
+    -------
+    float
+        Planes to a unit of depth.
     """
     for level, width in enumerate(widths):
         if width.size >= FEWEST_WIDTHS:
@@ -227,6 +258,6 @@ def depth_unit(widths: Iterable[Plane]) -> float:
 
 
 def _relative(energy: Plane, above: Plane, samples: float) -> Plane:
-    """Relative variance of an energy's part above the noise."""
+    """Return the relative variance of the part of an energy above the noise."""
     variance = np.maximum(4 * energy - 2, np.float32(2)) / np.float32(samples)
     return variance / (above * above)

@@ -1,4 +1,4 @@
-"""The surface that regions of all planes show: where each is in focus, and where else it may be."""
+"""Surface of the regions of all planes: the depth where each is in focus, and further depths."""
 
 from __future__ import annotations
 
@@ -23,51 +23,52 @@ if TYPE_CHECKING:
 
 FINE_SAMPLES = 12.0
 COARSE_SAMPLES = (60.0, 26.0, 12.0)
-"""Independent samples behind the energies of a region, level by level."""
+"""Independent samples in the energies of a region, level by level."""
 REGION_ERRORS = (PeakError(0.05, 0.2), PeakError(0.05, 0.4), PeakError(0.05, 0.8))
-"""By which regions' peaks err without noise. The coarser a level is, the less its energy can be
-trusted: with 0.2 on all, the surface of `rims.py faint` errs by 1.3 planes instead of 0.7."""
+"""Errors of the regions' peaks without noise. The coarser a level is, the less reliable its energy
+is: with 0.2 on all, the surface of `rims.py faint` errs by 1.3 planes instead of 0.7."""
 SMOOTHNESS = 1.0
 """Inverse variance of a region around the mean of its neighbourhood."""
 SLOPE = 0.25
-"""How much a surface may go on to rise or fall from one region to the next."""
+"""Slope by which a surface may continue to rise or fall from one region to the next."""
 STEEP = 0.1
-"""Part of the range of depth around a region that its own depth is uncertain by."""
+"""Uncertainty of a region's depth, as a part of the range of depth around it."""
 BESIDE = 7
-"""Fine regions a side around one of another depth in which that depth counts too."""
+"""Side, in fine regions, of the neighbourhood in which a region of another depth counts too."""
 OTHER_DEPTH = 1.5
-"""Depth from which on a fine region is of another depth than the surface."""
+"""Distance from the surface beyond which a fine region has another depth."""
 SURE_PRECISION = 6.0
-"""Inverse variance from which on such a region counts."""
+"""Least inverse variance at which such a region counts."""
 JUMP = 5.0
-"""Range of the surface around a region that is a jump and no slope."""
+"""Range of the surface around a region that is a depth discontinuity and not a slope."""
 AROUND = 9
 FAINT = 0.1
-"""Of the strongest energies of the surface among so many fine regions a side: fainter ones of
-another depth are a rim."""
+"""Side, in fine regions, of the neighbourhood in which the strongest energy of the surface is
+sought, and part of it below which energies at another depth are a rim."""
 RIM = 0.3
-"""What energies count at a depth that may be a rim's."""
+"""Weight of energies at a depth that may be a rim's."""
 FOUND_WITHIN = 4
-"""Coarse regions within which the surface itself lies at a depth that is no rim's then."""
+"""Coarse regions within which the surface itself reaches a depth for that not to be a rim's."""
 FOUND_APART = 1.25
+"""Distance from the surface, in units of depth, at which it counts as reached."""
 OWN_VOICE = 4.0
-"""Lead, in the score's noise squared, of the surface's plane over the next at which a fine band's
-own energies count half; under noise the surface is the better guide: 2 dB, gravel-hills."""
+"""Squared lead, in the score's noise, of the best plane over the next at which a fine band's own
+energies have half of the weight; under noise the surface is more reliable: 2 dB, gravel-hills."""
 SEVERAL = (2.0, 4.0)
-"""Ranges of depth from which on coarse levels begin to be, and are on their own."""
+"""Ranges of depth at which coarse levels begin to rely on their own energies, and do so fully."""
 UNKNOWN = (1.5, 3.0)
-"""Error of the surface of which the same holds."""
+"""Errors of the surface with the same effect."""
 SHOWS_ITSELF = 4.0
-"""Inverse variance from which on a region shows its depth itself."""
+"""Inverse variance above which a region's own detail shows its depth."""
 
 
 class RegionalFocus:
-    """Finds the surface, plane by plane.
+    """Estimator of the surface of regions, to which planes are added one by one.
 
     Parameters
     ----------
     like : RegionalEnergy
-        Of any plane.
+        Regional energy of any plane, for its shapes.
     """
 
     def __init__(self, like: RegionalEnergy) -> None:
@@ -80,14 +81,28 @@ class RegionalFocus:
         self._count = 0
 
     def add(self, fine: Plane, coarse: Iterable[Plane]) -> None:
-        """Take in the next plane's energies, as `RegionalEnergy.seen` gives them."""
+        """Add the energies of the next plane, as returned by `RegionalEnergy.seen`.
+
+        Parameters
+        ----------
+        fine : numpy.ndarray
+            (y, x) float32 energy of the finest level.
+        coarse : iterable of numpy.ndarray
+            (y, x) float32 energies of all levels, at half the size.
+        """
         self._fine.add(fine, slice(0, len(fine)), self._count)
         for peak, energy in zip(self._coarse, coarse, strict=True):
             peak.add(energy, slice(0, len(energy)), self._count)
         self._count += 1
 
     def prior(self) -> FocusPrior:
-        """What the surface says of every plane, once all are in."""
+        """Return the prior for the fusion, once all planes are added.
+
+        Returns
+        -------
+        FocusPrior
+            The surface, further depths, and the weights of the levels' own energies.
+        """
         shape = self._fine.best.shape
         unit = depth_unit(peak.widths(self._count, every=2) for peak in self._coarse)
         surface = self._surface(unit)
@@ -123,7 +138,7 @@ class RegionalFocus:
         )
 
     def _other_depths(self, surface: Surface, unit: float) -> DepthRange:
-        """Depths that fine regions have apart from the surface: through gaps, beside edges."""
+        """Find depths of fine regions apart from the surface: through gaps, beside edges."""
         depth, trust = self._fine.read(slice(0, len(self._fine.best)), self._count, unit)
         sure = trust >= SURE_PRECISION
         other = sure & (np.abs(depth - surface.depth) > OTHER_DEPTH)
@@ -143,7 +158,7 @@ class RegionalFocus:
         )
 
     def _lead(self, level: int, shape: tuple[int, ...]) -> Plane:
-        """Lead, squared, of the best plane over those beside it in the score of a level."""
+        """Return the squared lead of the best plane over adjacent ones in the score of a level."""
         peak, samples = self._coarse[level], selectivity(level)
         lead = score(peak.best, samples) - score(peak.beside(self._count), samples)
         return np.square(np.maximum(_doubled(lead, shape), 0))
@@ -173,9 +188,9 @@ def _repeated(coarse: Plane, shape: tuple[int, ...]) -> Plane:
 
 
 def _lies_around(sure: Plane, depth: Plane, reach: int) -> NDArray[np.bool_]:
-    """Whether the surface lies at a region's depth within so many fine regions.
+    """Return whether the surface has a region's depth within `reach` fine regions.
 
-    It is known of coarse ones, of two fine ones a side, so every other place is looked at.
+    The surface is known for coarse regions of two fine ones a side, so every other place suffices.
     """
     padded = cv2.copyMakeBorder(
         sure, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=float("inf")

@@ -1,1 +1,1 @@
-"""One picture out of many, sharp everywhere."""
+"""Fusion of a stack into one image that is sharp everywhere."""

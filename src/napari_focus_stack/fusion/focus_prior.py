@@ -1,12 +1,13 @@
-"""One surface for all bands: where each region is in focus, and what planes may add to it.
+"""Focus prior: one surface for all bands, and the weight of every plane's energies around it.
 
-Bands of a pyramid that choose their plane each for itself disagree: in optical sections coarse
-bands take the edge of the lit zone for detail, and a rim of refracted light, which grows with the
-distance from focus, outshines what is in focus at every scale. So regions are looked at first, in
-all planes and levels together (`regional`, `regionalfocus`): their surface says what energies
-count, per plane, and where they count for nothing beside it. Depths are in units that do not change
-with the z step (`peaks.depth_unit`), and so are all figures here. Where no fine detail speaks,
-nearby or of several surfaces, every band goes on speaking for itself.
+Bands of a pyramid that each select their own plane disagree: in optical sections coarse bands
+mistake the edge of the lit zone for detail, and a rim of refracted light, which grows with the
+distance from focus, outshines the detail in focus at every scale. The depth of regions is therefore
+estimated first, from all planes and levels together (`fusion.regional_energy`,
+`depth.regional_focus`): their surface determines how much energies count in each plane. Depths are
+in units that do not change with the z step (`depth.peak_fitting.depth_unit`), and so are all
+figures here. Where no fine detail exists nearby, or detail of several surfaces, every band selects
+its own plane.
 """
 
 from __future__ import annotations
@@ -26,34 +27,35 @@ if TYPE_CHECKING:
     from napari_focus_stack._utils.windows import Window
 
 TOLERANCE = 0.5
-"""Depth from the surface, besides half of its error, up to which energies count in full."""
+"""Distance from the surface, in addition to half of its error, up to which energies count fully."""
 TOLERANCE_OF_DEPTH = 1.5
-"""The same where the depth is looked for, which then refines the surface."""
+"""The same distance for the depth estimate, which then refines the surface."""
 LEAST_ENERGY = 1e-3
-"""What energies count at least."""
+"""Least factor by which energies are weighted."""
 SPREAD = 0.7
-"""Depth around the surface that fine levels are averaged over where noise hides their own."""
+"""Depth around the surface over which fine levels are averaged where noise hides their own peak."""
 ABSENT_SHARE = 3e-4
-"""Of a plane that the surface does not lie in, in coarse levels."""
+"""Weight, in coarse levels, of a plane that does not contain the surface."""
 DEPTH_WEIGHT = 0.3
 DEPTH_ERROR = 0.25
-"""How far the surface counts beside a pixel's own depth, and its least variance there."""
+"""Weight of the surface relative to a pixel's own depth, and its least variance there."""
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Depth of each fine region, all (y, x) float32.
+    """Depth of each fine region.
 
     Attributes
     ----------
     depth, error : numpy.ndarray
-        In units of depth, as the others.
+        (y, x) float32 depth and its standard error, in units of depth, as all others.
     rise : numpy.ndarray
-        Range of the depth around the region.
+        (y, x) float32 range of the depth around the region.
     sure_depth : numpy.ndarray
-        The depth where the region shows it itself; else infinite.
+        (y, x) float32 depth where the region's own detail shows it; else infinite.
     low, high : numpy.ndarray
-        Depths between which the surface jumps beside the region; infinite where it does not.
+        (y, x) float32 depths on both sides of a depth discontinuity beside the region; infinite
+        where there is none.
     """
 
     depth: Plane
@@ -66,14 +68,14 @@ class Surface:
 
 @dataclass(frozen=True)
 class DepthRange:
-    """Depths that a region may have besides the surface's, all (y, x) float32.
+    """Depths that a region may have in addition to that of the surface.
 
     Attributes
     ----------
     low, high : numpy.ndarray
-        In units of depth; the surface's own where there are none.
+        (y, x) float32, in units of depth; those of the surface where there are no others.
     share : numpy.ndarray
-        What energies count there.
+        (y, x) float32 factor by which energies are weighted there.
     """
 
     low: Plane
@@ -83,24 +85,24 @@ class DepthRange:
 
 @dataclass(frozen=True)
 class FocusPrior:
-    """What the surface says of every plane.
+    """Prior for the depth of every region, from which planes are weighted.
 
     Attributes
     ----------
     unit : float
         Planes to a unit of depth.
     surface : Surface
-        Where each region is in focus.
+        Depth at which each region is in focus.
     others : DepthRange
-        Where else it may be.
+        Further depths at which it may be in focus.
     several : numpy.ndarray
-        (y, x) float32, 0 to 1: how far apart these are, as far as they are no rims.
+        (y, x) float32, 0 to 1: how clearly a region has several depths that are not rims.
     own : tuple of numpy.ndarray
-        (y, x) float32, 0 to 1: how far the finest levels' own energies count, level by level.
+        (y, x) float32, 0 to 1, for each of the finest levels: weight of the level's own energies.
     alone : numpy.ndarray
-        (y, x) float32, 0 to 1: how far coarse levels are on their own.
+        (y, x) float32, 0 to 1: weight of the own energies of coarse levels.
     level : int
-        Of the pyramid, that has as many pixels as there are regions.
+        Level of the pyramid with as many pixels as there are regions.
     """
 
     unit: float
@@ -112,17 +114,28 @@ class FocusPrior:
     level: int
 
     def within(self, window: Window) -> WindowPrior:
-        """The same for a part of the field, whose corner is a multiple of a region's side."""
+        """Restrict the prior to a part of the field.
+
+        Parameters
+        ----------
+        window : tuple of slice
+            Rows and columns of the reference plane; its corner is a multiple of a region's side.
+
+        Returns
+        -------
+        WindowPrior
+            Prior of the part.
+        """
         return WindowPrior(self, window)
 
 
 class WindowPrior:
-    """What the surface says of every plane in a part of the field, at all levels of a pyramid.
+    """Prior for every plane in a part of the field, at all levels of a pyramid.
 
     Parameters
     ----------
     prior : FocusPrior
-        Of the whole field.
+        Prior of the whole field.
     window : tuple of slice
         Rows and columns of the reference plane.
     """
@@ -144,11 +157,30 @@ class WindowPrior:
         self.alone = LevelMaps(prior.alone[here], self.shapes)
 
     def of(self, k: int) -> PlanePrior:
-        """What it says of the plane in place `k` of the order of focus."""
+        """Return the prior of one plane.
+
+        Parameters
+        ----------
+        k : int
+            Place of the plane in the order of focus.
+
+        Returns
+        -------
+        PlanePrior
+            Weights of the plane.
+        """
         return PlanePrior(self, k)
 
     def half_size(self) -> tuple[Plane, Plane]:
-        """Depth of the surface at half the size, and its inverse variance beside a pixel's own."""
+        """Return the surface at half the size of the planes.
+
+        Returns
+        -------
+        depth : numpy.ndarray
+            (y, x) float32 in units of depth.
+        weight : numpy.ndarray
+            (y, x) float32 inverse variance relative to a pixel's own depth.
+        """
         weight = np.float32(DEPTH_WEIGHT) * (1 - self._several)
         weight /= np.square(self.error) + np.square(self._rise / 2) + np.float32(DEPTH_ERROR)
         rows = slice(0, self.shapes[1][0])
@@ -159,14 +191,14 @@ class WindowPrior:
 
 
 class LevelMaps:
-    """A map of regions at the size of any level, some rows at a time.
+    """A map of regions resized to any level, some rows at a time.
 
     Parameters
     ----------
     regions : numpy.ndarray
         (y, x) float32.
     shapes : list of tuple of int
-        Of all levels, from the finest one on up to that of the map.
+        (y, x) of all levels, from the finest one up to that of the map.
     """
 
     def __init__(self, regions: Plane, shapes: list[tuple[int, int]]) -> None:
@@ -175,7 +207,20 @@ class LevelMaps:
         self._lock = threading.Lock()
 
     def rows(self, level: int, rows: slice) -> Plane:
-        """Some rows of a level."""
+        """Return some rows of the map at the size of a level.
+
+        Parameters
+        ----------
+        level : int
+            Level of the pyramid, 0 for the finest.
+        rows : slice
+            Rows of the level.
+
+        Returns
+        -------
+        numpy.ndarray
+            (rows, x) float32.
+        """
         above = level - (len(self._shapes) - 1)
         if above < 0:
             return grown_window(self._coarser[0], self._shapes[level:], rows)
@@ -186,12 +231,12 @@ class LevelMaps:
 
 
 class PlanePrior:
-    """What the surface says of one plane, level by level.
+    """Prior weights of one plane, level by level.
 
     Parameters
     ----------
     prior : WindowPrior
-        Of all planes.
+        Prior of all planes.
     k : int
         Place of the plane in the order of focus.
     """
@@ -202,37 +247,65 @@ class PlanePrior:
         apart = np.abs(depth - prior.depth)
         outside = np.maximum(depth - prior.high, prior.low - depth)
         self._energies, self._depths = (
-            self._maps(self._counting(apart, outside, tolerance))
+            self._maps(self._weights(apart, outside, tolerance))
             for tolerance in (TOLERANCE, TOLERANCE_OF_DEPTH)
         )
         variance = np.float32(SPREAD**2) + np.square(prior.error)
         self._fine = self._maps(np.float32(-0.5) * np.square(apart) / variance)
-        # the planes beside it, whatever the unit: light may live in a plane or two
+        # adjacent planes count whatever the unit: light may be in one plane or two
         self._coarse = self._maps(np.maximum(1 - np.float32(prior.unit) * apart, 0))
 
     def logarithm_of_weight(self, energy: Plane, level: int, rows: slice) -> Plane:
-        """Logarithm of the plane's weight in some rows of a level, by their energy (rows, x)."""
+        """Compute the logarithm of the plane's weight in some rows of a level.
+
+        Parameters
+        ----------
+        energy : numpy.ndarray
+            (rows, x) float32 energy of the plane.
+        level : int
+            Level of the pyramid, 0 for the finest.
+        rows : slice
+            Rows of the level.
+
+        Returns
+        -------
+        numpy.ndarray
+            (rows, x) float32.
+        """
         own = score(energy * self._energies.rows(level, rows), selectivity(level))
         if level < len(self._prior.own):
-            share, given = self._prior.own[level].rows(level, rows), self._fine.rows(level, rows)
+            share, prior = self._prior.own[level].rows(level, rows), self._fine.rows(level, rows)
         else:
             share = self._prior.alone.rows(level, rows)
-            given = np.log(self._coarse.rows(level, rows) + np.float32(ABSENT_SHARE))
-        own -= given
+            prior = np.log(self._coarse.rows(level, rows) + np.float32(ABSENT_SHARE))
+        own -= prior
         own *= share
-        own += given
+        own += prior
         return own
 
     def counting_for_depth(self, level: int, rows: slice) -> Plane:
-        """What energies of some rows of a level count where the depth is looked for."""
+        """Return the weight of the plane's energies in the depth estimate.
+
+        Parameters
+        ----------
+        level : int
+            Level of the pyramid, 0 for the finest.
+        rows : slice
+            Rows of the level.
+
+        Returns
+        -------
+        numpy.ndarray
+            (rows, x) float32, 0 to 1.
+        """
         return self._depths.rows(level, rows)
 
-    def _counting(self, apart: Plane, outside: Plane, tolerance: float) -> Plane:
-        """What energies count, by how far the plane lies from the surface."""
+    def _weights(self, apart: Plane, outside: Plane, tolerance: float) -> Plane:
+        """Return the weights of energies by the plane's distance from the surface."""
         reach = np.float32(tolerance) + self._prior.error / 2
-        near, inside = (np.exp(-np.square(np.maximum(a - reach, 0))) for a in (apart, outside))
-        counting: Plane = np.maximum(near, self._prior.share * inside)
-        return np.maximum(counting, np.float32(LEAST_ENERGY), out=counting)
+        close, inside = (np.exp(-np.square(np.maximum(a - reach, 0))) for a in (apart, outside))
+        weights: Plane = np.maximum(close, self._prior.share * inside)
+        return np.maximum(weights, np.float32(LEAST_ENERGY), out=weights)
 
     def _maps(self, regions: Plane) -> LevelMaps:
         return LevelMaps(regions, self._prior.shapes)

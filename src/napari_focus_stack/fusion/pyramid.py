@@ -1,8 +1,9 @@
-"""The fusion of a stack: Laplacian pyramids, weighed by energy, folded in one plane at a time.
+"""Fusion of a stack: Laplacian pyramids, weighted by energy, averaged one plane at a time.
 
-Each plane passes four times over its parts, a few rows that stay in a core's cache: it is read off
-in the reference frame and reduced; its squared bands are gathered; the wide tail of the window is
-made of them at half the size; and with the weights that follow it is folded into the mean.
+Each plane is processed in four passes over parts of a few rows that stay in a core's cache: it is
+resampled to the reference frame and reduced; its squared bands are gathered; the wide tail of the
+window is computed from them at half the size; and with the weights that follow it is added to the
+mean.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from napari_focus_stack._utils.threads import ThreadTeam, block_grid, row_bands
 from napari_focus_stack._utils.windows import moved_by
 from napari_focus_stack.fusion.pyramid_level import Level, Residual, rows_above
+from napari_focus_stack.fusion.recorded_range import RecordedRange
 from napari_focus_stack.imgproc.colour import GREY, merged
 from napari_focus_stack.imgproc.dtypes import as_dtype
 from napari_focus_stack.imgproc.pyramids import (
@@ -36,11 +38,8 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.dtypes import Mask
     from napari_focus_stack.imgproc.noise import Noise
 
-ROUNDED = 0.48
-"""By which a value may lie beyond whole ones that it was rounded to, and be rounded to one again:
-a little less than half, for float32 errs by up to 0.01 near 65535."""
 DEPTH_LEVELS = 3
-"""Levels whose energies tell depth; the finest is handed out at half its size."""
+"""Number of levels whose energies determine depth; the finest is provided at half its size."""
 
 
 class _Part(NamedTuple):
@@ -49,52 +48,57 @@ class _Part(NamedTuple):
 
 
 class PyramidFusion:
-    """Laplacian pyramid whose coefficients come from the planes that noise cannot tell apart.
+    """Laplacian pyramid averaged over the planes that noise cannot distinguish from the sharpest.
 
     At every level a plane's weight falls exponentially with its distance from the best plane,
-    counted in the noise of the energy itself: on clean stacks the best plane alone remains
-    (selection by local energy: Burt and Kolczynski, "Enhanced image capture through fusion", ICCV
-    1993), and where planes differ by noise only they are averaged. What remains is shrunk by
-    Wiener's rule as far as the noise left explains it. Brightness is held to the range that planes
-    recorded at each pixel, and every channel to that of the whole stack.
+    measured in the noise of the energy itself: on clean stacks only the best plane remains
+    (selection by local energy [1]_), and where planes differ only by noise they are averaged. The
+    remaining band is shrunk by Wiener's rule as far as the remaining noise explains it. Brightness
+    is limited to the range that planes recorded at each pixel, and every channel to that of the
+    whole stack.
 
-    A plane must go on smoothly where it has not recorded: bands there see across the border.
+    Unrecorded parts of a plane must continue it smoothly: bands there reach across the border.
 
-    The weights are those of all planes together although planes are seen one at a time: the
-    logarithm of their sum is kept, which takes in each further plane (softmax, in one pass).
+    Weights are normalised over all planes although planes are added one at a time: the logarithm
+    of their sum is updated by each further plane (softmax in one pass).
 
     Parameters
     ----------
     shape : tuple of int
-        Of what is fused, (Y, X[, C]).
+        (Y, X[, C]) of the fused image.
     dtype : numpy.dtype
-        Of the planes.
+        Type of the planes.
     noise : Noise
-        Of one channel.
+        Noise of one channel.
     team : ThreadTeam
-        Who works.
+        Threads that share the work.
     origin : tuple of int
         Row and column of the reference plane at which this fusion starts; even.
     keep_energy : bool
-        Whether `energy` is wanted.
+        Whether to keep `energy`.
     colour_halved : bool
         Whether planes hold colour differences at half their size only; the finest level then has
         none.
     bottom : int
-        Number of the finest level, for planes that are that much smaller already.
+        Number of the finest level, for planes that are reduced by that many levels already.
     count : int, optional
-        How many levels, if not as many as the shape has; what is above them is given to `build`.
+        Number of levels, if fewer than the shape allows; `build` is given the levels above.
     prior : WindowPrior, optional
-        Where what is fused lies in focus; without it each band chooses for itself.
+        Prior for the depth; without it each band selects its own plane.
 
     Attributes
     ----------
     energies : list of numpy.ndarray
-        Of the last plane: at half its size from the finest level, then as they are, float32.
+        (y, x) float32 energies of the last plane, the finest level at half its size.
     energy : numpy.ndarray or None
-        Of the last plane at the finest level, (Y, X) float32.
+        (Y, X) float32 energy of the last plane at the finest level.
     plane_prior : PlanePrior or None
-        What the prior says of the last plane.
+        Prior of the last plane.
+
+    References
+    ----------
+    .. [1] P. J. Burt and R. J. Kolczynski, "Enhanced image capture through fusion", ICCV 1993,
+       https://doi.org/10.1109/ICCV.1993.378222
     """
 
     def __init__(
@@ -130,12 +134,8 @@ class PyramidFusion:
         for level, above in pairwise(self._levels):
             level.above = above.smooth
         self._levels[-1].above = self._residual.smooth
-        narrow = np.dtype(dtype.name if dtype.name in ("uint8", "uint16") else np.float32)
-        self._ends = _ends(narrow)
-        self._lowest = np.full(shape[:2], self._ends[1], narrow)
-        self._highest = np.full(shape[:2], self._ends[0], narrow)
+        self._range = RecordedRange((shape[0], shape[1]), dtype, self._unit)
         self._valid = np.empty(shape[:2], np.uint8)
-        self._range = (np.inf, -np.inf)
         self._count = 0
         self._tiles = block_grid(shape)
         self._parts = [_Part(k, rows) for k, v in enumerate(self._levels) for rows in v.parts]
@@ -145,26 +145,54 @@ class PyramidFusion:
 
     @property
     def energies(self) -> list[Plane]:
-        """What `DepthEstimator.add` takes."""
+        """Energies of the last plane, as required by `DepthEstimator.add`."""
         return [level.energy for level in self._levels[:DEPTH_LEVELS]]
 
     def add(self, seen: RegisteredPlane) -> None:
-        """Fold in a plane."""
-        self._fold_in(self._load_plane(seen), seen.light)
+        """Add a plane to the mean.
+
+        Parameters
+        ----------
+        seen : RegisteredPlane
+            The plane.
+        """
+        self._add(self._load_plane(seen), seen.light)
 
     def add_reduced(self, channels: list[Plane], valid: Mask | None, light: Brightness) -> None:
-        """Fold in a plane as `reduced` has it, at the size of the finest level here."""
+        """Add a plane that `reduced` returned to the mean.
+
+        Parameters
+        ----------
+        channels : list of numpy.ndarray
+            (y, x) float32 channels at the size of the finest level.
+        valid : numpy.ndarray or None
+            (y, x) uint8, 255 where the plane recorded; None if it recorded everything.
+        light : Brightness
+            Gain and offset by which the plane was brought to the reference's brightness.
+        """
         for smooth, channel in zip(self._levels[0].smooth, channels, strict=True):
             smooth[:] = channel
         self._reduce()
-        self._fold_in(valid, light)
+        self._add(valid, light)
 
     def reduced(
         self, seen: RegisteredPlane, origin: tuple[int, int]
     ) -> tuple[list[Plane], Mask | None]:
-        """A plane from `origin` on as it is above all levels, and where it recorded anything.
+        """Reduce a plane to the size above all levels, without adding it.
 
-        Nothing is folded in.
+        Parameters
+        ----------
+        seen : RegisteredPlane
+            The plane.
+        origin : tuple of int
+            Row and column of the reference plane at which to start; even.
+
+        Returns
+        -------
+        channels : list of numpy.ndarray
+            (y, x) float32 channels.
+        valid : numpy.ndarray or None
+            (y, x) uint8, 255 where the plane recorded; None if it recorded everything.
         """
         self._origin = origin
         valid = self._load_plane(seen)
@@ -173,24 +201,25 @@ class PyramidFusion:
         return self._residual.smooth, valid
 
     def _load_plane(self, seen: RegisteredPlane) -> Mask | None:
-        """Take a plane into the levels; where it recorded anything, None for everywhere."""
+        """Resample a plane into the levels; return its valid area, None for all of it."""
         self._team.check()
-        self._range = self._range_with(seen)
+        self._range.add_plane(seen)
         unrecorded: list[Window] = []
 
-        def take(tile: Window) -> None:
+        def load(tile: Window) -> None:
             valid = seen.valid(moved_by(tile, *self._origin))
-            self._read_off(seen, tile)
+            self._resample(seen, tile)
             if valid is not None:
                 self._valid[tile] = valid
                 unrecorded.append(tile)
-            self._add_range(tile, valid)
+            self._range.add_tile(self._levels[0].smooth[0][tile], tile, valid)
 
-        self._team.map(take, self._tiles)
+        self._team.map(load, self._tiles)
         self._reduce()
         return self._coverage(unrecorded)
 
-    def _fold_in(self, valid: Mask | None, light: Brightness) -> None:
+    def _add(self, valid: Mask | None, light: Brightness) -> None:
+        """Add the loaded plane to the mean of every level."""
         for level in self._levels:
             level.light = light
         self._team.map(lambda part: self._levels[part.level].gather(part.rows), self._parts)
@@ -204,7 +233,7 @@ class PyramidFusion:
         self._residual.fold(self._scored, valid, self._count)
         self._count += 1
 
-    def _read_off(self, seen: RegisteredPlane, tile: Window) -> None:
+    def _resample(self, seen: RegisteredPlane, tile: Window) -> None:
         finest, above = self._levels[0].smooth, self._levels[0].above
         if not self._halved:
             seen.channels(moved_by(tile, *self._origin), [channel[tile] for channel in finest])
@@ -214,7 +243,7 @@ class PyramidFusion:
         seen.differences(moved_by(tile, *self._origin), [channel[half] for channel in above[1:]])
 
     def _coverage(self, unrecorded: list[Window]) -> Mask | None:
-        """Where the plane at hand recorded anything; None for everywhere."""
+        """Complete the valid area of the loaded plane; None if it recorded everything."""
         if not unrecorded:
             return None
         known = {(rows.start, cols.start) for rows, cols in unrecorded}
@@ -222,12 +251,6 @@ class PyramidFusion:
             if (rows.start, cols.start) not in known:
                 self._valid[rows, cols] = 255
         return self._valid
-
-    def _range_with(self, seen: RegisteredPlane) -> tuple[float, float]:
-        low, high = (float(v) for v in (seen.plane.min(), seen.plane.max()))
-        gain, offset = seen.light.gain, seen.light.offset
-        ends = [low, high, gain * low + offset, gain * high + offset]
-        return min(self._range[0], *ends), max(self._range[1], *ends)
 
     def _reduce(self) -> None:
         def reduce(todo: tuple[Plane, Plane, slice]) -> None:
@@ -244,26 +267,26 @@ class PyramidFusion:
         if part.level == 0 and self.energy is not None:
             self.energy[part.rows] = energy
 
-    def _add_range(self, tile: Window, valid: Mask | None) -> None:
-        lowest, highest = self._lowest[tile], self._highest[tile]
-        low = high = _as_recorded(self._levels[0].smooth[0][tile], self._unit, lowest.dtype)
-        if valid is not None:
-            outside = valid == 0
-            low, high = low.copy(), low.copy()
-            high[outside], low[outside] = self._ends
-        np.minimum(lowest, low, out=lowest)
-        np.maximum(highest, high, out=highest)
-
     def build(self, base: list[Plane] | None = None) -> None:
-        """Put the levels together, once all planes are folded in; no plane can follow.
+        """Reconstruct the image from the levels; no plane can be added afterwards.
 
-        On `base`, one channel each, if this fusion ends below the coarsest levels.
+        Parameters
+        ----------
+        base : list of numpy.ndarray, optional
+            (y, x) float32 channels of the level above, if this fusion ends below the coarsest
+            levels.
         """
         self._built(base)
-        self._hold()
+        self._limit()
 
     def built_channels(self) -> list[Plane]:
-        """As `build`, but what a finer fusion can be built on: not held to what was recorded."""
+        """Reconstruct the channels without limiting them to the recorded range.
+
+        Returns
+        -------
+        list of numpy.ndarray
+            (y, x) float32 channels, the `base` of a finer fusion.
+        """
         return self._built(None)
 
     def _built(self, base: list[Plane] | None) -> list[Plane]:
@@ -272,37 +295,38 @@ class PyramidFusion:
             below = level.build(below, self._team)
         return below
 
-    def _hold(self) -> None:
-        """Hold brightness to the range that planes recorded at each pixel."""
+    def _limit(self) -> None:
+        """Limit brightness to the range that planes recorded at each pixel."""
         bright = self._levels[0].smooth[0]
-
-        def hold(rows: slice) -> None:
-            lowest, highest = self._lowest[rows], self._highest[rows]
-            slack = ROUNDED if lowest.dtype.kind == "u" else 0.0
-            some = self._valid[rows] = lowest <= highest
-            low, high = (np.where(some, end, 0).astype(np.float32) for end in (lowest, highest))
-            low -= np.float32(slack)
-            high += np.float32(slack)
-            channel = bright[rows]
-            held = np.clip(channel, low * self._unit, high * self._unit)
-            np.copyto(channel, held, where=some)  # elsewhere it goes on smoothly, for the depth
-
-        self._team.map(hold, self._levels[0].parts)
-        del self._lowest, self._highest
+        self._team.map(
+            lambda rows: self._range.limit(bright, self._valid, rows), self._levels[0].parts
+        )
+        self._range.release()
 
     @property
     def brightness(self) -> Plane:
-        """Of the built image, (Y, X) float32, in the units of one channel."""
+        """Brightness of the built image, (Y, X) float32, in the units of one channel."""
         bright = self._levels[0].smooth[0]
         return bright if self._channels == 1 else bright * (1 / self._unit)
 
     @property
     def recorded(self) -> NDArray[np.bool_]:
-        """Where, (Y, X), some plane recorded what the built image shows."""
+        """Mask, (Y, X) bool, of the pixels of the built image that some plane recorded."""
         return self._valid.view(np.bool_)
 
     def image(self, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """The built image, (Y, X[, C]), of a dtype; where nothing was recorded, as `as_dtype`."""
+        """Return the built image.
+
+        Parameters
+        ----------
+        dtype : numpy.dtype
+            Type of the image.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X[, C]); NaN where nothing was recorded, 0 in a type without NaN.
+        """
         finest = self._levels[0]
         shape, further = finest.shape, finest.above[len(finest.smooth) :]
         image = np.empty(shape if self._channels == 1 else (*shape, self._channels), dtype)
@@ -310,29 +334,13 @@ class PyramidFusion:
             self._team.check()
             channels = [channel[rows] for channel in finest.smooth]
             channels += [_doubled(channel, rows, shape) for channel in further]
-            part = np.clip(merged(channels), *self._range)  # new: `brightness` is in use
+            part = np.clip(merged(channels), *self._range.stack)  # new: `brightness` is in use
             part[~self.recorded[rows]] = np.nan
             image[rows] = as_dtype(part, dtype)
         return image
 
 
-def _ends(dtype: np.dtype[Any]) -> tuple[float, float]:
-    """Least and largest value of a type."""
-    if dtype.kind == "f":
-        return float(np.finfo(dtype).min), float(np.finfo(dtype).max)
-    return float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
-
-
-def _as_recorded(bright: Plane, unit: np.float32, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Brightness in units of a channel, rounded to whole numbers where planes have them."""
-    if dtype.kind == "f":
-        return bright * (1 / unit)
-    depth = cv2.CV_8U if dtype == np.uint8 else cv2.CV_16U
-    rounded: NDArray[Any] = cv2.addWeighted(bright, float(1 / unit), bright, 0, 0, dtype=depth)
-    return rounded
-
-
 def _doubled(channel: Plane, rows: slice, shape: tuple[int, int]) -> Plane:
-    """Rows of the level below, between whose pixels nothing was recorded."""
+    """Resample some rows of a channel at half the size to the level below."""
     cut = SourceWindow.of(np.diag([0.5, 0.5, 1.0]), (rows, slice(0, shape[1])), channel.shape)
     return resample(channel[cut.crop], cut.matrix, cut.size)

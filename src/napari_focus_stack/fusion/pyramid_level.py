@@ -1,4 +1,4 @@
-"""One level of a fusion's pyramid: what a plane is there, and the mean of those that were."""
+"""One level of a fusion's pyramid: the band of the current plane, and the mean of all so far."""
 
 from __future__ import annotations
 
@@ -39,16 +39,44 @@ SHRINK_WINDOW = 1.5
 """Gaussian sigma over which the fused band's power is measured before it is shrunk."""
 SHRINK_SIZE = 9
 LEAST_COVERAGE = 191
-"""Of 255: part of a coarse pixel that must have been recorded for it to count."""
+"""Part of a coarse pixel, out of 255, that must have been recorded for it to count."""
 LARGEST_EXPONENT = 80.0
-"""Exponent beyond which a plane has no weight: exp(80) is still a number."""
+"""Exponent beyond which a plane has no weight: exp(80) is still finite in float32."""
 
 
 class Level:
-    """One level of the pyramid: the plane that is folded in, and the mean of those that were.
+    """One level of the pyramid: the band of the current plane, and the mean of all so far.
 
-    `valid` says where that plane recorded anything, None for everywhere, and `light` what
-    brought it, and so its noise, to the reference plane's brightness.
+    Parameters
+    ----------
+    level : int
+        Number of the level, 0 for the finest.
+    shape : tuple of int
+        (y, x) of the level.
+    channels : int
+        Number of channels.
+    noise : Noise
+        Noise of one channel.
+    colour : bool
+        Whether planes are in colour.
+
+    Attributes
+    ----------
+    smooth : list of numpy.ndarray
+        (y, x) float32 channels of the current plane, from which the band is separated.
+    above : list of numpy.ndarray
+        (y, x) float32 channels of the level above.
+    energy : numpy.ndarray
+        (y, x) float32 energy of the current plane, at half the size in the finest level.
+    scored : numpy.ndarray or None
+        (y, x) float32 array for the score of the current plane, where it is kept.
+    valid : numpy.ndarray or None
+        (y, x) uint8, 255 where the current plane recorded; None if it recorded everything.
+    light : Brightness
+        Gain and offset by which the current plane, and so its noise, was brought to the
+        reference plane's brightness.
+    parts : list of slice
+        Rows that are processed at a time.
     """
 
     def __init__(
@@ -64,7 +92,7 @@ class Level:
         self.scored: Plane | None = None
         self._noise = noise
         self._colour = colour
-        self._telling = energy_parts(level, self._colour)
+        self._energy_channels = energy_parts(level, self._colour)
         self._means = [np.zeros(shape, np.float32) for _ in range(channels)]
         self._weight = np.empty(shape, np.float32)
         self._squares = np.empty(shape, np.float32)
@@ -73,10 +101,16 @@ class Level:
         self._wide = np.empty(0, np.float32)
 
     def gather(self, rows: slice) -> None:
-        """Square the bands of some rows."""
+        """Square the bands of some rows.
+
+        Parameters
+        ----------
+        rows : slice
+            Rows of the level.
+        """
         around = expanded_window(self.above[0], self.shape, rows)
         bands = [self.smooth[0][rows] - around]
-        bands += [self._band(c, rows) for c in range(1, self._telling)]
+        bands += [self._band(c, rows) for c in range(1, self._energy_channels)]
         own = (
             None
             if self.light == Brightness()
@@ -85,22 +119,43 @@ class Level:
         power(bands, around, self._noise, self.level, self._colour, self._power[rows], own)
 
     def reduce(self, rows: slice) -> None:
-        """Reduce the squared bands to some rows of the level above."""
+        """Reduce the squared bands to some rows of the level above.
+
+        Parameters
+        ----------
+        rows : slice
+            Rows of the level above.
+        """
         self._halved[rows] = reduced_window(self._power, rows)
 
     def widen(self) -> None:
-        """Make the wide tail of the window of all that was gathered."""
+        """Average the reduced squared bands over the wide tail of the window."""
         self._wide = tail(self._halved)
 
     def fold(self, rows: slice, count: int, prior: PlanePrior | None) -> Plane:
-        """Fold some rows into the mean, as the plane of number `count`; return their energy."""
+        """Add some rows of the current plane to the mean.
+
+        Parameters
+        ----------
+        rows : slice
+            Rows of the level.
+        count : int
+            Number of planes added before.
+        prior : PlanePrior or None
+            Prior of the current plane.
+
+        Returns
+        -------
+        numpy.ndarray
+            (rows, x) float32 energy.
+        """
         energy = windowed(self._power, self._halved, self._wide, rows)
         outside = None if self.valid is None else self.valid[rows] < LEAST_COVERAGE
         if prior is None:
             scored = score(energy, selectivity(self.level))
         else:
             scored = prior.logarithm_of_weight(energy, self.level, rows)
-        if self.light.gain != 1:  # of planes alike, each by the inverse of its variance
+        if self.light.gain != 1:  # equally sharp planes are weighted by their inverse variance
             scored -= np.float32(np.log(self._variance))
         if self.scored is not None:
             self.scored[rows] = scored
@@ -113,7 +168,20 @@ class Level:
         return energy
 
     def build(self, below: list[Plane], team: ThreadTeam) -> list[Plane]:
-        """Put the mean, shrunk, on the fused level above, and let the mean go."""
+        """Add the shrunk mean to the fused level above, and free its memory.
+
+        Parameters
+        ----------
+        below : list of numpy.ndarray
+            (y, x) float32 channels of the fused level above.
+        team : ThreadTeam
+            Threads that share the work.
+
+        Returns
+        -------
+        list of numpy.ndarray
+            (y, x) float32 channels of the fused level.
+        """
 
         def build(rows: slice) -> None:
             around = _around(rows, SHRINK_SIZE // 2, self.shape)
@@ -150,11 +218,11 @@ class Level:
 
     @property
     def _variance(self) -> float:
-        """Of the noise of the plane at hand, over that of the others."""
+        """Variance of the current plane's noise relative to that of the others."""
         return self._noise.variance_by(self.light.gain)
 
     def _share(self, scored: Plane, rows: slice, count: int) -> Plane:
-        """Weight of a plane in the sum of all up to it, which takes it in."""
+        """Return the weight of the current plane relative to all so far, and add it to the sum."""
         weight, squares = self._weight[rows], self._squares[rows]
         if count == 0:
             weight[:], squares[:] = scored, self._variance
@@ -177,9 +245,23 @@ class Level:
 
 
 class Residual:
-    """What is left above the last level, without detail of its own.
+    """The residual above the last level, without detail of its own.
 
-    Its light belongs to the plane that is in focus below it.
+    Its light is taken from the plane that is in focus in the level below.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (y, x) of the residual.
+    channels : int
+        Number of channels.
+
+    Attributes
+    ----------
+    smooth : list of numpy.ndarray
+        (y, x) float32 channels of the current plane.
+    mean : list of numpy.ndarray
+        (y, x) float32 mean of each channel.
     """
 
     def __init__(self, shape: tuple[int, int], channels: int) -> None:
@@ -188,7 +270,17 @@ class Residual:
         self._weight = np.empty(shape, np.float32)
 
     def fold(self, scored: Plane, valid: Mask | None, count: int) -> None:
-        """Fold in the plane of number `count`, by the score of the level below."""
+        """Add the current plane to the mean.
+
+        Parameters
+        ----------
+        scored : numpy.ndarray
+            (y, x) float32 score of the level below.
+        valid : numpy.ndarray or None
+            (y, x) uint8, 255 where the plane recorded; None if it recorded everything.
+        count : int
+            Number of planes added before.
+        """
         scored = cv2.pyrDown(scored)
         if valid is not None:
             scored[valid < LEAST_COVERAGE] = NO_SCORE
@@ -207,14 +299,14 @@ def _empty(shape: tuple[int, int], channels: int) -> list[Plane]:
 
 
 def _move(mean: Plane, band: Plane, share: Plane) -> None:
-    """Bring a running mean nearer to a band by its share; equal ones stay equal to the bit."""
+    """Move a running mean towards a band by its share; equal values stay equal bit by bit."""
     band -= mean
     band *= share
     mean += band
 
 
 def _kept(around: Plane, inner: slice, noise: Plane) -> Plane:
-    """Part of a band that noise of this variance does not explain (Wiener)."""
+    """Return the part of a band that noise of this variance does not explain (Wiener)."""
     size = (SHRINK_SIZE, SHRINK_SIZE)
     power: Plane = cv2.GaussianBlur(np.square(around), size, SHRINK_WINDOW)[inner]
     kept = power - noise
@@ -228,5 +320,16 @@ def _around(rows: slice, reach: int, shape: tuple[int, int]) -> slice:
 
 
 def rows_above(rows: slice) -> slice:
-    """The same rows, or columns, of the level above; parts and tiles start at even ones."""
+    """Return the rows, or columns, of the level above that correspond to those of a level.
+
+    Parameters
+    ----------
+    rows : slice
+        Rows or columns of the level, starting at an even one.
+
+    Returns
+    -------
+    slice
+        Rows or columns of the level above.
+    """
     return slice(rows.start // 2, (rows.stop + 1) // 2)

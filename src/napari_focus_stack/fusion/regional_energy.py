@@ -1,7 +1,7 @@
-"""How much detail a plane has in each region of the field, before anything is fused.
+"""Detail of a plane in each region of the field, before anything is fused.
 
-Measured while planes are read for the alignment, on a grid so coarse that all planes' energies can
-be kept, and moved to the reference plane once it is known how planes moved.
+It is measured while planes are read for the alignment, on a grid so coarse that the energies of all
+planes fit into memory, and resampled to the reference plane once transforms are known.
 """
 
 from __future__ import annotations
@@ -28,22 +28,33 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.transforms import Matrix
 
 REGION_LEVELS = 3
-"""Pyramid levels whose energies tell where a region is in focus."""
+"""Number of pyramid levels whose energies determine where a region is in focus."""
 FINE_LEVEL = 2
 """Level of the pyramid that has as many pixels as the finest energies have regions."""
 FINE_WINDOW = 5
 """Pixels a side over which the finest energies are averaged, one such window every 4 pixels:
-wider ones lose what is seen between spokes (0.2 dB on `motorcycle-noisy`)."""
+wider ones lose the background between spokes (0.2 dB on `motorcycle-noisy`)."""
 MOST_REGIONS = 1_000_000
-"""Of a plane; larger planes have larger regions."""
+"""Most regions of a plane; larger planes have larger regions."""
 SMALLEST_FIELD = 32
-"""Of planes that are looked at by regions."""
+"""Shorter side of the smallest planes that are divided into regions."""
 LEAST_RECORDED = 0.75
 """Part of a region that must have been recorded for it to count."""
 
 
 def coarseness(shape: tuple[int, ...]) -> int:
-    """How often regions are doubled in size for planes of this shape."""
+    """Return how often regions are doubled in size for planes of a shape.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X[, C]) of the planes.
+
+    Returns
+    -------
+    int
+        Number of doublings.
+    """
     regions, steps = shape[0] * shape[1] / 4**FINE_LEVEL, 0
     while regions > MOST_REGIONS:
         regions, steps = regions / 4, steps + 1
@@ -51,7 +62,18 @@ def coarseness(shape: tuple[int, ...]) -> int:
 
 
 def fits(shape: tuple[int, ...]) -> bool:
-    """Whether planes of this shape have regions enough to tell one from another."""
+    """Return whether planes of a shape have enough regions to compare them.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X[, C]) of the planes.
+
+    Returns
+    -------
+    bool
+        Whether they do.
+    """
     return min(shape[:2]) >= SMALLEST_FIELD
 
 
@@ -62,17 +84,17 @@ class RegionalEnergy:
     Attributes
     ----------
     fine : numpy.ndarray
-        (y, x) float16: root mean square of the finest band around every fourth pixel.
+        (y, x) float16 root mean square of the finest band around every fourth pixel.
     coarse : tuple of numpy.ndarray
-        The same of each level around every eighth pixel.
+        (y, x) float16 root mean square of each level around every eighth pixel.
     light : numpy.ndarray
-        (y, x) float32: brightness around every eighth pixel.
+        (y, x) float32 brightness around every eighth pixel.
     unit : float
-        What the roots are to be multiplied by.
+        Factor from the stored roots to pixel values.
     steps : int
         How often regions were doubled in size: 4 and 8 pixels become 8 and 16, and so on.
     evened_by : Brightness
-        What brought the plane to the reference plane's brightness since.
+        Gain and offset by which the plane was brought to the reference plane's brightness.
     """
 
     fine: NDArray[np.float16]
@@ -84,14 +106,19 @@ class RegionalEnergy:
 
     @classmethod
     def of(cls, plane: NDArray[Any], recorded: Mask | None = None) -> RegionalEnergy:
-        """Measure a plane where it was recorded; gaps count as not recorded.
+        """Measure the detail of a plane; gaps count as not recorded.
 
         Parameters
         ----------
         plane : numpy.ndarray
             (Y, X[, C]) uint8, uint16 or float32.
         recorded : numpy.ndarray, optional
-            (Y, X) uint8, 255 where it was.
+            (Y, X) uint8, 255 where the plane was recorded.
+
+        Returns
+        -------
+        RegionalEnergy
+            Detail in the plane's own frame.
         """
         steps = coarseness(plane.shape)
         if plane.dtype.kind == "f" and not np.isfinite(plane).all():
@@ -123,11 +150,22 @@ class RegionalEnergy:
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes."""
+        """Memory of all arrays, in bytes."""
         return self.fine.nbytes + sum(c.nbytes for c in self.coarse) + self.light.nbytes
 
     def evened(self, light: Brightness) -> RegionalEnergy:
-        """The plane's, brought to the reference plane's brightness."""
+        """Bring the plane to the reference plane's brightness.
+
+        Parameters
+        ----------
+        light : Brightness
+            Gain and offset to the reference.
+
+        Returns
+        -------
+        RegionalEnergy
+            Detail and brightness after the correction.
+        """
         if light == Brightness():
             return self
         gain, offset = np.float32(light.gain), np.float32(light.offset)
@@ -135,31 +173,43 @@ class RegionalEnergy:
         return replace(self, light=bright, unit=self.unit * light.gain, evened_by=light)
 
     def light_seen(self, matrix: Matrix) -> Plane:
-        """Brightness in the reference frame, as `light`; NaN where nothing was recorded."""
+        """Resample the brightness to the reference frame.
+
+        Parameters
+        ----------
+        matrix : numpy.ndarray
+            (3, 3), reference pixel (x, y, 1) to pixel of the plane.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x) float32, of the shape of `light`; NaN where nothing was recorded.
+        """
         return _moved(self.light, matrix, 2 ** (FINE_LEVEL + 1 + self.steps))
 
     def seen(self, matrix: Matrix, noise: Noise, brightest: Plane) -> tuple[Plane, list[Plane]]:
-        """Energies in the reference frame, in units of the noise where a region is brightest.
+        """Resample the energies to the reference frame.
 
-        In each plane's own noise the dark fringe of a lit zone would outshine the zone itself,
-        for shot noise fades with the light: regions of `ground-metal-still` err by 0.7 planes then
-        and not by 0.14.
+        Energies are in units of the noise where a region is brightest. In units of each plane's own
+        noise the dark fringe of a lit zone would outshine the zone itself, because shot noise
+        decreases with the light: regions of `ground-metal-still` would err by 0.7 planes instead of
+        0.14.
 
         Parameters
         ----------
         matrix : numpy.ndarray
             (3, 3), reference pixel (x, y, 1) to pixel of the plane.
         noise : Noise
-            Of one channel.
+            Noise of one channel.
         brightest : numpy.ndarray
-            Largest `light_seen` of all planes.
+            (y, x) float32 maximum of `light_seen` over all planes.
 
         Returns
         -------
         fine : numpy.ndarray
-            (y, x) float32: of the finest level; negative where the plane recorded nothing.
+            (y, x) float32 energy of the finest level; negative where the plane recorded nothing.
         coarse : list of numpy.ndarray
-            Of all levels, at half the size.
+            (y, x) float32 energies of all levels, at half the size.
         """
         side = 2 ** (FINE_LEVEL + self.steps)
         light = self.light_seen(matrix)
@@ -192,7 +242,7 @@ def _reduced(plane: Plane, times: int) -> Plane:
 
 
 def _moved(regions: Plane, matrix: Matrix, side: int) -> Plane:
-    """Regions of `side` pixels as the reference plane has them; NaN where nothing was recorded."""
+    """Resample regions of `side` pixels to the reference; NaN where nothing was recorded."""
     if np.array_equal(matrix, np.eye(3)):
         return regions
     size = np.diag([side, side, 1.0])

@@ -1,4 +1,4 @@
-"""Planes folded one after the other into one sharp image."""
+"""Fusion by selection: every pixel of the sharp image is taken from one plane."""
 
 from __future__ import annotations
 
@@ -17,20 +17,51 @@ if TYPE_CHECKING:
 
 
 class Fusion(Protocol):
-    """Takes planes one by one; `image` is what they add up to."""
+    """Fusion of planes that are added one by one."""
 
     def add(self, plane: Plane, valid: Mask | None) -> Plane:
-        """Fold in a plane, (Y, X[, C]) float32, recorded where `valid`; return its energy."""
+        """Add a plane.
+
+        Parameters
+        ----------
+        plane : numpy.ndarray
+            (Y, X[, C]) float32.
+        valid : numpy.ndarray or None
+            (Y, X) uint8, 0 where the plane recorded nothing; None if it recorded everything.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X) float32 measure by which planes were compared at each pixel.
+        """
 
     def image(self) -> Plane:
-        """Give the fused image, (Y, X[, C]) float32."""
+        """Return the fused image.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X[, C]) float32 recorded values; NaN where no plane recorded any.
+        """
 
 
 class LaplacianFusion:
     """The original command's algorithm: Gaussian blur, Laplacian, largest absolute value wins.
 
-    As in focus-stack 0.0.1, with its faults mended: the first of equal planes wins instead of the
-    last, what a warp invented never does, and values keep their type.
+    As in focus-stack 0.0.1, with its faults corrected: the first of equal planes wins instead of
+    the last, values invented by a warp never do, and values keep their type.
+
+    Parameters
+    ----------
+    gaussian : int
+        Size of the Gaussian kernel, in pixels.
+    laplacian : int
+        Size of the Laplacian kernel, in pixels.
+
+    Attributes
+    ----------
+    index : numpy.ndarray
+        (Y, X) uint16 number of the plane each pixel was taken from.
     """
 
     def __init__(self, gaussian: int, laplacian: int) -> None:
@@ -42,7 +73,20 @@ class LaplacianFusion:
         self.index: NDArray[np.uint16]
 
     def add(self, plane: Plane, valid: Mask | None) -> Plane:
-        """Fold in a plane; see `Fusion`."""
+        """Add a plane.
+
+        Parameters
+        ----------
+        plane : numpy.ndarray
+            (Y, X[, C]) float32.
+        valid : numpy.ndarray or None
+            (Y, X) uint8, 0 where the plane recorded nothing; None if it recorded everything.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X) float32 energy; 0 where the plane recorded nothing.
+        """
         blurred = cv2.GaussianBlur(luminance(plane), (self._gaussian, self._gaussian), 0)
         energy = np.abs(cv2.Laplacian(blurred, cv2.CV_32F, ksize=self._laplacian))
         if valid is not None:
@@ -60,14 +104,20 @@ class LaplacianFusion:
         return recorded
 
     def image(self) -> Plane:
-        """The fused image, (Y, X[, C]) float32: recorded values, NaN where there are none."""
+        """Return the fused image.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X[, C]) float32 recorded values; NaN where no plane recorded any.
+        """
         assert self._best is not None
         self._image[self._best < 0] = np.nan
         return self._image
 
 
 class _NearestFusion:
-    """Each pixel, whole, from the plane that comes nearest to something and recorded it."""
+    """Each pixel with all channels from the recorded plane of the smallest distance."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._nearest = np.full(shape[:2], np.inf, np.float32)
@@ -78,7 +128,7 @@ class _NearestFusion:
         raise NotImplementedError
 
     def add(self, plane: Plane, valid: Mask | None) -> Plane:
-        """Fold in a plane; see `Fusion`."""
+        """Add a plane; see `Fusion.add`."""
         distance = self._distance(plane)
         closer = distance < self._nearest
         if valid is not None:
@@ -91,7 +141,13 @@ class _NearestFusion:
         return distance
 
     def image(self) -> Plane:
-        """The fused image, (Y, X[, C]) float32: recorded values, NaN where there are none."""
+        """Return the fused image.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X[, C]) float32 recorded values; NaN where no plane recorded any.
+        """
         assert self._image is not None
         self._image[np.isinf(self._nearest)] = np.nan
         return self._image
@@ -103,7 +159,7 @@ class NearestPlaneFusion(_NearestFusion):
     Parameters
     ----------
     depth : numpy.ndarray
-        (Y, X) float32, counted in the planes that are added.
+        (Y, X) float32, in numbers of the planes in the order in which they are added.
     """
 
     def __init__(self, depth: Plane) -> None:
@@ -116,15 +172,20 @@ class NearestPlaneFusion(_NearestFusion):
 
 
 class NearestValueFusion(_NearestFusion):
-    """Each pixel as that plane recorded it which comes nearest to a fused image there.
+    """Each pixel from the plane whose value is nearest to that of a fused image.
 
-    The reassignment of Forster et al., "Complex wavelets for extended depth-of-field: a new method
-    for the fusion of multichannel microscopy images", Microsc. Res. Tech. 2004.
+    This is the reassignment of [1]_.
 
     Parameters
     ----------
     image : numpy.ndarray
-        (Y, X[, C]) float32; all its light counts, alpha does not.
+        (Y, X[, C]) float32 fused image; all channels but alpha are compared.
+
+    References
+    ----------
+    .. [1] B. Forster et al., "Complex wavelets for extended depth-of-field: a new method for the
+       fusion of multichannel microscopy images", Microsc. Res. Tech. 65, 2004,
+       https://doi.org/10.1002/jemt.20092
     """
 
     def __init__(self, image: Plane) -> None:

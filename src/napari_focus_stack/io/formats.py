@@ -1,4 +1,4 @@
-"""What each image format can hold, and how an image gets into it."""
+"""Image formats to write: the dtypes, channels and sizes that each can hold, and its encoder."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Kind = tuple[tuple[int, ...], np.dtype[Any]]
 TIFF, PNG, JPEG = (".tif", ".tiff"), (".png",), (".jpg", ".jpeg")
 IMAGE_SUFFIXES = (*TIFF, *PNG, *JPEG)
 SAVED = ".focusstack.ome.tif"
-"""End of the names of files that hold results with their roles; see `saving`."""
+"""End of the names of files that hold results with their roles; see `io.results_file`."""
 
 _JPEG_QUALITY = 95
 _JPEG_LONGEST = 65500
 _PNG_LEVEL = 1
-"""On 2048 x 1536 RGB, level 1 takes 0.15 s and 3.0 MB, libpng's own 6 takes 0.65 s and 2.5 MB."""
+"""Compression: 2048 x 1536 RGB takes 0.15 s and 3.0 MB; libpng's default, 6, 0.65 s and 2.5 MB."""
 _CENTIMETRE = 1e4
 _NOT_IN_OME = ("float16", "int64", "uint64")
 
@@ -90,14 +90,14 @@ def _encode_jpeg(path: Path, image: NDArray[Any], _spacing: Spacing, _about: str
     import imagecodecs
 
     pixels = np.ascontiguousarray(image)
-    # full chroma: what is sharp in colour stays so
+    # full chroma, so that edges between colours stay sharp
     path.write_bytes(imagecodecs.jpeg8_encode(pixels, level=_JPEG_QUALITY, subsampling="444"))
 
 
 def _encode_tiff(
     path: Path, image: NDArray[Any], spacing: Spacing, about: str, *, ome: bool
 ) -> None:
-    """Write TIFF uncompressed: sensor noise hardly shrinks, and every program reads it."""
+    """Write TIFF uncompressed, because sensor noise hardly shrinks and every program reads it."""
     import tifffile
 
     options = tiff_options(image.shape, spacing)
@@ -108,12 +108,36 @@ def _encode_tiff(
 
 
 def is_colour(shape: tuple[int, ...]) -> bool:
-    """Whether the last axis of an image or of planes is colour."""
+    """Return whether the last axis of an image or of planes is colour.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of an image (Y, X[, C]) or of planes (Z, Y, X[, C]).
+
+    Returns
+    -------
+    bool
+        True if the last of three or four axes has a length of 3 or 4.
+    """
     return len(shape) > 2 and shape[-1] in COLOUR_CHANNELS
 
 
 def tiff_options(shape: tuple[int, ...], spacing: Spacing) -> dict[str, Any]:
-    """Tags of a TIFF page, as tifffile takes them: colour, alpha, pixels a centimetre."""
+    """Return the tags of a TIFF page: colour, alpha and pixels per centimetre.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of an image (Y, X[, C]) or of planes (Z, Y, X[, C]).
+    spacing : Spacing
+        Pixel size; its tag is left out where the unit is none of length.
+
+    Returns
+    -------
+    dict of str to object
+        Keyword arguments of `tifffile.imwrite`.
+    """
     y, x = (micrometres(size, spacing.unit) for size in (spacing.y, spacing.x))
     options: dict[str, Any] = {
         "photometric": "rgb" if is_colour(shape) else "minisblack",
@@ -129,7 +153,22 @@ def tiff_options(shape: tuple[int, ...], spacing: Spacing) -> dict[str, Any]:
 
 
 def ome_metadata(shape: tuple[int, ...], spacing: Spacing, about: str) -> dict[str, Any]:
-    """Axes, sizes and words of one OME image, as tifffile takes them."""
+    """Return the axes, pixel sizes and description of one OME image.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of an image (Y, X[, C]) or of planes (Z, Y, X[, C]).
+    spacing : Spacing
+        Distances; they are left out where the unit is none of length.
+    about : str
+        Description of the image; empty for none.
+
+    Returns
+    -------
+    dict of str to object
+        `metadata` of `tifffile.imwrite` and `tifffile.TiffWriter.write`.
+    """
     colour = is_colour(shape)
     axes = "ZYX"[3 + colour - len(shape) :] + "S" * colour
     metadata: dict[str, Any] = {"axes": axes}
@@ -143,7 +182,17 @@ def ome_metadata(shape: tuple[int, ...], spacing: Spacing, about: str) -> dict[s
 
 
 def encode_stack(path: Path, planes: NDArray[Any], spacing: Spacing) -> None:
-    """Write ImageJ's TIFF: the one multi-page format that all programs take a z step from."""
+    """Write an ImageJ TIFF, the one multi-page format whose z step all programs read.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    planes : numpy.ndarray
+        (Z, Y, X[, C]) planes of a dtype that ImageJ supports.
+    spacing : Spacing
+        Distances; they are left out where the unit is none of length.
+    """
     import tifffile
 
     y, x, z = (micrometres(size, spacing.unit) for size in (spacing.y, spacing.x, spacing.z))
@@ -155,9 +204,18 @@ def encode_stack(path: Path, planes: NDArray[Any], spacing: Spacing) -> None:
 
 
 def encoder(path: Path) -> Callable[[Path, NDArray[Any], Spacing, str], None]:
-    """Return what writes an image of the format that `path` names; `check_image` comes first.
+    """Return the function that writes the format of a file name.
 
-    It takes the path, the image, its pixel size and words on its values, which TIFF keeps.
+    Parameters
+    ----------
+    path : pathlib.Path
+        A name that `check_image` accepts.
+
+    Returns
+    -------
+    callable
+        Its arguments are the path, the image, its pixel size and a description of its values,
+        which TIFF keeps.
     """
     suffix = path.suffix.lower()
     if suffix in PNG:

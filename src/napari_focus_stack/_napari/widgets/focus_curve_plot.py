@@ -1,182 +1,341 @@
-"""The plot of a focus curve, painted with Qt alone.
+"""The plot of a focus curve, drawn by pyqtgraph.
 
-napari 0.9 needs neither pyqtgraph nor matplotlib, so neither is there for sure; one curve with a
-line and a few dots does not earn a new dependency.
+Zoom, panning and export are pyqtgraph's own. Only this module imports it: when the "Probe focus"
+dock is opened for the first time, and not when napari starts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPalette, QPen, QPolygonF
-from qtpy.QtWidgets import QSizePolicy, QWidget
+import qtpy
+from qtpy.QtCore import QEvent
+from qtpy.QtGui import QColor, QFontMetrics, QPalette
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from napari_focus_stack.depth.focus_curve import FocusCurve
 
+BINDING = "PYQTGRAPH_QT_LIB"
+"""Environment variable that chooses pyqtgraph's Qt binding."""
+
+
+@contextmanager
+def _napari_binding() -> Iterator[None]:
+    """Make pyqtgraph, imported within, take napari's Qt binding and leave the process as it was.
+
+    Left to itself it takes PyQt6 if both bindings are loaded, and with PyQt it replaces
+    `sys.excepthook`.
+    """
+    before, hook = os.environ.get(BINDING), sys.excepthook
+    os.environ[BINDING] = qtpy.API_NAME
+    try:
+        yield
+    finally:
+        sys.excepthook = hook
+        if before is None:
+            del os.environ[BINDING]
+        else:
+            os.environ[BINDING] = before
+
+
+with _napari_binding():
+    import pyqtgraph as pg
+
 HEIGHT, WIDTH = 260, 320
 MARKS = "Line: fitted peak; large dot: plane chosen; ring: runner-up."
 LEAST_SHARE = 1e-4
-"""Of the highest energy that is told apart from none."""
+"""Of the highest energy: lower ones are drawn at the lower edge."""
 CHOSEN = QColor(230, 120, 0)
-"""Orange stands out from the dark and the light theme, for most who are colour-blind too."""
-DOT = 3.0
+"""Orange stands out from the dark and the light theme, for most colour-blind users too."""
+DOT, LARGE_DOT, RING = 6, 9, 12
+"""Diameters in pixels."""
 FEW_DECADES = 2.2
+"""Range of energies below which 2 and 5 are labelled too, as powers of ten are few."""
+FEWEST_DECADES = 0.7
+"""Range below which, after a zoom, even 1, 2 and 5 leave fewer than two labels."""
+CLOSEST = {"minXRange": 1, "minYRange": 0.01}
+"""Closest zoom: one plane, and energies that differ by 2 %."""
+RESTYLING = (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleChange)
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Where planes and energies lie in the plot.
+def energy_limits(energies: NDArray[np.float32]) -> tuple[float, float]:
+    """Return a range that contains all energies, and noise (1) if they are not too high for it.
 
-    Attributes
+    Parameters
     ----------
-    area : QRectF
-        Inside the axes.
-    planes : int
-        How many there are.
-    low, high : float
-        Energies at the lower and the upper edge, as their decimal logarithms.
+    energies : numpy.ndarray
+        (n,) float32; NaN for planes without one.
+
+    Returns
+    -------
+    tuple of float
+        Decimal logarithms of the energies at the lower and the upper edge.
     """
-
-    area: Any
-    planes: int
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, energies: NDArray[np.float32], area: Any) -> Scale:
-        """Scale that shows all energies, and noise (1) at the bottom if they allow."""
-        highest = max(float(np.nanmax(energies, initial=0.0)), 10.0)
-        lowest = max(float(np.nanmin(energies, initial=1.0)), highest * LEAST_SHARE)
-        low, high = np.log10(lowest), np.log10(highest)
-        return cls(area, len(energies), float(low - 0.05), float(high + 0.08 * (high - low)))
-
-    def x(self, plane: float) -> float:
-        """Position of a plane."""
-        share = (plane + 0.5) / self.planes
-        return float(self.area.left() + share * self.area.width())
-
-    def y(self, energy: float) -> float:
-        """Position of an energy; below the lower edge none."""
-        level = max(np.log10(max(energy, 1e-30)), self.low)
-        share = (level - self.low) / (self.high - self.low)
-        return float(self.area.bottom() - share * self.area.height())
-
-    def ticks(self) -> list[float]:
-        """Energies to be written at the axis: 2 and 5 too where powers of ten are few."""
-        digits = (1, 2, 5) if self.high - self.low < FEW_DECADES else (1,)
-        powers = range(int(np.floor(self.low)), int(np.ceil(self.high)))
-        found = [float(digit * 10.0**power) for power in powers for digit in digits]
-        return [tick for tick in found if self.low <= np.log10(tick) <= self.high]
+    highest = max(float(np.nanmax(energies, initial=0.0)), 10.0)
+    lowest = max(float(np.nanmin(energies, initial=1.0)), highest * LEAST_SHARE)
+    low, high = np.log10(lowest), np.log10(highest)
+    return float(low - 0.05), float(high + 0.08 * (high - low))
 
 
-def runs(energies: NDArray[np.float32]) -> list[list[int]]:
-    """Planes that have an energy, cut where one between has none."""
-    present = np.flatnonzero(np.isfinite(energies))
-    cuts = np.flatnonzero(np.diff(present) > 1) + 1
-    return [part.tolist() for part in np.split(present, cuts) if len(part)]
+class PlaneAxis(pg.AxisItem):  # type: ignore[misc]
+    """A horizontal axis whose ticks are whole numbers, however closely it is zoomed."""
+
+    def tickSpacing(  # noqa: N802 - pyqtgraph's name
+        self, low: float, high: float, size: float
+    ) -> list[tuple[float, float]]:
+        """Return the (spacing, offset) of each level of ticks.
+
+        Parameters
+        ----------
+        low, high : float
+            Planes at both ends.
+        size : float
+            Length in pixels.
+
+        Returns
+        -------
+        list of tuple of float
+            Coarsest first.
+        """
+        levels = super().tickSpacing(low, high, size)
+        return [level for level in levels if level[0] >= 1] or [(1, 0)]
+
+
+class EnergyAxis(pg.AxisItem):  # type: ignore[misc]
+    """A vertical axis of decimal logarithms, labelled with the energies themselves."""
+
+    def tickValues(  # noqa: N802 - pyqtgraph's name
+        self, low: float, high: float, size: float
+    ) -> list[tuple[float, list[float]]]:
+        """Return the spacing and the logarithms of each level of ticks.
+
+        Parameters
+        ----------
+        low, high : float
+            Decimal logarithms at both ends.
+        size : float
+            Length in pixels.
+
+        Returns
+        -------
+        list of tuple
+            One level, or pyqtgraph's for a linear axis where that is nearly one.
+        """
+        if high - low < FEWEST_DECADES:
+            levels = super().tickValues(10**low, 10**high, size)
+            return [(spacing, np.log10(energies).tolist()) for spacing, energies in levels]
+        digits = (1, 2, 5) if high - low < FEW_DECADES else (1,)
+        powers = np.arange(np.floor(low), np.ceil(high))
+        return [(1.0, np.add.outer(powers, np.log10(digits)).ravel().tolist())]
+
+    def tickStrings(  # noqa: N802 - pyqtgraph's name
+        self, logarithms: list[float], *_: float
+    ) -> list[str]:
+        """Return the energies that stand at ticks.
+
+        Parameters
+        ----------
+        logarithms : list of float
+            Positions of the ticks.
+
+        Returns
+        -------
+        list of str
+            One for each.
+        """
+        return [f"{10**logarithm:.6g}" for logarithm in logarithms]
 
 
 class FocusCurvePlot(QWidget):
-    """Energies over planes, on a logarithmic axis: the peak is a line, the runner-up a ring."""
+    """Energies over planes, on a logarithmic axis: the peak is a line, the runner-up a ring.
+
+    The wheel zooms and the pointer reads a value. A new curve keeps the zoom along the planes, but
+    shows all its energies.
+
+    Attributes
+    ----------
+    curve : FocusCurve or None
+        The curve that is shown.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.curve: FocusCurve | None = None
-        self._joined = True
+        self._axes: dict[str, Any] = {"left": EnergyAxis("left"), "bottom": PlaneAxis("bottom")}
+        self._view = pg.PlotWidget(axisItems=self._axes)
+        self._box = self._view.getPlotItem().getViewBox()
+        self._levels = np.empty(0)
+        self._add_items()
+        self._set_up()
+        self._restyle()
+        self.show_curve(None)
+
+    def show_curve(self, curve: FocusCurve | None, *, joined: bool = True) -> None:
+        """Show a curve, or empty axes.
+
+        Parameters
+        ----------
+        curve : FocusCurve or None
+            Curve of one pixel; without any energy its axes are empty.
+        joined : bool
+            Whether the planes are in the order of z, so that a line between them has a meaning.
+        """
+        self.curve = curve
+        self._value.setVisible(False)
+        empty = curve is None or not np.isfinite(curve.energies).any()
+        for axis in self._axes.values():
+            axis.setTicks([] if empty else None)
+        self._line.setVisible(joined)
+        if curve is None or empty:
+            self._clear()
+        else:
+            self._draw(curve)
+
+    def changeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Follow the theme.
+
+        Parameters
+        ----------
+        event : QEvent
+            Qt's.
+        """
+        super().changeEvent(event)
+        if event.type() in RESTYLING:
+            self._restyle()
+
+    def leaveEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Hide the value that was under the pointer.
+
+        Parameters
+        ----------
+        event : QEvent
+            Qt's.
+        """
+        super().leaveEvent(event)
+        self._value.setVisible(False)
+
+    def hideEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Close pyqtgraph's export window, which would outlive the plot.
+
+        Parameters
+        ----------
+        event : QHideEvent
+            Qt's.
+        """
+        super().hideEvent(event)
+        dialog = self._view.scene().exportDialog
+        if dialog is not None:
+            dialog.close()
+
+    def _add_items(self) -> None:
+        """Add all items, each over those before it."""
+        self._frame = pg.PlotCurveItem(pen=None)  # alone decides on the range
+        self._box.addItem(self._frame)
+        self._peak = pg.InfiniteLine(pen=pg.mkPen(CHOSEN, width=2))
+        self._line = pg.PlotCurveItem(connect="finite", antialias=True)
+        self._dots = pg.ScatterPlotItem()
+        self._ring = pg.ScatterPlotItem(size=RING, brush=None)
+        self._value = pg.TextItem()
+        for item in (self._peak, self._line, self._dots, self._ring, self._value):
+            self._box.addItem(item, ignoreBounds=True)
+        # what is drawn are clipped logarithms; the CSV export takes the plot's items, shown or not
+        self._exported = pg.PlotCurveItem(name="energy")
+        self._exported.setVisible(False)
+        self._view.addItem(self._exported, ignoreBounds=True)
+
+    def _set_up(self) -> None:
+        plot = self._view.getPlotItem()
+        plot.layout.setContentsMargins(4, 6, 8, 4)
+        plot.setMenuEnabled(False, enableViewBoxMenu=True)  # its transforms would distort the curve
+        for name, words in (("left", "energy (noise = 1)"), ("bottom", "plane number")):
+            axis = self._axes[name]
+            axis.enableAutoSIPrefix(False)
+            axis.setLabel(words)
+            # fixed space: the plot would move whenever labels get longer or shorter
+            axis.setStyle(autoExpandTextSpace=False, hideOverlappingLabels=False, tickLength=3)
+        self._box.setDefaultPadding(0)
+        self._box.setLimits(**CLOSEST)
+        self._view.scene().sigMouseMoved.connect(self._show_value)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._view)
+        self._view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self.setFixedHeight(HEIGHT)
         self.setMinimumWidth(WIDTH)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(MARKS)
 
-    def show_curve(self, curve: FocusCurve | None, *, joined: bool = True) -> None:
-        """Paint a curve, or empty axes.
+    def _clear(self) -> None:
+        """Take the curve away, and the zoom with it."""
+        for item in (self._line, self._dots, self._ring, self._exported):
+            item.setData([], [])
+        self._peak.setVisible(False)
+        self._box.enableAutoRange()
 
-        Parameters
-        ----------
-        curve : FocusCurve or None
-            Of one pixel.
-        joined : bool
-            Whether the planes are in the order of z, so that a line between them tells something.
-        """
-        self.curve, self._joined = curve, joined
-        self.update()
+    def _draw(self, curve: FocusCurve) -> None:
+        planes = np.arange(len(curve.energies))
+        low, high = energy_limits(curve.energies)
+        self._levels = np.log10(np.maximum(curve.energies, 10**low))
+        runner_up = planes == curve.runner_up
+        dots = np.isfinite(self._levels) & ~runner_up
+        sizes = np.where(planes == curve.plane, LARGE_DOT, DOT)
+        self._line.setData(planes, self._levels)
+        self._dots.setData(planes[dots], self._levels[dots], size=sizes[dots])
+        self._ring.setData(planes[runner_up], self._levels[runner_up])
+        self._exported.setData(planes, curve.energies)
+        self._peak.setVisible(curve.peak is not None)
+        if curve.peak is not None:
+            self._peak.setValue(curve.peak)
+        self._set_range((-0.5, len(planes) - 0.5), (low, high))
 
-    def paintEvent(self, _: object) -> None:  # noqa: N802 - Qt's name
-        """Paint axes and curve."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        try:
-            self._paint(painter)
-        finally:
-            painter.end()
+    def _set_range(self, planes: tuple[float, float], levels: tuple[float, float]) -> None:
+        self._frame.setData(list(planes), list(levels))
+        self._box.setLimits(xMin=planes[0], xMax=planes[1], yMin=levels[0], yMax=levels[1])
+        self._box.enableAutoRange(y=True)
+        self._box.updateAutoRange()  # else the paint event does so, and paints twice
 
-    def _paint(self, painter: Any) -> None:
+    def _show_value(self, position: Any) -> None:
+        """Write the plane nearest the pointer, and its energy, beside its dot."""
+        curve, inside = self.curve, self._box.sceneBoundingRect().contains(position)
+        if curve is None or not inside or not np.isfinite(curve.energies).any():
+            self._value.setVisible(False)
+            return
+        present = np.flatnonzero(np.isfinite(curve.energies))
+        pointed = self._box.mapSceneToView(position).x()
+        plane = int(present[np.abs(present - pointed).argmin()])
+        place = float(plane), float(self._levels[plane])
+        middle = self._box.viewRect().center()
+        self._value.setText(f"plane {plane}: {curve.energies[plane]:.4g}")
+        self._value.setAnchor((int(place[0] > middle.x()), int(place[1] < middle.y())))
+        self._value.setPos(*place)
+        self._value.setVisible(True)
+
+    def _restyle(self) -> None:
+        """Take colours and font of the theme."""
         ink = self.palette().color(QPalette.ColorRole.WindowText)
-        letter = QFontMetricsF(painter.font())
-        line, wide = letter.height(), letter.horizontalAdvance("10000")
-        area = QRectF(self.rect()).adjusted(line + wide + 4, 6, -8, -2 * line - 6)
-        painter.setPen(QPen(ink, 1))
-        painter.drawLine(area.topLeft(), area.bottomLeft())
-        painter.drawLine(area.bottomLeft(), area.bottomRight())
-        foot = QRectF(area.left(), area.bottom() + line + 4, area.width(), line)
-        painter.drawText(foot, Qt.AlignmentFlag.AlignCenter, "plane number")
-        painter.save()
-        painter.translate(0, area.center().y())
-        painter.rotate(-90)
-        side = QRectF(-area.height() / 2, 0, area.height(), line)
-        painter.drawText(side, Qt.AlignmentFlag.AlignCenter, "energy (noise = 1)")
-        painter.restore()
-        if self.curve is not None and np.isfinite(self.curve.energies).any():
-            scale = Scale.of(self.curve.energies, area)
-            _paint_ticks(painter, scale, line)
-            _paint_peak(painter, scale, self.curve)
-            _paint_curve(painter, scale, self.curve, ink, self._joined)
-
-
-def _paint_ticks(painter: Any, scale: Scale, line: float) -> None:
-    area = scale.area
-    room = max(int(area.width() // (3 * line)), 1)
-    step = next(s for s in _steps() if scale.planes / s <= room)
-    for plane in range(0, scale.planes, step):
-        x = scale.x(plane)
-        painter.drawLine(QPointF(x, area.bottom()), QPointF(x, area.bottom() + 3))
-        below = QRectF(x - 40, area.bottom() + 3, 80, line)
-        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, str(plane))
-    for energy in scale.ticks():
-        y = scale.y(energy)
-        painter.drawLine(QPointF(area.left() - 3, y), QPointF(area.left(), y))
-        beside = QRectF(0, y - line / 2, area.left() - 5, line)
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(beside, right, f"{energy:g}")
-
-
-def _steps() -> Any:
-    return (digit * 10**power for power in range(9) for digit in (1, 2, 5))
-
-
-def _paint_peak(painter: Any, scale: Scale, curve: FocusCurve) -> None:
-    if curve.peak is None:
-        return
-    painter.setPen(QPen(CHOSEN, 2))
-    x = scale.x(curve.peak)
-    painter.drawLine(QPointF(x, scale.area.top()), QPointF(x, scale.area.bottom()))
-
-
-def _paint_curve(painter: Any, scale: Scale, curve: FocusCurve, ink: Any, joined: bool) -> None:
-    painter.setPen(QPen(ink, 1.5))
-    for run in runs(curve.energies):
-        points = [QPointF(scale.x(k), scale.y(float(curve.energies[k]))) for k in run]
-        if joined:
-            painter.drawPolyline(QPolygonF(points))
-        for plane, point in zip(run, points, strict=True):
-            open_dot = plane == curve.runner_up
-            painter.setBrush(Qt.BrushStyle.NoBrush if open_dot else ink)
-            size = 2 * DOT if open_dot else DOT if plane != curve.plane else 1.5 * DOT
-            painter.drawEllipse(point, size, size)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
+        paper = self.palette().color(QPalette.ColorRole.Window)
+        letter = QFontMetrics(self.font())
+        widest = letter.horizontalAdvance("100000")  # seven digits are written as 1e+06
+        self._view.setBackground(paper)
+        for axis in self._axes.values():
+            axis.setPen(ink)
+            axis.setTextPen(ink)
+            axis.setTickFont(self.font())
+            axis.label.setFont(self.font())
+            axis.setStyle(tickTextWidth=widest, tickTextHeight=letter.height())
+        pen = pg.mkPen(ink, width=1.5)
+        for item in (self._line, self._dots, self._ring):
+            item.setPen(pen)
+        self._dots.setBrush(ink)
+        self._value.setColor(ink)
+        self._value.setFont(self.font())
+        self._value.fill, self._value.border = pg.mkBrush(paper), pg.mkPen(ink)

@@ -15,8 +15,6 @@ from napari.utils.interactions import (
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.results import SourceInfo, result_layers
-from napari_focus_stack._napari.widgets.focus_curve_plot import FocusCurvePlot, Scale, runs
-from napari_focus_stack.depth.focus_curve import FocusCurve
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import Settings
@@ -257,53 +255,3 @@ def test_a_hidden_dock_looks_at_nothing(whole_viewer, planes):
     assert widget.looks.idle
     click(viewer, image, (4, 30))
     assert viewer.dims.current_step[0] == before != 0
-
-
-def painted(qtbot, curve, joined):
-    plot = FocusCurvePlot()
-    qtbot.addWidget(plot)
-    plot.resize(400, 260)
-    plot.show_curve(curve, joined=joined)
-    shot = plot.grab().toImage()
-    return np.array(
-        [
-            [shot.pixelColor(x, y).getRgb()[:3] for x in range(shot.width())]
-            for y in range(5, 200, 5)
-        ],
-        int,
-    )
-
-
-def test_the_peak_is_a_line_where_it_belongs(qtbot):
-    energies = np.array([1, 2, 40, 90, 60, np.nan, np.nan, 8, 20, 3], np.float32)
-    curve = FocusCurve(0, 0, energies, energies, 3.25, 8, 3, 3.25, 0.9)
-    pixels = painted(qtbot, curve, joined=True)
-    orange = (np.abs(pixels - (230, 120, 0)) < 40).all(-1).mean(0) > 0.7
-    line = np.flatnonzero(orange).mean()
-    # the axis begins behind the labels and ends 8 pixels before the edge
-    assert 0.28 * 400 < line < 0.5 * 400
-    shifted = painted(qtbot, replace(curve, peak=8.25), joined=True)
-    moved = np.flatnonzero((np.abs(shifted - (230, 120, 0)) < 40).all(-1).mean(0) > 0.7).mean()
-    plane = (moved - line) / 5
-    assert moved + 1.25 * plane == pytest.approx(392, abs=2)
-    # planes in no order are not joined: less ink
-    apart = painted(qtbot, replace(curve, peak=None), joined=False)
-    joined = painted(qtbot, replace(curve, peak=None), joined=True)
-    paper = joined[0, -1]
-    assert (apart != paper).any(-1).sum() < (joined != paper).any(-1).sum()
-
-
-def test_gaps_and_scale_of_a_curve():
-    energies = np.array([np.nan, 1, 10, np.nan, 1000, 100, np.nan], np.float32)
-    assert runs(energies) == [[1, 2], [4, 5]]
-    assert runs(np.full(3, np.nan, np.float32)) == []
-    area = SimpleNamespace(left=lambda: 10, width=lambda: 70, bottom=lambda: 90, height=lambda: 80)
-    scale = Scale.of(energies, area)
-    assert [scale.x(k) for k in (0, 3, 6)] == [15, 45, 75]
-    heights = [scale.y(e) for e in (1, 10, 100, 1000)]
-    np.testing.assert_allclose(np.diff(heights), heights[1] - heights[0])  # a decade is a decade
-    assert 90 > heights[0] > heights[3] > 10
-    assert scale.y(0) == 90
-    assert scale.ticks() == [1, 10, 100, 1000]
-    narrow = Scale.of(np.array([1.5, 36], np.float32), area)
-    assert narrow.ticks() == [1, 2, 5, 10, 20]  # noise is in sight
