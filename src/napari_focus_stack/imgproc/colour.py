@@ -1,7 +1,7 @@
-"""Colour as brightness and two differences, in which sensors' noise and specimens' detail part.
+"""Colour as brightness and two differences, a rotation that separates noise from detail.
 
-Brightness carries nearly all detail and, of independent noise, a third; weights come from it, and
-each component is freed from its own noise.
+Brightness carries nearly all detail, but only a third of independent noise. Weights are computed
+from brightness, and each component is denoised by its own noise.
 """
 
 from __future__ import annotations
@@ -22,19 +22,42 @@ OPPONENT = np.array(
     [[3**-0.5, 3**-0.5, 3**-0.5], [2**-0.5, 0, -(2**-0.5)], [6**-0.5, -2 * 6**-0.5, 6**-0.5]],
     np.float32,
 )
-"""Brightness, red against blue, green against both: rows of a rotation, so noise keeps its size."""
+"""Brightness, red minus blue, red and blue minus green: rows of a rotation, which keeps noise as it
+is."""
 GREY = 3**0.5
 """Brightness of a grey of 1."""
 
 
 def opponent(plane: NDArray[Any]) -> Plane:
-    """Brightness and two colour differences of a colour plane, (Y, X, 3): a rotation of RGB."""
+    """Return brightness and two colour differences of a colour plane: a rotation of RGB.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X, 3 or more) of any type; channels after the third are ignored.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X, 3) float32.
+    """
     rotated: Plane = cv2.transform(plane[..., :3].astype(np.float32, copy=False), OPPONENT)
     return rotated
 
 
 def lightness(plane: NDArray[Any]) -> Plane:
-    """The first of a plane's channels alone, (Y, X) float32: grey, or the brightness of colour."""
+    """Return the first component of a plane: the values of grey, or the brightness of colour.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) of any type.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) float32.
+    """
     if plane.ndim == 2:
         return plane.astype(np.float32)
     weights = np.zeros((1, plane.shape[2]), np.float32)
@@ -44,7 +67,18 @@ def lightness(plane: NDArray[Any]) -> Plane:
 
 
 def separated(plane: NDArray[Any]) -> list[Plane]:
-    """A plane as new channels, (Y, X) float32: grey; or brightness, two differences[, alpha]."""
+    """Split a plane into the components that are processed one by one.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) of any type.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        (Y, X) float32 each: grey; or brightness, two colour differences and, if present, alpha.
+    """
     if plane.ndim == 2:
         return [plane.astype(np.float32)]
     channels = list(cv2.split(opponent(plane)))
@@ -52,7 +86,18 @@ def separated(plane: NDArray[Any]) -> list[Plane]:
 
 
 def merged(channels: Sequence[Plane]) -> Plane:
-    """The plane, (Y, X[, C]) float32, that was `separated`."""
+    """Join the components of a plane; the inverse of `separated`.
+
+    Parameters
+    ----------
+    channels : sequence of numpy.ndarray
+        (Y, X) float32 each, in the order of `separated`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X[, C]) float32.
+    """
     if len(channels) == 1:
         return channels[0]
     rgb: Plane = cv2.transform(cv2.merge(list(channels[:3])), OPPONENT.T)

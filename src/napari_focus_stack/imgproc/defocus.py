@@ -1,4 +1,4 @@
-"""Blur of a thin lens out of focus: discs, and the light that pixel values stand for."""
+"""Defocus blur of a thin lens: disc kernels, and the linear light that pixel values encode."""
 
 from __future__ import annotations
 
@@ -14,33 +14,60 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
 
 SHARP_RADIUS = 0.3
-"""Pixels under which a disc changes nothing."""
+"""Radius in pixels below which a disc changes nothing."""
 
 
 COARSE_RADIUS = 5.0
-"""Pixels from which on blurring at half the size shows the same, for a quarter of the time."""
+"""Radius in pixels above which blurring at half the size gives the same result in a quarter of the
+time."""
 
 
 RADIUS_STEP = 0.05
-"""Pixels to which a disc is known, so that few are made."""
+"""Step in pixels to which radii are rounded, so that few kernels are made."""
 
 
 def to_linear(values: Plane, gamma: float) -> Plane:
-    """Light that values stand for."""
+    """Convert pixel values to linear light.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Float32 pixel values.
+    gamma : float
+        1 for linear values, else the exponent of their encoding.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float32; `values` itself if they are linear.
+    """
     return values if gamma == 1 else np.maximum(values, 0) ** np.float32(gamma)
 
 
 def to_encoded(light: Plane, gamma: float) -> Plane:
-    """Values that stand for light."""
+    """Convert linear light to pixel values; the inverse of `to_linear`.
+
+    Parameters
+    ----------
+    light : numpy.ndarray
+        Float32 linear light.
+    gamma : float
+        1 for linear values, else the exponent of their encoding.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float32; `light` itself if values are linear.
+    """
     return light if gamma == 1 else np.maximum(light, 0) ** np.float32(1 / gamma)
 
 
 @lru_cache(maxsize=1024)
 def disc_kernel(radius: float) -> Plane:
-    """Blur of a disc of `radius` pixels, as a kernel of sum 1 with the disc's own variance.
+    """Return a disc of `radius` pixels as a kernel of sum 1 with the variance of the ideal disc.
 
-    The edge is a ramp one pixel wide. Sampling would make small discs too wide or leave them out,
-    so the ramp is moved until the variance along each axis is the ideal disc's, ``radius**2 / 4``.
+    The edge is a ramp one pixel wide. Sampling would make small discs too wide or lose them, so the
+    ramp is moved until the variance along each axis is that of the ideal disc, ``radius**2 / 4``.
 
     Parameters
     ----------
@@ -50,7 +77,7 @@ def disc_kernel(radius: float) -> Plane:
     Returns
     -------
     numpy.ndarray
-        (2 r + 1, 2 r + 1) float32.
+        (2 r + 3, 2 r + 3) float32, where r is `radius` rounded up.
     """
     half = int(np.ceil(radius)) + 1
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
@@ -68,7 +95,20 @@ def disc_kernel(radius: float) -> Plane:
 
 
 def defocused(image: Plane, radius: float) -> Plane:
-    """An image, (Y, X[, C]) float32, seen through a disc of so many pixels."""
+    """Blur an image by a disc.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        (Y, X[, C]) float32 linear light.
+    radius : float
+        Radius of the disc, in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        As `image`; `image` itself below `SHARP_RADIUS`.
+    """
     if radius < SHARP_RADIUS:
         return image
     if radius > COARSE_RADIUS:

@@ -1,4 +1,4 @@
-"""Types of planes: what OpenCV computes in, and the way back to what was recorded."""
+"""Data types of planes: those OpenCV computes with, and the way back to the recorded type."""
 
 from __future__ import annotations
 
@@ -15,25 +15,57 @@ Mask = NDArray[np.uint8]
 
 
 COMPUTABLE = ("uint8", "uint16", "float32")
-"""Types that OpenCV works on; any other is computed as float32."""
+"""Types that OpenCV supports; all others are converted to float32."""
 
 
 def computable(plane: NDArray[Any]) -> NDArray[Any]:
-    """A plane in a type that OpenCV works on, in this machine's byte order, which it ignores."""
+    """Convert a plane to a type that OpenCV supports, in native byte order, which OpenCV assumes.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) of any type.
+
+    Returns
+    -------
+    numpy.ndarray
+        As `plane`, uint8, uint16 or float32; `plane` itself if nothing needs to change.
+    """
     if not plane.dtype.isnative:
         plane = plane.astype(plane.dtype.newbyteorder("="))
     return plane if plane.dtype.name in COMPUTABLE else plane.astype(np.float32)
 
 
 def whole(shape: tuple[int, ...]) -> Window:
-    """All rows and columns of a plane."""
+    """Return the window of all rows and columns of a plane.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the plane, rows first.
+
+    Returns
+    -------
+    tuple of slice
+        Rows and columns.
+    """
     return slice(0, shape[0]), slice(0, shape[1])
 
 
 def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """A float32 image in the type its planes came in, rounded and held to the type's range.
+    """Convert a float32 image to the type of its planes, rounded and clipped to the type's range.
 
-    What no plane recorded is NaN, and 0 in a type without it.
+    Parameters
+    ----------
+    image : numpy.ndarray
+        (Y, X[, C]) float32, NaN where no plane recorded anything.
+    dtype : numpy.dtype
+        Type of the planes.
+
+    Returns
+    -------
+    numpy.ndarray
+        As `image`, of type `dtype`; NaN becomes 0 in integer types.
     """
     if dtype.kind == "b":
         yes: NDArray[np.bool_] = image >= 0.5

@@ -12,15 +12,39 @@ if TYPE_CHECKING:
 
 
 def disk(radius: int) -> NDArray[np.uint8]:
-    """Kernel for morphology, as round as pixels let it be."""
+    """Return a structuring element as round as pixels allow.
+
+    Parameters
+    ----------
+    radius : int
+        Radius in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (2 radius + 1, 2 radius + 1) uint8, 1 within the disc.
+    """
     size = (2 * radius + 1, 2 * radius + 1)
     kernel: NDArray[np.uint8] = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size)
     return kernel
 
 
 def dilate(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    """All pixels within so many of a mask's."""
+    """Dilate a mask by a disc.
+
+    Parameters
+    ----------
+    mask : numpy.ndarray
+        (Y, X) bool.
+    radius : int
+        Radius of the disc, in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) bool, True within `radius` of a pixel of the mask; `mask` itself if it is empty.
+    """
     if not mask.any():
         return mask
-    apart = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(apart <= radius)
+    distance = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(distance <= radius)

@@ -1,6 +1,7 @@
 """Laplacian pyramids: a plane as bands of detail, each half the size of the one before.
 
-Burt and Adelson, "The Laplacian pyramid as a compact image code", IEEE Trans. Commun. 1983.
+P. J. Burt and E. H. Adelson, "The Laplacian pyramid as a compact image code", IEEE Trans. Commun.
+31, 1983, https://doi.org/10.1109/TCOM.1983.1095851.
 """
 
 from __future__ import annotations
@@ -18,38 +19,66 @@ if TYPE_CHECKING:
 Plane = NDArray[np.float32]
 
 SMALLEST_LEVEL = 8
-"""The pyramid ends where a side would get shorter than this many pixels."""
+"""Shortest side, in pixels, that a level may have."""
 BAND_NOISE = (0.943, 0.2302, 0.1006, 0.0490)
-"""Noise of each band for white noise of 1; each level further up has half the one below."""
+"""Standard deviation of each band of white noise of deviation 1; each coarser band has half the
+deviation of the one before."""
 
 
 def level_count(shape: tuple[int, ...]) -> int:
-    """Count the bands that a plane of this shape has."""
+    """Count the bands of a plane.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the plane, rows first.
+
+    Returns
+    -------
+    int
+        Number of levels, 1 at least.
+    """
     return max(1, int(np.log2(min(shape[:2]) / SMALLEST_LEVEL)))
 
 
 def band_noise(level: int) -> float:
-    """Give the standard deviation that white noise of 1 has in a band."""
+    """Return the standard deviation of white noise of deviation 1 in a band.
+
+    Parameters
+    ----------
+    level : int
+        Level of the band, 0 for the finest.
+
+    Returns
+    -------
+    float
+        Standard deviation.
+    """
     known = len(BAND_NOISE) - 1
     return BAND_NOISE[min(level, known)] * float(0.5 ** max(0, level - known))
 
 
 def laplacian_pyramid(plane: Plane, levels: int) -> tuple[list[Plane], list[Plane]]:
-    """Split a plane into bands, finest first.
+    """Split a plane into bands, the finest first.
 
     Parameters
     ----------
     plane : numpy.ndarray
         (Y, X[, C]) float32.
     levels : int
-        How many bands.
+        Number of bands.
 
     Returns
     -------
     bands : list of numpy.ndarray
-        `levels` bands and, last, the residual.
+        `levels` bands, then the residual.
     gaussian : list of numpy.ndarray
-        The smoothed planes they came from, the plane itself first.
+        The smoothed planes from which they come, the plane itself first.
+
+    References
+    ----------
+    .. [1] P. J. Burt and E. H. Adelson, "The Laplacian pyramid as a compact image code", IEEE Trans.
+       Commun. 31, 1983, https://doi.org/10.1109/TCOM.1983.1095851.
     """
     gaussian = [plane]
     for _ in range(levels):
@@ -59,7 +88,18 @@ def laplacian_pyramid(plane: Plane, levels: int) -> tuple[list[Plane], list[Plan
 
 
 def luminance(plane: NDArray[Any]) -> Plane:
-    """(Y, X) float32 of a grey, RGB or RGBA plane: (R + 2 G + B) / 4, exact for equal channels."""
+    """Return the luminance of a plane, (R + 2 G + B) / 4, which is exact for equal channels.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) grey, RGB or RGBA of any type.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) float32.
+    """
     if plane.ndim == 2:
         return plane.astype(np.float32)
     weights = np.array([[0.25, 0.5, 0.25, 0][: plane.shape[2]]], np.float32)
@@ -68,7 +108,18 @@ def luminance(plane: NDArray[Any]) -> Plane:
 
 
 def grey(plane: NDArray[Any]) -> NDArray[Any]:
-    """Luminance in the plane's own type: a sixth of the time that `luminance` takes."""
+    """Return the luminance in the type of the plane, in a sixth of the time of `luminance`.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) grey, RGB or RGBA, uint8, uint16 or float32.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) of the same type; `plane` itself if it is grey.
+    """
     if plane.ndim == 2:
         return plane
     code = cv2.COLOR_RGB2GRAY if plane.shape[2] == 3 else cv2.COLOR_RGBA2GRAY
@@ -77,7 +128,20 @@ def grey(plane: NDArray[Any]) -> NDArray[Any]:
 
 
 def reduced_to(plane: Plane, side: int) -> Plane:
-    """A plane, (y, x) float32, whose longer side has at most so many pixels: means over areas."""
+    """Reduce a plane by area means until its longer side fits.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X) float32.
+    side : int
+        Largest length of the longer side, in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (y, x) float32.
+    """
     factor = min(1.0, side / max(plane.shape))
     size = [max(1, round(length * factor)) for length in plane.shape[::-1]]
     small: Plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
@@ -85,23 +149,73 @@ def reduced_to(plane: Plane, side: int) -> Plane:
 
 
 def spread_over(share: Plane, plane: Plane) -> Plane:
-    """A share, the same for every channel of a plane."""
+    """Shape a map so that it broadcasts over the channels of a plane.
+
+    Parameters
+    ----------
+    share : numpy.ndarray
+        (Y, X) float32.
+    plane : numpy.ndarray
+        (Y, X[, C]).
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) or (Y, X, 1) float32, a view of `share`.
+    """
     return share if plane.ndim == 2 else share[..., None]
 
 
 def expand(coarse: Plane, shape: tuple[int, ...]) -> Plane:
-    """Bring a level to the size of the one below."""
+    """Expand a level to the size of the next finer one.
+
+    Parameters
+    ----------
+    coarse : numpy.ndarray
+        (y, x[, C]) float32.
+    shape : tuple of int
+        Shape of the finer level, rows first.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X[, C]) float32.
+    """
     larger: Plane = cv2.pyrUp(coarse, dstsize=shape[1::-1])
     return larger
 
 
 def reduced_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Size of the level above one of this size."""
+    """Return the shape of the next coarser level.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of a level, rows first.
+
+    Returns
+    -------
+    tuple of int
+        Rows and columns.
+    """
     return (shape[0] + 1) // 2, (shape[1] + 1) // 2
 
 
 def shapes_of(shape: tuple[int, ...], levels: int) -> list[tuple[int, int]]:
-    """Sizes of a plane's levels, its own first."""
+    """List the shapes of the levels of a plane.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the plane, rows first.
+    levels : int
+        Number of coarser levels.
+
+    Returns
+    -------
+    list of tuple of int
+        Rows and columns of `levels` + 1 levels, those of the plane first.
+    """
     shapes = [(shape[0], shape[1])]
     for _ in range(levels):
         shapes.append(reduced_shape(shapes[-1]))
@@ -109,7 +223,18 @@ def shapes_of(shape: tuple[int, ...], levels: int) -> list[tuple[int, int]]:
 
 
 def reduce(plane: NDArray[Any]) -> NDArray[Any]:
-    """Means of two by two pixels, of the size of the level above."""
+    """Reduce a plane to the size of the next coarser level by means of two by two pixels.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) uint8, uint16 or float32; an odd last row or column is repeated.
+
+    Returns
+    -------
+    numpy.ndarray
+        (y, x[, C]) of the same type.
+    """
     height, width = plane.shape[:2]
     y, x = reduced_shape(plane.shape)
     if (height, width) != (2 * y, 2 * x):
@@ -120,33 +245,66 @@ def reduce(plane: NDArray[Any]) -> NDArray[Any]:
 
 
 def reduced_window(fine: NDArray[Any], rows: slice) -> NDArray[Any]:
-    """Rows of the level above, as if the whole had been reduced."""
+    """Return rows of the next coarser level, equal to those of the whole level.
+
+    Parameters
+    ----------
+    fine : numpy.ndarray
+        (Y, X[, C]) float32.
+    rows : slice
+        Rows of the coarser level.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, x[, C]) float32.
+    """
     top, end = max(0, 2 * rows.start - 4), min(len(fine), 2 * rows.stop + 4)
     small: NDArray[Any] = cv2.pyrDown(fine[top:end])
     return small[rows.start - top // 2 : rows.stop - top // 2]
 
 
 def expanded_window(coarse: Plane, shape: tuple[int, ...], rows: slice) -> Plane:
-    """Rows of the level below, which has this shape, as if the whole had been expanded."""
-    return grown_window(coarse, [(shape[0], shape[1]), (coarse.shape[0], coarse.shape[1])], rows)
-
-
-def grown_window(coarse: Plane, shapes: Sequence[tuple[int, int]], rows: slice) -> Plane:
-    """Rows of a finer level, as if the whole had been expanded level by level.
+    """Return rows of the next finer level, equal to those of the whole level.
 
     Parameters
     ----------
     coarse : numpy.ndarray
-        (y, x) float32.
-    shapes : sequence of tuple of int
-        Of all levels from the finer one up to that of `coarse`.
+        (y, x[, C]) float32.
+    shape : tuple of int
+        Shape of the finer level, rows first.
     rows : slice
-        Of the finer level.
+        Rows of the finer level.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, X[, C]) float32.
+    """
+    return grown_window(coarse, [(shape[0], shape[1]), (coarse.shape[0], coarse.shape[1])], rows)
+
+
+def grown_window(coarse: Plane, shapes: Sequence[tuple[int, int]], rows: slice) -> Plane:
+    """Return rows of a finer level, equal to those of the whole level expanded step by step.
+
+    Parameters
+    ----------
+    coarse : numpy.ndarray
+        (y, x[, C]) float32.
+    shapes : sequence of tuple of int
+        Shapes of all levels, from the finer one to that of `coarse`.
+    rows : slice
+        Rows of the finer level.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, X[, C]) float32.
     """
     if len(shapes) == 1:
         return coarse[rows]
-    (height, width), (most, _) = shapes[:2]
-    top, end = max(0, rows.start // 2 - 2), min(most, rows.stop // 2 + 3)
+    (height, width), (last, _) = shapes[:2]
+    top, end = max(0, rows.start // 2 - 2), min(last, rows.stop // 2 + 3)
     part = grown_window(coarse, shapes[1:], slice(top, end))
-    large: Plane = cv2.pyrUp(part, dstsize=(width, (height if end == most else 2 * end) - 2 * top))
+    large: Plane = cv2.pyrUp(part, dstsize=(width, (height if end == last else 2 * end) - 2 * top))
     return large[rows.start - 2 * top : rows.stop - 2 * top]

@@ -1,15 +1,16 @@
-"""Planes seen in the reference frame: what lies between their pixels.
+"""Resampling of planes in the reference frame.
 
-A plane is evened out by a small symmetric filter, enlarged twice by the cubic of Keys ("Cubic
-convolution interpolation for digital image processing", IEEE TASSP 1981), and read off linearly.
-The filter is the one for which the three together come nearest to ideal interpolation, in the mean
-over all positions between pixels: generalised interpolation (Blu, Thevenaz and Unser, "MOMS:
-maximal-order interpolation of minimal support", IEEE TIP 2001).
+A plane is filtered by a small symmetric kernel, enlarged twice by the cubic of Keys ("Cubic
+convolution interpolation for digital image processing", IEEE TASSP 29, 1981,
+https://doi.org/10.1109/TASSP.1981.1163711) and interpolated linearly. The kernel is the one for
+which the three steps together come nearest to ideal interpolation, on average over all positions
+between pixels: generalised interpolation (Blu, Thevenaz and Unser, "MOMS: maximal-order
+interpolation of minimal support", IEEE TIP 10, 2001, https://doi.org/10.1109/83.931101).
 
-On band-limited waves it lies 0.3 to 10 dB nearer to the truth than the cubic alone, and 1.4 to 8 dB
-farther than Lanczos over 8 x 8 pixels, of which pictures as lenses draw them show nothing: the
-moving truth scenes fuse up to 0.4 dB better with it. It takes a tenth of the time of Lanczos, for
-each of the three steps has fast code in OpenCV and Lanczos has none.
+On band-limited waves this is 0.3 to 10 dB nearer to the truth than the cubic alone, and 1.4 to 8 dB
+farther than Lanczos over 8 x 8 pixels. Images formed by lenses show nothing of the latter: the
+moving truth scenes fuse up to 0.4 dB better than by Lanczos. It takes a tenth of the time, because
+OpenCV has fast code for each of the three steps and none for Lanczos.
 """
 
 from __future__ import annotations
@@ -30,31 +31,32 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.transforms import Matrix
 
 EVENING = np.array([0.03883, -0.11958, 1.1615, -0.11958, 0.03883], np.float32)
-"""Least squares over frequencies up to 0.46 a pixel, weighted as the power of pictures: 1 / f^2."""
+"""Prefilter: least squares over frequencies up to 0.46 cycles a pixel, weighted by the power of
+images, 1 / f^2."""
 KERNEL_REACH = 5
-"""Pixels around a place that its value depends on."""
+"""Distance in pixels up to which pixels contribute to a value."""
 _TWICE = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]], np.float64)
-"""Pixel of a plane to that of the one twice as large, as cv2.resize counts them."""
+"""Pixel of a plane to pixel of the plane of twice its size, by the pixel centres of cv2.resize."""
 
 
 MOST_SCRATCH = 2**21
-"""Values that a thread keeps memory for: enough for the tiles of a crew."""
+"""Largest buffer that a thread keeps, in values: enough for the blocks of a thread team."""
 
 
 @dataclass(frozen=True)
 class SourceWindow:
-    """The part of a plane that is needed to see a window of the reference plane.
+    """The part of a plane that is needed to resample a window of the reference plane.
 
     Attributes
     ----------
     crop : tuple of slice
         Rows and columns of the plane.
     matrix : numpy.ndarray
-        (3, 3), pixel of the window to pixel of the crop.
+        (3, 3), pixel (x, y, 1) of the window to pixel of the crop.
     size : tuple of int
         Width and height of the window.
     inside : bool
-        Whether all of the window lies within the plane.
+        Whether the whole window lies within the plane.
     """
 
     crop: Window
@@ -66,7 +68,24 @@ class SourceWindow:
     def of(
         cls, matrix: Matrix, window: Window, shape: tuple[int, ...], even: bool = False
     ) -> SourceWindow:
-        """Cut a plane of `shape` that `matrix` leads to; `even` lets rows and columns start so."""
+        """Find the part of a plane that a window needs.
+
+        Parameters
+        ----------
+        matrix : numpy.ndarray
+            (3, 3), reference pixel (x, y, 1) to pixel of the plane.
+        window : tuple of slice
+            Rows and columns of the reference plane.
+        shape : tuple of int
+            Shape of the plane, rows first.
+        even : bool
+            Whether rows and columns of the crop begin at even numbers.
+
+        Returns
+        -------
+        SourceWindow
+            Never empty, even where the window lies outside the plane.
+        """
         (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
         top, left = window[0].start, window[1].start
         bottom, right = window[0].stop - 1, window[1].stop - 1
@@ -88,18 +107,20 @@ class SourceWindow:
 
 
 def _span(places: tuple[float, ...], side: int, even: bool) -> slice:
+    """Return the pixels along one axis that places need, at least one."""
     start = min(max(math.floor(min(places)) - KERNEL_REACH, 0), side - 1)
     end = min(max(math.ceil(max(places)) + KERNEL_REACH + 1, start + 1), side)
     return slice(start // 2 * 2, min(end + end % 2, side)) if even else slice(start, end)
 
 
 class _Memory(threading.local):
-    """Memory that a thread takes once and uses for every part: a quarter less time."""
+    """Buffers that a thread allocates once and reuses, which saves a quarter of the time."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Plane] = {}
 
     def __call__(self, name: str, shape: tuple[int, ...]) -> Plane:
+        """Return a (y, x) float32 buffer of this name, with arbitrary values."""
         size = math.prod(shape)
         kept = self._kept.get(name)
         if kept is None or not size <= kept.size <= MOST_SCRATCH:
@@ -115,41 +136,71 @@ _memory = _Memory()
 def resample(
     crop: NDArray[Any], matrix: Matrix, size: tuple[int, int], dst: Plane | None = None
 ) -> Plane:
-    """A plane read off between its pixels; beyond its border it repeats.
+    """Resample a plane by a transform; beyond its border, its edge pixels are repeated.
 
     Parameters
     ----------
     crop : numpy.ndarray
         (y, x) float32.
     matrix : numpy.ndarray
-        (3, 3), pixel of the result to pixel of the crop.
+        (3, 3), pixel (x, y, 1) of the result to pixel of the crop.
     size : tuple of int
         Width and height of the result.
     dst : numpy.ndarray, optional
-        Where the result goes.
+        Array for the result.
 
     Returns
     -------
     numpy.ndarray
-        Float32; it may overshoot what the crop holds.
+        (Y, X) float32; values may overshoot those of the crop.
+
+    Notes
+    -----
+    Generalised interpolation [2]_ by a prefilter, the cubic of Keys [1]_ and linear interpolation; see
+    the module.
+
+    References
+    ----------
+    .. [1] R. G. Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 29,
+       1981, https://doi.org/10.1109/TASSP.1981.1163711.
+    .. [2] T. Blu, P. Thevenaz and M. Unser, "MOMS: maximal-order interpolation of minimal support",
+       IEEE TIP 10, 2001, https://doi.org/10.1109/83.931101.
     """
     y, x = crop.shape
-    evened = _memory("evened", (y, x))
+    prefiltered = _memory("prefiltered", (y, x))
     twice = _memory("twice", (2 * y, 2 * x))
-    cv2.sepFilter2D(crop, cv2.CV_32F, EVENING, EVENING, dst=evened, borderType=cv2.BORDER_REPLICATE)
-    cv2.resize(evened, (2 * x, 2 * y), dst=twice, interpolation=cv2.INTER_CUBIC)
+    border = cv2.BORDER_REPLICATE
+    cv2.sepFilter2D(crop, cv2.CV_32F, EVENING, EVENING, dst=prefiltered, borderType=border)
+    cv2.resize(prefiltered, (2 * x, 2 * y), dst=twice, interpolation=cv2.INTER_CUBIC)
     return resample_linearly(twice, _TWICE @ matrix, size, dst)
 
 
 def resample_linearly(
     crop: NDArray[Any], matrix: Matrix, size: tuple[int, int], dst: Plane | None = None
 ) -> Plane:
-    """A plane read off linearly, as `resample` does."""
+    """Resample a plane by linear interpolation alone.
+
+    Parameters
+    ----------
+    crop : numpy.ndarray
+        (y, x[, C]) uint8, uint16 or float32.
+    matrix : numpy.ndarray
+        (3, 3), pixel (x, y, 1) of the result to pixel of the crop.
+    size : tuple of int
+        Width and height of the result.
+    dst : numpy.ndarray, optional
+        Array for the result.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X[, C]) of the type of `crop`; beyond the border, edge pixels are repeated.
+    """
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     border = cv2.BORDER_REPLICATE
-    read: Plane
+    resampled: Plane
     if matrix[2].tolist() == [0, 0, 1]:  # a fifth faster
-        read = cv2.warpAffine(crop, matrix[:2], size, dst, flags=flags, borderMode=border)
+        resampled = cv2.warpAffine(crop, matrix[:2], size, dst, flags=flags, borderMode=border)
     else:
-        read = cv2.warpPerspective(crop, matrix, size, dst, flags=flags, borderMode=border)
-    return read
+        resampled = cv2.warpPerspective(crop, matrix, size, dst, flags=flags, borderMode=border)
+    return resampled

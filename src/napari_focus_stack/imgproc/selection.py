@@ -13,7 +13,20 @@ if TYPE_CHECKING:
 
 
 def pick_plane(planes: Sequence[Plane], depth: Plane) -> Plane:
-    """Each pixel as the plane nearest to a depth, (Y, X) float32, has it."""
+    """Take each pixel from the plane nearest to its depth.
+
+    Parameters
+    ----------
+    planes : sequence of numpy.ndarray
+        (Y, X[, C]) float32 each.
+    depth : numpy.ndarray
+        (Y, X) float32, in numbers of planes.
+
+    Returns
+    -------
+    numpy.ndarray
+        As one of the planes.
+    """
     index = np.rint(depth).astype(np.intp)
     np.clip(index, 0, len(planes) - 1, out=index)
     taken = np.empty_like(planes[0])
