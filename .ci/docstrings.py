@@ -36,7 +36,7 @@ NOT_ASKED = {
 
 
 def public_names() -> Iterator[tuple[str, Any]]:
-    """Names in `__all__` of the package and its public namespaces, with their public methods."""
+    """Yield what `__all__` of the package and its namespaces lists, with public methods."""
     for namespace in NAMESPACES:
         module = importlib.import_module(f"napari_focus_stack{namespace}")
         for name in module.__all__:
@@ -52,7 +52,7 @@ def public_names() -> Iterator[tuple[str, Any]]:
 
 
 def findings_of(name: str, value: Any) -> Iterator[str]:
-    """What numpydoc finds; fields of a dataclass may stand under Attributes."""
+    """Yield what numpydoc finds; fields of a dataclass may stand under Attributes."""
     fields = set()
     if dataclasses.is_dataclass(value):
         fields = {field.name for field in dataclasses.fields(value)}

@@ -7,15 +7,11 @@ The command builds its options from these fields, the widget its controls and to
 from __future__ import annotations
 
 import dataclasses
-import math
-import numbers
-import operator
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.setting_values import checked
 
 FusionMethod = Literal["pyramid", "depth", "laplacian"]
 MotionModel = Literal["auto", "none", "shift", "similarity", "affine", "homography"]
@@ -41,6 +37,33 @@ def _parameter(default: Any, explanation: str, **bounds: Any) -> Any:
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Parameters of one run, checked when made.
+
+    Attributes
+    ----------
+    method : {"pyramid", "depth", "laplacian"}
+        Fusion of many frequency bands; the plane in focus; or the first release's method.
+    align : {"auto", "none", "shift", "similarity", "affine", "homography"}
+        Model of the motion.
+    reference : int, "middle" or "first"
+        Plane that the others are aligned to, counted from 0.
+    gaussian, laplacian : int
+        Sizes of the filters of method "laplacian", odd, in pixels.
+    brightness : {"auto", "match", "keep"}
+        Whether planes are brought to the brightness of the reference.
+    align_region : tuple of int or None
+        First row, end row, first column, end column that alignment is confined to.
+    crop : bool
+        Whether results are cut to the part that all planes recorded.
+    values : {"fused", "recorded"}
+        Whether pixels may lie between recorded values.
+    occlusion : {"auto", "off"}
+        Whether foreground blur is removed from the background.
+    z_step : float or None
+        Distance of neighbouring planes, in the unit of the pixel size.
+    memory : int or None
+        Bytes that the process may take; text such as "1.5GB" is converted.
+    threads : int or None
+        Threads that work at a time.
 
     Raises
     ------
@@ -133,11 +156,11 @@ class Settings:
     def __post_init__(self) -> None:
         """Check every field against its metadata; NumPy's scalars become plain ones."""
         for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, _checked(field, getattr(self, field.name)))
+            object.__setattr__(self, field.name, checked(field, getattr(self, field.name)))
 
     @classmethod
     def from_options(cls, **options: Any) -> Settings:
-        """Settings from the options that were given, the rest at their defaults.
+        """Return settings from options, the rest at their defaults.
 
         `gaussian` or `laplacian` without `method` chooses the method they belong to.
 
@@ -154,7 +177,23 @@ class Settings:
         return cls().updated(**options)
 
     def updated(self, **options: Any) -> Settings:
-        """Settings with the options that were given, the rest as here; see `from_options`."""
+        """Return these settings with some options changed; see `from_options`.
+
+        Parameters
+        ----------
+        **options
+            Fields by name; None leaves a field as it is.
+
+        Returns
+        -------
+        Settings
+            Checked anew.
+
+        Raises
+        ------
+        SettingsError
+            An option that does not exist or is out of bounds.
+        """
         names = {field.name for field in dataclasses.fields(self)}
         for name in options:
             if name not in names:
@@ -167,7 +206,17 @@ class Settings:
         return dataclasses.replace(self, **given)
 
     def reference_plane(self, n: int) -> int:
-        """Index of the reference plane in a stack of `n` planes.
+        """Return the number of the reference plane.
+
+        Parameters
+        ----------
+        n : int
+            Planes in the stack.
+
+        Returns
+        -------
+        int
+            From 0 to n - 1.
 
         Raises
         ------
@@ -186,7 +235,17 @@ class Settings:
         return self.reference
 
     def region_in(self, field: tuple[int, ...]) -> tuple[int, int, int, int] | None:
-        """`align_region`, which must lie in a field of `field` (Y, X) pixels.
+        """Return `align_region`, checked against a field.
+
+        Parameters
+        ----------
+        field : tuple of int
+            Rows and columns of a plane.
+
+        Returns
+        -------
+        tuple of int or None
+            First row, end row, first column, end column; None for the whole field.
 
         Raises
         ------
@@ -217,113 +276,11 @@ class Settings:
         return self.method == "pyramid" and not self.picks and self.occlusion == "auto"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dictionary, ready for JSON."""
+        """Return a plain dictionary for JSON.
+
+        Returns
+        -------
+        dict
+            Every field by its name.
+        """
         return dataclasses.asdict(self)
-
-
-def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
-    """Plain value of a field, ready for JSON."""
-    bounds, name = field.metadata, field.name
-    if "choices" in bounds:
-        return _choice(name, value, bounds["choices"])
-    if "size" in bounds:
-        return None if value is None else _size(name, value)
-    if "odd" in bounds:
-        return _odd(name, value, bounds["minimum"], bounds.get("maximum"))
-    if "switch" in bounds:
-        return _switch(name, value)
-    if "box" in bounds:
-        return None if value is None else _box(name, value)
-    if "above" in bounds:
-        return None if value is None else _number_above(name, value, bounds["above"])
-    if "maximum" in bounds:
-        return None if value is None else _count(name, value, bounds["minimum"], bounds["maximum"])
-    return _reference(value)
-
-
-def _count(name: str, value: Any, least: int, most: int) -> int:
-    count = _whole(value)
-    if count is None or not least <= count <= most:
-        raise SettingsError(f"{name} {value!r} must be a whole number from {least} to {most}.")
-    return count
-
-
-def _size(name: str, value: Any) -> int:
-    """Bytes, from a number of them or from words such as '1.5 GB'."""
-    size = (
-        value if isinstance(value, int | float) and not isinstance(value, bool) else _whole(value)
-    )
-    if isinstance(value, str):
-        words = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*([kMGT]?)(i?)B?\s*", value, re.IGNORECASE)
-        if words is not None:
-            number, prefix, binary = words.groups()
-            power = "KMGT".find(prefix.upper()) + 1 if prefix else 0
-            size = float(number.replace(",", ".")) * (1024 if binary else 1000) ** power
-    if size is None or not 1 <= size < 2**63:
-        raise SettingsError(f"{name} {value!r} must be a size, as in 1.5GB or 800MB.")
-    return int(size)
-
-
-def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
-    if not isinstance(value, str) or value not in choices:
-        raise SettingsError(f"{name} {value!r} is unknown; choose from {', '.join(choices)}.")
-    return str(value)
-
-
-def _switch(name: str, value: Any) -> bool:
-    if type(value).__name__ not in ("bool", "bool_"):  # NumPy's are named so
-        raise SettingsError(f"{name} {value!r} must be true or false.")
-    return bool(value)
-
-
-def _box(name: str, value: Any) -> tuple[int, int, int, int]:
-    given = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
-    box = [whole for whole in map(_whole, given) if whole is not None]
-    if len(given) != 4 or len(box) != 4 or not (0 <= box[0] < box[1] and 0 <= box[2] < box[3]):
-        shown = " ".join(repr(value).split())  # an array's repr has several lines
-        raise SettingsError(
-            f"{name} {shown} must be four whole numbers from 0 on, each end beyond its start: "
-            "first row, end row, first column, end column."
-        )
-    return box[0], box[1], box[2], box[3]
-
-
-def _odd(name: str, value: Any, least: int, most: int | None) -> int:
-    size = _whole(value)
-    if size is None or size < least or size % 2 == 0 or (most is not None and size > most):
-        bound = f"{least} or more" if most is None else f"from {least} to {most}"
-        raise SettingsError(f"{name} {value!r} must be an odd number, {bound}.")
-    return size
-
-
-def _number_above(name: str, value: Any, bound: float) -> float:
-    number = math.nan
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-    if not bound < number < math.inf:
-        raise SettingsError(f"{name} {value!r} must be a number above {bound:g}.")
-    return number
-
-
-def _reference(value: Any) -> str | int:
-    if isinstance(value, str) and value in ("middle", "first"):
-        return str(value)
-    plane = _whole(value)
-    if plane is None or plane < 0:
-        raise SettingsError(
-            f"reference {value!r} must be 'middle', 'first' or a plane's number, counted from 0."
-        )
-    return plane
-
-
-def _whole(value: Any) -> int | None:
-    """Whole number that a value is, NumPy's included; a truth value is none."""
-    if isinstance(value, bool):
-        return None
-    try:
-        return operator.index(value)
-    except TypeError:
-        return None

@@ -14,7 +14,7 @@ from scenes import QUIET, scene
 from napari_focus_stack import Settings, focus_stack
 from napari_focus_stack.alignment.prior_transforms import PriorTransforms, alignment_mask
 from napari_focus_stack.errors import FocusStackError, InputError, SettingsError
-from napari_focus_stack.pipeline import survey
+from napari_focus_stack.pipeline import alignment
 from napari_focus_stack.simulation.metrics import score_image
 
 if TYPE_CHECKING:
@@ -364,7 +364,7 @@ def test_alignment_is_told_where_to_look(monkeypatch: pytest.MonkeyPatch, align:
         told.append(region)
         raise Told
 
-    monkeypatch.setattr(survey, "align_steps", listen)
+    monkeypatch.setattr(alignment, "align_steps", listen)
     planes = scene("gravel", "dome", noise=QUIET).planes
     wanted = np.zeros(FIELD, bool)
     wanted[10:60, 20:90] = True

@@ -17,10 +17,10 @@ from napari_focus_stack.imgproc.transforms import (
     lies_inside,
     only_shift,
     rescale,
-    unit_frame,
     valid_area,
     warp,
 )
+from napari_focus_stack.imgproc.unit_coordinates import unit_frame
 
 SHAPE = (60, 80)
 

@@ -70,7 +70,7 @@ def share_malloc_arena() -> None:
 
 
 def memory_mapped_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """An array of zeros in a temporary file, which goes with it.
+    """Return an array of zeros in a temporary file, which goes with it.
 
     Raises
     ------

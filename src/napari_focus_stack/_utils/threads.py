@@ -48,7 +48,7 @@ def row_bands(shape: tuple[int, ...]) -> list[slice]:
 
 
 def block_grid(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
-    """An area, (Y, X), cut into tiles: what is read off between pixels needs a border all round."""
+    """Cut an area, (Y, X), into tiles: resampling needs a border all round."""
     height, width = shape[:2]
     return [
         (

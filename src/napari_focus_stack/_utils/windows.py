@@ -19,7 +19,7 @@ def corner_of(window: Window) -> tuple[int, int]:
 
 
 def moved_by(window: Window, rows: int, cols: int) -> Window:
-    """A window so many rows and columns further."""
+    """Move a window by so many rows and columns."""
     down, across = window
     return (
         slice(down.start + rows, down.stop + rows),
@@ -28,7 +28,7 @@ def moved_by(window: Window, rows: int, cols: int) -> Window:
 
 
 def counted_from(frame: Window, window: Window) -> Window:
-    """A window counted from the start of another."""
+    """Return a window counted from the start of another."""
     top, left = corner_of(frame)
     return moved_by(window, -top, -left)
 

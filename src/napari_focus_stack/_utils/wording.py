@@ -13,7 +13,7 @@ SMALLEST_PERCENTAGE = 0.001
 
 
 def format_percentage(share: float) -> str:
-    """A part of the picture as a percentage that is never 0."""
+    """Return a part of the picture as a percentage that is never 0."""
     return (
         f"{share:.1%}" if share >= SMALLEST_PERCENTAGE else f"Less than {SMALLEST_PERCENTAGE:.1%}"
     )

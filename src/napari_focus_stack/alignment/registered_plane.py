@@ -138,7 +138,7 @@ class RegisteredPlane:
         return seen
 
     def colour(self, window: Window | None = None) -> tuple[Plane, Mask | None]:
-        """A part of the reference plane as a picture, and where the plane recorded it.
+        """Return a part of the reference plane as a picture, and where the plane recorded it.
 
         Returns
         -------

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def project_labels(
     labels: Any, result: StackResult, *, plane: int | None = None, offset: int = 0
 ) -> NDArray[Any]:
-    """Labels of a stack, or drawn on one of its planes, as they lie on the result.
+    """Place labels of a stack, or drawn on one of its planes, on its result.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def _read_labels(
 def project_points(
     points: Any, result: StackResult, *, plane: int | None = None
 ) -> NDArray[np.float64]:
-    """Points in a stack, or on one of its planes, as they lie on the result.
+    """Place points of a stack, or of one of its planes, on its result.
 
     Parameters
     ----------

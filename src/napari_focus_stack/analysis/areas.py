@@ -305,7 +305,7 @@ def _runs(labels: NDArray[Any]) -> tuple[NDArray[Any], ...]:
 
 
 def _widened(part: Window, box: Window, reach: int) -> tuple[Window, Window]:
-    """A part of a box with what its slopes depend on, and where the part lies in that."""
+    """Return a part of a box with the pixels its slopes depend on, and its place in that."""
     outer, inner = zip(*_widened_sides(part, box, reach), strict=True)
     return (outer[0], outer[1]), (inner[0], inner[1])
 

@@ -179,7 +179,7 @@ class _Projection:
         self._count[part] += here
 
     def image(self) -> Plane:
-        """What came of it, (Y, X[, C]) float32; NaN where no plane counted."""
+        """Return the projection, (Y, X[, C]) float32; NaN where no plane counted."""
         if self._how == "mean":
             count = np.maximum(self._count, 1)
             self._values /= count if self._values.ndim == 2 else count[..., None]

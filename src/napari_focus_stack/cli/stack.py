@@ -126,7 +126,7 @@ def stack_command(call: argparse.Namespace) -> int:
 
 
 def _wanted(call: argparse.Namespace) -> Recipe:
-    """What the call asks for: its own options, and for the rest the recipe it names."""
+    """Return the settings of a call: its own options, the rest from the recipe it names."""
     from napari_focus_stack.io.recipe import Recipe
 
     if call.transforms_from is not None and call.align is not None:
@@ -224,7 +224,7 @@ def _run(
 
 
 def _corrected(source: PlaneSource, result: StackResult, wanted: Recipe) -> StackResult:
-    """The result as the recipe's user corrected it."""
+    """Apply the correction of a recipe to a result."""
     if wanted.correction is None:
         return result
     from napari_focus_stack.correction.retouch import apply_correction
@@ -270,7 +270,7 @@ def _summarise(
 
 
 def _notes_on_call(call: argparse.Namespace, wanted: Recipe, written: list[Path]) -> list[str]:
-    """What the engine cannot know: options without effect, and outputs among the planes."""
+    """Return notes on options without effect, and on outputs among the planes."""
     from napari_focus_stack.io.reading import SUFFIXES
 
     method, folder = wanted.settings.method, Path(wanted.inputs[0]).resolve()

@@ -122,7 +122,7 @@ def bench_command(argv: list[str]) -> None:
 
 
 def _optics(call: argparse.Namespace) -> Optics | None:
-    """The user's microscope, if there is one; half a one is an error."""
+    """Return the user's microscope, if there is one; half a one is an error."""
     from napari_focus_stack.simulation.optics import Optics
 
     given = {name: getattr(call, name) for name in _OPTICS}
@@ -137,7 +137,7 @@ def _optics(call: argparse.Namespace) -> Optics | None:
 
 @contextlib.contextmanager
 def _watched() -> Iterator[Callable[[str], None]]:
-    """A line on the terminal that says what is being done, where someone is watching."""
+    """Return a function that shows the work at hand on a terminal, and clears it."""
     watched = sys.stderr.isatty()
 
     def tell(doing: str) -> None:

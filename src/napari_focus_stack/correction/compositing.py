@@ -77,7 +77,7 @@ class PlaneCompositor:
         return widened(window, self._reach, self._image.shape)
 
     def image(self, labels: Labels, window: Window) -> NDArray[Any]:
-        """The image in a window, once planes lie over it.
+        """Return the image in a window with planes laid over it.
 
         Parameters
         ----------

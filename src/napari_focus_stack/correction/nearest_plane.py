@@ -26,7 +26,7 @@ CREDIBLE_SHARE = 0.02
 def nearest_plane_labels(
     result: StackResult, painted: NDArray[np.bool_], side: Literal["first", "last"] = "first"
 ) -> Labels:
-    """Labels that give each stroke the plane nearest to the lens that is found in or around it.
+    """Label each stroke with the plane nearest to the lens that is found in or around it.
 
     Of the pixels in the stroke and up to 5 beside it those count whose confidence is 0.5 or more,
     and of their planes those that 2 % of them have; the nearest of these is the whole stroke's.

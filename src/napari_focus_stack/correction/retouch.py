@@ -233,7 +233,7 @@ class DepthRetoucher:
         return pieces
 
     def result(self) -> StackResult:
-        """What there is now; the arrays are those that go on being worked on."""
+        """Return the present result; its arrays are those that are worked on."""
         report, pixels = self._found.report, self._correction.pixels
         if pixels:
             note = f"Depth was corrected by hand in {pixels} pixels."

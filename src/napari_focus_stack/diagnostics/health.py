@@ -163,7 +163,7 @@ class PlaneStatistics:
         return [k for k, contrast in contrasts.items() if contrast < least]
 
     def duplicates(self) -> list[list[int]]:
-        """Runs of neighbouring planes that are the same to the last bit."""
+        """Return runs of neighbouring planes that are the same to the last bit."""
         runs: list[list[int]] = []
         bare = self.empty()
         for k in sorted(self._planes):
@@ -192,7 +192,7 @@ def _look(plane: NDArray[Any], limit: float) -> _PlaneStats:
 
 
 def _checksum(plane: NDArray[Any]) -> tuple[int, int]:
-    """What two planes hardly share unless they are equal: of some rows exactly, of all their sum.
+    """Return two numbers that planes share only if equal: of some rows exactly, of all their sum.
 
     A tenth of the time that a checksum of all of it takes.
     """

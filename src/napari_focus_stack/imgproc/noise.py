@@ -1,20 +1,20 @@
-"""How much the sensor's noise changes a pixel, measured on the stack itself, level by level.
+"""Sensor noise, measured on the stack itself, level by level of the pyramid.
 
-Two neighbouring planes show the same specimen, so what differs between them is noise wherever the
-focus changes little: out of focus, or where there is nothing. Every pyramid level is measured for
-itself, because demosaicing, compression and resampling leave noise that is not white.
+Two neighbouring planes show the same specimen, so they differ by noise alone wherever the focus
+changes little: out of focus, or on an empty background. Every pyramid level is measured separately,
+because demosaicing, compression and resampling leave noise that is not white.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from napari_focus_stack.imgproc.colour import GREY, opponent
+from napari_focus_stack.imgproc.noise_statistics import expected_quiet, fit_line, quiet_variance
 from napari_focus_stack.imgproc.pyramids import Plane, band_noise, laplacian_pyramid
 
 if TYPE_CHECKING:
@@ -23,53 +23,38 @@ if TYPE_CHECKING:
     from napari_focus_stack._utils.windows import Window
 
 NOISE_LEVELS = 4
-"""Pyramid levels measured; coarser ones have the last one's noise."""
+"""Number of pyramid levels measured; coarser ones have the noise of the last."""
 BLOCK_SIDES = (16, 16, 8, 8)
-"""Side of the blocks in which a level's noise is measured."""
-BLOCK_SAMPLES = (240.0, 155.0, 34.0, 33.0)
-"""Independent samples in the squared band of one block, from simulated white noise."""
+"""Side, in pixels, of the blocks in which the noise of each level is measured."""
 SMALLEST_MEASURED = 4 * BLOCK_SIDES[0]
-"""Smaller planes hold too few blocks to measure noise on."""
+"""Least side, in pixels, of a plane that holds enough blocks."""
 LARGEST_SIDE = 768
-"""Of the part in the middle of a plane that is looked at: 2300 blocks of the finest level."""
-QUIET_BLOCKS = 0.2
-"""Quantile of blocks that are taken for noise alone."""
-BINS = 8
-"""Groups of blocks of like brightness through whose quiet members lines are laid."""
-FEWEST_BLOCKS = 100
-"""Blocks from which on noise is looked at by brightness."""
+"""Largest side, in pixels, of the central part that is measured: 2300 blocks of the finest
+level."""
 STEADY = 0.15
-"""Range of a block's brightness over the pairs, as a part of it, up to which it is the same."""
-LEAST_RANGE = 0.05
-"""Range of the blocks' brightness, as a part of its mean, that shows how noise grows with it."""
-MOST_MISFIT = 1.0
-"""Logarithm of variance over a line from which on a block counts no more: it holds detail."""
-DECISIVE = 0.95
-"""Part of the misfit of one variance for all that a line may leave to be believed."""
+"""Largest range of a steady block's brightness over the pairs, as a part of it."""
 FLOAT_STEP = 2e-7
-"""Rounding of float32, relative to the largest value, after a few sums of it."""
-QUIET_DEVIATION = 0.6
-"""Standard deviations that the quiet percentile of the least energies lies under their mean."""
+"""Rounding error of float32 after a few sums, relative to the largest value."""
 ALL_RECORDED = 254.9
+"""Mean of a block of a valid area, 255 where recorded, from which on all of it is recorded."""
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Variance of one channel of a pixel: `constant` + `slope` times its value, `least` at least.
+    """Variance of one channel of a pixel: `constant` + `slope` times its value, at least `least`.
 
     Attributes
     ----------
     constant, slope : float
-        In the planes' own units, as white noise would have to be to leave what the finest band has.
+        In the planes' own units, for white noise that has the measured variance in the finest band.
         The constant is negative where shot noise begins at a black level.
     colour : tuple of float
-        How much more (or less) variance each pyramid level has than such white noise leaves it.
+        Ratio of the variance in each pyramid level to that of such white noise.
     opponent : tuple of tuple of float
-        How much more (or less) variance brightness and the two colour differences
-        (`colour.OPPONENT`) have than a single channel, per pyramid level: 1 where channels are
-        independent.
+        Ratio of the variance of brightness and the two colour differences (`colour.OPPONENT`) to
+        that of a single channel, for each pyramid level: 1 where channels are independent.
     least : float
-        Variance that even the darkest pixel has.
+        Variance of the darkest pixels.
     """
 
     constant: float
@@ -79,11 +64,33 @@ class Noise:
     least: float = 0.0
 
     def deviation(self, value: float) -> float:
-        """Standard deviation of a pixel of this value."""
+        """Return the standard deviation of a pixel.
+
+        Parameters
+        ----------
+        value : float
+            Value of the pixel.
+
+        Returns
+        -------
+        float
+            Standard deviation, in the same units.
+        """
         return float(np.sqrt(max(self.constant + self.slope * value, self.least)))
 
     def evened(self, gain: float, offset: float) -> Noise:
-        """Of a plane that was brought to another brightness."""
+        """Return the noise of a plane after its brightness was corrected.
+
+        Parameters
+        ----------
+        gain, offset : float
+            Correction: `gain` times the value plus `offset`.
+
+        Returns
+        -------
+        Noise
+            Noise in the corrected units.
+        """
         square = gain**2
         return replace(
             self,
@@ -93,18 +100,52 @@ class Noise:
         )
 
     def variance_by(self, gain: float) -> float:
-        """By how much a gain changes the variance, about: of shot noise less than of any other."""
+        """Return the approximate factor by which a gain changes the variance.
+
+        Parameters
+        ----------
+        gain : float
+            Factor of the values.
+
+        Returns
+        -------
+        float
+            `gain` for shot noise, its square for any other noise.
+        """
         return gain if self.slope else gain * gain
 
     def opponent_at(self, level: int) -> tuple[float, ...]:
-        """Variance of brightness and colour differences at a level, over a channel's."""
+        """Return the variance of brightness and colour differences, relative to that of a channel.
+
+        Parameters
+        ----------
+        level : int
+            Pyramid level, 0 for the finest.
+
+        Returns
+        -------
+        tuple of float
+            Three ratios.
+        """
         return self.opponent[min(level, len(self.opponent) - 1)]
 
     def in_band(self, smooth: Plane, level: int) -> Plane | float:
-        """Variance in a band, where the plane is `smooth` around.
+        """Return the variance of the noise in a band.
 
-        Not the noisy pixels themselves: variance that follows their own noise makes dark ones of
-        a photon-starved section look sharp.
+        It depends on the smoothed plane, because variance that follows the noise of the pixels
+        makes dark pixels of a photon-starved section look sharp.
+
+        Parameters
+        ----------
+        smooth : numpy.ndarray
+            Float32 smoothed plane at this level.
+        level : int
+            Pyramid level, 0 for the finest.
+
+        Returns
+        -------
+        numpy.ndarray or float
+            Float32 as `smooth`; one number if it does not depend on brightness.
         """
         gain = band_noise(level) ** 2 * self.colour[min(level, len(self.colour) - 1)]
         if self.slope == 0:
@@ -115,35 +156,47 @@ class Noise:
 
 
 def middle(shape: tuple[int, ...]) -> Window:
-    """Part of a large plane that noise is measured on: enough blocks, a fraction of the time."""
+    """Return the central part of a large plane: enough blocks, for a fraction of the time.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the plane, rows first.
+
+    Returns
+    -------
+    tuple of slice
+        Rows and columns.
+    """
     starts = [max(0, (side - LARGEST_SIDE) // 2) for side in shape[:2]]
     ends = [min(side, LARGEST_SIDE) + start for side, start in zip(shape, starts, strict=False)]
     return slice(starts[0], ends[0]), slice(starts[1], ends[1])
 
 
 class NoiseEstimator:
-    """Measures noise on pairs of neighbouring planes that lie over each other.
+    """Estimator of noise from pairs of registered neighbouring planes.
 
-    In every block the least of all pairs counts, and of all blocks the quiet ones. How noise grows
-    with brightness is told by all pairs: in optical sections a place is lit in some planes only.
+    The least variance of all pairs is taken in every block, and the quiet ones of all blocks. All
+    pairs show how noise grows with brightness, because in optical sections a place is lit in some
+    planes only.
     """
 
     def __init__(self) -> None:
         self._quietest: list[Plane] = []  # (channel, block row, block) each
-        # brightness and power of a pair's blocks, and the brightness of both planes
+        # for each pair: brightness and power of the blocks, and their brightness in both planes
         self._blocks: list[tuple[Plane, Plane, Plane]] = []
         self._count = 0
         self._largest = 0.0
 
     def add(self, first: Plane, second: Plane, valid: NDArray[np.uint8] | None = None) -> None:
-        """Take in a pair.
+        """Add a pair of planes.
 
         Parameters
         ----------
         first, second : numpy.ndarray
             (Y, X[, C]) float32.
         valid : numpy.ndarray, optional
-            (Y, X) uint8, 255 where both have recorded; None for everywhere.
+            (Y, X) uint8, 255 where both planes recorded; None for everywhere.
         """
         self._largest = max(self._largest, float(np.abs(first).max()))
         if min(first.shape[:2]) < SMALLEST_MEASURED:
@@ -158,63 +211,72 @@ class NoiseEstimator:
         a, b = (_block_means(plane, BLOCK_SIDES[0]) / unit for plane in channels[0])
         bright = np.stack([(a + b) / 2, a, b])
         taken = np.take_along_axis(bright, found[0][1][None], 0)[0]
-        # the rotation keeps the sum over the channels
+        # the mean is that of the original channels, because a rotation keeps the sum
         self._blocks.append((taken, powers[0].mean(0), bright[1:]))
         self._count += 1
 
     def noise(self, rounding: float) -> Noise:
-        """Noise of one channel, never less than rounding leaves.
+        """Return the noise of one channel, at least that of rounding.
 
         Parameters
         ----------
         rounding : float
-            Variance of the rounding that the planes' type implies: 1/12 for integers, else 0.
+            Variance of rounding in the planes' type: 1/12 for integers, else 0.
+
+        Returns
+        -------
+        Noise
+            Noise of rounding alone if no pair was large enough.
         """
         smallest = max(rounding, (FLOAT_STEP * self._largest) ** 2, 1e-30)
         if not self._count:
             return Noise(smallest)
         variances = [
-            power / (band_noise(level) ** 2 * _expected_quiet(level, self._count))
+            power / (band_noise(level) ** 2 * expected_quiet(level, self._count))
             for level, power in enumerate(self._quietest)
         ]
-        known = [max(_quiet(variance.mean(0)), smallest) for variance in variances]
+        measured = [max(quiet_variance(variance.mean(0)), smallest) for variance in variances]
         brightness, variance = self._by_brightness()
-        line = _line(brightness, np.maximum(variance, smallest))
-        constant, slope, least = line or (known[0], 0.0, known[0])
-        colour = tuple(v / known[0] for v in known)
+        line = fit_line(brightness, np.maximum(variance, smallest))
+        constant, slope, least = line or (measured[0], 0.0, measured[0])
+        colour = tuple(v / measured[0] for v in measured)
         if len(variances[0]) == 1:
             return Noise(constant, slope, colour, least=least)
         opponent = tuple(
             # differences of equal channels have no noise at all
-            (max(_quiet(bright), smallest) / channel, *(_quiet(d) / channel for d in differences))
-            for (bright, *differences), channel in zip(variances, known, strict=True)
+            (
+                max(quiet_variance(bright), smallest) / channel,
+                *(quiet_variance(d) / channel for d in differences),
+            )
+            for (bright, *differences), channel in zip(variances, measured, strict=True)
         )
         return Noise(constant, slope, colour, opponent, least)
 
     def _by_brightness(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Blocks' brightness and variance at the finest level.
+        """Return the brightness and variance of blocks at the finest level.
 
-        Of a block that is equally bright in all pairs the quietest counts; one that lights up
-        counts once for each pair.
+        A block that is equally bright in all pairs counts once, where it is quietest; other blocks
+        count once for each pair.
         """
         brightness, power, both = (
             np.stack(some).astype(np.float64) for some in zip(*self._blocks, strict=True)
         )
         mean = both.mean((0, 1))
         steady = np.ptp(both, axis=(0, 1)) <= STEADY * np.abs(mean)
-        alone, least = (_expected_quiet(0, count) for count in (1, self._count))
+        of_one, of_all = (expected_quiet(0, count) for count in (1, self._count))
         levels = np.concatenate([mean[steady], brightness[:, ~steady].ravel()])
-        powers = np.concatenate([power.min(0)[steady] / least, power[:, ~steady].ravel() / alone])
-        seen = np.isfinite(powers)
-        return levels[seen], powers[seen] / band_noise(0) ** 2
+        powers = np.concatenate([power.min(0)[steady] / of_all, power[:, ~steady].ravel() / of_one])
+        measured = np.isfinite(powers)
+        return levels[measured], powers[measured] / band_noise(0) ** 2
 
 
 def _differences(
     a: Plane, b: Plane, valid: NDArray[np.uint8] | None
 ) -> tuple[list[Plane], NDArray[np.intp]]:
-    """Half the squared difference of each band, or a plane's own square if less, in blocks.
+    """Return the energy of the noise in blocks of each band, and its source at the finest level.
 
-    And which of the three it was, at the finest level.
+    The energy is half the squared difference of two bands, or the square of either band if less;
+    the source is the index of the least of these three.
     """
     pyramids = (laplacian_pyramid(plane, NOISE_LEVELS)[0][:-1] for plane in (a, b))
     blocks, which = [], []
@@ -231,77 +293,30 @@ def _differences(
 
 
 def _block_means(plane: Plane, side: int) -> Plane:
+    """Return means over square blocks; incomplete blocks are left out."""
     h, w = (length // side for length in plane.shape)
-    whole = plane[: h * side, : w * side]
-    means: Plane = cv2.resize(whole, (w, h), interpolation=cv2.INTER_AREA)
+    blocks = plane[: h * side, : w * side]
+    means: Plane = cv2.resize(blocks, (w, h), interpolation=cv2.INTER_AREA)
     return means
 
 
 def _channels(plane: Plane) -> list[Plane]:
-    """The plane; of a colour one its brightness and colour differences."""
+    """Return the channels that are measured: a grey plane, or brightness and colour differences."""
     return [plane] if plane.ndim == 2 else list(cv2.split(opponent(plane)))
 
 
-def _quiet(variance: Plane) -> float:
-    """What quiet blocks have."""
-    seen = variance[np.isfinite(variance)]
-    return _quantile(seen, QUIET_BLOCKS) if seen.size else 0.0
-
-
-def _quantile(values: Plane | NDArray[np.float64], share: float) -> float:
-    # without interpolation equal channels have the quantiles of one of them
-    return float(np.quantile(values, share, method="inverted_cdf"))
-
-
-def _expected_quiet(level: int, count: int) -> float:
-    """Energy that pure noise of variance 1 has in the quiet blocks.
-
-    Each block holds the least of three energies a pair, which share their noise in part (Blom's
-    order statistic), of a chi-squared distribution (Wilson and Hilferty's approximation).
-    """
-    draws = 2 * count + 1
-    below = NormalDist().inv_cdf((draws - 0.375) / (draws + 0.25)) + QUIET_DEVIATION
-    width = 2 / (9 * BLOCK_SAMPLES[level])
-    return float((1 - width - below * np.sqrt(width)) ** 3)
-
-
-def _line(
-    brightness: NDArray[np.float64], variance: NDArray[np.float64]
-) -> tuple[float, float, float] | None:
-    """Constant, slope and least variance of quiet blocks over their brightness.
-
-    Quantile regression (Koenker and Bassett, Econometrica 46, 1978) of the logarithm, among the
-    lines from the darkest blocks to the quiet ones of each brighter group; lines between any two
-    take bright texture before a dark ground for noise (`bars-bright` of light.py). None where one
-    variance for all does as well.
-    """
-    apart = np.ptp(brightness) if brightness.size else 0.0
-    if brightness.size < FEWEST_BLOCKS or apart < LEAST_RANGE * abs(float(brightness.mean())):
-        return None
-    order = np.argsort(brightness, kind="stable")
-    brightness, variance = brightness[order], variance[order]
-    groups = np.array_split(np.arange(len(order)), BINS)
-    x = np.array([brightness[group].mean() for group in groups])
-    y = np.array([_quantile(variance[group], QUIET_BLOCKS) for group in groups])
-    rising = (x > x[0]) & (y > y[0])
-    slopes = (y[rising] - y[0]) / (x[rising] - x[0])
-    lines = [*zip(slopes, y[0] - slopes * x[0], strict=True), *((0.0, level) for level in y)]
-    least, logarithms = float(y.min()), np.log(variance)
-
-    def misfit(line: tuple[float, float]) -> float:
-        fitted = np.maximum(line[0] * brightness + line[1], least)
-        beyond = np.clip(logarithms - np.log(fitted), -MOST_MISFIT, MOST_MISFIT)
-        return float(np.mean(beyond * (QUIET_BLOCKS - (beyond < 0))))
-
-    misfits = [misfit(line) for line in lines]
-    best = int(np.argmin(misfits))
-    slope, constant = lines[best]
-    if slope <= 0 or misfits[best] > DECISIVE * min(misfits[-BINS:]):
-        return None
-    return float(constant), float(slope), least
-
-
 def noise_pairs(planes: int) -> list[int]:
-    """First of each pair of neighbours on which noise is measured: up to four, over the stack."""
+    """Select up to four pairs of neighbouring planes, spread over the stack, to measure noise.
+
+    Parameters
+    ----------
+    planes : int
+        Number of planes, 2 at least.
+
+    Returns
+    -------
+    list of int
+        First plane of each pair; the pairs are the same in the reversed order.
+    """
     last, third = planes - 2, (planes - 2) // 3
     return sorted({0, third, last - third, last})  # the same pairs if the order is reversed

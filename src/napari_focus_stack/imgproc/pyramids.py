@@ -77,8 +77,8 @@ def laplacian_pyramid(plane: Plane, levels: int) -> tuple[list[Plane], list[Plan
 
     References
     ----------
-    .. [1] P. J. Burt and E. H. Adelson, "The Laplacian pyramid as a compact image code", IEEE Trans.
-       Commun. 31, 1983, https://doi.org/10.1109/TCOM.1983.1095851.
+    .. [1] P. J. Burt and E. H. Adelson, "The Laplacian pyramid as a compact image code", IEEE
+       Trans. Commun. 31, 1983, https://doi.org/10.1109/TCOM.1983.1095851.
     """
     gaussian = [plane]
     for _ in range(levels):

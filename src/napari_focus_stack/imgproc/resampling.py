@@ -156,21 +156,22 @@ def resample(
 
     Notes
     -----
-    Generalised interpolation [2]_ by a prefilter, the cubic of Keys [1]_ and linear interpolation; see
-    the module.
+    Generalised interpolation [2]_ by a prefilter, the cubic of Keys [1]_ and linear interpolation;
+    see the module.
 
     References
     ----------
-    .. [1] R. G. Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 29,
-       1981, https://doi.org/10.1109/TASSP.1981.1163711.
+    .. [1] R. G. Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP
+       29, 1981, https://doi.org/10.1109/TASSP.1981.1163711.
     .. [2] T. Blu, P. Thevenaz and M. Unser, "MOMS: maximal-order interpolation of minimal support",
        IEEE TIP 10, 2001, https://doi.org/10.1109/83.931101.
     """
     y, x = crop.shape
     prefiltered = _memory("prefiltered", (y, x))
     twice = _memory("twice", (2 * y, 2 * x))
-    border = cv2.BORDER_REPLICATE
-    cv2.sepFilter2D(crop, cv2.CV_32F, EVENING, EVENING, dst=prefiltered, borderType=border)
+    cv2.sepFilter2D(
+        crop, cv2.CV_32F, EVENING, EVENING, dst=prefiltered, borderType=cv2.BORDER_REPLICATE
+    )
     cv2.resize(prefiltered, (2 * x, 2 * y), dst=twice, interpolation=cv2.INTER_CUBIC)
     return resample_linearly(twice, _TWICE @ matrix, size, dst)
 

@@ -1,4 +1,4 @@
-"""Smoothing that stops at edges and trusts some pixels more than others."""
+"""Smoothing that stops at edges and weights pixels by their precision."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 Map = NDArray[np.float32]
 
 ITERATIONS = 2
-"""Times rows and columns are smoothed in turn; a third changes depth by 0.002 planes at most."""
+"""Number of times that rows and columns are smoothed in turn; a third changes depth by 0.002 planes
+at most."""
 GAP_PRIOR = 1e-3
 LINES_BETWEEN_CHECKS = 256
 
 
 def fill_from_trusted(data: Map, weight: Map, prior: float) -> Map:
-    """Data where its weight is high, what trusted pixels around say where it is low.
+    """Replace data of low weight by the weighted mean of their surroundings.
 
     Weighted means of ever wider neighbourhoods, from the widest to the pixel itself, each the prior
-    of the next (pull-push: Gortler et al., "The Lumigraph", SIGGRAPH 1996).
+    of the next (pull-push [1]_).
 
     Parameters
     ----------
@@ -37,6 +38,11 @@ def fill_from_trusted(data: Map, weight: Map, prior: float) -> Map:
     -------
     numpy.ndarray
         (Y, X) float32.
+
+    References
+    ----------
+    .. [1] S. J. Gortler et al., "The Lumigraph", SIGGRAPH 1996,
+       https://doi.org/10.1145/237170.237200.
     """
     sums, weights = [data * weight], [weight]
     while min(weights[-1].shape) > 2:
@@ -51,19 +57,19 @@ def fill_from_trusted(data: Map, weight: Map, prior: float) -> Map:
 
 
 def without_gaps(plane: NDArray[Any]) -> tuple[Map, NDArray[np.bool_]]:
-    """The plane with smooth surroundings where values were missing, and where they were not.
+    """Fill missing values of a plane smoothly from their surroundings.
 
     Parameters
     ----------
     plane : numpy.ndarray
-        (Y, X[, C]) float32.
+        (Y, X[, C]) float32, not finite where values are missing.
 
     Returns
     -------
     filled : numpy.ndarray
         As `plane`, all of it finite.
     finite : numpy.ndarray
-        (Y, X) bool.
+        (Y, X) bool, True where all channels of `plane` are finite.
     """
     finite: NDArray[np.bool_] = np.isfinite(plane)
     if plane.ndim == 3:
@@ -79,19 +85,23 @@ def without_gaps(plane: NDArray[Any]) -> tuple[Map, NDArray[np.bool_]]:
 class EdgeAwareMean:
     """Means over neighbourhoods that end where a guide changes.
 
-    Fast global smoothing (Min et al., "Fast global image smoothing based on weighted least
-    squares", IEEE TIP 2014): rows and columns in turn, each an exact tridiagonal solution, twice.
+    Fast global smoothing [1]_: rows and columns in turn, each an exact tridiagonal solution, twice.
 
     Parameters
     ----------
     guide : numpy.ndarray
         (Y, X) float32.
     reach : float
-        Smoothness; neighbours count over about its square root in pixels.
+        Smoothness; the radius of the neighbourhood in pixels is about its square root.
     contrast : float
         Step of the guide that counts as an edge.
     check : callable, optional
-        Called between lines; what it raises ends the smoothing.
+        Called between lines; any exception that it raises ends the smoothing.
+
+    References
+    ----------
+    .. [1] D. Min et al., "Fast global image smoothing based on weighted least squares", IEEE TIP
+       23, 2014, https://doi.org/10.1109/TIP.2014.2366600.
     """
 
     def __init__(
@@ -108,9 +118,9 @@ class EdgeAwareMean:
         self._check = check
 
     def __call__(self, *maps: Map) -> list[Map]:
-        """Plain means of several (Y, X) float32 maps at once."""
+        """Smooth several (Y, X) float32 maps at once; all pixels have the same weight."""
         smoothed = list(maps)
-        longest = maps[0].size + max(maps[0].shape)  # with the row that is on its own
+        longest = maps[0].size + max(maps[0].shape)  # with the row of zeros of `solve`
         space = np.empty(len(maps) * longest, np.float32)
         for i in range(ITERATIONS):
             strength = 1.5 * 4 ** (ITERATIONS - i - 1) / (4**ITERATIONS - 1) * self._reach
@@ -123,24 +133,24 @@ class EdgeAwareMean:
 
 @dataclass(frozen=True)
 class _Couplings:
-    """How neighbouring rows of a map pull at each other, place by place.
+    """Couplings between neighbouring rows of a map, column by column.
 
     Rows are eliminated from both ends at the same time and meet in the middle (twisted
-    factorisation), for half as many steps of twice the length: what a step costs is mostly its
-    start. So each row from the first on lies beside one from the last on.
+    factorisation): half as many steps of twice the length, because most of the cost of a step is
+    its start. Rows counted from the first are therefore stored beside rows counted from the last.
     """
 
     links: Map
-    """(steps - 1, 2 places): to the next rows."""
+    """(steps - 1, 2 columns): to the next rows."""
     sums: Map
-    """(steps, 2 places): to both neighbours."""
+    """(steps, 2 columns): to both neighbours."""
     middle: Map
-    """(places,): between the two rows in the middle."""
+    """(columns,): between the two rows in the middle."""
     rows: int
 
     @classmethod
     def of(cls, coupling: Map) -> _Couplings:
-        """Sort (rows - 1, places)."""
+        """Arrange couplings, (rows - 1, columns), for elimination from both ends."""
         n = len(coupling) + 1
         half, odd = n // 2, n % 2
         sums = np.zeros((n, coupling.shape[1]), np.float32)
@@ -153,12 +163,12 @@ class _Couplings:
     def solve(
         self, maps: list[Map], strength: float, space: Map, check: Callable[[], None]
     ) -> None:
-        """Solve the tridiagonal systems of all maps, (rows, places) each, in place."""
+        """Solve the tridiagonal systems of all maps, (rows, columns) each, in place."""
         half, odd, m = self.rows // 2, self.rows % 2, self.sums.shape[1] // 2
         shape = len(self.sums), len(maps), 2 * m
         values = space[: int(np.prod(shape))].reshape(shape)
         for j, plane in enumerate(maps):
-            values[:odd, j, :m] = 0  # of an odd number the upper half begins with a row on its own
+            values[:odd, j, :m] = 0  # of an odd number the upper half begins with a row of zeros
             values[odd:, j, :m], values[:, j, m:] = plane[:half], plane[half:][::-1]
         links, pivot = self.links * np.float32(strength), self.sums * np.float32(strength)
         pivot += np.float32(1)
@@ -188,7 +198,7 @@ class _Couplings:
 
 
 def _paired(top: Map, bottom: Map, odd: int) -> Map:
-    """Rows from the first on beside rows from the last on, up to the middle."""
+    """Place rows counted from the first beside rows counted from the last, up to the middle."""
     m = bottom.shape[1]
     pair = np.empty((len(bottom), 2 * m), np.float32)
     pair[:odd, :m] = 0
@@ -197,7 +207,7 @@ def _paired(top: Map, bottom: Map, odd: int) -> Map:
 
 
 def _meet(values: Map, scale: Map, coupling: Map) -> None:
-    """Solve the two rows in the middle, which pull at each other: (map, place) side by side."""
+    """Solve the two coupled rows in the middle, (map, column) side by side."""
     m = len(coupling)
     top, bottom = values[:, :m].copy(), values[:, m:].copy()
     to_top, to_bottom = scale[:m] * coupling, scale[m:] * coupling

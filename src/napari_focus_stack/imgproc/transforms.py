@@ -1,6 +1,6 @@
-"""Plane transforms: 3 x 3 matrices that take a pixel (x, y, 1) of one plane to that of another.
+"""Plane transforms: 3 x 3 matrices from a pixel (x, y, 1) of one plane to that of another.
 
-Nothing here looks at intensities; `alignment` estimates, this room knows what a transform is.
+This module represents transforms and applies them; `alignment` estimates them from intensities.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_focus_stack.imgproc.unit_coordinates import GENERATORS, unit_frame
+
 Matrix = NDArray[np.float64]
 Model = Literal["none", "shift", "similarity", "affine", "homography"]
 
@@ -18,28 +20,15 @@ MOST_SCALE = 2.0
 MOST_ROTATION = 20.0
 MOST_SHEAR = 0.1
 MOST_PERSPECTIVE = 0.2
-"""Nothing a focusing lens does lies beyond these (scale, degrees, ratio, change over the field)."""
+"""Largest scale, rotation in degrees, shear and change of scale over the field that a focusing lens
+can cause."""
 IMPLAUSIBLE = (
     f"scale beyond {1 / MOST_SCALE:g} to {MOST_SCALE:g}, rotation over {MOST_ROTATION:g} degrees, "
     f"shear over {MOST_SHEAR:.0%}, perspective over {MOST_PERSPECTIVE:.0%} or shift over half the "
     "field"
 )
-"""What `is_plausible` refuses."""
+"""Description of the transforms that `is_plausible` rejects."""
 
-_GENERATORS = np.array(
-    [
-        ((0, 0, 1), (0, 0, 0), (0, 0, 0)),
-        ((0, 0, 0), (0, 0, 1), (0, 0, 0)),
-        ((1, 0, 0), (0, 1, 0), (0, 0, 0)),
-        ((0, -1, 0), (1, 0, 0), (0, 0, 0)),
-        ((1, 0, 0), (0, -1, 0), (0, 0, 0)),
-        ((0, 1, 0), (1, 0, 0), (0, 0, 0)),
-        ((0, 0, 0), (0, 0, 0), (1, 0, 0)),
-        ((0, 0, 0), (0, 0, 0), (0, 1, 0)),
-    ],
-    np.float64,
-)
-"""Two shifts, magnification, rotation, two shears, two perspectives: a model is the first p."""
 PARAMETERS: dict[Model, int] = {
     "none": 0,
     "shift": 2,
@@ -47,59 +36,142 @@ PARAMETERS: dict[Model, int] = {
     "affine": 6,
     "homography": 8,
 }
+"""Number of parameters of each model, which has the first of `GENERATORS`."""
 
 
 def generators(model: Model, shape: tuple[int, ...]) -> Matrix:
-    """Lie-algebra generators of a model, (p, 3, 3), in the pixels of a plane."""
+    """Return the Lie-algebra generators of a model in pixels of a plane.
+
+    Parameters
+    ----------
+    model : str
+        Motion model.
+    shape : tuple of int
+        Shape of the plane, rows first.
+
+    Returns
+    -------
+    numpy.ndarray
+        (p, 3, 3) float64.
+    """
     frame = unit_frame(shape)
-    in_pixels: Matrix = frame @ _GENERATORS[: PARAMETERS[model]] @ np.linalg.inv(frame)
+    in_pixels: Matrix = frame @ GENERATORS[: PARAMETERS[model]] @ np.linalg.inv(frame)
     return in_pixels
 
 
-def unit_frame(shape: tuple[int, ...]) -> Matrix:
-    """Matrix from centred unit coordinates (half the longer side is 1) to pixels of a plane."""
-    h, w = shape[:2]
-    half = max(h, w) / 2
-    return np.array([[half, 0, (w - 1) / 2], [0, half, (h - 1) / 2], [0, 0, 1]], np.float64)
-
-
 def rescale(matrix: Matrix, fy: float, fx: float) -> Matrix:
-    """The same transform between planes resized by `fy`, `fx` (pixel centres, as cv2.resize)."""
+    """Convert a transform to planes that are resized, by the pixel centres of cv2.resize.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray
+        (3, 3), pixel to pixel of the original planes.
+    fy, fx : float
+        Factors by which rows and columns are resized.
+
+    Returns
+    -------
+    numpy.ndarray
+        (3, 3), pixel to pixel of the resized planes; `matrix` itself for the identity.
+    """
     if np.array_equal(matrix, np.eye(3)):
-        return matrix  # no rounding: what did not move is not resampled
+        return matrix  # exact, so that planes that did not move are not resampled
     size = np.array([[fx, 0, (fx - 1) / 2], [0, fy, (fy - 1) / 2], [0, 0, 1]], np.float64)
     scaled: Matrix = size @ matrix @ np.linalg.inv(size)
     return scaled
 
 
 def corners(shape: tuple[int, ...]) -> Matrix:
-    """(3, 4) homogeneous corner pixels of a plane."""
+    """Return the corner pixels of a plane.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the plane, rows first.
+
+    Returns
+    -------
+    numpy.ndarray
+        (3, 4) float64 homogeneous points (x, y, 1).
+    """
     h, w = shape[:2]
     return np.array([[0, w - 1, 0, w - 1], [0, 0, h - 1, h - 1], [1, 1, 1, 1]], np.float64)
 
 
 def apply(matrix: Matrix, points: Matrix) -> Matrix:
-    """(2, m) images of (3, m) homogeneous points."""
+    """Transform points.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray
+        (3, 3).
+    points : numpy.ndarray
+        (3, m) homogeneous points (x, y, 1).
+
+    Returns
+    -------
+    numpy.ndarray
+        (2, m) float64, x and y.
+    """
     moved = matrix @ points
     mapped: Matrix = moved[:2] / moved[2]
     return mapped
 
 
 def corner_distance(a: Matrix, b: Matrix, shape: tuple[int, ...]) -> float:
-    """Largest distance in pixels, over the four corners, between two transforms."""
+    """Return the largest distance between two transforms of the four corners.
+
+    Parameters
+    ----------
+    a, b : numpy.ndarray
+        (3, 3) each.
+    shape : tuple of int
+        Shape of the plane, rows first.
+
+    Returns
+    -------
+    float
+        Distance in pixels.
+    """
     points = corners(shape)
     return float(np.hypot(*(apply(a, points) - apply(b, points))).max())
 
 
 def composed(step: Matrix, so_far: Matrix) -> Matrix:
-    """One transform after another, brought to a last element of 1."""
+    """Compose two transforms and scale the last element to 1.
+
+    Parameters
+    ----------
+    step : numpy.ndarray
+        (3, 3), applied second.
+    so_far : numpy.ndarray
+        (3, 3), applied first.
+
+    Returns
+    -------
+    numpy.ndarray
+        (3, 3) float64.
+    """
     path: Matrix = step @ so_far
     path /= path[2, 2]
     return path
 
 
 def is_plausible(matrix: Matrix, shape: tuple[int, ...]) -> bool:
-    """Whether a lens or a stage could have done this between two planes of one stack."""
+    """Check whether a lens or a stage could cause this transform between two planes of a stack.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray
+        (3, 3), pixel to pixel.
+    shape : tuple of int
+        Shape of the planes, rows first.
+
+    Returns
+    -------
+    bool
+        False beyond the limits that `IMPLAUSIBLE` lists.
+    """
     if not np.isfinite(matrix).all():
         return False
     (a, b), (c, d) = matrix[0, :2], matrix[1, :2]
@@ -120,11 +192,26 @@ def is_plausible(matrix: Matrix, shape: tuple[int, ...]) -> bool:
 def only_shift(
     matrix: Matrix, shape: tuple[int, ...], region: NDArray[np.bool_] | None = None
 ) -> Matrix:
-    """The shift that moves the centre of the plane, or of a region, as a transform does."""
+    """Return the shift that moves the centre of a plane, or of a region, as a transform does.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray
+        (3, 3), pixel to pixel.
+    shape : tuple of int
+        Shape of the plane, rows first.
+    region : numpy.ndarray, optional
+        (Y, X) bool; its centroid takes the place of the centre of the plane.
+
+    Returns
+    -------
+    numpy.ndarray
+        (3, 3) float64.
+    """
     h, w = shape[:2]
     x, y = (w - 1) / 2, (h - 1) / 2
     if region is not None and region.any():
-        y, x = (float(np.mean(places)) for places in np.nonzero(region))
+        y, x = (float(np.mean(pixels)) for pixels in np.nonzero(region))
     centre = np.array([[x], [y], [1]], np.float64)
     shift = np.eye(3)
     shift[:2, 2] = (apply(matrix, centre) - centre[:2]).ravel()
@@ -134,23 +221,23 @@ def only_shift(
 def warp(
     plane: NDArray[Any], matrix: Matrix, flags: int = cv2.INTER_LINEAR
 ) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
-    """A small plane seen in the reference frame, and where it has recorded anything.
+    """Resample a small plane in the reference frame.
 
     Parameters
     ----------
     plane : numpy.ndarray
         (Y, X[, C]) uint8, uint16 or float32.
     matrix : numpy.ndarray
-        (3, 3), reference pixel to plane pixel.
+        (3, 3), reference pixel (x, y, 1) to pixel of the plane.
     flags : int
-        Interpolation.
+        OpenCV interpolation.
 
     Returns
     -------
     warped : numpy.ndarray
-        As `plane`; the plane's own pixels for the identity.
+        As `plane`; `plane` itself for the identity.
     valid : numpy.ndarray or None
-        (Y, X) uint8, 255 where the plane has recorded; None where it has everywhere.
+        (Y, X) uint8, 255 where the plane recorded; None where it recorded everything.
     """
     if np.array_equal(matrix, np.eye(3)):
         return plane, None
@@ -163,7 +250,22 @@ def warp(
 def warp_masked(
     plane: NDArray[np.float32], matrix: Matrix, shape: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """A plane as the pixels of another of this shape see it; 0 beyond its edges."""
+    """Resample a plane in the frame of another one, with 0 beyond its edges.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (y, x[, C]) float32.
+    matrix : numpy.ndarray
+        (3, 3), pixel (x, y, 1) of the result to pixel of the plane.
+    shape : tuple of int
+        Shape of the result, rows first.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X[, C]) float32.
+    """
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     warped: NDArray[np.float32] = cv2.warpPerspective(
         plane, matrix, shape[1::-1], flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0
@@ -172,21 +274,41 @@ def warp_masked(
 
 
 def lies_inside(matrix: Matrix, size: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether an area of `size` (width, height) lands inside a plane of `shape` (Y, X)."""
+    """Check whether an area lies inside a plane after a transform.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray
+        (3, 3), pixel (x, y, 1) of the area to pixel of the plane.
+    size : tuple of int
+        Width and height of the area.
+    shape : tuple of int
+        Shape of the plane, rows first.
+
+    Returns
+    -------
+    bool
+        True if all four corners lie inside.
+    """
     (wide, high), (h, w) = size, shape[:2]
     x, y = apply(matrix, corners((high, wide)))
     return bool(x.min() >= 0 and y.min() >= 0 and x.max() <= w - 1 and y.max() <= h - 1)
 
 
 def valid_area(matrix: Matrix, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-    """Where a transform lands inside a plane: (Y, X) uint8, 255 there; None if it does everywhere.
+    """Return a mask of the pixels that a transform maps into a plane.
 
     Parameters
     ----------
     matrix : numpy.ndarray
-        (3, 3), pixel of the area to pixel of the plane.
+        (3, 3), pixel (x, y, 1) of the area to pixel of the plane.
     shape : tuple of int
-        Of the plane, and of the area.
+        (Y, X) of the plane, and of the area.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        (Y, X) uint8, 255 inside the plane; None if all of the area is inside.
     """
     h, w = shape[:2]
     if lies_inside(matrix, (w, h), shape):
@@ -200,7 +322,18 @@ def valid_area(matrix: Matrix, shape: tuple[int, ...]) -> NDArray[np.uint8] | No
 def both_recorded(
     a: NDArray[np.uint8] | None, b: NDArray[np.uint8] | None
 ) -> NDArray[np.uint8] | None:
-    """Where two planes have recorded, each given by its own valid area; None for everywhere."""
+    """Intersect the valid areas of two planes.
+
+    Parameters
+    ----------
+    a, b : numpy.ndarray or None
+        (Y, X) uint8, 255 where a plane recorded; None for everywhere.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        (Y, X) uint8, 255 where both recorded; None for everywhere.
+    """
     if a is None or b is None:
         return b if a is None else a
     return np.minimum(a, b)

@@ -39,7 +39,7 @@ def annotation(known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def annotated(xml: str, path: Path) -> list[dict[str, Any] | None]:
-    """What was said of each image of an OME-TIFF, None for an image that is not ours.
+    """Return the note on each image of an OME-TIFF, None for an image that is not ours.
 
     Parameters
     ----------

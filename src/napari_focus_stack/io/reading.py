@@ -200,7 +200,7 @@ def _open_any(path: Path) -> ImageFile:
 
 
 def _one_plane(file: Path) -> FilePlane | Skipped:
-    """The plane of a file that should hold one."""
+    """Return the plane of a file that should hold one."""
     try:
         return _only_plane(_open(file))
     except Unreadable as problem:
@@ -322,7 +322,7 @@ def _refusal(skipped: tuple[Skipped, ...]) -> str:
 
 
 def as_source(source: Any) -> PlaneSource:
-    """A `PlaneSource` of whatever `focus_stack` takes."""
+    """Return a `PlaneSource` of anything that `focus_stack` takes."""
     if isinstance(source, PlaneSource):
         return source
     paths = source[0] if isinstance(source, list | tuple) and source else source

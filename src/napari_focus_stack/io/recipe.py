@@ -139,7 +139,13 @@ class Recipe:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain dictionary, ready for JSON."""
+        """Return a plain dictionary for JSON.
+
+        Returns
+        -------
+        dict
+            Of the JSON that `write` writes and `read` reads.
+        """
         recipe = {
             "recipe": RECIPE_FORMAT,
             "version": self.version,
@@ -158,6 +164,11 @@ class Recipe:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write it as JSON, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            File to write, ending in .json.
 
         Raises
         ------

@@ -131,12 +131,17 @@ def _metadata(image: SavedResult) -> dict[str, Any]:
 
 
 def read_saved(path: str | os.PathLike[str]) -> list[SavedResult]:
-    """Results that `write_saved` wrote, in their order.
+    """Read the results that `write_saved` wrote.
 
     Parameters
     ----------
     path : path
         The file; images in it that are not ours are passed over.
+
+    Returns
+    -------
+    list of SavedResult
+        In the order in which they were written.
 
     Raises
     ------

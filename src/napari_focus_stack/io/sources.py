@@ -96,24 +96,47 @@ class PlaneSource(ABC):
         """
 
     def describe_as(self, source: PlaneSource) -> None:
-        """Tell of these planes what another source tells of its own, for one that changes them."""
+        """Take over shape, names, spacing, notes and files from another source.
+
+        Parameters
+        ----------
+        source : PlaneSource
+            The source whose planes this one changes.
+        """
         self.plane_shape, self.dtype, self.names = source.plane_shape, source.dtype, source.names
         self.spacing, self.notes = source.spacing, source.notes
         self.files, self.inputs = source.files, source.inputs
         self.colour_halved, self.concurrent = source.colour_halved, source.concurrent
 
     def reduction(self, pixels: int) -> int:
-        """How much smaller planes can be had at less cost than whole ones, 1 for not at all.
+        """Return the factor by which planes can be read smaller at less cost than whole ones.
 
         Parameters
         ----------
         pixels : int
-            How many the reduced plane should have at least.
+            Pixels that the reduced plane should have at least.
+
+        Returns
+        -------
+        int
+            A factor for `reduced`; 1 if whole planes cost no more.
         """
         return 1
 
     def reduced(self, k: int, factor: int) -> NDArray[Any]:
-        """Plane `k` at a `factor` that `reduction` gave, (Y // factor, X // factor[, C]).
+        """Read plane `k` smaller.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane.
+        factor : int
+            As `reduction` returned it.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y // factor, X // factor[, C]) in the source's dtype.
 
         Raises
         ------

@@ -92,7 +92,7 @@ def _words(role: str) -> str:
 
 
 def describe_values(role: str, unit: str | None) -> str:
-    """What the values of a map are, for whoever opens the file alone; "" for a picture."""
+    """Describe the values of a map for a reader of the file alone; "" for a picture."""
     return {
         "depth_index": "number of the plane in focus, from 0",
         "depth": "depth in planes, from 0",

@@ -69,7 +69,7 @@ class StackOrientation:
         self.cells = DepthGrid(self.depth, maps.confidence, apart)
 
     def patch(self, part: PatchWindow, shown: Shown) -> Patch:
-        """A part in some of its planes, by their places in the order of focus."""
+        """Return a part in some of its planes, by their places in the order of focus."""
         outer, lens, planes = part.outer, self.light.lens, shown.planes
         if not self.last_is_near:
             lens = lens.turned
@@ -89,7 +89,7 @@ class StackOrientation:
         )
 
     def change(self, part: PatchWindow, patch: Patch, background: Background) -> Change:
-        """What becomes of the inner part of the maps."""
+        """Return the change of the inner part of the maps."""
         maps, inner = self.maps, part.inner
         here = counted_from(part.outer, inner)
         weight = background.weight[here]
@@ -141,7 +141,7 @@ class Change:
 
 
 def without_alpha(image: NDArray[Any]) -> NDArray[Any]:
-    """An image without its alpha; the same memory."""
+    """Return an image without its alpha; the same memory."""
     return image if image.ndim == 2 else image[..., :3]
 
 

@@ -59,7 +59,7 @@ class ForegroundBlur:
         ends: tuple[float, float],
         least_left: float,
     ) -> Plane:
-        """The ground that a plane shows through the veil: `(plane - light) / (1 - cover)`.
+        """Return the background under the blur: `(plane - light) / (1 - cover)`.
 
         Where less than a share of `least_left` came through, or what is left is no light that
         planes show, it is smoothly filled from around: what is divided by little is mostly noise.
@@ -176,7 +176,7 @@ class ForegroundLayers:
         self._keep_planes_behind(depth, where)
 
     def blur_of(self, k: int) -> ForegroundBlur:
-        """What lies before things that plane `k` shows in focus."""
+        """Return the foreground blur over objects that plane `k` shows in focus."""
         cover, union = np.zeros(self._shape[:2], np.float32), np.zeros(self._shape[:2], np.float32)
         light = np.zeros(self._shape, np.float32)
         for depth, mask, shown in self._layers:

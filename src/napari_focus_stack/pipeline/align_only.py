@@ -11,9 +11,9 @@ from napari_focus_stack.alignment.registered_stack import RegisteredStack
 from napari_focus_stack.imgproc.dtypes import as_dtype
 from napari_focus_stack.io.reading import as_source
 from napari_focus_stack.io.sources import PlaneSource
+from napari_focus_stack.pipeline.alignment import alignment_steps
 from napari_focus_stack.pipeline.options import chosen, with_options
 from napari_focus_stack.pipeline.run import Run
-from napari_focus_stack.pipeline.survey import alignment_steps
 from napari_focus_stack.result import LeftOut, describe_left_out
 
 if TYPE_CHECKING:

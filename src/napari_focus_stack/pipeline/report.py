@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.alignment.cropping import Box
-    from napari_focus_stack.pipeline.fuse import Fused
+    from napari_focus_stack.pipeline.fused import Fused
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.pipeline.survey import Survey
 

@@ -198,7 +198,7 @@ class Run:
 
 
 def _without_effect(run: Run, masked: bool) -> list[str]:
-    """Notes on parameters that have no effect in a run, and why."""
+    """Return notes on parameters that have no effect in a run, and why."""
     settings = run.settings
     regions = {"align_region": settings.align_region is not None, "align_mask": masked}
     if run.prior is not None:

@@ -12,16 +12,13 @@ import numpy as np
 from napari_focus_stack._utils.spilled_cache import SpilledCache
 from napari_focus_stack._utils.threads import opencv_on_one_thread, prefetch
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.alignment.pairwise import spans_field
 from napari_focus_stack.alignment.registered_stack import RegisteredStack
-from napari_focus_stack.alignment.scheduler import WORKERS
-from napari_focus_stack.alignment.stack import align_steps, apply_transforms_steps
 from napari_focus_stack.depth.regional_focus import RegionalFocus
-from napari_focus_stack.errors import InputError
 from napari_focus_stack.fusion.regional_energy import RegionalEnergy, fits
 from napari_focus_stack.imgproc.noise import Noise, NoiseEstimator, middle, noise_pairs
 from napari_focus_stack.imgproc.pyramids import grey
 from napari_focus_stack.imgproc.transforms import both_recorded
+from napari_focus_stack.pipeline.alignment import align_read_steps
 from napari_focus_stack.pipeline.notes import Notes
 from napari_focus_stack.sensor.gauge import MarkDetector, specks_of
 from napari_focus_stack.sensor.hot_pixels import left_behind
@@ -42,20 +39,9 @@ if TYPE_CHECKING:
 
     Read = Callable[[int], NDArray[Any]]
 
-NOT_IN_ORDER = (
-    "Planes are not in the order of their focus (shuffled, or taken in several passes); "
-    "depth counts them in the order of the files."
-)
 
 FEWEST_FOR_SPECKS = 3
 """A plane, and two to compare it with."""
-WORTH_A_WORD = 2.0
-"""Pixels of a motion that was not believed from which on it is mentioned."""
-SMALL_REGION = (
-    "The region to align on spans less than half of the field: only a shift was looked for, for "
-    "magnification and rotation cannot be told at the corners from there; align='similarity' "
-    "looks for them all the same."
-)
 
 
 @dataclass(frozen=True)
@@ -150,13 +136,13 @@ def _align_past_marks(
 
     with closing(detector):
         first = partial(seen, marks=none, look=detector.add_plane)
-        alignment = yield from _aligned(run, first, 1)
+        alignment = yield from align_read_steps(run, first, 1)
         found = detector.found(alignment.taking_part)
     if found:
         run.notes = before
         cache.clear()
         again = partial(seen, marks=found, look=detector.without_lone)
-        alignment = yield from _aligned(run, again, 1)
+        alignment = yield from align_read_steps(run, again, 1)
     pixels = left_behind(found.pixels, list(alignment.taking_part.values()))
     marks = Marks(pixels, found.dust)
     lone = {} if run.frugal else {k: detector.lone(k, found) for k in alignment.taking_part}
@@ -238,96 +224,6 @@ def _prior(
         return focus.prior()
 
 
-def alignment_steps(run: Run) -> Generator[Progress, None, Alignment]:
-    """Look at how every plane moved, and at nothing else.
-
-    As `survey_steps` begins.
-    """
-    return (yield from _aligned(run, run.read_reduced, run.reduction))
-
-
-def _aligned(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Alignment]:
-    """Align planes as `read` gives them, `reduction` times smaller than they are."""
-    alignment = yield from _align(run, read, reduction)
-    if len(alignment.fitting) < 2:
-        k, why = min(alignment.left_out.items())
-        raise InputError(
-            f"'{run.source.names[k]}' was left out, for {why}; a stack needs two planes that fit."
-        )
-    if not alignment.in_order:
-        run.notes.add(NOT_IN_ORDER)
-    if alignment.refused > WORTH_A_WORD:
-        run.notes.add(
-            "Light and blur change as if the field moved by up to "
-            f"{alignment.refused:.0f} pixels, but fine detail stays where it is, so nothing was "
-            "moved. If you see it move from plane to plane, choose how: align 'shift' or "
-            "'similarity'."
-        )
-    return alignment
-
-
-def _align(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Alignment]:
-    """Align to the reference, or to another if it is the odd one; else leave all planes."""
-    if run.prior is not None:
-        follow = apply_transforms_steps(
-            read, run.prior.transforms, run.reference, reduction=reduction
-        )
-        return (yield from _announced(run, follow))
-    wanted, first = run.settings.align, run.reference
-    alignment = yield from _announced(run, _align_steps(run, read, reduction))
-    odd = f"'{run.source.names[first]}' does not show what the other planes show"
-    if not alignment.holds_together:
-        run.notes.add("Planes differ too much to be aligned; they were left where they are.")
-        return alignment
-    if alignment.reference != first:
-        if run.settings.reference != "middle":
-            raise InputError(f"The reference {odd}; choose another reference plane.")
-        run.notes.add(f"The middle plane {odd}; plane {alignment.reference} is the reference.")
-    looked = wanted == "auto" and alignment.model == "shift"
-    if looked and run.region is not None and not spans_field(run.region):
-        run.notes.add(SMALL_REGION)
-    return alignment
-
-
-def _other_references(first: int, n: int) -> list[int]:
-    """Planes to try instead of an odd one: beside it, then away from it."""
-    near = (first - 1, first + 1, n // 4, 3 * n // 4)
-    return list(dict.fromkeys(k for k in near if 0 <= k < n and k != first))
-
-
-def _align_steps(run: Run, read: Read, reduction: int) -> Generator[int, None, Alignment]:
-    return align_steps(
-        read,
-        run.n,
-        run.reference,
-        run.settings.align,
-        others=_other_references(run.reference, run.n),
-        reduction=reduction,
-        region=run.region,
-        check=run.check,
-        readers=run.readers,
-        workers=0 if run.threads == 1 else WORKERS,
-    )
-
-
-def _announced(
-    run: Run, steps: Generator[int, None, Alignment]
-) -> Generator[Progress, None, Alignment]:
-    """Announce each plane."""
-    run.progress.expect(run.n)
-    with (
-        opencv_on_one_thread(),
-        closing(steps),
-    ):  # its threads end with it, whoever keeps the error of a cancelled run
-        while True:
-            try:
-                k = next(steps)
-            except StopIteration as done:
-                alignment: Alignment = done.value
-                return alignment
-            yield run.begin("align", k)
-
-
 def _measure_noise(
     run: Run, stack: RegisteredStack, planes: list[int]
 ) -> Generator[Progress, None, Noise]:
@@ -349,7 +245,7 @@ def _measure_noise(
 
 
 def _illumination_to_apply(run: Run, alignment: Alignment) -> list[Brightness]:
-    """What evens out the lamp: of photographs only where it stands out, or of all if asked for."""
+    """Return the changes that even out the lamp: clear ones of photographs, or all if asked for."""
     photograph = run.source.dtype == np.uint8 or len(run.source.plane_shape) == 3
     known = [one or Brightness() for one in alignment.brightness]
     if run.settings.brightness == "match":

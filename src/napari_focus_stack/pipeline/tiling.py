@@ -147,7 +147,7 @@ def _tiles(shape: tuple[int, int], down: int, across: int) -> Iterator[Tile]:
 
 
 def _spans(side: int, count: int) -> list[slice]:
-    """A side in at most that many spans of equal length."""
+    """Cut a side into at most that many spans of equal length."""
     step = math.ceil(side / count / GRID) * GRID
     return [slice(start, min(start + step, side)) for start in range(0, side, step)]
 

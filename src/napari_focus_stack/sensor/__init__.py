@@ -1,1 +1,1 @@
-"""Marks of the sensor, which show no specimen."""
+"""Artefacts of the sensor: hot and dead pixels, dust and specks."""

@@ -1,9 +1,9 @@
-"""Dust: blots of shade that stay at their place on the sensor while the specimen moves past them.
+"""Dust: dark spots that stay at their place on the sensor while the specimen moves past them.
 
-What a plane shows at a place differs from what a plane shows of the same specimen that has moved
-away, and it does so in the same sense for every such pair: that is the sensor's, not the
-specimen's. Judged on logarithms, for dust takes a part of the light, on planes so small that all
-of them can be kept.
+A plane with dust differs from another plane in which the same part of the specimen lies elsewhere
+on the sensor, and it differs in the same sense in every such pair: the difference belongs to the
+sensor, not to the specimen. Logarithms are compared, because dust absorbs a part of the light, on
+planes reduced so far that all of them fit into memory.
 """
 
 from __future__ import annotations
@@ -28,59 +28,70 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.transforms import Matrix
 
 REDUCED_SIDE = 512
-"""Longer side of the small planes, whose pixels all that follows counts."""
+"""Longer side of the reduced planes, in whose pixels all following lengths are measured."""
 BLOTS = (1.5, 6.0)
-"""Gaussian sigmas of the band in which blots show."""
+"""Gaussian sigmas of the band in which dust shows."""
 DARKEST = 0.02
-"""Part of the brightest light under which all is dark."""
+"""Part of the brightest light below which all values count as equally dark."""
 LEAST_SHIFT = 6.0
-"""Pixels by which the specimen must have moved between two planes to be compared."""
+"""Pixels by which the specimen must have moved between two planes that are compared."""
 LEAST_TRAVEL = 18.0
-"""Pixels that the specimen must move in all: on less, 1 of 14 clean stacks shows dust."""
+"""Pixels that the specimen must move in the whole stack: with less, 1 of 14 clean stacks shows
+dust."""
 FEWEST_PAIRS, MOST_PAIRS, MOST_HERE = 12, 40, 0.7
-"""Pairs of planes that are needed, that are enough, and the part of them that must show a place."""
+"""Number of pairs of planes that are needed, number that are enough, and part of the largest number
+of pairs at a pixel that every pixel of dust must reach."""
 LEAST_SHADE, OVER_USUAL = 0.06, 5.0
-"""Difference that is a blot: this part of the light, and many times the usual one."""
+"""Least difference of dust: as a part of the light, and as a multiple of the median difference."""
 SAME_SENSE, IN_PAIRS = 0.5, 0.95
-"""Part of the median by which single pairs must differ in its sense, and the part that must."""
+"""Part of the median difference by which a pair must differ in its sense, and part of the pairs
+that must."""
 BORDER, LEAST_PIXELS, MOST_PIXELS = 12, 4, 800
-"""Pixels at the edges that are not looked at; the smallest blot and the largest."""
+"""Pixels at the edges that are left out; area of the smallest spot and of the largest."""
 GROWN = 4
-"""Pixels by which a blot ends beyond what differs clearly."""
+"""Pixels by which a spot extends beyond the clear difference."""
 FEWEST_FREE = 2
-"""Planes that must show a place for it to count as not recorded in those in which dust lies on it;
-blots that are wider than the specimen's travel stay as they were recorded."""
+"""Number of planes that must show a place free of dust for it to count as not recorded in the
+others; spots that are wider than the specimen's travel stay as they were recorded."""
 MOST_FIELD = 0.08
-"""Part of the field beyond which it is no dust: something else stands still."""
+"""Part of the field above which the spots are no dust, but something else that does not move."""
 IN_MEMORY = 0.1
-"""Part of what shelves keep in memory: small planes are needed only if the specimen travels."""
+"""Part of a cache's memory: reduced planes are needed only if the specimen moves."""
 
 
 class DustDetector:
-    """Looks for dust in planes of one shape, taken in in any order."""
+    """Detector of dust in planes of one shape, which may be added in any order."""
 
     def __init__(self) -> None:
         self._small: SpilledCache[NDArray[np.float16]] = SpilledCache(IN_MEMORY)
         self._shape: tuple[int, int] = (0, 0)
 
     def add_plane(self, k: int, light: NDArray[Any]) -> None:
-        """Take in grey plane `k`, (Y, X) uint8, uint16 or float32; threads may do so at a time."""
+        """Add a plane; threads may add planes at the same time.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane.
+        light : numpy.ndarray
+            (Y, X) grey, uint8, uint16 or float32.
+        """
         self._shape = (light.shape[0], light.shape[1])
         self._small.put(k, _small(light))
 
     def close(self) -> None:
-        """Let go of the planes."""
+        """Release the planes."""
         self._small.clear()
         self._small.close()
 
     def found(self, transforms: dict[int, Matrix]) -> NDArray[np.int64]:
-        """Rectangles of the sensor that lie under dust.
+        """Return the rectangles of the sensor that lie under dust.
 
         Parameters
         ----------
         transforms : dict of int to numpy.ndarray
-            (3, 3) each, reference pixel (x, y, 1) to pixel of the plane, by number of the plane,
-            in the order of focus.
+            (3, 3) each, reference pixel (x, y, 1) to pixel of the plane, by number of the plane, in
+            the order of focus.
 
         Returns
         -------
@@ -105,12 +116,12 @@ class DustDetector:
     def _differences(
         self, moved: dict[int, Matrix], pairs: list[tuple[int, int]]
     ) -> Iterator[Plane]:
-        """Yield what each plane shows beyond its partner, (y, x); NaN where nothing moved."""
+        """Yield the difference of each pair of planes, (y, x); NaN where the specimen did not move."""
         for k, j in pairs:
             here, there = (self._small[i].astype(np.float32) for i in (k, j))
             to_partner = moved[j] @ np.linalg.inv(moved[k])
-            seen, valid = warp(there, to_partner, cv2.INTER_LINEAR)
-            difference = np.subtract(here, seen, out=seen)
+            partner, valid = warp(there, to_partner, cv2.INTER_LINEAR)
+            difference = np.subtract(here, partner, out=partner)
             difference[_displacement(to_partner, here.shape) < LEAST_SHIFT] = np.nan
             if valid is not None:
                 difference[valid == 0] = np.nan
@@ -118,7 +129,7 @@ class DustDetector:
 
 
 def _small(light: NDArray[Any]) -> NDArray[np.float16]:
-    """Logarithm of a plane's light in the band of blots."""
+    """Return the logarithm of a reduced plane in the band of dust."""
     if light.dtype.kind == "f" and not np.isfinite(light).all():
         light, _ = without_gaps(light)
     factor = min(1.0, REDUCED_SIDE / max(light.shape))
@@ -135,7 +146,7 @@ def _small(light: NDArray[Any]) -> NDArray[np.float16]:
 
 
 def _displacement(matrix: Matrix, size: tuple[int, ...]) -> Plane:
-    """Distance by which a transform moves each pixel."""
+    """Return the distance by which a transform moves each pixel."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
     to_x, to_y, by = (row[0] * x + row[1] * y + row[2] for row in matrix.astype(np.float32))
     distance: Plane = np.hypot(to_x / by - x, to_y / by - y)
@@ -143,16 +154,16 @@ def _displacement(matrix: Matrix, size: tuple[int, ...]) -> Plane:
 
 
 def _pairs(moved: dict[int, Matrix], size: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Each plane with the next ones, in both directions, from which the specimen has moved away.
+    """Pair each plane with the next planes in both directions from which the specimen has moved away.
 
-    None where it travels too little in all.
+    The list is empty where the specimen moves too little in the whole stack.
     """
     grid = np.array([[x, y, 1.0] for x in (0.25, 0.5, 0.75) for y in (0.25, 0.5, 0.75)])
     points = (grid * (size[1], size[0], 1)).T
-    seen = {k: (matrix @ points)[:2] / (matrix @ points)[2] for k, matrix in moved.items()}
+    places = {k: (matrix @ points)[:2] / (matrix @ points)[2] for k, matrix in moved.items()}
 
     def distance(k: int, j: int) -> float:
-        return float(np.median(np.hypot(*(seen[k] - seen[j]))))
+        return float(np.median(np.hypot(*(places[k] - places[j]))))
 
     order = list(moved)
     if max(distance(order[0], k) for k in order) < LEAST_TRAVEL:
@@ -160,45 +171,45 @@ def _pairs(moved: dict[int, Matrix], size: tuple[int, ...]) -> list[tuple[int, i
     pairs = []
     for i, k in enumerate(order):
         for others in (order[i + 1 :], order[:i][::-1]):
-            far = (j for j in others if distance(k, j) >= LEAST_SHIFT)
-            pairs += [(k, j) for j in [next(far, None)] if j is not None]
+            partners = (j for j in others if distance(k, j) >= LEAST_SHIFT)
+            pairs += [(k, j) for j in [next(partners, None)] if j is not None]
     return evenly_taken(pairs, MOST_PAIRS)
 
 
 def _blots(differences: Callable[[], Iterable[Plane]], size: tuple[int, ...]) -> NDArray[np.bool_]:
-    """(y, x): where planes differ from their partners in the same sense.
+    """Return a mask, (y, x), of places where planes differ from their partners in the same sense.
 
-    Differences are gone through twice, so that those of the whole field are never kept.
+    Differences are computed twice, so that those of the whole field are never kept.
     """
     clear = _shaded(differences(), size)
     if not clear.any():
         return clear
-    there = np.stack([one[clear] for one in differences()])
-    shade = np.nanmedian(there, axis=0)
-    in_that_sense = (there / shade > SAME_SENSE).sum(0)
-    steady = in_that_sense >= IN_PAIRS * np.isfinite(there).sum(0)
+    differences_of_pairs = np.stack([one[clear] for one in differences()])
+    shade = np.nanmedian(differences_of_pairs, axis=0)
+    in_that_sense = (differences_of_pairs / shade > SAME_SENSE).sum(0)
+    steady = in_that_sense >= IN_PAIRS * np.isfinite(differences_of_pairs).sum(0)
     clear[clear] = steady & (np.abs(shade) > LEAST_SHADE)
     return _grown(clear)
 
 
 def _shaded(differences: Iterable[Plane], size: tuple[int, ...]) -> NDArray[np.bool_]:
-    """(y, x): where the mean difference is many times the usual one."""
+    """Return a mask, (y, x), of places where the mean difference is many times the median one."""
     total, times = np.zeros(size, np.float32), np.zeros(size, np.int32)
     for one in differences:
-        known = np.isfinite(one)
-        np.add(total, one, out=total, where=known)
-        times += known
+        finite = np.isfinite(one)
+        np.add(total, one, out=total, where=finite)
+        times += finite
     shade = np.abs(total) / np.maximum(times, 1)
-    usual = float(np.median(shade[times > 0])) if times.any() else 0.0
-    seen = times >= max(FEWEST_PAIRS, MOST_HERE * times.max())
+    median = float(np.median(shade[times > 0])) if times.any() else 0.0
+    covered = times >= max(FEWEST_PAIRS, MOST_HERE * times.max())
     clear = np.zeros(size, np.bool_)
     inner = np.s_[BORDER:-BORDER, BORDER:-BORDER]
-    clear[inner] = (seen & (shade > max(LEAST_SHADE, OVER_USUAL * usual)))[inner]
+    clear[inner] = (covered & (shade > max(LEAST_SHADE, OVER_USUAL * median)))[inner]
     return clear
 
 
 def _grown(clear: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Blots of a credible size, with what is less clear around them."""
+    """Keep spots of a credible size and extend them into the less clear difference around them."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(clear.astype(np.uint8))
     area = stats[:, cv2.CC_STAT_AREA]
     credible = (area >= LEAST_PIXELS) & (area <= MOST_PIXELS)
@@ -210,28 +221,28 @@ def _grown(clear: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _passed(blots: NDArray[np.bool_], moved: list[Matrix]) -> NDArray[np.bool_]:
-    """Those blots beside which some planes show all of what lies under them in others."""
+    """Keep the spots whose hidden places some planes show free of dust."""
     _, labels = cv2.connectedComponents(blots.astype(np.uint8))
     size, flags = blots.shape[::-1], cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
 
-    def seen(matrix: Matrix) -> NDArray[np.float32]:
-        """Numbers of the blots in the reference frame, 0 for none and -1 beyond the plane."""
-        numbers: NDArray[np.float32] = cv2.warpPerspective(
+    def spots_of(matrix: Matrix) -> NDArray[np.float32]:
+        """Return the number of the spot at each reference pixel, 0 for none and -1 beyond the plane."""
+        spots: NDArray[np.float32] = cv2.warpPerspective(
             labels.astype(np.float32), matrix, size, flags=flags, borderValue=-1
         )
-        return numbers
+        return spots
 
     free = np.zeros(blots.shape, np.int32)
     for matrix in moved:
-        free += seen(matrix) == 0
+        free += spots_of(matrix) == 0
     hidden = free < FEWEST_FREE
-    stay = {number for matrix in moved for number in np.unique(seen(matrix)[hidden]) if number > 0}
+    stay = {number for matrix in moved for number in np.unique(spots_of(matrix)[hidden]) if number > 0}
     passed: NDArray[np.bool_] = blots & ~np.isin(labels, list(stay))
     return passed
 
 
 def _runs(blots: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Rectangles of the full plane, one for each run of a row of the small one."""
+    """Return rectangles of the full plane, one for each run of a row of the reduced plane."""
     edges = np.diff(np.pad(blots.astype(np.int8), ((0, 0), (1, 1))), axis=1)
     (rows, starts), (_, ends) = np.argwhere(edges == 1).T, np.argwhere(edges == -1).T
     y, x = (full / small for full, small in zip(shape, blots.shape, strict=True))

@@ -1,4 +1,4 @@
-"""What is the sensor's: all its marks, found while planes are read for the alignment."""
+"""Detection of all artefacts of the sensor while planes are read for the alignment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 class MarkDetector:
-    """Looks for marks in planes of one shape, taken in in any order; threads may do so at a time.
+    """Detector of artefacts in planes of one shape.
+
+    Planes may be added in any order, and by several threads at the same time.
 
     Parameters
     ----------
@@ -41,12 +43,19 @@ class MarkDetector:
         self._shape: tuple[int, int] = (0, 0)
 
     def add_plane(self, k: int, plane: NDArray[Any]) -> NDArray[Any]:
-        """Take in plane `k`, (Y, X[, C]) uint8, uint16 or float32.
+        """Add a plane.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane.
+        plane : numpy.ndarray
+            (Y, X[, C]) uint8, uint16 or float32.
 
         Returns
         -------
         numpy.ndarray
-            The plane without pixels that stand out alone, whosever they are.
+            As `plane`, with all isolated pixels replaced, whether they are artefacts or not.
         """
         self._shape = (plane.shape[0], plane.shape[1])
         light = grey(plane)
@@ -58,27 +67,58 @@ class MarkDetector:
         return self.without_lone(k, plane)
 
     def without_lone(self, k: int, plane: NDArray[Any]) -> NDArray[Any]:
-        """Plane `k`, which was taken in, without pixels that stand out alone."""
+        """Replace the isolated pixels of a plane that was added.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane.
+        plane : numpy.ndarray
+            (Y, X[, C]) uint8, uint16 or float32.
+
+        Returns
+        -------
+        numpy.ndarray
+            As `plane`.
+        """
         return Marks(self._lone[k]).filled(plane)
 
     def close(self) -> None:
-        """Let go of what was kept of the planes."""
+        """Release the planes."""
         self._dust.close()
 
     def found(self, transforms: dict[int, Matrix]) -> Marks:
-        """Marks that stay at their place.
+        """Return the artefacts that stay at their place in all planes.
 
         Parameters
         ----------
         transforms : dict of int to numpy.ndarray
-            (3, 3) each, reference pixel (x, y, 1) to pixel of the plane, by number of the plane,
-            in the order of focus.
+            (3, 3) each, reference pixel (x, y, 1) to pixel of the plane, by number of the plane, in
+            the order of focus.
+
+        Returns
+        -------
+        Marks
+            Hot and dead pixels, and dust.
         """
         pixels = hot_pixels(list(self._isolated.values()), self._shape)
         return Marks(pixels, self._dust.found(transforms))
 
     def lone(self, k: int, marks: Marks) -> NDArray[np.int64]:
-        """Pixels of plane `k` that stand out and are no marks: (n, 2) int64, rows and columns."""
+        """Return the isolated pixels of a plane that are no artefacts of the whole stack.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane.
+        marks : Marks
+            Artefacts found in the whole stack.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, 2) int64, rows and columns.
+        """
         found = self._lone.get(k, marks.pixels[:0])
         taken = set(map(tuple, marks.pixels.tolist()))
         return found[np.array([tuple(place) not in taken for place in found.tolist()], np.bool_)]
@@ -87,18 +127,23 @@ class MarkDetector:
 def specks_of(
     k: int, lone: NDArray[np.int64], light: Read, transforms: dict[int, Matrix]
 ) -> NDArray[np.int64]:
-    """Pixels of plane `k` that the planes next to it do not bear out.
+    """Return the isolated pixels of a plane that neighbouring planes do not confirm.
 
     Parameters
     ----------
     k : int
         Number of the plane.
     lone : numpy.ndarray
-        (n, 2) int64, rows and columns of what stands out in it.
+        (n, 2) int64, rows and columns of its isolated pixels.
     light : callable
-        Gives the grey plane of a number.
+        Returns the grey plane of a number.
     transforms : dict of int to numpy.ndarray
-        As `MarkDetector.found` takes them, of three planes at least.
+        As for `MarkDetector.found`, of three planes at least.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, 2) int64, rows and columns.
     """
     back = np.linalg.inv(transforms[k])
     beside = [(light(j), transforms[j] @ back) for j in _beside(k, list(transforms))]
@@ -106,6 +151,6 @@ def specks_of(
 
 
 def _beside(k: int, order: list[int]) -> list[int]:
-    """Planes on both sides of plane `k`; at the ends the two that are nearest."""
+    """Return the planes on both sides of plane `k`; at the ends of the stack, the two nearest."""
     first = min(max(order.index(k) - 1, 0), len(order) - 3)
     return [j for j in order[first : first + 3] if j != k]

@@ -1,9 +1,10 @@
-"""Hot and dead pixels: what stands out at the same pixel in every plane.
+"""Hot and dead pixels: pixels that stand out at the same place in every plane.
 
-A specimen that drifts leaves a hot pixel behind: stacked, each becomes a trail. Optics spread every
-point of a specimen over its neighbours, so a pixel that exceeds all of them by far is none. Those
-that do so in every plane belong to the sensor, if the specimen moves past them; where nothing moved
-nothing shows whose they are, and they stay as they were recorded.
+A drifting specimen leaves hot pixels behind; in the fused image each becomes a trail. Optics spread
+every point of a specimen over its neighbours, so a pixel that exceeds all of them by far is none.
+Such pixels belong to the sensor if they stand out in every plane and the specimen moves past them.
+Where nothing moved, sensor and specimen cannot be told apart, and pixels stay as they were
+recorded.
 """
 
 from __future__ import annotations
@@ -21,20 +22,21 @@ if TYPE_CHECKING:
     from napari_focus_stack.sensor.isolation import Isolated
 
 IN_PLANES, CLEAR_IN = 0.9, 0.5
-"""Parts of the planes in which it must stand out, and in which it must do so clearly."""
+"""Part of the planes in which a pixel must stand out, and part in which it must do so clearly."""
 FEWEST_PLANES, MOST_PLANES, LOOKED_AT = 4, 12, 0.5
-"""Planes that are needed, that are enough, and the part of them that are not too textured."""
+"""Number of planes that are needed, number that are enough, and part of them that must not be too
+textured."""
 MOVED = 2.0
-"""Pixels that the specimen must move at a marked pixel to show that it stays behind."""
+"""Pixels that the specimen must move at an artefact to show that it stays behind."""
 
 
 def hot_pixels(isolated: Sequence[Isolated | None], shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Pixels that stand out in nearly every plane, in most of them clearly.
+    """Find pixels that stand out in nearly every plane, and clearly in most of them.
 
     Parameters
     ----------
     isolated : sequence of Isolated or None
-        Of several planes.
+        Isolated pixels of several planes; None for a plane that is too textured.
     shape : tuple of int
         (Y, X) of the planes.
 
@@ -53,26 +55,31 @@ def hot_pixels(isolated: Sequence[Isolated | None], shape: tuple[int, int]) -> N
 
 
 def left_behind(pixels: NDArray[np.int64], transforms: Sequence[Matrix]) -> NDArray[np.int64]:
-    """Leave out those pixels that the specimen does not move past.
+    """Keep the pixels that the specimen moves past.
 
     Parameters
     ----------
     pixels : numpy.ndarray
-        (n, 2) int64.
+        (n, 2) int64, rows and columns.
     transforms : sequence of numpy.ndarray
         (3, 3) each, from the reference plane to the planes that take part.
+
+    Returns
+    -------
+    numpy.ndarray
+        (m, 2) int64, rows and columns.
     """
     if not len(pixels):
         return pixels
     places = np.column_stack([pixels[:, ::-1], np.ones(len(pixels))]).T
-    seen = [matrix @ places for matrix in transforms]
-    moved = np.stack([one[:2] / one[2] for one in seen])
+    mapped = [matrix @ places for matrix in transforms]
+    moved = np.stack([one[:2] / one[2] for one in mapped])
     left: NDArray[np.int64] = pixels[np.hypot(*np.ptp(moved, axis=0)) >= MOVED]
     return left
 
 
 def _in_planes(found: list[NDArray[np.int32]], share: float) -> NDArray[np.int32]:
-    """Pixels that are among those of at least a part of the planes."""
+    """Return the pixels that are found in at least a part of the planes."""
     places, times = np.unique(np.concatenate(found), return_counts=True)
     often: NDArray[np.int32] = places[times >= share * len(found)]
     return often

@@ -1,4 +1,4 @@
-"""Pixels of a plane that stand out from all of their neighbours, as no point behind a lens does."""
+"""Isolated pixels of a plane, which exceed all of their neighbours as no point behind a lens does."""
 
 from __future__ import annotations
 
@@ -12,28 +12,48 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_SIGMAS = 8.0
-"""Standard deviations of the noise by which a pixel exceeds all of its neighbours clearly."""
+"""Standard deviations of the noise by which a pixel clearly exceeds all of its neighbours."""
 LEAST_STEP = 0.05
-"""The same in the range of the plane."""
+"""The same step as a part of the range of the plane."""
 SOMEWHAT = 0.5
-"""Part of that step by which a pixel exceeds them that stands out at all."""
+"""Part of that step by which a pixel must exceed its neighbours to stand out at all."""
 MOST_ISOLATED = 0.01
-"""Part of the field beyond which single pixels that stand out are texture, or noise."""
+"""Part of the field above which isolated pixels are texture or noise."""
 NOISE_SIDE, SOME = 768, 4
-"""Side of the part of a plane whose noise is measured, on every so many rows and columns."""
+"""Side of the part of a plane whose noise is measured, and the step between its rows and
+columns."""
 RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 
 
 @dataclass(frozen=True)
 class Isolated:
-    """Flat indices of pixels of a plane that stand out, somewhat and clearly."""
+    """Isolated pixels of a plane.
+
+    Attributes
+    ----------
+    somewhat : numpy.ndarray
+        (n,) int32 flat indices of the pixels that stand out at all.
+    clearly : numpy.ndarray
+        (m,) int32 flat indices of those that stand out clearly.
+    """
 
     somewhat: NDArray[np.int32]
     clearly: NDArray[np.int32]
 
     @classmethod
     def of(cls, light: NDArray[Any]) -> Isolated | None:
-        """Find them in a grey plane; None where so many do that they are texture or noise."""
+        """Find the isolated pixels of a plane.
+
+        Parameters
+        ----------
+        light : numpy.ndarray
+            (Y, X) grey, uint8, uint16 or float32.
+
+        Returns
+        -------
+        Isolated or None
+            None if there are so many that they are texture or noise.
+        """
         step = _step(light)
         somewhat, clearly = [], []
         for beyond in (
@@ -50,13 +70,13 @@ class Isolated:
 
 
 def _step(light: NDArray[Any]) -> float:
-    """Step that is no noise: many times what a median of nine pixels takes from a plane."""
+    """Return a step that exceeds noise, from the difference of a plane and its median over nine pixels."""
     part = np.ascontiguousarray(light[:NOISE_SIDE, :NOISE_SIDE])
     noise = cv2.absdiff(part, cv2.medianBlur(part, 3))
     some = np.s_[::SOME, ::SOME]
-    known, noise = (a[np.isfinite(a)] for a in (part[some], noise[some]))
-    if not known.size or not noise.size:
+    finite, noise = (a[np.isfinite(a)] for a in (part[some], noise[some]))
+    if not finite.size or not noise.size:
         return float(np.finfo(np.float32).max)
-    low, high = np.percentile(known, (1, 99))
+    low, high = np.percentile(finite, (1, 99))
     deviation = 1.4826 * float(np.median(noise))
     return max(LEAST_SIGMAS * deviation, LEAST_STEP * (float(high) - float(low)), 1e-30)

@@ -59,7 +59,7 @@ class Marks:
         dust: Sequence[Sequence[int]],
         specks: Sequence[Sequence[int]],
     ) -> Marks:
-        """Marks as a report lists them: specks by plane, row and column."""
+        """Return marks from the lists of a report: specks by plane, row and column."""
         by_plane = np.array(specks, np.int64).reshape(-1, 3)
         return cls(
             np.array(pixels, np.int64).reshape(-1, 2),
@@ -149,7 +149,7 @@ def _within(pixels: NDArray[np.int64], window: Window) -> NDArray[np.int64]:
 
 
 def _without_pixels(plane: NDArray[Any], pixels: NDArray[np.int64]) -> NDArray[Any]:
-    """A plane with the median of their neighbours in place of some pixels."""
+    """Return a plane with the median of their neighbours in place of some pixels."""
     last = np.array(plane.shape[:2]) - 1
     rows, cols = pixels.T
     beside = (pixels + step for step in NEIGHBOUR_STEPS)

@@ -139,7 +139,7 @@ def _lacks(patch: Plane, other: Plane) -> bool:
 
 
 def _gain(patch: Plane, other: Plane) -> float:
-    """What brings another plane to a patch's brightness; 1 where both are next to black."""
+    """Return the gain to a patch's brightness; 1 where both are next to black."""
     (here, there), spread = _usual(np.stack([patch.ravel(), other.ravel()]))
     return float(here / there) if min(here, there) > LEAST_LIT * spread.max() else 1.0
 
@@ -158,7 +158,7 @@ def _patches(light: NDArray[Any], places: NDArray[np.int64]) -> Plane:
 
 
 def _excess(patches: Plane) -> Plane:
-    """What the pixels in the middle exceed the median of their neighbours by."""
+    """Return the excess of the middle pixels over the median of their neighbours."""
     near = patches[
         :, SURROUNDINGS - 1 : SURROUNDINGS + 2, SURROUNDINGS - 1 : SURROUNDINGS + 2
     ].reshape(-1, 9)
@@ -167,7 +167,7 @@ def _excess(patches: Plane) -> Plane:
 
 
 def _seen(light: NDArray[Any], matrix: Matrix, y: int, x: int) -> Plane:
-    """The same surroundings in another plane; NaN where it has not recorded them."""
+    """Return the same surroundings in another plane; NaN where it has not recorded them."""
     window = (
         slice(y - SURROUNDINGS, y + SURROUNDINGS + 1),
         slice(x - SURROUNDINGS, x + SURROUNDINGS + 1),

@@ -41,18 +41,18 @@ MOST_BLUR = 128.0
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """What is measured.
+    """Scenes, variants and methods that are measured against the truth.
 
-    Parameters
+    Attributes
     ----------
     scenes, variants, methods : sequence of str
-        Of `SCENES`, `VARIANTS` and `METHODS`; all by default.
-    optics : Optics, optional
+        Some of `SCENES`, `VARIANTS` and `METHODS`; all by default.
+    optics : Optics or None
         Microscope whose blur the stacks have; each scene has its own by default.
-    planes : int, optional
-        How many; each scene has its own number by default.
+    planes : int or None
+        Number of planes; each scene has its own by default.
     camera : Camera
-        SensorNoise and bits.
+        Noise and bits of the sensor.
 
     Raises
     ------
@@ -90,7 +90,18 @@ class Bench:
                 )
 
     def rows(self, tell: Callable[[str], None] = lambda _: None) -> Iterator[Row]:
-        """Render, stack and score: for each stack the best single plane, then every method."""
+        """Render, stack and score: for each stack the best single plane, then every method.
+
+        Parameters
+        ----------
+        tell : callable
+            Called with a sentence before each part of the work.
+
+        Yields
+        ------
+        Row
+            Scores of one method on one stack.
+        """
         for scene in self.scenes:
             for variant in self.variants:
                 tell(f"Rendering {scene}, {variant}")
@@ -105,7 +116,7 @@ class Bench:
         return render_ground_truth(scene, variant, *self._recording(scene), self.camera, sharp)
 
     def _recording(self, scene: str) -> tuple[int, float]:
-        """Number of planes, and the blur per plane."""
+        """Return the number of planes, and the blur per plane."""
         known = SCENES[scene]
         blur = known.blur if self.optics is None else self.optics.blur_per_plane
         return self.planes or known.planes, blur
@@ -138,9 +149,19 @@ class Bench:
         )
 
     def as_dict(self, rows: Sequence[Row]) -> dict[str, Any]:
-        """Plain dictionary, ready for JSON.
+        """Return a plain dictionary for JSON.
 
-        ``psnr`` is null where image and truth are equal, depth scores where there is no depth.
+        ``psnr`` is None where image and truth are equal, depth scores where there is no depth.
+
+        Parameters
+        ----------
+        rows : sequence of Row
+            As `rows` yielded them.
+
+        Returns
+        -------
+        dict
+            What was measured, and every row.
         """
         optics = self.optics
         return {
@@ -214,7 +235,7 @@ HEADER = (
 
 
 def camera(read_noise: float | None, photons: float | None, bits: int) -> Camera:
-    """The user's camera.
+    """Return the user's camera.
 
     Parameters
     ----------

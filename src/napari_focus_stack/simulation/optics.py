@@ -12,18 +12,18 @@ from napari_focus_stack.errors import SettingsError
 class Optics:
     """A microscope and its z drive.
 
-    Parameters
+    Attributes
     ----------
     na : float
         Numerical aperture of the objective.
     wavelength : float
-        Of the light, in micrometres.
+        Wavelength of the light, in micrometres.
     pixel_size : float
-        In the specimen, in micrometres.
+        Side of a pixel in the specimen, in micrometres.
     z_step : float
         Distance between planes, in micrometres.
     refractive_index : float
-        Of what lies between objective and specimen.
+        Refractive index of the medium between objective and specimen.
 
     Raises
     ------
@@ -91,7 +91,13 @@ class Optics:
         return self.wavelength * n / self.na**2 + n * self.pixel_size / self.na
 
     def summary(self) -> str:
-        """Give the text for a terminal: what follows from the numbers, and what to make of it."""
+        """Describe the sampling that follows from the numbers.
+
+        Returns
+        -------
+        str
+            Lines for a terminal: blur, depth of field, and advice on the z step.
+        """
         ratio = self.z_step / self.depth_of_field
         if ratio > 1:
             verdict = "detail between planes is sharp in none; take smaller steps"

@@ -68,7 +68,7 @@ def render_stack(
     white: float | None = None,
     seed: int = 0,
 ) -> NDArray[Any]:
-    """Planes that a thin lens records of a scene, one focus after the other.
+    """Render the planes that a thin lens records of a scene, one focus after the other.
 
     A point at depth d is seen in plane k through a disc of radius ``blur_per_plane * abs(d - k)``.
     The greater depth is nearer to the lens. Blur at the image's edges sees the image mirrored.

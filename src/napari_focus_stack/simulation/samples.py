@@ -132,7 +132,7 @@ def two_hills(height: int, width: int) -> NDArray[np.float32]:
 
 
 def _motorcycle() -> Sample:
-    """The motorcycle, blurred by one more pixel with every plane out of focus."""
+    """Render the motorcycle, blurred by one more pixel with every plane out of focus."""
     from napari_focus_stack.simulation.rendering import render_stack
 
     count = 14

@@ -20,7 +20,7 @@ def role(layer: Image) -> str | None:
 
 
 def identity(layer: Layer) -> str:
-    """What a layer is known by while napari runs; a part of one by what the whole is known by."""
+    """Return the identity of a layer while napari runs; a part has that of the whole."""
     return str(layer.metadata.get(METADATA_KEY, {}).get("part_of") or layer.unique_id)
 
 

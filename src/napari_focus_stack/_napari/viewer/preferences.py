@@ -32,7 +32,7 @@ def preferences() -> dict[str, Any]:
 
 
 def preferred_method() -> str:
-    """Method that the widget begins with."""
+    """Return the method that the widget begins with."""
     method: str = getattr(_set_here(), "method", Settings().method)
     return method
 

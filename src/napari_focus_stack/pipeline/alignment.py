@@ -1,0 +1,130 @@
+"""Alignment of the planes of a run, with progress and notes for the user."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from napari_focus_stack._utils.threads import opencv_on_one_thread
+from napari_focus_stack.alignment.pairwise import spans_field
+from napari_focus_stack.alignment.scheduler import WORKERS
+from napari_focus_stack.alignment.stack import align_steps, apply_transforms_steps
+from napari_focus_stack.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.alignment.result import Alignment
+    from napari_focus_stack.pipeline.run import Run
+    from napari_focus_stack.result import Progress
+
+    Read = Callable[[int], NDArray[Any]]
+
+NOT_IN_ORDER = (
+    "Planes are not in the order of their focus (shuffled, or taken in several passes); "
+    "depth counts them in the order of the files."
+)
+
+
+WORTH_A_WORD = 2.0
+"""Pixels of a motion that was not believed from which on it is mentioned."""
+
+
+SMALL_REGION = (
+    "The region to align on spans less than half of the field: only a shift was looked for, for "
+    "magnification and rotation cannot be told at the corners from there; align='similarity' "
+    "looks for them all the same."
+)
+
+
+def alignment_steps(run: Run) -> Generator[Progress, None, Alignment]:
+    """Look at how every plane moved, and at nothing else.
+
+    As `survey_steps` begins.
+    """
+    return (yield from align_read_steps(run, run.read_reduced, run.reduction))
+
+
+def align_read_steps(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Alignment]:
+    """Align planes as `read` gives them, `reduction` times smaller than they are."""
+    alignment = yield from _align(run, read, reduction)
+    if len(alignment.fitting) < 2:
+        k, why = min(alignment.left_out.items())
+        raise InputError(
+            f"'{run.source.names[k]}' was left out, for {why}; a stack needs two planes that fit."
+        )
+    if not alignment.in_order:
+        run.notes.add(NOT_IN_ORDER)
+    if alignment.refused > WORTH_A_WORD:
+        run.notes.add(
+            "Light and blur change as if the field moved by up to "
+            f"{alignment.refused:.0f} pixels, but fine detail stays where it is, so nothing was "
+            "moved. If you see it move from plane to plane, choose how: align 'shift' or "
+            "'similarity'."
+        )
+    return alignment
+
+
+def _align(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Alignment]:
+    """Align to the reference, or to another if it is the odd one; else leave all planes."""
+    if run.prior is not None:
+        follow = apply_transforms_steps(
+            read, run.prior.transforms, run.reference, reduction=reduction
+        )
+        return (yield from _announced(run, follow))
+    wanted, first = run.settings.align, run.reference
+    alignment = yield from _announced(run, _align_steps(run, read, reduction))
+    odd = f"'{run.source.names[first]}' does not show what the other planes show"
+    if not alignment.holds_together:
+        run.notes.add("Planes differ too much to be aligned; they were left where they are.")
+        return alignment
+    if alignment.reference != first:
+        if run.settings.reference != "middle":
+            raise InputError(f"The reference {odd}; choose another reference plane.")
+        run.notes.add(f"The middle plane {odd}; plane {alignment.reference} is the reference.")
+    looked = wanted == "auto" and alignment.model == "shift"
+    if looked and run.region is not None and not spans_field(run.region):
+        run.notes.add(SMALL_REGION)
+    return alignment
+
+
+def _other_references(first: int, n: int) -> list[int]:
+    """Planes to try instead of an odd one: beside it, then away from it."""
+    near = (first - 1, first + 1, n // 4, 3 * n // 4)
+    return list(dict.fromkeys(k for k in near if 0 <= k < n and k != first))
+
+
+def _align_steps(run: Run, read: Read, reduction: int) -> Generator[int, None, Alignment]:
+    return align_steps(
+        read,
+        run.n,
+        run.reference,
+        run.settings.align,
+        others=_other_references(run.reference, run.n),
+        reduction=reduction,
+        region=run.region,
+        check=run.check,
+        readers=run.readers,
+        workers=0 if run.threads == 1 else WORKERS,
+    )
+
+
+def _announced(
+    run: Run, steps: Generator[int, None, Alignment]
+) -> Generator[Progress, None, Alignment]:
+    """Announce each plane."""
+    run.progress.expect(run.n)
+    with (
+        opencv_on_one_thread(),
+        closing(steps),
+    ):  # its threads end with it, whoever keeps the error of a cancelled run
+        while True:
+            try:
+                k = next(steps)
+            except StopIteration as done:
+                alignment: Alignment = done.value
+                return alignment
+            yield run.begin("align", k)

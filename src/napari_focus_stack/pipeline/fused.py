@@ -1,0 +1,63 @@
+"""Result of the second pass over the planes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack._utils.memory import memory_mapped_zeros
+from napari_focus_stack._utils.windows import corner_of
+from napari_focus_stack.occlusion.maps import FusedMaps
+from napari_focus_stack.occlusion.summary import OcclusionSummary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_focus_stack._utils.windows import Window
+
+
+@dataclass(frozen=True)
+class Fused:
+    """Image and maps in the numbers of the whole stack.
+
+    Attributes
+    ----------
+    maps : FusedMaps
+        The image, its depth and confidence.
+    index : numpy.ndarray
+        (Y, X) uint16, number of the plane in focus.
+    peak_width : float or None
+        Median width of the focus curves (standard deviation), in planes.
+    occlusion : OcclusionSummary
+        Foreground blur that was removed.
+    """
+
+    maps: FusedMaps
+    index: NDArray[np.uint16]
+    peak_width: float | None = None
+    occlusion: OcclusionSummary = field(default_factory=OcclusionSummary)
+
+    @property
+    def arrays(self) -> list[NDArray[Any]]:
+        """All that has pixels."""
+        maps = self.maps
+        return [maps.image, maps.depth, maps.confidence, maps.recorded, self.index]
+
+    def cut(self, window: Window) -> Fused:
+        """Return a part; copies, so that the whole can be forgotten."""
+        image, depth, confidence, recorded, index = (a[window].copy() for a in self.arrays)
+        maps = FusedMaps(image, depth, confidence, recorded, corner_of(window))
+        return replace(self, maps=maps, index=index)
+
+    @classmethod
+    def in_files(cls, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Fused:
+        """Return empty maps of some size that lie in temporary files."""
+
+        def empty(kind: Any) -> NDArray[Any]:
+            return memory_mapped_zeros(shape[:2], np.dtype(kind))
+
+        image = memory_mapped_zeros(shape, dtype)
+        maps = FusedMaps(image, empty(np.float32), empty(np.float32), empty(np.bool_))
+        return cls(maps, empty(np.uint16))

@@ -1,0 +1,141 @@
+"""Values of settings, checked against the bounds that their fields give."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from napari_focus_stack.errors import SettingsError
+
+if TYPE_CHECKING:
+    import dataclasses
+
+
+def checked(field: dataclasses.Field[Any], value: Any) -> Any:
+    """Return the plain value of a field, for JSON.
+
+    Parameters
+    ----------
+    field : dataclasses.Field
+        With its bounds in the metadata.
+    value : object
+        Given by the user.
+
+    Returns
+    -------
+    object
+        Of a plain type.
+
+    Raises
+    ------
+    SettingsError
+        The value is out of bounds.
+    """
+    bounds, name = field.metadata, field.name
+    if "choices" in bounds:
+        return _choice(name, value, bounds["choices"])
+    if "size" in bounds:
+        return None if value is None else _size(name, value)
+    if "odd" in bounds:
+        return _odd(name, value, bounds["minimum"], bounds.get("maximum"))
+    if "switch" in bounds:
+        return _switch(name, value)
+    if "box" in bounds:
+        return None if value is None else _box(name, value)
+    if "above" in bounds:
+        return None if value is None else _number_above(name, value, bounds["above"])
+    if "maximum" in bounds:
+        return None if value is None else _count(name, value, bounds["minimum"], bounds["maximum"])
+    return _reference(value)
+
+
+def _count(name: str, value: Any, least: int, most: int) -> int:
+    count = _whole(value)
+    if count is None or not least <= count <= most:
+        raise SettingsError(f"{name} {value!r} must be a whole number from {least} to {most}.")
+    return count
+
+
+def _size(name: str, value: Any) -> int:
+    """Bytes, from a number of them or from words such as '1.5 GB'."""
+    size = (
+        value if isinstance(value, int | float) and not isinstance(value, bool) else _whole(value)
+    )
+    if isinstance(value, str):
+        words = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*([kMGT]?)(i?)B?\s*", value, re.IGNORECASE)
+        if words is not None:
+            number, prefix, binary = words.groups()
+            power = "KMGT".find(prefix.upper()) + 1 if prefix else 0
+            size = float(number.replace(",", ".")) * (1024 if binary else 1000) ** power
+    if size is None or not 1 <= size < 2**63:
+        raise SettingsError(f"{name} {value!r} must be a size, as in 1.5GB or 800MB.")
+    return int(size)
+
+
+def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in choices:
+        raise SettingsError(f"{name} {value!r} is unknown; choose from {', '.join(choices)}.")
+    return str(value)
+
+
+def _switch(name: str, value: Any) -> bool:
+    if type(value).__name__ not in ("bool", "bool_"):  # NumPy's are named so
+        raise SettingsError(f"{name} {value!r} must be true or false.")
+    return bool(value)
+
+
+def _box(name: str, value: Any) -> tuple[int, int, int, int]:
+    given = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
+    box = [whole for whole in map(_whole, given) if whole is not None]
+    if len(given) != 4 or len(box) != 4 or not (0 <= box[0] < box[1] and 0 <= box[2] < box[3]):
+        shown = " ".join(repr(value).split())  # an array's repr has several lines
+        raise SettingsError(
+            f"{name} {shown} must be four whole numbers from 0 on, each end beyond its start: "
+            "first row, end row, first column, end column."
+        )
+    return box[0], box[1], box[2], box[3]
+
+
+def _odd(name: str, value: Any, least: int, most: int | None) -> int:
+    size = _whole(value)
+    if size is None or size < least or size % 2 == 0 or (most is not None and size > most):
+        bound = f"{least} or more" if most is None else f"from {least} to {most}"
+        raise SettingsError(f"{name} {value!r} must be an odd number, {bound}.")
+    return size
+
+
+def _number_above(name: str, value: Any, bound: float) -> float:
+    number = math.nan
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+    if not bound < number < math.inf:
+        raise SettingsError(f"{name} {value!r} must be a number above {bound:g}.")
+    return number
+
+
+def _reference(value: Any) -> str | int:
+    if isinstance(value, str) and value in ("middle", "first"):
+        return str(value)
+    plane = _whole(value)
+    if plane is None or plane < 0:
+        raise SettingsError(
+            f"reference {value!r} must be 'middle', 'first' or a plane's number, counted from 0."
+        )
+    return plane
+
+
+def _whole(value: Any) -> int | None:
+    """Whole number that a value is, NumPy's included; a truth value is none."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
