@@ -1,1 +1,1 @@
-"""Artefacts of the sensor: hot and dead pixels, dust and specks."""
+"""Marks of the sensor, which are no part of the specimen."""

@@ -116,7 +116,7 @@ class DustDetector:
     def _differences(
         self, moved: dict[int, Matrix], pairs: list[tuple[int, int]]
     ) -> Iterator[Plane]:
-        """Yield the difference of each pair of planes, (y, x); NaN where the specimen did not move."""
+        """Yield the difference of each pair, (y, x); NaN where the specimen did not move."""
         for k, j in pairs:
             here, there = (self._small[i].astype(np.float32) for i in (k, j))
             to_partner = moved[j] @ np.linalg.inv(moved[k])
@@ -154,7 +154,7 @@ def _displacement(matrix: Matrix, size: tuple[int, ...]) -> Plane:
 
 
 def _pairs(moved: dict[int, Matrix], size: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Pair each plane with the next planes in both directions from which the specimen has moved away.
+    """Pair each plane with the next one in each direction from which the specimen has moved away.
 
     The list is empty where the specimen moves too little in the whole stack.
     """
@@ -184,10 +184,10 @@ def _blots(differences: Callable[[], Iterable[Plane]], size: tuple[int, ...]) ->
     clear = _shaded(differences(), size)
     if not clear.any():
         return clear
-    differences_of_pairs = np.stack([one[clear] for one in differences()])
-    shade = np.nanmedian(differences_of_pairs, axis=0)
-    in_that_sense = (differences_of_pairs / shade > SAME_SENSE).sum(0)
-    steady = in_that_sense >= IN_PAIRS * np.isfinite(differences_of_pairs).sum(0)
+    clear_differences = np.stack([one[clear] for one in differences()])
+    shade = np.nanmedian(clear_differences, axis=0)
+    in_that_sense = (clear_differences / shade > SAME_SENSE).sum(0)
+    steady = in_that_sense >= IN_PAIRS * np.isfinite(clear_differences).sum(0)
     clear[clear] = steady & (np.abs(shade) > LEAST_SHADE)
     return _grown(clear)
 
@@ -226,17 +226,17 @@ def _passed(blots: NDArray[np.bool_], moved: list[Matrix]) -> NDArray[np.bool_]:
     size, flags = blots.shape[::-1], cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
 
     def spots_of(matrix: Matrix) -> NDArray[np.float32]:
-        """Return the number of the spot at each reference pixel, 0 for none and -1 beyond the plane."""
-        spots: NDArray[np.float32] = cv2.warpPerspective(
+        """Return the spot's number at each reference pixel: 0 for none, -1 beyond the plane."""
+        numbers: NDArray[np.float32] = cv2.warpPerspective(
             labels.astype(np.float32), matrix, size, flags=flags, borderValue=-1
         )
-        return spots
+        return numbers
 
     free = np.zeros(blots.shape, np.int32)
     for matrix in moved:
         free += spots_of(matrix) == 0
     hidden = free < FEWEST_FREE
-    stay = {number for matrix in moved for number in np.unique(spots_of(matrix)[hidden]) if number > 0}
+    stay = {spot for matrix in moved for spot in np.unique(spots_of(matrix)[hidden]) if spot > 0}
     passed: NDArray[np.bool_] = blots & ~np.isin(labels, list(stay))
     return passed
 

@@ -1,4 +1,4 @@
-"""Detection of all artefacts of the sensor while planes are read for the alignment."""
+"""Detection of all marks of the sensor while planes are read for the alignment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class MarkDetector:
-    """Detector of artefacts in planes of one shape.
+    """Detector of the sensor's marks in planes of one shape.
 
     Planes may be added in any order, and by several threads at the same time.
 
@@ -55,7 +55,7 @@ class MarkDetector:
         Returns
         -------
         numpy.ndarray
-            As `plane`, with all isolated pixels replaced, whether they are artefacts or not.
+            As `plane`, with all isolated pixels replaced, whether they are marks or not.
         """
         self._shape = (plane.shape[0], plane.shape[1])
         light = grey(plane)
@@ -88,7 +88,7 @@ class MarkDetector:
         self._dust.close()
 
     def found(self, transforms: dict[int, Matrix]) -> Marks:
-        """Return the artefacts that stay at their place in all planes.
+        """Return the marks that stay at their place in all planes.
 
         Parameters
         ----------
@@ -105,14 +105,14 @@ class MarkDetector:
         return Marks(pixels, self._dust.found(transforms))
 
     def lone(self, k: int, marks: Marks) -> NDArray[np.int64]:
-        """Return the isolated pixels of a plane that are no artefacts of the whole stack.
+        """Return the isolated pixels of a plane that are no marks of the whole stack.
 
         Parameters
         ----------
         k : int
             Number of the plane.
         marks : Marks
-            Artefacts found in the whole stack.
+            Marks found in the whole stack.
 
         Returns
         -------

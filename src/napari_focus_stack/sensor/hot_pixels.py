@@ -27,7 +27,7 @@ FEWEST_PLANES, MOST_PLANES, LOOKED_AT = 4, 12, 0.5
 """Number of planes that are needed, number that are enough, and part of them that must not be too
 textured."""
 MOVED = 2.0
-"""Pixels that the specimen must move at an artefact to show that it stays behind."""
+"""Pixels that the specimen must move at a marked pixel to show that it stays behind."""
 
 
 def hot_pixels(isolated: Sequence[Isolated | None], shape: tuple[int, int]) -> NDArray[np.int64]:

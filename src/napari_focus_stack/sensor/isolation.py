@@ -1,4 +1,4 @@
-"""Isolated pixels of a plane, which exceed all of their neighbours as no point behind a lens does."""
+"""Isolated pixels of a plane, which exceed all their neighbours as no point behind a lens can."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Isolated:
 
 
 def _step(light: NDArray[Any]) -> float:
-    """Return a step that exceeds noise, from the difference of a plane and its median over nine pixels."""
+    """Return a step that is no noise, from the difference between a plane and its median filter."""
     part = np.ascontiguousarray(light[:NOISE_SIDE, :NOISE_SIDE])
     noise = cv2.absdiff(part, cv2.medianBlur(part, 3))
     some = np.s_[::SOME, ::SOME]

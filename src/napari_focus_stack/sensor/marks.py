@@ -1,7 +1,7 @@
-"""Marks of the sensor: what planes show that is no specimen.
+"""Marks of the sensor: parts of planes that show no specimen.
 
-Hot and dead pixels and dust stay at their place in every plane while the specimen moves; specks are
-in one plane alone.
+Hot and dead pixels and dust stay at their place in every plane while the specimen moves; specks
+occur in a single plane.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ if TYPE_CHECKING:
 NEIGHBOUR_STEPS = np.argwhere([[1, 1, 1], [1, 0, 1], [1, 1, 1]]) - 1
 """Steps from a pixel to its neighbours."""
 LABELLED = 1024
-"""Side of the mask in which connected dust is looked for, at most."""
+"""Largest side of the mask in which connected dust is searched for."""
 
 
 def _none(columns: int) -> NDArray[np.int64]:
+    """Return an empty list of pixels or rectangles."""
     return np.empty((0, columns), np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """What shows no specimen.
+    """Pixels and rectangles of the sensor that show no specimen.
 
     Attributes
     ----------
@@ -45,7 +46,7 @@ class Marks:
         (n, 4) int64: rectangles under dust, the same in every plane: first row, end row, first
         column, end column.
     specks : dict of int to numpy.ndarray
-        (n, 2) int64, rows and columns, by number of the plane that alone shows them.
+        (n, 2) int64, rows and columns, by number of the single plane in which they occur.
     """
 
     pixels: NDArray[np.int64] = field(default_factory=partial(_none, 2))
@@ -59,7 +60,22 @@ class Marks:
         dust: Sequence[Sequence[int]],
         specks: Sequence[Sequence[int]],
     ) -> Marks:
-        """Return marks from the lists of a report: specks by plane, row and column."""
+        """Create marks from the lists of a report.
+
+        Parameters
+        ----------
+        pixels : sequence of sequence of int
+            Row and column of each hot or dead pixel.
+        dust : sequence of sequence of int
+            First row, end row, first column and end column of each rectangle.
+        specks : sequence of sequence of int
+            Plane, row and column of each speck.
+
+        Returns
+        -------
+        Marks
+            The same marks as arrays.
+        """
         by_plane = np.array(specks, np.int64).reshape(-1, 3)
         return cls(
             np.array(pixels, np.int64).reshape(-1, 2),
@@ -68,7 +84,7 @@ class Marks:
         )
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Return whether there are any marks."""
         return len(self.pixels) > 0 or len(self.dust) > 0 or bool(self.specks)
 
     @property
@@ -77,9 +93,19 @@ class Marks:
         return [[k, *place] for k, found in self.specks.items() for place in found.tolist()]
 
     def filled(self, plane: NDArray[Any], k: int | None = None) -> NDArray[Any]:
-        """Plane `k`, (Y, X[, C]), with what is around in place of its marks.
+        """Replace the marks of a plane: pixels by the median of their neighbours, dust smoothly.
 
-        Of single pixels the median of their neighbours; dust is painted over smoothly.
+        Parameters
+        ----------
+        plane : numpy.ndarray
+            (Y, X[, C]) of any type.
+        k : int, optional
+            Number of the plane, whose specks are replaced, too.
+
+        Returns
+        -------
+        numpy.ndarray
+            As `plane`; `plane` itself if it has no marks.
         """
         alone = [places for plane_k, places in self.specks.items() if plane_k == k]
         single = np.concatenate([self.pixels, *alone])
@@ -87,7 +113,18 @@ class Marks:
         return self._without_dust(filled) if len(self.dust) else filled
 
     def recorded(self, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-        """Where a plane of this shape is free of dust: (Y, X) uint8, 255 there; None for all."""
+        """Return a mask of the pixels without dust.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the plane, rows first.
+
+        Returns
+        -------
+        numpy.ndarray or None
+            (Y, X) uint8, 255 without dust; None if there is no dust.
+        """
         if not len(self.dust):
             return None
         free = np.full(shape[:2], 255, np.uint8)
@@ -97,12 +134,12 @@ class Marks:
 
     @property
     def blots(self) -> int:
-        """Number of connected parts of the dust."""
+        """Number of connected spots of dust."""
         return len(self._surroundings)
 
     @cached_property
     def _surroundings(self) -> list[Window]:
-        """Boxes around connected parts of the dust, with as much beside them as they are long."""
+        """Boxes around connected spots of dust; the margin is as wide as the spot's longer side."""
         if not len(self.dust):
             return []
         step = 1 + int(self.dust.max()) // LABELLED
@@ -118,6 +155,7 @@ class Marks:
         return boxes
 
     def _without_dust(self, plane: NDArray[Any]) -> NDArray[Any]:
+        """Return a plane with dust filled from its surroundings."""
         filled = plane.copy()
         for blot in self._surroundings:
             part = plane[blot].astype(np.float32)
@@ -129,18 +167,29 @@ class Marks:
         return filled
 
     def within(self, window: Window) -> Marks:
-        """Those within a window, counted from its corner."""
+        """Return the marks within a window.
+
+        Parameters
+        ----------
+        window : tuple of slice
+            Rows and columns.
+
+        Returns
+        -------
+        Marks
+            Marks with rows and columns counted from the corner of the window.
+        """
         sides = np.array([(part.start, part.stop) for part in window])
         sides = np.repeat(sides, 2, axis=0)
         dust = np.clip(self.dust, sides[:, 0], sides[:, 1]) - sides[:, 0]
-        left = (dust[:, 1] > dust[:, 0]) & (dust[:, 3] > dust[:, 2])
+        not_empty = (dust[:, 1] > dust[:, 0]) & (dust[:, 3] > dust[:, 2])
         within = {k: _within(pixels, window) for k, pixels in self.specks.items()}
         specks = {k: pixels for k, pixels in within.items() if len(pixels)}
-        return Marks(_within(self.pixels, window), dust[left], specks)
+        return Marks(_within(self.pixels, window), dust[not_empty], specks)
 
 
 def _within(pixels: NDArray[np.int64], window: Window) -> NDArray[np.int64]:
-    """Pixels within a window, counted from its corner."""
+    """Return the pixels within a window, counted from its corner."""
     corner = np.array([part.start for part in window])
     ends = np.array([part.stop for part in window])
     inside = ((pixels >= corner) & (pixels < ends)).all(axis=1)
@@ -149,18 +198,18 @@ def _within(pixels: NDArray[np.int64], window: Window) -> NDArray[np.int64]:
 
 
 def _without_pixels(plane: NDArray[Any], pixels: NDArray[np.int64]) -> NDArray[Any]:
-    """Return a plane with the median of their neighbours in place of some pixels."""
+    """Replace pixels of a plane by the median of their neighbours."""
     last = np.array(plane.shape[:2]) - 1
     rows, cols = pixels.T
     beside = (pixels + step for step in NEIGHBOUR_STEPS)
-    # mirrored at the border
-    around = [plane[tuple((last - np.abs(last - np.abs(places))).T)] for places in beside]
+    # neighbours are mirrored at the border
+    around = [plane[tuple((last - np.abs(last - np.abs(neighbours))).T)] for neighbours in beside]
     filled = plane.copy()
     filled[rows, cols] = np.median(around, axis=0)
     return filled
 
 
 def _reduced(dust: NDArray[np.int64], step: int) -> NDArray[np.int64]:
-    """Rectangles counted in blocks of so many pixels, whole blocks each."""
+    """Return the blocks of `step` pixels that rectangles touch."""
     first, end = dust // step, -(-dust // step)
     return np.column_stack([first[:, 0], end[:, 1], first[:, 2], end[:, 3]])

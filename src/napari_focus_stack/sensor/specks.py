@@ -1,10 +1,11 @@
-"""Specks: single pixels that are lit, or dark, in one plane alone.
+"""Specks: single pixels that are bright, or dark, in one plane alone.
 
-A cosmic ray or a pixel that flickers is the sharpest thing at its place, so it is what fusion takes
-first. What it adds is in one pixel. A point of the specimen is spread over several by the lens,
-and defocus spreads its light without taking any away: summed over a neighbourhood, planes beside
-show it, too. (van Dokkum, "Cosmic-ray rejection by Laplacian edge detection", PASP 2001,
-https://doi.org/10.1086/323894, tells them in one exposure by their sharpness alone.)
+A cosmic ray or a flickering pixel is sharper than anything else at its place, so fusion would
+select it. Its light is in one pixel, whereas the lens spreads a point of the specimen over several.
+Defocus spreads the light of a point without reducing it: summed over a neighbourhood, it is found
+in the neighbouring planes, too. (van Dokkum, "Cosmic-ray rejection by Laplacian edge detection",
+PASP 113, 2001, https://doi.org/10.1086/323894, detects cosmic rays in one exposure by their
+sharpness alone.)
 """
 
 from __future__ import annotations
@@ -24,37 +25,43 @@ if TYPE_CHECKING:
     from napari_focus_stack.sensor.isolation import Isolated
 
 SURROUNDINGS = 16
-"""Pixels on each side by which a speck's surroundings are judged."""
+"""Radius in pixels of the surroundings by which a speck is judged."""
 PATCH_SIDE = 2 * SURROUNDINGS + 1
 SUMMED, LOCAL = 3, 9
-"""Sides of the neighbourhood over which light is summed, and of that which it is compared with."""
+"""Sides of the neighbourhood over which light is summed, and of the one with which it is
+compared."""
 OVER_TEXTURE = 3.0
-"""Deviations of such sums in its own plane by which a pixel stands out; with 2, seven specks were
-found in 46 stacks that have hardly any, with 3, four, and 3 % fewer of those that there are."""
+"""Standard deviations of such sums in its own plane by which a pixel stands out; with 2, seven
+specks were found in 46 stacks that have hardly any, with 3, four, and 3 % fewer of the real
+ones."""
 OVER_CHANGE = 3.5
-"""Deviations of what planes beside differ by, by which the sum there lacks the pixel's light."""
+"""Standard deviations of the difference from a neighbouring plane by which the sum there must lack
+the light of the pixel."""
 IN_ONE_PIXEL = (0.7, 1.4)
-"""Light that is lacking there, as a part of what stands out, both in the pixel and in all around
-it. A point that a lens has spread puts ten times that around it, and planes beside that show it
-blurred lack half of it in the pixel: with either figure alone 25 to 40 of 100 beads were taken."""
+"""Light lacking there, as a part of the pixel's excess, both in the pixel and in its neighbourhood.
+A point that a lens has spread has ten times its excess in the neighbourhood, and neighbouring
+planes that show it blurred lack half of it in the pixel: with either limit alone 25 to 40 of 100
+beads were taken for specks."""
 MOST_HELD = 2.0
-"""Light that a pixel and its neighbours may hold together, in what it exceeds them by: the
-narrowest point that is sampled at all (Gaussian sigma 0.6) holds 2.8 times as much."""
+"""Largest ratio of the light that a pixel and its neighbours hold together to the pixel's excess:
+for the narrowest point that is sampled at all (Gaussian sigma 0.6) it is 2.8."""
 LEAST_LIT = 5.0
-"""Deviations of what is around by which the usual pixel must be above black to show a gain."""
+"""Standard deviations of the surroundings by which the median pixel must exceed black for a gain to
+be measured."""
 MOST_SPECKS, AT_A_TIME = 400, 16
-"""Of a plane, for one that has more is noisy; and how many are looked at together."""
+"""Largest number of specks of a plane, because a plane with more is noisy; and number of pixels
+that are processed together."""
 
 
 def lone_pixels(light: NDArray[Any], isolated: Isolated | None) -> NDArray[np.int64]:
-    """Pixels of a grey plane that stand out from all around them.
+    """Find isolated pixels of a plane that stand out from all of their surroundings.
 
     Parameters
     ----------
     light : numpy.ndarray
-        (Y, X).
+        (Y, X) grey, uint8, uint16 or float32.
     isolated : Isolated or None
-        What exceeds its direct neighbours.
+        Pixels that exceed their direct neighbours; None if they are texture or noise.
 
     Returns
     -------
@@ -72,15 +79,16 @@ def lone_pixels(light: NDArray[Any], isolated: Isolated | None) -> NDArray[np.in
 
 
 def _portions(places: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Split pixels into groups that are processed together."""
     return [places[i : i + AT_A_TIME] for i in range(0, len(places), AT_A_TIME)]
 
 
 def _stand_out(light: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether pixels exceed what else varies around them; where gaps are, nothing does."""
+    """Check whether pixels exceed the variation around them; False beside missing values."""
     patches = _patches(light, places)
     finite = np.isfinite(patches).all(axis=(1, 2))
     patches[~finite] = 0
-    # blurred in one call, one below the other; what they mix lies at their edges
+    # blurred in one call, one below the other: patches mix at their edges alone
     tall = patches.reshape(-1, PATCH_SIDE)
     sums = cv2.blur(tall, (SUMMED, SUMMED)) - cv2.blur(tall, (LOCAL, LOCAL))
     some = np.s_[LOCAL // 2 : -(LOCAL // 2) : 2]
@@ -97,16 +105,21 @@ def _stand_out(light: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.boo
 def in_one_plane(
     lone: NDArray[np.int64], light: NDArray[Any], beside: list[tuple[NDArray[Any], Matrix]]
 ) -> NDArray[np.int64]:
-    """Those lone pixels whose light is in no plane beside theirs.
+    """Keep the isolated pixels whose light is in no neighbouring plane.
 
     Parameters
     ----------
     lone : numpy.ndarray
-        (n, 2) int64, as `lone_pixels` finds them.
+        (n, 2) int64, rows and columns, from `lone_pixels`.
     light : numpy.ndarray
         (Y, X), their plane.
     beside : list of tuple
-        Planes next to it in focus, (Y, X) each, and the (3, 3) transforms from its pixels.
+        Neighbouring planes in focus, (Y, X) each, and the (3, 3) transforms from pixels of `light`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (m, 2) int64, rows and columns.
     """
     if not len(lone):
         return lone
@@ -120,7 +133,7 @@ def in_one_plane(
 
 
 def _lacks(patch: Plane, other: Plane) -> bool:
-    """Whether another plane lacks the light of a patch's middle pixel, there and in all around."""
+    """Check whether another plane lacks the light of a patch's central pixel and around it."""
     if not np.isfinite(other).all():
         return False
     apart = patch - np.float32(_gain(patch, other)) * other
@@ -139,35 +152,37 @@ def _lacks(patch: Plane, other: Plane) -> bool:
 
 
 def _gain(patch: Plane, other: Plane) -> float:
-    """Return the gain to a patch's brightness; 1 where both are next to black."""
+    """Return the gain from another plane to a patch; 1 where both are almost black."""
     (here, there), spread = _usual(np.stack([patch.ravel(), other.ravel()]))
     return float(here / there) if min(here, there) > LEAST_LIT * spread.max() else 1.0
 
 
 def _usual(light: Plane) -> tuple[Plane, Plane]:
-    """Medians of (n, pixels), and the deviations from them, (n,) each."""
+    """Return the medians of (n, pixels) and the standard deviations around them, (n,) each."""
     usual = np.median(light, axis=1)
     return usual, 1.4826 * np.median(np.abs(light - usual[:, None]), axis=1)
 
 
 def _patches(light: NDArray[Any], places: NDArray[np.int64]) -> Plane:
-    """Surroundings of pixels: (n, SIDE, SIDE) float32."""
+    """Return the surroundings of pixels, (n, PATCH_SIDE, PATCH_SIDE) float32."""
     windows = np.lib.stride_tricks.sliding_window_view(light, (PATCH_SIDE, PATCH_SIDE))
     around: Plane = windows[tuple((places - SURROUNDINGS).T)].astype(np.float32)
     return around
 
 
 def _excess(patches: Plane) -> Plane:
-    """Return the excess of the middle pixels over the median of their neighbours."""
-    near = patches[
+    """Return the difference between central pixels and the median of their neighbours."""
+    window = patches[
         :, SURROUNDINGS - 1 : SURROUNDINGS + 2, SURROUNDINGS - 1 : SURROUNDINGS + 2
     ].reshape(-1, 9)
-    excess: Plane = near[:, 4] - np.median(np.delete(near, 4, axis=1), axis=1).astype(np.float32)
+    excess: Plane = window[:, 4] - np.median(np.delete(window, 4, axis=1), axis=1).astype(
+        np.float32
+    )
     return excess
 
 
 def _seen(light: NDArray[Any], matrix: Matrix, y: int, x: int) -> Plane:
-    """Return the same surroundings in another plane; NaN where it has not recorded them."""
+    """Resample the same surroundings from another plane; NaN where it recorded nothing."""
     window = (
         slice(y - SURROUNDINGS, y + SURROUNDINGS + 1),
         slice(x - SURROUNDINGS, x + SURROUNDINGS + 1),
@@ -185,7 +200,7 @@ def _seen(light: NDArray[Any], matrix: Matrix, y: int, x: int) -> Plane:
 
 
 def _beyond(pixels: int) -> NDArray[np.bool_]:
-    """Where a patch is that many pixels or more from its middle."""
-    away = np.abs(np.arange(-SURROUNDINGS, SURROUNDINGS + 1))
-    beyond: NDArray[np.bool_] = np.maximum(away[:, None], away) >= pixels
+    """Return a mask of a patch, True at a distance of `pixels` or more from its centre."""
+    distance = np.abs(np.arange(-SURROUNDINGS, SURROUNDINGS + 1))
+    beyond: NDArray[np.bool_] = np.maximum(distance[:, None], distance) >= pixels
     return beyond
