@@ -19,19 +19,24 @@ NOT_CORRECTED, BACKGROUND = 0, 65535
 
 
 _RUN = np.dtype([("length", "<i8"), ("label", "<u2")])
-"""Pixels that follow each other, row by row, with one label."""
+"""Run of consecutive pixels, row by row, with one label."""
 
 
 def encode_labels(labels: NDArray[np.uint16]) -> str:
-    """Labels as text: runs of one label, row by row, deflated, in base64.
+    """Encode labels as text: runs of one label, row by row, deflated, in base64.
 
     Parameters
     ----------
     labels : numpy.ndarray
         (Y, X) uint16.
+
+    Returns
+    -------
+    str
+        ASCII text.
     """
     flat = labels.ravel()
-    # a fifth of the time of np.diff
+    # takes a fifth of the time of np.diff
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
     runs = np.empty(len(starts), _RUN)
     runs["length"] = np.diff(starts, append=flat.size)
@@ -40,12 +45,12 @@ def encode_labels(labels: NDArray[np.uint16]) -> str:
 
 
 def decode_labels(text: str, shape: Sequence[int]) -> NDArray[np.uint16]:
-    """Labels that `encode_labels` made text of.
+    """Decode labels from the text of `encode_labels`.
 
     Parameters
     ----------
     text : str
-        What it returned.
+        Encoded labels.
     shape : sequence of int
         (Y, X) of the labels.
 
@@ -57,13 +62,13 @@ def decode_labels(text: str, shape: Sequence[int]) -> NDArray[np.uint16]:
     Raises
     ------
     ValueError
-        The text is damaged, or of labels of another shape.
+        The text is damaged, or encodes labels of another shape.
     """
     rows, columns = shape
     size = rows * columns
     try:
         inflated = zlib.decompressobj()
-        # no more than one run a pixel: a few bytes may inflate to gigabytes
+        # one run for each pixel at most, because a few bytes may inflate to gigabytes
         most = (size + 1) * _RUN.itemsize
         data = inflated.decompress(base64.b64decode(text, validate=True), most)
         runs = np.frombuffer(data, _RUN)

@@ -1,4 +1,4 @@
-"""Errors whose text tells the user what to do."""
+"""Errors whose messages are for the user."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 class FocusStackError(Exception):
     """An input or a call that cannot be used.
 
-    Its text is one sentence that names the file, layer or option at fault and says what to do. The
+    The message is one sentence that names the file, layer or option at fault and the remedy. The
     command prints it and exits with 2; the widget shows it as one notification.
 
     Parameters
@@ -14,13 +14,15 @@ class FocusStackError(Exception):
     message : str
         What is wrong; the whole sentence if there is no `remedy`.
     remedy : str, optional
-        What to do, as a clause without a full stop. It is apart from the message where it differs
+        What to do, as a clause without a full stop. It is a separate argument where it differs
         between the command and napari.
 
     Attributes
     ----------
-    message, remedy : str, str or None
-        As given; `str` joins them.
+    message : str
+        First part of the sentence.
+    remedy : str or None
+        Second part, which `str` appends after a semicolon.
     """
 
     def __init__(self, message: str = "", remedy: str | None = None) -> None:
@@ -28,7 +30,7 @@ class FocusStackError(Exception):
         self.message, self.remedy = message, remedy
 
     def __str__(self) -> str:
-        """Return the sentence, the remedy after a semicolon."""
+        """Return the sentence, with the remedy after a semicolon."""
         return self.message if self.remedy is None else f"{self.message}; {self.remedy}."
 
 
@@ -41,12 +43,12 @@ class InputError(FocusStackError):
 
 
 class NoImagesError(InputError):
-    """A folder without any file of an image's suffix: nothing to do, which is no failure."""
+    """A folder without any file that has an image's suffix: nothing to do, but no failure."""
 
 
 class OutputError(FocusStackError):
-    """A file that cannot be written, or that cannot hold what should go into it."""
+    """A file that cannot be written, or that cannot hold its data."""
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
-    """The run was stopped by its user."""
+    """The run was stopped by the user."""

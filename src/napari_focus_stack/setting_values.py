@@ -1,4 +1,4 @@
-"""Values of settings, checked against the bounds that their fields give."""
+"""Values of settings, checked against the bounds of their fields."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 def checked(field: dataclasses.Field[Any], value: Any) -> Any:
-    """Return the plain value of a field, for JSON.
+    """Return the plain value of a field for JSON.
 
     Parameters
     ----------
     field : dataclasses.Field
-        With its bounds in the metadata.
+        Field of `Settings`, with its bounds in the metadata.
     value : object
-        Given by the user.
+        Value from the user.
 
     Returns
     -------
     object
-        Of a plain type.
+        Value of a plain type.
 
     Raises
     ------
@@ -54,6 +54,7 @@ def checked(field: dataclasses.Field[Any], value: Any) -> Any:
 
 
 def _count(name: str, value: Any, least: int, most: int) -> int:
+    """Check a whole number between two bounds."""
     count = _whole(value)
     if count is None or not least <= count <= most:
         raise SettingsError(f"{name} {value!r} must be a whole number from {least} to {most}.")
@@ -61,7 +62,7 @@ def _count(name: str, value: Any, least: int, most: int) -> int:
 
 
 def _size(name: str, value: Any) -> int:
-    """Bytes, from a number of them or from words such as '1.5 GB'."""
+    """Convert a number of bytes, or text such as '1.5 GB', to bytes."""
     size = (
         value if isinstance(value, int | float) and not isinstance(value, bool) else _whole(value)
     )
@@ -77,21 +78,24 @@ def _size(name: str, value: Any) -> int:
 
 
 def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """Check a choice."""
     if not isinstance(value, str) or value not in choices:
         raise SettingsError(f"{name} {value!r} is unknown; choose from {', '.join(choices)}.")
     return str(value)
 
 
 def _switch(name: str, value: Any) -> bool:
+    """Check a truth value."""
     if type(value).__name__ not in ("bool", "bool_"):  # NumPy's are named so
         raise SettingsError(f"{name} {value!r} must be true or false.")
     return bool(value)
 
 
 def _box(name: str, value: Any) -> tuple[int, int, int, int]:
-    given = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
-    box = [whole for whole in map(_whole, given) if whole is not None]
-    if len(given) != 4 or len(box) != 4 or not (0 <= box[0] < box[1] and 0 <= box[2] < box[3]):
+    """Check a box: first row, end row, first column, end column."""
+    values = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
+    box = [whole for whole in map(_whole, values) if whole is not None]
+    if len(values) != 4 or len(box) != 4 or not (0 <= box[0] < box[1] and 0 <= box[2] < box[3]):
         shown = " ".join(repr(value).split())  # an array's repr has several lines
         raise SettingsError(
             f"{name} {shown} must be four whole numbers from 0 on, each end beyond its start: "
@@ -101,6 +105,7 @@ def _box(name: str, value: Any) -> tuple[int, int, int, int]:
 
 
 def _odd(name: str, value: Any, least: int, most: int | None) -> int:
+    """Check an odd number between two bounds."""
     size = _whole(value)
     if size is None or size < least or size % 2 == 0 or (most is not None and size > most):
         bound = f"{least} or more" if most is None else f"from {least} to {most}"
@@ -109,6 +114,7 @@ def _odd(name: str, value: Any, least: int, most: int | None) -> int:
 
 
 def _number_above(name: str, value: Any, bound: float) -> float:
+    """Check a finite number above a bound."""
     number = math.nan
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         try:
@@ -121,6 +127,7 @@ def _number_above(name: str, value: Any, bound: float) -> float:
 
 
 def _reference(value: Any) -> str | int:
+    """Check the number or the name of the reference plane."""
     if isinstance(value, str) and value in ("middle", "first"):
         return str(value)
     plane = _whole(value)
@@ -132,7 +139,7 @@ def _reference(value: Any) -> str | int:
 
 
 def _whole(value: Any) -> int | None:
-    """Whole number that a value is, NumPy's included; a truth value is none."""
+    """Convert an integer, NumPy's included, to int; return None for truth values and others."""
     if isinstance(value, bool):
         return None
     try:

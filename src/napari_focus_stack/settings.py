@@ -1,4 +1,4 @@
-"""Every parameter once: its name, default, bounds and the sentence that explains it.
+"""Parameters of a run, each with its name, default, bounds and explanation.
 
 The command builds its options from these fields, the widget its controls and tooltips, and
 `focus_stack` takes them as keywords.
@@ -27,33 +27,34 @@ OCCLUSION: tuple[OcclusionMode, ...] = get_args(OcclusionMode)
 
 MOST_THREADS = 64
 LEAST_REGION = 32
-"""Pixels a side under which a part of the field shows too little to judge motion by."""
+"""Least side in pixels of a part of the field from which motion can be estimated."""
 
 
 def _parameter(default: Any, explanation: str, **bounds: Any) -> Any:
+    """Return a field with an explanation and bounds in its metadata."""
     return dataclasses.field(default=default, metadata={"help": explanation, **bounds})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Parameters of one run, checked when made.
+    """Parameters of one run, which are checked when an instance is created.
 
     Attributes
     ----------
     method : {"pyramid", "depth", "laplacian"}
         Fusion of many frequency bands; the plane in focus; or the first release's method.
     align : {"auto", "none", "shift", "similarity", "affine", "homography"}
-        Model of the motion.
+        Motion model.
     reference : int, "middle" or "first"
-        Plane that the others are aligned to, counted from 0.
+        Plane to which the others are aligned, counted from 0.
     gaussian, laplacian : int
         Sizes of the filters of method "laplacian", odd, in pixels.
     brightness : {"auto", "match", "keep"}
         Whether planes are brought to the brightness of the reference.
     align_region : tuple of int or None
-        First row, end row, first column, end column that alignment is confined to.
+        First row, end row, first column, end column of the part from which motion is estimated.
     crop : bool
-        Whether results are cut to the part that all planes recorded.
+        Whether results are cropped to the part that all planes recorded.
     values : {"fused", "recorded"}
         Whether pixels may lie between recorded values.
     occlusion : {"auto", "off"}
@@ -61,32 +62,33 @@ class Settings:
     z_step : float or None
         Distance of neighbouring planes, in the unit of the pixel size.
     memory : int or None
-        Bytes that the process may take; text such as "1.5GB" is converted.
+        Bytes that the process may use; text such as "1.5GB" is converted.
     threads : int or None
-        Threads that work at a time.
+        Number of threads.
 
     Raises
     ------
     SettingsError
-        A value outside the bounds that the field's metadata gives.
+        A value is outside the bounds in the metadata of its field.
     """
 
     method: FusionMethod = _parameter(
         "pyramid",
-        "How planes become one image: 'pyramid' (Laplacian pyramid, chosen by local energy), "
-        "'depth' (each pixel from the plane that is in focus there) "
+        "How planes are fused: 'pyramid' (Laplacian pyramid, by local energy), "
+        "'depth' (each pixel from the plane in focus there) "
         "or 'laplacian' (the original: blur, Laplacian, largest absolute value wins).",
         choices=METHODS,
     )
     align: MotionModel = _parameter(
         "auto",
-        "Motion that is undone between planes: 'auto' chooses the least that explains it; "
-        "'similarity' shifts, turns and magnifies, 'affine' also shears, 'homography' also tilts.",
+        "Motion model: 'auto' selects the simplest one that fits, and leaves a still stack "
+        "untouched; 'similarity' shifts, rotates and magnifies, 'affine' also shears, "
+        "'homography' also tilts.",
         choices=ALIGNS,
     )
     reference: int | Literal["middle", "first"] = _parameter(
         "middle",
-        "Plane the others are aligned to and whose brightness the result has: "
+        "Plane to which the others are aligned and whose brightness the result has: "
         "'middle', 'first' or a number counted from 0.",
     )
     gaussian: int = _parameter(
@@ -104,95 +106,101 @@ class Settings:
     )
     brightness: BrightnessMode = _parameter(
         "auto",
-        "Whether every plane is brought to the reference plane's brightness: 'auto' does so for "
-        "photographs (8-bit or colour), not for measured intensities (grey 16-bit or float).",
+        "Whether every plane is brought to the brightness of the reference plane: 'auto' does so "
+        "for photographs (8-bit or colour), not for measured intensities (grey 16-bit or float).",
         choices=BRIGHTNESS,
     )
     align_region: tuple[int, int, int, int] | None = _parameter(
         None,
-        "Part of the field that motion is judged by, where a clip or a bubble moves otherwise: "
-        "first row, end row, first column, end column, in pixels of the reference plane.",
+        "Part of the field from which motion is estimated, if a clip or a bubble moves "
+        "differently: first row, end row, first column, end column, in pixels of the reference "
+        "plane.",
         box=True,
     )
     crop: bool = _parameter(
         False,
-        "Cut the results to what all planes recorded; a plane that would take too much of the "
-        "field away does not count.",
+        "Crop the results to the part that all planes recorded; a plane that would remove too "
+        "much of the field is disregarded.",
         switch=True,
     )
     values: ValuesMode = _parameter(
         "fused",
-        "What a pixel of the result may be: 'fused' lets it lie between what planes recorded, "
-        "'recorded' takes the nearest value that some plane recorded there (method 'pyramid'; the "
-        "other methods do so anyway).",
+        "Whether pixels of the result may lie between recorded values: 'fused' allows it, "
+        "'recorded' takes the nearest value that a plane recorded there (method 'pyramid'; the "
+        "other methods always take recorded values).",
         choices=VALUES,
     )
     occlusion: OcclusionMode = _parameter(
         "auto",
-        "What is near blurs over what lies behind it: 'auto' undoes that where the planes are "
-        "explained better by it, 'off' leaves it (method 'pyramid' with fused values).",
+        "Removes the blur that foreground objects cast over the background ('auto': only where "
+        "this explains the planes better; 'off': nowhere). For method 'pyramid' with fused values.",
         choices=OCCLUSION,
     )
     z_step: float | None = _parameter(
         None,
-        "Distance between neighbouring planes, in the unit of the pixel size (micrometres where "
-        "the files name none); taken from the files where they say it.",
+        "Distance between neighbouring planes, in the unit of the pixel size (micrometres if the "
+        "files name none); by default the distance in the files.",
         above=0.0,
     )
 
     memory: int | None = _parameter(
         None,
-        "Memory that the whole process may take, as in 1.5GB: a stack that needs more is fused "
-        "tile by tile and its results lie in temporary files; by default most of what is free.",
+        "Memory that the whole process may use, as in 1.5GB: a stack that needs more is fused "
+        "tile by tile, with its results in temporary files; by default most of the free memory.",
         size=True,
     )
     threads: int | None = _parameter(
         None,
-        "Threads that work at a time, 1 to 64; by default one for each processor, 8 at most.",
+        "Number of threads, 1 to 64; by default one for each processor, 8 at most.",
         minimum=1,
         maximum=MOST_THREADS,
     )
 
     def __post_init__(self) -> None:
-        """Check every field against its metadata; NumPy's scalars become plain ones."""
+        """Check every field against its metadata, and convert NumPy scalars."""
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, checked(field, getattr(self, field.name)))
 
     @classmethod
     def from_options(cls, **options: Any) -> Settings:
-        """Return settings from options, the rest at their defaults.
+        """Create settings from options, with defaults for the others.
 
-        `gaussian` or `laplacian` without `method` chooses the method they belong to.
-
-        Parameters
-        ----------
-        **options
-            Fields of `Settings`. None stands for "not given".
-
-        Raises
-        ------
-        SettingsError
-            An option that does not exist, or a value outside its bounds.
-        """
-        return cls().updated(**options)
-
-    def updated(self, **options: Any) -> Settings:
-        """Return these settings with some options changed; see `from_options`.
+        `gaussian` or `laplacian` without `method` selects method "laplacian".
 
         Parameters
         ----------
         **options
-            Fields by name; None leaves a field as it is.
+            Fields of `Settings` by name; None means the default.
 
         Returns
         -------
         Settings
-            Checked anew.
+            Checked settings.
 
         Raises
         ------
         SettingsError
-            An option that does not exist or is out of bounds.
+            An option does not exist or is out of bounds.
+        """
+        return cls().updated(**options)
+
+    def updated(self, **options: Any) -> Settings:
+        """Return these settings with some options changed, by the rules of `from_options`.
+
+        Parameters
+        ----------
+        **options
+            Fields by name; None leaves a field unchanged.
+
+        Returns
+        -------
+        Settings
+            Checked settings.
+
+        Raises
+        ------
+        SettingsError
+            An option does not exist or is out of bounds.
         """
         names = {field.name for field in dataclasses.fields(self)}
         for name in options:
@@ -200,10 +208,10 @@ class Settings:
                 raise SettingsError(
                     f"There is no parameter '{name}'; choose from {', '.join(sorted(names))}."
                 )
-        given = {name: value for name, value in options.items() if value is not None}
-        if given.keys() & {"gaussian", "laplacian"}:
-            given.setdefault("method", "laplacian")
-        return dataclasses.replace(self, **given)
+        changed = {name: value for name, value in options.items() if value is not None}
+        if changed.keys() & {"gaussian", "laplacian"}:
+            changed.setdefault("method", "laplacian")
+        return dataclasses.replace(self, **changed)
 
     def reference_plane(self, n: int) -> int:
         """Return the number of the reference plane.
@@ -211,12 +219,12 @@ class Settings:
         Parameters
         ----------
         n : int
-            Planes in the stack.
+            Number of planes in the stack.
 
         Returns
         -------
         int
-            From 0 to n - 1.
+            0 to n - 1.
 
         Raises
         ------
@@ -250,7 +258,7 @@ class Settings:
         Raises
         ------
         SettingsError
-            It reaches beyond the field, or a side is under 32 pixels.
+            The region reaches beyond the field, or a side has less than 32 pixels.
         """
         if self.align_region is None:
             return None
@@ -267,12 +275,12 @@ class Settings:
 
     @property
     def picks(self) -> bool:
-        """Whether pixels are picked from the planes once the result is known."""
+        """Whether pixels are taken from the planes after the result is known."""
         return self.method == "depth" or (self.method == "pyramid" and self.values == "recorded")
 
     @property
     def removes_occlusion(self) -> bool:
-        """Whether the blur of what is near is taken from what lies behind it."""
+        """Whether foreground blur is removed from the background."""
         return self.method == "pyramid" and not self.picks and self.occlusion == "auto"
 
     def as_dict(self) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_focus_stack.errors import InputError, OutputError
+from napari_focus_stack.io.output_checks import check_outputs
 from napari_focus_stack.io.reading import read_stack, scan
 from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.io.results_file import SavedResult, read_saved, write_saved
 from napari_focus_stack.io.sources import ArraySource, Spacing
-from napari_focus_stack.io.writing import check_outputs, write_image
+from napari_focus_stack.io.writing import write_image
 from napari_focus_stack.settings import Settings
 
 RNG = np.random.default_rng(5)

@@ -1,4 +1,4 @@
-"""How much memory there is, how much a run has, and arrays that lie in files instead."""
+"""Memory limits of a run, and arrays in temporary files instead of memory."""
 
 from __future__ import annotations
 
@@ -21,19 +21,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_OF_IT = 0.8
-"""Part of the memory that is free which a run takes unless it is told."""
+"""Part of the free memory that a run uses unless a limit is set."""
 UNKNOWN_RESIDENT = 150 * 10**6
-"""What the interpreter and its libraries take, where the system does not say."""
+"""Bytes taken by the interpreter and its libraries, where the system does not report them."""
 _HEAP = ((-8, 1), (-3, 4 * 2**20), (-1, 128 * 2**20), (-2, 16 * 2**20))
-"""For `mallopt`: arenas, bytes from which on an array is a mapping of its own, bytes at the end of
-the heap that are given back, bytes by which it grows."""
+"""Parameters of `mallopt`: number of arenas, bytes from which an array is a mapping of its own,
+bytes at the end of the heap above which they are released, bytes by which the heap grows."""
 _STATM = Path("/proc/self/statm")
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
 def resident() -> int:
-    """Bytes of memory that this process has now."""
+    """Return the memory that this process occupies.
+
+    Returns
+    -------
+    int
+        Bytes.
+    """
     try:
         pages = int(_STATM.read_text().split()[1])
     except (OSError, ValueError, IndexError):  # not on macOS and Windows
@@ -42,7 +48,13 @@ def resident() -> int:
 
 
 def limit() -> int | None:
-    """Bytes that this process may have in all unless it is told; None where nothing is known."""
+    """Return the default limit of the memory that this process may occupy.
+
+    Returns
+    -------
+    int or None
+        Bytes; None where the free memory is unknown.
+    """
     free = []
     with contextlib.suppress(OSError, ValueError, IndexError, StopIteration):
         lines = _MEMINFO.read_text().splitlines()
@@ -56,10 +68,10 @@ def limit() -> int | None:
 
 
 def share_malloc_arena() -> None:
-    """Let all threads of this process share one heap that keeps what arrays leave, on Linux.
+    """Let all threads of this process share one heap that keeps freed memory, on Linux.
 
-    A heap for each thread, given back and asked for again with every temporary array, takes 60 MB
-    and a tenth of the time of a run (`speed-2k16`). It is for programs to decide, not libraries.
+    A heap for each thread, released and requested again with every temporary array, takes 60 MB and
+    a tenth of the time of a run (`speed-2k16`). Programs should call this, not libraries.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -70,12 +82,24 @@ def share_malloc_arena() -> None:
 
 
 def memory_mapped_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return an array of zeros in a temporary file, which goes with it.
+    """Return an array of zeros in a temporary file, which is removed with the array.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the array.
+    dtype : numpy.dtype
+        Type of the array.
+
+    Returns
+    -------
+    numpy.ndarray
+        Writable array in a memory-mapped file.
 
     Raises
     ------
     OutputError
-        There is no room for it.
+        The disk is full.
     """
     size = max(1, math.prod(shape) * dtype.itemsize)
     try:
@@ -91,7 +115,7 @@ def memory_mapped_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray
 
 
 def _preallocate(file: IO[bytes], size: int) -> None:
-    """Make a file as long; on a full disk a file of holes would kill the process later."""
+    """Reserve disk space; with a sparse file, a full disk would kill the process later."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file.fileno(), 0, size)
     else:
@@ -99,11 +123,17 @@ def _preallocate(file: IO[bytes], size: int) -> None:
 
 
 def drop_pages(array: NDArray[Any]) -> None:
-    """Let an array that lies in a file take no memory until it is looked at again."""
+    """Release the memory of an array in a file until it is accessed again.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Array of `memory_mapped_zeros`, or a view of it; any other array stays as it is.
+    """
     base: Any = array
     while isinstance(base, np.ndarray):
         base = base.base
     if isinstance(base, memoryview):
         base = base.obj
     if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)  # a file's pages stay as they are, in the system's cache
+        base.madvise(mmap.MADV_DONTNEED)  # pages of a file remain in the system's cache

@@ -1,4 +1,4 @@
-"""Some of many."""
+"""Even samples of a sequence."""
 
 from __future__ import annotations
 
@@ -13,8 +13,21 @@ Sampled = TypeVar("Sampled")
 
 
 def evenly_taken(some: Sequence[Sampled], count: int) -> list[Sampled]:
-    """At most `count` of some items, evenly taken."""
+    """Take items evenly from a sequence.
+
+    Parameters
+    ----------
+    some : sequence
+        Items in order.
+    count : int
+        Largest number of items taken.
+
+    Returns
+    -------
+    list
+        All items if there are at most `count`.
+    """
     if len(some) <= count:
         return list(some)
-    places = np.linspace(0, len(some) - 1, count).round().astype(int)
-    return [some[i] for i in places]
+    positions = np.linspace(0, len(some) - 1, count).round().astype(int)
+    return [some[i] for i in positions]

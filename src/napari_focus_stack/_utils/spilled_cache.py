@@ -1,4 +1,4 @@
-"""What is kept of every plane: in memory, and of long stacks in a temporary file."""
+"""Cache of data for every plane: in memory, and for long stacks in a temporary file."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import threading
 from typing import IO, Generic, Protocol, TypeVar
 
 MOST_CACHED = 32 * 2**20
-"""Bytes that a shelf keeps in memory; what does not fit waits in a temporary file."""
+"""Bytes that a cache keeps in memory; further items are written to a temporary file."""
 
 
 class Cacheable(Protocol):
-    """Anything that has a size and can be pickled."""
+    """Any object that has a size and can be pickled."""
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes."""
+        """Bytes of memory that it occupies."""
         ...
 
 
@@ -24,7 +24,7 @@ Cached = TypeVar("Cached", bound=Cacheable)
 
 
 class SpilledCache(Generic[Cached]):
-    """Items by plane number; threads may share it.
+    """Cache of items by plane number, which several threads may use.
 
     Parameters
     ----------
@@ -41,11 +41,19 @@ class SpilledCache(Generic[Cached]):
         self._lock = threading.Lock()
 
     def __contains__(self, k: int) -> bool:
-        """Whether there is one of plane `k`."""
+        """Return whether plane `k` has an item."""
         return k in self._kept or k in self._places
 
     def put(self, k: int, item: Cached) -> None:
-        """Keep the item of plane `k`."""
+        """Add an item.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane.
+        item : Cacheable
+            Its item, which must not be changed later.
+        """
         with self._lock:
             if self._bytes + item.nbytes <= self._part * MOST_CACHED:
                 self._bytes += item.nbytes
@@ -57,7 +65,7 @@ class SpilledCache(Generic[Cached]):
             pickle.dump(item, self._file, protocol=5)
 
     def __getitem__(self, k: int) -> Cached:
-        """Get the item of plane `k`."""
+        """Return the item of plane `k`; raise KeyError if it has none."""
         if k in self._kept:
             return self._kept[k]
         with self._lock:
@@ -68,7 +76,7 @@ class SpilledCache(Generic[Cached]):
         return item
 
     def clear(self) -> None:
-        """Let go of all items."""
+        """Remove all items."""
         with self._lock:
             self._kept.clear()
             self._places.clear()
@@ -77,6 +85,6 @@ class SpilledCache(Generic[Cached]):
                 self._file.truncate(0)
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the temporary file."""
         if self._file is not None:
             self._file.close()

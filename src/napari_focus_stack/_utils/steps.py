@@ -1,4 +1,4 @@
-"""Generators that yield progress and return a result, run to their end."""
+"""Generators that yield progress and return a result."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ def drain(
     steps: Generator[Progress, None, Result],
     progress: Callable[[Progress], object] | None = None,
 ) -> Result:
-    """Run steps to their end and return their result.
+    """Run a generator to its end and return its result.
 
     Parameters
     ----------
     steps : generator
-        Yields progress, returns the result.
+        Yields progress and returns the result.
     progress : callable, optional
-        Called with everything that is yielded.
+        Called with each item that is yielded.
 
     Returns
     -------
     object
-        The value that the generator returned.
+        Result of the generator.
     """
     while True:
         try:

@@ -3,23 +3,58 @@
 from __future__ import annotations
 
 Window = tuple[slice, slice]
-"""Rows and columns of a part of the reference plane, with both ends given."""
+"""Rows and columns of a part of the reference plane; both slices have a start and a stop."""
 
 
 def size_of(window: Window) -> tuple[int, int]:
-    """Rows and columns that a window has."""
+    """Return the size of a window.
+
+    Parameters
+    ----------
+    window : tuple of slice
+        Rows and columns.
+
+    Returns
+    -------
+    tuple of int
+        Number of rows and of columns.
+    """
     rows, cols = window
     return rows.stop - rows.start, cols.stop - cols.start
 
 
 def corner_of(window: Window) -> tuple[int, int]:
-    """First row and first column of a window."""
+    """Return the first row and the first column of a window.
+
+    Parameters
+    ----------
+    window : tuple of slice
+        Rows and columns.
+
+    Returns
+    -------
+    tuple of int
+        First row and first column.
+    """
     rows, cols = window
     return rows.start, cols.start
 
 
 def moved_by(window: Window, rows: int, cols: int) -> Window:
-    """Move a window by so many rows and columns."""
+    """Shift a window.
+
+    Parameters
+    ----------
+    window : tuple of slice
+        Rows and columns.
+    rows, cols : int
+        Number of rows and columns by which the window is shifted.
+
+    Returns
+    -------
+    tuple of slice
+        Rows and columns.
+    """
     down, across = window
     return (
         slice(down.start + rows, down.stop + rows),
@@ -28,7 +63,20 @@ def moved_by(window: Window, rows: int, cols: int) -> Window:
 
 
 def counted_from(frame: Window, window: Window) -> Window:
-    """Return a window counted from the start of another."""
+    """Count a window from the corner of another one.
+
+    Parameters
+    ----------
+    frame : tuple of slice
+        Rows and columns of the window whose corner becomes the origin.
+    window : tuple of slice
+        Rows and columns.
+
+    Returns
+    -------
+    tuple of slice
+        Rows and columns from the corner of `frame`.
+    """
     top, left = corner_of(frame)
     return moved_by(window, -top, -left)
 

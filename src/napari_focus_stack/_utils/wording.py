@@ -1,4 +1,4 @@
-"""Numbers and lists in sentences for the user."""
+"""Numbers and lists in messages."""
 
 from __future__ import annotations
 
@@ -13,28 +13,61 @@ SMALLEST_PERCENTAGE = 0.001
 
 
 def format_percentage(share: float) -> str:
-    """Return a part of the picture as a percentage that is never 0."""
+    """Format a part of the image as a percentage that is never 0.
+
+    Parameters
+    ----------
+    share : float
+        0 to 1.
+
+    Returns
+    -------
+    str
+        "Less than 0.1%" for smaller parts.
+    """
     return (
         f"{share:.1%}" if share >= SMALLEST_PERCENTAGE else f"Less than {SMALLEST_PERCENTAGE:.1%}"
     )
 
 
 def format_runs(numbers: Sequence[int]) -> str:
-    """Numbers in rising order, three or more that follow each other as "first to last"."""
+    """Format numbers, with runs of three or more as "first to last".
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        Numbers in rising order.
+
+    Returns
+    -------
+    str
+        Such as "1, 3 to 5 and 8".
+    """
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:
             runs[-1].append(number)
         else:
             runs.append([number])
-    told: list[str] = []
+    texts: list[str] = []
     for run in runs:
-        told += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run]
-    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
+        texts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run]
+    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
 def format_bytes(size: float) -> str:
-    """Bytes as they are typed after `--memory`, rounded up."""
+    """Format an amount of memory as the option `--memory` accepts it, rounded up.
+
+    Parameters
+    ----------
+    size : float
+        Bytes.
+
+    Returns
+    -------
+    str
+        Such as "1.5 GB" or "300 MB".
+    """
     if size >= 1e9:
         return f"{math.ceil(size / 1e8) / 10:g} GB"
     return f"{max(1, math.ceil(size / 1e6))} MB"

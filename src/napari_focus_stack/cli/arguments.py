@@ -1,4 +1,4 @@
-"""What the parsers of `focusstack` and its subcommands share."""
+"""Options that the parsers of `focusstack` and its subcommands share."""
 
 from __future__ import annotations
 
@@ -16,33 +16,87 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SHORT = {"gaussian": "-g", "laplacian": "-l"}
-"""Parameters that have a short option too, the original's."""
+"""Parameters that also have a short option, that of the original command."""
 _VALUES = {"reference": ("middle", "first", "N"), "memory": ("SIZE",)}
 _BOX = ("Y0", "Y1", "X0", "X1")
 
 
 class Parser(argparse.ArgumentParser):
-    """Tells a wrong call in one line, as every other error."""
+    """Parser that reports a wrong call in one line, as all other errors."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise instead of printing the usage."""
+        """Raise an error instead of printing the usage.
+
+        Parameters
+        ----------
+        message : str
+            Message of argparse.
+
+        Raises
+        ------
+        SettingsError
+            Always.
+        """
         raise SettingsError(f"{message}; see {self.prog} --help.")
 
 
 def flag(name: str) -> str:
-    """Option of a parameter, as it is typed."""
+    """Return the long option of a parameter.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter.
+
+    Returns
+    -------
+    str
+        Such as "--z-step".
+    """
     return "--" + name.replace("_", "-")
 
 
 def as_path(text: str) -> Path:
-    """File or folder of that name."""
+    """Convert the argument of an option to a path.
+
+    Parameters
+    ----------
+    text : str
+        Name of a file or folder.
+
+    Returns
+    -------
+    pathlib.Path
+        The path.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        The name is empty.
+    """
     if not text:  # an unset shell variable; Path("") would be the current folder
         raise argparse.ArgumentTypeError("the name is empty")
     return Path(text)
 
 
 def as_switch(text: str) -> bool:
-    """Truth value in any of the usual words."""
+    """Convert the argument of an option to a truth value.
+
+    Parameters
+    ----------
+    text : str
+        "true", "yes", "1", "false", "no" or "0", in any case.
+
+    Returns
+    -------
+    bool
+        Truth value.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        The text is none of these words.
+    """
     words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
     if text.lower() not in words:
         raise argparse.ArgumentTypeError(f"'{text}' is neither true nor false")
@@ -50,7 +104,13 @@ def as_switch(text: str) -> bool:
 
 
 def add_settings(group: argparse._ArgumentGroup) -> None:
-    """Give a parser an option for each field of `Settings`, None where it is not given."""
+    """Add an option for each field of `Settings`; it is None if a call does not use it.
+
+    Parameters
+    ----------
+    group : argparse._ArgumentGroup
+        Group of the parser.
+    """
     for field in dataclasses.fields(Settings):
         explanation = field.metadata["help"].replace("%", "%%")
         if "switch" in field.metadata:
@@ -72,12 +132,23 @@ def add_settings(group: argparse._ArgumentGroup) -> None:
 
 
 def flags(name: str) -> list[str]:
-    """Every option of a parameter, as it is typed."""
+    """Return every option of a parameter.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter.
+
+    Returns
+    -------
+    list of str
+        Short option, if there is one, and long option.
+    """
     return [SHORT[name], flag(name)] if name in SHORT else [flag(name)]
 
 
 def _literal(text: str) -> int | float | str:
-    """Read a number where it is one; `Settings` says what is wrong with the rest."""
+    """Convert a number; other text remains, and is refused by `Settings` if it is wrong."""
     if re.fullmatch(r"\d*,\d+", text):  # a decimal comma
         text = text.replace(",", ".")
     for kind in (int, float):
@@ -88,7 +159,18 @@ def _literal(text: str) -> int | float | str:
 
 @contextlib.contextmanager
 def options_named() -> Iterator[None]:
-    """Let an error of `Settings` name the option as it is typed."""
+    """Replace the name of a parameter by its option in errors of `Settings`.
+
+    Yields
+    ------
+    None
+        Nothing; the function is a context manager.
+
+    Raises
+    ------
+    SettingsError
+        The block raised one.
+    """
     try:
         yield
     except SettingsError as wrong:

@@ -1,4 +1,4 @@
-"""What `--debug` leaves beside the output: every plane as it was fused, and its energy."""
+"""Files of `--debug` beside the output: every plane as it was fused, and its energy."""
 
 from __future__ import annotations
 
@@ -21,16 +21,32 @@ if TYPE_CHECKING:
     from napari_focus_stack.pipeline.fuse import OnPlane
 
 _OURS = re.compile(r"(aligned|energy)_\d{3,}\.tif|\._.*|\.DS_Store|Thumbs\.db|desktop\.ini")
-"""Planes and energies, and what file browsers leave in every folder that they show."""
+"""Planes and energies, and files that file browsers create in every folder that they show."""
 
 
 def folder_beside(output: Path) -> Path:
-    """Where the planes of a run go whose image is `output`."""
+    """Return the debug folder of a run.
+
+    Parameters
+    ----------
+    output : pathlib.Path
+        The sharp image.
+
+    Returns
+    -------
+    pathlib.Path
+        Folder beside the image.
+    """
     return output.with_name(f"{output.stem}-debug")
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse to replace what an earlier `--debug` did not write.
+    """Refuse to replace a folder that an earlier `--debug` did not write.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Debug folder.
 
     Raises
     ------
@@ -50,28 +66,29 @@ def check_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def debug_folder(folder: Path) -> Iterator[OnPlane]:
-    """Write planes into `folder`, which appears, or is replaced, only when all went well.
+    """Write planes into a folder, which appears, or is replaced, only if all went well.
 
     Parameters
     ----------
-    folder : Path
-        As `check_folder` accepts it.
+    folder : pathlib.Path
+        Debug folder.
 
     Yields
     ------
     callable
-        Takes a plane's number, the plane (Y, X[, C]) and its energy (Y, X); writes
+        Called with the number of a plane, the plane (Y, X[, C]) and its energy (Y, X); writes
         `aligned_000.tif` and `energy_000.tif`.
 
     Raises
     ------
     OutputError
-        A file cannot be written.
+        A file cannot be written, or `check_folder` refuses the folder.
     """
     check_folder(folder)
     staging = folder.with_name(f".{folder.name}-{os.getpid()}")
 
     def write(k: int, plane: NDArray[Any], energy: NDArray[np.float32]) -> None:
+        """Write a plane and its energy."""
         write_image(staging / f"aligned_{k:03d}.tif", plane)
         write_image(staging / f"energy_{k:03d}.tif", energy)
 
@@ -89,6 +106,7 @@ def debug_folder(folder: Path) -> Iterator[OnPlane]:
 
 @contextlib.contextmanager
 def _as_output_error(folder: Path) -> Iterator[None]:
+    """Turn an OSError into an OutputError that names the folder."""
     try:
         yield
     except OSError as problem:

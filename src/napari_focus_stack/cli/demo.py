@@ -1,4 +1,4 @@
-"""The demonstration: a built-in sample, stacked, and how near the result is to the truth."""
+"""The demonstration: a built-in sample is stacked and compared with its truth."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ FOLDER = Path("focusstack-demo")
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What a demonstration wrote and how true it is.
+    """Files of a demonstration and the accuracy of its result.
 
     Attributes
     ----------
     sample : Sample
         Planes and truth.
     result : StackResult
-        What was made of the planes.
-    planes, image, depth_index, depth_map : Path
+        Result of the planes.
+    planes, image, depth_index, depth_map : pathlib.Path
         Files: the planes (multi-page TIFF), the stacked image (PNG), the number of the plane in
-        focus at each pixel (16-bit TIFF), and the depth in colours to look at (PNG).
+        focus at each pixel (16-bit TIFF), and the depth in false colours (PNG).
     score : ImageScore
-        Of the stacked image.
+        Accuracy of the stacked image.
     best_plane : int
-        The plane that is nearest to the truth.
+        Number of the plane that is nearest to the truth.
     plane_score : ImageScore
-        Of that plane.
+        Accuracy of that plane.
     depth_score : DepthScore
-        Of the depth map.
+        Accuracy of the depth map.
     """
 
     sample: Sample
@@ -65,11 +65,17 @@ class DemoResult:
     depth_score: DepthScore
 
     def __str__(self) -> str:
-        """Tell what lies where and how true it is, in a few lines."""
+        """Return the text for a terminal."""
         return self.summary()
 
     def summary(self) -> str:
-        """Give the text for a terminal: a few lines, the last one without an end."""
+        """Describe files and accuracy in a few lines.
+
+        Returns
+        -------
+        str
+            Text for a terminal, without a line break at its end.
+        """
         count, height, width = self.sample.planes.shape[:3]
         step, error = self.sample.spacing.z, self.depth_score.mean_error
         physical = "" if step is None else f" ({error * step:.2f} um)"
@@ -96,10 +102,10 @@ def run_demo(folder: Path | None = None, sample: str | None = None) -> DemoResul
     Parameters
     ----------
     folder : path, optional
-        Where to write; made if it is missing, files of an earlier demonstration are replaced.
-        "focusstack-demo" in the working folder by default.
+        Folder for the files, which is created if it is missing; files of an earlier demonstration
+        are replaced. "focusstack-demo" in the working folder by default.
     sample : {"histology", "motorcycle"}, optional
-        Which sample, the first by default.
+        Name of the sample, the first by default.
 
     Returns
     -------
@@ -111,25 +117,26 @@ def run_demo(folder: Path | None = None, sample: str | None = None) -> DemoResul
     SettingsError
         There is no such sample.
     OutputError
-        The folder cannot be made, or a file in it cannot be written.
+        The folder cannot be created, or a file in it cannot be written.
     """
-    shown = render_sample(SAMPLES[0] if sample is None else sample)
-    where = _made(FOLDER if folder is None else Path(folder))
-    result = focus_stack(ArraySource(shown.planes, spacing=shown.spacing))
-    files = _write(where, shown, result)
-    best, plane_score = best_single_plane(shown.planes, shown.image, shown.transforms)
+    built_in = render_sample(SAMPLES[0] if sample is None else sample)
+    written_to = _made(FOLDER if folder is None else Path(folder))
+    result = focus_stack(ArraySource(built_in.planes, spacing=built_in.spacing))
+    files = _write(written_to, built_in, result)
+    best, plane_score = best_single_plane(built_in.planes, built_in.image, built_in.transforms)
     return DemoResult(
-        sample=shown,
+        sample=built_in,
         result=result,
         **files,
-        score=score_image(result.image, shown.image),
+        score=score_image(result.image, built_in.image),
         best_plane=best,
         plane_score=plane_score,
-        depth_score=score_depth(result.depth, shown.depth),
+        depth_score=score_depth(result.depth, built_in.depth),
     )
 
 
 def _made(folder: Path) -> Path:
+    """Create a folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
@@ -140,7 +147,7 @@ def _made(folder: Path) -> Path:
 
 
 def _write(folder: Path, sample: Sample, result: StackResult) -> dict[str, Path]:
-    """Write all files or none; their paths, by the name of the field that holds them."""
+    """Write all files or none; return the path of each by its field of `DemoResult`."""
     paths = {
         "planes": folder / f"{sample.name}-planes.tif",
         "image": folder / f"{sample.name}-stacked.png",
@@ -156,6 +163,6 @@ def _write(folder: Path, sample: Sample, result: StackResult) -> dict[str, Path]
 
 
 def _in_colours(depth: NDArray[np.float32], planes: int) -> NDArray[np.uint8]:
-    """(Y, X, 3) uint8: the first plane blue, the last one red."""
+    """Return depth as (Y, X, 3) uint8: the first plane blue, the last one red."""
     grey = np.rint(np.clip(depth / (planes - 1), 0, 1) * 255).astype(np.uint8)
     return np.ascontiguousarray(cv2.applyColorMap(grey, cv2.COLORMAP_TURBO)[..., ::-1])

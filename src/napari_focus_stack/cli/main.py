@@ -1,7 +1,7 @@
-"""The `focusstack` command: options in, files and a few lines out.
+"""The `focusstack` command: entry point, subcommands and exit codes.
 
-Whatever is not needed to parse a call is imported when it is used, so that the help is there at
-once.
+Modules that are not needed to parse a call are imported when they are used, so that the help
+appears without delay.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 TRACEBACK = "FOCUSSTACK_TRACEBACK"
+"""Environment variable that makes internal errors print a traceback."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments after the program's name; those of the process by default.
+        Arguments after the name of the program; those of the process by default.
 
     Returns
     -------
@@ -43,13 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _exit_code(list(sys.argv[1:] if argv is None else argv))
         print(end="", flush=True)
     except BrokenPipeError:
-        # whoever reads our lines has seen enough, as `head` does; the files are written by then
+        # the reader of our output has closed it, as `head` does; all files are written by then
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     return code
 
 
 def _exit_code(argv: list[str]) -> int:
+    """Run the command and turn errors into a message and an exit code."""
     try:
         return _dispatch(argv)
     except BrokenPipeError:
@@ -71,6 +73,7 @@ def _exit_code(argv: list[str]) -> int:
 
 
 def _dispatch(argv: list[str]) -> int:
+    """Run a subcommand, or stack."""
     command = _COMMANDS.get(argv[0]) if argv else None
     if command is not None:
         command(argv[1:])
@@ -87,11 +90,13 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _say(sentence: str) -> None:
+    """Print a message in one line on stderr."""
     with contextlib.suppress(BrokenPipeError):
         print("focusstack:", " ".join(sentence.splitlines()), file=sys.stderr)
 
 
 def _describe(problem: Exception) -> str:
+    """Return type and message of an exception."""
     text = str(problem)
     return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
 

@@ -1,4 +1,4 @@
-"""The command without a subcommand: a stack in, files out."""
+"""The command without a subcommand: a stack is read, fused and written to files."""
 
 from __future__ import annotations
 
@@ -35,69 +35,32 @@ if TYPE_CHECKING:
 
 MAPS = {
     "depth_index": "Number of the plane in focus at each pixel, from 0 (TIFF or PNG, 16-bit).",
-    "depth": "The same with sub-plane precision, in planes (TIFF, float).",
+    "depth": "Depth with sub-plane precision, in planes (TIFF, float).",
     "height": "Depth times z step, in the unit of the pixel size (TIFF, float).",
-    "confidence": "How far the depth can be trusted, 0 to 1 (TIFF, float).",
+    "confidence": "Confidence of the depth, 0 to 1 (TIFF, float).",
 }
 """Fields of `StackResult` that have an option of their own, and its help."""
 
 
 def stack_parser() -> argparse.ArgumentParser:
-    """Parser of `focusstack -i DIR -o OUT`; the run's parameters come from `Settings`."""
+    """Create the parser of `focusstack -i DIR -o OUT`; parameters come from `Settings`.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Parser of a call without a subcommand.
+    """
     parser = Parser(
         prog="focusstack",
         description="Fuse planes focused at different distances into one sharp image and a depth "
         "map.",
-        epilog="'focusstack demo' stacks a built-in sample; 'focusstack bench' measures how true "
-        "every method is. '--help' after either tells more.",
+        epilog="'focusstack demo' stacks a built-in sample; 'focusstack bench' measures how "
+        "accurate every method is. '--help' after either explains its options.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        *("-i", "--input"),
-        type=as_path,
-        nargs="+",
-        metavar="PATH",
-        help="Folder of planes, one multi-page file, or the planes' files, which are taken in "
-        "natural order (img2 before img10); a recipe's by default.",
-    )
-    parser.add_argument(
-        *("-o", "--output"),
-        type=as_path,
-        required=True,
-        metavar="FILE",
-        help="The sharp image, .png, .tif or .jpg.",
-    )
-    parameters = parser.add_argument_group("parameters")
-    add_settings(parameters)
-    parameters.add_argument(
-        "--transforms-from",
-        type=as_path,
-        metavar="FILE",
-        help="Report (JSON) of a run on another stack of the same field, another channel say, "
-        "whose transforms are taken instead of estimating any.",
-    )
-    parameters.add_argument(
-        "--recipe",
-        type=as_path,
-        metavar="FILE",
-        help="Run again what is written there: a recipe or a report (JSON), or results saved in "
-        "napari (.focusstack.ome.tif); options given beside it win.",
-    )
-    files = parser.add_argument_group("more files")
-    for name, explanation in MAPS.items():
-        files.add_argument(flag(name), type=as_path, metavar="FILE", help=explanation)
-    files.add_argument(
-        "--report", type=as_path, metavar="FILE", help="What was done and looked wrong (JSON)."
-    )
-    files.add_argument(
-        *("-d", "--debug"),
-        type=as_switch,
-        nargs="?",
-        const=True,
-        default=False,
-        metavar="BOOL",
-        help="Write the aligned planes and their energy into a folder beside the output.",
-    )
+    _add_image_files(parser)
+    _add_parameters(parser.add_argument_group("parameters"))
+    _add_more_files(parser.add_argument_group("more files"))
     parser.add_argument(
         "--skip-unreadable",
         action="store_true",
@@ -107,8 +70,87 @@ def stack_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_image_files(parser: argparse.ArgumentParser) -> None:
+    """Add the options for the planes and the sharp image."""
+    parser.add_argument(
+        *("-i", "--input"),
+        type=as_path,
+        nargs="+",
+        metavar="PATH",
+        help="Folder of planes, one multi-page file, or the planes' files, which are taken in "
+        "natural order (img2 before img10); with --recipe, its files by default.",
+    )
+    parser.add_argument(
+        *("-o", "--output"),
+        type=as_path,
+        required=True,
+        metavar="FILE",
+        help="The sharp image, .png, .tif or .jpg.",
+    )
+
+
+def _add_parameters(group: argparse._ArgumentGroup) -> None:
+    """Add the options for the parameters of a run, and the files that may provide them."""
+    add_settings(group)
+    group.add_argument(
+        "--transforms-from",
+        type=as_path,
+        metavar="FILE",
+        help="Report (JSON) of a run on another stack of the same field, such as another channel, "
+        "whose transforms are used instead of estimating any.",
+    )
+    group.add_argument(
+        "--recipe",
+        type=as_path,
+        metavar="FILE",
+        help="Repeat the run of a recipe or a report (JSON), or of results saved in napari "
+        "(.focusstack.ome.tif); options of this call have priority.",
+    )
+
+
+def _add_more_files(group: argparse._ArgumentGroup) -> None:
+    """Add the options for maps, report and debug files."""
+    for name, explanation in MAPS.items():
+        group.add_argument(flag(name), type=as_path, metavar="FILE", help=explanation)
+    group.add_argument(
+        "--report",
+        type=as_path,
+        metavar="FILE",
+        help="Settings, transforms and findings of the run (JSON).",
+    )
+    group.add_argument(
+        *("-d", "--debug"),
+        type=as_switch,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="BOOL",
+        help="Write the aligned planes and their energy into a folder beside the output.",
+    )
+
+
 def stack_command(call: argparse.Namespace) -> int:
-    """Stack what a call names, and write what it asks for; return the exit code."""
+    """Stack the planes of a call and write its outputs.
+
+    Parameters
+    ----------
+    call : argparse.Namespace
+        Arguments parsed by `stack_parser`.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Raises
+    ------
+    SettingsError
+        Options contradict each other or are out of bounds.
+    InputError
+        Planes or recipe cannot be read.
+    OutputError
+        An output cannot be written.
+    """
     from napari_focus_stack._utils.memory import share_malloc_arena
     from napari_focus_stack.io.reading import read_stack
 
@@ -126,7 +168,7 @@ def stack_command(call: argparse.Namespace) -> int:
 
 
 def _wanted(call: argparse.Namespace) -> Recipe:
-    """Return the settings of a call: its own options, the rest from the recipe it names."""
+    """Return the recipe of a call: its own options, and defaults from the recipe that it names."""
     from napari_focus_stack.io.recipe import Recipe
 
     if call.transforms_from is not None and call.align is not None:
@@ -149,11 +191,11 @@ def _wanted(call: argparse.Namespace) -> Recipe:
 
 
 def _inputs(call: argparse.Namespace, recipe: Recipe) -> tuple[str, ...]:
-    """Files or folder to stack, the recipe's if the call names none."""
+    """Return the files or folder to stack; by default those of the recipe."""
     from napari_focus_stack.io.reading import natural_order
 
     if call.input is not None:
-        # a shell hands over img10 before img2
+        # a shell passes img10 before img2
         return tuple(str(path) for path in natural_order(call.input))
     if call.recipe is None:
         raise SettingsError("-i/--input is required; see focusstack --help.")
@@ -169,7 +211,7 @@ def _inputs(call: argparse.Namespace, recipe: Recipe) -> tuple[str, ...]:
 
 
 def _outputs(call: argparse.Namespace) -> dict[str, Path]:
-    """Fields of `StackResult` to write, and where to."""
+    """Return the path of each field of `StackResult` to write."""
     named = {"image": call.output, **{name: getattr(call, name) for name in (*MAPS, "report")}}
     return {name: path for name, path in named.items() if path is not None}
 
@@ -177,9 +219,9 @@ def _outputs(call: argparse.Namespace) -> dict[str, Path]:
 def _check(
     call: argparse.Namespace, wanted: Recipe, source: PlaneSource, outputs: dict[str, Path]
 ) -> None:
-    """Refuse before the work what could not be written after it."""
+    """Refuse, before the work, results that could not be written after it."""
     from napari_focus_stack.cli.debug import check_folder, folder_beside
-    from napari_focus_stack.io.writing import check_not_overwritten, check_outputs
+    from napari_focus_stack.io.output_checks import check_not_overwritten, check_outputs
 
     if call.height and wanted.settings.z_step is None and source.spacing.z is None:
         raise SettingsError(
@@ -195,7 +237,7 @@ def _check(
 
 
 def _check_correction(call: argparse.Namespace, wanted: Recipe, source: PlaneSource) -> None:
-    """Refuse a correction of other planes; what results are cut to is not known before."""
+    """Refuse a correction of planes of another size; with `crop` the size is not known before."""
     if wanted.correction is None or wanted.settings.crop:
         return
     (y, x), (rows, columns) = wanted.correction.shape, source.plane_shape[:2]
@@ -209,7 +251,7 @@ def _check_correction(call: argparse.Namespace, wanted: Recipe, source: PlaneSou
 def _run(
     call: argparse.Namespace, wanted: Recipe, source: PlaneSource, outputs: dict[str, Path]
 ) -> tuple[StackResult, list[Path]]:
-    """Stack and write; the folder of `--debug` appears last, when nothing can fail any more."""
+    """Stack and write; the debug folder appears last, when nothing can fail any more."""
     from napari_focus_stack.cli.debug import debug_folder, folder_beside
     from napari_focus_stack.io.writing import write_outputs
     from napari_focus_stack.pipeline.stack import stack_steps
@@ -233,20 +275,21 @@ def _corrected(source: PlaneSource, result: StackResult, wanted: Recipe) -> Stac
 
 
 def _follow(steps: Generator[Progress, None, StackResult]) -> StackResult:
-    """Drain a run, telling how far it is where someone is watching."""
+    """Run the steps to their end, with progress on a terminal."""
     from napari_focus_stack._utils.steps import drain
 
-    watched = sys.stderr.isatty()
+    on_terminal = sys.stderr.isatty()
 
-    def tell(step: Progress) -> None:
+    def show(step: Progress) -> None:
+        """Print the progress in one line."""
         share = 100 * step.done // step.total
         line = f"{share:3d} %  {step!s:<40}"[: shutil.get_terminal_size().columns - 1]
         print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
     try:
-        return drain(steps, tell if watched else None)
+        return drain(steps, show if on_terminal else None)
     finally:
-        if watched:
+        if on_terminal:
             blank = " " * min(47, shutil.get_terminal_size().columns - 1)
             print(f"\r{blank}\r", end="", file=sys.stderr, flush=True)
 
@@ -254,6 +297,7 @@ def _follow(steps: Generator[Progress, None, StackResult]) -> StackResult:
 def _summarise(
     call: argparse.Namespace, wanted: Recipe, result: StackResult, written: list[Path]
 ) -> None:
+    """Print the result of a run: planes, settings, notes and files."""
     report, inputs = result.report, wanted.inputs
     origin = f"{len(inputs)} files" if len(inputs) > 1 else f"'{inputs[0]}'"
     how = f"alignment: {report.align}, reference: '{report.planes[report.reference]}'"

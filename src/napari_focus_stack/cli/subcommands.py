@@ -1,4 +1,4 @@
-"""`focusstack demo` and `focusstack bench`: their options, and what they print."""
+"""`focusstack demo` and `focusstack bench`: their options and their output."""
 
 from __future__ import annotations
 
@@ -19,25 +19,43 @@ if TYPE_CHECKING:
 
 _OPTICS = {
     "na": "Numerical aperture of the objective.",
-    "wavelength": "Of the light, in micrometres (green: 0.53).",
-    "pixel_size": "In the specimen, in micrometres.",
+    "wavelength": "Wavelength of the light, in micrometres (green: 0.53).",
+    "pixel_size": "Pixel size in the specimen, in micrometres.",
     "z_step": "Distance between planes, in micrometres.",
 }
+"""Required options of a microscope, and their help."""
 
 
 def demo_command(argv: list[str]) -> None:
-    """Run `focusstack demo`."""
+    """Run `focusstack demo`.
+
+    Parameters
+    ----------
+    argv : list of str
+        Arguments after "demo".
+
+    Raises
+    ------
+    SettingsError
+        The call is wrong.
+    OutputError
+        A file cannot be written.
+    """
     from napari_focus_stack.simulation.samples import SAMPLES
 
     parser = Parser(
         prog="focusstack demo",
-        description="Stack a built-in sample whose truth is known, and say how near the result is.",
+        description="Stack a built-in sample whose truth is known, and compare the result with it.",
         allow_abbrev=False,
     )
-    parser.add_argument("sample", nargs="?", choices=SAMPLES, help="Which one.")
-    parser.add_argument("-o", "--output", type=as_path, metavar="FOLDER", help="Where to write.")
+    parser.add_argument("sample", nargs="?", choices=SAMPLES, help="Name of the sample.")
     parser.add_argument(
-        "--napari", action="store_true", help="Open it in napari with the widget docked instead."
+        "-o", "--output", type=as_path, metavar="FOLDER", help="Folder for the files."
+    )
+    parser.add_argument(
+        "--napari",
+        action="store_true",
+        help="Open the sample in napari with the widget docked instead.",
     )
     call = parser.parse_args(argv)
     if call.napari:
@@ -51,11 +69,17 @@ def demo_command(argv: list[str]) -> None:
 
 
 def bench_parser() -> argparse.ArgumentParser:
-    """Parser of `focusstack bench`."""
+    """Create the parser of `focusstack bench`.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Parser of the arguments after "bench".
+    """
     parser = Parser(
         prog="focusstack bench",
         description="Render stacks of known truth, stack them with every method, and score the "
-        "results. With your own optics and camera: how true your recordings can become.",
+        "results. With your own optics and camera: how accurate your results can be.",
         allow_abbrev=False,
     )
     for name in ("scene", "variant", "method"):
@@ -66,7 +90,7 @@ def bench_parser() -> argparse.ArgumentParser:
         "--json",
         type=as_path,
         metavar="FILE",
-        help="Scores as JSON; '-' prints them, and no table.",
+        help="Write the scores as JSON; '-' prints them instead of the table.",
     )
     optics = parser.add_argument_group("your optics (the first four go together)")
     for name, explanation in _OPTICS.items():
@@ -75,24 +99,46 @@ def bench_parser() -> argparse.ArgumentParser:
         *("--refractive-index",),
         type=float,
         metavar="N",
-        help="Of the medium before the objective [1.0]; oil: 1.518.",
+        help="Refractive index of the medium before the objective [1.0]; oil: 1.518.",
     )
-    optics.add_argument("--planes", type=int, metavar="N", help="How many; the relief spans them.")
+    optics.add_argument(
+        "--planes", type=int, metavar="N", help="Number of planes, which the relief spans."
+    )
     sensor = parser.add_argument_group("your camera (noise in the variants noisy and moving)")
     sensor.add_argument(
-        "--photons", type=float, metavar="N", help="Electrons at white: the shot noise."
+        "--photons",
+        type=float,
+        metavar="N",
+        help="Number of electrons at white, which determines the shot noise.",
     )
     sensor.add_argument(
-        "--read-noise", type=float, metavar="N", help="Standard deviation, in electrons."
+        "--read-noise",
+        type=float,
+        metavar="N",
+        help="Standard deviation of the read noise, in electrons.",
     )
-    sensor.add_argument("--bits", type=int, default=8, metavar="N", help="8 to 16 [8].")
+    sensor.add_argument("--bits", type=int, default=8, metavar="N", help="Bits, 8 to 16 [8].")
     return parser
 
 
 def bench_command(argv: list[str]) -> None:
-    """Run `focusstack bench`."""
+    """Run `focusstack bench`.
+
+    Parameters
+    ----------
+    argv : list of str
+        Arguments after "bench".
+
+    Raises
+    ------
+    SettingsError
+        The call is wrong.
+    OutputError
+        The JSON file cannot be written.
+    """
     call = bench_parser().parse_args(argv)
-    from napari_focus_stack.io.writing import check_report, write_report
+    from napari_focus_stack.io.output_checks import check_report
+    from napari_focus_stack.io.writing import write_report
     from napari_focus_stack.simulation import benchmark as bench
 
     names = {f"{name}s": getattr(call, name) for name in ("scene", "variant", "method")}
@@ -102,19 +148,19 @@ def bench_command(argv: list[str]) -> None:
         planes=call.planes,
         camera=bench.camera(call.read_noise, call.photons, call.bits),
     )
-    alone = call.json == Path("-")
-    if call.json and not alone:
+    only_json = call.json == Path("-")
+    if call.json and not only_json:
         check_report(call.json)
-    if not alone:
+    if not only_json:
         print(*([wanted.optics.summary(), ""] if wanted.optics else []), bench.HEADER, sep="\n")
     rows = []
     with _watched() as tell:
         for row in wanted.rows(tell):
             rows.append(row)
-            if not alone:
+            if not only_json:
                 tell("")
                 print(row, flush=True)
-    if alone:
+    if only_json:
         print(json.dumps(wanted.as_dict(rows), indent=2, allow_nan=False))
     elif call.json:
         write_report(call.json, wanted.as_dict(rows))
@@ -122,26 +168,27 @@ def bench_command(argv: list[str]) -> None:
 
 
 def _optics(call: argparse.Namespace) -> Optics | None:
-    """Return the user's microscope, if there is one; half a one is an error."""
+    """Return the microscope of a call, None without its options; an incomplete one is an error."""
     from napari_focus_stack.simulation.optics import Optics
 
-    given = {name: getattr(call, name) for name in _OPTICS}
-    missing = [flag(name) for name, value in given.items() if value is None]
-    if missing and (len(missing) < len(given) or call.refractive_index is not None):
+    values = {name: getattr(call, name) for name in _OPTICS}
+    missing = [flag(name) for name, value in values.items() if value is None]
+    if missing and (len(missing) < len(values) or call.refractive_index is not None):
         raise SettingsError(f"Optics need {', '.join(missing)} as well.")
     if missing:
         return None
     index = 1.0 if call.refractive_index is None else call.refractive_index
-    return Optics(**given, refractive_index=index)
+    return Optics(**values, refractive_index=index)
 
 
 @contextlib.contextmanager
 def _watched() -> Iterator[Callable[[str], None]]:
-    """Return a function that shows the work at hand on a terminal, and clears it."""
-    watched = sys.stderr.isatty()
+    """Yield a function that shows the current work on a terminal, and clear the line at the end."""
+    on_terminal = sys.stderr.isatty()
 
     def tell(doing: str) -> None:
-        if watched:
+        """Print the current work in one line."""
+        if on_terminal:
             print(f"\r{doing:<60}\r", end="", file=sys.stderr, flush=True)
 
     try:

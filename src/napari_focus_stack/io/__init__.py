@@ -1,1 +1,1 @@
-"""Files in, files out."""
+"""Reading and writing of files."""

@@ -1,4 +1,4 @@
-"""The planes of files as a stack: what their headers say, each decoded when it is asked for."""
+"""Planes of files as a stack: headers are read first, each plane is decoded on demand."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScannedFiles:
-    """What the headers of a stack's files say; no pixel was decoded.
+    """Contents of the headers of a stack's files; no pixel was decoded.
 
     Attributes
     ----------
     where : str
         Folder or file, for messages.
     files : tuple of pathlib.Path
-        Every file that was looked at.
+        Every file that was opened.
     entries : tuple of FilePlane or Skipped
-        In the order of z: planes that agree in size and type, and what cannot be part of the stack.
+        In the order of z: planes that agree in size and type, and entries that cannot be part of
+        the stack.
     plane_shape : tuple of int
         (Y, X) or (Y, X, C) of every plane, upright.
     dtype : numpy.dtype
-        Of every plane.
+        Type of every plane.
     orientation : int
         EXIF orientation that is undone on every plane.
     spacing : Spacing
-        In micrometres, as far as the files tell.
+        Distances in micrometres, None where the files have none.
     notes : tuple of str
-        What was assumed, one sentence each.
+        Assumptions, one sentence each.
     """
 
     where: str
@@ -55,17 +56,17 @@ class ScannedFiles:
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
-        """Files and planes that cannot be part of the stack, and why."""
+        """Files and planes that cannot be part of the stack, and the reasons."""
         return tuple(entry for entry in self.entries if isinstance(entry, Skipped))
 
 
 class FileSource(PlaneSource):
-    """Planes of files, each decoded when it is asked for.
+    """Planes of files, each decoded on demand.
 
     Parameters
     ----------
     scanned : ScannedFiles
-        As `scan` returns it.
+        Result of `scan`.
     """
 
     concurrent = True
@@ -83,7 +84,7 @@ class FileSource(PlaneSource):
         self.colour_halved = all(plane.colour_halved for plane in scanned.planes)
 
     def __getitem__(self, k: int) -> NDArray[Any]:
-        """Plane `k`, decoded now.
+        """Decode plane `k`.
 
         Raises
         ------
@@ -95,7 +96,18 @@ class FileSource(PlaneSource):
         return _upright(self._planes[k].read(), self._orientation)
 
     def reduction(self, pixels: int) -> int:
-        """How much smaller planes can be had at less cost: 1, 2, 4 or 8, for JPEG."""
+        """Return the factor by which planes of JPEG files can be decoded smaller at less cost.
+
+        Parameters
+        ----------
+        pixels : int
+            Least number of pixels of the reduced plane.
+
+        Returns
+        -------
+        int
+            1, 2, 4 or 8.
+        """
         y, x = self.plane_shape[:2]
         reducible = all(plane.load_reduced is not None for plane in self._planes)
         for factor in (8, 4, 2) if reducible else ():
@@ -105,7 +117,25 @@ class FileSource(PlaneSource):
         return 1
 
     def reduced(self, k: int, factor: int) -> NDArray[Any]:
-        """Plane `k` at a `factor` that `reduction` gave, grey."""
+        """Decode plane `k` in grey at a reduced size.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane.
+        factor : int
+            Result of `reduction`.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y // factor, X // factor), upright; with colour if the file can only be decoded whole.
+
+        Raises
+        ------
+        InputError
+            The plane cannot be read; the message names it.
+        """
         small = self._planes[k].read_reduced(factor) if factor > 1 else None
         if small is None:
             return self[k][::factor, ::factor]

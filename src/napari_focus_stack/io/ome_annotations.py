@@ -1,7 +1,7 @@
-"""What our OME-TIFFs say of each image beside its pixels: a map annotation of our namespace.
+"""Annotations of each image in our OME-TIFFs: map annotations of our own namespace.
 
-OME's map annotations hold text by its key. Ours is JSON in ASCII, for XML has no place for some
-characters that a layer's or a file's name may have.
+OME's map annotations hold text by key. Ours is JSON in ASCII, because XML cannot represent some
+characters that the name of a layer or file may have.
 """
 
 from __future__ import annotations
@@ -18,16 +18,21 @@ if TYPE_CHECKING:
 
 NAMESPACE = "napari-focus-stack"
 ANNOTATION_FORMAT = 1
-"""Of the annotation; a later one may need a later version to be understood."""
+"""Format of the annotation; later formats may need a later version of the package."""
 
 
 def annotation(known: Mapping[str, Any]) -> dict[str, Any]:
-    """Map annotation of one image, as tifffile takes it.
+    """Return the map annotation of one image as metadata for tifffile.
 
     Parameters
     ----------
     known : mapping of str to object
         Plain JSON.
+
+    Returns
+    -------
+    dict
+        Metadata of the image.
     """
     texts = {key: json.dumps(value, allow_nan=False) for key, value in known.items()}
     return {
@@ -39,7 +44,7 @@ def annotation(known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def annotated(xml: str, path: Path) -> list[dict[str, Any] | None]:
-    """Return the note on each image of an OME-TIFF, None for an image that is not ours.
+    """Return our annotations of the images in an OME-TIFF.
 
     Parameters
     ----------
@@ -51,12 +56,12 @@ def annotated(xml: str, path: Path) -> list[dict[str, Any] | None]:
     Returns
     -------
     list of dict or None
-        One an image, in the order of the series.
+        One for each image, in the order of the series; None for an image without our annotation.
 
     Raises
     ------
     InputError
-        The XML or what we wrote there is damaged, or a newer version wrote it.
+        The XML or our annotation is damaged, or a newer version wrote it.
     """
     try:
         root = ElementTree.fromstring(xml)
@@ -73,11 +78,13 @@ def annotated(xml: str, path: Path) -> list[dict[str, Any] | None]:
 
 
 def _entries(note: ElementTree.Element) -> dict[str, Any]:
+    """Return the entries of one annotation."""
     return {entry.get("K", ""): json.loads(entry.text or "") for entry in note.iterfind(".//{*}M")}
 
 
 def _note_of(
     image: ElementTree.Element, notes: Mapping[str | None, dict[str, Any]]
 ) -> dict[str, Any] | None:
+    """Return our annotation of one image, None if there is none."""
     named = (reference.get("ID") for reference in image.findall("{*}AnnotationRef"))
     return next((notes[name] for name in named if name in notes), None)

@@ -1,4 +1,4 @@
-"""Planes on disk: what their headers say, and a way to read the pixels when they are wanted."""
+"""Planes on disk: contents of their headers, and functions that read the pixels on demand."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ DAMAGE = (
     MemoryError,
     struct.error,
 )
-"""What tifffile and imagecodecs raise on a file that is damaged or of a kind they do not know."""
+"""Exceptions of tifffile and imagecodecs on files that are damaged or of an unknown kind."""
 
 REMEDY = "remove or replace it, or pass skip_unreadable=True"
-"""How an error about one file ends; the command puts its own option there."""
+"""Remedy in errors about one file; the command replaces it by its own option."""
 
 
-class Unreadable(Exception):  # noqa: N818 - never leaves reading, which makes a sentence of it
-    """Why a file gives no plane, as a clause that goes on after its name: "it is empty"."""
+class Unreadable(Exception):  # noqa: N818 - a reason, which reading turns into an error
+    """Reason why a file gives no plane, as a clause that follows its name: "it is empty"."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,21 @@ class Skipped:
     Attributes
     ----------
     name : str
-        The file's name, with the plane's number if the file holds several.
+        Name of the file, with the number of the plane if the file holds several.
     reason : str
-        A clause that goes on after the name, such as "it is empty".
+        A clause that follows the name, such as "it is empty".
     """
 
     name: str
     reason: str
 
     def __str__(self) -> str:
-        """Sentence without its end: "'a.png' cannot be used: it is empty"."""
+        """Return a sentence without a full stop: "'a.png' cannot be used: it is empty"."""
         return f"'{self.name}' cannot be used: {self.reason}"
 
 
 def _decoded(load: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    """Call a function that decodes pixels; raise Unreadable for any damage."""
     try:
         return load()
     except FileNotFoundError as problem:
@@ -72,26 +73,30 @@ def _decoded(load: Callable[[], NDArray[Any]]) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class FilePlane:
-    """One plane of a file, its kind known, its pixels still on disk.
+    """One plane of a file whose header was read and whose pixels are still on disk.
 
     Attributes
     ----------
     path : pathlib.Path
         The file.
     name : str
-        The file's name, with the plane's number if the file holds several.
-    shape, dtype : tuple of int, numpy.dtype
-        Of the plane as it is stored, before `orientation`.
+        Name of the file, with the number of the plane if the file holds several.
+    shape : tuple of int
+        Shape of the plane as it is stored, before `orientation`.
+    dtype : numpy.dtype
+        Type of the plane.
     load : callable
         Decodes the pixels; raises one of `DAMAGE` or `Unreadable`.
     orientation : int
-        EXIF's: 1 is upright.
+        EXIF orientation: 1 is upright.
     note : str
-        What reading changes, for the user; empty if nothing.
-    spacing, position : Spacing, float or None
-        As its `ImageFile` has them.
-    load_reduced : callable, optional
-        Decodes the pixels a power of two smaller at less cost, grey.
+        Change made by reading, for the user; empty if there is none.
+    spacing : Spacing
+        As in `ImageFile`.
+    position : float or None
+        As in `ImageFile`.
+    load_reduced : callable or None
+        Decodes the pixels in grey, reduced by a power of two, at less cost.
     colour_halved : bool
         Whether colour differences are stored at half the size of brightness.
     """
@@ -109,12 +114,17 @@ class FilePlane:
     colour_halved: bool = False
 
     def decode(self) -> NDArray[Any]:
-        """Pixels, of `shape` and `dtype`.
+        """Decode the pixels.
+
+        Returns
+        -------
+        numpy.ndarray
+            Pixels of `shape` and `dtype`.
 
         Raises
         ------
         Unreadable
-            They are damaged or gone.
+            They are damaged or missing.
         """
         pixels = _decoded(self.load)
         if pixels.shape != self.shape or pixels.dtype != self.dtype:
@@ -122,23 +132,38 @@ class FilePlane:
         return pixels
 
     def read(self) -> NDArray[Any]:
-        """Pixels, of `shape` and `dtype`.
+        """Decode the pixels, with errors for the user.
+
+        Returns
+        -------
+        numpy.ndarray
+            Pixels of `shape` and `dtype`.
 
         Raises
         ------
         InputError
-            They are damaged or gone; the message names the file.
+            They are damaged or missing; the message names the file.
         """
         with self._named():
             return self.decode()
 
     def read_reduced(self, factor: int) -> NDArray[Any] | None:
-        """Grey pixels, (Y // factor, X // factor); None if only whole ones are to be had.
+        """Decode the pixels in grey at a reduced size.
+
+        Parameters
+        ----------
+        factor : int
+            Power of two by which rows and columns are reduced.
+
+        Returns
+        -------
+        numpy.ndarray or None
+            (Y // factor, X // factor); None if only whole planes can be decoded.
 
         Raises
         ------
         InputError
-            They are damaged or gone; the message names the file.
+            They are damaged or missing; the message names the file.
         """
         if self.load_reduced is None:
             return None
@@ -150,7 +175,7 @@ class FilePlane:
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
-        """Let an error name the file and say what to do."""
+        """Turn Unreadable into an error that names the file and the remedy."""
         try:
             yield
         except Unreadable as problem:
@@ -159,20 +184,20 @@ class FilePlane:
 
 @dataclass(frozen=True)
 class ImageFile:
-    """What one file's headers say.
+    """Contents of the headers of one file.
 
     Attributes
     ----------
     planes : tuple of FilePlane or Skipped
         In the order of z; empty if there are axes beyond z, y, x and colour.
     spacing : Spacing
-        Distances in micrometres, as far as the file tells.
+        Distances in micrometres, None where the file has none.
     position : float or None
-        Where a file of one plane lies along z, in micrometres.
+        Position along z of a file of one plane, in micrometres.
     surplus : tuple of (int, str, str)
         Axes beyond z, y, x and colour, as in (4, "time points", "time point").
     has_z : bool
-        Whether, beside the surplus axes, one of z has more than one plane.
+        Whether a z axis has more than one plane, beside the surplus axes.
     """
 
     planes: tuple[FilePlane | Skipped, ...]

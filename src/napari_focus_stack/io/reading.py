@@ -1,41 +1,39 @@
-"""A folder, files or one multi-page file as a stack: natural order, headers first, pixels later."""
+"""Reading of a stack from a folder, several files or one multi-page file.
+
+Files are taken in natural order; headers are read first, pixels on demand.
+"""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from natsort import natsort_keygen, ns
 
 from napari_focus_stack.errors import InputError, NoImagesError
+from napari_focus_stack.io.agreement import agree
 from napari_focus_stack.io.file_source import FileSource, ScannedFiles
 from napari_focus_stack.io.formats import SAVED
 from napari_focus_stack.io.plane_files import REMEDY, FilePlane, ImageFile, Skipped, Unreadable
 from napari_focus_stack.io.raster import open_raster
-from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing, check_kind, describe
-from napari_focus_stack.io.spacing_metadata import even_step, spacing_in_micrometres
+from napari_focus_stack.io.sources import ArraySource, PlaneSource
 from napari_focus_stack.io.tiff import MAGIC, open_tiff
-
-if TYPE_CHECKING:
-    import numpy as np
 
 StackPath = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 SUFFIXES = frozenset(
     (".tif", ".tiff", ".tf2", ".tf8", ".btf", ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".jp2")
 )
-"""Of files that a folder is searched for, in lower case."""
+"""Suffixes of the files that are taken from a folder, in lower case."""
 
 _HEAD = 16
 
 
 def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> FileSource:
-    """Stack of a folder, of files, or of one multi-page file, read one plane at a time.
+    """Open a folder, several files, or one multi-page file as a stack that is read plane by plane.
 
     Parameters
     ----------
@@ -44,8 +42,8 @@ def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> FileSource:
         sub-folders and saved results (`.focusstack.ome.tif`). Several files: in the order given.
         One file: a TIFF of several planes (OME, ImageJ, BigTIFF or plain).
     skip_unreadable : bool
-        Leave out files that are damaged or differ in size or type from the most, and name them
-        in the source's `notes`. Every plane is decoded once to find out.
+        Leave out files that are damaged or differ in size or type from the majority, and name them
+        in the source's `notes`. To find them, every plane is decoded once.
 
     Returns
     -------
@@ -55,10 +53,10 @@ def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> FileSource:
     Raises
     ------
     NoImagesError
-        The folder holds no file with an image's suffix.
+        The folder holds no file with the suffix of an image.
     InputError
-        Nothing is there; there are fewer than two planes; a file is damaged or differs from the
-        rest in size or type; or there are axes beyond z, y, x and colour.
+        The path does not exist; there are fewer than two planes; a file is damaged or differs from
+        the rest in size or type; or there are axes beyond z, y, x and colour.
     """
     scanned = scan(path)
     if skip_unreadable:
@@ -71,25 +69,25 @@ def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> FileSource:
 
 
 def scan(path: StackPath) -> ScannedFiles:
-    """Read the headers of a stack's files, sort out what does not fit, decode no pixels.
+    """Read the headers of a stack's files, without decoding pixels, and skip files that do not fit.
 
     Parameters
     ----------
     path : path or sequence of paths
-        As `read_stack` takes it.
+        As for `read_stack`.
 
     Returns
     -------
     ScannedFiles
-        One plane or more, and what was left out.
+        One plane or more, and skipped entries.
 
     Raises
     ------
     NoImagesError
-        The folder holds no file with an image's suffix.
+        The folder holds no file with the suffix of an image.
     InputError
-        Nothing is there, no file can be read, or a file that stands alone has axes beyond z, y,
-        x and colour.
+        The path does not exist, no file can be read, or a single file has axes beyond z, y, x and
+        colour.
     """
     where, files = _files(path)
     if len(files) == 1:
@@ -100,12 +98,23 @@ def scan(path: StackPath) -> ScannedFiles:
                 f"'{files[0].name}' cannot be read: {problem}; choose another."
             ) from None
         _refuse_surplus_axes(files[0].name, found)
-        return _agree(where, files, found.planes)
-    return _agree(where, files, [_one_plane(file) for file in files])
+        return agree(where, files, found.planes)
+    return agree(where, files, [_one_plane(file) for file in files])
 
 
 def too_few(scanned: ScannedFiles) -> str:
-    """Sentence that refuses one plane alone."""
+    """Return the sentence that refuses a stack of one plane.
+
+    Parameters
+    ----------
+    scanned : ScannedFiles
+        Result of `scan` with one plane.
+
+    Returns
+    -------
+    str
+        Message of an InputError.
+    """
     left_out = "".join(f"; {skipped}" for skipped in scanned.skipped[:1])
     return (
         f"'{scanned.where}' gives one plane alone, '{scanned.planes[0].name}'{left_out}; "
@@ -114,13 +123,24 @@ def too_few(scanned: ScannedFiles) -> str:
 
 
 def natural_order(files: Iterable[Path]) -> list[Path]:
-    """Files by name, numbers by value: img2 before img10."""
+    """Sort files by name, with numbers by value: img2 before img10.
+
+    Parameters
+    ----------
+    files : iterable of pathlib.Path
+        Files of one or several folders.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Files in order.
+    """
     key = natsort_keygen(alg=ns.PATH | ns.IGNORECASE)
     return sorted(files, key=lambda file: (key(file.name), file.name))
 
 
 def _files(path: StackPath) -> tuple[str, list[Path]]:
-    """Name for messages, and files in order."""
+    """Return a name for messages, and the files in order."""
     if not isinstance(path, str | os.PathLike):
         files = [Path(file) for file in path]
         if len(files) != 1:
@@ -129,7 +149,7 @@ def _files(path: StackPath) -> tuple[str, list[Path]]:
     path = Path(path)
     try:
         is_folder, exists = path.is_dir(), path.exists()
-    except OSError as problem:  # a name too long, a folder above that is closed
+    except OSError as problem:  # the name is too long, or a parent folder cannot be entered
         raise InputError(f"'{path}' cannot be read ({problem.strerror}); check the path.") from None
     if is_folder:
         return str(path), _images_of(path)
@@ -139,6 +159,7 @@ def _files(path: StackPath) -> tuple[str, list[Path]]:
 
 
 def _listed(files: list[Path]) -> tuple[str, list[Path]]:
+    """Return several files in their order; each must exist."""
     for file in files:
         if file.is_dir():
             raise InputError(f"'{file}' is a folder; give one folder or several files.")
@@ -150,6 +171,7 @@ def _listed(files: list[Path]) -> tuple[str, list[Path]]:
 
 
 def _images_of(folder: Path) -> list[Path]:
+    """Return the image files of a folder in natural order."""
     try:
         files = [file for file in folder.iterdir() if _is_image(file)]
     except OSError as problem:
@@ -164,14 +186,15 @@ def _images_of(folder: Path) -> list[Path]:
 
 
 def _is_image(file: Path) -> bool:
+    """Check whether a file of a folder is one of the planes."""
     name = file.name.lower()
-    if name.startswith(".") or name.endswith(SAVED):  # results saved beside their planes
+    if name.startswith(".") or name.endswith(SAVED):  # results may be saved beside their planes
         return False
     return file.suffix.lower() in SUFFIXES and not file.is_dir()
 
 
 def _open(path: Path) -> ImageFile:
-    """Headers of one file; each plane knows the distances that the file tells."""
+    """Read the headers of one file; each plane gets the spacing and position of the file."""
     found = _open_any(path)
     planes = tuple(
         replace(plane, spacing=found.spacing, position=found.position)
@@ -183,7 +206,7 @@ def _open(path: Path) -> ImageFile:
 
 
 def _open_any(path: Path) -> ImageFile:
-    """Headers of one file, whatever its suffix says it is."""
+    """Read the headers of one file; its kind follows from its content, not its suffix."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
@@ -208,6 +231,7 @@ def _one_plane(file: Path) -> FilePlane | Skipped:
 
 
 def _only_plane(found: ImageFile) -> FilePlane:
+    """Return the only plane of a file; raise Unreadable if it is damaged or there are several."""
     broken = [plane for plane in found.planes if isinstance(plane, Skipped)]
     if broken and len(found.planes) <= 1 + len(broken):
         raise Unreadable(broken[0].reason)
@@ -219,6 +243,7 @@ def _only_plane(found: ImageFile) -> FilePlane:
 
 
 def _refuse_surplus_axes(name: str, found: ImageFile) -> None:
+    """Raise an InputError if a file has axes beyond z, y, x and colour."""
     if not found.surplus:
         return
     if name.lower().endswith(SAVED):
@@ -237,77 +262,13 @@ def _refuse_surplus_axes(name: str, found: ImageFile) -> None:
     )
 
 
-def _agree(
-    where: str, files: Sequence[Path], entries: Sequence[FilePlane | Skipped]
-) -> ScannedFiles:
-    """Planes of the commonest size and type, the others skipped."""
-    planes = [entry for entry in entries if isinstance(entry, FilePlane)]
-    if not planes:
-        raise InputError(f"No plane of '{where}' can be read: {entries[0]}.")
-    shape, dtype = Counter((p.shape, p.dtype) for p in planes).most_common(1)[0][0]
-    check_kind(shape, dtype, where)
-    entries = [_fitting(entry, shape, dtype) for entry in entries]
-    kept = [entry for entry in entries if isinstance(entry, FilePlane)]
-    orientation = Counter(plane.orientation for plane in kept).most_common(1)[0][0]
-    upright = (shape[1], shape[0], *shape[2:]) if orientation >= 5 else shape
-    measured = even_step([plane.position for plane in kept])
-    notes = _notes(kept, orientation)
-    if measured is None:
-        notes += _gaps(entries)
-    spacing = _spacing(kept[0].spacing, measured)
-    return ScannedFiles(
-        where, tuple(files), tuple(entries), upright, dtype, orientation, spacing, tuple(notes)
-    )
-
-
-def _fitting(
-    entry: FilePlane | Skipped, shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> FilePlane | Skipped:
-    if isinstance(entry, Skipped) or (entry.shape, entry.dtype) == (shape, dtype):
-        return entry
-    odd, usual = describe(entry.shape, entry.dtype), describe(shape, dtype)
-    return Skipped(entry.name, f"it is {odd}, the other planes are {usual}")
-
-
-def _spacing(told: Spacing, measured: float | None) -> Spacing:
-    """Distances that a plane's file tells; z from where the planes lie, if all say so."""
-    return spacing_in_micrometres(told.y, told.x, told.z if measured is None else measured)
-
-
-def _notes(planes: list[FilePlane], orientation: int) -> list[str]:
-    notes = [f"'{plane.name}': {plane.note}." for plane in planes if plane.note]
-    turned = [plane.name for plane in planes if plane.orientation != orientation]
-    if turned:
-        # a camera that looks straight down guesses anew which way is up, amid a stack
-        notes.append(
-            f"EXIF turns '{turned[0]}' another way than most planes; all are turned alike."
-        )
-    return notes
-
-
-def _gaps(entries: Sequence[FilePlane | Skipped]) -> list[str]:
-    """Sentences about what was left out between planes, which are numbered on without it."""
-    runs = [list(run) for _, run in groupby(entries, lambda entry: isinstance(entry, Skipped))]
-    notes = []
-    for k in range(1, len(runs) - 1):
-        gap = runs[k]
-        if isinstance(gap[0], Skipped):
-            more = f" and {len(gap) - 1} more" if len(gap) > 1 else ""
-            steps = f"{len(gap)} z steps" if len(gap) > 1 else "one z step"
-            notes.append(
-                f"There is a gap between '{runs[k - 1][-1].name}' and '{runs[k + 1][0].name}', for "
-                f"'{gap[0].name}'{more} cannot be used: if that belongs to the stack, depth and "
-                f"height beyond the gap are {steps} too small."
-            )
-    return notes
-
-
 def _decodable(scanned: ScannedFiles) -> ScannedFiles:
-    """Leave out planes whose pixels cannot be decoded."""
-    return _agree(scanned.where, scanned.files, [_tried(entry) for entry in scanned.entries])
+    """Skip planes whose pixels cannot be decoded."""
+    return agree(scanned.where, scanned.files, [_tried(entry) for entry in scanned.entries])
 
 
 def _tried(entry: FilePlane | Skipped) -> FilePlane | Skipped:
+    """Decode a plane; return Skipped if that fails."""
     if isinstance(entry, FilePlane):
         try:
             entry.decode()
@@ -317,12 +278,29 @@ def _tried(entry: FilePlane | Skipped) -> FilePlane | Skipped:
 
 
 def _refusal(skipped: tuple[Skipped, ...]) -> str:
+    """Return the sentence that refuses a stack with skipped entries."""
     others = f" (and {len(skipped) - 1} more)" if len(skipped) > 1 else ""
     return f"{skipped[0]}{others}; {REMEDY}."
 
 
 def as_source(source: Any) -> PlaneSource:
-    """Return a `PlaneSource` of anything that `focus_stack` takes."""
+    """Return a `PlaneSource` of any input of `focus_stack`.
+
+    Parameters
+    ----------
+    source : PlaneSource, path, sequence of paths or array-like
+        Stack, its files, or its planes.
+
+    Returns
+    -------
+    PlaneSource
+        `source` itself if it is one.
+
+    Raises
+    ------
+    InputError
+        As for `read_stack` and `ArraySource`.
+    """
     if isinstance(source, PlaneSource):
         return source
     paths = source[0] if isinstance(source, list | tuple) and source else source

@@ -1,11 +1,11 @@
-"""What is needed to run again: the files, the settings, and what was corrected by hand.
+"""Recipes: the files, settings and manual corrections from which a run can be repeated.
 
 A recipe is JSON::
 
     {"napari-focus-stack": {"recipe": 1, "version": "0.1.0", "inputs": ["/data/img1.tif", ...],
                             "settings": {"method": "pyramid", ...}, "correction": null}}
 
-The report of a run serves as one too, and so does a file of saved results that carries one.
+The report of a run can be used as a recipe too, and so can a file of saved results that has one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RECIPE_FORMAT = 1
-"""Of the JSON; a later one may need a later version to be followed."""
+"""Format of the JSON; later formats may need a later version of the package."""
 
 _OTHER = "give a recipe, a report (--report) or saved results (.focusstack.ome.tif)"
 _KEYS = ("recipe", "version", "inputs", "settings", "transforms", "correction")
@@ -42,7 +42,7 @@ _KEYS = ("recipe", "version", "inputs", "settings", "transforms", "correction")
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """What is needed to run again.
+    """Files, settings and manual corrections of a run.
 
     Attributes
     ----------
@@ -52,12 +52,12 @@ class Recipe:
         Absolute paths: the planes' files in their order, one folder, or one multi-page file; empty
         for arrays.
     transforms : numpy.ndarray or None
-        (n, 3, 3) float64, as in `StackResult`, if the run shall take them as given; None to
-        estimate them again.
+        (n, 3, 3) float64, as in `StackResult`, if the run uses prior transforms; None to estimate
+        them again.
     correction : numpy.ndarray or None
-        (Y, X) uint16, what was corrected by hand: 0 nothing, k + 1 "plane k", 65535 background.
+        (Y, X) uint16 labels of manual corrections: 0 nothing, k + 1 "plane k", 65535 background.
     version : str
-        Of the napari-focus-stack that made it.
+        Version of napari-focus-stack that created the recipe.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -68,19 +68,24 @@ class Recipe:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Recipe:
-        """Recipe of a file.
+        """Read the recipe of a file.
 
         Parameters
         ----------
         path : path
-            What `write` wrote; the report of a run (whose transforms count if they had been
-            given to it); or saved results that carry a recipe.
+            A recipe, the report of a run (whose transforms are used only if they were prior
+            transforms there), or saved results that have a recipe.
+
+        Returns
+        -------
+        Recipe
+            Recipe with absolute inputs.
 
         Raises
         ------
         InputError
-            The file cannot be read, is none of these, or asks for something that this version
-            does not know.
+            The file cannot be read, is none of these, or needs a feature that this version does not
+            have.
         """
         path = Path(path)
         try:
@@ -93,6 +98,7 @@ class Recipe:
 
     @classmethod
     def _of_results(cls, path: Path) -> Recipe:
+        """Read the recipe of a file of saved results."""
         for note in annotated(ome_xml(path), path):
             if note is not None and note.get("recipe") is not None:
                 return cls.of_document(note["recipe"], path)
@@ -100,6 +106,7 @@ class Recipe:
 
     @classmethod
     def _of_json(cls, path: Path) -> Recipe:
+        """Read a recipe or a report."""
         try:
             document = json.loads(path.read_bytes())
         except (ValueError, RecursionError) as problem:
@@ -108,19 +115,24 @@ class Recipe:
 
     @classmethod
     def of_document(cls, document: Any, path: Path) -> Recipe:
-        """Recipe of a dictionary that `as_dict` or a report's gave.
+        """Create a recipe from the dictionary of a recipe or a report.
 
         Parameters
         ----------
         document : object
-            Whatever JSON held.
+            Any content of JSON.
         path : pathlib.Path
-            Where it stood; relative inputs lie beside it.
+            File of the document; relative inputs are relative to its folder.
+
+        Returns
+        -------
+        Recipe
+            Recipe with absolute inputs.
 
         Raises
         ------
         InputError
-            It is no recipe, or asks for something that this version does not know.
+            It is no recipe, or needs a feature that this version does not have.
         """
         known = document if isinstance(document, dict) else {}
         if isinstance(known.get(NAMESPACE), dict):
@@ -144,7 +156,7 @@ class Recipe:
         Returns
         -------
         dict
-            Of the JSON that `write` writes and `read` reads.
+            Content of the file that `write` writes and `read` reads.
         """
         recipe = {
             "recipe": RECIPE_FORMAT,
@@ -163,7 +175,7 @@ class Recipe:
         return {NAMESPACE: recipe}
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write it as JSON, whole or not at all.
+        """Write the recipe as JSON, whole or not at all.
 
         Parameters
         ----------
@@ -181,19 +193,23 @@ class Recipe:
             files.report(path, self.as_dict())
 
 
-# --- corrections as text
-
-
-# --- checks of what a file holds
-
-
 def ome_xml(path: Path) -> str:
-    """OME-XML of a TIFF.
+    """Return the OME-XML of a TIFF.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    str
+        OME-XML.
 
     Raises
     ------
     InputError
-        It is damaged, or of another kind.
+        The file is damaged, or no OME-TIFF.
     """
     from tifffile import TiffFile
 
@@ -208,7 +224,7 @@ def ome_xml(path: Path) -> str:
 
 
 def _check_format(known: Mapping[str, Any], path: Path) -> None:
-    """Refuse a recipe of which this version would leave something out."""
+    """Refuse a recipe of which this version would ignore a part."""
     if known.get("recipe") != RECIPE_FORMAT:
         raise InputError(
             f"'{path}' is a recipe of format {known.get('recipe')!r:.20}, and napari-focus-stack "
@@ -218,6 +234,7 @@ def _check_format(known: Mapping[str, Any], path: Path) -> None:
 
 
 def _refuse_unknown(keys: Sequence[str], names: Sequence[str], path: Path) -> None:
+    """Refuse a recipe with unknown keys."""
     unknown = sorted(set(keys) - set(names))
     if unknown:
         raise InputError(
@@ -227,6 +244,7 @@ def _refuse_unknown(keys: Sequence[str], names: Sequence[str], path: Path) -> No
 
 
 def _settings(known: dict[str, Any], path: Path) -> Settings:
+    """Return the settings of a recipe."""
     _refuse_unknown(list(known), [setting.name for setting in dataclasses.fields(Settings)], path)
     try:
         return Settings(**known)
@@ -235,6 +253,7 @@ def _settings(known: dict[str, Any], path: Path) -> Settings:
 
 
 def _inputs(known: Any, path: Path) -> tuple[str, ...]:
+    """Return the inputs of a recipe as absolute paths."""
     if known is None:
         return ()
     if not isinstance(known, list) or not all(isinstance(name, str) and name for name in known):
@@ -243,6 +262,7 @@ def _inputs(known: Any, path: Path) -> tuple[str, ...]:
 
 
 def _transforms(known: Any, path: Path) -> NDArray[np.float64] | None:
+    """Return the transforms of a recipe; NaN for a plane that was left out."""
     if known is None:
         return None
     try:
@@ -253,6 +273,7 @@ def _transforms(known: Any, path: Path) -> NDArray[np.float64] | None:
 
 
 def _correction(known: Any, path: Path) -> NDArray[np.uint16] | None:
+    """Return the correction of a recipe."""
     if known is None:
         return None
     try:

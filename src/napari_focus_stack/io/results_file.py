@@ -1,7 +1,7 @@
-"""Results in one file, each with its role, sizes and recipe: OME-TIFF, one OME image each.
+"""Results in one file with their roles, sizes and recipe: an OME-TIFF of one OME image each.
 
-Fiji, QuPath and whatever else reads OME-TIFF shows them as series; `read_saved` gives them back
-as they were.
+Fiji, QuPath and other readers of OME-TIFF show the results as series; `read_saved` restores them
+unchanged.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 _HELD = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64")
 _CLASSIC = 2**32 - 2**25
-"""Bytes of pixels from which on a TIFF needs wide offsets; tifffile's own bound."""
+"""Bytes of pixels above which a TIFF needs 64-bit offsets; the limit that tifffile uses."""
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, eq=False)
 class SavedResult:
-    """One result as a file holds it.
+    """One result of a file.
 
     Attributes
     ----------
@@ -45,15 +45,15 @@ class SavedResult:
         "stacked", "depth-index", "depth", "height", "confidence" or "aligned", as in a layer's
         metadata.
     name : str
-        Of the layer.
+        Name of the layer.
     array : numpy.ndarray
-        (Y, X), (Y, X, C), (Z, Y, X) or (Z, Y, X, C) with C 3 or 4, of a type that OME knows.
+        (Y, X), (Y, X, C), (Z, Y, X) or (Z, Y, X, C) with C 3 or 4, of a type that OME supports.
     spacing : Spacing
-        Distances in the unit that heights are in; z is the z step of the stack.
+        Distances in the unit of heights; z is the z step of the stack.
     recipe : Recipe or None
-        How to make it again.
+        Recipe of the run.
     more : mapping
-        What a viewer noted, where the layer lies and how it is shown, say: plain JSON.
+        Notes of a viewer, such as the position and the appearance of the layer: plain JSON.
     """
 
     role: str
@@ -70,16 +70,16 @@ def write_saved(path: str | os.PathLike[str], images: Sequence[SavedResult]) -> 
     Parameters
     ----------
     path : path
-        Its name ends in `.focusstack.ome.tif`.
+        File to write, ending in `.focusstack.ome.tif`.
     images : sequence of SavedResult
-        At least one; each becomes an OME image (a series), with sizes in micrometres where the
-        unit is one of length.
+        At least one; each becomes an OME image (a series), with sizes in micrometres where the unit
+        is one of length.
 
     Raises
     ------
     OutputError
-        The name ends otherwise, an array is of a type or shape that is not held, or the file
-        cannot be written.
+        The name ends otherwise, the type or shape of an array is not supported, or the file cannot
+        be written.
     """
     path = Path(path)
     if not path.name.lower().endswith(SAVED):
@@ -93,6 +93,7 @@ def write_saved(path: str | os.PathLike[str], images: Sequence[SavedResult]) -> 
 
 
 def _check(image: SavedResult, path: Path) -> None:
+    """Refuse an array whose type or shape is not supported."""
     shape, dtype = image.array.shape, image.array.dtype
     if dtype.name not in _HELD:
         raise OutputError(
@@ -107,6 +108,7 @@ def _check(image: SavedResult, path: Path) -> None:
 
 
 def _encode(path: Path, images: Sequence[SavedResult]) -> None:
+    """Write results into an OME-TIFF."""
     size = sum(image.array.nbytes for image in images)
     with TiffWriter(path, bigtiff=size > _CLASSIC, ome=True) as tif:
         for image in images:
@@ -115,8 +117,9 @@ def _encode(path: Path, images: Sequence[SavedResult]) -> None:
 
 
 def _metadata(image: SavedResult) -> dict[str, Any]:
+    """Return the OME metadata of a result."""
     words = describe_values(image.role.replace("-", "_"), image.spacing.unit)
-    known = {
+    entries = {
         "role": image.role,
         "name": image.name,
         "spacing": dataclasses.asdict(image.spacing),
@@ -126,17 +129,17 @@ def _metadata(image: SavedResult) -> dict[str, Any]:
     return {
         "Name": _NO_XML.sub("?", image.name),
         **ome_metadata(image.array.shape, image.spacing, _NO_XML.sub("?", words)),
-        **annotation(known),
+        **annotation(entries),
     }
 
 
 def read_saved(path: str | os.PathLike[str]) -> list[SavedResult]:
-    """Read the results that `write_saved` wrote.
+    """Read the results of a file that `write_saved` wrote.
 
     Parameters
     ----------
     path : path
-        The file; images in it that are not ours are passed over.
+        The file; images without our annotation are skipped.
 
     Returns
     -------
@@ -146,7 +149,7 @@ def read_saved(path: str | os.PathLike[str]) -> list[SavedResult]:
     Raises
     ------
     InputError
-        The file cannot be read, holds no results, or a newer version wrote it.
+        The file cannot be read, holds no results, or was written by a newer version.
     """
     path = Path(path)
     try:
@@ -165,7 +168,7 @@ def read_saved(path: str | os.PathLike[str]) -> list[SavedResult]:
 
 
 def _images(tif: TiffFile, path: Path) -> Iterator[tuple[dict[str, Any], NDArray[Any]]]:
-    """Every image that is ours: what was noted of it, and its pixels."""
+    """Yield the annotation and the pixels of every image that has our annotation."""
     notes = annotated(tif.ome_metadata or "", path) if tif.is_ome else []
     for note, series in zip(notes, tif.series if notes else [], strict=True):
         if note is not None:
@@ -173,6 +176,7 @@ def _images(tif: TiffFile, path: Path) -> Iterator[tuple[dict[str, Any], NDArray
 
 
 def _saved(note: dict[str, Any], pixels: NDArray[np.generic], path: Path) -> SavedResult:
+    """Return the result of an image and its annotation."""
     recipe = note.get("recipe")
     return SavedResult(
         role=str(note["role"]),

@@ -1,7 +1,7 @@
-"""Planes one at a time, whatever they come from: arrays here, files in `reading`.
+"""Sources of planes: arrays here, files in `file_source`.
 
-A source knows how many planes there are, their shape and dtype and their spacing without holding
-any pixels; a plane is read when it is asked for.
+A source has the number of planes, their shape, dtype and spacing without any pixels; each plane is
+read on demand.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 COLOUR_CHANNELS = (3, 4)
 SMALLEST_SIDE = 8
-"""A plane with a shorter side is a misread axis (a single RGB image, say), not a picture."""
+"""Least side of a plane in pixels; a shorter one is a misread axis (such as that of a single RGB
+image), not an image."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Spacing:
     z : float or None
         Distance between neighbouring planes.
     unit : str or None
-        Unit of all three, as napari's pint registry names it, for example "micrometer".
+        Unit of all three by its name in napari's pint registry, for example "micrometer".
     """
 
     y: float | None = None
@@ -51,24 +52,25 @@ class PlaneSource(ABC):
     Attributes
     ----------
     plane_shape : tuple of int
-        (Y, X) or (Y, X, C), C being 3 (RGB) or 4 (RGBA).
+        (Y, X) or (Y, X, C), where C is 3 (RGB) or 4 (RGBA).
     dtype : numpy.dtype
-        As the planes are stored.
+        Type of the planes as stored.
     names : tuple of str
-        One a plane, for messages: a file's name, or "plane 3".
+        Name of each plane for messages: a file's name, or "plane 3".
     spacing : Spacing
-        What the files, or the caller, say of distances.
+        Distances from the files or the caller.
     notes : tuple of str
-        What reading left out or assumed, one sentence each.
+        Omissions and assumptions of the reader, one sentence each.
     files : tuple of pathlib.Path
-        Where the planes lie, each file once; empty for arrays.
+        Files of the planes, each once; empty for arrays.
     inputs : tuple of pathlib.Path
-        `files` and those that were left out, none of which an output may replace.
+        `files` and those that were left out; no output may replace any of them.
     colour_halved : bool
-        Whether colour differences were recorded at half the size of brightness, as in most JPEG.
+        Whether colour differences were recorded at half the size of brightness, as in most JPEG
+        files.
     concurrent : bool
-        Whether several threads may read planes at a time; one at a time does, if not, and never
-        the thread that asked for the run.
+        Whether several threads may read planes at the same time. If not, one thread reads all
+        planes, which is never the caller's.
     """
 
     plane_shape: tuple[int, ...]
@@ -82,12 +84,12 @@ class PlaneSource(ABC):
     concurrent: bool = False
 
     def __len__(self) -> int:
-        """Count the planes."""
+        """Return the number of planes."""
         return len(self.names)
 
     @abstractmethod
     def __getitem__(self, k: int) -> NDArray[Any]:
-        """Plane `k`, of shape `plane_shape` and dtype `dtype`.
+        """Read plane `k`, of shape `plane_shape` and type `dtype`.
 
         Raises
         ------
@@ -96,12 +98,12 @@ class PlaneSource(ABC):
         """
 
     def describe_as(self, source: PlaneSource) -> None:
-        """Take over shape, names, spacing, notes and files from another source.
+        """Copy shape, names, spacing, notes and files from another source.
 
         Parameters
         ----------
         source : PlaneSource
-            The source whose planes this one changes.
+            Source of the original planes.
         """
         self.plane_shape, self.dtype, self.names = source.plane_shape, source.dtype, source.names
         self.spacing, self.notes = source.spacing, source.notes
@@ -114,24 +116,24 @@ class PlaneSource(ABC):
         Parameters
         ----------
         pixels : int
-            Pixels that the reduced plane should have at least.
+            Least number of pixels of the reduced plane.
 
         Returns
         -------
         int
-            A factor for `reduced`; 1 if whole planes cost no more.
+            Factor for `reduced`; 1 if whole planes cost no more.
         """
         return 1
 
     def reduced(self, k: int, factor: int) -> NDArray[Any]:
-        """Read plane `k` smaller.
+        """Read plane `k` at a reduced size.
 
         Parameters
         ----------
         k : int
             Number of the plane.
         factor : int
-            As `reduction` returned it.
+            Result of `reduction`.
 
         Returns
         -------
@@ -147,26 +149,26 @@ class PlaneSource(ABC):
 
 
 _CONCURRENT = ("numpy", "dask")
-"""Packages whose arrays several threads may read at a time."""
+"""Packages whose arrays several threads may read at the same time."""
 
 
 class ArraySource(PlaneSource):
-    """Planes of an array (NumPy, dask, zarr), or a sequence of 2-D arrays.
+    """Planes of an array (NumPy, dask, zarr), or of a sequence of 2-D arrays.
 
     Parameters
     ----------
     planes : array-like or sequence of array-like
-        (Z, Y, X) or (Z, Y, X, C) with C 3 or 4; or one (Y, X[, C]) array a plane. Lazy arrays stay
-        lazy: a plane is computed when it is asked for.
+        (Z, Y, X) or (Z, Y, X, C) with C 3 or 4; or one (Y, X[, C]) array for each plane. Lazy
+        arrays stay lazy: each plane is computed on demand.
     names : sequence of str, optional
-        One a plane; "plane 0" and so on by default.
+        Name of each plane; "plane 0" and so on by default.
     spacing : Spacing, optional
         Distances, if known.
 
     Raises
     ------
     InputError
-        Fewer than two planes, axes beyond Z, Y, X and colour, or planes that differ.
+        There are fewer than two planes or axes beyond Z, Y, X and colour, or planes differ.
     """
 
     def __init__(
@@ -194,6 +196,7 @@ class ArraySource(PlaneSource):
         self.in_memory = all(type(one) is np.ndarray for one in held)
 
     def _common_kind(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Return the shape and type of all planes."""
         if hasattr(self._planes, "shape"):
             kind = tuple(self._planes.shape[1:]), np.dtype(self._planes.dtype)
             check_kind(*kind)
@@ -210,7 +213,7 @@ class ArraySource(PlaneSource):
         return kinds[0]
 
     def __getitem__(self, k: int) -> NDArray[Any]:
-        """Plane `k`, computed now if the array is lazy."""
+        """Return plane `k`, computed now if the array is lazy."""
         if not 0 <= k < len(self):
             raise IndexError(k)
         try:
@@ -220,6 +223,7 @@ class ArraySource(PlaneSource):
 
 
 def _kind(plane: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and type of one plane."""
     if hasattr(plane, "shape") and hasattr(plane, "dtype"):
         return tuple(plane.shape), np.dtype(plane.dtype)
     array = np.asarray(plane)
@@ -227,19 +231,21 @@ def _kind(plane: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], name: str | None = None) -> None:
-    """Refuse what is no (Y, X) or (Y, X, C) plane of real numbers.
+    """Check that planes are (Y, X) or (Y, X, C) of real numbers.
 
     Parameters
     ----------
-    shape, dtype : tuple of int, numpy.dtype
-        Of each plane.
+    shape : tuple of int
+        Shape of each plane.
+    dtype : numpy.dtype
+        Type of each plane.
     name : str, optional
-        Of the plane, file or folder, for the message.
+        Name of the plane, file or folder for the message.
 
     Raises
     ------
     InputError
-        The message names the axes that are too many, or the type.
+        The message names the surplus axes, or the type.
     """
     where = "" if name is None else f" in '{name}'"
     if dtype.kind not in "buif":
@@ -258,6 +264,19 @@ def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], name: str | None = 
 
 
 def describe(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
-    """Size and type in words, as in "512 x 640 uint16 RGB"."""
+    """Describe size and type, as in "512 x 640 uint16 RGB".
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of a plane.
+    dtype : numpy.dtype
+        Type of a plane.
+
+    Returns
+    -------
+    str
+        Columns x rows, type and colour.
+    """
     colour = {2: "grey", 3: "RGB"}[len(shape)] if len(shape) < 3 or shape[2] == 3 else "RGBA"
     return f"{shape[1]} x {shape[0]} {dtype} {colour}"

@@ -1,7 +1,7 @@
-"""TIFF as microscopes and cameras write it: OME, ImageJ, BigTIFF, plain pages.
+"""TIFF files of microscopes and cameras: OME, ImageJ, BigTIFF, plain pages.
 
-Planes are read through tifffile one by one; the file is open only while one is read, so that
-nothing has to be closed later and the file can be moved while a stack is on the screen.
+Planes are read by tifffile one by one. The file is open only while a plane is read, so that nothing
+has to be closed later and the file can be moved while its stack is displayed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.io.sources import Spacing
 
-# tifffile logs what it finds amiss, which would stand on stderr beside our one sentence
+# tifffile logs faults that it finds, which would appear on stderr beside our own message
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -45,7 +45,7 @@ _AXES = {
 }
 _Axis = tuple[int, str, str]
 _Z_AXES = ("Z", "I", "Q")
-"""Z, and what tifffile calls pages and axes that nobody named."""
+"""Z, and tifffile's names of pages and of axes without a name."""
 _PLAIN = {"generic", "uniform", "shaped"}
 _JPEGS = {
     COMPRESSION.JPEG,
@@ -63,12 +63,22 @@ _PICTURES = {
 
 
 def open_tiff(path: Path) -> ImageFile:
-    """Headers of a TIFF: its planes, axes and distances.
+    """Read the headers of a TIFF: its planes, axes and distances.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    ImageFile
+        Planes, spacing and surplus axes.
 
     Raises
     ------
     Unreadable
-        It is damaged, or of a kind that is no picture to stack.
+        The file is damaged, or of a kind that is no image to stack.
     """
     try:
         with TiffFile(path) as tif:
@@ -79,11 +89,14 @@ def open_tiff(path: Path) -> ImageFile:
 
 @dataclass(frozen=True)
 class _TiffHeader:
+    """Headers of an open TIFF."""
+
     path: Path
     tif: TiffFile
     size: int
 
     def image_file(self) -> ImageFile:
+        """Return planes, spacing and surplus axes."""
         spacing, position = _spacing(self.tif)
         series = self._stack_series()
         if series is None:
@@ -95,7 +108,7 @@ class _TiffHeader:
         return ImageFile(self._series_planes(series), spacing, position)
 
     def _stack_series(self) -> tifffile.TiffPageSeries | None:
-        """Series whose axes count; None if the pages themselves are the planes."""
+        """Return the series whose axes count; None if the pages themselves are the planes."""
         tif = self.tif
         # the description of one file of a set names the others, which tifffile would open
         if tif.is_ome and len(tif.pages) == 1:
@@ -105,11 +118,12 @@ class _TiffHeader:
         return tif.series[0]
 
     def _series_planes(self, series: tifffile.TiffPageSeries) -> tuple[FilePlane | Skipped, ...]:
+        """Return the planes of a series."""
         first = series.keyframe
         count = int(np.prod(series.shape)) // int(np.prod(first.shape))
         if series.dataoffset is None or len(series.pages) == count:
             return self._planes(list(series.pages))
-        # ImageJ over 4 GB and MetaMorph: one page's header, then the pixels of all planes
+        # ImageJ above 4 GB and MetaMorph: header of one page, then the pixels of all planes
         kind = _kind(first)
         planes: list[FilePlane | Skipped] = []
         for k in range(count):
@@ -123,6 +137,7 @@ class _TiffHeader:
         return tuple(planes)
 
     def _planes(self, pages: list[Any]) -> tuple[FilePlane | Skipped, ...]:
+        """Return one plane for each page."""
         lock = threading.Lock()
         alone = len(pages) == 1
         planes: list[FilePlane | Skipped] = []
@@ -135,6 +150,7 @@ class _TiffHeader:
         return tuple(planes)
 
     def _plane(self, page: Any, name: str, lock: threading.Lock) -> FilePlane | Skipped:
+        """Return the plane of one page."""
         if page is None:
             return Skipped(name, "it is missing from the file")
         try:
@@ -149,11 +165,12 @@ class _TiffHeader:
 
 
 def _is_preview(page: Any) -> bool:
+    """Check whether a page is a reduced image or a mask."""
     return bool(page.keyframe.is_reduced or page.keyframe.is_mask)
 
 
 def _chain_is_broken(tif: TiffFile) -> bool:
-    """Whether the last page that was found names a next one that could not be read."""
+    """Check whether the last page points to a next one that could not be read."""
     layout, handle = tif.tiff, tif.filehandle
     order: Literal["little", "big"] = "little" if tif.byteorder == "<" else "big"
     last = tif.pages[len(tif.pages) - 1].offset
@@ -166,7 +183,7 @@ def _chain_is_broken(tif: TiffFile) -> bool:
 
 
 def _imagej_count(tif: TiffFile) -> int:
-    """Planes that ImageJ's description promises, which tifffile forgets if some are cut off."""
+    """Return the number of planes by ImageJ's description, which tifffile ignores if truncated."""
     return int((tif.imagej_metadata or {}).get("images", 1))
 
 
@@ -174,7 +191,7 @@ def _imagej_count(tif: TiffFile) -> int:
 
 
 def _surplus_axes(tif: TiffFile, series: tifffile.TiffPageSeries) -> tuple[list[_Axis], bool]:
-    """Axes beyond z, y, x and colour that are longer than 1, and whether z is longer as well."""
+    """Return axes beyond z, y, x and colour that are longer than 1, and whether z is one, too."""
     in_page = len(series.keyframe.axes)
     stacked = list(zip(series.axes, series.shape, strict=True))[:-in_page]
     long = [(axis, length) for axis, length in stacked if length > 1]
@@ -187,13 +204,14 @@ def _surplus_axes(tif: TiffFile, series: tifffile.TiffPageSeries) -> tuple[list[
 
 
 def _sample_channels(page: tifffile.TiffPage) -> list[_Axis]:
-    """Count samples of a pixel that are channels of a microscope rather than a colour."""
+    """Return the samples of a pixel if they are channels of a microscope rather than a colour."""
     samples = page.samplesperpixel
     grey = page.photometric in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE)
     return [(samples, *_AXES["C"])] if grey and samples not in (1, 3) else []
 
 
 def _axis_words(axis: str) -> tuple[str, str]:
+    """Return plural and singular of an axis for messages."""
     return _AXES.get(axis, (f"entries along an axis '{axis}'", f"entry of axis '{axis}'"))
 
 
@@ -201,7 +219,7 @@ def _axis_words(axis: str) -> tuple[str, str]:
 
 
 def _kind(page: tifffile.TiffPage) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype of what `_picture` makes of the page."""
+    """Return the shape and type of a plane that `_picture` makes of the page."""
     photometric, samples = page.photometric, page.samplesperpixel
     if photometric not in _PICTURES:
         raise Unreadable(f"it is a {_label(photometric)} image; convert it to grey or RGB")
@@ -219,20 +237,24 @@ def _kind(page: tifffile.TiffPage) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def _plain_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return a type in native byte order, uint8 for bool."""
     return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
 
 
 def _label(photometric: Any) -> str:
+    """Return the name of a photometric interpretation for messages."""
     return "CMYK" if photometric == PHOTOMETRIC.SEPARATED else getattr(photometric, "name", "rare")
 
 
 def _palette(page: tifffile.TiffPage) -> NDArray[Any] | None:
+    """Return the colour map of a page, None if it has none."""
     if page.photometric != PHOTOMETRIC.PALETTE:
         return None
     return np.asarray(page.colormap)
 
 
 def _load_page(page: Any, lock: threading.Lock, palette: NDArray[Any] | None) -> NDArray[Any]:
+    """Decode a page; the file is open only meanwhile."""
     with lock:
         handle = page.parent.filehandle
         handle.open()
@@ -246,6 +268,7 @@ def _load_page(page: Any, lock: threading.Lock, palette: NDArray[Any] | None) ->
 def _load_raw(
     path: Path, offset: int, page: tifffile.TiffPage, palette: NDArray[Any] | None
 ) -> NDArray[Any]:
+    """Read uncompressed pixels at an offset."""
     dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
     pixels = np.fromfile(path, dtype, count=int(np.prod(page.shape)), offset=offset)
     return _picture(pixels.reshape(page.shape), page, palette)
@@ -254,7 +277,7 @@ def _load_raw(
 def _picture(
     pixels: NDArray[Any], page: tifffile.TiffPage, palette: NDArray[Any] | None
 ) -> NDArray[Any]:
-    """Pixels as (Y, X[, C]), grey rising with light, palettes resolved."""
+    """Return pixels as (Y, X[, C]): grey rises with light, palettes are resolved."""
     if palette is not None:
         return _colours(palette, pixels)
     if page.axes == "SYX":
@@ -268,7 +291,8 @@ def _picture(
 
 
 def _colours(palette: NDArray[Any], pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    # 16-bit as the standard has it; some writers put 8-bit values there
+    """Return pixels of a palette as RGB."""
+    # 16-bit by the standard; some writers store 8-bit values
     scale = 257 if palette.max(initial=0) > 255 else 1
     table = np.ascontiguousarray((palette // scale).T.astype(np.uint8))
     colours: NDArray[np.uint8] = table[pixels]
@@ -279,7 +303,7 @@ def _colours(palette: NDArray[Any], pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _spacing(tif: TiffFile) -> tuple[Spacing, float | None]:
-    """Spacing and, for a file of one plane, where it lies along z."""
+    """Return the spacing and, for a file of one plane, its position along z."""
     tags = tif.pages.first.tags
     values = {name: tags.valueof(name) for name in ("XResolution", "YResolution")}
     imagej = tif.imagej_metadata or {}

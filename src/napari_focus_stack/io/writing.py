@@ -1,98 +1,64 @@
-"""Results into files: TIFF, OME-TIFF, PNG, JPEG and JSON, with pixel sizes, whole or not at all.
+"""Writing of results: TIFF, OME-TIFF, PNG, JPEG and JSON, with pixel sizes, whole or not at all.
 
-What a file cannot hold is refused by `check_outputs`, before the work begins.
+`output_checks` refuses results that a file cannot hold before the work begins.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_focus_stack._utils.memory import drop_pages
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.formats import SAVED, TIFF, check_image, encode_stack, encoder
+from napari_focus_stack.io.formats import check_image, encode_stack, encoder
 from napari_focus_stack.io.sources import Spacing
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.result import StackResult
 
 MEASURES = {"depth": "depth map", "height": "height map", "confidence": "confidence map"}
-"""Fields of `StackResult` that are float32 and go to TIFF."""
+"""Fields of `StackResult` that are float32 and are written as TIFF, and their names."""
 
 
-# --- before the work
-
-
-def check_outputs(outputs: Mapping[str, Path], source: PlaneSource) -> None:
-    """Refuse what could not be written, before the work that it would cost.
+def role_words(role: str) -> str:
+    """Return the name of a result in messages.
 
     Parameters
     ----------
-    outputs : mapping of str to path
-        Where each result goes: "image", "depth_index", "depth", "height", "confidence" and
-        "report".
-    source : PlaneSource
-        The stack that will be fused.
+    role : str
+        Field of `StackResult`.
 
-    Raises
-    ------
-    OutputError
-        A suffix is unknown or cannot hold the data, a folder is missing or not to be written
-        into, two outputs share a path, or an output would replace a file
-        of the input, be it left out.
+    Returns
+    -------
+    str
+        Such as "depth map".
     """
-    taken: dict[str, str] = {}
-    planes = {_canonical(file) for file in (*source.files, *source.inputs)}
-    for role, path in outputs.items():
-        _check_suffix(role, Path(path), source)
-        place = _canonical(path)
-        if place in planes:
-            raise OutputError(f"'{path}' is one of the files to stack; choose another name.")
-        if place in taken:
-            raise OutputError(
-                f"'{path}' is given for the {_words(taken[place])} and for the {_words(role)}; "
-                "choose two names."
-            )
-        taken[place] = role
-    for path in outputs.values():
-        _check_place(Path(path))
-
-
-def check_not_overwritten(outputs: Mapping[str, Path], file: Path) -> None:
-    """Refuse to write over a file that the run reads beside its planes.
-
-    Raises
-    ------
-    OutputError
-        One of the outputs is that file.
-    """
-    for path in outputs.values():
-        if _canonical(path) == _canonical(file):
-            raise OutputError(f"'{path}' is read by this run; choose another name to write.")
-
-
-def _canonical(path: str | os.PathLike[str]) -> str:
-    """Path to compare: links followed, and case folded on Windows."""
-    return os.path.normcase(os.path.realpath(path))
-
-
-def _words(role: str) -> str:
     return MEASURES.get(role, role.replace("_", " "))
 
 
 def describe_values(role: str, unit: str | None) -> str:
-    """Describe the values of a map for a reader of the file alone; "" for a picture."""
+    """Describe the values of a map for a reader of the file.
+
+    Parameters
+    ----------
+    role : str
+        Field of `StackResult`.
+    unit : str or None
+        Unit of heights, if known.
+
+    Returns
+    -------
+    str
+        Empty for an image.
+    """
     return {
         "depth_index": "number of the plane in focus, from 0",
         "depth": "depth in planes, from 0",
@@ -101,68 +67,20 @@ def describe_values(role: str, unit: str | None) -> str:
     }.get(role, "")
 
 
-def _check_suffix(role: str, path: Path, source: PlaneSource) -> None:
-    if path.name.lower().endswith(SAVED):
-        raise OutputError(f"'{path}' is a name for results saved in napari; end it in plain .tif.")
-    if role == "report":
-        _check_json(path)
-    elif role in MEASURES:
-        if path.suffix.lower() not in TIFF:
-            raise OutputError(f"'{path}' cannot hold the {MEASURES[role]}; end it in .tif.")
-    else:
-        shape = source.plane_shape if role == "image" else source.plane_shape[:2]
-        dtype = source.dtype if role == "image" else np.dtype(np.uint16)
-        check_image(path, (tuple(shape), dtype), _words(role))
-
-
-def check_report(path: Path) -> None:
-    """Refuse before the work a JSON file that could not be written after it.
-
-    Raises
-    ------
-    OutputError
-        The name does not end in .json, or nothing can be written there.
-    """
-    _check_json(path)
-    _check_place(path)
-
-
-def _check_json(path: Path) -> None:
-    if path.suffix.lower() != ".json":
-        raise OutputError(f"'{path}' is no name for the report; end it in .json.")
-
-
-def _check_place(path: Path) -> None:
-    """Try whether a file can appear at `path`."""
-    trial = _temporary(path)
-    with _os_errors(path):
-        if path.is_dir():
-            raise OutputError(f"'{path}' is a folder; give a file's name.")
-        if not path.parent.is_dir():
-            raise OutputError(
-                f"There is no folder '{path.parent}' to write '{path.name}' into; make it."
-            )
-        trial.touch(exist_ok=False)
-        trial.unlink()
-
-
-# --- after the work
-
-
 def write_outputs(outputs: Mapping[str, Path], result: StackResult) -> None:
     """Write results, all of them or none.
 
     Parameters
     ----------
     outputs : mapping of str to path
-        As `check_outputs` accepted it.
+        Outputs that `check_outputs` accepted.
     result : StackResult
-        What to write; pixel sizes are those of its report.
+        Results, whose report has the pixel size.
 
     Raises
     ------
     OutputError
-        A file cannot be written; what stood there before is still there.
+        A file cannot be written; files that existed before remain.
     """
     known = result.report.spacing
     spacing = Spacing(y=known.get("y"), x=known.get("x"), unit=known.get("unit"))
@@ -171,23 +89,23 @@ def write_outputs(outputs: Mapping[str, Path], result: StackResult) -> None:
             if role == "report":
                 files.report(path, result.report.as_dict())
             else:
-                said = describe_values(role, spacing.unit)
-                files.image(path, getattr(result, role), spacing, _words(role), said)
+                description = describe_values(role, spacing.unit)
+                files.image(path, getattr(result, role), spacing, role_words(role), description)
                 drop_pages(getattr(result, role))
 
 
 def write_image(path: Path, image: NDArray[Any], *, spacing: Spacing | None = None) -> None:
-    """Write one image in the format that its suffix names.
+    """Write one image in the format of its suffix.
 
     Parameters
     ----------
     path : path
         `.png`, `.jpg`, `.tif` or `.ome.tif`.
     image : numpy.ndarray
-        (Y, X), RGB (Y, X, 3) or RGBA (Y, X, 4); PNG takes uint8 and uint16, JPEG uint8 without
+        (Y, X), RGB (Y, X, 3) or RGBA (Y, X, 4); PNG accepts uint8 and uint16, JPEG uint8 without
         alpha, TIFF every type of real number.
     spacing : Spacing, optional
-        Pixel size, which TIFF keeps.
+        Pixel size, which TIFF stores.
 
     Raises
     ------
@@ -200,6 +118,13 @@ def write_image(path: Path, image: NDArray[Any], *, spacing: Spacing | None = No
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
     """Write a report as JSON.
+
+    Parameters
+    ----------
+    path : path
+        File to write.
+    report : mapping of str to object
+        Plain JSON.
 
     Raises
     ------
@@ -214,7 +139,7 @@ class Outputs:
     """Files that appear together at the end of a `with` block, or not at all.
 
     Each is written beside its place under a temporary name. When the block ends they are renamed;
-    when it fails, or a renaming does, all are removed and what stood there before is put back.
+    if it or a renaming fails, all are removed and files that existed before are restored.
     """
 
     def __init__(self) -> None:
@@ -228,7 +153,26 @@ class Outputs:
         what: str = "image",
         about: str = "",
     ) -> None:
-        """Write an image as `write_image` does, with words on its values where it is a TIFF."""
+        """Write an image in the format of its suffix.
+
+        Parameters
+        ----------
+        path : path
+            `.png`, `.jpg`, `.tif` or `.ome.tif`.
+        image : numpy.ndarray
+            As for `write_image`.
+        spacing : Spacing, optional
+            Pixel size, which TIFF stores.
+        what : str
+            Name of the image in messages.
+        about : str
+            Description of its values, which TIFF stores.
+
+        Raises
+        ------
+        OutputError
+            The format cannot hold the image, or the file cannot be written.
+        """
         path = Path(path)
         check_image(path, (image.shape, image.dtype), what)
         encode = encoder(path)
@@ -238,26 +182,69 @@ class Outputs:
     def stack(
         self, path: str | os.PathLike[str], planes: NDArray[Any], spacing: Spacing | None = None
     ) -> None:
-        """Write planes (Z, Y, X[, 3]), uint8 or grey uint16 or float32, as one TIFF of ImageJ's."""
+        """Write planes as one TIFF for ImageJ.
+
+        Parameters
+        ----------
+        path : path
+            `.tif`.
+        planes : numpy.ndarray
+            (Z, Y, X[, 3]) uint8, or (Z, Y, X) uint16 or float32.
+        spacing : Spacing, optional
+            Pixel size and z step.
+
+        Raises
+        ------
+        OutputError
+            The file cannot be written.
+        """
         known = spacing or Spacing()
         self.file(Path(path), lambda temporary: encode_stack(temporary, planes, known))
 
     def report(self, path: str | os.PathLike[str], report: Mapping[str, Any]) -> None:
-        """Write a dictionary as JSON."""
+        """Write a dictionary as JSON.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+        report : mapping of str to object
+            Plain JSON.
+
+        Raises
+        ------
+        OutputError
+            The file cannot be written.
+        """
         text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         self.file(Path(path), lambda temporary: _write_text(temporary, text))
 
     def file(self, path: Path, write: Callable[[Path], None]) -> None:
-        """Let `write` make a file, under the temporary name that it is called with."""
-        temporary = _temporary(path)
+        """Write a file by a function.
+
+        Parameters
+        ----------
+        path : pathlib.Path
+            File to write.
+        write : callable
+            Called with a temporary path; creates the file there.
+
+        Raises
+        ------
+        OutputError
+            `write` raised an OSError.
+        """
+        temporary = temporary_name(path)
         self._files.append((temporary, path))
-        with _os_errors(path):
+        with os_errors(path):
             write(temporary)
 
     def __enter__(self) -> Outputs:
+        """Return the collection, which is empty."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Rename all files to their places, or remove them if the block failed."""
         try:
             if kind is None:
                 _put_in_place(self._files)
@@ -267,15 +254,15 @@ class Outputs:
 
 def _put_in_place(files: list[tuple[Path, Path]]) -> None:
     """Rename every temporary file to its place; undo all if one fails."""
-    if len(files) == 1:  # one step, with no moment at which the place is empty
+    if len(files) == 1:  # one step: the place is never empty
         temporary, path = files[0]
-        with _os_errors(path):
+        with os_errors(path):
             temporary.replace(path)
         return
     undo: list[tuple[Path, Path | None]] = []
     try:
         for temporary, path in files:
-            with _os_errors(path):
+            with os_errors(path):
                 undo.append((path, _set_aside(path)))
                 temporary.replace(path)
     except BaseException:
@@ -289,30 +276,60 @@ def _put_in_place(files: list[tuple[Path, Path]]) -> None:
 
 
 def _set_aside(path: Path) -> Path | None:
+    """Rename an existing file; return its temporary name, None if there was no file."""
     if not path.is_file():
         return None
-    aside = _temporary(path)
+    aside = temporary_name(path)
     path.replace(aside)
     return aside
 
 
 def _remove(files: Iterable[Path]) -> None:
+    """Remove files, if they exist."""
     for file in files:
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)
 
 
-def _temporary(path: Path) -> Path:
-    """Return a hidden name in the same folder, so that renaming is one step."""
+def temporary_name(path: Path) -> Path:
+    """Return a hidden name in the same folder, so that renaming is one step.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Place of the file.
+
+    Returns
+    -------
+    pathlib.Path
+        A new name at each call.
+    """
     return path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:8]}.part")
 
 
 @contextlib.contextmanager
-def _os_errors(path: Path) -> Iterator[None]:
+def os_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError into an OutputError that names the file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File for the message.
+
+    Yields
+    ------
+    None
+        Nothing; the function is a context manager.
+
+    Raises
+    ------
+    OutputError
+        The block raised an OSError.
+    """
     try:
         yield
     except OSError as problem:
-        # NumPy gives no strerror when a full disk cuts an array short
+        # NumPy sets no strerror when a full disk cuts an array short
         why = problem.strerror or "the disk took only a part of it"
         raise OutputError(
             f"'{path}' cannot be written: {why}; free the disk or choose another folder."
@@ -320,5 +337,6 @@ def _os_errors(path: Path) -> Iterator[None]:
 
 
 def _write_text(path: Path, text: str) -> None:
-    # a file's name may be any bytes; what is no character becomes JSON's own escape
+    """Write text in UTF-8."""
+    # a file's name may be any bytes; those that are no character become JSON's own escape
     path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")

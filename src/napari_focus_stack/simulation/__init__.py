@@ -1,4 +1,4 @@
-"""Stacks whose image and depth are known, and scores against them."""
+"""Simulated stacks of known image and depth, and scores against them."""
 
 from __future__ import annotations
 

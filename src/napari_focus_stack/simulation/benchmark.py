@@ -1,4 +1,4 @@
-"""How true every method is: stacks of known truth, rendered, stacked with defaults, and scored."""
+"""Accuracy of every method: stacks of known truth are rendered, stacked by defaults, and scored."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from napari_focus_stack.simulation.optics import Optics
 
 SENSOR = Camera(SensorNoise(read=0.015, shot=1 / 5000))
-"""A small camera at a high gain: 4 grey levels of noise in 255, and a little more in the light."""
+"""A small camera at a high gain: noise of 4 grey levels in 255, and slightly more in bright
+parts."""
 MOST_RENDERED = 200
 MOST_BLUR = 128.0
-"""Radius in pixels, half the picture's height: all that is left of detail is its mean."""
+"""Radius in pixels, half the image's height: such a blur leaves only the mean of all detail."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +46,14 @@ class Bench:
 
     Attributes
     ----------
-    scenes, variants, methods : sequence of str
-        Some of `SCENES`, `VARIANTS` and `METHODS`; all by default.
+    scenes : sequence of str
+        Some of `SCENES`; all by default.
+    variants : sequence of str
+        Some of `VARIANTS`; all by default.
+    methods : sequence of str
+        Some of `METHODS`; all by default.
     optics : Optics or None
-        Microscope whose blur the stacks have; each scene has its own by default.
+        Microscope that determines the blur of the stacks; each scene has its own blur by default.
     planes : int or None
         Number of planes; each scene has its own by default.
     camera : Camera
@@ -57,7 +62,7 @@ class Bench:
     Raises
     ------
     SettingsError
-        A name that is none, or a number out of bounds.
+        A name is unknown, or a number is out of bounds.
     """
 
     scenes: Sequence[str] = tuple(SCENES)
@@ -68,16 +73,16 @@ class Bench:
     camera: Camera = SENSOR
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be rendered."""
-        for option, names, known in (
+        """Check names, number of planes and blur."""
+        for option, names, choices in (
             ("--scene", self.scenes, tuple(SCENES)),
             ("--variant", self.variants, VARIANTS),
             ("--method", self.methods, METHODS),
         ):
             for name in names:
-                if name not in known:
+                if name not in choices:
                     raise SettingsError(
-                        f"{option} '{name}' is unknown; choose from {', '.join(known)}."
+                        f"{option} '{name}' is unknown; choose from {', '.join(choices)}."
                     )
         if self.planes is not None and not 3 <= self.planes <= MOST_RENDERED:
             raise SettingsError(f"--planes {self.planes} must be from 3 to {MOST_RENDERED}.")
@@ -90,7 +95,7 @@ class Bench:
                 )
 
     def rows(self, tell: Callable[[str], None] = lambda _: None) -> Iterator[Row]:
-        """Render, stack and score: for each stack the best single plane, then every method.
+        """Render, stack and score.
 
         Parameters
         ----------
@@ -100,7 +105,8 @@ class Bench:
         Yields
         ------
         Row
-            Scores of one method on one stack.
+            Scores of one method on one stack: for each stack the best single plane, then every
+            method.
         """
         for scene in self.scenes:
             for variant in self.variants:
@@ -112,16 +118,18 @@ class Bench:
                     yield self._stacked(scene, variant, method, truth)
 
     def _render(self, scene: str, variant: str) -> GroundTruthStack:
+        """Render a variant of a scene by the optics of the bench."""
         sharp = 0.0 if self.optics is None else self.optics.blur_in_focus
         return render_ground_truth(scene, variant, *self._recording(scene), self.camera, sharp)
 
     def _recording(self, scene: str) -> tuple[int, float]:
-        """Return the number of planes, and the blur per plane."""
-        known = SCENES[scene]
-        blur = known.blur if self.optics is None else self.optics.blur_per_plane
-        return self.planes or known.planes, blur
+        """Return the number of planes and the blur per plane."""
+        built_in = SCENES[scene]
+        blur = built_in.blur if self.optics is None else self.optics.blur_per_plane
+        return self.planes or built_in.planes, blur
 
     def _single_plane(self, scene: str, variant: str, truth: GroundTruthStack) -> Row:
+        """Score the best single plane."""
         plane, score = best_single_plane(
             truth.planes, truth.image, truth.transforms, white=self.camera.white
         )
@@ -130,10 +138,11 @@ class Bench:
     def _stacked(
         self, scene: str, variant: str, method: FusionMethod, truth: GroundTruthStack
     ) -> Row:
+        """Score the result of a method."""
         result = focus_stack(truth.planes, method=method)
         image = score_image(result.image, truth.image, white=self.camera.white)
         depth = score_depth(result.depth, truth.depth)
-        sure = score_confidence(result.confidence, result.depth, truth.depth, least=TRUSTED)
+        trusted = score_confidence(result.confidence, result.depth, truth.depth, least=TRUSTED)
         step = None if self.optics is None else self.optics.z_step
         return Row(
             scene,
@@ -144,24 +153,25 @@ class Bench:
             depth.mean_error,
             None if step is None else depth.mean_error * step,
             depth.share_off,
-            sure.share,
-            _finite(sure.mean_error),
+            trusted.share,
+            _finite(trusted.mean_error),
         )
 
     def as_dict(self, rows: Sequence[Row]) -> dict[str, Any]:
         """Return a plain dictionary for JSON.
 
-        ``psnr`` is None where image and truth are equal, depth scores where there is no depth.
+        ``psnr`` is None where image and truth are equal, and depth scores are None where there is
+        no depth.
 
         Parameters
         ----------
         rows : sequence of Row
-            As `rows` yielded them.
+            Rows of `Bench.rows`.
 
         Returns
         -------
         dict
-            What was measured, and every row.
+            Optics, camera, number of planes, and every row.
         """
         optics = self.optics
         return {
@@ -187,10 +197,14 @@ class Row:
 
     Attributes
     ----------
-    scene, variant, method : str
-        What was stacked, and how; "plane 5" is the best single plane.
+    scene : str
+        Name of the scene.
+    variant : str
+        Name of its variant.
+    method : str
+        Method, or "plane 5" where the best single plane is number 5.
     psnr : float or None
-        In dB; None if equal to the truth.
+        Peak signal-to-noise ratio in dB; None if equal to the truth.
     ssim : float
         Structural similarity.
     depth_error, depth_error_um : float or None
@@ -213,16 +227,16 @@ class Row:
     trusted_error: float | None = None
 
     def __str__(self) -> str:
-        """Line of the table."""
+        """Return the line of the table."""
         psnr = "equal" if self.psnr is None else f"{self.psnr:.2f}"
         names = f"{self.scene:<17} {self.variant:<7} {self.method:<10} {psnr:>6} {self.ssim:7.4f}"
         if self.depth_error is None:
             return names
         micrometres = "-" if self.depth_error_um is None else f"{self.depth_error_um:.3f}"
-        sure = "-" if self.trusted_error is None else f"{self.trusted_error:.3f}"
+        trusted_error = "-" if self.trusted_error is None else f"{self.trusted_error:.3f}"
         return (
             f"{names} {self.depth_error:8.3f} {micrometres:>8} {self.share_off:6.1%} "
-            f"{self.trusted:8.1%} {sure:>8}"
+            f"{self.trusted:8.1%} {trusted_error:>8}"
         )
 
 
@@ -235,21 +249,26 @@ HEADER = (
 
 
 def camera(read_noise: float | None, photons: float | None, bits: int) -> Camera:
-    """Return the user's camera.
+    """Create a camera from the options of the command.
 
     Parameters
     ----------
     read_noise : float or None
-        Standard deviation, in electrons.
+        Standard deviation, in electrons; None for 0.
     photons : float or None
-        Electrons that white stands for; both None for `SENSOR`'s noise.
+        Number of electrons at white; None, together with `read_noise`, for the noise of `SENSOR`.
     bits : int
         8 to 16.
+
+    Returns
+    -------
+    Camera
+        Noise and bits.
 
     Raises
     ------
     SettingsError
-        A number out of bounds, or read noise without the electrons to compare it with.
+        A number is out of bounds, or read noise is given without `photons`.
     """
     if not 8 <= bits <= 16:
         raise SettingsError(f"--bits {bits} must be from 8 to 16.")
@@ -268,4 +287,5 @@ def camera(read_noise: float | None, photons: float | None, bits: int) -> Camera
 
 
 def _finite(value: float) -> float | None:
+    """Return a number, or None if it is infinite or NaN."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""How near a result is to a known truth."""
+"""Accuracy of a result against a known truth."""
 
 from __future__ import annotations
 
@@ -11,20 +11,26 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 BORDER_SHARE = 0.06
-"""Share of the height and width left out along each edge, where aligned planes may show nothing."""
+"""Share of the height and width left out along each edge, where aligned planes may have recorded
+nothing."""
 
 
 @dataclass(frozen=True)
 class ImageScore:
-    """How near an image is to the truth.
+    """Accuracy of an image.
 
     Attributes
     ----------
     psnr : float
-        Peak signal-to-noise ratio, in dB; infinite if the two agree in every pixel.
+        Peak signal-to-noise ratio, in dB; infinite if all pixels are equal to the truth.
     ssim : float
-        Structural similarity, at most 1 (Wang et al., IEEE Trans. Image Process. 13:600, 2004,
-        doi:10.1109/TIP.2003.819861).
+        Structural similarity [1]_, at most 1.
+
+    References
+    ----------
+    .. [1] Z. Wang et al., "Image quality assessment: from error visibility to structural
+       similarity", IEEE Trans. Image Process. 13:600, 2004,
+       https://doi.org/10.1109/TIP.2003.819861.
     """
 
     psnr: float
@@ -33,7 +39,7 @@ class ImageScore:
 
 @dataclass(frozen=True)
 class DepthScore:
-    """How near a depth map is to the truth.
+    """Accuracy of a depth map.
 
     Attributes
     ----------
@@ -49,7 +55,7 @@ class DepthScore:
 
 @dataclass(frozen=True)
 class ConfidenceScore:
-    """What a confidence is worth.
+    """Accuracy of the depth of trusted pixels.
 
     Attributes
     ----------
@@ -71,12 +77,12 @@ def score_image(
     Parameters
     ----------
     image, truth : array-like
-        (Y, X) or (Y, X, C), of one shape and dtype. Nothing is fitted: a change of brightness is
-        an error.
+        (Y, X) or (Y, X, C), of the same shape and dtype. Nothing is fitted: a change of brightness
+        is an error.
     border : float
         Share of height and width left out along each edge.
     white : float, optional
-        The peak: by default the largest value of an integer dtype, or 1.
+        Peak value: by default the largest value of an integer dtype, or 1.
 
     Returns
     -------
@@ -137,7 +143,7 @@ def score_confidence(
     least: float = 0.5,
     border: float = BORDER_SHARE,
 ) -> ConfidenceScore:
-    """Compare the depth with the truth where it is trusted, within the border.
+    """Compare the depth of trusted pixels with the truth, within the border.
 
     Parameters
     ----------
@@ -151,7 +157,7 @@ def score_confidence(
     Returns
     -------
     ConfidenceScore
-        Share of trusted pixels, and how near their depth is.
+        Share of trusted pixels, and the error of their depth.
 
     Raises
     ------
@@ -172,7 +178,7 @@ def best_single_plane(
     *,
     white: float | None = None,
 ) -> tuple[int, ImageScore]:
-    """Find the plane nearest to the truth; its motion is undone so as not to count.
+    """Find the plane that is nearest to the truth after its motion is corrected.
 
     Parameters
     ----------
@@ -183,40 +189,42 @@ def best_single_plane(
     transforms : numpy.ndarray, optional
         (Z, 3, 3), pixel (x, y, 1) of the truth to pixel of plane k; None if nothing moves.
     white : float, optional
-        The peak, as in `score_image`.
+        Peak value, as in `score_image`.
 
     Returns
     -------
     plane : int
-        Its number.
+        Number of the plane.
     score : ImageScore
-        How near it is.
+        Its accuracy.
     """
     import cv2
 
-    seen = [
+    registered = [
         plane if transforms is None else _moved_back(plane, transforms[k])
         for k, plane in enumerate(planes)
     ]
-    errors = [cv2.norm(plane, truth, cv2.NORM_L2SQR) for plane in seen]
+    errors = [cv2.norm(plane, truth, cv2.NORM_L2SQR) for plane in registered]
     best = int(np.argmin(errors))
-    return best, score_image(seen[best], truth, white=white)
+    return best, score_image(registered[best], truth, white=white)
 
 
 def _moved_back(plane: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[Any]:
+    """Resample a plane in the frame of the truth."""
     import cv2
 
     size = (plane.shape[1], plane.shape[0])
     flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
-    seen: NDArray[Any] = cv2.warpPerspective(
+    registered: NDArray[Any] = cv2.warpPerspective(
         plane, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT_101
     )
-    return seen
+    return registered
 
 
 def _inner_pair(
     found: ArrayLike, truth: ArrayLike, border: float
 ) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return result and truth without their border."""
     a, b = np.asarray(found), np.asarray(truth)
     if a.shape != b.shape:
         raise ValueError(f"result of shape {a.shape} and truth of shape {b.shape} do not fit.")

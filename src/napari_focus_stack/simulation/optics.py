@@ -1,4 +1,4 @@
-"""What a microscope makes of focus: blur from plane to plane, depth of field, resolution."""
+"""Optics of a microscope: blur from plane to plane, depth of field, resolution."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Optics:
     Raises
     ------
     SettingsError
-        A value that no microscope has.
+        A value is impossible for a microscope.
     """
 
     na: float
@@ -38,7 +38,7 @@ class Optics:
     refractive_index: float = 1.0
 
     def __post_init__(self) -> None:
-        """Check that light can take this way."""
+        """Check that the values are possible."""
         for name in ("na", "wavelength", "pixel_size", "z_step"):
             if not 0 < getattr(self, name) < math.inf:
                 raise SettingsError(f"{_flag(name)} must be a number above 0.")
@@ -54,16 +54,17 @@ class Optics:
     def blur_per_plane(self) -> float:
         """Radius of the blur one plane out of focus, in pixels.
 
-        Geometrical optics: the cone of light that the objective takes in, of half angle
-        asin(NA / n), has a radius of ``z * tan(asin(NA / n))`` at a distance z from focus, as in
-        section 2 of S. Pertuz, D. Puig and M. A. Garcia, "Analysis of focus measure operators for
-        shape-from-focus", Pattern Recognition 46:1415, 2013, doi:10.1016/j.patcog.2012.11.011.
+        By geometrical optics, the cone of light that the objective accepts, of half angle asin(NA /
+        n), has a radius of ``z * tan(asin(NA / n))`` at a distance z from focus, as in section 2 of
+        S. Pertuz, D. Puig and M. A. Garcia, "Analysis of focus measure operators for
+        shape-from-focus", Pattern Recognition 46:1415, 2013,
+        https://doi.org/10.1016/j.patcog.2012.11.011.
         """
         return self.z_step * math.tan(math.asin(self.na / self.refractive_index)) / self.pixel_size
 
     @property
     def resolution(self) -> float:
-        """Smallest distance told apart in focus, in pixels: Rayleigh's 0.61 wavelength / NA.
+        """Smallest distance resolved in focus, in pixels: Rayleigh's 0.61 wavelength / NA.
 
         Born and Wolf, "Principles of Optics", 7th edition, 1999, section 8.6.
         """
@@ -75,23 +76,23 @@ class Optics:
 
         0.225 wavelength / NA: B. Zhang, J. Zerubia and J.-C. Olivo-Marin, "Gaussian approximations
         of fluorescence microscope point-spread function models", Applied Optics 46:1819, 2007,
-        doi:10.1364/AO.46.001819.
+        https://doi.org/10.1364/AO.46.001819.
         """
         return math.sqrt(0.5) / math.pi * self.wavelength / self.na / self.pixel_size
 
     @property
     def depth_of_field(self) -> float:
-        """Depth that is sharp at once, in micrometres: wavelength n / NA^2 + n pixel / NA.
+        """Depth of field, in micrometres: wavelength n / NA^2 + n pixel / NA.
 
         S. Inoue and K. R. Spring, "Video Microscopy", 2nd edition, 1997, as quoted by Nikon's
-        MicroscopyU; the pixel, already in the specimen's micrometres, stands for the smallest
-        distance that the detector resolves over the magnification.
+        MicroscopyU. The pixel size, which is already in micrometres of the specimen, takes the
+        place of the smallest distance that the detector resolves divided by the magnification.
         """
         n = self.refractive_index
         return self.wavelength * n / self.na**2 + n * self.pixel_size / self.na
 
     def summary(self) -> str:
-        """Describe the sampling that follows from the numbers.
+        """Describe the sampling in focus and in z.
 
         Returns
         -------
@@ -118,4 +119,5 @@ class Optics:
 
 
 def _flag(name: str) -> str:
+    """Return the name of the command's option."""
     return "--" + name.replace("_", "-")

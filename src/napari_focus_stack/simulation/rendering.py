@@ -1,10 +1,11 @@
-"""Focus stacks of known truth, rendered from a picture and a depth map.
+"""Simulated focus stacks of known truth, rendered from an image and a depth map.
 
-The scene is cut into layers of equal depth, and each plane is put together from them front to back,
+The scene is cut into layers of equal depth, and each plane is composed from them front to back,
 every layer blurred by the disc that the lens makes of its points: layered image formation, as in
 S. W. Hasinoff and K. N. Kutulakos, "A layer-based restoration framework for variable-aperture
-photography", ICCV 2007, doi:10.1109/ICCV.2007.4408898. What is near and out of focus spreads over
-the ground behind it and lets it through; ground out of focus never spreads over what is nearer.
+photography", ICCV 2007, https://doi.org/10.1109/ICCV.2007.4408898. Foreground that is out of focus
+spreads over the background and lets it through; background out of focus never spreads over the
+foreground.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 LAYERS_PER_PLANE = 6
-"""Layers are a sixth of a plane apart in focus, and a sixth of their distance from it beyond."""
+"""Layers for each plane in focus: their distance is a sixth of a plane in focus, and a sixth of the
+distance from focus farther away."""
 
 _TILE = 128
 """Side of the tiles, in pixels: a tile holds few layers, so most blurs are never computed."""
 
 _OPAQUE = 1e-4
-"""Share of the light that what lies farther back may lose: a fortieth of a grey level."""
+"""Share of the light of farther layers that may be lost: a fortieth of a grey level."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class SensorNoise:
     read : float
         Standard deviation of the constant, Gaussian part.
     shot : float
-        Signal of one electron, so that a signal s has a Poisson noise of variance ``shot * s``;
-        a full well of 10 000 electrons is 1e-4. 0 leaves it out.
+        Signal of one electron, so that a signal s has Poisson noise of variance ``shot * s``; it is
+        1e-4 for a full well of 10 000 electrons. 0 means no shot noise.
     """
 
     read: float = 0.0
@@ -70,44 +72,44 @@ def render_stack(
 ) -> NDArray[Any]:
     """Render the planes that a thin lens records of a scene, one focus after the other.
 
-    A point at depth d is seen in plane k through a disc of radius ``blur_per_plane * abs(d - k)``.
-    The greater depth is nearer to the lens. Blur at the image's edges sees the image mirrored.
+    A point at depth d appears in plane k as a disc of radius ``blur_per_plane * abs(d - k)``. A
+    greater depth is nearer to the lens. At the edges, the image is mirrored.
 
     Parameters
     ----------
     image : array-like
         (Y, X) or (Y, X, C), the scene all in focus, 0 (black) to 1 (white).
     depth : array-like
-        (Y, X), where the scene is in focus, in planes; values outside 0 to planes - 1 are
-        in focus in none.
+        (Y, X), depth at which each pixel is in focus, in planes; values outside 0 to planes - 1 are
+        in focus in no plane.
     planes : int
         Number of planes.
     blur_per_plane : float
         Radius of the blur one plane out of focus, in pixels.
     margin : int
         Pixels along each edge of `image` that lie outside the field. They are cut off, but come
-        into view where a plane moves. `transforms` count pixels of the field.
+        into view where a plane moves. `transforms` refer to pixels of the field.
     transforms : array-like, optional
-        (planes, 3, 3): takes a pixel (x, y, 1) of the field to the pixel of plane k that shows
-        the same point, as `StackResult.transforms`. A plane whose transform is the identity is
-        not resampled; the others are, once (Lanczos).
+        (planes, 3, 3): takes a pixel (x, y, 1) of the field to the pixel of plane k that shows the
+        same point, as `StackResult.transforms`. A plane whose transform is the identity is not
+        resampled; the others are, once (Lanczos).
     gains : sequence of float, optional
         Brightness of each plane, 1 by default.
     noise : SensorNoise, optional
-        None by default.
+        Noise of the sensor; none by default.
     dtype : dtype
-        Of the planes: uint8, uint16 or float32.
+        Type of the planes: uint8, uint16 or float32.
     white : float, optional
-        Value that an image of 1 gets: by default the largest of an integer dtype, or 1. 4095
-        makes a 12-bit camera of uint16.
+        Value of an image of 1: by default the largest of an integer dtype, or 1. With 4095, uint16
+        planes are those of a 12-bit camera.
     seed : int
-        Of the noise.
+        Seed of the noise.
 
     Returns
     -------
     numpy.ndarray
-        (planes, Y, X) or (planes, Y, X, C), without the margin. Integers are rounded; all are
-        clipped to 0 and `white`, except float32, which keeps what noise adds.
+        (planes, Y, X) or (planes, Y, X, C), without the margin. Integers are rounded and clipped to
+        0 and `white`; float32 is not clipped, so that noise may exceed these limits.
 
     Raises
     ------
@@ -116,9 +118,14 @@ def render_stack(
 
     Notes
     -----
-    Near layers are laid down first. A layer adds as much as the blurred outline of what is visible
-    of it covers, at most what the nearer ones left over. What then is still open shows ground that
-    the picture hides; it gets the colour of the farthest ground around.
+    Layers are composed front to back [1]_. A layer adds light in proportion to the blurred mask of
+    its visible part, limited to the opacity that nearer layers left. Where the sum stays below 1,
+    the background is hidden in the image; it gets the colour of the farthest background around it.
+
+    References
+    ----------
+    .. [1] S. W. Hasinoff and K. N. Kutulakos, "A layer-based restoration framework for
+       variable-aperture photography", ICCV 2007, https://doi.org/10.1109/ICCV.2007.4408898.
     """
     scene = _Scene(image, depth, planes, blur_per_plane)
     matrices = None if transforms is None else np.asarray(transforms, np.float64)
@@ -129,9 +136,10 @@ def render_stack(
     still = scene.planes()
 
     def record(k: int) -> Floats:
-        seen = _field(still[k], margin, None if matrices is None else matrices[k])
-        seen = seen if gains is None else seen * np.float32(gains[k])
-        return _record(seen, noise or SensorNoise(), np.random.default_rng([seed, k]))
+        """Render plane `k` as the sensor records it."""
+        field = _field(still[k], margin, None if matrices is None else matrices[k])
+        field = field if gains is None else field * np.float32(gains[k])
+        return _record(field, noise or SensorNoise(), np.random.default_rng([seed, k]))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         field = list(pool.map(record, range(planes)))
@@ -148,14 +156,14 @@ def drift(
     reference: int | None = None,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Motion from plane to plane as a focus drive makes it: breathing, rotation, and a random walk.
+    """Return the motion of a focus drive: breathing, rotation and a random walk.
 
     Parameters
     ----------
     planes : int
         Number of planes.
     shape : tuple of int
-        (Y, X) of the field; magnification and rotation leave its centre in place.
+        (Y, X) of the field, whose centre magnification and rotation leave in place.
     zoom : float
         Change of magnification per plane.
     angle : float
@@ -163,15 +171,14 @@ def drift(
     shift : float
         Standard deviation of each step of the walk along x and along y, in pixels.
     reference : int, optional
-        Plane that stays, the middle one by default.
+        Plane that does not move, the middle one by default.
     seed : int
-        Of the walk.
+        Seed of the walk.
 
     Returns
     -------
     numpy.ndarray
-        (planes, 3, 3) float64 similarities as `render_stack` takes them; the identity at
-        `reference`.
+        (planes, 3, 3) float64 similarities for `render_stack`; the identity at `reference`.
     """
     stays = planes // 2 if reference is None else reference
     walk = np.cumsum(np.random.default_rng(seed).normal(0.0, shift, (planes, 2)), axis=0)
@@ -187,7 +194,7 @@ def drift(
 
 
 class _Scene:
-    """A picture with its depth, mirrored at its edges as far as the widest blur reaches."""
+    """An image with its depth, mirrored at its edges by the radius of the widest blur."""
 
     def __init__(
         self, image: ArrayLike, depth: ArrayLike, planes: int, blur_per_plane: float
@@ -209,7 +216,7 @@ class _Scene:
         self.hidden = _hidden_ground(self.colours, self.depth, self.reach)
 
     def planes(self) -> Floats:
-        """(n, Y, X[, C]), nothing moved, nothing noisy."""
+        """Return all planes, (n, Y, X[, C]), without motion or noise."""
         height, width = self.shape[:2]
         out = np.empty((self.count, height, width, self.colours.shape[-1] - 1), np.float32)
         tiles = [(y, x) for y in range(0, height, _TILE) for x in range(0, width, _TILE)]
@@ -225,7 +232,7 @@ class _Scene:
         return out.reshape(self.count, *self.shape)
 
     def _tile(self, k: int, y: int, x: int, height: int, width: int) -> Floats:
-        """Plane `k` within one tile: the layers laid down from near to far."""
+        """Compose the layers of plane `k` within one tile, front to back."""
         channels = self.colours.shape[-1]
         laid = np.zeros((height, width, channels), np.float32)
         for light in self._layers(k, y, x, height, width):
@@ -239,17 +246,17 @@ class _Scene:
         return laid[..., :-1] + (1 - laid[..., -1:]) * hidden
 
     def _layers(self, k: int, y: int, x: int, height: int, width: int) -> Iterator[Floats]:
-        """Blurred light and outline (Y, X, C + 1) of each layer in a tile, near to far."""
+        """Yield each layer in a tile from the front: blurred light and mask, (Y, X, C + 1)."""
         window = np.s_[y : y + height + 2 * self.reach, x : x + width + 2 * self.reach]
         layers, colours = _layer(self.depth[window] - np.float32(k)), self.colours[window]
         for layer in np.unique(layers)[::-1]:
             kernel = disc_kernel(_layer_distance(layer) * self.blur)
             skip = self.reach - len(kernel) // 2
-            near = np.s_[skip : layers.shape[0] - skip, skip : layers.shape[1] - skip]
-            here = (layers[near] == layer).view(np.uint8)
-            if not here.any():
+            inner = np.s_[skip : layers.shape[0] - skip, skip : layers.shape[1] - skip]
+            mask = (layers[inner] == layer).view(np.uint8)
+            if not mask.any():
                 continue
-            light = cv2.copyTo(colours[near], here)
+            light = cv2.copyTo(colours[inner], mask)
             if layer:
                 light = cv2.filter2D(light, -1, kernel)
             r = len(kernel) // 2
@@ -257,21 +264,22 @@ class _Scene:
 
 
 def _layer(distance: Any) -> NDArray[np.int32]:
-    """Give the number of the layer at a distance from focus: 0 in focus, positive nearer.
+    """Return the number of the layer at a distance from focus, positive towards the lens.
 
-    Spaced as the inverse hyperbolic sine: evenly in focus, in a fixed ratio far from it, where one
-    blur can hardly be told from the next.
+    Layers are spaced by the inverse hyperbolic sine: evenly in focus, and in a fixed ratio far from
+    it, where one blur hardly differs from the next.
     """
     number: NDArray[np.int32] = np.rint(LAYERS_PER_PLANE * np.arcsinh(distance)).astype(np.int32)
     return number
 
 
 def _layer_distance(layer: Any) -> float:
+    """Return the distance of a layer from focus, in planes."""
     return float(np.sinh(abs(int(layer)) / LAYERS_PER_PLANE))
 
 
 def _hidden_ground(colours: Floats, depth: Floats, reach: int) -> Floats:
-    """Colour (Y, X, C) of the farthest ground within reach of each pixel: what is hidden there."""
+    """Return the colour, (Y, X, C), of the farthest background within `reach` of each pixel."""
     span = float(np.ptp(depth))
     fall = min(1.5, 60.0 / max(span, 1.0))  # e-fold per plane; 60 keeps float32 from underflow
     weight = np.exp(-fall * (depth - depth.min()))[..., None]
@@ -281,7 +289,7 @@ def _hidden_ground(colours: Floats, depth: Floats, reach: int) -> Floats:
 
 
 def _field(plane: Floats, margin: int, matrix: NDArray[np.float64] | None) -> Floats:
-    """Cut the field out of a plane, moved by `matrix`."""
+    """Return the field of a plane, moved by a transform."""
     height, width = plane.shape[0] - 2 * margin, plane.shape[1] - 2 * margin
     if matrix is None or np.array_equal(matrix, np.eye(3)):
         return plane[margin : margin + height, margin : margin + width]
@@ -298,7 +306,7 @@ def _field(plane: Floats, margin: int, matrix: NDArray[np.float64] | None) -> Fl
 
 
 def _record(plane: Floats, noise: SensorNoise, rng: np.random.Generator) -> Floats:
-    """`plane` with the sensor's noise."""
+    """Add the noise of the sensor to a plane."""
     if noise.shot > 0:
         electrons = rng.poisson(np.maximum(plane, 0) / noise.shot)
         plane = (electrons * noise.shot).astype(np.float32)
@@ -308,6 +316,7 @@ def _record(plane: Floats, noise: SensorNoise, rng: np.random.Generator) -> Floa
 
 
 def _digitise(stack: Floats, dtype: np.dtype[Any], white: float | None) -> NDArray[Any]:
+    """Convert planes to a type, with white at its value."""
     whole = np.issubdtype(dtype, np.integer)
     top = white if white is not None else np.iinfo(dtype).max if whole else 1.0
     values: NDArray[Any] = stack * np.float32(top)

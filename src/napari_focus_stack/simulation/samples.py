@@ -1,6 +1,6 @@
-"""The built-in samples: stacks rendered from pictures that ship with scikit-image.
+"""Built-in samples: stacks rendered from images that are part of scikit-image.
 
-Nothing is downloaded: both pictures lie in scikit-image's wheel.
+Nothing is downloaded: both images are in scikit-image's wheel.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sample:
-    """A rendered stack and its truth. The arrays are shared between callers and read-only.
+    """A rendered stack and its truth; the arrays are shared between callers and read-only.
 
     Attributes
     ----------
     name : str
         One of `SAMPLES`.
     title : str
-        For menus.
+        Title in menus.
     planes : numpy.ndarray
         (Z, Y, X, 3) uint8.
     image : numpy.ndarray
-        (Y, X, 3) uint8: the scene all in focus, as the middle plane (Z // 2) sees it.
+        (Y, X, 3) uint8: the scene all in focus, in the frame of the middle plane (Z // 2).
     depth : numpy.ndarray
-        (Y, X) float32: where each pixel is in focus, in planes, as the middle plane sees it.
+        (Y, X) float32: depth at which each pixel is in focus, in planes, in the same frame.
     spacing : Spacing
-        Pixel size and z step, where the sample has them.
+        Pixel size and z step, if the sample has them.
     transforms : numpy.ndarray or None
         (Z, 3, 3) float64, middle plane to plane k as in `StackResult`; None if nothing moves.
     """
@@ -55,19 +55,19 @@ TITLES = {
     "histology": "Stained tissue, a relief under a moving microscope (12 planes)",
     "motorcycle": "Motorcycle, a photograph with measured depth (14 planes)",
 }
-"""What each sample is called in menus."""
+"""Title of each sample in menus."""
 
 SAMPLES = tuple(TITLES)
 
 
 @lru_cache(maxsize=len(SAMPLES))
 def render_sample(name: str) -> Sample:
-    """Render a built-in sample; the second call returns the first one's.
+    """Render a built-in sample; later calls return the same one.
 
     Parameters
     ----------
     name : {"histology", "motorcycle"}
-        Which.
+        Name of the sample.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def render_sample(name: str) -> Sample:
 
 
 def _histology() -> Sample:
-    """Immunohistochemistry on a smooth relief, through a 10x objective of NA 0.3.
+    """Render immunohistochemistry on a smooth relief, through a 10x objective of NA 0.3.
 
     The cone of light of NA 0.3 widens by 0.63 um in a z step of 2 um, 1.26 pixels of 0.5 um. The
     focus drive breathes, turns and drifts a little; the camera has a full well of 20 000 electrons.
@@ -124,7 +124,18 @@ def _histology() -> Sample:
 
 
 def two_hills(height: int, width: int) -> NDArray[np.float32]:
-    """Two hills and a valley: (Y, X) float32, 0 to 1."""
+    """Return a relief of two hills and a valley.
+
+    Parameters
+    ----------
+    height, width : int
+        Size in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) float32, 0 to 1.
+    """
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     surface = np.sin(5 * x + 2 * y) + np.cos(6 * y - 2 * x) + x
     relief: NDArray[np.float32] = ((surface - surface.min()) / np.ptp(surface)).astype(np.float32)
@@ -132,7 +143,7 @@ def two_hills(height: int, width: int) -> NDArray[np.float32]:
 
 
 def _motorcycle() -> Sample:
-    """Render the motorcycle, blurred by one more pixel with every plane out of focus."""
+    """Render the motorcycle with a blur that grows by one pixel with every plane out of focus."""
     from napari_focus_stack.simulation.rendering import render_stack
 
     count = 14
@@ -143,21 +154,28 @@ def _motorcycle() -> Sample:
 
 
 def motorcycle_scene(height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Middlebury 2014 "Motorcycle": a photograph with measured disparity.
+    """Return Middlebury 2014 "Motorcycle" [1]_: a photograph with measured disparity.
 
-    D. Scharstein et al., "High-resolution stereo datasets with subpixel-accurate ground truth",
-    GCPR 2014. The blur of a thin lens is proportional to the difference of inverse distances, and
-    so is disparity: planes evenly spaced in disparity are planes evenly spaced in blur.
+    The blur of a thin lens is proportional to the difference of inverse distances, and so is
+    disparity: planes evenly spaced in disparity are planes evenly spaced in blur.
 
     Parameters
     ----------
     height, width : int
-        Size to reduce it to.
+        Size of the result, in pixels.
 
     Returns
     -------
-    picture, relief : numpy.ndarray
-        (Y, X, 3) uint8 and (Y, X) float32, 0 (farthest) to 1 (nearest).
+    picture : numpy.ndarray
+        (Y, X, 3) uint8.
+    relief : numpy.ndarray
+        (Y, X) float32, 0 (farthest) to 1 (nearest).
+
+    References
+    ----------
+    .. [1] D. Scharstein et al., "High-resolution stereo datasets with subpixel-accurate ground
+    truth",
+       GCPR 2014.
     """
     import cv2
     from skimage import data
@@ -171,14 +189,15 @@ def motorcycle_scene(height: int, width: int) -> tuple[NDArray[np.uint8], NDArra
 
 
 def _fill_occluded(disparity: NDArray[Any]) -> NDArray[np.float32]:
-    """Disparity where the right camera saw nothing: that of the farther neighbour in the row.
+    """Fill disparity that the right camera could not measure by that of the farther neighbour.
 
-    What only one camera sees lies behind what hides it from the other.
+    A part that only one camera records lies behind the object that hides it from the other.
+    Neighbours are those in the same row.
     """
-    known = np.isfinite(disparity)
+    finite = np.isfinite(disparity)
     columns = np.arange(disparity.shape[1])
-    before = np.maximum.accumulate(np.where(known, columns, -1), axis=1)
-    after = np.minimum.accumulate(np.where(known, columns, columns.size)[:, ::-1], axis=1)[:, ::-1]
+    before = np.maximum.accumulate(np.where(finite, columns, -1), axis=1)
+    after = np.minimum.accumulate(np.where(finite, columns, columns.size)[:, ::-1], axis=1)[:, ::-1]
     padded = np.pad(disparity, ((0, 0), (1, 1)), constant_values=np.inf)
     rows = np.arange(disparity.shape[0])[:, None]
     farther: NDArray[np.float32] = np.minimum(padded[rows, before + 1], padded[rows, after + 1])
@@ -186,16 +205,16 @@ def _fill_occluded(disparity: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _unmix_edges(disparity: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Disparity whose edges are steps.
+    """Return disparity whose edges are steps.
 
-    Reduced in size, the measured map got pixels half way between near and far, which would float
-    there as specks of their own. Where 5 x 5 pixels differ by more than 3 (a surface this steep is
-    not in the picture), each pixel goes to the nearer end.
+    When the measured map is reduced, it gets pixels half way between foreground and background,
+    which would float there as isolated specks. Where 5 x 5 pixels differ by more than 3 (no surface
+    in the image is as steep), each pixel takes the nearer of the two extremes.
     """
     import cv2
 
     window = np.ones((5, 5), np.uint8)
-    smooth = cv2.medianBlur(disparity, 5)  # the rows, filled one by one, leave streaks
+    smooth = cv2.medianBlur(disparity, 5)  # rows that are filled one by one leave streaks
     low, high = cv2.erode(smooth, window), cv2.dilate(smooth, window)
     end = np.where(smooth - low < high - smooth, low, high)
     cleaned: NDArray[np.float32] = np.where(high - low > 3, end, smooth).astype(np.float32)

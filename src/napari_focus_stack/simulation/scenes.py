@@ -1,7 +1,7 @@
-"""Scenes of known truth to measure methods on: pictures over reliefs, rendered through a lens.
+"""Scenes of known truth for measuring methods: images over reliefs, rendered through a lens.
 
-All pictures lie in scikit-image's wheel. Other than the samples, which are there to be looked at,
-these come still, noisy and moving, and through whatever optics the user has.
+All images are in scikit-image's wheel. Unlike the samples, which are for viewing, these scenes have
+still, noisy and moving variants, and are rendered by any optics.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 VARIANTS = ("still", "noisy", "moving")
 FIELD_MARGIN = 16
-"""Pixels round the field that come into view where a plane moves."""
+"""Pixels around the field that come into view where a plane moves."""
 FIELD_SIDES = (264, 352)
-"""Height and width of the field: what the smallest picture, the coins, leaves within the margin."""
+"""Height and width of the field: the part of the smallest image, the coins, within the margin."""
 
 
 @dataclass(frozen=True)
 class Camera:
-    """What turns light into numbers.
+    """Noise and bits of a camera.
 
-    Parameters
+    Attributes
     ----------
     noise : SensorNoise
-        Of a pixel, in units of white.
+        Noise of a pixel, in units of white.
     bits : int
-        8 gives uint8, 9 to 16 uint16 whose white is 2^bits - 1.
+        8 for uint8; 9 to 16 for uint16 whose white is 2^bits - 1.
     """
 
     noise: SensorNoise
@@ -57,14 +57,14 @@ class Camera:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture over a relief, and how it is recorded where the user does not say.
+    """An image over a relief, and its default recording.
 
     Attributes
     ----------
     make : callable
-        Gives picture (Y, X[, C]) uint8 and relief (Y, X) float32, 0 to 1, with the margin.
+        Returns image (Y, X[, C]) uint8 and relief (Y, X) float32, 0 to 1, for a height and a width.
     planes : int
-        How many.
+        Number of planes.
     blur : float
         Radius of the blur one plane out of focus, in pixels.
     """
@@ -76,14 +76,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class GroundTruthStack:
-    """A rendered stack and what it shows.
+    """A rendered stack and its truth.
 
     Attributes
     ----------
     planes : numpy.ndarray
         (Z, Y, X[, C]) uint8 or uint16.
     image : numpy.ndarray
-        (Y, X[, C]), all in focus, in the planes' type.
+        (Y, X[, C]), all in focus, in the type of the planes.
     depth : numpy.ndarray
         (Y, X) float32, in planes.
     transforms : numpy.ndarray or None
@@ -99,24 +99,29 @@ class GroundTruthStack:
 def render_ground_truth(
     scene: str, variant: str, planes: int, blur: float, camera: Camera, blur_in_focus: float = 0.0
 ) -> GroundTruthStack:
-    """Render a built-in scene; the same call gives the same stack.
+    """Render a built-in scene; the same call returns an equal stack.
 
     Parameters
     ----------
     scene : str
         One of `SCENES`.
     variant : {"still", "noisy", "moving"}
-        "still" has no noise; the others have the camera's. "moving" breathes, turns and drifts
-        from plane to plane, as a focus drive does.
+        "still" has no noise; the others have the camera's. "moving" breathes, turns and drifts from
+        plane to plane, as a focus drive does.
     planes : int
-        How many.
+        Number of planes.
     blur : float
         Radius of the blur one plane out of focus, in pixels.
     camera : Camera
-        SensorNoise and bits.
+        Noise and bits.
     blur_in_focus : float
-        Standard deviation of what the lens leaves of a point in focus, in pixels. The truth has
-        it too: it is what can be seen.
+        Standard deviation of the blur of a point in focus, in pixels. The truth has the same blur,
+        because no method can recover more detail.
+
+    Returns
+    -------
+    GroundTruthStack
+        Planes and truth.
     """
     import cv2
 
@@ -150,12 +155,14 @@ def render_ground_truth(
 
 
 def _gravel_hills(height: int, width: int) -> Picture:
+    """Return gravel over two hills."""
     from skimage import data
 
     return data.gravel()[:height, :width], two_hills(height, width)
 
 
 def _brick_dome(height: int, width: int) -> Picture:
+    """Return bricks over a dome."""
     from skimage import data
 
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
@@ -164,19 +171,21 @@ def _brick_dome(height: int, width: int) -> Picture:
 
 
 def _coins_step(height: int, width: int) -> Picture:
-    """Coins on a cut in the table: two depths with nothing between."""
+    """Return coins on a table with a step: two depths and none between."""
     from skimage import data
 
     return data.coins()[-height:, :width], (two_hills(height, width) > 0.5).astype(np.float32)
 
 
 def _histology_relief(height: int, width: int) -> Picture:
+    """Return immunohistochemistry over two hills."""
     from skimage import data
 
     return data.immunohistochemistry()[:height, :width], two_hills(height, width)
 
 
 def _spanned(relief: NDArray[Any]) -> NDArray[np.float32]:
+    """Scale a relief to 0 to 1."""
     spanned: NDArray[np.float32] = ((relief - relief.min()) / np.ptp(relief)).astype(np.float32)
     return spanned
 
@@ -188,4 +197,4 @@ SCENES = {
     "histology-relief": Scene(_histology_relief, planes=12, blur=1.2),
     "motorcycle": Scene(motorcycle_scene, planes=14, blur=0.9),
 }
-"""Built-in scenes: smooth and sharp depth, texture everywhere and hardly any, grey and colour."""
+"""Built-in scenes: smooth and stepped depth, texture everywhere and hardly any, grey and colour."""

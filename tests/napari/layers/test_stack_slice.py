@@ -9,8 +9,8 @@ from napari.layers import Image
 from stacks import banded_planes, in_a_window
 
 from napari_focus_stack._napari.docks.apply import ApplyWidget
-from napari_focus_stack._napari.docks.probe import probed
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.probed_result import probed_result
 from napari_focus_stack._napari.layers.result_sets import result_sets, sources_of, stack_of
 from napari_focus_stack._napari.layers.stack_slice import (
     StackSlice,
@@ -148,7 +148,7 @@ def test_what_follows_a_film_keeps_to_its_time_point(qtbot, viewer, dock, widget
     viewer.dims.set_point(0, 0)
     viewer.dims.set_point(1, 0)
     found = result_sets(viewer.layers)[0]
-    probe = probed(found, viewer.layers)
+    probe = probed_result(found, viewer.layers)
     assert probe.probe.curve(20, 30).peak == pytest.approx(2, abs=0.5)
     position = (0, 0, *found.image.data_to_world((20, 30)))
     assert probe.pixel(position) == (20, 30)

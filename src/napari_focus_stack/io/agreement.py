@@ -1,0 +1,108 @@
+"""Agreement of planes in size and type: the commonest kind is the stack, others are skipped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.file_source import ScannedFiles
+from napari_focus_stack.io.plane_files import FilePlane, Skipped
+from napari_focus_stack.io.sources import Spacing, check_kind, describe
+from napari_focus_stack.io.spacing_metadata import even_step, spacing_in_micrometres
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+
+def agree(
+    where: str, files: Sequence[Path], entries: Sequence[FilePlane | Skipped]
+) -> ScannedFiles:
+    """Select the planes of the commonest size and type; the others are skipped.
+
+    Parameters
+    ----------
+    where : str
+        Folder or file, for messages.
+    files : sequence of pathlib.Path
+        Every file that was opened.
+    entries : sequence of FilePlane or Skipped
+        In the order of z.
+
+    Returns
+    -------
+    ScannedFiles
+        One plane or more.
+
+    Raises
+    ------
+    InputError
+        No plane can be read, or planes cannot be stacked.
+    """
+    planes = [entry for entry in entries if isinstance(entry, FilePlane)]
+    if not planes:
+        raise InputError(f"No plane of '{where}' can be read: {entries[0]}.")
+    shape, dtype = Counter((p.shape, p.dtype) for p in planes).most_common(1)[0][0]
+    check_kind(shape, dtype, where)
+    entries = [_fitting(entry, shape, dtype) for entry in entries]
+    kept = [entry for entry in entries if isinstance(entry, FilePlane)]
+    orientation = Counter(plane.orientation for plane in kept).most_common(1)[0][0]
+    upright = (shape[1], shape[0], *shape[2:]) if orientation >= 5 else shape
+    measured = even_step([plane.position for plane in kept])
+    notes = _notes(kept, orientation)
+    if measured is None:
+        notes += _gaps(entries)
+    spacing = _spacing(kept[0].spacing, measured)
+    return ScannedFiles(
+        where, tuple(files), tuple(entries), upright, dtype, orientation, spacing, tuple(notes)
+    )
+
+
+def _fitting(
+    entry: FilePlane | Skipped, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> FilePlane | Skipped:
+    """Return a plane, or Skipped if its size or type differs."""
+    if isinstance(entry, Skipped) or (entry.shape, entry.dtype) == (shape, dtype):
+        return entry
+    odd, usual = describe(entry.shape, entry.dtype), describe(shape, dtype)
+    return Skipped(entry.name, f"it is {odd}, the other planes are {usual}")
+
+
+def _spacing(recorded: Spacing, measured: float | None) -> Spacing:
+    """Return the spacing in micrometres; positions of the planes have priority for z."""
+    return spacing_in_micrometres(
+        recorded.y, recorded.x, recorded.z if measured is None else measured
+    )
+
+
+def _notes(planes: list[FilePlane], orientation: int) -> list[str]:
+    """Return notes of single planes, and one if EXIF orientations differ."""
+    notes = [f"'{plane.name}': {plane.note}." for plane in planes if plane.note]
+    turned = [plane.name for plane in planes if plane.orientation != orientation]
+    if turned:
+        # a camera that points straight down may guess another orientation within a stack
+        notes.append(
+            f"EXIF turns '{turned[0]}' another way than most planes; all are turned alike."
+        )
+    return notes
+
+
+def _gaps(entries: Sequence[FilePlane | Skipped]) -> list[str]:
+    """Return notes on entries skipped between planes, which are numbered on without them."""
+    runs = [list(run) for _, run in groupby(entries, lambda entry: isinstance(entry, Skipped))]
+    notes = []
+    for k in range(1, len(runs) - 1):
+        gap = runs[k]
+        if isinstance(gap[0], Skipped):
+            more = f" and {len(gap) - 1} more" if len(gap) > 1 else ""
+            steps = f"{len(gap)} z steps" if len(gap) > 1 else "one z step"
+            notes.append(
+                f"There is a gap between '{runs[k - 1][-1].name}' and '{runs[k + 1][0].name}', for "
+                f"'{gap[0].name}'{more} cannot be used: if that belongs to the stack, depth and "
+                f"height beyond the gap are {steps} too small."
+            )
+    return notes
