@@ -50,5 +50,5 @@ class OutputError(FocusStackError):
     """A file that cannot be written, or that cannot hold its data."""
 
 
-class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
+class Cancelled(Exception):  # noqa: N818 - no error, but a request of the user
     """The run was stopped by the user."""

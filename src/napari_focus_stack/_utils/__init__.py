@@ -1,1 +1,1 @@
-"""Threads, memory and what else no stage owns."""
+"""Threads, memory, caches, windows and wording for all stages."""

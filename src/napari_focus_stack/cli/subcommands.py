@@ -154,11 +154,11 @@ def bench_command(argv: list[str]) -> None:
     if not only_json:
         print(*([wanted.optics.summary(), ""] if wanted.optics else []), bench.HEADER, sep="\n")
     rows = []
-    with _watched() as tell:
-        for row in wanted.rows(tell):
+    with _watched() as show:
+        for row in wanted.rows(show):
             rows.append(row)
             if not only_json:
-                tell("")
+                show("")
                 print(row, flush=True)
     if only_json:
         print(json.dumps(wanted.as_dict(rows), indent=2, allow_nan=False))
@@ -186,12 +186,12 @@ def _watched() -> Iterator[Callable[[str], None]]:
     """Yield a function that shows the current work on a terminal, and clear the line at the end."""
     on_terminal = sys.stderr.isatty()
 
-    def tell(doing: str) -> None:
+    def show(doing: str) -> None:
         """Print the current work in one line."""
         if on_terminal:
             print(f"\r{doing:<60}\r", end="", file=sys.stderr, flush=True)
 
     try:
-        yield tell
+        yield show
     finally:
-        tell("")
+        show("")

@@ -1,1 +1,1 @@
-"""Image processing that no stage owns."""
+"""Image processing that several stages share."""

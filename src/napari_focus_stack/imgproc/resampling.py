@@ -200,7 +200,7 @@ def resample_linearly(
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     border = cv2.BORDER_REPLICATE
     resampled: Plane
-    if matrix[2].tolist() == [0, 0, 1]:  # a fifth faster
+    if matrix[2].tolist() == [0, 0, 1]:  # warpAffine is a fifth faster
         resampled = cv2.warpAffine(crop, matrix[:2], size, dst, flags=flags, borderMode=border)
     else:
         resampled = cv2.warpPerspective(crop, matrix, size, dst, flags=flags, borderMode=border)

@@ -168,7 +168,7 @@ class _Couplings:
         shape = len(self.sums), len(maps), 2 * m
         values = space[: int(np.prod(shape))].reshape(shape)
         for j, plane in enumerate(maps):
-            values[:odd, j, :m] = 0  # of an odd number the upper half begins with a row of zeros
+            values[:odd, j, :m] = 0  # if rows are odd, the upper half begins with a row of zeros
             values[odd:, j, :m], values[:, j, m:] = plane[:half], plane[half:][::-1]
         links, pivot = self.links * np.float32(strength), self.sums * np.float32(strength)
         pivot += np.float32(1)

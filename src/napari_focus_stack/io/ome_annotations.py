@@ -21,12 +21,12 @@ ANNOTATION_FORMAT = 1
 """Format of the annotation; later formats may need a later version of the package."""
 
 
-def annotation(known: Mapping[str, Any]) -> dict[str, Any]:
+def annotation(entries: Mapping[str, Any]) -> dict[str, Any]:
     """Return the map annotation of one image as metadata for tifffile.
 
     Parameters
     ----------
-    known : mapping of str to object
+    entries : mapping of str to object
         Plain JSON.
 
     Returns
@@ -34,7 +34,7 @@ def annotation(known: Mapping[str, Any]) -> dict[str, Any]:
     dict
         Metadata of the image.
     """
-    texts = {key: json.dumps(value, allow_nan=False) for key, value in known.items()}
+    texts = {key: json.dumps(value, allow_nan=False) for key, value in entries.items()}
     return {
         "MapAnnotation": {
             "Namespace": NAMESPACE,

@@ -134,20 +134,20 @@ class Recipe:
         InputError
             It is no recipe, or needs a feature that this version does not have.
         """
-        known = document if isinstance(document, dict) else {}
-        if isinstance(known.get(NAMESPACE), dict):
-            known = known[NAMESPACE]
-            _check_format(known, path)
-        elif known.get("align") != "given":  # a report's transforms are estimated again
-            known = {key: value for key, value in known.items() if key != "transforms"}
-        if not isinstance(known.get("settings"), dict):
+        content = document if isinstance(document, dict) else {}
+        if isinstance(content.get(NAMESPACE), dict):
+            content = content[NAMESPACE]
+            _check_format(content, path)
+        elif content.get("align") != "given":  # a report's transforms are estimated again
+            content = {key: value for key, value in content.items() if key != "transforms"}
+        if not isinstance(content.get("settings"), dict):
             raise InputError(f"'{path}' is no recipe; {_OTHER}.")
         return cls(
-            settings=_settings(known["settings"], path),
-            inputs=_inputs(known.get("inputs"), path),
-            transforms=_transforms(known.get("transforms"), path),
-            correction=_correction(known.get("correction"), path),
-            version=str(known.get("version", __version__)),
+            settings=_settings(content["settings"], path),
+            inputs=_inputs(content.get("inputs"), path),
+            transforms=_transforms(content.get("transforms"), path),
+            correction=_correction(content.get("correction"), path),
+            version=str(content.get("version", __version__)),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -223,14 +223,14 @@ def ome_xml(path: Path) -> str:
     return str(xml)
 
 
-def _check_format(known: Mapping[str, Any], path: Path) -> None:
+def _check_format(content: Mapping[str, Any], path: Path) -> None:
     """Refuse a recipe of which this version would ignore a part."""
-    if known.get("recipe") != RECIPE_FORMAT:
+    if content.get("recipe") != RECIPE_FORMAT:
         raise InputError(
-            f"'{path}' is a recipe of format {known.get('recipe')!r:.20}, and napari-focus-stack "
+            f"'{path}' is a recipe of format {content.get('recipe')!r:.20}, and napari-focus-stack "
             f"{__version__} follows format {RECIPE_FORMAT} alone; update it."
         )
-    _refuse_unknown([key for key in known if known[key] is not None], _KEYS, path)
+    _refuse_unknown([key for key in content if content[key] is not None], _KEYS, path)
 
 
 def _refuse_unknown(keys: Sequence[str], names: Sequence[str], path: Path) -> None:
@@ -243,44 +243,44 @@ def _refuse_unknown(keys: Sequence[str], names: Sequence[str], path: Path) -> No
         )
 
 
-def _settings(known: dict[str, Any], path: Path) -> Settings:
+def _settings(values: dict[str, Any], path: Path) -> Settings:
     """Return the settings of a recipe."""
-    _refuse_unknown(list(known), [setting.name for setting in dataclasses.fields(Settings)], path)
+    _refuse_unknown(list(values), [setting.name for setting in dataclasses.fields(Settings)], path)
     try:
-        return Settings(**known)
+        return Settings(**values)
     except SettingsError as wrong:
         raise InputError(f"'{path}' cannot be followed: {wrong}") from wrong
 
 
-def _inputs(known: Any, path: Path) -> tuple[str, ...]:
+def _inputs(value: Any, path: Path) -> tuple[str, ...]:
     """Return the inputs of a recipe as absolute paths."""
-    if known is None:
+    if value is None:
         return ()
-    if not isinstance(known, list) or not all(isinstance(name, str) and name for name in known):
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise InputError(f"'{path}' has inputs that are no list of paths; correct it.")
-    return tuple(str(path.absolute().parent / name) for name in known)
+    return tuple(str(path.absolute().parent / name) for name in value)
 
 
-def _transforms(known: Any, path: Path) -> NDArray[np.float64] | None:
+def _transforms(value: Any, path: Path) -> NDArray[np.float64] | None:
     """Return the transforms of a recipe; NaN for a plane that was left out."""
-    if known is None:
+    if value is None:
         return None
     try:
-        matrices = [np.full((3, 3), np.nan) if m is None else np.asarray(m, float) for m in known]
+        matrices = [np.full((3, 3), np.nan) if m is None else np.asarray(m, float) for m in value]
         return np.stack(matrices).reshape(-1, 3, 3)
     except (TypeError, ValueError) as problem:
         raise InputError(f"'{path}' has transforms that are no 3 x 3 matrices.") from problem
 
 
-def _correction(known: Any, path: Path) -> NDArray[np.uint16] | None:
+def _correction(value: Any, path: Path) -> NDArray[np.uint16] | None:
     """Return the correction of a recipe."""
-    if known is None:
+    if value is None:
         return None
     try:
-        rows, columns = (int(side) for side in known["shape"])
+        rows, columns = (int(side) for side in value["shape"])
         if min(rows, columns) < 1:
             raise ValueError(f"{rows} x {columns} pixels are none")
-        return decode_labels(known["labels"], (rows, columns))
+        return decode_labels(value["labels"], (rows, columns))
     except (TypeError, KeyError, ValueError, MemoryError) as problem:
         raise InputError(
             f"'{path}' has a correction that is damaged ({problem}); take it out of the file."

@@ -3,7 +3,7 @@
 A drifting specimen leaves hot pixels behind; in the fused image each becomes a trail. Optics spread
 every point of a specimen over its neighbours, so a pixel that exceeds all of them by far is none.
 Such pixels belong to the sensor if they stand out in every plane and the specimen moves past them.
-Where nothing moved, sensor and specimen cannot be told apart, and pixels stay as they were
+Where nothing moved, sensor and specimen cannot be distinguished, and pixels stay as they were
 recorded.
 """
 

@@ -188,7 +188,7 @@ def _seen(light: NDArray[Any], matrix: Matrix, y: int, x: int) -> Plane:
         slice(x - SURROUNDINGS, x + SURROUNDINGS + 1),
     )
     cut = SourceWindow.of(matrix, window, light.shape)
-    seen: Plane = cv2.warpPerspective(
+    resampled: Plane = cv2.warpPerspective(
         light[cut.crop].astype(np.float32),
         cut.matrix,
         cut.size,
@@ -196,7 +196,7 @@ def _seen(light: NDArray[Any], matrix: Matrix, y: int, x: int) -> Plane:
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=np.nan,
     )
-    return seen
+    return resampled
 
 
 def _beyond(pixels: int) -> NDArray[np.bool_]:

@@ -137,9 +137,9 @@ def render_stack(
 
     def record(k: int) -> Floats:
         """Render plane `k` as the sensor records it."""
-        field = _field(still[k], margin, None if matrices is None else matrices[k])
-        field = field if gains is None else field * np.float32(gains[k])
-        return _record(field, noise or SensorNoise(), np.random.default_rng([seed, k]))
+        view = _field(still[k], margin, None if matrices is None else matrices[k])
+        view = view if gains is None else view * np.float32(gains[k])
+        return _record(view, noise or SensorNoise(), np.random.default_rng([seed, k]))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         field = list(pool.map(record, range(planes)))
@@ -284,8 +284,8 @@ def _hidden_ground(colours: Floats, depth: Floats, reach: int) -> Floats:
     fall = min(1.5, 60.0 / max(span, 1.0))  # e-fold per plane; 60 keeps float32 from underflow
     weight = np.exp(-fall * (depth - depth.min()))[..., None]
     spread = cv2.GaussianBlur(colours * weight, (0, 0), max(reach / 2, 0.5))
-    ground: Floats = spread[..., :-1] / np.maximum(spread[..., -1:], np.float32(1e-37))
-    return ground
+    colour: Floats = spread[..., :-1] / np.maximum(spread[..., -1:], np.float32(1e-37))
+    return colour
 
 
 def _field(plane: Floats, margin: int, matrix: NDArray[np.float64] | None) -> Floats:
