@@ -116,7 +116,7 @@ def test_three_equal_channels_have_the_energy_of_one_and_alpha_none(noise) -> No
     rgba = np.repeat(plane[..., None], 4, axis=-1)
     rgba[..., 3] = np.random.default_rng(0).uniform(0, 255, plane.shape)
     grey = energies_of(plane, Noise(*noise), 3)
-    alike = Noise(*noise, opponent=((3.0, 0.0, 0.0),))  # what a gauge finds in equal channels
+    alike = Noise(*noise, opponent=((3.0, 0.0, 0.0),))  # as an estimator finds in equal channels
     for colour in (rgba[..., :3], rgba):
         for a, b in zip(grey, energies_of(colour, alike, 3), strict=True):
             np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-3)

@@ -18,11 +18,11 @@ ROUNDING = 1 / 12
 
 def estimated(planes: np.ndarray, rounding: float, valid: np.ndarray | None = None) -> Noise:
     """Noise of planes, measured on every other pair of neighbours."""
-    gauge = NoiseEstimator()
+    estimator = NoiseEstimator()
     floats = planes.astype(np.float32)
     for k in range(0, len(floats) - 1, 2):
-        gauge.add(floats[k], floats[k + 1], valid)
-    return gauge.noise(rounding)
+        estimator.add(floats[k], floats[k + 1], valid)
+    return estimator.noise(rounding)
 
 
 def measured(name: str, sensor: SensorNoise, dtype: str, white: float) -> Noise:

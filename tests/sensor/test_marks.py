@@ -11,7 +11,7 @@ from scenes import QUIET, psnr, scene
 
 from napari_focus_stack import ArraySource, focus_stack
 from napari_focus_stack.depth.focus_curve import FocusProbe
-from napari_focus_stack.sensor.gauge import MarkDetector
+from napari_focus_stack.sensor.mark_detector import MarkDetector
 from napari_focus_stack.sensor.marks import Marks
 
 DRIFT = 1.5
@@ -44,11 +44,11 @@ def marked(planes: np.ndarray, count: int = 40) -> tuple[np.ndarray, np.ndarray]
 
 
 def found(planes: np.ndarray) -> set[tuple[int, ...]]:
-    gauge = MarkDetector(len(planes))
+    detector = MarkDetector(len(planes))
     for k in np.random.default_rng(1).permutation(len(planes)):
-        gauge.add_plane(int(k), planes[k])
+        detector.add_plane(int(k), planes[k])
     still = {k: np.eye(3) for k in range(len(planes))}
-    return set(map(tuple, gauge.found(still).pixels.tolist()))
+    return set(map(tuple, detector.found(still).pixels.tolist()))
 
 
 @pytest.mark.parametrize("name", ["gravel", "brick", "camera", "coins"])

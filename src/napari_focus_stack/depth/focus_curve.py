@@ -249,13 +249,13 @@ class FocusProbe:
     @cached_property
     def _noise(self) -> Noise:
         """Noise of the planes, measured as in the run."""
-        gauge, window, planes = NoiseEstimator(), middle(self._stack.field), self._stack.planes
+        estimator, window, planes = NoiseEstimator(), middle(self._stack.field), self._stack.planes
         inside = counted_from(window, window)
         for i in noise_pairs(len(planes)):
             pair = [self._stack.part(planes[j], window).colour(inside) for j in (i, i + 1)]
             (first, recorded), (second, too) = pair
-            gauge.add(first, second, both_recorded(recorded, too))
-        return gauge.noise(1 / 12 if self._stack.source.dtype.kind in "ui" else 0.0)
+            estimator.add(first, second, both_recorded(recorded, too))
+        return estimator.noise(1 / 12 if self._stack.source.dtype.kind in "ui" else 0.0)
 
 
 def _mixed(levels: Plane) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -1,4 +1,4 @@
-"""The ground beside and behind what is near, in a part of the field: its picture and its depth."""
+"""Image and depth of the background beside and behind the foreground, in a part of the field."""
 
 from __future__ import annotations
 
@@ -33,38 +33,40 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
 
 DISPUTED_REACH = 16
-"""Pixels from a ground that was believed in which depth is its own, or that of what is near."""
+"""Distance, in pixels, from an accepted background up to which depth is measured anew, for the
+background from restored planes and for the foreground from its own detail."""
 FILLED = 0.6
-"""Part of the least share that must have come through, up to which the picture of the ground is all
-surroundings: dark dashes came of it (0.03 dB at most)."""
+"""Transmitted share of the light, over the least that can be restored, up to which the image of the
+background is only filled from around and not used: it left dark dashes (0.03 dB at most)."""
 CHECKED = 8
-"""Planes at which a ground is checked."""
+"""Number of planes on which a background is checked."""
 AS_SURE = 0.35
-"""Part of the confidence that a depth has, which the ground's must have to take its place where
-nothing is hidden: 0.48 instead of 0.50 planes on `motorcycle-noisy`."""
+"""Confidence of the background's depth, over that of the estimated depth, from which on it replaces
+it where nothing is hidden: 0.48 instead of 0.50 planes on `motorcycle-noisy`."""
 UNSEEN, SEEN = 0.07, 0.14
-"""Mean confidence of the ground up to which nothing of it is seen, and from which on it is: what
-is plain may as well be the inside of a pattern."""
+"""Mean confidence of the background up to which none of it is visible, and from which on all of it
+is: a plain background may as well be the inside of a pattern."""
 
 
 @dataclass(frozen=True)
 class Background:
-    """What was found behind.
+    """Background of a patch, restored behind the foreground.
 
     Attributes
     ----------
     image : numpy.ndarray
-        (Y, X[, C]) float32: the ground's picture.
+        (Y, X[, C]) float32: image of the background.
     weight : numpy.ndarray
-        (Y, X) float32, 0 to 1: how much of each pixel is to be taken from it.
+        (Y, X) float32, 0 to 1: weight of `image` in each pixel of the result.
     depth : numpy.ndarray
-        (Y, X) float32: of what is in front at each pixel.
+        (Y, X) float32: depth, in planes, of the frontmost surface at each pixel.
     confidence : numpy.ndarray
-        (Y, X) float32: how far to believe it.
+        (Y, X) float32, 0 to 1: confidence of `depth`.
     cover : numpy.ndarray
-        (Y, X) float32: share of the light that did not come from the ground, in its own plane.
+        (Y, X) float32, 0 to 1: alpha of the blurred foreground in the plane that is focused on
+        the background, the share of light that does not come from the background.
     check : ModelErrors
-        How well it explains the planes.
+        Errors of the planes as explained with and without the background.
     """
 
     image: Plane
@@ -78,75 +80,89 @@ class Background:
 def restore_background(
     patch: Patch, team: ThreadTeam, *, judged: bool = False
 ) -> Background | None:
-    """Unmix the planes of a view, fuse them again, and see whether that explains them.
+    """Restore the background in the planes of a patch, fuse them again and check the result.
 
     Parameters
     ----------
     patch : Patch
-        A part of the field.
+        Part of the field.
     team : ThreadTeam
-        Who works.
-    judged : bool
-        Whether to see, too, if the planes are explained as well by what is seen through.
+        Threads that share the work.
+    judged : bool, optional
+        Whether to check, too, if a transparent foreground explains the planes as well.
 
     Returns
     -------
     Background or None
-        None if nothing hides anything.
+        Restored background; None if the foreground hides nothing.
     """
     light = patch.light
     energies = [fine_energy(bright, light.noisy) for bright in patch.bright]
-    edge = find_boundary(
+    boundary = find_boundary(
         energies, patch.depth, patch.discontinuities, patch.bright, light.jump, light.edge
     )
     occluders = ForegroundLayers(
-        edge, patch.lights, patch.depth, patch.discontinuities, light.lens, light.jump
+        boundary, patch.lights, patch.depth, patch.discontinuities, light.lens, light.jump
     )
     if not occluders.hidden.any():
         return None
-    touched = occluders.hidden | edge.near
+    touched = occluders.hidden | boundary.near
     doubted = dilate(patch.discontinuities, WIDE) & patch.above & ~touched
     occluders.doubt(doubted, patch.depth)
-    unmixing = _Restoration(patch, occluders, touched, team)
-    found = unmixing.fused(int(occluders.last[touched].max()))
-    seen = cv2.GaussianBlur(found.confidence, (0, 0), CHECK_WINDOW)
-    beyond = occluders.hidden & (edge.share < np.float32(0.3)) & patch.recorded
-    where = beyond & (seen > UNSEEN)
+    restoration = _Restoration(patch, occluders, touched, team)
+    found = restoration.fused(int(occluders.last[touched].max()))
+    certainty = cv2.GaussianBlur(found.confidence, (0, 0), CHECK_WINDOW)
+    beyond = occluders.hidden & (boundary.share < np.float32(0.3)) & patch.recorded
+    where = beyond & (certainty > UNSEEN)
     known = int(np.count_nonzero(where)) / max(int(np.count_nonzero(beyond)), 1)
-    explanation = ModelCheck(patch, found.image, found.depth, found.veils, edge, where)
-    check = explanation.check(known, judged=judged)
-    better = check.better() * np.clip((seen - UNSEEN) / np.float32(SEEN - UNSEEN), 0, 1)
-    weight = np.clip(found.cover / np.float32(RESTORED_COVER), 0, 1) * (1 - edge.share)
+    model = ModelCheck(patch, found.image, found.depth, found.blurs, boundary, where)
+    check = model.check(known, judged=judged)
+    better = check.better() * np.clip((certainty - UNSEEN) / np.float32(SEEN - UNSEEN), 0, 1)
+    weight = np.clip(found.cover / np.float32(RESTORED_COVER), 0, 1) * (1 - boundary.share)
     weight *= occluders.hidden & patch.recorded
     weight *= better
-    came = (1 - found.cover) / np.float32(light.least_left)
-    weight *= np.clip((came - FILLED) / np.float32(1 - FILLED), 0, 1)
-    believed = occluders.hidden & patch.recorded & (better > np.float32(0.5))
-    beside = dilate(believed, DISPUTED_REACH)
+    transmitted = (1 - found.cover) / np.float32(light.least_left)
+    weight *= np.clip((transmitted - FILLED) / np.float32(1 - FILLED), 0, 1)
+    accepted = occluders.hidden & patch.recorded & (better > np.float32(0.5))
+    beside = dilate(accepted, DISPUTED_REACH)
     depth, confidence = patch.depth.copy(), patch.confidence.copy()
-    near = edge.near & beside
-    depth[near] = foreground_depth(energies, edge)[near]
-    behind = occluders.hidden & ~edge.near & beside
-    confidence[behind] = found.confidence[behind]
-    taken = doubted & dilate(believed, WIDE) & belongs_to_background(patch, energies, edge)
+    foreground = boundary.near & beside
+    depth[foreground] = foreground_depth(energies, boundary)[foreground]
+    background = occluders.hidden & ~boundary.near & beside
+    confidence[background] = found.confidence[background]
+    taken = doubted & dilate(accepted, WIDE) & belongs_to_background(patch, energies, boundary)
     taken &= found.confidence > np.float32(AS_SURE) * patch.confidence
     confidence[taken] = np.minimum(found.confidence, confidence)[taken]
-    behind |= taken
-    depth[behind] = np.minimum(found.depth, patch.depth)[behind]
+    background |= taken
+    depth[background] = np.minimum(found.depth, patch.depth)[background]
     return Background(found.image, weight, depth, confidence, found.cover, check)
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Fused:
+    """Background fused from restored planes, and the foreground blur of the planes to check.
+
+    Attributes
+    ----------
+    image : numpy.ndarray
+        (Y, X[, C]) float32: image of the background.
+    depth, confidence : numpy.ndarray
+        (Y, X) float32: its depth, in planes, and the confidence of that.
+    cover : numpy.ndarray
+        (Y, X) float32, 0 to 1: alpha of the foreground in the plane in focus at `depth`.
+    blurs : dict of int to ForegroundBlur
+        Foreground blur by plane.
+    """
+
     image: Plane
     depth: Plane
     confidence: Plane
     cover: Plane
-    veils: dict[int, ForegroundBlur]
+    blurs: dict[int, ForegroundBlur]
 
 
 class _Restoration:
-    """One view on its way through unmixing and fusion."""
+    """Restoration of the background in the planes of one patch, and their fusion."""
 
     def __init__(
         self,
@@ -155,31 +171,31 @@ class _Restoration:
         touched: NDArray[np.bool_],
         team: ThreadTeam,
     ) -> None:
-        self._view, self._light, self._occluders = patch, patch.light, occluders
+        self._patch, self._light, self._occluders = patch, patch.light, occluders
         self._touched, self._team = touched, team
 
-    def fused(self, last: int) -> _Found:
-        """Fuse the planes, those up to `last` unmixed, each where it shows what is behind."""
-        planes, lights, gamma = self._view.planes, self._view.lights, self._light.lens.gamma
+    def fused(self, last: int) -> _Fused:
+        """Fuse the planes, each where it shows the background; restore those up to `last`."""
+        planes, lights, gamma = self._patch.planes, self._patch.lights, self._light.lens.gamma
         ends = min(float(p.min()) for p in lights), max(float(p.max()) for p in lights)
         fusion = PyramidFusion(planes[0].shape, np.dtype(np.float32), self._light.noise, self._team)
         estimator = DepthEstimator(self._team)
-        covers, veils = [], {}
+        covers, blurs = [], {}
         kept = set(np.linspace(0, last, min(CHECKED, last + 1)).astype(int).tolist())
         for k, plane in enumerate(planes):
             self._team.check()
             background = plane
             if k <= last:
-                veil = self._occluders.blur_of(k)
+                blur = self._occluders.blur_of(k)
                 shown = self._touched & (self._occluders.last >= k)
-                lifted = veil.removed_from(lights[k], shown, ends, self._light.least_left)
-                background = to_encoded(lifted, gamma)
-                covers.append(veil.cover)
+                restored = blur.removed_from(lights[k], shown, ends, self._light.least_left)
+                background = to_encoded(restored, gamma)
+                covers.append(blur.cover)
                 if k in kept:
-                    veils[k] = veil
+                    blurs[k] = blur
             known = None if k <= int(self._occluders.last.min()) else self._shown(k)
-            seen = RegisteredPlane(background, np.eye(3), Brightness(), known)
-            fusion.add(seen)
+            registered = RegisteredPlane(background, np.eye(3), Brightness(), known)
+            fusion.add(registered)
             estimator.add(fusion.energies)
         fusion.build()
         light = self._light
@@ -188,8 +204,9 @@ class _Restoration:
         )
         covers += [np.zeros_like(depth)]
         cover = pick_plane(covers, np.minimum(depth, np.float32(len(covers) - 1)))
-        return _Found(fusion.image(np.dtype(np.float32)), depth, confidence, cover, veils)
+        return _Fused(fusion.image(np.dtype(np.float32)), depth, confidence, cover, blurs)
 
     def _shown(self, k: int) -> NDArray[np.uint8]:
+        """Return the pixels at which plane `k` shows the background, 255 there and 0 elsewhere."""
         shown: NDArray[np.uint8] = (self._occluders.last >= k).astype(np.uint8) * 255
         return shown

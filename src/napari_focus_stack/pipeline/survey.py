@@ -20,8 +20,8 @@ from napari_focus_stack.imgproc.pyramids import grey
 from napari_focus_stack.imgproc.transforms import both_recorded
 from napari_focus_stack.pipeline.alignment import align_read_steps
 from napari_focus_stack.pipeline.notes import Notes
-from napari_focus_stack.sensor.gauge import MarkDetector, specks_of
 from napari_focus_stack.sensor.hot_pixels import left_behind
+from napari_focus_stack.sensor.mark_detector import MarkDetector, specks_of
 from napari_focus_stack.sensor.marks import Marks
 
 if TYPE_CHECKING:
