@@ -1,8 +1,8 @@
-"""Where something near ends in front of something far: jumps of the depth, and their line.
+"""Depth discontinuities, and the occlusion boundaries along them.
 
-A depth map knows an edge of the surface to some ten pixels, for it is read from neighbourhoods. On
-which side of the edge a pixel lies shows in its finest detail: what is near has its own in the
-planes that focus near, and the ground has its own in those that focus far.
+A depth map locates an edge of the surface only to within some ten pixels, because depth is measured
+in neighbourhoods. The finest detail of a pixel shows on which side of the edge it lies: the
+foreground has its detail in the planes that are focused on it, and the background in others.
 """
 
 from __future__ import annotations
@@ -26,60 +26,68 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
 
 LEAST_JUMP = 1.5
-"""Planes that surfaces lie apart at least where one can hide the other; nearer ones are one."""
+"""Least distance, in planes, between two surfaces of which one can hide the other; two that are
+closer count as one."""
 JUMP_RADIUS = 3
-"""Pixels within which depth must change by that much."""
+"""Radius, in pixels, within which depth changes that much at a discontinuity."""
 SMALLEST_DISCONTINUITY = 12
-"""Of a jump; smaller ones are noise."""
+"""Least number of pixels of a depth discontinuity; smaller ones are noise."""
 BAND_RADIUS = 10
-"""Pixels from a jump that may lie on either side of the edge."""
+"""Distance from a discontinuity, in pixels, within which a pixel may lie on either side of the
+occlusion boundary."""
 DETAIL_SIGMA_BOUNDARY = 0.7
-"""Gaussian sigma over the detail: half as much changes nothing, half as much again costs 0.6 dB
-(`strands-still`)."""
+"""Gaussian sigma, in pixels, of the window over the detail: half as much changes nothing, half as
+much again costs 0.6 dB (`strands-still`)."""
 PRESMOOTH = 0.7
-"""Gaussian sigma before, where there is noise of a 255th of the picture's range or more."""
+"""Gaussian sigma, in pixels, of the smoothing before detail is measured in noisy planes."""
 NOISY = 1 / 255
+"""Noise of such planes at least, as a part of the image's range."""
 LARGEST_RATIO = 2.0
-"""Of the logarithm of two energies, at which they are as different as need be."""
+"""Limit of the log ratio of two energies; larger ratios are no stronger evidence."""
 BOUNDARY_SMOOTHNESS = 20.0
-"""Smoothness of the outline, in pixels squared; it stops at edges of the picture. Without that
-(`EdgeAwareMean`) the outline is found 2 dB (`strands-still`) to 6 dB (`coins-step-still`) worse."""
+"""Smoothness of the occlusion boundary, in pixels squared; smoothing stops at edges of the image.
+Without that (`EdgeAwareMean`) the boundary is found 2 dB (`strands-still`) to 6 dB
+(`coins-step-still`) worse."""
 BOUNDARY_EDGE = 8 / 255
-"""Step in the picture, as a part of its range, that an outline stops at."""
+"""Step of brightness, as a part of the image's range, at which that smoothing stops."""
 STEEPNESS = 2.0
-"""From the smoothed logarithm to the share of the pixel that is near."""
+"""Slope from the smoothed log ratio to the share of the pixel that the foreground covers."""
 READ = 0.5
-"""Weight of the depth that was read, from -1 for far to 1 for near, beside the evidence, for depth:
-plain parts of what is near stay near (`coins-step-noisy` 0.35 to 0.30 planes). For the share it
-would gain 0.3 dB where there is noise or motion, and lose as much where there is none."""
+"""Weight of the estimated depth, from -1 for the background to 1 for the foreground, beside the
+evidence, where the sides are separated for the depth map: plain parts of the foreground remain
+foreground (`coins-step-noisy` 0.35 to 0.30 planes). In the share it would gain 0.3 dB where there
+is noise or motion, and lose as much where there is none."""
 PEAK_WINDOW = 2.5
-"""Gaussian sigma over the detail of what is near, for its depth."""
+"""Gaussian sigma, in pixels, of the window over the foreground's detail in which its depth is
+measured."""
 SEARCHED = 2.0
-"""Planes beyond the depth that was read in which that of what is near is looked for: without a
-limit, one part of a picture with little detail in four spoke for the wrong end."""
+"""Planes beyond the estimated depth in which the depth of the foreground is searched for: without a
+limit, one in four parts of an image with little detail favoured the wrong end of the stack."""
 PEAK_FLOOR = 0.1
-"""Of the energy where nothing is in focus, that is added before its logarithm is taken."""
+"""Part of the energy where nothing is in focus that is added to an energy before its logarithm is
+taken."""
 LEAST_BEND = 0.05
-"""Of the logarithm at a peak."""
+"""Least curvature of the logarithm at a peak."""
 SECOND = np.array([[-1, 2, -1]], np.float32)
+"""Kernel of the second difference, with its sign reversed."""
 
 
 @dataclass(frozen=True)
 class OcclusionBoundary:
-    """What lies in front near jumps of the depth; all maps (Y, X).
+    """Foreground and background beside depth discontinuities; all maps are (Y, X).
 
     Attributes
     ----------
     band : numpy.ndarray
-        bool: near a jump, so on one side of an edge or on the other.
+        bool: pixels near a discontinuity, on one side of an occlusion boundary or the other.
     nearest, farthest : numpy.ndarray
-        float32: depths of the two sides there.
+        float32: depth, in planes, of the foreground and of the background there.
     share : numpy.ndarray
-        float32, 0 to 1: how much of the pixel belongs to what is near; 0 outside the band.
+        float32, 0 to 1: share of the pixel that the foreground covers; 0 outside the band.
     evidence : numpy.ndarray
-        float32: the logarithm it was made of, above 0 for near.
+        float32: smoothed log ratio from which the share follows, above 0 for the foreground.
     near : numpy.ndarray
-        bool: what belongs to what is near, the depth that was read there considered, too.
+        bool: pixels of the foreground, by the evidence and the estimated depth together.
     """
 
     band: NDArray[np.bool_]
@@ -91,7 +99,20 @@ class OcclusionBoundary:
 
 
 def depth_discontinuities(depth: Plane, jump: float) -> NDArray[np.bool_]:
-    """Where depth, (Y, X) float32, changes by more than so many planes within three pixels."""
+    """Find where depth changes by much within three pixels.
+
+    Parameters
+    ----------
+    depth : numpy.ndarray
+        (Y, X) float32, in planes.
+    jump : float
+        Planes by which it must change at least.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) bool, without regions of fewer than `SMALLEST_DISCONTINUITY` pixels.
+    """
     kernel = disk(JUMP_RADIUS)
     apart: NDArray[np.bool_] = cv2.dilate(depth, kernel) - cv2.erode(depth, kernel) > jump
     if not apart.any():
@@ -103,7 +124,25 @@ def depth_discontinuities(depth: Plane, jump: float) -> NDArray[np.bool_]:
 
 
 def fine_energy(plane: Plane, noisy: bool) -> Plane:
-    """Squared modified Laplacian (Nayar and Nakagawa, PAMI 1994) over a pixel or two."""
+    """Return the squared modified Laplacian [1]_, averaged over a pixel or two.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) float32.
+    noisy : bool
+        Whether noise must be smoothed first.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) float32.
+
+    References
+    ----------
+    .. [1] S. K. Nayar and Y. Nakagawa, "Shape from focus", IEEE PAMI 16, 1994,
+       https://doi.org/10.1109/34.308479
+    """
     bright = luminance(plane)
     if noisy:
         bright = cv2.GaussianBlur(bright, (0, 0), PRESMOOTH)
@@ -114,7 +153,18 @@ def fine_energy(plane: Plane, noisy: bool) -> Plane:
 
 
 def floor_of(energies: Sequence[Plane]) -> np.float32:
-    """Energy where nothing is in focus: under it differences mean nothing."""
+    """Return the energy where nothing is in focus, below which differences mean nothing.
+
+    Parameters
+    ----------
+    energies : sequence of numpy.ndarray
+        `fine_energy` of every plane, (Y, X) float32 each.
+
+    Returns
+    -------
+    numpy.float32
+        Median over the pixels of the least energy in any plane.
+    """
     least = energies[0].copy()
     for energy in energies[1:]:
         np.minimum(least, energy, out=least)
@@ -122,7 +172,24 @@ def floor_of(energies: Sequence[Plane]) -> np.float32:
 
 
 def evidence(energies: Sequence[Plane], depth: Plane, floor: np.float32, jump: float) -> Plane:
-    """Logarithm of the energy that a depth has over that of anything a jump behind it."""
+    """Return the log ratio of the energy at a depth to that behind it.
+
+    Parameters
+    ----------
+    energies : sequence of numpy.ndarray
+        `fine_energy` of every plane, (Y, X) float32 each, from back to front.
+    depth : numpy.ndarray
+        (Y, X) float32, in planes: depth of the foreground.
+    floor : numpy.float32
+        Energy where nothing is in focus (`floor_of`).
+    jump : float
+        Planes by which the background lies behind the foreground at least.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) float32 between `-LARGEST_RATIO` and `LARGEST_RATIO`, above 0 for the foreground.
+    """
     own, behind = np.full_like(depth, floor), np.full_like(depth, floor)
     for k, energy in enumerate(energies):
         above = energy + floor
@@ -140,53 +207,69 @@ def find_boundary(
     jump: float,
     edge: float,
 ) -> OcclusionBoundary:
-    """Outline of what is near.
+    """Find the occlusion boundary of the foreground.
 
     Parameters
     ----------
     energies : sequence of numpy.ndarray
-        `fine_energy` of every plane, from far to near.
+        `fine_energy` of every plane, (Y, X) float32 each, from back to front.
     depth : numpy.ndarray
         (Y, X) float32, in planes.
     around : numpy.ndarray
-        (Y, X) bool: jumps that count.
+        (Y, X) bool: depth discontinuities that count.
     picture : sequence of numpy.ndarray
         Brightness of the planes, (Y, X) float32 each.
     jump : float
-        Planes by which one thing must be before another.
+        Planes by which the background lies behind the foreground at least.
     edge : float
-        Step of brightness that the outline stops at.
+        Step of brightness at which smoothing stops.
+
+    Returns
+    -------
+    OcclusionBoundary
+        Share of the foreground in each pixel, and the depths of both sides.
     """
     nearest, farthest = sides_of(depth)
-    read = (2 * depth - nearest - farthest) / np.maximum(nearest - farthest, np.float32(jump))
+    side = (2 * depth - nearest - farthest) / np.maximum(nearest - farthest, np.float32(jump))
     band = (nearest - farthest > jump) & dilate(around, BAND_RADIUS)
     own = detail_peak(energies, band.astype(np.float32), (farthest + jump, nearest + SEARCHED))
     np.copyto(nearest, np.maximum(own.depth, farthest + jump), where=band & own.clear)
     guide = pick_plane(picture, nearest)
     smooth = EdgeAwareMean(guide, BOUNDARY_SMOOTHNESS, edge)
-    found, read = smooth(evidence(energies, nearest, floor_of(energies), jump), read)
+    found, side = smooth(evidence(energies, nearest, floor_of(energies), jump), side)
     share = np.clip(np.float32(STEEPNESS) * found + np.float32(0.5), 0, 1)
     share[~band] = 0
-    near = band & (found + np.float32(READ) * read > 0)
+    near = band & (found + np.float32(READ) * side > 0)
     return OcclusionBoundary(band, nearest, farthest, share, found, near)
 
 
 def sides_of(depth: Plane) -> tuple[Plane, Plane]:
-    """Nearest and farthest depth within `BAND_RADIUS` pixels, (Y, X) float32 each."""
+    """Return the depths of foreground and background around each pixel.
+
+    Parameters
+    ----------
+    depth : numpy.ndarray
+        (Y, X) float32, in planes.
+
+    Returns
+    -------
+    nearest, farthest : numpy.ndarray
+        (Y, X) float32: greatest and least depth within `BAND_RADIUS` pixels.
+    """
     kernel = disk(BAND_RADIUS)
     return cv2.dilate(depth, kernel), cv2.erode(depth, kernel)
 
 
 @dataclass(frozen=True)
 class DetailPeak:
-    """Where detail is most, (Y, X) each.
+    """Depth with the most detail; all maps are (Y, X).
 
     Attributes
     ----------
     depth : numpy.ndarray
-        float32; below 0 where no plane lies between the depths.
+        float32, in planes; below 0 where no plane lies between the depths.
     clear : numpy.ndarray
-        bool: whether the planes before and after it, if there are any, show less.
+        bool: whether the planes before and after it, if there are any, show less detail.
     """
 
     depth: Plane
@@ -196,16 +279,21 @@ class DetailPeak:
 def detail_peak(
     energies: Sequence[Plane], weight: Plane, within: tuple[Plane, Plane]
 ) -> DetailPeak:
-    """Depth of what has detail somewhere between two depths: a parabola through its logarithm.
+    """Find the depth with the most detail between two depths, by a parabola through its logarithm.
 
     Parameters
     ----------
     energies : sequence of numpy.ndarray
-        `fine_energy` of every plane.
+        `fine_energy` of every plane, (Y, X) float32 each.
     weight : numpy.ndarray
-        (Y, X) float32: how much of each pixel's detail counts.
+        (Y, X) float32: weight of each pixel's detail.
     within : tuple of numpy.ndarray
-        The depths, (Y, X) float32 each.
+        Least and greatest depth, (Y, X) float32 each, in planes.
+
+    Returns
+    -------
+    DetailPeak
+        Depth of the peak at each pixel.
     """
     shape, least = weight.shape, floor_of(energies) * np.float32(PEAK_FLOOR)
     best, before, after, last = (np.full(shape, -np.inf, np.float32) for _ in range(4))

@@ -1,4 +1,4 @@
-"""Depth of what is near, from its own detail, and which side what has no detail belongs to."""
+"""Assignment of pixels to foreground or background, and the depth of the foreground."""
 
 from __future__ import annotations
 
@@ -27,22 +27,38 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
 
 SIDE_WINDOW = 1.0
-"""Gaussian sigma over the detail that tells sides, where it is little."""
+"""Gaussian sigma, in pixels, of the window over detail where there is little of it."""
 SURE_RADIUS = 2
-"""Pixels around one that must all lie on a side: detail reaches beyond its own edge."""
+"""Radius, in pixels, within which all pixels must lie on one side: detail reaches beyond the edge
+of its own surface."""
 BACKGROUND_SEEN = 0.07
-"""Confidence from which on a depth far behind is one."""
+"""Confidence from which on a depth that is not in front of another counts as background."""
 WEIGHT_OF_FAR = 3.0
+"""Weight of such a depth as evidence for the background."""
 FAR_ENOUGH = 0.8
-"""What speaks for the ground, over what speaks against, from which on it is the ground."""
+"""Evidence for the background, over that for the foreground, from which on a pixel belongs to the
+background."""
 SIDE_REACH = 300.0
-"""Smoothness of the sides, in pixels squared."""
+"""Smoothness of the assignment, in pixels squared."""
 SIDE_EDGE = 0.5 / 255
-"""Step in the picture, as a part of its range, that a side stops at."""
+"""Step of brightness, as a part of the image's range, at which that smoothing stops."""
 
 
 def foreground_depth(energies: Sequence[Plane], edge: OcclusionBoundary) -> Plane:
-    """Depth of what is near, from its own detail alone."""
+    """Measure the depth of the foreground from its own detail alone.
+
+    Parameters
+    ----------
+    energies : sequence of numpy.ndarray
+        `fine_energy` of every plane, (Y, X) float32 each, from back to front.
+    edge : OcclusionBoundary
+        Occlusion boundary of the foreground.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) float32, in planes.
+    """
     own = detail_peak(energies, edge.share, (edge.nearest - SEARCHED, edge.nearest + SEARCHED))
     return np.where(own.depth >= 0, own.depth, edge.nearest)
 
@@ -50,10 +66,25 @@ def foreground_depth(energies: Sequence[Plane], edge: OcclusionBoundary) -> Plan
 def belongs_to_background(
     patch: Patch, energies: Sequence[Plane], edge: OcclusionBoundary
 ) -> NDArray[np.bool_]:
-    """Whether a pixel whose depth nothing shows belongs to the ground rather than to what is near.
+    """Find the pixels without visible depth that belong to the background.
 
-    Depth goes on from where it is seen to where it is not, across an outline too. So what speaks
-    for either side, and is seen, goes on anew, to the next edge of the picture.
+    Estimated depth is continued from pixels that show it to pixels that do not, even across an
+    occlusion boundary. Therefore the visible evidence for either side is continued anew, up to the
+    next edge of the image.
+
+    Parameters
+    ----------
+    patch : Patch
+        Part of the field.
+    energies : sequence of numpy.ndarray
+        `fine_energy` of every plane, (Y, X) float32 each, from back to front.
+    edge : OcclusionBoundary
+        Occlusion boundary of the foreground.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) bool.
     """
     light = patch.light
     smoother = [cv2.GaussianBlur(energy, (0, 0), SIDE_WINDOW) for energy in energies]
@@ -63,12 +94,14 @@ def belongs_to_background(
     side = np.where(edge.band, edge.evidence, own)
     kernel = disk(SURE_RADIUS)
     disputed = patch.above | edge.band
-    near = np.where(disputed, np.maximum(cv2.erode(side, kernel), 0), 0)
-    near[~dilate(patch.discontinuities, WIDE)] = 0
-    seen = np.float32(WEIGHT_OF_FAR) * (patch.confidence > np.float32(BACKGROUND_SEEN))
-    far = np.where(disputed, np.maximum(-cv2.dilate(side, kernel), 0), seen)
+    foreground = np.where(disputed, np.maximum(cv2.erode(side, kernel), 0), 0)
+    foreground[~dilate(patch.discontinuities, WIDE)] = 0
+    visible = np.float32(WEIGHT_OF_FAR) * (patch.confidence > np.float32(BACKGROUND_SEEN))
+    background = np.where(disputed, np.maximum(-cv2.dilate(side, kernel), 0), visible)
     smooth = EdgeAwareMean(
         luminance(patch.image), SIDE_REACH, SIDE_EDGE * light.span + light.deviation
     )
-    nearness, farness = smooth(near.astype(np.float32), far.astype(np.float32))
-    return np.asarray(farness > np.float32(FAR_ENOUGH) * nearness)
+    for_foreground, for_background = smooth(
+        foreground.astype(np.float32), background.astype(np.float32)
+    )
+    return np.asarray(for_background > np.float32(FAR_ENOUGH) * for_foreground)

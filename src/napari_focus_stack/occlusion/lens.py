@@ -1,4 +1,4 @@
-"""How a lens blurs what is out of focus: by a disc that grows with the distance in planes."""
+"""Blur of a lens out of focus: by a disc that grows with the distance in planes."""
 
 from __future__ import annotations
 
@@ -18,22 +18,25 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
 
 SHIFTS = (-4, -3, -2, 2, 3, 4)
-"""Planes from a sharp one at which its blur is measured: a lens is not sharp enough for one, and
-four are little enough to fit."""
+"""Steps, in planes, from a sharp plane to those in which its blur is measured: lenses are not sharp
+enough for one step, and the blur of four is still small enough to be fitted."""
 RADII = np.geomspace(0.5, 24.0, 18)
-"""Pixels; between them a parabola goes through the best and its neighbours."""
+"""Radii of the discs that are tried, in pixels; a parabola through the best one and its neighbours
+interpolates between them."""
 DISCS = 8
-"""Discs by which a scene is blurred that is out of focus by different amounts."""
+"""Number of discs with which a scene is blurred that is out of focus by different amounts."""
 MOST_UNEXPLAINED = 0.5
-"""Part of the difference between two planes that blur may leave: 0.05 to 0.4 in photographs."""
+"""Part of the difference between two planes that blur may leave unexplained: 0.05 to 0.4 in
+photographs."""
 GAMMAS = (1.0, 2.2)
-"""Of what counts photons, and of photographs: planes of 8-bit JPEG leave 10 to 40 % less difference
-with the second, rendered ones 15 to 65 % less with the first."""
+"""Gammas of detectors that count photons, and of photographs: planes of 8-bit JPEG leave 10 to 40 %
+less difference with the second, rendered ones 15 to 65 % less with the first."""
 FEWEST_READINGS = 3
+"""Least number of measured radii."""
 LEAST_PLACE_STEP = 0.1
-"""Of the usual step: places rise."""
+"""Least step between the places of two planes, over the median step: places increase."""
 EVEN = 1.0
-"""Pull of steps towards the usual one, over that of a reading."""
+"""Weight that draws a step towards the median one, over the weight of a measured radius."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,11 @@ class SharpPatch:
     Attributes
     ----------
     plane : int
-        Which one.
+        Number of that plane.
     planes : mapping of int to numpy.ndarray
-        It and planes around it by their numbers, (Y, X) float32 each.
+        That plane and planes around it by their numbers, (Y, X) float32 each.
     where : numpy.ndarray
-        (Y, X) bool: what counts.
+        (Y, X) bool: pixels that are flat and in focus.
     """
 
     plane: int
@@ -57,15 +60,16 @@ class SharpPatch:
 
 @dataclass(frozen=True)
 class Lens:
-    """How planes see what they are not focused on.
+    """Blur of every plane at every depth.
 
     Attributes
     ----------
     places : numpy.ndarray
-        (n,) float64, 0 for the first, rising: plane k sees what plane l shows sharply through a
-        disc of a radius of ``abs(places[k] - places[l])`` pixels.
+        (n,) float64, 0 for the first plane, increasing: places of the planes along the focus, in
+        pixels of blur. A surface that is sharp in plane l is blurred in plane k by a disc with a
+        radius of ``abs(places[k] - places[l])`` pixels.
     gamma : float
-        Light is as the values of a plane to this power.
+        Power of a plane's values to which light is proportional.
     """
 
     places: NDArray[np.float64]
@@ -73,33 +77,57 @@ class Lens:
 
     @property
     def blur(self) -> float:
-        """Pixels by which the radius grows with each plane, on average."""
+        """Pixels by which the radius increases with each plane, on average."""
         return float(self.places[-1] - self.places[0]) / (len(self.places) - 1)
 
     @property
     def turned(self) -> Lens:
-        """Of the planes from the last to the first."""
+        """Lens of the planes in reverse order."""
         return replace(self, places=self.places[-1] - self.places[::-1])
 
     def of(self, first: int, count: int) -> Lens:
-        """Of some of the planes."""
+        """Return the lens of some consecutive planes.
+
+        Parameters
+        ----------
+        first : int
+            Index of the first of them.
+        count : int
+            Number of planes.
+
+        Returns
+        -------
+        Lens
+            Their places, which need not start at 0, and the same gamma.
+        """
         return replace(self, places=self.places[first : first + count])
 
     def place(self, depth: Plane | float) -> Plane:
-        """Place of a depth, in planes."""
+        """Return the place of a depth, interpolated between those of the planes.
+
+        Parameters
+        ----------
+        depth : numpy.ndarray or float
+            Depth in planes, of any shape.
+
+        Returns
+        -------
+        numpy.ndarray
+            Float32 of that shape, in pixels of blur.
+        """
         places = np.interp(np.asarray(depth), np.arange(len(self.places)), self.places)
         return np.asarray(places, np.float32)
 
 
 class OutOfFocus:
-    """Light as planes show it that are out of focus.
+    """Image as planes out of focus show it.
 
     Parameters
     ----------
     light : numpy.ndarray
-        (Y, X[, C]) float32.
+        (Y, X[, C]) float32: light of the sharp image.
     step : float
-        Pixels by which the radius of each disc is larger than that of the one before.
+        Pixels by which the radius of each disc exceeds that of the one before.
     """
 
     def __init__(self, light: Plane, step: float) -> None:
@@ -107,9 +135,20 @@ class OutOfFocus:
         self._levels = [light, *(defocused(light, step * j) for j in range(1, DISCS + 2))]
 
     def seen(self, radius: Plane, where: NDArray[np.bool_]) -> Plane:
-        """Pixels of a mask, (m[, C]), each through a disc of its own radius, (Y, X) in pixels.
+        """Return the pixels of a mask, each blurred by a disc of its own radius.
 
-        A negative one counts as its opposite, and one beyond the discs as the largest of them.
+        Parameters
+        ----------
+        radius : numpy.ndarray
+            (Y, X): radii in pixels. Their signs are ignored, and a radius beyond the largest disc
+            counts as that.
+        where : numpy.ndarray
+            (Y, X) bool: mask of m pixels.
+
+        Returns
+        -------
+        numpy.ndarray
+            (m[, C]) float32, light.
         """
         place = np.abs(radius[where]).astype(np.float32) / np.float32(self._step)
         np.minimum(place, np.float32(DISCS), out=place)
@@ -126,25 +165,25 @@ class OutOfFocus:
 
 
 def measured_lens(patches: Sequence[SharpPatch], numbers: NDArray[np.intp]) -> Lens | None:
-    """Find where planes lie along the focus, in pixels of blur, and how values stand for light.
+    """Measure the places of the planes along the focus, in pixels of blur, and the gamma.
 
-    Where the surface is flat, a plane out of focus is the sharp one seen through a disc; its
-    radius is the one that leaves the least squared difference. Places fit all radii, and steps
-    that none tells are as the others; those of the bench's scenes are found to 2 %. Light is
-    what adds up under the disc, so the gamma that leaves the least is the planes' own.
+    Where the surface is flat, a plane out of focus equals the sharp one blurred by a disc, whose
+    radius is the one with the least squared difference. The places are fitted to all radii; a step
+    without any radius resembles the others. In the bench's scenes they are found to 2 %. Under a
+    disc light adds up, so the gamma with the least difference is that of the planes.
 
     Parameters
     ----------
     patches : sequence of SharpPatch
-        Parts of the field.
+        Flat parts of the field.
     numbers : numpy.ndarray
-        (n,) int, rising: those of the planes in the whole stack. Where one is missing the step is
-        taken to be as much longer.
+        (n,) int, increasing: numbers of the planes in the whole stack. Where some are missing, the
+        step is assumed to be longer in proportion.
 
     Returns
     -------
     Lens or None
-        None if too few patches show it.
+        Places and gamma; None if too few patches show them.
     """
     readings = min((_readings(patches, gamma) for gamma in GAMMAS), key=lambda r: r.difference)
     clear = [reading for reading in readings.radii if reading is not None]
@@ -167,7 +206,18 @@ def measured_lens(patches: Sequence[SharpPatch], numbers: NDArray[np.intp]) -> L
 
 @dataclass(frozen=True)
 class _Readings:
-    """Plane, shift and radius of each pair of planes, and what all of them leave."""
+    """Radii of blur measured with one gamma.
+
+    Attributes
+    ----------
+    gamma : float
+        That gamma.
+    radii : list of tuple or None
+        Plane, shift to the other plane and radius in pixels of each pair; None if blur does not
+        explain the difference.
+    difference : float
+        Sum of the least differences of all pairs.
+    """
 
     gamma: float
     radii: list[tuple[int, int, float] | None]
@@ -175,6 +225,7 @@ class _Readings:
 
 
 def _readings(patches: Sequence[SharpPatch], gamma: float) -> _Readings:
+    """Measure the radius of blur between the sharp plane of each patch and those around it."""
     radii, left = [], 0.0
     for patch in patches:
         sharp = to_linear(patch.planes[patch.plane], gamma)
@@ -192,11 +243,12 @@ def _readings(patches: Sequence[SharpPatch], gamma: float) -> _Readings:
 
 
 def _difference(a: Plane, b: Plane, where: NDArray[np.bool_]) -> float:
+    """Return the mean squared difference of two planes in a mask."""
     return float(np.square(a[where] - b[where]).mean())
 
 
 def _radius(differences: NDArray[np.float64], unblurred: float) -> float | None:
-    """Between those of the discs, where the difference is least; None if blur is not what it is."""
+    """Interpolate the radius of least difference; return None if blur does not explain it."""
     best = int(differences.argmin())
     if best in (0, len(RADII) - 1) or differences[best] > MOST_UNEXPLAINED * unblurred:
         return None

@@ -1,4 +1,4 @@
-"""Whether planes are explained by a ground behind what is near, and by nothing simpler."""
+"""Check that the restored background explains the planes better than anything simpler."""
 
 from __future__ import annotations
 
@@ -37,47 +37,51 @@ if TYPE_CHECKING:
     from napari_focus_stack.occlusion.patch import Patch
 
 PixelClass = Literal["alone", "behind", "beside"]
+"""Rendering of an image without foreground blur, attenuated by it, or only with its light added."""
 
 RESTORED_COVER = 0.02
-"""Cover from which on the ground is taken as unmixed."""
+"""Alpha of the foreground from which on a pixel of the background counts as restored."""
 OPEN = 0.25
-"""Share of the ground's light that must have come through a plane for it to be looked at."""
+"""Least transmitted share of the background's light at which planes are compared."""
 UNEXPLAINED = 0.04
-"""Error, as a part of the picture's range, from which on a plane is not explained at all."""
+"""Error, as a part of the image's range, from which on a plane is not explained at all."""
 CHECK_WINDOW = 4.0
-"""Gaussian sigma, in pixels, over which a ground must explain the planes better than before."""
+"""Gaussian sigma, in pixels, of the window in which a background must explain the planes better."""
 LEAST_COUNT = 1e-3
+"""Least share of the window that was compared."""
 LEAST_MISFIT = 1e-3
-"""Error, as a part of the picture's range, that is none."""
+"""Error, as a part of the image's range, that counts as none."""
 FEWEST_CHECKED, LEAST_KNOWN = 300, 0.15
-"""Pixels of a view, and part of what is hidden, that must be seen for it to tell anything: a third
-and more where something is hidden, a twentieth where a plain background has no depth (`sphere`)."""
+"""Pixels of a patch, and share of its hidden pixels, with a visible background that an assessment
+takes: a third and more where something is hidden, a twentieth where a plain background has no depth
+(`sphere`)."""
 CLEARLY = 0.7
-"""Part of the error that may remain where something is hidden, and tells which end is near."""
+"""Part of the error that may remain where occlusion shows which end of the stack is the front."""
 BETTER = 0.8
-"""Part of the squared error that may remain."""
+"""Part of the squared error that a restored background may leave."""
 SHARPEST = 0.5
-"""Gaussian sigma, in pixels, under which nothing is blurred."""
+"""Least Gaussian sigma, in pixels; with less nothing is blurred."""
 
 
 @dataclass(frozen=True)
 class ModelErrors:
-    """How planes are explained where something is hidden: squared errors beyond their noise.
+    """Squared errors of the planes, beyond their noise, as explained in several ways.
 
     Attributes
     ----------
     before : list of numpy.ndarray
-        (Y, X) float32, sums over a window: by the image as it was, in several ways.
+        (Y, X) float32 each, averaged in a window: errors of simpler explanations, by the image
+        without restoration.
     after : numpy.ndarray
-        By the ground that was found.
+        (Y, X) float32: the error of the restored background.
     count : numpy.ndarray
-        Share of the window that was looked at.
+        (Y, X) float32: share of the window that was compared.
     known : float
-        Part of what is hidden of which anything is seen.
+        Share of the hidden pixels whose background is visible.
     nothing : float
-        Error that is none.
+        Error that counts as none.
     opaque, clear : float
-        Where that was judged: errors if what is near hides the ground, and if it is seen through.
+        Errors with an opaque and with a transparent foreground; 0 where these were not compared.
     """
 
     before: list[Plane]
@@ -90,23 +94,29 @@ class ModelErrors:
 
     @property
     def lead(self) -> float:
-        """Error that a ground removes where it is better, less what it adds where it is worse."""
+        """Error that the background removes where it is better, less what it adds elsewhere."""
         least = np.float32(CLEARLY) * self.least
         removed = np.maximum(least - self.after, 0).sum()
         return float(removed - np.maximum(self.after - self.least, 0).sum())
 
     @cached_property
     def least(self) -> Plane:
-        """Error of the simplest explanation that is as good as any, pixel by pixel."""
+        """Least error of the simpler explanations, pixel by pixel."""
         return np.asarray(np.minimum.reduce(self.before))
 
     @property
     def tells(self) -> bool:
-        """Whether enough was looked at."""
+        """Whether enough pixels were compared."""
         return self.known > LEAST_KNOWN and float(self.count.sum()) > FEWEST_CHECKED
 
     def better(self) -> Plane:
-        """Where the ground explains the planes better than anything: (Y, X) float32, 0 to 1."""
+        """Return where the background explains the planes better than anything simpler.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X) float32, 0 to 1.
+        """
         lead = np.float32(BETTER) * self.least - self.after
         lead /= np.float32(1 - BETTER) * self.least + np.float32(self.nothing)
         better: Plane = np.clip(lead + np.float32(0.5), 0, 1)
@@ -116,20 +126,20 @@ class ModelErrors:
 
 
 class ModelCheck:
-    """A view as a ground behind veils explains it.
+    """Explanation of the planes of a patch by a background under foreground blur.
 
     Parameters
     ----------
     patch : Patch
-        The planes.
+        Part of the field.
     image, depth : numpy.ndarray
-        (Y, X[, C]) and (Y, X) float32: the ground.
-    veils : mapping of int to ForegroundBlur
-        What lies before it, by planes.
+        (Y, X[, C]) and (Y, X) float32: restored background, and its depth in planes.
+    blurs : mapping of int to ForegroundBlur
+        Foreground blur over it by plane.
     edge : OcclusionBoundary
-        Where that ends.
+        Occlusion boundary of the foreground.
     where : numpy.ndarray
-        (Y, X) bool: what is looked at.
+        (Y, X) bool: pixels to compare.
     """
 
     def __init__(
@@ -137,41 +147,47 @@ class ModelCheck:
         patch: Patch,
         image: Plane,
         depth: Plane,
-        veils: Mapping[int, ForegroundBlur],
+        blurs: Mapping[int, ForegroundBlur],
         edge: OcclusionBoundary,
         where: NDArray[np.bool_],
     ) -> None:
-        self._view, self._light = patch, patch.light
-        self._image, self._depth, self._veils = image, depth, veils
+        self._patch, self._light = patch, patch.light
+        self._image, self._depth, self._blurs = image, depth, blurs
         self._edge, self._where = edge, where
 
     def check(self, known: float, *, judged: bool) -> ModelErrors:
-        """Render the planes from what was found, and from the image as it was.
+        """Render the planes from the restored background and from the image without restoration.
 
-        The ground was divided so that its own plane is explained; so it counts only if nothing
-        simpler explains the planes as well: the image as it was, behind the same veil, at the
-        depth of the ground, of what is near, or at its own.
+        Restoration explains the plane in focus by construction; the background counts only if
+        nothing simpler explains the planes as well. That is the image without restoration under
+        the same foreground blur, or alone at the depth of the background, of the foreground or at
+        its own depth.
 
         Parameters
         ----------
         known : float
-            Part of what is hidden of which anything is seen.
+            Share of the hidden pixels whose background is visible.
         judged : bool
-            Whether to see, too, if what is near may be seen through.
+            Whether to compare an opaque with a transparent foreground, too.
+
+        Returns
+        -------
+        ModelErrors
+            Errors of all explanations.
         """
-        gamma, blur = self._light.lens.gamma, self._light.lens.blur
+        gamma, step = self._light.lens.gamma, self._light.lens.blur
         was, now = (
-            OutOfFocus(to_linear(image, gamma), blur) for image in (self._view.image, self._image)
+            OutOfFocus(to_linear(image, gamma), step) for image in (self._patch.image, self._image)
         )
         behind = self._depth
         before = [
-            self._error(was, behind, self._veils, "behind"),
+            self._error(was, behind, self._blurs, "behind"),
             *(
-                self._error(was, depth, self._veils, "alone")
-                for depth in (behind, self._edge.nearest, self._view.depth)
+                self._error(was, depth, self._blurs, "alone")
+                for depth in (behind, self._edge.nearest, self._patch.depth)
             ),
         ]
-        after = self._error(now, behind, self._veils, "behind")
+        after = self._error(now, behind, self._blurs, "behind")
         count = cv2.GaussianBlur(self._where.astype(np.float32), (0, 0), CHECK_WINDOW)
         check = ModelErrors(before, after, count, known, (LEAST_MISFIT * self._light.span) ** 2)
         if judged and check.lead > 0:
@@ -180,36 +196,37 @@ class ModelCheck:
         return check
 
     def _judged(self) -> tuple[float, float]:
-        """Errors if what is near hides the ground, and if it is seen through.
+        """Return the errors with an opaque and with a transparent foreground.
 
-        Then its light adds to the ground's, and its picture shows the ground too, out of focus.
-        Each ground is taken from one plane a pixel: to fuse both would take longer.
+        The light of a transparent foreground is added to that of the background, and its image
+        shows the background too, out of focus. In both cases the background of a pixel is taken
+        from one plane, because fusing it twice would take longer.
         """
-        lights, lens = self._view.lights, self._light.lens
+        lights, lens = self._patch.lights, self._light.lens
         where, edge = self._where, self._edge
         background = to_linear(self._image, lens.gamma)
         apart = np.median(lens.place(edge.nearest[where]) - lens.place(self._depth[where]))
         below = cv2.GaussianBlur(background, (0, 0), max(float(apart) / 2, SHARPEST))
         added = {
-            k: ForegroundBlur(veil.light - spread_over(veil.cover, below) * below, veil.cover)
-            for k, veil in self._veils.items()
+            k: ForegroundBlur(blur.light - spread_over(blur.cover, below) * below, blur.cover)
+            for k, blur in self._blurs.items()
         }
         planes = sorted(added)
         index = np.interp(self._depth, planes, np.arange(len(planes))).astype(np.float32)
         errors = []
         ways: tuple[tuple[Mapping[int, ForegroundBlur], PixelClass], ...] = (
-            (self._veils, "behind"),
+            (self._blurs, "behind"),
             (added, "beside"),
         )
-        for veils, how in ways:
-            left = [lights[k] - veils[k].light for k in planes]
+        for blurs, how in ways:
+            left = [lights[k] - blurs[k].light for k in planes]
             if how == "behind":
                 for one, k in zip(left, planes, strict=True):
-                    one /= spread_over(np.maximum(1 - veils[k].cover, OPEN), one)
+                    one /= spread_over(np.maximum(1 - blurs[k].cover, OPEN), one)
             background[where] = pick_plane(left, index)[where]
             if lens.gamma != 1:
                 np.maximum(background, 0, out=background)
-            error = self._error(OutOfFocus(background, lens.blur), self._depth, veils, how)
+            error = self._error(OutOfFocus(background, lens.blur), self._depth, blurs, how)
             errors.append(float(error.sum()))
         return errors[0], errors[1]
 
@@ -217,87 +234,98 @@ class ModelCheck:
         self,
         background: OutOfFocus,
         depth: Plane,
-        veils: Mapping[int, ForegroundBlur],
+        blurs: Mapping[int, ForegroundBlur],
         how: PixelClass,
     ) -> Plane:
-        """Squared error of the planes as an image explains them, over a window: (Y, X) float32.
+        """Return the squared error of the planes as explained by an image, in a window.
 
-        Alone, behind the veils, which keep its light away, or beside their light.
+        The image is rendered alone, behind foreground blur that blocks a share of its light, or
+        beside foreground blur whose light is only added. The result is (Y, X) float32.
         """
         light, lens = self._light, self._light.lens
         total = np.zeros(depth.shape, np.float32)
         worst = np.float32((UNEXPLAINED * light.span + 2 * light.deviation) ** 2)
         place = lens.place(depth)
-        for k, veil in veils.items():
-            seen = self._where & (veil.cover > RESTORED_COVER) & (veil.cover < 1 - OPEN)
-            if not seen.any():
+        for k, blur in blurs.items():
+            compared = self._where & (blur.cover > RESTORED_COVER) & (blur.cover < 1 - OPEN)
+            if not compared.any():
                 continue
-            rendered = background.seen(place - lens.places[k], seen)
+            rendered = background.seen(place - lens.places[k], compared)
             if how == "behind":
-                rendered *= spread_over(1 - veil.cover[seen], veil.light)
+                rendered *= spread_over(1 - blur.cover[compared], blur.light)
             if how != "alone":
-                rendered += veil.light[seen]
-            error = np.square(self._view.planes[k][seen] - to_encoded(rendered, lens.gamma))
+                rendered += blur.light[compared]
+            error = np.square(self._patch.planes[k][compared] - to_encoded(rendered, lens.gamma))
             error = error if error.ndim == 1 else error.mean(-1)
             error -= np.float32(light.deviation**2)
-            total[seen] += np.minimum(error, worst)
+            total[compared] += np.minimum(error, worst)
         windowed: Plane = cv2.GaussianBlur(total, (0, 0), CHECK_WINDOW)
         return np.maximum(windowed, 0, out=windowed)
 
 
 COMPARED_SIGMA = 4.0
-"""Gaussian sigma, in pixels, over which planes are compared."""
+"""Gaussian sigma, in pixels, of the window in which planes are compared."""
 
 
 SAME = 0.2
-"""Part of the squared difference between two planes up to which blur explains it: where something
-lies before something else, at 1 to 15 % of the jumps of a picture (`strands`, `coins-step`); in the
-bar code of `pcb`, which is flat, at 91 to 100 %."""
+"""Part of the squared difference between two planes up to which blur explains it. It does so at 1
+to 15 % of the discontinuities of an image with occlusion (`strands`, `coins-step`), and at 91 to
+100 % of those in the bar code of `pcb`, which is flat."""
 
 
 ONE_WAY = 0.3
-"""Part of what is left the other way round: a plane in focus explains one that is not, and is not
-explained by it."""
+"""Largest unexplained difference, as a part of that in the other direction: a plane in focus
+explains one out of focus, but is not explained by it."""
 
 
 LUMINANCE_NOISE = 0.375
-"""Variance of the brightness of a colour, over that of a channel."""
+"""Variance of the noise of a colour image's brightness, over that of one channel."""
 
 
 def unexplained_by_one_surface(patch: Patch) -> NDArray[np.bool_]:
-    """Jumps of the depth that no single surface explains, (Y, X) bool.
+    """Find the depth discontinuities that no single surface explains.
 
-    If all that is around a jump lies at one of its two depths, then the plane that is in focus
-    there, seen through a disc, is what the plane in focus at the other depth shows (re-blurring:
-    Ens and Lawrence, "An investigation of methods for determining depth from focus", PAMI 1993).
-    If something lies before something else neither plane is in focus everywhere, and neither
-    explains the other.
+    If everything around a discontinuity lies at one of its two depths, then the plane in focus
+    there, blurred by a disc, equals the plane in focus at the other depth (re-blurring [1]_). If
+    one surface lies in front of another, neither plane is in focus everywhere, and neither explains
+    the other.
 
     Parameters
     ----------
     patch : Patch
-        A part of the field.
+        Part of the field.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) bool: those of its discontinuities.
+
+    References
+    ----------
+    .. [1] J. Ens and P. Lawrence, "An investigation of methods for determining depth from focus",
+       IEEE PAMI 15, 1993, https://doi.org/10.1109/34.192482
     """
     if not patch.discontinuities.any():
         return patch.discontinuities
     light, lens = patch.light, patch.light.lens
     depths = [np.rint(depth) for depth in sides_of(patch.depth)]
-    near, far = (luminance(pick_plane(patch.lights, depth)) for depth in depths)
+    front, back = (luminance(pick_plane(patch.lights, depth)) for depth in depths)
     radius = lens.place(depths[0]) - lens.place(depths[1])
     step = max(lens.blur, float(radius.max()) / DISCS)
     where = dilate(patch.discontinuities, int(2 * COMPARED_SIGMA))
     noise = light.deviation**2 * (1 if patch.image.ndim == 2 else LUMINANCE_NOISE)
 
     def difference(one: Plane, other: Plane, expected: float) -> Plane:
+        """Return the squared difference beyond an expected one, in a window."""
         squared = np.zeros(where.shape, np.float32)
         squared[where] = np.square(to_encoded(one, lens.gamma) - to_encoded(other, lens.gamma))
         squared[where] -= np.float32(expected)
         windowed: Plane = cv2.GaussianBlur(squared, (0, 0), COMPARED_SIGMA)
         return np.maximum(windowed, 0, out=windowed)
 
-    plain = difference(near[where], far[where], 2 * noise)
-    by_near = difference(OutOfFocus(near, step).seen(radius, where), far[where], noise)
-    by_far = difference(OutOfFocus(far, step).seen(radius, where), near[where], noise)
-    least, most = np.minimum(by_near, by_far), np.maximum(by_near, by_far)
+    plain = difference(front[where], back[where], 2 * noise)
+    by_front = difference(OutOfFocus(front, step).seen(radius, where), back[where], noise)
+    by_back = difference(OutOfFocus(back, step).seen(radius, where), front[where], noise)
+    least, most = np.minimum(by_front, by_back), np.maximum(by_front, by_back)
     single = (least <= SAME * plain) & (least <= ONE_WAY * most)
     return patch.discontinuities & ~single

@@ -1,4 +1,4 @@
-"""How planes were recorded, and a part of the field in all of them."""
+"""Imaging model of the planes, and a part of the field in all of them."""
 
 from __future__ import annotations
 
@@ -20,34 +20,37 @@ if TYPE_CHECKING:
     from napari_focus_stack.occlusion.lens import Lens
 
 LEAST_BLUR = 2.7
-"""Pixels by which something must be out of focus where it hides what is in focus."""
+"""Least blur, in pixels, of a foreground object in the plane that shows the hidden background in
+focus."""
 LEAST_LEFT = 0.35
-"""Share of the ground's light that must have come through to be divided by: with 0.25
+"""Least transmitted share of the background's light by which planes are divided: with 0.25
 `strands-still` loses 0.35 dB."""
 MOST_LEFT_NOISE = 0.06
-"""Noise that may be left then, as a part of the picture's range."""
+"""Largest noise after that division, as a part of the image's range."""
 LARGEST_REACH = 96.0
-"""Pixels over which blur is undone at most."""
+"""Largest distance, in pixels, over which blur is removed."""
 WIDE = 128
-"""Pixels from a jump over which depth may have gone on where nothing is to be seen."""
+"""Distance from a discontinuity, in pixels, over which depth may have been continued wrongly where
+no plane shows detail."""
 
 
 @dataclass(frozen=True)
 class ImagingModel:
-    """How planes were recorded.
+    """Imaging model of a stack: lens, noise and range of brightness.
 
     Attributes
     ----------
     lens : Lens
-        How planes see what they are not focused on.
+        Blur of the planes.
     noise : Noise
-        Of one channel.
+        Noise of one channel.
     span, level : float
-        Range of brightness, and the usual one.
+        Range of brightness, and its usual value.
     jump : float
-        Planes by which one thing must be before another to hide it visibly.
+        Planes by which a foreground object lies in front of the background at least, so that it
+        hides it visibly.
     reach : float
-        Pixels over which the nearest things blur.
+        Distance, in pixels, over which the frontmost objects blur.
     """
 
     lens: Lens
@@ -59,51 +62,66 @@ class ImagingModel:
 
     @classmethod
     def of(cls, lens: Lens, noise: Noise, span: float, level: float) -> ImagingModel:
-        """Of all planes."""
+        """Create the model of all planes of a stack.
+
+        Parameters
+        ----------
+        lens : Lens
+            Blur of the planes.
+        noise : Noise
+            Noise of one channel.
+        span, level : float
+            Range of brightness, and its usual value.
+
+        Returns
+        -------
+        ImagingModel
+            With the least jump and the reach that follow from the lens.
+        """
         reach = min(float(lens.places[-1]), LARGEST_REACH)
         return cls(lens, noise, span, level, max(LEAST_JUMP, LEAST_BLUR / lens.blur), reach)
 
     @property
     def deviation(self) -> float:
-        """Standard deviation of the usual pixel's noise."""
+        """Standard deviation of the noise at the usual brightness."""
         return self.noise.deviation(self.level)
 
     @property
     def edge(self) -> float:
-        """Step of brightness that is an edge of the picture."""
+        """Step of brightness that counts as an edge of the image."""
         return BOUNDARY_EDGE * self.span + 2 * self.deviation
 
     @property
     def least_left(self) -> float:
-        """Share of the ground's light that must have come through, so that noise stays low."""
+        """Least transmitted share of the background's light, so that noise remains low."""
         return max(LEAST_LEFT, self.deviation / (MOST_LEFT_NOISE * self.span))
 
     @property
     def noisy(self) -> bool:
-        """Whether detail must be smoothed to be seen."""
+        """Whether noise must be smoothed before detail is measured."""
         return self.deviation >= NOISY * self.span
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A part of the field in all its planes, and what is known of it.
+    """Part of the field in all its planes, with its image and depth.
 
     Attributes
     ----------
     planes : list of numpy.ndarray
-        (Y, X[, C]) float32 each, the nearest last.
+        (Y, X[, C]) float32 each, the frontmost last.
     image : numpy.ndarray
-        (Y, X[, C]) float32: what they were fused into.
+        (Y, X[, C]) float32: image fused from them.
     depth, confidence : numpy.ndarray
-        (Y, X) float32, the depth counted in these planes.
+        (Y, X) float32: depth counted in these planes, and its confidence.
     lowest : numpy.ndarray
-        (Y, X) float32: the farthest depth within `WIDE` pixels.
+        (Y, X) float32: rearmost depth within `WIDE` pixels.
     discontinuities : numpy.ndarray
-        (Y, X) bool: jumps of the depth that count.
+        (Y, X) bool: depth discontinuities that count.
     recorded : numpy.ndarray
-        (Y, X) bool: where all of these planes have recorded; nothing else is believed.
+        (Y, X) bool: pixels that all of these planes recorded; no other is changed.
     light : ImagingModel
-        How these planes were recorded.
+        Imaging model of these planes.
     """
 
     planes: list[Plane]
@@ -117,7 +135,7 @@ class Patch:
 
     @cached_property
     def lights(self) -> list[Plane]:
-        """The planes as light, which adds up where values do not."""
+        """Light of the planes, which adds up where their values do not."""
         return [to_linear(plane, self.light.lens.gamma) for plane in self.planes]
 
     @cached_property
@@ -127,5 +145,5 @@ class Patch:
 
     @property
     def above(self) -> NDArray[np.bool_]:
-        """What may be near: far before something else."""
+        """Pixels that may be foreground: their depth lies far in front of another one nearby."""
         return np.asarray(self.depth - self.lowest > self.light.jump)

@@ -1,6 +1,7 @@
-"""Which parts of the field have something near before something far, and which are flat and sharp.
+"""Search for the parts of the field with occlusion, and for those that are flat and in focus.
 
-All of it is found on maps of an eighth of the size, that hold the least and greatest of each cell.
+Both are found on maps of an eighth of the size, which hold the least and greatest value of each
+cell.
 """
 
 from __future__ import annotations
@@ -24,39 +25,43 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
 
 CELL = 8
-"""Pixels a side of a cell."""
+"""Side of a cell, in pixels."""
 PATCH_SIDES = (512, 256, 128)
-"""Pixels a side of the parts that are worked on one after the other: the first that fits."""
+"""Sides, in pixels, of the parts that are processed one after the other: the first that fits into
+memory."""
 PATCH_MARGIN = 48
-"""Pixels around a part, beyond the reach of blur, that are looked at with it: smoothing and fusion
-see as far."""
+"""Margin of a part, in pixels, beyond the reach of blur: smoothing and fusion depend on as much."""
 LOOKED_BESIDE = 16
-"""Pixels from a jump, beyond the reach of blur, that are looked at in any case."""
+"""Distance from a discontinuity, in pixels, beyond the reach of blur, that is always processed."""
 PATCH = 20
-"""Cells a side of a flat patch."""
+"""Side of a flat patch, in cells."""
 FLAT_RADIUS = 2
 FLAT_CELL = 1.0
-"""Planes by which depth may change within three cells of a flat one."""
+"""Largest change of depth, in planes, within three cells of a flat one."""
 IN_FOCUS = 0.3
-"""Planes from a whole one, so that its plane is in focus."""
+"""Largest distance, in planes, between a depth and the plane that shows it in focus."""
 CREDIBLE = 0.5
+"""Least confidence in a flat cell."""
 FEWEST_CELLS = 20
+"""Least number of flat cells in a patch."""
 PATCHES = 3
+"""Largest number of patches of one plane."""
 MOST_PATCHES = 24
+"""Largest number of patches of all planes."""
 
 
 @dataclass(frozen=True)
 class PatchWindow:
-    """A part of the field, in its pixels.
+    """Rows and columns of a part of the field.
 
     Attributes
     ----------
     outer : tuple of slice
-        Rows and columns that are looked at.
+        Rows and columns that are processed.
     inner : tuple of slice
-        Those of them that may be changed.
+        Rows and columns that may be changed.
     discontinuities : int
-        Pixels where depth jumps.
+        Number of pixels of depth discontinuities in `outer`.
     """
 
     outer: Window
@@ -65,28 +70,36 @@ class PatchWindow:
 
     @property
     def pixels(self) -> int:
-        """How many are looked at."""
+        """Number of pixels that are processed."""
         rows, cols = self.outer
         return int(rows.stop - rows.start) * int(cols.stop - cols.start)
 
 
 @dataclass(frozen=True)
 class FlatPatch:
-    """A flat part of the field that a plane shows in focus, in pixels of the field."""
+    """Flat part of the field that one plane shows in focus.
+
+    Attributes
+    ----------
+    window : tuple of slice
+        Rows and columns of the field.
+    plane : int
+        Index of the plane.
+    """
 
     window: Window
     plane: int
 
 
 class DepthGrid:
-    """What is known of the depth, in cells of 8 x 8 pixels.
+    """Depth, confidence and discontinuities in cells of 8 x 8 pixels.
 
     Parameters
     ----------
     depth, confidence : numpy.ndarray
-        (Y, X) float32.
+        (Y, X) float32: depth in planes, counted from the back, and its confidence.
     discontinuities : numpy.ndarray
-        (Y, X) bool.
+        (Y, X) bool: depth discontinuities that count.
     """
 
     def __init__(self, depth: Plane, confidence: Plane, discontinuities: NDArray[np.bool_]) -> None:
@@ -99,36 +112,53 @@ class DepthGrid:
         self._lowest: Plane = cv2.erode(self._least, disk(WIDE // CELL))
 
     def lowest(self, window: Window) -> Plane:
-        """Farthest depth within `WIDE` pixels, to whole cells."""
+        """Return the rearmost depth within `WIDE` pixels, rounded to whole cells.
+
+        Parameters
+        ----------
+        window : tuple of slice
+            Rows and columns of the field.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x) float32, in planes.
+        """
         rows, cols = (np.arange(side.start, side.stop) // CELL for side in window)
         return self._lowest[np.ix_(rows, cols)]
 
     def parts(self, jump: float, reach: float, pixels: float) -> list[PatchWindow]:
-        """Parts in which something may be hidden, or depth may have gone on too far.
+        """Find the parts where something may be hidden, or depth may be continued too far.
 
         Parameters
         ----------
         jump : float
-            Planes by which a thing must be before another.
+            Planes by which the foreground lies in front of the background at least.
         reach : float
-            Pixels over which it may blur.
+            Distance, in pixels, over which the foreground may blur.
         pixels : float
-            That a part may have, its margin included, if that can be.
+            Largest number of pixels of a part with its margin, if that is possible.
+
+        Returns
+        -------
+        list of PatchWindow
+            Parts with discontinuities.
         """
         margin = PATCH_MARGIN + int(reach)
         doubted = dilate(self._jumps, WIDE // CELL) & (self._greatest - self._lowest > jump)
-        looked_at = dilate(self._jumps, -(-(LOOKED_BESIDE + int(reach)) // CELL)) | doubted
+        processed = dilate(self._jumps, -(-(LOOKED_BESIDE + int(reach)) // CELL)) | doubted
         block = next((b for b in PATCH_SIDES if (b + 2 * margin) ** 2 <= pixels), PATCH_SIDES[-1])
         side = block // CELL
         found = []
-        for top in range(0, len(looked_at), side):
-            for left in range(0, looked_at.shape[1], side):
-                here = looked_at[top : top + side, left : left + side]
+        for top in range(0, len(processed), side):
+            for left in range(0, processed.shape[1], side):
+                here = processed[top : top + side, left : left + side]
                 if here.any():
                     found.append(self._part(top, left, here, margin))
         return [part for part in found if part.discontinuities]
 
     def _part(self, top: int, left: int, block: NDArray[np.bool_], margin: int) -> PatchWindow:
+        """Return the smallest part with all marked cells of a block that starts at a cell."""
         rows, cols = (np.flatnonzero(block.any(axis)) for axis in (1, 0))
         starts = top + int(rows[0]), left + int(cols[0])
         ends = top + int(rows[-1]) + 1, left + int(cols[-1]) + 1
@@ -136,6 +166,7 @@ class DepthGrid:
         return PatchWindow(outer, inner, int(np.count_nonzero(self._counted[outer])))
 
     def _pixels(self, starts: tuple[int, int], ends: tuple[int, int], margin: int) -> Window:
+        """Return the pixels of a rectangle of cells and of a margin, as far as they exist."""
         rows, cols = (
             slice(max(0, start * CELL - margin), min(side, end * CELL + margin))
             for start, end, side in zip(starts, ends, self._shape, strict=True)
@@ -143,9 +174,22 @@ class DepthGrid:
         return rows, cols
 
     def samples(self, most: int, side: int) -> list[PatchWindow]:
-        """Squares around the places with the most jumps."""
+        """Find squares around the places with the most discontinuities.
+
+        Parameters
+        ----------
+        most : int
+            Largest number of squares.
+        side : int
+            Side of a square, in pixels.
+
+        Returns
+        -------
+        list of PatchWindow
+            Squares, the one with the most discontinuities first.
+        """
         cells, found = side // CELL, []
-        crowd = cv2.boxFilter(
+        density = cv2.boxFilter(
             self._jumps.astype(np.float32),
             -1,
             (cells // 2, cells // 2),
@@ -153,17 +197,28 @@ class DepthGrid:
             borderType=cv2.BORDER_CONSTANT,
         )
         for _ in range(most):
-            _, count, _, (x, y) = cv2.minMaxLoc(crowd)
+            _, count, _, (x, y) = cv2.minMaxLoc(density)
             if count < 1:
                 break
             starts, ends = (y - cells // 2, x - cells // 2), (y + cells // 2, x + cells // 2)
             window = self._pixels(starts, ends, 0)
             found.append(PatchWindow(window, window, int(count)))
-            crowd[max(0, starts[0]) : ends[0], max(0, starts[1]) : ends[1]] = 0
+            density[max(0, starts[0]) : ends[0], max(0, starts[1]) : ends[1]] = 0
         return found
 
     def flat_patches(self, count: int) -> list[FlatPatch]:
-        """Patches that each show one of `count` planes in focus, the largest for each plane."""
+        """Find flat patches that one plane shows in focus.
+
+        Parameters
+        ----------
+        count : int
+            Number of planes.
+
+        Returns
+        -------
+        list of FlatPatch
+            The largest patches of each plane, those with the most flat cells first.
+        """
         kernel = disk(FLAT_RADIUS)
         change = cv2.dilate(self._greatest, kernel) - cv2.erode(self._least, kernel)
         flat = (change < FLAT_CELL) & (self._surest > CREDIBLE)
@@ -189,14 +244,27 @@ class DepthGrid:
 
 
 def _cells(pixels: NDArray[Any], ufunc: np.ufunc) -> NDArray[Any]:
-    """Of every cell what a reduction makes of its pixels."""
+    """Reduce the pixels of every cell to one value."""
     rows, cols = (np.arange(0, side, CELL) for side in pixels.shape)
     cells: NDArray[Any] = ufunc.reduceat(ufunc.reduceat(pixels, rows, axis=0), cols, axis=1)
     return cells
 
 
 def batches(parts: Sequence[PatchWindow], pixels: float) -> Iterator[list[PatchWindow]]:
-    """Parts in groups that have at most so many pixels, each at least one part."""
+    """Group parts so that each group has a limited number of pixels.
+
+    Parameters
+    ----------
+    parts : sequence of PatchWindow
+        Parts of the field.
+    pixels : float
+        Largest number of pixels of a group, unless its only part has more.
+
+    Yields
+    ------
+    list of PatchWindow
+        One part or more, in the order of `parts`.
+    """
     batch: list[PatchWindow] = []
     for part in parts:
         if batch and sum(p.pixels for p in batch) + part.pixels > pixels:

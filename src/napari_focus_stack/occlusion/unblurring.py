@@ -1,4 +1,4 @@
-"""What lies behind, freed of the blur of what lies before it."""
+"""Blur that the foreground casts over the background, and its removal."""
 
 from __future__ import annotations
 
@@ -24,29 +24,31 @@ if TYPE_CHECKING:
     from napari_focus_stack.occlusion.lens import Lens
 
 LAYER = 1.6
-"""Pixels of blur that lie in one layer of what is near, at least: half as much costs twice the time
-for 0.1 dB."""
+"""Least thickness of a layer of the foreground, in pixels of blur: half as much costs twice the
+time for 0.1 dB."""
 SMALLEST_LAYER = 4.0
+"""Least number of pixels of a layer."""
 OCCLUDING = 0.25
-"""Share of a pixel from which on it hides what is behind."""
+"""Share of a pixel that the foreground covers from which on it hides the background."""
 LEAST_COVER = 0.004
-"""Cover of one grey level in 255 that is not worth undoing."""
+"""Alpha, of one grey level in 255, that is not worth removing."""
 LEAST_WEIGHT = 1e-3
+"""Least divisor."""
 BEYOND = 0.02
-"""Part of the range by which what was unmixed may lie beyond it: farther, the outline or the blur
-is wrong, and dark dashes came of it."""
+"""Part of the range by which a restored background may exceed it: beyond that the boundary or the
+blur is wrong, and it left dark dashes."""
 
 
 @dataclass(frozen=True)
 class ForegroundBlur:
-    """Light that what is near spreads over a plane, and the share of the ground it keeps away.
+    """Foreground out of focus in a plane: the light it adds, and the share of light it blocks.
 
     Attributes
     ----------
     light : numpy.ndarray
-        (Y, X[, C]) float32.
+        (Y, X[, C]) float32: light of the foreground.
     cover : numpy.ndarray
-        (Y, X) float32, 0 to 1.
+        (Y, X) float32, 0 to 1: its alpha, the share of the background's light that it blocks.
     """
 
     light: Plane
@@ -61,13 +63,30 @@ class ForegroundBlur:
     ) -> Plane:
         """Return the background under the blur: `(plane - light) / (1 - cover)`.
 
-        Where less than a share of `least_left` came through, or what is left is no light that
-        planes show, it is smoothly filled from around: what is divided by little is mostly noise.
+        Where a share of no more than `least_left` is transmitted, or where the quotient is no
+        light that planes show, the background is filled smoothly from around: a quotient with a
+        small divisor is mostly noise.
+
+        Parameters
+        ----------
+        plane : numpy.ndarray
+            (Y, X[, C]) float32, as light.
+        where : numpy.ndarray
+            (Y, X) bool: pixels to restore.
+        ends : tuple of float
+            Least and greatest light of all planes.
+        least_left : float
+            Largest transmitted share that is not divided by.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X[, C]) float32: background as light; elsewhere `plane`.
         """
         left = 1 - self.cover
         covered = where & (self.cover > LEAST_COVER)
-        came = spread_over(np.maximum(left[covered], LEAST_WEIGHT), plane)
-        shown = (plane[covered] - self.light[covered]) / came
+        transmitted = spread_over(np.maximum(left[covered], LEAST_WEIGHT), plane)
+        shown = (plane[covered] - self.light[covered]) / transmitted
         beyond = np.float32(BEYOND * (ends[1] - ends[0]))
         wrong = (shown < ends[0] - beyond) | (shown > ends[1] + beyond)
         lost = where & (left <= least_left)
@@ -81,36 +100,40 @@ class ForegroundBlur:
 
 
 class ForegroundLayers:
-    """What is near, in layers, as it hides what lies behind it.
+    """Layers of the foreground, and the background that they hide.
 
-    Layered image formation with a thin lens (Hasinoff and Kutulakos, "A layer-based restoration
-    framework for variable-aperture photography", ICCV 2007; Favaro and Soatto, "Seeing beyond
-    occlusions (and other marvels of a finite lens aperture)", CVPR 2003): plane k sees a layer at
-    depth l through a disc of radius ``|place(l) - place(k)|`` (`Lens`). From front to back each
-    layer adds its light where the union of the layers up to it, blurred, covers more than was
-    covered already.
+    Layered image formation with a thin lens [1]_, [2]_: plane k shows a layer at depth l blurred by
+    a disc of radius ``|place(l) - place(k)|`` (`Lens`). From front to back, each layer adds its
+    light where the blurred union of the layers up to it covers more than the layers before it.
 
     Parameters
     ----------
     boundary : OcclusionBoundary
-        Where it ends.
+        Occlusion boundary of the foreground.
     planes : sequence of numpy.ndarray
-        (Y, X[, C]) float32 each, as light, from far to near.
+        (Y, X[, C]) float32 each, as light, from back to front.
     depth : numpy.ndarray
-        (Y, X) float32.
+        (Y, X) float32, in planes.
     around : numpy.ndarray
-        (Y, X) bool: the jumps.
+        (Y, X) bool: depth discontinuities that count.
     lens : Lens
-        How they see what they are not focused on.
+        Blur of the planes.
     jump : float
-        Planes by which one thing must be before another.
+        Planes by which the foreground lies in front of the background at least.
 
     Attributes
     ----------
     hidden : numpy.ndarray
-        (Y, X) bool: what the blur of something nearer reaches.
+        (Y, X) bool: pixels of the background that the foreground's blur reaches.
     last : numpy.ndarray
-        (Y, X) int: last plane that shows what is behind, where something hides it or is hidden.
+        (Y, X) int: last plane that shows the background, at pixels that are hidden or hide it.
+
+    References
+    ----------
+    .. [1] S. W. Hasinoff and K. N. Kutulakos, "A layer-based restoration framework for
+       variable-aperture photography", ICCV 2007, https://doi.org/10.1109/ICCV.2007.4408898
+    .. [2] P. Favaro and S. Soatto, "Seeing beyond occlusions (and other marvels of a finite lens
+       aperture)", CVPR 2003.
     """
 
     def __init__(
@@ -136,7 +159,7 @@ class ForegroundLayers:
     def _layered(
         self, share: Plane, near: Plane, picture: Plane
     ) -> list[tuple[float, Plane, Plane]]:
-        """Depth, share and light of each layer, the nearest first."""
+        """Return depth, share and light of each layer, from front to back."""
         thickness = max(1, round(LAYER / self._lens.blur))
         index = np.rint(near).astype(np.intp) // thickness
         layers = []
@@ -150,7 +173,7 @@ class ForegroundLayers:
         return layers
 
     def _hide(self, boundary: OcclusionBoundary, near: Plane, own: Plane) -> None:
-        """Find what is hidden, and by how near a thing."""
+        """Find the hidden pixels, and the depth of the rearmost object that hides each of them."""
         before = np.full(near.shape, np.inf, np.float32)
         index = np.rint(near).astype(np.intp)
         solid = boundary.band & (boundary.share > OCCLUDING)
@@ -168,15 +191,35 @@ class ForegroundLayers:
         self._keep_planes_behind(before, self.hidden | edge)
 
     def _keep_planes_behind(self, before: Plane, where: NDArray[np.bool_]) -> None:
+        """Limit the planes of some pixels to those far enough behind an object at a depth."""
         behind = np.floor(before[where] - self._jump).astype(np.intp)
         self.last[where] = np.clip(behind, 0, self._count - 1)
 
     def doubt(self, where: NDArray[np.bool_], depth: Plane) -> None:
-        """Look for what is behind where depth may be that of something near, too."""
+        """Search for the background where depth may wrongly be that of the foreground.
+
+        Parameters
+        ----------
+        where : numpy.ndarray
+            (Y, X) bool: such pixels.
+        depth : numpy.ndarray
+            (Y, X) float32, in planes.
+        """
         self._keep_planes_behind(depth, where)
 
     def blur_of(self, k: int) -> ForegroundBlur:
-        """Return the foreground blur over objects that plane `k` shows in focus."""
+        """Return the foreground blur over objects that a plane shows in focus.
+
+        Parameters
+        ----------
+        k : int
+            Index of the plane.
+
+        Returns
+        -------
+        ForegroundBlur
+            Blur of all layers in front of it.
+        """
         cover, union = np.zeros(self._shape[:2], np.float32), np.zeros(self._shape[:2], np.float32)
         light = np.zeros(self._shape, np.float32)
         for depth, mask, shown in self._layers:
@@ -195,7 +238,7 @@ class ForegroundLayers:
 
 
 def _around(mask: Plane, margin: int) -> Window:
-    """Rows and columns within so many pixels of what is not 0."""
+    """Return the rows and columns of all pixels above 0, widened by a margin."""
     rows, cols = (
         slice(max(0, int(found[0]) - margin), min(side, int(found[-1]) + margin + 1))
         for found, side in (
