@@ -1,7 +1,7 @@
-"""Draw the pictures of docs/algorithms.md from the built-in samples.
+"""Draw the figures of docs/algorithms.md from the built-in samples.
 
 Run with the `dev` extra installed: ``python docs/make_algorithms.py``. No screen is needed and
-nothing is downloaded. The figures that the page quotes of these samples are printed.
+nothing is downloaded. The numbers that the page quotes for these samples are printed.
 """
 
 from __future__ import annotations
@@ -37,15 +37,16 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).with_name("algorithms")
 COLOURS = 256
-"""Colours of a picture: enough for photographs at this size, and half the bytes."""
+"""Colours of a figure: enough for photographs of this size, in half the bytes."""
 DPI = 110
 MOVED = 4
-"""Plane of the histology sample that is laid over the reference plane."""
+"""Plane of the histology sample that is shown together with the reference plane."""
 SHARP_IN_BOTH = np.s_[190:235, 40:107]
+"""Part of the histology sample that is sharp in both planes."""
 PIXELS = {"A textured pixel": (265, 305), "Plain floor beside the engine": (295, 240)}
 """Rows and columns of the motorcycle sample whose focus curves are drawn."""
 BESIDE_EDGE = np.s_[150:240, 395:530]
-"""Part of it with a near mudguard and fork before a far shelf."""
+"""Part of the motorcycle sample with mudguard and fork in the foreground, a shelf behind them."""
 LARGEST_ERROR = 2.0
 EXPECTED = np.geomspace(0.04, 2.0, 9)
 FEWEST_PIXELS = 400
@@ -54,19 +55,19 @@ BLUE, ORANGE, GREY = "#2166ac", "#d95f02", "#777777"
 
 @dataclass(frozen=True)
 class Stacked:
-    """A sample and what a run with default settings makes of it."""
+    """Sample, and the result of a run on it."""
 
     sample: Sample
     result: StackResult
 
     @classmethod
     def of(cls, name: str, **options: Any) -> Stacked:
-        """Render and stack a sample."""
+        """Render a sample and stack it with some options."""
         sample = render_sample(name)
         return cls(sample, focus_stack(sample.planes, **options))
 
     def summary(self) -> str:
-        """Return its scores against the truth."""
+        """Return the scores of the result against the ground truth."""
         image = score_image(self.result.image, self.sample.image)
         depth = score_depth(self.result.depth, self.sample.depth)
         sure = score_confidence(self.result.confidence, self.result.depth, self.sample.depth)
@@ -77,7 +78,7 @@ class Stacked:
 
 
 def main() -> None:
-    """Draw all pictures."""
+    """Draw all figures."""
     mpl.rcParams.update({"font.size": 8.5, "axes.titlesize": 9, "axes.titlelocation": "left"})
     FOLDER.mkdir(exist_ok=True)
     relief, scene = Stacked.of("histology"), Stacked.of("motorcycle")
@@ -111,7 +112,7 @@ def show(axes: Axes, title: str, pixels: NDArray[Any], **options: Any) -> Any:
 
 
 def alignment(stacked: Stacked) -> Figure:
-    """Show two planes over each other, as recorded and aligned, and what is left of the motion."""
+    """Show two planes in one image, as recorded and as aligned, and the error of the alignment."""
     planes, truth = stacked.sample.planes, stacked.sample.transforms
     found, reference = stacked.result.transforms, len(planes) // 2
     assert truth is not None
@@ -138,14 +139,14 @@ def alignment(stacked: Stacked) -> Figure:
 
 
 def resampled(plane: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[Any]:
-    """Read a plane where a transform leads the reference pixels."""
+    """Resample a plane in the frame of the reference plane."""
     from skimage.transform import ProjectiveTransform, warp
 
     return np.asarray(warp(plane / 255, ProjectiveTransform(matrix), order=3) * 255)
 
 
 def contrasted(pixels: NDArray[Any]) -> NDArray[np.float64]:
-    """Stretch each channel to the whole range."""
+    """Stretch the contrast of each channel to the full range."""
     low, high = np.percentile(pixels, (1, 99), axis=(0, 1))
     return np.clip((pixels - low) / (high - low), 0, 1)
 
@@ -184,7 +185,7 @@ def draw_curve(axes: Axes, curve: FocusCurve, name: str, truth: float) -> None:
 
 
 def depth_maps(stacked: Stacked) -> Figure:
-    """Show true and found depth, how far they are apart, and the confidence."""
+    """Show true and estimated depth, their difference, and the confidence."""
     truth, result = stacked.sample.depth, stacked.result
     figure, axes = plt.subplots(2, 2, figsize=(7.6, 5.1), layout="constrained")
     planes = {"vmin": 0, "vmax": len(stacked.sample.planes) - 1, "cmap": "viridis"}
@@ -201,7 +202,7 @@ def depth_maps(stacked: Stacked) -> Figure:
 
 
 def calibration(stacks: Sequence[Stacked]) -> Figure:
-    """Draw the measured error over the error that the confidence stands for."""
+    """Plot the measured error against the error that the confidence predicts."""
     figure, axes = plt.subplots(figsize=(4.6, 3.2), layout="constrained")
     axes.loglog(EXPECTED, EXPECTED, color=GREY, linewidth=0.8, label="as expected")
     for one, colour in zip(stacks, (BLUE, ORANGE), strict=True):
@@ -225,7 +226,7 @@ def calibration(stacks: Sequence[Stacked]) -> Figure:
 
 
 def occlusion(restored: Stacked, untouched: Stacked) -> Figure:
-    """Show a near edge before a far ground: one plane, fused, restored, and as it is."""
+    """Show a foreground edge and its background: one plane, fused, restored, ground truth."""
     sample, here = restored.sample, BESIDE_EDGE
     behind = int(np.rint(np.quantile(sample.depth[here], 0.1)))
     pictures = {

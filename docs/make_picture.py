@@ -1,4 +1,4 @@
-"""Take the README's picture: the built-in sample stacked in the real napari window.
+"""Take the screenshot of the README: the built-in sample, stacked in the napari window.
 
 Run with a screen (or ``xvfb-run -s "-screen 0 1600x1000x24"``): ``python docs/make_picture.py``.
 """
@@ -16,14 +16,14 @@ SIZE = (1400, 860)
 
 
 def wait(milliseconds: int) -> None:
-    """Let the window live for a while."""
+    """Process events of the window for a while."""
     loop = QEventLoop()
     QTimer.singleShot(milliseconds, loop.quit)
     loop.exec()
 
 
 def main() -> None:
-    """Stack the sample as a user does and save the window."""
+    """Stack the sample as a user does, and save a screenshot of the window."""
     viewer = napari.Viewer()
     viewer.window.resize(*SIZE)
     data, arguments, _ = sample_layer("histology")

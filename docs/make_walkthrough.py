@@ -1,4 +1,4 @@
-"""Take the README's pictures of a session at the real napari window.
+"""Take the screenshots of the README during a session in the napari window.
 
 Run with a screen (``xvfb-run -s "-screen 0 1600x1000x24"``): ``python docs/make_walkthrough.py``.
 """
@@ -17,11 +17,11 @@ HERE = Path(__file__).parent
 SCRIPT = HERE.parent / "tests" / "napari" / "walkthrough.py"
 SHOWN = ("open-folder", "result", "probe", "background", "areas", "surface")
 STEP = 4
-"""Levels of colour that are told apart: a third less room, and no eye sees it."""
+"""Grey levels that are rounded to one: files are a third smaller, with no visible difference."""
 
 
 def main() -> None:
-    """Run the session and keep the pictures that the README shows."""
+    """Run the session and save the screenshots that the README shows."""
     target = HERE / "walkthrough"
     target.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as taken:

@@ -34,12 +34,16 @@ class Progress:
     Attributes
     ----------
     step : {"align", "measure", "fuse", "restore", "project"}
-        The step at hand.
-    plane, planes : int
-        Number of the plane, counted from 0, and of planes in the stack.
-    done, total : int
-        Planes done and in all, over every step, as far as they are known: there are more once a
-        foreground is found to hide a background.
+        Current step.
+    plane : int
+        Number of the plane, counted from 0.
+    planes : int
+        Number of planes in the stack.
+    done : int
+        Planes done, over all steps.
+    total : int
+        Planes planned, over all steps: there are more once a foreground is found to hide a
+        background.
     """
 
     step: Step
@@ -55,7 +59,17 @@ class Progress:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A plane that took no part, and why."""
+    """Plane that was left out of a run.
+
+    Attributes
+    ----------
+    plane : int
+        Number of the plane.
+    name : str
+        Name of the plane.
+    reason : str
+        Why it was left out, as the end of a sentence.
+    """
 
     plane: int
     name: str
@@ -69,42 +83,46 @@ class Report:
     Attributes
     ----------
     version : str
-        Of napari-focus-stack.
+        Version of napari-focus-stack.
     settings : dict
-        Every parameter of the run.
+        All parameters of the run.
     planes : list of str
         Names of the planes, in the order of their numbers.
-    shape, dtype : list of int, str
-        Of the stack as it was read.
+    shape : list of int
+        Shape of the stack as it was read, planes first.
+    dtype : str
+        Data type of the stack as it was read.
     reference : int
         Number of the reference plane.
     align : str
-        The transform model that was used, which `auto` chose.
+        Motion model that was used, also if `auto` selected it.
     transforms : numpy.ndarray
         (n, 3, 3) float64, as in `StackResult`; NaN for a plane left out.
     residuals : list of float or None
-        One a plane: 1 minus the correlation with its neighbour after alignment, both band-passed.
+        For each plane, 1 minus the correlation with its neighbour after alignment, both
+        band-passed.
     motion : dict
-        What texture says of the motion, `neighbours` compared and planes with the `reference`: how
-        many `regions` show texture in both, which part of them lies `better` with the motion, and
-        the part of their `mismatch` that is `left`. Empty where motion was not looked for, or
+        Support of the motion by texture, between `neighbours` and with the `reference` plane:
+        number of `regions` with texture in both planes, part of them that fit `better` with the
+        motion, and part of their `mismatch` that is `left`. Empty if motion was not estimated or
         not found.
     gains : list of float or None
-        One a plane: factor that brings it to the reference plane's brightness, as it was applied
-        or, if none was, as it was found.
+        For each plane, factor that brings it to the reference plane's brightness, as applied or,
+        if none was applied, as found.
     offsets : list of float or None
-        One a plane: what is to be added after the gain, in grey levels.
+        For each plane, grey levels to add after the gain.
     gain_spreads : list of float or None
-        One a plane: how far the places that agree most, or the ways to the reference, differ in the
-        gain. A gain that differs from 1 by less than twice that and 0.003 is no drift.
+        For each plane, spread of the gain over the places that agree most, or its difference
+        between paths to the reference plane. A gain that differs from 1 by less than 0.003 plus
+        twice the spread is no drift.
     gains_applied : bool
         Whether the fusion used gains and offsets.
     in_order : bool
         Whether planes that follow each other are neighbours in focus.
     left_out : list of LeftOut
-        Planes that took no part.
+        Planes that were left out.
     marks : list of list of int
-        Rows and columns of hot and dead pixels of the sensor, which were filled in in every plane.
+        Rows and columns of hot and dead pixels of the sensor, which were filled in every plane.
     dust : list of list of int
         Rectangles of the sensor under dust, which count as not recorded in any plane: first row,
         end row, first column, end column.
@@ -112,26 +130,26 @@ class Report:
         Plane, row and column of single pixels that stand out in that plane alone, as cosmic rays
         do; they were filled in from around.
     crop : list of int or None
-        What of the reference plane the results show, if they were cut: first row, end row, first
-        column, end column.
+        Part of the reference plane that cropped results show: first row, end row, first column,
+        end column.
     spacing : dict
-        Pixel size, z step and unit, as far as known.
+        Pixel size, z step and unit, where known.
     health : dict
-        What the planes tell of their recording: noise, sampling, saturation; see `Health`.
+        Quality of the recording: noise, sampling, saturation; see `Health`.
     occlusion : dict
-        Whether what is near hid something that was unmixed (`found`); if not, `why`; if so, which
-        end of the stack is near (`near_end`), by how many pixels the radius of its blur grows with
-        a plane (`blur_per_plane`), to which power of the values light goes (`gamma`), the `share`
-        of the picture that was changed, the part of its light that was taken away (`mean_cover`),
-        and `regions` of the image in pixels of the reference plane: first row, end row, first
-        column, end column. Depth may have changed up to 128 pixels beyond.
+        Whether a background was restored behind a foreground (`found`). If not, the reason
+        (`why`). If so, the front end of the stack (`near_end`), the pixels by which the radius of
+        the blur increases with each plane (`blur_per_plane`), the power of pixel values to which
+        light is proportional (`gamma`), the part of the image that was changed (`share`), the part
+        of its light that was removed (`mean_cover`), and boxes of changed pixels in the reference
+        plane (`regions`): first row, end row, first column, end column. Depth may have changed up
+        to 128 pixels beyond.
     advice : dict of str to list of str
-        Every subject of the recording that was judged, with what to do at the microscope; no
-        sentence where all is well.
+        For each aspect of the recording, recommendations for the next one; none if it is good.
     notes : list of str
-        All of these sentences, and others for the user: what was assumed, converted or doubtful.
+        All of these sentences, and others for the user on assumptions, conversions and doubts.
     inputs : list of str
-        Absolute paths of the files that the planes came from, each once; empty for arrays.
+        Absolute paths of the files of the planes, each once; empty for arrays.
     """
 
     version: str
@@ -167,7 +185,7 @@ class Report:
         Returns
         -------
         dict
-            Every field by its name; a plane left out has None as its transform.
+            All fields by name; the transform of a plane that was left out is None.
         """
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         plain["left_out"] = [dataclasses.asdict(plane) for plane in self.left_out]
@@ -178,19 +196,18 @@ class Report:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Report:
-        """Return the report that a plain dictionary holds: the inverse of `as_dict`.
+        """Return the report of a plain dictionary: the inverse of `as_dict`.
 
         Parameters
         ----------
         plain : mapping
-            Fields by their names, as `as_dict` returns them or JSON holds them. Other keys are
-            ignored. Fields that have a default may be missing, and `residuals`, which are then
-            None for every plane.
+            Fields by name, from `as_dict` or from JSON. Other keys are ignored. Fields with a
+            default may be missing, and `residuals`, which are then None for every plane.
 
         Returns
         -------
         Report
-            It shares nothing with `plain`.
+            The report, which shares no data with `plain`.
 
         Raises
         ------
@@ -216,7 +233,7 @@ _NEEDED = [
     for f in dataclasses.fields(Report)
     if f.default is f.default_factory is dataclasses.MISSING and f.name != "residuals"
 ]
-"""Fields without which there is no report."""
+"""Fields that a dictionary must have to be a report."""
 
 
 @dataclass(frozen=True)
@@ -232,15 +249,15 @@ class StackResult:
     depth : numpy.ndarray
         (Y, X) float32: the same with sub-plane precision, in planes.
     height : numpy.ndarray or None
-        (Y, X) float32: depth times z step, in the source's unit; None without a z step.
+        (Y, X) float32: depth times z step, in the unit of the source; None without a z step.
     confidence : numpy.ndarray
         (Y, X) float32, 0 (depth is a guess) to 1.
     transforms : numpy.ndarray
-        (n, 3, 3) float64: takes a pixel (x, y, 1) of the reference plane to the pixel of plane k
-        that shows the same point; NaN for a plane left out. Pixel (0, 0) of results that were cut
-        is the reference plane's pixel at the start of `report.crop`.
+        (n, 3, 3) float64: from a pixel (x, y, 1) of the reference plane to the pixel of plane k
+        that shows the same point; NaN for a plane left out. Pixel (0, 0) of cropped results is the
+        reference plane's pixel at the start of `report.crop`.
     report : Report
-        What was done and what looked wrong.
+        Steps and findings of the run.
     """
 
     image: NDArray[Any]
@@ -253,12 +270,12 @@ class StackResult:
 
     @property
     def origin(self) -> tuple[int, int]:
-        """Row and column of the reference plane at which the results begin."""
+        """Row and column of the reference plane at which the results start."""
         crop = self.report.crop
         return (0, 0) if crop is None else (crop[0], crop[2])
 
     def __repr__(self) -> str:
-        """Return one line: sizes, planes and transform model, none of the pixels."""
+        """Return one line with sizes, planes and motion model, without pixels."""
         image, report = self.image, self.report
         size = " x ".join(str(side) for side in image.shape)
         used = len(report.planes) - len(report.left_out)
@@ -270,12 +287,12 @@ class StackResult:
 
 
 def describe_left_out(left_out: Sequence[LeftOut]) -> list[str]:
-    """Return one sentence for each reason: blank ends are many planes.
+    """Return one sentence for each reason, because blank ends may be many planes.
 
     Parameters
     ----------
     left_out : sequence of LeftOut
-        Planes that took no part.
+        Planes that were left out.
 
     Returns
     -------

@@ -31,7 +31,7 @@ def flat(planes: np.ndarray, **options):
 def test_a_good_stack_gives_no_note(name: str) -> None:
     sample = render_sample(name)
     report = focus_stack(ArraySource(sample.planes, spacing=sample.spacing)).report
-    done = [note for note in report.notes if "blur of what is nearer" in note]  # is no complaint
+    done = [note for note in report.notes if "blur of foreground objects" in note]  # no complaint
     assert report.notes == done
     assert report.occlusion["found"] is bool(done) is (name == "motorcycle")
 

@@ -207,8 +207,8 @@ def test_what_shines_through_is_not_made_worse() -> None:
     off, auto = (focus_stack(planes, align="none", occlusion=how) for how in ("off", "auto"))
     assert psnr(auto.image, truth) > psnr(off.image, truth) - 0.05
     assert auto.report.occlusion == {"found": False, "why": Why.NO_END.value}
-    assert any("Depth jumps in places" in note for note in auto.report.notes)
-    assert not any("Depth jumps in places" in note for note in off.report.notes)
+    assert any("Depth is discontinuous in places" in note for note in auto.report.notes)
+    assert not any("Depth is discontinuous" in note for note in off.report.notes)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A plane on its way into the fusion: computable, without gaps, as the reference would see it."""
+"""Registered plane: a plane without gaps that is resampled in the frame of the reference plane."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 
 _SECOND = np.diag([2.0, 2.0, 1.0])
-"""Pixel of a level above to that of the level below."""
+"""From a pixel of the next coarser level to that of a level."""
 _HALF = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]], np.float64)
-"""Pixel of a plane to that of its means of two by two pixels."""
+"""From a pixel of a plane to that of its means over two by two pixels."""
 
 
 @dataclass(frozen=True)
 class RegisteredPlane:
-    """A plane as the reference plane's camera would have recorded it, part by part.
+    """Plane that is resampled in the frame of the reference plane, in windows on request.
 
     Attributes
     ----------
@@ -46,9 +46,10 @@ class RegisteredPlane:
     matrix : numpy.ndarray
         (3, 3), reference pixel (x, y, 1) to pixel of the plane.
     light : Brightness
-        Gain and offset to the reference's brightness.
+        Gain and offset to the reference plane's brightness.
     known : numpy.ndarray or None
-        (Y, X) uint8, 255 where the plane's own values are; None for everywhere.
+        (Y, X) uint8, 255 where the plane recorded a value, 0 where one was filled in; None if it
+        recorded everything.
     """
 
     plane: NDArray[Any]
@@ -60,7 +61,24 @@ class RegisteredPlane:
     def of(
         cls, plane: NDArray[Any], matrix: Matrix, light: Brightness, recorded: Mask | None = None
     ) -> RegisteredPlane:
-        """Any computable plane where it was recorded; NaN and infinities take no part."""
+        """Return a registered plane; NaN and infinities count as not recorded.
+
+        Parameters
+        ----------
+        plane : numpy.ndarray
+            (Y, X[, C]) uint8, uint16 or float32.
+        matrix : numpy.ndarray
+            (3, 3), reference pixel (x, y, 1) to pixel of the plane.
+        light : Brightness
+            Gain and offset to the reference plane's brightness.
+        recorded : numpy.ndarray, optional
+            (Y, X) uint8, 255 where the plane recorded a value; by default, it recorded everything.
+
+        Returns
+        -------
+        RegisteredPlane
+            The plane, with its gaps filled.
+        """
         if plane.dtype.kind != "f" or np.isfinite(plane).all():
             return cls(plane, matrix, light, recorded)
         filled, finite = without_gaps(plane)
@@ -69,21 +87,21 @@ class RegisteredPlane:
 
     @cached_property
     def still(self) -> bool:
-        """Whether the plane's own pixels are those of the reference."""
+        """Whether the plane's own pixels are those of the reference plane."""
         return np.array_equal(self.matrix, np.eye(3))
 
     def channels(self, window: Window, out: Sequence[Plane]) -> None:
-        """Put a part of the reference plane into as many arrays as it has channels.
+        """Resample all channels in a window: grey; or brightness, two colour differences, alpha.
 
-        Grey; or brightness, two colour differences and alpha. Brightness is read off sharply,
-        the others linearly: eyes and weights go by the one, and most sensors blur the others.
+        The first is resampled sharply, the others linearly: sharpness and weights depend on
+        brightness, and most sensors blur colour differences.
 
         Parameters
         ----------
         window : tuple of slice
-            The part.
+            Rows and columns of the reference plane.
         out : sequence of numpy.ndarray
-            (y, x) float32 each.
+            (y, x) float32 for each channel; overwritten.
         """
         if self.still:
             for channel, found in zip(out, separated(self.plane[window]), strict=True):
@@ -97,7 +115,15 @@ class RegisteredPlane:
         self._light(out[0], out[1:3])
 
     def brightness(self, window: Window, out: Plane) -> None:
-        """Put the first of a part's channels alone into an array."""
+        """Resample the first channel alone in a window.
+
+        Parameters
+        ----------
+        window : tuple of slice
+            Rows and columns of the reference plane.
+        out : numpy.ndarray
+            (y, x) float32; overwritten.
+        """
         if self.still:
             out[:] = lightness(self.plane[window])
         else:
@@ -106,9 +132,16 @@ class RegisteredPlane:
         self._light(out, [])
 
     def differences(self, window: Window, out: Sequence[Plane]) -> None:
-        """Put the colour differences at every second pixel of a part into two arrays.
+        """Resample the colour differences at every second pixel of a window.
 
-        For planes whose file holds no more of them.
+        This suffices for planes whose file holds colour at half the size.
+
+        Parameters
+        ----------
+        window : tuple of slice
+            Rows and columns of the reference plane.
+        out : sequence of numpy.ndarray
+            (y, x) float32 of half the window's size, rounded up, for each difference; overwritten.
         """
         cut = self._cut(window, even=True)
         size = out[0].shape[1], out[0].shape[0]
@@ -118,6 +151,7 @@ class RegisteredPlane:
         self._light(None, out)
 
     def _light(self, bright: Plane | None, differences: Sequence[Plane]) -> None:
+        """Apply gain and offset to brightness and colour differences, in place."""
         shown = [*differences] if bright is None else [bright, *differences]
         for channel in shown if self.light.gain != 1 else ():
             channel *= np.float32(self.light.gain)
@@ -125,7 +159,18 @@ class RegisteredPlane:
             bright += np.float32(self.light.offset * (1 if self.plane.ndim == 2 else GREY))
 
     def valid(self, window: Window) -> Mask | None:
-        """Where the plane recorded a part of the reference plane: uint8, 255 there, or None."""
+        """Return where the plane recorded a window of the reference plane.
+
+        Parameters
+        ----------
+        window : tuple of slice
+            Rows and columns of the reference plane.
+
+        Returns
+        -------
+        numpy.ndarray or None
+            (y, x) uint8, 255 where it recorded a value; None if it recorded everything.
+        """
         if self.still:
             return None if self.known is None else self.known[window]
         cut = self._cut(window)
@@ -134,43 +179,48 @@ class RegisteredPlane:
         here = self.plane[cut.crop].shape[:2]
         known = np.full(here, 255, np.uint8) if self.known is None else self.known[cut.crop]
         flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-        seen: Mask = cv2.warpPerspective(known, cut.matrix, cut.size, flags=flags)
-        return seen
+        valid: Mask = cv2.warpPerspective(known, cut.matrix, cut.size, flags=flags)
+        return valid
 
     def colour(self, window: Window | None = None) -> tuple[Plane, Mask | None]:
-        """Return a part of the reference plane as a picture, and where the plane recorded it.
+        """Resample a window in its own colours.
+
+        Parameters
+        ----------
+        window : tuple of slice, optional
+            Rows and columns of the reference plane; by default, all of them.
 
         Returns
         -------
-        seen : numpy.ndarray
-            (Y, X[, C]) float32, never beyond the range of the recorded values.
+        resampled : numpy.ndarray
+            (y, x[, C]) float32, within the range of the recorded values but for gain and offset.
         valid : numpy.ndarray or None
-            (Y, X) uint8, 255 where the plane recorded something; None where it did everywhere.
+            (y, x) uint8, 255 where the plane recorded a value; None if it recorded everything.
         """
         window = window or whole(self.plane.shape)
-        seen = self.plane[window].astype(np.float32) if self.still else self._resampled(window)
-        shown = seen if seen.ndim == 2 else seen[..., :3]  # alpha is no light
+        pixels = self.plane[window].astype(np.float32) if self.still else self._resampled(window)
+        light = pixels if pixels.ndim == 2 else pixels[..., :3]  # without alpha
         if self.light.gain != 1:
-            shown *= np.float32(self.light.gain)
+            light *= np.float32(self.light.gain)
         if self.light.offset != 0:
-            shown += np.float32(self.light.offset)
-        return seen, self.valid(window)
+            light += np.float32(self.light.offset)
+        return pixels, self.valid(window)
 
     def _resampled(self, window: Window) -> Plane:
-        """All channels of a part alike, each tile from what a core has at hand."""
+        """Resample all channels of a window alike, in blocks that fit into a core's cache."""
         size = tuple(side.stop - side.start for side in window)
-        seen = np.empty((*size, *self.plane.shape[2:]), np.float32)
+        pixels = np.empty((*size, *self.plane.shape[2:]), np.float32)
         for rows, cols in block_grid(size):
             cut = self._cut(moved_by((rows, cols), *corner_of(window)))
             layers = cv2.split(self.plane[cut.crop].astype(np.float32))
             found = [resample(layer, cut.matrix, cut.size) for layer in layers]
-            seen[rows, cols] = cv2.merge(found)
-        np.clip(seen, *self._range, out=seen)
-        return seen
+            pixels[rows, cols] = cv2.merge(found)
+        np.clip(pixels, *self._range, out=pixels)
+        return pixels
 
     @cached_property
     def _range(self) -> tuple[float, float]:
-        # once a plane, for it may be seen in many parts
+        # once for all windows of a plane
         return self.plane.min(), self.plane.max()
 
     def _cut(self, window: Window, even: bool = False) -> SourceWindow:

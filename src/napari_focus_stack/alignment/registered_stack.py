@@ -1,4 +1,4 @@
-"""Planes of a stack in the frame of its reference plane, whole or part by part."""
+"""Registered stack: planes in the frame of the reference plane, whole or in windows."""
 
 from __future__ import annotations
 
@@ -33,23 +33,22 @@ class RegisteredStack:
     Parameters
     ----------
     source : PlaneSource
-        The planes as they were recorded.
+        The planes as recorded.
     transforms : numpy.ndarray
         (n, 3, 3) float64, reference pixel (x, y, 1) to pixel of plane k; NaN for a plane that was
         left out.
     illumination : sequence of Brightness, optional
-        Gain and offset of each plane to the reference's brightness; values stay as recorded by
-        default.
+        Gain and offset from each plane to the reference plane's brightness; by default, values
+        stay as recorded.
     marks : Marks, optional
         Marks of the sensor, which are filled in.
     read : callable, optional
-        Plane `k` as `source` has it, for a caller that takes part in reading; `source[k]` by
-        default.
+        Returns plane k as recorded; by default, `source` is indexed.
 
     Attributes
     ----------
     source, transforms, illumination, marks
-        As given.
+        The parameters, or their defaults.
     field : tuple of int
         Rows and columns of a plane.
     """
@@ -71,19 +70,24 @@ class RegisteredStack:
 
     @classmethod
     def of_result(cls, source: PlaneSource, result: StackResult) -> RegisteredStack:
-        """Return the stack of a finished run, so that its planes are those the run fused.
+        """Return the stack of a finished run, with its planes as that run fused them.
 
         Parameters
         ----------
         source : PlaneSource
             The planes that were stacked.
         result : StackResult
-            The result of the run.
+            Result of the run.
+
+        Returns
+        -------
+        RegisteredStack
+            Stack with the transforms, brightness corrections and marks of the result.
 
         Raises
         ------
         InputError
-            The result is not of this stack.
+            The result belongs to another stack.
         """
         report = result.report
         if [len(source), *source.plane_shape] != list(report.shape):
@@ -106,7 +110,7 @@ class RegisteredStack:
         return [int(k) for k in np.flatnonzero(np.isfinite(self.transforms).all((1, 2)))]
 
     def plane(self, k: int) -> RegisteredPlane:
-        """Return plane `k`, read whole.
+        """Read a whole plane.
 
         Parameters
         ----------
@@ -116,7 +120,7 @@ class RegisteredStack:
         Returns
         -------
         RegisteredPlane
-            Resampled part by part, on request.
+            The plane, resampled in windows on request.
 
         Raises
         ------
@@ -126,9 +130,7 @@ class RegisteredStack:
         return self._registered(computable(self._read(k)), k, self.transforms[k], self.marks)
 
     def part(self, k: int, window: Window, plane: NDArray[Any] | None = None) -> RegisteredPlane:
-        """Return plane `k` in a window, whose corner is then pixel (0, 0).
-
-        No more of the plane is kept than the window needs.
+        """Return a plane in a window, of which no more is kept than the window needs.
 
         Parameters
         ----------
@@ -137,12 +139,12 @@ class RegisteredStack:
         window : tuple of slice
             Rows and columns of the reference plane.
         plane : numpy.ndarray, optional
-            The plane as its source has it; it is read by default.
+            The plane as recorded; by default, it is read.
 
         Returns
         -------
         RegisteredPlane
-            With the window's corner at pixel (0, 0).
+            The plane, with the corner of the window as pixel (0, 0).
 
         Raises
         ------
@@ -158,7 +160,7 @@ class RegisteredStack:
         else:
             part = self._read(k)[crop]
             if not self.at_hand:
-                part = part.copy()  # or the whole plane would be kept
+                part = part.copy()  # otherwise the whole plane would be kept
         return self._registered(computable(part), k, matrix, self.marks.within(crop))
 
     def _registered(
@@ -169,7 +171,7 @@ class RegisteredStack:
 
     @cached_property
     def at_hand(self) -> bool:
-        """Whether the source hands out the same memory each time: nothing is decoded."""
+        """Whether the source returns the same memory each time, because nothing is decoded."""
         if self.source.files:
             return False
         return np.may_share_memory(self.source[0], self.source[0])

@@ -1,4 +1,4 @@
-"""Maps of the field, or of a tile of it, as they are fused."""
+"""Image and maps of the field, or of one tile, while they are fused."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FusedMaps:
-    """Image and maps of one part of the field, worked on in place.
+    """Image and maps of one part of the field, changed in place.
 
     Attributes
     ----------
     image : numpy.ndarray
         (Y, X[, C]) in the dtype of the planes.
     depth, confidence : numpy.ndarray
-        (Y, X) float32. While a tile is fused, its depth counts the planes that took part, in the
-        order of their focus; depth that is handed out counts the planes of the stack.
+        (Y, X) float32. While a tile is fused, depth counts the planes that take part, in the order
+        of focus; in results it counts the planes of the stack.
     recorded : numpy.ndarray
-        (Y, X) bool: where some plane recorded anything; nothing else is changed.
+        (Y, X) bool, True where at least one plane recorded a value; other pixels are not changed.
     origin : tuple of int
-        Row and column of the reference plane at which they start.
+        Row and column of the reference plane at which the maps start.
     """
 
     image: NDArray[Any]

@@ -1,13 +1,8 @@
-"""A tile seen from one end of the stack: parts of it as views, and what becomes of them."""
+"""Orientation of the stack: its patches from either end, and the evidence for the front end."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from napari_focus_stack.occlusion.model_check import ModelErrors
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,40 +19,62 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.occlusion.background import Background
     from napari_focus_stack.occlusion.maps import FusedMaps
+    from napari_focus_stack.occlusion.model_check import ModelErrors
 
 LEAST_CHANGE = 1 / 255
-"""Weight under which a pixel is left as it is."""
+"""Weight below which a pixel is left as it is."""
+LEAST_LEAD, OTHER_END = 0.03, 0.35
+"""Part of the error that a restored background must remove beyond what it adds, and the most that
+the other end may remove, over what the front end removes: 0.08 to 0.47 against 0 or less for all
+scenes of the bench but one (`coins-step-noisy`: 0.47 against 0.09)."""
+LEAST_OPACITY = 1.08
+"""Least error with a transparent foreground, over that with an opaque one: 1.09 to 1.3 where it is
+opaque (scenes of the bench). Of strips that transmit a fifth to all of the background's light,
+those with less would lose up to 1.2 dB, so they are left as they are."""
+LEAST_IN_FAVOUR = 0.5
+"""Part of the samples in which a background must remove more error than it adds, uninformative
+samples included: a plain background fits any depth, so a few samples favour the wrong end
+(`sphere`)."""
 
 
 @dataclass
 class Shown:
-    """A window in some planes, by their places in the order of focus."""
+    """Pixels of a window in some planes.
+
+    Attributes
+    ----------
+    planes : dict of int to numpy.ndarray
+        (Y, X[, C]) float32, by the plane's place in the order of focus.
+    recorded : numpy.ndarray
+        (Y, X) bool, True where all of these planes recorded a value.
+    """
 
     planes: dict[int, Plane]
     recorded: NDArray[np.bool_]
-    """(Y, X): where all of them have recorded."""
 
 
 class StackOrientation:
-    """A tile seen from one end of the stack, which is taken as near.
+    """Tile of a stack of which one end is assumed to be the front end.
 
     Parameters
     ----------
     maps : FusedMaps
-        Of the tile.
+        Image and maps of the tile.
     apart : numpy.ndarray
-        (Y, X) bool: where its depth jumps.
+        (Y, X) bool: depth discontinuities of the tile.
     light : ImagingModel
-        How its planes were recorded.
+        Model of how the planes were recorded.
     last_is_near : bool
-        From which end.
+        Whether the last plane is assumed to be the front end.
 
     Attributes
     ----------
+    maps, apart, light, last_is_near
+        The parameters.
     depth : numpy.ndarray
-        (Y, X) float32, counted from the far end.
+        (Y, X) float32, in planes, counted from the back end.
     cells : DepthGrid
-        Of this depth.
+        Grid of this depth.
     """
 
     def __init__(
@@ -69,7 +86,20 @@ class StackOrientation:
         self.cells = DepthGrid(self.depth, maps.confidence, apart)
 
     def patch(self, part: PatchWindow, shown: Shown) -> Patch:
-        """Return a part in some of its planes, by their places in the order of focus."""
+        """Return a patch of the tile, with its planes from back to front.
+
+        Parameters
+        ----------
+        part : PatchWindow
+            Position of the patch in the tile.
+        shown : Shown
+            Pixels of its outer window in the planes.
+
+        Returns
+        -------
+        Patch
+            The patch, with depth counted in these planes.
+        """
         outer, lens, planes = part.outer, self.light.lens, shown.planes
         if not self.last_is_near:
             lens = lens.turned
@@ -89,21 +119,36 @@ class StackOrientation:
         )
 
     def change(self, part: PatchWindow, patch: Patch, background: Background) -> Change:
-        """Return the change of the inner part of the maps."""
+        """Return the change that a restored background makes in the tile.
+
+        Parameters
+        ----------
+        part : PatchWindow
+            Position of the patch in the tile.
+        patch : Patch
+            The patch.
+        background : Background
+            Its restored background.
+
+        Returns
+        -------
+        Change
+            Pixels and maps of the inner window.
+        """
         maps, inner = self.maps, part.inner
         here = counted_from(part.outer, inner)
         weight = background.weight[here]
         changed = (weight > LEAST_CHANGE) & patch.recorded[here]
-        was = without_alpha(maps.image[inner])[changed]
+        current = without_alpha(maps.image[inner])[changed]
         before, behind = patch.image[here][changed], background.image[here][changed]
         mixed = before + spread_over(weight[changed], patch.image) * (behind - before)
-        image = as_dtype(mixed, was.dtype)
-        differs = image != was
+        image = as_dtype(mixed, current.dtype)
+        differs = image != current
         cover = np.zeros_like(weight)
         cover[changed] = background.cover[here][changed]
         cover[changed] *= differs if differs.ndim == 1 else differs.any(-1)
-        nearer = background.depth[here] - patch.depth[here]
-        depth = maps.depth[inner] + (nearer if self.last_is_near else -nearer)
+        forward = background.depth[here] - patch.depth[here]
+        depth = maps.depth[inner] + (forward if self.last_is_near else -forward)
         np.clip(depth, 0, len(self.light.lens.places) - 1, out=depth)
         confidence = np.where(patch.recorded[here], background.confidence[here], np.float32(0))
         return Change(part, changed, image, depth, confidence, cover)
@@ -111,18 +156,20 @@ class StackOrientation:
 
 @dataclass(frozen=True)
 class Change:
-    """What was found of the inner part of a part.
+    """Change of the inner window of a patch.
 
     Attributes
     ----------
     part : PatchWindow
-        Where it is.
+        Position of the patch in the tile.
     changed : numpy.ndarray
-        (y, x) bool: where the image is another.
+        (y, x) bool, True where the image changes.
     image : numpy.ndarray
-        (m[, C]): those pixels.
-    depth, confidence, cover : numpy.ndarray
-        (y, x) float32, as those of the part.
+        (m[, C]) new values of these pixels, in the dtype of the image.
+    depth, confidence : numpy.ndarray
+        (y, x) float32: new depth, counted in the planes that take part, and its confidence.
+    cover : numpy.ndarray
+        (y, x) float32: share of the light that was removed; 0 where the image is unchanged.
     """
 
     part: PatchWindow
@@ -133,7 +180,15 @@ class Change:
     cover: Plane
 
     def put(self, maps: FusedMaps, cover: Plane) -> None:
-        """Put it into the maps, and the share of light that was removed into a map of that."""
+        """Apply the change to the maps of the tile.
+
+        Parameters
+        ----------
+        maps : FusedMaps
+            Image and maps of the tile; changed in place.
+        cover : numpy.ndarray
+            (Y, X) float32: share of the light that was removed in the tile; changed in place.
+        """
         inner = self.part.inner
         without_alpha(maps.image[inner])[self.changed] = self.image
         maps.depth[inner], maps.confidence[inner] = self.depth, self.confidence
@@ -141,39 +196,33 @@ class Change:
 
 
 def without_alpha(image: NDArray[Any]) -> NDArray[Any]:
-    """Return an image without its alpha; the same memory."""
+    """Return a view of an image without its alpha channel.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        (Y, X[, C]) of any type.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) or (Y, X, 3); shares the memory of `image`.
+    """
     return image if image.ndim == 2 else image[..., :3]
-
-
-LEAST_LEAD, OTHER_END = 0.03, 0.35
-"""Part of the error that a ground must remove beyond what it adds, and that the other end may, over
-the one that is near: 0.08 to 0.47 against 0 or less for all scenes of the bench but one
-(`coins-step-noisy`: 0.47 against 0.09)."""
-
-
-LEAST_OPACITY = 1.08
-"""Error if what is near is seen through, over that if it is not: 1.09 to 1.3 where it is not (the
-scenes of the bench); of strips of which a fifth or all of the ground's light comes through those
-with less would lose up to 1.2 dB, so they are left as they are."""
-
-
-LEAST_IN_FAVOUR = 0.5
-"""Part of the samples in which a ground must remove more error than it adds, those included that
-tell nothing: a plain background has any depth, so that a few speak for the wrong end (`sphere`)."""
 
 
 @dataclass(frozen=True)
 class OrientationScore:
-    """What samples say for one end of the stack as the near one.
+    """Evidence of the samples that one end of the stack is the front end.
 
     Attributes
     ----------
     lead : float
-        Part of the error of the planes that unmixing removes; 0 if it does so in fewer than most
-        samples, for then something else happens to look like it.
+        Part of the error of the planes that restoring the background removes; 0 if it does not do
+        so in most samples, because then something else resembles occlusion by chance.
     opacity : float
-        Error if what is near is seen through, or glows, so that its light adds to that of the
-        ground, over the error if it hides the ground.
+        Error with a transparent or glowing foreground, whose light adds to that of the background,
+        over the error with an opaque one, which hides it.
     """
 
     lead: float
@@ -181,7 +230,20 @@ class OrientationScore:
 
     @classmethod
     def of(cls, checks: list[ModelErrors], samples: int) -> OrientationScore:
-        """Of those of so many samples that tell anything."""
+        """Combine the informative checks out of `samples` samples.
+
+        Parameters
+        ----------
+        checks : list of ModelErrors
+            Informative checks.
+        samples : int
+            Number of samples, uninformative ones included.
+
+        Returns
+        -------
+        OrientationScore
+            Score of the end that the checks assume to be the front end.
+        """
         if sum(check.lead > 0 for check in checks) <= LEAST_IN_FAVOUR * samples:
             return cls(0.0, 0.0)
         total = sum(float(check.least.sum()) for check in checks)
@@ -190,7 +252,20 @@ class OrientationScore:
         return cls(lead, sum(check.clear for check in checks) / max(opaque, 1e-12))
 
     def beats(self, other: OrientationScore, least: float = LEAST_LEAD) -> bool:
-        """Whether this end is near beyond doubt."""
+        """Return whether this end is clearly the front end.
+
+        Parameters
+        ----------
+        other : OrientationScore
+            Score of the other end.
+        least : float
+            Lead that this end needs.
+
+        Returns
+        -------
+        bool
+            Whether it is.
+        """
         return (
             self.lead > least
             and other.lead < OTHER_END * self.lead

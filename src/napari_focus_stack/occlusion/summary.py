@@ -1,4 +1,4 @@
-"""Summary of the blur that was removed from behind foreground objects, and notes on it."""
+"""Summary of the foreground blur that was removed from the background, with notes for the user."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from napari_focus_stack.occlusion.patch import ImagingModel
 
 REGION_GAP = 16
-"""Pixels within which restored ones count as one region."""
+"""Distance in pixels up to which restored pixels belong to one region."""
 
 
 class Why(Enum):
-    """Reason that nothing was restored, in the order in which they are met."""
+    """Reason why nothing was restored, in the order of the checks."""
 
-    NOT_ASKED = "it was not asked for"
+    NOT_ASKED = "it was not requested"
     FEW_PLANES = "there are too few planes"
     NO_ORDER = "the planes are not in the order of their focus"
-    FLAT = "depth does not jump"
-    NO_LENS = "no flat part shows how the lens blurs"
-    MEMORY = "there was too little memory"
-    NO_END = "from neither end of the stack do near things explain what the planes show"
-    UNEXPLAINED = "nothing explains the planes better than the picture as it was"
+    FLAT = "there are no depth discontinuities"
+    NO_LENS = "no flat part of the field shows the blur of the lens"
+    MEMORY = "there was not enough memory"
+    NO_END = "it could not be decided which end of the stack is the front end"
+    UNEXPLAINED = "no restored background explains the planes better than the image as it is"
 
 
 NOTED = (Why.NO_END, Why.UNEXPLAINED)
@@ -49,7 +49,7 @@ class OcclusionSummary:
     Attributes
     ----------
     light : ImagingModel or None
-        How the planes were recorded; None where they do not show it.
+        Model of how the planes were recorded; None if it could not be measured.
     last_is_near : bool
         Whether the last plane is the front end of the stack.
     regions : tuple of tuple of int
@@ -58,11 +58,11 @@ class OcclusionSummary:
     pixels : int
         Number of pixels of the image that were changed.
     removed : float
-        Sum of the shares of light that were taken from them.
+        Sum of the shares of light that were removed from them.
     why : Why
-        Reason that nothing was restored; of several tiles the one that came last.
+        Reason why nothing was restored; of several tiles, the one last in the order of the checks.
     needed : float
-        Bytes of memory that an analysis would take, where there were fewer; 0 if unknown.
+        Bytes of memory that the analysis needs, if there was less; 0 if unknown.
     """
 
     light: ImagingModel | None = None
@@ -74,19 +74,19 @@ class OcclusionSummary:
     needed: float = 0.0
 
     def stopped(self, why: Why, needed: float = 0.0) -> OcclusionSummary:
-        """Return the summary with a tile that stays as it is.
+        """Return the summary with a tile in which nothing is restored.
 
         Parameters
         ----------
         why : Why
-            The reason.
+            Reason for that.
         needed : float
-            Bytes of memory with which more would have been possible; 0 if unknown.
+            Bytes of memory that the analysis needs, if there was less; 0 if unknown.
 
         Returns
         -------
         OcclusionSummary
-            With the reason that came last of all tiles.
+            Summary with the reason that is last in the order of the checks.
         """
         return replace(
             self, why=max(self.why, why, key=list(Why).index), needed=max(self.needed, needed)
@@ -98,14 +98,14 @@ class OcclusionSummary:
         Parameters
         ----------
         cover : numpy.ndarray
-            (Y, X) float32: share of the light that was taken from each pixel.
+            (Y, X) float32: share of the light that was removed from each pixel.
         corner : tuple of int
-            Row and column of the reference plane where it starts.
+            Row and column of the reference plane at which the part starts.
 
         Returns
         -------
         OcclusionSummary
-            With the part's pixels and regions.
+            Summary with the pixels and regions of the part.
         """
         changed = cover > 0
         return replace(
@@ -116,7 +116,18 @@ class OcclusionSummary:
         )
 
     def as_dict(self, area: int) -> dict[str, Any]:
-        """Return a plain dictionary; `area` is the number of pixels of the results."""
+        """Return a plain dictionary for the report.
+
+        Parameters
+        ----------
+        area : int
+            Number of pixels of the results.
+
+        Returns
+        -------
+        dict
+            Whether anything was restored (`found`), and the reason (`why`) or the figures.
+        """
         if not self.pixels or self.light is None:
             return {"found": False, "why": self.why.value}
         return {
@@ -130,21 +141,32 @@ class OcclusionSummary:
         }
 
     def notes(self, area: int) -> list[str]:
-        """Return sentences for the user; `area` is the number of pixels of the results."""
+        """Return sentences for the user.
+
+        Parameters
+        ----------
+        area : int
+            Number of pixels of the results.
+
+        Returns
+        -------
+        list of str
+            One sentence, or none.
+        """
         if self.pixels:
             return [
                 f"{format_percentage(self.pixels / area)} of the picture lay under the blur of "
-                f"what is nearer, {self.removed / self.pixels:.0%} of its light on average; it was "
-                "removed (the report says where; with occlusion 'off' it stays), and depth found "
-                f"again up to {WIDE} pixels around."
+                f"foreground objects, which was {self.removed / self.pixels:.0%} of the light "
+                "there on average; it was removed (the report says where; with occlusion 'off' it "
+                f"stays), and depth was estimated again up to {WIDE} pixels around."
             ]
         if self.why is Why.MEMORY:
             give = f"; give about {format_bytes(self.needed)}" if self.needed else ""
             return [f"Occlusion was not analysed: not enough memory{give}."]
         if self.why in NOTED:
             return [
-                f"Depth jumps in places, but {self.why.value}: if near things blur over what lies "
-                "behind them there, they still do."
+                f"Depth is discontinuous in places, but {self.why.value}: if foreground objects "
+                "blur over the background there, that blur was not removed."
             ]
         return []
 
@@ -152,7 +174,7 @@ class OcclusionSummary:
 def _boxes(
     changed: NDArray[np.bool_], corner: tuple[int, int]
 ) -> Iterator[tuple[int, int, int, int]]:
-    """Yield the boxes of groups of pixels: first row, end row, first column, end column."""
+    """Yield first row, end row, first column and end column of each group of pixels."""
     grown = dilate(changed, REGION_GAP) if changed.any() else changed
     _, _, stats, _ = cv2.connectedComponentsWithStats(grown.view(np.uint8))
     for x, y, width, height, _ in stats[1:].tolist():

@@ -1,1 +1,1 @@
-"""The steps that read planes, from a stack to its result."""
+"""Steps that read planes, from a stack to its result."""

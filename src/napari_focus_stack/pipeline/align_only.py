@@ -31,24 +31,26 @@ if TYPE_CHECKING:
 
 
 class AlignedPlanes(PlaneSource):
-    """Planes as the reference plane's camera would have recorded them.
+    """Planes that are resampled to the frame of the reference plane when they are indexed.
 
-    Their values are as recorded, not brought to one brightness. Pixels that a plane did not
-    record, and all of a plane that was left out, are NaN, or 0 in a type without it.
+    Values stay at the brightness they were recorded at. Pixels that a plane did not record, and
+    all pixels of a plane that was left out, are NaN, or 0 in a dtype without NaN.
 
     Parameters
     ----------
     source : PlaneSource
         The planes that were aligned.
     alignment : Alignment
-        Where they lie.
+        Transforms of the planes.
     notes : sequence of str
-        On the alignment, for the user.
+        Notes on the alignment, for the user.
 
     Attributes
     ----------
     alignment : Alignment
-        As given.
+        Transforms of the planes.
+    notes : tuple of str
+        Notes on the alignment, for the user.
     """
 
     def __init__(self, source: PlaneSource, alignment: Alignment, notes: Sequence[str]) -> None:
@@ -58,7 +60,17 @@ class AlignedPlanes(PlaneSource):
         self.notes = tuple(notes)
 
     def __getitem__(self, k: int) -> NDArray[Any]:
-        """Return plane `k`.
+        """Return plane `k` in the frame of the reference plane.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X[, C]) in the dtype of the source.
 
         Raises
         ------
@@ -70,25 +82,25 @@ class AlignedPlanes(PlaneSource):
             return as_dtype(np.full(self.plane_shape, np.nan, np.float32), self.dtype)
         if np.array_equal(matrix, np.eye(3)):
             return self._stack.source[k]
-        seen, recorded = self._stack.plane(k).colour()
+        plane, recorded = self._stack.plane(k).colour()
         if recorded is not None:
-            seen[recorded == 0] = np.nan
-        return as_dtype(seen, self.dtype)
+            plane[recorded == 0] = np.nan
+        return as_dtype(plane, self.dtype)
 
 
 def align_only_steps(
     source: PlaneSource, settings: Settings, *, cancel: threading.Event | None = None
 ) -> Generator[Progress, None, AlignedPlanes]:
-    """Align a stack step by step, as `stack_steps` does before it fuses.
+    """Align a stack step by step, as `stack_steps` does before the fusion.
 
     Parameters
     ----------
     source : PlaneSource
         The planes.
     settings : Settings
-        Of which `align`, `reference`, `align_region`, `memory` and `threads` count.
+        Parameters; only `align`, `reference`, `align_region`, `memory` and `threads` take effect.
     cancel : threading.Event, optional
-        Once set, the run raises `Cancelled` at its next look.
+        Once set, the run raises `Cancelled` at its next check.
 
     Returns
     -------
@@ -116,7 +128,7 @@ def align_only_steps(
         [LeftOut(k, source.names[k], why) for k, why in sorted(alignment.left_out.items())]
     )
     if left_out:
-        left_out.append("What was left out is empty.")
+        left_out.append("Planes that were left out are empty.")
     return AlignedPlanes(source, alignment, [*run.notes, *left_out])
 
 
@@ -129,12 +141,12 @@ def align_stack(
     cancel: threading.Event | None = None,
     **options: Unpack[Options],
 ) -> AlignedPlanes:
-    """Align planes to the reference plane and fuse nothing.
+    """Align planes to the reference plane without fusing them.
 
     Parameters
     ----------
     source : PlaneSource, array-like, path or list of paths
-        A stack as `focus_stack` takes it.
+        A stack in any form that `focus_stack` accepts.
     settings : Settings, optional
         All parameters at once, instead of single options.
     progress : callable, optional
@@ -142,10 +154,10 @@ def align_stack(
     cancel : threading.Event, optional
         Once set, by `progress` or by another thread, the call raises `Cancelled`.
     method : {"pyramid", "depth", "laplacian"}
-        Without effect, as all fields of `Settings` that are about the fusion.
+        Without effect, like all fields of `Settings` that concern the fusion.
     align : {"auto", "none", "shift", "similarity", "affine", "homography"}
-        Model of the motion; `auto` selects the simplest that fits, and leaves a still stack as it
-        is.
+        Motion model; "auto" selects the simplest one that fits, and leaves a still stack
+        untouched.
     reference : int, "middle" or "first"
         Plane that the others are aligned to.
     gaussian, laplacian : int
@@ -163,22 +175,22 @@ def align_stack(
     z_step : float, optional
         Without effect.
     memory : int or str, optional
-        Memory that the process may take, in bytes or as in "1.5GB".
+        Memory that the process may use, in bytes or as in "1.5GB".
     threads : int, optional
-        Threads that work at a time.
+        Number of threads.
 
     Returns
     -------
     AlignedPlanes
-        A sequence of planes in the frame of the reference, each resampled when it is indexed;
-        `alignment` has the transforms.
+        Sequence of planes in the frame of the reference plane, each resampled when it is indexed;
+        `alignment` holds the transforms.
 
     Raises
     ------
     InputError
-        Planes that cannot be read, do not agree, or fewer than two that fit.
+        Planes cannot be read or do not agree, or fewer than two fit.
     SettingsError
-        An option that does not exist, is out of bounds or does not fit the stack.
+        An option does not exist, is out of bounds or does not fit the stack.
     Cancelled
         `cancel` was set.
 

@@ -1,4 +1,4 @@
-"""Alignment of the planes of a run, with progress and notes for the user."""
+"""Alignment of the planes of a run, with its progress and notes for the user."""
 
 from __future__ import annotations
 
@@ -30,26 +30,73 @@ NOT_IN_ORDER = (
 
 
 WORTH_A_WORD = 2.0
-"""Pixels of a motion that was not believed from which on it is mentioned."""
+"""Motion in pixels above which a note mentions that texture did not confirm it."""
 
 
 SMALL_REGION = (
-    "The region to align on spans less than half of the field: only a shift was looked for, for "
-    "magnification and rotation cannot be told at the corners from there; align='similarity' "
-    "looks for them all the same."
+    "The region to align on spans less than half of the field: only a shift was looked for, "
+    "because magnification and rotation cannot be determined at the corners from there; "
+    "align='similarity' looks for them all the same."
 )
 
 
 def alignment_steps(run: Run) -> Generator[Progress, None, Alignment]:
-    """Look at how every plane moved, and at nothing else.
+    """Align the planes of a run that fuses nothing.
 
-    As `survey_steps` begins.
+    Parameters
+    ----------
+    run : Run
+        Source and settings; notes for the user are added to it.
+
+    Returns
+    -------
+    Alignment
+        Through ``StopIteration.value`` (or ``yield from``).
+
+    Yields
+    ------
+    Progress
+        Before each plane.
+
+    Raises
+    ------
+    InputError
+        A plane cannot be read, fewer than two fit, or none fits the chosen reference plane.
+    Cancelled
+        The run was cancelled.
     """
     return (yield from align_read_steps(run, run.read_reduced, run.reduction))
 
 
 def align_read_steps(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Alignment]:
-    """Align planes as `read` gives them, `reduction` times smaller than they are."""
+    """Align the planes of a run as a function returns them.
+
+    Parameters
+    ----------
+    run : Run
+        Source and settings; notes for the user are added to it.
+    read : callable
+        Returns plane k as (Y, X[, C]) uint8, uint16 or float32.
+    reduction : int
+        Factor by which these planes are smaller than those of the source.
+
+    Returns
+    -------
+    Alignment
+        Through ``StopIteration.value`` (or ``yield from``).
+
+    Yields
+    ------
+    Progress
+        Before each plane.
+
+    Raises
+    ------
+    InputError
+        A plane cannot be read, fewer than two fit, or none fits the chosen reference plane.
+    Cancelled
+        The run was cancelled.
+    """
     alignment = yield from _align(run, read, reduction)
     if len(alignment.fitting) < 2:
         k, why = min(alignment.left_out.items())
@@ -69,7 +116,10 @@ def align_read_steps(run: Run, read: Read, reduction: int) -> Generator[Progress
 
 
 def _align(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Alignment]:
-    """Align to the reference, or to another if it is the odd one; else leave all planes."""
+    """Align to the reference plane, or to another one if that differs from all other planes.
+
+    Planes are not moved if none holds most of them together.
+    """
     if run.prior is not None:
         follow = apply_transforms_steps(
             read, run.prior.transforms, run.reference, reduction=reduction
@@ -85,16 +135,16 @@ def _align(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Al
         if run.settings.reference != "middle":
             raise InputError(f"The reference {odd}; choose another reference plane.")
         run.notes.add(f"The middle plane {odd}; plane {alignment.reference} is the reference.")
-    looked = wanted == "auto" and alignment.model == "shift"
-    if looked and run.region is not None and not spans_field(run.region):
+    shift_alone = wanted == "auto" and alignment.model == "shift"
+    if shift_alone and run.region is not None and not spans_field(run.region):
         run.notes.add(SMALL_REGION)
     return alignment
 
 
 def _other_references(first: int, n: int) -> list[int]:
-    """Planes to try instead of an odd one: beside it, then away from it."""
-    near = (first - 1, first + 1, n // 4, 3 * n // 4)
-    return list(dict.fromkeys(k for k in near if 0 <= k < n and k != first))
+    """Return the planes to try as the reference instead: those beside it, then distant ones."""
+    others = (first - 1, first + 1, n // 4, 3 * n // 4)
+    return list(dict.fromkeys(k for k in others if 0 <= k < n and k != first))
 
 
 def _align_steps(run: Run, read: Read, reduction: int) -> Generator[int, None, Alignment]:
@@ -115,12 +165,12 @@ def _align_steps(run: Run, read: Read, reduction: int) -> Generator[int, None, A
 def _announced(
     run: Run, steps: Generator[int, None, Alignment]
 ) -> Generator[Progress, None, Alignment]:
-    """Announce each plane."""
+    """Yield the progress before each plane that an alignment announces."""
     run.progress.expect(run.n)
     with (
         opencv_on_one_thread(),
         closing(steps),
-    ):  # its threads end with it, whoever keeps the error of a cancelled run
+    ):  # ends its threads even while the error of a cancelled run is kept
         while True:
             try:
                 k = next(steps)

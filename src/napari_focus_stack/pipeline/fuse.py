@@ -1,6 +1,6 @@
-"""Second pass over the planes: energies, an image and a depth; a third picks recorded values.
+"""Second pass over the planes, which fuses image and depth; a third picks recorded values.
 
-A stack that does not fit into memory goes through both tile by tile.
+Stacks that do not fit into memory are fused tile by tile.
 """
 
 from __future__ import annotations
@@ -55,12 +55,24 @@ if TYPE_CHECKING:
     from napari_focus_stack.result import Progress
 
 OnPlane = Callable[[int, NDArray[Any], Plane], None]
-"""Called with a plane's number, the plane as it is fused, and its energy (Y, X)."""
+"""Called with the number of a plane, the plane as it is fused, and its energy, (Y, X) float32."""
 
 
 @dataclass(frozen=True)
 class _FusedTile:
-    """A tile with its margin, and the widths of its focus curves."""
+    """Fused tile with its margin.
+
+    Attributes
+    ----------
+    maps : FusedMaps
+        Image, depth and confidence.
+    index : numpy.ndarray
+        (Y, X) uint16: number of the plane in focus.
+    widths : list of numpy.ndarray
+        Peak widths of focus curves, as `DepthEstimator.widths` returns them.
+    occlusion : OcclusionSummary
+        Summary of this tile and those before it.
+    """
 
     maps: FusedMaps
     index: NDArray[np.uint16]
@@ -69,29 +81,30 @@ class _FusedTile:
 
     @property
     def fused(self) -> Fused:
+        """Maps of the tile, with the peak width of its own focus curves."""
         return Fused(self.maps, self.index, peak_width([self.widths]), self.occlusion)
 
 
 @dataclass(frozen=True)
 class _Stage:
-    """The means of a fusion: threads, planes, and what the first pass found of them."""
+    """Threads, run and survey, which all steps of a fusion share."""
 
     team: ThreadTeam
     run: Run
     survey: Survey
 
     def planes(self) -> Generator[tuple[int, RegisteredPlane], None, None]:
-        """Planes in the order of their focus, each read while the one before is worked on."""
+        """Yield the planes in the order of focus, each read while the one before is processed."""
         stack, order = self.survey.stack, self.survey.alignment.order
         yield from prefetch(stack.plane, order, threads=min(1, self.run.readers))
 
     def prior(self, window: Window) -> WindowPrior | None:
-        """Focus prior within a window, if there is one."""
+        """Return the focus prior within a window, if there is one."""
         prior = self.survey.prior
         return None if prior is None else prior.within(window)
 
     def pyramid(self, tile: Tile, levels: int | None, *, energy: bool = False) -> PyramidFusion:
-        """Return an empty pyramid of a tile."""
+        """Return an empty pyramid for a tile."""
         source, outer = self.run.source, tile.outer
         return PyramidFusion(
             (*size_of(outer), *source.plane_shape[2:]),
@@ -113,24 +126,33 @@ def fuse_steps(
 
     Parameters
     ----------
-    run, survey : Run, Survey
-        The planes, and the first pass over them.
+    run : Run
+        Source and settings; notes for the user are added to it.
+    survey : Survey
+        Result of the first pass.
     tiling : Tiling
-        How the field is cut while it is fused.
+        Tiles in which the field is fused.
     box : tuple of int, optional
-        Rows and columns that the results are cut to.
+        First row, end row, first column, end column to which the results are cropped.
     on_plane : callable, optional
-        Called with every plane; only where the field is not cut.
+        Called with every plane; only if the field is a single tile.
+
+    Returns
+    -------
+    Fused
+        Through ``StopIteration.value`` (or ``yield from``).
 
     Yields
     ------
     Progress
         Before each plane.
 
-    Returns
-    -------
-    Fused
-        Through ``StopIteration.value`` (or ``yield from``).
+    Raises
+    ------
+    InputError
+        A plane cannot be read; the message names it.
+    Cancelled
+        The run was cancelled.
     """
     with opencv_on_one_thread(), ThreadTeam(run.threads, run.check) as team:
         stage = _Stage(team, run, survey)
@@ -141,7 +163,7 @@ def fuse_steps(
 
 
 def _fuse_tiles(stage: _Stage, tiling: Tiling, box: Box | None) -> Generator[Progress, None, Fused]:
-    """Fuse one tile after the other, into results that lie in files."""
+    """Fuse one tile after the other into maps that lie in temporary files."""
     run, field = stage.run, stage.run.source.plane_shape
     window = _window(box or (0, field[0], 0, field[1]))
     result = Fused.in_files((*size_of(window), *field[2:]), run.source.dtype)
@@ -170,9 +192,9 @@ def _fuse_tiles(stage: _Stage, tiling: Tiling, box: Box | None) -> Generator[Pro
 
 
 def _fuse_coarse(stage: _Stage, tiles: list[Tile]) -> Generator[Progress, None, list[Plane]]:
-    """Fuse the levels that tiles do not have, for the whole field: one channel each.
+    """Fuse the coarse levels that tiles lack, for the whole field; return one array per channel.
 
-    Every plane is resampled tile by tile and reduced, to a thousandth of its size in memory.
+    Every plane is resampled tile by tile and reduced to a thousandth of its size in memory.
     """
     run, survey = stage.run, stage.survey
     field, scale = run.source.plane_shape, 2**TILE_LEVELS
@@ -190,13 +212,13 @@ def _fuse_coarse(stage: _Stage, tiles: list[Tile]) -> Generator[Progress, None, 
     channels = [np.empty(small, np.float32) for _ in range(1 if len(field) == 2 else field[2])]
     recorded = np.empty(small, np.uint8)
     with closing(stage.planes()) as planes:
-        for k, seen in planes:
+        for k, registered in planes:
             yield run.begin("fuse", k)
             for tile in tiles:
                 size = size_of(tile.outer)
                 if size not in readers:
                     readers[size] = stage.pyramid(tile, TILE_LEVELS)
-                found, valid = readers[size].reduced(seen, corner_of(tile.outer))
+                found, valid = readers[size].reduced(registered, corner_of(tile.outer))
                 there = _reduced_window(tile.inner, scale)
                 here = counted_from(_reduced_window(tile.outer, scale), there)
                 recorded[there] = 255 if valid is None else valid[here]
@@ -204,12 +226,12 @@ def _fuse_coarse(stage: _Stage, tiles: list[Tile]) -> Generator[Progress, None, 
                     channel[there] = part[here]
             valid = None if recorded.min() == 255 else recorded
             fusion.add_reduced(channels, valid, survey.stack.illumination[k])
-            del seen
+            del registered
     return fusion.built_channels()
 
 
 def _reduced_window(window: Window, scale: int) -> Window:
-    """Return a window that starts at multiples of `scale`, in pixels that are so much larger."""
+    """Return a window, which starts at multiples of `scale`, in pixels larger by that factor."""
     rows, cols = (slice(w.start // scale, -(-w.stop // scale)) for w in window)
     return rows, cols
 
@@ -222,7 +244,7 @@ def _fuse(
     coarse: list[Plane] | None,
     on_plane: OnPlane | None,
 ) -> Generator[Progress, None, _FusedTile]:
-    """Fuse one tile with its margin."""
+    """Fuse one tile with its margin; `earlier` summarises the tiles before it."""
     run, outer = stage.run, tile.outer
     original = LaplacianFusion(run.settings.gaussian, run.settings.laplacian)
     maps, widths = yield from _accumulate(stage, tile, coarse, original, on_plane)
@@ -255,28 +277,28 @@ def _accumulate(
     original: LaplacianFusion,
     on_plane: OnPlane | None,
 ) -> Generator[Progress, None, tuple[FusedMaps, list[Plane]]]:
-    """Fuse every plane into a tile's pyramid and depth; with the widths of its focus curves."""
+    """Fuse all planes into image and depth of a tile; return its maps and its peak widths."""
     run, survey, outer = stage.run, stage.survey, tile.outer
     method, dtype = run.settings.method, run.source.dtype
     levels = None if coarse is None else TILE_LEVELS
     pyramid = stage.pyramid(tile, levels, energy=on_plane is not None)
     estimator = DepthEstimator(stage.team)
     with closing(stage.planes()) as planes:
-        for k, seen in planes:
+        for k, registered in planes:
             yield run.begin("fuse", k)
-            pyramid.add(seen)
+            pyramid.add(registered)
             estimator.add(pyramid.energies, pyramid.plane_prior)
             if method == "laplacian" or on_plane is not None:
-                plane, valid = seen.colour(outer)
+                plane, valid = registered.colour(outer)
                 energy = original.add(plane, valid) if method == "laplacian" else pyramid.energy
                 if on_plane is not None and energy is not None:
                     on_plane(k, as_dtype(plane, dtype), np.maximum(energy, 0))
-            del seen
+            del registered
     small = None if coarse is None else _reduced_window(outer, 2**TILE_LEVELS)
     pyramid.build(None if coarse is None else [channel[small] for channel in coarse])
-    shown = np.dtype(np.float32) if run.settings.picks else dtype
+    image_dtype = np.dtype(np.float32) if run.settings.picks else dtype
     # the image is built by one thread while the depth is estimated by the others
-    built = stage.team.submit(partial(pyramid.image, shown)) if method == "pyramid" else None
+    built = stage.team.submit(partial(pyramid.image, image_dtype)) if method == "pyramid" else None
     edge = edge_contrast(run.statistics.span(), survey.noise.deviation(run.statistics.level()))
     depth, confidence = estimator.estimate(pyramid.brightness, edge, stage.prior(outer))
     widths = estimator.widths(_inner(confidence >= TRUSTED, tile))
@@ -287,7 +309,7 @@ def _accumulate(
 
 
 def _pick(stage: _Stage, outer: Window, maps: FusedMaps) -> Generator[Progress, None, NDArray[Any]]:
-    """Pick recorded values for a tile: those of the plane in focus, or those nearest to it."""
+    """Pick recorded values for a tile: those of the plane in focus, or nearest to the image's."""
     run = stage.run
     picking: Fusion = (
         NearestPlaneFusion(maps.depth)
@@ -295,15 +317,15 @@ def _pick(stage: _Stage, outer: Window, maps: FusedMaps) -> Generator[Progress, 
         else NearestValueFusion(maps.image)
     )
     with closing(stage.planes()) as planes:
-        for k, seen in planes:
+        for k, registered in planes:
             yield run.begin("fuse", k)
-            picking.add(*seen.colour(outer))
-            del seen
+            picking.add(*registered.colour(outer))
+            del registered
     return as_dtype(picking.image(), run.source.dtype)
 
 
 def _inner(marked: NDArray[np.bool_], tile: Tile) -> NDArray[np.bool_]:
-    """Return a mask of the part of a tile that is kept."""
+    """Return a mask without its pixels in the margin of a tile."""
     kept = np.zeros_like(marked)
     inner = counted_from(tile.outer, tile.inner)
     kept[inner] = marked[inner]

@@ -1,4 +1,4 @@
-"""Result of the second pass over the planes."""
+"""Result of the second pass over the planes, the fusion."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fused:
-    """Image and maps in the numbers of the whole stack.
+    """Image and maps, with depth counted in the planes of the whole stack.
 
     Attributes
     ----------
     maps : FusedMaps
-        The image, its depth and confidence.
+        Image, depth and confidence.
     index : numpy.ndarray
-        (Y, X) uint16, number of the plane in focus.
+        (Y, X) uint16: number of the plane in focus.
     peak_width : float or None
-        Median width of the focus curves (standard deviation), in planes.
+        Median peak width (sigma) of the focus curves, in planes; None where it is unknown.
     occlusion : OcclusionSummary
-        Foreground blur that was removed.
+        Summary of the foreground blur that was removed.
     """
 
     maps: FusedMaps
@@ -41,19 +41,43 @@ class Fused:
 
     @property
     def arrays(self) -> list[NDArray[Any]]:
-        """All that has pixels."""
+        """Image and maps in a fixed order."""
         maps = self.maps
         return [maps.image, maps.depth, maps.confidence, maps.recorded, self.index]
 
     def cut(self, window: Window) -> Fused:
-        """Return a part; copies, so that the whole can be forgotten."""
+        """Return a part of the maps as copies, so that the whole can be freed.
+
+        Parameters
+        ----------
+        window : tuple of slice
+            Rows and columns of the part.
+
+        Returns
+        -------
+        Fused
+            Maps of the part.
+        """
         image, depth, confidence, recorded, index = (a[window].copy() for a in self.arrays)
         maps = FusedMaps(image, depth, confidence, recorded, corner_of(window))
         return replace(self, maps=maps, index=index)
 
     @classmethod
     def in_files(cls, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Fused:
-        """Return empty maps of some size that lie in temporary files."""
+        """Return empty maps that lie in temporary files.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (Y, X[, C]) of the image.
+        dtype : numpy.dtype
+            Data type of the image.
+
+        Returns
+        -------
+        Fused
+            Maps that hold zeros.
+        """
 
         def empty(kind: Any) -> NDArray[Any]:
             return memory_mapped_zeros(shape[:2], np.dtype(kind))

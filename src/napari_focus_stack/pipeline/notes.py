@@ -9,19 +9,25 @@ if TYPE_CHECKING:
 
 
 class Notes:
-    """Sentences on a run, in the order in which they were noted.
+    """Sentences about a run for the user, in the order in which they were added.
 
     Parameters
     ----------
     sentences : iterable of str
-        Notes to begin with.
+        First notes.
     """
 
     def __init__(self, sentences: Iterable[str] = ()) -> None:
         self._sentences = list(sentences)
 
     def add(self, *sentences: str) -> None:
-        """Add sentences."""
+        """Add sentences.
+
+        Parameters
+        ----------
+        *sentences : str
+            Notes for the user.
+        """
         self._sentences += sentences
 
     def __iter__(self) -> Iterator[str]:

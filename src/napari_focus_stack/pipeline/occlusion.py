@@ -1,7 +1,7 @@
 """Removal of the blur that foreground objects cast over the background, tile by tile.
 
 `ForegroundLayers` has the formula. It holds for a lens that is focused through the stack and for
-opaque objects; where one is transparent or shines, the wrong light is subtracted, and the check
+opaque objects. Where one is transparent or glows, the wrong light is subtracted, and the check
 refuses it: a restored background is kept only where it explains the planes better than before.
 """
 
@@ -47,30 +47,38 @@ if TYPE_CHECKING:
     from napari_focus_stack.result import Progress
 
 FEWEST_FOR_OCCLUSION = 5
-"""With fewer none is out of focus by the three planes that a veil takes."""
+"""Planes, at least: with fewer, none is out of focus by the three that foreground blur takes."""
 FEWEST_JUMPS, DISCONTINUITY_SHARE = 100, 1 / 4000
-"""Pixels, of a picture or a sample, and part of the picture: depth maps of large ones have some
-anyway."""
+"""Least discontinuities: in pixels of a field or a sample, and as a part of the field, because
+depth maps of large fields have some in any case."""
 AT_THE_EDGE = 16
-"""Pixels from where not every plane recorded anything, where depth may jump for that."""
+"""Pixels from the border of any plane within which the border may cause discontinuities."""
 CANDIDATES, MOST_SAMPLES = 24, 10
-"""Parts that are looked at for it, and those on which is decided which end of the stack is near."""
+"""Patches that are inspected, and those of them from which the front end of the stack is found."""
 SAMPLE = 192
-"""Pixels a side of such a part."""
+"""Side of such a patch in pixels."""
 AT_FIRST, AT_ONCE = 4, 0.045
-"""Samples after which that much of a lead is enough, and none at all is too little."""
+"""Samples after which this lead suffices, and without any lead the search ends."""
 MOST_PATCH_BYTES = 10**9
-"""Of planes that are held at a time."""
+"""Bytes of the patches of planes that are held at the same time, at most."""
 WORKING_MAPS = 60
-"""Float32 maps, besides two of each plane, that a part takes while it is worked on."""
+"""Float32 maps, besides two for each plane, that a patch takes while it is processed."""
 
 
 @dataclass(frozen=True)
 class SampledPatch:
-    """A part that votes, with its jumps that count.
+    """Patch from which the front end of the stack is found.
 
-    Only votes go by those: unmixing keeps all, for an outline with gaps is worse (0.7 dB on
-    `coins-step-still`) than one too many, which the check refuses.
+    Attributes
+    ----------
+    part : PatchWindow
+        Position of the patch.
+    shown : Shown
+        Its pixels in the planes.
+    discontinuities : numpy.ndarray
+        (Y, X) bool: discontinuities that no single surface explains. Restoration itself keeps all
+        discontinuities, because a boundary with gaps is worse (0.7 dB on `coins-step-still`) than
+        one too many, which the check refuses.
     """
 
     part: PatchWindow
@@ -86,25 +94,34 @@ def remove_occlusion_steps(
     Parameters
     ----------
     team : ThreadTeam
-        The threads of the run.
-    run, survey : Run, Survey
-        The planes, and the first pass over them.
+        Threads that share the work.
+    run : Run
+        Source and settings.
+    survey : Survey
+        Result of the first pass.
     maps : FusedMaps
-        Of a tile; changed in place.
+        Maps of a tile; changed in place.
     earlier : OcclusionSummary
-        Of the tiles before, which know the lens and the front end of the stack.
+        Summary of the tiles before, with the lens and the front end of the stack if found there.
+
+    Returns
+    -------
+    summary : OcclusionSummary
+        Summary without the pixels of this tile, of which only a part may be kept.
+    cover : numpy.ndarray
+        (Y, X) float32: share of the light that was removed from a pixel; 0 where it is unchanged.
 
     Yields
     ------
     Progress
         Before each plane.
 
-    Returns
-    -------
-    summary : OcclusionSummary
-        Without the pixels of this tile, of which only a part may be kept.
-    cover : numpy.ndarray
-        (Y, X) float32: share of the light that was taken from a pixel; 0 where it is unchanged.
+    Raises
+    ------
+    InputError
+        A plane cannot be read; the message names it.
+    Cancelled
+        The run was cancelled.
     """
     cover = np.zeros_like(maps.depth)
     orientation, found = yield from _oriented(team, run, survey, maps, earlier)
@@ -117,25 +134,25 @@ def remove_occlusion_steps(
 def _oriented(
     team: ThreadTeam, run: Run, survey: Survey, maps: FusedMaps, earlier: OcclusionSummary
 ) -> Generator[Progress, None, tuple[StackOrientation | None, OcclusionSummary]]:
-    """Find discontinuities, lens and front end; None where one of them is missing."""
+    """Find discontinuities, lens and front end; return None if one of them is missing."""
     if len(survey.alignment.order) < FEWEST_FOR_OCCLUSION:
         return None, earlier.stopped(Why.FEW_PLANES)
     if not survey.alignment.in_order:
         return None, earlier.stopped(Why.NO_ORDER)
-    apart = depth_discontinuities(maps.depth, LEAST_JUMP)
-    _keep_recorded(apart, run, survey, maps.origin)
-    if not _enough(apart):
+    edges = depth_discontinuities(maps.depth, LEAST_JUMP)
+    _keep_recorded(edges, run, survey, maps.origin)
+    if not _enough(edges):
         return None, earlier.stopped(Why.FLAT)
-    step = _OcclusionStep(team, run, survey, maps, apart)
+    step = _OcclusionStep(team, run, survey, maps, edges)
     if earlier.light is not None:
-        apart &= depth_discontinuities(maps.depth, earlier.light.jump)
-        known = StackOrientation(maps, apart, earlier.light, earlier.last_is_near)
+        edges &= depth_discontinuities(maps.depth, earlier.light.jump)
+        known = StackOrientation(maps, edges, earlier.light, earlier.last_is_near)
         return known, earlier.stopped(Why.UNEXPLAINED)
     light = yield from step.light()
     if light is None:
         return None, earlier.stopped(Why.NO_LENS)
-    apart &= depth_discontinuities(maps.depth, light.jump)
-    if not _enough(apart):
+    edges &= depth_discontinuities(maps.depth, light.jump)
+    if not _enough(edges):
         return None, earlier.stopped(Why.FLAT)
     if not step.can_orient():
         return None, earlier.stopped(Why.MEMORY, step.needed())
@@ -146,39 +163,39 @@ def _oriented(
     return orientation, found.stopped(Why.UNEXPLAINED)
 
 
-def _enough(apart: NDArray[np.bool_]) -> bool:
-    """Whether depth jumps in more of a tile than it does anyway."""
-    return int(np.count_nonzero(apart)) >= max(FEWEST_JUMPS, DISCONTINUITY_SHARE * apart.size)
+def _enough(edges: NDArray[np.bool_]) -> bool:
+    """Return whether a tile has more discontinuities than depth maps have in any case."""
+    return int(np.count_nonzero(edges)) >= max(FEWEST_JUMPS, DISCONTINUITY_SHARE * edges.size)
 
 
 def _keep_recorded(
-    apart: NDArray[np.bool_], run: Run, survey: Survey, origin: tuple[int, int]
+    edges: NDArray[np.bool_], run: Run, survey: Survey, origin: tuple[int, int]
 ) -> None:
-    """Drop jumps where not every plane recorded anything: one plane's edge is no surface's."""
+    """Drop discontinuities outside the part that all planes recorded, caused by their borders."""
     box = common_crop(survey.alignment.transforms, run.source.plane_shape[:2]).box
     if box is None:
         return
     inner = box + np.array([1, -1, 1, -1]) * AT_THE_EDGE - np.repeat(origin, 2)
     y0, y1, x0, x1 = np.maximum(inner, 0)
-    kept = np.zeros_like(apart)
-    kept[y0:y1, x0:x1] = apart[y0:y1, x0:x1]
-    apart[:] = kept
+    kept = np.zeros_like(edges)
+    kept[y0:y1, x0:x1] = edges[y0:y1, x0:x1]
+    edges[:] = kept
 
 
 class _OcclusionStep:
-    """One tile on its way: how it was recorded, which end is near, and then part by part."""
+    """Removal of occlusion from one tile: lens, front end of the stack, and patch by patch."""
 
     def __init__(
-        self, team: ThreadTeam, run: Run, survey: Survey, maps: FusedMaps, apart: NDArray[np.bool_]
+        self, team: ThreadTeam, run: Run, survey: Survey, maps: FusedMaps, edges: NDArray[np.bool_]
     ) -> None:
         self._team, self._run, self._survey = team, run, survey
-        self._maps, self._apart = maps, apart
+        self._maps, self._edges = maps, edges
         self._order = survey.alignment.order
 
     def light(self) -> Generator[Progress, None, ImagingModel | None]:
-        """Measure the blur of every plane; None if the planes do not tell."""
+        """Measure the blur of every plane; return None if the planes do not show it."""
         count, maps = len(self._order), self._maps
-        patches = DepthGrid(maps.depth, maps.confidence, self._apart).flat_patches(count)
+        patches = DepthGrid(maps.depth, maps.confidence, self._edges).flat_patches(count)
         around = [range(p.plane + min(SHIFTS), p.plane + max(SHIFTS) + 1) for p in patches]
         self._run.progress.expect(len(self._places(around)))
         planes = yield from self._planes([patch.window for patch in patches], around)
@@ -196,20 +213,17 @@ class _OcclusionStep:
         return ImagingModel.of(lens, self._survey.noise, statistics.span(), statistics.level())
 
     def near_end(self, light: ImagingModel) -> Generator[Progress, None, StackOrientation | None]:
-        """Find which end of the stack is near: from there the ground explains the planes.
-
-        None if from neither, or from both alike.
-        """
+        """Find the front end of the stack; None if neither end explains the planes, or both do."""
         orientations = [
-            StackOrientation(self._maps, self._apart, light, last) for last in (True, False)
+            StackOrientation(self._maps, self._edges, light, last) for last in (True, False)
         ]
-        samples, asked = yield from self._samples(orientations[0])
+        samples, inspected = yield from self._samples(orientations[0])
         checks: list[list[ModelErrors]] = [[], []]
         for some in (slice(0, AT_FIRST), slice(AT_FIRST, None)):
             for known, orientation in zip(checks, orientations, strict=True):
                 known += self._checks(orientation, samples[some])
-            seen = max(len(samples[: some.stop]), min(AT_FIRST, asked))
-            scores = [OrientationScore.of(known, seen) for known in checks]
+            count = max(len(samples[: some.stop]), min(AT_FIRST, inspected))
+            scores = [OrientationScore.of(known, count) for known in checks]
             best, other = sorted(range(2), key=lambda i: -scores[i].lead)
             if scores[best].lead <= 0 or scores[best].beats(scores[other], AT_ONCE):
                 break
@@ -218,10 +232,7 @@ class _OcclusionStep:
     def _samples(
         self, orientation: StackOrientation
     ) -> Generator[Progress, None, tuple[list[SampledPatch], int]]:
-        """Parts in which something lies before something else, those with most of it first.
-
-        And how many were looked at for it.
-        """
+        """Select patches with most unexplained discontinuities; return the number inspected too."""
         most = int(self._pixels_at_a_time() / SAMPLE**2)
         parts = orientation.cells.samples(min(CANDIDATES, most), SAMPLE)
         wanted = self._depths(parts, orientation.light)
@@ -229,10 +240,10 @@ class _OcclusionStep:
         planes = yield from self._planes([part.outer for part in parts], wanted)
         found: dict[int, NDArray[np.bool_]] = {}
 
-        def look(i: int) -> None:
+        def inspect(i: int) -> None:
             found[i] = unexplained_by_one_surface(orientation.patch(parts[i], planes[i]))
 
-        self._team.map(look, range(len(parts)))
+        self._team.map(inspect, range(len(parts)))
         counts = {i: np.count_nonzero(discontinuities) for i, discontinuities in found.items()}
         order = sorted(counts, key=lambda i: (-counts[i], i))[:MOST_SAMPLES]
         order = [i for i in order if counts[i] >= FEWEST_JUMPS]
@@ -241,10 +252,10 @@ class _OcclusionStep:
     def _checks(
         self, orientation: StackOrientation, samples: Sequence[SampledPatch]
     ) -> list[ModelErrors]:
-        """How well samples are explained once they are unmixed, where that tells anything."""
+        """Return how well samples are explained with a restored background, if informative."""
         found: dict[int, ModelErrors] = {}
 
-        def look(i: int) -> None:
+        def check(i: int) -> None:
             sample = samples[i]
             patch = replace(
                 orientation.patch(sample.part, sample.shown), discontinuities=sample.discontinuities
@@ -253,13 +264,13 @@ class _OcclusionStep:
             if background is not None and background.check.tells:
                 found[i] = background.check
 
-        self._team.map(look, range(len(samples)))
+        self._team.map(check, range(len(samples)))
         return [found[i] for i in sorted(found)]
 
     def restore(
         self, orientation: StackOrientation, cover: Plane
     ) -> Generator[Progress, None, None]:
-        """Unmix what can be, as many parts at a time as fit into memory."""
+        """Restore the background where possible, in as many patches at once as fit into memory."""
         found: list[Change] = []
 
         def restore(todo: tuple[PatchWindow, Shown]) -> None:
@@ -276,7 +287,7 @@ class _OcclusionStep:
             planes = yield from self._planes([part.outer for part in batch], wanted)
             self._team.map(restore, list(zip(batch, planes, strict=True)))
             del planes
-        for change in found:  # not before all are: parts look beyond their own
+        for change in found:  # only once all are found, because patches reach beyond their windows
             change.put(self._maps, cover)
 
     def _background(self, patch: Patch, *, judged: bool = False) -> Background | None:
@@ -284,27 +295,27 @@ class _OcclusionStep:
             return restore_background(patch, alone, judged=judged)
 
     def can_orient(self) -> bool:
-        """Whether there is memory for as many samples as it takes."""
+        """Return whether enough samples to find the front end fit into memory."""
         return self._pixels_at_a_time() >= AT_FIRST * SAMPLE**2
 
     def needed(self) -> float:
-        """Bytes of memory that a run would have to be given for that; 0 if none would do."""
-        room = AT_FIRST * SAMPLE**2 * self._bytes_of_pixel()
-        return resident() + 2 * room if room <= MOST_PATCH_BYTES else 0.0
+        """Return the bytes of memory that a run needs for that; 0 if no amount would suffice."""
+        budget = AT_FIRST * SAMPLE**2 * self._bytes_of_pixel()
+        return resident() + 2 * budget if budget <= MOST_PATCH_BYTES else 0.0
 
     def _pixels_at_a_time(self) -> float:
-        """How many pixels of a batch fit into memory in all their planes."""
-        room = float(MOST_PATCH_BYTES)
+        """Return how many pixels of a batch fit into memory in all their planes."""
+        budget = float(MOST_PATCH_BYTES)
         if self._run.limit is not None:
-            room = min(room, (self._run.limit - resident()) / 2)
-        return max(room, 0) / self._bytes_of_pixel()
+            budget = min(budget, (self._run.limit - resident()) / 2)
+        return max(budget, 0) / self._bytes_of_pixel()
 
     def _bytes_of_pixel(self) -> int:
         channels = 1 if self._maps.image.ndim == 2 else 3
         return 4 * (len(self._order) * (2 * channels + 4) + WORKING_MAPS)
 
     def _depths(self, parts: list[PatchWindow], light: ImagingModel) -> list[range]:
-        """Planes that tell something of each part."""
+        """Return the informative planes of each patch."""
         around, found = int(np.ceil(light.jump)), []
         for part in parts:
             depth = self._maps.depth[part.outer]
@@ -313,24 +324,24 @@ class _OcclusionStep:
         return found
 
     def _places(self, wanted: list[range]) -> list[int]:
-        """Planes that any of some ranges has, by their places in the order of focus."""
+        """Return the planes in any of some ranges, by their places in the order of focus."""
         return [i for i in range(len(self._order)) if any(i in these for these in wanted)]
 
     def _planes(
         self, windows: list[Window], wanted: list[range]
     ) -> Generator[Progress, None, list[Shown]]:
-        """Planes of each window, by their places in the order of focus, as far as they exist."""
+        """Read the planes of each window, by their places in the order of focus, if they exist."""
         places = self._places(wanted)
         found = [Shown({}, np.ones(size_of(window), np.bool_)) for window in windows]
         read, threads = self._survey.stack.plane, min(1, self._run.readers)
         with closing(prefetch(read, [self._order[i] for i in places], threads)) as planes:
-            for i, (k, seen) in zip(places, planes, strict=True):
+            for i, (k, registered) in zip(places, planes, strict=True):
                 yield self._run.begin("restore", k)
                 for shown, window, these in zip(found, windows, wanted, strict=True):
                     if i in these:
-                        plane, valid = seen.colour(moved_by(window, *self._maps.origin))
+                        plane, valid = registered.colour(moved_by(window, *self._maps.origin))
                         shown.planes[i] = np.ascontiguousarray(without_alpha(plane))
                         if valid is not None:
                             shown.recorded &= valid > 0
-                del seen
+                del registered
         return found

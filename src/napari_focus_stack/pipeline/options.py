@@ -42,24 +42,24 @@ class Options(TypedDict, total=False):
 
 
 def chosen(settings: Settings | None, options: Options) -> Settings:
-    """Return the settings that were given, or those of single options.
+    """Return the settings of a call, whether passed as a whole or as single options.
 
     Parameters
     ----------
     settings : Settings, optional
         All parameters at once.
     options : Options
-        Single ones instead.
+        Single parameters instead.
 
     Returns
     -------
     Settings
-        Of the run.
+        Settings of the run.
 
     Raises
     ------
     SettingsError
-        Both were given, or an option does not exist or is out of bounds.
+        Both were passed, or an option does not exist or is out of bounds.
     """
     if settings is None:
         return Settings.from_options(**options)
@@ -74,7 +74,7 @@ def with_options(function: Function) -> Function:
     Parameters
     ----------
     function : callable
-        Takes ``**options``.
+        Function with ``**options``.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A first look at a result: the same run on smaller planes, there before the real one."""
+"""Preview of a result: the same run on reduced planes, finished before the run itself."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     from napari_focus_stack.settings import Settings
 
 PIXELS = 65_000
-"""Of a plane of the preview, about: 20 take a fifth of a second on one thread, and more on two, for
-which such parts are too small."""
+"""Approximate number of pixels of a reduced plane: 20 planes take a fifth of a second on one
+thread, and more on two, because such parts are too small for two."""
 LEAST_FACTOR = 4
-"""Smaller stacks are done before anyone could look."""
+"""Least factor at which a preview is made: smaller stacks are fused too fast to need one."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A result of planes that were reduced.
+    """Result of a run on reduced planes.
 
     Attributes
     ----------
     result : StackResult
-        As of a stack of smaller planes; its pixel (0, 0) covers the first `factor` x `factor`
-        pixels of the stack, and its depth is in the planes of the stack.
+        Result in reduced pixels: its pixel (0, 0) covers the first `factor` x `factor` pixels of
+        the stack. Its depth is in the planes of the stack.
     factor : int
-        How much smaller.
+        Factor by which the planes were reduced.
     shown : threading.Event
-        For whoever shows it, to set when that is done.
+        Set by the viewer once the preview is displayed.
     """
 
     result: StackResult
@@ -51,14 +51,21 @@ class Preview:
 
 
 def reduced(source: PlaneSource, factor: int) -> ArraySource:
-    """Means over squares of a source's planes; what is left at their ends does not count.
+    """Reduce the planes of a source to means over squares.
+
+    Rows and columns at the ends that fill no square are dropped.
 
     Parameters
     ----------
     source : PlaneSource
-        Whose planes; each is read once.
+        The planes; each is read once.
     factor : int
-        Side of the squares, a power of 2.
+        Side of the squares in pixels, a power of 2.
+
+    Returns
+    -------
+    ArraySource
+        Reduced planes, with names and a pixel size that fits them.
 
     Raises
     ------
@@ -69,7 +76,7 @@ def reduced(source: PlaneSource, factor: int) -> ArraySource:
 
     def plane(k: int) -> NDArray[Any]:
         small = computable(source[k])[: y * factor, : x * factor]
-        while small.shape[0] > y:  # a tenth of the time of one step
+        while small.shape[0] > y:  # takes a tenth of the time of one step
             small = cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         return small
 
@@ -80,9 +87,19 @@ def reduced(source: PlaneSource, factor: int) -> ArraySource:
 
 
 def preview_factor(source: PlaneSource) -> int | None:
-    """How much smaller planes are for a preview; None where there is to be none.
+    """Return the factor by which planes are reduced for a preview.
 
-    There is one of large planes that lie in memory: others take as long to read as to stack.
+    Only large planes that lie in memory have one: others take as long to read as to stack.
+
+    Parameters
+    ----------
+    source : PlaneSource
+        The planes.
+
+    Returns
+    -------
+    int or None
+        Power of 2; None if no preview is made.
     """
     y, x = source.plane_shape[:2]
     factor = 2 ** max(0, round(math.log2(math.sqrt(y * x / PIXELS))))
@@ -97,12 +114,23 @@ def preview(
     align_mask: NDArray[np.bool_] | None = None,
     cancel: threading.Event | None = None,
 ) -> Preview | None:
-    """Stack smaller planes; None where a preview does not pay, or its planes make no stack.
+    """Stack reduced planes.
 
     Parameters
     ----------
-    source, settings, align_mask, cancel
-        As `stack_steps` takes them.
+    source : PlaneSource
+        The planes.
+    settings : Settings
+        Parameters of the run itself.
+    align_mask : numpy.ndarray, optional
+        (Y, X) bool, True where motion is estimated.
+    cancel : threading.Event, optional
+        Once set, the call raises `Cancelled`.
+
+    Returns
+    -------
+    Preview or None
+        None where a preview does not pay, or where the planes cannot be stacked.
 
     Raises
     ------
@@ -121,11 +149,11 @@ def preview(
         steps = stack_steps(small, smaller, align_mask=mask, cancel=cancel)
         return Preview(drain(steps), factor)
     except FocusStackError:
-        return None  # the real run says what is wrong, of the real planes
+        return None  # the run itself reports the error, with the original planes
 
 
 def _reduced_settings(settings: Settings, factor: int) -> Settings:
-    """For planes that are that much smaller; what is slow and makes little difference is left."""
+    """Return the settings for reduced planes, without slow options that change little there."""
     region = settings.align_region
     if region is not None:
         starts = [side // factor for side in region[::2]]

@@ -1,4 +1,4 @@
-"""Plan of the planes that a run has before it, and how many it has behind it."""
+"""Count of the planes that a run has processed and will process, for its progress."""
 
 from __future__ import annotations
 
@@ -25,34 +25,54 @@ class ProgressPlan:
         self._done = self._total = 0
 
     def begin(self, step: Step, k: int) -> Progress:
-        """Count plane `k` in and return the progress before it.
+        """Count a plane and return the progress before it.
 
         Parameters
         ----------
         step : {"align", "measure", "fuse", "restore", "project"}
-            The step at hand.
+            Current step.
         k : int
             Number of the plane.
 
         Returns
         -------
         Progress
-            With the planes done and in all.
+            Planes done before this one, and planned in total.
         """
         self._done += 1
         self._total = max(self._total, self._done)  # planes may be aligned more than once
         return Progress(step, k, self._planes, self._done - 1, self._total)
 
     def expect(self, planes: int) -> None:
-        """Add so many planes to the step at hand."""
+        """Add planes to the plan.
+
+        Parameters
+        ----------
+        planes : int
+            Number of planes.
+        """
         self._total += planes
 
     def plan_fusion(self, rounds: int) -> None:
-        """Plan so many rounds of fusion over all planes, instead of those planned before."""
+        """Plan the rounds of the fusion over all planes, in place of those planned before.
+
+        Parameters
+        ----------
+        rounds : int
+            Number of rounds.
+        """
         self._total += (rounds - self._rounds) * self._fused
         self._rounds = rounds
 
     def continue_with(self, planes: int, measured: int) -> None:
-        """Plan the steps after the alignment: so many planes are fused, so many measured."""
+        """Plan the steps after the alignment.
+
+        Parameters
+        ----------
+        planes : int
+            Number of planes that are fused.
+        measured : int
+            Number of planes on which noise is measured.
+        """
         self._fused = planes
         self._total = self._done + self._rounds * planes + measured

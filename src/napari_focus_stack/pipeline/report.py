@@ -1,4 +1,4 @@
-"""Report of a run, assembled from what its stages returned."""
+"""Report of a run, assembled from the results of its passes."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def note_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any]) -> list[s
     Parameters
     ----------
     recorded : numpy.ndarray
-        (Y, X) bool, where some plane recorded anything.
+        (Y, X) bool, True where at least one plane recorded a value.
     dtype : numpy.dtype
-        Of the planes.
+        Data type of the planes.
 
     Returns
     -------
@@ -55,15 +55,19 @@ def assemble_report(run: Run, survey: Survey, fused: Fused, box: Box | None) -> 
 
     Parameters
     ----------
-    run, survey, fused : Run, Survey, Fused
-        The run, and what its two passes over the planes returned.
+    run : Run
+        Source, settings, notes and plane statistics.
+    survey : Survey
+        Result of the first pass.
+    fused : Fused
+        Result of the second pass.
     box : tuple of int, optional
-        Rows and columns that the results were cut to.
+        First row, end row, first column, end column to which the results were cropped.
 
     Returns
     -------
     Report
-        With advice and notes for the user.
+        The report, with advice and notes for the user.
     """
     source, alignment, marks = run.source, survey.alignment, survey.stack.marks
     health = _examined(run, survey, fused)

@@ -1,4 +1,4 @@
-"""One run: its source, its settings, and the means it has."""
+"""State of one run: source, settings, notes, progress, memory and threads."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 
 READERS = 2
-"""Planes that are read at a time, before their turn; the fusion reads one before its turn."""
+"""Planes that are read ahead at the same time; the fusion reads one ahead."""
 ROOMY = 8
-"""Planes that must fit into memory for some to be read before their turn."""
+"""Planes that must fit into memory for any to be read ahead."""
 
 
 class Run:
-    """Source, settings and means of one run.
+    """Source, settings, memory and threads of one run.
 
     Parameters
     ----------
@@ -44,21 +44,29 @@ class Run:
         The planes.
     settings : Settings
         Parameters of the run.
-    transforms, align_mask
-        As `stack_steps` takes them.
+    transforms : array-like, StackResult or path, optional
+        Prior transforms, as for `stack_steps`.
+    align_mask : array-like, optional
+        (Y, X) bool, True where motion is estimated.
     cancel : threading.Event, optional
-        Once set, the run is not wanted any more.
+        Once set, the run raises `Cancelled` at its next check.
 
     Attributes
     ----------
-    n, reference : int
-        Number of planes, and that of the reference plane.
+    source : PlaneSource
+        The planes.
+    settings : Settings
+        Parameters of the run.
+    n : int
+        Number of planes.
+    reference : int
+        Number of the reference plane.
     region : numpy.ndarray or None
-        (Y, X) bool, where alignment may look; None for everywhere.
+        (Y, X) bool, True where motion is estimated; None for the whole field.
     prior : PriorTransforms or None
-        Transforms that were given.
+        Prior transforms, used instead of estimated ones.
     z_step : float or None
-        Distance of two planes, in the unit of the source's spacing.
+        Distance of neighbouring planes, in the unit of the source's spacing.
     notes : Notes
         Sentences for the user.
     progress : ProgressPlan
@@ -66,18 +74,20 @@ class Run:
     statistics : PlaneStatistics
         Statistics of every plane that was read.
     reduction : int
-        Factor by which planes are read smaller for an alignment that is not followed by a fusion.
+        Factor by which planes are reduced for an alignment that is not followed by a fusion.
     limit : int or None
-        Bytes of memory that the process may have.
+        Bytes of memory that the process may use; None if there is no limit.
     threads : int
-        Threads that work at a time.
+        Number of threads.
     frugal : bool
-        Whether memory is too short to read planes before their turn.
+        Whether there is too little memory to read planes ahead.
 
     Raises
     ------
-    InputError, SettingsError
-        A setting, or the transforms that were given, do not fit the source.
+    InputError
+        The prior transforms cannot be read.
+    SettingsError
+        A setting, the mask or the prior transforms do not fit the source.
     """
 
     def __init__(
@@ -110,42 +120,53 @@ class Run:
 
     @property
     def readers(self) -> int:
-        """Threads that read planes before their turn: none for want of either."""
+        """Number of threads that read ahead: none if memory is short or there is one thread."""
         return 0 if self.frugal or self.threads == 1 else READERS
 
     @property
     def plane_bytes(self) -> int:
-        """Memory that a plane takes while it is read, in the type it is computed in too."""
+        """Bytes of a plane while it is read, with the copy in the type used for computing."""
         stored = math.prod(self.source.plane_shape) * self.source.dtype.itemsize
         if self.source.dtype.name in COMPUTABLE:
             return stored
         return stored + 4 * math.prod(self.source.plane_shape)
 
     def check(self) -> None:
-        """Raise `Cancelled` if the result is not wanted any more."""
+        """Raise `Cancelled` if the run was cancelled.
+
+        Raises
+        ------
+        Cancelled
+            The run was cancelled.
+        """
         if self._cancel is not None and self._cancel.is_set():
             raise Cancelled
 
     def begin(self, step: Step, k: int) -> Progress:
-        """Count plane `k` in; raise `Cancelled` if the result is not wanted any more.
+        """Count a plane and return the progress before it.
 
         Parameters
         ----------
         step : {"align", "measure", "fuse", "restore", "project"}
-            The step at hand.
+            Current step.
         k : int
             Number of the plane.
 
         Returns
         -------
         Progress
-            To be yielded before the plane is worked on.
+            To be yielded before the plane is processed.
+
+        Raises
+        ------
+        Cancelled
+            The run was cancelled.
         """
         self.check()
         return self.progress.begin(step, k)
 
     def read(self, k: int) -> NDArray[Any]:
-        """Read plane `k` in a type that OpenCV works on, and record its statistics.
+        """Read a plane in a type that OpenCV supports, and record its statistics.
 
         Parameters
         ----------
@@ -155,14 +176,14 @@ class Run:
         Returns
         -------
         numpy.ndarray
-            (Y, X[, C]) uint8, uint16 or float32, as it was recorded.
+            (Y, X[, C]) uint8, uint16 or float32, as recorded.
 
         Raises
         ------
         InputError
             The plane cannot be read; the message names it.
         Cancelled
-            The result is not wanted any more.
+            The run was cancelled.
         """
         self.check()
         with self._alone:
@@ -170,7 +191,7 @@ class Run:
         return self.statistics.record(k, computable(plane))
 
     def read_reduced(self, k: int) -> NDArray[Any]:
-        """Read plane `k` for alignment alone: smaller, where that costs less than the whole plane.
+        """Read a plane for alignment alone: reduced, where that takes less time.
 
         Parameters
         ----------
@@ -180,14 +201,14 @@ class Run:
         Returns
         -------
         numpy.ndarray
-            (Y, X[, C]) uint8, uint16 or float32, `reduction` times smaller.
+            (Y, X[, C]) uint8, uint16 or float32, smaller by the factor `reduction`.
 
         Raises
         ------
         InputError
             The plane cannot be read; the message names it.
         Cancelled
-            The result is not wanted any more.
+            The run was cancelled.
         """
         if self.reduction == 1:
             return self.read(k)
@@ -198,7 +219,7 @@ class Run:
 
 
 def _without_effect(run: Run, masked: bool) -> list[str]:
-    """Return notes on parameters that have no effect in a run, and why."""
+    """Return notes on parameters without effect in a run, with the reason."""
     settings = run.settings
     regions = {"align_region": settings.align_region is not None, "align_mask": masked}
     if run.prior is not None:

@@ -1,4 +1,4 @@
-"""The only orchestrator: a source and settings in, progress on the way, a `StackResult` out."""
+"""Stacking of a source into a `StackResult`, with progress before each plane."""
 
 from __future__ import annotations
 
@@ -41,24 +41,26 @@ def stack_steps(
     Parameters
     ----------
     source : PlaneSource
-        The planes, held one at a time (some are read ahead, by threads of the run); each is read
-        two to four times, once more for each tile if the field is cut into tiles, and, where
-        something near may hide something far, twice or more for that.
+        The planes, held one at a time (some are read ahead, by threads of the run). Each is read
+        two to four times, once more for each tile if the field is fused in tiles, and twice or
+        more in addition where a foreground may hide a background.
     settings : Settings
         Parameters of the run.
     transforms : array-like, StackResult or path, optional
-        Taken instead of estimating any: (n, 3, 3), reference pixel (x, y, 1) to pixel of plane k,
-        NaN or None for a plane to leave out; or those of another stack of the same field (another
-        channel, say): its result, or the JSON file of its report. The reference is the plane whose
-        transform is the identity, the nearest to that of the settings if there are several.
+        Prior transforms, used instead of estimated ones: (n, 3, 3), reference pixel (x, y, 1) to
+        pixel of plane k, NaN or None for a plane to leave out; or those of another stack of the
+        same field (another channel, for example): its result, or the JSON file of its report. The
+        reference is the plane whose transform is the identity, and if there are several, the one
+        nearest to the reference plane of the settings.
     align_mask : array-like, optional
-        (Y, X) bool, True where alignment may look, in pixels of the reference plane; if the
-        settings have an `align_region`, only within that.
+        (Y, X) bool, True where motion is estimated, in pixels of the reference plane; if the
+        settings have an `align_region`, only within it.
     cancel : threading.Event, optional
-        Once set, the run raises `Cancelled` at its next look, several times a plane.
+        Once set, the run raises `Cancelled` at its next check, of which there are several for each
+        plane.
     on_plane : callable, optional
         Called as ``on_plane(k, plane, energy)`` with every plane as it is fused, (Y, X[, C]) in
-        the source's dtype, and its energy, (Y, X) float32: whole, also where results are cut.
+        the source's dtype, and its energy, (Y, X) float32. Neither is cropped.
 
     Returns
     -------
@@ -75,8 +77,8 @@ def stack_steps(
     InputError
         A plane cannot be read, none fits the reference plane, or a file of transforms is no report.
     SettingsError
-        The reference plane is not in the stack, the region to align by not in the field, the
-        transforms or the mask do not fit the stack, or the memory is too little.
+        The reference plane is not in the stack, the region to align on is not in the field, the
+        transforms or the mask do not fit the stack, or there is too little memory.
     Cancelled
         `cancel` was set.
     """
@@ -119,23 +121,24 @@ def focus_stack(
     ----------
     source : PlaneSource, array-like, path or list of paths
         (Z, Y, X) or (Z, Y, X, C) with C 3 (RGB) or 4 (RGBA), NumPy or lazy (dask); a sequence of
-        2-D arrays; a folder; a list of files; one multi-page file; or what `read_stack` returned.
+        2-D arrays; a folder; a list of files; one multi-page file; or the result of `read_stack`.
     settings : Settings, optional
         All parameters at once, instead of single options.
     transforms : array-like, StackResult or path, optional
-        Taken instead of estimating any: (n, 3, 3), or the result or report of another stack of the
-        same field; see `stack_steps`.
+        Prior transforms, used instead of estimated ones: (n, 3, 3), or the result or report of
+        another stack of the same field; see `stack_steps`.
     align_mask : array-like, optional
-        (Y, X) bool, True where alignment may look.
+        (Y, X) bool, True where motion is estimated.
     progress : callable, optional
         Called with a `Progress` before each plane of each step.
     cancel : threading.Event, optional
         Once set, by `progress` or by another thread, the call raises `Cancelled`.
     method : {"pyramid", "depth", "laplacian"}
-        Fusion of many frequency bands; the plane in focus; or the first release's method.
+        Laplacian pyramid; each pixel from the plane in focus there; or the method of the first
+        release.
     align : {"auto", "none", "shift", "similarity", "affine", "homography"}
-        Model of the motion; `auto` selects the simplest that fits, and leaves a still stack as it
-        is.
+        Motion model; "auto" selects the simplest one that fits, and leaves a still stack
+        untouched.
     reference : int, "middle" or "first"
         Plane that the others are aligned to.
     gaussian, laplacian : int
@@ -145,7 +148,7 @@ def focus_stack(
     align_region : tuple of int, optional
         First row, end row, first column, end column that alignment is confined to.
     crop : bool
-        Cut the results to the part that all planes recorded.
+        Whether the results are cropped to the part that all planes recorded.
     values : {"fused", "recorded"}
         Whether pixels may lie between recorded values.
     occlusion : {"auto", "off"}
@@ -153,9 +156,9 @@ def focus_stack(
     z_step : float, optional
         Distance of neighbouring planes, in the unit of the pixel size.
     memory : int or str, optional
-        Memory that the process may take, in bytes or as in "1.5GB".
+        Memory that the process may use, in bytes or as in "1.5GB".
     threads : int, optional
-        Threads that work at a time.
+        Number of threads.
 
     Returns
     -------
@@ -165,9 +168,9 @@ def focus_stack(
     Raises
     ------
     InputError
-        Planes that cannot be read, do not agree, or are fewer than two.
+        Planes cannot be read or do not agree, or fewer than two fit.
     SettingsError
-        An option that does not exist or is out of bounds.
+        An option does not exist, is out of bounds or does not fit the stack.
     Cancelled
         `cancel` was set.
 
@@ -194,7 +197,7 @@ def focus_stack(
 
 
 def _box_to_keep(run: Run, survey: Survey) -> Box | None:
-    """Return the box that the results are cut to, if they are to be and there is one."""
+    """Return the box to which the results are cropped, or None if they are not."""
     if not run.settings.crop:
         return None
     crop = common_crop(survey.alignment.transforms, run.source.plane_shape[:2])

@@ -1,4 +1,4 @@
-"""First pass over the planes: how they moved, how bright and how noisy they are."""
+"""First pass over the planes: their motion, brightness and noise."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ if TYPE_CHECKING:
 
 
 FEWEST_FOR_SPECKS = 3
-"""A plane, and two to compare it with."""
+"""Planes needed to find specks: one, and two to compare it with."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What the first pass over the planes found.
+    """Result of the first pass over the planes.
 
     Attributes
     ----------
     alignment : Alignment
-        Transforms of the planes, and which of them take part.
+        Transforms of the planes, and the planes that take part.
     stack : RegisteredStack
-        The planes in the frame of the reference, at one brightness and without marks.
+        The planes in the frame of the reference plane, at one brightness and without marks.
     noise : Noise
         Noise of one channel.
     prior : FocusPrior or None
-        Planes in which regions of the field are in focus; None for planes too small to have any.
+        Prior for the depth of every region; None for planes too small to have regions.
     """
 
     alignment: Alignment
@@ -67,7 +67,7 @@ class Survey:
 
     @property
     def brightness(self) -> list[Brightness | None]:
-        """Change of each plane's brightness, applied or not; None where it was not found."""
+        """Correction of each plane's brightness, applied or not; None if it is unknown."""
         found, applied = self.alignment.brightness, self.stack.illumination
         if all(change == Brightness() for change in applied):
             return found
@@ -75,32 +75,34 @@ class Survey:
 
     @property
     def drift(self) -> list[float | None]:
-        """Gain of each plane, 1 where it is none that stands out."""
+        """Gain of each plane, 1 where it is not significant; None if it is unknown."""
         return [None if b is None else b.gain if b.drifts else 1.0 for b in self.brightness]
 
 
 def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
-    """Survey every plane: its motion and its brightness; then the noise of some.
+    """Estimate motion and brightness of every plane, and the noise from some of them.
 
     Parameters
     ----------
     run : Run
-        Findings for the user are added to its notes.
-
-    Yields
-    ------
-    Progress
-        Before each plane.
+        Source and settings; notes for the user are added to it.
 
     Returns
     -------
     Survey
         Through ``StopIteration.value`` (or ``yield from``).
 
+    Yields
+    ------
+    Progress
+        Before each plane.
+
     Raises
     ------
     InputError
-        Fewer than two planes show something, or none fits the reference plane that was chosen.
+        A plane cannot be read, fewer than two fit, or none fits the chosen reference plane.
+    Cancelled
+        The run was cancelled.
     """
     cache: SpilledCache[RegionalEnergy] = SpilledCache()
     with closing(cache):
@@ -119,29 +121,29 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
 def _align_past_marks(
     run: Run, cache: SpilledCache[RegionalEnergy]
 ) -> Generator[Progress, None, tuple[Alignment, Marks]]:
-    """Align planes; once more without the marks that might have held them where they are."""
+    """Align planes; if marks are found, which bias motion towards none, align without them."""
     detector, wanted = MarkDetector(run.n), fits(run.source.plane_shape)
     none, before = Marks(), Notes(run.notes)
 
     def read(k: int, marks: Marks) -> NDArray[Any]:
         return marks.filled(run.read(k), k)
 
-    def seen(
-        k: int, marks: Marks, look: Callable[[int, NDArray[Any]], NDArray[Any]]
+    def prepared(
+        k: int, marks: Marks, without_isolated: Callable[[int, NDArray[Any]], NDArray[Any]]
     ) -> NDArray[Any]:
-        plane = look(k, read(k, marks))
+        plane = without_isolated(k, read(k, marks))
         if wanted:
             cache.put(k, RegionalEnergy.of(plane, marks.recorded(plane.shape)))
         return plane
 
     with closing(detector):
-        first = partial(seen, marks=none, look=detector.add_plane)
+        first = partial(prepared, marks=none, without_isolated=detector.add_plane)
         alignment = yield from align_read_steps(run, first, 1)
         found = detector.found(alignment.taking_part)
     if found:
         run.notes = before
         cache.clear()
-        again = partial(seen, marks=found, look=detector.without_lone)
+        again = partial(prepared, marks=found, without_isolated=detector.without_lone)
         alignment = yield from align_read_steps(run, again, 1)
     pixels = left_behind(found.pixels, list(alignment.taking_part.values()))
     marks = Marks(pixels, found.dust)
@@ -154,10 +156,10 @@ def _align_past_marks(
 def _specks(
     run: Run, lone: dict[int, NDArray[np.int64]], read: Read, alignment: Alignment
 ) -> dict[int, NDArray[np.int64]]:
-    """Lone pixels, by plane, of those that are in one plane and in none beside it.
+    """Return the isolated pixels that neighbouring planes do not confirm, by plane.
 
-    That no plane is announced keeps progress from moving back: how many have lone pixels is not
-    known before.
+    No progress is reported: the number of planes with isolated pixels is unknown beforehand, so
+    progress would move back.
     """
     transforms = alignment.taking_part
     if len(transforms) < FEWEST_FOR_SPECKS:
@@ -173,6 +175,7 @@ def _specks(
 
 
 def _on_marks(marks: Marks, found: int) -> list[str]:
+    """Return notes on marks; `found` counts hot and dead pixels, the kept ones included."""
     notes = []
     if len(marks.pixels):
         notes.append(
@@ -189,8 +192,8 @@ def _on_marks(marks: Marks, found: int) -> list[str]:
     if marks.blots:
         notes.append(
             f"{marks.blots} blots stay at their place in every plane, although the specimen moves: "
-            "dust on the sensor, or in the light path. What lies under them was taken from planes "
-            "in which the specimen lies beside them."
+            "dust on the sensor, or in the light path. The specimen under them was taken from "
+            "planes in which it lies beside them."
         )
     if marks.specks:
         notes.append(
@@ -207,7 +210,7 @@ def _prior(
     noise: Noise,
     cache: SpilledCache[RegionalEnergy],
 ) -> FocusPrior:
-    """Find the planes in which regions of the field are in focus."""
+    """Estimate the planes in which regions of the field are in focus."""
     transforms = stack.transforms
 
     def evened(k: int) -> RegionalEnergy:
@@ -227,7 +230,7 @@ def _prior(
 def _measure_noise(
     run: Run, stack: RegisteredStack, planes: list[int]
 ) -> Generator[Progress, None, Noise]:
-    """Measure the noise of planes in the order of their focus."""
+    """Measure the noise on pairs of neighbouring planes; `planes` is in the order of focus."""
     estimator, window = NoiseEstimator(), middle(run.source.plane_shape)
 
     def pair(i: int) -> list[tuple[Plane, Mask | None]]:
@@ -237,15 +240,15 @@ def _measure_noise(
         opencv_on_one_thread(),
         closing(prefetch(pair, noise_pairs(len(planes)), run.readers)) as pairs,
     ):
-        for i, ((first, recorded), (second, too)) in pairs:
+        for i, ((first, in_first), (second, in_second)) in pairs:
             yield run.begin("measure", planes[i])
-            estimator.add(first, second, both_recorded(recorded, too))
+            estimator.add(first, second, both_recorded(in_first, in_second))
     rounding = 1 / 12 if run.source.dtype.kind in "ui" else 0.0
     return estimator.noise(rounding)
 
 
 def _illumination_to_apply(run: Run, alignment: Alignment) -> list[Brightness]:
-    """Return the changes that even out the lamp: clear ones of photographs, or all if asked for."""
+    """Return the corrections of the illumination: clear ones of photographs, or all on request."""
     photograph = run.source.dtype == np.uint8 or len(run.source.plane_shape) == 3
     known = [one or Brightness() for one in alignment.brightness]
     if run.settings.brightness == "match":

@@ -1,4 +1,7 @@
-"""Stacks that do not fit into memory are fused tile by tile, each with a margin around it."""
+"""Plan of the memory of a run: the field as a whole or, if that does not fit, in tiles.
+
+Each tile is fused with a margin around it.
+"""
 
 from __future__ import annotations
 
@@ -25,28 +28,31 @@ if TYPE_CHECKING:
     from napari_focus_stack.settings import Settings
 
 TILE_MARGIN = 256
-"""Pixels around a tile that are fused with it and then dropped: what a pixel is made of."""
+"""Pixels around a tile that are fused with it and then dropped, because a pixel of the result
+depends on its surroundings."""
 GRID = 256
-"""Tiles start and end at its multiples, so that pyramids of tiles have the whole's pixels."""
+"""Pixels of which borders of tiles are multiples, so that the pyramid of a tile has the same pixels
+as that of the whole field."""
 THREAD_BYTES = 24 * 10**6
-"""What a thread keeps for the parts it works on."""
+"""Bytes that a thread keeps for the parts it processes."""
 FILLING_BYTES = 28
-"""Of each pixel of a float plane while gaps in it are filled."""
+"""Bytes for each pixel of a float plane while its gaps are filled."""
 TILE_LEVELS = 5
-"""Levels that a tile has of its own. Coarser ones see beyond its margin: they are fused for the
-whole field first, for with 7 of its own a tile is up to 6 grey levels off (`sphere`)."""
+"""Pyramid levels that a tile has of its own. Coarser ones depend on pixels beyond its margin, so
+they are fused for the whole field first: with 7 levels of its own, a tile is up to 6 grey levels
+off (`sphere`)."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of the field.
+    """Part of the field that is fused on its own.
 
     Attributes
     ----------
     outer : tuple of slice
-        Rows and columns that are fused.
+        Rows and columns that are fused, with the margin.
     inner : tuple of slice
-        Those of them that are kept.
+        Rows and columns that are kept.
     """
 
     outer: Window
@@ -55,16 +61,16 @@ class Tile:
 
 @dataclass(frozen=True)
 class Tiling:
-    """How the field is cut.
+    """Division of the field into tiles.
 
     Attributes
     ----------
     tiles : list of Tile
-        One after the other.
+        Tiles in the order in which they are fused.
     whole : bool
-        Whether it is not cut, so that results can be kept in memory.
+        Whether the field is a single tile, so that results can be kept in memory.
     untiled : float
-        Bytes that it would take not to cut it.
+        Bytes needed to fuse the field as a single tile.
     """
 
     tiles: list[Tile]
@@ -74,16 +80,18 @@ class Tiling:
 
 @dataclass(frozen=True)
 class MemoryNeeds:
-    """Bytes that a run takes.
+    """Bytes that a run needs.
 
     Attributes
     ----------
     pixel : float
-        For each pixel that is fused at a time.
-    ahead, alone : int
-        Besides: if the field is not cut, and if it is.
+        Bytes for each pixel that is fused at the same time.
+    ahead : int
+        Other bytes if the field is a single tile and planes are read ahead.
+    alone : int
+        Other bytes if the field is divided into tiles.
     threads : int
-        That work at a time, which is part of these.
+        Number of threads that these figures allow for.
     """
 
     pixel: float
@@ -93,31 +101,39 @@ class MemoryNeeds:
 
 
 def cut(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling:
-    """Cut a field into as few tiles as fit into memory.
+    """Divide a field into as few tiles as fit into memory.
 
     Parameters
     ----------
     shape : tuple of int
-        Of the field, (Y, X).
+        (Y, X) of the field.
     limit : int or None
-        Bytes that the process may have; None for any number.
+        Bytes that the process may use; None if there is no limit.
     needs : MemoryNeeds
-        What it takes.
+        Bytes that the run needs.
+
+    Returns
+    -------
+    Tiling
+        The whole field as one tile, or as few tiles as fit.
 
     Raises
     ------
     SettingsError
-        Not even the smallest tile fits; says what it takes.
+        Not even the smallest tile fits; the message states the memory needed.
     """
     height, width = shape
     everything = Tile((slice(0, height), slice(0, width)), (slice(0, height), slice(0, width)))
     untiled = needs.ahead + needs.pixel * height * width
     if limit is None or untiled <= limit:
         return Tiling([everything], True, untiled)
-    room = (limit - needs.alone) / needs.pixel
+    most_pixels = (limit - needs.alone) / needs.pixel
     rows, cols = (_longest(side) for side in shape)
     grids = [
-        (i, j) for i in range(len(rows)) for j in range(len(cols)) if rows[i] * cols[j] <= room
+        (i, j)
+        for i in range(len(rows))
+        for j in range(len(cols))
+        if rows[i] * cols[j] <= most_pixels
     ]
     if not grids:
         least = needs.alone + needs.pixel * rows[-1] * cols[-1]
@@ -134,58 +150,60 @@ def cut(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling
 
 
 def _longest(side: int) -> list[int]:
-    """Longest part of a side that is cut into one span, two and so on, with its margins."""
+    """Return the longest part, margins included, of a side cut into one span, two and so on."""
     counts = range(1, math.ceil(side / GRID) + 1)
     parts = ([_with_margin(span, side) for span in _spans(side, count)] for count in counts)
     return [max(part.stop - part.start for part in spans) for spans in parts]
 
 
 def _tiles(shape: tuple[int, int], down: int, across: int) -> Iterator[Tile]:
+    """Yield the tiles of a field, row by row."""
     for rows in _spans(shape[0], down):
         for cols in _spans(shape[1], across):
             yield Tile(widened((rows, cols), TILE_MARGIN, shape), (rows, cols))
 
 
 def _spans(side: int, count: int) -> list[slice]:
-    """Cut a side into at most that many spans of equal length."""
+    """Divide a side into at most `count` spans of equal length."""
     step = math.ceil(side / count / GRID) * GRID
     return [slice(start, min(start + step, side)) for start in range(0, side, step)]
 
 
 def _with_margin(span: slice, side: int) -> slice:
+    """Return a span of a side with the margin of a tile."""
     return widened((span, span), TILE_MARGIN, (side, side))[0]
 
 
 def fusion_rounds(run: Run, tiling: Tiling, tiles: int | None = None) -> int:
-    """Return how many times every plane is fused.
+    """Return how many times the fusion reads every plane.
 
     Parameters
     ----------
     run : Run
         The run.
     tiling : Tiling
-        How the field is cut.
+        Division of the field.
     tiles : int, optional
         Number of tiles that are fused; all of them by default.
 
     Returns
     -------
     int
-        Rounds over all planes.
+        Number of rounds over all planes.
     """
     count = len(tiling.tiles) if tiles is None else tiles
     return count * (2 if run.settings.picks else 1) + has_coarse(run, tiling)
 
 
 def plan_tiling(run: Run, on_plane: bool = False) -> Tiling:
-    """Plan how the field is cut for the memory that a run has.
+    """Divide the field of a run as its memory allows.
 
     Parameters
     ----------
     run : Run
         The run.
     on_plane : bool
-        Whether whole planes are handed out as they are fused.
+        Whether whole planes are passed to the caller as they are fused.
 
     Returns
     -------
@@ -195,7 +213,7 @@ def plan_tiling(run: Run, on_plane: bool = False) -> Tiling:
     Raises
     ------
     SettingsError
-        Not even the smallest tile fits, or whole planes are wanted and do not.
+        Not even the smallest tile fits, or whole planes are requested and do not fit.
     """
     shape = run.source.plane_shape
     own = resident() + MOST_CACHED + THREAD_BYTES * run.threads
@@ -215,12 +233,40 @@ def plan_tiling(run: Run, on_plane: bool = False) -> Tiling:
 
 
 def has_coarse(run: Run, tiling: Tiling) -> bool:
-    """Whether the field has levels that tiles do not have of their own."""
+    """Return whether the pyramid of the field has coarser levels than those of its tiles.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    tiling : Tiling
+        Division of the field.
+
+    Returns
+    -------
+    bool
+        Whether there are such levels.
+    """
     return not tiling.whole and level_count(run.source.plane_shape) > TILE_LEVELS
 
 
 def pixel_bytes(source: PlaneSource, settings: Settings, on_plane: bool = False) -> float:
-    """Memory that a pixel takes while it is fused, from what the classes below keep of it."""
+    """Return the bytes for each pixel that is fused, from the arrays that the fusion keeps.
+
+    Parameters
+    ----------
+    source : PlaneSource
+        The planes.
+    settings : Settings
+        Parameters of the run.
+    on_plane : bool
+        Whether whole planes are passed to the caller as they are fused.
+
+    Returns
+    -------
+    float
+        Bytes per pixel, results included.
+    """
     shape, size = source.plane_shape, min(source.dtype.itemsize, 4)
     channels = 1 if len(shape) == 2 else shape[2]
     further = (channels - 1) * (1 / 3 if source.colour_halved else 4 / 3)  # over all levels
@@ -232,7 +278,22 @@ def pixel_bytes(source: PlaneSource, settings: Settings, on_plane: bool = False)
 
 
 def height_map(depth: Plane, z_step: float, tiling: Tiling) -> Plane:
-    """Depth in the unit of the step, in a file if the depth is."""
+    """Return the height, which is depth times z step.
+
+    Parameters
+    ----------
+    depth : numpy.ndarray
+        (Y, X) float32, in planes.
+    z_step : float
+        Distance of neighbouring planes.
+    tiling : Tiling
+        Division of the field.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) float32, in the unit of the step; in a temporary file if the field is in tiles.
+    """
     height: Plane = (
         np.empty_like(depth) if tiling.whole else memory_mapped_zeros(depth.shape, depth.dtype)
     )
