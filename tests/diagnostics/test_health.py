@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scenes import QUIET, picture, scene, surface
 
 from napari_focus_stack import focus_stack
-from napari_focus_stack.diagnostics.health import PlaneStatistics
+from napari_focus_stack.diagnostics.plane_statistics import PlaneStatistics
 from napari_focus_stack.io.sources import ArraySource
 from napari_focus_stack.simulation.rendering import render_stack
 from napari_focus_stack.simulation.samples import SAMPLES, render_sample

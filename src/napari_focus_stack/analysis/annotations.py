@@ -1,4 +1,4 @@
-"""Labels and points of a stack, placed on its result."""
+"""Projection of a stack's labels and points onto its result."""
 
 from __future__ import annotations
 
@@ -26,52 +26,52 @@ if TYPE_CHECKING:
 def project_labels(
     labels: Any, result: StackResult, *, plane: int | None = None, offset: int = 0
 ) -> NDArray[Any]:
-    """Place labels of a stack, or drawn on one of its planes, on its result.
+    """Project labels of a stack, or of one of its planes, onto its result.
 
     Parameters
     ----------
     labels : array-like
-        (Z, Y, X) integers, one plane of labels for each of the stack, lazy or not; or (Y, X)
-        integers drawn on one plane.
+        (Z, Y, X) integers, one plane of labels for each plane of the stack, which may be lazy; or
+        (Y, X) integers drawn on one plane.
     result : StackResult
-        What was made of the stack.
+        Result of the stack.
     plane : int, optional
-        Plane that (Y, X) labels were drawn on, from 0.
-    offset : int
-        Planes from the one in focus to the one whose labels are wanted, for (Z, Y, X) labels.
+        Plane on which (Y, X) labels were drawn, from 0.
+    offset : int, optional
+        Planes from the one in focus to the one whose labels are used, for (Z, Y, X) labels.
 
     Returns
     -------
     numpy.ndarray
-        (Y, X) in the dtype of the labels: of each pixel, the label of the nearest pixel in the
-        plane in focus there, or in the one given; 0 beyond its border. No label is interpolated.
+        (Y, X) in the dtype of the labels: at each pixel, the label of the nearest pixel in the
+        plane in focus there, or in `plane`; 0 beyond its border. Labels are not interpolated.
 
     Raises
     ------
     InputError
-        The labels are no integers, or of another size than the result's stack.
+        The labels are no integers, or differ in size from the result's stack.
     SettingsError
         `plane` is missing, not in the stack or was left out; or `offset` is out of bounds.
     """
-    given = labels if hasattr(labels, "shape") and hasattr(labels, "dtype") else np.asarray(labels)
-    if np.dtype(given.dtype).kind not in "bui":
-        raise InputError(f"Labels of type {given.dtype} are no numbers of objects; give integers.")
+    array = labels if hasattr(labels, "shape") and hasattr(labels, "dtype") else np.asarray(labels)
+    if np.dtype(array.dtype).kind not in "bui":
+        raise InputError(f"Labels of type {array.dtype} are no numbers of objects; give integers.")
     field = result.depth_index.shape
-    drawn = np.zeros(field, given.dtype)
-    if len(given.shape) == 2:
+    drawn = np.zeros(field, array.dtype)
+    if len(array.shape) == 2:
         k = plane_of(plane, result)
-        check_same_stack((len(result.transforms), *given.shape), result, "These labels are")
-        _read_labels(np.asarray(given), k, np.broadcast_to(np.True_, field), result, drawn)
+        check_same_stack((len(result.transforms), *array.shape), result, "These labels are")
+        _read_labels(np.asarray(array), k, np.broadcast_to(np.True_, field), result, drawn)
         return drawn
     if plane is not None:
         raise SettingsError("plane is for labels of two axes, (y, x); leave it out.")
-    check_same_stack(tuple(given.shape), result, "These labels are")
+    check_same_stack(tuple(array.shape), result, "These labels are")
     shift = checked_offset(offset, result)
     check_neighbours(result, shift != 0)
     for k in planes_used(result):
         here = result.depth_index == int(k) - shift
         if here.any():
-            _read_labels(np.asarray(given[int(k)]), int(k), here, result, drawn)
+            _read_labels(np.asarray(array[int(k)]), int(k), here, result, drawn)
     return drawn
 
 
@@ -82,9 +82,9 @@ def _read_labels(
     result: StackResult,
     drawn: NDArray[Any],
 ) -> None:
-    """Put the labels of plane `k` where it counts."""
+    """Copy the labels of plane `k` to the pixels where it is in focus."""
     top, left = result.origin
-    for band in row_bands(here.shape):  # whole coordinates would take 24 bytes a pixel
+    for band in row_bands(here.shape):  # coordinates of all pixels would take 24 bytes per pixel
         rows, cols = np.nonzero(here[band])
         rows += band.start
         places = np.stack([cols + left, rows + top, np.ones_like(rows)]).astype(np.float64)
@@ -97,22 +97,22 @@ def _read_labels(
 def project_points(
     points: Any, result: StackResult, *, plane: int | None = None
 ) -> NDArray[np.float64]:
-    """Place points of a stack, or of one of its planes, on its result.
+    """Project points of a stack, or of one of its planes, onto its result.
 
     Parameters
     ----------
     points : array-like
-        (m, 3) places z, y, x in the stack, in planes and pixels; or (m, 2) places y, x on one
-        plane.
+        (m, 3) coordinates z, y, x in the stack, in planes and pixels; or (m, 2) coordinates y, x
+        on one plane.
     result : StackResult
-        What was made of the stack.
+        Result of the stack.
     plane : int, optional
-        Plane that (m, 2) points lie on, from 0.
+        Plane on which (m, 2) points lie, from 0.
 
     Returns
     -------
     numpy.ndarray
-        (m, 2) float64: y, x in pixels of the result, each moved as the nearest plane that was not
+        (m, 2) float64: y, x in pixels of the result, transformed as the nearest plane that was not
         left out. They may lie beyond its border.
 
     Raises

@@ -1,9 +1,9 @@
-"""True areas of objects on a surface, from their labels and the height map.
+"""Surface areas of objects, from their labels and the height map.
 
-The slope at a pixel is that of the plane that fits the heights around it best, under a Gaussian
-window and within the object alone: normalised convolution of first order (Knutsson and Westin,
-"Normalized and differential convolution", CVPR 1993). It is exact on a tilted plane up to the
-object's border, and takes the noise out before the root of the squares would add it up.
+The slope at a pixel is that of the plane that best fits the heights around it, in a Gaussian window
+and within the object only: normalised convolution of first order (Knutsson and Westin, CVPR 1993).
+It is exact on a tilted plane up to the object's border, and it removes noise before the root of the
+sum of squares would accumulate it.
 """
 
 from __future__ import annotations
@@ -34,34 +34,35 @@ MeasuredValues = NDArray[np.float64]
 SMOOTHING = 1.5
 """Standard deviation of the window, in pixels.
 
-On rendered stacks fused here, with slopes up to 0.6, objects of 30 x 30 pixels come out 0.03 to
-0.6 % too large in the mean; 0.04 to 0.75 % with a window of 1. Caps of 45 degrees come out 0.5 %
-too small at a radius of curvature of 50 pixels and 0.07 % at 150; 0.7 and 0.1 % with a window of 2.
+On rendered stacks that this package fused, with slopes up to 0.6, objects of 30 x 30 pixels are
+measured 0.03 to 0.6 % too large on average; 0.04 to 0.75 % with a window of 1. Caps of 45 degrees
+are 0.5 % too small at a radius of curvature of 50 pixels and 0.07 % at 150; 0.7 and 0.1 % with 2.
 """
 MOST_SMOOTHING = 50.0
+"""Largest standard deviation of the window, in pixels."""
 SMOOTHING_REACH = 3.0
-"""Half the window, in standard deviations."""
+"""Half the width of the window, in standard deviations."""
 RIDGE = 1e-6
-"""Variance that keeps the slope across a line of pixels, which nothing tells, at 0."""
+"""Variance that keeps the slope across a line of pixels, which is undetermined, at 0."""
 
 
 @dataclass(frozen=True)
 class AreaTable:
-    """One row for each object.
+    """Areas, heights and tilts of objects, one row for each.
 
     Attributes
     ----------
     columns : dict of str to numpy.ndarray
-        By name, all of one length, by rising label:
+        Columns of equal length by name, in the order of increasing labels:
 
         - label, int64;
-        - pixels, int64: how many with a height;
-        - projected_area, float64: as seen from above;
-        - surface_area, float64: of the surface itself;
+        - pixels, int64: number of pixels with a height;
+        - projected_area, float64: area seen from above;
+        - surface_area, float64: area of the surface itself;
         - mean_height, float64;
         - mean_tilt, float64: angle between the surface and the image plane, 0 to 90 degrees.
     units : dict of str to str
-        By the same names; empty for what has none, or for an unknown one.
+        Units by the same names; empty where a column has none or where it is unknown.
     """
 
     columns: dict[str, NDArray[Any]]
@@ -86,7 +87,7 @@ def measure_areas(
     smoothing: float = SMOOTHING,
     skew: float = 0.0,
 ) -> AreaTable:
-    """Area of each object as seen from above, and of its surface, corrected for the slope.
+    """Measure the projected area and the slope-corrected surface area of each object.
 
     Parameters
     ----------
@@ -94,14 +95,14 @@ def measure_areas(
         (Y, X) integers, one number for each object; 0 is background.
     height : numpy.ndarray
         (Y, X), in the unit of the pixel size; pixels where it is NaN or infinite do not count.
-    pixel_size : tuple of float
-        Along y and x.
+    pixel_size : tuple of float, optional
+        Size of a pixel along y and x.
     unit : str, optional
-        Of the pixel size and the height, for the table.
-    smoothing : float
-        Standard deviation in pixels of the window in which a slope is found. More takes out more
-        noise, and flattens what is bent within it.
-    skew : float
+        Unit of the pixel size and of the height, for the table.
+    smoothing : float, optional
+        Standard deviation, in pixels, of the window in which slopes are estimated. A larger one
+        removes more noise, and flattens curved surfaces within it.
+    skew : float, optional
         Cosine of the angle between the axes, for pixels that are sheared.
 
     Returns
@@ -112,14 +113,19 @@ def measure_areas(
     Raises
     ------
     SettingsError
-        Shapes do not fit, labels are no integers, or a number is out of bounds.
+        Shapes do not match, labels are no integers, or a number is out of bounds.
 
     Notes
     -----
     The surface of a pixel is ``dy * dx * sqrt(1 + (dz/dy)**2 + (dz/dx)**2)`` where nothing is
-    sheared. White noise of standard deviation s on the height, in pixels, adds about
+    sheared. White noise with a standard deviation of s on the height, in pixels, adds about
     ``s**2 / (8 pi smoothing**4)`` of the area, where differences of neighbours would add
-    ``s**2 / 2``.
+    ``s**2 / 2``. Slopes are those of normalised convolution [1]_.
+
+    References
+    ----------
+    .. [1] H. Knutsson and C.-F. Westin, "Normalized and differential convolution", CVPR 1993,
+       https://doi.org/10.1109/CVPR.1993.341081
     """
     _check(labels, height, pixel_size, smoothing, skew)
     known, boxes = _boxes(labels)
@@ -150,9 +156,9 @@ def write_csv(path: str | os.PathLike[str], table: AreaTable) -> None:
     Parameters
     ----------
     path : path
-        Ends in .csv; what stands there is replaced once all is written.
+        File that ends in .csv; an existing one is replaced after the table is written completely.
     table : AreaTable
-        NaN is left empty.
+        Table to write; the cells of NaN are left empty.
 
     Raises
     ------
@@ -167,6 +173,7 @@ def write_csv(path: str | os.PathLike[str], table: AreaTable) -> None:
 
 
 def _write_rows(path: Path, table: AreaTable) -> None:
+    """Write the headings and the rows of a table."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(table.headings)
@@ -175,6 +182,7 @@ def _write_rows(path: Path, table: AreaTable) -> None:
 
 
 def _cell(value: float) -> str:
+    """Return a number as text, with nine digits; empty for NaN."""
     if isinstance(value, int):
         return str(value)
     return "" if math.isnan(value) else f"{value:.9g}"
@@ -183,6 +191,7 @@ def _cell(value: float) -> str:
 def _table(
     labels: NDArray[Any], totals: list[MeasuredValues], pixel: float, unit: str | None
 ) -> AreaTable:
+    """Make a table of the sums over each object: pixels, height, surface per pixel and angle."""
     count, height, stretch, angle = totals
     counted = np.where(count > 0, count, np.nan)
     columns: dict[str, NDArray[Any]] = {
@@ -213,13 +222,13 @@ def _sums(
     pixel_shape: tuple[tuple[float, float], float],
     sigma: float,
 ) -> tuple[float, float, float, float]:
-    """Over an object's pixels within `inner`: count, height, surface per pixel, angle."""
-    level = float(heights[inside].mean())  # near 0, the moments keep their digits
-    lifted = np.where(inside, heights, level) - level
+    """Sum over an object's pixels in `inner`: count, height, surface per pixel and angle."""
+    level = float(heights[inside].mean())  # moments are more precise if heights are close to 0
+    centred = np.where(inside, heights, level) - level
     sizes, skew = pixel_shape
     rise_y, rise_x = (
         rise[inner][inside[inner]] / size
-        for rise, size in zip(_slopes(lifted, inside, sigma), sizes, strict=True)
+        for rise, size in zip(_slopes(centred, inside, sigma), sizes, strict=True)
     )
     slope = np.hypot(rise_y, (rise_x - skew * rise_y) / math.sqrt(1 - skew**2))
     height = float(heights[inner][inside[inner]].sum())
@@ -227,18 +236,12 @@ def _sums(
 
 
 def _slopes(
-    lifted: MeasuredValues, inside: NDArray[np.bool_], sigma: float
+    centred: MeasuredValues, inside: NDArray[np.bool_], sigma: float
 ) -> tuple[MeasuredValues, MeasuredValues]:
-    """Rise per pixel along y and x of the plane that fits best around each pixel of an object.
+    """Return the rise per pixel along y and x of the plane that best fits around each pixel.
 
-    Parameters
-    ----------
-    lifted : numpy.ndarray
-        (y, x) float64 heights, 0 outside.
-    inside : numpy.ndarray
-        (y, x) bool, True in the object.
-    sigma : float
-        Of the window, in pixels.
+    All arrays are (y, x): heights that are 0 outside the object, and a mask that is True in it. The
+    window has a standard deviation of `sigma` pixels.
     """
     away = np.arange(
         -math.ceil(SMOOTHING_REACH * sigma),
@@ -261,12 +264,12 @@ def _slopes(
     mask = inside.astype(np.float64)
     total = np.maximum(moment(mask, weight, weight), RIDGE)
     y, x = moment(mask, first, weight), moment(mask, weight, first)
-    z = moment(lifted, weight, weight)
+    z = moment(centred, weight, weight)
     yy = moment(mask, second, weight) - y * y / total + RIDGE
     xx = moment(mask, weight, second) - x * x / total + RIDGE
     xy = moment(mask, first, first) - x * y / total
-    yz = moment(lifted, first, weight) - y * z / total
-    xz = moment(lifted, weight, first) - x * z / total
+    yz = moment(centred, first, weight) - y * z / total
+    xz = moment(centred, weight, first) - x * z / total
     determinant = yy * xx - xy * xy
     return (xx * yz - xy * xz) / determinant, (yy * xz - xy * yz) / determinant
 
@@ -275,7 +278,7 @@ def _slopes(
 
 
 def _boxes(labels: NDArray[Any]) -> tuple[NDArray[Any], list[Window]]:
-    """Labels in use, and the rows and columns that each lies in."""
+    """Return the labels in use, and the bounding box of each."""
     values, rows, starts, ends = _runs(labels)
     known, numbers = np.unique(values, return_inverse=True)
     low = np.full((2, len(known)), max(labels.shape))
@@ -292,7 +295,7 @@ def _boxes(labels: NDArray[Any]) -> tuple[NDArray[Any], list[Window]]:
 
 
 def _runs(labels: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """Value, row, first and end column of every run of equal labels in a row, but 0."""
+    """Return value, row, first and end column of every run of equal labels in a row, without 0."""
     width = labels.shape[1]
     begins = np.ones(labels.shape, bool)
     np.not_equal(labels[:, 1:], labels[:, :-1], out=begins[:, 1:])
@@ -305,19 +308,20 @@ def _runs(labels: NDArray[Any]) -> tuple[NDArray[Any], ...]:
 
 
 def _widened(part: Window, box: Window, reach: int) -> tuple[Window, Window]:
-    """Return a part of a box with the pixels its slopes depend on, and its place in that."""
+    """Return a part of a box with the pixels on which its slopes depend, and its place there."""
     outer, inner = zip(*_widened_sides(part, box, reach), strict=True)
     return (outer[0], outer[1]), (inner[0], inner[1])
 
 
 def _widened_sides(part: Window, box: Window, reach: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the same for each axis."""
     for span, side in zip(part, box, strict=True):
         start, stop = span.start + side.start, span.stop + side.start
         first = max(start - reach, side.start)
         yield slice(first, min(stop + reach, side.stop)), slice(start - first, stop - first)
 
 
-# --- what is refused
+# --- checks
 
 
 def _check(
@@ -327,6 +331,7 @@ def _check(
     smoothing: float,
     skew: float,
 ) -> None:
+    """Check the arguments of `measure_areas`."""
     if labels.ndim != 2 or labels.dtype.kind not in "bui":
         raise SettingsError(
             f"labels of shape {labels.shape} and type {labels.dtype} are no map of objects; give "

@@ -1,4 +1,4 @@
-"""What is given beside a result, checked, and what of the result it is about."""
+"""Checks of data and options that are applied to a result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 
 def planes_used(result: StackResult) -> NDArray[np.intp]:
-    """Numbers of the planes that took part."""
+    """Return the numbers of the planes that took part.
+
+    Parameters
+    ----------
+    result : StackResult
+        Result of a stack.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) int, increasing.
+    """
     transforms: Matrix = result.transforms
     return np.flatnonzero(np.isfinite(transforms).all((1, 2)))
 
@@ -25,7 +36,22 @@ def planes_used(result: StackResult) -> NDArray[np.intp]:
 def check_same_stack(
     shape: tuple[int, ...], result: StackResult, what: str = "This stack is"
 ) -> None:
-    """Raise `InputError` unless data have the shape that the result was made of."""
+    """Check that data have the shape of the stack of a result.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Planes, rows and columns of the data.
+    result : StackResult
+        Result of the stack.
+    what : str, optional
+        Start of the message: the data, and a verb.
+
+    Raises
+    ------
+    InputError
+        The shapes differ.
+    """
     wanted = tuple(result.report.shape[:3])
     if shape != wanted:
         raise InputError(
@@ -35,7 +61,27 @@ def check_same_stack(
 
 
 def whole_number(name: str, value: Any, least: int) -> int:
-    """Return a parameter as an integer of at least so much, or raise `SettingsError`."""
+    """Return a parameter as an integer.
+
+    Parameters
+    ----------
+    name : str
+        Its name, for the message.
+    value : int
+        Its value.
+    least : int
+        Least value that is allowed.
+
+    Returns
+    -------
+    int
+        The value.
+
+    Raises
+    ------
+    SettingsError
+        It is no integer, or too small.
+    """
     try:
         number = operator.index(value)
     except TypeError as problem:
@@ -46,7 +92,25 @@ def whole_number(name: str, value: Any, least: int) -> int:
 
 
 def checked_offset(offset: Any, result: StackResult) -> int:
-    """Return an offset in planes that some plane of the stack is at, or raise `SettingsError`."""
+    """Return an offset in planes that lies within the stack.
+
+    Parameters
+    ----------
+    offset : int
+        Offset from the plane in focus.
+    result : StackResult
+        Result of the stack.
+
+    Returns
+    -------
+    int
+        The offset.
+
+    Raises
+    ------
+    SettingsError
+        It is no integer, or no plane of the stack is that far from another.
+    """
     planes = len(result.transforms)
     number = whole_number("offset", offset, 1 - planes)
     if number >= planes:
@@ -55,7 +119,20 @@ def checked_offset(offset: Any, result: StackResult) -> int:
 
 
 def check_neighbours(result: StackResult, needed: bool) -> None:
-    """Raise `SettingsError` where planes above and below are needed and not in order."""
+    """Check that planes are in the order of their focus where neighbours are needed.
+
+    Parameters
+    ----------
+    result : StackResult
+        Result of the stack.
+    needed : bool
+        Whether planes above or below the one in focus are needed.
+
+    Raises
+    ------
+    SettingsError
+        They are needed, but planes are in no order.
+    """
     if needed and not result.report.in_order:
         raise SettingsError(
             "The planes of this stack are not in the order of their focus, so that there is no "
@@ -64,7 +141,25 @@ def check_neighbours(result: StackResult, needed: bool) -> None:
 
 
 def plane_of(plane: int | None, result: StackResult) -> int:
-    """Return the number of a plane that took part, or raise `SettingsError`."""
+    """Return the number of a plane that took part.
+
+    Parameters
+    ----------
+    plane : int or None
+        Number, from 0.
+    result : StackResult
+        Result of the stack.
+
+    Returns
+    -------
+    int
+        The number.
+
+    Raises
+    ------
+    SettingsError
+        It is missing, not in the stack, or its plane was left out.
+    """
     if plane is None:
         raise SettingsError("What has no z lies on one plane; say on which with plane.")
     k = whole_number("plane", plane, 0)

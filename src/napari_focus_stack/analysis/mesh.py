@@ -1,4 +1,4 @@
-"""A surface to look at in 3-D, from a height map and the picture that lies on it."""
+"""Surface mesh for a 3-D view, from a height map and the image on it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 BooleanMask = NDArray[np.bool_]
 
 MOST_VERTICES = 400_000
+"""Largest number of vertices by default."""
 FEWEST_VERTICES = 4
+"""Least number of vertices that may be asked for."""
 MEASURED_SHARE = 0.5
-"""Share of its pixels that a vertex needs heights of."""
+"""Least share of a vertex's pixels that must have a height."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,19 +35,19 @@ class SurfaceMesh:
     Attributes
     ----------
     vertices : numpy.ndarray
-        (m, 3) float32: z, y, x in the units of the spacing, pixel (0, 0) having its centre at 0.
+        (m, 3) float32: z, y, x in the units of the spacing; the centre of pixel (0, 0) is at 0.
     faces : numpy.ndarray
-        (k, 3) int32: three vertices each, turning so that the normal, the cross product of the
-        first two edges as z, y, x, points to rising z.
+        (k, 3) int32: three vertices each, in such an order that the normal, the cross product of
+        the first two edges as z, y, x, points to increasing z.
     colors : numpy.ndarray or None
-        (m, 3) or (m, 4) float32, 0 to 1, RGB or RGBA; None for a grey picture.
+        (m, 3) or (m, 4) float32, 0 to 1, RGB or RGBA; None for a grey image.
     values : numpy.ndarray or None
-        (m,) float32 in grey levels of the picture; None for a coloured one.
+        (m,) float32 in grey levels of the image; None for a colour image.
     limits : tuple of float
-        Values of the picture that are shown black and white.
+        Values of the image that are shown black and white.
     texcoords : numpy.ndarray
-        (m, 2) float32: where each vertex lies on the whole picture used as a texture, from left
-        (0) to right (1) and from below (0) to above (1), as napari's Surface takes it.
+        (m, 2) float32: position of each vertex on the whole image as a texture, from left (0) to
+        right (1) and from bottom (0) to top (1), as napari's Surface takes it.
     """
 
     vertices: NDArray[np.float32]
@@ -65,21 +67,23 @@ def surface_mesh(
     exaggeration: float = 1.0,
     limits: tuple[float, float] | None = None,
 ) -> SurfaceMesh:
-    """Surface of a height map with the colours of a picture, in physical units.
+    """Create the surface of a height map with the colours of an image, in physical units.
 
     Parameters
     ----------
     height : numpy.ndarray
-        (Y, X) in the unit of the spacing, NaN where there is none. A result without a height, for
-        want of a z step, has a depth: given as the height, its planes lie 1 apart.
+        (Y, X) in the unit of the spacing, NaN where there is none. A result without a height,
+        because the z step is unknown, has a depth; used as the height, its planes are 1 apart.
     image : numpy.ndarray
         (Y, X) grey, (Y, X, 3) RGB or (Y, X, 4) RGBA, of any type of real number.
     spacing : Spacing
-        Its y and x are the pixel size, 1 where unknown; its z does not count, for heights have it.
-    most_vertices : int
-        Both are averaged over areas until no more vertices are left, so that the view stays fluid.
-    exaggeration : float
-        Factor on z alone. A viewer may stretch z itself instead, without making the surface anew.
+        Pixel size along y and x, 1 where unknown. Its z does not count, because heights include
+        it.
+    most_vertices : int, optional
+        Largest number of vertices; height and image are averaged over areas to reduce them, so
+        that the view remains fluid.
+    exaggeration : float, optional
+        Factor on z alone. A viewer may stretch z instead, without creating the surface anew.
     limits : tuple of float, optional
         Values that are shown black and white. By default 0 and 255 for uint8, 0 and the largest
         value for other colours, the smallest and largest for other greys.
@@ -87,13 +91,13 @@ def surface_mesh(
     Returns
     -------
     SurfaceMesh
-        Two triangles for each four neighbours that all have a height; vertices of no triangle
-        are left out.
+        Two triangles for each four neighbours that all have a height; vertices without a
+        triangle are left out.
 
     Raises
     ------
     InputError
-        The two do not fit, or there is no height from which to make a triangle.
+        Height and image do not match, or there are no neighbouring heights for a triangle.
     SettingsError
         A number is out of bounds.
     """
@@ -123,25 +127,25 @@ def surface_mesh(
 
 
 def _reduced(shape: tuple[int, ...], most: int) -> tuple[int, int]:
-    """Rows and columns of as many vertices as may be, their distances alike along y and x."""
+    """Return rows and columns of as many vertices as allowed, equally far apart along y and x."""
     factor = max(1.0, math.sqrt(shape[0] * shape[1] / most))
     height, width = (max(2, int(side / factor)) for side in shape)
-    # a narrow field has two rows or columns at least
+    # a narrow field keeps at least two rows or columns
     return min(height, max(2, most // width)), min(width, max(2, most // height))
 
 
 def _centres(before: int, after: int) -> Plane:
-    """Where each of `after` areas of equal length lies, in pixels of a side of `before`.
+    """Return the positions of `after` equal parts of a side of `before` pixels, in pixels.
 
-    Averaged as heights are: the middle of an area is up to a quarter of a pixel beside that, for
-    of a pixel cut in two each part counts as the whole.
+    Positions are averaged in the same way as heights. The centre of a part differs by up to a
+    quarter of a pixel, because each part of a divided pixel has the value of the whole pixel.
     """
     places: Plane = _mean(np.arange(before, dtype=np.float32)[None], (1, after))[0]
     return places
 
 
 def _averaged(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[Plane, BooleanMask]:
-    """Means over areas of what is finite, and where that is enough: float32, 0 elsewhere."""
+    """Return means of the finite pixels of areas, 0 without any, and which areas have enough."""
     plane = computable(pixels)
     if plane.dtype.kind != "f" or np.isfinite(plane).all():
         mean = _mean(plane, size)
@@ -155,14 +159,15 @@ def _averaged(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[Plane, Boole
 
 
 def _mean(plane: NDArray[Any], size: tuple[int, int]) -> Plane:
-    # rounding whole numbers to whole ones is half a grey level at most
+    """Return means over areas, as float32."""
+    # means of integers are rounded to integers, by half a grey level at most
     mean = cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA)
     single: Plane = mean.astype(np.float32, copy=False)
     return single
 
 
 def _triangles(known: BooleanMask) -> tuple[NDArray[np.int32], BooleanMask]:
-    """Faces between vertices that are all known, and which vertices have one."""
+    """Return the faces between vertices with heights, and which vertices belong to one."""
     cells = known[:-1, :-1] & known[1:, :-1] & known[:-1, 1:] & known[1:, 1:]
     used = np.zeros_like(known)
     for rows in (np.s_[:-1], np.s_[1:]):
@@ -178,6 +183,7 @@ def _triangles(known: BooleanMask) -> tuple[NDArray[np.int32], BooleanMask]:
 
 
 def _limits(image: NDArray[Any], picture: Plane) -> tuple[float, float]:
+    """Return the values that are shown black and white by default."""
     if image.dtype == np.uint8:
         return 0.0, 255.0
     light = picture if picture.ndim == 2 else picture[..., :3]
@@ -186,15 +192,17 @@ def _limits(image: NDArray[Any], picture: Plane) -> tuple[float, float]:
 
 
 def _colours(painted: Plane, limits: tuple[float, float], dtype: np.dtype[Any]) -> Plane:
+    """Scale colours to 0 to 1 between the limits."""
     low, high = limits
     colours: Plane = (painted - np.float32(low)) / np.float32(high - low)
-    if painted.shape[1] > 3:  # alpha has the whole scale of its type
+    if painted.shape[1] > 3:  # alpha uses the whole range of its type
         opaque = 1 if dtype.kind in "bf" else np.iinfo(dtype).max
         colours[:, 3] = painted[:, 3] / np.float32(opaque)
     return np.clip(colours, 0, 1, out=colours)
 
 
 def _check(height: NDArray[Any], image: NDArray[Any]) -> None:
+    """Check that a height map and an image make a surface."""
     if height.ndim != 2 or min(height.shape) < 2 or height.dtype.kind not in "uif":
         raise InputError(
             f"A height map of shape {height.shape} and type {height.dtype} makes no surface; give "
@@ -211,6 +219,7 @@ def _check(height: NDArray[Any], image: NDArray[Any]) -> None:
 def _check_numbers(
     most_vertices: int, exaggeration: float, limits: tuple[float, float] | None
 ) -> None:
+    """Check the numbers that are passed to `surface_mesh`."""
     if not most_vertices >= FEWEST_VERTICES:
         raise SettingsError(f"most_vertices {most_vertices} must be {FEWEST_VERTICES} or more.")
     if not 0 < exaggeration < math.inf:

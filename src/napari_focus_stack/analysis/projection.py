@@ -1,8 +1,8 @@
-"""What one stack told of a field, put on other data of the same field.
+"""Projection of other data of the same field along the surface that a stack's result has found.
 
-Another channel or time point is read off at the surface that was found, or projected over a slab
-that follows it (LocalZProjector: Herbert et al., "LocalZProjector and DeProj: a toolbox for local
-2D projection and accurate morphometrics of large 3D microscopy images", BMC Biology 2021).
+Another channel or time point is sampled at that surface, or projected over a slab that follows it
+(LocalZProjector: Herbert et al., "LocalZProjector and DeProj: a toolbox for local 2D projection and
+accurate morphometrics of large 3D microscopy images", BMC Biology 2021).
 """
 
 from __future__ import annotations
@@ -54,38 +54,44 @@ def project(
     how: ProjectionMethod = "max",
     threads: int | None = None,
 ) -> NDArray[Any]:
-    """Another stack of the same field, seen where a result found the surface.
+    """Project another stack of the same field along the surface of a result [1]_.
 
     Parameters
     ----------
     source : PlaneSource, array-like, path or list of paths
-        Another channel or time point, as `focus_stack` takes a stack: as many planes of as many
-        pixels as the result was made of, grey or colour.
+        Another channel or time point, as `focus_stack` takes a stack, grey or colour; it has as
+        many planes of as many pixels as the stack of the result.
     result : StackResult
-        Its transforms and depth index are put on the other stack, and its crop if it was cut.
-    offset : int
-        Planes from the one in focus to the one wanted.
-    half_slab : int
-        Planes on either side of that one that count too; 0 for that plane alone.
-    how : {"max", "mean"}
-        What becomes of the values of a slab, each channel by itself.
+        Result whose transforms, depth index and crop, if any, are applied to the other stack.
+    offset : int, optional
+        Planes from the one in focus to the centre of the slab.
+    half_slab : int, optional
+        Planes of the slab on either side of its centre; 0 for that plane alone.
+    how : {"max", "mean"}, optional
+        Projection of the values of a slab, each channel by itself.
     threads : int, optional
-        As many as there are processors by default.
+        Number of threads; as many as there are processors by default.
 
     Returns
     -------
     numpy.ndarray
-        (Y, X[, C]) in the source's dtype and at its own brightness: of each pixel, the largest or
+        (Y, X[, C]) in the source's dtype and at its own brightness: at each pixel, the largest or
         mean value in planes ``index + offset - half_slab`` to ``index + offset + half_slab``.
         Planes beyond the stack, left out or that did not record the pixel do not count; where no
-        other is left, 0, or NaN in a type that has it.
+        other remains, 0, or NaN in a type that has it.
 
     Raises
     ------
     InputError
-        The stack is of another size than the result's, or cannot be read.
+        The stack differs in size from that of the result, or cannot be read.
     SettingsError
-        An option is out of bounds, or planes next to each other are no neighbours in focus.
+        An option is out of bounds, or consecutive planes are no neighbours in focus.
+
+    References
+    ----------
+    .. [1] S. Herbert et al., "LocalZProjector and DeProj: a toolbox for local 2D projection and
+       accurate morphometrics of large 3D microscopy images", BMC Biology 19, 2021,
+       https://doi.org/10.1186/s12915-021-01037-w
     """
     return drain(
         project_steps(source, result, offset=offset, half_slab=half_slab, how=how, threads=threads)
@@ -102,16 +108,16 @@ def project_steps(
     threads: int | None = None,
     cancel: threading.Event | None = None,
 ) -> Generator[Progress, None, NDArray[Any]]:
-    """`project`, step by step, for whoever shows progress or may want to stop.
+    """Project another stack as `project` does, step by step, with progress and cancellation.
 
-    One plane is held at a time, and only those are read that some pixel needs.
+    One plane is held in memory at a time, and only planes that some pixel needs are read.
 
     Parameters
     ----------
     source, result, offset, half_slab, how, threads
-        As `project` takes them.
+        As for `project`.
     cancel : threading.Event, optional
-        Once set, `Cancelled` is raised at the next look, several times a plane.
+        Event that stops the projection once it is set; it is checked several times per plane.
 
     Yields
     ------
@@ -121,12 +127,12 @@ def project_steps(
     Returns
     -------
     numpy.ndarray
-        Through ``StopIteration.value`` (or ``yield from``).
+        As from `project`, through ``StopIteration.value`` (or ``yield from``).
 
     Raises
     ------
     InputError, SettingsError
-        As `project`.
+        As from `project`.
     Cancelled
         `cancel` was set.
     """
@@ -164,7 +170,7 @@ def project_steps(
 
 
 class _Projection:
-    """Running maximum or mean of planes, of each pixel over those that count there."""
+    """Running maximum or mean over the planes that count at each pixel."""
 
     def __init__(self, shape: tuple[int, ...], how: ProjectionMethod) -> None:
         self._how = how
@@ -172,7 +178,7 @@ class _Projection:
         self._count = np.zeros(shape[:2], np.uint16)
 
     def add(self, part: Window, seen: Plane, here: NDArray[np.bool_]) -> None:
-        """Let a plane count in some pixels of a part."""
+        """Add a plane in some pixels of a part."""
         values = self._values[part]
         where = here if seen.ndim == 2 else here[..., None]
         _COMBINE[self._how](values, seen, out=values, where=where)
@@ -188,7 +194,7 @@ class _Projection:
 
 
 def _within(index: NDArray[Any], offset: int, k: int, half: int) -> NDArray[np.bool_]:
-    """Where plane `k` belongs to the slab."""
+    """Return the pixels at which plane `k` belongs to the slab."""
     if half == 0:
         same: NDArray[np.bool_] = index == k - offset
         return same

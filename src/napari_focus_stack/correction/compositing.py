@@ -1,7 +1,7 @@
-"""Planes laid over an image where labels say so, with soft edges.
+"""Compositing of planes over an image by a map of labels, with soft edges.
 
-Every pixel is the same however it is come by, alone or with all others: weights are blurred in
-whole numbers, and planes are read off in fixed tiles.
+Every pixel is the same whether it is computed alone or with all others: weights are blurred in
+integers, and planes are resampled in fixed tiles.
 """
 
 from __future__ import annotations
@@ -27,37 +27,48 @@ if TYPE_CHECKING:
 Labels = NDArray[np.uint16]
 
 FEATHER = 2.0
-"""Gaussian sigma, in pixels, by which the edges of what is painted are blended."""
+"""Gaussian sigma, in pixels, over which the edges of painted areas are blended."""
 FEATHER_REACH = 6
-"""Pixels to either side over which they are: three sigma."""
+"""Pixels on either side of an edge that are blended: three sigma."""
 FULL_WEIGHT = 65535
-"""Weight 1: OpenCV blurs 16 bits in whole numbers, so that parts have the pixels of the whole."""
+"""Weight 1: OpenCV blurs 16 bits in integers, so that a part has the same pixels as the whole."""
 COMPOSED_TILE = 128
-"""Planes are read off in tiles at its multiples, for the same reason."""
+"""Side, in pixels, of the tiles in which planes are resampled at its multiples, for that reason."""
 MOST_DECODED = 4
-"""Decoded planes that are kept."""
+"""Largest number of decoded planes that are kept in memory."""
 
 
 def labels_in(labels: Labels) -> list[int]:
-    """Labels that occur in a map, (y, x), from the lowest on."""
+    """Find the labels that occur in a map.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray
+        (y, x) uint16.
+
+    Returns
+    -------
+    list of int
+        Labels, the lowest first.
+    """
     # a tenth of the time of np.bincount
     counts = cv2.calcHist([labels], [0], None, [BACKGROUND + 1], [0, BACKGROUND + 1])
     return [int(label) for label in np.flatnonzero(counts)]
 
 
 class PlaneCompositor:
-    """An image over which planes are laid.
+    """Compositor of registered planes over the image of a run.
 
     Parameters
     ----------
     stack : RegisteredStack
         The planes.
     image : numpy.ndarray
-        (Y, X[, C]), the run's.
+        (Y, X[, C]): image of the run.
     origin : tuple of int
         Row and column of the reference plane at which the image begins.
     reach : int
-        Pixels to either side of an edge over which it is blended: `FEATHER_REACH`, or 0.
+        Pixels on either side of an edge that are blended: `FEATHER_REACH`, or 0.
     """
 
     def __init__(
@@ -73,18 +84,29 @@ class PlaneCompositor:
         self._read: OrderedDict[int, NDArray[Any]] = OrderedDict()
 
     def widened(self, window: Window) -> Window:
-        """Part of the image that labels in a window have to do with."""
+        """Return the part of the image that depends on labels in a window.
+
+        Parameters
+        ----------
+        window : tuple of slice
+            Rows and columns of the result.
+
+        Returns
+        -------
+        tuple of slice
+            The window, widened by the reach of blending within the image.
+        """
         return widened(window, self._reach, self._image.shape)
 
     def image(self, labels: Labels, window: Window) -> NDArray[Any]:
-        """Return the image in a window with planes laid over it.
+        """Return the image in a window with planes composited over it.
 
         Parameters
         ----------
         labels : numpy.ndarray
-            (y, x) uint16, those in what `widened` makes of the window.
+            (y, x) uint16: labels in the window that `widened` returns for this one.
         window : tuple of slice
-            Part of the result.
+            Rows and columns of the result.
 
         Returns
         -------
@@ -117,7 +139,7 @@ class PlaneCompositor:
         return image
 
     def _weight(self, mask: NDArray[np.bool_]) -> Plane:
-        """How far a mask covers each pixel: 1 beyond the feather inside it, 0 beyond it outside."""
+        """Return the blurred mask: 1 inside it and 0 outside it, beyond the reach of blending."""
         weight = np.zeros(mask.shape, np.float32)
         x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
         part = widened((slice(y, y + height), slice(x, x + width)), self._reach, mask.shape)
@@ -131,7 +153,7 @@ class PlaneCompositor:
         return weight
 
     def _lay(self, k: int, window: Window, weight: Plane, shown: Plane, total: Plane) -> None:
-        """Add plane `k` to what is shown of a window, by its weight."""
+        """Add plane `k` to the weighted sum in a window, and its weight to the total."""
         for tile, here, there in self._tiles(window):
             share = weight[there]
             if not share.any():
@@ -143,8 +165,8 @@ class PlaneCompositor:
             shown[there] += (share if colour.ndim == 2 else share[..., None]) * colour[here]
 
     def _tiles(self, window: Window) -> Iterator[tuple[Window, Window, Window]]:
-        """Tiles of the field; what a window of the result shares with each, in it and in itself."""
-        rows, cols = asked = moved_by(window, *self._origin)
+        """Yield the tiles of the field that overlap a window, and the overlap in both of them."""
+        rows, cols = wanted = moved_by(window, *self._origin)
         height, width = self._stack.field
         for top in range(rows.start // COMPOSED_TILE * COMPOSED_TILE, rows.stop, COMPOSED_TILE):
             for left in range(
@@ -157,10 +179,10 @@ class PlaneCompositor:
                 down = slice(max(top, rows.start), min(top + COMPOSED_TILE, rows.stop))
                 across = slice(max(left, cols.start), min(left + COMPOSED_TILE, cols.stop))
                 shared = down, across
-                yield tile, counted_from(tile, shared), counted_from(asked, shared)
+                yield tile, counted_from(tile, shared), counted_from(wanted, shared)
 
     def _plane(self, k: int) -> NDArray[Any]:
-        """Plane `k`, one of the last few if it was read before."""
+        """Return plane `k`, from memory if it is one of the last few that were used."""
         if k not in self._read:
             self._read[k] = self._stack.source[k]
             if len(self._read) > MOST_DECODED:

@@ -1,4 +1,4 @@
-"""Labels that give each stroke the nearest plane that is found in it."""
+"""Labels of strokes by the plane in them that is nearest to the lens."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
     from napari_focus_stack.result import StackResult
 
 NEARBY = 5
-"""Pixels around a stroke that tell its plane too."""
+"""Distance from a stroke, in pixels, within which pixels count with it."""
 CREDIBLE_SHARE = 0.02
-"""Of the credible pixels there, that a plane needs to count: a few may err."""
+"""Least share of the credible pixels in which a plane must occur: a few of them may be wrong."""
 
 
 def nearest_plane_labels(
     result: StackResult, painted: NDArray[np.bool_], side: Literal["first", "last"] = "first"
 ) -> Labels:
-    """Label each stroke with the plane nearest to the lens that is found in or around it.
+    """Label each stroke with the plane in or around it that is nearest to the lens.
 
-    Of the pixels in the stroke and up to 5 beside it those count whose confidence is 0.5 or more,
-    and of their planes those that 2 % of them have; the nearest of these is the whole stroke's.
-    Strokes that do not touch have a plane each.
+    Pixels in a stroke and up to 5 pixels beside it count if their confidence is 0.5 or more, and a
+    plane counts if 2 % of these pixels have it; the whole stroke is labelled with the nearest of
+    these planes. Strokes that do not touch are labelled independently.
 
     Parameters
     ----------
     result : StackResult
-        What the run found.
+        Result of the run.
     painted : numpy.ndarray
         (Y, X) bool: the strokes.
-    side : {"first", "last"}
-        Which end of the stack is nearer to the lens.
+    side : {"first", "last"}, optional
+        End of the stack that is nearer to the lens.
 
     Returns
     -------
     numpy.ndarray
-        (Y, X) uint16: labels where it was painted, 0 elsewhere and where no depth is credible.
+        (Y, X) uint16: labels of the strokes, 0 elsewhere and where no depth is credible.
 
     Raises
     ------
     SettingsError
-        `painted` has another shape, or there is no such side.
+        `painted` has another shape or type, or `side` is unknown.
     """
     if side not in ("first", "last"):
         raise SettingsError(f"side {side!r} is unknown; choose from first, last.")
@@ -68,8 +68,8 @@ def nearest_plane_labels(
     count, strokes = cv2.connectedComponents(painted[some].astype(np.uint8), connectivity=8)
     for stroke in range(1, count):
         mask = strokes == stroke
-        near = cv2.dilate(mask.view(np.uint8), np.ones((2 * NEARBY + 1,) * 2, np.uint8)) > 0
-        counts = np.bincount(index[near & credible])
+        around = cv2.dilate(mask.view(np.uint8), np.ones((2 * NEARBY + 1,) * 2, np.uint8)) > 0
+        counts = np.bincount(index[around & credible])
         planes = np.flatnonzero(counts >= max(1, CREDIBLE_SHARE * counts.sum()))
         if planes.size:
             labels[some][mask] = planes[0 if side == "first" else -1] + 1

@@ -1,8 +1,8 @@
-"""Depth corrected by hand: a map of labels says which plane a pixel is to come from.
+"""Correction of depth by hand, by a map of labels that selects the plane of a pixel.
 
-Label 0 leaves a pixel as the run found it, label k + 1 takes plane k, and `BACKGROUND` says that
-there is nothing whose depth counts. What a pixel becomes depends on the labels alone, not on the
-strokes by which they came about; without labels it is the run's, to the bit.
+Label 0 leaves a pixel as in the run, label k + 1 selects plane k, and `BACKGROUND` marks a pixel
+without a depth. The corrected pixels depend on the labels alone, not on the strokes in which they
+were painted; without labels they equal those of the run, to the bit.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ if TYPE_CHECKING:
     from napari_focus_stack.result import Report, StackResult
 
 PIECE = 128
-"""Rows that are blended at a time."""
+"""Number of rows that are blended at a time."""
 
 
 class Correction:
-    """The map of labels, and which labels it may have.
+    """Map of labels, with a check of the labels that are put into it.
 
     Parameters
     ----------
     shape : tuple of int
         (Y, X) of the result.
     names : sequence of str
-        One a plane.
+        Name of each plane.
     planes : sequence of int
         Numbers of the planes that took part.
 
     Attributes
     ----------
     labels : numpy.ndarray
-        (Y, X) uint16, to be changed by `put` only.
+        (Y, X) uint16, changed by `put` only.
     """
 
     def __init__(self, shape: tuple[int, ...], names: tuple[str, ...], planes: list[int]) -> None:
@@ -62,49 +62,59 @@ class Correction:
 
     @property
     def pixels(self) -> int:
-        """Count what is corrected."""
+        """Number of corrected pixels."""
         return int(np.count_nonzero(self.labels))
 
     def difference(self, labels: Any, window: Window | None = None) -> tuple[Window, Labels] | None:
-        """Where other labels differ from these, and what they are there.
+        """Find where other labels differ from these.
 
         Parameters
         ----------
         labels : array-like
-            Whole numbers: (Y, X), or those of the window alone.
+            Integers: (Y, X), or those of the window alone.
         window : tuple of slice, optional
-            Of the result.
+            Rows and columns of the result.
 
         Returns
         -------
         tuple or None
-            The smallest window that holds all differences, and its labels; None if there are none.
+            Smallest window that contains all differences, and the other labels in it; None if
+            there are none.
 
         Raises
         ------
         SettingsError
-            Labels of another shape, or that stand for no plane that took part.
+            The labels have another shape, or stand for no plane that took part.
         """
         window = window or whole(self.labels.shape)
-        former, given = self.labels[window], np.asarray(labels)
-        if given.dtype.kind not in "iu" or given.shape != former.shape:
+        former, array = self.labels[window], np.asarray(labels)
+        if array.dtype.kind not in "iu" or array.shape != former.shape:
             raise SettingsError(
-                f"The labels of a correction, {given.shape} {given.dtype}, do not fit the result: "
+                f"The labels of a correction, {array.shape} {array.dtype}, do not fit the result: "
                 f"give whole numbers of shape {former.shape}."
             )
-        x, y, width, height = cv2.boundingRect((given != former).view(np.uint8))
+        x, y, width, height = cv2.boundingRect((array != former).view(np.uint8))
         if width == 0:
             return None
-        part = given[y : y + height, x : x + width]
+        part = array[y : y + height, x : x + width]
         self._check(part)
         top, left = window[0].start + y, window[1].start + x
         return (slice(top, top + height), slice(left, left + width)), part.astype(np.uint16)
 
     def put(self, window: Window, labels: Labels) -> None:
-        """Set the labels of a window."""
+        """Set the labels of a window.
+
+        Parameters
+        ----------
+        window : tuple of slice
+            Rows and columns of the result.
+        labels : numpy.ndarray
+            (y, x) uint16.
+        """
         self.labels[window] = labels
 
     def _check(self, labels: NDArray[Any]) -> None:
+        """Raise `SettingsError` unless all labels stand for planes that took part."""
         n, low, high = len(self._names), int(labels.min()), int(labels.max())
         outside = [label for label in (low, high) if not 0 <= label <= BACKGROUND]
         found = [] if outside else labels_in(labels.astype(np.uint16))
@@ -122,34 +132,34 @@ class Correction:
 
 
 class DepthRetoucher:
-    """A result on which its user works: its image and depth follow the labels.
+    """Result whose image and depth follow the labels that the user paints.
 
-    A labelled pixel has the depth of its plane and is sure; of background, depth is NaN. The image
-    is that plane's as the run saw it, blended over 6 pixels to either side of the edge with the
-    run's image (or the next label's); where the run promises values that some plane recorded
-    (`Settings.values` 'recorded', methods 'depth' and 'laplacian') it is not blended. Pixels that
-    the plane did not record, and background, keep the run's image.
+    A labelled pixel has the depth of its plane and full confidence; the depth of background is NaN.
+    Its image is that of the registered plane, blended over 6 pixels on either side of the edge with
+    the image of the run (or of the adjacent label); where the run guarantees values that some plane
+    recorded (`Settings.values` 'recorded', methods 'depth' and 'laplacian') it is not blended.
+    Pixels that the plane did not record, and background, keep the image of the run.
 
     Parameters
     ----------
     source : PlaneSource
-        The planes that were stacked.
+        Planes of the stack.
     result : StackResult
-        What became of them; it is not changed.
+        Result of the stack, which is not changed.
     labels : array-like, optional
-        (Y, X) whole numbers to begin with.
+        (Y, X) integers to begin with.
 
     Attributes
     ----------
     image, depth, depth_index, height, confidence
-        As in `StackResult`; the same arrays all the time, worked on in place.
+        As in `StackResult`; always the same arrays, changed in place.
 
     Raises
     ------
     InputError
         The result is not of this stack, or a plane cannot be read.
     SettingsError
-        Labels of another shape, or that stand for no plane that took part.
+        The labels have another shape, or stand for no plane that took part.
     """
 
     def __init__(self, source: PlaneSource, result: StackResult, labels: Any = None) -> None:
@@ -162,51 +172,51 @@ class DepthRetoucher:
         self.height = None if result.height is None else np.array(result.height)
         self._correction = Correction(result.depth.shape, source.names, stack.planes)
         reach = FEATHER_REACH if _blends(result.report) else 0
-        self._overlay = PlaneCompositor(stack, result.image, result.origin, reach)
+        self._compositor = PlaneCompositor(stack, result.image, result.origin, reach)
         if labels is not None:
             self.change(labels)
 
     @property
     def labels(self) -> Labels:
-        """What is corrected, (Y, X) uint16; a copy."""
+        """Copy of the labels, (Y, X) uint16."""
         return self._correction.labels.copy()
 
     def change(self, labels: Any, window: Window | None = None) -> Window | None:
-        """Follow labels that were changed.
+        """Update the result to labels that were changed.
 
         Parameters
         ----------
         labels : array-like
-            All of them, (Y, X) whole numbers; or those of the window alone.
+            Integers: all labels, (Y, X), or those of the window alone.
         window : tuple of slice, optional
-            Part of the result outside of which nothing was changed; both ends given.
+            Rows and columns outside of which no label was changed, with explicit ends.
 
         Returns
         -------
         tuple of slice or None
-            Part of the result that may be another now; None if no label differs.
+            Part of the result that may have changed; None if no label differs.
 
         Raises
         ------
         SettingsError
-            Labels of another shape, or that stand for no plane that took part.
+            The labels have another shape, or stand for no plane that took part.
         InputError
-            A plane cannot be read; the message names it. Nothing was changed then.
+            A plane cannot be read; the message names it, and nothing was changed.
         """
         difference = self._correction.difference(labels, window)
         if difference is None:
             return None
         where, part = difference
-        touched = self._overlay.widened(where)
-        around = self._overlay.widened(touched)
-        near = self._correction.labels[around].copy()
-        near[counted_from(around, where)] = part
-        pieces = self._pieces(where, part, near)
+        touched = self._compositor.widened(where)
+        around = self._compositor.widened(touched)
+        around_labels = self._correction.labels[around].copy()
+        around_labels[counted_from(around, where)] = part
+        pieces = self._pieces(where, part, around_labels)
         images = []
         for piece in pieces:
-            inner = self._overlay.widened(piece)
-            labels_there = near[counted_from(around, self._overlay.widened(inner))]
-            images.append((inner, self._overlay.image(labels_there, inner)))
+            inner = self._compositor.widened(piece)
+            labels_there = around_labels[counted_from(around, self._compositor.widened(inner))]
+            images.append((inner, self._compositor.image(labels_there, inner)))
         for inner, image in images:
             self.image[inner] = image
         self._correction.put(where, part)
@@ -214,13 +224,13 @@ class DepthRetoucher:
             self._set_depth(piece, part[counted_from(where, piece)])
         return touched
 
-    def _pieces(self, window: Window, labels: Labels, near: Labels) -> list[Window]:
-        """Windows that hold all pixels whose labels are to be others, a few rows each.
+    def _pieces(self, window: Window, labels: Labels, around_labels: Labels) -> list[Window]:
+        """Return windows of a few rows that contain all pixels whose labels change.
 
-        A stroke across the image changes little of what is between its ends. Where more planes
-        have to do with it than are kept, each is laid over the whole at once.
+        A stroke across the image changes few of the pixels in its bounding box. Where it depends on
+        more planes than are kept in memory, each plane is composited over the whole box at once.
         """
-        if len(labels_in(near)) > MOST_DECODED:
+        if len(labels_in(around_labels)) > MOST_DECODED:
             return [window]
         differs = (labels != self._correction.labels[window]).view(np.uint8)
         first, left = window[0].start, window[1].start
@@ -233,7 +243,13 @@ class DepthRetoucher:
         return pieces
 
     def result(self) -> StackResult:
-        """Return the present result; its arrays are those that are worked on."""
+        """Return the present result.
+
+        Returns
+        -------
+        StackResult
+            Its arrays are those that `change` changes in place; its report has a note on them.
+        """
         report, pixels = self._found.report, self._correction.pixels
         if pixels:
             note = f"Depth was corrected by hand in {pixels} pixels."
@@ -249,6 +265,7 @@ class DepthRetoucher:
         )
 
     def _set_depth(self, window: Window, labels: Labels) -> None:
+        """Set depth, height and confidence in a window by its labels."""
         corrected, nothing = labels != NOT_CORRECTED, labels == BACKGROUND
         painted = corrected & ~nothing
         plane = labels[painted] - np.uint16(1)
@@ -265,40 +282,40 @@ class DepthRetoucher:
     def _set(
         shown: NDArray[Any], found: NDArray[Any], window: Window, where: NDArray[np.bool_], by: Any
     ) -> None:
-        """Put a map's part back as it was found, but for some pixels."""
+        """Reset a part of a map to the run's, except for some pixels."""
         part = shown[window]
         part[:] = found[window]
         part[where] = by
 
 
 def apply_correction(source: PlaneSource, result: StackResult, labels: Any) -> StackResult:
-    """Correct a whole result at once, as after it was run again.
+    """Correct a whole result at once, for example after another run.
 
     Parameters
     ----------
     source : PlaneSource
-        The planes that were stacked.
+        Planes of the stack.
     result : StackResult
-        What became of them; it is not changed.
+        Result of the stack, which is not changed.
     labels : array-like
-        (Y, X) whole numbers, as `DepthRetoucher` takes them.
+        (Y, X) integers: 0 for pixels that are not corrected, k + 1 for plane k, or `BACKGROUND`.
 
     Returns
     -------
     StackResult
-        Its report says how many pixels were corrected.
+        Corrected result, whose report notes the number of corrected pixels.
 
     Raises
     ------
     InputError
         The result is not of this stack, or a plane cannot be read.
     SettingsError
-        Labels of another shape, or that stand for no plane that took part.
+        The labels have another shape, or stand for no plane that took part.
     """
     return DepthRetoucher(source, result, labels).result()
 
 
 def _blends(report: Report) -> bool:
-    """Whether the image may hold values between those that planes recorded."""
+    """Return whether the image may have values between those that planes recorded."""
     method, values = (report.settings.get(name) for name in ("method", "values"))
     return method in (None, "pyramid") and values in (None, "fused")

@@ -1,1 +1,1 @@
-"""What planes say of their recording, and what to do about it."""
+"""Quality of a recording, measured on its planes, and advice on how to improve it."""

@@ -1,4 +1,4 @@
-"""What to do at the microscope, said of what was seen of a recording."""
+"""Advice for the next recording at the microscope, from the quality of this one."""
 
 from __future__ import annotations
 
@@ -8,31 +8,37 @@ if TYPE_CHECKING:
     from napari_focus_stack.diagnostics.health import Health
 
 MOST_GUESSED = 0.2
+"""Largest share of pixels whose depth is a guess."""
 MOST_AT_END = 0.05
-"""Share of trusted pixels at one end that is more than the outermost tip of a surface."""
+"""Share of trusted pixels at one end beyond which they are more than the outermost tip of a
+surface."""
 TOO_COARSE = 0.55
-"""Width of the focus curve, in planes, below which detail between planes is sharp in none.
+"""Peak width (sigma), in planes, below which detail between two planes is sharp in neither.
 
 Rendered surfaces: from a width of 0.9 to 0.6 the image loses 5 dB, to 0.5 another 5.
 """
 TOO_FINE = 2.5
-"""Width beyond which every other plane would do: neighbours differ by less than they are noisy."""
+"""Peak width (sigma), in planes, beyond which every other plane is enough: neighbours differ by
+less than their noise."""
 GOOD_WIDTH = 1.0
-"""Width that notes steer to: depth is within 0.03 planes and the image as good as it gets."""
+"""Peak width (sigma), in planes, that is recommended: depth is within 0.03 planes, and the image is
+as good as with any other."""
 MOST_SATURATED = 0.02
-"""Share of a plane's pixels; glints on metal stay under it (the motorcycle's are 0.9 %)."""
+"""Largest share of a plane's pixels that may be saturated; glints on metal remain below it (those
+of the motorcycle are 0.9 %)."""
 MOST_MOVED = 0.03
-"""Share of the shorter side by which the field may move over the stack; its edges lose as much."""
+"""Part of the shorter side by which the field may move over the stack; as much is lost at its
+edges."""
 IN_ORDER_ONLY = ("range of z", "z step")
-"""Subjects of which nothing can be said where planes are in no order."""
+"""Subjects without advice where the planes are in no order."""
 MOST_MAGNIFIED = 0.03
-"""Change of the field's size, whose edges lose as much."""
+"""Largest change of the field's size; as much is lost at its edges."""
 LEAST_MAGNIFIED = 0.001
-"""Change of size that is worth a word."""
+"""Least change of size that is mentioned."""
 LEAST_GAIN_CHANGE = 0.003
-"""Change of brightness that is worth a word."""
+"""Least change of brightness that is mentioned."""
 MOST_EVEN_CHANGE = 0.2
-"""Change of brightness that no even light and no change of focus explains."""
+"""Change of brightness that neither steady illumination nor a change of focus explains."""
 
 
 def advice(
@@ -45,30 +51,31 @@ def advice(
     left_out: list[str],
     motion: dict[str, float],
 ) -> dict[str, list[str]]:
-    """Sentences that say what to do at the microscope, by what they are about.
+    """Return advice for the user, in sentences by subject.
 
     Parameters
     ----------
     health : Health
-        What was seen.
+        Quality of the recording.
     planes : list of int
         Numbers of the planes that took part.
     z_step, unit : float or None, str or None
-        Distance between planes, where it is known.
+        Distance between planes and its unit, where they are known.
     gains_applied : bool
-        Whether changes of brightness were evened out.
+        Whether changes of brightness were compensated.
     in_order : bool
-        Whether planes that follow each other are neighbours in focus. Where they are not, the
-        first and the last are not the ends of the stack, and there is no one step between planes.
+        Whether consecutive planes are neighbours in focus. Where they are not, the first and the
+        last plane are not the ends of the stack, and there is no uniform step between planes.
     left_out : list of str
         Sentences on the planes that took no part.
     motion : dict
-        What texture says of it: `MotionSupport.as_dict`; empty where none was looked for, or found.
+        Support of the motion by texture, as from `MotionSupport.as_dict`; empty where no motion
+        was searched for or found.
 
     Returns
     -------
     dict of str to list of str
-        Every subject that was looked at; no sentence where all is well.
+        Sentences by subject; an empty list where nothing needs to change.
     """
     found = {
         "range of z": _on_ends(health, planes),
@@ -83,6 +90,7 @@ def advice(
 
 
 def _on_ends(health: Health, planes: list[int]) -> list[str]:
+    """Return sentences on a surface that continues beyond an end of the stack."""
     ends = (
         (health.at_first, "first", "before", planes[0]),
         (health.at_last, "last", "after", planes[-1]),
@@ -96,6 +104,7 @@ def _on_ends(health: Health, planes: list[int]) -> list[str]:
 
 
 def _on_guesses(health: Health) -> list[str]:
+    """Return sentences on pixels whose depth is a guess."""
     if health.guessed <= MOST_GUESSED:
         return []
     return [
@@ -105,6 +114,7 @@ def _on_guesses(health: Health) -> list[str]:
 
 
 def _on_sampling(width: float | None, z_step: float | None, unit: str | None) -> list[str]:
+    """Return sentences on planes that are too far apart or too close."""
     if width is None or TOO_COARSE <= width <= TOO_FINE:
         return []
     factor = width / GOOD_WIDTH
@@ -123,6 +133,7 @@ def _on_sampling(width: float | None, z_step: float | None, unit: str | None) ->
 
 
 def _on_planes(health: Health, planes: list[int]) -> list[str]:
+    """Return sentences on planes that show nothing, and on equal ones."""
     notes = []
     bare = [k for k in health.empty if k in planes]  # one left out is noted as such
     if bare:
@@ -137,11 +148,13 @@ def _on_planes(health: Health, planes: list[int]) -> list[str]:
 
 
 def _named(planes: list[int]) -> str:
+    """Return the subject and the verb of a sentence on some planes."""
     numbers = ", ".join(str(k) for k in planes)
     return f"Plane {numbers} shows" if len(planes) == 1 else f"Planes {numbers} show"
 
 
 def _on_drift(health: Health, motion: dict[str, float]) -> list[str]:
+    """Return sentences on a field that moved or changed in size."""
     if health.drift_share <= MOST_MOVED and health.magnification <= MOST_MAGNIFIED:
         return []
     magnified = health.magnification
@@ -154,6 +167,7 @@ def _on_drift(health: Health, motion: dict[str, float]) -> list[str]:
 
 
 def _sure(motion: dict[str, float]) -> str:
+    """Return a parenthesis on the share of the field whose texture confirms the motion."""
     if not motion.get("regions_neighbours"):
         return ""
     better = motion["better_neighbours"]
@@ -163,6 +177,7 @@ def _sure(motion: dict[str, float]) -> str:
 
 
 def _on_exposure(health: Health) -> list[str]:
+    """Return sentences on saturated planes."""
     worst = max(health.saturated, default=0.0)
     if worst <= MOST_SATURATED:
         return []
@@ -173,6 +188,7 @@ def _on_exposure(health: Health) -> list[str]:
 
 
 def _on_brightness(health: Health, gains_applied: bool) -> list[str]:
+    """Return sentences on odd exposures and on illumination drift."""
     done = "evened out" if gains_applied else "left as recorded; brightness 'match' evens it out"
     notes = [
         f"Plane {k:.0f} has {times:.0%} of the brightness of the others and was {done}."

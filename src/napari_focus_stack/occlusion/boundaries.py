@@ -239,8 +239,8 @@ def find_boundary(
     found, side = smooth(evidence(energies, nearest, floor_of(energies), jump), side)
     share = np.clip(np.float32(STEEPNESS) * found + np.float32(0.5), 0, 1)
     share[~band] = 0
-    near = band & (found + np.float32(READ) * side > 0)
-    return OcclusionBoundary(band, nearest, farthest, share, found, near)
+    foreground = band & (found + np.float32(READ) * side > 0)
+    return OcclusionBoundary(band, nearest, farthest, share, found, foreground)
 
 
 def sides_of(depth: Plane) -> tuple[Plane, Plane]:

@@ -76,7 +76,7 @@ class ImagingModel:
         Returns
         -------
         ImagingModel
-            With the least jump and the reach that follow from the lens.
+            With the `jump` and the `reach` that follow from the lens.
         """
         reach = min(float(lens.places[-1]), LARGEST_REACH)
         return cls(lens, noise, span, level, max(LEAST_JUMP, LEAST_BLUR / lens.blur), reach)

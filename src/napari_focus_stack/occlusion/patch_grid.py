@@ -107,7 +107,7 @@ class DepthGrid:
         self._least: Plane = _cells(depth, np.minimum)
         self._greatest: Plane = _cells(depth, np.maximum)
         self._surest: Plane = _cells(confidence, np.minimum)
-        self._jumps: NDArray[np.bool_] = _cells(discontinuities, np.logical_or)
+        self._apart: NDArray[np.bool_] = _cells(discontinuities, np.logical_or)
         self._counted = discontinuities
         self._lowest: Plane = cv2.erode(self._least, disk(WIDE // CELL))
 
@@ -145,8 +145,8 @@ class DepthGrid:
             Parts with discontinuities.
         """
         margin = PATCH_MARGIN + int(reach)
-        doubted = dilate(self._jumps, WIDE // CELL) & (self._greatest - self._lowest > jump)
-        processed = dilate(self._jumps, -(-(LOOKED_BESIDE + int(reach)) // CELL)) | doubted
+        doubted = dilate(self._apart, WIDE // CELL) & (self._greatest - self._lowest > jump)
+        processed = dilate(self._apart, -(-(LOOKED_BESIDE + int(reach)) // CELL)) | doubted
         block = next((b for b in PATCH_SIDES if (b + 2 * margin) ** 2 <= pixels), PATCH_SIDES[-1])
         side = block // CELL
         found = []
@@ -190,7 +190,7 @@ class DepthGrid:
         """
         cells, found = side // CELL, []
         density = cv2.boxFilter(
-            self._jumps.astype(np.float32),
+            self._apart.astype(np.float32),
             -1,
             (cells // 2, cells // 2),
             normalize=False,

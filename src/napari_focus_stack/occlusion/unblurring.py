@@ -147,35 +147,35 @@ class ForegroundLayers:
     ) -> None:
         self._lens, self._jump, self._count = lens, jump, len(planes)
         self._shape = planes[0].shape
-        near = np.where(boundary.band, boundary.nearest, depth)
+        foreground = np.where(boundary.band, boundary.nearest, depth)
         reach = int(np.ceil(lens.places[-1] - lens.places[0])) + 2
         share = np.where(boundary.band, boundary.share, np.float32(1))
         share[~dilate(around, reach)] = 0
-        self._layers = self._layered(share, near, pick_plane(planes, near))
+        self._layers = self._layered(share, foreground, pick_plane(planes, foreground))
         self.last = np.full(depth.shape, self._count - 1)
-        own = np.where(boundary.band, boundary.farthest, depth)
-        self._hide(boundary, near, own)
+        background = np.where(boundary.band, boundary.farthest, depth)
+        self._hide(boundary, foreground, background)
 
     def _layered(
-        self, share: Plane, near: Plane, picture: Plane
+        self, share: Plane, foreground: Plane, image: Plane
     ) -> list[tuple[float, Plane, Plane]]:
         """Return depth, share and light of each layer, from front to back."""
         thickness = max(1, round(LAYER / self._lens.blur))
-        index = np.rint(near).astype(np.intp) // thickness
+        index = np.rint(foreground).astype(np.intp) // thickness
         layers = []
         for i in range(int(index.max()), 0, -1):
             mask = share * (index == i)
             total = float(mask.sum())
             if total < SMALLEST_LAYER:
                 continue
-            depth = float((mask * near).sum()) / total
-            layers.append((depth, mask, picture * spread_over(mask, picture)))
+            depth = float((mask * foreground).sum()) / total
+            layers.append((depth, mask, image * spread_over(mask, image)))
         return layers
 
-    def _hide(self, boundary: OcclusionBoundary, near: Plane, own: Plane) -> None:
+    def _hide(self, boundary: OcclusionBoundary, foreground: Plane, background: Plane) -> None:
         """Find the hidden pixels, and the depth of the rearmost object that hides each of them."""
-        before = np.full(near.shape, np.inf, np.float32)
-        index = np.rint(near).astype(np.intp)
+        before = np.full(foreground.shape, np.inf, np.float32)
+        index = np.rint(foreground).astype(np.intp)
         solid = boundary.band & (boundary.share > OCCLUDING)
         for k in range(self._count - 1, 0, -1):
             here = solid & (index == k)
@@ -184,10 +184,10 @@ class ForegroundLayers:
             reached = dilate(
                 here, max(1, int(np.ceil(self._lens.places[k] - self._lens.places[0])) + 1)
             )
-            before[reached & (k > own + self._jump)] = k
+            before[reached & (k > background + self._jump)] = k
         self.hidden = np.isfinite(before)
         edge = boundary.near & ~self.hidden
-        before[edge] = near[edge]
+        before[edge] = foreground[edge]
         self._keep_planes_behind(before, self.hidden | edge)
 
     def _keep_planes_behind(self, before: Plane, where: NDArray[np.bool_]) -> None:

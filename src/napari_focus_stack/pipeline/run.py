@@ -15,7 +15,7 @@ from napari_focus_stack.alignment.prior_transforms import (
     prior_transforms,
 )
 from napari_focus_stack.alignment.reduced_planes import WORKING_PIXELS
-from napari_focus_stack.diagnostics.health import PlaneStatistics
+from napari_focus_stack.diagnostics.plane_statistics import PlaneStatistics
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.imgproc.dtypes import COMPUTABLE, computable
 from napari_focus_stack.pipeline.notes import Notes

@@ -1,1 +1,1 @@
-"""napari's readers, writers and samples."""
+"""Readers, writers and sample data for napari."""

@@ -1,7 +1,7 @@
-"""napari's reader: a folder of planes as one layer, its pixels left on disk.
+"""Reader for napari: a folder of planes as one layer, whose pixels remain on disk.
 
-The manifest offers it for folders alone, so that opening a single image asks nobody anything.
-Lists of files work too, for napari's "Open Files as Stack".
+The manifest offers it for folders only, so that napari needs no dialog to open a single image.
+Lists of files work, too, for napari's "Open Files as Stack".
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
     LayerData = tuple[Any, ...]
 
 NO_LAYERS: list[LayerData] = [(None,)]
-"""What tells napari that the path was dealt with, though no layer came of it."""
+"""Result for napari that stands for a path that was handled but has no layer."""
 MOST_NAMED = 8
-"""Left-out files that the notification names; of more it gives the number."""
+"""Largest number of left-out files that the notification names; it counts the others."""
 
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
-    """Tell napari whether a path may be a focus stack; nothing is read.
+    """Return the reader of a path that may be a focus stack, without reading it.
 
     Parameters
     ----------
     path : str or list of str
-        A folder, image files, or a list that holds one folder.
+        Folder, image files, or a list of one folder.
 
     Returns
     -------
     callable or None
-        `read_layers` for a folder or image files, None for anything else.
+        `read_layers` for a folder or image files, else None.
     """
     paths = as_list(path)
     images = [Path(p).suffix.lower() in SUFFIXES for p in paths]
@@ -57,15 +57,15 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
 
 
 def read_layers(path: Paths) -> list[LayerData]:
-    """Read headers and hand napari one lazy layer.
+    """Read the headers of a stack, and return it as one lazy layer.
 
-    What cannot be part of the stack is left out and named in one notification; where nothing is
-    left to stack, the notification says why and there is no layer.
+    Files that cannot be part of the stack are left out and named in one notification; where too few
+    remain, the notification gives the reason, and there is no layer.
 
     Parameters
     ----------
     path : str or list of str
-        As `get_reader` takes it.
+        As for `get_reader`.
 
     Returns
     -------
@@ -86,12 +86,24 @@ def read_layers(path: Paths) -> list[LayerData]:
 
 
 def as_list(path: Paths) -> list[str]:
-    """Paths as a list, whichever way napari gives them."""
+    """Return the path or paths from napari as a list.
+
+    Parameters
+    ----------
+    path : str or list of str
+        One path or several.
+
+    Returns
+    -------
+    list of str
+        The paths.
+    """
     paths = [path] if isinstance(path, str | os.PathLike) else path
     return [os.fspath(p) for p in paths]
 
 
 def _name(paths: list[str]) -> str:
+    """Return the name of the layer: that of the folder or file, or what files have in common."""
     if len(paths) == 1:
         chosen = Path(paths[0]).resolve()
         return chosen.name if chosen.is_dir() else chosen.stem
@@ -99,6 +111,7 @@ def _name(paths: list[str]) -> str:
 
 
 def _layer(source: FileSource, scanned: ScannedFiles, name: str) -> LayerData:
+    """Return data, arguments and type of the layer."""
     planes = LazyPlanes(source)
     data = lazy_array(planes)
     rgb = len(source.plane_shape) == 3
@@ -118,6 +131,7 @@ def _layer(source: FileSource, scanned: ScannedFiles, name: str) -> LayerData:
 
 
 def _provenance(source: FileSource, scanned: ScannedFiles) -> dict[str, Any]:
+    """Return the metadata on the origin of the planes."""
     return {
         "version": __version__,
         "files": [str(file) for file in source.files],
@@ -128,6 +142,7 @@ def _provenance(source: FileSource, scanned: ScannedFiles) -> dict[str, Any]:
 
 
 def _name_left_out(paths: list[str], scanned: ScannedFiles) -> None:
+    """Name the left-out files in one notification, if there are any."""
     reasons = [f"'{left.name}' ({left.reason})" for left in scanned.skipped]
     reasons += [f"'{name}' (it is no image)" for name in _no_images(paths)]
     if not reasons:
@@ -138,7 +153,7 @@ def _name_left_out(paths: list[str], scanned: ScannedFiles) -> None:
 
 
 def _no_images(paths: list[str]) -> list[str]:
-    """Names of a folder's visible files that have no image's suffix."""
+    """Return the names of a folder's visible files without the suffix of an image."""
     folder = Path(paths[0])
     if not folder.is_dir():
         return []

@@ -1,6 +1,6 @@
-"""napari's reader of saved results: layers with their roles, as they were shown.
+"""Reader of saved results for napari: layers with their roles and their former appearance.
 
-The manifest offers it for `*.focusstack.ome.tif` alone; other TIFFs are left to other readers.
+The manifest offers it for `*.focusstack.ome.tif` only; other TIFFs are left to other readers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
-    """Tell napari whether a path is one of saved results, by its name; nothing is read.
+    """Return the reader of a path that saved results have, by its name alone.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
     Returns
     -------
     callable or None
-        `reopen`, or None for any other name.
+        `reopen`; None for other names.
     """
     paths = as_list(path)
     ours = [p.lower().endswith(SAVED) and not os.path.isdir(p) for p in paths]
@@ -42,19 +42,19 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
 
 
 def reopen(path: Paths) -> list[LayerData]:
-    """Read saved results.
+    """Read saved results as layers.
 
-    A file that cannot be read is named in a notification.
+    Files that cannot be read are named in notifications.
 
     Parameters
     ----------
     path : str or list of str
-        As `get_reader` takes it.
+        As for `get_reader`.
 
     Returns
     -------
     list of tuple
-        One (data, arguments, "image") a result, or `NO_LAYERS`.
+        (data, arguments, "image") for each result, or `NO_LAYERS`.
     """
     layers: list[LayerData] = []
     for file in as_list(path):
@@ -66,7 +66,7 @@ def reopen(path: Paths) -> list[LayerData]:
 
 
 def _checked(saved: SavedResult, file: str) -> LayerData:
-    """Layer of a result, tried out: napari would not say which file is at fault."""
+    """Return the layer of a result after a trial, because napari would not name a faulty file."""
     try:
         data, arguments, kind = layer_data(saved)
         Layer.create(data, dict(arguments), kind)

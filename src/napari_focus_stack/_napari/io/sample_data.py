@@ -1,4 +1,4 @@
-"""The built-in stacks for File > Open Sample."""
+"""Built-in stacks for File > Open Sample."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ from napari_focus_stack.simulation.samples import render_sample
 
 
 def sample_layer(name: str) -> tuple[Any, dict[str, Any], str]:
-    """Layer of a built-in sample, as napari takes it: data, arguments, type.
+    """Return the layer of a built-in sample.
 
     Parameters
     ----------
     name : {"histology", "motorcycle"}
-        Which sample.
+        Name of the sample.
+
+    Returns
+    -------
+    data : numpy.ndarray
+        (Z, Y, X[, C]): its planes.
+    arguments : dict
+        Arguments of the layer.
+    kind : str
+        Type of the layer.
     """
     sample = render_sample(name)
     rgb = sample.planes.ndim == 4
@@ -29,10 +38,22 @@ def sample_layer(name: str) -> tuple[Any, dict[str, Any], str]:
 
 
 def histology() -> list[tuple[Any, dict[str, Any], str]]:
-    """Stained tissue on a relief, for napari's menu."""
+    """Return the sample of stained tissue on a relief, for napari's menu.
+
+    Returns
+    -------
+    list of tuple
+        One layer, as from `sample_layer`.
+    """
     return [sample_layer("histology")]
 
 
 def motorcycle() -> list[tuple[Any, dict[str, Any], str]]:
-    """Photograph with measured depth, for napari's menu."""
+    """Return the sample of a photograph with measured depth, for napari's menu.
+
+    Returns
+    -------
+    list of tuple
+        One layer, as from `sample_layer`.
+    """
     return [sample_layer("motorcycle")]

@@ -1,6 +1,6 @@
-"""napari's writers: results into one file with their roles, and pictures as PNG.
+"""Writers for napari: results with their roles in one file, and images as PNG.
 
-Both write whole or not at all; napari shows the sentence of what they raise.
+Both write a complete file or none; napari shows the message of the errors that they raise.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SHORTER = (SAVED, ".focusstack", ".ome.tif", ".ome.tiff", ".tif", ".tiff")
-"""What a name typed into the dialog may end in, instead of the whole."""
+"""Incomplete suffixes that a name typed into the dialog may have."""
 
 
 def write_results(path: str, layers: Sequence[tuple[Any, dict[str, Any], str]]) -> list[str]:
-    """Write results of Focus Stack into one `.focusstack.ome.tif`.
+    """Write results of Focus Stack to one `.focusstack.ome.tif`.
 
     Parameters
     ----------
     path : str
-        The file; a name that ends otherwise gets that end.
+        Path of the file; the suffix is added to a name without it.
     layers : sequence of tuple
-        (data, arguments, "image") each, as napari gives them.
+        (data, arguments, "image") of each layer, as from napari.
 
     Returns
     -------
     list of str
-        The one path written.
+        The path that was written.
 
     Raises
     ------
     OutputError
-        A layer is no result or of a kind that the file cannot hold; the file cannot be written.
+        A layer is no result, or the file cannot contain it or cannot be written.
     """
     file = results_path(path)
     images = [Layer.create(data, dict(arguments), kind) for data, arguments, kind in layers]
@@ -52,37 +52,47 @@ def write_results(path: str, layers: Sequence[tuple[Any, dict[str, Any], str]]) 
 
 
 def results_path(path: str) -> Path:
-    """Path that results are written to, for one that was typed.
+    """Return the path of saved results for one that the user typed.
+
+    Parameters
+    ----------
+    path : str
+        Path with the suffix, a part of it or none.
+
+    Returns
+    -------
+    pathlib.Path
+        Path with the suffix.
 
     Raises
     ------
     OutputError
-        It was not typed whole, and such a file exists.
+        The suffix was not complete, and such a file exists.
     """
     return _completed(Path(path), SAVED, _SHORTER)
 
 
 def write_picture(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:
-    """Write a picture as PNG with its own values: 16 bits stay, in colour too.
+    """Write an image as PNG with its own values; 16 bits are preserved, in colour, too.
 
     Parameters
     ----------
     path : str
-        The file; a name that ends otherwise gets `.png`.
+        Path of the file; `.png` is added to a name without it.
     data : array-like
         (Y, X) or (Y, X, C), uint8 or uint16; or the levels of a multiscale layer.
     arguments : dict
-        Of the layer.
+        Arguments of the layer.
 
     Returns
     -------
     list of str
-        The one path written.
+        The path that was written.
 
     Raises
     ------
     OutputError
-        The layer is no picture of 8 or 16 bits, or the file cannot be written.
+        The layer is no image of 8 or 16 bits, or the file cannot be written.
     InputError
         The layer shows a plane of a file that cannot be read; the message names it.
     """
@@ -98,7 +108,7 @@ def write_picture(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:
 
 
 def _completed(file: Path, end: str, shorter: Sequence[str]) -> Path:
-    """Path with its whole end; one that the user was not asked about must not exist."""
+    """Complete the suffix of a path; refuse an existing file that the user did not confirm."""
     name = file.name
     if name.lower().endswith(end):
         return file

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Output:
+    """One of the maps: end of its layer's name, attribute in the result, colormap and help text."""
+
     suffix: str
     attribute: str
     colormap: str
@@ -32,11 +34,22 @@ OUTPUTS = {
         "confidence", "confidence", "gray", "How far each depth can be trusted, 0 to 1."
     ),
 }
-"""Layers that may come beside the stacked image, by their role."""
+"""Maps that may be shown with the stacked image, by the roles of their layers."""
 
 
 def appearance(layer: Image) -> dict[str, Any]:
-    """How `layer` is shown, for an image with the same kind of values."""
+    """Return the appearance of a layer, for another image with values of the same kind.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Layer to imitate.
+
+    Returns
+    -------
+    dict
+        Arguments of `add_image`.
+    """
     if layer.rgb:
         return {"rgb": True}
     return {
@@ -48,18 +61,23 @@ def appearance(layer: Image) -> dict[str, Any]:
 
 
 def display_limits(planes: Any, rgb: bool) -> tuple[float, float]:
-    """Contrast limits for an image, or for a stack from its middle plane.
+    """Return contrast limits for an image, or for a stack by its middle plane.
 
-    napari shows 16-bit and float colour white unless told the limits. Colour goes from 0 to the
-    end of the narrowest scale that holds it (1, or 8, 10, 12, 14 or 16 bits), so that hues stay;
-    grey from its smallest to its largest value.
+    Without limits napari shows 16-bit and float colour as white. The limits of colour are 0 and the
+    end of the narrowest scale that contains it (1, or 8, 10, 12, 14 or 16 bits), which preserves
+    hues; those of grey are its smallest and its largest value.
 
     Parameters
     ----------
     planes : array-like
-        (Y, X[, C]), or (Z, Y, X[, C]), of which one plane is read. 8 bits need no look.
+        (Y, X[, C]), or (Z, Y, X[, C]), of which one plane is read unless it has 8 bits.
     rgb : bool
         Whether the last axis is colour.
+
+    Returns
+    -------
+    tuple of float
+        Values that are shown black and white.
     """
     if planes.dtype == np.uint8:
         return 0.0, 255.0
@@ -75,7 +93,7 @@ def display_limits(planes: Any, rgb: bool) -> tuple[float, float]:
 
 
 def _extremes(plane: NDArray[Any]) -> tuple[float, float]:
-    """Smallest and largest number; without a copy unless some are not finite."""
+    """Return the smallest and the largest finite value; copy only if some are not finite."""
     low, high = float(plane.min()), float(plane.max())
     if np.isfinite((low, high)).all():
         return low, high
@@ -84,7 +102,22 @@ def _extremes(plane: NDArray[Any]) -> tuple[float, float]:
 
 
 def map_appearance(name: str, array: NDArray[Any], last_plane: float) -> dict[str, Any]:
-    """How one of `OUTPUTS` is shown: arguments of `add_image`."""
+    """Return the appearance of a map.
+
+    Parameters
+    ----------
+    name : str
+        Role of the map, a key of `OUTPUTS`.
+    array : numpy.ndarray
+        (Y, X) values.
+    last_plane : float
+        Number of the last plane, the largest depth.
+
+    Returns
+    -------
+    dict
+        Arguments of `add_image`.
+    """
     limits = {
         "height": display_limits(array, rgb=False) if name == "height" else None,
         "confidence": (0.0, 1.0),

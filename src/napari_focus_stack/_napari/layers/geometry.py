@@ -1,4 +1,4 @@
-"""Where layers lie: their spacing, whether they agree, and where results belong."""
+"""Placement of layers: their spacing, their world coordinates, and the placement of results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.transforms import CompositeAffine
 
-from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.sources import Spacing
 
 if TYPE_CHECKING:
@@ -21,17 +20,25 @@ if TYPE_CHECKING:
 
 NO_UNIT = "pixel"
 DEFAULT_UNIT = "micrometer"
-SAME_PLACE = 0.5
-"""In pixels: planes whose corners differ by less lie over each other."""
 SAME_SIZE = 1e-6
-"""Relative difference of sizes that are told as the same."""
+"""Largest relative difference of sizes that count as equal."""
 
 
 def spacing_of(layers: Sequence[Image]) -> Spacing:
-    """Pixel size and z step that the first layer knows, in one unit; the others agree with it.
+    """Return the pixel size and the z step of layers that agree, in one unit.
 
-    A negative scale, of an axis that is flipped, counts with its size.
-    napari has no word for "unknown": a scale of 1 in pixels is none, in any other unit it counts.
+    A negative scale, of an axis that is flipped, counts with its absolute value. napari cannot
+    express an unknown scale: a scale of 1 in pixels counts as unknown, in any other unit as known.
+
+    Parameters
+    ----------
+    layers : sequence of napari.layers.Image
+        Layers of one stack, of which the first is read.
+
+    Returns
+    -------
+    Spacing
+        Its z is None for a 2-D layer.
     """
     layer = layers[0]
     scales = np.abs(np.asarray(layer.scale, float)) * _stretch(layer)
@@ -48,9 +55,9 @@ def spacing_of(layers: Sequence[Image]) -> Spacing:
 
 
 def _stretch(layer: Layer) -> NDArray[np.float64]:
-    """Factors by which the affine makes a layer's pixels longer, (ndim,); 1 where it does not.
+    """Return the factors by which the affine enlarges a layer's pixels, (ndim,).
 
-    Shear, which leaves pixels their rows and columns, does not count.
+    Shear, which preserves the height of rows and the width of columns, does not count.
     """
     turned = np.asarray(layer.rotate, float)
     factors = np.linalg.norm(np.asarray(layer.affine.linear_matrix) @ turned, axis=0)
@@ -58,6 +65,7 @@ def _stretch(layer: Layer) -> NDArray[np.float64]:
 
 
 def _convert(length: float, old: Any, new: str | None) -> float | None:
+    """Convert a length from a unit to another; return None if they are incompatible."""
     if new is None or str(old) == new:
         return length
     if not old.is_compatible_with(new):
@@ -67,9 +75,21 @@ def _convert(length: float, old: Any, new: str | None) -> float | None:
 
 
 def pixel_shape(layer: Layer, unit: str | None) -> tuple[tuple[float, float], float]:
-    """Sides (y, x) of a flat layer's pixels in the world, and the cosine of the angle between them.
+    """Return the sides of a flat layer's pixels in the world, and the angle between them.
 
-    The sides are in `unit` if the layer's units are of that kind.
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Layer whose last axes are y and x.
+    unit : str or None
+        Unit of the sides, if it is compatible with those of the layer.
+
+    Returns
+    -------
+    sides : tuple of float
+        Lengths along y and x.
+    cosine : float
+        Cosine of the angle between them.
     """
     ratios = [_convert(1.0, old, unit) or 1.0 for old in layer.units[-2:]]
     sides = np.diag(ratios) @ to_world(layer)[-3:-1, -3:-1]
@@ -78,12 +98,36 @@ def pixel_shape(layer: Layer, unit: str | None) -> tuple[tuple[float, float], fl
 
 
 def unit_ratio(layer: Layer, unit: str | None) -> float | None:
-    """Length of the unit along a layer's rows in `unit`; None if they are of different kinds."""
+    """Return the length of the unit along a layer's rows in another unit.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Layer with units.
+    unit : str or None
+        The other unit.
+
+    Returns
+    -------
+    float or None
+        None if the units are incompatible.
+    """
     return _convert(1.0, layer.units[-1], unit)
 
 
 def spacing_arguments(spacing: Spacing) -> dict[str, Any]:
-    """Arguments of a (z, y, x) layer that `spacing_of` reads the same spacing from."""
+    """Return the arguments of a (z, y, x) layer that has a spacing for `spacing_of`.
+
+    Parameters
+    ----------
+    spacing : Spacing
+        Pixel size and z step.
+
+    Returns
+    -------
+    dict
+        Scale, units and axis labels.
+    """
     lengths = (spacing.z, spacing.y, spacing.x)
     unit = spacing.unit or NO_UNIT
     return {
@@ -94,17 +138,17 @@ def spacing_arguments(spacing: Spacing) -> dict[str, Any]:
 
 
 def calibrate(layers: Sequence[Image], spacing: Spacing, followers: Sequence[Layer] = ()) -> None:
-    """Give the layers a pixel size and a z step, so that results lie over them.
+    """Set the pixel size and the z step of layers, so that results have the same.
 
     Parameters
     ----------
     layers : sequence of napari.layers.Image
-        Changed in place: scale, units, and translate with the scale.
+        Layers that are changed in place: scale, units, and translate with the scale.
     spacing : Spacing
-        What is None is left as it is; a flipped axis stays flipped.
-    followers : sequence of napari.layers.Layer
-        Changed in place by their affine and units: they stay over the same pixels of the first of
-        `layers`.
+        New lengths; those that are None are left unchanged, and a flipped axis remains flipped.
+    followers : sequence of napari.layers.Layer, optional
+        Layers whose affine and units are changed in place, so that they remain over the same pixels
+        of the first of `layers`.
     """
     lead = layers[0]
     before, ratios = to_world(lead), [unit_ratios(layer, lead) for layer in followers]
@@ -124,7 +168,7 @@ def calibrate(layers: Sequence[Image], spacing: Spacing, followers: Sequence[Lay
 def _follow(
     layer: Layer, lead: Image, before: NDArray[np.float64], ratio: NDArray[np.float64]
 ) -> None:
-    """Move `layer` as `lead` was moved from the matrix `before`, on the axes they share."""
+    """Transform `layer` as `lead` was, whose matrix was `before`, on the axes they share."""
     shared = len(ratio)
     last = slice(-shared - 1, None)
     change = np.eye(layer.ndim + 1)
@@ -135,9 +179,19 @@ def _follow(
 
 
 def unit_ratios(layer: Layer, lead: Layer) -> NDArray[np.float64]:
-    """Factors from the units of `layer` to those of `lead`, (k,) for the last k axes both have.
+    """Return the factors from the units of a layer to those of another.
 
-    Units of different kinds, as pixels and micrometres, count as the same: so napari draws them.
+    Incompatible units, such as pixels and micrometres, count as equal, as when napari draws them.
+
+    Parameters
+    ----------
+    layer, lead : napari.layers.Layer
+        The two layers.
+
+    Returns
+    -------
+    numpy.ndarray
+        (k,) float64 for the last k axes, which both have.
     """
     shared = min(layer.ndim, lead.ndim)
     pairs = zip(layer.units[-shared:], lead.units[-shared:], strict=True)
@@ -145,27 +199,49 @@ def unit_ratios(layer: Layer, lead: Layer) -> NDArray[np.float64]:
 
 
 def data_at(layer: Layer, position: Sequence[float], units: Units) -> NDArray[np.float64]:
-    """Place in the data of a layer at a position in the world of a viewer.
+    """Return the data coordinates of a layer at a position in the world of a viewer.
 
     Parameters
     ----------
     layer : napari.layers.Layer
-        Of which napari 0.9 itself takes world and layer to have the same units, but for drawing.
+        Layer of the viewer. Except for drawing, napari 0.9 itself assumes that world and layer have
+        the same units.
     position : sequence of float
-        Its last axes are the layer's.
+        World coordinates, whose last axes are those of the layer.
     units : sequence of pint.Unit or None
-        Of the viewer's axes; None where its layers have no common ones.
+        Units of the viewer's axes; None where its layers have no common ones.
+
+    Returns
+    -------
+    numpy.ndarray
+        (ndim,) float64.
     """
     here = np.asarray(position, float)[-layer.ndim :] * _world_ratios(layer, units)
     return np.asarray(layer.world_to_data(here))
 
 
 def position_of(layer: Layer, place: Sequence[float], units: Units) -> NDArray[np.float64]:
-    """Position in the world of a viewer of a place in the data of a layer; undoes `data_at`."""
+    """Return the world coordinates of a place in the data of a layer; the inverse of `data_at`.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Layer of the viewer.
+    place : sequence of float
+        Data coordinates.
+    units : sequence of pint.Unit or None
+        Units of the viewer's axes; None where its layers have no common ones.
+
+    Returns
+    -------
+    numpy.ndarray
+        (ndim,) float64.
+    """
     return np.asarray(layer.data_to_world(place)) / _world_ratios(layer, units)
 
 
 def _world_ratios(layer: Layer, units: Units) -> NDArray[np.float64]:
+    """Return the factors from the units of the world to those of a layer, (ndim,)."""
     if units is None:
         return np.ones(layer.ndim)
     pairs = zip(units[-layer.ndim :], layer.units, strict=True)
@@ -173,67 +249,35 @@ def _world_ratios(layer: Layer, units: Units) -> NDArray[np.float64]:
 
 
 def world_units(layers: LayerList) -> Units:
-    """Units of the world that the layers of a viewer lie in; before napari 0.7 it had none."""
+    """Return the units of the world of a viewer, which it has since napari 0.7.
+
+    Parameters
+    ----------
+    layers : napari.components.LayerList
+        Layers of the viewer.
+
+    Returns
+    -------
+    sequence of pint.Unit or None
+        One for each axis; None where there are none.
+    """
     return getattr(layers.extent, "units", None)
 
 
-def check_z_apart(layer: Image) -> None:
-    """Refuse a (z, y, x) layer whose transform mixes z with y or x: no flat result lies over it.
-
-    Raises
-    ------
-    InputError
-        The message names the layer.
-    """
-    if any(_mixes_z(matrix) for matrix in (layer.rotate, layer.affine.linear_matrix, layer.shear)):
-        raise InputError(
-            f"'{layer.name}' is rotated, sheared or transformed so that z mixes with y or x; "
-            "undo that before stacking."
-        )
-
-
-def _mixes_z(matrix: Any) -> bool:
-    matrix = np.asarray(matrix)
-    # a shear may come as its upper triangle, row by row: z with y, z with x, y with x
-    mixed = matrix[:2] if matrix.ndim == 1 else np.r_[matrix[0, 1:], matrix[1:, 0]]
-    return bool(np.any(np.abs(mixed) > SAME_SIZE))
-
-
-def check_agreement(layers: Sequence[Image]) -> None:
-    """Refuse 2-D layers that do not lie over each other: the fusion takes pixel for pixel.
-
-    Raises
-    ------
-    InputError
-        The message names the first layer that differs from the bottom one, and in what.
-    """
-    lead = layers[0]
-    for layer in layers[1:]:
-        difference = _difference(layer, lead)
-        if difference is not None:
-            raise InputError(
-                f"'{layer.name}' has another {difference} than '{lead.name}'; planes of one stack "
-                "must lie over each other."
-            )
-
-
-def _difference(layer: Image, lead: Image) -> str | None:
-    if [str(unit) for unit in layer.units] != [str(unit) for unit in lead.units]:
-        return "unit"
-    if not np.allclose(layer.scale, lead.scale, rtol=SAME_SIZE, atol=0):
-        return "scale"
-    there, here = to_world(layer), to_world(lead)
-    finest = SAME_SIZE * np.abs(here[:2]).max()
-    if not np.allclose(there[:, :2], here[:, :2], rtol=0, atol=finest):
-        return "rotation, shear or affine"
-    off = np.linalg.solve(here, there[:, 2])[:2]
-    return "position" if np.any(np.abs(off) > SAME_PLACE) else None
-
-
 def to_world(layer: Layer) -> NDArray[np.float64]:
-    """Matrix (n + 1, n + 1) of an n-dimensional layer from its pixels to the world.
+    """Return the matrix from a layer's pixels to the world.
 
-    Where z is apart from y and x, its last three rows and columns are those of a plane.
+    Where z is not mixed with y and x, its last three rows and columns are the matrix of a plane.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Layer with n axes.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n + 1, n + 1) float64, for homogeneous coordinates.
     """
     n = layer.ndim
     origin = np.asarray(layer.data_to_world([0] * n))
@@ -243,23 +287,37 @@ def to_world(layer: Layer) -> NDArray[np.float64]:
     return matrix
 
 
-def is_registered_with(layer: Image, source: Image, corner: tuple[int, int]) -> bool:
-    """Tell whether a 2-D layer lies over the planes of `source`, from their pixel `corner` on."""
-    y, x = (side - 1 for side in layer.data.shape[:2])
-    here = np.array([(0, 0, 1), (0, x, 1), (y, 0, 1), (y, x, 1)], float).T
-    there = np.linalg.solve(to_world(source)[-3:, -3:], to_world(layer)[-3:, -3:] @ here)
-    off = there[:2] - here[:2] - np.reshape(corner, (2, 1))
-    units = [[str(unit) for unit in lying.units[-2:]] for lying in (layer, source)]
-    return units[0] == units[1] and bool(np.all(np.abs(off) <= SAME_PLACE))
-
-
 def placement(layer: Image) -> dict[str, Any]:
-    """Where a 2-D layer lies that covers the planes of `layer`: arguments of `add_image`."""
+    """Return the placement of a 2-D layer that covers the planes of a layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Layer of planes.
+
+    Returns
+    -------
+    dict
+        Arguments of `add_image`.
+    """
     return lying(layer, [layer.ndim - 2, layer.ndim - 1])
 
 
 def lying(layer: Layer, axes: Sequence[int]) -> dict[str, Any]:
-    """Where a layer lies that has only some axes of `layer`: arguments of `Image`."""
+    """Return the placement of a layer that has some axes of another layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        The other layer.
+    axes : sequence of int
+        Its axes, in the order of the new layer.
+
+    Returns
+    -------
+    dict
+        Arguments of `Image`.
+    """
     to_physical = CompositeAffine(
         layer.scale, layer.translate, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim
     ).set_slice(list(axes))
@@ -272,7 +330,20 @@ def lying(layer: Layer, axes: Sequence[int]) -> dict[str, Any]:
 
 
 def moved(place: dict[str, Any], corner: tuple[float, float]) -> dict[str, Any]:
-    """Change a placement for what begins at the planes' pixel `corner`."""
+    """Return a placement that begins at another pixel of the planes.
+
+    Parameters
+    ----------
+    place : dict
+        Placement of the planes.
+    corner : tuple of float
+        Row and column of that pixel.
+
+    Returns
+    -------
+    dict
+        Placement with another translate.
+    """
     to_physical = CompositeAffine(
         place["scale"], place["translate"], rotate=place["rotate"], shear=place["shear"], ndim=2
     )

@@ -1,4 +1,4 @@
-"""What Focus Stack keeps in the metadata of layers."""
+"""Metadata of Focus Stack in layers."""
 
 from __future__ import annotations
 
@@ -14,20 +14,54 @@ METADATA_KEY = "napari-focus-stack"
 
 
 def role(layer: Image) -> str | None:
-    """Purpose for which Focus Stack made this layer; None if it did not make it."""
+    """Return the role of a layer among the results.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Any layer.
+
+    Returns
+    -------
+    str or None
+        None if Focus Stack did not create the layer.
+    """
     found: str | None = layer.metadata.get(METADATA_KEY, {}).get("role")
     return found
 
 
 def identity(layer: Layer) -> str:
-    """Return the identity of a layer while napari runs; a part has that of the whole."""
+    """Return the identity of a layer in this session.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Any layer.
+
+    Returns
+    -------
+    str
+        Id of the layer, or of the layer of which it is a part.
+    """
     return str(layer.metadata.get(METADATA_KEY, {}).get("part_of") or layer.unique_id)
 
 
 def made_of(past: Mapping[str, Any], layer: Layer) -> bool:
-    """Tell whether a result, by what it carries of its making, was made of `layer`.
+    """Return whether a result was made of a layer.
 
-    Layers are known by their ids while napari runs, whatever they are called, and else by name.
+    In the session of the run layers are identified by their ids, and otherwise by their names.
+
+    Parameters
+    ----------
+    past : mapping
+        Metadata of the result.
+    layer : napari.layers.Layer
+        Possible source of the result.
+
+    Returns
+    -------
+    bool
+        True if the ids agree, or the names without evidence of other files.
     """
     if identity(layer) in (past.get("source_ids") or ()):
         return True
@@ -35,9 +69,21 @@ def made_of(past: Mapping[str, Any], layer: Layer) -> bool:
 
 
 def of_other_files(past: Mapping[str, Any], layer: Layer) -> bool:
-    """Tell whether a layer is known to show other files than a result of this session was made of.
+    """Return whether a layer certainly shows other files than those of a result of this session.
 
-    Folders of many recordings have the same name. Of a saved result the files may have been moved.
+    Folders of many recordings have the same name. The files of a saved result may have been moved.
+
+    Parameters
+    ----------
+    past : mapping
+        Metadata of the result.
+    layer : napari.layers.Layer
+        Possible source of the result.
+
+    Returns
+    -------
+    bool
+        False if either file list is unknown.
     """
     shown = layer.metadata.get(METADATA_KEY, {}).get("files")
     taken = past.get("inputs")

@@ -9,12 +9,8 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack._napari.layers.geometry import (
-    calibrate,
-    check_agreement,
-    check_z_apart,
-    spacing_of,
-)
+from napari_focus_stack._napari.layers.agreement import check_agreement, check_z_apart
+from napari_focus_stack._napari.layers.geometry import calibrate, spacing_of
 from napari_focus_stack._napari.layers.lazy_planes import LayerPlanes, OpenedStack
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, copy_spacing, stack_in

@@ -6,13 +6,14 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_focus_stack._napari.layers.agreement import is_registered_with
 from napari_focus_stack._napari.layers.appearance import (
     OUTPUTS,
     appearance,
     display_limits,
     map_appearance,
 )
-from napari_focus_stack._napari.layers.geometry import is_registered_with, moved, placement
+from napari_focus_stack._napari.layers.geometry import moved, placement
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, identity, made_of, role
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
 

@@ -1,1 +1,1 @@
-"""What belongs to the window as a whole."""
+"""Parts that belong to the viewer as a whole: docks, colour bars, preferences and results."""

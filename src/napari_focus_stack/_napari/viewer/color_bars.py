@@ -1,7 +1,7 @@
-"""Colour bars of the depth maps: only of the map that is seen.
+"""Colour bars of the depth maps, of which only that of the visible map is shown.
 
 napari draws a layer's colour bar even where other layers cover the layer, without a title, and all
-bars in one corner; so a bar shows for the topmost visible map that no image covers.
+bars in one corner. Therefore only the topmost visible map that no image covers has a bar.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 CHANGES = ("inserted", "removed", "reordered", "visible", "opacity", "blending")
 """Events of the layer list, and of layers in it, that may cover or uncover a map."""
 COVERING = ("opaque", "translucent", "translucent_no_depth")
-"""Ways of blending that let nothing below through at full opacity."""
+"""Blending modes that hide everything below at full opacity."""
 
 
 class ColorBars:
-    """Keep the colour bars of a viewer's maps in step with what is seen.
+    """Colour bars of a viewer's maps, updated when layers change.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        It calls back for as long as this object lives.
+        Viewer whose events this object follows as long as it exists.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -40,11 +40,18 @@ class ColorBars:
         self._grid.events.enabled.connect(self.update)
 
     def _changed(self, event: Any) -> None:
+        """Update the bars if an event may cover or uncover a map."""
         if event.type in CHANGES:
             self.update()
 
     def update(self, _: object = None) -> None:
-        """Show the bar of the map that is seen; in napari's grid of every visible map."""
+        """Show the bar of the uncovered map, or in napari's grid of every visible map.
+
+        Parameters
+        ----------
+        _ : object, optional
+            Event, ignored.
+        """
         maps = [layer for layer in self._viewer.layers if role(layer) in OUTPUTS]
         if self._grid.enabled:
             seen = [layer for layer in maps if layer.visible]

@@ -1,4 +1,4 @@
-"""Strokes on a labels layer, passed on to the depth they correct."""
+"""Painting on a labels layer, by which depth is corrected stroke by stroke."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 
 class Painting:
-    """What is painted on a Labels layer, followed stroke by stroke.
+    """Connection from the strokes on a Labels layer to the depth that they correct.
 
     Parameters
     ----------
     layer : napari.layers.Labels
-        Painted on; its data are the retouching's labels.
+        Layer to paint on, whose data are the labels of the retouching.
     retouching : Retouching
-        What follows.
+        Correction that is updated.
     say : callable
-        Receives a sentence on what is wrong.
+        Receives a sentence on what went wrong.
     upright : callable
-        Tells whether the viewer shows rows before columns.
+        Returns whether the viewer shows rows before columns.
 
     Attributes
     ----------
     side : {"first", "last"}
-        Which end of the stack is nearer to the lens.
+        End of the stack that is nearer to the lens.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Painting:
         layer.events.paint.connect(self._stroke_ended)
 
     def end(self) -> None:
-        """Follow no more."""
+        """Disconnect from the layer."""
         self.layer.events.labels_update.disconnect(self._touched)
         self.layer.events.set_data.disconnect(self._replaced)
         self.layer.events.paint.disconnect(self._stroke_ended)
@@ -69,23 +69,24 @@ class Painting:
             return
         corner, size = event.offset, event.data.shape
         rows, cols = (slice(int(at), int(at) + n) for at, n in zip(corner, size, strict=False))
-        # a viewer whose axes are swapped shows, and tells of, columns before rows
+        # a viewer with swapped axes shows, and reports, columns before rows
         self._follow((rows, cols) if self._upright() else None)
         if self._announced is not None:
             self._finish()
             self._announced = None
 
     def _replaced(self, _: Any) -> None:
-        """Follow undo and redo, of which napari does not tell where they were."""
+        """Follow undo and redo, for which napari does not report where they changed labels."""
         if not self._busy and self._follow(None):
             self._finish()
 
     def _stroke_ended(self, event: Any) -> None:
-        """Finish a stroke; a fill is told of before its pixels are there, and waits for them."""
+        """Finish a stroke; napari announces a fill before its pixels, which then finish it."""
         self._announced = event.value
         self._finish()
 
     def _finish(self) -> None:
+        """Resolve the "nearest wins" label of a stroke, and record the labels for saving."""
         if not self.retouching.current:
             return
         strokes = self._announced or []
@@ -96,9 +97,10 @@ class Painting:
         self.retouching.note()
 
     def _settle(self, painted: NDArray[np.bool_], strokes: list[Any]) -> None:
-        """Replace the label of an unfinished "nearest wins" by those of the planes it takes.
+        """Replace the "nearest wins" label by those of the planes that it selects.
 
-        One more change joins those of the stroke in napari's history, so one undo takes back all.
+        The replacement is appended to the changes of the stroke in napari's history, so that one
+        undo reverts both.
         """
         self._announced = None
         labels = self.retouching.nearest(painted, self.side)
@@ -113,6 +115,7 @@ class Painting:
         self._follow(None)
 
     def _follow(self, window: Window | None) -> bool:
+        """Update the correction to the labels; return whether that was possible and changed it."""
         if not self.retouching.current:
             name = self.retouching.layers["image"].name
             self._say(f"'{name}' was stacked anew; press Correct to paint on what it shows now.")
@@ -125,7 +128,7 @@ class Painting:
             return False
 
     def _put_back(self, window: Window | None) -> None:
-        """Take away what cannot be followed; napari's undo leads to the same."""
+        """Remove labels that cannot be applied; napari's undo leads to the same labels."""
         part = (slice(None), slice(None)) if window is None else window
         self.layer.data[part] = self.retouching.labels[part]
         with self._quietly():
@@ -133,6 +136,7 @@ class Painting:
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
+        """Ignore the events of the layer for a while."""
         self._busy = True
         try:
             yield

@@ -1,6 +1,6 @@
-"""What napari's preferences say of Focus Stack: threads, memory, the method to begin with.
+"""Preferences of Focus Stack in napari: threads, memory and the initial method.
 
-napari has preferences for plugins since 0.9; an older one leaves everything as `Settings` has it.
+napari has preferences for plugins since 0.9; in older versions the defaults of `Settings` hold.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ GIGABYTE = 10**9
 
 
 def preferences() -> dict[str, Any]:
-    """Preferences that hold for every run: `threads` and `memory`, fields of `Settings`.
+    """Return the preferences for every run: `threads` and `memory`, fields of `Settings`.
 
     Returns
     -------
     dict
-        Threads, and memory in bytes; None for what is left to the engine.
+        Number of threads, and memory in bytes; None for the engine's own choice.
     """
     set_here = _set_here()
     threads, gigabytes = (getattr(set_here, name, 0) for name in ("threads", "memory"))
@@ -32,20 +32,26 @@ def preferences() -> dict[str, Any]:
 
 
 def preferred_method() -> str:
-    """Return the method that the widget begins with."""
+    """Return the method that the stack dock starts with.
+
+    Returns
+    -------
+    str
+        One of the methods of `Settings`.
+    """
     method: str = getattr(_set_here(), "method", Settings().method)
     return method
 
 
 def _set_here() -> Any:
-    """Our page of the preferences; None where there is none."""
+    """Return the plugin's page of the preferences; None where there is none."""
     try:
         from napari.settings import get_plugin_settings
     except ImportError:
         return None
     try:
         return get_plugin_settings(PLUGIN).stack
-    except KeyError:  # the plugin was not found when the pages were made
+    except KeyError:  # the plugin was not found when the pages were created
         return None
 
 
@@ -53,7 +59,13 @@ FILE = "napari-focus-stack.last.json"
 
 
 def remember(values: dict[str, Any]) -> None:
-    """Keep plain values for the next session."""
+    """Store plain values for the next session.
+
+    Parameters
+    ----------
+    values : dict
+        Values that JSON can represent.
+    """
     place = _place()
     if place is None:
         return
@@ -61,12 +73,18 @@ def remember(values: dict[str, Any]) -> None:
     try:
         fresh.write_text(json.dumps(values, indent=1), encoding="utf-8")
         os.replace(fresh, place)
-    except OSError:  # a home that cannot be written to must not keep anyone from stacking
+    except OSError:  # stacking must also be possible in a home that is read-only
         return
 
 
 def remembered() -> dict[str, Any]:
-    """Values of the last session; none if there was no other, or they cannot be read."""
+    """Return the values of the last session.
+
+    Returns
+    -------
+    dict
+        As `remember` stored them; empty if there are none, or they cannot be read.
+    """
     place = _place()
     if place is None:
         return {}
@@ -78,6 +96,6 @@ def remembered() -> dict[str, Any]:
 
 
 def _place() -> Path | None:
-    """Where values are kept; None where napari itself keeps nothing."""
+    """Return the file of the values; None where napari itself stores nothing."""
     settings = get_settings().config_path
     return None if settings is None else Path(settings).parent / FILE

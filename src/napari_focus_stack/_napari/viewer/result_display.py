@@ -1,4 +1,4 @@
-"""Results that are shown small first, and grow into the full ones in the same layers."""
+"""Display of results: a small preview first, and then the full results in the same layers."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     Made = Sequence[tuple[NDArray[Any], dict[str, Any]]]
 
 CHANGED_ATTRIBUTES = ("scale", "translate", "contrast_limits", "metadata")
-"""What of a layer changes with its pixels."""
+"""Attributes of a layer that change with its pixels."""
 PAINTED = 20
-"""Milliseconds after which what was added is painted; timers of 0 come before."""
+"""Milliseconds after which an added layer is painted; timers of 0 fire before that."""
 
 
 class ResultDisplay:
-    """The layers of one run, from its preview on.
+    """Layers of one run, from its preview on.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
-        Where they are shown.
+        Viewer that shows them.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -48,20 +48,36 @@ class ResultDisplay:
 
     @property
     def previewing(self) -> bool:
-        """Whether what is shown is small yet."""
+        """Whether the preview is shown."""
         return bool(self._previewed)
 
     @property
     def updating(self) -> bool:
-        """Whether the next results go into layers of an earlier run."""
+        """Whether the next results replace those in layers of an earlier run."""
         return bool(self._earlier)
 
     def update(self, earlier: Iterable[Image]) -> None:
-        """Put the next results into these layers of an earlier run; they stay if none come."""
+        """Show the next results in layers of an earlier run, which remain if the run fails.
+
+        Parameters
+        ----------
+        earlier : iterable of napari.layers.Image
+            Layers with the results of that run.
+        """
         self._earlier = {layer.metadata[METADATA_KEY]["role"]: layer for layer in earlier}
 
     def preview(self, preview: Preview, wanted: list[str], origin: SourceInfo) -> None:
-        """Add small layers that cover what the results will, unless earlier ones are shown."""
+        """Add small layers in the place of the results, unless an earlier run is updated.
+
+        Parameters
+        ----------
+        preview : Preview
+            Small results, and an event that is set when they are shown.
+        wanted : list of str
+            Roles of the maps to show.
+        origin : SourceInfo
+            Source of the results, and its placement.
+        """
         if self._earlier:
             preview.shown.set()
             return
@@ -71,7 +87,7 @@ class ResultDisplay:
         QTimer.singleShot(PAINTED, partial(self._preview_map, image, preview.shown))
 
     def _preview_map(self, image: Image, shown: threading.Event) -> None:
-        """Add a map below a preview: each in a turn of its own, for each takes napari 0.1 s."""
+        """Add a map below a preview, one per iteration because each takes napari 0.1 s."""
         if not self._waiting or image not in self._viewer.layers:
             shown.set()
             return
@@ -81,12 +97,17 @@ class ResultDisplay:
         QTimer.singleShot(PAINTED, partial(self._preview_map, image, shown))
 
     def show(self, made: Made) -> list[str]:
-        """Put the results into the layers that wait for them; for the others add some.
+        """Show the results in the layers that exist for them, and in new layers.
+
+        Parameters
+        ----------
+        made : sequence of tuple
+            Array of each result, and the arguments of its layer; the image is the last.
 
         Returns
         -------
         list of str
-            The layers' names, from the bottom up.
+            Names of the layers, from bottom to top.
         """
         self._waiting = []
         shown, added = [], []
@@ -104,7 +125,7 @@ class ResultDisplay:
         return [layer.name for layer in shown]
 
     def _put_below(self, image: Image, maps: list[Image]) -> None:
-        """Move maps that were added over an image that was there before."""
+        """Move added maps below an image that existed before."""
         layers = self._viewer.layers
         for layer in maps:
             if layers.index(layer) > layers.index(image):
@@ -112,7 +133,7 @@ class ResultDisplay:
         layers.selection.active = image
 
     def drop(self) -> None:
-        """Take away what is only a preview, and wait for nothing more."""
+        """Remove the layers of the preview, and forget those of an earlier run."""
         for layer in self._previewed.values():
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
@@ -120,18 +141,32 @@ class ResultDisplay:
 
 
 def coarser(place: dict[str, Any], factor: int) -> dict[str, Any]:
-    """Placement of pixels that cover `factor` x `factor` others, from the first ones on."""
+    """Return the placement of pixels that cover several others each, from the first ones on.
+
+    Parameters
+    ----------
+    place : dict
+        Placement of the small pixels.
+    factor : int
+        Number of small pixels along each side of a large one.
+
+    Returns
+    -------
+    dict
+        Placement of the large pixels.
+    """
     middle = (factor - 1) / 2
     return {**moved(place, (middle, middle)), "scale": place["scale"] * factor}
 
 
 def _role(arguments: dict[str, Any]) -> str:
+    """Return the role in the metadata of a layer's arguments."""
     role: str = arguments["metadata"][METADATA_KEY]["role"]
     return role
 
 
 def _refine(layer: Image, array: NDArray[Any], arguments: dict[str, Any]) -> None:
-    """Give a layer the full result's pixels; its name and look stay as the user has them."""
+    """Show the full result in a layer, whose name and appearance remain as the user chose them."""
     layer.data = array
     tuned = _role(arguments) == "stacked" and not layer.rgb
     for name in CHANGED_ATTRIBUTES:

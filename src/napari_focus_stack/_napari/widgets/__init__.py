@@ -1,1 +1,1 @@
-"""Rows and panels that docks are made of."""
+"""Rows and panels of which docks consist."""

@@ -1,4 +1,4 @@
-"""True areas of objects on a result, in a table of the dock."""
+"""Table of the surface areas of objects on a result."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
     from napari_focus_stack.analysis.areas import AreaTable
 
 TABLE_HEIGHT = 160
-"""In pixels, about five objects; longer tables scroll."""
+"""Height in pixels, enough for about five objects; longer tables scroll."""
 
 
 class AreaPanel(Container[Any]):
-    """Measure the objects of a labels layer that lies over a result.
+    """Panel that measures the objects of a labels layer over a result.
 
     Parameters
     ----------
     chosen : callable
         Returns the result, or None.
     layers : sequence of napari.layers.Layer
-        Of the viewer.
+        Layers of the viewer.
 
     Attributes
     ----------
     areas : AreaTable or None
-        What the table shows.
+        Table that is shown.
     """
 
     def __init__(self, chosen: Callable[[], ResultSet | None], layers: Sequence[Layer]) -> None:
@@ -63,7 +63,7 @@ class AreaPanel(Container[Any]):
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setMinimumHeight(TABLE_HEIGHT)
         numbers = self.table.verticalHeader()
-        assert numbers is not None, "a table has one unless it is told otherwise"
+        assert numbers is not None, "a table has a vertical header by default"
         numbers.setVisible(False)
         self.table.setVisible(False)
         super().__init__(
@@ -76,12 +76,19 @@ class AreaPanel(Container[Any]):
         self.save_button.changed.connect(self._ask_and_save)
 
     def reset_choices(self, *_: Any) -> None:
-        """List the labels anew."""
+        """Update the choice of labels.
+
+        Parameters
+        ----------
+        *_ : object
+            Arguments of an event, ignored.
+        """
         self.objects.offer(self._offered())
         if not self.job.running:
             self.measure_button.enabled = self.objects.value is not None
 
     def _offered(self) -> list[Labels]:
+        """Return the 2-D labels of the viewer from top to bottom, without corrections."""
         flat = [one for one in self._layers if isinstance(one, Labels) and one.ndim == 2]
         return [one for one in reversed(flat) if role(one) != CORRECTION]
 
@@ -101,12 +108,13 @@ class AreaPanel(Container[Any]):
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return
-        drawn = np.array(finest(labels[0]))  # a copy: painting goes on meanwhile
+        drawn = np.array(finest(labels[0]))  # a copy, because painting may go on meanwhile
         size, skew = pixel_shape(found.image, relief.unit)
         work = partial(measure_areas, drawn, relief.heights, size, unit=relief.unit, skew=skew)
         self.job.run(at_once(work), partial(self._show, str(labels[0].name)))
 
     def _show(self, name: str, areas: AreaTable) -> str:
+        """Show a table, and return a sentence on it."""
         self.areas = areas
         self.table.setRowCount(len(areas))
         self.table.setColumnCount(len(areas.headings))
@@ -121,6 +129,7 @@ class AreaPanel(Container[Any]):
         return f"{count} of '{name}'."
 
     def _ask_and_save(self) -> None:
+        """Ask for a file and save the table; do nothing if none is chosen."""
         path, _ = QFileDialog.getSaveFileName(
             self.native, "Save areas", "areas.csv", "Table (*.csv)"
         )
@@ -128,12 +137,12 @@ class AreaPanel(Container[Any]):
             self.save(path if path.lower().endswith(".csv") else f"{path}.csv")
 
     def save(self, path: str) -> None:
-        """Write what the table shows.
+        """Write the table to a file.
 
         Parameters
         ----------
         path : str
-            Ends in .csv.
+            Path that ends in .csv.
         """
         from napari_focus_stack.analysis.areas import write_csv
 
@@ -148,13 +157,14 @@ class AreaPanel(Container[Any]):
 
 
 def _narrow(heading: str) -> str:
-    """Heading of a column in two lines, the unit as short as it goes."""
+    """Return the heading of a column in two lines, with the short form of the unit."""
     for unit, short in UNITS.items():
         heading = heading.replace(f"({unit}", f"({short}")
     return heading.replace("_", " ").replace("^2", "\N{SUPERSCRIPT TWO}").replace(" (", "\n(")
 
 
 def _text(value: float) -> str:
+    """Return a number as text, with six digits; empty for NaN."""
     if isinstance(value, int):
         return str(value)
     return "" if np.isnan(value) else f"{value:.6g}"

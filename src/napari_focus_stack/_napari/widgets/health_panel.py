@@ -1,4 +1,4 @@
-"""What a run tells of the recording, each line something to do at the microscope."""
+"""Panel of advice on the recording, from the last run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TITLE = "At the microscope"
 
 
 class HealthPanel(Label):
-    """Lines on the recording of the last run; not shown before one."""
+    """Panel with a line for each piece of advice; hidden before the first run."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -28,13 +28,30 @@ class HealthPanel(Label):
         self.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
 
     def show_advice(self, advice: Mapping[str, list[str]]) -> None:
-        """Show what a report advises; nothing is shown if it judged nothing."""
+        """Show the advice of a report, or nothing if it has none.
+
+        Parameters
+        ----------
+        advice : mapping of str to list of str
+            Sentences by subject.
+        """
         self.value = "<br>".join([f"<b>{TITLE}</b>", *lines(advice)]) if advice else ""
         self.visible = bool(advice)
 
 
 def lines(advice: Mapping[str, list[str]]) -> list[str]:
-    """List what is amiss, one line each, and then in one line what is well."""
+    """Return one line for each sentence, and a last one for the subjects without any.
+
+    Parameters
+    ----------
+    advice : mapping of str to list of str
+        Sentences by subject.
+
+    Returns
+    -------
+    list of str
+        Lines in rich text.
+    """
     amiss = [
         f"{AMISS} <i>{escape(subject)}</i>: {escape(sentence)}"
         for subject, sentences in advice.items()

@@ -1,4 +1,4 @@
-"""Fields for lengths: their text from a spacing, and lengths from typed text."""
+"""Fields for lengths: conversion of a spacing to text, and of typed text to lengths."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 def length_field(label: str, tooltip: str) -> LineEdit:
-    """Return an empty field, which says "unknown".
+    """Create an empty field, which shows "unknown".
 
     Parameters
     ----------
     label, tooltip : str
-        Of the field.
+        Label and tooltip of the field.
 
     Returns
     -------
     LineEdit
-        For one length or two.
+        Field for one length or two.
     """
     edit = LineEdit(label=label, tooltip=tooltip)
     edit.native.setPlaceholderText("unknown")
@@ -33,12 +33,12 @@ def length_field(label: str, tooltip: str) -> LineEdit:
 
 
 def pixel_size_text(spacing: Spacing) -> str:
-    """Return the pixel size as a field shows it, to six digits.
+    """Return the text of a pixel size in a field, with six digits.
 
     Parameters
     ----------
     spacing : Spacing
-        Of a layer.
+        Spacing of a layer.
 
     Returns
     -------
@@ -52,21 +52,21 @@ def pixel_size_text(spacing: Spacing) -> str:
 
 
 def read_lengths(label: str, text: str, most: int) -> tuple[float | None, float | None]:
-    """Read one length twice, or `most` of them; a comma within a number is a decimal one.
+    """Read one length or two from text; a comma within a number is a decimal comma.
 
     Parameters
     ----------
     label : str
-        Of the field, for messages.
+        Label of the field, for messages.
     text : str
-        As typed.
+        Typed text.
     most : int
-        1 or 2.
+        Largest number of lengths, 1 or 2.
 
     Returns
     -------
     tuple of float or None
-        The first length and the last; None if the text is empty.
+        First and last length, which are equal if there is one; None if the text is empty.
 
     Raises
     ------

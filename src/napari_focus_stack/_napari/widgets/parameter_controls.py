@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from magicgui.widgets.bases import ValueWidget
 
 SWITCHES = {"crop": "to what all planes show"}
-"""Text of check boxes beside their label."""
+"""Texts of check boxes by field."""
 LARGEST_KERNEL = 255
-"""End of the spin box for a size that `Settings` leaves open."""
+"""Maximum of the spin box for a size without a maximum in `Settings`."""
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
 
@@ -26,24 +26,24 @@ def help_of(name: str) -> str:
     Parameters
     ----------
     name : str
-        Of the field.
+        Name of the field.
 
     Returns
     -------
     str
-        As the command shows it, too.
+        Help text, which the command line shows, too.
     """
     text: str = _FIELDS[name].metadata["help"]
     return text
 
 
 def arguments_of(name: str) -> dict[str, Any]:
-    """Return the arguments that any control of a field has.
+    """Return the arguments that all controls of a field have.
 
     Parameters
     ----------
     name : str
-        Of the field.
+        Name of the field.
 
     Returns
     -------
@@ -54,17 +54,17 @@ def arguments_of(name: str) -> dict[str, Any]:
 
 
 def control_of(name: str) -> ValueWidget[Any]:
-    """Return a control for a field: a list, a check box or a number.
+    """Create a control for a field: a list, a check box or a number.
 
     Parameters
     ----------
     name : str
-        Of the field.
+        Name of the field.
 
     Returns
     -------
     ValueWidget
-        With its default.
+        Control that shows the default.
     """
     bounds = _FIELDS[name].metadata
     if "choices" in bounds:

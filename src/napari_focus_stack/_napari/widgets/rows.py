@@ -1,4 +1,4 @@
-"""Rows of a form: a label and what stands beside it."""
+"""Rows of a form: a label with widgets beside it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,24 @@ from magicgui.widgets import (
 
 LABELS = {"align": "Alignment", "gaussian": "Gaussian size", "laplacian": "Laplacian size"}
 LABEL_WIDTH = 105
-"""In pixels: "Pixel size (y, x)" in napari's font, so that the controls form a column."""
+"""Width, in pixels, of "Pixel size (y, x)" in napari's font, so that controls form a column."""
 
 
 def row(label: str, *widgets: Widget) -> Container[Any]:
-    """Widgets beside their label, the label as wide as every other row's."""
+    """Create a row of widgets beside a label, which is as wide as those of all other rows.
+
+    Parameters
+    ----------
+    label : str
+        Text of the label.
+    *widgets : magicgui.widgets.Widget
+        Widgets, from left to right.
+
+    Returns
+    -------
+    magicgui.widgets.Container
+        The row.
+    """
     name = Label(value=label)
     name.min_width = name.max_width = LABEL_WIDTH
     line = Container(widgets=[name, *widgets], layout="horizontal", labels=False)
@@ -25,5 +38,16 @@ def row(label: str, *widgets: Widget) -> Container[Any]:
 
 
 def label_of(name: str) -> str:
-    """Label of a parameter of the settings."""
+    """Return the label of a field of `Settings`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the field.
+
+    Returns
+    -------
+    str
+        Text for its row.
+    """
     return LABELS.get(name, name.capitalize())

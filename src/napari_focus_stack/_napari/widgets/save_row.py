@@ -1,4 +1,4 @@
-"""The button that saves a result with its maps, through the writer that napari's menu uses."""
+"""Button that saves a result with its maps, by the same writer as napari's menu."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from napari_focus_stack.io.results_file import SavedResult
 
 FORBIDDEN = r'[<>:"/\\|?*\0-\x1f]'
-"""Characters that layers may have in their names and files may not."""
+"""Characters that are allowed in names of layers, but not of files."""
 
 
 class SaveRow(Container[Any]):
-    """Button that saves the newest of the results on offer; hidden while there is none.
+    """Button that saves the newest result among some layers; hidden while there is none.
 
     Attributes
     ----------
     job : JobRow
-        Row of the writing.
+        Progress and status of the writing.
     """
 
     def __init__(self) -> None:
@@ -54,12 +54,12 @@ class SaveRow(Container[Any]):
         self.save_button.changed.connect(self.ask_and_save)
 
     def offer(self, layers: Sequence[Image]) -> None:
-        """Offer the results among layers to be saved.
+        """Choose the result to save.
 
         Parameters
         ----------
         layers : sequence of napari.layers.Image
-            The newest result among them is the one that is saved.
+            Layers, of which the newest result is saved.
         """
         before = self._found and self._found.image
         self._found = next(iter(result_sets(layers)), None)
@@ -69,7 +69,7 @@ class SaveRow(Container[Any]):
         self.visible = self._found is not None
 
     def forget(self) -> None:
-        """Clear what was said of an earlier file: its layers may have changed since."""
+        """Clear the status of an earlier file, whose layers may have changed since."""
         self.job.forget()
 
     def ask_and_save(self) -> None:
@@ -88,12 +88,12 @@ class SaveRow(Container[Any]):
             self.save(path)
 
     def save(self, path: str) -> None:
-        """Write the result.
+        """Write the result to a file.
 
         Parameters
         ----------
         path : str
-            The file; a name that ends otherwise gets the end that its kind has.
+            Path of the file; the suffix is added to a name without it.
         """
         try:
             file = results_path(path)
@@ -105,10 +105,12 @@ class SaveRow(Container[Any]):
 
 
 def _written(file: Path, saved: list[SavedResult]) -> tuple[Path, int]:
+    """Write results; return the file and the number of layers."""
     write_saved(file, saved)
     return file, len(saved)
 
 
 def _describe(written: tuple[Path, int]) -> str:
+    """Return a sentence on a file that was written."""
     file, count = written
     return f"Saved {count} layers in '{file}'." if count > 1 else f"Saved '{file}'."

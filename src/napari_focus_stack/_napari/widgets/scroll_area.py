@@ -1,4 +1,4 @@
-"""Rows that scroll where the screen is too low for them, and take no more room than they need."""
+"""Scroll area for rows on low screens, which takes no more space than the rows need."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from magicgui.widgets import Container
 
 LEAST_HEIGHT = 160
-"""In pixels: what is seen of the rows on the lowest screen."""
+"""Height, in pixels, of the rows that are visible on the lowest screen."""
 
 
 class ScrollArea(QScrollArea):
-    """As tall as its rows if the dock has room, else with a scroll bar; never narrower than them.
+    """Scroll area as tall as its rows if the dock is tall enough, and never narrower than them.
 
-    magicgui's own scrolling container loses its bar in napari's docks: they take what is within.
+    magicgui's own scrolling container loses its bar in napari's docks, which take its contents.
 
     Parameters
     ----------
     rows : magicgui.widgets.Container
-        What scrolls.
+        Rows to scroll.
     """
 
     def __init__(self, rows: Container[Any]) -> None:
@@ -35,13 +35,25 @@ class ScrollArea(QScrollArea):
         self.setWidget(self._rows)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's
-        """Size of the rows in the frame that napari's style gives; some ask for less than least."""
+        """Return the size of the rows, which may exceed their own hint, with the frame.
+
+        Returns
+        -------
+        QSize
+            Preferred size in pixels.
+        """
         needed = self._rows.sizeHint().expandedTo(self._rows.minimumSizeHint())
         frame = 2 * self.frameWidth()
         return needed + QSize(frame, frame)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's
-        """Width of the rows and of a bar, and the height of a few of them."""
+        """Return the width of the rows and of a bar, and the height of a few rows.
+
+        Returns
+        -------
+        QSize
+            Least size in pixels.
+        """
         bar = self.verticalScrollBar()
         least = self._rows.minimumSizeHint()
         width = least.width() + (0 if bar is None else bar.sizeHint().width())
@@ -50,7 +62,20 @@ class ScrollArea(QScrollArea):
     def eventFilter(  # noqa: N802 - Qt's
         self, watched: QObject | None, event: QEvent | None
     ) -> bool:
-        """Ask for another size when the rows do."""
+        """Update the size when that of the rows changes.
+
+        Parameters
+        ----------
+        watched : QObject or None
+            Object that receives the event.
+        event : QEvent or None
+            Any event.
+
+        Returns
+        -------
+        bool
+            Whether the event is stopped, as Qt decides.
+        """
         asked = event is not None and event.type() == QEvent.Type.LayoutRequest
         if asked and watched is self._rows:
             self.updateGeometry()
