@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from napari_focus_stack import read_stack
+from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.alignment.reduced_planes import WORKING_PIXELS
 from napari_focus_stack.alignment.stack import align_steps
 from napari_focus_stack.imgproc.dtypes import computable
@@ -50,11 +51,8 @@ def aligning(folder: Path) -> tuple[float, Alignment]:
     steps = align_steps(
         lambda k: computable(source.reduced(k, factor)), n, n // 2, "auto", reduction=factor
     )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return time.perf_counter() - start, done.value
+    alignment = drain(steps)
+    return time.perf_counter() - start, alignment
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from scenes import MARGIN as OUTSIDE
 from scenes import QUIET, Scene, picture, surface
 
+from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.alignment.stack import align_steps
 from napari_focus_stack.imgproc.transforms import corner_distance
 from napari_focus_stack.simulation.rendering import render_stack
@@ -68,11 +69,7 @@ def aligned(
     """What `align_steps` returns; the middle plane is the reference."""
     reference = len(planes) // 2 if reference is None else reference
     steps = align_steps(lambda k: planes[k], len(planes), reference, align, **options)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+    return drain(steps)
 
 
 def worst_corner(found: np.ndarray, moved: Scene, reference: int) -> float:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 NOT_CORRECTED, BACKGROUND = 0, 65535
 """Labels of a correction that are no plane; plane k has label k + 1."""
-
-
 _RUN = np.dtype([("length", "<i8"), ("label", "<u2")])
 """Run of consecutive pixels, row by row, with one label."""
 

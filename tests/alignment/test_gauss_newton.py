@@ -10,7 +10,8 @@ import pytest
 from motion import MODELS, SHAPE, TRUE, error, pair, shifted
 from scenes import picture
 
-from napari_focus_stack.alignment.gauss_newton import compare_pair, pyramid, regions, register_pair
+from napari_focus_stack.alignment.gauss_newton import pyramid, regions, register_pair
+from napari_focus_stack.alignment.motion_evidence import compare_pair
 from napari_focus_stack.alignment.similarity import correlation
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scenes import picture
 
+from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.align_only import align_only_steps
@@ -34,11 +35,7 @@ def aligned(planes, **options):
         Settings(align="shift", reference=1, **options),
     )
     seen = []
-    while True:
-        try:
-            seen.append(next(steps))
-        except StopIteration as done:
-            return done.value, seen
+    return drain(steps, seen.append), seen
 
 
 def recorded(k):

@@ -29,19 +29,22 @@ def planes() -> np.ndarray:
     return np.stack([np.rint(picture("brick", 64, 80) * 255).astype(np.uint8)] * 4)
 
 
-@pytest.mark.parametrize("function", [focus_stack, align_stack])
-def test_every_setting_is_a_documented_keyword(function: typing.Any) -> None:
+@pytest.mark.parametrize(
+    ("function", "kind"), [(focus_stack, options.Options), (align_stack, options.AlignOptions)]
+)
+def test_settings_are_documented_keywords(function: typing.Any, kind: typing.Any) -> None:
     shown = inspect.signature(function).parameters
     documented = inspect.getdoc(function) or ""
-    for name, field in FIELDS.items():
+    for name in options.names_of(kind):
         assert shown[name].kind is inspect.Parameter.KEYWORD_ONLY
-        assert shown[name].default == field.default
+        assert shown[name].default == FIELDS[name].default
         assert name in documented
     assert "options" not in shown
+    assert set(FIELDS) & set(shown) == set(options.names_of(kind))
 
 
 def test_types_are_those_of_settings() -> None:
-    assert set(options.Options.__annotations__) == set(FIELDS)
+    assert options.names_of(options.Options) == list(FIELDS)
     typed = {name: kind.__forward_arg__ for name, kind in options.Options.__annotations__.items()}
     for name, field in FIELDS.items():
         wanted = field.type if name != "memory" else "int | str | None"  # '1.5GB' is understood
@@ -52,7 +55,9 @@ def test_settings_and_options_exclude_each_other() -> None:
     with pytest.raises(SettingsError, match="either settings or single options"):
         focus_stack(planes(), settings=Settings(), align="auto")
     with pytest.raises(SettingsError, match="magic"):
-        align_stack(planes(), magic=True)  # type: ignore[call-arg]
+        focus_stack(planes(), magic=True)  # type: ignore[call-arg]
+    with pytest.raises(SettingsError, match="no parameter 'method' here; choose from align,"):
+        align_stack(planes(), method="depth")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("function", [focus_stack, align_stack])

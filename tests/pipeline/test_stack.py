@@ -20,6 +20,7 @@ from scenes import QUIET, Scene, picture, psnr, scene, surface
 
 from napari_focus_stack import Settings, focus_stack, read_stack, stack_steps
 from napari_focus_stack._utils import spilled_cache as shelf_module
+from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.errors import Cancelled, FocusStackError, InputError, SettingsError
 from napari_focus_stack.imgproc.transforms import corner_distance
 from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
@@ -59,15 +60,6 @@ class Watched(PlaneSource):
     def _forget(self) -> None:
         with self._counting:
             self.alive -= 1
-
-
-def drain(steps) -> tuple[list[Progress], object]:
-    said = []
-    while True:
-        try:
-            said.append(next(steps))
-        except StopIteration as done:
-            return said, done.value
 
 
 def still(**options) -> Scene:
@@ -220,7 +212,7 @@ def test_a_still_stack_is_fused_from_the_planes_as_read() -> None:
     steps = stack_steps(
         ArraySource(planes), Settings(), on_plane=lambda k, plane, energy: seen.update({k: plane})
     )
-    _, result = drain(steps)
+    result = drain(steps)
     np.testing.assert_array_equal(result.transforms, np.tile(np.eye(3), (8, 1, 1)))
     assert sorted(seen) == list(range(8))
     for k, plane in seen.items():

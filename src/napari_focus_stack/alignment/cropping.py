@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_focus_stack.alignment.registered_stack import finite_planes
 from napari_focus_stack.imgproc.transforms import Matrix, apply
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def common_crop(transforms: Matrix, field: tuple[int, ...]) -> Crop:
     An outlier fails to cover over 10 % of the field, and over three times as much as any other
     plane; there is at most one for every eight planes, and none among fewer than five.
     """
-    fitting = np.flatnonzero(np.isfinite(transforms).all((1, 2)))
+    fitting = finite_planes(transforms)
     boxes = {int(k): recorded_box(transforms[k], field) for k in fitting}
     whole = (0, field[0], 0, field[1])
     taken = {k: 1 - _area(box) / _area(whole) for k, box in boxes.items()}

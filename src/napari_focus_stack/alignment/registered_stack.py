@@ -107,7 +107,7 @@ class RegisteredStack:
     @cached_property
     def planes(self) -> list[int]:
         """Numbers of the planes that took part."""
-        return [int(k) for k in np.flatnonzero(np.isfinite(self.transforms).all((1, 2)))]
+        return [int(k) for k in finite_planes(self.transforms)]
 
     def plane(self, k: int) -> RegisteredPlane:
         """Read a whole plane.
@@ -180,3 +180,19 @@ class RegisteredStack:
 def _translation(window: Window, sign: int) -> Matrix:
     y, x = corner_of(window)
     return np.array([[1, 0, sign * x], [0, 1, sign * y], [0, 0, 1]], np.float64)
+
+
+def finite_planes(transforms: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the numbers of the planes that have a transform.
+
+    Parameters
+    ----------
+    transforms : numpy.ndarray
+        (n, 3, 3) float64; NaN for a plane that was left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        (m,) of increasing numbers.
+    """
+    return np.flatnonzero(np.isfinite(transforms).all((1, 2)))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from napari_focus_stack.result import LeftOut
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_focus_stack.alignment.brightness import (
-        Brightness,
-    )
-    from napari_focus_stack.alignment.motion_support import (
-        MotionSupport,
-    )
+    from napari_focus_stack.alignment.brightness import Brightness
+    from napari_focus_stack.alignment.motion_support import MotionSupport
     from napari_focus_stack.imgproc.transforms import Matrix
 
 MOST_LAMP_GAIN, MOST_ODD_GAINS = 2.0, 0.25
@@ -88,3 +88,18 @@ class Alignment:
         odd = len(known) - usual
         lamp = not self.of_sections and odd <= max(1, MOST_ODD_GAINS * len(known))
         return lamp and any(b.drifts for b in known)
+
+    def named_left_out(self, names: Sequence[str]) -> list[LeftOut]:
+        """Return the planes that were left out, by number.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Names of all planes.
+
+        Returns
+        -------
+        list of LeftOut
+            Number, name and reason of each.
+        """
+        return [LeftOut(k, names[k], why) for k, why in sorted(self.left_out.items())]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack._utils.threads import row_bands
+from napari_focus_stack.alignment.registered_stack import finite_planes
 from napari_focus_stack.analysis.checks import (
     check_neighbours,
     check_same_stack,
     checked_offset,
     plane_of,
-    planes_used,
 )
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.imgproc.transforms import apply
@@ -68,7 +68,7 @@ def project_labels(
     check_same_stack(tuple(array.shape), result, "These labels are")
     shift = checked_offset(offset, result)
     check_neighbours(result, shift != 0)
-    for k in planes_used(result):
+    for k in finite_planes(result.transforms):
         here = result.depth_index == int(k) - shift
         if here.any():
             _read_labels(np.asarray(array[int(k)]), int(k), here, result, drawn)
@@ -135,7 +135,7 @@ def project_points(
     elif plane is not None:
         raise SettingsError("plane is for points of two columns, (y, x); leave it out.")
     else:
-        fitting = planes_used(result)
+        fitting = finite_planes(result.transforms)
         planes = fitting[np.abs(places[:, :1] - fitting).argmin(1)]
     y, x = places[:, -2], places[:, -1]
     seen = np.stack([x, y, np.ones_like(x)], axis=1).astype(np.float64)

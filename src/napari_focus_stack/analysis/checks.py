@@ -10,27 +10,7 @@ import numpy as np
 from napari_focus_stack.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from napari_focus_stack.imgproc.transforms import Matrix
     from napari_focus_stack.result import StackResult
-
-
-def planes_used(result: StackResult) -> NDArray[np.intp]:
-    """Return the numbers of the planes that took part.
-
-    Parameters
-    ----------
-    result : StackResult
-        Result of a stack.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n,) int, increasing.
-    """
-    transforms: Matrix = result.transforms
-    return np.flatnonzero(np.isfinite(transforms).all((1, 2)))
 
 
 def check_same_stack(

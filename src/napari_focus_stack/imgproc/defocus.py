@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 SHARP_RADIUS = 0.3
 """Radius in pixels below which a disc changes nothing."""
-
-
 COARSE_RADIUS = 5.0
 """Radius in pixels above which blurring at half the size gives the same result in a quarter of the
 time."""

@@ -37,8 +37,6 @@ KERNEL_REACH = 5
 """Distance in pixels up to which pixels contribute to a value."""
 _TWICE = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]], np.float64)
 """Pixel of a plane to pixel of the plane of twice its size, by the pixel centres of cv2.resize."""
-
-
 MOST_SCRATCH = 2**21
 """Largest buffer that a thread keeps, in values: enough for the blocks of a thread team."""
 

@@ -35,7 +35,7 @@ SMALLEST_DISCONTINUITY = 12
 BAND_RADIUS = 10
 """Distance from a discontinuity, in pixels, within which a pixel may lie on either side of the
 occlusion boundary."""
-DETAIL_SIGMA_BOUNDARY = 0.7
+BOUNDARY_DETAIL_SIGMA = 0.7
 """Gaussian sigma, in pixels, of the window over the detail: half as much changes nothing, half as
 much again costs 0.6 dB (`strands-still`)."""
 PRESMOOTH = 0.7
@@ -148,7 +148,7 @@ def fine_energy(plane: Plane, noisy: bool) -> Plane:
         bright = cv2.GaussianBlur(bright, (0, 0), PRESMOOTH)
     bent = np.abs(cv2.filter2D(bright, -1, SECOND))
     bent += np.abs(cv2.filter2D(bright, -1, SECOND.T))
-    energy: Plane = cv2.GaussianBlur(np.square(bent), (0, 0), DETAIL_SIGMA_BOUNDARY)
+    energy: Plane = cv2.GaussianBlur(np.square(bent), (0, 0), BOUNDARY_DETAIL_SIGMA)
     return energy
 
 

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import cv2
-import numpy as np
-
-from napari_focus_stack.imgproc.defocus import to_encoded
-from napari_focus_stack.imgproc.morphology import dilate
-from napari_focus_stack.imgproc.pyramids import luminance
-from napari_focus_stack.imgproc.selection import pick_plane
-from napari_focus_stack.occlusion.boundaries import sides_of
-from napari_focus_stack.occlusion.lens import DISCS, OutOfFocus
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from napari_focus_stack.imgproc.pyramids import Plane
-    from napari_focus_stack.occlusion.patch import Patch
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from napari_focus_stack.imgproc.defocus import to_linear
-from napari_focus_stack.imgproc.pyramids import spread_over
+import cv2
+import numpy as np
+
+from napari_focus_stack.imgproc.defocus import to_encoded, to_linear
+from napari_focus_stack.imgproc.morphology import dilate
+from napari_focus_stack.imgproc.pyramids import luminance, spread_over
+from napari_focus_stack.imgproc.selection import pick_plane
+from napari_focus_stack.occlusion.boundaries import sides_of
+from napari_focus_stack.occlusion.lens import DISCS, OutOfFocus
 from napari_focus_stack.occlusion.unblurring import ForegroundBlur
 
 if TYPE_CHECKING:
@@ -265,8 +255,6 @@ class ModelCheck:
 
 COMPARED_SIGMA = 4.0
 """Gaussian sigma, in pixels, of the window in which planes are compared."""
-
-
 SAME = 0.2
 """Part of the squared difference between two planes up to which blur explains it. It does so at 1
 to 15 % of the discontinuities of an image with occlusion (`strands`, `coins-step`), and at 91 to

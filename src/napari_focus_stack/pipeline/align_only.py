@@ -12,9 +12,9 @@ from napari_focus_stack.imgproc.dtypes import as_dtype
 from napari_focus_stack.io.reading import as_source
 from napari_focus_stack.io.sources import PlaneSource
 from napari_focus_stack.pipeline.alignment import alignment_steps
-from napari_focus_stack.pipeline.options import chosen, with_options
+from napari_focus_stack.pipeline.options import AlignOptions, chosen, with_options
 from napari_focus_stack.pipeline.run import Run
-from napari_focus_stack.result import LeftOut, describe_left_out
+from napari_focus_stack.result import describe_left_out
 
 if TYPE_CHECKING:
     import os
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.alignment.result import Alignment
-    from napari_focus_stack.pipeline.options import Options
     from napari_focus_stack.result import Progress
     from napari_focus_stack.settings import Settings
 
@@ -124,22 +123,20 @@ def align_only_steps(
     run = Run(source, settings, cancel=cancel)
     alignment = yield from alignment_steps(run)
     run.check()
-    left_out = describe_left_out(
-        [LeftOut(k, source.names[k], why) for k, why in sorted(alignment.left_out.items())]
-    )
+    left_out = describe_left_out(alignment.named_left_out(source.names))
     if left_out:
         left_out.append("Planes that were left out are empty.")
     return AlignedPlanes(source, alignment, [*run.notes, *left_out])
 
 
-@with_options
+@with_options(AlignOptions)
 def align_stack(
     source: PlaneSource | str | os.PathLike[str] | Sequence[Any] | Any,
     *,
     settings: Settings | None = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: threading.Event | None = None,
-    **options: Unpack[Options],
+    **options: Unpack[AlignOptions],
 ) -> AlignedPlanes:
     """Align planes to the reference plane without fusing them.
 
@@ -153,31 +150,17 @@ def align_stack(
         Called with a `Progress` before each plane.
     cancel : threading.Event, optional
         Once set, by `progress` or by another thread, the call raises `Cancelled`.
-    method : {"pyramid", "depth", "laplacian"}
-        Without effect, like all fields of `Settings` that concern the fusion.
     align : {"auto", "none", "shift", "similarity", "affine", "homography"}
-        Motion model; "auto" selects the simplest one that fits, and leaves a still stack
-        untouched.
+        Model of the motion; `auto` selects the simplest that fits, and leaves a still stack as it
+        is.
     reference : int, "middle" or "first"
         Plane that the others are aligned to.
-    gaussian, laplacian : int
-        Without effect.
-    brightness : {"auto", "match", "keep"}
-        Without effect: values stay at the brightness they were recorded at.
     align_region : tuple of int, optional
         First row, end row, first column, end column that alignment is confined to.
-    crop : bool
-        Without effect.
-    values : {"fused", "recorded"}
-        Without effect.
-    occlusion : {"auto", "off"}
-        Without effect.
-    z_step : float, optional
-        Without effect.
     memory : int or str, optional
-        Memory that the process may use, in bytes or as in "1.5GB".
+        Memory that the process may take, in bytes or as in "1.5GB".
     threads : int, optional
-        Number of threads.
+        Threads that work at a time.
 
     Returns
     -------
@@ -198,5 +181,7 @@ def align_stack(
     --------
     focus_stack : Align and fuse.
     """
-    steps = align_only_steps(as_source(source), chosen(settings, options), cancel=cancel)
+    steps = align_only_steps(
+        as_source(source), chosen(settings, options, AlignOptions), cancel=cancel
+    )
     return drain(steps, progress)

@@ -31,8 +31,6 @@ NOT_IN_ORDER = (
 
 WORTH_A_WORD = 2.0
 """Motion in pixels above which a note mentions that texture did not confirm it."""
-
-
 SMALL_REGION = (
     "The region to align on spans less than half of the field: only a shift was looked for, "
     "because magnification and rotation cannot be determined at the corners from there; "

@@ -14,7 +14,7 @@ from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.diagnostics.advice import advice
 from napari_focus_stack.diagnostics.health import Health, examine
 from napari_focus_stack.imgproc.dtypes import COMPUTABLE
-from napari_focus_stack.result import LeftOut, Report, describe_left_out
+from napari_focus_stack.result import Report, describe_left_out
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,7 +91,7 @@ def assemble_report(run: Run, survey: Survey, fused: Fused, box: Box | None) -> 
         offsets=[None if one is None else one.offset for one in survey.brightness],
         gains_applied=_gains_applied(survey),
         in_order=alignment.in_order,
-        left_out=_left_out(run, survey),
+        left_out=survey.alignment.named_left_out(run.source.names),
         marks=marks.pixels.tolist(),
         dust=marks.dust.tolist(),
         specks=marks.listed_specks,
@@ -126,7 +126,7 @@ def _advice(run: Run, survey: Survey, health: Health) -> dict[str, list[str]]:
         _spacing(run)["unit"],
         _gains_applied(survey),
         survey.alignment.in_order,
-        describe_left_out(_left_out(run, survey)),
+        describe_left_out(survey.alignment.named_left_out(run.source.names)),
         _motion(survey),
     )
 
@@ -138,11 +138,6 @@ def _motion(survey: Survey) -> dict[str, Any]:
 
 def _gains_applied(survey: Survey) -> bool:
     return any(change != Brightness() for change in survey.stack.illumination)
-
-
-def _left_out(run: Run, survey: Survey) -> list[LeftOut]:
-    left_out = sorted(survey.alignment.left_out.items())
-    return [LeftOut(k, run.source.names[k], why) for k, why in left_out]
 
 
 def _spacing(run: Run) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from napari_focus_stack.alignment.cropping import Box, common_crop
 from napari_focus_stack.imgproc.noise import noise_pairs
 from napari_focus_stack.io.reading import as_source
 from napari_focus_stack.pipeline.fuse import OnPlane, fuse_steps
-from napari_focus_stack.pipeline.options import chosen, with_options
+from napari_focus_stack.pipeline.options import Options, chosen, with_options
 from napari_focus_stack.pipeline.report import assemble_report, note_unrecorded
 from napari_focus_stack.pipeline.run import Run
 from napari_focus_stack.pipeline.survey import Survey, survey_steps
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from napari_focus_stack.io.sources import PlaneSource
-    from napari_focus_stack.pipeline.options import Options
     from napari_focus_stack.settings import Settings
 
 
@@ -104,7 +103,7 @@ def stack_steps(
     )
 
 
-@with_options
+@with_options(Options)
 def focus_stack(
     source: PlaneSource | str | os.PathLike[str] | Sequence[Any] | Any,
     *,

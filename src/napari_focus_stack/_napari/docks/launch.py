@@ -62,8 +62,6 @@ def show_stack_widget(viewer: napari.viewer.Viewer) -> None:
 
 
 DEFAULT_SAMPLE = "histology"
-
-
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 """Without any of them Qt aborts the whole process."""
 

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 NUMBERING = "0123456789 _-.(["
 """Characters that names may end with before and in their numbers: "img_01", "img_02" have "img"."""
-
-
 REPORT_KEYS = (
     "version",
     "settings",

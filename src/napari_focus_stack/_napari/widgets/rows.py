@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from magicgui.widgets import (
-    Container,
-    Label,
-    Widget,
-)
+from magicgui.widgets import Container, Label, Widget
 
 LABELS = {"align": "Alignment", "gaussian": "Gaussian size", "laplacian": "Laplacian size"}
 LABEL_WIDTH = 105

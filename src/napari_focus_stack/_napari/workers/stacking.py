@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_focus_stack._napari.layers.depth_painting import carried_labels
 from napari_focus_stack._napari.layers.result_sets import result_sets
+from napari_focus_stack.alignment.registered_stack import finite_planes
 from napari_focus_stack.depth_labels import BACKGROUND, NOT_CORRECTED, encode_labels
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class StoredCorrection:
         field[top : top + rows, left : left + cols] = self.labels
         crop = result.report.crop or (0, height, 0, width)
         labels = field[crop[0] : crop[1], crop[2] : crop[3]].copy()
-        used = np.flatnonzero(np.isfinite(result.transforms).all((1, 2))) + 1
+        used = finite_planes(result.transforms) + 1
         labels[~np.isin(labels, [*used, BACKGROUND])] = NOT_CORRECTED
         return labels
 
