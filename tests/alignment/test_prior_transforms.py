@@ -131,7 +131,7 @@ def test_what_has_no_effect_is_noted(options: dict[str, Any], names: str | None)
     report = focus_stack(planes, transforms=transforms, **options).report
     assert report.reference == 4
     idle = [note for note in report.notes if "no effect" in note]
-    sentence = f"{names} had no effect, for the transforms were given."
+    sentence = f"{names} had no effect because the transforms were given."
     assert idle == ([] if names is None else [sentence])
 
 
@@ -180,7 +180,7 @@ def test_a_region_has_no_effect_where_nothing_is_aligned(
     planes = scene("gravel", "slant", noise=QUIET).planes
     for align in ("none", "shift"):
         notes = focus_stack(planes, align=align, **options).report.notes
-        sentence = f"{names} had no effect, for nothing was to be aligned (align 'none')."
+        sentence = f"{names} had no effect because nothing was to be aligned (align 'none')."
         told = names is not None and align == "none"
         assert notes == ([sentence] if told else [])
 

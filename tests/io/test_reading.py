@@ -631,9 +631,9 @@ def test_damage_within_the_pixels_shows_when_they_are_read(tmp_path):
         ([], None),
         ([0], None),
         ([0, 6], None),
-        ([3], "'z2.png' and 'z4.png', for 'z3.png'"),
-        ([0, 2, 3, 5, 6], "'z1.png' and 'z4.png', for 'z2.png' and 1 more"),
-        ([2, 4, 5], "'z1.png' and 'z3.png', for 'z2.png'"),
+        ([3], "'z2.png' and 'z4.png', because 'z3.png'"),
+        ([0, 2, 3, 5, 6], "'z1.png' and 'z4.png', because 'z2.png' and 1 more"),
+        ([2, 4, 5], "'z1.png' and 'z3.png', because 'z2.png'"),
     ],
 )
 @pytest.mark.parametrize("late", [False, True])

@@ -564,8 +564,8 @@ NO_STACKS = {
     "thin": (lambda p: p[:1], "'bad' holds a single plane"),
     "no planes": (lambda p: p[:0], "'bad' holds a single plane"),
     "tiny": (lambda p: p[:, :5, :5], "'bad': Planes of 5 x 5 pixels are too small"),
-    "all nan": (lambda p: p * np.float32(np.nan), "'plane 0 of bad' was left out, for it holds no"),
-    "all inf": (lambda p: p * np.float32(np.inf), "'plane 0 of bad' was left out, for it holds no"),
+    "all nan": (lambda p: p * np.float32(np.nan), "'plane 0 of bad' was left out because"),
+    "all inf": (lambda p: p * np.float32(np.inf), "'plane 0 of bad' was left out because"),
 }
 
 

@@ -323,7 +323,7 @@ def _notes_on_call(call: argparse.Namespace, wanted: Recipe, written: list[Path]
         notes.append(f"The depth was corrected as '{call.recipe}' says.")
     idle = ["/".join(flags(name)) for name in SHORT if getattr(call, name) is not None]
     if idle and method != "laplacian":
-        notes.append(f"{' and '.join(idle)} had no effect, for the method is {method}.")
+        notes.append(f"{' and '.join(idle)} had no effect because the method is {method}.")
     beside = [p for p in written if p.suffix.lower() in SUFFIXES and p.resolve().parent == folder]
     if beside:
         names = ", ".join(f"'{p.name}'" for p in beside)

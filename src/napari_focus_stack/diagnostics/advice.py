@@ -142,7 +142,7 @@ def _on_planes(health: Health, planes: list[int]) -> list[str]:
         numbers = f"{', '.join(str(k) for k in run[:-1])} and {run[-1]}"
         notes.append(
             f"Planes {numbers} are equal in every pixel; look whether the focus drive moved, or a "
-            "plane was saved twice, for the planes after it would be counted one too deep."
+            "plane was saved twice, because the planes after it would be counted one too deep."
         )
     return notes
 

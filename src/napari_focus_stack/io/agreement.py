@@ -101,8 +101,8 @@ def _gaps(entries: Sequence[FilePlane | Skipped]) -> list[str]:
             more = f" and {len(gap) - 1} more" if len(gap) > 1 else ""
             steps = f"{len(gap)} z steps" if len(gap) > 1 else "one z step"
             notes.append(
-                f"There is a gap between '{runs[k - 1][-1].name}' and '{runs[k + 1][0].name}', for "
-                f"'{gap[0].name}'{more} cannot be used: if that belongs to the stack, depth and "
+                f"There is a gap between '{runs[k - 1][-1].name}' and '{runs[k + 1][0].name}', "
+                f"because '{gap[0].name}'{more} cannot be used: if that belongs to the stack, depth and "
                 f"height beyond the gap are {steps} too small."
             )
     return notes

@@ -99,7 +99,8 @@ def align_read_steps(run: Run, read: Read, reduction: int) -> Generator[Progress
     if len(alignment.fitting) < 2:
         k, why = min(alignment.left_out.items())
         raise InputError(
-            f"'{run.source.names[k]}' was left out, for {why}; a stack needs two planes that fit."
+            f"'{run.source.names[k]}' was left out because {why}; a stack needs two planes that "
+            "fit."
         )
     if not alignment.in_order:
         run.notes.add(NOT_IN_ORDER)

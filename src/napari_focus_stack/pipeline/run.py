@@ -237,4 +237,4 @@ def _without_effect(run: Run, masked: bool) -> list[str]:
 
 def _sentence(idle: dict[str, bool], why: str) -> list[str]:
     names = " and ".join(name for name, is_idle in idle.items() if is_idle)
-    return [f"{names} had no effect, for {why}."] if names else []
+    return [f"{names} had no effect because {why}."] if names else []
