@@ -44,7 +44,7 @@ def recorded(photons: np.ndarray, seed: int) -> np.ndarray:
     return np.rint(counts + read).clip(0, 65535).astype(np.uint16)
 
 
-def test_fading_is_told_from_the_black_level() -> None:
+def test_fading_is_distinguished_from_the_black_level() -> None:
     """Most of the field is background, which fits whatever the gain is; the rest tells it."""
     seen = [
         ReducedPlane.of(recorded(plane * fade, k)).light

@@ -139,13 +139,13 @@ def test_planes_that_drift_or_zoom_evenly_all_count(n: int, step: float, place: 
             assert common_crop(np.stack(planes), (100, 100)).outliers == {}
 
 
-@pytest.mark.parametrize("rogue", [0, 3, 7])
+@pytest.mark.parametrize("outlier", [0, 3, 7])
 @pytest.mark.parametrize("x", [12.0, 30.0, 70.0])
-def test_a_rogue_does_not_count_and_is_named(rogue: int, x: float) -> None:
+def test_an_outlier_does_not_count_and_is_named(outlier: int, x: float) -> None:
     planes = drifting(8, 0.5, 4)
-    planes[rogue] = transform((100, 100), x=x)
+    planes[outlier] = transform((100, 100), x=x)
     crop = common_crop(np.stack(planes), (100, 100))
-    assert crop.outliers == {rogue: pytest.approx(x / 100)}
+    assert crop.outliers == {outlier: pytest.approx(x / 100)}
     assert crop.box is not None
     assert crop.box[3] - crop.box[2] >= 96
 

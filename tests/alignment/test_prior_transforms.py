@@ -354,7 +354,7 @@ def test_labels_are_a_mask_and_a_small_field_may_be_one_whole() -> None:
 
 
 @pytest.mark.parametrize("align", ["auto", "shift", "none"])
-def test_alignment_is_told_where_to_look(monkeypatch: pytest.MonkeyPatch, align: str) -> None:
+def test_alignment_looks_where_it_may(monkeypatch: pytest.MonkeyPatch, align: str) -> None:
     told = []
 
     class Told(Exception):  # noqa: N818 - it ends the run

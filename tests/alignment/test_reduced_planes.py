@@ -1,4 +1,4 @@
-"""A plane as alignment sees it, and the shelf on which long stacks wait."""
+"""A plane as alignment sees it, and the cache on which long stacks wait."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from motion import SHAPE, TRUE, error, pair
 from scenes import QUIET, scene
 
-from napari_focus_stack._utils import spilled_cache as shelf_module
+from napari_focus_stack._utils import spilled_cache as cache_module
 from napari_focus_stack._utils.spilled_cache import SpilledCache
 from napari_focus_stack.alignment.gauss_newton import pyramid, register_pair
 from napari_focus_stack.alignment.reduced_planes import ReducedPlane
@@ -125,13 +125,13 @@ def test_planes_that_were_reduced_before_lie_where_they_lay() -> None:
     np.testing.assert_allclose(other.levels[0], one.levels[0], atol=0.05)
 
 
-# the shelf
+# the cache
 
 
 @pytest.mark.parametrize("kept", [0, 1, 3, 8])
 def test_views_come_back_as_they_were(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
     known = looked_at(8)
-    monkeypatch.setattr(shelf_module, "MOST_CACHED", kept * known[0].nbytes)
+    monkeypatch.setattr(cache_module, "MOST_CACHED", kept * known[0].nbytes)
     cache = SpilledCache()
     for k, view in enumerate(known):
         cache.put(k, view)
@@ -152,7 +152,7 @@ def test_pyramids_are_what_takes_the_memory() -> None:
 def test_a_view_that_was_never_put_there_is_missed(
     monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
-    monkeypatch.setattr(shelf_module, "MOST_CACHED", kept)
+    monkeypatch.setattr(cache_module, "MOST_CACHED", kept)
     cache = SpilledCache()
     cache.put(2, looked_at()[0])
     with pytest.raises(KeyError):
@@ -162,14 +162,14 @@ def test_a_view_that_was_never_put_there_is_missed(
 
 def test_the_file_is_closed_and_gone(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     opened = []
-    temporary = shelf_module.tempfile.TemporaryFile
+    temporary = cache_module.tempfile.TemporaryFile
 
     def open_here(**options):
         opened.append(temporary(dir=tmp_path, **options))
         return opened[-1]
 
-    monkeypatch.setattr(shelf_module.tempfile, "TemporaryFile", open_here)
-    monkeypatch.setattr(shelf_module, "MOST_CACHED", 0)
+    monkeypatch.setattr(cache_module.tempfile, "TemporaryFile", open_here)
+    monkeypatch.setattr(cache_module, "MOST_CACHED", 0)
     cache = SpilledCache()
     cache.close()
     assert opened == []  # short stacks need none

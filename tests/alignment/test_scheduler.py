@@ -12,8 +12,8 @@ import pytest
 from motion import MOVING, foreign
 from scenes import Scene, scene
 
-from napari_focus_stack._utils import spilled_cache as shelf_module
-from napari_focus_stack.alignment import scheduler as linking
+from napari_focus_stack._utils import spilled_cache as cache_module
+from napari_focus_stack.alignment import scheduler as scheduling
 from napari_focus_stack.alignment.pairwise import PairAlignment, align_pair, models_of
 from napari_focus_stack.alignment.reduced_planes import ReducedPlane
 from napari_focus_stack.alignment.scheduler import PairScheduler
@@ -40,7 +40,7 @@ def moved(**options) -> Scene:
 
 
 def looked_at(planes: Sequence[np.ndarray], reference: int, models: Sequence[Model] = AUTO):
-    """A linker that has seen all planes; closed by whoever enters it."""
+    """A scheduler that has all planes; closed by whoever enters it."""
     scheduler = PairScheduler(models, reference, None)
     for k, plane in enumerate(planes):
         scheduler.add_plane(k, plane)
@@ -66,7 +66,7 @@ def test_neighbours_are_linked_away_from_the_reference(reference: int) -> None:
 
 def test_neighbours_are_linked_while_planes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     with looked_at(moved().planes, 4) as scheduler:
-        monkeypatch.delattr(linking, "align_pair")
+        monkeypatch.delattr(scheduling, "align_pair")
         for pair in ((1, 0), (2, 1), (3, 2), (4, 3), (4, 5), (5, 6), (6, 7)):
             assert scheduler.link(*pair).fits
         with pytest.raises(NameError):
@@ -88,20 +88,20 @@ def test_without_workers_planes_are_compared_as_they_come() -> None:
 def test_what_waits_to_be_compared_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planes are reduced faster than compared: each that waits holds a view in memory."""
     planes, done, ahead = moved().planes, [], []
-    quick = linking.align_pair
+    quick = scheduling.align_pair
 
     def slow(*args, **options) -> PairAlignment:
         time.sleep(0.03)
         done.append(1)
         return quick(*args, **options)
 
-    monkeypatch.setattr(linking, "align_pair", slow)
+    monkeypatch.setattr(scheduling, "align_pair", slow)
     with PairScheduler(AUTO, 0, None) as scheduler:
         for k in range(24):
             scheduler.add_plane(k, planes[k % 8])
             ahead.append(k - len(done))
     # one that was finished need not be the oldest
-    assert max(ahead) <= linking.MOST_WAITING + linking.WORKERS
+    assert max(ahead) <= scheduling.MOST_WAITING + scheduling.WORKERS
 
 
 def test_any_two_planes_can_be_linked() -> None:
@@ -128,7 +128,7 @@ def test_views_in_a_file_are_linked_alike(monkeypatch: pytest.MonkeyPatch) -> No
     planes = moved().planes
     with ExitStack() as both:
         kept = both.enter_context(looked_at(planes, 4))
-        monkeypatch.setattr(shelf_module, "MOST_CACHED", 0)
+        monkeypatch.setattr(cache_module, "MOST_CACHED", 0)
         filed = both.enter_context(looked_at(planes, 4))
         assert filed.view(3) is not filed.view(3)
         for pair in ((4, 5), (2, 1), (4, 6)):
@@ -141,14 +141,14 @@ def test_views_in_a_file_are_linked_alike(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("kept", [0, 2**30])
 def test_the_shelf_is_closed_in_the_end(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
     opened = []
-    temporary = shelf_module.tempfile.TemporaryFile
+    temporary = cache_module.tempfile.TemporaryFile
 
     def note(**options):
         opened.append(temporary(**options))
         return opened[-1]
 
-    monkeypatch.setattr(shelf_module.tempfile, "TemporaryFile", note)
-    monkeypatch.setattr(shelf_module, "MOST_CACHED", kept)
+    monkeypatch.setattr(cache_module.tempfile, "TemporaryFile", note)
+    monkeypatch.setattr(cache_module, "MOST_CACHED", kept)
     with looked_at(moved().planes, 4):
         assert not any(file.closed for file in opened)
     assert [file.closed for file in opened] == ([True] if kept == 0 else [])
@@ -177,7 +177,7 @@ def test_a_region_is_looked_at_alone() -> None:
 
 
 class Astray:
-    """`link`, which at first finds a wrong transform from plane 5 to 6; and what it was told."""
+    """`link`, which at first finds a wrong transform from plane 5 to 6; and its arguments."""
 
     def __init__(self, correlation: float, magnification: float, rescued: bool) -> None:
         self.correlation, self.rescued = correlation, rescued
@@ -199,7 +199,7 @@ class Astray:
 
     def spoil(self, planes: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> PairScheduler:
         self.pair = (ReducedPlane.of(planes[5]).contrast, ReducedPlane.of(planes[6]).contrast)
-        monkeypatch.setattr(linking, "align_pair", self)
+        monkeypatch.setattr(scheduling, "align_pair", self)
         return looked_at(planes, 2)
 
 
@@ -263,7 +263,7 @@ def test_a_plane_that_cannot_be_read_stops_the_workers(
     monkeypatch: pytest.MonkeyPatch, k: int
 ) -> None:
     closed = []
-    monkeypatch.setattr(linking.SpilledCache, "close", lambda cache: closed.append(cache))
+    monkeypatch.setattr(scheduling.SpilledCache, "close", lambda cache: closed.append(cache))
     steps = align_steps(torn_at(k), 8, 4, "auto")
     assert [next(steps) for _ in range(k + 1)] == list(range(k + 1))
     with pytest.raises(Torn):
@@ -285,6 +285,6 @@ def test_what_goes_wrong_in_a_worker_comes_through(monkeypatch: pytest.MonkeyPat
     def fail(*_) -> None:
         raise Torn
 
-    monkeypatch.setattr(linking, "align_pair", fail)
+    monkeypatch.setattr(scheduling, "align_pair", fail)
     with pytest.raises(Torn):
         list(align_steps(torn_at(-1), 8, 4, "auto"))

@@ -429,7 +429,7 @@ def lit(gain: np.ndarray, offset: np.ndarray) -> np.ndarray:
     return planes * gain[:, None, None] + offset[:, None, None]
 
 
-def test_stray_light_is_told_from_a_lamp() -> None:
+def test_stray_light_is_distinguished_from_a_lamp() -> None:
     stray = np.float32([0.05, 0.1, 0.02, 0, 0, 0.06, 0.15, 0.1])
     lamp = np.float32([1.0, 0.9, 1.1, 0.8, 1.0, 1.2, 0.9, 1.0])
     found: Alignment = aligned(lit(lamp, stray))

@@ -64,7 +64,7 @@ def test_noise_is_the_one_that_was_added() -> None:
     ],
     ids=["top", "bottom"],
 )
-def test_a_surface_that_leaves_the_range_is_told(kept, end: str, other: str, words: str) -> None:
+def test_a_surface_that_leaves_the_range_is_noted(kept, end: str, other: str, words: str) -> None:
     report = flat(good()[kept])
     assert report.health[end] > 0.15
     assert report.health[other] < 0.01
@@ -95,7 +95,7 @@ def test_the_width_of_the_focus_curve_falls_as_the_blur_per_plane_grows() -> Non
     assert widths[0] / widths[1] == pytest.approx(2, rel=0.15)
 
 
-def test_planes_too_far_apart_are_told_with_a_better_step() -> None:
+def test_planes_too_far_apart_are_noted_with_a_better_step() -> None:
     planes = scene("gravel", "slant", blur=5.0, noise=QUIET).planes
     (note,) = flat(planes, z_step=10).notes
     assert "too far apart" in note
@@ -106,7 +106,7 @@ def test_planes_too_far_apart_are_told_with_a_better_step() -> None:
     assert "times this z step" in unscaled
 
 
-def test_planes_too_close_are_told() -> None:
+def test_planes_too_close_are_noted() -> None:
     planes = scene("gravel", "slant", n=16, blur=0.3, noise=QUIET).planes
     notes = [note for note in flat(planes, z_step=1.0).notes if "closer" in note]
     assert len(notes) == 1
@@ -116,7 +116,7 @@ def test_planes_too_close_are_told() -> None:
 @pytest.mark.parametrize(
     ("dtype", "white"), [("uint8", None), ("uint16", None), ("uint16", 4095), ("float32", None)]
 )
-def test_saturated_planes_are_told_whatever_the_bits(dtype: str, white: float | None) -> None:
+def test_saturated_planes_are_noted_whatever_the_bits(dtype: str, white: float | None) -> None:
     image = picture("gravel", 160, 192)
     bright = image * np.float32(0.98 / np.quantile(image, 0.9))  # a tenth of it beyond white
     depth = surface("slant", 8, 160, 192)
@@ -153,7 +153,7 @@ def test_a_truth_value_does_not_saturate() -> None:
     assert flat(planes).health["saturated"] == [0.0] * 3
 
 
-def test_duplicates_are_told_once_a_run() -> None:
+def test_duplicates_are_noted_once_a_run() -> None:
     planes = good()
     planes = planes[[0, 1, 2, 2, 2, 3, 4, 5, 5, 6, 7]]
     report = flat(planes)
@@ -212,7 +212,7 @@ def test_saturation_of_large_planes_is_counted_on_some_rows(dtype, colour, share
     assert found == pytest.approx(share, rel=0.15)
 
 
-def test_empty_planes_are_told_and_are_no_duplicates() -> None:
+def test_empty_planes_are_noted_and_are_no_duplicates() -> None:
     planes = good()
     blank = np.full((2, *planes.shape[1:]), 100, np.uint8)
     stack = np.concatenate([planes, blank])
@@ -222,7 +222,7 @@ def test_empty_planes_are_told_and_are_no_duplicates() -> None:
     assert any(note.startswith("Planes 8, 9 show next to nothing") for note in report.notes)
 
 
-def test_an_empty_plane_that_was_left_out_is_told_once() -> None:
+def test_an_empty_plane_that_was_left_out_is_noted_once() -> None:
     planes = good()
     planes[7] = 100
     report = focus_stack(planes).report
@@ -230,7 +230,7 @@ def test_an_empty_plane_that_was_left_out_is_told_once() -> None:
     assert len([note for note in report.notes if "lane 7" in note and "nothing" in note]) == 1
 
 
-def test_planes_left_out_for_one_reason_are_told_in_one_sentence() -> None:
+def test_planes_left_out_for_one_reason_are_noted_in_one_sentence() -> None:
     blank = np.full((4, *good().shape[1:]), 100, np.uint8)
     report = focus_stack(np.concatenate([blank, good(), blank[:1]])).report
     last = len(report.planes) - 1
@@ -241,7 +241,7 @@ def test_planes_left_out_for_one_reason_are_told_in_one_sentence() -> None:
 
 
 @pytest.mark.parametrize(("least", "told"), [(0.7, True), (0.95, False)])
-def test_light_that_changes_much_is_told(least: float, told: bool) -> None:
+def test_light_that_changes_much_is_noted(least: float, told: bool) -> None:
     gains = tuple(np.linspace(least, 1, 8))
     report = focus_stack(scene("gravel", "slant", noise=QUIET, gains=gains).planes).report
     assert report.gains_applied
@@ -249,7 +249,7 @@ def test_light_that_changes_much_is_told(least: float, told: bool) -> None:
     assert any("fixed exposure" in note for note in report.notes) is told
 
 
-def test_a_guessed_depth_is_told() -> None:
+def test_a_guessed_depth_is_noted() -> None:
     planes = good()
     planes[:, :, 96:] = np.random.default_rng(3).normal(100, 2, (8, 160, 96)).round()
     report = flat(planes)

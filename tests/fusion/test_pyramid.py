@@ -146,7 +146,7 @@ def test_a_dome_is_sharper_than_its_sharpest_plane(noise: Noise) -> None:
 
 
 @pytest.mark.parametrize("colour", [(), (3,)], ids=["grey", "colour"])
-def test_noise_is_averaged_where_planes_cannot_be_told_apart(colour: tuple[int, ...]) -> None:
+def test_noise_is_averaged_where_planes_cannot_be_distinguished(colour: tuple[int, ...]) -> None:
     rng = np.random.default_rng(0)
     truth = np.full((*SHAPE, *colour), 100, np.float32)
     planes = [truth + 4 * rng.standard_normal(truth.shape, np.float32) for _ in range(8)]
@@ -233,7 +233,7 @@ def test_a_border_that_a_warp_repeats_does_no_harm(k: int) -> None:
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 @pytest.mark.parametrize("colour", KINDS, ids=["grey", "colour", "alpha"])
-def test_what_no_plane_recorded_is_told_and_goes_on_smoothly(colour, dtype: str) -> None:
+def test_what_no_plane_recorded_is_noted_and_goes_on_smoothly(colour, dtype: str) -> None:
     planes = [texture(*colour).astype(dtype)] * 3
     masks = [edge_mask(20), edge_mask(25), edge_mask(30)]
     fused = Fused(planes, masks, NOISELESS)

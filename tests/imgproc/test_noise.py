@@ -167,7 +167,7 @@ def test_three_equal_channels_have_the_noise_of_grey(sensor: SensorNoise) -> Non
 
 
 @pytest.mark.parametrize("kind", ["white", "smooth"])
-def test_noise_of_brightness_and_of_differences_are_told_apart(kind: str) -> None:
+def test_noise_of_brightness_and_of_differences_are_distinguished(kind: str) -> None:
     """Channels that share half of their noise, as after demosaicing."""
     rng = np.random.default_rng(7)
     shared = np.sqrt(0.5)

@@ -550,7 +550,7 @@ def test_nothing_there(tmp_path):
         read_stack([])
 
 
-def test_a_folder_without_images_is_told_apart(tmp_path):
+def test_a_folder_without_images_is_distinguished(tmp_path):
     with pytest.raises(NoImagesError, match="nothing to do"):
         read_stack(tmp_path)
     (tmp_path / "notes.txt").write_text("none")

@@ -125,7 +125,7 @@ def test_other_programs_see_series_with_names_axes_and_sizes(tmp_path):
 
 
 @pytest.mark.parametrize("unit", [None, "pixel"])
-def test_without_a_unit_other_programs_are_told_no_size(tmp_path, unit):
+def test_without_a_unit_other_programs_get_no_size(tmp_path, unit):
     write_saved(tmp_path / NAME, results(spacing=Spacing(y=0.5, x=0.25, unit=unit))[:1])
     with tifffile.TiffFile(tmp_path / NAME) as tif:
         assert "PhysicalSize" not in tif.ome_metadata

@@ -112,14 +112,14 @@ def test_either_end_may_be_near() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
-def test_planes_of_other_types_are_unmixed_alike(dtype: str) -> None:
+def test_planes_of_other_types_are_restored_alike(dtype: str) -> None:
     result = focus_stack(stack(dtype), align="none")
     white = 65535 if dtype == "uint16" else 1
     assert result.image.dtype == dtype
     assert error(result, beside(), white) < 0.25 * error(stacked("off"), beside())
 
 
-def test_alpha_stays_and_colour_is_unmixed() -> None:
+def test_alpha_stays_and_colour_is_restored() -> None:
     grey = stack()
     alpha = np.broadcast_to(np.arange(SIDE, dtype=np.uint8), grey.shape)
     planes = np.stack([grey, grey, 255 - grey, alpha], -1)
@@ -137,7 +137,7 @@ def test_light_adds_up_where_values_do_not() -> None:
     assert error(auto, beside()) < 0.4 * error(off, beside())
 
 
-def test_planes_that_moved_are_unmixed() -> None:
+def test_planes_that_moved_are_restored() -> None:
     image, depth = bars()
     matrices = drift(PLANES, (SIDE, SIDE), zoom=0.003, shift=0.5, reference=PLANES // 2, seed=3)
     planes = render_stack(image, depth, PLANES, BLUR, transforms=matrices)
@@ -240,7 +240,7 @@ def in_tiles(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> T
     return cut(shape, int(needs.alone + needs.pixel * 500 * 800), few)
 
 
-def test_a_run_can_be_cancelled_while_it_unmixes_and_counts_its_planes() -> None:
+def test_a_run_can_be_cancelled_while_it_restores_and_counts_its_planes() -> None:
     steps = list(stack_steps(ArraySource(stack()), Settings(align="none")))
     assert "restore" in {step.step for step in steps}
     assert [step.done for step in steps] == list(range(len(steps)))
@@ -312,7 +312,7 @@ def test_negative_values_are_values() -> None:
     )
 
 
-def test_too_little_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(occlusion, "MOST_PATCH_BYTES", 10**6)
     result = focus_stack(stack(), align="none")
     assert result.report.occlusion == {"found": False, "why": Why.MEMORY.value}
@@ -320,7 +320,7 @@ def test_too_little_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert any(note.endswith("not enough memory.") for note in result.report.notes)
 
 
-def test_a_limit_that_leaves_too_little_is_told_with_one_that_does_not() -> None:
+def test_a_limit_that_leaves_too_little_is_noted_with_one_that_does_not() -> None:
     found, limit = False, resident() + 10**8
     for _ in range(2):
         result = focus_stack(stack(), align="none", memory=int(limit))
@@ -332,6 +332,6 @@ def test_a_limit_that_leaves_too_little_is_told_with_one_that_does_not() -> None
     assert found
 
 
-def test_too_few_planes_are_told() -> None:
+def test_too_few_planes_are_noted() -> None:
     report = focus_stack(stack()[:4], align="none").report
     assert report.occlusion == {"found": False, "why": Why.FEW_PLANES.value}

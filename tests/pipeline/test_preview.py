@@ -84,7 +84,7 @@ def test_the_region_to_align_by_is_reduced_too(monkeypatch: pytest.MonkeyPatch, 
     assert found.result.report.settings["align_region"] == region
 
 
-def test_a_preview_does_not_unmix(few_pixels: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_restores_nothing(few_pixels: None, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted: list[Settings] = []
 
     def steps(source: object, settings: Settings, **_: object) -> object:

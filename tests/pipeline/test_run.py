@@ -7,7 +7,10 @@ import pytest
 from scenes import picture
 
 from napari_focus_stack._utils.memory import resident
+from napari_focus_stack._utils.steps import drain
+from napari_focus_stack.alignment.registered_stack import RegisteredStack
 from napari_focus_stack.io.sources import ArraySource
+from napari_focus_stack.pipeline import survey
 from napari_focus_stack.pipeline.align_only import align_only_steps
 from napari_focus_stack.pipeline.progress_plan import ProgressPlan
 from napari_focus_stack.pipeline.run import Run
@@ -53,3 +56,23 @@ def test_a_plan_that_changes_keeps_what_is_done() -> None:
     assert plan.begin("measure", 0).total == 1 + 2 * 3 + 1
     plan.plan_fusion(5)
     assert plan.begin("fuse", 0).total == 1 + 5 * 3 + 1
+
+
+def test_a_survey_is_made_once_with_the_noise_that_was_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = []
+
+    class Noted(survey.Survey):
+        def __init__(self, *found: object) -> None:
+            made.append(found)
+            super().__init__(*found)
+
+    monkeypatch.setattr(survey, "Survey", Noted)
+    rng = np.random.default_rng(1)
+    planes = [np.rint(source()[0] + rng.normal(0, 3, (96, 96))) for _ in range(6)]
+    noisy = ArraySource(np.clip(planes, 0, 255).astype(np.uint8))
+    drain(stack_steps(noisy, Settings(align="none", occlusion="off")))
+    [(_, stack, noise, _)] = made
+    assert isinstance(stack, RegisteredStack)
+    assert noise.deviation(128.0) == pytest.approx(3, rel=0.2)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from scenes import QUIET, Scene, picture, psnr, scene, surface
 
 from napari_focus_stack import Settings, focus_stack, read_stack, stack_steps
-from napari_focus_stack._utils import spilled_cache as shelf_module
+from napari_focus_stack._utils import spilled_cache as cache_module
 from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.errors import Cancelled, FocusStackError, InputError, SettingsError
 from napari_focus_stack.imgproc.transforms import corner_distance
@@ -560,7 +560,7 @@ def test_memory_does_not_grow_with_the_number_of_planes(
 
     The lesser of two runs, for threads that happen to work at the same moment add to a peak.
     """
-    monkeypatch.setattr(shelf_module, "MOST_CACHED", kept * 256 * 256 * 4)
+    monkeypatch.setattr(cache_module, "MOST_CACHED", kept * 256 * 256 * 4)
     peak_memory(4)  # imports
     few, many = (min(peak_memory(n), peak_memory(n)) for n in (4, 24))
     assert many < 1.1 * few

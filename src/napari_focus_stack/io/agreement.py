@@ -102,7 +102,7 @@ def _gaps(entries: Sequence[FilePlane | Skipped]) -> list[str]:
             steps = f"{len(gap)} z steps" if len(gap) > 1 else "one z step"
             notes.append(
                 f"There is a gap between '{runs[k - 1][-1].name}' and '{runs[k + 1][0].name}', "
-                f"because '{gap[0].name}'{more} cannot be used: if that belongs to the stack, depth and "
-                f"height beyond the gap are {steps} too small."
+                f"because '{gap[0].name}'{more} cannot be used: if that belongs to the stack, "
+                f"depth and height beyond the gap are {steps} too small."
             )
     return notes

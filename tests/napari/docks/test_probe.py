@@ -125,7 +125,7 @@ def test_a_cut_result_counts_from_its_corner(qtbot, viewer, docked, planes):
     assert viewer.dims.current_step[0] == 1
 
 
-def test_renamed_layers_stay_in_sight_and_removed_ones_are_told(qtbot, viewer, docked, planes):
+def test_renamed_layers_stay_in_sight_and_removed_ones_are_noted(qtbot, viewer, docked, planes):
     assert docked.status.value.startswith("No result with a depth index is in the viewer")
     add_result(viewer, planes)
     image, stack = viewer.layers["cells stacked"], viewer.layers["cells"]

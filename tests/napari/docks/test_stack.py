@@ -582,7 +582,7 @@ def test_the_widget_takes_the_viewer_by_name():
     assert list(inspect.signature(FocusStackWidget.__init__).parameters)[1] == "napari_viewer"
 
 
-def test_the_time_left_is_told_once_it_is_known(docked, monkeypatch):
+def test_the_time_left_is_noted_once_it_is_known(docked, monkeypatch):
     widget = docked()
     clock = [100.0]
     monkeypatch.setattr(room.time, "monotonic", lambda: clock[0])

@@ -65,7 +65,7 @@ def test_steps_are_described_and_others_handed_on(qtbot, start_button):
     assert others == [("a preview", "1 done")]
 
 
-def test_the_end_is_told_before_anything_comes_of_it(qtbot, start_button):
+def test_the_end_is_announced_before_anything_comes_of_it(qtbot, start_button):
     row, order = JobRow([start_button]), []
 
     def add(result):

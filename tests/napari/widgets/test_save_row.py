@@ -80,7 +80,7 @@ def test_nothing_is_written_without_a_name_or_over_a_file_nobody_was_asked_about
     assert taken.read_bytes() == b"mine"
 
 
-def test_what_was_saved_is_told_until_something_else_is_here(
+def test_what_was_saved_is_noted_until_something_else_is_here(
     qtbot, viewer, widget, asked, tmp_path
 ):
     asked.answer = str(tmp_path / NAME)

@@ -144,7 +144,7 @@ def test_only_the_user_edits(form):
     assert len(seen) == 5
 
 
-def test_nothing_is_unmixed_where_values_are_recorded_ones(form):
+def test_nothing_is_restored_where_values_are_recorded_ones(form):
     occlusion = form.parameters["occlusion"]
     assert occlusion.enabled
     for values, enabled in (("recorded", False), ("fused", True)):

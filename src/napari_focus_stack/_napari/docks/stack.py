@@ -22,6 +22,7 @@ from napari_focus_stack._napari.layers.results import (
     result_layers,
     results_over,
 )
+from napari_focus_stack._napari.viewer.added_layers import ResultDisplay
 from napari_focus_stack._napari.viewer.color_bars import ColorBars
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.viewer.preferences import (
@@ -30,7 +31,6 @@ from napari_focus_stack._napari.viewer.preferences import (
     remember,
     remembered,
 )
-from napari_focus_stack._napari.viewer.result_display import ResultDisplay
 from napari_focus_stack._napari.widgets.health_panel import HealthPanel
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.save_row import SaveRow
