@@ -124,7 +124,8 @@ def _on_sampling(width: float | None, z_step: float | None, unit: str | None) ->
     if width < TOO_COARSE:
         return [
             f"Planes are too far apart: detail is sharp over {width:.1f} planes (standard "
-            f"deviation), so what lies between two is sharp in neither; {step} would show it."
+            f"deviation), so structures between two planes are sharp in neither; {step} "
+            "would show them."
         ]
     return [
         f"Planes are closer than they need be: detail stays sharp over {width:.1f} planes "

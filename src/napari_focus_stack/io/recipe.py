@@ -238,8 +238,8 @@ def _refuse_unknown(keys: Sequence[str], names: Sequence[str], path: Path) -> No
     unknown = sorted(set(keys) - set(names))
     if unknown:
         raise InputError(
-            f"'{path}' asks for {unknown[0]!r}, which napari-focus-stack {__version__} does not "
-            "know; update it, or take that out of the file."
+            f"'{path}' sets {unknown[0]!r}, which napari-focus-stack {__version__} does not "
+            "have; update it, or take that out of the file."
         )
 
 

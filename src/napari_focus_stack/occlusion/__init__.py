@@ -1,1 +1,1 @@
-"""Blur that foreground objects cast over the background, and what lies there."""
+"""Blur that foreground objects cast over the background, and the restored background."""

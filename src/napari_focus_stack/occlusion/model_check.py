@@ -95,7 +95,7 @@ class ModelErrors:
         return np.asarray(np.minimum.reduce(self.before))
 
     @property
-    def tells(self) -> bool:
+    def informative(self) -> bool:
         """Whether enough pixels were compared."""
         return self.known > LEAST_KNOWN and float(self.count.sum()) > FEWEST_CHECKED
 

@@ -261,7 +261,7 @@ class _OcclusionStep:
                 orientation.patch(sample.part, sample.shown), discontinuities=sample.discontinuities
             )
             background = self._background(patch, judged=True)
-            if background is not None and background.check.tells:
+            if background is not None and background.check.informative:
                 found[i] = background.check
 
         self._team.map(check, range(len(samples)))

@@ -116,7 +116,7 @@ class CorrectWidget(ResultDock):
         self._stack = stack[0] if slid else None
         self._cut = found.cut
         self.plane.max = len(found.past["planes"]) - 1
-        self._viewer.dims.ndisplay = 2  # in 3-D napari takes the mouse for what is beside it
+        self._viewer.dims.ndisplay = 2  # in 3-D a stroke lands beside the mouse
         found.image.visible = True
         self._viewer.layers.selection.active = layer
         layer.mode = "paint"

@@ -105,7 +105,7 @@ class LazyPlanes:
         Raises
         ------
         InputError
-            A plane cannot be read, and `as_recorded` asks for it.
+            A plane cannot be read, and `as_recorded` is set.
         """
         first, *rest = index if isinstance(index, tuple) else (index,)
         chosen = np.arange(self.shape[0])[first]

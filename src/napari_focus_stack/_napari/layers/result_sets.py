@@ -280,7 +280,7 @@ def as_result(found: ResultSet) -> StackResult:
     missing = [key for key in REPORT_KEYS if key not in found.past]
     if missing:
         raise InputError(
-            f"'{found.image.name}' does not say of its making what is needed "
+            f"'{found.image.name}' lacks the record of how it was made that is needed "
             f"({', '.join(missing)}); stack again."
         )
     arrays = {role: np.asarray(layer.data) for role, layer in found.maps.items()}

@@ -138,7 +138,7 @@ class Job:
             return Outcome(cancelled=True)
         except FocusStackError as problem:
             return Outcome(error=str(problem))
-        except Exception as problem:  # noqa: BLE001 - the one boundary: the user must be told
+        except Exception as problem:  # noqa: BLE001 - the one boundary: every error reaches the user
             _log.exception("Focus Stack failed inside")
             what = str(problem).strip().splitlines()[0] if str(problem).strip() else "no message"
             return Outcome(

@@ -95,7 +95,7 @@ def _outcome(task: Callable[[], object]) -> Outcome:
         return Outcome(result=task())
     except FocusStackError as problem:
         return Outcome(error=str(problem))
-    except Exception as problem:  # noqa: BLE001 - the one boundary: the user must be told
+    except Exception as problem:  # noqa: BLE001 - the one boundary: every error reaches the user
         _log.exception("The focus probe failed inside")
         return Outcome(
             error=f"The focus probe failed inside: {type(problem).__name__} "

@@ -228,6 +228,6 @@ def check_heights(found: ResultSet) -> None:
     step = (found.past.get("spacing") or {}).get("z")
     if "height" not in found.maps and ("depth" not in found.maps or step is None):
         raise InputError(
-            f"'{found.image.name}' has no height map in the viewer, from which areas are told; "
-            "give the z step and stack again with 'Height' ticked."
+            f"'{found.image.name}' has no height map in the viewer, and areas are measured on "
+            "heights; give the z step and stack again with 'Height' ticked."
         )
