@@ -55,6 +55,26 @@ def format_runs(numbers: Sequence[int]) -> str:
     return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
+def format_names(names: Sequence[str]) -> str:
+    """List the names of files in their order.
+
+    Parameters
+    ----------
+    names : sequence of str
+        One name or more.
+
+    Returns
+    -------
+    str
+        All of up to five, of more the first three and the last one, as in
+        "'z-2.tif', 'z-1.tif', 'z0.tif' ... 'z9.tif'".
+    """
+    quoted = [f"'{name}'" for name in names]
+    if len(quoted) <= 5:
+        return ", ".join(quoted)
+    return f"{', '.join(quoted[:3])} ... {quoted[-1]}"
+
+
 def format_bytes(size: float) -> str:
     """Format an amount of memory as the option `--memory` accepts it, rounded up.
 

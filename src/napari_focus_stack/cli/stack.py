@@ -192,7 +192,7 @@ def _wanted(call: argparse.Namespace) -> Recipe:
 
 def _inputs(call: argparse.Namespace, recipe: Recipe) -> tuple[str, ...]:
     """Return the files or folder to stack; by default those of the recipe."""
-    from napari_focus_stack.io.reading import natural_order
+    from napari_focus_stack.io.file_order import natural_order
 
     if call.input is not None:
         # a shell passes img10 before img2

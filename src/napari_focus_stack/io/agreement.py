@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def agree(
-    where: str, files: Sequence[Path], entries: Sequence[FilePlane | Skipped]
+    where: str,
+    files: Sequence[Path],
+    entries: Sequence[FilePlane | Skipped],
+    notes: Sequence[str] = (),
 ) -> ScannedFiles:
     """Select the planes of the commonest size and type; the others are skipped.
 
@@ -32,6 +36,8 @@ def agree(
         Every file that was opened.
     entries : sequence of FilePlane or Skipped
         In the order of z.
+    notes : sequence of str
+        Assumptions made so far.
 
     Returns
     -------
@@ -46,20 +52,30 @@ def agree(
     planes = [entry for entry in entries if isinstance(entry, FilePlane)]
     if not planes:
         raise InputError(f"No plane of '{where}' can be read: {entries[0]}.")
-    shape, dtype = Counter((p.shape, p.dtype) for p in planes).most_common(1)[0][0]
+    shape, dtype = _usual_kind(planes)
     check_kind(shape, dtype, where)
     entries = [_fitting(entry, shape, dtype) for entry in entries]
     kept = [entry for entry in entries if isinstance(entry, FilePlane)]
     orientation = Counter(plane.orientation for plane in kept).most_common(1)[0][0]
     upright = (shape[1], shape[0], *shape[2:]) if orientation >= 5 else shape
     measured = even_step([plane.position for plane in kept])
-    notes = _notes(kept, orientation)
+    notes = [*notes, *_notes(kept, orientation)]
     if measured is None:
         notes += _gaps(entries)
-    spacing = _spacing(kept[0].spacing, measured)
+    spacing = _spacing(kept[0].spacing, measured, turned=orientation >= 5)
+    named = even_step([plane.named_position for plane in kept])
+    if spacing.z is None and named is not None:
+        spacing = spacing_in_micrometres(spacing.y, spacing.x, named)
+        notes.append(f"The z step of {named:g} µm is that of the positions in the files' names.")
     return ScannedFiles(
         where, tuple(files), tuple(entries), upright, dtype, orientation, spacing, tuple(notes)
     )
+
+
+def _usual_kind(planes: Sequence[FilePlane]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the commonest shape and type; of equally common ones, that of the largest planes."""
+    kinds = Counter((plane.shape, plane.dtype) for plane in planes)
+    return max(kinds, key=lambda kind: (kinds[kind], math.prod(kind[0][:2])))
 
 
 def _fitting(
@@ -72,11 +88,10 @@ def _fitting(
     return Skipped(entry.name, f"it is {odd}, the other planes are {usual}")
 
 
-def _spacing(recorded: Spacing, measured: float | None) -> Spacing:
-    """Return the spacing in micrometres; positions of the planes have priority for z."""
-    return spacing_in_micrometres(
-        recorded.y, recorded.x, recorded.z if measured is None else measured
-    )
+def _spacing(recorded: Spacing, measured: float | None, *, turned: bool) -> Spacing:
+    """Return the spacing of upright planes; positions of the planes have priority for z."""
+    y, x = (recorded.x, recorded.y) if turned else (recorded.y, recorded.x)
+    return spacing_in_micrometres(y, x, recorded.z if measured is None else measured)
 
 
 def _notes(planes: list[FilePlane], orientation: int) -> list[str]:

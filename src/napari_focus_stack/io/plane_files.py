@@ -95,6 +95,8 @@ class FilePlane:
         As in `ImageFile`.
     position : float or None
         As in `ImageFile`.
+    named_position : float or None
+        Position along z in micrometres by the file's name.
     load_reduced : callable or None
         Decodes the pixels in grey, reduced by a power of two, at less cost.
     colour_halved : bool
@@ -110,6 +112,7 @@ class FilePlane:
     note: str = ""
     spacing: Spacing = field(default_factory=Spacing)
     position: float | None = None
+    named_position: float | None = None
     load_reduced: Callable[[int], NDArray[Any]] | None = None
     colour_halved: bool = False
 

@@ -6,15 +6,17 @@ Files are taken in natural order; headers are read first, pixels on demand.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from natsort import natsort_keygen, ns
-
+from napari_focus_stack._utils.wording import format_names
 from napari_focus_stack.errors import InputError, NoImagesError
 from napari_focus_stack.io.agreement import agree
+from napari_focus_stack.io.companions import companions, describe_companions
+from napari_focus_stack.io.file_order import in_plain_order, named_positions, natural_order
 from napari_focus_stack.io.file_source import FileSource, ScannedFiles
 from napari_focus_stack.io.formats import SAVED
 from napari_focus_stack.io.plane_files import REMEDY, FilePlane, ImageFile, Skipped, Unreadable
@@ -30,6 +32,10 @@ SUFFIXES = frozenset(
 """Suffixes of the files that are taken from a folder, in lower case."""
 
 _HEAD = 16
+FEWEST_TO_ORDER = 3
+"""Planes from which on recorded positions order them."""
+LEAST_GAP = 0.2
+"""Smallest distance of recorded positions, of their mean distance, that orders planes."""
 
 
 def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> FileSource:
@@ -89,7 +95,8 @@ def scan(path: StackPath) -> ScannedFiles:
         The path does not exist, no file can be read, or a single file has axes beyond z, y, x and
         colour.
     """
-    where, files = _files(path)
+    where, files, left_out = _files(path)
+    notes = describe_companions(left_out)
     if len(files) == 1:
         try:
             found = _open(files[0])
@@ -98,8 +105,45 @@ def scan(path: StackPath) -> ScannedFiles:
                 f"'{files[0].name}' cannot be read: {problem}; choose another."
             ) from None
         _refuse_surplus_axes(files[0].name, found)
-        return agree(where, files, found.planes)
-    return agree(where, files, [_one_plane(file) for file in files])
+        return agree(where, [*files, *left_out], found.planes, notes)
+    positions = named_positions(files)
+    entries = [_one_plane(file, positions.get(file)) for file in files]
+    if isinstance(path, str | os.PathLike) and _goes_back(entries):
+        entries = _by_position(entries)
+        notes.append(_order_note(entries, "the z positions in the files"))
+    elif not in_plain_order(files):
+        notes.append(_order_note(entries, "the numbers in their names, with sign and decimals"))
+    return agree(where, [*files, *left_out], entries, notes)
+
+
+def _goes_back(entries: list[FilePlane | Skipped]) -> bool:
+    """Check whether the recorded positions contradict the order of the names.
+
+    Positions that differ by less than a fifth of the mean step are those of a drive that stands
+    still, or of several passes, and order nothing.
+    """
+    positions = [entry.position for entry in entries if isinstance(entry, FilePlane)]
+    known = [position for position in positions if position is not None]
+    if len(known) < FEWEST_TO_ORDER or len(known) < len(positions):
+        return False
+    steps = [after - before for before, after in pairwise(known)]
+    if min(steps) > 0 or max(steps) < 0:
+        return False
+    gaps = [after - before for before, after in pairwise(sorted(known))]
+    return min(gaps) > LEAST_GAP * (max(known) - min(known)) / len(gaps)
+
+
+def _by_position(entries: list[FilePlane | Skipped]) -> list[FilePlane | Skipped]:
+    """Sort planes by their recorded positions, with skipped entries last."""
+    planes = [entry for entry in entries if isinstance(entry, FilePlane)]
+    skipped = [entry for entry in entries if isinstance(entry, Skipped)]
+    return [*sorted(planes, key=lambda plane: plane.position or 0.0), *skipped]
+
+
+def _order_note(entries: list[FilePlane | Skipped], rule: str) -> str:
+    """Return the note on an order that is not that of the names."""
+    names = format_names([entry.name for entry in entries if isinstance(entry, FilePlane)])
+    return f"The planes are in the order of {rule}: {names}."
 
 
 def too_few(scanned: ScannedFiles) -> str:
@@ -122,29 +166,12 @@ def too_few(scanned: ScannedFiles) -> str:
     )
 
 
-def natural_order(files: Iterable[Path]) -> list[Path]:
-    """Sort files by name, with numbers by value: img2 before img10.
-
-    Parameters
-    ----------
-    files : iterable of pathlib.Path
-        Files of one or several folders.
-
-    Returns
-    -------
-    list of pathlib.Path
-        Files in order.
-    """
-    key = natsort_keygen(alg=ns.PATH | ns.IGNORECASE)
-    return sorted(files, key=lambda file: (key(file.name), file.name))
-
-
-def _files(path: StackPath) -> tuple[str, list[Path]]:
-    """Return a name for messages, and the files in order."""
+def _files(path: StackPath) -> tuple[str, list[Path], dict[Path, str]]:
+    """Return a name for messages, the files in order, and those of a folder that are no planes."""
     if not isinstance(path, str | os.PathLike):
         files = [Path(file) for file in path]
         if len(files) != 1:
-            return _listed(files)
+            return *_listed(files), {}
         path = files[0]
     path = Path(path)
     try:
@@ -152,10 +179,12 @@ def _files(path: StackPath) -> tuple[str, list[Path]]:
     except OSError as problem:  # the name is too long, or a parent folder cannot be entered
         raise InputError(f"'{path}' cannot be read ({problem.strerror}); check the path.") from None
     if is_folder:
-        return str(path), _images_of(path)
+        files = _images_of(path)
+        left_out = companions(files)
+        return str(path), natural_order(set(files) - set(left_out)), left_out
     if not exists:
         raise InputError(f"There is no file or folder '{path}'; check the path.")
-    return str(path), [path]
+    return str(path), [path], {}
 
 
 def _listed(files: list[Path]) -> tuple[str, list[Path]]:
@@ -171,7 +200,7 @@ def _listed(files: list[Path]) -> tuple[str, list[Path]]:
 
 
 def _images_of(folder: Path) -> list[Path]:
-    """Return the image files of a folder in natural order."""
+    """Return the image files of a folder."""
     try:
         files = [file for file in folder.iterdir() if _is_image(file)]
     except OSError as problem:
@@ -182,7 +211,7 @@ def _images_of(folder: Path) -> list[Path]:
         raise NoImagesError(
             f"'{folder}' holds no image ({', '.join(sorted(SUFFIXES))}): nothing to do."
         )
-    return natural_order(files)
+    return files
 
 
 def _is_image(file: Path) -> bool:
@@ -222,10 +251,10 @@ def _open_any(path: Path) -> ImageFile:
     return found
 
 
-def _one_plane(file: Path) -> FilePlane | Skipped:
+def _one_plane(file: Path, named_position: float | None) -> FilePlane | Skipped:
     """Return the plane of a file that should hold one."""
     try:
-        return _only_plane(_open(file))
+        return replace(_only_plane(_open(file)), named_position=named_position)
     except Unreadable as problem:
         return Skipped(file.name, str(problem))
 

@@ -1,0 +1,219 @@
+"""Order of image files by their names: numbers by value, with sign and decimals in positions.
+
+A dash before a number is a sign only where the names show that it is one, and a point between two
+numbers is decimal unless the numbers after it count on (1.9, 1.10).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from natsort import natsort_keygen, ns
+
+from napari_focus_stack.io.spacing_metadata import micrometres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+_MINUS = "\u2212-"
+_NUMBER = re.compile(
+    rf"(?P<sign>[+{_MINUS}]?)(?P<whole>\d+)"
+    r"(?:(?:[.,]|p(?=\d+[ _]?(?:nm|um|[\u00b5\u03bc]m|mm)))(?P<part>\d+))?"
+)
+"""A number; "p" is a decimal point only before a unit, as in z0p25um."""
+_UNIT = re.compile(r"[ _]?(nm|um|[\u00b5\u03bc]m|microns?|mm)(?![a-z])")
+_MARKER = re.compile(r"([a-z]+)[ _=(-]*$")
+_OPENING = re.compile(r"(^|[ _=(,\-])$")
+"""Text after which a dash separates nothing, so that it is a sign."""
+_Z_MARKERS = ("z", "zpos", "pos", "position", "depth", "focus", "height", "stage")
+_ALONG_FIELD = ("x", "y")
+_KEY = natsort_keygen(alg=ns.PATH | ns.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """One number of a name, with the text from the last digit before it, and the unit after it."""
+
+    before: str
+    sign: str
+    whole: str
+    part: str | None
+    unit: str | None
+
+    def value(self, *, signed: bool) -> float:
+        magnitude = float(f"{self.whole}.{self.part or 0}")
+        return -magnitude if signed and self.sign and self.sign in _MINUS else magnitude
+
+
+def natural_order(files: Iterable[Path]) -> list[Path]:
+    """Sort files by name: img2 before img10, z-2 before z-1, z0.25um before z0.5um.
+
+    Parameters
+    ----------
+    files : iterable of pathlib.Path
+        Files of one or several folders.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Files in order.
+    """
+    files = list(files)
+    alike = _alike(files)
+    ranks = [_ranks(column) for column in _columns(alike)]
+    renamed = {
+        file: _renamed(file, [None if r is None else r[i] for r in ranks])
+        for i, file in enumerate(alike)
+    }
+    return sorted(files, key=lambda file: (_KEY(renamed.get(file, file.name)), file.name))
+
+
+def named_positions(files: Iterable[Path]) -> dict[Path, float]:
+    """Return the positions along z that names contain, as in z-1.5um or pos_10um.
+
+    Parameters
+    ----------
+    files : iterable of pathlib.Path
+        Files of a stack.
+
+    Returns
+    -------
+    dict of pathlib.Path to float
+        Micrometres; empty if no number, or more than one, is a position.
+    """
+    alike = _alike(list(files))
+    found = [column for column in _columns(alike) if _is_position(column)]
+    if len(found) != 1:
+        return {}
+    column, signed = found[0], _is_signed(found[0])
+    unit = micrometres(1.0, column[0].unit) or 1.0
+    return {
+        file: field.value(signed=signed) * unit for file, field in zip(alike, column, strict=True)
+    }
+
+
+def in_plain_order(files: Sequence[Path]) -> bool:
+    """Return whether files are in the order of their names, as file managers list them.
+
+    Parameters
+    ----------
+    files : sequence of pathlib.Path
+        Files of a stack.
+
+    Returns
+    -------
+    bool
+        False if a number with a sign, a decimal or another rule changed the order.
+    """
+    return list(files) == sorted(files, key=lambda file: (_KEY(file.name), file.name))
+
+
+def _alike(files: Sequence[Path]) -> list[Path]:
+    """Return the files whose names differ in their numbers alone: the largest such group."""
+    groups: dict[str, list[Path]] = defaultdict(list)
+    for file in files:
+        groups[_NUMBER.sub("\0", file.stem.casefold())].append(file)
+    return max(groups.values(), key=len, default=[])
+
+
+def _columns(alike: Sequence[Path]) -> list[tuple[_Field, ...]]:
+    """Return the numbers of names that differ in their numbers alone, place by place."""
+    return list(zip(*(_fields(file) for file in alike), strict=True))
+
+
+def _fields(file: Path) -> list[_Field]:
+    """Return the numbers of a name."""
+    name, fields, end = file.stem.casefold(), [], 0
+    for match in _NUMBER.finditer(name):
+        unit = _UNIT.match(name, match.end())
+        fields.append(
+            _Field(
+                name[max(end - 1, 0) : match.start()],
+                match["sign"],
+                match["whole"],
+                match["part"],
+                unit[1] if unit else None,
+            )
+        )
+        end = match.end()
+    return fields
+
+
+def _renamed(file: Path, ranks: Sequence[int | None]) -> str:
+    """Return the name with the numbers that have a rank replaced by it."""
+    numbers = iter(ranks)
+
+    def replaced(match: re.Match[str]) -> str:
+        rank = next(numbers)
+        return match[0] if rank is None else str(rank)
+
+    return _NUMBER.sub(replaced, file.stem) + file.suffix
+
+
+def _ranks(column: Sequence[_Field]) -> list[int] | None:
+    """Return the rank of each number by its value; None for plain numbers."""
+    signed, decimal = _is_signed(column), _is_decimal(column)
+    if not signed and not decimal:
+        return None
+    values = [field.value(signed=signed) for field in column]
+    rank = {value: k for k, value in enumerate(sorted(set(values)))}
+    return [rank[value] for value in values]
+
+
+def _is_signed(column: Sequence[_Field]) -> bool:
+    """Check whether dashes are signs: some numbers lack one, or it separates no z or length."""
+    signs = {field.sign for field in column}
+    if not signs & set(_MINUS):
+        return False
+    return len(signs) > 1 or all(
+        _OPENING.search(field.before) and (field.unit or _marker(field) in _Z_MARKERS)
+        for field in column
+    )
+
+
+def _marker(field: _Field) -> str:
+    """Return the word before a number; empty if there is none."""
+    found = _MARKER.search(field.before)
+    return found[1] if found else ""
+
+
+def _is_decimal(column: Sequence[_Field]) -> bool:
+    """Check whether points between numbers are decimal: there is a unit, or nothing counts on."""
+    if all(field.part is None for field in column):
+        return False
+    return all(field.unit for field in column) or not _counts_on(column)
+
+
+def _counts_on(column: Sequence[_Field]) -> bool:
+    """Check for numbers after the point that go from nine to ten, which no decimals do."""
+    parts: dict[str, set[str]] = defaultdict(set)
+    for field in column:
+        if field.part is not None:
+            parts[field.whole].add(field.part)
+    return any(
+        len(first) < len(second) and int(second) == int(first) + 1
+        for found in parts.values()
+        for first, second in pairwise(sorted(found, key=int))
+    )
+
+
+def _is_position(column: Sequence[_Field]) -> bool:
+    """Check whether numbers are positions along z: different lengths of one unit.
+
+    Millimetres and nanometres count only after a word for z: lenses and colours have them, too.
+    """
+    units = {field.unit for field in column}
+    if len(units) != 1 or None in units:
+        return False
+    values = Counter(field.value(signed=_is_signed(column)) for field in column)
+    if max(values.values()) > 1:
+        return False
+    marker = _marker(column[0])
+    if column[0].unit in ("mm", "nm"):
+        return marker in _Z_MARKERS
+    return marker not in _ALONG_FIELD
