@@ -86,6 +86,15 @@ def test_unknown_keys_are_ignored_and_missing_ones_have_their_defaults():
     assert report.gains == [1.0, 0.5, None]
 
 
+@pytest.mark.parametrize(
+    ("key", "damaged"),
+    [("left_out", [{"plane": 1}]), ("left_out", [3]), ("transforms", [[1, 2]]), ("transforms", 5)],
+)
+def test_a_damaged_field_is_an_input_error(key, damaged):
+    with pytest.raises(InputError, match="The report is damaged"):
+        Report.from_dict({**made_report().as_dict(), key: damaged})
+
+
 @pytest.mark.parametrize("key", ["transforms", "reference", "planes"])
 def test_what_a_report_cannot_be_without_is_named(key):
     plain = made_report().as_dict()

@@ -12,8 +12,9 @@ Importing this package imports neither OpenCV nor napari; the first use of a nam
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 from napari_focus_stack._version import __version__
 
@@ -31,40 +32,37 @@ if TYPE_CHECKING:
     from napari_focus_stack.io.recipe import Recipe
     from napari_focus_stack.io.results_file import SavedResult, read_saved, write_saved
     from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
-    from napari_focus_stack.pipeline.align_only import align_stack
+    from napari_focus_stack.pipeline.align_only import AlignedPlanes, align_stack
     from napari_focus_stack.pipeline.stack import focus_stack, stack_steps
-    from napari_focus_stack.result import Progress, Report, StackResult
+    from napari_focus_stack.result import LeftOut, Progress, Report, StackResult
     from napari_focus_stack.settings import Settings
 
 _HOME = {
-    "ArraySource": "io.sources",
-    "Cancelled": "errors",
-    "FocusStackError": "errors",
-    "InputError": "errors",
-    "NoImagesError": "errors",
-    "OutputError": "errors",
-    "PlaneSource": "io.sources",
-    "Progress": "result",
-    "Recipe": "io.recipe",
-    "Report": "result",
-    "SavedResult": "io.results_file",
-    "Settings": "settings",
-    "SettingsError": "errors",
-    "Spacing": "io.sources",
-    "StackResult": "result",
-    "align_stack": "pipeline.align_only",
-    "focus_stack": "pipeline.stack",
-    "read_saved": "io.results_file",
-    "read_stack": "io.reading",
-    "stack_steps": "pipeline.stack",
-    "write_saved": "io.results_file",
+    "errors": [
+        "Cancelled",
+        "FocusStackError",
+        "InputError",
+        "NoImagesError",
+        "OutputError",
+        "SettingsError",
+    ],
+    "io.reading": ["read_stack"],
+    "io.recipe": ["Recipe"],
+    "io.results_file": ["SavedResult", "read_saved", "write_saved"],
+    "io.sources": ["ArraySource", "PlaneSource", "Spacing"],
+    "pipeline.align_only": ["AlignedPlanes", "align_stack"],
+    "pipeline.stack": ["focus_stack", "stack_steps"],
+    "result": ["LeftOut", "Progress", "Report", "StackResult"],
+    "settings": ["Settings"],
 }
 
 __all__ = [
+    "AlignedPlanes",
     "ArraySource",
     "Cancelled",
     "FocusStackError",
     "InputError",
+    "LeftOut",
     "NoImagesError",
     "OutputError",
     "PlaneSource",
@@ -89,19 +87,6 @@ __all__ = [
     "write_saved",
 ]
 
-
-_NAMESPACES = ("analysis", "correction", "depth", "simulation")
-
-
-def __getattr__(name: str) -> Any:
-    if name in _NAMESPACES:
-        return import_module(f"{__name__}.{name}")
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__, ("analysis", "correction", "depth", "simulation"), _HOME
+)

@@ -212,7 +212,7 @@ class Report:
         Raises
         ------
         InputError
-            Another field is missing.
+            Another field is missing, or a field is damaged.
         """
         known = {
             f.name: deepcopy(plain[f.name]) for f in dataclasses.fields(cls) if f.name in plain
@@ -221,9 +221,12 @@ class Report:
         if missing:
             raise InputError(f"The report lacks {', '.join(missing)}; stack again.")
         lost = np.full((3, 3), np.nan)
-        matrices = [lost if matrix is None else matrix for matrix in known["transforms"]]
-        known["transforms"] = np.array(matrices, np.float64)
-        known["left_out"] = [LeftOut(**plane) for plane in known.get("left_out", ())]
+        try:
+            matrices = [lost if matrix is None else matrix for matrix in known["transforms"]]
+            known["transforms"] = np.array(matrices, np.float64).reshape(-1, 3, 3)
+            known["left_out"] = [LeftOut(**plane) for plane in known.get("left_out", ())]
+        except (TypeError, ValueError) as problem:
+            raise InputError(f"The report is damaged ({problem}); stack again.") from problem
         known.setdefault("residuals", [None] * len(matrices))
         return cls(**known)
 

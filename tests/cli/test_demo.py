@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import cv2
@@ -104,3 +107,19 @@ def test_all_files_or_none(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="histology-depth"):
         run_demo(tmp_path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["histology-depth.png"]
+
+
+def test_the_demo_in_the_viewer_without_qt_is_one_sentence() -> None:
+    """The first install of the README has no Qt."""
+    code = (
+        "import sys\n"
+        "for name in ('PyQt5', 'PyQt6', 'PySide2', 'PySide6'): sys.modules[name] = None\n"
+        "from napari_focus_stack.cli.main import main\n"
+        "sys.exit(main(['demo', '--napari']))"
+    )
+    environment = {**os.environ, "DISPLAY": ":0"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
+    )
+    assert ended.returncode == 2
+    assert "install napari-focus-stack[all]" in ended.stderr

@@ -371,7 +371,7 @@ def test_crop_cuts_every_file_alike(folder: Path, tmp_path: Path) -> None:
         *("--crop", "--transforms-from", leads, "--report", report),
     )
     assert (outcome.returncode, outcome.stderr) == (0, "")
-    assert "cut to 85 x 96 pixels" in outcome.stdout
+    assert "cropped to 85 x 96 pixels" in outcome.stdout
     assert json.loads(report.read_text())["crop"] == [0, SIZE, 6, SIZE - 5]
     assert cv2.imread(str(tmp_path / "o.png"), cv2.IMREAD_UNCHANGED).shape == (SIZE, 85)
     assert tifffile.imread(tmp_path / "d.tif").shape == (SIZE, 85)

@@ -6,8 +6,10 @@ import threading
 
 import numpy as np
 import pytest
+import tifffile
 from scenes import picture
 
+from napari_focus_stack import align_stack, focus_stack
 from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.io.sources import ArraySource, Spacing
@@ -96,3 +98,16 @@ def test_it_can_be_cancelled():
     cancel.set()
     with pytest.raises(Cancelled):
         list(steps)
+
+
+def test_files_of_the_planes_do_not_count_as_files_of_the_aligned_ones(tmp_path):
+    """A recipe of what was stacked from aligned planes would fuse the planes as recorded."""
+    for k, plane in enumerate(moved_planes()):
+        tifffile.imwrite(tmp_path / f"{k}.tif", plane)
+    planes = align_stack(tmp_path, align="shift", reference=1)
+    assert len(planes.inputs) == len(SHIFTS)
+    assert focus_stack(planes, align="none").report.inputs == []
+    assert any("not record are 0" in note for note in planes.notes)
+    again = align_stack(tmp_path, transforms=planes.transforms)
+    np.testing.assert_array_equal(again.transforms, planes.transforms)
+    np.testing.assert_array_equal(again[0], planes[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -29,11 +30,13 @@ def drain(
     object
         Result of the generator.
     """
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as done:
-            result: Result = done.value
-            return result
-        if progress is not None:
-            progress(step)
+    # an error of `progress` keeps the frame, and with it the generator and its threads, alive
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as done:
+                result: Result = done.value
+                return result
+            if progress is not None:
+                progress(step)

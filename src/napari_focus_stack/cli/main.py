@@ -60,7 +60,7 @@ def _exit_code(argv: list[str]) -> int:
         print(f"{nothing_to_do} Nothing written.")
         return DONE
     except FocusStackError as wrong:
-        _say(str(wrong).replace("skip_unreadable=True", "--skip-unreadable"))
+        _say(_with_option(wrong))
         return WRONG_CALL
     except KeyboardInterrupt:
         _say("interrupted.")
@@ -70,6 +70,15 @@ def _exit_code(argv: list[str]) -> int:
             raise
         _say(f"internal error ({_describe(problem)}); set {TRACEBACK}=1 to see where.")
         return INTERNAL_ERROR
+
+
+def _with_option(wrong: FocusStackError) -> str:
+    """Return the message of an error, with options of the command instead of Python's."""
+    from napari_focus_stack.io.plane_files import REMEDY
+
+    if wrong.remedy != REMEDY:
+        return str(wrong)
+    return f"{wrong.message}; remove or replace it, or pass --skip-unreadable."
 
 
 def _dispatch(argv: list[str]) -> int:

@@ -305,7 +305,7 @@ def _summarise(
         how += f", z step: {report.spacing['z']:g} {report.spacing['unit'] or ''}".rstrip()
     if report.crop is not None:
         y0, y1, x0, x1 = report.crop
-        how += f", cut to {x1 - x0} x {y1 - y0} pixels"
+        how += f", cropped to {x1 - x0} x {y1 - y0} pixels"
     print(f"Stacked {len(report.planes)} planes of {origin} ({how}).")
     for note in (*report.notes, *_notes_on_call(call, wanted, written)):
         print(f"Note: {note}")

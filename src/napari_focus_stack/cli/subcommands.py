@@ -59,7 +59,7 @@ def demo_command(argv: list[str]) -> None:
     )
     call = parser.parse_args(argv)
     if call.napari:
-        from napari_focus_stack._napari.docks.launch import open_demo
+        from napari_focus_stack._napari.demo import open_demo
 
         open_demo(call.sample)
         return

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import lazy_loader
 
+from napari_focus_stack.depth_labels import BACKGROUND
+
 if TYPE_CHECKING:
     from napari_focus_stack.correction.nearest_plane import nearest_plane_labels
     from napari_focus_stack.correction.retouch import apply_correction
-    from napari_focus_stack.depth_labels import BACKGROUND
 
 _HOME = {
     "nearest_plane": ["nearest_plane_labels"],
-    "retouch": ["BACKGROUND", "apply_correction"],
+    "retouch": ["apply_correction"],
 }
 
 __all__ = ["BACKGROUND", "apply_correction", "nearest_plane_labels"]

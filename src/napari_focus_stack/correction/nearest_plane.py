@@ -53,6 +53,7 @@ def nearest_plane_labels(
     """
     if side not in ("first", "last"):
         raise SettingsError(f"side {side!r} is unknown; choose from first, last.")
+    painted = np.asarray(painted)
     if painted.shape != result.depth_index.shape or painted.dtype != np.bool_:
         raise SettingsError(
             f"What is painted, {painted.shape} {painted.dtype}, does not fit the result: give "

@@ -38,7 +38,7 @@ LEAST_GAP = 0.2
 """Smallest distance of recorded positions, of their mean distance, that orders planes."""
 
 
-def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> FileSource:
+def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> PlaneSource:
     """Open a folder, several files, or one multi-page file as a stack that is read plane by plane.
 
     Parameters
@@ -53,8 +53,8 @@ def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> FileSource:
 
     Returns
     -------
-    FileSource
-        Its headers are checked, its pixels still on disk.
+    PlaneSource
+        The stack, whose headers are checked and whose pixels are still on disk.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> FileSource:
     if skip_unreadable:
         scanned = _decodable(scanned)
     elif scanned.skipped:
-        raise InputError(_refusal(scanned.skipped))
+        raise _refusal(scanned.skipped)
     if len(scanned.planes) < 2:
         raise InputError(too_few(scanned))
     return FileSource(scanned)
@@ -306,10 +306,10 @@ def _tried(entry: FilePlane | Skipped) -> FilePlane | Skipped:
     return entry
 
 
-def _refusal(skipped: tuple[Skipped, ...]) -> str:
-    """Return the sentence that refuses a stack with skipped entries."""
+def _refusal(skipped: tuple[Skipped, ...]) -> InputError:
+    """Return the error of a stack with skipped entries."""
     others = f" (and {len(skipped) - 1} more)" if len(skipped) > 1 else ""
-    return f"{skipped[0]}{others}; {REMEDY}."
+    return InputError(f"{skipped[0]}{others}", REMEDY)
 
 
 def as_source(source: Any) -> PlaneSource:

@@ -50,13 +50,21 @@ class AlignedPlanes(PlaneSource):
         Transforms of the planes.
     notes : tuple of str
         Notes on the alignment, for the user.
+    inputs : tuple of pathlib.Path
+        Files of the planes that were aligned; `files` is empty.
     """
 
     def __init__(self, source: PlaneSource, alignment: Alignment, notes: Sequence[str]) -> None:
         self.alignment = alignment
         self._stack = RegisteredStack(source, alignment.transforms)
         self.describe_as(source)
+        self.files = ()  # the pixels of these planes are in no file; a recipe must not read any
         self.notes = tuple(notes)
+
+    @property
+    def transforms(self) -> NDArray[np.float64]:
+        """Transforms, (n, 3, 3), from a reference pixel (x, y, 1) to that of each plane."""
+        return self.alignment.transforms
 
     def __getitem__(self, k: int) -> NDArray[Any]:
         """Return plane `k` in the frame of the reference plane.
@@ -88,7 +96,12 @@ class AlignedPlanes(PlaneSource):
 
 
 def align_only_steps(
-    source: PlaneSource, settings: Settings, *, cancel: threading.Event | None = None
+    source: PlaneSource,
+    settings: Settings,
+    *,
+    transforms: Any = None,
+    align_mask: Any = None,
+    cancel: threading.Event | None = None,
 ) -> Generator[Progress, None, AlignedPlanes]:
     """Align a stack step by step, as `stack_steps` does before the fusion.
 
@@ -98,6 +111,10 @@ def align_only_steps(
         The planes.
     settings : Settings
         Parameters; only `align`, `reference`, `align_region`, `memory` and `threads` take effect.
+    transforms : array-like, StackResult or path, optional
+        Prior transforms, as for `stack_steps`.
+    align_mask : array-like, optional
+        (Y, X) bool, True where motion is estimated.
     cancel : threading.Event, optional
         Once set, the run raises `Cancelled` at its next check.
 
@@ -120,13 +137,24 @@ def align_only_steps(
     Cancelled
         `cancel` was set.
     """
-    run = Run(source, settings, cancel=cancel)
+    run = Run(source, settings, transforms, align_mask, cancel)
     alignment = yield from alignment_steps(run)
     run.check()
     left_out = describe_left_out(alignment.named_left_out(source.names))
     if left_out:
         left_out.append("Planes that were left out are empty.")
-    return AlignedPlanes(source, alignment, [*run.notes, *left_out])
+    return AlignedPlanes(source, alignment, [*run.notes, *left_out, *_on_margins(run, alignment)])
+
+
+def _on_margins(run: Run, alignment: Alignment) -> list[str]:
+    """Return the note on margins that integer types cannot distinguish from dark pixels."""
+    moved = any(not np.array_equal(one, np.eye(3)) for one in alignment.taking_part.values())
+    if run.source.dtype.kind == "f" or not moved:
+        return []
+    return [
+        "Margins that a plane did not record are 0 in it. Programs take them for dark pixels, "
+        "Focus Stack included: crop them, or stack the planes as recorded."
+    ]
 
 
 @with_options(AlignOptions)
@@ -134,6 +162,8 @@ def align_stack(
     source: PlaneSource | str | os.PathLike[str] | Sequence[Any] | Any,
     *,
     settings: Settings | None = None,
+    transforms: Any = None,
+    align_mask: Any = None,
     progress: Callable[[Progress], object] | None = None,
     cancel: threading.Event | None = None,
     **options: Unpack[AlignOptions],
@@ -146,6 +176,10 @@ def align_stack(
         A stack in any form that `focus_stack` accepts.
     settings : Settings, optional
         All parameters at once, instead of single options.
+    transforms : array-like, StackResult or path, optional
+        Prior transforms, used instead of estimated ones; see `stack_steps`.
+    align_mask : array-like, optional
+        (Y, X) bool, True where motion is estimated.
     progress : callable, optional
         Called with a `Progress` before each plane.
     cancel : threading.Event, optional
@@ -182,6 +216,10 @@ def align_stack(
     focus_stack : Align and fuse.
     """
     steps = align_only_steps(
-        as_source(source), chosen(settings, options, AlignOptions), cancel=cancel
+        as_source(source),
+        chosen(settings, options, AlignOptions),
+        transforms=transforms,
+        align_mask=align_mask,
+        cancel=cancel,
     )
     return drain(steps, progress)

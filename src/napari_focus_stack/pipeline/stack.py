@@ -206,5 +206,7 @@ def _box_to_keep(run: Run, survey: Survey) -> Box | None:
             f"taken {taken:.0%} of the field."
         )
     if crop.too_small:
-        run.notes.add("The results were not cut: planes have too little of the field in common.")
+        run.notes.add(
+            "The results were not cropped: planes have too little of the field in common."
+        )
     return crop.box

@@ -120,7 +120,7 @@ def test_a_cut_result_counts_from_its_corner(qtbot, viewer, docked, planes):
     assert said.startswith("Pixel (12, 22): plane 1, peak 1")
     # the stack shows more than the result: there is a curve there, but nothing was chosen
     said = point(qtbot, viewer, docked, viewer.layers["cells"], (12, 0))
-    assert said.startswith("Pixel (12, 0): cut away, peak 1")
+    assert said.startswith("Pixel (12, 0): cropped away, peak 1")
     click(viewer, viewer.layers["cells"], (12, 0))
     assert viewer.dims.current_step[0] == 1
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_focus_stack._napari.docks.launch import open_demo
+from napari_focus_stack._napari.demo import open_demo
 from napari_focus_stack._napari.layers.geometry import spacing_of
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.simulation.samples import render_sample

@@ -142,7 +142,7 @@ def _past(planes: AlignedPlanes) -> dict[str, Any]:
             for k, matrix in enumerate(alignment.transforms)
         ],
         "planes": list(planes.names),
-        "inputs": [str(path.absolute()) for path in planes.files],
+        "inputs": [str(path.absolute()) for path in planes.inputs],
         "left_out": [
             {"plane": k, "name": planes.names[k], "reason": why}
             for k, why in sorted(alignment.left_out.items())

@@ -54,7 +54,7 @@ def sentence(curve: FocusCurve, roles: Sequence[str]) -> str:
     """
     if curve.peak is None:
         return f"Pixel ({curve.y}, {curve.x}): no plane recorded it."
-    parts = ["cut away" if curve.plane is None else f"plane {curve.plane}"]
+    parts = ["cropped away" if curve.plane is None else f"plane {curve.plane}"]
     parts.append(f"peak {curve.peak:.1f}")
     if curve.runner_up is not None:
         parts.append(f"runner-up {curve.runner_up}")
