@@ -87,6 +87,10 @@ __all__ = [
     "write_saved",
 ]
 
-__getattr__, __dir__, _ = lazy_loader.attach(
+__getattr__, _, _ = lazy_loader.attach(
     __name__, ("analysis", "correction", "depth", "simulation"), _HOME
 )
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -19,4 +19,8 @@ _HOME = {
 
 __all__ = ["BACKGROUND", "apply_correction", "nearest_plane_labels"]
 
-__getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs=_HOME)
+__getattr__, _, _ = lazy_loader.attach(__name__, submod_attrs=_HOME)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
