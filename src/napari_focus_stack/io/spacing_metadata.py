@@ -84,7 +84,19 @@ def _plain_unit(unit: str) -> str:
     return _SPELLINGS.get(plain, _SPELLINGS.get(plain.removesuffix("s"), plain))
 
 
-def _number(value: Any) -> float | None:
+def finite_number(value: Any) -> float | None:
+    """Convert metadata to a number, which may be zero or negative.
+
+    Parameters
+    ----------
+    value : object
+        A number, or a string that holds one.
+
+    Returns
+    -------
+    float or None
+        None if it is no finite number.
+    """
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -93,7 +105,7 @@ def _number(value: Any) -> float | None:
 
 
 def _positive(value: Any) -> float | None:
-    number = _number(value)
+    number = finite_number(value)
     # ImageJ writes a negative spacing for a stack recorded downwards
     return abs(number) if number else None
 
@@ -113,6 +125,26 @@ def spacing_in_micrometres(y: float | None, x: float | None, z: float | None) ->
     """
     known = any(distance is not None for distance in (y, x, z))
     return Spacing(y=y, x=x, z=z, unit=UNIT if known else None)
+
+
+def completed(spacing: Spacing, other: Spacing) -> Spacing:
+    """Fill the unknown distances of a spacing from another one, both in micrometres.
+
+    Parameters
+    ----------
+    spacing : Spacing
+        Distances that count; pixel sizes are filled together, since one alone is no pixel size.
+    other : Spacing
+        Distances that count where `spacing` has none.
+
+    Returns
+    -------
+    Spacing
+        Distances in micrometres.
+    """
+    pixels = other if spacing.y is None or spacing.x is None else spacing
+    z = other.z if spacing.z is None else spacing.z
+    return spacing_in_micrometres(pixels.y, pixels.x, z)
 
 
 def resolution_spacing(
@@ -212,7 +244,7 @@ def _ome_positions(pixels: ElementTree.Element) -> list[float]:
     """Return the z positions of the planes of the first channel and time point, in their order."""
     found = {}
     for plane in pixels.findall("{*}Plane"):
-        position = _number(plane.get("PositionZ"))
+        position = finite_number(plane.get("PositionZ"))
         unit = micrometres(1.0, plane.get("PositionZUnit", "µm"))
         first = plane.get("TheC", "0") == "0" and plane.get("TheT", "0") == "0"
         if position is not None and unit is not None and first:

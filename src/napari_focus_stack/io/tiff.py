@@ -17,7 +17,13 @@ import tifffile
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile
 
 from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, ImageFile, Skipped, Unreadable
-from napari_focus_stack.io.spacing_metadata import imagej_spacing, ome_spacing, resolution_spacing
+from napari_focus_stack.io.spacing_metadata import (
+    completed,
+    imagej_spacing,
+    ome_spacing,
+    resolution_spacing,
+)
+from napari_focus_stack.io.vendor_spacing import vendor_spacing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +52,7 @@ _AXES = {
 _Axis = tuple[int, str, str]
 _Z_AXES = ("Z", "I", "Q")
 """Z, and tifffile's names of pages and of axes without a name."""
+ORIENTATION = 274
 _PLAIN = {"generic", "uniform", "shaped"}
 _JPEGS = {
     COMPRESSION.JPEG,
@@ -133,7 +140,7 @@ class _TiffHeader:
                 planes.append(Skipped(name, "the file is truncated"))
             else:
                 load = partial(_load_raw, self.path, offset, first, _palette(first))
-                planes.append(FilePlane(self.path, name, *kind, load))
+                planes.append(FilePlane(self.path, name, *kind, load, _orientation(first)))
         return tuple(planes)
 
     def _planes(self, pages: list[Any]) -> tuple[FilePlane | Skipped, ...]:
@@ -161,7 +168,14 @@ class _TiffHeader:
         if page.parent is self.tif and max(ends, default=self.size + 1) > self.size:
             return Skipped(name, "the file is truncated")
         load = partial(_load_page, page, lock, _palette(page.keyframe))
-        return FilePlane(self.path, name, shape, dtype, load)
+        orientation = _orientation(page.keyframe)
+        return FilePlane(self.path, name, shape, dtype, load, orientation)
+
+
+def _orientation(page: tifffile.TiffPage) -> int:
+    """Return the orientation of a page, 1 to 8; 1 if the tag is missing or damaged."""
+    value = page.tags.valueof(ORIENTATION, default=1)
+    return value if value in range(1, 9) else 1
 
 
 def _is_preview(page: Any) -> bool:
@@ -313,9 +327,13 @@ def _spacing(tif: TiffFile) -> tuple[Spacing, float | None]:
         int(tags.valueof("ResolutionUnit", default=2)),
         str(imagej.get("unit", "")),
     )
+    position = None
+    spacing = pixels
     if tif.is_ome:
         spacing, position = ome_spacing(tif.ome_metadata or "")
-        return (spacing if spacing.unit else pixels), position
-    if tif.is_imagej:
-        return imagej_spacing(imagej, pixels), None
-    return pixels, None
+    elif tif.is_imagej:
+        spacing = imagej_spacing(imagej, pixels)
+    if spacing.z is None and position is None:
+        vendor, position = vendor_spacing(tif)
+        spacing = completed(vendor, spacing) if spacing is pixels else completed(spacing, vendor)
+    return completed(spacing, pixels), position
