@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_focus_stack._utils.threads import block_grid
 from napari_focus_stack._utils.windows import corner_of, moved_by
+from napari_focus_stack.imgproc.alpha import fill_transparent, recorded_by_alpha
 from napari_focus_stack.imgproc.colour import GREY, lightness, separated
 from napari_focus_stack.imgproc.dtypes import Mask, whole
 from napari_focus_stack.imgproc.pyramids import reduce
@@ -61,7 +62,7 @@ class RegisteredPlane:
     def of(
         cls, plane: NDArray[Any], matrix: Matrix, light: Brightness, recorded: Mask | None = None
     ) -> RegisteredPlane:
-        """Return a registered plane; NaN and infinities count as not recorded.
+        """Return a registered plane; NaN, infinities and an alpha of 0 count as not recorded.
 
         Parameters
         ----------
@@ -79,6 +80,9 @@ class RegisteredPlane:
         RegisteredPlane
             The plane, with its gaps filled.
         """
+        opaque = recorded_by_alpha(plane)
+        if opaque is not None:
+            plane, recorded = fill_transparent(plane, opaque), both_recorded(opaque, recorded)
         if plane.dtype.kind != "f" or np.isfinite(plane).all():
             return cls(plane, matrix, light, recorded)
         filled, finite = without_gaps(plane)

@@ -18,6 +18,7 @@ from napari_focus_stack._utils.threads import ThreadTeam, block_grid, row_bands
 from napari_focus_stack._utils.windows import moved_by
 from napari_focus_stack.fusion.pyramid_level import Level, Residual, rows_above
 from napari_focus_stack.fusion.recorded_range import RecordedRange
+from napari_focus_stack.imgproc.alpha import opaque_value
 from napari_focus_stack.imgproc.colour import GREY, merged
 from napari_focus_stack.imgproc.dtypes import as_dtype
 from napari_focus_stack.imgproc.pyramids import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.dtypes import Mask
     from napari_focus_stack.imgproc.noise import Noise
 
+CHANNELS_WITH_ALPHA = 4
 DEPTH_LEVELS = 3
 """Number of levels whose energies determine depth; the finest is provided at half its size."""
 
@@ -131,6 +133,8 @@ class PyramidFusion:
             sides = reduced_shape(sides)
         self._residual = Residual(sides, self._channels)
         self._scored = self._levels[-1].scored = np.empty(self._levels[-1].shape, np.float32)
+        for level in self._levels if self._channels == CHANNELS_WITH_ALPHA else ():
+            level.opaque = opaque_value(dtype)
         for level, above in pairwise(self._levels):
             level.above = above.smooth
         self._levels[-1].above = self._residual.smooth

@@ -19,6 +19,7 @@ from napari_focus_stack.fusion.focus_measure import (
     tail,
     windowed,
 )
+from napari_focus_stack.imgproc.alpha import alpha_weight
 from napari_focus_stack.imgproc.colour import GREY
 from napari_focus_stack.imgproc.pyramids import (
     Plane,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 SHRINK_WINDOW = 1.5
 """Gaussian sigma over which the fused band's power is measured before it is shrunk."""
 SHRINK_SIZE = 9
+ALPHA = 3
+"""Channel that holds alpha."""
 LEAST_COVERAGE = 191
 """Part of a coarse pixel, out of 255, that must have been recorded for it to count."""
 LARGEST_EXPONENT = 80.0
@@ -75,6 +78,8 @@ class Level:
     light : Brightness
         Gain and offset by which the current plane, and so its noise, was brought to the
         reference plane's brightness.
+    opaque : float or None
+        Value of an opaque pixel in the fourth channel; None if there is no such channel.
     parts : list of slice
         Rows that are processed at a time.
     """
@@ -87,6 +92,7 @@ class Level:
         self.above: list[Plane] = []
         self.valid: Mask | None = None
         self.light = Brightness()
+        self.opaque: float | None = None
         half = reduced_shape(shape)
         self.energy = np.empty(half if level == 0 else shape, np.float32)
         self.scored: Plane | None = None
@@ -157,6 +163,10 @@ class Level:
             scored = prior.logarithm_of_weight(energy, self.level, rows)
         if self.light.gain != 1:  # equally sharp planes are weighted by their inverse variance
             scored -= np.float32(np.log(self._variance))
+        if self.opaque is not None:
+            weight = alpha_weight(self.smooth[ALPHA][rows], self.opaque)
+            energy *= weight
+            scored += np.log(weight)
         if self.scored is not None:
             self.scored[rows] = scored
         if outside is not None:

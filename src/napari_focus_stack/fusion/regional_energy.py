@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.fusion.focus_measure import UNRECORDED
+from napari_focus_stack.imgproc.alpha import recorded_by_alpha
 from napari_focus_stack.imgproc.colour import GREY, lightness
 from napari_focus_stack.imgproc.pyramids import expand
 from napari_focus_stack.imgproc.smoothing import without_gaps
@@ -121,6 +122,7 @@ class RegionalEnergy:
             Detail in the plane's own frame.
         """
         steps = coarseness(plane.shape)
+        recorded = both_recorded(recorded_by_alpha(plane), recorded)
         if plane.dtype.kind == "f" and not np.isfinite(plane).all():
             plane, finite = without_gaps(plane)
             recorded = both_recorded(finite.astype(np.uint8) * 255, recorded)

@@ -17,6 +17,7 @@ from napari_focus_stack.alignment.prior_transforms import (
 from napari_focus_stack.alignment.reduced_planes import WORKING_PIXELS
 from napari_focus_stack.diagnostics.plane_statistics import PlaneStatistics
 from napari_focus_stack.errors import Cancelled
+from napari_focus_stack.imgproc.alpha import continued
 from napari_focus_stack.imgproc.dtypes import COMPUTABLE, computable
 from napari_focus_stack.pipeline.notes import Notes
 from napari_focus_stack.pipeline.progress_plan import ProgressPlan
@@ -176,7 +177,8 @@ class Run:
         Returns
         -------
         numpy.ndarray
-            (Y, X[, C]) uint8, uint16 or float32, as recorded.
+            (Y, X[, C]) uint8, uint16 or float32, as recorded; colours continue smoothly where the
+            plane is transparent.
 
         Raises
         ------
@@ -188,7 +190,7 @@ class Run:
         self.check()
         with self._alone:
             plane = self.source[k]
-        return self.statistics.record(k, computable(plane))
+        return self.statistics.record(k, continued(computable(plane)))
 
     def read_reduced(self, k: int) -> NDArray[Any]:
         """Read a plane for alignment alone: reduced, where that takes less time.
