@@ -11,6 +11,7 @@ from napari.layers import Image, Points
 from napari_focus_stack._napari.docks.result_dock import ResultDock
 from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import world_units
+from napari_focus_stack._napari.layers.metadata import ALIGNED, role
 from napari_focus_stack._napari.layers.result_sets import ResultSet, known_sources
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at
 from napari_focus_stack._napari.widgets.area_table import AreaPanel
@@ -82,8 +83,13 @@ class ApplyWidget(ResultDock):
         found = self.result.chosen()
         sources = known_sources(found, self._viewer.layers) if found else []
         self._offer_plane(found)
-        # what the result was made of is the last that one would put it on
-        offered = sorted(accepts(self._viewer.layers), key=lambda one: one in sources)
+        aligned = any(role(one) == ALIGNED for one in sources)
+
+        def unlikely(layer: Layer) -> tuple[bool, bool]:
+            """Return a key that puts the result's stack last, behind it what moved otherwise."""
+            return (role(layer) == ALIGNED) != aligned, layer in sources
+
+        offered = sorted(accepts(self._viewer.layers), key=unlikely)
         self.target.offer(offered)
         self._show_what_applies()
 

@@ -10,7 +10,7 @@ from natsort import natsorted
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_focus_stack._napari.layers.geometry import world_units
-from napari_focus_stack._napari.layers.metadata import role
+from napari_focus_stack._napari.layers.metadata import is_input
 from napari_focus_stack._napari.layers.planes import (
     StackInput,
     describe_planes,
@@ -110,7 +110,7 @@ class StackSelector(Container[Any]):
 
     def _offered(self) -> list[Image]:
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        return [layer for layer in images if role(layer) is None]
+        return [layer for layer in images if is_input(layer)]
 
     def _active(self) -> list[Image]:
         return [layer for layer in self._offered() if layer in self._viewer.layers.selection]

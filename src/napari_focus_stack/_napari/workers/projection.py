@@ -15,7 +15,7 @@ from napari.layers import Image, Labels, Points
 from napari_focus_stack._napari.layers.appearance import appearance
 from napari_focus_stack._napari.layers.geometry import placement, to_world, unit_ratios
 from napari_focus_stack._napari.layers.lazy_planes import as_recorded
-from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, is_input
 from napari_focus_stack._napari.layers.planes import StackInput, finest
 from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result, known_sources
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
@@ -87,7 +87,7 @@ def accepts(layers: Sequence[Layer]) -> list[Layer]:
     list of napari.layers.Layer
         Stacks, labels and points that are no results.
     """
-    return [layer for layer in layers if role(layer) is None and _can_take(layer)]
+    return [layer for layer in layers if is_input(layer) and _can_take(layer)]
 
 
 def _can_take(layer: Layer) -> bool:
