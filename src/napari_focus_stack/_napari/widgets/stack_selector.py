@@ -51,7 +51,7 @@ class StackSelector(Container[Any]):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, chosen: Callable[[], None]) -> None:
-        self._viewer, self._tell = viewer, chosen
+        self._viewer, self._on_change = viewer, chosen
         self._chosen: list[Hashable] = []
         self._picked_z: tuple[list[Hashable], int] = ([], 0)
         self.cut = StackSlice()
@@ -175,7 +175,7 @@ class StackSelector(Container[Any]):
             self.summary.value = str(problem)
         else:
             self.summary.value = describe_planes(self.current.source, layers) + self._where()
-        self._tell()
+        self._on_change()
 
     def _offer_z(self, layers: list[Image]) -> None:
         solid = len(layers) == 1 and layers[0].ndim > 2
