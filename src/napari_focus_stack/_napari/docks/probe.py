@@ -78,7 +78,7 @@ class ProbeWidget(Container[Any]):
         self._viewer = napari_viewer
         self._probed: ProbedResult | None = None
         self._last_pixel: tuple[int, int] | None = None
-        self.worker = LatestOnlyWorker(self._show)
+        self.worker = LatestOnlyWorker(self._show, "focus-probe", "The focus probe")
         self.result = ResultChooser(napari_viewer, "depth-index")
         self.plot = FocusCurvePlot()
         self.status = Label()
