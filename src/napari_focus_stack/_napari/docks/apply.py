@@ -20,7 +20,7 @@ from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.projection import (
     Addition,
     ProjectionOptions,
-    accepts,
+    projectable_layers,
     transfer_job,
 )
 
@@ -89,7 +89,7 @@ class ApplyWidget(ResultDock):
             """Return a key that puts the result's stack last, behind it what moved otherwise."""
             return (role(layer) == ALIGNED) != aligned, layer in sources
 
-        offered = sorted(accepts(self._viewer.layers), key=unlikely)
+        offered = sorted(projectable_layers(self._viewer.layers), key=unlikely)
         self.target.offer(offered)
         self._show_what_applies()
 

@@ -254,6 +254,27 @@ def relief_of(found: ResultSet) -> Relief:
     return Relief(planes, None) if step is None else Relief(planes * np.float32(step), unit)
 
 
+def check_heights(found: ResultSet) -> None:
+    """Refuse a result without heights.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result.
+
+    Raises
+    ------
+    InputError
+        It has no heights, or only whole planes.
+    """
+    step = (found.past.get("spacing") or {}).get("z")
+    if "height" not in found.maps and ("depth" not in found.maps or step is None):
+        raise InputError(
+            f"'{found.image.name}' has no height map in the viewer, and areas are measured on "
+            "heights; give the z step and stack again with 'Height' ticked."
+        )
+
+
 def as_result(found: ResultSet) -> StackResult:
     """Return a result as the engine made it, from its layers.
 

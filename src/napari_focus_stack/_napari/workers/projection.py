@@ -20,7 +20,6 @@ from napari_focus_stack._napari.layers.planes import StackInput, finest
 from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result, known_sources
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
 from napari_focus_stack._napari.workers.job import Steps, at_once
-from napari_focus_stack.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +73,7 @@ class Addition:
     arguments: dict[str, Any]
 
 
-def accepts(layers: Sequence[Layer]) -> list[Layer]:
+def projectable_layers(layers: Sequence[Layer]) -> list[Layer]:
     """Return the layers that a result can be applied to.
 
     Parameters
@@ -104,10 +103,10 @@ def transfer_job(
     Parameters
     ----------
     layer : napari.layers.Image, Labels or Points
-        One of `accepts`.
+        One of `projectable_layers`.
     found : ResultSet
         The result.
-    options : Options
+    options : ProjectionOptions
         Those that are for another kind of layer do not count.
     layers : sequence of napari.layers.Layer
         Of the viewer, with the stack of the result if it is there.
@@ -210,24 +209,3 @@ def _marks(layer: Points, to_planes: NDArray[np.float64]) -> dict[str, Any]:
         "size": np.asarray(layer.size) * larger,
         **{name: getattr(layer, name) for name in names},
     }
-
-
-def check_heights(found: ResultSet) -> None:
-    """Refuse a result that has no slopes.
-
-    Parameters
-    ----------
-    found : ResultSet
-        The result.
-
-    Raises
-    ------
-    InputError
-        It has no heights, or only whole planes.
-    """
-    step = (found.past.get("spacing") or {}).get("z")
-    if "height" not in found.maps and ("depth" not in found.maps or step is None):
-        raise InputError(
-            f"'{found.image.name}' has no height map in the viewer, and areas are measured on "
-            "heights; give the z step and stack again with 'Height' ticked."
-        )
