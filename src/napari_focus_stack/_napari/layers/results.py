@@ -44,14 +44,14 @@ REPORT_KEYS = (
     "in_order",
     "left_out",
     "marks",
+    "dust",
+    "specks",
     "crop",
     "spacing",
     "notes",
     "inputs",
 )
 """Fields of the report that layers carry: enough to put the result on other data of the field."""
-LATER_REPORT_KEYS = ("dust", "specks")
-"""Fields that layers carry since 0.1.0 besides; those made before have none of them."""
 SHOWN_REPORT_KEYS = ("occlusion",)
 """Fields that layers carry for the reader of their metadata alone."""
 
@@ -209,7 +209,7 @@ def _map_layer(
 
 def _provenance(result: StackResult, name: str, origin: SourceInfo) -> dict[str, Any]:
     report = result.report.as_dict()
-    carried = (*REPORT_KEYS, *LATER_REPORT_KEYS, *SHOWN_REPORT_KEYS)
+    carried = (*REPORT_KEYS, *SHOWN_REPORT_KEYS)
     known = {key: report[key] for key in carried}
     past = {
         "sources": list(origin.sources),
