@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from magicgui.widgets import ComboBox, PushButton, SpinBox
 from napari.layers import Image, Points
@@ -23,6 +23,7 @@ from napari_focus_stack._napari.workers.projection import (
     projectable_layers,
     transfer_job,
 )
+from napari_focus_stack.analysis.projection import ProjectionMethod
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -52,7 +53,7 @@ class ApplyWidget(ResultDock):
         self.offset = _whole_number("Planes from the one in focus to the one wanted.")
         self.half_slab = _whole_number("Planes on either side of that one that count too.", least=0)
         self.how = ComboBox(
-            choices=["max", "mean"], value="max", tooltip="What becomes of the planes of a slab."
+            choices=get_args(ProjectionMethod), tooltip="What becomes of the planes of a slab."
         )
         self.apply_button = PushButton(text="Apply", tooltip="Add what of the layer is in focus.")
         self.areas = AreaPanel(lambda: self.result.chosen(), napari_viewer.layers)
