@@ -119,7 +119,7 @@ def arguments_like(layer: Image) -> dict[str, Any]:
     Parameters
     ----------
     layer : napari.layers.Image
-        Of (z, y, x).
+        A (z, y, x) stack.
 
     Returns
     -------

@@ -172,9 +172,9 @@ def surface_arguments(found: ResultSet, unit: str, plane_height: float) -> dict[
     found : ResultSet
         Result that the surface is made of.
     unit : str
-        Of its heights.
+        Unit of its heights.
     plane_height : float
-        Of one plane, in that unit.
+        Height of one plane, in that unit.
 
     Returns
     -------

@@ -83,7 +83,7 @@ class StackInput:
         Returns
         -------
         StackInput
-            Of the same layers.
+            Input of the same layers.
         """
         calibrate(self.stack, spacing, followers)
         for part, layer in zip(self.stack, self.layers, strict=True):

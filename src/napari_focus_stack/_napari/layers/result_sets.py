@@ -81,7 +81,7 @@ def result_sets(layers: Sequence[Layer]) -> list[ResultSet]:
     Parameters
     ----------
     layers : sequence of napari.layers.Layer
-        Of the viewer, from the bottom up.
+        Layers of the viewer, from the bottom up.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def sources_of(found: ResultSet, layers: Sequence[Layer]) -> list[Image]:
     found : ResultSet
         The result.
     layers : sequence of napari.layers.Layer
-        Of the viewer.
+        Layers of the viewer.
 
     Returns
     -------
@@ -179,7 +179,7 @@ def known_sources(found: ResultSet, layers: Sequence[Layer]) -> list[Image]:
     found : ResultSet
         The result.
     layers : sequence of napari.layers.Layer
-        Of the viewer.
+        Layers of the viewer.
 
     Returns
     -------

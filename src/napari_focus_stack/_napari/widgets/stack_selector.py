@@ -206,11 +206,11 @@ def keys(layers: Iterable[Image]) -> list[Hashable]:
     Parameters
     ----------
     layers : iterable of napari.layers.Image
-        Any.
+        Any layers.
 
     Returns
     -------
     list of hashable
-        In their order.
+        Ids in the order of the layers.
     """
     return [layer.unique_id for layer in layers]

@@ -134,7 +134,7 @@ class Job:
         Returns
         -------
         napari.qt.threading.GeneratorWorker
-            Under way.
+            The worker that was started.
         """
         # `create_worker` would note it as a task of whichever window is in front, and the closing
         # of that window would end it, though it works for another

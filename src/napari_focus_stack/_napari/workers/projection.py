@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from numpy.typing import NDArray
 
+    from napari_focus_stack.analysis.projection import ProjectionMethod
     from napari_focus_stack.result import StackResult
 
 APPLIED = "applied"
@@ -53,7 +54,7 @@ class ProjectionOptions:
     plane: int = 0
     offset: int = 0
     half_slab: int = 0
-    how: Literal["max", "mean"] = "max"
+    how: ProjectionMethod = "max"
     cut: StackSlice = StackSlice()  # noqa: RUF009 - frozen
 
 
@@ -66,7 +67,7 @@ class Addition:
     kind : {"image", "labels", "points"}
         Which `add_` method of the viewer takes it.
     arguments : dict
-        Of that method, beside the data.
+        Arguments of that method, beside the data.
     """
 
     kind: Literal["image", "labels", "points"]
@@ -79,7 +80,7 @@ def projectable_layers(layers: Sequence[Layer]) -> list[Layer]:
     Parameters
     ----------
     layers : sequence of napari.layers.Layer
-        Of the viewer.
+        Layers of the viewer.
 
     Returns
     -------
@@ -109,7 +110,7 @@ def transfer_job(
     options : ProjectionOptions
         Those that are for another kind of layer do not count.
     layers : sequence of napari.layers.Layer
-        Of the viewer, with the stack of the result if it is there.
+        Layers of the viewer, with the stack of the result if it is there.
 
     Returns
     -------
