@@ -94,7 +94,11 @@ def test_an_aligned_stack_is_an_input_like_any_other(viewer, docked, dock, qtbot
     press(qtbot, align)
     source, aligned = viewer.layers
     assert align._offered() == [source, aligned]  # not aligned twice unless chosen
+    stack.input.layer_list.value = [source.unique_id]
+    assert "black" not in stack.input.summary.value
     stack.input.layer_list.value = [aligned.unique_id]
+    assert "count as black" in stack.input.summary.value
+    assert "stack 'leaf' itself" in stack.input.summary.value
     stack.form.parameters["align"].value = "none"
     stack.stack_button.native.click()
     qtbot.waitUntil(lambda: not stack.job.running, timeout=20_000)

@@ -13,6 +13,7 @@ from napari_focus_stack._napari.layers.geometry import world_units
 from napari_focus_stack._napari.layers.metadata import is_input
 from napari_focus_stack._napari.layers.planes import (
     StackInput,
+    border_doubt,
     describe_planes,
     followed,
     likely_input,
@@ -174,7 +175,8 @@ class StackSelector(Container[Any]):
         except InputError as problem:
             self.summary.value = str(problem)
         else:
-            self.summary.value = describe_planes(self.current.source, layers) + self._where()
+            planes = describe_planes(self.current.source, layers) + self._where()
+            self.summary.value = f"{planes} {border_doubt(layers)}".rstrip()
         self._on_change()
 
     def _offer_z(self, layers: list[Image]) -> None:
