@@ -3,8 +3,8 @@
     python benchmarks/alignment.py FOLDER [FOLDER ...] [--repeats N]
 
 Reading alone is one thread, plane after plane: by `cv2.imread`, as `bench.py read` does it, and by
-the library's own faster reader. The runs alternate, and median ratios are told: ratios in one run
-hold, seconds do not.
+the library's own faster reader. The runs alternate, and median ratios are reported: ratios in one
+run hold, seconds do not.
 """
 
 from __future__ import annotations

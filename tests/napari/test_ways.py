@@ -140,7 +140,7 @@ def cells(viewer, planes):
 
 def pointed(qtbot, probe, position):
     probe._point(None, SimpleNamespace(position=position))
-    qtbot.waitUntil(lambda: probe.looks.idle, timeout=10_000)
+    qtbot.waitUntil(lambda: probe.worker.idle, timeout=10_000)
     return probe.status.value
 
 

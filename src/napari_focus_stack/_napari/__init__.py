@@ -1,5 +1,9 @@
-"""The room for napari: the only one that imports napari, Qt or magicgui.
+"""The napari plugin; the only package that imports napari, Qt and magicgui.
 
-`reader` and `samples` hand layers to napari, `layers` turns layers into planes and results into
-layers, `job` runs the engine in napari's worker, `form` and `widget` are what the user sees.
+- `layers`: layers as planes of a stack, and results as layers, without Qt.
+- `workers`: jobs in the background.
+- `io`: readers, writers and sample data.
+- `viewer`: what concerns the viewer as a whole: layers added, painting, docks, preferences.
+- `widgets`: rows and panels of which docks consist.
+- `docks`: the dock widgets.
 """

@@ -42,9 +42,6 @@ _COMBINE = {"max": np.maximum, "mean": np.add}
 _START = {"max": -np.inf, "mean": 0.0}
 
 
-# --- images
-
-
 def project(
     source: Any,
     result: StackResult,

@@ -66,13 +66,47 @@ def test_the_aligned_stack_lies_and_looks_like_its_source(viewer, docked, qtbot,
 
 def test_a_layer_that_makes_no_stack_is_said_so(viewer, docked, qtbot, notifications):
     widget = docked()
-    press(qtbot, widget)
-    assert "Select one (z, y, x) layer" in widget.job.status.value
     viewer.add_image(np.zeros((1, 40, 40), np.uint8), name="lone")
     press(qtbot, widget)
     assert "'lone' holds a single plane" in widget.job.status.value
     assert len(viewer.layers) == 1
-    assert len(notifications) == 2
+    assert len(notifications) == 1
+
+
+def test_without_a_layer_there_is_nothing_to_press(viewer, docked, qtbot):
+    widget = docked()
+    assert not widget.align_button.enabled
+    viewer.add_image(np.zeros((40, 40), np.uint8), name="flat")
+    assert not widget.align_button.enabled
+    source = viewer.add_image(moved_planes(), name="leaf")
+    assert widget.align_button.enabled
+    widget.align_button.native.click()
+    viewer.layers.remove(source)
+    assert not widget.align_button.enabled
+    widget.job.cancel()
+    qtbot.waitUntil(lambda: not widget.job.running, timeout=20_000)
+    assert not widget.align_button.enabled
+
+
+def test_an_aligned_stack_is_an_input_like_any_other(viewer, docked, dock, qtbot):
+    viewer.add_image(moved_planes(), name="leaf")
+    align, stack, apply = docked(), dock("Focus Stack"), dock("Apply to other layers")
+    press(qtbot, align)
+    source, aligned = viewer.layers
+    assert align._offered() == [source, aligned]  # not aligned twice unless chosen
+    stack.input.layer_list.value = [source.unique_id]
+    assert "black" not in stack.input.summary.value
+    stack.input.layer_list.value = [aligned.unique_id]
+    assert "count as black" in stack.input.summary.value
+    assert "stack 'leaf' itself" in stack.input.summary.value
+    stack.form.parameters["align"].value = "none"
+    stack.stack_button.native.click()
+    qtbot.waitUntil(lambda: not stack.job.running, timeout=20_000)
+    image = viewer.layers["leaf aligned stacked"]
+    assert image.metadata[METADATA_KEY]["sources"] == ["leaf aligned"]
+    assert apply.chosen_target() == aligned  # the other one has moved
+    apply.target.value = source.unique_id
+    assert apply.chosen_target() == source
 
 
 def test_results_and_flat_layers_are_not_offered(viewer, docked):

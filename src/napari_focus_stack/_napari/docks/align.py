@@ -11,7 +11,7 @@ from napari.layers import Image
 from napari_focus_stack._napari.layers.appearance import appearance, display_limits
 from napari_focus_stack._napari.layers.geometry import world_units
 from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, lazy_array
-from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
+from napari_focus_stack._napari.layers.metadata import ALIGNED, METADATA_KEY, is_input, role
 from napari_focus_stack._napari.layers.planes import StackInput
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.pipeline.align_only import AlignedPlanes
 
-ALIGNED = "aligned"
 MODELS = ("auto", "shift", "similarity", "affine", "homography")
 _PLACE = ("scale", "translate", "rotate", "shear", "axis_labels")
 
@@ -65,11 +64,16 @@ class AlignWidget(Container[Any]):
 
     def reset_choices(self, *_: Any) -> None:
         """List the layers anew; napari calls this when its layer list changes."""
-        self.layer.offer(self._offered())
+        offered = self._offered()
+        self.layer.offer(offered)
+        if not self.job.running:
+            self.align_button.enabled = bool(offered)
 
     def _offered(self) -> list[Image]:
+        """Return the stacks from top to bottom, after them those that are aligned already."""
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        return [layer for layer in reversed(images) if layer.ndim > 2 and role(layer) is None]
+        stacks = [layer for layer in reversed(images) if layer.ndim > 2 and is_input(layer)]
+        return sorted(stacks, key=lambda layer: role(layer) == ALIGNED)
 
     def align(self) -> None:
         """Start to align the chosen layer, unless a job runs."""
@@ -90,6 +94,7 @@ class AlignWidget(Container[Any]):
         self.job.run(
             lambda cancel: align_only_steps(source, settings, cancel=cancel),
             partial(self._add, shown=shown),
+            on_end=self.reset_choices,  # the layers may be gone
         )
 
     def _cut(self, layer: Image) -> StackSlice:
@@ -114,7 +119,7 @@ def arguments_like(layer: Image) -> dict[str, Any]:
     Parameters
     ----------
     layer : napari.layers.Image
-        Of (z, y, x).
+        A (z, y, x) stack.
 
     Returns
     -------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from magicgui.widgets import ComboBox, PushButton, SpinBox
 from napari.layers import Image, Points
@@ -11,6 +11,7 @@ from napari.layers import Image, Points
 from napari_focus_stack._napari.docks.result_dock import ResultDock
 from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import world_units
+from napari_focus_stack._napari.layers.metadata import ALIGNED, role
 from napari_focus_stack._napari.layers.result_sets import ResultSet, known_sources
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at
 from napari_focus_stack._napari.widgets.area_table import AreaPanel
@@ -19,9 +20,10 @@ from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.projection import (
     Addition,
     ProjectionOptions,
-    accepts,
+    projectable_layers,
     transfer_job,
 )
+from napari_focus_stack.analysis.projection import ProjectionMethod
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -51,7 +53,7 @@ class ApplyWidget(ResultDock):
         self.offset = _whole_number("Planes from the one in focus to the one wanted.")
         self.half_slab = _whole_number("Planes on either side of that one that count too.", least=0)
         self.how = ComboBox(
-            choices=["max", "mean"], value="max", tooltip="What becomes of the planes of a slab."
+            choices=get_args(ProjectionMethod), tooltip="What becomes of the planes of a slab."
         )
         self.apply_button = PushButton(text="Apply", tooltip="Add what of the layer is in focus.")
         self.areas = AreaPanel(lambda: self.result.chosen(), napari_viewer.layers)
@@ -82,8 +84,13 @@ class ApplyWidget(ResultDock):
         found = self.result.chosen()
         sources = known_sources(found, self._viewer.layers) if found else []
         self._offer_plane(found)
-        # what the result was made of is the last that one would put it on
-        offered = sorted(accepts(self._viewer.layers), key=lambda one: one in sources)
+        aligned = any(role(one) == ALIGNED for one in sources)
+
+        def unlikely(layer: Layer) -> tuple[bool, bool]:
+            """Return a key that puts the result's stack last, behind it what moved otherwise."""
+            return (role(layer) == ALIGNED) != aligned, layer in sources
+
+        offered = sorted(projectable_layers(self._viewer.layers), key=unlikely)
         self.target.offer(offered)
         self._show_what_applies()
 

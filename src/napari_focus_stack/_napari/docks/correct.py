@@ -90,7 +90,7 @@ class CorrectWidget(ResultDock):
         self.side.changed.connect(self._take_up)
         napari_viewer.dims.events.point.connect(self._follow_slider)
         napari_viewer.layers.events.removed.connect(self._layer_gone)
-        self.native_parent_changed.connect(self._undocked)
+        self.native_parent_changed.connect(self._docked)
 
     def _start_on(self, found: ResultSet) -> None:
         """Add the layer to paint on over a result."""
@@ -182,7 +182,7 @@ class CorrectWidget(ResultDock):
             self._painting.layer.editable = False
         self._painting = self._stack = None
 
-    def _undocked(self, parent: object) -> None:
+    def _docked(self, parent: object) -> None:
         slider, removed = self._viewer.dims.events.point, self._viewer.layers.events.removed
         if parent is None:  # closed
             self.stop()

@@ -78,7 +78,7 @@ class ProbeWidget(Container[Any]):
         self._viewer = napari_viewer
         self._probed: ProbedResult | None = None
         self._last_pixel: tuple[int, int] | None = None
-        self.looks = LatestOnlyWorker(self._show)
+        self.worker = LatestOnlyWorker(self._show, "focus-probe", "The focus probe")
         self.result = ResultChooser(napari_viewer, "depth-index")
         self.plot = FocusCurvePlot()
         self.status = Label()
@@ -90,7 +90,7 @@ class ProbeWidget(Container[Any]):
         self.native.layout().addStretch(1)
         self.result.changed.connect(self._choose)
         self.native_parent_changed.connect(self._docked)
-        self.native.destroyed.connect(self.looks.stop)
+        self.native.destroyed.connect(self.worker.stop)
         self._connect()
         tabbed(self, "Probe")
         self.reset_choices()
@@ -124,7 +124,7 @@ class ProbeWidget(Container[Any]):
     def _drop(self, why: str) -> None:
         """Forget the probe and the pixel, and write why."""
         self._probed = self._last_pixel = None
-        self.looks.forget()
+        self.worker.forget()
         self._say(why)
 
     def _say(self, words: str) -> None:
@@ -150,7 +150,7 @@ class ProbeWidget(Container[Any]):
         if pointed is None or pointed[1] == self._last_pixel:
             return
         ready, self._last_pixel = pointed
-        self.looks.take(partial(ready.probe.curve, *self._last_pixel))
+        self.worker.take(partial(ready.probe.curve, *self._last_pixel))
 
     def _show(self, outcome: Outcome) -> None:
         """Show a curve that is done, or the error in its place."""
@@ -230,4 +230,4 @@ class ProbeWidget(Container[Any]):
         for callbacks, ours in self._callbacks():
             if ours in callbacks:
                 callbacks.remove(ours)
-        self.looks.stop()
+        self.worker.stop()

@@ -18,9 +18,9 @@ def summary(
     Parameters
     ----------
     report : Report
-        Of the run.
+        Report of the run.
     names : sequence of str
-        Of the layers, from the bottom up.
+        Names of the layers, from the bottom up.
     aligned_on : str, optional
         Name of the Shapes layer that alignment went by.
     updated : bool

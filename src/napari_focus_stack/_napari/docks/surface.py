@@ -172,9 +172,9 @@ def surface_arguments(found: ResultSet, unit: str, plane_height: float) -> dict[
     found : ResultSet
         Result that the surface is made of.
     unit : str
-        Of its heights.
+        Unit of its heights.
     plane_height : float
-        Of one plane, in that unit.
+        Height of one plane, in that unit.
 
     Returns
     -------
@@ -273,7 +273,7 @@ class SurfaceWidget(ResultDock):
         self.stretch.changed.connect(self._stretch)
         self.flat_button.changed.connect(self.show_flat)
         napari_viewer.dims.events.ndisplay.connect(self._stretch)
-        self.native_parent_changed.connect(self._undocked)
+        self.native_parent_changed.connect(self._docked)
 
     def _start_on(self, found: ResultSet) -> None:
         """Make the surface of a result and show it alone."""
@@ -324,7 +324,7 @@ class SurfaceWidget(ResultDock):
             stretch(surface, factor)
         dims.point = at  # napari counts its steps from the lowest point
 
-    def _undocked(self, parent: object) -> None:
+    def _docked(self, parent: object) -> None:
         turned = self._viewer.dims.events.ndisplay
         turned.disconnect(self._stretch)
         if parent is not None:

@@ -106,7 +106,7 @@ def corrects(layer: Labels, found: ResultSet) -> bool:
     Parameters
     ----------
     layer : napari.layers.Labels
-        Any.
+        Any layer of labels.
     found : ResultSet
         The result.
 
@@ -153,7 +153,7 @@ class Retouching:
         found : ResultSet
             The result.
         layers : sequence of napari.layers.Layer
-            Of the viewer, with the stack.
+            Layers of the viewer, with the stack.
 
         Returns
         -------

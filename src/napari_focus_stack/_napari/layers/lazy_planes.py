@@ -43,7 +43,7 @@ class OpenedPlanes(PlaneSource):
     source : PlaneSource
         As the reader opened it.
     spacing : Spacing
-        Of the layer.
+        Spacing of the layer.
     """
 
     def __init__(self, source: PlaneSource, spacing: Spacing) -> None:
@@ -187,7 +187,7 @@ class LayerPlanes(ArraySource):
     names : sequence of str
         One a plane.
     spacing : Spacing
-        Of the layers.
+        Spacing of the layers.
 
     Raises
     ------

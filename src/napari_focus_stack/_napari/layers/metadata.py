@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari.layers import Image, Layer
+    from napari.layers import Layer
 
 METADATA_KEY = "napari-focus-stack"
+ALIGNED = "aligned"
+"""Role of the planes that Align adds: made by Focus Stack, and a stack like any other."""
 
 
-def role(layer: Image) -> str | None:
+def role(layer: Layer) -> str | None:
     """Return the role of a layer among the results.
 
     Parameters
     ----------
-    layer : napari.layers.Image
+    layer : napari.layers.Layer
         Any layer.
 
     Returns
@@ -28,6 +30,22 @@ def role(layer: Image) -> str | None:
     """
     found: str | None = layer.metadata.get(METADATA_KEY, {}).get("role")
     return found
+
+
+def is_input(layer: Layer) -> bool:
+    """Return whether a layer may be taken as input, which results are not.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Any layer.
+
+    Returns
+    -------
+    bool
+        True for a layer that Focus Stack did not create, and for aligned planes.
+    """
+    return role(layer) in (None, ALIGNED)
 
 
 def identity(layer: Layer) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_focus_stack._napari.layers.agreement import check_agreement, check_z_apart
 from napari_focus_stack._napari.layers.geometry import calibrate, spacing_of
 from napari_focus_stack._napari.layers.lazy_planes import LayerPlanes, OpenedStack
-from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.metadata import ALIGNED, METADATA_KEY, role
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, copy_spacing, stack_in
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.sources import PlaneSource, Spacing, describe
@@ -83,7 +83,7 @@ class StackInput:
         Returns
         -------
         StackInput
-            Of the same layers.
+            Input of the same layers.
         """
         calibrate(self.stack, spacing, followers)
         for part, layer in zip(self.stack, self.layers, strict=True):
@@ -205,6 +205,30 @@ def describe_planes(source: PlaneSource, layers: Sequence[Image]) -> str:
     if len(numbered) > SHOWN_NAMES:
         numbered[SHOWN_NAMES - 1 : -1] = ["..."]
     return f"{kind}: {', '.join(numbered)}."
+
+
+def border_doubt(layers: Sequence[Image]) -> str:
+    """Describe what comes of borders that aligned planes did not record.
+
+    Parameters
+    ----------
+    layers : sequence of napari.layers.Image
+        The layers of a stack.
+
+    Returns
+    -------
+    str
+        A sentence; empty if all pixels were recorded, or are NaN where they were not.
+    """
+    for layer in layers:
+        known = layer.metadata.get(METADATA_KEY, {})
+        moved = role(layer) == ALIGNED and known.get("align") != "none"
+        if moved and finest(layer).dtype.kind != "f":
+            return (
+                f"Borders of '{layer.name}' that a plane did not record count as black, and may "
+                f"come out wrong; stack '{known['sources'][0]}' itself for sound borders."
+            )
+    return ""
 
 
 def likely_input(offered: Sequence[Image], active: Sequence[Image]) -> list[Image]:

@@ -13,7 +13,6 @@ from napari.layers import Image
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, of_other_files, role
-from napari_focus_stack._napari.layers.results import REPORT_KEYS
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.result import Report, StackResult
@@ -82,7 +81,7 @@ def result_sets(layers: Sequence[Layer]) -> list[ResultSet]:
     Parameters
     ----------
     layers : sequence of napari.layers.Layer
-        Of the viewer, from the bottom up.
+        Layers of the viewer, from the bottom up.
 
     Returns
     -------
@@ -143,7 +142,7 @@ def sources_of(found: ResultSet, layers: Sequence[Layer]) -> list[Image]:
     found : ResultSet
         The result.
     layers : sequence of napari.layers.Layer
-        Of the viewer.
+        Layers of the viewer.
 
     Returns
     -------
@@ -180,7 +179,7 @@ def known_sources(found: ResultSet, layers: Sequence[Layer]) -> list[Image]:
     found : ResultSet
         The result.
     layers : sequence of napari.layers.Layer
-        Of the viewer.
+        Layers of the viewer.
 
     Returns
     -------
@@ -254,6 +253,27 @@ def relief_of(found: ResultSet) -> Relief:
     return Relief(planes, None) if step is None else Relief(planes * np.float32(step), unit)
 
 
+def check_heights(found: ResultSet) -> None:
+    """Refuse a result without heights.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result.
+
+    Raises
+    ------
+    InputError
+        It has no heights, or only whole planes.
+    """
+    step = (found.past.get("spacing") or {}).get("z")
+    if "height" not in found.maps and ("depth" not in found.maps or step is None):
+        raise InputError(
+            f"'{found.image.name}' has no height map in the viewer, and areas are measured on "
+            "heights; give the z step and stack again with 'Height' ticked."
+        )
+
+
 def as_result(found: ResultSet) -> StackResult:
     """Return a result as the engine made it, from its layers.
 
@@ -270,24 +290,21 @@ def as_result(found: ResultSet) -> StackResult:
     Raises
     ------
     InputError
-        The depth index is not in the viewer, or the layers are of a version that recorded less.
+        The depth index is not in the viewer, or the record of the run is incomplete.
     """
     if "depth-index" not in found.maps:
         raise InputError(
             f"The depth index of '{found.image.name}' is not in the viewer; stack again with "
             "'Depth index' ticked."
         )
-    missing = [key for key in REPORT_KEYS if key not in found.past]
-    if missing:
-        raise InputError(
-            f"'{found.image.name}' lacks the record of how it was made that is needed "
-            f"({', '.join(missing)}); stack again."
-        )
+    try:
+        report = Report.from_dict(found.past)
+    except InputError as problem:
+        raise InputError(f"'{found.image.name}': {problem}") from problem
     arrays = {role: np.asarray(layer.data) for role, layer in found.maps.items()}
     index = arrays["depth-index"]
     depth = arrays["depth"] if "depth" in arrays else index.astype(np.float32)
     sure = np.broadcast_to(np.float32(1), index.shape)
-    report = Report.from_dict(found.past)
     return StackResult(
         image=np.asarray(found.image.data),
         depth_index=index,

@@ -44,14 +44,14 @@ REPORT_KEYS = (
     "in_order",
     "left_out",
     "marks",
+    "dust",
+    "specks",
     "crop",
     "spacing",
     "notes",
     "inputs",
 )
 """Fields of the report that layers carry: enough to put the result on other data of the field."""
-LATER_REPORT_KEYS = ("dust", "specks")
-"""Fields that layers carry since 0.1.0 besides; those made before have none of them."""
 SHOWN_REPORT_KEYS = ("occlusion",)
 """Fields that layers carry for the reader of their metadata alone."""
 
@@ -116,7 +116,7 @@ class SourceInfo:
         layers : sequence of napari.layers.Image
             Place and look are those of the reference plane's layer.
         settings : Settings
-            Of the run.
+            Settings of the run.
         aligned_on : str, optional
             Name of the Shapes layer that bounds the alignment.
         cut : StackSlice, optional
@@ -143,7 +143,7 @@ def lead_of(layers: Sequence[Image], settings: Settings) -> Image:
     layers : sequence of napari.layers.Image
         In the order of the planes.
     settings : Settings
-        Of the run.
+        Settings of the run.
 
     Returns
     -------
@@ -164,11 +164,11 @@ def result_layers(
     Parameters
     ----------
     result : StackResult
-        Of the engine.
+        Result of the run.
     wanted : sequence of str
         Roles beside the stacked image, keys of `OUTPUTS`.
     origin : SourceInfo
-        Of the planes.
+        Place, look and names of the planes' layers.
     correction : dict, optional
         The correction by hand, as layers carry it.
 
@@ -209,7 +209,7 @@ def _map_layer(
 
 def _provenance(result: StackResult, name: str, origin: SourceInfo) -> dict[str, Any]:
     report = result.report.as_dict()
-    carried = (*REPORT_KEYS, *LATER_REPORT_KEYS, *SHOWN_REPORT_KEYS)
+    carried = (*REPORT_KEYS, *SHOWN_REPORT_KEYS)
     known = {key: report[key] for key in carried}
     past = {
         "sources": list(origin.sources),
@@ -239,7 +239,7 @@ def results_over(
     sources : sequence of napari.layers.Image
         The planes, or their layer.
     layers : sequence of napari.layers.Image
-        Of the viewer.
+        Layers of the viewer.
     cut : StackSlice, optional
         Part of the layer that was stacked.
 

@@ -102,7 +102,7 @@ class StackSlice:
         Returns
         -------
         StackSlice
-            Of the same part.
+            Slice of the same part.
         """
         if plain is None:
             return cls()
@@ -117,7 +117,7 @@ def z_axes(layer: Image) -> list[tuple[str, int]]:
     Parameters
     ----------
     layer : napari.layers.Image
-        Of three axes or more.
+        A layer of three axes or more.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def axis_name(layer: Image, axis: int) -> str:
     Parameters
     ----------
     layer : napari.layers.Image
-        Any.
+        Any layer.
     axis : int
         Number of the axis.
 
@@ -153,7 +153,7 @@ def likely_z(layer: Image) -> int:
     Parameters
     ----------
     layer : napari.layers.Image
-        Of three axes or more.
+        A layer of three axes or more.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def slice_at(layer: Image, z: int, position: Sequence[float], units: Units = Non
     Parameters
     ----------
     layer : napari.layers.Image
-        Of three axes or more.
+        A layer of three axes or more.
     z : int
         Axis of the planes.
     position, units : sequence of float, sequence of pint.Unit or None

@@ -10,17 +10,16 @@ from magicgui.widgets import Container, PushButton
 from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog, QTableWidget, QTableWidgetItem
 
-from napari_focus_stack._napari.layers.depth_painting import CORRECTION as CORRECTION
+from napari_focus_stack._napari.layers.depth_painting import CORRECTION
 from napari_focus_stack._napari.layers.geometry import pixel_shape
 from napari_focus_stack._napari.layers.metadata import role
 from napari_focus_stack._napari.layers.planes import finest
-from napari_focus_stack._napari.layers.result_sets import ResultSet, relief_of
+from napari_focus_stack._napari.layers.result_sets import ResultSet, check_heights, relief_of
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.widgets.settings_form import UNITS
 from napari_focus_stack._napari.workers.job import at_once
-from napari_focus_stack._napari.workers.projection import check_heights
 from napari_focus_stack.errors import FocusStackError, InputError
 
 if TYPE_CHECKING:

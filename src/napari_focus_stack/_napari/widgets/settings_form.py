@@ -264,7 +264,7 @@ class SettingsForm:
         Parameters
         ----------
         spacing : Spacing
-            Of the layer.
+            Spacing of the layer.
         """
         unit = spacing.unit or DEFAULT_UNIT
         self._filling = True

@@ -10,9 +10,10 @@ from natsort import natsorted
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_focus_stack._napari.layers.geometry import world_units
-from napari_focus_stack._napari.layers.metadata import role
+from napari_focus_stack._napari.layers.metadata import is_input
 from napari_focus_stack._napari.layers.planes import (
     StackInput,
+    border_doubt,
     describe_planes,
     followed,
     likely_input,
@@ -51,7 +52,7 @@ class StackSelector(Container[Any]):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, chosen: Callable[[], None]) -> None:
-        self._viewer, self._tell = viewer, chosen
+        self._viewer, self._on_change = viewer, chosen
         self._chosen: list[Hashable] = []
         self._picked_z: tuple[list[Hashable], int] = ([], 0)
         self.cut = StackSlice()
@@ -110,7 +111,7 @@ class StackSelector(Container[Any]):
 
     def _offered(self) -> list[Image]:
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        return [layer for layer in images if role(layer) is None]
+        return [layer for layer in images if is_input(layer)]
 
     def _active(self) -> list[Image]:
         return [layer for layer in self._offered() if layer in self._viewer.layers.selection]
@@ -174,8 +175,9 @@ class StackSelector(Container[Any]):
         except InputError as problem:
             self.summary.value = str(problem)
         else:
-            self.summary.value = describe_planes(self.current.source, layers) + self._where()
-        self._tell()
+            planes = describe_planes(self.current.source, layers) + self._where()
+            self.summary.value = f"{planes} {border_doubt(layers)}".rstrip()
+        self._on_change()
 
     def _offer_z(self, layers: list[Image]) -> None:
         solid = len(layers) == 1 and layers[0].ndim > 2
@@ -206,11 +208,11 @@ def keys(layers: Iterable[Image]) -> list[Hashable]:
     Parameters
     ----------
     layers : iterable of napari.layers.Image
-        Any.
+        Any layers.
 
     Returns
     -------
     list of hashable
-        In their order.
+        Ids in the order of the layers.
     """
     return [layer.unique_id for layer in layers]

@@ -66,6 +66,34 @@ class Outcome:
     cancelled: bool = False
 
 
+def outcome_of_error(problem: Exception, subject: str = "Focus Stack") -> Outcome:
+    """Return the outcome of a run that an exception ended, and log errors that are bugs.
+
+    Parameters
+    ----------
+    problem : Exception
+        What was raised; nothing of it is kept but its message.
+    subject : str
+        Begins the sentence on a bug.
+
+    Returns
+    -------
+    Outcome
+        A cancelled one, or one with an error.
+    """
+    if isinstance(problem, Cancelled):
+        return Outcome(cancelled=True)
+    if isinstance(problem, FocusStackError):
+        return Outcome(error=str(problem))
+    _log.error("%s failed inside", subject, exc_info=problem)
+    message = str(problem).strip()
+    what = message.splitlines()[0] if message else "no message"
+    return Outcome(
+        error=f"{subject} failed inside: {type(problem).__name__}: {what} "
+        "(the details are in the terminal)."
+    )
+
+
 class _Cancel(threading.Event):
     """Event that is set by Cancel, or when napari ends and makes its worker quit."""
 
@@ -106,7 +134,7 @@ class Job:
         Returns
         -------
         napari.qt.threading.GeneratorWorker
-            Under way.
+            The worker that was started.
         """
         # `create_worker` would note it as a task of whichever window is in front, and the closing
         # of that window would end it, though it works for another
@@ -134,17 +162,8 @@ class Job:
         self._engine = steps(self._cancel)
         try:
             return Outcome(result=(yield from self._engine))
-        except Cancelled:
-            return Outcome(cancelled=True)
-        except FocusStackError as problem:
-            return Outcome(error=str(problem))
-        except Exception as problem:  # noqa: BLE001 - the one boundary: every error reaches the user
-            _log.exception("Focus Stack failed inside")
-            what = str(problem).strip().splitlines()[0] if str(problem).strip() else "no message"
-            return Outcome(
-                error=f"Focus Stack failed inside: {type(problem).__name__}: {what} "
-                "(the details are in the terminal)."
-            )
+        except Exception as problem:  # noqa: BLE001 - every error reaches the user
+            return outcome_of_error(problem)
 
     def _progress(self, progress: Progress) -> None:
         if self._on_progress is not None:

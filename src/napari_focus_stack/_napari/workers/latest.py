@@ -6,19 +6,15 @@ would be thousands of them, so one thread of our own runs all tasks.
 
 from __future__ import annotations
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
 
-from napari_focus_stack._napari.workers.job import Outcome
-from napari_focus_stack.errors import FocusStackError
+from napari_focus_stack._napari.workers.job import Outcome, outcome_of_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_log = logging.getLogger(__name__)
 
 
 class LatestOnlyWorker(QObject):
@@ -28,13 +24,17 @@ class LatestOnlyWorker(QObject):
     ----------
     on_done : callable
         Receives the `Outcome` of every task that was run and not forgotten.
+    thread_name : str
+        Name of the thread.
+    subject : str
+        Name of what the tasks do, with an article; begins the sentence on a bug.
     """
 
     _taken = Signal(object)
 
-    def __init__(self, on_done: Callable[[Outcome], None]) -> None:
+    def __init__(self, on_done: Callable[[Outcome], None], thread_name: str, subject: str) -> None:
         super().__init__()
-        self._on_done = on_done
+        self._on_done, self._thread_name, self._subject = on_done, thread_name, subject
         self._pool: ThreadPoolExecutor | None = None
         self._busy = self._forgotten = False
         self._next: Callable[[], object] | None = None
@@ -75,29 +75,20 @@ class LatestOnlyWorker(QObject):
         if task is None:
             return
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="focus-probe")
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix=self._thread_name)
         self._busy, self._forgotten = True, False
         self._pool.submit(self._work, task)
 
     def _work(self, task: Callable[[], object]) -> None:
-        self._taken.emit(_outcome(task))
+        """Run a task; emit errors as sentences, since exceptions would keep the planes alive."""
+        try:
+            outcome = Outcome(result=task())
+        except Exception as problem:  # noqa: BLE001 - every error reaches the user
+            outcome = outcome_of_error(problem, self._subject)
+        self._taken.emit(outcome)
 
     def _arrive(self, outcome: Outcome) -> None:
         self._busy = False
         if not self._forgotten:
             self._on_done(outcome)
         self._start()
-
-
-def _outcome(task: Callable[[], object]) -> Outcome:
-    """Run a task; return errors as sentences, since exceptions would keep the planes alive."""
-    try:
-        return Outcome(result=task())
-    except FocusStackError as problem:
-        return Outcome(error=str(problem))
-    except Exception as problem:  # noqa: BLE001 - the one boundary: every error reaches the user
-        _log.exception("The focus probe failed inside")
-        return Outcome(
-            error=f"The focus probe failed inside: {type(problem).__name__} "
-            "(the details are in the terminal)."
-        )

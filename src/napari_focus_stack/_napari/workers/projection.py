@@ -15,12 +15,11 @@ from napari.layers import Image, Labels, Points
 from napari_focus_stack._napari.layers.appearance import appearance
 from napari_focus_stack._napari.layers.geometry import placement, to_world, unit_ratios
 from napari_focus_stack._napari.layers.lazy_planes import as_recorded
-from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, is_input
 from napari_focus_stack._napari.layers.planes import StackInput, finest
 from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result, known_sources
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
 from napari_focus_stack._napari.workers.job import Steps, at_once
-from napari_focus_stack.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from numpy.typing import NDArray
 
+    from napari_focus_stack.analysis.projection import ProjectionMethod
     from napari_focus_stack.result import StackResult
 
 APPLIED = "applied"
@@ -54,7 +54,7 @@ class ProjectionOptions:
     plane: int = 0
     offset: int = 0
     half_slab: int = 0
-    how: Literal["max", "mean"] = "max"
+    how: ProjectionMethod = "max"
     cut: StackSlice = StackSlice()  # noqa: RUF009 - frozen
 
 
@@ -67,27 +67,27 @@ class Addition:
     kind : {"image", "labels", "points"}
         Which `add_` method of the viewer takes it.
     arguments : dict
-        Of that method, beside the data.
+        Arguments of that method, beside the data.
     """
 
     kind: Literal["image", "labels", "points"]
     arguments: dict[str, Any]
 
 
-def accepts(layers: Sequence[Layer]) -> list[Layer]:
+def projectable_layers(layers: Sequence[Layer]) -> list[Layer]:
     """Return the layers that a result can be applied to.
 
     Parameters
     ----------
     layers : sequence of napari.layers.Layer
-        Of the viewer.
+        Layers of the viewer.
 
     Returns
     -------
     list of napari.layers.Layer
         Stacks, labels and points that are no results.
     """
-    return [layer for layer in layers if role(layer) is None and _can_take(layer)]
+    return [layer for layer in layers if is_input(layer) and _can_take(layer)]
 
 
 def _can_take(layer: Layer) -> bool:
@@ -104,13 +104,13 @@ def transfer_job(
     Parameters
     ----------
     layer : napari.layers.Image, Labels or Points
-        One of `accepts`.
+        One of `projectable_layers`.
     found : ResultSet
         The result.
-    options : Options
+    options : ProjectionOptions
         Those that are for another kind of layer do not count.
     layers : sequence of napari.layers.Layer
-        Of the viewer, with the stack of the result if it is there.
+        Layers of the viewer, with the stack of the result if it is there.
 
     Returns
     -------
@@ -210,24 +210,3 @@ def _marks(layer: Points, to_planes: NDArray[np.float64]) -> dict[str, Any]:
         "size": np.asarray(layer.size) * larger,
         **{name: getattr(layer, name) for name in names},
     }
-
-
-def check_heights(found: ResultSet) -> None:
-    """Refuse a result that has no slopes.
-
-    Parameters
-    ----------
-    found : ResultSet
-        The result.
-
-    Raises
-    ------
-    InputError
-        It has no heights, or only whole planes.
-    """
-    step = (found.past.get("spacing") or {}).get("z")
-    if "height" not in found.maps and ("depth" not in found.maps or step is None):
-        raise InputError(
-            f"'{found.image.name}' has no height map in the viewer, and areas are measured on "
-            "heights; give the z step and stack again with 'Height' ticked."
-        )

@@ -50,7 +50,7 @@ class StoredCorrection:
         Parameters
         ----------
         result : StackResult
-            Of the same planes.
+            Result of the same planes.
 
         Returns
         -------
@@ -124,7 +124,7 @@ def run_steps(
     source : PlaneSource
         The planes.
     settings : Settings
-        Of the run.
+        Settings of the run.
     mask : numpy.ndarray or None
         (Y, X) bool: where alignment looks.
     kept : StoredCorrection or None
