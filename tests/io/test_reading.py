@@ -164,11 +164,12 @@ def _pillow(path, image, **options):
 def test_png_of_a_palette_one_bit_and_grey_with_alpha(tmp_path):
     grey = noise(np.uint8, 16, 24)
     few = Image.fromarray(np.dstack([grey] * 3)).quantize(16)
+    clear = np.dstack([grey, grey, grey, np.where(grey == 7, 0, 255).astype(np.uint8)])
     cases = {
         "palette": (few, np.asarray(few.convert("RGB")), {}),
         "bits": (Image.fromarray(grey > 99), np.where(grey > 99, 255, 0).astype(np.uint8), {}),
-        "alpha": (Image.merge("LA", [Image.fromarray(grey)] * 2), grey, {}),
-        "clear": (Image.fromarray(grey), grey, {"transparency": 7}),
+        "alpha": (Image.merge("LA", [Image.fromarray(grey)] * 2), np.dstack([grey] * 4), {}),
+        "clear": (Image.fromarray(grey), clear, {"transparency": 7}),
     }
     for name, (image, plane, options) in cases.items():
         folder = tmp_path / name
@@ -177,7 +178,66 @@ def test_png_of_a_palette_one_bit_and_grey_with_alpha(tmp_path):
             image.save(folder / f"{k}.png", **options)
         source = read_stack(folder)
         assert_planes(source, [plane, plane])
-        assert bool(source.notes) == (name in ("alpha", "clear")), name
+        assert source.notes == (), name
+
+
+@pytest.mark.parametrize("premultiplied", [False, True])
+@pytest.mark.parametrize("samples", [2, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_alpha_of_tiff_is_straight_whatever_the_file_holds(tmp_path, dtype, samples, premultiplied):
+    white = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    colours = np.abs(noise(np.float64, 16, 24, samples - 1)) % 1
+    alpha = np.array([0, 0.5, 1])[RNG.integers(0, 3, (16, 24, 1))]
+    stored = np.dstack([colours * (alpha if premultiplied else 1), alpha]) * white
+    for k in range(2):
+        tifffile.imwrite(
+            tmp_path / f"{k}.tif",
+            stored.astype(dtype),
+            photometric="minisblack" if samples == 2 else "rgb",
+            planarconfig="contig",
+            extrasamples=["assocalpha" if premultiplied else "unassalpha"],
+        )
+    source = read_stack(tmp_path)
+    assert (source.plane_shape, source.dtype) == ((16, 24, 4), dtype)
+    shown = alpha[..., 0] > 0
+    expected = np.broadcast_to(colours, (16, 24, 3))[shown] * white
+    np.testing.assert_allclose(source[0][shown][:, :3], expected, atol=2.5 if white > 1 else 1e-6)
+    np.testing.assert_array_equal(source[0][..., 3], stored[..., -1].astype(dtype))
+
+
+def test_two_samples_that_are_no_alpha_are_channels(tmp_path):
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        noise(np.uint8, 16, 24, 2),
+        photometric="minisblack",
+        planarconfig="contig",
+    )
+    with pytest.raises(InputError, match="2 channels"):
+        read_stack(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_orientation_of_tiff_is_undone_with_its_pixel_size(tmp_path, orientation):
+    upright = noise(np.uint8, 16, 24, 3)
+    stored = upright
+    if orientation in (2, 3, 6, 7):
+        stored = stored[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        stored = stored[::-1]
+    if orientation >= 5:
+        stored = stored.swapaxes(0, 1)
+    for k in range(2):
+        tifffile.imwrite(
+            tmp_path / f"{k}.tif",
+            stored,
+            photometric="rgb",
+            resolution=(1e4 / 3, 1e4 / 5) if orientation < 5 else (1e4 / 5, 1e4 / 3),
+            resolutionunit="CENTIMETER",
+            extratags=[(274, "H", 1, orientation, True)],
+        )
+    source = read_stack(tmp_path)
+    assert_planes(source, [upright, upright])
+    assert (source.spacing.x, source.spacing.y) == (pytest.approx(3), pytest.approx(5))
 
 
 def test_tiff_in_all_its_ways(tmp_path):

@@ -121,7 +121,7 @@ def test_planes_of_other_types_are_restored_alike(dtype: str) -> None:
 
 def test_alpha_stays_and_colour_is_restored() -> None:
     grey = stack()
-    alpha = np.broadcast_to(np.arange(SIDE, dtype=np.uint8), grey.shape)
+    alpha = np.broadcast_to(np.maximum(np.arange(SIDE), 1).astype(np.uint8), grey.shape)
     planes = np.stack([grey, grey, 255 - grey, alpha], -1)
     off, auto = (focus_stack(planes, align="none", occlusion=how) for how in ("off", "auto"))
     assert (auto.image[..., 3] == off.image[..., 3]).all()

@@ -129,6 +129,8 @@ def test_a_constant_stack_returns_itself(kind, value: int, n: int) -> None:
     if np.dtype(dtype).kind in "ui":
         value = int(np.clip(value, np.iinfo(dtype).min, np.iinfo(dtype).max))
     planes = np.full((n, 66, 70, *colour), value, dtype)
+    if colour == (4,):
+        planes[..., 3] = max(value, 1)  # nothing is recorded where alpha is 0
     result = focus_stack(planes, method=method, align=align)
     np.testing.assert_allclose(result.image, planes[0], rtol=1e-6)
     assert result.confidence.max() < 0.1
@@ -141,6 +143,8 @@ def test_equal_planes_return_that_plane(kind, seed: int, n: int) -> None:
     dtype, colour, method, align = kind
     rng = np.random.default_rng(seed)
     plane = rng.integers(0, 256 if dtype != "bool" else 2, (66, 70, *colour)).astype(dtype)
+    if colour == (4,):
+        plane[plane[..., 3] <= 0] = 0  # transparent pixels have no colour
     result = focus_stack(np.stack([plane] * n), method=method, align=align)
     if plane.dtype.kind == "f":
         np.testing.assert_allclose(result.image, plane, atol=1e-3)

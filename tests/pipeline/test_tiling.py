@@ -107,6 +107,19 @@ def moving(name: str, times: int = 1) -> np.ndarray:
     return np.stack(planes)
 
 
+def test_tiles_agree_where_planes_are_transparent(request: pytest.FixtureRequest) -> None:
+    """Also in a tile that some planes did not record at all."""
+    grey = moving("gravel")
+    planes = np.stack([grey, grey, grey, np.full_like(grey, 255)], -1)
+    planes[4:, :, :600] = 0
+    planes[:, :40] = 0
+    whole = focus_stack(planes, align="none", occlusion="off")
+    request.getfixturevalue("in_tiles")
+    tiled = focus_stack(planes, align="none", occlusion="off")
+    assert np.abs(tiled.image.astype(int) - whole.image).max() <= 1
+    assert np.abs(tiled.depth - whole.depth).max() < 0.1
+
+
 @pytest.mark.parametrize(("name", "times"), [("gravel", 1), ("retina", 1), ("retina", 2)])
 def test_tiles_leave_no_seams(name: str, times: int, request: pytest.FixtureRequest) -> None:
     planes = moving(name, times)

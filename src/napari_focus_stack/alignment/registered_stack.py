@@ -11,6 +11,7 @@ from napari_focus_stack._utils.windows import corner_of
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.imgproc.alpha import continued
 from napari_focus_stack.imgproc.dtypes import computable
 from napari_focus_stack.imgproc.resampling import SourceWindow
 from napari_focus_stack.sensor.marks import Marks
@@ -66,7 +67,7 @@ class RegisteredStack:
         self.illumination = illumination or [Brightness()] * len(source)
         self.marks = marks or Marks()
         self.field: tuple[int, int] = (source.plane_shape[0], source.plane_shape[1])
-        self._read = read or source.__getitem__
+        self._read = read or self._read_source
 
     @classmethod
     def of_result(cls, source: PlaneSource, result: StackResult) -> RegisteredStack:
@@ -103,6 +104,9 @@ class RegisteredStack:
         ]
         marks = Marks.listed(report.marks, report.dust, report.specks)
         return cls(source, result.transforms, illumination, marks)
+
+    def _read_source(self, k: int) -> NDArray[Any]:
+        return continued(computable(self.source[k]))
 
     @cached_property
     def planes(self) -> list[int]:

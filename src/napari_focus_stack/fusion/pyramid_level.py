@@ -164,9 +164,7 @@ class Level:
         if self.light.gain != 1:  # equally sharp planes are weighted by their inverse variance
             scored -= np.float32(np.log(self._variance))
         if self.opaque is not None:
-            weight = alpha_weight(self.smooth[ALPHA][rows], self.opaque)
-            energy *= weight
-            scored += np.log(weight)
+            scored += np.log(alpha_weight(self.smooth[ALPHA][rows], self.opaque))
         if self.scored is not None:
             self.scored[rows] = scored
         if outside is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
+from napari_focus_stack.imgproc.alpha import has_alpha
 from napari_focus_stack.imgproc.pyramids import luminance
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class LaplacianFusion:
         """
         blurred = cv2.GaussianBlur(luminance(plane), (self._gaussian, self._gaussian), 0)
         energy = np.abs(cv2.Laplacian(blurred, cv2.CV_32F, ksize=self._laplacian))
+        if has_alpha(plane):
+            energy *= plane[..., 3]
         if valid is not None:
             energy[valid == 0] = -1
         if self._best is None:

@@ -22,10 +22,24 @@ LEAST_WEIGHT = 1e-3
 """Weight of pixels that are almost transparent, so that its logarithm is finite."""
 
 
+def has_alpha(plane: NDArray[Any]) -> bool:
+    """Return whether a plane has an alpha channel.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) of any type.
+
+    Returns
+    -------
+    bool
+        True for four channels.
+    """
+    return plane.ndim == 3 and plane.shape[2] == 4
+
+
 def recorded_by_alpha(plane: NDArray[Any]) -> Mask | None:
     """Return where the alpha channel of a plane is not 0.
-
-    Programs that ignore alpha leave it 0 everywhere, so such a plane counts as opaque.
 
     Parameters
     ----------
@@ -38,13 +52,27 @@ def recorded_by_alpha(plane: NDArray[Any]) -> Mask | None:
         (Y, X) uint8, 255 where the plane recorded a value; None if it recorded everything or has
         no alpha channel.
     """
-    if plane.ndim == 2 or plane.shape[2] != 4:
+    if not has_alpha(plane) or plane[..., 3].all():
         return None
-    alpha = plane[..., 3]
-    some = alpha > 0
-    if some.all() or not some.any():
-        return None
-    return some.view(np.uint8) * np.uint8(255)
+    return (plane[..., 3] > 0).view(np.uint8) * np.uint8(255)
+
+
+def ignores_alpha(plane: NDArray[Any]) -> bool:
+    """Return whether the alpha channel of a plane is 0 everywhere.
+
+    Programs that have no use for alpha leave it so; such a plane counts as opaque.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) of any type: a whole plane.
+
+    Returns
+    -------
+    bool
+        False for planes without alpha.
+    """
+    return has_alpha(plane) and not plane[..., 3].any()
 
 
 def fill_transparent(plane: NDArray[Any], recorded: Mask, channels: int = 4) -> NDArray[Any]:
@@ -80,13 +108,17 @@ def continued(plane: NDArray[Any]) -> NDArray[Any]:
     Parameters
     ----------
     plane : numpy.ndarray
-        (Y, X[, C]) uint8, uint16 or float32.
+        (Y, X[, C]) uint8, uint16 or float32: a whole plane.
 
     Returns
     -------
     numpy.ndarray
-        As `plane`; `plane` itself if it recorded everything.
+        As `plane`, opaque if it ignores alpha; `plane` itself if it recorded everything.
     """
+    if ignores_alpha(plane):
+        plane = plane.copy()
+        plane[..., 3] = opaque_value(plane.dtype)
+        return plane
     recorded = recorded_by_alpha(plane)
     return plane if recorded is None else fill_transparent(plane, recorded, channels=3)
 
@@ -97,14 +129,14 @@ def opaque_value(dtype: np.dtype[Any]) -> float:
     Parameters
     ----------
     dtype : numpy.dtype
-        Type of the planes.
+        Type of the planes, as recorded.
 
     Returns
     -------
     float
-        Largest value of an integer type; 1 for floating point.
+        Largest value of uint8 and uint16; 1 for all others, in which alpha is a share.
     """
-    return float(np.iinfo(dtype).max) if dtype.kind in "ui" else 1.0
+    return float(np.iinfo(dtype).max) if dtype.name in ("uint8", "uint16") else 1.0
 
 
 def alpha_weight(alpha: NDArray[np.float32], opaque: float) -> NDArray[np.float32]:
@@ -122,4 +154,7 @@ def alpha_weight(alpha: NDArray[np.float32], opaque: float) -> NDArray[np.float3
     numpy.ndarray
         (y, x) float32, from a small positive number to 1.
     """
-    return np.clip(alpha * np.float32(1 / opaque), np.float32(LEAST_WEIGHT), np.float32(1))
+    weight: NDArray[np.float32] = np.clip(
+        alpha * np.float32(1 / opaque), np.float32(LEAST_WEIGHT), np.float32(1)
+    )
+    return weight

@@ -65,7 +65,8 @@ def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
     Returns
     -------
     numpy.ndarray
-        As `image`, of type `dtype`; NaN becomes 0 in integer types.
+        As `image`, of type `dtype`; NaN becomes 0 in integer types, and transparent where there is
+        an alpha channel.
     """
     if dtype.kind == "b":
         yes: NDArray[np.bool_] = image >= 0.5
@@ -78,4 +79,6 @@ def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
         largest = float(high) if int(float(high)) <= high else np.nextafter(float(high), 0)
         np.clip(exact, low, largest, out=exact)
         return exact.astype(dtype)
+    if image.ndim == 3 and image.shape[2] == 4:
+        image = np.nan_to_num(image, nan=0, posinf=np.inf, neginf=-np.inf)
     return image.astype(dtype, copy=False)

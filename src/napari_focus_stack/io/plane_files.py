@@ -61,6 +61,22 @@ class Skipped:
         return f"'{self.name}' cannot be used: {self.reason}"
 
 
+def grey_alpha_as_rgba(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return grey pixels with alpha as RGBA, the one form in which alpha is processed.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        (Y, X, 2) of any type.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X, 4) of the same type.
+    """
+    return pixels[..., (0, 0, 0, 1)]
+
+
 def _decoded(load: Callable[[], NDArray[Any]]) -> NDArray[Any]:
     """Call a function that decodes pixels; raise Unreadable for any damage."""
     try:

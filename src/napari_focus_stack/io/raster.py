@@ -24,7 +24,13 @@ import imagecodecs
 import numpy as np
 import tifffile
 
-from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, ImageFile, Unreadable
+from napari_focus_stack.io.plane_files import (
+    DAMAGE,
+    FilePlane,
+    ImageFile,
+    Unreadable,
+    grey_alpha_as_rgba,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,15 +43,14 @@ JPEG_END = b"\xff\xd9"
 _TAIL = 64
 """Bytes at the end of a file that should hold its end marker; if not, the file is decoded."""
 
-_PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 1, 6: 4}
-"""Channels by colour type: grey, RGB, palette, grey with alpha (which is dropped), RGBA."""
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}
+"""Channels by colour type: grey, RGB, palette, grey with alpha, RGBA."""
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _JPEG_ALONE = {0x01, *range(0xD0, 0xD9)}
 _EXIF = b"Exif\0\0"
 _HALVED = b"\x22\x11\x11"
 """Samples across and down of luma and both chroma channels in each block, for 4:2:0."""
 _ORIENTATION = 274
-_ALPHA_NOTE = "the alpha channel of its grey image was left out"
 
 
 @dataclass(frozen=True)
@@ -130,15 +135,11 @@ def _png_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
         raise Unreadable("its header is damaged")
     if not whole:
         _decoded_header(path, load)
-    channels = _PNG_CHANNELS[colour]
-    has_transparency = b"tRNS" in chunks
-    if has_transparency and channels == 3:
-        channels = 4
+    channels = 4 if b"tRNS" in chunks else _PNG_CHANNELS[colour]
     return _Header(
         _shape(height, width, channels),
         np.dtype(np.uint16 if bits == 16 else np.uint8),
         _exif_orientation(chunks.get(b"eXIf", b"")),
-        _ALPHA_NOTE if colour == 4 or (colour == 0 and has_transparency) else "",
     )
 
 
@@ -165,8 +166,7 @@ def _load_png(path: Path) -> NDArray[Any]:
     if PNG_END not in data:
         raise Unreadable("it is truncated")
     pixels = np.asarray(imagecodecs.png_decode(data))
-    # grey with alpha
-    return np.ascontiguousarray(pixels[..., 0]) if pixels.shape[2:] == (2,) else pixels
+    return grey_alpha_as_rgba(pixels) if pixels.shape[2:] == (2,) else pixels
 
 
 # --- JPEG

@@ -16,7 +16,14 @@ import numpy as np
 import tifffile
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile
 
-from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, ImageFile, Skipped, Unreadable
+from napari_focus_stack.io.plane_files import (
+    DAMAGE,
+    FilePlane,
+    ImageFile,
+    Skipped,
+    Unreadable,
+    grey_alpha_as_rgba,
+)
 from napari_focus_stack.io.spacing_metadata import (
     completed,
     imagej_spacing,
@@ -52,7 +59,8 @@ _AXES = {
 _Axis = tuple[int, str, str]
 _Z_AXES = ("Z", "I", "Q")
 """Z, and tifffile's names of pages and of axes without a name."""
-ORIENTATION = 274
+ORIENTATION, EXTRA_SAMPLES = 274, 338
+PREMULTIPLIED = 1
 _PLAIN = {"generic", "uniform", "shaped"}
 _JPEGS = {
     COMPRESSION.JPEG,
@@ -221,7 +229,19 @@ def _sample_channels(page: tifffile.TiffPage) -> list[_Axis]:
     """Return the samples of a pixel if they are channels of a microscope rather than a colour."""
     samples = page.samplesperpixel
     grey = page.photometric in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE)
-    return [(samples, *_AXES["C"])] if grey and samples not in (1, 3) else []
+    if not grey or samples in (1, 3) or _is_grey_with_alpha(page):
+        return []
+    return [(samples, *_AXES["C"])]
+
+
+def _is_grey_with_alpha(page: tifffile.TiffPage) -> bool:
+    """Check whether the second of two samples is alpha; an unspecified one is a channel."""
+    return page.samplesperpixel == 2 and any(_extra_samples(page))
+
+
+def _extra_samples(page: tifffile.TiffPage) -> tuple[int, ...]:
+    """Return what samples beside grey or RGB are: 0 unspecified, 1 premultiplied alpha, 2 alpha."""
+    return tuple(int(kind) for kind in page.tags.valueof(EXTRA_SAMPLES, default=()))
 
 
 def _axis_words(axis: str) -> tuple[str, str]:
@@ -241,12 +261,14 @@ def _kind(page: tifffile.TiffPage) -> tuple[tuple[int, ...], np.dtype[Any]]:
         raise Unreadable("it is YCbCr without JPEG; convert it to RGB")
     if page.dtype is None or page.dtype.kind not in "buif":
         raise Unreadable(f"its pixels are of type {page.dtype}; convert them to real numbers")
-    if page.axes not in ("YX", "YXS", "SYX") or samples not in (1, 3, 4):
+    grey_with_alpha = _is_grey_with_alpha(page)
+    plain = samples in (1, 3, 4) or grey_with_alpha
+    if page.axes not in ("YX", "YXS", "SYX") or not plain:
         raise Unreadable(f"its pages have axes {page.axes} with {samples} samples a pixel")
     size = (page.imagelength, page.imagewidth)
     if photometric == PHOTOMETRIC.PALETTE:
         return (*size, 3), np.dtype(np.uint8)
-    shape = size if samples == 1 else (*size, samples)
+    shape = size if samples == 1 else (*size, 4 if grey_with_alpha else samples)
     return shape, _plain_dtype(page.dtype)
 
 
@@ -301,7 +323,22 @@ def _picture(
         pixels = white ^ pixels
     if pixels.dtype.kind == "b":
         pixels = pixels.astype(np.uint8) * np.uint8(255)
+    if _is_grey_with_alpha(page):
+        pixels = grey_alpha_as_rgba(pixels)
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and PREMULTIPLIED in _extra_samples(page):
+        pixels = _divided_by_alpha(pixels)
     return np.ascontiguousarray(pixels, dtype=_plain_dtype(pixels.dtype))
+
+
+def _divided_by_alpha(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the colours of pixels whose values were multiplied by alpha."""
+    whole = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "ui" else 1
+    alpha = pixels[..., 3:].astype(np.float64) / whole
+    with np.errstate(divide="ignore", invalid="ignore"):
+        colours = np.where(alpha > 0, pixels[..., :3] / alpha, 0)
+    if pixels.dtype.kind in "ui":
+        colours = np.minimum(np.rint(colours), whole)
+    return np.concatenate([colours.astype(pixels.dtype), pixels[..., 3:]], axis=-1)
 
 
 def _colours(palette: NDArray[Any], pixels: NDArray[Any]) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack._utils.wording import format_percentage
+from napari_focus_stack._utils.wording import format_percentage, format_runs
 from napari_focus_stack._version import __version__
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.diagnostics.advice import advice
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.pipeline.survey import Survey
 
 
-def note_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any]) -> list[str]:
+def note_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any], *, alpha: bool) -> list[str]:
     """Return the note on pixels that no plane recorded, if there are any.
 
     Parameters
@@ -34,6 +34,8 @@ def note_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any]) -> list[s
         (Y, X) bool, True where at least one plane recorded a value.
     dtype : numpy.dtype
         Data type of the planes.
+    alpha : bool
+        Whether planes have an alpha channel.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def note_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any]) -> list[s
     share = 1 - np.count_nonzero(recorded) / recorded.size
     if share == 0:
         return []
-    value = "NaN" if dtype.kind == "f" else "0"
+    value = "transparent" if alpha else "NaN" if dtype.kind == "f" else "0"
     return [
         f"{format_percentage(share)} of the picture was recorded by no plane; "
         f"its pixels are {value} there."
@@ -75,6 +77,12 @@ def assemble_report(run: Run, survey: Survey, fused: Fused, box: Box | None) -> 
     notes = list(run.notes)
     if source.dtype.name not in COMPUTABLE:
         notes.append(f"{source.dtype.name} planes were computed as float32 and converted back.")
+    if run.ignoring_alpha:
+        planes = format_runs(sorted(run.ignoring_alpha))
+        notes.append(
+            f"The alpha channel is 0 everywhere in plane {planes}, as programs without "
+            "transparency leave it; it was ignored there."
+        )
     return Report(
         version=__version__,
         settings=run.settings.as_dict(),

@@ -17,7 +17,7 @@ from napari_focus_stack.alignment.prior_transforms import (
 from napari_focus_stack.alignment.reduced_planes import WORKING_PIXELS
 from napari_focus_stack.diagnostics.plane_statistics import PlaneStatistics
 from napari_focus_stack.errors import Cancelled
-from napari_focus_stack.imgproc.alpha import continued
+from napari_focus_stack.imgproc.alpha import continued, ignores_alpha
 from napari_focus_stack.imgproc.dtypes import COMPUTABLE, computable
 from napari_focus_stack.pipeline.notes import Notes
 from napari_focus_stack.pipeline.progress_plan import ProgressPlan
@@ -74,6 +74,8 @@ class Run:
         Planes done and planned.
     statistics : PlaneStatistics
         Statistics of every plane that was read.
+    ignoring_alpha : set of int
+        Planes read so far whose alpha channel is 0 everywhere.
     reduction : int
         Factor by which planes are reduced for an alignment that is not followed by a fusion.
     limit : int or None
@@ -112,6 +114,7 @@ class Run:
         self.z_step = settings.z_step if settings.z_step is not None else source.spacing.z
         self.progress = ProgressPlan(self.n)
         self.statistics = PlaneStatistics(source.dtype)
+        self.ignoring_alpha: set[int] = set()
         self.reduction = source.reduction(WORKING_PIXELS)
         self.limit = settings.memory or limit()
         self.threads = settings.threads or available_threads()
@@ -189,8 +192,10 @@ class Run:
         """
         self.check()
         with self._alone:
-            plane = self.source[k]
-        return self.statistics.record(k, continued(computable(plane)))
+            plane = computable(self.source[k])
+        if ignores_alpha(plane):
+            self.ignoring_alpha.add(k)
+        return self.statistics.record(k, continued(plane))
 
     def read_reduced(self, k: int) -> NDArray[Any]:
         """Read a plane for alignment alone: reduced, where that takes less time.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.alignment.cropping import Box, common_crop
+from napari_focus_stack.imgproc.alpha import has_alpha
 from napari_focus_stack.imgproc.noise import noise_pairs
 from napari_focus_stack.io.reading import as_source
 from napari_focus_stack.pipeline.fuse import OnPlane, fuse_steps
@@ -90,7 +91,7 @@ def stack_steps(
     fused = yield from fuse_steps(run, survey, tiling, box, on_plane)
     run.check()
     maps, step, area = fused.maps, run.z_step, fused.maps.depth.size
-    run.notes.add(*note_unrecorded(maps.recorded, source.dtype))
+    run.notes.add(*note_unrecorded(maps.recorded, source.dtype, alpha=has_alpha(maps.image)))
     run.notes.add(*fused.occlusion.notes(area))
     return StackResult(
         image=maps.image,
