@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.formats import Legend
 from napari_focus_stack.io.output_checks import check_outputs
 from napari_focus_stack.io.reading import read_stack, scan
 from napari_focus_stack.io.sources import ArraySource, Spacing
@@ -130,7 +131,7 @@ def test_the_pixel_size_survives_in_any_unit(tmp_path, y, x, unit, suffix):
     name, per_micrometre = unit
     path = tmp_path / f"a{suffix}"
     spacing = Spacing(y=y * per_micrometre, x=x * per_micrometre, unit=name)
-    write_image(path, picture(np.uint16), spacing=spacing)
+    write_image(path, picture(np.uint16), Legend(spacing or Spacing()))
     found = scan(path).spacing
     assert found.unit == "micrometer"
     assert (found.y, found.x) == pytest.approx((y, x), rel=1e-6)
@@ -139,7 +140,7 @@ def test_the_pixel_size_survives_in_any_unit(tmp_path, y, x, unit, suffix):
 @pytest.mark.parametrize("spacing", [None, Spacing(), Spacing(y=1.0, x=1.0, unit="pixel")])
 @pytest.mark.parametrize("suffix", [".tif", ".ome.tif"])
 def test_an_unknown_pixel_size_stays_unknown(tmp_path, suffix, spacing):
-    write_image(tmp_path / f"a{suffix}", picture(np.uint8), spacing=spacing)
+    write_image(tmp_path / f"a{suffix}", picture(np.uint8), Legend(spacing or Spacing()))
     assert scan(tmp_path / f"a{suffix}").spacing == Spacing()
 
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.formats import Legend
 from napari_focus_stack.io.sources import ArraySource
 from napari_focus_stack.io.writing import Outputs
 from napari_focus_stack.pipeline.stack import focus_stack
@@ -157,7 +158,7 @@ def _write(folder: Path, sample: Sample, result: StackResult) -> dict[str, Path]
     with Outputs() as files:
         files.stack(paths["planes"], sample.planes, sample.spacing)
         files.image(paths["image"], result.image)
-        files.image(paths["depth_index"], result.depth_index, sample.spacing)
+        files.image(paths["depth_index"], result.depth_index, Legend(sample.spacing))
         files.image(paths["depth_map"], _in_colours(result.depth, len(sample.planes)))
     return paths
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,14 @@ import numpy as np
 
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.sources import COLOUR_CHANNELS
+from napari_focus_stack.io.picture_metadata import (
+    PictureMetadata,
+    complete_tiff,
+    tiff_metadata_options,
+    with_jpeg_metadata,
+    with_png_metadata,
+)
+from napari_focus_stack.io.sources import COLOUR_CHANNELS, Spacing
 from napari_focus_stack.io.spacing_metadata import micrometres
 
 if TYPE_CHECKING:
@@ -17,8 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-    from napari_focus_stack.io.sources import Spacing
 
 Kind = tuple[tuple[int, ...], np.dtype[Any]]
 """Shape (Y, X[, C]) and dtype of an image."""
@@ -80,31 +86,52 @@ def _holds(path: Path, dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "buif" and not (_is_ome(path) and dtype.name in _NOT_IN_OME)
 
 
-def _encode_png(path: Path, image: NDArray[Any], _spacing: Spacing, _about: str) -> None:
+@dataclass(frozen=True)
+class Legend:
+    """What a file says of its image, as far as its format can.
+
+    Attributes
+    ----------
+    spacing : Spacing
+        Pixel size.
+    about : str
+        Description of its values; empty for none.
+    metadata : PictureMetadata
+        Colour profile and EXIF.
+    """
+
+    spacing: Spacing = field(default_factory=Spacing)
+    about: str = ""
+    metadata: PictureMetadata = field(default_factory=PictureMetadata)
+
+
+def _encode_png(path: Path, image: NDArray[Any], legend: Legend) -> None:
     import imagecodecs
 
-    path.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(image), level=_PNG_LEVEL))
+    data = bytes(imagecodecs.png_encode(np.ascontiguousarray(image), level=_PNG_LEVEL))
+    path.write_bytes(with_png_metadata(data, legend.metadata, image.shape))
 
 
-def _encode_jpeg(path: Path, image: NDArray[Any], _spacing: Spacing, _about: str) -> None:
+def _encode_jpeg(path: Path, image: NDArray[Any], legend: Legend) -> None:
     import imagecodecs
 
     pixels = np.ascontiguousarray(image)
     # full chroma, so that edges between colours stay sharp
-    path.write_bytes(imagecodecs.jpeg8_encode(pixels, level=_JPEG_QUALITY, subsampling="444"))
+    data = bytes(imagecodecs.jpeg8_encode(pixels, level=_JPEG_QUALITY, subsampling="444"))
+    path.write_bytes(with_jpeg_metadata(data, legend.metadata, image.shape))
 
 
-def _encode_tiff(
-    path: Path, image: NDArray[Any], spacing: Spacing, about: str, *, ome: bool
-) -> None:
+def _encode_tiff(path: Path, image: NDArray[Any], legend: Legend, *, ome: bool) -> None:
     """Write TIFF uncompressed, because sensor noise hardly shrinks and every program reads it."""
     import tifffile
 
-    options = tiff_options(image.shape, spacing)
-    if about and not ome:
-        options |= {"description": about.encode()}
-    metadata = ome_metadata(image.shape, spacing, about) if ome else None
+    options = tiff_options(image.shape, legend.spacing)
+    options |= tiff_metadata_options(legend.metadata, image.shape)
+    if legend.about and not ome:
+        options |= {"description": legend.about.encode()}
+    metadata = ome_metadata(image.shape, legend.spacing, legend.about) if ome else None
     tifffile.imwrite(path, image, ome=ome, metadata=metadata, **options)
+    complete_tiff(path, legend.metadata)
 
 
 def is_colour(shape: tuple[int, ...]) -> bool:
@@ -203,7 +230,7 @@ def encode_stack(path: Path, planes: NDArray[Any], spacing: Spacing) -> None:
     tifffile.imwrite(path, planes, imagej=True, resolution=resolution, metadata=metadata)
 
 
-def encoder(path: Path) -> Callable[[Path, NDArray[Any], Spacing, str], None]:
+def encoder(path: Path) -> Callable[[Path, NDArray[Any], Legend], None]:
     """Return the function that writes the format of a file name.
 
     Parameters
@@ -214,8 +241,7 @@ def encoder(path: Path) -> Callable[[Path, NDArray[Any], Spacing, str], None]:
     Returns
     -------
     callable
-        Its arguments are the path, the image, its pixel size and a description of its values,
-        which TIFF keeps.
+        Its arguments are the path, the image and its legend.
     """
     suffix = path.suffix.lower()
     if suffix in PNG:

@@ -129,7 +129,7 @@ def _png_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
         if len(start) < 33:
             raise Unreadable("it is truncated")
         width, height, bits, colour = struct.unpack(">IIBB", start[16:26])
-        chunks = _png_chunks(file)
+        chunks = png_chunks(file)
         whole = PNG_END in _tail(file)
     if colour not in _PNG_CHANNELS or not width or not height:
         raise Unreadable("its header is damaged")
@@ -143,8 +143,19 @@ def _png_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
     )
 
 
-def _png_chunks(file: BinaryIO) -> dict[bytes, bytes]:
-    """Return the chunks before the pixels, among them transparency and EXIF, by name."""
+def png_chunks(file: BinaryIO) -> dict[bytes, bytes]:
+    """Return the chunks of a PNG before its pixels.
+
+    Parameters
+    ----------
+    file : binary file
+        Open at the first chunk to return.
+
+    Returns
+    -------
+    dict of bytes to bytes
+        Payloads by name, among them transparency, colour profile and EXIF.
+    """
     chunks = {}
     while len(frame := file.read(8)) == 8:
         length, name = struct.unpack(">I4s", frame)
@@ -175,7 +186,7 @@ def _load_png(path: Path) -> NDArray[Any]:
 def _jpeg_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
     orientation = 1
     with path.open("rb") as file:
-        for marker, length in _jpeg_segments(file):
+        for marker, length in jpeg_segments(file):
             if marker == 0xE1:
                 segment = file.read(length)
                 if segment.startswith(_EXIF):
@@ -200,8 +211,21 @@ def _jpeg_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
     )
 
 
-def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int]]:
-    """Yield marker and payload length of each segment up to the pixels, the file at its payload."""
+def jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int]]:
+    """Read the segments of a JPEG up to its pixels.
+
+    Parameters
+    ----------
+    file : binary file
+        Open JPEG.
+
+    Yields
+    ------
+    marker : int
+        Second byte of the marker; the file is at the payload meanwhile.
+    length : int
+        Bytes of the payload.
+    """
     file.seek(2)
     while len(frame := file.read(2)) == 2:
         marker = frame[1]
@@ -224,7 +248,7 @@ def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int]]:
 def _whole_jpeg(path: Path) -> bytes:
     data = path.read_bytes()
     stream = io.BytesIO(data)
-    for _ in _jpeg_segments(stream):
+    for _ in jpeg_segments(stream):
         pass  # past the previews in EXIF, which end in the same marker, up to the coded pixels
     # libjpeg paints missing pixels grey; 0xFFD9 cannot occur inside coded pixels
     if data.find(JPEG_END, stream.tell()) < 0:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import json
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.memory import drop_pages
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.formats import check_image, encode_stack, encoder
+from napari_focus_stack.io.formats import Legend, check_image, encode_stack, encoder
+from napari_focus_stack.io.picture_metadata import PictureMetadata, picture_metadata_of_plane
 from napari_focus_stack.io.sources import Spacing
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.result import StackResult
+    from napari_focus_stack.result import Report, StackResult
 
 MEASURES = {"depth": "depth map", "height": "height map", "confidence": "confidence map"}
 """Fields of `StackResult` that are float32 and are written as TIFF, and their names."""
@@ -89,12 +91,20 @@ def write_outputs(outputs: Mapping[str, Path], result: StackResult) -> None:
             if role == "report":
                 files.report(path, result.report.as_dict())
             else:
-                description = describe_values(role, spacing.unit)
-                files.image(path, getattr(result, role), spacing, role_words(role), description)
+                legend = Legend(spacing, describe_values(role, spacing.unit))
+                if role == "image":
+                    legend = replace(legend, metadata=_metadata_of_reference(result.report))
+                files.image(path, getattr(result, role), legend, role_words(role))
                 drop_pages(getattr(result, role))
 
 
-def write_image(path: Path, image: NDArray[Any], *, spacing: Spacing | None = None) -> None:
+def _metadata_of_reference(report: Report) -> PictureMetadata:
+    """Return the colour profile and EXIF of the reference plane."""
+    files = [Path(name) for name in report.inputs]
+    return picture_metadata_of_plane(files, len(report.planes), report.reference)
+
+
+def write_image(path: Path, image: NDArray[Any], legend: Legend | None = None) -> None:
     """Write one image in the format of its suffix.
 
     Parameters
@@ -104,8 +114,8 @@ def write_image(path: Path, image: NDArray[Any], *, spacing: Spacing | None = No
     image : numpy.ndarray
         (Y, X), RGB (Y, X, 3) or RGBA (Y, X, 4); PNG accepts uint8 and uint16, JPEG uint8 without
         alpha, TIFF every type of real number.
-    spacing : Spacing, optional
-        Pixel size, which TIFF stores.
+    legend : Legend, optional
+        Pixel size, which TIFF stores; colour profile and EXIF.
 
     Raises
     ------
@@ -113,7 +123,7 @@ def write_image(path: Path, image: NDArray[Any], *, spacing: Spacing | None = No
         The format cannot hold the image, or the file cannot be written.
     """
     with Outputs() as files:
-        files.image(path, image, spacing)
+        files.image(path, image, legend)
 
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
@@ -149,9 +159,8 @@ class Outputs:
         self,
         path: str | os.PathLike[str],
         image: NDArray[Any],
-        spacing: Spacing | None = None,
+        legend: Legend | None = None,
         what: str = "image",
-        about: str = "",
     ) -> None:
         """Write an image in the format of its suffix.
 
@@ -161,12 +170,10 @@ class Outputs:
             `.png`, `.jpg`, `.tif` or `.ome.tif`.
         image : numpy.ndarray
             As for `write_image`.
-        spacing : Spacing, optional
-            Pixel size, which TIFF stores.
+        legend : Legend, optional
+            Pixel size and description, which TIFF stores; colour profile and EXIF.
         what : str
             Name of the image in messages.
-        about : str
-            Description of its values, which TIFF stores.
 
         Raises
         ------
@@ -176,8 +183,8 @@ class Outputs:
         path = Path(path)
         check_image(path, (image.shape, image.dtype), what)
         encode = encoder(path)
-        known = spacing or Spacing()
-        self.file(path, lambda temporary: encode(temporary, image, known, about))
+        known = legend or Legend()
+        self.file(path, lambda temporary: encode(temporary, image, known))
 
     def stack(
         self, path: str | os.PathLike[str], planes: NDArray[Any], spacing: Spacing | None = None

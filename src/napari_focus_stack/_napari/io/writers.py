@@ -12,14 +12,16 @@ import numpy as np
 from napari.layers import Layer
 
 from napari_focus_stack._napari.layers.lazy_planes import as_recorded
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.saved_results import saved_of
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.formats import PNG, SAVED
+from napari_focus_stack.io.formats import PNG, SAVED, Legend
+from napari_focus_stack.io.picture_metadata import PictureMetadata, picture_metadata_of_plane
 from napari_focus_stack.io.results_file import write_saved
 from napari_focus_stack.io.writing import write_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _SHORTER = (SAVED, ".focusstack", ".ome.tif", ".ome.tiff", ".tif", ".tiff")
 """Incomplete suffixes that a name typed into the dialog may have."""
@@ -103,8 +105,18 @@ def write_picture(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:
             f"'{file}' cannot hold '{arguments.get('name')}', whose shape is {picture.shape}; "
             "save one plane, or the stack as .tif."
         )
-    write_image(file, np.asarray(as_recorded(picture)))
+    legend = Legend(metadata=_metadata_of_reference(arguments.get("metadata", {})))
+    write_image(file, np.asarray(as_recorded(picture)), legend)
     return [str(file)]
+
+
+def _metadata_of_reference(known: Mapping[str, Any]) -> PictureMetadata:
+    """Return the colour profile and EXIF for a fused image; none for other layers."""
+    past = known.get(METADATA_KEY, {})
+    if past.get("role") != "stacked":
+        return PictureMetadata()
+    files = [Path(name) for name in past["inputs"]]
+    return picture_metadata_of_plane(files, len(past["planes"]), past["reference"])
 
 
 def _completed(file: Path, end: str, shorter: Sequence[str]) -> Path:
