@@ -51,7 +51,9 @@ def agree(
     """
     planes = [entry for entry in entries if isinstance(entry, FilePlane)]
     if not planes:
-        raise InputError(f"No plane of '{where}' can be read: {entries[0]}.")
+        first = entries[0]
+        remedy = first.remedy if isinstance(first, Skipped) else None
+        raise InputError(f"No plane of '{where}' can be read: {first}", remedy)
     shape, dtype = _usual_kind(planes)
     check_kind(shape, dtype, where)
     entries = [_fitting(entry, shape, dtype) for entry in entries]
@@ -95,8 +97,8 @@ def _spacing(recorded: Spacing, measured: float | None, *, turned: bool) -> Spac
 
 
 def _notes(planes: list[FilePlane], orientation: int) -> list[str]:
-    """Return notes of single planes, and one if EXIF orientations differ."""
-    notes = [f"'{plane.name}': {plane.note}." for plane in planes if plane.note]
+    """Return notes of formats, and one if EXIF orientations differ."""
+    notes = [f"{note}." for note in dict.fromkeys(plane.shared_note for plane in planes) if note]
     turned = [plane.name for plane in planes if plane.orientation != orientation]
     if turned:
         # a camera that points straight down may guess another orientation within a stack

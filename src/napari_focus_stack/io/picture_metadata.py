@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import tifffile
 
+from napari_focus_stack.io.camera_formats import is_heic, is_raw
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.raster import jpeg_segments, png_chunks
 
@@ -84,7 +85,7 @@ def picture_metadata(path: Path) -> PictureMetadata:
     Parameters
     ----------
     path : pathlib.Path
-        PNG, JPEG, TIFF or WebP.
+        PNG, JPEG, TIFF, WebP, HEIC or camera RAW.
 
     Returns
     -------
@@ -100,8 +101,12 @@ def picture_metadata(path: Path) -> PictureMetadata:
             return _of_jpeg(path)
         if head[:4] == b"RIFF":
             return _of_webp(path)
-        return _of_tiff(path)
-    except (*DAMAGE, zlib.error):
+        if is_heic(head):
+            return _of_heic(path)
+        found = _of_tiff(path)
+        # a profile in camera RAW is that of its preview
+        return PictureMetadata(exif=found.exif) if is_raw(path) else found
+    except (*DAMAGE, zlib.error, ImportError):
         return PictureMetadata()
 
 
@@ -170,6 +175,14 @@ def _of_webp(path: Path) -> PictureMetadata:
                 file.seek(length + length % 2, io.SEEK_CUR)
     exif = chunks.get(b"EXIF", b"").removeprefix(_EXIF)
     return PictureMetadata(chunks.get(b"ICCP", b""), _clean(exif))
+
+
+def _of_heic(path: Path) -> PictureMetadata:
+    from pillow_heif import open_heif
+
+    info = open_heif(path, convert_hdr_to_8bit=False).info
+    exif = (info.get("exif") or b"").removeprefix(_EXIF)
+    return PictureMetadata(info.get("icc_profile") or b"", _clean(exif))
 
 
 def _of_tiff(path: Path) -> PictureMetadata:

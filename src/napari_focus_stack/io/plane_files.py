@@ -38,7 +38,19 @@ REMEDY = "remove or replace it, or pass skip_unreadable=True"
 
 
 class Unreadable(Exception):  # noqa: N818 - a reason, which reading turns into an error
-    """Reason why a file gives no plane, as a clause that follows its name: "it is empty"."""
+    """Reason why a file gives no plane.
+
+    Parameters
+    ----------
+    reason : str
+        A clause that follows the name of the file: "it is empty".
+    remedy : str, optional
+        What to do about it, as a clause.
+    """
+
+    def __init__(self, reason: str, remedy: str | None = None) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True)
@@ -51,10 +63,13 @@ class Skipped:
         Name of the file, with the number of the plane if the file holds several.
     reason : str
         A clause that follows the name, such as "it is empty".
+    remedy : str or None
+        What to do about it, if that is special.
     """
 
     name: str
     reason: str
+    remedy: str | None = None
 
     def __str__(self) -> str:
         """Return a sentence without a full stop: "'a.png' cannot be used: it is empty"."""
@@ -105,8 +120,8 @@ class FilePlane:
         Decodes the pixels; raises one of `DAMAGE` or `Unreadable`.
     orientation : int
         EXIF orientation: 1 is upright.
-    note : str
-        Change made by reading, for the user; empty if there is none.
+    shared_note : str
+        Note of the format for the user, which is given once for all planes; empty for none.
     spacing : Spacing
         As in `ImageFile`.
     position : float or None
@@ -125,7 +140,7 @@ class FilePlane:
     dtype: np.dtype[Any]
     load: Callable[[], NDArray[Any]]
     orientation: int = 1
-    note: str = ""
+    shared_note: str = ""
     spacing: Spacing = field(default_factory=Spacing)
     position: float | None = None
     named_position: float | None = None

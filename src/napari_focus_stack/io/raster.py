@@ -60,7 +60,6 @@ class _Header:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     orientation: int = 1
-    note: str = ""
     colour_halved: bool = False
 
 
@@ -100,7 +99,6 @@ def open_raster(path: Path, head: bytes) -> ImageFile | None:
         header.dtype,
         load,
         header.orientation,
-        header.note,
         load_reduced=None if reduced is None else partial(reduced, path),
         colour_halved=header.colour_halved,
     )

@@ -15,9 +15,18 @@ from typing import Any
 from napari_focus_stack._utils.wording import format_names
 from napari_focus_stack.errors import InputError, NoImagesError
 from napari_focus_stack.io.agreement import agree
+from napari_focus_stack.io.camera_formats import (
+    HEIC_SUFFIXES,
+    RAW_SUFFIXES,
+    is_heic,
+    is_raw,
+    open_heic,
+    open_raw,
+)
 from napari_focus_stack.io.companions import companions, describe_companions
 from napari_focus_stack.io.file_order import in_plain_order, named_positions, natural_order
 from napari_focus_stack.io.file_source import FileSource, ScannedFiles
+from napari_focus_stack.io.foreign_formats import foreign_format, foreign_suffix
 from napari_focus_stack.io.formats import SAVED
 from napari_focus_stack.io.plane_files import REMEDY, FilePlane, ImageFile, Skipped, Unreadable
 from napari_focus_stack.io.raster import open_raster
@@ -26,11 +35,16 @@ from napari_focus_stack.io.tiff import MAGIC, open_tiff
 
 StackPath = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
-SUFFIXES = frozenset(
-    (".tif", ".tiff", ".tf2", ".tf8", ".btf", ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".jp2")
-)
+TIFF_SUFFIXES = frozenset((".tif", ".tiff", ".tf2", ".tf8", ".btf", ".lsm", ".stk"))
+SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".jp2"}
 """Suffixes of the files that are taken from a folder, in lower case."""
 
+KINDS = {
+    "common pictures": SUFFIXES,
+    "camera RAW": RAW_SUFFIXES,
+    "HEIC": HEIC_SUFFIXES,
+}
+"""Suffixes by kind; of a folder the commonest kind is taken, of equally common ones the first."""
 _HEAD = 16
 FEWEST_TO_ORDER = 3
 """Planes from which on recorded positions order them."""
@@ -102,7 +116,7 @@ def scan(path: StackPath) -> ScannedFiles:
             found = _open(files[0])
         except Unreadable as problem:
             raise InputError(
-                f"'{files[0].name}' cannot be read: {problem}; choose another."
+                f"'{files[0].name}' cannot be read: {problem}", problem.remedy or "choose another"
             ) from None
         _refuse_surplus_axes(files[0].name, found)
         return agree(where, [*files, *left_out], found.planes, notes)
@@ -179,8 +193,8 @@ def _files(path: StackPath) -> tuple[str, list[Path], dict[Path, str]]:
     except OSError as problem:  # the name is too long, or a parent folder cannot be entered
         raise InputError(f"'{path}' cannot be read ({problem.strerror}); check the path.") from None
     if is_folder:
-        files = _images_of(path)
-        left_out = companions(files)
+        files, left_out = _images_of(path)
+        left_out |= companions(files)
         return str(path), natural_order(set(files) - set(left_out)), left_out
     if not exists:
         raise InputError(f"There is no file or folder '{path}'; check the path.")
@@ -199,27 +213,42 @@ def _listed(files: list[Path]) -> tuple[str, list[Path]]:
     return "the list of files", files
 
 
-def _images_of(folder: Path) -> list[Path]:
-    """Return the image files of a folder."""
+def _images_of(folder: Path) -> tuple[list[Path], dict[Path, str]]:
+    """Return the image files of a folder, and those of another kind: a camera may write both."""
     try:
-        files = [file for file in folder.iterdir() if _is_image(file)]
+        files = [file for file in folder.iterdir() if _is_candidate(file)]
     except OSError as problem:
         raise InputError(
             f"'{folder}' cannot be read ({problem.strerror}); check its permissions."
         ) from problem
-    if not files:
-        raise NoImagesError(
-            f"'{folder}' holds no image ({', '.join(sorted(SUFFIXES))}): nothing to do."
-        )
-    return files
+    kinds = {name: [f for f in files if f.suffix.lower() in ends] for name, ends in KINDS.items()}
+    kind = max(kinds, key=lambda name: len(kinds[name]))
+    if kinds[kind]:
+        others = {file: name for name, found in kinds.items() if name != kind for file in found}
+        return kinds[kind], others
+    foreign = natural_order(file for file in files if foreign_suffix(file))
+    if foreign:
+        raise _only_foreign(folder, foreign)
+    raise NoImagesError(
+        f"'{folder}' holds no image ({', '.join(sorted(SUFFIXES))}): nothing to do."
+    )
 
 
-def _is_image(file: Path) -> bool:
-    """Check whether a file of a folder is one of the planes."""
+def _is_candidate(file: Path) -> bool:
+    """Check whether a file of a folder may be one of the planes; saved results never are."""
     name = file.name.lower()
-    if name.startswith(".") or name.endswith(SAVED):  # results may be saved beside their planes
-        return False
-    return file.suffix.lower() in SUFFIXES and not file.is_dir()
+    return not name.startswith(".") and not name.endswith(SAVED) and not file.is_dir()
+
+
+def _only_foreign(folder: Path, files: list[Path]) -> InputError:
+    """Return the error of a folder whose images other programs read."""
+    found = foreign_format(files[0])
+    assert found is not None, "its suffix is that of a foreign format"
+    more = f" and {len(files) - 1} more of such" if len(files) > 1 else ""
+    return InputError(
+        f"'{folder}' holds no image that is read here: '{files[0].name}'{more} is {found.name}",
+        found.remedy,
+    )
 
 
 def _open(path: Path) -> ImageFile:
@@ -243,12 +272,24 @@ def _open_any(path: Path) -> ImageFile:
         raise Unreadable(f"it cannot be opened ({problem.strerror})") from problem
     if not head:
         raise Unreadable("it is empty")
+    if is_raw(path):
+        return open_raw(path)
     if head.startswith(MAGIC):
         return open_tiff(path)
+    if is_heic(head):
+        return open_heic(path)
     found = open_raster(path, head)
     if found is None:
-        raise Unreadable("it is no image that can be read, whatever its suffix says")
+        raise _unknown(path, head)
     return found
+
+
+def _unknown(path: Path, head: bytes) -> Unreadable:
+    """Return the reason against a file that no reader of ours takes."""
+    foreign = foreign_format(path, head)
+    if foreign is not None:
+        return Unreadable(f"it is {foreign.name}, which is not read here", foreign.remedy)
+    return Unreadable("it is no image of a known format, whatever its name says")
 
 
 def _one_plane(file: Path, named_position: float | None) -> FilePlane | Skipped:
@@ -256,7 +297,7 @@ def _one_plane(file: Path, named_position: float | None) -> FilePlane | Skipped:
     try:
         return replace(_only_plane(_open(file)), named_position=named_position)
     except Unreadable as problem:
-        return Skipped(file.name, str(problem))
+        return Skipped(file.name, str(problem), problem.remedy)
 
 
 def _only_plane(found: ImageFile) -> FilePlane:
@@ -302,14 +343,14 @@ def _tried(entry: FilePlane | Skipped) -> FilePlane | Skipped:
         try:
             entry.decode()
         except Unreadable as problem:
-            return Skipped(entry.name, str(problem))
+            return Skipped(entry.name, str(problem), problem.remedy)
     return entry
 
 
 def _refusal(skipped: tuple[Skipped, ...]) -> InputError:
     """Return the error of a stack with skipped entries."""
     others = f" (and {len(skipped) - 1} more)" if len(skipped) > 1 else ""
-    return InputError(f"{skipped[0]}{others}", REMEDY)
+    return InputError(f"{skipped[0]}{others}", skipped[0].remedy or REMEDY)
 
 
 def as_source(source: Any) -> PlaneSource:
