@@ -32,6 +32,7 @@ def made_report():
         marks=[[1, 2]],
         dust=[[0, 4, 5, 9]],
         specks=[[0, 3, 4]],
+        intensities={"clipped": 0.1},
         crop=[0, 18, 2, 24],
         spacing={"y": 0.5, "x": 0.5, "z": None, "unit": "micrometer"},
         health={"noise": 1.5},

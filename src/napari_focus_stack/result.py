@@ -54,7 +54,8 @@ class Progress:
 
     def __str__(self) -> str:
         """Return a sentence for a progress bar."""
-        return f"{_DOING[self.step]} plane {self.plane} of {self.planes}"
+        last = self.planes - 1
+        return f"{_DOING[self.step]} plane {self.plane} of 0 to {last}"
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,11 @@ class Report:
     specks : list of list of int
         Plane, row and column of single pixels that stand out in that plane alone, as cosmic rays
         do; they were filled in from around.
+    intensities : dict
+        What was done to values: `selected` (each pixel is a plane's own), `interpolated` (planes
+        were moved), `evened_out` (largest change of brightness, as a share), `averaged_planes`
+        (mean number of planes in a pixel), `clipped` (share of pixels limited to the range that
+        planes recorded there), `replaced` (number of hot, dead or hit pixels filled in).
     crop : list of int or None
         Part of the reference plane that cropped results show: first row, end row, first column,
         end column.
@@ -171,6 +177,7 @@ class Report:
     marks: list[list[int]] = field(default_factory=list)
     dust: list[list[int]] = field(default_factory=list)
     specks: list[list[int]] = field(default_factory=list)
+    intensities: dict[str, Any] = field(default_factory=dict)
     crop: list[int] | None = None
     spacing: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)

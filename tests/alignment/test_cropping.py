@@ -214,7 +214,9 @@ def test_a_plane_that_did_not_count_is_noted() -> None:
         scene("gravel", "dome", noise=QUIET).planes, transforms=transforms, crop=True
     )
     assert result.report.crop == [0, 157, 0, 192]
-    sentence = "Plane 0 ('plane 0') did not count for the crop: it alone would have taken 26% of"
+    sentence = (
+        "Plane 0 ('plane 0') did not count for the crop, because it alone would have taken 26% of"
+    )
     assert [sentence in note for note in result.report.notes].count(True) == 1
 
 
@@ -226,7 +228,9 @@ def test_what_would_leave_too_little_stays_whole() -> None:
     )
     assert result.report.crop is None
     assert result.image.shape == (160, 192)
-    assert any("not cut: planes have too little" in note for note in result.report.notes)
+    assert any(
+        "not cropped, because the planes have too little" in note for note in result.report.notes
+    )
 
 
 def test_planes_for_debugging_stay_whole() -> None:

@@ -13,11 +13,13 @@ from scenes import QUIET, scene
 from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
 
 from napari_focus_stack.alignment.focus_order import (
+    Pass,
     _tree,
     _ways,
     distances,
     focus_order,
     follows_focus,
+    passes,
 )
 from napari_focus_stack.alignment.reduced_planes import ReducedPlane
 from napari_focus_stack.simulation.rendering import SensorNoise
@@ -74,11 +76,40 @@ def test_three_planes_cannot_be_out_of_order(n: int) -> None:
 @settings(deadline=None)
 @given(st.permutations(range(6)))
 def test_the_way_is_held_against_the_shortest_tree(order: list[int]) -> None:
-    """Planes on a line, all of one mean: the tree has length 5, whatever the order."""
-    positions = np.array(order, float)
-    way = np.abs(np.diff(positions)).sum()
-    line = [np.array([[position, -position]]) for position in positions]
-    assert follows_focus(line) is bool(way <= 1.4 * 5)
+    """Each plane changes another place, and all have one mean: the tree has length 5."""
+    way = np.sqrt(np.abs(np.diff(order))).sum()
+    stairs = [np.where(np.arange(5) < k, 1.0, 0.0) for k in order]
+    assert follows_focus([np.array([[*s, *-s]]) for s in stairs]) is bool(way <= 1.4 * 5)
+
+
+@pytest.mark.parametrize("name", ["gravel", "brick"])
+def test_a_flat_specimen_in_order_is_in_order(name: str) -> None:
+    """Planes on both sides of its focus look alike, whatever the share of smooth pixels."""
+    known = rendered("flat", name, n=9)
+    assert follows_focus(known)
+    assert not in_order(known, [0, 2, 4, 6, 8, 7, 5, 3, 1])
+
+
+@pytest.mark.parametrize("name", ["gravel", "brick"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_drive_that_steps_back_and_goes_on_is_found(kind: str, name: str) -> None:
+    known = rendered(kind, name, n=9)
+    assert follows_focus(known)
+    assert not in_order(known, [0, 1, 2, 3, 4, 5, 3, 4, 5, 6, 7, 8])
+
+
+@pytest.mark.parametrize(
+    ("order", "found"),
+    [
+        ([0, 8, 1, 7, 2, 6, 3, 5, 4], [Pass(0, 4, True), Pass(5, 8, False)]),
+        ([0, 1, 2, 3, 6, 4, 7, 5, 8, 9], [Pass(0, 5, True), Pass(6, 9, True)]),
+        ([4, 3, 5, 2, 6, 1, 7, 0, 8], [Pass(0, 4, True), Pass(5, 8, False)]),
+        (list(range(9)), [Pass(0, 8, True)]),
+        ([6, 7, 2, 1, 4, 5, 3, 0, 8], []),
+    ],
+)
+def test_passes_are_told_by_the_order_of_focus(order: list[int], found: list[Pass]) -> None:
+    assert passes(order) == found
 
 
 def points(seed: int) -> list[np.ndarray]:

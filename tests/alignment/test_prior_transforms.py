@@ -117,11 +117,11 @@ def test_a_homography_is_known_up_to_a_factor() -> None:
     ("options", "names"),
     [
         ({}, None),
-        ({"align": "shift"}, "align"),
-        ({"align_region": (0, 40, 0, 40)}, "align_region"),
-        ({"align_mask": np.ones(FIELD, bool)}, "align_mask"),
+        ({"align": "shift"}, "Alignment 'shift'"),
+        ({"align_region": (0, 40, 0, 40)}, "The region to align on"),
+        ({"align_mask": np.ones(FIELD, bool)}, "The mask to align on"),
         ({"reference": 4}, None),
-        ({"reference": 2, "align": "affine"}, "align and reference"),
+        ({"reference": 2, "align": "affine"}, "Alignment 'affine' and the reference plane"),
     ],
 )
 def test_what_has_no_effect_is_noted(options: dict[str, Any], names: str | None) -> None:
@@ -131,7 +131,7 @@ def test_what_has_no_effect_is_noted(options: dict[str, Any], names: str | None)
     report = focus_stack(planes, transforms=transforms, **options).report
     assert report.reference == 4
     idle = [note for note in report.notes if "no effect" in note]
-    sentence = f"{names} had no effect because the transforms were given."
+    sentence = f"{names} had no effect, because the transforms were given."
     assert idle == ([] if names is None else [sentence])
 
 
@@ -166,11 +166,11 @@ def test_a_speck_that_no_plane_recorded_is_noted() -> None:
     ("options", "names"),
     [
         ({}, None),
-        ({"align_region": (0, 40, 0, 40)}, "align_region"),
-        ({"align_mask": np.ones(FIELD, bool)}, "align_mask"),
+        ({"align_region": (0, 40, 0, 40)}, "The region to align on"),
+        ({"align_mask": np.ones(FIELD, bool)}, "The mask to align on"),
         (
             {"align_region": (0, 40, 0, 40), "align_mask": np.ones(FIELD, bool)},
-            "align_region and align_mask",
+            "The region to align on and the mask to align on",
         ),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_region_has_no_effect_where_nothing_is_aligned(
     planes = scene("gravel", "slant", noise=QUIET).planes
     for align in ("none", "shift"):
         notes = focus_stack(planes, align=align, **options).report.notes
-        sentence = f"{names} had no effect because nothing was to be aligned (align 'none')."
+        sentence = f"{names} had no effect, because nothing was to be aligned (alignment 'none')."
         told = names is not None and align == "none"
         assert notes == ([sentence] if told else [])
 
@@ -384,7 +384,7 @@ def test_a_small_region_tells_a_shift_alone() -> None:
         report = focus_stack(
             zooming.planes, align_region=(0, int(part * y), 0, int(part * x))
         ).report
-        notes = [note for note in report.notes if "only a shift was looked for" in note]
+        notes = [note for note in report.notes if "only a shift was estimated" in note]
         assert report.align == model
         assert len(notes) == (model == "shift")
 

@@ -207,7 +207,7 @@ def test_only_planes_that_some_pixel_needs_are_read_each_once() -> None:
     told = list(project_steps(watched, still_result(index, 9), offset=-1, half_slab=1))
     assert watched.read == [1, 2, 3, 6, 7, 8]
     assert [(step.plane, step.done, step.total) for step in told[:2]] == [(1, 0, 6), (2, 1, 6)]
-    assert str(told[0]) == "Projecting plane 1 of 9"
+    assert str(told[0]) == "Projecting plane 1 of 0 to 8"
 
 
 def test_cancelled_between_planes() -> None:

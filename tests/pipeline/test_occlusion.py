@@ -98,7 +98,7 @@ def test_the_report_says_where_and_how_much() -> None:
     for y0, y1, x0, x1 in found["regions"]:
         inside[y0:y1, x0:x1] = True
     assert not changed[~inside].any()
-    assert any("lay under the blur" in note for note in stacked("auto").report.notes)
+    assert any("objects in front blur over" in note for note in stacked("auto").report.notes)
     assert json.loads(json.dumps(stacked("auto").report.as_dict()))["occlusion"] == found
     assert stacked("off").report.occlusion == {"found": False, "why": Why.NOT_ASKED.value}
 
@@ -207,8 +207,8 @@ def test_what_shines_through_is_not_made_worse() -> None:
     off, auto = (focus_stack(planes, align="none", occlusion=how) for how in ("off", "auto"))
     assert psnr(auto.image, truth) > psnr(off.image, truth) - 0.05
     assert auto.report.occlusion == {"found": False, "why": Why.NO_END.value}
-    assert any("Depth is discontinuous in places" in note for note in auto.report.notes)
-    assert not any("Depth is discontinuous" in note for note in off.report.notes)
+    assert any("objects seem to lie in front" in note for note in auto.report.notes)
+    assert not any("objects seem to lie in front" in note for note in off.report.notes)
 
 
 @pytest.mark.parametrize(
@@ -317,14 +317,14 @@ def test_too_little_memory_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     result = focus_stack(stack(), align="none")
     assert result.report.occlusion == {"found": False, "why": Why.MEMORY.value}
     assert (result.image == stacked("off").image).all()
-    assert any(note.endswith("not enough memory.") for note in result.report.notes)
+    assert any(note.endswith("may be left in the picture.") for note in result.report.notes)
 
 
 def test_a_limit_that_leaves_too_little_is_noted_with_one_that_does_not() -> None:
     found, limit = False, resident() + 10**8
     for _ in range(2):
         result = focus_stack(stack(), align="none", memory=int(limit))
-        told = [note for note in result.report.notes if "not enough memory" in note]
+        told = [note for note in result.report.notes if "for want of memory" in note]
         if found := result.report.occlusion["found"]:
             break
         size, unit = told[0].removesuffix(".").split()[-2:]

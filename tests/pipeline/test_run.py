@@ -73,6 +73,6 @@ def test_a_survey_is_made_once_with_the_noise_that_was_measured(
     planes = [np.rint(source()[0] + rng.normal(0, 3, (96, 96))) for _ in range(6)]
     noisy = ArraySource(np.clip(planes, 0, 255).astype(np.uint8))
     drain(stack_steps(noisy, Settings(align="none", occlusion="off")))
-    [(_, stack, noise, _)] = made
+    [(_, stack, noise, *_)] = made
     assert isinstance(stack, RegisteredStack)
     assert noise.deviation(128.0) == pytest.approx(3, rel=0.2)

@@ -137,7 +137,7 @@ def test_specimen_is_seen_where_dust_lay_over_it(name: str) -> None:
     y, x = np.mgrid[: listed.shape[0], : listed.shape[1]]
     beside = np.min([np.hypot(y - row, x - col) - r for row, col, r in BLOTS], axis=0)
     assert not listed[beside > 10].any()
-    assert any("dust on the sensor" in note for note in result.report.notes)
+    assert any("dust on the camera" in note for note in result.report.notes)
     dirty, cleaned, clear = (
         psnr(image[inner].astype(float), truth[inner], 255)
         for image in (seen[7], result.image, clean.image)

@@ -75,6 +75,40 @@ def format_names(names: Sequence[str]) -> str:
     return f"{', '.join(quoted[:3])} ... {quoted[-1]}"
 
 
+def format_count(count: int, one: str, many: str) -> str:
+    """Format a number of things, in words for one.
+
+    Parameters
+    ----------
+    count : int
+        The number.
+    one, many : str
+        Noun, with what follows it, for one thing and for several.
+
+    Returns
+    -------
+    str
+        Such as "1 pixel stands" and "3 pixels stand".
+    """
+    return f"{count} {one if count == 1 else many}"
+
+
+def format_unit(unit: str | None) -> str:
+    """Return the symbol of a unit.
+
+    Parameters
+    ----------
+    unit : str or None
+        Name of a unit, such as "micrometer".
+
+    Returns
+    -------
+    str
+        "µm" for "micrometer"; other units as they are; empty for None.
+    """
+    return {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm"}.get(unit or "", unit or "")
+
+
 def format_bytes(size: float) -> str:
     """Format an amount of memory as the option `--memory` accepts it, rounded up.
 

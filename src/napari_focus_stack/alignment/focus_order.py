@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,15 @@ ONE_TURN = 1.1
 """Largest ratio of the total change of detail to that of detail which rises and falls once."""
 FLAT_SPECIMEN = 1.5
 """Largest ratio of the path from plane to plane to the total change of detail, if flat."""
+SHORTEST_PASS = 3
+"""Fewest planes of a pass."""
+CURVED = 1.06
+"""Largest ratio of the path to the main change of detail, if flat.
+
+Flat pictures have 1.01 to 1.04, reliefs recorded forth and back 1.09 to 1.28.
+"""
+ALIKE = 0.7
+"""Largest distance of a plane to an earlier one that it shows again, of that to the one before."""
 DETOURS = 10
 """Number of planes for each one that is disregarded.
 
@@ -60,7 +70,8 @@ def follows_focus(details: Sequence[Plane]) -> bool:
     is no longer than the path of any order. Planes before and behind a flat specimen look alike,
     so that the tree is half as long; there detail rises and falls once in the order of focus and
     more often in any other (or falls and rises, if measured by the contrast of planes that are dark
-    but for their noise).
+    but for their noise). Its mean, or its main change, then makes up the path; planes that go forth
+    and back through a relief change in more than one direction.
 
     Parameters
     ----------
@@ -79,12 +90,49 @@ def follows_focus(details: Sequence[Plane]) -> bool:
     apart = apart[np.ix_(usual, usual)]
     way = np.diagonal(apart, 1)
     if way.sum() <= SHUFFLED * _tree(apart)[1].sum():
+        return not _steps_back(apart)
+    kept = [details[k] for k in usual]
+    mean = np.array([float(detail.mean()) for detail in kept])
+    if _turns_once(mean) and way.sum() <= FLAT_SPECIMEN * np.abs(np.diff(mean)).sum():
         return True
-    mean = np.array([float(details[k].mean()) for k in usual])
-    rise = np.abs(np.diff(mean))
-    ends = mean[0] + mean[-1]
-    turns_once = max(2 * mean.max() - ends, ends - 2 * mean.min())
-    return bool(rise.sum() <= ONE_TURN * turns_once and way.sum() <= FLAT_SPECIMEN * rise.sum())
+    main = _main_change(kept)
+    return _turns_once(main) and bool(way.sum() <= CURVED * np.abs(np.diff(main)).sum())
+
+
+def _turns_once(course: NDArray[np.float64]) -> bool:
+    """Return whether values rise and fall once, or fall and rise."""
+    ends = course[0] + course[-1]
+    once = max(2 * course.max() - ends, ends - 2 * course.min())
+    return bool(np.abs(np.diff(course)).sum() <= ONE_TURN * once)
+
+
+def _steps_back(apart: NDArray[np.float64]) -> bool:
+    """Return whether some planes show again, in the same order, what earlier planes show.
+
+    Planes on both sides of a flat specimen look alike, too, but in the reverse order.
+    """
+    repeated = -1
+    for k in range(2, len(apart)):
+        earlier = int(apart[k, : k - 1].argmin())
+        if apart[k, earlier] >= ALIKE * apart[k, k - 1]:
+            repeated = -1
+        elif repeated >= 0 and earlier == repeated + 1:
+            return True
+        else:
+            repeated = earlier
+    return False
+
+
+def _main_change(details: Sequence[Plane]) -> NDArray[np.float64]:
+    """Return the place of each plane along the direction in which detail changes most.
+
+    This is the first principal component, in the units of `distances`.
+    """
+    flat = np.stack([detail.ravel() for detail in details]).astype(float)
+    flat -= flat.mean(axis=0)
+    variances, directions = np.linalg.eigh(flat @ flat.T / flat.shape[1])
+    main: NDArray[np.float64] = directions[:, -1] * np.sqrt(max(float(variances[-1]), 0.0))
+    return main
 
 
 def focus_order(details: Sequence[Plane]) -> list[int]:
@@ -108,6 +156,60 @@ def focus_order(details: Sequence[Plane]) -> list[int]:
     order = [int(k) for k in np.argsort(along, kind="stable")]
     n = len(order)
     return order if sum(order[: n // 2]) <= sum(order[n - n // 2 :]) else order[::-1]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Planes that follow each other in the order of the files and of focus.
+
+    Attributes
+    ----------
+    first, last : int
+        Numbers of its first and last plane.
+    forward : bool
+        Whether it goes through focus as the first pass does.
+    """
+
+    first: int
+    last: int
+    forward: bool
+
+
+def passes(order: Sequence[int]) -> list[Pass]:
+    """Return the passes in which planes were taken, from their order of focus.
+
+    Parameters
+    ----------
+    order : sequence of int
+        Numbers of the planes in the order of focus.
+
+    Returns
+    -------
+    list of Pass
+        In the order of the files; empty if planes are shuffled, so that some passes would be
+        shorter than `SHORTEST_PASS`.
+    """
+    rank = {k: i for i, k in enumerate(order)}
+    found: list[list[int]] = []
+    for k in sorted(order):
+        current = found[-1] if found else None
+        if current is None or (len(current) > 1 and _turns(rank, current, k)):
+            found.append([k])
+        else:
+            current.append(k)
+    if any(len(planes) < SHORTEST_PASS for planes in found):
+        return []
+    rises = [rank[planes[-1]] > rank[planes[0]] for planes in found]
+    return [
+        Pass(planes[0], planes[-1], rise == rises[0])
+        for planes, rise in zip(found, rises, strict=True)
+    ]
+
+
+def _turns(rank: dict[int, int], planes: list[int], following: int) -> bool:
+    """Return whether focus turns back between a pass and the plane that follows it."""
+    before, last = planes[-2:]
+    return (rank[last] > rank[before]) != (rank[following] > rank[last])
 
 
 def in_order_of_focus(planes: Sequence[int], details: Mapping[int, Plane]) -> list[int]:

@@ -173,6 +173,23 @@ class RegisteredStack:
         filled, recorded = marks.filled(part, k), marks.recorded(part.shape)
         return RegisteredPlane.of(filled, matrix, self.illumination[k], recorded)
 
+    def shows_record(self, k: int) -> bool:
+        """Return whether a plane keeps its pixels and values as recorded, but for marks.
+
+        Parameters
+        ----------
+        k : int
+            Number of a plane that took part.
+
+        Returns
+        -------
+        bool
+            False for a plane that is moved or evened out.
+        """
+        return self.illumination[k] == Brightness() and np.array_equal(
+            self.transforms[k], np.eye(3)
+        )
+
     @cached_property
     def at_hand(self) -> bool:
         """Whether the source returns the same memory each time, because nothing is decoded."""

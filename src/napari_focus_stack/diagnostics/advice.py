@@ -1,8 +1,15 @@
-"""Advice for the next recording at the microscope, from the quality of this one."""
+"""Advice for the next recording at the microscope, from the quality of this one.
+
+Each sentence says what was seen, what it means for the result, and what to do.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+from napari_focus_stack._utils.wording import format_unit
+from napari_focus_stack.alignment.focus_order import passes
 
 if TYPE_CHECKING:
     from napari_focus_stack.diagnostics.health import Health
@@ -39,6 +46,12 @@ LEAST_GAIN_CHANGE = 0.003
 """Least change of brightness that is mentioned."""
 MOST_EVEN_CHANGE = 0.2
 """Change of brightness that neither steady illumination nor a change of focus explains."""
+FULL_WIDTH = 2 * math.sqrt(2 * math.log(2))
+"""Full width at half of the maximum of a Gaussian over its standard deviation."""
+CLEAR, LIKELY = 0.8, 0.5
+"""Shares of the field with texture that must fit better for a motion to be clear, or likely."""
+INVISIBLE = 0.8
+"""Detail inside a stack over that of its weaker end, below which contrast is least in focus."""
 
 
 def advice(
@@ -47,7 +60,7 @@ def advice(
     z_step: float | None,
     unit: str | None,
     gains_applied: bool,
-    in_order: bool,
+    order: list[int],
     left_out: list[str],
     motion: dict[str, float],
 ) -> dict[str, list[str]]:
@@ -63,9 +76,9 @@ def advice(
         Distance between planes and its unit, where they are known.
     gains_applied : bool
         Whether changes of brightness were compensated.
-    in_order : bool
-        Whether consecutive planes are neighbours in focus. Where they are not, the first and the
-        last plane are not the ends of the stack, and there is no uniform step between planes.
+    order : list of int
+        The planes in the order of focus. Where that is not the order of the files, the first and
+        the last plane are not the ends of the stack, and there is no uniform step between planes.
     left_out : list of str
         Sentences on the planes that took no part.
     motion : dict
@@ -78,29 +91,103 @@ def advice(
         Sentences by subject; an empty list where nothing needs to change.
     """
     found = {
-        "range of z": _on_ends(health, planes),
+        "range of z": _on_range(health, planes),
         "z step": _on_sampling(health.peak_width, z_step, unit),
         "texture": _on_guesses(health),
         "planes": [*left_out, *_on_planes(health, planes)],
         "drift": _on_drift(health, motion),
-        "brightness": _on_brightness(health, gains_applied),
-        "exposure": _on_exposure(health),
+        "brightness": _on_brightness(health, planes, gains_applied),
+        "exposure": _on_exposure(health, planes),
     }
-    return found if in_order else {k: v for k, v in found.items() if k not in IN_ORDER_ONLY}
+    if order == planes:
+        return found
+    symmetric = _on_symmetric_contrast(health, planes, order)
+    found["planes"] = [*found["planes"], *(symmetric or [describe_order(order)])]
+    return {k: v for k, v in found.items() if k not in IN_ORDER_ONLY}
 
 
-def _on_ends(health: Health, planes: list[int]) -> list[str]:
-    """Return sentences on a surface that continues beyond an end of the stack."""
-    ends = (
-        (health.at_first, "first", "before", planes[0]),
-        (health.at_last, "last", "after", planes[-1]),
-    )
-    return [
-        f"The stack is too short: {share:.0%} of the pixels whose depth is sure are sharpest in "
-        f"the {which} plane; add planes {side} plane {plane}."
-        for share, which, side, plane in ends
-        if share > MOST_AT_END
+def describe_order(order: list[int]) -> str:
+    """Describe planes that are not in the order of their focus.
+
+    Parameters
+    ----------
+    order : list of int
+        The planes in the order of focus.
+
+    Returns
+    -------
+    str
+        A sentence that names the passes, or says that planes are shuffled.
+    """
+    found = passes(order)
+    if len(found) < 2:
+        return (
+            "The planes are not in the order of their focus: they are shuffled. The picture is not "
+            "affected, but depth counts planes in the order of the files and jumps between them; "
+            "name or number the files in the order of focus for a depth map."
+        )
+    parts = [
+        f"planes {one.first} to {one.last} {'forth' if one.forward else 'back'}" for one in found
     ]
+    listed = ", ".join(parts[:-1]) + f" and {parts[-1]}"
+    if len(found) == 2 and not found[1].forward:
+        listed += " (or the specimen is flat and looks alike on both sides of focus)"
+    return (
+        f"The planes seem to go through focus in {len(found)} passes: {listed}. The picture is not "
+        "affected, but depth counts planes in the order of the files and jumps between passes; "
+        "stack the planes of one pass for a depth map."
+    )
+
+
+def _on_symmetric_contrast(health: Health, planes: list[int], order: list[int]) -> list[str]:
+    """Return the sentence on contrast that is least in focus if that explains two passes."""
+    found, faintest = passes(order), _faintest_inside(health.detail, planes)
+    if faintest is None or [one.forward for one in found] != [True, False]:
+        return []
+    return [_least_in_focus(faintest)] if abs(found[0].last - faintest) <= 1 else []
+
+
+def _on_range(health: Health, planes: list[int]) -> list[str]:
+    """Return sentences on a surface that continues beyond the stack."""
+    ends = {
+        f"the first plane (plane {planes[0]})": health.at_first,
+        f"the last plane (plane {planes[-1]})": health.at_last,
+    }
+    beyond = {end: share for end, share in ends.items() if share > MOST_AT_END}
+    if not beyond:
+        return []
+    if len(planes) == 2:
+        return [
+            "There are only two planes, so depth is no more than which of the two is sharper; "
+            "take more planes for a depth map."
+        ]
+    faintest = _faintest_inside(health.detail, planes) if len(beyond) == len(ends) else None
+    if faintest is not None:
+        return [_least_in_focus(faintest)]
+    where = " and ".join(f"{share:.0%} in {end}" for end, share in beyond.items())
+    side = "at both ends" if len(beyond) > 1 else f"beyond {next(iter(beyond))}"
+    return [
+        f"Of the surface, {where} is sharpest: it seems to continue outside the stack, is not "
+        f"quite sharp there, and its depth ends there. Next time take further planes {side}."
+    ]
+
+
+def _least_in_focus(plane: int) -> str:
+    return (
+        f"Contrast is strongest at both ends of the stack and weakest near plane {plane}, as with "
+        "unstained cells, which almost vanish in focus. The picture and the depth may show their "
+        "blurred rims instead of the cells: compare with that plane, and record phase contrast, a "
+        "stain or fluorescence for depth."
+    )
+
+
+def _faintest_inside(detail: list[float], planes: list[int]) -> int | None:
+    """Return the plane of least detail if detail rises towards both ends; otherwise None."""
+    used = [detail[k] for k in planes] if detail else []
+    if len(used) < 3:
+        return None
+    k = min(range(1, len(used) - 1), key=used.__getitem__)
+    return planes[k] if used[k] < INVISIBLE * min(used[0], used[-1]) else None
 
 
 def _on_guesses(health: Health) -> list[str]:
@@ -108,8 +195,9 @@ def _on_guesses(health: Health) -> list[str]:
     if health.guessed <= MOST_GUESSED:
         return []
     return [
-        f"Depth is a guess in {health.guessed:.0%} of the picture, where no plane stands out from "
-        "the noise; the confidence map shows where."
+        f"In {health.guessed:.0%} of the picture no plane is clearly sharper than the others (no "
+        "texture, or too little light). The picture loses nothing there, but depth is a guess: "
+        "use it only where the confidence map is bright."
     ]
 
 
@@ -118,18 +206,18 @@ def _on_sampling(width: float | None, z_step: float | None, unit: str | None) ->
     if width is None or TOO_COARSE <= width <= TOO_FINE:
         return []
     factor = width / GOOD_WIDTH
+    sharp = f"detail stays sharp over about {FULL_WIDTH * width:.1f} planes"
     step = f"{factor:.1f} times this z step"
     if z_step is not None:
-        step = " ".join(["a z step of about", f"{factor * z_step:.2g}", unit or ""]).rstrip()
+        step = " ".join([f"a z step of about {factor * z_step:.2g}", format_unit(unit)]).rstrip()
     if width < TOO_COARSE:
         return [
-            f"Planes are too far apart: detail is sharp over {width:.1f} planes (standard "
-            f"deviation), so structures between two planes are sharp in neither; {step} "
-            "would show them."
+            f"The z step is coarse: {sharp} only, so places between two planes are sharp in "
+            f"neither. Next time take planes closer together ({step})."
         ]
     return [
-        f"Planes are closer than they need be: detail stays sharp over {width:.1f} planes "
-        f"(standard deviation); {step} would do."
+        f"The z step is finer than needed: {sharp}. With fewer planes ({step}) picture and depth "
+        "would be as good, in less time."
     ]
 
 
@@ -138,13 +226,19 @@ def _on_planes(health: Health, planes: list[int]) -> list[str]:
     notes = []
     bare = [k for k in health.empty if k in planes]  # one left out is noted as such
     if bare:
-        notes.append(f"{_named(bare)} next to nothing; leave out what shows no specimen.")
-    for run in health.duplicates:
-        numbers = f"{', '.join(str(k) for k in run[:-1])} and {run[-1]}"
         notes.append(
-            f"Planes {numbers} are equal in every pixel; look whether the focus drive moved, or a "
-            "plane was saved twice, because the planes after it would be counted one too deep."
+            f"{_named(bare)} next to nothing and add{'s' * (len(bare) == 1)} only noise to the "
+            "picture; leave out planes without the specimen."
         )
+    for run in health.duplicates:
+        used = [k for k in run if k in planes]
+        if len(used) > 1:
+            numbers = f"{', '.join(str(k) for k in used[:-1])} and {used[-1]}"
+            notes.append(
+                f"Planes {numbers} are equal in every pixel: the focus did not move, or a plane "
+                "was saved twice. The depth of all later planes counts one step too much for each "
+                "copy; remove the copies, and check the focus drive."
+            )
     return notes
 
 
@@ -158,52 +252,66 @@ def _on_drift(health: Health, motion: dict[str, float]) -> list[str]:
     """Return sentences on a field that moved or changed in size."""
     if health.drift_share <= MOST_MOVED and health.magnification <= MOST_MAGNIFIED:
         return []
-    magnified = health.magnification
-    grown = f" and changed in size by {magnified:.1%}" if magnified >= LEAST_MAGNIFIED else ""
-    what = f"The field moved by {health.drift:.0f} pixels{grown} over the stack and was aligned"
+    seen = []
+    if health.drift >= 1:
+        seen.append(f"the field moved by {health.drift:.0f} pixels")
+    if health.magnification >= LEAST_MAGNIFIED:
+        seen.append(f"the magnification changed by {health.magnification:.1%}")
+    what = " and ".join(seen)
     return [
-        f"{what}{_sure(motion)}. Fasten the specimen and let the stage settle; a slanted view, as "
-        "in a stereo microscope, or a lens that magnifies with focus does the same."
+        f"{what[0].upper()}{what[1:]} over the stack, and the planes were aligned"
+        f"{_certainty(motion)}. Margins that some planes do not show are less reliable; crop "
+        "them. Causes are a loose specimen or stage, a slanted view (as in a stereo microscope), "
+        "or a lens whose magnification changes with focus."
     ]
 
 
-def _sure(motion: dict[str, float]) -> str:
-    """Return a parenthesis on the share of the field whose texture confirms the motion."""
+def _certainty(motion: dict[str, float]) -> str:
+    """Return a clause on the share of the field whose texture confirms the motion."""
     if not motion.get("regions_neighbours"):
         return ""
     better = motion["better_neighbours"]
-    if better > 0.5:
-        return f" (detail fits better in {better:.0%} of the field)"
-    return f" (detail fits better in only {better:.0%} of the field: look whether it is right)"
+    fits = f"detail fits better in {better:.0%} of the field"
+    if better > CLEAR:
+        return f" ({fits}, so this is certain)"
+    if better > LIKELY:
+        return f" ({fits}, so this is likely)"
+    return f" ({fits} only, so this is doubtful: compare with alignment 'none')"
 
 
-def _on_exposure(health: Health) -> list[str]:
+def _on_exposure(health: Health, planes: list[int]) -> list[str]:
     """Return sentences on saturated planes."""
-    worst = max(health.saturated, default=0.0)
-    if worst <= MOST_SATURATED:
+    saturated = {k: health.saturated[k] for k in planes if k < len(health.saturated)}
+    worst = max(saturated, key=saturated.__getitem__, default=None)
+    if worst is None or saturated[worst] <= MOST_SATURATED:
         return []
     return [
-        f"Plane {health.saturated.index(worst)} is saturated in {worst:.1%} of its pixels, "
-        "whose detail is lost; expose less."
+        f"Plane {worst} is overexposed in {saturated[worst]:.1%} of its pixels: detail there is "
+        "lost in the picture, too. Expose less next time."
     ]
 
 
-def _on_brightness(health: Health, gains_applied: bool) -> list[str]:
+def _on_brightness(health: Health, planes: list[int], gains_applied: bool) -> list[str]:
     """Return sentences on odd exposures and on illumination drift."""
-    done = "evened out" if gains_applied else "left as recorded; brightness 'match' evens it out"
+    done = (
+        "was evened out, so that it leaves no patches in the picture; fix the exposure next time"
+        if gains_applied
+        else "was left as recorded, which may leave patches; brightness 'match' evens it out"
+    )
     notes = [
-        f"Plane {k:.0f} has {times:.0%} of the brightness of the others and was {done}."
+        f"Plane {k:.0f} has {times:.0%} of the brightness of the other planes and {done}."
         for k, times in health.odd_exposures
+        if k in planes
     ]
     drift = health.brightness_drift
     if gains_applied and drift > MOST_EVEN_CHANGE:
         notes.append(
-            f"Brightness changed by {drift:.0%} over the stack and was evened out; record with "
-            "fixed exposure, and let the lamp warm up."
+            f"Brightness changed by {drift:.0%} over the stack and was evened out, so that values "
+            "differ from those recorded; fix the exposure next time, and let the lamp warm up."
         )
     if drift > LEAST_GAIN_CHANGE and not gains_applied:
         notes.append(
-            f"Brightness drifts by {drift:.1%} over the stack and was left as recorded; "
-            "brightness 'match' evens it out."
+            f"Brightness changed by {drift:.1%} over the stack and was left as recorded; "
+            "brightness 'match' evens it out if the picture shows patches."
         )
     return notes

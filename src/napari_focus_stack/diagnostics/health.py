@@ -45,6 +45,9 @@ class Health:
         Share of the trusted pixels that are sharpest in the first or the last plane in use.
     peak_width : float or None
         Standard deviation of the focus curve, in planes, median over the trusted pixels.
+    detail : list of float
+        Root mean square of the finest detail of each plane, in grey levels; empty for planes too
+        small to measure it.
     saturated : list of float
         Share of each plane's pixels at the largest value of the sensor.
     empty : list of int
@@ -71,6 +74,7 @@ class Health:
     at_first: float
     at_last: float
     peak_width: float | None
+    detail: list[float] = field(default_factory=list)
     saturated: list[float] = field(default_factory=list)
     empty: list[int] = field(default_factory=list)
     duplicates: list[list[int]] = field(default_factory=list)
@@ -99,6 +103,7 @@ def examine(
     depth: Plane,
     confidence: Plane,
     peak_width: float | None,
+    detail: list[float],
     field: tuple[int, ...],
 ) -> Health:
     """Examine the planes of a run and its results.
@@ -117,6 +122,8 @@ def examine(
         (Y, X) float32: depth in numbers of the whole stack's planes, and its confidence.
     peak_width : float or None
         Median width of the focus curve (standard deviation), in planes.
+    detail : list of float
+        Root mean square of the finest detail of each plane.
     field : tuple of int
         Rows and columns of a plane; the maps may be cropped.
 
@@ -147,6 +154,7 @@ def examine(
         at_first=first / max(trusted, 1),
         at_last=last / max(trusted, 1),
         peak_width=peak_width,
+        detail=detail,
         saturated=statistics.saturated(len(gains)),
         empty=statistics.empty(),
         duplicates=statistics.duplicates(),

@@ -96,6 +96,8 @@ class PyramidFusion:
         (Y, X) float32 energy of the last plane at the finest level.
     plane_prior : PlanePrior or None
         Prior of the last plane.
+    limited : int
+        Number of pixels of the built image that were limited to the recorded range.
 
     References
     ----------
@@ -120,6 +122,7 @@ class PyramidFusion:
         self._team = team
         self._prior = prior
         self.plane_prior: PlanePrior | None = None
+        self.limited = 0
         self._origin = origin
         self._channels = 1 if len(shape) == 2 else shape[2]
         self._unit = np.float32(1 if self._channels == 1 else GREY)
@@ -301,11 +304,22 @@ class PyramidFusion:
 
     def _limit(self) -> None:
         """Limit brightness to the range that planes recorded at each pixel."""
-        bright = self._levels[0].smooth[0]
-        self._team.map(
-            lambda rows: self._range.limit(bright, self._valid, rows), self._levels[0].parts
-        )
+        bright, counts = self._levels[0].smooth[0], []
+
+        def limit(rows: slice) -> None:
+            counts.append(self._range.limit(bright, self._valid, rows))
+
+        self._team.map(limit, self._levels[0].parts)
+        self.limited = sum(counts)
         self._range.release()
+
+    @property
+    def averaged(self) -> float:
+        """Sum over the pixels of the built image of the number of planes averaged in each.
+
+        Planes of different weight count as the number of equal ones whose mean has the same noise.
+        """
+        return self._levels[0].averaged
 
     @property
     def brightness(self) -> Plane:

@@ -80,6 +80,8 @@ class Level:
         reference plane's brightness.
     opaque : float or None
         Value of an opaque pixel in the fourth channel; None if there is no such channel.
+    averaged : float
+        Sum over the pixels of the number of planes averaged in each, once the level is built.
     parts : list of slice
         Rows that are processed at a time.
     """
@@ -93,6 +95,7 @@ class Level:
         self.valid: Mask | None = None
         self.light = Brightness()
         self.opaque: float | None = None
+        self.averaged = 0.0
         half = reduced_shape(shape)
         self.energy = np.empty(half if level == 0 else shape, np.float32)
         self.scored: Plane | None = None
@@ -195,6 +198,7 @@ class Level:
             around = _around(rows, SHRINK_SIZE // 2, self.shape)
             inner = slice(rows.start - around.start, rows.stop - around.start)
             left = self._squares[rows]
+            counts.append(float(np.reciprocal(left).sum()))
             for c, mean in enumerate(self._means):
                 fused = expanded_window(below[c], self.shape, rows)
                 if c == 0:
@@ -204,8 +208,10 @@ class Level:
                 kept *= mean[rows]
                 np.add(fused, kept, out=self.smooth[c][rows])
 
+        counts: list[float] = []
         ratios = (*(self._noise.opponent_at(self.level) if self._colour else (1.0,)), 0.0)
         team.map(build, self.parts)
+        self.averaged = sum(counts)
         self._means = []
         del self._weight, self._squares, self._power, self._halved, self._wide
         return self.smooth

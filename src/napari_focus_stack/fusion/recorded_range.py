@@ -80,7 +80,7 @@ class RecordedRange:
         np.minimum(lowest, low, out=lowest)
         np.maximum(highest, high, out=highest)
 
-    def limit(self, bright: Plane, recorded: Mask, rows: slice) -> None:
+    def limit(self, bright: Plane, recorded: Mask, rows: slice) -> int:
         """Limit the brightness of some rows to the range at each pixel, in place.
 
         Parameters
@@ -91,6 +91,11 @@ class RecordedRange:
             (Y, X) uint8: set to 1 where some plane recorded the pixel, else to 0.
         rows : slice
             Rows to limit.
+
+        Returns
+        -------
+        int
+            Number of pixels that lay outside the range.
         """
         lowest, highest = self._lowest[rows], self._highest[rows]
         slack = ROUNDED if lowest.dtype.kind == "u" else 0.0
@@ -100,7 +105,9 @@ class RecordedRange:
         high += np.float32(slack)
         channel = bright[rows]
         held = np.clip(channel, low * self._unit, high * self._unit)
+        outside = int(np.count_nonzero((held != channel) & some))
         np.copyto(channel, held, where=some)  # elsewhere it goes on smoothly, for the depth
+        return outside
 
     def release(self) -> None:
         """Free the memory of the range of each pixel."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
 
 from napari_focus_stack.imgproc.alpha import has_alpha
+from napari_focus_stack.imgproc.dtypes import nothing
 from napari_focus_stack.imgproc.pyramids import luminance
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class Fusion(Protocol):
     """Fusion of planes that are added one by one."""
 
-    def add(self, plane: Plane, valid: Mask | None) -> Plane:
+    def add(self, plane: Plane, valid: Mask | None, values: NDArray[Any] | None = None) -> Plane:
         """Add a plane.
 
         Parameters
@@ -29,6 +30,9 @@ class Fusion(Protocol):
             (Y, X[, C]) float32.
         valid : numpy.ndarray or None
             (Y, X) uint8, 0 where the plane recorded nothing; None if it recorded everything.
+        values : numpy.ndarray, optional
+            As `plane`, in a type that every plane shares: pixels to select from, where float32
+            does not hold them exactly; by default, `plane`.
 
         Returns
         -------
@@ -36,13 +40,13 @@ class Fusion(Protocol):
             (Y, X) float32 measure by which planes were compared at each pixel.
         """
 
-    def image(self) -> Plane:
+    def image(self) -> NDArray[Any]:
         """Return the fused image.
 
         Returns
         -------
         numpy.ndarray
-            (Y, X[, C]) float32 recorded values; NaN where no plane recorded any.
+            (Y, X[, C]) recorded values; where no plane recorded any, NaN, or 0 in integer types.
         """
 
 
@@ -69,11 +73,11 @@ class LaplacianFusion:
         self._gaussian = gaussian
         self._laplacian = laplacian
         self._best: Plane | None = None
-        self._image: Plane
+        self._image: NDArray[Any]
         self._count = 0
         self.index: NDArray[np.uint16]
 
-    def add(self, plane: Plane, valid: Mask | None) -> Plane:
+    def add(self, plane: Plane, valid: Mask | None, values: NDArray[Any] | None = None) -> Plane:
         """Add a plane.
 
         Parameters
@@ -82,6 +86,9 @@ class LaplacianFusion:
             (Y, X[, C]) float32.
         valid : numpy.ndarray or None
             (Y, X) uint8, 0 where the plane recorded nothing; None if it recorded everything.
+        values : numpy.ndarray, optional
+            As `plane`, in a type that every plane shares: pixels to select from, where float32
+            does not hold them exactly; by default, `plane`.
 
         Returns
         -------
@@ -94,28 +101,29 @@ class LaplacianFusion:
             energy *= plane[..., 3]
         if valid is not None:
             energy[valid == 0] = -1
+        values = plane if values is None else values
         if self._best is None:
-            self._best, self._image = energy.copy(), plane.copy()
+            self._best, self._image = energy.copy(), values.copy()
             self.index = np.zeros(energy.shape, np.uint16)
         else:
             better = energy > self._best
             self._best[better] = energy[better]
-            self._image[better] = plane[better]
+            self._image[better] = values[better]
             self.index[better] = self._count
         self._count += 1
         recorded: Plane = np.maximum(energy, 0)
         return recorded
 
-    def image(self) -> Plane:
+    def image(self) -> NDArray[Any]:
         """Return the fused image.
 
         Returns
         -------
         numpy.ndarray
-            (Y, X[, C]) float32 recorded values; NaN where no plane recorded any.
+            (Y, X[, C]) recorded values; where no plane recorded any, NaN, or 0 in integer types.
         """
         assert self._best is not None
-        self._image[self._best < 0] = np.nan
+        self._image[self._best < 0] = nothing(self._image.dtype)
         return self._image
 
 
@@ -124,35 +132,36 @@ class _NearestFusion:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._nearest = np.full(shape[:2], np.inf, np.float32)
-        self._image: Plane | None = None
+        self._image: NDArray[Any] | None = None
         self._count = 0
 
     def _distance(self, plane: Plane) -> Plane:
         raise NotImplementedError
 
-    def add(self, plane: Plane, valid: Mask | None) -> Plane:
+    def add(self, plane: Plane, valid: Mask | None, values: NDArray[Any] | None = None) -> Plane:
         """Add a plane; see `Fusion.add`."""
+        values = plane if values is None else values
         distance = self._distance(plane)
         closer = distance < self._nearest
         if valid is not None:
             closer &= valid > 0
         if self._image is None:
-            self._image = plane.copy()
-        self._image[closer] = plane[closer]
+            self._image = values.copy()
+        self._image[closer] = values[closer]
         self._nearest[closer] = distance[closer]
         self._count += 1
         return distance
 
-    def image(self) -> Plane:
+    def image(self) -> NDArray[Any]:
         """Return the fused image.
 
         Returns
         -------
         numpy.ndarray
-            (Y, X[, C]) float32 recorded values; NaN where no plane recorded any.
+            (Y, X[, C]) recorded values; where no plane recorded any, NaN, or 0 in integer types.
         """
         assert self._image is not None
-        self._image[np.isinf(self._nearest)] = np.nan
+        self._image[np.isinf(self._nearest)] = nothing(self._image.dtype)
         return self._image
 
 

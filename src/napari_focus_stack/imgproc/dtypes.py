@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from napari_focus_stack._utils.windows import Window
-    from napari_focus_stack.imgproc.pyramids import Plane
 
 Mask = NDArray[np.uint8]
 
 
+EXACT = ("bool", "int8", "uint8", "int16", "uint16", "float16", "float32")
+"""Types every value of which float32 holds."""
 COMPUTABLE = ("uint8", "uint16", "float32")
 """Types that OpenCV supports; all others are converted to float32."""
 
@@ -52,13 +53,29 @@ def whole(shape: tuple[int, ...]) -> Window:
     return slice(0, shape[0]), slice(0, shape[1])
 
 
-def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
+def nothing(dtype: np.dtype[Any]) -> float:
+    """Return the value of a pixel that no plane recorded.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype
+        Type of the image.
+
+    Returns
+    -------
+    float
+        NaN, or 0 in types without NaN.
+    """
+    return np.nan if dtype.kind == "f" else 0
+
+
+def as_dtype(image: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Convert a float32 image to the type of its planes, rounded and clipped to the type's range.
 
     Parameters
     ----------
     image : numpy.ndarray
-        (Y, X[, C]) float32, NaN where no plane recorded anything.
+        (Y, X[, C]) float32, NaN where no plane recorded anything; or of type `dtype` already.
     dtype : numpy.dtype
         Type of the planes.
 
@@ -68,6 +85,8 @@ def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
         As `image`, of type `dtype`; NaN becomes 0 in integer types, and transparent where there is
         an alpha channel.
     """
+    if dtype.kind in "bui" and image.dtype == dtype:
+        return image
     if dtype.kind == "b":
         yes: NDArray[np.bool_] = image >= 0.5
         return yes
@@ -78,7 +97,9 @@ def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:
         exact[np.isnan(exact)] = 0
         largest = float(high) if int(float(high)) <= high else np.nextafter(float(high), 0)
         np.clip(exact, low, largest, out=exact)
-        return exact.astype(dtype)
+        whole_numbers: NDArray[Any] = exact.astype(dtype)
+        return whole_numbers
     if image.ndim == 3 and image.shape[2] == 4:
         image = np.nan_to_num(image, nan=0, posinf=np.inf, neginf=-np.inf)
-    return image.astype(dtype, copy=False)
+    converted: NDArray[Any] = image.astype(dtype, copy=False)
+    return converted

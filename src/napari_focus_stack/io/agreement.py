@@ -24,7 +24,7 @@ def agree(
     where: str,
     files: Sequence[Path],
     entries: Sequence[FilePlane | Skipped],
-    notes: Sequence[str] = (),
+    listing_notes: Sequence[str] = (),
 ) -> ScannedFiles:
     """Select the planes of the commonest size and type; the others are skipped.
 
@@ -36,8 +36,8 @@ def agree(
         Every file that was opened.
     entries : sequence of FilePlane or Skipped
         In the order of z.
-    notes : sequence of str
-        Assumptions made so far.
+    listing_notes : sequence of str
+        Notes on the choice and the order of the files.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def agree(
     orientation = Counter(plane.orientation for plane in kept).most_common(1)[0][0]
     upright = (shape[1], shape[0], *shape[2:]) if orientation >= 5 else shape
     measured = even_step([plane.position for plane in kept])
-    notes = [*notes, *_notes(kept, orientation)]
+    notes = [*listing_notes, *_notes(kept, orientation)]
     if measured is None:
         notes += _gaps(entries)
     spacing = _spacing(kept[0].spacing, measured, turned=orientation >= 5)
@@ -70,7 +70,15 @@ def agree(
         spacing = spacing_in_micrometres(spacing.y, spacing.x, named)
         notes.append(f"The z step of {named:g} µm is that of the positions in the files' names.")
     return ScannedFiles(
-        where, tuple(files), tuple(entries), upright, dtype, orientation, spacing, tuple(notes)
+        where,
+        tuple(files),
+        tuple(entries),
+        upright,
+        dtype,
+        orientation,
+        spacing,
+        tuple(notes),
+        tuple(listing_notes),
     )
 
 

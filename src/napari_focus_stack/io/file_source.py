@@ -38,6 +38,8 @@ class ScannedFiles:
         Distances in micrometres, None where the files have none.
     notes : tuple of str
         Assumptions, one sentence each.
+    listing_notes : tuple of str
+        Those of them on the choice and the order of the files.
     """
 
     where: str
@@ -48,6 +50,7 @@ class ScannedFiles:
     orientation: int
     spacing: Spacing
     notes: tuple[str, ...]
+    listing_notes: tuple[str, ...] = ()
 
     @property
     def planes(self) -> tuple[FilePlane, ...]:

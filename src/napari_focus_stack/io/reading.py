@@ -334,7 +334,8 @@ def _refuse_surplus_axes(name: str, found: ImageFile) -> None:
 
 def _decodable(scanned: ScannedFiles) -> ScannedFiles:
     """Skip planes whose pixels cannot be decoded."""
-    return agree(scanned.where, scanned.files, [_tried(entry) for entry in scanned.entries])
+    tried = [_tried(entry) for entry in scanned.entries]
+    return agree(scanned.where, scanned.files, tried, scanned.listing_notes)
 
 
 def _tried(entry: FilePlane | Skipped) -> FilePlane | Skipped:

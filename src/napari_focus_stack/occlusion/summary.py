@@ -155,18 +155,22 @@ class OcclusionSummary:
         """
         if self.pixels:
             return [
-                f"{format_percentage(self.pixels / area)} of the picture lay under the blur of "
-                f"foreground objects, which was {self.removed / self.pixels:.0%} of the light "
-                "there on average; it was removed (the report says where; with occlusion 'off' it "
-                f"stays), and depth was estimated again up to {WIDE} pixels around."
+                f"In {format_percentage(self.pixels / area)} of the picture objects in front blur "
+                f"over what lies behind ({self.removed / self.pixels:.0%} of the light there on "
+                "average). That blur was removed, and depth was estimated again up to "
+                f"{WIDE} pixels around; if an edge looks wrong, compare with occlusion 'off'."
             ]
         if self.why is Why.MEMORY:
             give = f"; give about {format_bytes(self.needed)}" if self.needed else ""
-            return [f"Occlusion was not analysed: not enough memory{give}."]
+            return [
+                "Occlusion was not analysed for want of memory, so that blur of objects in front "
+                f"may be left in the picture{give}."
+            ]
         if self.why in NOTED:
             return [
-                f"Depth is discontinuous in places, but {self.why.value}: if foreground objects "
-                "blur over the background there, that blur was not removed."
+                f"In places, objects seem to lie in front of others, but {self.why.value}. If they "
+                "blur over what lies behind, that blur is still in the picture, beside their "
+                "edges; more planes, or a smaller z step, may show it."
             ]
         return []
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.alignment.registered_stack import RegisteredStack
+from napari_focus_stack.diagnostics.advice import describe_order
 from napari_focus_stack.imgproc.dtypes import as_dtype
 from napari_focus_stack.io.reading import as_source
 from napari_focus_stack.io.sources import PlaneSource
@@ -143,7 +144,9 @@ def align_only_steps(
     left_out = describe_left_out(alignment.named_left_out(source.names))
     if left_out:
         left_out.append("Planes that were left out are empty.")
-    return AlignedPlanes(source, alignment, [*run.notes, *left_out, *_on_margins(run, alignment)])
+    order = [] if alignment.in_order else [describe_order(alignment.order)]
+    notes = [*run.notes, *order, *left_out, *_on_margins(run, alignment)]
+    return AlignedPlanes(source, alignment, notes)
 
 
 def _on_margins(run: Run, alignment: Alignment) -> list[str]:

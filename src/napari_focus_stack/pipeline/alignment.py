@@ -23,18 +23,13 @@ if TYPE_CHECKING:
 
     Read = Callable[[int], NDArray[Any]]
 
-NOT_IN_ORDER = (
-    "Planes are not in the order of their focus (shuffled, or taken in several passes); "
-    "depth counts them in the order of the files."
-)
-
 
 WORTH_A_WORD = 2.0
 """Motion in pixels above which a note mentions that texture did not confirm it."""
 SMALL_REGION = (
-    "The region to align on spans less than half of the field: only a shift was looked for, "
-    "because magnification and rotation cannot be determined at the corners from there; "
-    "align='similarity' looks for them all the same."
+    "The region to align on spans less than half of the field, so only a shift was estimated: "
+    "magnification and rotation cannot be determined from there. Choose a larger region, or "
+    "alignment 'similarity' to estimate them all the same."
 )
 
 
@@ -102,14 +97,11 @@ def align_read_steps(run: Run, read: Read, reduction: int) -> Generator[Progress
             f"'{run.source.names[k]}' was left out because {why}; a stack needs two planes that "
             "fit."
         )
-    if not alignment.in_order:
-        run.notes.add(NOT_IN_ORDER)
     if alignment.refused > WORTH_A_WORD:
         run.notes.add(
-            "Light and blur change as if the field moved by up to "
-            f"{alignment.refused:.0f} pixels, but fine detail stays where it is, so nothing was "
-            "moved. If you see it move from plane to plane, choose how: align 'shift' or "
-            "'similarity'."
+            f"Light and blur change as if the field had moved by up to {alignment.refused:.0f} "
+            "pixels, but fine detail stays where it is, so no plane was moved. If detail does move "
+            "when you go through the planes, choose alignment 'shift' or 'similarity'."
         )
     return alignment
 
@@ -128,12 +120,19 @@ def _align(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Al
     alignment = yield from _announced(run, _align_steps(run, read, reduction))
     odd = f"'{run.source.names[first]}' does not show what the other planes show"
     if not alignment.holds_together:
-        run.notes.add("Planes differ too much to be aligned; they were left where they are.")
+        run.notes.add(
+            "The planes show too little in common to be aligned, so they were left where they are. "
+            "If the picture shows double contours, choose alignment 'shift' or 'similarity', or a "
+            "region to align on that all planes show."
+        )
         return alignment
     if alignment.reference != first:
         if run.settings.reference != "middle":
             raise InputError(f"The reference {odd}; choose another reference plane.")
-        run.notes.add(f"The middle plane {odd}; plane {alignment.reference} is the reference.")
+        run.notes.add(
+            f"The middle plane, {odd}, so plane {alignment.reference} is the reference to which "
+            "the others were aligned; choose another reference if the picture should look like it."
+        )
     shift_alone = wanted == "auto" and alignment.model == "shift"
     if shift_alone and run.region is not None and not spans_field(run.region):
         run.notes.add(SMALL_REGION)

@@ -42,7 +42,9 @@ from napari_focus_stack.imgproc.pyramids import Plane, level_count
 from napari_focus_stack.occlusion.maps import FusedMaps
 from napari_focus_stack.occlusion.summary import OcclusionSummary
 from napari_focus_stack.pipeline.fused import Fused
+from napari_focus_stack.pipeline.intensities import FusedPixels
 from napari_focus_stack.pipeline.occlusion import remove_occlusion_steps
+from napari_focus_stack.pipeline.selectable import Selectable, selectable
 from napari_focus_stack.pipeline.tiling import TILE_LEVELS, Tile, Tiling, fusion_rounds, has_coarse
 
 if TYPE_CHECKING:
@@ -72,17 +74,20 @@ class _FusedTile:
         Peak widths of focus curves, as `DepthEstimator.widths` returns them.
     occlusion : OcclusionSummary
         Summary of this tile and those before it.
+    counts : FusedPixels
+        Counts of this tile.
     """
 
     maps: FusedMaps
     index: NDArray[np.uint16]
     widths: list[Plane]
     occlusion: OcclusionSummary
+    counts: FusedPixels
 
     @property
     def fused(self) -> Fused:
         """Maps of the tile, with the peak width of its own focus curves."""
-        return Fused(self.maps, self.index, peak_width([self.widths]), self.occlusion)
+        return Fused(self.maps, self.index, peak_width([self.widths]), self.occlusion, self.counts)
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,10 @@ class _Stage:
         """Yield the planes in the order of focus, each read while the one before is processed."""
         stack, order = self.survey.stack, self.survey.alignment.order
         yield from prefetch(stack.plane, order, threads=min(1, self.run.readers))
+
+    def selectable(self, registered: RegisteredPlane, k: int, window: Window) -> Selectable:
+        """Return a plane with the pixels to select from in a window."""
+        return selectable(self.run, self.survey.stack, registered, k, window)
 
     def prior(self, window: Window) -> WindowPrior | None:
         """Return the focus prior within a window, if there is one."""
@@ -175,20 +184,20 @@ def _fuse_tiles(stage: _Stage, tiling: Tiling, box: Box | None) -> Generator[Pro
     if has_coarse(run, tiling):
         coarse = yield from _fuse_coarse(stage, tiling.tiles)
     run.notes.add(
-        f"The picture was fused in {len(wanted)} tiles to keep within the memory given; with "
-        f"{format_bytes(tiling.untiled)} it is fused in one, and faster."
+        f"The picture was fused in {len(wanted)} tiles to keep within the memory given; the result "
+        f"is the same, and with {format_bytes(tiling.untiled)} it takes less time."
     )
-    widths, occlusion = [], OcclusionSummary()
+    widths, occlusion, counts = [], OcclusionSummary(), FusedPixels()
     for tile, shared in wanted:
         found = yield from _fuse(stage, tile, box, occlusion, coarse, None)
         widths.append(found.widths)
-        occlusion = found.occlusion
+        occlusion, counts = found.occlusion, counts + found.counts
         there, here = counted_from(window, shared), counted_from(tile.outer, shared)
         for kept, part in zip(result.arrays, found.fused.arrays, strict=True):
             kept[there] = part[here]
             drop_pages(kept)
         del found
-    return replace(result, peak_width=peak_width(widths), occlusion=occlusion)
+    return replace(result, peak_width=peak_width(widths), occlusion=occlusion, counts=counts)
 
 
 def _fuse_coarse(stage: _Stage, tiles: list[Tile]) -> Generator[Progress, None, list[Plane]]:
@@ -247,7 +256,7 @@ def _fuse(
     """Fuse one tile with its margin; `earlier` summarises the tiles before it."""
     run, outer = stage.run, tile.outer
     original = LaplacianFusion(run.settings.gaussian, run.settings.laplacian)
-    maps, widths = yield from _accumulate(stage, tile, coarse, original, on_plane)
+    maps, widths, counts = yield from _accumulate(stage, tile, coarse, original, on_plane)
     if run.settings.picks:
         maps = replace(maps, image=(yield from _pick(stage, outer, maps)))
     occlusion = earlier
@@ -267,7 +276,7 @@ def _fuse(
         confidence[np.abs(maps.depth - original.index) > 1] = 0
         maps, depth = replace(maps, image=image), index.astype(np.float32)
     maps = replace(maps, depth=depth, confidence=within_neighbours(confidence))
-    return _FusedTile(maps, index, widths, occlusion)
+    return _FusedTile(maps, index, widths, occlusion, counts)
 
 
 def _accumulate(
@@ -276,8 +285,8 @@ def _accumulate(
     coarse: list[Plane] | None,
     original: LaplacianFusion,
     on_plane: OnPlane | None,
-) -> Generator[Progress, None, tuple[FusedMaps, list[Plane]]]:
-    """Fuse all planes into image and depth of a tile; return its maps and its peak widths."""
+) -> Generator[Progress, None, tuple[FusedMaps, list[Plane], FusedPixels]]:
+    """Fuse all planes into image and depth of a tile; return maps, peak widths and counts."""
     run, survey, outer = stage.run, stage.survey, tile.outer
     method, dtype = run.settings.method, run.source.dtype
     levels = None if coarse is None else TILE_LEVELS
@@ -288,12 +297,15 @@ def _accumulate(
             yield run.begin("fuse", k)
             pyramid.add(registered)
             estimator.add(pyramid.energies, pyramid.plane_prior)
+            shown: Selectable | None = None
             if method == "laplacian" or on_plane is not None:
-                plane, valid = registered.colour(outer)
-                energy = original.add(plane, valid) if method == "laplacian" else pyramid.energy
+                shown = stage.selectable(registered, k, outer)
+                energy = pyramid.energy
+                if method == "laplacian":
+                    energy = original.add(shown.plane, shown.valid, shown.values)
                 if on_plane is not None and energy is not None:
-                    on_plane(k, as_dtype(plane, dtype), np.maximum(energy, 0))
-            del registered
+                    on_plane(k, as_dtype(shown.plane, dtype), np.maximum(energy, 0))
+            del registered, shown
     small = None if coarse is None else _reduced_window(outer, 2**TILE_LEVELS)
     pyramid.build(None if coarse is None else [channel[small] for channel in coarse])
     image_dtype = np.dtype(np.float32) if run.settings.picks else dtype
@@ -305,7 +317,8 @@ def _accumulate(
     image = np.empty(0, dtype) if built is None else built.result()
     recorded = pyramid.recorded
     confidence[~recorded] = 0
-    return FusedMaps(image, depth, confidence, recorded, corner_of(outer)), widths
+    counts = FusedPixels(recorded.size, pyramid.limited, pyramid.averaged)
+    return FusedMaps(image, depth, confidence, recorded, corner_of(outer)), widths, counts
 
 
 def _pick(stage: _Stage, outer: Window, maps: FusedMaps) -> Generator[Progress, None, NDArray[Any]]:
@@ -319,8 +332,9 @@ def _pick(stage: _Stage, outer: Window, maps: FusedMaps) -> Generator[Progress, 
     with closing(stage.planes()) as planes:
         for k, registered in planes:
             yield run.begin("fuse", k)
-            picking.add(*registered.colour(outer))
-            del registered
+            shown = stage.selectable(registered, k, outer)
+            picking.add(shown.plane, shown.valid, shown.values)
+            del registered, shown
     return as_dtype(picking.image(), run.source.dtype)
 
 

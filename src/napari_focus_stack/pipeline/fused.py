@@ -11,6 +11,7 @@ from napari_focus_stack._utils.memory import memory_mapped_zeros
 from napari_focus_stack._utils.windows import corner_of
 from napari_focus_stack.occlusion.maps import FusedMaps
 from napari_focus_stack.occlusion.summary import OcclusionSummary
+from napari_focus_stack.pipeline.intensities import FusedPixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,12 +33,15 @@ class Fused:
         Median peak width (sigma) of the focus curves, in planes; None where it is unknown.
     occlusion : OcclusionSummary
         Summary of the foreground blur that was removed.
+    counts : FusedPixels
+        Counts of pixels whose values are no recorded ones.
     """
 
     maps: FusedMaps
     index: NDArray[np.uint16]
     peak_width: float | None = None
     occlusion: OcclusionSummary = field(default_factory=OcclusionSummary)
+    counts: FusedPixels = field(default_factory=FusedPixels)
 
     @property
     def arrays(self) -> list[NDArray[Any]]:

@@ -13,7 +13,8 @@ from napari_focus_stack._version import __version__
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.diagnostics.advice import advice
 from napari_focus_stack.diagnostics.health import Health, examine
-from napari_focus_stack.imgproc.dtypes import COMPUTABLE
+from napari_focus_stack.imgproc.dtypes import EXACT
+from napari_focus_stack.pipeline.intensities import intensities
 from napari_focus_stack.result import Report, describe_left_out
 
 if TYPE_CHECKING:
@@ -75,8 +76,12 @@ def assemble_report(run: Run, survey: Survey, fused: Fused, box: Box | None) -> 
     health = _examined(run, survey, fused)
     advised = _advice(run, survey, health)
     notes = list(run.notes)
-    if source.dtype.name not in COMPUTABLE:
-        notes.append(f"{source.dtype.name} planes were computed as float32 and converted back.")
+    changes = intensities(run.settings, survey, fused.counts)
+    if source.dtype.name not in EXACT and not changes["selected"]:
+        notes.append(
+            f"Values of {source.dtype.name} planes were computed to 24 bits (float32) and "
+            "converted back; values 'recorded' keeps them exactly."
+        )
     if run.ignoring_alpha:
         planes = format_runs(sorted(run.ignoring_alpha))
         notes.append(
@@ -103,6 +108,7 @@ def assemble_report(run: Run, survey: Survey, fused: Fused, box: Box | None) -> 
         marks=marks.pixels.tolist(),
         dust=marks.dust.tolist(),
         specks=marks.listed_specks,
+        intensities=changes,
         crop=None if box is None else list(box),
         spacing=_spacing(run),
         health=health.as_dict(),
@@ -122,6 +128,7 @@ def _examined(run: Run, survey: Survey, fused: Fused) -> Health:
         fused.maps.depth,
         fused.maps.confidence,
         fused.peak_width,
+        survey.detail,
         run.source.plane_shape[:2],
     )
 
@@ -133,7 +140,7 @@ def _advice(run: Run, survey: Survey, health: Health) -> dict[str, list[str]]:
         run.z_step,
         _spacing(run)["unit"],
         _gains_applied(survey),
-        survey.alignment.in_order,
+        survey.alignment.order,
         describe_left_out(survey.alignment.named_left_out(run.source.names)),
         _motion(survey),
     )

@@ -190,12 +190,34 @@ class Run:
         Cancelled
             The run was cancelled.
         """
-        self.check()
-        with self._alone:
-            plane = computable(self.source[k])
+        plane = computable(self.read_as_recorded(k))
         if ignores_alpha(plane):
             self.ignoring_alpha.add(k)
         return self.statistics.record(k, continued(plane))
+
+    def read_as_recorded(self, k: int) -> NDArray[Any]:
+        """Read a plane in the type of the source.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X[, C]) as the source has it.
+
+        Raises
+        ------
+        InputError
+            The plane cannot be read; the message names it.
+        Cancelled
+            The run was cancelled.
+        """
+        self.check()
+        with self._alone:
+            return self.source[k]
 
     def read_reduced(self, k: int) -> NDArray[Any]:
         """Read a plane for alignment alone: reduced, where that takes less time.
@@ -228,20 +250,23 @@ class Run:
 def _without_effect(run: Run, masked: bool) -> list[str]:
     """Return notes on parameters without effect in a run, with the reason."""
     settings = run.settings
-    regions = {"align_region": settings.align_region is not None, "align_mask": masked}
+    regions = {
+        "the region to align on": settings.align_region is not None,
+        "the mask to align on": masked,
+    }
     if run.prior is not None:
         wanted = settings.reference_plane(run.n)
         idle = {
-            "align": settings.align != "auto",
+            f"alignment '{settings.align}'": settings.align != "auto",
             **regions,
-            "reference": settings.reference != "middle" and wanted != run.reference,
+            "the reference plane": settings.reference != "middle" and wanted != run.reference,
         }
         return [run.prior.origin, *_sentence(idle, "the transforms were given")]
     if settings.align == "none":
-        return _sentence(regions, "nothing was to be aligned (align 'none')")
+        return _sentence(regions, "nothing was to be aligned (alignment 'none')")
     return []
 
 
 def _sentence(idle: dict[str, bool], why: str) -> list[str]:
     names = " and ".join(name for name, is_idle in idle.items() if is_idle)
-    return [f"{names} had no effect because {why}."] if names else []
+    return [f"{names[0].upper()}{names[1:]} had no effect, because {why}."] if names else []

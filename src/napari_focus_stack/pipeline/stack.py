@@ -203,11 +203,12 @@ def _box_to_keep(run: Run, survey: Survey) -> Box | None:
     crop = common_crop(survey.alignment.transforms, run.source.plane_shape[:2])
     for k, taken in crop.outliers.items():
         run.notes.add(
-            f"Plane {k} ('{run.source.names[k]}') did not count for the crop: it alone would have "
-            f"taken {taken:.0%} of the field."
+            f"Plane {k} ('{run.source.names[k]}') did not count for the crop, because it alone "
+            f"would have taken {taken:.0%} of the field; margins that it does not show remain."
         )
     if crop.too_small:
         run.notes.add(
-            "The results were not cropped: planes have too little of the field in common."
+            "The results were not cropped, because the planes have too little of the field in "
+            "common; look whether the alignment is right."
         )
     return crop.box

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_focus_stack._utils.spilled_cache import SpilledCache
 from napari_focus_stack._utils.threads import opencv_on_one_thread, prefetch
+from napari_focus_stack._utils.wording import format_count
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.registered_stack import RegisteredStack
 from napari_focus_stack.depth.regional_focus import RegionalFocus
@@ -58,12 +59,16 @@ class Survey:
         Noise of one channel.
     prior : FocusPrior or None
         Prior for the depth of every region; None for planes too small to have regions.
+    detail : list of float
+        Root mean square of each plane's finest detail, 0 for one that took no part; empty for
+        planes too small to have regions.
     """
 
     alignment: Alignment
     stack: RegisteredStack
     noise: Noise
     prior: FocusPrior | None = None
+    detail: list[float] = field(default_factory=list)
 
     @property
     def brightness(self) -> list[Brightness | None]:
@@ -115,7 +120,17 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
         noise = yield from _measure_noise(run, stack, alignment.order)
         wanted = fits(run.source.plane_shape)
         prior = _prior(run, stack, alignment.order, noise, cache) if wanted else None
-    return Survey(alignment, stack, noise, prior)
+        detail = _detail(run.n, alignment.order, cache) if wanted else []
+    return Survey(alignment, stack, noise, prior, detail)
+
+
+def _detail(n: int, planes: list[int], cache: SpilledCache[RegionalEnergy]) -> list[float]:
+    """Return the root mean square of each plane's finest detail."""
+    found = [0.0] * n
+    for k in planes:
+        fine = cache[k].fine[np.isfinite(cache[k].fine)].astype(np.float64)
+        found[k] = float(np.sqrt(np.square(fine).mean()) * cache[k].unit) if fine.size else 0.0
+    return found
 
 
 def _align_past_marks(
@@ -178,27 +193,31 @@ def _on_marks(marks: Marks, found: int) -> list[str]:
     """Return notes on marks; `found` counts hot and dead pixels, the kept ones included."""
     notes = []
     if len(marks.pixels):
+        seen = format_count(len(marks.pixels), "pixel stands", "pixels stand")
         notes.append(
-            f"{len(marks.pixels)} pixels stand out from all around them at the same place in every "
-            "plane, although the specimen moves: hot or dead pixels of the sensor. They were "
-            "filled in from around."
+            f"{seen} out at the same place in every plane although the specimen moves: hot or dead "
+            "pixels of the camera. They were filled in from the pixels around; nothing needs to be "
+            "done."
         )
     elif found:
+        seen = format_count(found, "pixel stands", "pixels stand")
         notes.append(
-            f"{found} pixels stand out from all around them at the same place in every plane, as "
-            "hot or dead pixels of a sensor do. The specimen did not move past them, so they were "
-            "left as recorded."
+            f"{seen} out at the same place in every plane, as hot or dead pixels of a camera do. "
+            "The specimen did not move past them, so they may be part of it and were left as "
+            "recorded; a dark image or the camera's own correction removes them."
         )
     if marks.blots:
+        seen = format_count(marks.blots, "spot stays", "spots stay")
         notes.append(
-            f"{marks.blots} blots stay at their place in every plane, although the specimen moves: "
-            "dust on the sensor, or in the light path. The specimen under them was taken from "
-            "planes in which it lies beside them."
+            f"{seen} at the same place in every plane although the specimen moves: dust on the "
+            "camera or in the light path. The specimen there was taken from planes in which it "
+            "lies beside the dust; clean the camera, or record an image for flat-field correction."
         )
     if marks.specks:
+        seen = format_count(len(marks.listed_specks), "single pixel stands", "single pixels stand")
         notes.append(
-            f"{len(marks.listed_specks)} single pixels stand out in one plane alone, as cosmic "
-            "rays and flickering pixels do. They were filled in from around."
+            f"{seen} out in one plane alone, as cosmic rays and flickering pixels do. They were "
+            "filled in from the pixels around; if they are real points, use values 'recorded'."
         )
     return notes
 

@@ -132,6 +132,42 @@ class Marks:
             free[top:bottom, left:right] = 0
         return free
 
+    def touch(self, k: int) -> bool:
+        """Return whether a plane has marks.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane.
+
+        Returns
+        -------
+        bool
+            False if nothing in it is replaced.
+        """
+        return len(self.pixels) > 0 or len(self.dust) > 0 or k in self.specks
+
+    def unmarked(self, shape: tuple[int, ...], k: int) -> NDArray[np.uint8]:
+        """Return a mask of the pixels that are not replaced in a plane.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Shape of the plane, rows first.
+        k : int
+            Number of the plane.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X) uint8, 255 without marks.
+        """
+        dust = self.recorded(shape)
+        free = np.full(shape[:2], 255, np.uint8) if dust is None else dust
+        for places in (self.pixels, self.specks.get(k, self.pixels[:0])):
+            free[tuple(places.T)] = 0
+        return free
+
     @property
     def blots(self) -> int:
         """Number of connected spots of dust."""

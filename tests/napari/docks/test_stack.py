@@ -592,8 +592,8 @@ def test_the_time_left_is_noted_once_it_is_known(docked, monkeypatch):
         clock[0] = 100.0 + seconds
         return widget._described(Progress("fuse", done, 40, done, 40))
 
-    assert said(1, 0.2) == "Fusing plane 1 of 40"  # nobody asks yet
-    assert said(3, 5) == "Fusing plane 3 of 40"  # too little is done to judge by
-    assert said(10, 5) == "Fusing plane 10 of 40, about 15 s left"
-    assert said(30, 5) == "Fusing plane 30 of 40, about 2 s left"
-    assert said(4, 36) == "Fusing plane 4 of 40, 5 min left"
+    assert said(1, 0.2) == "Fusing plane 1 of 0 to 39"  # nobody asks yet
+    assert said(3, 5) == "Fusing plane 3 of 0 to 39"  # too little is done to judge by
+    assert said(10, 5) == "Fusing plane 10 of 0 to 39, about 15 s left"
+    assert said(30, 5) == "Fusing plane 30 of 0 to 39, about 2 s left"
+    assert said(4, 36) == "Fusing plane 4 of 0 to 39, 5 min left"
