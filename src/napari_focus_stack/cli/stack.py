@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack._version import __version__
 from napari_focus_stack.cli.arguments import (
     SHORT,
@@ -302,7 +303,8 @@ def _summarise(
     origin = f"{len(inputs)} files" if len(inputs) > 1 else f"'{inputs[0]}'"
     how = f"alignment: {report.align}, reference: '{report.planes[report.reference]}'"
     if report.spacing["z"] is not None:
-        how += f", z step: {report.spacing['z']:g} {report.spacing['unit'] or ''}".rstrip()
+        unit = format_unit(report.spacing["unit"])
+        how += f", z step: {report.spacing['z']:g} {unit}".rstrip()
     if report.crop is not None:
         y0, y1, x0, x1 = report.crop
         how += f", cropped to {x1 - x0} x {y1 - y0} pixels"

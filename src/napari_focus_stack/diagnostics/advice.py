@@ -164,11 +164,13 @@ def _on_range(health: Health, planes: list[int]) -> list[str]:
     faintest = _faintest_inside(health.detail, planes) if len(beyond) == len(ends) else None
     if faintest is not None:
         return [_least_in_focus(faintest)]
-    where = " and ".join(f"{share:.0%} in {end}" for end, share in beyond.items())
-    side = "at both ends" if len(beyond) > 1 else f"beyond {next(iter(beyond))}"
+    (first, share), *other = beyond.items()
+    where = f"{share:.0%} of the surface is sharpest in {first}"
+    where += "".join(f" and {share:.0%} in {last}" for last, share in other)
+    side = "at both ends" if other else f"beyond {first}"
     return [
-        f"Of the surface, {where} is sharpest: it seems to continue outside the stack, is not "
-        f"quite sharp there, and its depth ends there. Next time take further planes {side}."
+        f"{where}: it seems to continue outside the stack, is not quite sharp there, and its depth "
+        f"ends there. Next time take further planes {side}."
     ]
 
 

@@ -12,7 +12,7 @@ def test_what_is_amiss_has_a_line_each_and_what_is_well_shares_one():
         "\N{WARNING SIGN} <i>range of z</i>: a &lt; b.",
         "\N{WARNING SIGN} <i>range of z</i>: c.",
         "\N{WARNING SIGN} <i>exposure</i>: d.",
-        "\N{CHECK MARK} z step, drift",
+        "\N{CHECK MARK} nothing to improve: z step, drift",
     ]
 
 

@@ -21,7 +21,7 @@ class HealthPanel(Label):
 
     def __init__(self) -> None:
         super().__init__(
-            visible=False, tooltip="What the planes tell of their recording, by the last run."
+            visible=False, tooltip="Advice for the next recording, from the planes of the last run."
         )
         self.native.setWordWrap(True)
         self.native.setTextFormat(Qt.TextFormat.RichText)
@@ -58,4 +58,4 @@ def lines(advice: Mapping[str, list[str]]) -> list[str]:
         for sentence in sentences
     ]
     well = [escape(subject) for subject, sentences in advice.items() if not sentences]
-    return [*amiss, *([f"{WELL} {', '.join(well)}"] if well else [])]
+    return [*amiss, *([f"{WELL} nothing to improve: {', '.join(well)}"] if well else [])]
