@@ -25,14 +25,28 @@ METASERIES = (
 )
 
 
-def vendor(kind, found, **tags):
+CODES = {
+    "stk": 33629,
+    "lsm": 34412,
+    "fluoview": 34361,
+    "sis": 33560,
+    "fei": 34682,
+    "sem": 34118,
+    "tvips": 37706,
+}
+
+
+class Tags(dict):
+    def valueof(self, code, default=None):
+        return self.get(code, default)
+
+
+def vendor(kind, found):
     """Stand-in for an open TIFF of one vendor: what tifffile gives of it."""
-    flags = dict.fromkeys(("micromanager", "metaseries", "stk", "lsm", "fluoview"), False)
-    flags |= dict.fromkeys(("sis", "fei", "sem", "scanimage", "tvips"), False)
-    page = SimpleNamespace(tags=SimpleNamespace(valueof=lambda code: tags.get(f"t{code}")))
-    pages = SimpleNamespace(first=page, __len__=lambda: 1)
-    known = {f"is_{name}": flag or name == kind for name, flag in flags.items()}
-    return SimpleNamespace(**known, pages=pages, **{f"{kind}_metadata": found})
+    texts = {f"is_{name}": name == kind for name in ("metaseries", "scanimage")}
+    tags = Tags({CODES.get(kind): None, 305: "SI." if kind == "scanimage" else ""})
+    pages = SimpleNamespace(first=SimpleNamespace(tags=tags))
+    return SimpleNamespace(**texts, pages=pages, **{f"{kind}_metadata": found})
 
 
 def um(y=None, x=None, z=None):

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.formats import Legend
 from napari_focus_stack.io.output_checks import check_outputs
+from napari_focus_stack.io.output_formats import Legend
 from napari_focus_stack.io.reading import read_stack, scan
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.io.writing import Outputs, write_image, write_outputs, write_report

@@ -8,7 +8,7 @@ import pytest
 from napari._app_model.constants import MenuId
 
 import napari_focus_stack
-from napari_focus_stack.io.formats import SAVED
+from napari_focus_stack.io.output_formats import SAVED
 
 MANIFEST = Path(napari_focus_stack.__file__).with_name("napari.yaml")
 

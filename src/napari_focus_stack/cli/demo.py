@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.formats import Legend
+from napari_focus_stack.io.output_formats import Legend
 from napari_focus_stack.io.sources import ArraySource
 from napari_focus_stack.io.writing import Outputs
 from napari_focus_stack.pipeline.stack import focus_stack

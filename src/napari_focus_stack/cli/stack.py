@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack._version import __version__
-from napari_focus_stack.cli.arguments import (
+from napari_focus_stack.cli.exit_codes import DONE
+from napari_focus_stack.cli.shared_options import (
     SHORT,
     Parser,
     add_settings,
@@ -22,7 +23,6 @@ from napari_focus_stack.cli.arguments import (
     flags,
     options_named,
 )
-from napari_focus_stack.cli.exit_codes import DONE
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.settings import Settings
 

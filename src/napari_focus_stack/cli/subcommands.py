@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_focus_stack.cli.arguments import Parser, as_path, flag
+from napari_focus_stack.cli.shared_options import Parser, as_path, flag
 from napari_focus_stack.errors import SettingsError
 
 if TYPE_CHECKING:

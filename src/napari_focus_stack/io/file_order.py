@@ -26,6 +26,7 @@ _NUMBER = re.compile(
     r"(?:(?:[.,]|p(?=\d+[ _]?(?:nm|um|[\u00b5\u03bc]m|mm)))(?P<part>\d+))?"
 )
 """A number; "p" is a decimal point only before a unit, as in z0p25um."""
+_MAY_DIFFER = re.compile(rf"[+{_MINUS}]\d|\d[.,p]\d")
 _UNIT = re.compile(r"[ _]?(nm|um|[\u00b5\u03bc]m|microns?|mm)(?![a-z])")
 _MARKER = re.compile(r"([a-z]+)[ _=(-]*$")
 _OPENING = re.compile(r"(^|[ _=(,\-])$")
@@ -64,6 +65,8 @@ def natural_order(files: Iterable[Path]) -> list[Path]:
         Files in order.
     """
     files = list(files)
+    if not may_differ(files):
+        return _plainly_sorted(files)
     alike = _alike(files)
     ranks = [_ranks(column) for column in _columns(alike)]
     renamed = {
@@ -86,7 +89,10 @@ def named_positions(files: Iterable[Path]) -> dict[Path, float]:
     dict of pathlib.Path to float
         Micrometres; empty if no number, or more than one, is a position.
     """
-    alike = _alike(list(files))
+    files = list(files)
+    if not any(_UNIT.search(file.stem.casefold()) for file in files):
+        return {}
+    alike = _alike(files)
     found = [column for column in _columns(alike) if _is_position(column)]
     if len(found) != 1:
         return {}
@@ -110,7 +116,27 @@ def in_plain_order(files: Sequence[Path]) -> bool:
     bool
         False if a number with a sign, a decimal or another rule changed the order.
     """
-    return list(files) == sorted(files, key=lambda file: (_KEY(file.name), file.name))
+    return list(files) == _plainly_sorted(files)
+
+
+def may_differ(files: Iterable[Path]) -> bool:
+    """Return whether `natural_order` may differ from the plain order of the names.
+
+    Parameters
+    ----------
+    files : iterable of pathlib.Path
+        Files of a stack.
+
+    Returns
+    -------
+    bool
+        False if no number has a sign or a decimal.
+    """
+    return any(_MAY_DIFFER.search(file.stem) for file in files)
+
+
+def _plainly_sorted(files: Iterable[Path]) -> list[Path]:
+    return sorted(files, key=lambda file: (_KEY(file.name), file.name))
 
 
 def _alike(files: Sequence[Path]) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.formats import SAVED, TIFF, check_image
+from napari_focus_stack.io.output_formats import SAVED, TIFF, check_image
 from napari_focus_stack.io.writing import MEASURES, os_errors, role_words, temporary_name
 
 if TYPE_CHECKING:

@@ -24,10 +24,15 @@ from napari_focus_stack.io.camera_formats import (
     open_raw,
 )
 from napari_focus_stack.io.companions import companions, describe_companions
-from napari_focus_stack.io.file_order import in_plain_order, named_positions, natural_order
+from napari_focus_stack.io.file_order import (
+    in_plain_order,
+    may_differ,
+    named_positions,
+    natural_order,
+)
 from napari_focus_stack.io.file_source import FileSource, ScannedFiles
 from napari_focus_stack.io.foreign_formats import foreign_format, foreign_suffix
-from napari_focus_stack.io.formats import SAVED
+from napari_focus_stack.io.output_formats import SAVED
 from napari_focus_stack.io.plane_files import REMEDY, FilePlane, ImageFile, Skipped, Unreadable
 from napari_focus_stack.io.raster import open_raster
 from napari_focus_stack.io.sources import ArraySource, PlaneSource
@@ -125,9 +130,16 @@ def scan(path: StackPath) -> ScannedFiles:
     if isinstance(path, str | os.PathLike) and _goes_back(entries):
         entries = _by_position(entries)
         notes.append(_order_note(entries, "the z positions in the files"))
-    elif not in_plain_order(files):
+    elif not _in_plain_order(path, files):
         notes.append(_order_note(entries, "the numbers in their names, with sign and decimals"))
     return agree(where, [*files, *left_out], entries, notes)
+
+
+def _in_plain_order(path: StackPath, files: list[Path]) -> bool:
+    """Return whether files are in the order of their names; those of a folder were sorted."""
+    if isinstance(path, str | os.PathLike) and not may_differ(files):
+        return True
+    return in_plain_order(files)
 
 
 def _goes_back(entries: list[FilePlane | Skipped]) -> bool:
@@ -295,9 +307,10 @@ def _unknown(path: Path, head: bytes) -> Unreadable:
 def _one_plane(file: Path, named_position: float | None) -> FilePlane | Skipped:
     """Return the plane of a file that should hold one."""
     try:
-        return replace(_only_plane(_open(file)), named_position=named_position)
+        plane = _only_plane(_open(file))
     except Unreadable as problem:
         return Skipped(file.name, str(problem), problem.remedy)
+    return plane if named_position is None else replace(plane, named_position=named_position)
 
 
 def _only_plane(found: ImageFile) -> FilePlane:

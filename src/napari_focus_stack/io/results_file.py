@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from tifffile import TiffFile, TiffWriter
 
 from napari_focus_stack.errors import InputError, OutputError
-from napari_focus_stack.io.formats import SAVED, is_colour, ome_metadata, tiff_options
 from napari_focus_stack.io.ome_annotations import annotated, annotation
+from napari_focus_stack.io.output_formats import SAVED, is_colour, ome_metadata, tiff_options
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.io.sources import Spacing

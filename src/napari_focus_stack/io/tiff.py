@@ -372,5 +372,7 @@ def _spacing(tif: TiffFile) -> tuple[Spacing, float | None]:
         spacing = imagej_spacing(imagej, pixels)
     if spacing.z is None and position is None:
         vendor, position = vendor_spacing(tif)
-        spacing = completed(vendor, spacing) if spacing is pixels else completed(spacing, vendor)
-    return completed(spacing, pixels), position
+        if vendor.unit is not None:
+            pair = (vendor, spacing) if spacing is pixels else (spacing, vendor)
+            spacing = completed(*pair)
+    return spacing if spacing is pixels else completed(spacing, pixels), position

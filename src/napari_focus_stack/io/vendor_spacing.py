@@ -38,14 +38,24 @@ def vendor_spacing(tif: TiffFile) -> _Found:
     position : float or None
         Position along z of a file of one plane, in micrometres.
     """
-    for kind, read in _VENDORS.items():
-        if getattr(tif, f"is_{kind}"):
-            try:
-                found: Any = getattr(tif, f"{kind}_metadata")
-                return read(found if isinstance(found, Mapping) else {}, tif)
-            except DAMAGE:
-                break  # the pixels may be sound all the same
-    return Spacing(), None
+    kind = _vendor(tif)
+    if kind is None:
+        return Spacing(), None
+    try:
+        found: Any = getattr(tif, f"{kind}_metadata")
+        return _VENDORS[kind](found if isinstance(found, Mapping) else {}, tif)
+    except DAMAGE:  # the pixels may be sound all the same
+        return Spacing(), None
+
+
+def _vendor(tif: TiffFile) -> str | None:
+    """Return the vendor of a file by its tags: faster than all of tifffile's checks in turn."""
+    tags = tif.pages.first.tags
+    kind = next((kind for code, kind in _BY_TAG.items() if code in tags), None)
+    text = str(tags.valueof(_SOFTWARE, default="")) + str(tags.valueof(_DESCRIPTION, default=""))
+    if kind is None and any(word in text for word in _WORDS):
+        kind = next((kind for kind in _BY_TEXT if getattr(tif, f"is_{kind}")), None)
+    return kind
 
 
 def _metaseries(found: Mapping[str, Any], _tif: TiffFile) -> _Found:
@@ -132,6 +142,21 @@ _VENDORS: dict[str, Callable[[Mapping[str, Any], TiffFile], _Found]] = {
     "scanimage": _scanimage,
     "tvips": _tvips,
 }
+_BY_TAG = {
+    51123: "micromanager",
+    33629: "stk",
+    34412: "lsm",
+    34361: "fluoview",
+    33560: "sis",
+    34680: "fei",
+    34682: "fei",
+    34118: "sem",
+    37706: "tvips",
+}
+_SOFTWARE, _DESCRIPTION = 305, 270
+_WORDS = ("MetaSeries", "SI.", "state.")
+"""Words in the texts of vendors without a tag of their own."""
+_BY_TEXT = ("metaseries", "scanimage")
 
 
 def _part(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.memory import drop_pages
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.formats import Legend, check_image, encode_stack, encoder
+from napari_focus_stack.io.output_formats import Legend, check_image, encode_stack, encoder
 from napari_focus_stack.io.picture_metadata import PictureMetadata, picture_metadata_of_plane
 from napari_focus_stack.io.sources import Spacing
 

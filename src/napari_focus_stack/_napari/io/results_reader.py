@@ -14,7 +14,7 @@ from napari.utils.notifications import show_warning
 from napari_focus_stack._napari.io.folder_reader import NO_LAYERS, as_list
 from napari_focus_stack._napari.layers.saved_results import layer_data
 from napari_focus_stack.errors import FocusStackError, InputError
-from napari_focus_stack.io.formats import SAVED
+from napari_focus_stack.io.output_formats import SAVED
 from napari_focus_stack.io.results_file import SavedResult, read_saved
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from napari_focus_stack._napari.layers.lazy_planes import as_recorded
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.saved_results import saved_of
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.formats import PNG, SAVED, Legend
+from napari_focus_stack.io.output_formats import PNG, SAVED, Legend
 from napari_focus_stack.io.picture_metadata import PictureMetadata, picture_metadata_of_plane
 from napari_focus_stack.io.results_file import write_saved
 from napari_focus_stack.io.writing import write_image

@@ -17,7 +17,7 @@ from napari_focus_stack._napari.layers.lazy_planes import as_recorded
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
 from napari_focus_stack._napari.layers.planes import finest
 from napari_focus_stack.errors import InputError, OutputError
-from napari_focus_stack.io.formats import is_colour
+from napari_focus_stack.io.output_formats import is_colour
 from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.io.results_file import SavedResult
 from napari_focus_stack.io.sources import Spacing

@@ -17,7 +17,7 @@ from napari_focus_stack._napari.layers.saved_results import saved_of
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.workers.job import at_once
 from napari_focus_stack.errors import FocusStackError
-from napari_focus_stack.io.formats import SAVED
+from napari_focus_stack.io.output_formats import SAVED
 from napari_focus_stack.io.results_file import write_saved
 
 if TYPE_CHECKING:
