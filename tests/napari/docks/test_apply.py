@@ -198,3 +198,16 @@ def test_areas_need_a_height_map_and_labels_of_its_size(qtbot, viewer, docked, p
     qtbot.waitUntil(lambda: not docked.areas.job.running, timeout=10_000)
     assert "does not fit labels of shape (48, 64)" in docked.areas.job.status.value
     assert docked.areas.areas is None
+
+
+def test_areas_without_a_pixel_size_are_refused(qtbot, viewer, docked, planes):
+    """A pixel had counted as a micrometre, without a word."""
+    add_result(viewer, planes)
+    for one in viewer.layers:
+        known = one.metadata.get("napari-focus-stack", {})
+        if known.get("spacing"):
+            known["spacing"] = {**known["spacing"], "y": None, "x": None}
+    viewer.add_labels(np.ones((48, 62), int), name="objects")
+    docked.areas.measure_button.native.click()
+    assert "pixel size of 'cells stacked' is unknown" in docked.areas.job.status.value
+    assert docked.areas.areas is None

@@ -13,7 +13,12 @@ from napari_focus_stack._napari.docks.result_dock import ResultDock
 from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import placement, unit_ratio
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
-from napari_focus_stack._napari.layers.result_sets import Relief, ResultSet, relief_of
+from napari_focus_stack._napari.layers.result_sets import (
+    Relief,
+    ResultSet,
+    knows_pixel_size,
+    relief_of,
+)
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
 from napari_focus_stack.io.sources import Spacing
@@ -236,7 +241,15 @@ def _doubts(found: ResultSet, relief: Relief) -> list[str]:
     steps = "It rises in steps of a plane; stack again with 'Height' or 'Depth' for a smooth one."
     guess = "The z step is unknown: a plane counts as deep as a pixel is wide."
     smooth = bool({"height", "depth"} & set(found.maps))
-    return [*([] if smooth else [steps]), *([] if relief.unit else [guess])]
+    doubts = [] if smooth else [steps]
+    if relief.unit is None:
+        doubts.append(guess)
+    elif not knows_pixel_size(found):
+        doubts.append(
+            f"The pixel size is unknown: a pixel counts as one {relief.unit}, so slopes are not "
+            "true; type it in Focus Stack (More > Pixel size), and stack again."
+        )
+    return doubts
 
 
 class SurfaceWidget(ResultDock):

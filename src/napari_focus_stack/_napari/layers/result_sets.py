@@ -274,6 +274,23 @@ def check_heights(found: ResultSet) -> None:
         )
 
 
+def knows_pixel_size(found: ResultSet) -> bool:
+    """Return whether the pixel size of a result is known, so that slopes and areas are true.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result.
+
+    Returns
+    -------
+    bool
+        False where a pixel counts as one unit of length only for want of a size.
+    """
+    spacing = found.past.get("spacing") or {}
+    return spacing.get("y") is not None and spacing.get("x") is not None
+
+
 def as_result(found: ResultSet) -> StackResult:
     """Return a result as the engine made it, from its layers.
 

@@ -14,7 +14,12 @@ from napari_focus_stack._napari.layers.depth_painting import CORRECTION
 from napari_focus_stack._napari.layers.geometry import pixel_shape
 from napari_focus_stack._napari.layers.metadata import role
 from napari_focus_stack._napari.layers.planes import finest
-from napari_focus_stack._napari.layers.result_sets import ResultSet, check_heights, relief_of
+from napari_focus_stack._napari.layers.result_sets import (
+    ResultSet,
+    check_heights,
+    knows_pixel_size,
+    relief_of,
+)
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
 from napari_focus_stack._napari.widgets.rows import row
@@ -104,6 +109,11 @@ class AreaPanel(Container[Any]):
                 raise InputError("There is no result with a depth index; stack first.")
             check_heights(found)
             relief = relief_of(found)
+            if relief.unit is not None and not knows_pixel_size(found):
+                raise InputError(
+                    f"The pixel size of '{found.image.name}' is unknown, so areas cannot be "
+                    "measured; type it in Focus Stack (More > Pixel size), and stack again."
+                )
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return
