@@ -317,7 +317,7 @@ def _summarise(
 
 def _notes_on_call(call: argparse.Namespace, wanted: Recipe, written: list[Path]) -> list[str]:
     """Return notes on options without effect, and on outputs among the planes."""
-    from napari_focus_stack.io.reading import SUFFIXES
+    from napari_focus_stack.io.listing import SUFFIXES
 
     method, folder = wanted.settings.method, Path(wanted.inputs[0]).resolve()
     notes = []

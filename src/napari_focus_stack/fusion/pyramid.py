@@ -27,7 +27,7 @@ from napari_focus_stack.imgproc.pyramids import (
     reduced_shape,
     reduced_window,
 )
-from napari_focus_stack.imgproc.resampling import SourceWindow, resample
+from napari_focus_stack.imgproc.resampling import expanded_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.dtypes import Mask
     from napari_focus_stack.imgproc.noise import Noise
 
-CHANNELS_WITH_ALPHA = 4
 DEPTH_LEVELS = 3
 """Number of levels whose energies determine depth; the finest is provided at half its size."""
 
@@ -98,6 +97,8 @@ class PyramidFusion:
         Prior of the last plane.
     limited : int
         Number of pixels of the built image that were limited to the recorded range.
+    averaged : float
+        Sum over its pixels of the planes averaged in each, as the number of equally weighted ones.
 
     References
     ----------
@@ -122,7 +123,7 @@ class PyramidFusion:
         self._team = team
         self._prior = prior
         self.plane_prior: PlanePrior | None = None
-        self.limited = 0
+        self.limited, self.averaged = 0, 0.0
         self._origin = origin
         self._channels = 1 if len(shape) == 2 else shape[2]
         self._unit = np.float32(1 if self._channels == 1 else GREY)
@@ -136,7 +137,7 @@ class PyramidFusion:
             sides = reduced_shape(sides)
         self._residual = Residual(sides, self._channels)
         self._scored = self._levels[-1].scored = np.empty(self._levels[-1].shape, np.float32)
-        for level in self._levels if self._channels == CHANNELS_WITH_ALPHA else ():
+        for level in self._levels if self._channels == 4 else ():
             level.opaque = opaque_value(dtype)
         for level, above in pairwise(self._levels):
             level.above = above.smooth
@@ -310,16 +311,8 @@ class PyramidFusion:
             counts.append(self._range.limit(bright, self._valid, rows))
 
         self._team.map(limit, self._levels[0].parts)
-        self.limited = sum(counts)
+        self.limited, self.averaged = sum(counts), self._levels[0].averaged
         self._range.release()
-
-    @property
-    def averaged(self) -> float:
-        """Sum over the pixels of the built image of the number of planes averaged in each.
-
-        Planes of different weight count as the number of equal ones whose mean has the same noise.
-        """
-        return self._levels[0].averaged
 
     @property
     def brightness(self) -> Plane:
@@ -351,14 +344,8 @@ class PyramidFusion:
         for rows in finest.parts:
             self._team.check()
             channels = [channel[rows] for channel in finest.smooth]
-            channels += [_doubled(channel, rows, shape) for channel in further]
+            channels += [expanded_rows(channel, rows, shape) for channel in further]
             part = np.clip(merged(channels), *self._range.stack)  # new: `brightness` is in use
             part[~self.recorded[rows]] = np.nan
             image[rows] = as_dtype(part, dtype)
         return image
-
-
-def _doubled(channel: Plane, rows: slice, shape: tuple[int, int]) -> Plane:
-    """Resample some rows of a channel at half the size to the level below."""
-    cut = SourceWindow.of(np.diag([0.5, 0.5, 1.0]), (rows, slice(0, shape[1])), channel.shape)
-    return resample(channel[cut.crop], cut.matrix, cut.size)

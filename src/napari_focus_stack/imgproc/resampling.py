@@ -203,3 +203,24 @@ def resample_linearly(
     else:
         resampled = cv2.warpPerspective(crop, matrix, size, dst, flags=flags, borderMode=border)
     return resampled
+
+
+def expanded_rows(channel: Plane, rows: slice, shape: tuple[int, int]) -> Plane:
+    """Resample some rows of a channel at half the size to the level below.
+
+    Parameters
+    ----------
+    channel : numpy.ndarray
+        (y, x) float32 of half the size, rounded up.
+    rows : slice
+        Rows of the level below.
+    shape : tuple of int
+        (Y, X) of the level below.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, X) float32.
+    """
+    cut = SourceWindow.of(np.diag([0.5, 0.5, 1.0]), (rows, slice(0, shape[1])), channel.shape)
+    return resample(channel[cut.crop], cut.matrix, cut.size)

@@ -10,13 +10,13 @@ import numpy as np
 
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.picture_metadata import (
-    PictureMetadata,
+from napari_focus_stack.io.embedding import (
     complete_tiff,
     tiff_metadata_options,
     with_jpeg_metadata,
     with_png_metadata,
 )
+from napari_focus_stack.io.picture_metadata import PictureMetadata
 from napari_focus_stack.io.sources import COLOUR_CHANNELS, Spacing
 from napari_focus_stack.io.spacing_metadata import micrometres
 

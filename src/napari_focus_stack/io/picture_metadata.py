@@ -1,4 +1,4 @@
-"""Colour profile and EXIF of a picture: read from the reference plane, written with the image.
+"""Colour profile and EXIF of a picture, to be written with the image; see `embedding`.
 
 Pillow decodes and encodes EXIF; the containers (chunks of PNG, segments of JPEG, tags of TIFF) are
 handled here, because Pillow writes no 16-bit colour and refuses odd files; see `raster`.
@@ -11,7 +11,7 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO
 
 import tifffile
 
@@ -20,23 +20,19 @@ from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.raster import jpeg_segments, png_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from PIL.Image import Exif
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
-_APP1, _APP2 = 0xE1, 0xE2
-_ICC_TAG, _EXIF_TAG, _GPS_TAG = 34675, 34665, 34853
-_PLACEHOLDERS = {34666: _EXIF_TAG, 34854: _GPS_TAG}
-"""Unassigned tags, beside the place of those that tifffile does not write; written first."""
-_KEPT = (271, 272, 306, 315, 33432)
+PNG = b"\x89PNG\r\n\x1a\n"
+EXIF, ICC = b"Exif\0\0", b"ICC_PROFILE\0"
+APP1, APP2 = 0xE1, 0xE2
+ICC_TAG, EXIF_TAG, GPS_TAG = 34675, 34665, 34853
+KEPT = (271, 272, 306, 315, 33432)
 """Tags that are kept beside EXIF: make, model, time, artist, copyright."""
 _DROPPED = (37500, 40962, 40963, 40965)
 """EXIF tags that are true of the file alone: maker note, width, height, interoperability."""
-_SEGMENT = 65519
-"""Bytes of a profile that one JPEG segment holds."""
 _MOST_PROFILE = 1 << 24
 """Bytes of the largest profile that is kept; more would be no profile but an attack."""
 _HEADER = 128
@@ -95,7 +91,7 @@ def picture_metadata(path: Path) -> PictureMetadata:
     try:
         with path.open("rb") as file:
             head = file.read(16)
-        if head.startswith(_PNG):
+        if head.startswith(PNG):
             return _of_png(path)
         if head.startswith(b"\xff\xd8"):
             return _of_jpeg(path)
@@ -134,9 +130,6 @@ def picture_metadata_of_plane(
     return picture_metadata(files[reference if len(files) == planes else 0])
 
 
-# --- reading
-
-
 def _of_png(path: Path) -> PictureMetadata:
     with path.open("rb") as file:
         file.seek(33)
@@ -152,13 +145,13 @@ def _of_jpeg(path: Path) -> PictureMetadata:
     exif, parts = b"", {}
     with path.open("rb") as file:
         for marker, length in jpeg_segments(file):
-            if marker not in (_APP1, _APP2):
+            if marker not in (APP1, APP2):
                 continue
             segment = file.read(length)
-            if segment.startswith(_EXIF) and not exif:
-                exif = segment[len(_EXIF) :]
-            elif segment.startswith(_ICC):
-                parts[segment[len(_ICC)]] = segment[len(_ICC) + 2 :]
+            if segment.startswith(EXIF) and not exif:
+                exif = segment[len(EXIF) :]
+            elif segment.startswith(ICC):
+                parts[segment[len(ICC)]] = segment[len(ICC) + 2 :]
     return PictureMetadata(b"".join(parts[k] for k in sorted(parts)), _clean(exif))
 
 
@@ -173,7 +166,7 @@ def _of_webp(path: Path) -> PictureMetadata:
                 file.seek(length % 2, io.SEEK_CUR)
             else:
                 file.seek(length + length % 2, io.SEEK_CUR)
-    exif = chunks.get(b"EXIF", b"").removeprefix(_EXIF)
+    exif = chunks.get(b"EXIF", b"").removeprefix(EXIF)
     return PictureMetadata(chunks.get(b"ICCP", b""), _clean(exif))
 
 
@@ -181,15 +174,15 @@ def _of_heic(path: Path) -> PictureMetadata:
     from pillow_heif import open_heif
 
     info = open_heif(path, convert_hdr_to_8bit=False).info
-    exif = (info.get("exif") or b"").removeprefix(_EXIF)
+    exif = (info.get("exif") or b"").removeprefix(EXIF)
     return PictureMetadata(info.get("icc_profile") or b"", _clean(exif))
 
 
 def _of_tiff(path: Path) -> PictureMetadata:
     with tifffile.TiffFile(path) as tif:
-        profile = tif.pages.first.tags.valueof(_ICC_TAG, default=b"")
+        profile = tif.pages.first.tags.valueof(ICC_TAG, default=b"")
     with path.open("rb") as file:
-        exif = _written(_loaded(file))
+        exif = _written(load_exif(file))
     return PictureMetadata(bytes(profile), exif)
 
 
@@ -198,22 +191,33 @@ def _clean(exif: bytes) -> bytes:
     if not exif:
         return b""
     try:
-        return _written(_loaded(io.BytesIO(exif)))
+        return _written(load_exif(io.BytesIO(exif)))
     except (*DAMAGE, SyntaxError):  # Pillow's error for a header that is no TIFF
         return b""
 
 
-def _loaded(file: BinaryIO) -> Exif:
-    """Return the tags of a TIFF structure that are kept."""
+def load_exif(file: BinaryIO) -> Exif:
+    """Read the tags of a TIFF structure that are kept.
+
+    Parameters
+    ----------
+    file : binary file
+        A TIFF, or EXIF without its name.
+
+    Returns
+    -------
+    PIL.Image.Exif
+        Camera, lens, exposure, time and place.
+    """
     from PIL import Image
 
     found, kept = Image.Exif(), Image.Exif()
     with warnings.catch_warnings(action="ignore"):  # of damaged tags, which are left out
         found.load_from_fp(file)
-        for tag in _KEPT:
+        for tag in KEPT:
             if tag in found:
                 kept[tag] = found[tag]
-        for tag in (_EXIF_TAG, _GPS_TAG):
+        for tag in (EXIF_TAG, GPS_TAG):
             inner = {k: v for k, v in found.get_ifd(tag).items() if k not in _DROPPED}
             if inner:
                 kept.get_ifd(tag).update(inner)
@@ -221,144 +225,6 @@ def _loaded(file: BinaryIO) -> Exif:
 
 
 def _written(exif: Exif) -> bytes:
-    if not len(exif) and not any(exif.get_ifd(tag) for tag in (_EXIF_TAG, _GPS_TAG)):
+    if not len(exif) and not any(exif.get_ifd(tag) for tag in (EXIF_TAG, GPS_TAG)):
         return b""
-    return exif.tobytes().removeprefix(_EXIF)
-
-
-# --- writing
-
-
-def with_png_metadata(data: bytes, metadata: PictureMetadata, shape: tuple[int, ...]) -> bytes:
-    """Insert colour profile and EXIF into an encoded PNG.
-
-    Parameters
-    ----------
-    data : bytes
-        A whole PNG.
-    metadata : PictureMetadata
-        Profile and EXIF.
-    shape : tuple of int
-        Shape of its image.
-
-    Returns
-    -------
-    bytes
-        A whole PNG.
-    """
-    profile, chunks = metadata.profile_for(shape), b""
-    if profile:
-        chunks += _png_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))
-    if metadata.exif:
-        chunks += _png_chunk(b"eXIf", metadata.exif)
-    start = len(_PNG) + 25  # behind the header chunk
-    return data[:start] + chunks + data[start:]
-
-
-def _png_chunk(name: bytes, payload: bytes) -> bytes:
-    checksum = zlib.crc32(name + payload)
-    return struct.pack(">I", len(payload)) + name + payload + struct.pack(">I", checksum)
-
-
-def with_jpeg_metadata(data: bytes, metadata: PictureMetadata, shape: tuple[int, ...]) -> bytes:
-    """Insert colour profile and EXIF into an encoded JPEG.
-
-    Parameters
-    ----------
-    data : bytes
-        A whole JPEG.
-    metadata : PictureMetadata
-        Profile and EXIF.
-    shape : tuple of int
-        Shape of its image.
-
-    Returns
-    -------
-    bytes
-        A whole JPEG.
-    """
-    segments = b""
-    if metadata.exif and len(metadata.exif) < _SEGMENT:
-        segments += _jpeg_segment(_APP1, _EXIF + metadata.exif)
-    profile = metadata.profile_for(shape)
-    parts = [profile[k : k + _SEGMENT] for k in range(0, len(profile), _SEGMENT)]
-    for k, part in enumerate(parts, start=1):
-        segments += _jpeg_segment(_APP2, _ICC + bytes([k, len(parts)]) + part)
-    return data[:2] + segments + data[2:]
-
-
-def _jpeg_segment(marker: int, payload: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
-
-
-def tiff_metadata_options(metadata: PictureMetadata, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Return the colour profile and EXIF as options of `tifffile.imwrite`.
-
-    Tags for EXIF and place are placeholders, which `complete_tiff` replaces.
-
-    Parameters
-    ----------
-    metadata : PictureMetadata
-        Profile and EXIF.
-    shape : tuple of int
-        Shape of the image.
-
-    Returns
-    -------
-    dict of str to object
-        Keyword arguments; empty if there is nothing to write.
-    """
-    options: dict[str, Any] = {}
-    profile = metadata.profile_for(shape)
-    if profile:
-        options["iccprofile"] = profile
-    if metadata.exif:
-        exif = _loaded(io.BytesIO(metadata.exif))
-        text = [(tag, "s", 0, str(exif[tag]), True) for tag in _KEPT if tag in exif]
-        links = [
-            (placeholder, "I", 1, 0, True)
-            for placeholder, tag in _PLACEHOLDERS.items()
-            if exif.get_ifd(tag)
-        ]
-        options["extratags"] = text + links
-    return options
-
-
-def complete_tiff(path: Path, metadata: PictureMetadata) -> None:
-    """Append EXIF and place to a TIFF and link them from their tags.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        File written with `tiff_metadata_options`.
-    metadata : PictureMetadata
-        Profile and EXIF.
-    """
-    if not metadata.exif:
-        return
-    exif = _loaded(io.BytesIO(metadata.exif))
-    with tifffile.TiffFile(path, mode="r+") as tif:
-        if tif.is_bigtiff:
-            return
-        order: Literal["little", "big"] = "little" if tif.byteorder == "<" else "big"
-        for placeholder, tag in _PLACEHOLDERS.items():
-            found = tif.pages.first.tags.get(placeholder)
-            if found is not None:
-                found.overwrite(_appended(tif, exif.get_ifd(tag)), dtype="I")
-                tif.filehandle.seek(found.offset)
-                tif.filehandle.write(tag.to_bytes(2, order))
-
-
-def _appended(tif: tifffile.TiffFile, values: Mapping[int, Any]) -> int:
-    """Append a directory of tags to an open TIFF, and return its place."""
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2
-
-    handle = tif.filehandle
-    head = b"II*\0" if tif.byteorder == "<" else b"MM\0*"
-    directory = ImageFileDirectory_v2(head + bytes(4))
-    for tag, value in values.items():
-        directory[tag] = value
-    end = handle.seek(0, io.SEEK_END)
-    offset = end + end % 2
-    handle.write(bytes(end % 2) + directory.tobytes(offset))
-    return offset
+    return exif.tobytes().removeprefix(EXIF)

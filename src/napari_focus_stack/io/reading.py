@@ -6,50 +6,28 @@ Files are taken in natural order; headers are read first, pixels on demand.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_names
-from napari_focus_stack.errors import InputError, NoImagesError
+from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.agreement import agree
-from napari_focus_stack.io.camera_formats import (
-    HEIC_SUFFIXES,
-    RAW_SUFFIXES,
-    is_heic,
-    is_raw,
-    open_heic,
-    open_raw,
-)
-from napari_focus_stack.io.companions import companions, describe_companions
-from napari_focus_stack.io.file_order import (
-    in_plain_order,
-    may_differ,
-    named_positions,
-    natural_order,
-)
+from napari_focus_stack.io.camera_formats import is_heic, is_raw, open_heic, open_raw
+from napari_focus_stack.io.companions import describe_companions
+from napari_focus_stack.io.file_order import in_plain_order, may_differ, named_positions
 from napari_focus_stack.io.file_source import FileSource, ScannedFiles
-from napari_focus_stack.io.foreign_formats import foreign_format, foreign_suffix
+from napari_focus_stack.io.foreign_formats import foreign_format
+from napari_focus_stack.io.listing import StackPath, list_files
 from napari_focus_stack.io.output_formats import SAVED
 from napari_focus_stack.io.plane_files import REMEDY, FilePlane, ImageFile, Skipped, Unreadable
 from napari_focus_stack.io.raster import open_raster
 from napari_focus_stack.io.sources import ArraySource, PlaneSource
 from napari_focus_stack.io.tiff import MAGIC, open_tiff
 
-StackPath = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+if TYPE_CHECKING:
+    from pathlib import Path
 
-TIFF_SUFFIXES = frozenset((".tif", ".tiff", ".tf2", ".tf8", ".btf", ".lsm", ".stk"))
-SUFFIXES = TIFF_SUFFIXES | {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".jp2"}
-"""Suffixes of the files that are taken from a folder, in lower case."""
-
-KINDS = {
-    "common pictures": SUFFIXES,
-    "camera RAW": RAW_SUFFIXES,
-    "HEIC": HEIC_SUFFIXES,
-}
-"""Suffixes by kind; of a folder the commonest kind is taken, of equally common ones the first."""
 _HEAD = 16
 FEWEST_TO_ORDER = 3
 """Planes from which on recorded positions order them."""
@@ -114,8 +92,9 @@ def scan(path: StackPath) -> ScannedFiles:
         The path does not exist, no file can be read, or a single file has axes beyond z, y, x and
         colour.
     """
-    where, files, left_out = _files(path)
-    notes = describe_companions(left_out)
+    listing = list_files(path)
+    files, notes = listing.files, describe_companions(listing.left_out)
+    opened = [*files, *listing.left_out]
     if len(files) == 1:
         try:
             found = _open(files[0])
@@ -124,22 +103,15 @@ def scan(path: StackPath) -> ScannedFiles:
                 f"'{files[0].name}' cannot be read: {problem}", problem.remedy or "choose another"
             ) from None
         _refuse_surplus_axes(files[0].name, found)
-        return agree(where, [*files, *left_out], found.planes, notes)
+        return agree(listing.where, opened, found.planes, notes)
     positions = named_positions(files)
     entries = [_one_plane(file, positions.get(file)) for file in files]
-    if isinstance(path, str | os.PathLike) and _goes_back(entries):
+    if listing.is_sorted and _goes_back(entries):
         entries = _by_position(entries)
         notes.append(_order_note(entries, "the z positions in the files"))
-    elif not _in_plain_order(path, files):
+    elif (may_differ(files) or not listing.is_sorted) and not in_plain_order(files):
         notes.append(_order_note(entries, "the numbers in their names, with sign and decimals"))
-    return agree(where, [*files, *left_out], entries, notes)
-
-
-def _in_plain_order(path: StackPath, files: list[Path]) -> bool:
-    """Return whether files are in the order of their names; those of a folder were sorted."""
-    if isinstance(path, str | os.PathLike) and not may_differ(files):
-        return True
-    return in_plain_order(files)
+    return agree(listing.where, opened, entries, notes)
 
 
 def _goes_back(entries: list[FilePlane | Skipped]) -> bool:
@@ -189,77 +161,6 @@ def too_few(scanned: ScannedFiles) -> str:
     return (
         f"'{scanned.where}' gives one plane alone, '{scanned.planes[0].name}'{left_out}; "
         "a stack needs at least two: give the folder they lie in, or a file that holds them all."
-    )
-
-
-def _files(path: StackPath) -> tuple[str, list[Path], dict[Path, str]]:
-    """Return a name for messages, the files in order, and those of a folder that are no planes."""
-    if not isinstance(path, str | os.PathLike):
-        files = [Path(file) for file in path]
-        if len(files) != 1:
-            return *_listed(files), {}
-        path = files[0]
-    path = Path(path)
-    try:
-        is_folder, exists = path.is_dir(), path.exists()
-    except OSError as problem:  # the name is too long, or a parent folder cannot be entered
-        raise InputError(f"'{path}' cannot be read ({problem.strerror}); check the path.") from None
-    if is_folder:
-        files, left_out = _images_of(path)
-        left_out |= companions(files)
-        return str(path), natural_order(set(files) - set(left_out)), left_out
-    if not exists:
-        raise InputError(f"There is no file or folder '{path}'; check the path.")
-    return str(path), [path], {}
-
-
-def _listed(files: list[Path]) -> tuple[str, list[Path]]:
-    """Return several files in their order; each must exist."""
-    for file in files:
-        if file.is_dir():
-            raise InputError(f"'{file}' is a folder; give one folder or several files.")
-        if not file.is_file():
-            raise InputError(f"There is no file '{file}'; check the path.")
-    if not files:
-        raise InputError("A stack needs at least two planes; the list of files is empty.")
-    return "the list of files", files
-
-
-def _images_of(folder: Path) -> tuple[list[Path], dict[Path, str]]:
-    """Return the image files of a folder, and those of another kind: a camera may write both."""
-    try:
-        files = [file for file in folder.iterdir() if _is_candidate(file)]
-    except OSError as problem:
-        raise InputError(
-            f"'{folder}' cannot be read ({problem.strerror}); check its permissions."
-        ) from problem
-    kinds = {name: [f for f in files if f.suffix.lower() in ends] for name, ends in KINDS.items()}
-    kind = max(kinds, key=lambda name: len(kinds[name]))
-    if kinds[kind]:
-        others = {file: name for name, found in kinds.items() if name != kind for file in found}
-        return kinds[kind], others
-    foreign = natural_order(file for file in files if foreign_suffix(file))
-    if foreign:
-        raise _only_foreign(folder, foreign)
-    raise NoImagesError(
-        f"'{folder}' holds no image ({', '.join(sorted(SUFFIXES))}): nothing to do."
-    )
-
-
-def _is_candidate(file: Path) -> bool:
-    """Check whether a file of a folder may be one of the planes; saved results never are."""
-    name = file.name.lower()
-    return not name.startswith(".") and not name.endswith(SAVED) and not file.is_dir()
-
-
-def _only_foreign(folder: Path, files: list[Path]) -> InputError:
-    """Return the error of a folder whose images other programs read."""
-    found = foreign_format(files[0])
-    assert found is not None, "its suffix is that of a foreign format"
-    more = f" and {len(files) - 1} more of such" if len(files) > 1 else ""
-    return InputError(
-        f"'{folder}' holds no image that is read here: '{files[0].name}'{more} is {found.name}",
-        found.remedy,
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import tifffile
-from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile
+from tifffile import PHOTOMETRIC, TiffFile
 
 from napari_focus_stack.io.plane_files import (
     DAMAGE,
@@ -22,7 +22,6 @@ from napari_focus_stack.io.plane_files import (
     ImageFile,
     Skipped,
     Unreadable,
-    grey_alpha_as_rgba,
 )
 from napari_focus_stack.io.spacing_metadata import (
     completed,
@@ -30,12 +29,17 @@ from napari_focus_stack.io.spacing_metadata import (
     ome_spacing,
     resolution_spacing,
 )
+from napari_focus_stack.io.tiff_pixels import (
+    is_grey_with_alpha,
+    load_page,
+    load_raw,
+    page_kind,
+    palette_of,
+)
 from napari_focus_stack.io.vendor_spacing import vendor_spacing
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from napari_focus_stack.io.sources import Spacing
 
@@ -59,22 +63,8 @@ _AXES = {
 _Axis = tuple[int, str, str]
 _Z_AXES = ("Z", "I", "Q")
 """Z, and tifffile's names of pages and of axes without a name."""
-ORIENTATION, EXTRA_SAMPLES = 274, 338
-PREMULTIPLIED = 1
+ORIENTATION = 274
 _PLAIN = {"generic", "uniform", "shaped"}
-_JPEGS = {
-    COMPRESSION.JPEG,
-    COMPRESSION.JPEG_2000_LOSSY,
-    COMPRESSION.OJPEG,
-    COMPRESSION.ALT_JPEG,
-}
-_PICTURES = {
-    PHOTOMETRIC.MINISWHITE,
-    PHOTOMETRIC.MINISBLACK,
-    PHOTOMETRIC.RGB,
-    PHOTOMETRIC.PALETTE,
-    PHOTOMETRIC.YCBCR,
-}
 
 
 def open_tiff(path: Path) -> ImageFile:
@@ -139,7 +129,7 @@ class _TiffHeader:
         if series.dataoffset is None or len(series.pages) == count:
             return self._planes(list(series.pages))
         # ImageJ above 4 GB and MetaMorph: header of one page, then the pixels of all planes
-        kind = _kind(first)
+        kind = page_kind(first)
         planes: list[FilePlane | Skipped] = []
         for k in range(count):
             offset = series.dataoffset + k * first.nbytes
@@ -147,7 +137,7 @@ class _TiffHeader:
             if offset + first.nbytes > self.size:
                 planes.append(Skipped(name, "the file is truncated"))
             else:
-                load = partial(_load_raw, self.path, offset, first, _palette(first))
+                load = partial(load_raw, self.path, offset, first, palette_of(first))
                 planes.append(FilePlane(self.path, name, *kind, load, _orientation(first)))
         return tuple(planes)
 
@@ -169,13 +159,13 @@ class _TiffHeader:
         if page is None:
             return Skipped(name, "it is missing from the file")
         try:
-            shape, dtype = _kind(page.keyframe)
+            shape, dtype = page_kind(page.keyframe)
         except Unreadable as problem:
             return Skipped(name, str(problem))
         ends = (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
         if page.parent is self.tif and max(ends, default=self.size + 1) > self.size:
             return Skipped(name, "the file is truncated")
-        load = partial(_load_page, page, lock, _palette(page.keyframe))
+        load = partial(load_page, page, lock, palette_of(page.keyframe))
         orientation = _orientation(page.keyframe)
         return FilePlane(self.path, name, shape, dtype, load, orientation)
 
@@ -209,9 +199,6 @@ def _imagej_count(tif: TiffFile) -> int:
     return int((tif.imagej_metadata or {}).get("images", 1))
 
 
-# --- axes
-
-
 def _surplus_axes(tif: TiffFile, series: tifffile.TiffPageSeries) -> tuple[list[_Axis], bool]:
     """Return axes beyond z, y, x and colour that are longer than 1, and whether z is one, too."""
     in_page = len(series.keyframe.axes)
@@ -229,128 +216,14 @@ def _sample_channels(page: tifffile.TiffPage) -> list[_Axis]:
     """Return the samples of a pixel if they are channels of a microscope rather than a colour."""
     samples = page.samplesperpixel
     grey = page.photometric in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE)
-    if not grey or samples in (1, 3) or _is_grey_with_alpha(page):
+    if not grey or samples in (1, 3) or is_grey_with_alpha(page):
         return []
     return [(samples, *_AXES["C"])]
-
-
-def _is_grey_with_alpha(page: tifffile.TiffPage) -> bool:
-    """Check whether the second of two samples is alpha; an unspecified one is a channel."""
-    return page.samplesperpixel == 2 and any(_extra_samples(page))
-
-
-def _extra_samples(page: tifffile.TiffPage) -> tuple[int, ...]:
-    """Return what samples beside grey or RGB are: 0 unspecified, 1 premultiplied alpha, 2 alpha."""
-    return tuple(int(kind) for kind in page.tags.valueof(EXTRA_SAMPLES, default=()))
 
 
 def _axis_words(axis: str) -> tuple[str, str]:
     """Return plural and singular of an axis for messages."""
     return _AXES.get(axis, (f"entries along an axis '{axis}'", f"entry of axis '{axis}'"))
-
-
-# --- pixels
-
-
-def _kind(page: tifffile.TiffPage) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return the shape and type of a plane that `_picture` makes of the page."""
-    photometric, samples = page.photometric, page.samplesperpixel
-    if photometric not in _PICTURES:
-        raise Unreadable(f"it is a {_label(photometric)} image; convert it to grey or RGB")
-    if photometric == PHOTOMETRIC.YCBCR and page.compression not in _JPEGS:
-        raise Unreadable("it is YCbCr without JPEG; convert it to RGB")
-    if page.dtype is None or page.dtype.kind not in "buif":
-        raise Unreadable(f"its pixels are of type {page.dtype}; convert them to real numbers")
-    grey_with_alpha = _is_grey_with_alpha(page)
-    plain = samples in (1, 3, 4) or grey_with_alpha
-    if page.axes not in ("YX", "YXS", "SYX") or not plain:
-        raise Unreadable(f"its pages have axes {page.axes} with {samples} samples a pixel")
-    size = (page.imagelength, page.imagewidth)
-    if photometric == PHOTOMETRIC.PALETTE:
-        return (*size, 3), np.dtype(np.uint8)
-    shape = size if samples == 1 else (*size, 4 if grey_with_alpha else samples)
-    return shape, _plain_dtype(page.dtype)
-
-
-def _plain_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return a type in native byte order, uint8 for bool."""
-    return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
-
-
-def _label(photometric: Any) -> str:
-    """Return the name of a photometric interpretation for messages."""
-    return "CMYK" if photometric == PHOTOMETRIC.SEPARATED else getattr(photometric, "name", "rare")
-
-
-def _palette(page: tifffile.TiffPage) -> NDArray[Any] | None:
-    """Return the colour map of a page, None if it has none."""
-    if page.photometric != PHOTOMETRIC.PALETTE:
-        return None
-    return np.asarray(page.colormap)
-
-
-def _load_page(page: Any, lock: threading.Lock, palette: NDArray[Any] | None) -> NDArray[Any]:
-    """Decode a page; the file is open only meanwhile."""
-    with lock:
-        handle = page.parent.filehandle
-        handle.open()
-        try:
-            pixels = page.asarray()
-        finally:
-            handle.close()
-    return _picture(pixels, page.keyframe, palette)
-
-
-def _load_raw(
-    path: Path, offset: int, page: tifffile.TiffPage, palette: NDArray[Any] | None
-) -> NDArray[Any]:
-    """Read uncompressed pixels at an offset."""
-    dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
-    pixels = np.fromfile(path, dtype, count=int(np.prod(page.shape)), offset=offset)
-    return _picture(pixels.reshape(page.shape), page, palette)
-
-
-def _picture(
-    pixels: NDArray[Any], page: tifffile.TiffPage, palette: NDArray[Any] | None
-) -> NDArray[Any]:
-    """Return pixels as (Y, X[, C]): grey rises with light, palettes are resolved."""
-    if palette is not None:
-        return _colours(palette, pixels)
-    if page.axes == "SYX":
-        pixels = np.moveaxis(pixels, 0, -1)
-    if page.photometric == PHOTOMETRIC.MINISWHITE and pixels.dtype.kind in "bu":
-        white = True if pixels.dtype.kind == "b" else 2**page.bitspersample - 1
-        pixels = white ^ pixels
-    if pixels.dtype.kind == "b":
-        pixels = pixels.astype(np.uint8) * np.uint8(255)
-    if _is_grey_with_alpha(page):
-        pixels = grey_alpha_as_rgba(pixels)
-    if pixels.ndim == 3 and pixels.shape[2] == 4 and PREMULTIPLIED in _extra_samples(page):
-        pixels = _divided_by_alpha(pixels)
-    return np.ascontiguousarray(pixels, dtype=_plain_dtype(pixels.dtype))
-
-
-def _divided_by_alpha(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return the colours of pixels whose values were multiplied by alpha."""
-    whole = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "ui" else 1
-    alpha = pixels[..., 3:].astype(np.float64) / whole
-    with np.errstate(divide="ignore", invalid="ignore"):
-        colours = np.where(alpha > 0, pixels[..., :3] / alpha, 0)
-    if pixels.dtype.kind in "ui":
-        colours = np.minimum(np.rint(colours), whole)
-    return np.concatenate([colours.astype(pixels.dtype), pixels[..., 3:]], axis=-1)
-
-
-def _colours(palette: NDArray[Any], pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return pixels of a palette as RGB."""
-    # 16-bit by the standard; some writers store 8-bit values
-    scale = 257 if palette.max(initial=0) > 255 else 1
-    table = np.ascontiguousarray((palette // scale).T.astype(np.uint8))
-    colours: NDArray[np.uint8] = table[pixels]
-    return colours
-
-
-# --- distances
 
 
 def _spacing(tif: TiffFile) -> tuple[Spacing, float | None]:

@@ -240,16 +240,9 @@ def _doubts(found: ResultSet, relief: Relief) -> list[str]:
     """Return what limits the heights, one sentence each, for the user."""
     steps = "It rises in steps of a plane; stack again with 'Height' or 'Depth' for a smooth one."
     guess = "The z step is unknown: a plane counts as deep as a pixel is wide."
-    smooth = bool({"height", "depth"} & set(found.maps))
-    doubts = [] if smooth else [steps]
-    if relief.unit is None:
-        doubts.append(guess)
-    elif not knows_pixel_size(found):
-        doubts.append(
-            f"The pixel size is unknown: a pixel counts as one {relief.unit}, so slopes are not "
-            "true; type it in Focus Stack (More > Pixel size), and stack again."
-        )
-    return doubts
+    flat = f"The pixel size is unknown: a pixel counts as one {relief.unit}; slopes are not true."
+    unknown = [guess] if relief.unit is None else [] if knows_pixel_size(found) else [flat]
+    return [*([] if {"height", "depth"} & set(found.maps) else [steps]), *unknown]
 
 
 class SurfaceWidget(ResultDock):

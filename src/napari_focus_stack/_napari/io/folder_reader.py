@@ -20,7 +20,8 @@ from napari_focus_stack._napari.layers.results import shared_name
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.io.file_source import FileSource
-from napari_focus_stack.io.reading import SUFFIXES, scan, too_few
+from napari_focus_stack.io.listing import SUFFIXES
+from napari_focus_stack.io.reading import scan, too_few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
