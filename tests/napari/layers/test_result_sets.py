@@ -119,7 +119,7 @@ def test_layers_that_do_not_say_enough_are_named(viewer, planes):
     for layer in list(viewer.layers)[1:]:
         del layer.metadata[METADATA_KEY]["in_order"]
     [found] = result_sets(viewer.layers)
-    with pytest.raises(InputError, match=r"'cells stacked' does not say .*\(in_order\)"):
+    with pytest.raises(InputError, match=r"'cells stacked' lacks the record .*\(in_order\)"):
         as_result(found)
 
 
