@@ -158,9 +158,9 @@ class PlaneCompositor:
             share = weight[there]
             if not share.any():
                 continue
-            colour, valid = self._stack.part(k, tile, self._plane(k)).colour()
-            if valid is not None:
-                share = np.where(valid[here] > 0, share, 0)
+            colour, recorded = self._stack.part(k, tile, self._plane(k)).colour()
+            if recorded is not None:
+                share = np.where(recorded[here] > 0, share, 0)
             total[there] += share
             shown[there] += (share if colour.ndim == 2 else share[..., None]) * colour[here]
 

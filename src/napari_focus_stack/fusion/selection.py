@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 class Fusion(Protocol):
     """Fusion of planes that are added one by one."""
 
-    def add(self, plane: Plane, valid: Mask | None) -> Plane:
+    def add(self, plane: Plane, recorded: Mask | None) -> Plane:
         """Add a plane.
 
         Parameters
         ----------
         plane : numpy.ndarray
             (Y, X[, C]) float32.
-        valid : numpy.ndarray or None
+        recorded : numpy.ndarray or None
             (Y, X) uint8, 0 where the plane recorded nothing; None if it recorded everything.
 
         Returns
@@ -72,14 +72,14 @@ class LaplacianFusion:
         self._count = 0
         self.index: NDArray[np.uint16]
 
-    def add(self, plane: Plane, valid: Mask | None) -> Plane:
+    def add(self, plane: Plane, recorded: Mask | None) -> Plane:
         """Add a plane.
 
         Parameters
         ----------
         plane : numpy.ndarray
             (Y, X[, C]) float32.
-        valid : numpy.ndarray or None
+        recorded : numpy.ndarray or None
             (Y, X) uint8, 0 where the plane recorded nothing; None if it recorded everything.
 
         Returns
@@ -89,8 +89,8 @@ class LaplacianFusion:
         """
         blurred = cv2.GaussianBlur(luminance(plane), (self._gaussian, self._gaussian), 0)
         energy = np.abs(cv2.Laplacian(blurred, cv2.CV_32F, ksize=self._laplacian))
-        if valid is not None:
-            energy[valid == 0] = -1
+        if recorded is not None:
+            energy[recorded == 0] = -1
         if self._best is None:
             self._best, self._image = energy.copy(), plane.copy()
             self.index = np.zeros(energy.shape, np.uint16)
@@ -100,8 +100,8 @@ class LaplacianFusion:
             self._image[better] = plane[better]
             self.index[better] = self._count
         self._count += 1
-        recorded: Plane = np.maximum(energy, 0)
-        return recorded
+        measure: Plane = np.maximum(energy, 0)
+        return measure
 
     def image(self) -> Plane:
         """Return the fused image.
@@ -127,12 +127,12 @@ class _NearestFusion:
     def _distance(self, plane: Plane) -> Plane:
         raise NotImplementedError
 
-    def add(self, plane: Plane, valid: Mask | None) -> Plane:
+    def add(self, plane: Plane, recorded: Mask | None) -> Plane:
         """Add a plane; see `Fusion.add`."""
         distance = self._distance(plane)
         closer = distance < self._nearest
-        if valid is not None:
-            closer &= valid > 0
+        if recorded is not None:
+            closer &= recorded > 0
         if self._image is None:
             self._image = plane.copy()
         self._image[closer] = plane[closer]

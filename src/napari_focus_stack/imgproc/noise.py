@@ -36,7 +36,7 @@ STEADY = 0.15
 FLOAT_STEP = 2e-7
 """Rounding error of float32 after a few sums, relative to the largest value."""
 ALL_RECORDED = 254.9
-"""Mean of a block of a valid area, 255 where recorded, from which on all of it is recorded."""
+"""Mean of a block of a mask, 255 where recorded, from which on all of the block is recorded."""
 
 
 @dataclass(frozen=True)
@@ -188,21 +188,21 @@ class NoiseEstimator:
         self._count = 0
         self._largest = 0.0
 
-    def add(self, first: Plane, second: Plane, valid: NDArray[np.uint8] | None = None) -> None:
+    def add(self, first: Plane, second: Plane, recorded: NDArray[np.uint8] | None = None) -> None:
         """Add a pair of planes.
 
         Parameters
         ----------
         first, second : numpy.ndarray
             (Y, X[, C]) float32.
-        valid : numpy.ndarray, optional
+        recorded : numpy.ndarray, optional
             (Y, X) uint8, 255 where both planes recorded; None for everywhere.
         """
         self._largest = max(self._largest, float(np.abs(first).max()))
         if min(first.shape[:2]) < SMALLEST_MEASURED:
             return
         channels = list(zip(_channels(first), _channels(second), strict=True))
-        found = [_differences(a, b, valid) for a, b in channels]
+        found = [_differences(a, b, recorded) for a, b in channels]
         powers = [np.stack(level) for level in zip(*(power for power, _ in found), strict=True)]
         self._quietest = [
             np.minimum(*p) for p in zip(self._quietest or powers, powers, strict=True)
@@ -271,7 +271,7 @@ class NoiseEstimator:
 
 
 def _differences(
-    a: Plane, b: Plane, valid: NDArray[np.uint8] | None
+    a: Plane, b: Plane, recorded: NDArray[np.uint8] | None
 ) -> tuple[list[Plane], NDArray[np.intp]]:
     """Return the energy of the noise in blocks of each band, and its source at the finest level.
 
@@ -285,8 +285,8 @@ def _differences(
         powers = np.stack([both, *(_block_means(np.square(band), side) for band in (p, q))])
         power: Plane = powers.min(0)
         which.append(powers.argmin(0))
-        if valid is not None:
-            inside: Plane = cv2.resize(valid, p.shape[::-1], interpolation=cv2.INTER_AREA)
+        if recorded is not None:
+            inside: Plane = cv2.resize(recorded, p.shape[::-1], interpolation=cv2.INTER_AREA)
             power[_block_means(inside.astype(np.float32), side) < ALL_RECORDED] = np.inf
         blocks.append(power)
     return blocks, which[0]

@@ -218,14 +218,14 @@ def _fuse_coarse(stage: _Stage, tiles: list[Tile]) -> Generator[Progress, None, 
                 size = size_of(tile.outer)
                 if size not in readers:
                     readers[size] = stage.pyramid(tile, TILE_LEVELS)
-                found, valid = readers[size].reduced(registered, corner_of(tile.outer))
+                found, in_tile = readers[size].reduced(registered, corner_of(tile.outer))
                 there = _reduced_window(tile.inner, scale)
                 here = counted_from(_reduced_window(tile.outer, scale), there)
-                recorded[there] = 255 if valid is None else valid[here]
+                recorded[there] = 255 if in_tile is None else in_tile[here]
                 for channel, part in zip(channels, found, strict=True):
                     channel[there] = part[here]
-            valid = None if recorded.min() == 255 else recorded
-            fusion.add_reduced(channels, valid, survey.stack.illumination[k])
+            mask = None if recorded.min() == 255 else recorded
+            fusion.add_reduced(channels, mask, survey.stack.brightness[k])
             del registered
     return fusion.built_channels()
 
@@ -289,8 +289,8 @@ def _accumulate(
             pyramid.add(registered)
             estimator.add(pyramid.energies, pyramid.plane_prior)
             if method == "laplacian" or on_plane is not None:
-                plane, valid = registered.colour(outer)
-                energy = original.add(plane, valid) if method == "laplacian" else pyramid.energy
+                plane, recorded = registered.colour(outer)
+                energy = original.add(plane, recorded) if method == "laplacian" else pyramid.energy
                 if on_plane is not None and energy is not None:
                     on_plane(k, as_dtype(plane, dtype), np.maximum(energy, 0))
             del registered
@@ -303,9 +303,8 @@ def _accumulate(
     depth, confidence = estimator.estimate(pyramid.brightness, edge, stage.prior(outer))
     widths = estimator.widths(_inner(confidence >= TRUSTED, tile))
     image = np.empty(0, dtype) if built is None else built.result()
-    recorded = pyramid.recorded
-    confidence[~recorded] = 0
-    return FusedMaps(image, depth, confidence, recorded, corner_of(outer)), widths
+    confidence[~pyramid.recorded] = 0
+    return FusedMaps(image, depth, confidence, pyramid.recorded, corner_of(outer)), widths
 
 
 def _pick(stage: _Stage, outer: Window, maps: FusedMaps) -> Generator[Progress, None, NDArray[Any]]:

@@ -137,7 +137,7 @@ def _motion(survey: Survey) -> dict[str, Any]:
 
 
 def _gains_applied(survey: Survey) -> bool:
-    return any(change != Brightness() for change in survey.stack.illumination)
+    return any(change != Brightness() for change in survey.stack.brightness)
 
 
 def _spacing(run: Run) -> dict[str, Any]:
