@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import picture
 
+from napari_focus_stack._utils.windows import whole
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.imgproc.colour import merged, separated
-from napari_focus_stack.imgproc.dtypes import as_dtype, computable, whole
+from napari_focus_stack.imgproc.dtypes import as_dtype, computable
 
 if TYPE_CHECKING:
     from napari_focus_stack._utils.windows import Window

@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 
 from napari_focus_stack._utils.threads import block_grid
-from napari_focus_stack._utils.windows import corner_of, moved_by
+from napari_focus_stack._utils.windows import corner_of, moved_by, whole
 from napari_focus_stack.imgproc.colour import GREY, lightness, separated
-from napari_focus_stack.imgproc.dtypes import Mask, whole
 from napari_focus_stack.imgproc.pyramids import reduce
 from napari_focus_stack.imgproc.resampling import SourceWindow, resample, resample_linearly
 from napari_focus_stack.imgproc.smoothing import without_gaps
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.alignment.brightness import Brightness
+    from napari_focus_stack.imgproc.dtypes import Mask
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
 

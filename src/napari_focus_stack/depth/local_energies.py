@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.depth.estimation import WIDENED_SIGMA
+from napari_focus_stack.depth.estimation import wider_mean
 from napari_focus_stack.fusion.focus_measure import (
     UNRECORDED,
     energy_parts,
@@ -66,7 +66,7 @@ def energies(
         power(bands, around[0], noise, level, colour, squared, own)
         half = cv2.pyrDown(squared)
         energy = windowed(squared, half, tail(half), slice(0, len(squared)))
-        found.append(_widened(energy, recorded, level))
+        found.append(_depth_energy(energy, recorded, level))
         smooth, differences = above, []
         recorded = None if recorded is None else cv2.pyrDown(recorded)
     return found
@@ -88,12 +88,12 @@ def _channels(
     return channels[:3], []
 
 
-def _widened(energy: Plane, recorded: Mask | None, level: int) -> Plane:
+def _depth_energy(energy: Plane, recorded: Mask | None, level: int) -> Plane:
     """Average an energy over the wider window of the depth estimate, and mark unrecorded pixels."""
     outside = None if recorded is None else recorded < LEAST_COVERAGE
     if outside is not None:
         energy[outside] = 0 if level else UNRECORDED
-    wide: Plane = reduce(energy) if level == 0 else cv2.GaussianBlur(energy, (5, 5), WIDENED_SIGMA)
+    wide = reduce(energy) if level == 0 else wider_mean(energy)
     if outside is not None:
         wide[reduce(outside.astype(np.float32)) > 0 if level == 0 else outside] = UNRECORDED
     return wide

@@ -335,14 +335,14 @@ class PyramidFusion:
         for rows in finest.parts:
             self._team.check()
             channels = [channel[rows] for channel in finest.smooth]
-            channels += [_doubled(channel, rows, shape) for channel in further]
+            channels += [_rows_below(channel, rows, shape) for channel in further]
             part = np.clip(merged(channels), *self._range.stack)  # new: `brightness` is in use
             part[~self.recorded[rows]] = np.nan
             image[rows] = as_dtype(part, dtype)
         return image
 
 
-def _doubled(channel: Plane, rows: slice, shape: tuple[int, int]) -> Plane:
+def _rows_below(channel: Plane, rows: slice, shape: tuple[int, int]) -> Plane:
     """Resample some rows of a channel at half the size to the level below."""
     cut = SourceWindow.of(np.diag([0.5, 0.5, 1.0]), (rows, slice(0, shape[1])), channel.shape)
     return resample(channel[cut.crop], cut.matrix, cut.size)

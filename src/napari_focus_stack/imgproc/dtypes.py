@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.imgproc.pyramids import Plane
 
 Mask = NDArray[np.uint8]
@@ -34,22 +33,6 @@ def computable(plane: NDArray[Any]) -> NDArray[Any]:
     if not plane.dtype.isnative:
         plane = plane.astype(plane.dtype.newbyteorder("="))
     return plane if plane.dtype.name in COMPUTABLE else plane.astype(np.float32)
-
-
-def whole(shape: tuple[int, ...]) -> Window:
-    """Return the window of all rows and columns of a plane.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape of the plane, rows first.
-
-    Returns
-    -------
-    tuple of slice
-        Rows and columns.
-    """
-    return slice(0, shape[0]), slice(0, shape[1])
 
 
 def as_dtype(image: Plane, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -16,6 +16,7 @@ import numpy as np
 from napari_focus_stack.imgproc.colour import GREY, opponent
 from napari_focus_stack.imgproc.noise_statistics import expected_quiet, fit_line, quiet_variance
 from napari_focus_stack.imgproc.pyramids import Plane, band_noise, laplacian_pyramid
+from napari_focus_stack.imgproc.resampling import block_means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -208,7 +209,7 @@ class NoiseEstimator:
             np.minimum(*p) for p in zip(self._quietest or powers, powers, strict=True)
         ]
         unit = np.float32(1 if first.ndim == 2 else GREY)
-        a, b = (_block_means(plane, BLOCK_SIDES[0]) / unit for plane in channels[0])
+        a, b = (block_means(plane, BLOCK_SIDES[0]) / unit for plane in channels[0])
         bright = np.stack([(a + b) / 2, a, b])
         taken = np.take_along_axis(bright, found[0][1][None], 0)[0]
         # the mean is that of the original channels, because a rotation keeps the sum
@@ -281,23 +282,15 @@ def _differences(
     pyramids = (laplacian_pyramid(plane, NOISE_LEVELS)[0][:-1] for plane in (a, b))
     blocks, which = [], []
     for (p, q), side in zip(zip(*pyramids, strict=True), BLOCK_SIDES, strict=True):
-        both = _block_means(np.square(p - q), side) / np.float32(2)
-        powers = np.stack([both, *(_block_means(np.square(band), side) for band in (p, q))])
+        both = block_means(np.square(p - q), side) / np.float32(2)
+        powers = np.stack([both, *(block_means(np.square(band), side) for band in (p, q))])
         power: Plane = powers.min(0)
         which.append(powers.argmin(0))
         if recorded is not None:
             inside: Plane = cv2.resize(recorded, p.shape[::-1], interpolation=cv2.INTER_AREA)
-            power[_block_means(inside.astype(np.float32), side) < ALL_RECORDED] = np.inf
+            power[block_means(inside.astype(np.float32), side) < ALL_RECORDED] = np.inf
         blocks.append(power)
     return blocks, which[0]
-
-
-def _block_means(plane: Plane, side: int) -> Plane:
-    """Return means over square blocks; incomplete blocks are left out."""
-    h, w = (length // side for length in plane.shape)
-    blocks = plane[: h * side, : w * side]
-    means: Plane = cv2.resize(blocks, (w, h), interpolation=cv2.INTER_AREA)
-    return means
 
 
 def _channels(plane: Plane) -> list[Plane]:

@@ -203,3 +203,26 @@ def resample_linearly(
     else:
         resampled = cv2.warpPerspective(crop, matrix, size, dst, flags=flags, borderMode=border)
     return resampled
+
+
+def block_means(plane: Plane, side: int) -> Plane:
+    """Average a plane over square blocks; incomplete blocks at the ends are left out.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X) float32.
+    side : int
+        Side of a block, in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (y, x) float32 means; a single mean of all pixels where no block is complete.
+    """
+    rows, cols = (length // side for length in plane.shape)
+    blocks = plane[: rows * side, : cols * side]
+    if not blocks.size:
+        blocks, rows, cols = plane, 1, 1
+    means: Plane = cv2.resize(blocks, (cols, rows), interpolation=cv2.INTER_AREA)
+    return means

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.alignment.cropping import Box
-    from napari_focus_stack.pipeline.fused import Fused
+    from napari_focus_stack.pipeline.fused_field import FusedField
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.pipeline.survey import Survey
 
@@ -50,7 +50,7 @@ def note_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any]) -> list[s
     ]
 
 
-def assemble_report(run: Run, survey: Survey, fused: Fused, box: Box | None) -> Report:
+def assemble_report(run: Run, survey: Survey, fused: FusedField, box: Box | None) -> Report:
     """Assemble the report of a run.
 
     Parameters
@@ -59,7 +59,7 @@ def assemble_report(run: Run, survey: Survey, fused: Fused, box: Box | None) -> 
         Source, settings, notes and plane statistics.
     survey : Survey
         Result of the first pass.
-    fused : Fused
+    fused : FusedField
         Result of the second pass.
     box : tuple of int, optional
         First row, end row, first column, end column to which the results were cropped.
@@ -105,7 +105,7 @@ def assemble_report(run: Run, survey: Survey, fused: Fused, box: Box | None) -> 
     )
 
 
-def _examined(run: Run, survey: Survey, fused: Fused) -> Health:
+def _examined(run: Run, survey: Survey, fused: FusedField) -> Health:
     return examine(
         run.statistics,
         survey.noise,
