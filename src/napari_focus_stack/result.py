@@ -281,8 +281,7 @@ class StackResult:
     @property
     def origin(self) -> tuple[int, int]:
         """Row and column of the reference plane at which the results start."""
-        crop = self.report.crop
-        return (0, 0) if crop is None else (crop[0], crop[2])
+        return crop_corner(self.report.crop)
 
     def __repr__(self) -> str:
         """Return one line with sizes, planes and motion model, without pixels."""
@@ -294,6 +293,23 @@ class StackResult:
             f"StackResult(image={size} {image.dtype}, planes={used} of {len(report.planes)}, "
             f"align='{report.align}', height={height}, notes={len(report.notes)})"
         )
+
+
+def crop_corner(crop: Sequence[int] | None) -> tuple[int, int]:
+    """Return the row and the column of the reference plane at which cropped results start.
+
+    Parameters
+    ----------
+    crop : sequence of int or None
+        `Report.crop`: first row, end row, first column, end column; None where results are not
+        cropped.
+
+    Returns
+    -------
+    tuple of int
+        First row and first column.
+    """
+    return (crop[0], crop[2]) if crop else (0, 0)
 
 
 def describe_left_out(left_out: Sequence[LeftOut]) -> list[str]:

@@ -24,13 +24,13 @@ BREATHING = about_centre([[1.008, -0.001, 0], [0.001, 1.008, 0], [0, 0, 1]])
 def chain(
     steps: list[Matrix], reference: int, model: Model = "similarity"
 ) -> dict[tuple[int, int], PairAlignment]:
-    """Links away from a reference plane, from the steps to each plane's next one."""
-    links = {}
+    """Pairs away from a reference plane, from the steps to each plane's next one."""
+    pairs = {}
     for k, step in enumerate(steps):
         key = (k, k + 1) if k >= reference else (k + 1, k)
         along = step if k >= reference else np.linalg.inv(step)
-        links[key] = PairAlignment({model: along}, {model: 0.1}, {model: 0.5}, True)
-    return links
+        pairs[key] = PairAlignment({model: along}, {model: 0.1}, {model: 0.5}, True)
+    return pairs
 
 
 def jittered(seed: int, shift: float = 3.0, scale: float = 0.0005) -> list[Matrix]:
@@ -64,9 +64,9 @@ def test_breathing_with_a_stage_that_jitters_is_expected(
 def test_a_step_that_breaks_the_trend_is_named(wrong: Matrix, broken: int, reference: int) -> None:
     steps = [BREATHING] * (N - 1)
     steps[broken] = wrong
-    links = chain(steps, reference)
+    pairs = chain(steps, reference)
     key = (broken, broken + 1) if broken >= reference else (broken + 1, broken)
-    found = breathing_outliers(links, "similarity")
+    found = breathing_outliers(pairs, "similarity")
     assert list(found) == [key]
     right = chain([BREATHING] * (N - 1), reference)[key].transforms["similarity"]
     assert error(found[key], right) < 1e-6

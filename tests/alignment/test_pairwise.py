@@ -21,7 +21,7 @@ from napari_focus_stack.settings import ALIGNS
 PICTURES = {"gravel": (0, 0), "coins": (0, 0), "brick": (0, 0), "camera": (150, 150)}
 
 
-def linked(name: str, true: np.ndarray, align: str = "auto", **options) -> PairAlignment:
+def aligned(name: str, true: np.ndarray, align: str = "auto", **options) -> PairAlignment:
     fixed, moving = (ReducedPlane.of(plane) for plane in pair(name, true))
     return align_pair(fixed, moving, models_of(align), **options)
 
@@ -35,7 +35,7 @@ def test_models_to_choose_from() -> None:
 @pytest.mark.parametrize("name", ["gravel", "brick", "coins"])
 @pytest.mark.parametrize("moved", MODELS)
 def test_the_model_that_moved_is_found_and_richer_ones_stay_with_it(name: str, moved: str) -> None:
-    found = linked(name, TRUE[moved])
+    found = aligned(name, TRUE[moved])
     assert found.fits
     assert tuple(found.transforms) == tuple(found.mismatches) == LADDER
     np.testing.assert_array_equal(found.transforms["none"], np.eye(3))
@@ -53,7 +53,7 @@ def test_the_model_that_moved_is_found_and_richer_ones_stay_with_it(name: str, m
 
 
 def test_what_does_not_move_stays_exactly() -> None:
-    found = linked("gravel", np.eye(3))
+    found = aligned("gravel", np.eye(3))
     for model in LADDER:
         np.testing.assert_array_equal(found.transforms[model], np.eye(3))
     assert found.correlation == pytest.approx(1)
@@ -61,7 +61,7 @@ def test_what_does_not_move_stays_exactly() -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_alone(model: str) -> None:
-    found = linked("gravel", TRUE[model], model)
+    found = aligned("gravel", TRUE[model], model)
     assert found.fits
     assert list(found.transforms) == [model]
     assert error(found.transforms[model], TRUE[model]) < 0.08
@@ -70,7 +70,7 @@ def test_a_model_alone(model: str) -> None:
 
 
 def test_none_alone_compares_only() -> None:
-    found = linked("gravel", TRUE["shift"], "none")
+    found = aligned("gravel", TRUE["shift"], "none")
     np.testing.assert_array_equal(found.transforms["none"], np.eye(3))
     assert found.mismatches["none"] > 0.2
 
@@ -117,8 +117,8 @@ def test_nothing_implausible_is_ever_found(scale, degrees, dx, dy, name: str, al
     t = np.deg2rad(degrees)
     turn = scale * np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
     matrix = about_centre(np.block([[turn, np.array([[dx], [dy]])], [np.zeros((1, 2)), 1]]))
-    found = linked(name, matrix, align)
-    still = linked(name, matrix, "none").mismatches["none"]
+    found = aligned(name, matrix, align)
+    still = aligned(name, matrix, "none").mismatches["none"]
     for model, transform in found.transforms.items():
         assert is_plausible(transform, SHAPE)
         assert found.mismatches[model] <= still
@@ -141,7 +141,7 @@ def test_what_others_let_expect_rescues_a_link_that_went_astray() -> None:
 
 
 def test_a_wrong_expectation_does_no_harm() -> None:
-    found = linked("gravel", TRUE["similarity"], expected=shifted(40, 30))
+    found = aligned("gravel", TRUE["similarity"], expected=shifted(40, 30))
     assert error(found.transforms["similarity"], TRUE["similarity"]) < 0.08
 
 
@@ -150,7 +150,7 @@ def test_features_find_a_way_in() -> None:
     t = np.deg2rad(15)
     turn = 1.1 * np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
     far = about_centre(np.block([[turn, np.array([[20], [-14]])], [np.zeros((1, 2)), 1]]))
-    found = linked("gravel", far)
+    found = aligned("gravel", far)
     assert found.fits
     assert error(found.transforms["similarity"], far) < 0.1
 

@@ -41,13 +41,13 @@ def assert_equal(one: ReducedPlane, other: ReducedPlane) -> None:
     [((160, 192), (112, 134)), ((3000, 4000), (581, 775)), ((8, 8), (6, 6))],
 )
 def test_planes_are_reduced(shape: tuple[int, int], working: tuple[int, int]) -> None:
-    view = ReducedPlane.of(np.random.default_rng(0).integers(0, 255, shape, np.uint8))
-    assert view.shape == shape
-    assert view.levels[0].shape == working
-    assert view.levels[0].dtype == np.float32
-    assert min(view.levels[-1].shape) < 96
-    assert max(view.light.recorded.shape) <= 128
-    assert max(view.detail().shape) <= 16
+    reduced = ReducedPlane.of(np.random.default_rng(0).integers(0, 255, shape, np.uint8))
+    assert reduced.shape == shape
+    assert reduced.levels[0].shape == working
+    assert reduced.levels[0].dtype == np.float32
+    assert min(reduced.levels[-1].shape) < 96
+    assert max(reduced.light.recorded.shape) <= 128
+    assert max(reduced.detail().shape) <= 16
 
 
 @settings(deadline=None)
@@ -79,17 +79,17 @@ def test_gain_and_offset_are_not_seen(gain: float, offset: float) -> None:
 
 def test_a_plane_without_a_finite_value_says_so() -> None:
     for value in (np.nan, np.inf):
-        view = ReducedPlane.of(np.full((40, 50), value, np.float32))
-        assert view.contrast == -1
-        assert all(np.isfinite(level).all() for level in view.levels)
+        reduced = ReducedPlane.of(np.full((40, 50), value, np.float32))
+        assert reduced.contrast == -1
+        assert all(np.isfinite(level).all() for level in reduced.levels)
 
 
 def test_missing_values_do_not_spread() -> None:
     plane = np.array(scene("gravel", "slant", n=4, noise=QUIET, dtype="float32").planes[1])
     plane[50:60, 40:70] = np.nan
-    view = ReducedPlane.of(plane)
-    assert view.contrast > 0
-    for part in (*view.levels, view.light.recorded, view.energy):
+    reduced = ReducedPlane.of(plane)
+    assert reduced.contrast > 0
+    for part in (*reduced.levels, reduced.light.recorded, reduced.energy):
         assert np.isfinite(part).all()
 
 
@@ -129,12 +129,12 @@ def test_planes_that_were_reduced_before_lie_where_they_lay() -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 1, 3, 8])
-def test_views_come_back_as_they_were(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
+def test_reduced_planes_come_back_as_they_were(monkeypatch: pytest.MonkeyPatch, kept: int) -> None:
     known = looked_at(8)
     monkeypatch.setattr(cache_module, "MOST_CACHED", kept * known[0].nbytes)
     cache = SpilledCache()
-    for k, view in enumerate(known):
-        cache.put(k, view)
+    for k, reduced in enumerate(known):
+        cache.put(k, reduced)
     for k in (5, 0, 7, 0, 3, 1, 2, 6, 4):
         assert_equal(cache[k], known[k])
         assert (cache[k] is known[k]) is (k < kept)
@@ -142,10 +142,10 @@ def test_views_come_back_as_they_were(monkeypatch: pytest.MonkeyPatch, kept: int
 
 
 def test_pyramids_are_what_takes_the_memory() -> None:
-    view = looked_at()[0]
-    levels = sum(level.nbytes for level in view.levels)
-    assert levels < view.nbytes < 4 * levels
-    assert levels == sum(level.nbytes for level in pyramid(view.levels[0]))
+    reduced = looked_at()[0]
+    levels = sum(level.nbytes for level in reduced.levels)
+    assert levels < reduced.nbytes < 4 * levels
+    assert levels == sum(level.nbytes for level in pyramid(reduced.levels[0]))
 
 
 @pytest.mark.parametrize("kept", [0, 2**30])
@@ -173,8 +173,8 @@ def test_the_file_is_closed_and_gone(monkeypatch: pytest.MonkeyPatch, tmp_path) 
     cache = SpilledCache()
     cache.close()
     assert opened == []  # short stacks need none
-    for k, view in enumerate(looked_at()):
-        cache.put(k, view)
+    for k, reduced in enumerate(looked_at()):
+        cache.put(k, reduced)
     assert len(opened) == 1
     cache.close()
     assert opened[0].closed

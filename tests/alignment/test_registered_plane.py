@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import picture
 
+from napari_focus_stack._utils.windows import whole
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.imgproc.colour import merged, separated
-from napari_focus_stack.imgproc.dtypes import as_dtype, computable, whole
+from napari_focus_stack.imgproc.dtypes import as_dtype, computable
 
 if TYPE_CHECKING:
     from napari_focus_stack._utils.windows import Window
@@ -66,9 +67,9 @@ def test_bool_is_decided_at_one_half() -> None:
 
 def test_a_still_plane_is_seen_as_it_is() -> None:
     plane = picture("gravel", 40, 50)
-    seen, valid = RegisteredPlane.of(plane, STILL, Brightness()).colour()
+    seen, mask = RegisteredPlane.of(plane, STILL, Brightness()).colour()
     np.testing.assert_array_equal(seen, plane)
-    assert valid is None
+    assert mask is None
     seen[:] = 0  # what is seen is new, whatever is done to it
     assert plane.any()
     brighter, _ = RegisteredPlane.of(plane, STILL, Brightness(1.25, 3.0)).colour()
@@ -81,31 +82,31 @@ def test_gaps_are_masked_and_filled_from_around(bad: float, colour: tuple[int, .
     plane = np.full((40, 50, *colour), 7, np.float32)
     plane[10:20, 30:45] = bad
     before = plane.copy()
-    seen, valid = RegisteredPlane.of(plane, STILL, Brightness()).colour()
+    seen, mask = RegisteredPlane.of(plane, STILL, Brightness()).colour()
     np.testing.assert_array_equal(plane, before)
     np.testing.assert_allclose(seen, 7, rtol=1e-4)
     recorded = np.full((40, 50), 255, np.uint8)
     recorded[10:20, 30:45] = 0
-    np.testing.assert_array_equal(valid, recorded)
+    np.testing.assert_array_equal(mask, recorded)
 
 
 def test_gaps_move_with_the_plane() -> None:
     plane = np.full((40, 50), 7, np.float32)
     plane[10, 30] = np.nan
-    seen, valid = RegisteredPlane.of(plane, shifted(4), Brightness()).colour()
+    seen, mask = RegisteredPlane.of(plane, shifted(4), Brightness()).colour()
     np.testing.assert_allclose(seen, 7, rtol=1e-4)
     recorded = np.full((40, 50), 255, np.uint8)
     recorded[10, 26] = 0
     recorded[:, 46:] = 0
-    np.testing.assert_array_equal(valid, recorded)
+    np.testing.assert_array_equal(mask, recorded)
 
 
 def test_a_plane_of_gaps_is_recorded_nowhere() -> None:
     gaps = np.full((40, 50), np.nan, np.float32)
-    seen, valid = RegisteredPlane.of(gaps, STILL, Brightness()).colour()
+    seen, mask = RegisteredPlane.of(gaps, STILL, Brightness()).colour()
     assert np.isfinite(seen).all()
-    assert valid is not None
-    assert not valid.any()
+    assert mask is not None
+    assert not mask.any()
 
 
 # planes as the fusion reads them off
@@ -139,29 +140,29 @@ def channels(seen: RegisteredPlane, window: Window | None = None) -> list[np.nda
     return out
 
 
-@pytest.mark.parametrize("light", [Brightness(), Brightness(1.2, -3.0)])
+@pytest.mark.parametrize("brightness", [Brightness(), Brightness(1.2, -3.0)])
 @pytest.mark.parametrize(("colour", "dtype"), KINDS)
-def test_channels_of_a_still_plane_are_its_own(colour, dtype: str, light: Brightness) -> None:
+def test_channels_of_a_still_plane_are_its_own(colour, dtype: str, brightness: Brightness) -> None:
     plane = recording(colour, dtype)
-    seen = RegisteredPlane.of(plane, STILL, light)
+    seen = RegisteredPlane.of(plane, STILL, brightness)
     assert seen.still
     lit = plane.astype(np.float32)
-    lit[..., :3] = lit[..., :3] * np.float32(light.gain) + np.float32(light.offset)
+    lit[..., :3] = lit[..., :3] * np.float32(brightness.gain) + np.float32(brightness.offset)
     if not colour:
-        lit = plane * np.float32(light.gain) + np.float32(light.offset)
+        lit = plane * np.float32(brightness.gain) + np.float32(brightness.offset)
     found = channels(seen)
     np.testing.assert_allclose(merged(found), lit, rtol=1e-5, atol=1e-3)
-    if light == Brightness():
+    if brightness == Brightness():
         for a, b in zip(found, separated(plane), strict=True):
             np.testing.assert_array_equal(a, b)
-    assert seen.valid(whole(plane.shape)) is None
+    assert seen.recorded_in(whole(plane.shape)) is None
 
 
-@pytest.mark.parametrize("light", [Brightness(), Brightness(1.2, -3.0)])
+@pytest.mark.parametrize("brightness", [Brightness(), Brightness(1.2, -3.0)])
 @pytest.mark.parametrize(("colour", "dtype"), KINDS)
-def test_channels_of_a_moved_plane_make_the_picture_of_it(colour, dtype, light) -> None:
+def test_channels_of_a_moved_plane_make_the_picture_of_it(colour, dtype, brightness) -> None:
     plane = recording(colour, dtype)
-    seen = RegisteredPlane.of(plane, MOVED, light)
+    seen = RegisteredPlane.of(plane, MOVED, brightness)
     assert not seen.still
     picture_of_it, _ = seen.colour()
     inner = np.s_[8:-8, 8:-8]
@@ -178,9 +179,9 @@ def test_parts_of_a_plane_are_those_of_the_whole(colour, dtype: str, matrix) -> 
     seen = RegisteredPlane.of(plane, matrix, Brightness(1.1, 2.0))
     together = channels(seen)
     bright = np.empty(SIZE, np.float32)
-    seen.brightness(whole(SIZE), bright)
+    seen.resample_brightness(whole(SIZE), bright)
     np.testing.assert_allclose(bright, together[0], rtol=1e-5, atol=1e-5)
-    valid = seen.valid(whole(SIZE))
+    mask = seen.recorded_in(whole(SIZE))
     for rows in range(0, SIZE[0], 22):
         for cols in range(0, SIZE[1], 30):
             window = slice(rows, min(rows + 22, SIZE[0])), slice(cols, min(cols + 30, SIZE[1]))
@@ -189,9 +190,9 @@ def test_parts_of_a_plane_are_those_of_the_whole(colour, dtype: str, matrix) -> 
             part, here = seen.colour(window)
             np.testing.assert_allclose(part, seen.colour()[0][window], atol=1e-3 * np.ptp(plane))
             recorded = np.full(part.shape[:2], 255) if here is None else here
-            wanted = np.full(SIZE, 255) if valid is None else valid
+            wanted = np.full(SIZE, 255) if mask is None else mask
             assert (recorded != wanted[window]).mean() < 0.02  # a pixel right at the edge
-            assert (seen.valid(window) is None) == (here is None)
+            assert (seen.recorded_in(window) is None) == (here is None)
 
 
 @pytest.mark.parametrize("matrix", [MOVED, TURNED], ids=["moved", "turned"])
@@ -204,11 +205,11 @@ def test_a_picture_is_cut_into_tiles_without_seams(matrix) -> None:
 
 
 @pytest.mark.parametrize("matrix", [STILL, MOVED, TURNED], ids=["still", "moved", "turned"])
-@pytest.mark.parametrize("light", [Brightness(), Brightness(1.2, -3.0)])
-def test_differences_come_at_every_second_pixel(matrix, light: Brightness) -> None:
+@pytest.mark.parametrize("brightness", [Brightness(), Brightness(1.2, -3.0)])
+def test_differences_come_at_every_second_pixel(matrix, brightness: Brightness) -> None:
     """As they would be if whole ones were blurred a little and every second was taken."""
     smooth = 255 * cv2.GaussianBlur(recording((3,), "float32"), (0, 0), 2.5)
-    seen = RegisteredPlane.of(smooth, matrix, light)
+    seen = RegisteredPlane.of(smooth, matrix, brightness)
     _, *fine = channels(seen)
     half = [np.empty((30, 42), np.float32) for _ in range(2)]
     seen.differences(whole(SIZE), half)
@@ -221,7 +222,7 @@ def test_differences_come_at_every_second_pixel(matrix, light: Brightness) -> No
         assert np.abs(few[inner] - wanted).mean() < 0.5 * np.abs(few[inner] - beside).mean()
     rounded = [np.empty((30, 42), np.float32) for _ in range(2)]
     whole_numbers = np.rint(smooth).astype(np.uint8)
-    RegisteredPlane.of(whole_numbers, matrix, light).differences(whole(SIZE), rounded)
+    RegisteredPlane.of(whole_numbers, matrix, brightness).differences(whole(SIZE), rounded)
     for a, b in zip(rounded, half, strict=True):
         assert np.abs(a - b).max() < 2.5
         assert np.abs(a - b).mean() < 0.5  # means of two by two are rounded once more

@@ -56,21 +56,21 @@ def off(
 
 
 @pytest.mark.parametrize("reference", [0, 4, 7])
-def test_neighbours_are_linked_away_from_the_reference(reference: int) -> None:
+def test_neighbours_are_aligned_away_from_the_reference(reference: int) -> None:
     stack = moved()
     with looked_at(stack.planes, reference) as scheduler:
         pairs = [(k, k + 1) if k >= reference else (k + 1, k) for k in range(7)]
         for pair in pairs:
-            assert off(scheduler.link(*pair), stack, *pair) < 0.15
+            assert off(scheduler.pair(*pair), stack, *pair) < 0.15
 
 
-def test_neighbours_are_linked_while_planes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neighbours_are_aligned_while_planes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     with looked_at(moved().planes, 4) as scheduler:
         monkeypatch.delattr(scheduling, "align_pair")
         for pair in ((1, 0), (2, 1), (3, 2), (4, 3), (4, 5), (5, 6), (6, 7)):
-            assert scheduler.link(*pair).fits
+            assert scheduler.pair(*pair).fits
         with pytest.raises(NameError):
-            scheduler.link(3, 4)
+            scheduler.pair(3, 4)
 
 
 def test_without_workers_planes_are_compared_as_they_come() -> None:
@@ -82,11 +82,11 @@ def test_without_workers_planes_are_compared_as_they_come() -> None:
         assert threading.active_count() == before
         alone.finish()
         for pair in ((4, 5), (2, 1)):
-            assert alone.link(*pair).mismatches == helped.link(*pair).mismatches
+            assert alone.pair(*pair).mismatches == helped.pair(*pair).mismatches
 
 
 def test_what_waits_to_be_compared_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planes are reduced faster than compared: each that waits holds a view in memory."""
+    """Planes are reduced faster than compared: each that waits holds a reduced plane in memory."""
     planes, done, ahead = moved().planes, [], []
     quick = scheduling.align_pair
 
@@ -104,13 +104,13 @@ def test_what_waits_to_be_compared_is_bounded(monkeypatch: pytest.MonkeyPatch) -
     assert max(ahead) <= scheduling.MOST_WAITING + scheduling.WORKERS
 
 
-def test_any_two_planes_can_be_linked() -> None:
+def test_any_two_planes_can_be_aligned() -> None:
     stack = moved()
     with looked_at(stack.planes, 4) as scheduler:
         for pair in ((2, 4), (4, 2), (5, 7), (3, 4)):
-            found = scheduler.link(*pair)
+            found = scheduler.pair(*pair)
             assert off(found, stack, *pair) < 0.3
-            assert scheduler.link(*pair) is found  # nothing is compared twice
+            assert scheduler.pair(*pair) is found  # nothing is compared twice
 
 
 def test_what_was_seen_of_every_plane_is_known() -> None:
@@ -118,21 +118,21 @@ def test_what_was_seen_of_every_plane_is_known() -> None:
     with looked_at(planes, 4) as scheduler:
         assert sorted(scheduler.contrasts) == sorted(scheduler.details) == list(range(8))
         for k, plane in enumerate(planes):
-            view = ReducedPlane.of(plane)
-            assert scheduler.contrasts[k] == view.contrast
-            np.testing.assert_array_equal(scheduler.details[k], view.detail())
-            np.testing.assert_array_equal(scheduler.view(k).levels[0], view.levels[0])
+            reduced = ReducedPlane.of(plane)
+            assert scheduler.contrasts[k] == reduced.contrast
+            np.testing.assert_array_equal(scheduler.details[k], reduced.detail())
+            np.testing.assert_array_equal(scheduler.reduced_plane(k).levels[0], reduced.levels[0])
 
 
-def test_views_in_a_file_are_linked_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_planes_in_a_file_are_aligned_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     planes = moved().planes
     with ExitStack() as both:
         kept = both.enter_context(looked_at(planes, 4))
         monkeypatch.setattr(cache_module, "MOST_CACHED", 0)
         filed = both.enter_context(looked_at(planes, 4))
-        assert filed.view(3) is not filed.view(3)
+        assert filed.reduced_plane(3) is not filed.reduced_plane(3)
         for pair in ((4, 5), (2, 1), (4, 6)):
-            one, other = kept.link(*pair), filed.link(*pair)
+            one, other = kept.pair(*pair), filed.pair(*pair)
             assert one.mismatches == other.mismatches
             for model in AUTO:
                 np.testing.assert_array_equal(one.transforms[model], other.transforms[model])
@@ -166,18 +166,18 @@ def test_a_region_is_looked_at_alone() -> None:
         for k, plane in enumerate(planes):
             scheduler.add_plane(k, plane)
         scheduler.finish()
-        assert scheduler.finest_region.shape == scheduler.view(0).levels[0].shape
+        assert scheduler.finest_region.shape == scheduler.reduced_plane(0).levels[0].shape
         assert scheduler.finest_region.mean() == pytest.approx(92 / 192, abs=0.01)
-        assert all(off(scheduler.link(k, k + 1), stack, k, k + 1) < 0.15 for k in (4, 5, 6))
+        assert all(off(scheduler.pair(k, k + 1), stack, k, k + 1) < 0.15 for k in (4, 5, 6))
     with looked_at(planes, 4) as scheduler:
-        assert all(off(scheduler.link(k, k + 1), stack, k, k + 1) > 0.3 for k in (4, 5, 6))
+        assert all(off(scheduler.pair(k, k + 1), stack, k, k + 1) > 0.3 for k in (4, 5, 6))
 
 
 # steps that break the trend
 
 
 class Astray:
-    """`link`, which at first finds a wrong transform from plane 5 to 6; and its arguments."""
+    """`pair`, which at first finds a wrong transform from plane 5 to 6; and its arguments."""
 
     def __init__(self, correlation: float, magnification: float, rescued: bool) -> None:
         self.correlation, self.rescued = correlation, rescued
@@ -212,8 +212,8 @@ def test_a_step_that_went_astray_is_found_by_what_the_others_let_expect(
 ) -> None:
     stack, astray = breathing(), Astray(0.3, 1.04, rescued=True)
     with astray.spoil(stack.planes, monkeypatch) as scheduler:
-        assert off(scheduler.link(5, 6), stack, 5, 6) < 0.15
-        assert scheduler.link(5, 6).fits
+        assert off(scheduler.pair(5, 6), stack, 5, 6) < 0.15
+        assert scheduler.pair(5, 6).fits
     true = stack.transforms[6] @ np.linalg.inv(stack.transforms[5])
     (expected,) = astray.expected
     assert corner_distance(expected, true, (160, 192)) < 1.5
@@ -225,10 +225,10 @@ def test_a_step_that_breaks_the_trend_must_be_sure(
 ) -> None:
     stack, astray = breathing(), Astray(correlation, 1.04, rescued=False)
     with astray.spoil(stack.planes, monkeypatch) as scheduler:
-        found = scheduler.link(5, 6)
+        found = scheduler.pair(5, 6)
         np.testing.assert_array_equal(found.transforms["similarity"], astray.wrong)
         assert found.fits is fits
-        assert all(scheduler.link(k, k + 1).fits for k in (2, 3, 4, 6))
+        assert all(scheduler.pair(k, k + 1).fits for k in (2, 3, 4, 6))
     assert len(astray.expected) == 1
 
 
@@ -236,7 +236,7 @@ def test_steps_within_the_trend_are_compared_once(monkeypatch: pytest.MonkeyPatc
     stack, astray = breathing(), Astray(0.3, 1.0, rescued=False)
     astray.wrong = stack.transforms[6] @ np.linalg.inv(stack.transforms[5])
     with astray.spoil(stack.planes, monkeypatch) as scheduler:
-        assert scheduler.link(5, 6).fits
+        assert scheduler.pair(5, 6).fits
     assert astray.expected == []
 
 

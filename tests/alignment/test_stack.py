@@ -325,13 +325,13 @@ def test_a_plane_that_does_not_fit_its_neighbour_is_held_against_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     moved, tried = scene("gravel", "slant", **MOVING), []
-    known = PairScheduler.link
+    known = PairScheduler.pair
 
-    def link(scheduler: PairScheduler, inner: int, outer: int) -> PairAlignment:
+    def pair(scheduler: PairScheduler, inner: int, outer: int) -> PairAlignment:
         tried.append((inner, outer))
         return replace(known(scheduler, inner, outer), fits=(inner, outer) not in failing)
 
-    monkeypatch.setattr(PairScheduler, "link", link)
+    monkeypatch.setattr(PairScheduler, "pair", pair)
     failing = {(5, 6)}
     found = aligned(moved.planes)
     assert found.left_out == {}

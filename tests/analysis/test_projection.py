@@ -65,8 +65,8 @@ def seen_planes(planes: np.ndarray, result: StackResult) -> np.ma.MaskedArray:
     seen = np.ma.masked_all(planes.shape, np.float64)
     for k, matrix in enumerate(result.transforms):
         if np.isfinite(matrix).all():
-            values, valid = RegisteredPlane.of(planes[k], matrix, Brightness()).colour()
-            known = np.ones(values.shape[:2], bool) if valid is None else valid > 0
+            values, recorded = RegisteredPlane.of(planes[k], matrix, Brightness()).colour()
+            known = np.ones(values.shape[:2], bool) if recorded is None else recorded > 0
             seen[k][known] = values[known]
     return seen
 

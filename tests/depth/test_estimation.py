@@ -212,7 +212,9 @@ def test_the_spread_of_an_energy_is_the_one_that_is_counted_on(level: int) -> No
             pyramid = PyramidFusion(noise.shape, noise.dtype, Noise(9.0), threads)
             pyramid.add(RegisteredPlane.of(noise, np.eye(3), Brightness()))
             energy = pyramid.energies[level]
-            found.append(estimation._widened(energy, slice(0, len(energy)), level)[4:-4, 4:-4])
+            found.append(
+                estimation._energy_in_rows(energy, slice(0, len(energy)), level)[4:-4, 4:-4]
+            )
     samples = 2 * np.mean(found) ** 2 / np.var(found)
     assert estimation.WIDENED_SAMPLES[level] == pytest.approx(samples, rel=0.05)
 

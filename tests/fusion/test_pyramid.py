@@ -32,14 +32,16 @@ class Fused:
     def __init__(self, planes, masks=None, noise: Noise = ROUNDING, **options) -> None:
         self.energies: list[list[np.ndarray]] = []
         matrices = options.pop("matrices", None) or [STILL] * len(planes)
-        lights = options.pop("lights", None) or [Brightness()] * len(planes)
+        brightness = options.pop("brightness", None) or [Brightness()] * len(planes)
         shape = options.pop("shape", planes[0].shape)
         dtype = np.dtype(planes[0].dtype)
         with ThreadTeam(options.pop("threads", 2)) as team:
             pyramid = PyramidFusion(shape, dtype, noise, team, **options)
             known = masks or [None] * len(planes)
-            for plane, matrix, light, mask in zip(planes, matrices, lights, known, strict=True):
-                pyramid.add(RegisteredPlane(plane, matrix, light, mask))
+            for plane, matrix, change, mask in zip(
+                planes, matrices, brightness, known, strict=True
+            ):
+                pyramid.add(RegisteredPlane(plane, matrix, change, mask))
                 self.energies.append([energy.copy() for energy in pyramid.energies])
             self.energy = pyramid.energy
             pyramid.build()
@@ -201,7 +203,7 @@ def test_a_picture_of_moved_planes_stays_within_their_range() -> None:
     rng = np.random.default_rng(0)
     planes = [rng.choice(np.uint8([20, 200]), (64, 80)) for _ in range(3)]
     matrices = [np.array([[1, 0, 0.4 * k], [0, 1, -0.3 * k], [0, 0, 1]]) for k in range(3)]
-    for options in ({}, {"lights": [Brightness(1.1), Brightness(), Brightness()]}):
+    for options in ({}, {"brightness": [Brightness(1.1), Brightness(), Brightness()]}):
         image = Fused(planes, matrices=matrices, **options).exact
         assert image.min() >= 20
         assert image.max() <= 220 * (1 + 1e-6)

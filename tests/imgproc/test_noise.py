@@ -16,12 +16,12 @@ from napari_focus_stack.simulation.rendering import SensorNoise as SensorNoise
 ROUNDING = 1 / 12
 
 
-def estimated(planes: np.ndarray, rounding: float, valid: np.ndarray | None = None) -> Noise:
+def estimated(planes: np.ndarray, rounding: float, recorded: np.ndarray | None = None) -> Noise:
     """Noise of planes, measured on every other pair of neighbours."""
     estimator = NoiseEstimator()
     floats = planes.astype(np.float32)
     for k in range(0, len(floats) - 1, 2):
-        estimator.add(floats[k], floats[k + 1], valid)
+        estimator.add(floats[k], floats[k + 1], recorded)
     return estimator.noise(rounding)
 
 
@@ -136,10 +136,10 @@ def test_what_was_not_recorded_is_not_measured() -> None:
     rng = np.random.default_rng(6)
     planes = 100 + 5 * rng.standard_normal((6, 256, 256), np.float32)
     whole = estimated(planes, 0.0)
-    valid = np.full((256, 256), 255, np.uint8)
-    valid[:, :96] = 0
+    recorded = np.full((256, 256), 255, np.uint8)
+    recorded[:, :96] = 0
     planes[:, :, :90] = 100  # flat: what a warp repeats has no noise
-    found = estimated(planes, 0.0, valid)
+    found = estimated(planes, 0.0, recorded)
     assert found.constant == pytest.approx(whole.constant, rel=0.1)
 
 

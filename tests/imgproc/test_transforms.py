@@ -154,19 +154,19 @@ def test_only_shift_moves_the_centre_alike(matrix: np.ndarray) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_a_whole_shift_copies_pixels(dtype: type, colour: tuple[int, ...]) -> None:
     plane = np.random.default_rng(1).integers(0, 256, (*SHAPE, *colour)).astype(dtype)
-    seen, valid = warp(plane, translation(5, -3))  # reference (x, y) shows plane's (x + 5, y - 3)
+    seen, mask = warp(plane, translation(5, -3))  # reference (x, y) shows plane's (x + 5, y - 3)
     assert (seen.dtype, seen.shape) == (plane.dtype, plane.shape)
     np.testing.assert_allclose(seen[3:, :-5], plane[:-3, 5:], atol=1e-3)
     recorded = np.zeros(SHAPE, np.uint8)
     recorded[3:, :-5] = 255
-    np.testing.assert_array_equal(valid, recorded)
+    np.testing.assert_array_equal(mask, recorded)
 
 
 def test_the_identity_resamples_nothing() -> None:
     plane = np.zeros(SHAPE, np.float32)
-    seen, valid = warp(plane, np.eye(3))
+    seen, mask = warp(plane, np.eye(3))
     assert seen is plane
-    assert valid is None
+    assert mask is None
 
 
 def test_a_smooth_plane_is_seen_where_it_lies() -> None:
@@ -175,10 +175,10 @@ def test_a_smooth_plane_is_seen_where_it_lies() -> None:
 
     y, x = np.indices(SHAPE)
     matrix = turned(1.03, 2) @ translation(0.4, -0.7)
-    seen, valid = warp(wave(x, y), matrix)
+    seen, mask = warp(wave(x, y), matrix)
     there = apply(matrix, np.stack([x.ravel(), y.ravel(), np.ones(x.size)]))
     truth = wave(*there).reshape(SHAPE)
-    assert valid is not None
+    assert mask is not None
     deep = np.zeros(SHAPE, bool)
     deep[8:-8, 8:-8] = True
     np.testing.assert_allclose(seen[deep], truth[deep], atol=1.0)

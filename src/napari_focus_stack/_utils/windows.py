@@ -6,6 +6,22 @@ Window = tuple[slice, slice]
 """Rows and columns of a part of the reference plane; both slices have a start and a stop."""
 
 
+def whole(shape: tuple[int, ...]) -> Window:
+    """Return the window of all rows and columns of a plane.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the plane, rows first.
+
+    Returns
+    -------
+    tuple of slice
+        Rows and columns.
+    """
+    return slice(0, shape[0]), slice(0, shape[1])
+
+
 def size_of(window: Window) -> tuple[int, int]:
     """Return the size of a window.
 

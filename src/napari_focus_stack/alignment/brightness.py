@@ -216,10 +216,10 @@ class _Pair:
         """Resample `moving` to `fixed` by a transform between full planes of a shape."""
         y, x = fixed.shape
         matrix = rescale(full_size, y / shape[0], x / shape[1])
-        moved, valid = warp(moving, matrix, cv2.INTER_LINEAR)
+        moved, recorded = warp(moving, matrix, cv2.INTER_LINEAR)
         inside = np.ones(moved.shape, np.float32)
-        if valid is not None:
-            inside = valid * np.float32(1 / 255)
+        if recorded is not None:
+            inside = recorded * np.float32(1 / 255)
         return cls(fixed, moved, inside)
 
     def gain(self) -> Brightness:

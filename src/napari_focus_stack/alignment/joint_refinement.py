@@ -37,7 +37,7 @@ def refine_jointly(
     transforms: dict[int, Matrix],
     parents: dict[int, int],
     model: Model,
-    view: Callable[[int], ReducedPlane],
+    reduced_plane: Callable[[int], ReducedPlane],
     region: Region | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> dict[int, Matrix]:
@@ -54,7 +54,7 @@ def refine_jointly(
         The plane that each plane was aligned to; the reference has none.
     model : {"shift", "similarity", "affine", "homography"}
         Motion model.
-    view : callable
+    reduced_plane : callable
         Returns the reduced plane of a number.
     region : numpy.ndarray, optional
         (y, x) bool at the finest level, True where planes may be compared.
@@ -72,14 +72,18 @@ def refine_jointly(
        Autonomous Robots 4, 1997, https://doi.org/10.1023/A:1008854305733
     """
     planes = list(transforms)
-    here = {k: view(k).working_size(transforms[k]) for k in planes}
-    sharp = _composite(here, view, check)
+    here = {k: reduced_plane(k).working_size(transforms[k]) for k in planes}
+    sharp = _composite(here, reduced_plane, check)
     basis = generators(model, sharp.shape)
     wanted = np.zeros((len(planes), len(basis)))
     trust = np.zeros(len(planes))
     for row, k in enumerate(planes):
         check()
-        evidence = compare_pair(sharp, view(k).levels[0], here[k], region) if k in parents else None
+        evidence = (
+            compare_pair(sharp, reduced_plane(k).levels[0], here[k], region)
+            if k in parents
+            else None
+        )
         if evidence is not None:
             normal, right = evidence.equations(model)
             wanted[row] = np.linalg.lstsq(normal, right, rcond=None)[0]
@@ -90,20 +94,22 @@ def refine_jointly(
         for k, x in zip(planes, found, strict=True)
     }
     return {
-        k: view(k).full_size(matrix / matrix[2, 2]) if k in parents else transforms[k]
+        k: reduced_plane(k).full_size(matrix / matrix[2, 2]) if k in parents else transforms[k]
         for k, matrix in moved.items()
     }
 
 
 def _composite(
-    transforms: dict[int, Matrix], view: Callable[[int], ReducedPlane], check: Callable[[], None]
+    transforms: dict[int, Matrix],
+    reduced_plane: Callable[[int], ReducedPlane],
+    check: Callable[[], None],
 ) -> Plane:
     """Average the planes, weighted by the square of their local detail: sharp ones count."""
     shown: Plane | float = 0.0
     total: Plane | float = 0.0
     for k, matrix in transforms.items():
         check()
-        band = view(k).levels[0]
+        band = reduced_plane(k).levels[0]
         size = band.shape[::-1]
         seen = cv2.warpPerspective(band, matrix, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
         fine = cv2.Laplacian(seen, cv2.CV_32F, ksize=3)

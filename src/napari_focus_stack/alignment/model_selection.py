@@ -69,8 +69,8 @@ class Textures:
     def __getitem__(self, k: int) -> Texture:
         """Return the texture of plane `k`."""
         if k not in self._kept:
-            view = self._scheduler.view(k)
-            made = Texture.of(view, self._noise, self._scheduler.region, fine=self.of_sections)
+            reduced = self._scheduler.reduced_plane(k)
+            made = Texture.of(reduced, self._noise, self._scheduler.region, fine=self.of_sections)
             self._kept[k] = made
             if len(self._kept) > MOST_TEXTURES:
                 self._kept.popitem(last=False)
@@ -80,11 +80,13 @@ class Textures:
     @cached_property
     def of_sections(self) -> bool:
         """Whether the planes are optical sections, whose light comes and goes with focus."""
-        return comes_and_goes(self._scheduler.view(k).light.recorded for k in self._planes)
+        return comes_and_goes(self._scheduler.reduced_plane(k).light.recorded for k in self._planes)
 
     @cached_property
     def _noise(self) -> float:
-        some = (self._scheduler.view(k) for k in evenly_taken(self._planes, FEWEST_COMPARED))
+        some = (
+            self._scheduler.reduced_plane(k) for k in evenly_taken(self._planes, FEWEST_COMPARED)
+        )
         return texture_noise(some, fine=self.of_sections)
 
 
@@ -132,7 +134,7 @@ class ModelSelection:
         self, scheduler: PairScheduler, tree: Tree, textures: Textures, check: Callable[[], None]
     ) -> None:
         self._scheduler, self._tree, self._textures, self._check = scheduler, tree, textures, check
-        self._fixed = scheduler.view(tree.reference)
+        self._fixed = scheduler.reduced_plane(tree.reference)
 
     def choice(self) -> Choice:
         """Select the model.
@@ -247,14 +249,14 @@ class ModelSelection:
         shifts = {self._tree.reference: np.eye(3)}
         for k, parent in self._tree.parents.items():
             self._check()
-            start = self._tree.links[k].transforms["shift"]
+            start = self._tree.pairs[k].transforms["shift"]
             step = _nearest_shift(self._textures[parent], self._textures[k], start)
             shifts[k] = composed(step, shifts[parent])
         return shifts
 
     def _least_model(self, models: tuple[Model, ...]) -> Model:
         """Return the model with the fewest parameters that explains as much as the richer ones."""
-        pairs = self._tree.links.values()
+        pairs = self._tree.pairs.values()
         mismatches = [[pair.mismatches for pair in pairs], self._from_reference()]
         best = models[0]
         for model in models[1:]:
@@ -271,7 +273,7 @@ class ModelSelection:
         mismatches = []
         for k in self._tree.parents:
             self._check()
-            here, paths = self._scheduler.view(k), self._tree.paths[k]
+            here, paths = self._scheduler.reduced_plane(k), self._tree.paths[k]
             different = {path.tobytes(): path for path in paths.values()}
             known = {
                 key: 1 - self._fixed.correlation(here, path, region)

@@ -23,13 +23,13 @@ MOST_SPREADS = 6.0
 
 
 def breathing_outliers(
-    links: dict[tuple[int, int], PairAlignment], model: Model
+    pairs: dict[tuple[int, int], PairAlignment], model: Model
 ) -> dict[tuple[int, int], Matrix]:
     """Find outlier steps between neighbours, with the transform predicted from the others.
 
     Parameters
     ----------
-    links : dict of tuple of int to PairAlignment
+    pairs : dict of tuple of int to PairAlignment
         Pair alignments by (plane closer to the reference, plane farther from it), numbers that
         differ by one.
     model : str
@@ -40,10 +40,10 @@ def breathing_outliers(
     dict of tuple of int to numpy.ndarray
         (3, 3) predicted transforms between full planes of the outliers, by the same keys.
     """
-    if model in ("none", "shift") or len(links) < LEAST_STEPS:
+    if model in ("none", "shift") or len(pairs) < LEAST_STEPS:
         return {}
-    keys = sorted(links, key=min)
-    steps = np.array([_upward(key, links[key].transforms[model]) for key in keys])
+    keys = sorted(pairs, key=min)
+    steps = np.array([_upward(key, pairs[key].transforms[model]) for key in keys])
     found: dict[tuple[int, int], Matrix] = {}
     for i, key in enumerate(keys):
         others = [

@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 
 from napari_focus_stack._utils.threads import block_grid
-from napari_focus_stack._utils.windows import corner_of, moved_by
+from napari_focus_stack._utils.windows import corner_of, moved_by, whole
 from napari_focus_stack.imgproc.alpha import fill_transparent, recorded_by_alpha
 from napari_focus_stack.imgproc.colour import GREY, lightness, separated
-from napari_focus_stack.imgproc.dtypes import Mask, whole
 from napari_focus_stack.imgproc.pyramids import reduce
 from napari_focus_stack.imgproc.resampling import SourceWindow, resample, resample_linearly
 from napari_focus_stack.imgproc.smoothing import without_gaps
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.alignment.brightness import Brightness
+    from napari_focus_stack.imgproc.dtypes import Mask
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
 
@@ -46,21 +46,25 @@ class RegisteredPlane:
         (Y, X[, C]) uint8, uint16 or float32, all of it finite.
     matrix : numpy.ndarray
         (3, 3), reference pixel (x, y, 1) to pixel of the plane.
-    light : Brightness
+    brightness : Brightness
         Gain and offset to the reference plane's brightness.
-    known : numpy.ndarray or None
+    recorded : numpy.ndarray or None
         (Y, X) uint8, 255 where the plane recorded a value, 0 where one was filled in; None if it
         recorded everything.
     """
 
     plane: NDArray[Any]
     matrix: Matrix
-    light: Brightness
-    known: Mask | None = None
+    brightness: Brightness
+    recorded: Mask | None = None
 
     @classmethod
     def of(
-        cls, plane: NDArray[Any], matrix: Matrix, light: Brightness, recorded: Mask | None = None
+        cls,
+        plane: NDArray[Any],
+        matrix: Matrix,
+        brightness: Brightness,
+        recorded: Mask | None = None,
     ) -> RegisteredPlane:
         """Return a registered plane; NaN, infinities and an alpha of 0 count as not recorded.
 
@@ -70,7 +74,7 @@ class RegisteredPlane:
             (Y, X[, C]) uint8, uint16 or float32.
         matrix : numpy.ndarray
             (3, 3), reference pixel (x, y, 1) to pixel of the plane.
-        light : Brightness
+        brightness : Brightness
             Gain and offset to the reference plane's brightness.
         recorded : numpy.ndarray, optional
             (Y, X) uint8, 255 where the plane recorded a value; by default, it recorded everything.
@@ -84,10 +88,10 @@ class RegisteredPlane:
         if opaque is not None:
             plane, recorded = fill_transparent(plane, opaque), both_recorded(opaque, recorded)
         if plane.dtype.kind != "f" or np.isfinite(plane).all():
-            return cls(plane, matrix, light, recorded)
+            return cls(plane, matrix, brightness, recorded)
         filled, finite = without_gaps(plane)
-        known = finite.astype(np.uint8) * 255
-        return cls(filled, matrix, light, both_recorded(known, recorded))
+        own = finite.astype(np.uint8) * 255
+        return cls(filled, matrix, brightness, both_recorded(own, recorded))
 
     @cached_property
     def still(self) -> bool:
@@ -116,9 +120,9 @@ class RegisteredPlane:
             resample(sharp, cut.matrix, cut.size, out[0])
             for channel, found in zip(out[1:], others, strict=True):
                 resample_linearly(found, cut.matrix, cut.size, channel)
-        self._light(out[0], out[1:3])
+        self._correct(out[0], out[1:3])
 
-    def brightness(self, window: Window, out: Plane) -> None:
+    def resample_brightness(self, window: Window, out: Plane) -> None:
         """Resample the first channel alone in a window.
 
         Parameters
@@ -133,7 +137,7 @@ class RegisteredPlane:
         else:
             cut = self._cut(window)
             resample(lightness(self.plane[cut.crop]), cut.matrix, cut.size, out)
-        self._light(out, [])
+        self._correct(out, [])
 
     def differences(self, window: Window, out: Sequence[Plane]) -> None:
         """Resample the colour differences at every second pixel of a window.
@@ -152,18 +156,18 @@ class RegisteredPlane:
         _, *found = separated(reduce(self.plane[cut.crop]))
         for channel, difference in zip(out, found, strict=True):
             resample(difference, _HALF @ cut.matrix @ _SECOND, size, channel)
-        self._light(None, out)
+        self._correct(None, out)
 
-    def _light(self, bright: Plane | None, differences: Sequence[Plane]) -> None:
+    def _correct(self, bright: Plane | None, differences: Sequence[Plane]) -> None:
         """Apply gain and offset to brightness and colour differences, in place."""
         shown = [*differences] if bright is None else [bright, *differences]
-        for channel in shown if self.light.gain != 1 else ():
-            channel *= np.float32(self.light.gain)
-        if self.light.offset != 0 and bright is not None:
-            bright += np.float32(self.light.offset * (1 if self.plane.ndim == 2 else GREY))
+        for channel in shown if self.brightness.gain != 1 else ():
+            channel *= np.float32(self.brightness.gain)
+        if self.brightness.offset != 0 and bright is not None:
+            bright += np.float32(self.brightness.offset * (1 if self.plane.ndim == 2 else GREY))
 
-    def valid(self, window: Window) -> Mask | None:
-        """Return where the plane recorded a window of the reference plane.
+    def recorded_in(self, window: Window) -> Mask | None:
+        """Return where the plane recorded values in a window of the reference plane.
 
         Parameters
         ----------
@@ -176,15 +180,15 @@ class RegisteredPlane:
             (y, x) uint8, 255 where it recorded a value; None if it recorded everything.
         """
         if self.still:
-            return None if self.known is None else self.known[window]
+            return None if self.recorded is None else self.recorded[window]
         cut = self._cut(window)
-        if self.known is None and cut.inside:
+        if self.recorded is None and cut.inside:
             return None
         here = self.plane[cut.crop].shape[:2]
-        known = np.full(here, 255, np.uint8) if self.known is None else self.known[cut.crop]
+        own = np.full(here, 255, np.uint8) if self.recorded is None else self.recorded[cut.crop]
         flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-        valid: Mask = cv2.warpPerspective(known, cut.matrix, cut.size, flags=flags)
-        return valid
+        recorded: Mask = cv2.warpPerspective(own, cut.matrix, cut.size, flags=flags)
+        return recorded
 
     def colour(self, window: Window | None = None) -> tuple[Plane, Mask | None]:
         """Resample a window in its own colours.
@@ -198,17 +202,17 @@ class RegisteredPlane:
         -------
         resampled : numpy.ndarray
             (y, x[, C]) float32, within the range of the recorded values but for gain and offset.
-        valid : numpy.ndarray or None
+        recorded : numpy.ndarray or None
             (y, x) uint8, 255 where the plane recorded a value; None if it recorded everything.
         """
         window = window or whole(self.plane.shape)
         pixels = self.plane[window].astype(np.float32) if self.still else self._resampled(window)
-        light = pixels if pixels.ndim == 2 else pixels[..., :3]  # without alpha
-        if self.light.gain != 1:
-            light *= np.float32(self.light.gain)
-        if self.light.offset != 0:
-            light += np.float32(self.light.offset)
-        return pixels, self.valid(window)
+        colours = pixels if pixels.ndim == 2 else pixels[..., :3]  # without alpha
+        if self.brightness.gain != 1:
+            colours *= np.float32(self.brightness.gain)
+        if self.brightness.offset != 0:
+            colours += np.float32(self.brightness.offset)
+        return pixels, self.recorded_in(window)
 
     def _resampled(self, window: Window) -> Plane:
         """Resample all channels of a window alike, in blocks that fit into a core's cache."""

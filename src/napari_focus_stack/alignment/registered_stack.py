@@ -38,7 +38,7 @@ class RegisteredStack:
     transforms : numpy.ndarray
         (n, 3, 3) float64, reference pixel (x, y, 1) to pixel of plane k; NaN for a plane that was
         left out.
-    illumination : sequence of Brightness, optional
+    brightness : sequence of Brightness, optional
         Gain and offset from each plane to the reference plane's brightness; by default, values
         stay as recorded.
     marks : Marks, optional
@@ -48,7 +48,7 @@ class RegisteredStack:
 
     Attributes
     ----------
-    source, transforms, illumination, marks
+    source, transforms, brightness, marks
         The parameters, or their defaults.
     field : tuple of int
         Rows and columns of a plane.
@@ -58,13 +58,13 @@ class RegisteredStack:
         self,
         source: PlaneSource,
         transforms: NDArray[np.float64],
-        illumination: Sequence[Brightness] | None = None,
+        brightness: Sequence[Brightness] | None = None,
         marks: Marks | None = None,
         *,
         read: Callable[[int], NDArray[Any]] | None = None,
     ) -> None:
         self.source, self.transforms = source, transforms
-        self.illumination = illumination or [Brightness()] * len(source)
+        self.brightness = brightness or [Brightness()] * len(source)
         self.marks = marks or Marks()
         self.field: tuple[int, int] = (source.plane_shape[0], source.plane_shape[1])
         self._read = read or self._read_source
@@ -96,14 +96,14 @@ class RegisteredStack:
                 f"The result is of a stack of shape {tuple(report.shape)}, not "
                 f"{(len(source), *source.plane_shape)}; give the planes that it was made of."
             )
-        illumination = [
+        brightness = [
             Brightness(gain, offset or 0.0)
             if report.gains_applied and gain is not None
             else Brightness()
             for gain, offset in zip(report.gains, report.offsets, strict=True)
         ]
         marks = Marks.listed(report.marks, report.dust, report.specks)
-        return cls(source, result.transforms, illumination, marks)
+        return cls(source, result.transforms, brightness, marks)
 
     def _read_source(self, k: int) -> NDArray[Any]:
         return continued(computable(self.source[k]))
@@ -171,7 +171,7 @@ class RegisteredStack:
         self, part: NDArray[Any], k: int, matrix: Matrix, marks: Marks
     ) -> RegisteredPlane:
         filled, recorded = marks.filled(part, k), marks.recorded(part.shape)
-        return RegisteredPlane.of(filled, matrix, self.illumination[k], recorded)
+        return RegisteredPlane.of(filled, matrix, self.brightness[k], recorded)
 
     def shows_record(self, k: int) -> bool:
         """Return whether a plane keeps its pixels and values as recorded, but for marks.
@@ -186,7 +186,7 @@ class RegisteredStack:
         bool
             False for a plane that is moved or evened out.
         """
-        return self.illumination[k] == Brightness() and np.array_equal(
+        return self.brightness[k] == Brightness() and np.array_equal(
             self.transforms[k], np.eye(3)
         )
 

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 WORKERS = 2
 MOST_WAITING = 4
 """Most pair alignments under way or waiting, each of which holds two reduced planes."""
-FEWEST_LINKS = 4
+FEWEST_PAIRS = 4
 """Least number of pair alignments for which it is significant that none fits."""
-LEAST_COMPANY = 0.25
+LEAST_GROUP = 0.25
 """Least part of the planes in a group for one of them to be tried as the reference."""
 SURE_CORRELATION = 0.4
 """Correlation from which on an outlier step is accepted nevertheless."""
@@ -138,7 +138,7 @@ class PairScheduler:
         known = {}
         for pair in list(self._pairs):
             check()
-            known[pair] = self.link(*pair)
+            known[pair] = self.pair(*pair)
         for pair, expected in breathing_outliers(known, self.models[-1]).items():
             check()
             again = self._aligned(*pair, expected)
@@ -147,7 +147,7 @@ class PairScheduler:
             sure = best is again or best.correlation >= SURE_CORRELATION
             self._pairs[pair] = best if sure else replace(best, fits=False)
 
-    def view(self, k: int) -> ReducedPlane:
+    def reduced_plane(self, k: int) -> ReducedPlane:
         """Return a reduced plane.
 
         Parameters
@@ -162,7 +162,7 @@ class PairScheduler:
         """
         return self._cache[k]
 
-    def link(self, inner: int, outer: int) -> PairAlignment:
+    def pair(self, inner: int, outer: int) -> PairAlignment:
         """Align two planes, unless their alignment is known already.
 
         Parameters
@@ -186,10 +186,10 @@ class PairScheduler:
     def hopeless(self) -> bool:
         """Whether a sufficient number of pairs was aligned and none fits."""
         pairs = [known for known in self._pairs.values() if not isinstance(known, Future)]
-        return len(pairs) >= FEWEST_LINKS and not any(known.fits for known in pairs)
+        return len(pairs) >= FEWEST_PAIRS and not any(known.fits for known in pairs)
 
     @property
-    def company(self) -> set[int]:
+    def largest_group(self) -> set[int]:
         """Planes of the largest group connected by pairs that fit, if it is large enough.
 
         Where hardly any plane fits its neighbour, no other reference does better.
@@ -201,7 +201,7 @@ class PairScheduler:
                 for member in groups[k]:
                     groups[member] = groups[i]
         largest = max(groups.values(), key=len)
-        return largest if len(largest) > LEAST_COMPANY * len(groups) else set()
+        return largest if len(largest) > LEAST_GROUP * len(groups) else set()
 
     @property
     def finest_region(self) -> Region | None:
@@ -209,7 +209,7 @@ class PairScheduler:
         return None if self._regions is None else self._regions[0]
 
     def _aligned(self, inner: int, outer: int, expected: Matrix | None = None) -> PairAlignment:
-        return self._align(self.view(inner), self.view(outer), expected)
+        return self._align(self.reduced_plane(inner), self.reduced_plane(outer), expected)
 
     def _align(
         self, inner: ReducedPlane, outer: ReducedPlane, expected: Matrix | None = None

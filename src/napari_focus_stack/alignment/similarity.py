@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_focus_stack.imgproc.resampling import block_means
+
 if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import (
@@ -87,7 +89,7 @@ def gain_of_most(
     (better, _), (worse, _) = new, old
     inside = new[1] & old[1]
     left, before, power = (
-        _block_means(np.square(x, out=x) * inside)
+        block_means(np.square(x, out=x) * inside, FOCUS_BLOCK)
         for x in (fixed - better, fixed - worse, fixed.copy())
     )
     total = left + before
@@ -96,16 +98,6 @@ def gain_of_most(
         return 0.0
     weight = np.minimum(power[usable], 3 * np.exp(np.log(power[usable]).mean()))
     return float((weight * (before - left)[usable] / total[usable]).sum() / weight.sum())
-
-
-def _block_means(plane: Plane) -> Plane:
-    """Average a plane over whole blocks; incomplete ones at the ends do not count."""
-    rows, cols = (side // FOCUS_BLOCK for side in plane.shape)
-    whole = plane[: rows * FOCUS_BLOCK, : cols * FOCUS_BLOCK]
-    if not whole.size:
-        whole, rows, cols = plane, 1, 1
-    means: Plane = cv2.resize(whole, (cols, rows), interpolation=cv2.INTER_AREA)
-    return means
 
 
 def shared_area(

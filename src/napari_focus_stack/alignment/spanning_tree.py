@@ -43,28 +43,28 @@ class Tree:
     parents : dict of int to int
         The plane that each plane was aligned to, parents before their children; the reference has
         none.
-    links : dict of int to PairAlignment
+    pairs : dict of int to PairAlignment
         Pair alignment of each plane with its parent.
     """
 
     reference: int
     paths: dict[int, dict[Model, Matrix]]
     parents: dict[int, int] = field(default_factory=dict)
-    links: dict[int, PairAlignment] = field(default_factory=dict)
+    pairs: dict[int, PairAlignment] = field(default_factory=dict)
 
-    def append(self, k: int, parent: int, link: PairAlignment) -> None:
+    def append(self, k: int, parent: int, pair: PairAlignment) -> None:
         """Join a plane to one that was joined before.
 
         Parameters
         ----------
         k, parent : int
             Numbers of the plane and of the one joined before.
-        link : PairAlignment
+        pair : PairAlignment
             Alignment from `parent` to `k`.
         """
-        self.links[k], self.parents[k] = link, parent
+        self.pairs[k], self.parents[k] = pair, parent
         self.paths[k] = {
-            model: composed(link.transforms[model], so_far)
+            model: composed(pair.transforms[model], so_far)
             for model, so_far in self.paths[parent].items()
         }
 
@@ -89,7 +89,7 @@ class Tree:
         return {k: np.eye(3) for k in self.paths}
 
     @property
-    def longest_way(self) -> int:
+    def longest_path(self) -> int:
         """Number of pair alignments from the reference to the plane farthest from it."""
         steps = {self.reference: 0}
         for k, parent in self.parents.items():
@@ -131,15 +131,15 @@ class ChainOrder:
     ) -> None:
         self._scheduler = scheduler
         self._n, self._reference, self._align, self._check = n, reference, align, check
-        self._contrast = scheduler.view(reference).contrast
-        self.unfit = self._showing_nothing()
+        self._contrast = scheduler.reduced_plane(reference).contrast
+        self.unfit = self._blank_planes()
         self._details = scheduler.details
         self.tree = self._joined()
         if self._in_order(self.tree.paths):
             # planes of another pass look less alike while they are not registered
             richest = self.tree.along(scheduler.models[-1])
             self._details = scheduler.details | {
-                k: scheduler.view(k).detail(path) for k, path in richest.items()
+                k: scheduler.reduced_plane(k).detail(path) for k, path in richest.items()
             }
             if not self._in_order(self.tree.paths):
                 self.tree = self._joined()
@@ -149,7 +149,7 @@ class ChainOrder:
         """Detail of the planes that are not blank; only these have an order."""
         return {k: detail for k, detail in self._details.items() if not self._is_blank(k)}
 
-    def _showing_nothing(self) -> dict[int, str]:
+    def _blank_planes(self) -> dict[int, str]:
         """Find planes without a finite value, and blank ones, which only "none" can keep."""
         contrasts = [self._scheduler.contrasts[k] for k in range(self._n)]
         unfit = {k: NOT_FINITE for k, contrast in enumerate(contrasts) if contrast < 0}
@@ -180,7 +180,7 @@ class ChainOrder:
             if not tries[k]:
                 continue
             self._check()
-            pair = self._scheduler.link(parent, k)
+            pair = self._scheduler.pair(parent, k)
             if not (pair.fits or self._align == "none"):
                 tries[k] -= 1
                 continue

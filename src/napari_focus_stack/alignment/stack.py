@@ -113,7 +113,7 @@ def align_steps(
         scheduler.finish(check)
         found = _Chain(scheduler, n, reference, align, check).alignment()
         for other in (k for k in others if not found.holds_together):
-            if other in scheduler.company:
+            if other in scheduler.largest_group:
                 found = _Chain(scheduler, n, other, align, check).alignment()
         if found.holds_together:
             return found
@@ -199,7 +199,7 @@ class _Chain:
     ) -> None:
         self._scheduler = scheduler
         self._n, self._reference, self._align, self._check = n, reference, align, check
-        self._fixed = scheduler.view(reference)
+        self._fixed = scheduler.reduced_plane(reference)
         joining = ChainOrder(scheduler, n, reference, align, check)
         self._tree, self._unfit, self._shown = joining.tree, joining.unfit, joining.shown
         self._textures = Textures(scheduler, sorted(self._tree.paths))
@@ -211,10 +211,10 @@ class _Chain:
         if self._align != "none":
             choice = ModelSelection(self._scheduler, tree, self._textures, self._check).choice()
         model, paths = choice.model, choice.paths
-        if model != "none" and not choice.by_texture and tree.longest_way > LONG_CHAIN:
+        if model != "none" and not choice.by_texture and tree.longest_path > LONG_CHAIN:
             region = self._scheduler.finest_region
             paths = refine_jointly(
-                paths, tree.parents, model, self._scheduler.view, region, self._check
+                paths, tree.parents, model, self._scheduler.reduced_plane, region, self._check
             )
         together = 2 * len(paths.keys() - self._unfit.keys()) > self._n - len(self._unfit)
         far = [k for k, path in paths.items() if not is_plausible(path, self._fixed.shape)]
@@ -228,7 +228,7 @@ class _Chain:
         unfit = {k: why for k, why in self._unfit.items() if k not in paths or why == NOT_FINITE}
         left_out = dict.fromkeys(foreign, FOREIGN) | dict.fromkeys(far, TOO_FAR) | unfit
         fitting = [k for k in range(self._n) if k not in left_out]
-        pairs = [tree.links.get(k) for k in range(self._n)]
+        pairs = [tree.pairs.get(k) for k in range(self._n)]
         return Alignment(
             self._reference,
             model,
@@ -248,7 +248,7 @@ class _Chain:
         if self._reference not in shown:
             return [None] * self._n
         known = compare_illumination(
-            lambda k: self._scheduler.view(k).light,
+            lambda k: self._scheduler.reduced_plane(k).light,
             shown,
             self._reference,
             self._textures.of_sections,
@@ -275,18 +275,18 @@ class _Chain:
             step = texture_shift(fixed, moving, np.eye(3))
             known = Mismatches.of(fixed, moving, np.eye(3), step, least=SOME_COVERED)
             sections = k in faded or self._textures.of_sections
-            if known.of_another_place and not (sections or self._has_company(k)):
+            if known.of_another_place and not (sections or self._has_fitting_neighbour(k)):
                 continue
             moves = known.left < MOST_LEFT and known.votes > LEAST_VOTES and not still
             found[k] = composed(step, found[beside]) if moves else found[beside]
         return found
 
-    def _has_company(self, k: int) -> bool:
+    def _has_fitting_neighbour(self, k: int) -> bool:
         """Return whether an adjacent plane that is odd as well shows the same: another section."""
         beside = [j for j in (k - 1, k + 1) if 0 <= j < self._n]
         odd = [j for j in beside if j not in self._tree.paths and j not in self._unfit]
         nearer = [sorted((j, k), key=lambda i: abs(i - self._reference)) for j in odd]
-        return any(self._scheduler.link(inner, outer).fits for inner, outer in nearer)
+        return any(self._scheduler.pair(inner, outer).fits for inner, outer in nearer)
 
     def _faded_ends(self) -> set[int]:
         """Find the blank planes at the ends of a stack whose light fades towards them."""

@@ -64,13 +64,13 @@ class Texture:
 
     @classmethod
     def of(
-        cls, view: ReducedPlane, noise: float, region: Region | None = None, *, fine: bool = False
+        cls, plane: ReducedPlane, noise: float, region: Region | None = None, *, fine: bool = False
     ) -> Texture:
         """Extract the texture of a plane, or of a region of it.
 
         Parameters
         ----------
-        view : ReducedPlane
+        plane : ReducedPlane
             The reduced plane.
         noise : float
             Contrast of noise alone, in grey levels; see `texture_noise`.
@@ -85,13 +85,13 @@ class Texture:
         Texture
             Texture at the reduced size.
         """
-        detail, contrast = _detail(view, fine)
-        floor = np.float32(max(noise / _unit(view), LEAST_CONTRAST * float(contrast.max()), 1e-6))
+        detail, contrast = _detail(plane, fine)
+        floor = np.float32(max(noise / _unit(plane), LEAST_CONTRAST * float(contrast.max()), 1e-6))
         shown = contrast > np.float32(LEAST_TEXTURE) * floor
         if region is not None:
             size = shown.shape[::-1]
             shown &= cv2.resize(region.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
-        return cls(detail / (contrast + 2 * floor), shown.astype(np.float32), view.shape)
+        return cls(detail / (contrast + 2 * floor), shown.astype(np.float32), plane.shape)
 
     def own_size(self, matrix: Matrix) -> Matrix:
         """Rescale a transform from the full planes to the size of the texture.
@@ -129,14 +129,14 @@ class Texture:
         return y / h, x / w
 
 
-def texture_noise(views: Iterable[ReducedPlane], *, fine: bool = False) -> float:
+def texture_noise(planes: Iterable[ReducedPlane], *, fine: bool = False) -> float:
     """Estimate the contrast of noise alone, from the plane of least fine detail.
 
     The estimate is limited to a part of the strongest detail: some planes are textured all over.
 
     Parameters
     ----------
-    views : iterable of ReducedPlane
+    planes : iterable of ReducedPlane
         Reduced planes of one stack.
     fine : bool
         Whether to use the finest texture, as in `Texture.of`.
@@ -147,25 +147,25 @@ def texture_noise(views: Iterable[ReducedPlane], *, fine: bool = False) -> float
         Contrast in grey levels.
     """
     quiet, strong = [], []
-    for view in views:
-        contrast = _detail(view, fine)[1][::4, ::4]
-        quiet.append(float(np.quantile(contrast, QUIET_QUANTILE)) * _unit(view))
-        strong.append(float(np.quantile(contrast, STRONG)) * _unit(view))
+    for plane in planes:
+        contrast = _detail(plane, fine)[1][::4, ::4]
+        quiet.append(float(np.quantile(contrast, QUIET_QUANTILE)) * _unit(plane))
+        strong.append(float(np.quantile(contrast, STRONG)) * _unit(plane))
     return min(*quiet, MOST_TEXTURE_NOISE * max(strong))
 
 
-def _detail(view: ReducedPlane, fine: bool) -> tuple[Plane, Plane]:
+def _detail(plane: ReducedPlane, fine: bool) -> tuple[Plane, Plane]:
     """Return the detail of a plane and its local contrast."""
     if fine:
-        detail = view.texture.astype(np.float32)
+        detail = plane.texture.astype(np.float32)
     else:
-        band = view.levels[0]
+        band = plane.levels[0]
         detail = cv2.subtract(band, cv2.GaussianBlur(band, (0, 0), COARSE))
     return detail, np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), CONTRAST_SIGMA))
 
 
-def _unit(view: ReducedPlane) -> float:
-    return max(view.contrast, 1e-30)
+def _unit(plane: ReducedPlane) -> float:
+    return max(plane.contrast, 1e-30)
 
 
 def texture_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:

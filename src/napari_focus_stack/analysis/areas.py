@@ -19,13 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_focus_stack._utils.threads import ThreadTeam, block_grid, opencv_on_one_thread
-from napari_focus_stack._utils.windows import size_of
+from napari_focus_stack._utils.windows import (
+    corner_of,
+    counted_from,
+    moved_by,
+    size_of,
+    widened,
+)
 from napari_focus_stack.errors import OutputError, SettingsError
 from napari_focus_stack.io.writing import Outputs
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
 
     from napari_focus_stack._utils.windows import Window
 
@@ -135,7 +140,8 @@ def measure_areas(
 
     def measure(j: int) -> None:
         i, box, part = jobs[j]
-        outer, inner = _widened(part, box, reach)
+        around = widened(part, reach, size_of(box))
+        outer, inner = moved_by(around, *corner_of(box)), counted_from(around, part)
         heights = height[outer].astype(np.float64)
         inside = (labels[outer] == known[i]) & np.isfinite(heights)
         if inside[inner].any():
@@ -305,20 +311,6 @@ def _runs(labels: NDArray[Any]) -> tuple[NDArray[Any], ...]:
     values = labels[rows, starts]
     real = values != 0
     return values[real], rows[real], starts[real], ends[real]
-
-
-def _widened(part: Window, box: Window, reach: int) -> tuple[Window, Window]:
-    """Return a part of a box with the pixels on which its slopes depend, and its place there."""
-    outer, inner = zip(*_widened_sides(part, box, reach), strict=True)
-    return (outer[0], outer[1]), (inner[0], inner[1])
-
-
-def _widened_sides(part: Window, box: Window, reach: int) -> Iterator[tuple[slice, slice]]:
-    """Yield the same for each axis."""
-    for span, side in zip(part, box, strict=True):
-        start, stop = span.start + side.start, span.stop + side.start
-        first = max(start - reach, side.start)
-        yield slice(first, min(stop + reach, side.stop)), slice(start - first, stop - first)
 
 
 # --- checks

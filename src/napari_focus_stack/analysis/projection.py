@@ -158,8 +158,10 @@ def project_steps(
             def add(part: Window, seen: RegisteredPlane = seen, k: int = k) -> None:
                 here = _within(centre[0][part], centre[1], k, half)
                 if here.any():
-                    values, valid = seen.colour(moved_by(part, *corner))
-                    projection.add(part, values, here if valid is None else here & (valid > 0))
+                    values, recorded = seen.colour(moved_by(part, *corner))
+                    projection.add(
+                        part, values, here if recorded is None else here & (recorded > 0)
+                    )
 
             team.map(add, block_grid(result.depth_index.shape))
             del seen, add

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack._utils.windows import counted_from, moved_by, widened
+from napari_focus_stack._utils.windows import counted_from, intersection, moved_by, widened
 from napari_focus_stack.depth_labels import BACKGROUND, NOT_CORRECTED
 from napari_focus_stack.imgproc.dtypes import as_dtype
 
@@ -158,9 +158,9 @@ class PlaneCompositor:
             share = weight[there]
             if not share.any():
                 continue
-            colour, valid = self._stack.part(k, tile, self._plane(k)).colour()
-            if valid is not None:
-                share = np.where(valid[here] > 0, share, 0)
+            colour, recorded = self._stack.part(k, tile, self._plane(k)).colour()
+            if recorded is not None:
+                share = np.where(recorded[here] > 0, share, 0)
             total[there] += share
             shown[there] += (share if colour.ndim == 2 else share[..., None]) * colour[here]
 
@@ -176,10 +176,9 @@ class PlaneCompositor:
                     slice(top, min(top + COMPOSED_TILE, height)),
                     slice(left, min(left + COMPOSED_TILE, width)),
                 )
-                down = slice(max(top, rows.start), min(top + COMPOSED_TILE, rows.stop))
-                across = slice(max(left, cols.start), min(left + COMPOSED_TILE, cols.stop))
-                shared = down, across
-                yield tile, counted_from(tile, shared), counted_from(wanted, shared)
+                shared = intersection(tile, wanted)
+                if shared is not None:
+                    yield tile, counted_from(tile, shared), counted_from(wanted, shared)
 
     def _plane(self, k: int) -> NDArray[Any]:
         """Return plane `k`, from memory if it is one of the last few that were used."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack._utils.windows import counted_from
+from napari_focus_stack._utils.windows import counted_from, whole
 from napari_focus_stack.alignment.registered_stack import RegisteredStack
 from napari_focus_stack.correction.compositing import (
     FEATHER_REACH,
@@ -24,7 +24,6 @@ from napari_focus_stack.correction.compositing import (
 )
 from napari_focus_stack.depth_labels import BACKGROUND, NOT_CORRECTED
 from napari_focus_stack.errors import SettingsError
-from napari_focus_stack.imgproc.dtypes import whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

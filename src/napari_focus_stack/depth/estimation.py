@@ -89,7 +89,7 @@ class DepthEstimator:
 
         def add(part: tuple[int, slice]) -> None:
             level, rows = part
-            energy = _widened(energies[level], rows, level)
+            energy = _energy_in_rows(energies[level], rows, level)
             # the finest energies are provided at half their size
             allowed = None if prior is None else prior.counting_for_depth(max(level, 1), rows)
             self._peaks[level].add(energy, rows, self._count, allowed)
@@ -160,7 +160,7 @@ class DepthEstimator:
         np.clip(depth, 0, self._count - 1, out=depth)
         confidence = _confidence(known, disagreement / support)
         shape = image.shape
-        return _doubled(depth, shape, self._team), _doubled(confidence, shape, self._team)
+        return _full_size(depth, shape, self._team), _full_size(confidence, shape, self._team)
 
     def _read(self, peak: FocusPeak, unit: float) -> tuple[Plane, Plane]:
         """Return the depth of a whole level and its inverse variance."""
@@ -267,15 +267,31 @@ def _confidence(trust: Plane, disagreement: Plane) -> Plane:
     return confidence
 
 
-def _widened(energy: Plane, rows: slice, level: int) -> Plane:
-    """Average some rows of an energy over a wider window; halving has widened the finest."""
+def wider_mean(energy: Plane) -> Plane:
+    """Average an energy over the wider window of the depth estimate.
+
+    Parameters
+    ----------
+    energy : numpy.ndarray
+        (y, x) float32 energy of a level above the finest.
+
+    Returns
+    -------
+    numpy.ndarray
+        (y, x) float32.
+    """
+    size = (2 * REACHED + 1, 2 * REACHED + 1)
+    mean: Plane = cv2.GaussianBlur(energy, size, WIDENED_SIGMA)
+    return mean
+
+
+def _energy_in_rows(energy: Plane, rows: slice, level: int) -> Plane:
+    """Average some rows of an energy over the wider window; halving has widened the finest."""
     own = energy[rows]
     if level == 0:
         return own
     top, end = max(0, rows.start - REACHED), min(len(energy), rows.stop + REACHED)
-    size = (2 * REACHED + 1, 2 * REACHED + 1)
-    blurred = cv2.GaussianBlur(energy[top:end], size, WIDENED_SIGMA)
-    wide: Plane = blurred[rows.start - top : rows.stop - top]
+    wide = wider_mean(energy[top:end])[rows.start - top : rows.stop - top]
     if own.min() < 0:
         np.maximum(wide, 0, out=wide)
         wide[own < 0] = UNRECORDED
@@ -289,7 +305,7 @@ def _resized(a: Plane, shape: tuple[int, ...]) -> Plane:
     return resized
 
 
-def _doubled(half: Plane, shape: tuple[int, ...], team: ThreadTeam) -> Plane:
+def _full_size(half: Plane, shape: tuple[int, ...], team: ThreadTeam) -> Plane:
     """Resize a map from half the size to the size of the planes."""
     whole = np.empty(shape, np.float32)
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.depth.estimation import WIDENED_SIGMA
+from napari_focus_stack.depth.estimation import wider_mean
 from napari_focus_stack.fusion.focus_measure import (
     UNRECORDED,
     energy_parts,
@@ -52,9 +52,10 @@ def energies(
     """
     size = window[0].stop - window[0].start, window[1].stop - window[1].start
     colour = seen.plane.ndim == 3
-    own = None if seen.light == Brightness() else noise.evened(seen.light.gain, seen.light.offset)
+    change = seen.brightness
+    own = None if change == Brightness() else noise.evened(change.gain, change.offset)
     smooth, differences = _channels(seen, window, size, colour_halved)
-    valid = seen.valid(window)
+    recorded = seen.recorded_in(window)
     found = []
     for level in range(levels):
         above = [cv2.pyrDown(channel) for channel in smooth] + differences
@@ -65,9 +66,9 @@ def energies(
         power(bands, around[0], noise, level, colour, squared, own)
         half = cv2.pyrDown(squared)
         energy = windowed(squared, half, tail(half), slice(0, len(squared)))
-        found.append(_widened(energy, valid, level))
+        found.append(_depth_energy(energy, recorded, level))
         smooth, differences = above, []
-        valid = None if valid is None else cv2.pyrDown(valid)
+        recorded = None if recorded is None else cv2.pyrDown(recorded)
     return found
 
 
@@ -77,7 +78,7 @@ def _channels(
     """Return the channels at full size, and the colour differences available at half of it only."""
     if colour_halved and seen.plane.ndim == 3 and seen.plane.shape[2] == 3:
         bright = np.empty(size, np.float32)
-        seen.brightness(window, bright)
+        seen.resample_brightness(window, bright)
         differences = [np.empty(reduced_shape(size), np.float32) for _ in range(2)]
         seen.differences(window, differences)
         return [bright], differences
@@ -87,12 +88,12 @@ def _channels(
     return channels[:3], []
 
 
-def _widened(energy: Plane, valid: Mask | None, level: int) -> Plane:
+def _depth_energy(energy: Plane, recorded: Mask | None, level: int) -> Plane:
     """Average an energy over the wider window of the depth estimate, and mark unrecorded pixels."""
-    outside = None if valid is None else valid < LEAST_COVERAGE
+    outside = None if recorded is None else recorded < LEAST_COVERAGE
     if outside is not None:
         energy[outside] = 0 if level else UNRECORDED
-    wide: Plane = reduce(energy) if level == 0 else cv2.GaussianBlur(energy, (5, 5), WIDENED_SIGMA)
+    wide = reduce(energy) if level == 0 else wider_mean(energy)
     if outside is not None:
         wide[reduce(outside.astype(np.float32)) > 0 if level == 0 else outside] = UNRECORDED
     return wide

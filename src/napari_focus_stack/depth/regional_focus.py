@@ -11,6 +11,7 @@ from napari_focus_stack.depth.peak_fitting import FocusPeak, PeakError, depth_un
 from napari_focus_stack.fusion.focus_measure import score, selectivity
 from napari_focus_stack.fusion.focus_prior import DepthRange, FocusPrior, Surface
 from napari_focus_stack.fusion.regional_energy import FINE_LEVEL
+from napari_focus_stack.imgproc.pyramids import expand
 from napari_focus_stack.imgproc.smoothing import fill_from_trusted
 
 if TYPE_CHECKING:
@@ -129,9 +130,9 @@ class RegionalFocus:
         shape = self._fine.best.shape
         jumps = high - low > JUMP
         return Surface(
-            _doubled(depth, shape),
-            np.sqrt(np.maximum(_doubled(variance, shape), 0)),
-            _doubled(high - low, shape),
+            expand(depth, shape),
+            np.sqrt(np.maximum(expand(variance, shape), 0)),
+            expand(high - low, shape),
             _repeated(np.where(trust > SHOWS_ITSELF, depth, np.float32(np.inf)), shape),
             _repeated(np.where(jumps, low, np.float32(np.inf)), shape),
             _repeated(np.where(jumps, high, np.float32(-np.inf)), shape),
@@ -161,7 +162,7 @@ class RegionalFocus:
         """Return the squared lead of the best plane over adjacent ones in the score of a level."""
         peak, samples = self._coarse[level], selectivity(level)
         lead = score(peak.best, samples) - score(peak.beside(self._count), samples)
-        return np.square(np.maximum(_doubled(lead, shape), 0))
+        return np.square(np.maximum(expand(lead, shape), 0))
 
 
 def _ramp(value: Plane, ends: tuple[float, float]) -> Plane:
@@ -176,11 +177,6 @@ def _square(side: int) -> NDArray[np.uint8]:
 
 def _range_around(depth: Plane, side: int) -> tuple[Plane, Plane]:
     return cv2.erode(depth, _square(side)), cv2.dilate(depth, _square(side))
-
-
-def _doubled(coarse: Plane, shape: tuple[int, ...]) -> Plane:
-    fine: Plane = cv2.pyrUp(coarse, dstsize=shape[1::-1])
-    return fine
 
 
 def _repeated(coarse: Plane, shape: tuple[int, ...]) -> Plane:

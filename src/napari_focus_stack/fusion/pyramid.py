@@ -143,7 +143,7 @@ class PyramidFusion:
             level.above = above.smooth
         self._levels[-1].above = self._residual.smooth
         self._range = RecordedRange((shape[0], shape[1]), dtype, self._unit)
-        self._valid = np.empty(shape[:2], np.uint8)
+        self._recorded = np.empty(shape[:2], np.uint8)
         self._count = 0
         self._tiles = block_grid(shape)
         self._parts = [_Part(k, rows) for k, v in enumerate(self._levels) for rows in v.parts]
@@ -164,24 +164,26 @@ class PyramidFusion:
         seen : RegisteredPlane
             The plane.
         """
-        self._add(self._load_plane(seen), seen.light)
+        self._add(self._load_plane(seen), seen.brightness)
 
-    def add_reduced(self, channels: list[Plane], valid: Mask | None, light: Brightness) -> None:
+    def add_reduced(
+        self, channels: list[Plane], recorded: Mask | None, brightness: Brightness
+    ) -> None:
         """Add a plane that `reduced` returned to the mean.
 
         Parameters
         ----------
         channels : list of numpy.ndarray
             (y, x) float32 channels at the size of the finest level.
-        valid : numpy.ndarray or None
+        recorded : numpy.ndarray or None
             (y, x) uint8, 255 where the plane recorded; None if it recorded everything.
-        light : Brightness
+        brightness : Brightness
             Gain and offset by which the plane was brought to the reference's brightness.
         """
         for smooth, channel in zip(self._levels[0].smooth, channels, strict=True):
             smooth[:] = channel
         self._reduce()
-        self._add(valid, light)
+        self._add(recorded, brightness)
 
     def reduced(
         self, seen: RegisteredPlane, origin: tuple[int, int]
@@ -199,46 +201,46 @@ class PyramidFusion:
         -------
         channels : list of numpy.ndarray
             (y, x) float32 channels.
-        valid : numpy.ndarray or None
+        recorded : numpy.ndarray or None
             (y, x) uint8, 255 where the plane recorded; None if it recorded everything.
         """
         self._origin = origin
-        valid = self._load_plane(seen)
+        recorded = self._load_plane(seen)
         for _ in self._levels:
-            valid = None if valid is None else cv2.pyrDown(valid)
-        return self._residual.smooth, valid
+            recorded = None if recorded is None else cv2.pyrDown(recorded)
+        return self._residual.smooth, recorded
 
     def _load_plane(self, seen: RegisteredPlane) -> Mask | None:
-        """Resample a plane into the levels; return its valid area, None for all of it."""
+        """Resample a plane into the levels; return where it recorded, None for everywhere."""
         self._team.check()
         self._range.add_plane(seen)
         unrecorded: list[Window] = []
 
         def load(tile: Window) -> None:
-            valid = seen.valid(moved_by(tile, *self._origin))
+            recorded = seen.recorded_in(moved_by(tile, *self._origin))
             self._resample(seen, tile)
-            if valid is not None:
-                self._valid[tile] = valid
+            if recorded is not None:
+                self._recorded[tile] = recorded
                 unrecorded.append(tile)
-            self._range.add_tile(self._levels[0].smooth[0][tile], tile, valid)
+            self._range.add_tile(self._levels[0].smooth[0][tile], tile, recorded)
 
         self._team.map(load, self._tiles)
         self._reduce()
         return self._coverage(unrecorded)
 
-    def _add(self, valid: Mask | None, light: Brightness) -> None:
+    def _add(self, recorded: Mask | None, brightness: Brightness) -> None:
         """Add the loaded plane to the mean of every level."""
         for level in self._levels:
-            level.light = light
+            level.brightness = brightness
         self._team.map(lambda part: self._levels[part.level].gather(part.rows), self._parts)
         self._team.map(lambda part: self._levels[part.level].reduce(part.rows), self._parts_above)
         self._team.map(Level.widen, self._levels)
         for level in self._levels:
-            level.valid = valid
-            valid = None if valid is None else cv2.pyrDown(valid)
+            level.recorded = recorded
+            recorded = None if recorded is None else cv2.pyrDown(recorded)
         self.plane_prior = None if self._prior is None else self._prior.of(self._count)
         self._team.map(self._fold, self._parts)
-        self._residual.fold(self._scored, valid, self._count)
+        self._residual.fold(self._scored, recorded, self._count)
         self._count += 1
 
     def _resample(self, seen: RegisteredPlane, tile: Window) -> None:
@@ -246,19 +248,19 @@ class PyramidFusion:
         if not self._halved:
             seen.channels(moved_by(tile, *self._origin), [channel[tile] for channel in finest])
             return
-        seen.brightness(moved_by(tile, *self._origin), finest[0][tile])
+        seen.resample_brightness(moved_by(tile, *self._origin), finest[0][tile])
         half = rows_above(tile[0]), rows_above(tile[1])
         seen.differences(moved_by(tile, *self._origin), [channel[half] for channel in above[1:]])
 
     def _coverage(self, unrecorded: list[Window]) -> Mask | None:
-        """Complete the valid area of the loaded plane; None if it recorded everything."""
+        """Complete the mask of what the loaded plane recorded; None if it recorded everything."""
         if not unrecorded:
             return None
         known = {(rows.start, cols.start) for rows, cols in unrecorded}
         for rows, cols in self._tiles:
             if (rows.start, cols.start) not in known:
-                self._valid[rows, cols] = 255
-        return self._valid
+                self._recorded[rows, cols] = 255
+        return self._recorded
 
     def _reduce(self) -> None:
         def reduce(todo: tuple[Plane, Plane, slice]) -> None:
@@ -308,7 +310,7 @@ class PyramidFusion:
         bright, counts = self._levels[0].smooth[0], []
 
         def limit(rows: slice) -> None:
-            counts.append(self._range.limit(bright, self._valid, rows))
+            counts.append(self._range.limit(bright, self._recorded, rows))
 
         self._team.map(limit, self._levels[0].parts)
         self.limited, self.averaged = sum(counts), self._levels[0].averaged
@@ -323,7 +325,7 @@ class PyramidFusion:
     @property
     def recorded(self) -> NDArray[np.bool_]:
         """Mask, (Y, X) bool, of the pixels of the built image that some plane recorded."""
-        return self._valid.view(np.bool_)
+        return self._recorded.view(np.bool_)
 
     def image(self, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return the built image.

@@ -73,9 +73,9 @@ class Level:
         (y, x) float32 energy of the current plane, at half the size in the finest level.
     scored : numpy.ndarray or None
         (y, x) float32 array for the score of the current plane, where it is kept.
-    valid : numpy.ndarray or None
+    recorded : numpy.ndarray or None
         (y, x) uint8, 255 where the current plane recorded; None if it recorded everything.
-    light : Brightness
+    brightness : Brightness
         Gain and offset by which the current plane, and so its noise, was brought to the
         reference plane's brightness.
     opaque : float or None
@@ -92,8 +92,8 @@ class Level:
         self.level, self.shape, self.parts = level, shape, row_bands(shape)
         self.smooth = _empty(shape, channels)
         self.above: list[Plane] = []
-        self.valid: Mask | None = None
-        self.light = Brightness()
+        self.recorded: Mask | None = None
+        self.brightness = Brightness()
         self.opaque: float | None = None
         self.averaged = 0.0
         half = reduced_shape(shape)
@@ -122,8 +122,8 @@ class Level:
         bands += [self._band(c, rows) for c in range(1, self._energy_channels)]
         own = (
             None
-            if self.light == Brightness()
-            else self._noise.evened(self.light.gain, self.light.offset)
+            if self.brightness == Brightness()
+            else self._noise.evened(self.brightness.gain, self.brightness.offset)
         )
         power(bands, around, self._noise, self.level, self._colour, self._power[rows], own)
 
@@ -159,12 +159,12 @@ class Level:
             (rows, x) float32 energy.
         """
         energy = windowed(self._power, self._halved, self._wide, rows)
-        outside = None if self.valid is None else self.valid[rows] < LEAST_COVERAGE
+        outside = None if self.recorded is None else self.recorded[rows] < LEAST_COVERAGE
         if prior is None:
             scored = score(energy, selectivity(self.level))
         else:
             scored = prior.logarithm_of_weight(energy, self.level, rows)
-        if self.light.gain != 1:  # equally sharp planes are weighted by their inverse variance
+        if self.brightness.gain != 1:  # equally sharp planes are weighted by their inverse variance
             scored -= np.float32(np.log(self._variance))
         if self.opaque is not None:
             scored += np.log(alpha_weight(self.smooth[ALPHA][rows], self.opaque))
@@ -233,7 +233,7 @@ class Level:
     @property
     def _variance(self) -> float:
         """Variance of the current plane's noise relative to that of the others."""
-        return self._noise.variance_by(self.light.gain)
+        return self._noise.variance_by(self.brightness.gain)
 
     def _share(self, scored: Plane, rows: slice, count: int) -> Plane:
         """Return the weight of the current plane relative to all so far, and add it to the sum."""
@@ -252,7 +252,7 @@ class Level:
         kept = 1 - share
         squares *= np.square(kept, out=kept)
         np.square(share, out=kept)
-        if self.light.gain != 1:
+        if self.brightness.gain != 1:
             kept *= np.float32(self._variance)
         squares += kept
         return share
@@ -283,21 +283,21 @@ class Residual:
         self.mean: list[Plane] = []
         self._weight = np.empty(shape, np.float32)
 
-    def fold(self, scored: Plane, valid: Mask | None, count: int) -> None:
+    def fold(self, scored: Plane, recorded: Mask | None, count: int) -> None:
         """Add the current plane to the mean.
 
         Parameters
         ----------
         scored : numpy.ndarray
             (y, x) float32 score of the level below.
-        valid : numpy.ndarray or None
+        recorded : numpy.ndarray or None
             (y, x) uint8, 255 where the plane recorded; None if it recorded everything.
         count : int
             Number of planes added before.
         """
         scored = cv2.pyrDown(scored)
-        if valid is not None:
-            scored[valid < LEAST_COVERAGE] = NO_SCORE
+        if recorded is not None:
+            scored[recorded < LEAST_COVERAGE] = NO_SCORE
         if count == 0:
             self._weight, self.mean = scored, [smooth.copy() for smooth in self.smooth]
             return

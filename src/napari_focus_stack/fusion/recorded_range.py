@@ -55,11 +55,11 @@ class RecordedRange:
             The plane.
         """
         low, high = (float(v) for v in (seen.plane.min(), seen.plane.max()))
-        gain, offset = seen.light.gain, seen.light.offset
+        gain, offset = seen.brightness.gain, seen.brightness.offset
         ends = [low, high, gain * low + offset, gain * high + offset]
         self.stack = min(self.stack[0], *ends), max(self.stack[1], *ends)
 
-    def add_tile(self, bright: Plane, tile: Window, valid: Mask | None) -> None:
+    def add_tile(self, bright: Plane, tile: Window, recorded: Mask | None) -> None:
         """Extend the range of each pixel by a tile of a plane.
 
         Parameters
@@ -68,13 +68,13 @@ class RecordedRange:
             (y, x) float32 brightness of the tile.
         tile : tuple of slice
             Rows and columns of the tile.
-        valid : numpy.ndarray or None
+        recorded : numpy.ndarray or None
             (y, x) uint8, 0 where the plane recorded nothing; None if it recorded the whole tile.
         """
         lowest, highest = self._lowest[tile], self._highest[tile]
         low = high = _as_recorded(bright, self._unit, lowest.dtype)
-        if valid is not None:
-            outside = valid == 0
+        if recorded is not None:
+            outside = recorded == 0
             low, high = low.copy(), low.copy()
             high[outside], low[outside] = self._ends
         np.minimum(lowest, low, out=lowest)

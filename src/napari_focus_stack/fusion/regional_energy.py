@@ -155,12 +155,12 @@ class RegionalEnergy:
         """Memory of all arrays, in bytes."""
         return self.fine.nbytes + sum(c.nbytes for c in self.coarse) + self.light.nbytes
 
-    def evened(self, light: Brightness) -> RegionalEnergy:
+    def evened(self, brightness: Brightness) -> RegionalEnergy:
         """Bring the plane to the reference plane's brightness.
 
         Parameters
         ----------
-        light : Brightness
+        brightness : Brightness
             Gain and offset to the reference.
 
         Returns
@@ -168,11 +168,11 @@ class RegionalEnergy:
         RegionalEnergy
             Detail and brightness after the correction.
         """
-        if light == Brightness():
+        if brightness == Brightness():
             return self
-        gain, offset = np.float32(light.gain), np.float32(light.offset)
-        bright = self.light * gain + offset
-        return replace(self, light=bright, unit=self.unit * light.gain, evened_by=light)
+        gain, offset = np.float32(brightness.gain), np.float32(brightness.offset)
+        light, unit = self.light * gain + offset, self.unit * brightness.gain
+        return replace(self, light=light, unit=unit, evened_by=brightness)
 
     def light_seen(self, matrix: Matrix) -> Plane:
         """Resample the brightness to the reference frame.

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 class Fusion(Protocol):
     """Fusion of planes that are added one by one."""
 
-    def add(self, plane: Plane, valid: Mask | None, values: NDArray[Any] | None = None) -> Plane:
+    def add(self, plane: Plane, recorded: Mask | None, values: NDArray[Any] | None = None) -> Plane:
         """Add a plane.
 
         Parameters
         ----------
         plane : numpy.ndarray
             (Y, X[, C]) float32.
-        valid : numpy.ndarray or None
+        recorded : numpy.ndarray or None
             (Y, X) uint8, 0 where the plane recorded nothing; None if it recorded everything.
         values : numpy.ndarray, optional
             As `plane`, in a type that every plane shares: pixels to select from, where float32
@@ -77,14 +77,14 @@ class LaplacianFusion:
         self._count = 0
         self.index: NDArray[np.uint16]
 
-    def add(self, plane: Plane, valid: Mask | None, values: NDArray[Any] | None = None) -> Plane:
+    def add(self, plane: Plane, recorded: Mask | None, values: NDArray[Any] | None = None) -> Plane:
         """Add a plane.
 
         Parameters
         ----------
         plane : numpy.ndarray
             (Y, X[, C]) float32.
-        valid : numpy.ndarray or None
+        recorded : numpy.ndarray or None
             (Y, X) uint8, 0 where the plane recorded nothing; None if it recorded everything.
         values : numpy.ndarray, optional
             As `plane`, in a type that every plane shares: pixels to select from, where float32
@@ -99,8 +99,8 @@ class LaplacianFusion:
         energy = np.abs(cv2.Laplacian(blurred, cv2.CV_32F, ksize=self._laplacian))
         if has_alpha(plane):
             energy *= plane[..., 3]
-        if valid is not None:
-            energy[valid == 0] = -1
+        if recorded is not None:
+            energy[recorded == 0] = -1
         values = plane if values is None else values
         if self._best is None:
             self._best, self._image = energy.copy(), values.copy()
@@ -111,8 +111,8 @@ class LaplacianFusion:
             self._image[better] = values[better]
             self.index[better] = self._count
         self._count += 1
-        recorded: Plane = np.maximum(energy, 0)
-        return recorded
+        measure: Plane = np.maximum(energy, 0)
+        return measure
 
     def image(self) -> NDArray[Any]:
         """Return the fused image.
@@ -138,13 +138,13 @@ class _NearestFusion:
     def _distance(self, plane: Plane) -> Plane:
         raise NotImplementedError
 
-    def add(self, plane: Plane, valid: Mask | None, values: NDArray[Any] | None = None) -> Plane:
+    def add(self, plane: Plane, recorded: Mask | None, values: NDArray[Any] | None = None) -> Plane:
         """Add a plane; see `Fusion.add`."""
         values = plane if values is None else values
         distance = self._distance(plane)
         closer = distance < self._nearest
-        if valid is not None:
-            closer &= valid > 0
+        if recorded is not None:
+            closer &= recorded > 0
         if self._image is None:
             self._image = values.copy()
         self._image[closer] = values[closer]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from napari_focus_stack._utils.windows import Window
 
 Mask = NDArray[np.uint8]
 
@@ -35,22 +32,6 @@ def computable(plane: NDArray[Any]) -> NDArray[Any]:
     if not plane.dtype.isnative:
         plane = plane.astype(plane.dtype.newbyteorder("="))
     return plane if plane.dtype.name in COMPUTABLE else plane.astype(np.float32)
-
-
-def whole(shape: tuple[int, ...]) -> Window:
-    """Return the window of all rows and columns of a plane.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape of the plane, rows first.
-
-    Returns
-    -------
-    tuple of slice
-        Rows and columns.
-    """
-    return slice(0, shape[0]), slice(0, shape[1])
 
 
 def nothing(dtype: np.dtype[Any]) -> float:

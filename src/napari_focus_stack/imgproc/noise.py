@@ -16,6 +16,7 @@ import numpy as np
 from napari_focus_stack.imgproc.colour import GREY, opponent
 from napari_focus_stack.imgproc.noise_statistics import expected_quiet, fit_line, quiet_variance
 from napari_focus_stack.imgproc.pyramids import Plane, band_noise, laplacian_pyramid
+from napari_focus_stack.imgproc.resampling import block_means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,7 +37,7 @@ STEADY = 0.15
 FLOAT_STEP = 2e-7
 """Rounding error of float32 after a few sums, relative to the largest value."""
 ALL_RECORDED = 254.9
-"""Mean of a block of a valid area, 255 where recorded, from which on all of it is recorded."""
+"""Mean of a block of a mask, 255 where recorded, from which on all of the block is recorded."""
 
 
 @dataclass(frozen=True)
@@ -188,27 +189,27 @@ class NoiseEstimator:
         self._count = 0
         self._largest = 0.0
 
-    def add(self, first: Plane, second: Plane, valid: NDArray[np.uint8] | None = None) -> None:
+    def add(self, first: Plane, second: Plane, recorded: NDArray[np.uint8] | None = None) -> None:
         """Add a pair of planes.
 
         Parameters
         ----------
         first, second : numpy.ndarray
             (Y, X[, C]) float32.
-        valid : numpy.ndarray, optional
+        recorded : numpy.ndarray, optional
             (Y, X) uint8, 255 where both planes recorded; None for everywhere.
         """
         self._largest = max(self._largest, float(np.abs(first).max()))
         if min(first.shape[:2]) < SMALLEST_MEASURED:
             return
         channels = list(zip(_channels(first), _channels(second), strict=True))
-        found = [_differences(a, b, valid) for a, b in channels]
+        found = [_differences(a, b, recorded) for a, b in channels]
         powers = [np.stack(level) for level in zip(*(power for power, _ in found), strict=True)]
         self._quietest = [
             np.minimum(*p) for p in zip(self._quietest or powers, powers, strict=True)
         ]
         unit = np.float32(1 if first.ndim == 2 else GREY)
-        a, b = (_block_means(plane, BLOCK_SIDES[0]) / unit for plane in channels[0])
+        a, b = (block_means(plane, BLOCK_SIDES[0]) / unit for plane in channels[0])
         bright = np.stack([(a + b) / 2, a, b])
         taken = np.take_along_axis(bright, found[0][1][None], 0)[0]
         # the mean is that of the original channels, because a rotation keeps the sum
@@ -271,7 +272,7 @@ class NoiseEstimator:
 
 
 def _differences(
-    a: Plane, b: Plane, valid: NDArray[np.uint8] | None
+    a: Plane, b: Plane, recorded: NDArray[np.uint8] | None
 ) -> tuple[list[Plane], NDArray[np.intp]]:
     """Return the energy of the noise in blocks of each band, and its source at the finest level.
 
@@ -281,23 +282,15 @@ def _differences(
     pyramids = (laplacian_pyramid(plane, NOISE_LEVELS)[0][:-1] for plane in (a, b))
     blocks, which = [], []
     for (p, q), side in zip(zip(*pyramids, strict=True), BLOCK_SIDES, strict=True):
-        both = _block_means(np.square(p - q), side) / np.float32(2)
-        powers = np.stack([both, *(_block_means(np.square(band), side) for band in (p, q))])
+        both = block_means(np.square(p - q), side) / np.float32(2)
+        powers = np.stack([both, *(block_means(np.square(band), side) for band in (p, q))])
         power: Plane = powers.min(0)
         which.append(powers.argmin(0))
-        if valid is not None:
-            inside: Plane = cv2.resize(valid, p.shape[::-1], interpolation=cv2.INTER_AREA)
-            power[_block_means(inside.astype(np.float32), side) < ALL_RECORDED] = np.inf
+        if recorded is not None:
+            inside: Plane = cv2.resize(recorded, p.shape[::-1], interpolation=cv2.INTER_AREA)
+            power[block_means(inside.astype(np.float32), side) < ALL_RECORDED] = np.inf
         blocks.append(power)
     return blocks, which[0]
-
-
-def _block_means(plane: Plane, side: int) -> Plane:
-    """Return means over square blocks; incomplete blocks are left out."""
-    h, w = (length // side for length in plane.shape)
-    blocks = plane[: h * side, : w * side]
-    means: Plane = cv2.resize(blocks, (w, h), interpolation=cv2.INTER_AREA)
-    return means
 
 
 def _channels(plane: Plane) -> list[Plane]:

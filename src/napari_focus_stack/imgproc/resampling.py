@@ -224,3 +224,26 @@ def expanded_rows(channel: Plane, rows: slice, shape: tuple[int, int]) -> Plane:
     """
     cut = SourceWindow.of(np.diag([0.5, 0.5, 1.0]), (rows, slice(0, shape[1])), channel.shape)
     return resample(channel[cut.crop], cut.matrix, cut.size)
+
+
+def block_means(plane: Plane, side: int) -> Plane:
+    """Average a plane over square blocks; incomplete blocks at the ends are left out.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X) float32.
+    side : int
+        Side of a block, in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (y, x) float32 means; a single mean of all pixels where no block is complete.
+    """
+    rows, cols = (length // side for length in plane.shape)
+    blocks = plane[: rows * side, : cols * side]
+    if not blocks.size:
+        blocks, rows, cols = plane, 1, 1
+    means: Plane = cv2.resize(blocks, (cols, rows), interpolation=cv2.INTER_AREA)
+    return means

@@ -236,7 +236,7 @@ def warp(
     -------
     warped : numpy.ndarray
         As `plane`; `plane` itself for the identity.
-    valid : numpy.ndarray or None
+    recorded : numpy.ndarray or None
         (Y, X) uint8, 255 where the plane recorded; None where it recorded everything.
     """
     if np.array_equal(matrix, np.eye(3)):
@@ -322,7 +322,7 @@ def valid_area(matrix: Matrix, shape: tuple[int, ...]) -> NDArray[np.uint8] | No
 def both_recorded(
     a: NDArray[np.uint8] | None, b: NDArray[np.uint8] | None
 ) -> NDArray[np.uint8] | None:
-    """Intersect the valid areas of two planes.
+    """Return where both of two planes recorded values.
 
     Parameters
     ----------

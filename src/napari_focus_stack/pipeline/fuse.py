@@ -20,7 +20,7 @@ from napari_focus_stack._utils.threads import (
     opencv_on_one_thread,
     prefetch,
 )
-from napari_focus_stack._utils.windows import corner_of, counted_from, intersection, size_of
+from napari_focus_stack._utils.windows import corner_of, counted_from, intersection, size_of, whole
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.depth.estimation import (
     TRUSTED,
@@ -37,11 +37,11 @@ from napari_focus_stack.fusion.selection import (
     NearestPlaneFusion,
     NearestValueFusion,
 )
-from napari_focus_stack.imgproc.dtypes import as_dtype, whole
+from napari_focus_stack.imgproc.dtypes import as_dtype
 from napari_focus_stack.imgproc.pyramids import Plane, level_count
 from napari_focus_stack.occlusion.maps import FusedMaps
 from napari_focus_stack.occlusion.summary import OcclusionSummary
-from napari_focus_stack.pipeline.fused import Fused
+from napari_focus_stack.pipeline.fused_field import FusedField
 from napari_focus_stack.pipeline.intensities import FusedPixels
 from napari_focus_stack.pipeline.occlusion import remove_occlusion_steps
 from napari_focus_stack.pipeline.selectable import Selectable, selectable
@@ -62,7 +62,7 @@ OnPlane = Callable[[int, NDArray[Any], Plane], None]
 
 @dataclass(frozen=True)
 class _FusedTile:
-    """Fused tile with its margin.
+    """FusedField tile with its margin.
 
     Attributes
     ----------
@@ -85,9 +85,11 @@ class _FusedTile:
     counts: FusedPixels
 
     @property
-    def fused(self) -> Fused:
+    def fused(self) -> FusedField:
         """Maps of the tile, with the peak width of its own focus curves."""
-        return Fused(self.maps, self.index, peak_width([self.widths]), self.occlusion, self.counts)
+        return FusedField(
+            self.maps, self.index, peak_width([self.widths]), self.occlusion, self.counts
+        )
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class _Stage:
 
 def fuse_steps(
     run: Run, survey: Survey, tiling: Tiling, box: Box | None, on_plane: OnPlane | None
-) -> Generator[Progress, None, Fused]:
+) -> Generator[Progress, None, FusedField]:
     """Fuse the planes of a run.
 
     Parameters
@@ -148,7 +150,7 @@ def fuse_steps(
 
     Returns
     -------
-    Fused
+    FusedField
         Through ``StopIteration.value`` (or ``yield from``).
 
     Yields
@@ -171,11 +173,13 @@ def fuse_steps(
         return found.fused if box is None else found.fused.cut(_window(box))
 
 
-def _fuse_tiles(stage: _Stage, tiling: Tiling, box: Box | None) -> Generator[Progress, None, Fused]:
+def _fuse_tiles(
+    stage: _Stage, tiling: Tiling, box: Box | None
+) -> Generator[Progress, None, FusedField]:
     """Fuse one tile after the other into maps that lie in temporary files."""
     run, field = stage.run, stage.run.source.plane_shape
     window = _window(box or (0, field[0], 0, field[1]))
-    result = Fused.in_files((*size_of(window), *field[2:]), run.source.dtype)
+    result = FusedField.in_files((*size_of(window), *field[2:]), run.source.dtype)
     wanted = [
         (tile, shared) for tile in tiling.tiles if (shared := intersection(tile.inner, window))
     ]
@@ -227,14 +231,14 @@ def _fuse_coarse(stage: _Stage, tiles: list[Tile]) -> Generator[Progress, None, 
                 size = size_of(tile.outer)
                 if size not in readers:
                     readers[size] = stage.pyramid(tile, TILE_LEVELS)
-                found, valid = readers[size].reduced(registered, corner_of(tile.outer))
+                found, in_tile = readers[size].reduced(registered, corner_of(tile.outer))
                 there = _reduced_window(tile.inner, scale)
                 here = counted_from(_reduced_window(tile.outer, scale), there)
-                recorded[there] = 255 if valid is None else valid[here]
+                recorded[there] = 255 if in_tile is None else in_tile[here]
                 for channel, part in zip(channels, found, strict=True):
                     channel[there] = part[here]
-            valid = None if recorded.min() == 255 else recorded
-            fusion.add_reduced(channels, valid, survey.stack.illumination[k])
+            mask = None if recorded.min() == 255 else recorded
+            fusion.add_reduced(channels, mask, survey.stack.brightness[k])
             del registered
     return fusion.built_channels()
 

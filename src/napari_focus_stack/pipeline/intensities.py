@@ -66,7 +66,7 @@ def intensities(settings: Settings, survey: Survey, counts: FusedPixels) -> dict
     selected = settings.picks or settings.method == "laplacian"
     stack = survey.stack
     moved = any(not np.array_equal(stack.transforms[k], np.eye(3)) for k in stack.planes)
-    applied = [stack.illumination[k] for k in stack.planes]
+    applied = [stack.brightness[k] for k in stack.planes]
     changes = [abs(one.gain - 1) for one in applied if one != Brightness()]
     specks = 0 if selected and not moved else len(stack.marks.listed_specks)
     return {

@@ -339,9 +339,9 @@ class _OcclusionStep:
                 yield self._run.begin("restore", k)
                 for shown, window, these in zip(found, windows, wanted, strict=True):
                     if i in these:
-                        plane, valid = registered.colour(moved_by(window, *self._maps.origin))
+                        plane, recorded = registered.colour(moved_by(window, *self._maps.origin))
                         shown.planes[i] = np.ascontiguousarray(without_alpha(plane))
-                        if valid is not None:
-                            shown.recorded &= valid > 0
+                        if recorded is not None:
+                            shown.recorded &= recorded > 0
                 del registered
         return found

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.alignment.cropping import Box
-    from napari_focus_stack.pipeline.fused import Fused
+    from napari_focus_stack.pipeline.fused_field import FusedField
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.pipeline.survey import Survey
 
@@ -53,7 +53,7 @@ def note_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any], *, alpha:
     ]
 
 
-def assemble_report(run: Run, survey: Survey, fused: Fused, box: Box | None) -> Report:
+def assemble_report(run: Run, survey: Survey, fused: FusedField, box: Box | None) -> Report:
     """Assemble the report of a run.
 
     Parameters
@@ -62,7 +62,7 @@ def assemble_report(run: Run, survey: Survey, fused: Fused, box: Box | None) -> 
         Source, settings, notes and plane statistics.
     survey : Survey
         Result of the first pass.
-    fused : Fused
+    fused : FusedField
         Result of the second pass.
     box : tuple of int, optional
         First row, end row, first column, end column to which the results were cropped.
@@ -119,7 +119,7 @@ def assemble_report(run: Run, survey: Survey, fused: Fused, box: Box | None) -> 
     )
 
 
-def _examined(run: Run, survey: Survey, fused: Fused) -> Health:
+def _examined(run: Run, survey: Survey, fused: FusedField) -> Health:
     return examine(
         run.statistics,
         survey.noise,
@@ -152,7 +152,7 @@ def _motion(survey: Survey) -> dict[str, Any]:
 
 
 def _gains_applied(survey: Survey) -> bool:
-    return any(change != Brightness() for change in survey.stack.illumination)
+    return any(change != Brightness() for change in survey.stack.brightness)
 
 
 def _spacing(run: Run) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Survey:
     @property
     def brightness(self) -> list[Brightness | None]:
         """Correction of each plane's brightness, applied or not; None if it is unknown."""
-        found, applied = self.alignment.brightness, self.stack.illumination
+        found, applied = self.alignment.brightness, self.stack.brightness
         if all(change == Brightness() for change in applied):
             return found
         return [None if one is None else change for one, change in zip(found, applied, strict=True)]
@@ -113,10 +113,8 @@ def survey_steps(run: Run) -> Generator[Progress, None, Survey]:
     with closing(cache):
         alignment, marks = yield from _align_past_marks(run, cache)
         run.progress.continue_with(len(alignment.fitting), len(noise_pairs(len(alignment.fitting))))
-        illumination = _illumination_to_apply(run, alignment)
-        stack = RegisteredStack(
-            run.source, alignment.transforms, illumination, marks, read=run.read
-        )
+        brightness = _brightness_to_apply(run, alignment)
+        stack = RegisteredStack(run.source, alignment.transforms, brightness, marks, read=run.read)
         noise = yield from _measure_noise(run, stack, alignment.order)
         wanted = fits(run.source.plane_shape)
         prior = _prior(run, stack, alignment.order, noise, cache) if wanted else None
@@ -234,7 +232,7 @@ def _prior(
 
     def evened(k: int) -> RegionalEnergy:
         run.check()
-        return cache[k].evened(stack.illumination[k])
+        return cache[k].evened(stack.brightness[k])
 
     with opencv_on_one_thread():
         brightest = evened(order[0]).light_seen(transforms[order[0]])
@@ -266,8 +264,8 @@ def _measure_noise(
     return estimator.noise(rounding)
 
 
-def _illumination_to_apply(run: Run, alignment: Alignment) -> list[Brightness]:
-    """Return the corrections of the illumination: clear ones of photographs, or all on request."""
+def _brightness_to_apply(run: Run, alignment: Alignment) -> list[Brightness]:
+    """Return the corrections of brightness: clear ones of photographs, or all on request."""
     photograph = run.source.dtype == np.uint8 or len(run.source.plane_shape) == 3
     known = [one or Brightness() for one in alignment.brightness]
     if run.settings.brightness == "match":

@@ -120,11 +120,11 @@ class DustDetector:
         for k, j in pairs:
             here, there = (self._small[i].astype(np.float32) for i in (k, j))
             to_partner = moved[j] @ np.linalg.inv(moved[k])
-            partner, valid = warp(there, to_partner, cv2.INTER_LINEAR)
+            partner, recorded = warp(there, to_partner, cv2.INTER_LINEAR)
             difference = np.subtract(here, partner, out=partner)
             difference[_displacement(to_partner, here.shape) < LEAST_SHIFT] = np.nan
-            if valid is not None:
-                difference[valid == 0] = np.nan
+            if recorded is not None:
+                difference[recorded == 0] = np.nan
             yield difference
 
 

@@ -140,14 +140,13 @@ def probed_result(found: ResultSet, layers: Sequence[Layer]) -> ProbedResult:
     result = as_result(found)
     sources = sources_of(found, layers)
     stack = stack_of(found, sources)
-    crop = result.report.crop
     return ProbedResult(
         found,
         sources,
         stack,
         FocusProbe(planes_of(stack), result),
         result.report.in_order,
-        (crop[0], crop[2]) if crop else (0, 0),
+        found.corner,
         _data(found, sources),
     )
 

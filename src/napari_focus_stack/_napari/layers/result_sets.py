@@ -15,7 +15,7 @@ from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, of_other_files, role
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.result import Report, StackResult
+from napari_focus_stack.result import Report, StackResult, crop_corner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,6 +52,11 @@ class ResultSet:
     def cut(self) -> StackSlice:
         """Part of its layer that was stacked."""
         return StackSlice.of_dict(self.past.get("cut"))
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """Row and column of the reference plane at which the result starts."""
+        return crop_corner(self.past.get("crop"))
 
     @property
     def name(self) -> str:

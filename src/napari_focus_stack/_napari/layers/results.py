@@ -16,6 +16,7 @@ from napari_focus_stack._napari.layers.appearance import (
 from napari_focus_stack._napari.layers.geometry import moved, placement
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, identity, made_of, role
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
+from napari_focus_stack.result import crop_corner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,12 +222,7 @@ def _provenance(result: StackResult, name: str, origin: SourceInfo) -> dict[str,
 
 
 def _placement(result: StackResult, origin: SourceInfo) -> dict[str, Any]:
-    return moved(origin.placement, _corner(result.report.crop))
-
-
-def _corner(crop: Sequence[int] | None) -> tuple[int, int]:
-    """Return the first row and column of the planes that the results show."""
-    return (0, 0) if crop is None else (crop[0], crop[2])
+    return moved(origin.placement, result.origin)
 
 
 def results_over(
@@ -256,7 +252,7 @@ def results_over(
         and layer.ndim == 2  # a surface in 3-D stays where it was put
         and any(made_of(layer.metadata[METADATA_KEY], source) for source in sources)
         and layer.metadata[METADATA_KEY].get("cut") == part
-        and is_registered_with(layer, sources[0], _corner(layer.metadata[METADATA_KEY].get("crop")))
+        and is_registered_with(layer, sources[0], _corner(layer))
     ]
 
 
@@ -270,6 +266,10 @@ def lay_over(result: Image, source: Image) -> None:
     source : napari.layers.Image
         Layer of the reference plane.
     """
-    place = moved(placement(source), _corner(result.metadata[METADATA_KEY].get("crop")))
+    place = moved(placement(source), _corner(result))
     for name in ("units", "scale", "translate"):
         setattr(result, name, place[name])
+
+
+def _corner(result: Image) -> tuple[int, int]:
+    return crop_corner(result.metadata[METADATA_KEY].get("crop"))

@@ -196,9 +196,8 @@ def _to_planes(layer: Points, found: ResultSet, layers: Sequence[Layer]) -> NDAr
     ratios = np.diag([*unit_ratios(layer, lead), 1])
     here, there = to_world(layer)[last, last], to_world(lead)[last, last]
     matrix = np.asarray(np.linalg.solve(there, ratios @ here), np.float64)
-    crop = found.past.get("crop")
-    if stack is None and crop is not None:
-        matrix[-3:-1, -1] += crop[0], crop[2]
+    if stack is None:
+        matrix[-3:-1, -1] += found.corner
     return matrix
 
 

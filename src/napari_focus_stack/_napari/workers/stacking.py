@@ -106,8 +106,7 @@ def stored_correction(earlier: Sequence[Image]) -> StoredCorrection | None:
     labels = carried_labels(found) if found is not None else None
     if found is None or labels is None or not labels.any():
         return None
-    crop = found.past.get("crop") or (0, 0, 0, 0)
-    return StoredCorrection(labels, (crop[0], crop[2]))
+    return StoredCorrection(labels, found.corner)
 
 
 def run_steps(
@@ -126,7 +125,7 @@ def run_steps(
     settings : Settings
         Settings of the run.
     mask : numpy.ndarray or None
-        (Y, X) bool: where alignment looks.
+        (Y, X) bool: True where motion is estimated.
     kept : StoredCorrection or None
         Applied to the result.
     cancel : threading.Event

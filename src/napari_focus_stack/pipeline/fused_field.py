@@ -1,4 +1,4 @@
-"""Result of the second pass over the planes, the fusion."""
+"""Image and maps of the field, the result of the second pass over the planes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Fused:
+class FusedField:
     """Image and maps, with depth counted in the planes of the whole stack.
 
     Attributes
@@ -49,7 +49,7 @@ class Fused:
         maps = self.maps
         return [maps.image, maps.depth, maps.confidence, maps.recorded, self.index]
 
-    def cut(self, window: Window) -> Fused:
+    def cut(self, window: Window) -> FusedField:
         """Return a part of the maps as copies, so that the whole can be freed.
 
         Parameters
@@ -59,7 +59,7 @@ class Fused:
 
         Returns
         -------
-        Fused
+        FusedField
             Maps of the part.
         """
         image, depth, confidence, recorded, index = (a[window].copy() for a in self.arrays)
@@ -67,7 +67,7 @@ class Fused:
         return replace(self, maps=maps, index=index)
 
     @classmethod
-    def in_files(cls, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Fused:
+    def in_files(cls, shape: tuple[int, ...], dtype: np.dtype[Any]) -> FusedField:
         """Return empty maps that lie in temporary files.
 
         Parameters
@@ -79,7 +79,7 @@ class Fused:
 
         Returns
         -------
-        Fused
+        FusedField
             Maps that hold zeros.
         """
 
