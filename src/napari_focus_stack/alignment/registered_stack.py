@@ -186,9 +186,7 @@ class RegisteredStack:
         bool
             False for a plane that is moved or evened out.
         """
-        return self.brightness[k] == Brightness() and np.array_equal(
-            self.transforms[k], np.eye(3)
-        )
+        return self.brightness[k] == Brightness() and np.array_equal(self.transforms[k], np.eye(3))
 
     @cached_property
     def at_hand(self) -> bool:

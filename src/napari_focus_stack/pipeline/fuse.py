@@ -105,10 +105,6 @@ class _Stage:
         stack, order = self.survey.stack, self.survey.alignment.order
         yield from prefetch(stack.plane, order, threads=min(1, self.run.readers))
 
-    def selectable(self, registered: RegisteredPlane, k: int, window: Window) -> Selectable:
-        """Return a plane with the pixels to select from in a window."""
-        return selectable(self.run, self.survey.stack, registered, k, window)
-
     def prior(self, window: Window) -> WindowPrior | None:
         """Return the focus prior within a window, if there is one."""
         prior = self.survey.prior
@@ -303,7 +299,7 @@ def _accumulate(
             estimator.add(pyramid.energies, pyramid.plane_prior)
             shown: Selectable | None = None
             if method == "laplacian" or on_plane is not None:
-                shown = stage.selectable(registered, k, outer)
+                shown = selectable(run, survey.stack, registered, k, outer)
                 energy = pyramid.energy
                 if method == "laplacian":
                     energy = original.add(shown.plane, shown.valid, shown.values)
@@ -336,7 +332,7 @@ def _pick(stage: _Stage, outer: Window, maps: FusedMaps) -> Generator[Progress, 
     with closing(stage.planes()) as planes:
         for k, registered in planes:
             yield run.begin("fuse", k)
-            shown = stage.selectable(registered, k, outer)
+            shown = selectable(run, stage.survey.stack, registered, k, outer)
             picking.add(shown.plane, shown.valid, shown.values)
             del registered, shown
     return as_dtype(picking.image(), run.source.dtype)
