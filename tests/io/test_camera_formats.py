@@ -70,6 +70,26 @@ def test_camera_raw_is_linear_light_with_the_cameras_balance_alike_in_every_plan
     assert focus_stack(source).image.dtype == np.uint16
 
 
+def test_camera_raw_of_a_monochrome_sensor_is_grey(tmp_path):
+    grey = np.rint(light()[..., 0] * 65_000).astype(np.uint16)
+    for k in range(2):
+        path = tmp_path / f"{k}.tif"
+        tags = [
+            (271, "s", 0, "Makers", True),
+            (272, "s", 0, "Model", True),
+            (50706, "B", 4, bytes([1, 4, 0, 0]), True),
+            (50708, "s", 0, "Makers Model", True),
+        ]
+        tifffile.imwrite(path, grey, photometric="minisblack", metadata=None, extratags=tags)
+        with tifffile.TiffFile(path, mode="r+") as tif:
+            tif.pages.first.tags[262].overwrite(34892)  # LinearRaw
+        path.rename(path.with_suffix(".dng"))
+    source = read_stack(tmp_path)
+    assert source.plane_shape == (64, 96)
+    plane = source[1].astype(float)
+    assert plane[40, 80] / plane[40, 20] == pytest.approx(2.5, rel=0.02)
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_camera_raw_comes_upright(tmp_path, orientation):
     upright = light()

@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from napari_focus_stack.cli import main as cli
+from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.companions import companions
 from napari_focus_stack.io.file_order import named_positions, natural_order
 from napari_focus_stack.io.reading import read_stack
@@ -29,17 +30,22 @@ PLANE = np.random.default_rng(1).integers(0, 255, (24, 32), np.uint8)
         ["z0p25um", "z0p5um", "z1um"],
         ["z0,25um", "z0,5um"],
         ["z_0.25", "z_0.5", "z_1"],
-        ["a_\u22122", "a_\u22121", "a_3"],
+        ["a_\u22122", "a_\u22121", "a_1"],
         # a dash or a point that separates
         ["img-1", "img-2", "img-10"],
         ["leaf -1", "leaf -2", "leaf -3"],
         ["2024-5-9", "2024-5-10", "2024-11-1"],
         ["a-1-2", "a-1-10", "a-2-1"],
         ["1.2", "1.9", "1.10"],
+        ["img.2.1", "img.2.3", "img.2.8", "img.2.10", "img.2.11"],
+        ["s1.1", "s1.3", "s1.5", "s1.7", "s1.9", "s1.11"],
+        ["s1.5", "s1.10", "s1.15", "s1.20"],
+        ["1.2.840.1", "1.2.840.2", "1.2.840.10"],
+        ["DSC0003", "DSC-0001", "DSC-0002"],
         ["2024.5.9 8.30.1", "2024.5.9 8.30.10", "2024.5.10 8.30.2"],
         ["IMG_0009 (1)", "IMG_0009 (2)", "IMG_0010"],
         # some of the files have other names
-        ["b-3", "b-1", "b2", "overview"],
+        ["b-3", "b-1", "b0", "overview"],
     ],
     ids=lambda names: names[0],
 )
@@ -118,6 +124,21 @@ def test_an_order_that_is_not_that_of_the_names_is_shown(tmp_path, capsys):
 def test_thumbnails_and_projections_are_found_by_their_names(names, left_out):
     found = companions([Path(f"{name}.tif") for name in names])
     assert {file.stem for file in found} == set(left_out)
+
+
+def test_files_in_an_order_of_the_callers_are_listed_as_given(tmp_path):
+    for name in "ab":
+        tifffile.imwrite(tmp_path / f"{name}.tif", PLANE)
+    [note] = read_stack([tmp_path / "b.tif", tmp_path / "a.tif"]).notes
+    assert "the list that was given" in note
+    assert read_stack([tmp_path / "a.tif", tmp_path / "b.tif"]).notes == ()
+
+
+def test_one_plane_beside_its_fused_image_is_refused_with_the_reason(tmp_path):
+    for name in ("a", "a_fused"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", PLANE)
+    with pytest.raises(InputError, match=r"one plane alone, 'a\.tif'.*One file was left out"):
+        read_stack(tmp_path)
 
 
 def test_thumbnails_are_left_out_and_listed_once(tmp_path):

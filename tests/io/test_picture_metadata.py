@@ -73,6 +73,17 @@ def test_profile_and_exif_of_the_reference_plane_reach_the_image(tmp_path, kind,
         np.testing.assert_array_equal(np.asarray(Image.open(out)), result.image)
 
 
+@pytest.mark.parametrize("into", [".png", ".jpg", ".tif"])
+def test_letters_beyond_ascii_stay(tmp_path, into):
+    tags = exif()
+    tags[ExifTags.Base.Copyright] = "\u00a9 J\u00fcrgen M\u00fcller".encode("latin-1")
+    for k in range(2):
+        Image.fromarray(COLOUR).save(tmp_path / f"{k}.jpg", exif=tags.tobytes())
+    write_outputs({"image": tmp_path / f"out{into}"}, focus_stack(tmp_path))
+    outer, *_ = checked(tmp_path / f"out{into}")
+    assert outer["Copyright"] == "\u00a9 J\u00fcrgen M\u00fcller"
+
+
 def test_a_large_profile_fills_several_segments_of_jpeg(tmp_path):
     large = bytearray(PROFILE + bytes(150_000))
     for k in range(2):

@@ -205,6 +205,30 @@ def test_alpha_of_tiff_is_straight_whatever_the_file_holds(tmp_path, dtype, samp
     np.testing.assert_array_equal(source[0][..., 3], stored[..., -1].astype(dtype))
 
 
+def test_alpha_beside_white_as_zero_is_not_inverted(tmp_path):
+    stored = np.dstack([noise(np.uint8, 16, 24), np.full((16, 24), 255, np.uint8)])
+    for k in range(2):
+        tifffile.imwrite(
+            tmp_path / f"{k}.tif",
+            stored,
+            photometric="miniswhite",
+            planarconfig="contig",
+            extrasamples=["unassalpha"],
+        )
+    plane = read_stack(tmp_path)[0]
+    np.testing.assert_array_equal(plane[..., 0], 255 - stored[..., 0])
+    assert (plane[..., 3] == 255).all()
+
+
+def test_a_fourth_channel_that_is_no_alpha_is_left_out_with_a_note(tmp_path):
+    stored = noise(np.uint8, 3, 16, 24, 4)
+    path = tmp_path / "infrared.tif"
+    tifffile.imwrite(path, stored, photometric="rgb", extrasamples=["unspecified"])
+    source = read_stack(path)
+    assert_planes(source, list(stored[..., :3]))
+    assert any("fourth channel" in note for note in source.notes)
+
+
 def test_two_samples_that_are_no_alpha_are_channels(tmp_path):
     tifffile.imwrite(
         tmp_path / "a.tif",

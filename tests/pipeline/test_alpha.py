@@ -79,5 +79,7 @@ def test_alpha_of_programs_without_transparency_is_ignored() -> None:
     opaque[..., 3] = 255
     ignored, shown = (focus_stack(one, align="none") for one in (planes, opaque))
     np.testing.assert_array_equal(ignored.image, shown.image)
+    exact = focus_stack(planes.astype(np.float64), values="recorded", align="none")
+    assert (exact.image[..., 3] == 1).all()
     assert any("alpha channel is 0 everywhere" in note for note in ignored.report.notes)
     assert not any("alpha" in note for note in shown.report.notes)

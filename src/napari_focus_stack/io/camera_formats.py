@@ -75,7 +75,7 @@ def open_raw(path: Path) -> ImageFile:
     Returns
     -------
     ImageFile
-        One RGB plane of 16 bits, which is developed when it is read.
+        One plane of 16 bits, RGB or of a monochrome sensor, which is developed when it is read.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def open_raw(path: Path) -> ImageFile:
         raise Unreadable("camera RAW needs rawpy", _EXTRA) from None
     try:
         with rawpy.imread(str(path)) as raw:
-            sizes = raw.sizes
+            sizes, colours = raw.sizes, (3,) if raw.num_colors > 1 else ()
     except rawpy.LibRawError as problem:
         raise Unreadable(f"LibRaw cannot read it ({_reason(problem)})") from problem
     return ImageFile(
@@ -96,7 +96,7 @@ def open_raw(path: Path) -> ImageFile:
             FilePlane(
                 path,
                 path.name,
-                (sizes.iheight, sizes.iwidth, 3),
+                (sizes.iheight, sizes.iwidth, *colours),
                 np.dtype(np.uint16),
                 partial(_develop, path),
                 _ORIENTATIONS.get(sizes.flip, 1),
@@ -122,7 +122,7 @@ def _develop(path: Path) -> NDArray[Any]:
             )
     except rawpy.LibRawError as problem:
         raise Unreadable(f"LibRaw cannot read it ({_reason(problem)})") from problem
-    return developed
+    return developed[..., 0] if developed.shape[2:] == (1,) else developed
 
 
 def _reason(problem: Exception) -> str:

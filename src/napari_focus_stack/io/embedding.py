@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _PLACEHOLDERS = {34666: EXIF_TAG, 34854: GPS_TAG}
 """Unassigned tags, beside the place of those that tifffile does not write; written first."""
+_CLASSIC = 2**32 - 2**25
+"""Bytes of pixels from which on tifffile writes BigTIFF."""
 _SEGMENT = 65519
 """Bytes of a profile that one JPEG segment holds."""
 
@@ -95,7 +97,9 @@ def _jpeg_segment(marker: int, payload: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
-def tiff_metadata_options(metadata: PictureMetadata, shape: tuple[int, ...]) -> dict[str, Any]:
+def tiff_metadata_options(
+    metadata: PictureMetadata, shape: tuple[int, ...], size: int
+) -> dict[str, Any]:
     """Return the colour profile and EXIF as options of `tifffile.imwrite`.
 
     Tags for EXIF and place are placeholders, which `complete_tiff` replaces.
@@ -106,6 +110,8 @@ def tiff_metadata_options(metadata: PictureMetadata, shape: tuple[int, ...]) -> 
         Profile and EXIF.
     shape : tuple of int
         Shape of the image.
+    size : int
+        Bytes of its pixels. Beyond 4 GB, in BigTIFF, there is no EXIF.
 
     Returns
     -------
@@ -116,9 +122,9 @@ def tiff_metadata_options(metadata: PictureMetadata, shape: tuple[int, ...]) -> 
     profile = metadata.profile_for(shape)
     if profile:
         options["iccprofile"] = profile
-    if metadata.exif:
+    if metadata.exif and size < _CLASSIC:
         exif = load_exif(io.BytesIO(metadata.exif))
-        text = [(tag, "s", 0, str(exif[tag]), True) for tag in KEPT if tag in exif]
+        text = [(tag, "s", 0, exif[tag], True) for tag in KEPT if tag in exif]
         links = [
             (placeholder, "I", 1, 0, True)
             for placeholder, tag in _PLACEHOLDERS.items()

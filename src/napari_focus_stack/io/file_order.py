@@ -192,14 +192,19 @@ def _ranks(column: Sequence[_Field]) -> list[int] | None:
 
 
 def _is_signed(column: Sequence[_Field]) -> bool:
-    """Check whether dashes are signs: some numbers lack one, or it separates no z or length."""
-    signs = {field.sign for field in column}
-    if not signs & set(_MINUS):
+    """Check whether dashes are signs.
+
+    Some numbers lack one, and the numbers are lengths or a z, or go through zero; or a dash
+    separates nothing before a z or a length.
+    """
+    minus = {int(field.whole) for field in column if field.sign and field.sign in _MINUS}
+    if not minus:
         return False
-    return len(signs) > 1 or all(
-        _OPENING.search(field.before) and (field.unit or _marker(field) in _Z_MARKERS)
-        for field in column
-    )
+    meant = all(field.unit or _marker(field) in _Z_MARKERS for field in column)
+    if len({field.sign for field in column}) > 1:
+        others = {int(f.whole) for f in column if not f.sign or f.sign not in _MINUS}
+        return meant or 0 in others or bool(minus & others)
+    return meant and all(_OPENING.search(field.before) for field in column)
 
 
 def _marker(field: _Field) -> str:
@@ -216,15 +221,31 @@ def _is_decimal(column: Sequence[_Field]) -> bool:
 
 
 def _counts_on(column: Sequence[_Field]) -> bool:
-    """Check for numbers after the point that go from nine to ten, which no decimals do."""
+    """Check for numbers after the point that count on, as those of decimals do not.
+
+    They go from nine to ten, end in a zero beside shorter ones, or are evenly spaced as whole
+    numbers of different length.
+    """
     parts: dict[str, set[str]] = defaultdict(set)
     for field in column:
         if field.part is not None:
             parts[field.whole].add(field.part)
+    return any(_are_counted(sorted(found, key=int)) for found in parts.values())
+
+
+def _are_counted(parts: Sequence[str]) -> bool:
+    """Check whether sorted numbers after a point are whole numbers; see `_counts_on`."""
+    lengths = [len(part) for part in parts]
+    if min(lengths) == max(lengths):
+        return False
+    steps = {int(after) - int(before) for before, after in pairwise(parts)}
+    if steps == {1} or (len(parts) > 2 and len(steps) == 1):
+        return True
     return any(
-        len(first) < len(second) and int(second) == int(first) + 1
-        for found in parts.values()
-        for first, second in pairwise(sorted(found, key=int))
+        part.endswith("0") and int(part) > 0 and len(part) > min(lengths) for part in parts
+    ) or any(
+        len(before) < len(after) and int(after) == int(before) + 1
+        for before, after in pairwise(parts)
     )
 
 

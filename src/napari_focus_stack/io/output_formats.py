@@ -126,7 +126,7 @@ def _encode_tiff(path: Path, image: NDArray[Any], legend: Legend, *, ome: bool) 
     import tifffile
 
     options = tiff_options(image.shape, legend.spacing)
-    options |= tiff_metadata_options(legend.metadata, image.shape)
+    options |= tiff_metadata_options(legend.metadata, image.shape, image.nbytes)
     if legend.about and not ome:
         options |= {"description": legend.about.encode()}
     metadata = ome_metadata(image.shape, legend.spacing, legend.about) if ome else None

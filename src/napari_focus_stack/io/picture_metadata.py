@@ -11,7 +11,7 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import tifffile
 
@@ -216,12 +216,21 @@ def load_exif(file: BinaryIO) -> Exif:
         found.load_from_fp(file)
         for tag in KEPT:
             if tag in found:
-                kept[tag] = found[tag]
+                kept[tag] = _recorded_bytes(found[tag])
         for tag in (EXIF_TAG, GPS_TAG):
-            inner = {k: v for k, v in found.get_ifd(tag).items() if k not in _DROPPED}
+            inner = {
+                k: _recorded_bytes(v) for k, v in found.get_ifd(tag).items() if k not in _DROPPED
+            }
             if inner:
                 kept.get_ifd(tag).update(inner)
     return kept
+
+
+def _recorded_bytes(value: Any) -> Any:
+    """Return text as the bytes that were recorded, which Pillow read as Latin-1."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("latin-1", "replace")
 
 
 def _written(exif: Exif) -> bytes:

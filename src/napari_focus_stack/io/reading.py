@@ -15,7 +15,12 @@ from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.agreement import agree
 from napari_focus_stack.io.camera_formats import is_heic, is_raw, open_heic, open_raw
 from napari_focus_stack.io.companions import describe_companions
-from napari_focus_stack.io.file_order import in_plain_order, may_differ, named_positions
+from napari_focus_stack.io.file_order import (
+    in_plain_order,
+    may_differ,
+    named_positions,
+    natural_order,
+)
 from napari_focus_stack.io.file_source import FileSource, ScannedFiles
 from napari_focus_stack.io.foreign_formats import foreign_format
 from napari_focus_stack.io.listing import StackPath, list_files
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
 _HEAD = 16
 FEWEST_TO_ORDER = 3
 """Planes from which on recorded positions order them."""
+AS_GIVEN = "the list that was given, which is not that of their names"
 LEAST_GAP = 0.2
 """Smallest distance of recorded positions, of their mean distance, that orders planes."""
 
@@ -110,7 +116,9 @@ def scan(path: StackPath) -> ScannedFiles:
         entries = _by_position(entries)
         notes.append(_order_note(entries, "the z positions in the files"))
     elif (may_differ(files) or not listing.is_sorted) and not in_plain_order(files):
-        notes.append(_order_note(entries, "the numbers in their names, with sign and decimals"))
+        by_name = listing.is_sorted or (may_differ(files) and natural_order(files) == files)
+        rule = "the numbers in their names, with sign and decimals" if by_name else AS_GIVEN
+        notes.append(_order_note(entries, rule))
     return agree(listing.where, opened, entries, notes)
 
 
@@ -158,9 +166,11 @@ def too_few(scanned: ScannedFiles) -> str:
         Message of an InputError.
     """
     left_out = "".join(f"; {skipped}" for skipped in scanned.skipped[:1])
+    notes = "".join(f" {note}" for note in scanned.listing_notes)
     return (
         f"'{scanned.where}' gives one plane alone, '{scanned.planes[0].name}'{left_out}; "
-        "a stack needs at least two: give the folder they lie in, or a file that holds them all."
+        "a stack needs at least two: give the folder that holds them all, or a file of several "
+        f"planes.{notes}"
     )
 
 

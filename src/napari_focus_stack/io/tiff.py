@@ -30,6 +30,7 @@ from napari_focus_stack.io.spacing_metadata import (
     resolution_spacing,
 )
 from napari_focus_stack.io.tiff_pixels import (
+    has_other_channel,
     is_grey_with_alpha,
     load_page,
     load_raw,
@@ -64,6 +65,10 @@ _Axis = tuple[int, str, str]
 _Z_AXES = ("Z", "I", "Q")
 """Z, and tifffile's names of pages and of axes without a name."""
 ORIENTATION = 274
+OTHER_CHANNEL = (
+    "The fourth channel of the files is no alpha by their tags and was left out; give it as a "
+    "stack of its own if it shows the specimen"
+)
 _PLAIN = {"generic", "uniform", "shaped"}
 
 
@@ -167,7 +172,8 @@ class _TiffHeader:
             return Skipped(name, "the file is truncated")
         load = partial(load_page, page, lock, palette_of(page.keyframe))
         orientation = _orientation(page.keyframe)
-        return FilePlane(self.path, name, shape, dtype, load, orientation)
+        note = OTHER_CHANNEL if has_other_channel(page.keyframe) else ""
+        return FilePlane(self.path, name, shape, dtype, load, orientation, shared_note=note)
 
 
 def _orientation(page: tifffile.TiffPage) -> int:

@@ -49,6 +49,22 @@ def is_grey_with_alpha(page: tifffile.TiffPage) -> bool:
     return page.samplesperpixel == 2 and any(_extra_samples(page))
 
 
+def has_other_channel(page: tifffile.TiffPage) -> bool:
+    """Return whether the fourth sample of a colour is no alpha by the tags, such as infrared.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+        The page.
+
+    Returns
+    -------
+    bool
+        False without a tag, where the fourth sample is alpha.
+    """
+    return page.samplesperpixel == 4 and _extra_samples(page) == (0,)
+
+
 def _extra_samples(page: tifffile.TiffPage) -> tuple[int, ...]:
     """Return what samples beside grey or RGB are: 0 unspecified, 1 premultiplied alpha, 2 alpha."""
     return tuple(int(kind) for kind in page.tags.valueof(EXTRA_SAMPLES, default=()))
@@ -88,7 +104,11 @@ def page_kind(page: tifffile.TiffPage) -> tuple[tuple[int, ...], np.dtype[Any]]:
     size = (page.imagelength, page.imagewidth)
     if photometric == PHOTOMETRIC.PALETTE:
         return (*size, 3), np.dtype(np.uint8)
-    shape = size if samples == 1 else (*size, 4 if grey_with_alpha else samples)
+    if grey_with_alpha:
+        samples = 4
+    elif has_other_channel(page):
+        samples = 3
+    shape = size if samples == 1 else (*size, samples)
     return shape, _plain_dtype(page.dtype)
 
 
@@ -183,11 +203,16 @@ def _picture(
         pixels = np.moveaxis(pixels, 0, -1)
     if page.photometric == PHOTOMETRIC.MINISWHITE and pixels.dtype.kind in "bu":
         white = True if pixels.dtype.kind == "b" else 2**page.bitspersample - 1
-        pixels = white ^ pixels
+        inverted = white ^ pixels
+        if is_grey_with_alpha(page):
+            inverted[..., 1] = pixels[..., 1]
+        pixels = inverted
     if pixels.dtype.kind == "b":
         pixels = pixels.astype(np.uint8) * np.uint8(255)
     if is_grey_with_alpha(page):
         pixels = grey_alpha_as_rgba(pixels)
+    if has_other_channel(page):
+        pixels = pixels[..., :3]
     if pixels.ndim == 3 and pixels.shape[2] == 4 and PREMULTIPLIED in _extra_samples(page):
         pixels = _divided_by_alpha(pixels)
     return np.ascontiguousarray(pixels, dtype=_plain_dtype(pixels.dtype))

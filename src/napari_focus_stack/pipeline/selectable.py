@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_focus_stack.imgproc.alpha import continued, ignores_alpha
 from napari_focus_stack.imgproc.dtypes import EXACT, as_dtype
 from napari_focus_stack.imgproc.transforms import both_recorded
 
@@ -80,7 +81,10 @@ def selectable(
         return Selectable(plane, valid)
     if not stack.shows_record(k):
         return Selectable(plane, valid, None if exact else as_dtype(plane, dtype))
-    recorded = run.read_as_recorded(k)[window]
+    recorded = run.read_as_recorded(k)
+    if ignores_alpha(recorded):
+        recorded = continued(recorded)
+    recorded = recorded[window]
     unmarked = stack.marks.within(window).unmarked(recorded.shape, k)
     values = recorded.astype(np.float32) if exact else recorded
     return Selectable(plane, both_recorded(valid, unmarked), values)
