@@ -1,10 +1,7 @@
 """The dock fits on low screens: its rows scroll, its buttons stay in sight."""
 
-import pytest
-from magicgui.widgets import ComboBox, Container, FloatSpinBox, LineEdit, Select, Slider
-from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
+from magicgui.widgets import Container, LineEdit, Select
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_focus_stack._napari.widgets.rows import row as labelled
 from napari_focus_stack._napari.widgets.scroll_area import LEAST_HEIGHT, ScrollArea
@@ -52,40 +49,3 @@ def test_no_row_is_cut_where_there_is_room(qtbot):
     qtbot.waitExposed(outer)
     assert scrolling.viewport().height() >= scrolling.widget().height()
     assert not scrolling.verticalScrollBar().isVisible()
-
-
-@pytest.mark.parametrize(
-    "widget",
-    [
-        lambda: ComboBox(choices=("auto", "off", "on"), value="off"),
-        lambda: FloatSpinBox(value=3),
-        lambda: Slider(value=30),
-    ],
-    ids=["drop-down", "number", "slider"],
-)
-def test_the_wheel_scrolls_and_changes_no_value(qtbot, widget):
-    """It had changed settings on the way to a row further down, and the change was kept."""
-    values = [widget() for _ in range(30)]
-    scrolling = ScrollArea(Container(widgets=values, labels=False))
-    qtbot.addWidget(scrolling)
-    scrolling.resize(300, 200)
-    scrolling.show()
-    qtbot.waitExposed(scrolling)
-    qtbot.waitUntil(lambda: scrolling.verticalScrollBar().maximum() > 0)
-    before = [one.value for one in values]
-    for native in (values[1].native, *values[1].native.findChildren(QWidget)):
-        native.setFocus()
-        place = QPointF(native.rect().center())
-        wheel = QWheelEvent(
-            place,
-            QPointF(native.mapToGlobal(native.rect().center())),
-            QPoint(0, 0),
-            QPoint(0, -120),
-            Qt.MouseButton.NoButton,
-            Qt.KeyboardModifier.NoModifier,
-            Qt.ScrollPhase.NoScrollPhase,
-            False,
-        )
-        QApplication.sendEvent(native, wheel)
-    assert [one.value for one in values] == before
-    assert scrolling.verticalScrollBar().value() > 0

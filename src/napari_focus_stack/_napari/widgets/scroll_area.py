@@ -5,17 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
-from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import (
-    QAbstractSlider,
-    QAbstractSpinBox,
-    QComboBox,
-    QFrame,
-    QScrollArea,
-    QScrollBar,
-    QSizePolicy,
-    QWidget,
-)
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container
@@ -43,13 +33,6 @@ class ScrollArea(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.setWidget(self._rows)
-        self._guard_values()
-
-    def _guard_values(self) -> None:
-        """Watch every widget in the rows whose value the wheel would change."""
-        for widget in self._rows.findChildren(QWidget):
-            if _changes_by_wheel(widget):
-                widget.installEventFilter(self)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's
         """Return the size of the rows, which may exceed their own hint, with the frame.
@@ -79,9 +62,7 @@ class ScrollArea(QScrollArea):
     def eventFilter(  # noqa: N802 - Qt's
         self, watched: QObject | None, event: QEvent | None
     ) -> bool:
-        """Update the size when that of the rows changes, and scroll instead of changing values.
-
-        The wheel over a drop-down would change a setting unseen, which a later session would keep.
+        """Update the size when that of the rows changes.
 
         Parameters
         ----------
@@ -97,15 +78,5 @@ class ScrollArea(QScrollArea):
         """
         asked = event is not None and event.type() == QEvent.Type.LayoutRequest
         if asked and watched is self._rows:
-            self._guard_values()
             self.updateGeometry()
-        if isinstance(event, QWheelEvent) and _changes_by_wheel(watched):
-            self.wheelEvent(event)
-            return True
         return bool(super().eventFilter(watched, event))
-
-
-def _changes_by_wheel(watched: QObject | None) -> bool:
-    """Return whether the wheel changes the value of a widget; scroll bars do not count."""
-    kinds = (QComboBox, QAbstractSpinBox, QAbstractSlider)
-    return isinstance(watched, kinds) and not isinstance(watched, QScrollBar)
