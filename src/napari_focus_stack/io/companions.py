@@ -20,7 +20,8 @@ _MADE = re.compile(
     r"|(?<![a-z])(?:mip|(?:z|max|min|avg|sum)?[ _-]?proj(?:ection)?)$"
     r"|(?<![a-z])(?:edf|stacked|focusstacked|fused)$"
     r"|(?<![a-z])zs[ _-](?:pmax|dmap|retouched)"
-    r"|\([abc],[^()]*s(?:moothing)?\d+\)"
+    r"|\([abc],[^()]*s(?:moothing)?\d+\)",
+    re.MULTILINE,
 )
 
 
@@ -40,7 +41,10 @@ def companions(files: Sequence[Path]) -> dict[Path, str]:
     dict of pathlib.Path to str
         What each one is: "thumbnails" or "projections or fused images".
     """
-    stems = {file: file.stem.casefold() for file in files}
+    names = [file.name.rpartition(".")[0].casefold() for file in files]
+    if not any(pattern.search("\n".join(names)) for pattern in (_THUMBNAIL, _MADE)):
+        return {}
+    stems = dict(zip(files, names, strict=True))
     others = set(stems.values())
     found = {
         file: "thumbnails"

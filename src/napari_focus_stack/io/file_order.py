@@ -90,7 +90,7 @@ def named_positions(files: Iterable[Path]) -> dict[Path, float]:
         Micrometres; empty if no number, or more than one, is a position.
     """
     files = list(files)
-    if not any(_UNIT.search(file.stem.casefold()) for file in files):
+    if not _UNIT.search("\n".join(file.name for file in files).casefold()):
         return {}
     alike = _alike(files)
     found = [column for column in _columns(alike) if _is_position(column)]
@@ -132,7 +132,7 @@ def may_differ(files: Iterable[Path]) -> bool:
     bool
         False if no number has a sign or a decimal.
     """
-    return any(_MAY_DIFFER.search(file.stem) for file in files)
+    return _MAY_DIFFER.search("\n".join(file.name for file in files)) is not None
 
 
 def _plainly_sorted(files: Iterable[Path]) -> list[Path]:
@@ -239,7 +239,7 @@ def _are_counted(parts: Sequence[str]) -> bool:
     if min(lengths) == max(lengths):
         return False
     steps = {int(after) - int(before) for before, after in pairwise(parts)}
-    if steps == {1} or (len(parts) > 2 and len(steps) == 1):
+    if len(parts) > 2 and len(steps) == 1:
         return True
     return any(
         part.endswith("0") and int(part) > 0 and len(part) > min(lengths) for part in parts

@@ -82,7 +82,8 @@ def list_files(path: StackPath) -> Listing:
     if is_folder:
         files, left_out = _images_of(path)
         left_out |= companions(files)
-        return Listing(str(path), natural_order(set(files) - set(left_out)), left_out)
+        planes = [file for file in files if file not in left_out] if left_out else files
+        return Listing(str(path), natural_order(planes), left_out)
     if not exists:
         raise InputError(f"There is no file or folder '{path}'; check the path.")
     return Listing(str(path), [path])
@@ -108,7 +109,11 @@ def _images_of(folder: Path) -> tuple[list[Path], dict[Path, str]]:
         raise InputError(
             f"'{folder}' cannot be read ({problem.strerror}); check its permissions."
         ) from problem
-    kinds = {name: [f for f in files if f.suffix.lower() in ends] for name, ends in KINDS.items()}
+    suffixes = [file.suffix.lower() for file in files]
+    kinds = {
+        name: [file for file, suffix in zip(files, suffixes, strict=True) if suffix in ends]
+        for name, ends in KINDS.items()
+    }
     kind = max(kinds, key=lambda name: len(kinds[name]))
     if kinds[kind]:
         others = {file: name for name, found in kinds.items() if name != kind for file in found}

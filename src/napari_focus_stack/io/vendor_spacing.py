@@ -51,9 +51,10 @@ def vendor_spacing(tif: TiffFile) -> _Found:
 def _vendor(tif: TiffFile) -> str | None:
     """Return the vendor of a file by its tags: faster than all of tifffile's checks in turn."""
     tags = tif.pages.first.tags
-    kind = next((kind for code, kind in _BY_TAG.items() if code in tags), None)
-    text = str(tags.valueof(_SOFTWARE, default="")) + str(tags.valueof(_DESCRIPTION, default=""))
-    if kind is None and any(word in text for word in _WORDS):
+    codes = set(tags.keys())
+    kind = next((kind for code, kind in _BY_TAG.items() if code in codes), None)
+    texts = codes & {_SOFTWARE, _DESCRIPTION}
+    if kind is None and any(word in str(tags.valueof(c)) for c in texts for word in _WORDS):
         kind = next((kind for kind in _BY_TEXT if getattr(tif, f"is_{kind}")), None)
     return kind
 
