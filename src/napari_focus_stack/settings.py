@@ -279,6 +279,11 @@ class Settings:
         return self.method == "depth" or (self.method == "pyramid" and self.values == "recorded")
 
     @property
+    def selects(self) -> bool:
+        """Whether each pixel of the image is one plane's own."""
+        return self.picks or self.method == "laplacian"
+
+    @property
     def removes_occlusion(self) -> bool:
         """Whether foreground blur is removed from the background."""
         return self.method == "pyramid" and not self.picks and self.occlusion == "auto"

@@ -120,8 +120,7 @@ class PyramidFusion:
         count: int | None = None,
         prior: WindowPrior | None = None,
     ) -> None:
-        self._team = team
-        self._prior = prior
+        self._team, self._prior = team, prior
         self.plane_prior: PlanePrior | None = None
         self.limited, self.averaged = 0, 0.0
         self._origin = origin
@@ -307,12 +306,10 @@ class PyramidFusion:
 
     def _limit(self) -> None:
         """Limit brightness to the range that planes recorded at each pixel."""
-        bright, counts = self._levels[0].smooth[0], []
-
-        def limit(rows: slice) -> None:
-            counts.append(self._range.limit(bright, self._recorded, rows))
-
-        self._team.map(limit, self._levels[0].parts)
+        bright, counts, limit = self._levels[0].smooth[0], [], self._range.limit
+        self._team.map(
+            lambda rows: counts.append(limit(bright, self._recorded, rows)), self._levels[0].parts
+        )
         self.limited, self.averaged = sum(counts), self._levels[0].averaged
         self._range.release()
 

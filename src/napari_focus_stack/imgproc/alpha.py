@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.imgproc.dtypes import as_dtype
-from napari_focus_stack.imgproc.smoothing import GAP_PRIOR, fill_from_trusted
+from napari_focus_stack.imgproc.smoothing import without_gaps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,12 +93,10 @@ def fill_transparent(plane: NDArray[Any], recorded: Mask, channels: int = 4) -> 
         A new array, as `plane`.
     """
     filled, gaps = plane.copy(), recorded == 0
-    weight = (~gaps).astype(np.float32)
-    for c in range(channels):
-        channel = plane[..., c].astype(np.float32)
-        channel[gaps] = 0
-        smooth = fill_from_trusted(channel, weight, GAP_PRIOR)
-        filled[..., c][gaps] = as_dtype(smooth[gaps], plane.dtype)
+    missing = plane[..., :channels].astype(np.float32)
+    missing[gaps] = np.nan
+    smooth, _ = without_gaps(missing)
+    filled[gaps, :channels] = as_dtype(smooth[gaps], plane.dtype)
     return filled
 
 

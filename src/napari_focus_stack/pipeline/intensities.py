@@ -63,7 +63,7 @@ def intensities(settings: Settings, survey: Survey, counts: FusedPixels) -> dict
         limited to the range that planes recorded there; `replaced`: number of single pixels of
         planes that were filled in as hot, dead or hit by a cosmic ray.
     """
-    selected = settings.picks or settings.method == "laplacian"
+    selected = settings.selects
     stack = survey.stack
     moved = any(not np.array_equal(stack.transforms[k], np.eye(3)) for k in stack.planes)
     applied = [stack.brightness[k] for k in stack.planes]

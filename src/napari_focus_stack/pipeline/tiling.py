@@ -272,7 +272,7 @@ def pixel_bytes(source: PlaneSource, settings: Settings, on_plane: bool = False)
     further = (channels - 1) * (1 / 3 if source.colour_halved else 4 / 3)  # over all levels
     fusing = 22.5 * 4 / 3 + 8 * further + 2 * size + 1
     depth, smoothing = 10.4, 10.0
-    picking = 4 * (3 * channels + 2) if settings.picks or settings.method == "laplacian" else 0
+    picking = 4 * (3 * channels + 2) if settings.selects else 0
     handed_out = 8 + (8 + source.dtype.itemsize) * channels if on_plane else 0
     return fusing + depth + smoothing + picking + handed_out + channels * source.dtype.itemsize
 
