@@ -109,9 +109,11 @@ def _images_of(folder: Path) -> tuple[list[Path], dict[Path, str]]:
         raise InputError(
             f"'{folder}' cannot be read ({problem.strerror}); check its permissions."
         ) from problem
-    suffixes = [file.suffix.lower() for file in files]
+    by_suffix: dict[str, list[Path]] = {}
+    for file in files:
+        by_suffix.setdefault(file.suffix.lower(), []).append(file)
     kinds = {
-        name: [file for file, suffix in zip(files, suffixes, strict=True) if suffix in ends]
+        name: [file for suffix, found in by_suffix.items() if suffix in ends for file in found]
         for name, ends in KINDS.items()
     }
     kind = max(kinds, key=lambda name: len(kinds[name]))

@@ -27,7 +27,7 @@ from napari_focus_stack.io.listing import StackPath, list_files
 from napari_focus_stack.io.output_formats import SAVED
 from napari_focus_stack.io.plane_files import REMEDY, FilePlane, ImageFile, Skipped, Unreadable
 from napari_focus_stack.io.raster import open_raster
-from napari_focus_stack.io.sources import ArraySource, PlaneSource
+from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
 from napari_focus_stack.io.tiff import MAGIC, open_tiff
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ def scan(path: StackPath) -> ScannedFiles:
         _refuse_surplus_axes(files[0].name, found)
         return agree(listing.where, opened, found.planes, notes)
     positions = named_positions(files)
-    entries = [_one_plane(file, positions.get(file)) for file in files]
+    named = [positions.get(file) for file in files] if positions else [None] * len(files)
+    entries = [_one_plane(file, position) for file, position in zip(files, named, strict=True)]
     if listing.is_sorted and _goes_back(entries):
         entries = _by_position(entries)
         notes.append(_order_note(entries, "the z positions in the files"))
@@ -177,6 +178,8 @@ def too_few(scanned: ScannedFiles) -> str:
 def _open(path: Path) -> ImageFile:
     """Read the headers of one file; each plane gets the spacing and position of the file."""
     found = _open_any(path)
+    if found.spacing == Spacing() and found.position is None:
+        return found
     planes = tuple(
         replace(plane, spacing=found.spacing, position=found.position)
         if isinstance(plane, FilePlane)
@@ -195,16 +198,16 @@ def _open_any(path: Path) -> ImageFile:
         raise Unreadable(f"it cannot be opened ({problem.strerror})") from problem
     if not head:
         raise Unreadable("it is empty")
+    found = open_raster(path, head)
+    if found is not None:
+        return found
     if is_raw(path):
         return open_raw(path)
     if head.startswith(MAGIC):
         return open_tiff(path)
     if is_heic(head):
         return open_heic(path)
-    found = open_raster(path, head)
-    if found is None:
-        raise _unknown(path, head)
-    return found
+    raise _unknown(path, head)
 
 
 def _unknown(path: Path, head: bytes) -> Unreadable:

@@ -65,6 +65,7 @@ _Axis = tuple[int, str, str]
 _Z_AXES = ("Z", "I", "Q")
 """Z, and tifffile's names of pages and of axes without a name."""
 ORIENTATION = 274
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
 OTHER_CHANNEL = (
     "The fourth channel of the files is no alpha by their tags and was left out; give it as a "
     "stack of its own if it shows the specimen"
@@ -92,7 +93,7 @@ def open_tiff(path: Path) -> ImageFile:
     """
     try:
         with TiffFile(path) as tif:
-            return _TiffHeader(path, tif, path.stat().st_size).image_file()
+            return _TiffHeader(path, tif, tif.filehandle.size).image_file()
     except DAMAGE as problem:
         raise Unreadable(f"it is a damaged TIFF ({problem})") from problem
 
@@ -235,12 +236,11 @@ def _axis_words(axis: str) -> tuple[str, str]:
 def _spacing(tif: TiffFile) -> tuple[Spacing, float | None]:
     """Return the spacing and, for a file of one plane, its position along z."""
     tags = tif.pages.first.tags
-    values = {name: tags.valueof(name) for name in ("XResolution", "YResolution")}
     imagej = tif.imagej_metadata or {}
     pixels = resolution_spacing(
-        values["XResolution"],
-        values["YResolution"],
-        int(tags.valueof("ResolutionUnit", default=2)),
+        tags.valueof(X_RESOLUTION),
+        tags.valueof(Y_RESOLUTION),
+        int(tags.valueof(RESOLUTION_UNIT, default=2)),
         str(imagej.get("unit", "")),
     )
     position = None
