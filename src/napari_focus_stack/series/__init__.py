@@ -1,0 +1,1 @@
+"""Series of stacks: channels, time points and positions of one experiment."""
