@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from napari_focus_stack.pipeline.align_only import AlignedPlanes, align_stack
     from napari_focus_stack.pipeline.stack import focus_stack, stack_steps
     from napari_focus_stack.result import LeftOut, Progress, Report, StackResult
+    from napari_focus_stack.series.focus import focus_series
+    from napari_focus_stack.series.model import Channel, Position, Series, StackIndex
+    from napari_focus_stack.series.opening import open_series
+    from napari_focus_stack.series.result import PositionResult, SeriesProgress, SeriesResult
     from napari_focus_stack.settings import Settings
 
 _HOME = {
@@ -53,6 +57,10 @@ _HOME = {
     "pipeline.align_only": ["AlignedPlanes", "align_stack"],
     "pipeline.stack": ["focus_stack", "stack_steps"],
     "result": ["LeftOut", "Progress", "Report", "StackResult"],
+    "series.focus": ["focus_series"],
+    "series.model": ["Channel", "Position", "Series", "StackIndex"],
+    "series.opening": ["open_series"],
+    "series.result": ["PositionResult", "SeriesProgress", "SeriesResult"],
     "settings": ["Settings"],
 }
 
@@ -60,26 +68,35 @@ __all__ = [
     "AlignedPlanes",
     "ArraySource",
     "Cancelled",
+    "Channel",
     "FocusStackError",
     "InputError",
     "LeftOut",
     "NoImagesError",
     "OutputError",
     "PlaneSource",
+    "Position",
+    "PositionResult",
     "Progress",
     "Recipe",
     "Report",
     "SavedResult",
+    "Series",
+    "SeriesProgress",
+    "SeriesResult",
     "Settings",
     "SettingsError",
     "Spacing",
+    "StackIndex",
     "StackResult",
     "__version__",
     "align_stack",
     "analysis",
     "correction",
     "depth",
+    "focus_series",
     "focus_stack",
+    "open_series",
     "read_saved",
     "read_stack",
     "simulation",

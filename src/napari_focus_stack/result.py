@@ -156,6 +156,13 @@ class Report:
         All of these sentences, and others for the user on assumptions, conversions and doubts.
     inputs : list of str
         Absolute paths of the files of the planes, each once; empty for arrays.
+    place : dict
+        Place of the stack in a series: path (`series`), numbers and names of `position`, `time` and
+        `channel`, and the `pattern` and `axes` that were given. Empty for a stack of its own.
+    series : dict
+        What was done beyond the stack: `settings`, `lead` (name of the lead channel), `pooled`
+        (time points whose planes were averaged for the depth) and `drift` (x, y in pixels that was
+        removed). Empty for a stack of its own.
     """
 
     version: str
@@ -185,6 +192,8 @@ class Report:
     advice: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
+    place: dict[str, Any] = field(default_factory=dict)
+    series: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return a plain dictionary for JSON.

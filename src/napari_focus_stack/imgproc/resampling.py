@@ -232,16 +232,16 @@ def block_means(plane: Plane, side: int) -> Plane:
     Parameters
     ----------
     plane : numpy.ndarray
-        (Y, X) float32.
+        (Y, X[, C]) float32.
     side : int
         Side of a block, in pixels.
 
     Returns
     -------
     numpy.ndarray
-        (y, x) float32 means; a single mean of all pixels where no block is complete.
+        (y, x[, C]) float32 means; a single mean of all pixels where no block is complete.
     """
-    rows, cols = (length // side for length in plane.shape)
+    rows, cols = (length // side for length in plane.shape[:2])
     blocks = plane[: rows * side, : cols * side]
     if not blocks.size:
         blocks, rows, cols = plane, 1, 1

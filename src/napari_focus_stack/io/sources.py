@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from napari_focus_stack.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -71,6 +72,8 @@ class PlaneSource(ABC):
     concurrent : bool
         Whether several threads may read planes at the same time. If not, one thread reads all
         planes, which is never the caller's.
+    place : mapping of str to object
+        Place of the stack in a series, as plain JSON; empty for a stack of its own.
     """
 
     plane_shape: tuple[int, ...]
@@ -82,6 +85,7 @@ class PlaneSource(ABC):
     inputs: tuple[Path, ...] = ()
     colour_halved: bool = False
     concurrent: bool = False
+    place: Mapping[str, Any] = MappingProxyType({})
 
     def __len__(self) -> int:
         """Return the number of planes."""
@@ -109,6 +113,7 @@ class PlaneSource(ABC):
         self.spacing, self.notes = source.spacing, source.notes
         self.files, self.inputs = source.files, source.inputs
         self.colour_halved, self.concurrent = source.colour_halved, source.concurrent
+        self.place = source.place
 
     def reduction(self, pixels: int) -> int:
         """Return the factor by which planes can be read smaller at less cost than whole ones.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -246,6 +247,18 @@ class Outputs:
         with os_errors(path):
             write(temporary)
 
+    def adopt(self, temporary: Path, path: Path) -> None:
+        """Take over a file or folder that was written under a temporary name.
+
+        Parameters
+        ----------
+        temporary : pathlib.Path
+            What was written, in the folder of `path`.
+        path : pathlib.Path
+            Its place.
+        """
+        self._files.append((temporary, path))
+
     def __enter__(self) -> Outputs:
         """Return the collection, which is empty."""
         return self
@@ -261,7 +274,7 @@ class Outputs:
 
 def _put_in_place(files: list[tuple[Path, Path]]) -> None:
     """Rename every temporary file to its place; undo all if one fails."""
-    if len(files) == 1:  # one step: the place is never empty
+    if len(files) == 1 and not files[0][0].is_dir():  # one step: the place is never empty
         temporary, path = files[0]
         with os_errors(path):
             temporary.replace(path)
@@ -270,21 +283,21 @@ def _put_in_place(files: list[tuple[Path, Path]]) -> None:
     try:
         for temporary, path in files:
             with os_errors(path):
-                undo.append((path, _set_aside(path)))
+                undo.append((path, _set_aside(path, folder=temporary.is_dir())))
                 temporary.replace(path)
     except BaseException:
         for path, before in reversed(undo):
+            _remove([path])
             with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
                 if before is not None:
                     before.replace(path)
         raise
     _remove(before for _path, before in undo if before is not None)
 
 
-def _set_aside(path: Path) -> Path | None:
-    """Rename an existing file; return its temporary name, None if there was no file."""
-    if not path.is_file():
+def _set_aside(path: Path, *, folder: bool) -> Path | None:
+    """Rename an existing file or folder; return its temporary name, None if there was none."""
+    if not (path.is_dir() if folder else path.is_file()):
         return None
     aside = temporary_name(path)
     path.replace(aside)
@@ -292,10 +305,13 @@ def _set_aside(path: Path) -> Path | None:
 
 
 def _remove(files: Iterable[Path]) -> None:
-    """Remove files, if they exist."""
+    """Remove files and folders, if they exist."""
     for file in files:
         with contextlib.suppress(OSError):
-            file.unlink(missing_ok=True)
+            if file.is_dir() and not file.is_symlink():
+                shutil.rmtree(file)
+            else:
+                file.unlink(missing_ok=True)
 
 
 def temporary_name(path: Path) -> Path:

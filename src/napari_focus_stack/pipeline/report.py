@@ -116,6 +116,7 @@ def assemble_report(run: Run, survey: Survey, fused: FusedField, box: Box | None
         advice=advised,
         notes=[*notes, *chain.from_iterable(advised.values())],
         inputs=[os.path.abspath(file) for file in source.files],
+        place=dict(source.place),
     )
 
 

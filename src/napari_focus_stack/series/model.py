@@ -5,7 +5,8 @@ Axes have names and lengths before any pixel is read; each stack is read on dema
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+
+ARRAY = "array"
+"""Kind of a series in memory."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,28 @@ class Position:
     stage: tuple[float, float] | None = None
     well: str | None = None
 
+    def part(self, times: range, channels: Sequence[int]) -> Position:
+        """Return this position with some of its time points and channels.
+
+        Parameters
+        ----------
+        times : range
+            Time points.
+        channels : sequence of int
+            Channels.
+
+        Returns
+        -------
+        Position
+            The rest is the same.
+        """
+        return replace(
+            self,
+            times=len(times),
+            channels=tuple(self.channels[c] for c in channels),
+            seconds=tuple(self.seconds[t] for t in times) if self.seconds else (),
+        )
+
 
 class Series:
     """Stacks of one experiment, each read on demand.
@@ -166,7 +193,55 @@ class Series:
             raise IndexError(index)
         if self.positions[position].planes < 2:
             raise InputError(f"{self.describe(index)} has no z axis, so there is nothing to stack.")
-        return self._read(index)
+        source = self._read(index)
+        source.place = self.place(index)
+        return source
+
+    def original(self, index: StackIndex) -> StackIndex:
+        """Return the place of a stack in the file or folder.
+
+        Parameters
+        ----------
+        index : StackIndex
+            Place in this series.
+
+        Returns
+        -------
+        StackIndex
+            The same, unless this is a part of a series.
+        """
+        return index
+
+    def place(self, index: StackIndex) -> dict[str, Any]:
+        """Return the place of a stack as plain JSON, for reports and recipes.
+
+        Parameters
+        ----------
+        index : StackIndex
+            Place in this series.
+
+        Returns
+        -------
+        dict
+            Absolute path, numbers in the file or folder, names, and the pattern and axes that were
+            given.
+        """
+        position, original = self.positions[index.position], self.original(index)
+        return {
+            "series": os.path.abspath(self.path) if self.is_on_disk else "",
+            "position": original.position,
+            "position_name": position.name,
+            "time": original.time,
+            "channel": original.channel,
+            "channel_name": position.channels[index.channel].name,
+            "pattern": self.pattern,
+            "axes": self.axes,
+        }
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether the series is a file or folder, and not an array."""
+        return self.kind != ARRAY
 
     def __contains__(self, index: object) -> bool:
         """Return whether the series has a stack at an index."""

@@ -1,0 +1,180 @@
+"""OME-TIFF of many images by time and channel, written one image at a time.
+
+The pixels lie in one block, uncompressed, as in every stack that Fiji and QuPath map into memory;
+an image is written in its place without the others in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack.io.output_formats import ome_metadata, tiff_options
+from napari_focus_stack.io.writing import os_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.io.sources import Spacing
+
+_CLASSIC = 2**32 - 2**25
+"""Bytes of pixels above which a TIFF needs 64-bit offsets; the limit that tifffile uses."""
+
+
+@dataclass(frozen=True)
+class HyperstackLegend:
+    """Sizes and names of a hyperstack.
+
+    Attributes
+    ----------
+    spacing : Spacing
+        Pixel size.
+    channels : sequence of (str, str or None)
+        Name and colour ("#RRGGBB") of each channel.
+    seconds : sequence of float
+        Time of each time point in seconds; empty if unknown.
+    name : str
+        Name of the image.
+    about : str
+        Description of its values; empty for none.
+    """
+
+    spacing: Spacing
+    channels: Sequence[tuple[str, str | None]]
+    seconds: Sequence[float] = ()
+    name: str = ""
+    about: str = ""
+
+
+class HyperstackWriter:
+    """Images (T, C, Y, X[, S]) of one file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File to create; a temporary name, if it is to appear whole.
+    shape : tuple of int
+        (T, C, Y, X) or (T, C, Y, X, S) with S 3 (RGB) or 4 (RGBA).
+    dtype : numpy.dtype
+        Type of the images.
+    legend : Legend
+        Sizes and names.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+
+    def __init__(
+        self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], legend: HyperstackLegend
+    ) -> None:
+        import tifffile
+
+        self.path, self._shape = path, shape
+        self._dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("<")
+        size = int(np.prod(shape)) * self._dtype.itemsize
+        with os_errors(path):
+            found = tifffile.imwrite(
+                path,
+                shape=shape,
+                dtype=self._dtype,
+                ome=True,
+                bigtiff=size > _CLASSIC,
+                byteorder="<",
+                contiguous=True,
+                returnoffset=True,
+                metadata=_metadata(shape, legend),
+                **tiff_options(shape[2:], legend.spacing),
+            )
+            assert found is not None, "an uncompressed file has its pixels in one block"
+            self._offset = found[0]
+            self._file = path.open("r+b")
+
+    def write(self, time: int, channel: int, image: NDArray[Any]) -> None:
+        """Write one image in its place.
+
+        Parameters
+        ----------
+        time, channel : int
+            Place of the image.
+        image : numpy.ndarray
+            (Y, X[, S]).
+
+        Raises
+        ------
+        OutputError
+            The disk is full or gone.
+        """
+        pixels = np.ascontiguousarray(image, self._dtype)
+        with os_errors(self.path):
+            self._file.seek(self._place(time, channel))
+            self._file.write(pixels.data)
+
+    def read(self, time: int, channel: int) -> NDArray[Any]:
+        """Return an image that was written; 0 where none was.
+
+        Parameters
+        ----------
+        time, channel : int
+            Place of the image.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X[, S]).
+        """
+        self._file.seek(self._place(time, channel))
+        pixels = np.fromfile(self._file, self._dtype, int(np.prod(self._shape[2:])))
+        return pixels.reshape(self._shape[2:])
+
+    @property
+    def layout(self) -> dict[str, Any]:
+        """Place of the pixels in the file, as `numpy.memmap` takes it."""
+        return {"dtype": self._dtype, "offset": int(self._offset), "shape": self._shape}
+
+    def close(self) -> None:
+        """Close the file."""
+        with os_errors(self.path):
+            self._file.close()
+
+    def _place(self, time: int, channel: int) -> int:
+        """Return the offset of an image in the file."""
+        image = int(np.prod(self._shape[2:])) * self._dtype.itemsize
+        return int(self._offset) + (time * self._shape[1] + channel) * image
+
+
+def _metadata(shape: tuple[int, ...], legend: HyperstackLegend) -> dict[str, Any]:
+    """Return the OME metadata of a hyperstack."""
+    metadata = ome_metadata(shape[2:], legend.spacing, legend.about)
+    metadata["axes"] = "TC" + metadata["axes"]
+    if legend.name:
+        metadata["Name"] = legend.name
+    colours = [_ome_colour(colour) for _, colour in legend.channels]
+    channels: dict[str, Any] = {"Name": [name or str(c) for c, (name, _) in _numbered(legend)]}
+    if all(colour is not None for colour in colours):
+        channels["Color"] = colours
+    metadata["Channel"] = channels
+    if len(legend.seconds) == shape[0] > 1:
+        steps = np.diff(legend.seconds)
+        metadata |= {"TimeIncrement": float(steps.mean()), "TimeIncrementUnit": "s"}
+        times = [second for second in legend.seconds for _ in range(shape[1])]
+        metadata["Plane"] = {"DeltaT": times, "DeltaTUnit": ["s"] * len(times)}
+    return metadata
+
+
+def _numbered(legend: HyperstackLegend) -> list[tuple[int, tuple[str, str | None]]]:
+    return list(enumerate(legend.channels))
+
+
+def _ome_colour(colour: str | None) -> int | None:
+    """Return OME's colour: red, green, blue and alpha in a signed number of 32 bits."""
+    if colour is None:
+        return None
+    value = int(colour.removeprefix("#"), 16) << 8 | 255
+    return value - 2**32 if value >= 2**31 else value

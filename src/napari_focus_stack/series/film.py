@@ -1,0 +1,169 @@
+"""The time points of one position, with evidence pooled over neighbouring ones if asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack._utils.wording import format_runs
+from napari_focus_stack.pipeline.stack import stack_steps
+from napari_focus_stack.result import StackResult
+from napari_focus_stack.series.channels import attempted, focus_steps, surface_steps
+from napari_focus_stack.series.drift import drift_between
+from napari_focus_stack.series.pooling import Neighbour, PooledPlanes, window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from napari_focus_stack.imgproc.transforms import Matrix
+    from napari_focus_stack.io.sources import PlaneSource
+    from napari_focus_stack.result import Progress
+    from napari_focus_stack.series.channels import ChannelPlan, Outcome
+    from napari_focus_stack.series.model import Series
+
+
+class Film:
+    """Time points of one position, focused in their order.
+
+    Parameters
+    ----------
+    series : Series
+        The series.
+    number : int
+        Number of the position.
+    plan : ChannelPlan
+        Lead channel and settings.
+    transforms : mapping of (int, int) to object
+        Prior transforms by position and time point.
+    """
+
+    def __init__(
+        self,
+        series: Series,
+        number: int,
+        plan: ChannelPlan,
+        transforms: Mapping[tuple[int, int], Any],
+    ) -> None:
+        self._series, self._number, self._plan = series, number, plan
+        self._position, self._transforms = series.positions[number], transforms
+        self._own: dict[int, dict[int, Outcome]] = {}
+        self._drifts: dict[tuple[int, int, int], Matrix | None] = {}
+
+    def time_steps(self, time: int) -> Generator[Progress, None, dict[int, Outcome]]:
+        """Focus one time point.
+
+        Parameters
+        ----------
+        time : int
+            Number of the time point; earlier ones are forgotten.
+
+        Returns
+        -------
+        dict of int to StackResult or Failed
+            Through ``StopIteration.value``, by channel.
+
+        Yields
+        ------
+        Progress
+            Before each plane.
+
+        Raises
+        ------
+        Cancelled
+            The plan's `cancel` was set.
+        """
+        pooled = window(time, self._plan.series_settings.smooth_time, self._position.times)
+        self._forget(pooled.start)
+        for other in pooled:
+            if other not in self._own:
+                self._own[other] = yield from focus_steps(
+                    self._opener(other),
+                    len(self._position.channels),
+                    self._plan,
+                    self._transforms.get((self._number, other)),
+                )
+        outcome = dict(self._own[time])
+        if len(pooled) > 1:
+            for channel, own in outcome.items():
+                if isinstance(own, StackResult):
+                    outcome[channel] = yield from attempted(
+                        self._pooled_steps(time, channel, own, pooled)
+                    )
+        return (
+            yield from surface_steps(
+                self._opener(time), len(self._position.channels), self._plan, outcome
+            )
+        )
+
+    def _opener(self, time: int) -> Callable[[int], PlaneSource]:
+        """Return the function that opens a channel of a time point."""
+        return lambda channel: self._series.stack(self._number, time, channel)
+
+    def _forget(self, first: int) -> None:
+        """Drop results before a time point."""
+        for time in [time for time in self._own if time < first]:
+            del self._own[time]
+
+    def _pooled_steps(
+        self, time: int, channel: int, own: StackResult, pooled: range
+    ) -> Generator[Progress, None, StackResult]:
+        """Measure depth on the planes of several time points; the image stays of its own."""
+        neighbours = {
+            other: neighbour
+            for other in pooled
+            if other != time and (neighbour := self._neighbour(time, other, channel)) is not None
+        }
+        if not neighbours:
+            return own
+        planes = PooledPlanes(
+            self._series.stack(self._number, time, channel),
+            own.transforms,
+            list(neighbours.values()),
+        )
+        found = yield from stack_steps(
+            planes,
+            dataclasses.replace(self._plan.settings, occlusion="off"),
+            transforms=own.transforms,
+            cancel=self._plan.cancel,
+        )
+        times = sorted([time, *neighbours])
+        note = f"Depth was measured on the planes of time points {format_runs(times)}, averaged."
+        report = dataclasses.replace(
+            own.report,
+            notes=[*own.report.notes, note],
+            series={**own.report.series, "pooled": times},
+        )
+        return dataclasses.replace(
+            own,
+            depth_index=found.depth_index,
+            depth=found.depth,
+            height=found.height,
+            confidence=found.confidence,
+            report=report,
+        )
+
+    def _neighbour(self, time: int, other: int, channel: int) -> Neighbour | None:
+        """Return another time point of a channel, None if it failed or does not fit."""
+        result, drift = self._own[other].get(channel), self._drift(time, other, channel)
+        if not isinstance(result, StackResult) or drift is None:
+            return None
+        source = self._series.stack(self._number, other, channel)
+        if len(source) != len(result.transforms):
+            return None
+        return Neighbour(source, result.transforms, drift)
+
+    def _drift(self, time: int, other: int, channel: int) -> Matrix | None:
+        """Return the shift between two time points, estimated on the lead channel."""
+        lead = channel if self._plan.lead is None else self._plan.lead
+        images = [self._own[one].get(lead) for one in (time, other)]
+        if not all(isinstance(image, StackResult) for image in images):
+            return None
+        if (lead, other, time) in self._drifts:
+            known = self._drifts[lead, other, time]
+            return None if known is None else np.linalg.inv(known).astype(np.float64)
+        if (lead, time, other) not in self._drifts:
+            before, after = (image.image for image in images if isinstance(image, StackResult))
+            self._drifts[lead, time, other] = drift_between(before, after, self._plan.cancel)
+        return self._drifts[lead, time, other]

@@ -1,0 +1,119 @@
+"""Opening of a series from a file or folder, whatever its format."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.series.model import Channel, Position, Series
+
+if TYPE_CHECKING:
+    from napari_focus_stack.io.listing import StackPath
+    from napari_focus_stack.io.sources import PlaneSource
+    from napari_focus_stack.series.model import StackIndex
+
+
+def open_series(path: StackPath, *, pattern: str | None = None, axes: str | None = None) -> Series:
+    """Open the stacks of an experiment: channels, time points and positions of a file or folder.
+
+    Axes have names: those in the file, those in the names of the files, or those that the caller
+    gives. They are never guessed: a folder or file whose names or axes fit nothing is refused. No
+    pixel is read.
+
+    Parameters
+    ----------
+    path : path or sequence of paths
+        An OME-Zarr image or plate; a TIFF (ImageJ, OME, also of a set of files, NDTiff, LSM); a
+        folder of files named by a microscope or by `pattern`; CZI, ND2 or LIF (with the extra
+        `[microscopes]`), or a format that an installed bioio reader reads; or anything that
+        `read_stack` reads.
+    pattern : str, optional
+        Names of the files in a folder, as in "{name}_t{t}_z{z}_c{c}.tif", with sub-folders where
+        there are some ("ZStep_{z}/{name}_{well}_s{field}_w{c}.tif"). The fields are name, t, c, z,
+        p, well and field.
+    axes : str, optional
+        Letters of the axes of a file that does not name them, slowest first: P (position), T, C, Z,
+        Y, X, S (colour), as in "TCZYX"; with lengths where pages are one list: "T3C2ZYX".
+
+    Returns
+    -------
+    Series
+        Positions, time points, channels and planes, and each stack on demand.
+
+    Raises
+    ------
+    InputError
+        The path does not exist, cannot be read, or its axes are not named.
+    SettingsError
+        The pattern or the axes are wrong or do not fit.
+
+    Examples
+    --------
+    >>> from napari_focus_stack import open_series
+    >>> series = open_series("film.ome.tif")  # doctest: +SKIP
+    >>> series.stack(time=3, channel=1)  # doctest: +SKIP
+    """
+    from napari_focus_stack.series.readers.folder import open_folder
+    from napari_focus_stack.series.readers.microscopes import open_microscope_file
+    from napari_focus_stack.series.readers.ome_zarr import open_ome_zarr
+    from napari_focus_stack.series.readers.tiff import open_tiff_series
+
+    if not isinstance(path, str | os.PathLike):
+        files = [Path(file) for file in path]
+        if len(files) != 1:
+            _refuse_names(pattern, axes, "several files are one stack")
+            return _one_stack(files)
+        path = files[0]
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"There is no file or folder '{path}'; check the path.")
+    if path.is_dir():
+        found = open_ome_zarr(path)
+        if found is not None:
+            _refuse_names(pattern, axes, f"'{path.name}' names its axes itself")
+            return found
+        if axes is not None:
+            raise SettingsError(
+                f"axes name those of one file, and '{path}' is a folder; give its files' names by "
+                "pattern='{name}_t{t}_z{z}.tif'."
+            )
+        return open_folder(path, pattern) or _one_stack(path)
+    if pattern is not None:
+        raise SettingsError(f"pattern names the files of a folder, and '{path}' is a file.")
+    found = open_tiff_series(path, axes)
+    if found is None:
+        found = open_microscope_file(path)
+        if found is not None:
+            _refuse_names(None, axes, f"'{path.name}' names its axes itself")
+    return found or _one_stack(path)
+
+
+def _refuse_names(pattern: str | None, axes: str | None, why: str) -> None:
+    """Refuse a pattern or axes that would have no effect."""
+    for name, value in (("pattern", pattern), ("axes", axes)):
+        if value is not None:
+            raise SettingsError(f"{name} has no effect here, because {why}; leave it out.")
+
+
+def _one_stack(path: StackPath) -> Series:
+    """Return a single stack as a series of one."""
+    from napari_focus_stack.io.reading import read_stack
+
+    source = read_stack(path)
+    position = Position(
+        "", 1, (Channel(),), len(source), source.plane_shape, source.dtype, source.spacing
+    )
+
+    def read(_index: StackIndex) -> PlaneSource:
+        return source
+
+    where = Path(path) if isinstance(path, str | os.PathLike) else source.files[0].parent
+    return Series(
+        where, STACK, [position], read, notes=source.notes, files=[*source.files, *source.inputs]
+    )
+
+
+STACK = "stack"
+"""Kind of a series that is one plain stack."""

@@ -1,0 +1,239 @@
+"""Selection of positions, time points and channels of a series."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.series.model import Position, Series, StackIndex, channel_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_focus_stack.io.sources import PlaneSource
+
+_TIMES = re.compile(r"(\d*):(\d*)|(\d+)")
+
+
+def select(
+    series: Series,
+    positions: Sequence[str | int] | None = None,
+    times: str | int | None = None,
+    channels: Sequence[str | int] | None = None,
+) -> Series:
+    """Return the part of a series that a caller selects.
+
+    Parameters
+    ----------
+    series : Series
+        The series.
+    positions : sequence of str or int, optional
+        Names, wells or numbers from 0; all by default.
+    times : str or int, optional
+        One number, or "A:B" for A to B - 1, from 0; either may be left out. All by default.
+    channels : sequence of str or int, optional
+        Names or numbers from 0; all by default.
+
+    Returns
+    -------
+    Series
+        The part; its stacks keep their numbers in the whole series for reports.
+
+    Raises
+    ------
+    SettingsError
+        There is no such position, time point or channel; the message lists those there are.
+    """
+    places = list(range(len(series.positions)))
+    if positions is not None:
+        places = [p for wanted in positions for p in _positions(series, wanted)]
+    spans = {p: _span(times, series.positions[p]) for p in places}
+    picked = {p: _channels(series.positions[p], channels) for p in places}
+    return SeriesPart(series, list(dict.fromkeys(places)), spans, picked)
+
+
+class SeriesPart(Series):
+    """Part of a series, with the numbers of its stacks in the whole.
+
+    Parameters
+    ----------
+    whole : Series
+        The series.
+    places : sequence of int
+        Numbers of the positions.
+    spans : mapping of int to range
+        Time points of each position.
+    picked : mapping of int to sequence of int
+        Channels of each position.
+    """
+
+    def __init__(
+        self,
+        whole: Series,
+        places: Sequence[int],
+        spans: dict[int, range],
+        picked: dict[int, list[int]],
+    ) -> None:
+        self._whole, self._places, self._spans, self._picked = whole, places, spans, picked
+        super().__init__(
+            whole.path,
+            whole.kind,
+            [whole.positions[p].part(spans[p], picked[p]) for p in places],
+            self._read_whole,
+            notes=whole.notes,
+            files=whole.files,
+            pattern=whole.pattern,
+            axes=whole.axes,
+        )
+
+    def original(self, index: StackIndex) -> StackIndex:
+        """Return the place of a stack in the whole series.
+
+        Parameters
+        ----------
+        index : StackIndex
+            Place in this part.
+
+        Returns
+        -------
+        StackIndex
+            Place in the whole series.
+        """
+        place = self._places[index.position]
+        own = StackIndex(place, self._spans[place][index.time], self._picked[place][index.channel])
+        return self._whole.original(own)
+
+    def describe(self, index: StackIndex) -> str:
+        """Return the name of a stack in the whole series for messages.
+
+        Parameters
+        ----------
+        index : StackIndex
+            Place in this part.
+
+        Returns
+        -------
+        str
+            As `Series.describe`.
+        """
+        place = self._places[index.position]
+        return self._whole.describe(
+            StackIndex(place, self._spans[place][index.time], self._picked[place][index.channel])
+        )
+
+    def _read_whole(self, index: StackIndex) -> PlaneSource:
+        place = self._places[index.position]
+        return self._whole.stack(
+            place, self._spans[place][index.time], self._picked[place][index.channel]
+        )
+
+
+def find_channel(position: Position, wanted: str | int) -> int | None:
+    """Return the number of a channel by its name or number.
+
+    Parameters
+    ----------
+    position : Position
+        The position.
+    wanted : str or int
+        Name, whatever its case, or number from 0.
+
+    Returns
+    -------
+    int or None
+        Number of the channel, None if there is none.
+    """
+    text = str(wanted).casefold()
+    names = [channel.name.casefold() for channel in position.channels]
+    if text in names:
+        return names.index(text)
+    number = int(text) if text.isdecimal() else -1
+    return number if 0 <= number < len(names) else None
+
+
+def unknown_channel(position: Position, wanted: str | int) -> SettingsError:
+    """Return the error of a channel that does not exist.
+
+    Parameters
+    ----------
+    position : Position
+        The position.
+    wanted : str or int
+        Name or number.
+
+    Returns
+    -------
+    SettingsError
+        Its message lists the channels.
+    """
+    names = ", ".join(
+        f"{number} '{channel.name}'" if channel.name else str(number)
+        for number, channel in enumerate(position.channels)
+    )
+    return SettingsError(f"There is no channel '{wanted}'; choose from {names}.")
+
+
+def _channels(position: Position, wanted: Sequence[str | int] | None) -> list[int]:
+    if wanted is None:
+        return list(range(len(position.channels)))
+    found = []
+    for one in wanted:
+        channel = find_channel(position, one)
+        if channel is None:
+            raise unknown_channel(position, one)
+        found.append(channel)
+    return list(dict.fromkeys(found))
+
+
+def _positions(series: Series, wanted: str | int) -> list[int]:
+    """Return the positions of a name, a well or a number."""
+    text = str(wanted).casefold()
+    for names in (
+        [position.name for position in series.positions],
+        [position.well or "" for position in series.positions],
+    ):
+        found = [p for p, name in enumerate(names) if name.casefold() == text]
+        if found:
+            return found
+    number = int(text) if text.isdecimal() else -1
+    if 0 <= number < len(series.positions):
+        return [number]
+    names_shown = [position.name or str(p) for p, position in enumerate(series.positions)]
+    shown = ", ".join(f"'{name}'" for name in names_shown[:8])
+    more = f" and {len(names_shown) - 8} more" if len(names_shown) > 8 else ""
+    raise SettingsError(f"There is no position '{wanted}'; choose from {shown}{more}.")
+
+
+def _span(times: str | int | None, position: Position) -> range:
+    """Return the time points of "A:B" or of one number."""
+    if times is None:
+        return range(position.times)
+    found = _TIMES.fullmatch(str(times).strip())
+    if found is None:
+        raise SettingsError(f"time '{times}' is neither a number nor a span such as 10:20.")
+    first, end, alone = found.groups()
+    start = int(alone if alone is not None else first or 0)
+    stop = start + 1 if alone is not None else int(end or position.times)
+    if not 0 <= start < stop <= position.times:
+        raise SettingsError(
+            f"time '{times}' is not within the {position.times} time points, 0 to "
+            f"{position.times - 1}; the end of a span is not part of it."
+        )
+    return range(start, stop)
+
+
+def describe_channels(position: Position) -> str:
+    """Return the names of the channels for a list.
+
+    Parameters
+    ----------
+    position : Position
+        The position.
+
+    Returns
+    -------
+    str
+        Names, or numbers where there are none, separated by commas.
+    """
+    return ", ".join(channel_name(position, c) for c in range(len(position.channels)))
