@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.cli.exit_codes import DONE, INTERNAL_ERROR, INTERRUPTED, WRONG_CALL
+from napari_focus_stack.cli.info import info_command
 from napari_focus_stack.cli.stack import stack_command, stack_parser
 from napari_focus_stack.cli.subcommands import bench_command, demo_command
 from napari_focus_stack.errors import FocusStackError, NoImagesError, SettingsError
@@ -36,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 2 the input or the call is wrong, 1 an internal error, 130 interrupted.
+        0 done, 2 the input or the call is wrong, 3 some stacks of a series failed, 1 an internal
+        error, 130 interrupted.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be any bytes
@@ -110,4 +112,8 @@ def _describe(problem: Exception) -> str:
     return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
 
 
-_COMMANDS: dict[str, Callable[[list[str]], None]] = {"demo": demo_command, "bench": bench_command}
+_COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "info": info_command,
+    "demo": demo_command,
+    "bench": bench_command,
+}

@@ -5,14 +5,21 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack._version import __version__
 from napari_focus_stack.cli.exit_codes import DONE
+from napari_focus_stack.cli.progress import follow
+from napari_focus_stack.cli.series import (
+    add_opening,
+    add_series_settings,
+    is_series,
+    open_part,
+    refuse_series_settings,
+    series_command,
+)
 from napari_focus_stack.cli.shared_options import (
     SHORT,
     Parser,
@@ -28,11 +35,10 @@ from napari_focus_stack.settings import Settings
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Generator
-
     from napari_focus_stack.io.recipe import Recipe
     from napari_focus_stack.io.sources import PlaneSource
-    from napari_focus_stack.result import Progress, StackResult
+    from napari_focus_stack.result import StackResult
+    from napari_focus_stack.series.model import Series
 
 MAPS = {
     "depth_index": "Number of the plane in focus at each pixel, from 0 (TIFF or PNG, 16-bit).",
@@ -55,13 +61,17 @@ def stack_parser() -> argparse.ArgumentParser:
         prog="focusstack",
         description="Fuse planes focused at different distances into one sharp image and a depth "
         "map.",
-        epilog="'focusstack demo' stacks a built-in sample; 'focusstack bench' measures how "
-        "accurate every method is. '--help' after either explains its options.",
+        epilog="'focusstack info PATH' shows the axes of a file or folder; 'focusstack demo' "
+        "stacks a built-in sample; 'focusstack bench' measures how accurate every method is. "
+        "'--help' after each explains its options.",
         allow_abbrev=False,
     )
     _add_image_files(parser)
     _add_parameters(parser.add_argument_group("parameters"))
     _add_more_files(parser.add_argument_group("more files"))
+    series = parser.add_argument_group("series of channels, time points and positions")
+    add_opening(series)
+    add_series_settings(series)
     parser.add_argument(
         "--skip-unreadable",
         action="store_true",
@@ -79,14 +89,15 @@ def _add_image_files(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="PATH",
         help="Folder of planes, one multi-page file, or the planes' files, which are taken in "
-        "natural order (img2 before img10); with --recipe, its files by default.",
+        "natural order (img2 before img10); or a series: a file or folder of several channels, "
+        "time points or positions; with --recipe, its files by default.",
     )
     parser.add_argument(
         *("-o", "--output"),
         type=as_path,
         required=True,
         metavar="FILE",
-        help="The sharp image, .png, .tif or .jpg.",
+        help="The sharp image, .png, .tif or .jpg; of a series, .ome.tif, .ome.zarr or a folder.",
     )
 
 
@@ -153,11 +164,16 @@ def stack_command(call: argparse.Namespace) -> int:
         An output cannot be written.
     """
     from napari_focus_stack._utils.memory import share_malloc_arena
-    from napari_focus_stack.io.reading import read_stack
 
     share_malloc_arena()
     wanted = _wanted(call)
-    source = read_stack(wanted.inputs, skip_unreadable=call.skip_unreadable)
+    series = (
+        _placed(call, wanted) if _repeats_place(call, wanted) else open_part(call, _given(wanted))
+    )
+    if is_series(call, series):
+        return series_command(call, series, wanted.settings)
+    refuse_series_settings(call)
+    source = series.stack()
     with options_named():
         wanted.settings.reference_plane(len(source))
         wanted.settings.region_in(source.plane_shape)
@@ -166,6 +182,26 @@ def stack_command(call: argparse.Namespace) -> int:
     result, written = _run(call, wanted, source, outputs)
     _summarise(call, wanted, result, written)
     return DONE
+
+
+def _placed(call: argparse.Namespace, wanted: Recipe) -> Series:
+    """Return the stack of a series that a recipe names."""
+    from napari_focus_stack.series.opening import open_series
+    from napari_focus_stack.series.selection import select
+
+    place = wanted.place
+    if not os.path.exists(place["series"]):
+        raise InputError(
+            f"'{place['series']}', which '{call.recipe}' names, is not there; say where the series "
+            "is with -i/--input."
+        )
+    series = open_series(place["series"], pattern=place["pattern"], axes=place["axes"])
+    return select(series, [place["position"]], place["time"], [place["channel"]])
+
+
+def _given(wanted: Recipe) -> str | tuple[str, ...]:
+    """Return the one file or folder of a call, or its files."""
+    return wanted.inputs[0] if len(wanted.inputs) == 1 else wanted.inputs
 
 
 def _wanted(call: argparse.Namespace) -> Recipe:
@@ -200,6 +236,8 @@ def _inputs(call: argparse.Namespace, recipe: Recipe) -> tuple[str, ...]:
         return tuple(str(path) for path in natural_order(call.input))
     if call.recipe is None:
         raise SettingsError("-i/--input is required; see focusstack --help.")
+    if recipe.place:
+        return (recipe.place["series"],)
     missing = [name for name in recipe.inputs if not os.path.exists(name)]
     if missing:
         raise InputError(
@@ -261,7 +299,7 @@ def _run(
     transforms = wanted.transforms if call.transforms_from is None else call.transforms_from
     with debug_folder(folder) if call.debug else contextlib.nullcontext() as on_plane:
         steps = stack_steps(source, wanted.settings, transforms=transforms, on_plane=on_plane)
-        result = _corrected(source, _follow(steps), wanted)
+        result = _corrected(source, follow(steps), wanted)
         write_outputs(outputs, result)
     return result, [*outputs.values(), *([folder] if call.debug else [])]
 
@@ -273,26 +311,6 @@ def _corrected(source: PlaneSource, result: StackResult, wanted: Recipe) -> Stac
     from napari_focus_stack.correction.retouch import apply_correction
 
     return apply_correction(source, result, wanted.correction)
-
-
-def _follow(steps: Generator[Progress, None, StackResult]) -> StackResult:
-    """Run the steps to their end, with progress on a terminal."""
-    from napari_focus_stack._utils.steps import drain
-
-    on_terminal = sys.stderr.isatty()
-
-    def show(step: Progress) -> None:
-        """Print the progress in one line."""
-        share = 100 * step.done // step.total
-        line = f"{share:3d} %  {step!s:<40}"[: shutil.get_terminal_size().columns - 1]
-        print(f"\r{line}", end="", file=sys.stderr, flush=True)
-
-    try:
-        return drain(steps, show if on_terminal else None)
-    finally:
-        if on_terminal:
-            blank = " " * min(47, shutil.get_terminal_size().columns - 1)
-            print(f"\r{blank}\r", end="", file=sys.stderr, flush=True)
 
 
 def _summarise(

@@ -2,8 +2,10 @@
 
 A recipe is JSON::
 
-    {"napari-focus-stack": {"recipe": 1, "version": "0.1.0", "inputs": ["/data/img1.tif", ...],
+    {"napari-focus-stack": {"recipe": 2, "version": "0.1.0", "inputs": ["/data/img1.tif", ...],
                             "settings": {"method": "pyramid", ...}, "correction": null}}
+
+Format 2 adds `place`, the place of a stack in a series; format 1 is still read.
 
 The report of a run can be used as a recipe too, and so can a file of saved results that has one.
 """
@@ -33,11 +35,23 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-RECIPE_FORMAT = 1
+RECIPE_FORMAT = 2
 """Format of the JSON; later formats may need a later version of the package."""
+_FORMATS_READ = (1, 2)
 
 _OTHER = "give a recipe, a report (--report) or saved results (.focusstack.ome.tif)"
-_KEYS = ("recipe", "version", "inputs", "settings", "transforms", "correction")
+_KEYS = ("recipe", "version", "inputs", "settings", "transforms", "correction", "place")
+_PLACE = {
+    "series": str,
+    "position": int,
+    "position_name": str,
+    "time": int,
+    "channel": int,
+    "channel_name": str,
+    "pattern": str | None,
+    "axes": str | None,
+}
+"""Keys of the place of a stack in a series, and their types."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +72,9 @@ class Recipe:
         (Y, X) uint16 labels of manual corrections: 0 nothing, k + 1 "plane k", 65535 background.
     version : str
         Version of napari-focus-stack that created the recipe.
+    place : mapping of str to object
+        Place of the stack in a series, as in `Report.place`, with an absolute path; empty for a
+        stack of its own.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -65,6 +82,7 @@ class Recipe:
     transforms: NDArray[np.float64] | None = None
     correction: NDArray[np.uint16] | None = None
     version: str = __version__
+    place: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Recipe:
@@ -148,6 +166,7 @@ class Recipe:
             transforms=_transforms(content.get("transforms"), path),
             correction=_correction(content.get("correction"), path),
             version=str(content.get("version", __version__)),
+            place=_place(content.get("place"), path),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -165,6 +184,8 @@ class Recipe:
             "settings": self.settings.as_dict(),
             "correction": None,
         }
+        if self.place:
+            recipe["place"] = dict(self.place)
         if self.correction is not None:
             shape = list(self.correction.shape)
             recipe["correction"] = {"shape": shape, "labels": encode_labels(self.correction)}
@@ -225,10 +246,10 @@ def ome_xml(path: Path) -> str:
 
 def _check_format(content: Mapping[str, Any], path: Path) -> None:
     """Refuse a recipe of which this version would ignore a part."""
-    if content.get("recipe") != RECIPE_FORMAT:
+    if content.get("recipe") not in _FORMATS_READ:
         raise InputError(
             f"'{path}' is a recipe of format {content.get('recipe')!r:.20}, and napari-focus-stack "
-            f"{__version__} follows format {RECIPE_FORMAT} alone; update it."
+            f"{__version__} follows formats up to {RECIPE_FORMAT} alone; update it."
         )
     _refuse_unknown([key for key in content if content[key] is not None], _KEYS, path)
 
@@ -259,6 +280,20 @@ def _inputs(value: Any, path: Path) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise InputError(f"'{path}' has inputs that are no list of paths; correct it.")
     return tuple(str(path.absolute().parent / name) for name in value)
+
+
+def _place(value: Any, path: Path) -> dict[str, Any]:
+    """Return the place of a stack in a series, with an absolute path."""
+    if not value:
+        return {}
+    if not isinstance(value, dict):
+        raise InputError(f"'{path}' has a place in a series that is none; correct it.")
+    for key, kind in _PLACE.items():
+        if not isinstance(value.get(key), kind):
+            raise InputError(f"'{path}' has a place in a series without a right {key}; correct it.")
+    if not value["series"]:  # an array
+        return {}
+    return {**value, "series": str(path.absolute().parent / value["series"])}
 
 
 def _transforms(value: Any, path: Path) -> NDArray[np.float64] | None:

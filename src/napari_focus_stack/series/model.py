@@ -194,8 +194,13 @@ class Series:
         if self.positions[position].planes < 2:
             raise InputError(f"{self.describe(index)} has no z axis, so there is nothing to stack.")
         source = self._read(index)
-        source.place = self.place(index)
+        source.place = {} if self.is_one_stack else self.place(index)
         return source
+
+    @property
+    def is_one_stack(self) -> bool:
+        """Whether the file or folder is one stack, for which nothing but its path is needed."""
+        return len(self) == 1 and self.pattern is None and self.axes is None
 
     def original(self, index: StackIndex) -> StackIndex:
         """Return the place of a stack in the file or folder.

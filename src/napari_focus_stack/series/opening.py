@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from napari_focus_stack.series.model import StackIndex
 
 
-def open_series(path: StackPath, *, pattern: str | None = None, axes: str | None = None) -> Series:
+def open_series(
+    path: StackPath,
+    *,
+    pattern: str | None = None,
+    axes: str | None = None,
+    skip_unreadable: bool = False,
+) -> Series:
     """Open the stacks of an experiment: channels, time points and positions of a file or folder.
 
     Axes have names: those in the file, those in the names of the files, or those that the caller
@@ -36,6 +42,10 @@ def open_series(path: StackPath, *, pattern: str | None = None, axes: str | None
     axes : str, optional
         Letters of the axes of a file that does not name them, slowest first: P (position), T, C, Z,
         Y, X, S (colour), as in "TCZYX"; with lengths where pages are one list: "T3C2ZYX".
+
+    skip_unreadable : bool
+        Of a plain stack, leave out files that are damaged or differ from the majority, as
+        `read_stack` does; a series marks the stacks that cannot be read.
 
     Returns
     -------
@@ -64,7 +74,7 @@ def open_series(path: StackPath, *, pattern: str | None = None, axes: str | None
         files = [Path(file) for file in path]
         if len(files) != 1:
             _refuse_names(pattern, axes, "several files are one stack")
-            return _one_stack(files)
+            return _one_stack(files, skip_unreadable)
         path = files[0]
     path = Path(path)
     if not path.exists():
@@ -79,15 +89,17 @@ def open_series(path: StackPath, *, pattern: str | None = None, axes: str | None
                 f"axes name those of one file, and '{path}' is a folder; give its files' names by "
                 "pattern='{name}_t{t}_z{z}.tif'."
             )
-        return open_folder(path, pattern) or _one_stack(path)
+        return open_folder(path, pattern) or _one_stack(path, skip_unreadable)
     if pattern is not None:
         raise SettingsError(f"pattern names the files of a folder, and '{path}' is a file.")
     found = open_tiff_series(path, axes)
+    if found is not None and found.is_one_stack and set(found.files) <= {path}:
+        return _with_details(_one_stack(path, skip_unreadable), found)
     if found is None:
         found = open_microscope_file(path)
         if found is not None:
             _refuse_names(None, axes, f"'{path.name}' names its axes itself")
-    return found or _one_stack(path)
+    return found or _one_stack(path, skip_unreadable)
 
 
 def _refuse_names(pattern: str | None, axes: str | None, why: str) -> None:
@@ -97,11 +109,23 @@ def _refuse_names(pattern: str | None, axes: str | None, why: str) -> None:
             raise SettingsError(f"{name} has no effect here, because {why}; leave it out.")
 
 
-def _one_stack(path: StackPath) -> Series:
+def _with_details(stack: Series, found: Series) -> Series:
+    """Return a plain stack with the names, times and format of a reader of series."""
+    return Series(
+        stack.path,
+        found.kind,
+        found.positions,
+        lambda index: stack.stack(),
+        notes=stack.notes,
+        files=stack.files,
+    )
+
+
+def _one_stack(path: StackPath, skip_unreadable: bool) -> Series:
     """Return a single stack as a series of one."""
     from napari_focus_stack.io.reading import read_stack
 
-    source = read_stack(path)
+    source = read_stack(path, skip_unreadable=skip_unreadable)
     position = Position(
         "", 1, (Channel(),), len(source), source.plane_shape, source.dtype, source.spacing
     )

@@ -87,6 +87,11 @@ class SeriesPart(Series):
             axes=whole.axes,
         )
 
+    @property
+    def is_one_stack(self) -> bool:
+        """Whether the whole is one stack."""
+        return self._whole.is_one_stack
+
     def original(self, index: StackIndex) -> StackIndex:
         """Return the place of a stack in the whole series.
 
