@@ -35,6 +35,7 @@ from napari_focus_stack.settings import Settings
 
 if TYPE_CHECKING:
     import argparse
+
     from napari_focus_stack.io.recipe import Recipe
     from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.result import StackResult
@@ -167,9 +168,8 @@ def stack_command(call: argparse.Namespace) -> int:
 
     share_malloc_arena()
     wanted = _wanted(call)
-    series = (
-        _placed(call, wanted) if _repeats_place(call, wanted) else open_part(call, _given(wanted))
-    )
+    repeats = bool(wanted.place) and call.input is None
+    series = _placed(call, wanted) if repeats else open_part(call, _given(wanted))
     if is_series(call, series):
         return series_command(call, series, wanted.settings)
     refuse_series_settings(call)

@@ -41,7 +41,7 @@ class Channel:
     colour: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class StackIndex:
     """Place of a stack in a series, all counted from 0.
 
