@@ -186,13 +186,11 @@ def test_what_was_not_written_here_is_not_replaced(tmp_path):
     (tmp_path / "file.zarr").write_text("mine")
     (tmp_path / "folder.zarr").mkdir()
     zarr.create_group(tmp_path / "foreign.zarr")
-    (tmp_path / "link.zarr").symlink_to(tmp_path / "nowhere")
     before = sorted(os.listdir(tmp_path))
     for name, what in (
         ("file.zarr", "is a file"),
         ("folder.zarr", "is a folder that was not written here"),
         ("foreign.zarr", "is a folder that was not written here"),
-        ("link.zarr", "is a file"),
         ("gone/film.zarr", "there is no folder"),
     ):
         with pytest.raises(OutputError, match=what):
@@ -206,20 +204,20 @@ def test_what_was_not_written_here_is_not_replaced(tmp_path):
 
 def test_a_flipped_bit_is_seen(tmp_path):
     path = tmp_path / "a.ome.zarr"
-    noise = np.random.default_rng(0).integers(0, 60000, (40, 50)).astype(np.uint16)
-    with create_ome_zarr(
-        path, (1, 1, 40, 50), noise.dtype, SPACING, channels=[("", None)]
-    ) as image:
-        image.write(0, 0, noise)
+    noise = np.random.default_rng(0).integers(0, 60000, (2, 40, 50)).astype(np.uint16)
+    given = {"channels": [("", None)]}
+    with create_ome_zarr(path, (2, 1, 40, 50), noise.dtype, SPACING, **given) as image:
+        for t in range(2):
+            image.write(t, 0, noise[t])
+    document = json.loads((path / "zarr.json").read_text())
+    # the axis of time as z, so that there is a stack
+    document["attributes"]["ome"]["multiscales"][0]["axes"][0] = {"name": "z", "type": "space"}
+    (path / "zarr.json").write_text(json.dumps(document))
     chunk = path / "0/c/0/0/0/0"
     stored = bytearray(chunk.read_bytes())
     stored[len(stored) // 2] ^= 1
     chunk.write_bytes(stored)
-    document = json.loads((path / "zarr.json").read_text())
-    # the axis of time read as z, so that there is a stack
-    document["attributes"]["ome"]["multiscales"][0]["axes"][0] = {"name": "z", "type": "space"}
-    (path / "zarr.json").write_text(json.dumps(document))
-    with pytest.raises(RuntimeError, match="Zstd"):
-        zarr.open_array(path / "0", mode="r")[0]
-    with pytest.raises(InputError, match="no z axis"):
-        open_ome_zarr(path).stack()
+    stack = open_ome_zarr(path).stack()
+    assert np.array_equal(stack[1], noise[1])
+    with pytest.raises(InputError, match=r"^'a.ome.zarr, plane 0' cannot be read"):
+        stack[0]

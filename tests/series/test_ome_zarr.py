@@ -189,8 +189,8 @@ def test_plate_with_a_missing_well_and_field(tmp_path, version):
     values = [series.stack(p)[1][0, 0] for p in range(5)]
     assert values == [1000, *(10_000_000 * k + 1000 for k in (2, 3, 4, 5))]
     assert series.notes == (
-        "1 of the 4 wells of 'plate.zarr' are missing and left out: C01.",
-        "1 of the 6 fields of 'plate.zarr' are missing and left out: A01 field 1.",
+        "1 of the 4 wells of 'plate.zarr' are missing and left out: 'C01'.",
+        "1 of the 6 fields of 'plate.zarr' are missing and left out: 'A01 field 1'.",
     )
     assert series.files == (plate,)
     row = open_ome_zarr(plate / "B")
