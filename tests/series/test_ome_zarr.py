@@ -3,6 +3,8 @@
 import itertools
 import json
 import shutil
+import subprocess
+import sys
 
 import numcodecs
 import numpy as np
@@ -208,16 +210,20 @@ def test_plate_with_a_missing_well_and_field(tmp_path, version):
 def test_collection_of_bioformats2raw(tmp_path, listed):
     store = tmp_path / "many.zarr"
     group(store, "0.4", {"bioformats2raw.layout": 3})
-    for number in range(3):
-        array = coded("zyx", position=number)[: 4 - number]
+    for number in (0, 1, 3):
+        array = coded("zyx", position=number)[: 4 - number // 2]
         write_image(store / str(number), "0.4", array, "zyx")
     if listed:
-        group(store / "OME", "0.4", {"series": ["0", "2", "5"]})
+        group(store / "OME", "0.4", {"series": ["3", "0"]})
+        images = '<Image ID="Image:0" Name="left"/><Image ID="Image:1" Name="right"/>'
+        (store / "OME" / "METADATA.ome.xml").write_text(f'<OME xmlns="ome">{images}</OME>')
     series = open_ome_zarr(store)
     planes = [(position.name, position.planes) for position in series.positions]
-    assert planes == ([("0", 4), ("2", 2)] if listed else [("0", 4), ("1", 3), ("2", 2)])
-    assert series.stack(1)[0][0, 0] == (20_000_000 if listed else 10_000_000)
-    assert len(series.notes) == listed
+    assert planes == ([("left", 3), ("right", 4)] if listed else [("0", 4), ("1", 4), ("3", 3)])
+    firsts = [series.stack(p)[0][0, 0] for p in range(len(planes))]
+    assert firsts == [10_000_000 * number for number in ((3, 0) if listed else (0, 1, 3))]
+    missing = "1 of the 4 images of 'many.zarr' are missing and left out: '2'."
+    assert series.notes == (() if listed else (missing,))
     assert open_ome_zarr(store / "1").stack()[0][0, 0] == 10_000_000
 
 
@@ -300,6 +306,29 @@ def test_a_damaged_chunk_names_its_plane(tmp_path, kind):
     assert np.array_equal(stack[1], plane_of(0, 0, 1))
     with pytest.raises(InputError, match=r"^'a.zarr, plane 2' cannot be read"):
         stack[2]
+
+
+def test_unknown_codec_is_named(tmp_path):
+    path = write_image(tmp_path / "a.zarr", "0.5", coded("zyx"), "zyx")
+    document = json.loads((path / "s0" / "zarr.json").read_text())
+    document["codecs"][-1] = {"name": "secret", "configuration": {}}
+    (path / "s0" / "zarr.json").write_text(json.dumps(document))
+    series = open_ome_zarr(path)
+    with pytest.raises(InputError, match=r"s0' cannot be opened: .*secret"):
+        series.stack()
+
+
+def test_nothing_is_imported_to_open_a_series(tmp_path):
+    path = write_image(tmp_path / "a.zarr", "0.5", coded("zyx"), "zyx")
+    code = (
+        "import sys, pathlib\n"
+        "from napari_focus_stack.series.readers.ome_zarr import open_ome_zarr\n"
+        "import napari_focus_stack.io.ome_zarr_writer\n"
+        f"assert len(open_ome_zarr(pathlib.Path({str(path)!r}))) == 1\n"
+        "print({'zarr', 'yaozarrs', 'cv2', 'napari', 'dask'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
 
 
 class _Counting:

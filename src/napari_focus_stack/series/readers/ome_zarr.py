@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 from napari_focus_stack._utils.wording import format_names
 from napari_focus_stack.errors import InputError
@@ -111,7 +111,7 @@ def _images(node: Node, folder: Path) -> tuple[list[ZarrImage], list[str]]:
     if node.layout == "well":
         well = _well_name(f"{folder.parent.name}/{folder.name}")
         return _opened(node, list(_fields(node, well)), "fields")
-    return _opened(node, list(_collection(node)), "images")
+    return _opened(node, _collection(node), "images")
 
 
 def _check_part(image: Node, folder: Path) -> None:
@@ -161,17 +161,29 @@ def _fields(well: Node, name: str) -> Iterator[_Place]:
         yield _Place(well.folder / path, f"{name} field {path}", name)
 
 
-def _collection(group: Node) -> Iterator[_Place]:
-    """Return the images of bioformats2raw: those that are listed, or 0, 1 and so on."""
+def _collection(group: Node) -> list[_Place]:
+    """Return the images of bioformats2raw: those that are listed, or else all numbers."""
     listing = read_node(group.folder / "OME")
     listed = listing.ome.get("series") if listing is not None else None
     if isinstance(listed, list):
-        yield from (_Place(group.folder / str(path), str(path)) for path in listed)
-        return
-    for number in itertools.count():
-        if not (group.folder / str(number)).is_dir():
-            return
-        yield _Place(group.folder / str(number), str(number))
+        paths = [str(path) for path in listed]
+    else:
+        numbers = [int(f.name) for f in group.folder.iterdir() if f.name.isdecimal()]
+        # a number that is missing is named as such
+        paths = [str(number) for number in range(max(numbers, default=-1) + 1)]
+    names = _names_in_xml(group.folder / "OME" / "METADATA.ome.xml")
+    if len(set(names) - {""}) != len(paths) or len(names) != len(paths):
+        names = paths
+    return [_Place(group.folder / path, name) for path, name in zip(paths, names, strict=True)]
+
+
+def _names_in_xml(path: Path) -> list[str]:
+    """Return the names of the images in OME-XML; nothing if there is none."""
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (OSError, ElementTree.ParseError):
+        return []
+    return [image.get("Name", "") for image in root.findall("{*}Image")]
 
 
 def _opened(owner: Node, places: list[_Place], plural: str) -> tuple[list[ZarrImage], list[str]]:
