@@ -277,6 +277,13 @@ def test_other_axes_of_one_entry_and_names_in_words(tmp_path):
     assert np.array_equal(series.stack(0, 2)[3], plane_of(2, 0, 3))
 
 
+def test_arrays_that_hold_no_planes_are_refused(tmp_path):
+    for number, array in enumerate((np.zeros((0, 9, 11)), np.zeros((4, 9, 11), np.complex64))):
+        path = write_image(tmp_path / f"{number}.zarr", "0.5", array, "zyx", chunks=(1, 9, 11))
+        with pytest.raises(InputError, match=["without any value", "complex64"][number]):
+            open_ome_zarr(path)
+
+
 def test_damaged_metadata_name_the_file(tmp_path):
     path = write_image(tmp_path / "a.zarr", "0.5", coded("tzyx"), "tzyx")
     (path / "zarr.json").write_text("{")

@@ -25,10 +25,9 @@ from napari_focus_stack.series.readers.zarr_nodes import read_node
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_focus_stack.io.sources import Spacing
     from napari_focus_stack.series.readers.zarr_nodes import Node
 
-_LETTERS = {"time": "t", "channel": "c"}
+_BY_TYPE = {"time": "t", "channel": "c"}
 """Letters of axes by their type, which counts where their name is a word."""
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _OTHER = "-"
@@ -48,10 +47,21 @@ _SECONDS = {
     "day": 86400.0,
 }
 _COLOUR = re.compile(r"#?([0-9A-Fa-f]{6})")
-_Length = tuple[float, str | None]
-"""A number and its unit."""
 _BEFORE_AXES = ("0.1", "0.2")
 """Versions whose standard prescribes t, c, z, y, x and has no place for names."""
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """One axis: its length, and the distance and first place of its samples, 0 if unknown."""
+
+    length: int = 1
+    step: float = 0.0
+    start: float = 0.0
+    unit: str | None = None
+
+
+_NO_AXIS = _Axis()
 
 
 @dataclass(frozen=True)
@@ -134,42 +144,32 @@ def read_image(node: Node, name: str = "", well: str | None = None) -> ZarrImage
     if array is None or array.array is None:
         raise InputError(f"'{where}' has no array '{level['path']}'; copy the store again.")
     shape, dtype = _kind(array.array, f"{where}/{level['path']}")
-    axes = _axes(multiscale, node.ome, shape, where)
-    size = dict(zip(axes, shape, strict=True))
-    units = _units(multiscale, len(shape))
-    notes = []
-    try:
-        scale = _scale(multiscale, level, len(shape))
-        offset = _offset(multiscale, level, len(shape))
-    except ValueError as problem:
-        notes.append(f"its {problem} does not fit its axes, so its distances are unknown")
-        scale = offset = [0.0] * len(shape)
-    steps = dict(zip(axes, zip(scale, units, strict=True), strict=True))
-    offsets = dict(zip(axes, zip(offset, units, strict=True), strict=True))
-    channels, described = size.get("c", 1), len(_described(node.ome))
-    if described not in (0, channels):
-        notes.append(f"its names of {described} channels are left out, since it has {channels}")
+    letters = _letters(multiscale, node.ome, shape, where)
+    axes, notes = _axes(multiscale, level, letters, shape)
+    t, c, z, y, x = (axes.get(letter, _NO_AXIS) for letter in "tczyx")
+    entries = _channel_entries(node.ome)
+    if len(entries) not in (0, c.length):
+        notes.append(f"its names of {len(entries)} channels are left out, since it has {c.length}")
+        entries = []
     if len(node.ome["multiscales"]) > 1:
         notes.append("it has several multiscale images, of which the first is read")
     position = Position(
         name,
-        size.get("t", 1),
-        _channels(node.ome, channels),
-        size.get("z", 1),
-        (size["y"], size["x"]),
+        t.length,
+        tuple(_channel(entry) for entry in entries or [None] * c.length),
+        z.length,
+        (y.length, x.length),
         dtype,
-        _spacing(steps, size.get("z", 1)),
-        _times(steps.get("t", (0.0, None)), size.get("t", 1)),
-        _stage(offsets["y"], offsets["x"]),
+        spacing_in_micrometres(
+            micrometres(y.step, y.unit),
+            micrometres(x.step, x.unit),
+            micrometres(z.step, z.unit) if z.length > 1 else None,
+        ),
+        _times(t),
+        _stage(y, x),
         well,
     )
-    return ZarrImage(folder, axes, position, tuple(notes))
-
-
-def _spacing(steps: Mapping[str, _Length], planes: int) -> Spacing:
-    """Return the distances in micrometres."""
-    y, x, z = (micrometres(*steps.get(axis, (0.0, None))) for axis in "yxz")
-    return spacing_in_micrometres(y, x, z if planes > 1 else None)
+    return ZarrImage(folder, letters, position, tuple(notes))
 
 
 def _first(entries: Any) -> Mapping[str, Any]:
@@ -188,10 +188,28 @@ def _kind(array: Mapping[str, Any], where: str) -> tuple[tuple[int, ...], np.dty
         raise InputError(
             f"'{where}' is an array of type {kind!r}, which cannot be stacked; give real numbers."
         ) from problem
+    if 0 in shape:
+        raise InputError(f"'{where}' is an array without any value; copy the store again.")
     return shape, dtype.newbyteorder("=")
 
 
 def _axes(
+    multiscale: Mapping[str, Any], level: Mapping[str, Any], letters: str, shape: tuple[int, ...]
+) -> tuple[dict[str, _Axis], list[str]]:
+    """Return the axes by their letters, and a note if their distances cannot be used."""
+    notes = []
+    try:
+        scale = _scale(multiscale, level, len(shape))
+        offset = _offset(multiscale, level, len(shape))
+    except ValueError as problem:
+        notes.append(f"its {problem} does not fit its axes, so its distances are unknown")
+        scale = offset = [0.0] * len(shape)
+    units = _units(multiscale, len(shape))
+    axes = [_Axis(*one) for one in zip(shape, scale, offset, units, strict=True)]
+    return dict(zip(letters, axes, strict=True)), notes
+
+
+def _letters(
     multiscale: Mapping[str, Any], ome: Mapping[str, Any], shape: tuple[int, ...], where: str
 ) -> str:
     """Return the letter of each axis."""
@@ -234,7 +252,7 @@ def _letter(axis: Any) -> str:
     """Return the letter of an axis by its name and type, which must not contradict each other."""
     name = _name(axis).strip().lower()
     kind = axis.get("type") if isinstance(axis, Mapping) else None
-    letter = name if name in _TYPES else _LETTERS.get(str(kind or name).lower(), _OTHER)
+    letter = name if name in _TYPES else _BY_TYPE.get(str(kind or name).lower(), _OTHER)
     return letter if letter == _OTHER or kind in (None, "", _TYPES[letter]) else _OTHER
 
 
@@ -282,31 +300,24 @@ def _units(multiscale: Mapping[str, Any], axes: int) -> list[str | None]:
             for axis in named]  # fmt: skip
 
 
-def _times(step: _Length, times: int) -> tuple[float, ...]:
+def _times(axis: _Axis) -> tuple[float, ...]:
     """Return the time of each time point in seconds; nothing if unknown."""
-    number, unit = step
-    spelt = (unit or "").strip().lower()
-    factor = _SECONDS.get(spelt, _SECONDS.get(spelt.removesuffix("s")))
-    if not number or factor is None or times < 2:
+    unit = (axis.unit or "").strip().lower()
+    factor = _SECONDS.get(unit, _SECONDS.get(unit.removesuffix("s")))
+    if not axis.step or factor is None or axis.length < 2:
         return ()
-    return tuple(t * number * factor for t in range(times))
+    return tuple(t * axis.step * factor for t in range(axis.length))
 
 
-def _stage(y: _Length, x: _Length) -> tuple[float, float] | None:
+def _stage(y: _Axis, x: _Axis) -> tuple[float, float] | None:
     """Return the place of the first pixel in micrometres; None if it is unknown or zero."""
-    factors = micrometres(1.0, y[1]), micrometres(1.0, x[1])
-    if factors[0] is None or factors[1] is None or not (y[0] or x[0]):
+    factors = micrometres(1.0, y.unit), micrometres(1.0, x.unit)
+    if factors[0] is None or factors[1] is None or not (y.start or x.start):
         return None
-    return y[0] * factors[0], x[0] * factors[1]
+    return y.start * factors[0], x.start * factors[1]
 
 
-def _channels(ome: Mapping[str, Any], count: int) -> tuple[Channel, ...]:
-    """Return the channels; without names where the metadata describe another number of them."""
-    known = [_channel(entry) for entry in _described(ome)]
-    return tuple(known) if len(known) == count else (Channel(),) * count
-
-
-def _described(ome: Mapping[str, Any]) -> list[Any]:
+def _channel_entries(ome: Mapping[str, Any]) -> list[Any]:
     """Return the entries of the channels."""
     omero = ome.get("omero")
     entries = omero.get("channels") if isinstance(omero, Mapping) else None
