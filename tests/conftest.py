@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 2.0
 """Seconds that a thread may take to end after its test."""
-POOLS = ("ThreadPoolExecutor", "asyncio", "QDummy", "IPythonHistory", "pymp")
-"""Threads of libraries that stay for the next call: dask's, tifffile's, napari's."""
+POOLS = ("ThreadPoolExecutor", "asyncio", "QDummy", "IPythonHistory", "pymp", "zarr_")
+"""Threads of libraries that stay for the next call: dask's, tifffile's, napari's, zarr's."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import zlib
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,9 @@ DAMAGE = (
     EOFError,
     MemoryError,
     struct.error,
+    zlib.error,
 )
-"""Exceptions of tifffile and imagecodecs on files that are damaged or of an unknown kind."""
+"""Exceptions of tifffile, imagecodecs and zarr on files that are damaged or of an unknown kind."""
 
 REMEDY = "remove or replace it, or pass skip_unreadable=True"
 """Remedy in errors about one file; the command replaces it by its own option."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.sources import PlaneSource, Spacing, check_kind
 
 if TYPE_CHECKING:
@@ -319,7 +320,7 @@ class IndexedPlanes(PlaneSource):
     names : sequence of str
         Name of each plane for messages.
     read : callable
-        Called with the number of a plane; returns it, or raises OSError or ValueError.
+        Called with the number of a plane; returns it, or raises one of `DAMAGE`.
     files : sequence of pathlib.Path
         Files that hold the planes.
     concurrent : bool
@@ -353,7 +354,7 @@ class IndexedPlanes(PlaneSource):
             raise IndexError(k)
         try:
             plane = np.ascontiguousarray(self._read(k), self.dtype)
-        except (OSError, ValueError, KeyError, IndexError) as problem:
+        except DAMAGE as problem:
             raise InputError(f"'{self.names[k]}' cannot be read: {problem}") from problem
         if plane.shape != self.plane_shape:
             raise InputError(
