@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from napari_focus_stack import (
     StackIndex,
     focus_series,
     focus_stack,
+    open_series,
 )
 from napari_focus_stack.analysis import project
 from tests.scenes import picture, psnr, scene
@@ -120,6 +122,27 @@ def test_files_hold_what_memory_holds_and_name_their_axes(tmp_path):
     assert (place["time"], place["channel"], place["channel_name"]) == (1, 1, "bright")
 
 
+def test_zarr_holds_what_memory_holds_and_is_read_as_a_series(tmp_path):
+    film = two_channels(2)
+    series = as_series(film, broken={(1, 0)}, seconds=(0.0, 12.5))
+    options = {"align": "none", "lead_channel": "bright"}
+    expected, out = focus_series(series, **options), tmp_path / "film.ome.zarr"
+    found = focus_series(series, **options, out=out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "film.ome.zarr",
+        "film_confidence.ome.zarr",
+        "film_depth.ome.zarr",
+        "film_height.ome.zarr",
+        "film_reports",
+    ]
+    for role in ("image", "depth", "height", "confidence"):
+        np.testing.assert_array_equal(getattr(found, role)[:], getattr(expected, role))
+    position = open_series(out).positions[0]
+    assert [channel.name for channel in position.channels] == ["dim", "bright"]
+    assert (position.times, position.planes, position.seconds) == (2, 1, (0.0, 12.5))
+    assert (position.spacing.y, position.spacing.x) == (SPACING.y, SPACING.x)
+
+
 def test_results_of_before_are_replaced_whole_and_a_cancelled_run_leaves_nothing(tmp_path):
     film, out = two_channels(2)[:, 1:], tmp_path / "film.ome.tif"
     focus_series(as_series(film), align="none", out=out)
@@ -195,16 +218,15 @@ def test_arrays_need_names_for_more_than_three_axes_and_take_those_of_xarray(exp
     with pytest.raises(InputError, match="axes='TCZYX'"):
         focus_series(experiment)
 
-    class Labelled:
-        dims, shape, ndim, dtype = ("c", "y", "x", "z"), (2, 160, 192, 6), 4, experiment.dtype
+    def labelled(dims, planes):
         coords = {"c": np.array(["dim", "bright"])}
-        data = np.moveaxis(experiment[0], 1, -1)
+        return SimpleNamespace(
+            dims=dims, shape=planes.shape, ndim=4, dtype=planes.dtype, coords=coords, data=planes
+        )
 
     with pytest.raises(SettingsError, match="end in YX"):
-        focus_series(Labelled())
-    Labelled.dims, Labelled.shape = ("c", "z", "y", "x"), experiment.shape[1:]
-    Labelled.data = experiment[0]
-    found = focus_series(Labelled(), align="none")
+        focus_series(labelled(tuple("cyxz"), np.moveaxis(experiment[0], 1, -1)))
+    found = focus_series(labelled(tuple("czyx"), experiment[0]), align="none")
     assert [one.name for one in found.positions[0].position.channels] == ["dim", "bright"]
     np.testing.assert_array_equal(
         found.image[0, 1], focus_stack(experiment[0, 1], align="none").image

@@ -97,9 +97,28 @@ def create_ome_zarr(
         shape = (shape[0], shape[4], *shape[2:4])
     if len(channels) != shape[1]:
         raise ValueError(f"{len(channels)} names for {shape[1]} channels")
-    _check_place(path)
+    check_place(path)
     calibration = Calibration(spacing, seconds_step, tuple(channels))
     return OmeZarrImage(path, shape, dtype, calibration, name, about, averaged)
+
+
+def open_level(path: Path) -> zarr.Array[Any]:
+    """Open the finest level of an image that was written here.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Folder of the store.
+
+    Returns
+    -------
+    zarr.Array
+        (T, C, Y, X), read-only.
+    """
+    import zarr
+
+    level = zarr.open_array(path, path="0", mode="r")
+    return level
 
 
 class OmeZarrImage:
@@ -145,11 +164,11 @@ class OmeZarrImage:
         self._name, self._about = name, about
         self._ranges: dict[int, tuple[float, float]] = {}
         self._lock = threading.Lock()
-        self._temporary = temporary_name(path)
+        self.temporary = temporary_name(path)
         self._finished = False
         try:
             with os_errors(path):
-                self._group = zarr.create_group(self._temporary, zarr_format=3)
+                self._group = zarr.create_group(self.temporary, zarr_format=3)
                 sizes = enumerate(_sizes(shape))
                 self._levels = [self._level(number, size) for number, size in sizes]
         except OutputError:
@@ -219,6 +238,19 @@ class OmeZarrImage:
         """
         if self._finished:
             return
+        self.complete()
+        check_place(self.path)
+        _put_in_place(self.temporary, self.path)
+        self._finished = True
+
+    def complete(self) -> None:
+        """Write the metadata; the image stays under its temporary name.
+
+        Raises
+        ------
+        OutputError
+            They cannot be written.
+        """
         windows = [
             display_range(self.dtype, self._ranges.get(c, (0.0, 1.0))) for c in range(self.shape[1])
         ]
@@ -231,13 +263,27 @@ class OmeZarrImage:
                     _OURS: {"version": __version__, "about": self._about},
                 }
             )
-        _check_place(self.path)
-        _put_in_place(self._temporary, self.path)
-        self._finished = True
+
+    def read(self, t: int, c: int) -> NDArray[Any]:
+        """Return a plane that was written; NaN or 0 where none was.
+
+        Parameters
+        ----------
+        t, c : int
+            Time point and channel, counted from 0.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y, X), or (Y, X, 3 or 4) of an image in colour.
+        """
+        if self._calibration.channels[: self.shape[1]] == _COLOURS[: self.shape[1]]:
+            return np.stack([np.asarray(self._levels[0][t, k]) for k in range(self.shape[1])], -1)
+        return np.asarray(self._levels[0][t, c])
 
     def discard(self) -> None:
         """Remove the unfinished image."""
-        shutil.rmtree(self._temporary, ignore_errors=True)
+        shutil.rmtree(self.temporary, ignore_errors=True)
 
     def __enter__(self) -> OmeZarrImage:
         """Return the image."""
@@ -252,8 +298,19 @@ class OmeZarrImage:
             self.discard()
 
 
-def _check_place(path: Path) -> None:
-    """Raise an OutputError if a store cannot be put in a place."""
+def check_place(path: Path) -> None:
+    """Refuse a place for a store that is taken by anything but a store of ours.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Folder of the store.
+
+    Raises
+    ------
+    OutputError
+        It is taken, or there is no folder for it.
+    """
     if not path.parent.is_dir():
         raise OutputError(f"'{path}' cannot be written: there is no folder '{path.parent}'.")
     if path.is_dir() and _is_ours(path):

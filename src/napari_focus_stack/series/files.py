@@ -11,7 +11,14 @@ import numpy as np
 
 from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.hyperstack_writer import HyperstackLegend, HyperstackWriter
+from napari_focus_stack.io.ome_zarr_writer import (
+    OmeZarrImage,
+    check_place,
+    create_ome_zarr,
+    open_level,
+)
 from napari_focus_stack.io.sources import Spacing
+from napari_focus_stack.io.spacing_metadata import even_step
 from napari_focus_stack.io.writing import Outputs, describe_values, os_errors, temporary_name
 from napari_focus_stack.series.destinations import Destination, MapWriter, PositionMaps
 from napari_focus_stack.series.result import ROLES
@@ -52,7 +59,7 @@ class OnDisk(Destination):
         self._stem, self._suffix = split_name(out)
         self._labels = position_labels(series)
         self._temporary: list[tuple[Path, Path]] = []
-        self._open: list[HyperstackWriter] = []
+        self._open: list[HyperstackWriter | OmeZarrImage] = []
         self._reports: Path | None = None
         self._check()
 
@@ -76,6 +83,10 @@ class OnDisk(Destination):
         return self._out.with_name(f"{self._stem}{label}{ending}{self._suffix}")
 
     @property
+    def _is_zarr(self) -> bool:
+        return self._suffix.lower() in ZARR_SUFFIXES
+
+    @property
     def report_folder(self) -> Path:
         """Folder of the reports."""
         return self._out.with_name(f"{self._stem}_reports")
@@ -92,7 +103,9 @@ class OnDisk(Destination):
         for place in places:
             if place.resolve() in inputs:
                 raise OutputError(f"'{place}' is one of the files to stack; choose another name.")
-            if place.is_dir() and self._suffix not in ZARR_SUFFIXES:
+            if self._is_zarr:
+                check_place(place)
+            elif place.is_dir():
                 raise OutputError(f"'{place}' is a folder; give a file's name.")
         if len(set(places)) < len(places):
             raise OutputError(
@@ -100,10 +113,9 @@ class OnDisk(Destination):
                 "select one with --position."
             )
         for position in self._series.positions:
-            if position.dtype.name not in _HELD:
+            if not self._is_zarr and position.dtype.name not in _HELD:
                 raise OutputError(
-                    f"'{self._out}' cannot hold {position.dtype} images; convert the series to "
-                    "float32 or an integer of 8, 16 or 32 bits."
+                    f"'{self._out}' cannot hold {position.dtype} images; end the name in .ome.zarr."
                 )
         self._check_report_folder()
         with os_errors(self._out):
@@ -131,10 +143,15 @@ class OnDisk(Destination):
         dtype: np.dtype[Any],
     ) -> MapWriter:
         place = self.place(number, role)
-        temporary = temporary_name(place)
-        self._temporary.append((temporary, place))
         legend = _legend(position, role, self._stem)
-        writer = HyperstackWriter(temporary, shape, dtype, legend)
+        writer: HyperstackWriter | OmeZarrImage
+        if self._is_zarr:
+            writer = _zarr_writer(place, shape, dtype, legend, averaged=role == "image")
+            self._temporary.append((writer.temporary, place))
+        else:
+            temporary = temporary_name(place)
+            self._temporary.append((temporary, place))
+            writer = HyperstackWriter(temporary, shape, dtype, legend)
         self._open.append(writer)
         return writer
 
@@ -167,6 +184,9 @@ class OnDisk(Destination):
         tuple of pathlib.Path
             Files and folders that were written.
         """
+        for writer in self._open:
+            if isinstance(writer, OmeZarrImage):
+                writer.complete()
         self._close()
         with Outputs() as outputs:
             for temporary, place in self._temporary:
@@ -185,13 +205,14 @@ class OnDisk(Destination):
 
         Returns
         -------
-        dict of str to numpy.ndarray
+        dict of str to numpy.memmap or zarr.Array
             (T, C, Y, X[, S]) by role, read-only.
         """
         return {
             role: np.memmap(self.place(number, role), mode="r", **writer.layout)
-            for role, writer in maps.writers.items()
             if isinstance(writer, HyperstackWriter)
+            else open_level(self.place(number, role))
+            for role, writer in maps.writers.items()
         }
 
     def discard(self) -> None:
@@ -207,7 +228,8 @@ class OnDisk(Destination):
 
     def _close(self) -> None:
         for writer in self._open:
-            writer.close()
+            if isinstance(writer, HyperstackWriter):
+                writer.close()
 
 
 def split_name(out: Path) -> tuple[str, str]:
@@ -285,4 +307,26 @@ def _legend(position: Position, role: str, stem: str) -> HyperstackLegend:
         position.seconds,
         name,
         describe_values(role, known.unit),
+    )
+
+
+def _zarr_writer(
+    place: Path,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    legend: HyperstackLegend,
+    *,
+    averaged: bool,
+) -> OmeZarrImage:
+    """Create an OME-Zarr image; times that are unevenly spaced have no step."""
+    return create_ome_zarr(
+        place,
+        shape,
+        dtype,
+        legend.spacing,
+        channels=[(name or str(c), colour) for c, (name, colour) in enumerate(legend.channels)],
+        seconds_step=even_step(legend.seconds),
+        name=legend.name,
+        about=legend.about,
+        averaged=averaged,
     )
