@@ -122,16 +122,34 @@ def test_a_recipe_comes_back(tmp_path, transforms):
 
 
 def test_what_a_recipe_looks_like(tmp_path):
-    Recipe(Settings(reference=3), ("/a/1.tif",)).write(tmp_path / "r.json")
+    place = {
+        "series": "/a/film.tif",
+        "position": 0,
+        "position_name": "",
+        "time": 3,
+        "channel": 1,
+        "channel_name": "DAPI",
+        "pattern": None,
+        "axes": "TCZYX",
+    }
+    recipe = Recipe(Settings(reference=3), ("/a/1.tif",), place=place)
+    recipe.write(tmp_path / "r.json")
     assert json.loads((tmp_path / "r.json").read_bytes()) == {
         "napari-focus-stack": {
-            "recipe": 1,
+            "recipe": 2,
             "version": __version__,
             "inputs": ["/a/1.tif"],
             "settings": Settings(reference=3).as_dict(),
             "correction": None,
+            "place": place,
         }
     }
+    assert Recipe.read(tmp_path / "r.json").place == place
+
+
+def test_format_1_is_read_and_has_no_place(tmp_path):
+    (tmp_path / "r.json").write_text(document(recipe=1))
+    assert Recipe.read(tmp_path / "r.json").place == {}
 
 
 def test_relative_inputs_lie_beside_the_recipe(tmp_path, monkeypatch):
@@ -176,7 +194,9 @@ REFUSED = {
     "nested": ("[" * 100_000, "no JSON"),
     "list": ("[]", "no recipe"),
     "other JSON": ('{"transforms": [], "shape": []}', "no recipe"),
-    "newer format": (document(recipe=2), "format 2"),
+    "newer format": (document(recipe=3), "format 3"),
+    "place of nothing": (document(recipe=2, place={"series": "a"}), "without a right position"),
+    "place that is none": (document(recipe=2, place=[1]), "correct it"),
     "no format": (document(recipe=None), "format None"),
     "newer key": (document(slab=3), "'slab'"),
     "newer setting": (document(settings={"deblur": None}), "'deblur'"),

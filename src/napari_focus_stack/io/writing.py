@@ -279,20 +279,21 @@ def _put_in_place(files: list[tuple[Path, Path]]) -> None:
         with os_errors(path):
             temporary.replace(path)
         return
-    undo: list[tuple[Path, Path | None]] = []
+    undo: list[tuple[Path, Path, Path | None]] = []
     try:
         for temporary, path in files:
             with os_errors(path):
-                undo.append((path, _set_aside(path, folder=temporary.is_dir())))
+                undo.append((temporary, path, _set_aside(path, folder=temporary.is_dir())))
                 temporary.replace(path)
     except BaseException:
-        for path, before in reversed(undo):
-            _remove([path])
+        for temporary, path, before in reversed(undo):
+            if not temporary.exists():  # what lies in its place was written here
+                _remove([path])
             with contextlib.suppress(OSError):
                 if before is not None:
                     before.replace(path)
         raise
-    _remove(before for _path, before in undo if before is not None)
+    _remove(before for _temporary, _path, before in undo if before is not None)
 
 
 def _set_aside(path: Path, *, folder: bool) -> Path | None:
