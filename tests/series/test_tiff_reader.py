@@ -516,3 +516,97 @@ def test_a_set_of_many_files_is_opened_by_one(tmp_path, monkeypatch):
     series.stack(0, 3, 1)
     assert len(set(opened)) == 1 + 3
     assert math.prod((4, 2)) == len(series)
+
+
+def mmstack(folder, positions, summary):
+    """Write one MMStack file for each position, with Micro-Manager's index in front."""
+    files = []
+    lengths = summary["Frames"], summary["Slices"], summary["Channels"]
+    for p in range(positions):
+        file = folder / f"run_MMStack_Pos{p}.ome.tif"
+        places = list(itertools.product(*(range(length) for length in lengths)))
+        text = json.dumps(summary).encode()
+        values = (numbered("TZC", lengths) + 1000 * p).astype("<u2").reshape(-1, *SIDE)
+        size, start = values[0].nbytes, 40 + len(text) + 2000
+        # header of 162 bytes, then the pixels, as tifffile takes it to be
+        step = 162 + size
+        offsets = [start + k * step for k in range(len(places))]
+        index = struct.pack("<II", 3453623, len(places)) + b"".join(
+            struct.pack("<5I", c, z, t, p, offset)
+            for (t, z, c), offset in zip(places, offsets, strict=True)
+        )
+        data = bytearray(start + len(places) * step + len(index))
+        data[:8] = struct.pack("<2sHI", b"II", 42, start)
+        end = start + len(places) * step
+        data[8:40] = struct.pack("<8I", 54773648, end, 0, 0, 0, 0, 2355492, len(text))
+        data[40 : 40 + len(text)] = text
+        data[end:] = index
+        for k, offset in enumerate(offsets):
+            data[offset : offset + 162] = mm_header(offset, size, offsets[k + 1 : k + 2], text)
+            data[offset + 162 : offset + step] = values[k].tobytes()
+        file.write_bytes(data)
+        files.append(file)
+    return files
+
+
+def mm_header(offset, size, following, text):
+    """Return the header of one page: tags, and the tag 51123 that marks Micro-Manager."""
+    y, x = SIDE
+    tags = [
+        (256, 4, 1, x),
+        (257, 4, 1, y),
+        (258, 3, 1, 16),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, offset + 162),
+        (277, 3, 1, 1),
+        (278, 4, 1, y),
+        (279, 4, 1, size),
+        (51123, 2, len(text), 40),
+    ]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    header = struct.pack("<H", len(tags)) + entries + struct.pack("<I", *(following or [0]))
+    return header.ljust(162, b"\0")
+
+
+def test_mmstack_of_several_positions(tmp_path):
+    summary = {
+        "MicroManagerVersion": "2.0",
+        "Prefix": "run",
+        "Frames": 2,
+        "Slices": 3,
+        "Channels": 2,
+        "Positions": 2,
+        "TimeFirst": False,
+        "SlicesFirst": False,
+        "PixelSize_um": 0.25,
+        "z-step_um": 0.5,
+        "Interval_ms": 1500,
+        "ChNames": ["DAPI", "GFP"],
+        "ChColors": [-16776961, -16711936],
+        "StagePositions": [
+            {
+                "Label": f"site {p}",
+                "DefaultXYStage": "XY",
+                "DevicePositions": [{"Device": "XY", "Position_um": [p + 0.5, -3]}],
+            }
+            for p in range(2)
+        ],
+    }
+    files = mmstack(tmp_path, 2, summary)
+    series = open_tiff_series(files[0])
+    assert series.kind == "Micro-Manager MMStack"
+    assert set(series.files) == set(files)
+    assert_numbered(series, {"P": 2, "T": 2, "C": 2, "Z": 3})
+    assert [position.name for position in series.positions] == ["site 0", "site 1"]
+    position = series.positions[1]
+    assert [(c.name, c.colour) for c in position.channels] == [
+        ("DAPI", "#0000FF"),
+        ("GFP", "#00FF00"),
+    ]
+    assert (position.seconds, position.stage) == ((0, 1.5), (-3, 1.5))
+    assert (position.spacing.y, position.spacing.z) == (0.25, 0.5)
+    files[1].unlink()
+    alone = open_tiff_series(files[0])
+    assert_numbered(alone, {"T": 2, "C": 2, "Z": 3})
+    assert alone.notes == ("Some positions of the acquisition are missing from its files.",)

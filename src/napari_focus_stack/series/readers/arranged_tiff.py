@@ -10,7 +10,7 @@ from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped, Unread
 from napari_focus_stack.io.spacing_metadata import completed, spacing_in_micrometres
 from napari_focus_stack.io.tiff import PLAIN, is_preview, tiff_spacing
 from napari_focus_stack.io.tiff_pixels import sample_channels
-from napari_focus_stack.io.tiff_planes import is_one_block, page_plane, raw_plane
+from napari_focus_stack.io.tiff_planes import page_plane, raw_plane
 from napari_focus_stack.series.readers.imagej_metadata import (
     imagej_channels,
     imagej_grid,
@@ -46,6 +46,8 @@ _KINDS = {
     "lsm": "Zeiss LSM",
     "stk": "MetaMorph STK",
 }
+_CONTIGUOUS = ("imagej", "shaped", "stk")
+"""Kinds of one file whose planes may follow one another."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,10 @@ class TiffSeries:
         if letters.endswith("S") and lengths[-1] == 1 and "S" not in found.keyframe.axes:
             letters, lengths = letters[:-1], lengths[:-1]
         grid = PlaneGrid(letters[:-in_page], tuple(lengths[:-in_page]))
-        block = is_one_block(found)
-        pages = [] if block else list(found.pages)
-        start = found.dataoffset if block else None
+        contiguous = found.kind in _CONTIGUOUS and sample_channels(found.keyframe) == 1
+        start = found.dataoffset if contiguous else None
+        # ten thousand headers need not be read where planes follow one another
+        pages = list(found.pages) if start is None else []
         return TiffSeries(path, tif, found.kind, grid, found.keyframe, pages, start)
 
     @staticmethod
