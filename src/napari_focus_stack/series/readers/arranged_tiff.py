@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped, Unread
 from napari_focus_stack.io.spacing_metadata import completed, spacing_in_micrometres
 from napari_focus_stack.io.tiff import PLAIN, is_preview, tiff_spacing
 from napari_focus_stack.io.tiff_pixels import sample_channels
-from napari_focus_stack.io.tiff_planes import page_plane, raw_plane
+from napari_focus_stack.io.tiff_planes import page_plane, plane_count, raw_plane
 from napari_focus_stack.series.readers.imagej_metadata import (
     imagej_channels,
     imagej_grid,
@@ -106,10 +107,12 @@ class TiffSeries:
         in_page = len(found.keyframe.axes)
         letters = found.get_axes(squeeze=False)
         lengths = found.get_shape(squeeze=False)
-        # the last axis S has length 1 where pages have no colour
-        if letters.endswith("S") and lengths[-1] == 1 and "S" not in found.keyframe.axes:
+        # tifffile appends a colour of length 1 to the axes of grey pages
+        if letters[-1] in "SC" and lengths[-1] == 1 and "S" not in found.keyframe.axes:
             letters, lengths = letters[:-1], lengths[:-1]
         grid = PlaneGrid(letters[:-in_page], tuple(lengths[:-in_page]))
+        if math.prod(grid.lengths) != plane_count(found):
+            raise Unreadable(f"its axes {letters} do not fit its pages")
         contiguous = found.kind in _CONTIGUOUS and sample_channels(found.keyframe) == 1
         start = found.dataoffset if contiguous else None
         # ten thousand headers need not be read where planes follow one another
@@ -232,7 +235,11 @@ class TiffSeries:
                     channels = imagej_channels(found, self.grid)
                     return Acquisition(channels, imagej_seconds(found, times))
                 case "mmstack":
-                    return mmstack_acquisition(self._summary(), times)
+                    index = (self.tif.micromanager_metadata or {})["IndexMap"]
+                    summary, positions = self._summary(), self.grid.length("R")
+                    whole = positions == int(summary.get("Positions", 1))
+                    first = 0 if whole else int(index[:, 3].min())
+                    return mmstack_acquisition(summary, times, range(first, first + positions))
                 case "ndtiff":
                     return ndtiff_acquisition(self.path.parent, self._summary())
                 case "lsm":

@@ -48,7 +48,7 @@ class Acquisition:
     files: tuple[str, ...] = ()
 
 
-def mmstack_acquisition(summary: Mapping[str, Any], times: int) -> Acquisition:
+def mmstack_acquisition(summary: Mapping[str, Any], times: int, positions: range) -> Acquisition:
     """Return the record of an MMStack.
 
     Parameters
@@ -57,6 +57,8 @@ def mmstack_acquisition(summary: Mapping[str, Any], times: int) -> Acquisition:
         Summary of the first file.
     times : int
         Number of time points.
+    positions : range
+        Numbers of the positions that the files hold.
 
     Returns
     -------
@@ -64,7 +66,8 @@ def mmstack_acquisition(summary: Mapping[str, Any], times: int) -> Acquisition:
         Empty where the summary has nothing.
     """
     step = finite_number(summary.get("Interval_ms"))
-    places = summary.get("StagePositions", summary.get("InitialPositionList")) or ()
+    listed = summary.get("StagePositions", summary.get("InitialPositionList")) or ()
+    places = listed[positions.start : positions.stop]
     return Acquisition(
         channels=_channels(summary),
         seconds=relative([t * step / 1000 for t in range(times)]) if step else (),
