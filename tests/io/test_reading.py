@@ -386,9 +386,17 @@ def test_imagej_over_4_gb_has_the_header_of_one_page(tmp_path):
 @pytest.mark.parametrize(
     ("axes", "shape", "says"),
     [
-        ("TZCYX", (4, 3, 2, 10, 12), r"4 time points and 2 channels; save one time point and one"),
-        ("ZCYX", (3, 2, 10, 12), r"has 2 channels; save one channel as its own stack \(in Fiji"),
-        ("TYX", (5, 10, 12), r"5 time points but no z axis"),
+        (
+            "TZCYX",
+            (4, 3, 2, 10, 12),
+            r"4 time points and 2 channels; open it as a series: .* --time and --channel",
+        ),
+        (
+            "ZCYX",
+            (3, 2, 10, 12),
+            r"has 2 channels; .* focusstack -i 'cells\.tif' with --channel, or open_series",
+        ),
+        ("TYX", (5, 10, 12), r"5 time points but no z axis; .* --axes ZYX"),
         ("CYX", (3, 10, 12), r"3 channels but no z axis"),
     ],
 )
@@ -410,13 +418,13 @@ def test_axes_beyond_z_and_colour_are_named(tmp_path, axes, shape, says, form):
 def test_other_surplus_axes(tmp_path):
     plain = tmp_path / "unnamed.tif"
     tifffile.imwrite(plain, noise(np.uint16, 2, 3, 10, 12), photometric="minisblack")
-    with pytest.raises(InputError, match=r"2 entries .* and 3 entries"):
+    with pytest.raises(InputError, match=r"2 entries .* and 3 entries .* --axes TZYX"):
         read_stack(plain)
     scenes = tmp_path / "scenes.ome.tif"
     with tifffile.TiffWriter(scenes, ome=True) as writer:
         for _ in range(2):
             writer.write(noise(np.uint16, 3, 10, 12), metadata={"axes": "ZYX"})
-    with pytest.raises(InputError, match="2 positions"):
+    with pytest.raises(InputError, match=r"2 positions; .* --position"):
         read_stack(scenes)
     samples = tmp_path / "samples.tif"
     tifffile.imwrite(

@@ -37,6 +37,8 @@ _HEAD = 16
 FEWEST_TO_ORDER = 3
 """Planes from which on recorded positions order them."""
 AS_GIVEN = "the list that was given, which is not that of their names"
+_OPTIONS = {"time point": "--time", "channel": "--channel", "position": "--position"}
+"""Options of the command by the axes of a series."""
 LEAST_GAP = 0.2
 """Smallest distance of recorded positions, of their mean distance, that orders planes."""
 
@@ -239,23 +241,46 @@ def _only_plane(found: ImageFile) -> FilePlane:
     return plane
 
 
-def _refuse_surplus_axes(name: str, found: ImageFile) -> None:
-    """Raise an InputError if a file has axes beyond z, y, x and colour."""
-    if not found.surplus:
-        return
+def refuse_results(name: str) -> None:
+    """Raise an InputError if a file holds results that were saved.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file.
+
+    Raises
+    ------
+    InputError
+        The suffix is that of results.
+    """
     if name.lower().endswith(SAVED):
         raise InputError(
             f"'{name}' holds results, not planes; give the planes, or its recipe (--recipe)."
         )
+
+
+def _refuse_surplus_axes(name: str, found: ImageFile) -> None:
+    """Raise an InputError if a file has axes beyond z, y, x and colour."""
+    if not found.surplus:
+        return
+    refuse_results(name)
     sizes = " and ".join(f"{length} {plural}" for length, plural, _ in found.surplus)
-    ones = " and ".join(f"one {singular}" for _, _, singular in found.surplus)
-    if found.has_z:
+    if not found.has_z and len(found.surplus) == 1:
         raise InputError(
-            f"'{name}' has {sizes}; save {ones} as its own stack (in Fiji: Image > Duplicate...)."
+            f"'{name}' has {sizes} but no z axis; if that axis is the focus, name it: "
+            f"focusstack -i '{name}' --axes ZYX, or open_series(..., axes='ZYX') in Python."
+        )
+    ones = [singular for _, _, singular in found.surplus]
+    options = [_OPTIONS[one] for one in ones if one in _OPTIONS]
+    if found.has_z and len(options) == len(ones):
+        raise InputError(
+            f"'{name}' has {sizes}; open it as a series: focusstack -i '{name}' with "
+            f"{' and '.join(options)}, or open_series in Python."
         )
     raise InputError(
-        f"'{name}' has {sizes} but no z axis; save {ones} as its own stack, "
-        "or name the axis z if it is the focus (in Fiji: Image > Properties...)."
+        f"'{name}' has {sizes}; name its axes: focusstack -i '{name}' --axes TZYX, or "
+        "open_series(..., axes='TZYX') in Python."
     )
 
 

@@ -227,8 +227,24 @@ def ome_spacing(xml: str) -> tuple[Spacing, float | None]:
     except (ElementTree.ParseError, ValueError):
         return Spacing(), None
     pixels = root.find(".//{*}Image/{*}Pixels")
-    if pixels is None:
-        return Spacing(), None
+    return (Spacing(), None) if pixels is None else ome_pixels_spacing(pixels)
+
+
+def ome_pixels_spacing(pixels: ElementTree.Element) -> tuple[Spacing, float | None]:
+    """Return the spacing of one image in OME-XML, and the z position of an image of one plane.
+
+    Parameters
+    ----------
+    pixels : xml.etree.ElementTree.Element
+        Element "Pixels" of the image.
+
+    Returns
+    -------
+    spacing : Spacing
+        z from PhysicalSizeZ, or else from evenly spaced positions of the planes.
+    position : float or None
+        Micrometres, if the description is of one plane alone and contains its position.
+    """
     y, x, z = (
         micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
         for axis in "YXZ"

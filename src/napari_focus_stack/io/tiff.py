@@ -9,12 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import tifffile
-from tifffile import PHOTOMETRIC, TiffFile
+from tifffile import TiffFile
 
 from napari_focus_stack.io.plane_files import (
     DAMAGE,
@@ -29,13 +27,13 @@ from napari_focus_stack.io.spacing_metadata import (
     ome_spacing,
     resolution_spacing,
 )
-from napari_focus_stack.io.tiff_pixels import (
-    has_other_channel,
-    is_grey_with_alpha,
-    load_page,
-    load_raw,
-    page_kind,
-    palette_of,
+from napari_focus_stack.io.tiff_pixels import sample_channels
+from napari_focus_stack.io.tiff_planes import (
+    TRUNCATED,
+    is_one_block,
+    page_plane,
+    plane_count,
+    raw_plane,
 )
 from napari_focus_stack.io.vendor_spacing import vendor_spacing
 
@@ -64,13 +62,9 @@ _AXES = {
 _Axis = tuple[int, str, str]
 _Z_AXES = ("Z", "I", "Q")
 """Z, and tifffile's names of pages and of axes without a name."""
-ORIENTATION = 274
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
-OTHER_CHANNEL = (
-    "The fourth channel of the files is no alpha by their tags and was left out; give it as a "
-    "stack of its own if it shows the specimen"
-)
-_PLAIN = {"generic", "uniform", "shaped"}
+PLAIN = {"generic", "uniform", "shaped"}
+"""Kinds of tifffile's series of files that no program described."""
 
 
 def open_tiff(path: Path) -> ImageFile:
@@ -93,7 +87,7 @@ def open_tiff(path: Path) -> ImageFile:
     """
     try:
         with TiffFile(path) as tif:
-            return _TiffHeader(path, tif, tif.filehandle.size).image_file()
+            return _TiffHeader(path, tif).image_file()
     except DAMAGE as problem:
         raise Unreadable(f"it is a damaged TIFF ({problem})") from problem
 
@@ -104,14 +98,13 @@ class _TiffHeader:
 
     path: Path
     tif: TiffFile
-    size: int
 
     def image_file(self) -> ImageFile:
         """Return planes, spacing and surplus axes."""
-        spacing, position = _spacing(self.tif)
+        spacing, position = tiff_spacing(self.tif)
         series = self._stack_series()
         if series is None:
-            pages = [page for page in self.tif.pages if not _is_preview(page)]
+            pages = [page for page in self.tif.pages if not is_preview(page)]
             return ImageFile(self._planes(pages), spacing, position)
         surplus, has_z = _surplus_axes(self.tif, series)
         if surplus:
@@ -124,28 +117,17 @@ class _TiffHeader:
         # the description of one file of a set names the others, which tifffile would open
         if tif.is_ome and len(tif.pages) == 1:
             return None
-        if len(tif.series) > 1 and {series.kind for series in tif.series} <= _PLAIN:
+        if len(tif.series) > 1 and {series.kind for series in tif.series} <= PLAIN:
             return None
         return tif.series[0]
 
     def _series_planes(self, series: tifffile.TiffPageSeries) -> tuple[FilePlane | Skipped, ...]:
         """Return the planes of a series."""
-        first = series.keyframe
-        count = int(np.prod(series.shape)) // int(np.prod(first.shape))
-        if series.dataoffset is None or len(series.pages) == count:
+        if not is_one_block(series):
             return self._planes(list(series.pages))
-        # ImageJ above 4 GB and MetaMorph: header of one page, then the pixels of all planes
-        kind = page_kind(first)
-        planes: list[FilePlane | Skipped] = []
-        for k in range(count):
-            offset = series.dataoffset + k * first.nbytes
-            name = f"{self.path.name}, plane {k}"
-            if offset + first.nbytes > self.size:
-                planes.append(Skipped(name, "the file is truncated"))
-            else:
-                load = partial(load_raw, self.path, offset, first, palette_of(first))
-                planes.append(FilePlane(self.path, name, *kind, load, _orientation(first)))
-        return tuple(planes)
+        first, start, path = series.keyframe, series.dataoffset or 0, self.path
+        numbers = range(plane_count(series))
+        return tuple(raw_plane(first, start, k, path, f"{path.name}, plane {k}") for k in numbers)
 
     def _planes(self, pages: list[Any]) -> tuple[FilePlane | Skipped, ...]:
         """Return one plane for each page."""
@@ -154,37 +136,26 @@ class _TiffHeader:
         planes: list[FilePlane | Skipped] = []
         for k, page in enumerate(pages):
             name = self.path.name if alone else f"{self.path.name}, plane {k}"
-            planes.append(self._plane(page, name, lock))
+            planes.append(page_plane(page, self.path, name, lock))
         if _chain_is_broken(self.tif) or len(pages) < _imagej_count(self.tif):
             name = f"{self.path.name}, planes from {len(pages)} on"
-            planes.append(Skipped(name, "the file is truncated"))
+            planes.append(Skipped(name, TRUNCATED))
         return tuple(planes)
 
-    def _plane(self, page: Any, name: str, lock: threading.Lock) -> FilePlane | Skipped:
-        """Return the plane of one page."""
-        if page is None:
-            return Skipped(name, "it is missing from the file")
-        try:
-            shape, dtype = page_kind(page.keyframe)
-        except Unreadable as problem:
-            return Skipped(name, str(problem))
-        ends = (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
-        if page.parent is self.tif and max(ends, default=self.size + 1) > self.size:
-            return Skipped(name, "the file is truncated")
-        load = partial(load_page, page, lock, palette_of(page.keyframe))
-        orientation = _orientation(page.keyframe)
-        note = OTHER_CHANNEL if has_other_channel(page.keyframe) else ""
-        return FilePlane(self.path, name, shape, dtype, load, orientation, shared_note=note)
 
+def is_preview(page: Any) -> bool:
+    """Return whether a page is a reduced image or a mask.
 
-def _orientation(page: tifffile.TiffPage) -> int:
-    """Return the orientation of a page, 1 to 8; 1 if the tag is missing or damaged."""
-    value = page.tags.valueof(ORIENTATION, default=1)
-    return value if value in range(1, 9) else 1
+    Parameters
+    ----------
+    page : tifffile.TiffPage or tifffile.TiffFrame
+        The page.
 
-
-def _is_preview(page: Any) -> bool:
-    """Check whether a page is a reduced image or a mask."""
+    Returns
+    -------
+    bool
+        Such pages are no planes.
+    """
     return bool(page.keyframe.is_reduced or page.keyframe.is_mask)
 
 
@@ -216,16 +187,9 @@ def _surplus_axes(tif: TiffFile, series: tifffile.TiffPageSeries) -> tuple[list[
     surplus = [(length, *_axis_words(axis)) for axis, length in long if axis != z]
     if series.kind == "ome" and len(tif.series) > 1:
         surplus.append((len(tif.series), "positions", "position"))
-    return surplus + _sample_channels(series.keyframe), z is not None
-
-
-def _sample_channels(page: tifffile.TiffPage) -> list[_Axis]:
-    """Return the samples of a pixel if they are channels of a microscope rather than a colour."""
-    samples = page.samplesperpixel
-    grey = page.photometric in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE)
-    if not grey or samples in (1, 3) or is_grey_with_alpha(page):
-        return []
-    return [(samples, *_AXES["C"])]
+    samples = sample_channels(series.keyframe)
+    channels = [(samples, *_AXES["C"])] if samples > 1 else []
+    return surplus + channels, z is not None
 
 
 def _axis_words(axis: str) -> tuple[str, str]:
@@ -233,8 +197,26 @@ def _axis_words(axis: str) -> tuple[str, str]:
     return _AXES.get(axis, (f"entries along an axis '{axis}'", f"entry of axis '{axis}'"))
 
 
-def _spacing(tif: TiffFile) -> tuple[Spacing, float | None]:
-    """Return the spacing and, for a file of one plane, its position along z."""
+def tiff_spacing(
+    tif: TiffFile, stated: tuple[Spacing, float | None] | None = None
+) -> tuple[Spacing, float | None]:
+    """Return the spacing and, for a file of one plane, its position along z.
+
+    Parameters
+    ----------
+    tif : tifffile.TiffFile
+        An open file.
+    stated : tuple of (Spacing, float or None), optional
+        Spacing and position of the image in OME-XML; that of the file's own first image by
+        default.
+
+    Returns
+    -------
+    spacing : Spacing
+        Distances in micrometres: of OME-XML or ImageJ, then of vendors, then of resolution tags.
+    position : float or None
+        Position along z, in micrometres.
+    """
     tags = tif.pages.first.tags
     imagej = tif.imagej_metadata or {}
     pixels = resolution_spacing(
@@ -245,7 +227,9 @@ def _spacing(tif: TiffFile) -> tuple[Spacing, float | None]:
     )
     position = None
     spacing = pixels
-    if tif.is_ome:
+    if stated is not None:
+        spacing, position = stated
+    elif tif.is_ome:
         spacing, position = ome_spacing(tif.ome_metadata or "")
     elif tif.is_imagej:
         spacing = imagej_spacing(imagej, pixels)

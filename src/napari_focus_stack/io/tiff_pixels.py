@@ -112,6 +112,51 @@ def page_kind(page: tifffile.TiffPage) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, _plain_dtype(page.dtype)
 
 
+def sample_channels(page: tifffile.TiffPage) -> int:
+    """Return the number of samples of a pixel that are channels rather than a colour.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+        The page.
+
+    Returns
+    -------
+    int
+        1 if a pixel is a grey value or a colour.
+    """
+    samples = page.samplesperpixel
+    grey = page.photometric in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE)
+    return 1 if not grey or samples in (1, 3) or is_grey_with_alpha(page) else samples
+
+
+def sample_kind(page: tifffile.TiffPage) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and type of one sample of each pixel.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage
+        Page whose samples are channels.
+
+    Returns
+    -------
+    shape : tuple of int
+        (Y, X).
+    dtype : numpy.dtype
+        Type of the plane.
+
+    Raises
+    ------
+    Unreadable
+        The samples are no grey values that rise with light.
+    """
+    if page.dtype is None or page.dtype.kind not in "uif" or page.axes not in ("YXS", "SYX"):
+        raise Unreadable(f"its pages have axes {page.axes} of type {page.dtype}")
+    if page.photometric not in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB):
+        raise Unreadable(f"its {page.samplesperpixel} channels are {_label(page.photometric)}")
+    return (page.imagelength, page.imagewidth), _plain_dtype(page.dtype)
+
+
 def _plain_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return a type in native byte order, uint8 for bool."""
     return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
@@ -157,14 +202,41 @@ def load_page(page: Any, lock: threading.Lock, palette: NDArray[Any] | None) -> 
     numpy.ndarray
         Pixels of the shape and type of `page_kind`.
     """
+    return _picture(_decoded(page, lock), page.keyframe, palette)
+
+
+def load_sample(page: Any, lock: threading.Lock, sample: int) -> NDArray[Any]:
+    """Decode a page and return one sample of each pixel; the file is open only meanwhile.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage or tifffile.TiffFrame
+        The page.
+    lock : threading.Lock
+        Lock of its file.
+    sample : int
+        Number of the sample.
+
+    Returns
+    -------
+    numpy.ndarray
+        Pixels of the shape and type of `sample_kind`.
+    """
+    pixels = _decoded(page, lock)
+    plane = pixels[sample] if page.keyframe.axes == "SYX" else pixels[..., sample]
+    return np.ascontiguousarray(plane, dtype=_plain_dtype(pixels.dtype))
+
+
+def _decoded(page: Any, lock: threading.Lock) -> NDArray[Any]:
+    """Return the pixels of a page as stored; the file is open only meanwhile."""
     with lock:
         handle = page.parent.filehandle
         handle.open()
         try:
-            pixels = page.asarray()
+            pixels: NDArray[Any] = page.asarray()
         finally:
             handle.close()
-    return _picture(pixels, page.keyframe, palette)
+    return pixels
 
 
 def load_raw(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import (
@@ -42,7 +44,8 @@ def vendor_spacing(tif: TiffFile) -> _Found:
     if kind is None:
         return Spacing(), None
     try:
-        found: Any = getattr(tif, f"{kind}_metadata")
+        with np.errstate(divide="ignore", invalid="ignore"):  # MetaMorph's fractions of 0 / 0
+            found: Any = getattr(tif, f"{kind}_metadata")
         return _VENDORS[kind](found if isinstance(found, Mapping) else {}, tif)
     except DAMAGE:  # the pixels may be sound all the same
         return Spacing(), None
