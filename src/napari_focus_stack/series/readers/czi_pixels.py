@@ -48,7 +48,7 @@ def decode_tile(
     if compression == JPEG_XR:
         return np.asarray(imagecodecs.jpegxr_decode(data)).reshape(shape)
     if compression == ZSTD:
-        data = imagecodecs.zstd_decode(data)
+        data = bytes(imagecodecs.zstd_decode(data))
     if compression == ZSTD_WITH_HEADER:
         data = _zstd_with_header(data, dtype.itemsize)
     pixels = np.frombuffer(data, dtype).reshape(shape).copy()

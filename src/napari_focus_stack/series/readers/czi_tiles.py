@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.series.readers.czi_pixels import DECODED, decode_tile
-from napari_focus_stack.series.readers.held_file import UnsupportedHere
+from napari_focus_stack.series.readers.held_file import UnsupportedHereError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -172,7 +172,9 @@ def _refuse_surplus(path: Path, tiles: list[Tile]) -> None:
                 f"'{path.name}' has {count} {what} beside time, channel and z; process it first, "
                 "or save one of them as its own file (in ZEN)."
             )
-    several = any(size > 1 for tile in tiles for axis, size in tile.size.items() if axis not in "YX")
+    several = any(
+        size > 1 for tile in tiles for axis, size in tile.size.items() if axis not in "YX"
+    )
     if several:
         raise InputError(
             f"'{path.name}' holds a line scan or a volume in one piece, no planes; "
@@ -252,7 +254,7 @@ def single_scene_of(path: Path, file: Any) -> SceneGrid:
 
     Raises
     ------
-    UnsupportedHere
+    UnsupportedHereError
         There are several scenes, a mosaic, or a compression that this version does not undo.
     InputError
         The file has other axes.
@@ -269,9 +271,7 @@ def single_scene_of(path: Path, file: Any) -> SceneGrid:
     by_axis = dict(zip(first.axes, first.shape, strict=True))
     colour = by_axis["0"]
     shape = (by_axis["Y"], by_axis["X"], *([colour] if colour > 1 else []))
-    tiles = [
-        _tile(number, entry.axes, entry.start, entry.shape, "S0") for number, entry in entries
-    ]
+    tiles = [_tile(number, entry.axes, entry.start, entry.shape, "S0") for number, entry in entries]
     grid = grid_of_tiles(path, 0, tiles, shape, np.dtype(first.dtype).base)
     if grid.most_tiles > 1:
         raise _unsupported(path, "a mosaic of tiles")
@@ -279,7 +279,7 @@ def single_scene_of(path: Path, file: Any) -> SceneGrid:
 
 
 def _refuse_on_old_python(path: Path, entries: list[Any]) -> None:
-    """Raise UnsupportedHere for what czifile 2019 would read wrongly or not at all."""
+    """Raise UnsupportedHereError for what czifile 2019 would read wrongly or not at all."""
     scenes = {dict(zip(entry.axes, entry.start, strict=True)).get("S", 0) for entry in entries}
     areas = {_area(entry) for entry in entries}
     if len(scenes) > 1:
@@ -304,8 +304,8 @@ def _area(entry: Any) -> tuple[tuple[int, int], ...]:
     )
 
 
-def _unsupported(path: Path, what: str) -> UnsupportedHere:
-    return UnsupportedHere(
+def _unsupported(path: Path, what: str) -> UnsupportedHereError:
+    return UnsupportedHereError(
         f"'{path.name}' has {what}, which cannot be read with this version of Python", _NEWER
     )
 

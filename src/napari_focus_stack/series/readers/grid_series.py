@@ -99,7 +99,7 @@ def plane_names(path: Path, positions: Sequence[Position], index: StackIndex) ->
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """Number names that occur more than once, since results are named after them.
+    """Append numbers to names that occur more than once, since results are named after them.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ DAMAGED = (*DAMAGE, zlib.error, ElementTree.ParseError)
 """Exceptions of the microscopes' libraries on files that are damaged."""
 
 
-class UnsupportedHere(InputError):
+class UnsupportedHereError(InputError):
     """A file that this installation cannot read, but another one could."""
 
 
@@ -55,13 +55,13 @@ def optional_library(name: str, path: Path, kind: str) -> Any:
 
     Raises
     ------
-    UnsupportedHere
+    UnsupportedHereError
         It is not installed.
     """
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise UnsupportedHere(f"'{path.name}' is {kind}, which needs {name}", EXTRA) from None
+        raise UnsupportedHereError(f"'{path.name}' is {kind}, which needs {name}", EXTRA) from None
 
 
 def read_headers(

@@ -76,7 +76,7 @@ def open_lif(path: Path) -> Series:
 
     Raises
     ------
-    UnsupportedHere
+    UnsupportedHereError
         The library liffile is not installed.
     InputError
         The file is damaged, or none of its images can be read.
@@ -151,9 +151,10 @@ def _image(image: Any, number: int, name: str) -> _Image:
 def _dtype(image: Any) -> np.dtype[Any]:
     """Return the type of all channels; liffile refuses channels of several types."""
     try:
-        return np.dtype(image.dtype)
+        dtype: np.dtype[Any] = np.dtype(image.dtype)
     except ValueError:
         raise InputError("has channels of several types") from None
+    return dtype
 
 
 def _spacing(image: Any) -> Spacing:
@@ -198,5 +199,5 @@ def _dye(entry: Any) -> str:
 
 
 def _colour(lut: str) -> str | None:
-    """Return the colour of a lookup table: by its name, or by its number of a colour."""
+    """Return the colour of a lookup table by its name; None for one of many colours."""
     return _LUTS.get(lut.strip().casefold())

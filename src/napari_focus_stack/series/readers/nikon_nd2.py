@@ -24,7 +24,7 @@ from napari_focus_stack.series.readers.held_file import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def open_nd2(path: Path) -> Series:
 
     Raises
     ------
-    UnsupportedHere
+    UnsupportedHereError
         The library nd2 is not installed.
     InputError
         The file is damaged, or has axes that are none of ours.
@@ -115,7 +115,7 @@ def _scan(path: Path, file: Any) -> _Headers:
 
 def _frames(path: Path, file: Any, sizes: Mapping[str, int]) -> _Frames:
     """Return the frames that the file holds; an experiment that was stopped lacks the last ones."""
-    loops = file.loop_indices or ({},)
+    loops: Sequence[Mapping[str, int]] = file.loop_indices or ({},)
     frames = {
         (loop.get("P", 0), loop.get("T", 0), loop.get("Z", 0)): number
         for number, loop in enumerate(loops)
@@ -132,7 +132,9 @@ def _frames(path: Path, file: Any, sizes: Mapping[str, int]) -> _Frames:
 
 def _positions(file: Any, count: int, common: Position, frames: _Frames) -> tuple[Position, ...]:
     """Return all stage positions, which have one shape."""
-    points = next((loop.parameters.points for loop in file.experiment if _is_xy(loop)), [])
+    points: list[Any] = next(
+        (loop.parameters.points for loop in file.experiment if _is_xy(loop)), []
+    )
     names = [str(point.name or "") for point in points]
     stages = [_stage(point.stagePositionUm) for point in points]
     if len(points) != count:

@@ -55,7 +55,7 @@ def open_czi(path: Path) -> Series:
 
     Raises
     ------
-    UnsupportedHere
+    UnsupportedHereError
         The library czifile is not installed, or the one for this Python cannot read the file.
     InputError
         The file is damaged, or has axes beyond scene, time, channel and z.
@@ -107,9 +107,7 @@ def _positions(headers: _Headers) -> list[Position]:
             planes=grid.size["Z"],
             plane_shape=grid.plane_shape,
             dtype=grid.dtype,
-            spacing=metadata.spacing
-            if grid.size["Z"] > 1
-            else replace(metadata.spacing, z=None),
+            spacing=metadata.spacing if grid.size["Z"] > 1 else replace(metadata.spacing, z=None),
             seconds=metadata.seconds(grid.size["T"]),
             stage=scene.stage,
             well=scene.well,
