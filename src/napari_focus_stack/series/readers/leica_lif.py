@@ -18,6 +18,7 @@ from napari_focus_stack.io.spacing_metadata import (
 from napari_focus_stack.series.model import Channel, Position, Series, StackIndex
 from napari_focus_stack.series.readers.grid_series import grid_series, unique_names
 from napari_focus_stack.series.readers.held_file import (
+    DAMAGED,
     HeldFile,
     optional_library,
     read_headers,
@@ -111,6 +112,8 @@ def _scan(path: Path, file: Any) -> tuple[list[_Image], list[str]]:
             images.append(_image(file.images[number], number, name))
         except InputError as problem:
             left_out.append(f"'{name}' {problem}")
+        except DAMAGED as problem:
+            left_out.append(f"'{name}' is damaged ({problem})")
     if not images:
         reasons = "; ".join(left_out) or "it holds none"
         raise InputError(f"'{path.name}' has no image that can be stacked: {reasons}.")
@@ -121,13 +124,13 @@ def _image(image: Any, number: int, name: str) -> _Image:
     """Read the headers of an image; raise InputError with a clause if it is of another kind."""
     sizes = dict(image.sizes)
     dims = tuple(sizes)
-    plane = dims[-3:] if dims[-1:] == ("S",) else dims[-2:]
-    if plane[:2] != ("Y", "X"):
-        raise InputError(f"has planes of {' and '.join(plane)}, not of Y and X")
     surplus = [axis for axis in dims if axis not in "TCZYXS"]
     if surplus:
         what = _SURPLUS.get(surplus[0], f"entries of an axis '{surplus[0]}'")
         raise InputError(f"has {sizes[surplus[0]]} {what} beside time, channel and z")
+    plane = dims[-3:] if dims[-1:] == ("S",) else dims[-2:]
+    if plane[:2] != ("Y", "X"):
+        raise InputError(f"has planes of {' and '.join(plane)}, not of Y and X")
     if tuple(image.frames.frame_dims) != plane:
         raise InputError("is stored in pieces that are no whole planes")
     position = Position(

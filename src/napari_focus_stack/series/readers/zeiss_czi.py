@@ -12,13 +12,8 @@ from napari_focus_stack.series.readers.czi_metadata import (
     CziScene,
     parse_czi_metadata,
 )
-from napari_focus_stack.series.readers.czi_tiles import (
-    SceneGrid,
-    read_from_scene,
-    read_subblock,
-    scenes_of,
-    single_scene_of,
-)
+from napari_focus_stack.series.readers.czi_scenes import read_from_scene, scenes_of
+from napari_focus_stack.series.readers.czi_subblocks import read_subblock, single_scene_of
 from napari_focus_stack.series.readers.grid_series import grid_series, unique_names
 from napari_focus_stack.series.readers.held_file import (
     HeldFile,
@@ -30,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from napari_focus_stack.series.readers.czi_grid import SceneGrid
 
 _MOSAIC = "Tiles of a mosaic were joined as they are recorded; pixels between them are 0."
 
