@@ -16,6 +16,7 @@ from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.series.model import Channel, StackIndex
 from napari_focus_stack.series.readers.bioio_files import open_bioio
+from napari_focus_stack.series.readers.grid_series import unique_names
 from napari_focus_stack.series.readers.held_file import UnsupportedHereError
 from napari_focus_stack.series.readers.microscopes import open_microscope_file
 from napari_focus_stack.series.readers.nikon_nd2 import open_nd2
@@ -177,13 +178,13 @@ def test_lif(tmp_path):
     images = [
         ("film", "TZCYX", lif_pixels("TZC"), lengths),
         ("depths", "ZYX", lif_pixels("Z", 1), {}),
-        ("film", "TCZYX", lif_pixels("TCZ", 2), lengths),
-        ("xz", "CZX", lif_pixels("CZ")[:, :, 0], lengths),
+        ("other order", "TCZYX", lif_pixels("TCZ", 2), lengths),
+        ("xz", "CZX", lif_pixels("CZ")[:, :, 0].copy(), lengths),
         ("sweep", "λZYX", lif_pixels("TZ"), lengths),
     ]
     write_lif(file, images)
     series = open_microscope_file(file)
-    assert [position.name for position in series.positions] == ["film 0", "depths", "film 2"]
+    assert [position.name for position in series.positions] == ["film", "depths", "other order"]
     film, depths, _ = series.positions
     assert (film.times, film.planes, film.plane_shape) == (2, 3, SHAPE)
     assert film.channels == (Channel("GFP", "#00FF00"), Channel("", "#FF0000"))
@@ -195,8 +196,12 @@ def test_lif(tmp_path):
     assert "'xz' has planes of Z and X" in xz
     assert "'sweep' has 2 emission wavelengths" in sweep
     write_lif(file, images[3:])
-    with pytest.raises(InputError, match="no image that can be stacked: 'xz' .*; 'sweep' "):
+    with pytest.raises(InputError, match=r"no image that can be stacked: 'xz' .*; 'sweep' "):
         open_microscope_file(file)
+
+
+def test_positions_of_one_name_are_numbered():
+    assert unique_names(["a", "b", "a", "", ""]) == ["a 0", "b", "a 2", "", ""]
 
 
 class FakeNd2:

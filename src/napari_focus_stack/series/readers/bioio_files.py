@@ -14,7 +14,7 @@ from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.spacing_metadata import micrometres, spacing_in_micrometres
 from napari_focus_stack.series.model import Channel, Position, Series, StackIndex
 from napari_focus_stack.series.readers.grid_series import grid_series, unique_names
-from napari_focus_stack.series.readers.held_file import DAMAGED
+from napari_focus_stack.series.readers.held_file import DAMAGED, reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +66,7 @@ class _StackReader:
             lazy = self._image.get_image_dask_data(order, T=index.time, C=index.channel)
             return np.asarray(lazy.compute(scheduler="synchronous"))
         except DAMAGED as problem:
-            raise OSError(f"it is damaged ({problem})") from problem
+            raise OSError(f"it is damaged ({reason(problem)})") from problem
 
 
 def open_bioio(path: Path) -> Series | None:
@@ -100,7 +100,7 @@ def open_bioio(path: Path) -> Series | None:
         return None
     except DAMAGED as problem:
         raise InputError(
-            f"'{path.name}' cannot be read by bioio: {problem}", "save it as OME-TIFF"
+            f"'{path.name}' cannot be read by bioio: {reason(problem)}", "save it as OME-TIFF"
         ) from problem
     reader = _StackReader(image, scenes)
     positions = [scene.position for scene in scenes]

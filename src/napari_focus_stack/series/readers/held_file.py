@@ -98,8 +98,25 @@ def read_headers(
         raise InputError(f"There is no file '{path}'; check the path.") from None
     except DAMAGED as problem:
         raise InputError(
-            f"'{path.name}' cannot be read: it is damaged ({problem})", "copy or save it again"
+            f"'{path.name}' cannot be read: it is damaged ({reason(problem)})",
+            "copy or save it again",
         ) from problem
+
+
+def reason(problem: BaseException) -> str:
+    """Return the message of an exception, or its kind if it has none.
+
+    Parameters
+    ----------
+    problem : BaseException
+        Exception of a library.
+
+    Returns
+    -------
+    str
+        A clause for our own message.
+    """
+    return str(problem) or type(problem).__name__
 
 
 class HeldFile:
@@ -147,4 +164,4 @@ class HeldFile:
             except FileNotFoundError as problem:
                 raise OSError("it is gone") from problem
             except DAMAGED as problem:
-                raise OSError(f"it is damaged ({problem})") from problem
+                raise OSError(f"it is damaged ({reason(problem)})") from problem

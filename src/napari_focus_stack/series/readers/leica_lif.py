@@ -22,6 +22,7 @@ from napari_focus_stack.series.readers.held_file import (
     HeldFile,
     optional_library,
     read_headers,
+    reason,
 )
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _scan(path: Path, file: Any) -> tuple[list[_Image], list[str]]:
         except InputError as problem:
             left_out.append(f"'{name}' {problem}")
         except DAMAGED as problem:
-            left_out.append(f"'{name}' is damaged ({problem})")
+            left_out.append(f"'{name}' is damaged ({reason(problem)})")
     if not images:
         reasons = "; ".join(left_out) or "it holds none"
         raise InputError(f"'{path.name}' has no image that can be stacked: {reasons}.")
