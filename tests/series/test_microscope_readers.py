@@ -382,6 +382,23 @@ def test_damaged_files_are_refused_in_one_sentence(tmp_path, name, content, said
         open_microscope_file(file)
 
 
+def test_a_czi_that_ends_in_the_middle_is_refused(tmp_path):
+    pytest.importorskip("czifile")
+    file = tmp_path / "film.czi"
+    write_czi(file, [tile(place) for place in tczs()])
+    content = file.read_bytes()
+    series = open_microscope_file(file)
+    file.write_bytes(content[:3000])
+    with pytest.raises(InputError, match=r"'film.czi, time 1, channel 1, plane 2' .*damaged"):
+        series.stack(time=1, channel=1)[2]
+    with pytest.raises(InputError, match=r"'film\.czi' .*(damaged|no image)"):
+        open_microscope_file(file)
+    far = {"T": 500_000_000, "C": 0, "Z": 0}
+    write_czi(file, [tile(tczs()[0]), (far, plane().tobytes())])
+    with pytest.raises(InputError, match="2 entries along T at numbers up to 500000000"):
+        open_microscope_file(file)
+
+
 class FakeBioImage:
     """An image of bioio with scenes of different axes."""
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 STACKED = "TCZ"
+_WIDEST = 2
+"""Largest length of an axis by the number of its entries; beyond, the directory is damaged."""
 _SURPLUS = {
     "H": "phases",
     "R": "rotations",
@@ -147,6 +149,11 @@ def grid_of_tiles(
     for axis, coordinates in zip(STACKED, zip(*by_place, strict=True), strict=True):
         start[axis] = min(coordinates)
         size[axis] = max(coordinates) - start[axis] + 1
+        if size[axis] > _WIDEST * len(set(coordinates)):
+            raise InputError(
+                f"'{path.name}' has {len(set(coordinates))} entries along {axis} at numbers up to "
+                f"{max(coordinates)}, so it is damaged; copy or save it again."
+            )
     most = max(len(found) for found in by_place.values())
     axes = "".join(every[0].start)
     return SceneGrid(key, start, size, plane_shape, dtype, by_place, axes, most)

@@ -65,7 +65,10 @@ def optional_library(name: str, path: Path, kind: str) -> Any:
 
 
 def read_headers(
-    path: Path, open_file: Callable[[], _File], scan: Callable[[_File], _Found]
+    path: Path,
+    open_file: Callable[[], _File],
+    scan: Callable[[_File], _Found],
+    damaged: tuple[type[Exception], ...] = DAMAGED,
 ) -> _Found:
     """Open a file, read its headers and close it.
 
@@ -77,6 +80,8 @@ def read_headers(
         Opens it by its library.
     scan : callable
         Reads the headers of the open file.
+    damaged : tuple of type
+        Exceptions of the library on damaged files.
 
     Returns
     -------
@@ -96,7 +101,7 @@ def read_headers(
             file.close()
     except FileNotFoundError:
         raise InputError(f"There is no file '{path}'; check the path.") from None
-    except DAMAGED as problem:
+    except damaged as problem:
         raise InputError(
             f"'{path.name}' cannot be read: it is damaged ({reason(problem)})",
             "copy or save it again",
@@ -130,10 +135,14 @@ class HeldFile:
     ----------
     open_file : callable
         Opens the file by its library.
+    damaged : tuple of type
+        Exceptions of the library on damaged files.
     """
 
-    def __init__(self, open_file: Callable[[], Any]) -> None:
-        self._open_file = open_file
+    def __init__(
+        self, open_file: Callable[[], Any], damaged: tuple[type[Exception], ...] = DAMAGED
+    ) -> None:
+        self._open_file, self._damaged = open_file, damaged
         self._file: Any = None
         self._lock = threading.Lock()
 
@@ -163,5 +172,5 @@ class HeldFile:
                 return decode(self._file)
             except FileNotFoundError as problem:
                 raise OSError("it is gone") from problem
-            except DAMAGED as problem:
+            except self._damaged as problem:
                 raise OSError(f"it is damaged ({reason(problem)})") from problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from napari_focus_stack.series.readers.czi_scenes import read_from_scene, scenes
 from napari_focus_stack.series.readers.czi_subblocks import read_subblock, single_scene_of
 from napari_focus_stack.series.readers.grid_series import grid_series, unique_names
 from napari_focus_stack.series.readers.held_file import (
+    DAMAGED,
     HeldFile,
     optional_library,
     read_headers,
@@ -61,9 +63,11 @@ def open_czi(path: Path) -> Series:
     has_scenes = hasattr(library.CziFile, "scenes")
     options = {"squeeze": False} if has_scenes else {}
     open_file = partial(library.CziFile, str(path), **options)
-    headers = read_headers(path, open_file, partial(_scan, path, has_scenes=has_scenes))
+    damaged = DAMAGED if has_scenes else (*DAMAGED, library.SegmentNotFoundError)
+    scan = partial(_scan, path, has_scenes=has_scenes)
+    headers = read_headers(path, open_file, scan, damaged)
     read = read_from_scene if has_scenes else read_subblock
-    held = HeldFile(open_file)
+    held = HeldFile(open_file, damaged)
 
     def read_plane(index: StackIndex, z: int) -> NDArray[Any]:
         grid = headers.grids[index.position]
@@ -87,8 +91,11 @@ def open_czi(path: Path) -> Series:
 
 def _scan(path: Path, file: Any, *, has_scenes: bool) -> _Headers:
     """Read the directory and the metadata of an open file."""
-    grids = scenes_of(path, file) if has_scenes else [single_scene_of(path, file)]
-    return _Headers(grids, parse_czi_metadata(file.metadata()))
+    if has_scenes:
+        return _Headers(scenes_of(path, file), parse_czi_metadata(file.metadata()))
+    with warnings.catch_warnings():  # czifile 2019 warns of missing metadata
+        warnings.simplefilter("ignore")
+        return _Headers([single_scene_of(path, file)], parse_czi_metadata(file.metadata()))
 
 
 def _positions(headers: _Headers) -> list[Position]:
