@@ -1,4 +1,4 @@
-"""Formats that other programs read: their names, and how their images come here."""
+"""Formats that are no plain images: their names, and how their images come here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FIJI = "save it as OME-TIFF with Fiji, whose Bio-Formats reads it"
+_EXTRA = (
+    'give it alone, which needs pip install "napari-focus-stack[microscopes]", or save it as '
+    "OME-TIFF with Fiji"
+)
+_FIJI = "install a bioio reader of it, or save it as OME-TIFF with Fiji, whose Bio-Formats reads it"
 _EDITOR = "save it as PNG or TIFF with an image editor"
 _FRAMES = "save its frames as PNG, for example with ffmpeg"
 _ARRAY = "open it in Python and give focus_stack the array"
@@ -16,7 +20,7 @@ _ARRAY = "open it in Python and give focus_stack the array"
 
 @dataclass(frozen=True)
 class ForeignFormat:
-    """A format that is not read here.
+    """A format that is no plain image: a reader of series reads it, or another program.
 
     Attributes
     ----------
@@ -31,12 +35,12 @@ class ForeignFormat:
 
 
 _BY_SUFFIX = {
-    ".czi": ForeignFormat("a Zeiss CZI file", _FIJI),
+    ".czi": ForeignFormat("a Zeiss CZI file", _EXTRA),
     ".zvi": ForeignFormat("a Zeiss ZVI file", _FIJI),
-    ".lif": ForeignFormat("a Leica LIF file", _FIJI),
+    ".lif": ForeignFormat("a Leica LIF file", _EXTRA),
     ".lof": ForeignFormat("a Leica LOF file", _FIJI),
     ".xlef": ForeignFormat("a Leica XLEF file", _FIJI),
-    ".nd2": ForeignFormat("a Nikon ND2 file", _FIJI),
+    ".nd2": ForeignFormat("a Nikon ND2 file", _EXTRA),
     ".oib": ForeignFormat("an Olympus OIB file", _FIJI),
     ".oif": ForeignFormat("an Olympus OIF file", _FIJI),
     ".oir": ForeignFormat("an Olympus OIR file", _FIJI),
