@@ -24,6 +24,7 @@ from napari_focus_stack.io.file_order import (
 from napari_focus_stack.io.file_source import FileSource, ScannedFiles
 from napari_focus_stack.io.foreign_formats import foreign_format
 from napari_focus_stack.io.listing import StackPath, list_files
+from napari_focus_stack.io.name_axes import find_axes, refusal
 from napari_focus_stack.io.output_formats import SAVED
 from napari_focus_stack.io.plane_files import REMEDY, FilePlane, ImageFile, Skipped, Unreadable
 from napari_focus_stack.io.raster import open_raster
@@ -31,6 +32,7 @@ from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
 from napari_focus_stack.io.tiff import MAGIC, open_tiff
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _HEAD = 16
@@ -65,7 +67,8 @@ def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> PlaneSource
         The folder holds no file with the suffix of an image.
     InputError
         The path does not exist; there are fewer than two planes; a file is damaged or differs from
-        the rest in size or type; or there are axes beyond z, y, x and colour.
+        the rest in size or type; or a file, or the names in a folder, have axes beyond z, y, x and
+        colour.
     """
     scanned = scan(path)
     if skip_unreadable:
@@ -95,8 +98,8 @@ def scan(path: StackPath) -> ScannedFiles:
     NoImagesError
         The folder holds no file with the suffix of an image.
     InputError
-        The path does not exist, no file can be read, or a single file has axes beyond z, y, x and
-        colour.
+        The path does not exist, no file can be read, a single file has axes beyond z, y, x and
+        colour, or a folder has them by its file names.
     """
     listing = list_files(path)
     files, notes = listing.files, describe_companions(listing.left_out)
@@ -110,9 +113,10 @@ def scan(path: StackPath) -> ScannedFiles:
             ) from None
         _refuse_surplus_axes(files[0].name, found)
         return agree(listing.where, opened, found.planes, notes)
-    positions = named_positions(files)
-    named = [positions.get(file) for file in files] if positions else [None] * len(files)
-    entries = [_one_plane(file, position) for file, position in zip(files, named, strict=True)]
+    axes = find_axes([file.name for file in files]) if listing.is_sorted else None
+    if axes is not None:
+        raise refusal(listing.where, axes)
+    entries = _entries(files)
     if listing.is_sorted and _goes_back(entries):
         entries = _by_position(entries)
         notes.append(_order_note(entries, "the z positions in the files"))
@@ -121,6 +125,43 @@ def scan(path: StackPath) -> ScannedFiles:
         rule = "the numbers in their names, with sign and decimals" if by_name else AS_GIVEN
         notes.append(_order_note(entries, rule))
     return agree(listing.where, opened, entries, notes)
+
+
+def read_planes(files: Sequence[Path], where: str) -> FileSource:
+    """Open files that are the planes of a stack in their order, whatever their names are.
+
+    Parameters
+    ----------
+    files : sequence of pathlib.Path
+        Two files or more, in the order of z; positions along z in the files have priority.
+    where : str
+        The stack, for messages.
+
+    Returns
+    -------
+    FileSource
+        The stack, whose pixels are still on disk.
+
+    Raises
+    ------
+    InputError
+        A file is damaged, or differs from the rest in size or type.
+    """
+    entries, notes = _entries(files), []
+    if _goes_back(entries):
+        entries = _by_position(entries)
+        notes = [_order_note(entries, "the z positions in the files")]
+    scanned = agree(where, files, entries, notes)
+    if scanned.skipped:
+        raise _refusal(scanned.skipped)
+    return FileSource(scanned)
+
+
+def _entries(files: Sequence[Path]) -> list[FilePlane | Skipped]:
+    """Read the headers of files that should hold one plane each."""
+    positions = named_positions(files)
+    named = [positions.get(file) for file in files] if positions else [None] * len(files)
+    return [_one_plane(file, position) for file, position in zip(files, named, strict=True)]
 
 
 def _goes_back(entries: list[FilePlane | Skipped]) -> bool:
