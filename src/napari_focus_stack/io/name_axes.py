@@ -49,6 +49,8 @@ def find_axes(names: Sequence[str]) -> NameAxes | None:
         None if the files are one stack by their names: one number runs, or several that have no
         markers and form no complete grid.
     """
+    if len(names) < 2:
+        return None
     name, tokens, columns = alike_names(names)
     running = _independent([column for column in columns if column.runs > 1])
     fixed = [column for column in columns if column.runs == 1 and column.axis]
@@ -155,14 +157,11 @@ def refusal(where: str, axes: NameAxes) -> InputError:
     """
     tokens = axes.tokens
     listed = " and ".join([", ".join(tokens[:-1]), tokens[-1]] if len(tokens) > 1 else tokens)
-    option = f'--pattern "{axes.pattern}" (pattern= in Python)'
-    if not axes.pattern:
-        remedy = "give a folder of one stack"
-    elif axes.has_z:
-        remedy = f"open it as a series (open_series, focus_series) and give {option} if need be"
-    else:
-        remedy = (
-            f"if they are the planes of a stack all the same, open it as a series with {option}"
-        )
     kind = "more than one z stack" if axes.has_z else "no z stack"
-    return InputError(f"'{where}' is {kind} by its file names, which count {listed}", remedy)
+    message = f"'{where}' is {kind} by its file names, which count {listed}"
+    if not axes.pattern:
+        return InputError(message, "give a folder of one stack")
+    option = f'with --pattern "{axes.pattern}", in Python open_series(..., pattern=...)'
+    if axes.has_z:
+        return InputError(message, f"open it as a series, {option}; {{z}} is the axis of focus")
+    return InputError(message, f"if {{z}} is the axis of focus all the same, open it {option}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_names
@@ -28,6 +27,7 @@ from napari_focus_stack.io.name_axes import find_axes, refusal
 from napari_focus_stack.io.output_formats import SAVED
 from napari_focus_stack.io.plane_files import REMEDY, FilePlane, ImageFile, Skipped, Unreadable
 from napari_focus_stack.io.raster import open_raster
+from napari_focus_stack.io.recorded_order import at_one_position, by_position, contradicts_order
 from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
 from napari_focus_stack.io.tiff import MAGIC, open_tiff
 
@@ -36,11 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEAD = 16
-FEWEST_TO_ORDER = 3
-"""Planes from which on recorded positions order them."""
 AS_GIVEN = "the list that was given, which is not that of their names"
-LEAST_GAP = 0.2
-"""Smallest distance of recorded positions, of their mean distance, that orders planes."""
 
 
 def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> PlaneSource:
@@ -117,8 +113,8 @@ def scan(path: StackPath) -> ScannedFiles:
     if axes is not None:
         raise refusal(listing.where, axes)
     entries = _entries(files)
-    if listing.is_sorted and _goes_back(entries):
-        entries = _by_position(entries)
+    if listing.is_sorted and contradicts_order(entries):
+        entries = by_position(entries)
         notes.append(_order_note(entries, "the z positions in the files"))
     elif (may_differ(files) or not listing.is_sorted) and not in_plain_order(files):
         by_name = listing.is_sorted or (may_differ(files) and natural_order(files) == files)
@@ -148,9 +144,16 @@ def read_planes(files: Sequence[Path], where: str) -> FileSource:
         A file is damaged, or differs from the rest in size or type.
     """
     entries, notes = _entries(files), []
-    if _goes_back(entries):
-        entries = _by_position(entries)
+    if len({file.parent for file in files}) > 1:
+        entries = [
+            replace(entry, name=f"{file.parent.name}/{file.name}")
+            for file, entry in zip(files, entries, strict=True)
+        ]
+    if contradicts_order(entries):
+        entries = by_position(entries)
         notes = [_order_note(entries, "the z positions in the files")]
+    elif at_one_position(entries):
+        notes = ["All planes have the same z position in their files, so they may be copies."]
     scanned = agree(where, files, entries, notes)
     if scanned.skipped:
         raise _refusal(scanned.skipped)
@@ -162,30 +165,6 @@ def _entries(files: Sequence[Path]) -> list[FilePlane | Skipped]:
     positions = named_positions(files)
     named = [positions.get(file) for file in files] if positions else [None] * len(files)
     return [_one_plane(file, position) for file, position in zip(files, named, strict=True)]
-
-
-def _goes_back(entries: list[FilePlane | Skipped]) -> bool:
-    """Check whether the recorded positions contradict the order of the names.
-
-    Positions that differ by less than a fifth of the mean step are those of a drive that stands
-    still, or of several passes, and order nothing.
-    """
-    positions = [entry.position for entry in entries if isinstance(entry, FilePlane)]
-    known = [position for position in positions if position is not None]
-    if len(known) < FEWEST_TO_ORDER or len(known) < len(positions):
-        return False
-    steps = [after - before for before, after in pairwise(known)]
-    if min(steps) > 0 or max(steps) < 0:
-        return False
-    gaps = [after - before for before, after in pairwise(sorted(known))]
-    return min(gaps) > LEAST_GAP * (max(known) - min(known)) / len(gaps)
-
-
-def _by_position(entries: list[FilePlane | Skipped]) -> list[FilePlane | Skipped]:
-    """Sort planes by their recorded positions, with skipped entries last."""
-    planes = [entry for entry in entries if isinstance(entry, FilePlane)]
-    skipped = [entry for entry in entries if isinstance(entry, Skipped)]
-    return [*sorted(planes, key=lambda plane: plane.position or 0.0), *skipped]
 
 
 def _order_note(entries: list[FilePlane | Skipped], rule: str) -> str:

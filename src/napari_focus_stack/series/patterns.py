@@ -208,7 +208,7 @@ NAMED = tuple(
         ("Micro-Manager", rf"{_POSITION_FOLDER}img_(?P<t>\d{{9}})_(?P<c>[^/]+)_(?P<z>\d{{3,}})"),
         (
             "MetaXpress",
-            rf"(?:TimePoint_(?P<t>\d+)/)?(?:ZStep_(?P<z>\d+)/)?{_SITE}{_GUID}",
+            rf"(?:TimePoint_(?P<t>\d+)/)?(?:ZStep_(?:0|(?P<z>\d+))/)?{_SITE}{_GUID}",
         ),
         ("MetaXpress", rf"{_SITE}_z(?P<z>\d+)(?:_t(?P<t>\d+))?"),
         (
@@ -246,8 +246,14 @@ NAMED = tuple(
         ),
     )
 )
-"""Names that microscopes give, in the order in which they are tried."""
-SUB_FOLDERS = re.compile(r"TimePoint_\d+|ZStep_\d+|(?:\d+-)?Pos[-_ ]?\d.*|Images|data")
+"""Names that microscopes give, in the order in which they are tried.
+
+A field that is missing in one file, such as the z of projections outside of the folders ZStep_1 and
+on (ZStep_0 holds them, too), is empty.
+"""
+SUB_FOLDERS = re.compile(
+    r"TimePoint_\d+|ZStep_\d+|(?:\d+-)?Pos[-_ ]?\d.*|[A-P]\d+-Site_\d+|Default|Images|data"
+)
 """Folders within that of a series in which named patterns look for files."""
 
 

@@ -70,6 +70,8 @@ def open_folder(path: Path, pattern: str | None = None) -> Series | None:
     depth = chosen.folders if chosen else _NAMED_DEPTH
     within = list(_walk(path, depth, any_folder=chosen is not None))
     files = {name: Path(path, name) for name in within}
+    if not files and pattern is None:
+        return None
     made = companions(list(files.values()))
     names = [name for name in within if files[name] not in made]
     chosen = chosen or named_pattern(names)
@@ -102,16 +104,9 @@ def _walk(folder: Path, depth: int, *, any_folder: bool) -> Iterator[str]:
         if os.path.splitext(name)[1] in SUFFIXES and not name.endswith(SAVED):
             if not entry.is_dir():
                 yield entry.name
-        elif depth and entry.is_dir() and (any_folder or _is_of_series(entry)):
+        elif depth and entry.is_dir() and (any_folder or SUB_FOLDERS.fullmatch(entry.name)):
             inner = _walk(Path(entry.path), depth - 1, any_folder=any_folder)
             yield from (f"{entry.name}/{path}" for path in inner)
-
-
-def _is_of_series(entry: os.DirEntry[str]) -> bool:
-    """Check whether a folder is one of those that microscopes make for positions, times and z."""
-    if SUB_FOLDERS.fullmatch(entry.name):
-        return True
-    return os.path.exists(os.path.join(entry.path, "metadata.txt"))
 
 
 def _refuse_axes(path: Path, names: Sequence[str]) -> None:
