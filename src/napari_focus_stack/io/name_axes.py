@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.name_tokens import MASK, alike_names
+from napari_focus_stack.io.name_tokens import MASK, alike_names, names_in_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_focus_stack.io.name_tokens import NameColumn, NameToken
+
+_FEWEST = 3
+"""Numbers beside a word from which on each value of the word is a stack."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,15 @@ def find_axes(names: Sequence[str]) -> NameAxes | None:
     running = _independent([column for column in columns if column.runs > 1])
     fixed = [column for column in columns if column.runs == 1 and column.axis]
     axes = _surplus(running, fixed)
-    return _described(name, tokens, axes, columns) if axes else None
+    if axes:
+        return _described(name, tokens, axes, columns)
+    for name, tokens, columns in names_in_pieces(names):
+        running = [column for column in columns if column.runs > 1]
+        words = [column for column in running if column.kind == "word"]
+        axes = _with_words(words, [column for column in running if column.kind == "number"])
+        if axes:
+            return _described(name, tokens, axes, columns)
+    return None
 
 
 def _surplus(running: list[NameColumn], fixed: list[NameColumn]) -> list[NameColumn]:
@@ -72,6 +83,23 @@ def _surplus(running: list[NameColumn], fixed: list[NameColumn]) -> list[NameCol
     if only.axis == "z":
         is_plural = only.repeats
     return [only, *unmarked] if is_plural else []
+
+
+def _with_words(words: list[NameColumn], numbers: list[NameColumn]) -> list[NameColumn]:
+    """Return a word and the numbers that each of its values has, or a z that several files have.
+
+    Two numbers may as well be those of a stack in two parts, such as top_1, top_2, end_1, end_2.
+    """
+    if len(words) != 1 or not numbers:
+        return []
+    counted = set(zip(*(column.values for column in numbers), strict=True))
+    combined = set(zip(words[0].values, *(column.values for column in numbers), strict=True))
+    files = len(words[0].values)
+    is_full = len(combined) == files == words[0].runs * len(counted)
+    has_z_twice = any(column.axis == "z" and column.repeats for column in numbers)
+    if has_z_twice or (is_full and len(counted) >= _FEWEST):
+        return sorted([*words, *numbers], key=lambda column: column.place)
+    return []
 
 
 def _complete_grid(running: list[NameColumn]) -> list[NameColumn]:

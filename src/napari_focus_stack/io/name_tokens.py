@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from napari_focus_stack.io.file_order import NUMBER, UNIT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _WORDS = {
     "t": ("time", "timepoint", "tp"),
@@ -55,6 +55,9 @@ _MARKER = re.compile(
     re.IGNORECASE,
 )
 _CHAIN = re.compile(r"[A-Za-z]{1,2}")
+_SEPARATORS = (re.compile(r"_+|--"), re.compile(r"[_ ]+|--"))
+_NO_DIGITS = dict.fromkeys(map(ord, "0123456789"))
+_NUMBERED = re.compile(r"([A-Za-z]*)(\d+)")
 _SHORT, _LARGE = 5, 1000
 """Running numbers without a marker are of few digits, or small and padded with zeros: others are
 times of day and serial numbers."""
@@ -83,7 +86,7 @@ class NameColumn:
     @property
     def axis(self) -> str:
         """Field of a pattern; empty if the marker is none."""
-        by_kind = {"dye": "c", "well": "well"}
+        by_kind = {"dye": "c", "word": "c", "well": "well"}
         return by_kind.get(self.kind) or _AXIS_OF.get(self.marker.casefold(), "")
 
     @property
@@ -153,6 +156,51 @@ def alike_names(names: Sequence[str]) -> AlikeNames:
     """
     names = [_GUID.sub(MASK, name) for name in names]
     return _of_one_shape(names) or _alike(names)
+
+
+def names_in_pieces(names: Sequence[str]) -> Iterator[AlikeNames]:
+    """Split names that differ in words, such as those of channels, at their separators.
+
+    Parameters
+    ----------
+    names : sequence of str
+        As for `alike_names`.
+
+    Yields
+    ------
+    AlikeNames
+        One column for each piece, whose kind is "number" or "word": once for each kind of
+        separator by which all names have as many pieces. None if they differ in digits alone.
+    """
+    if len(set("\n".join(names).translate(_NO_DIGITS).split("\n"))) == 1:
+        return
+    for separator in _SEPARATORS:
+        split = [separator.split(_stem(name)) for name in names]
+        if len({len(pieces) for pieces in split}) == 1:
+            columns = [_of_pieces(k, pieces) for k, pieces in enumerate(zip(*split, strict=True))]
+            yield names[0], _tokens_of_pieces(names[0], split[0], columns), columns
+
+
+def _of_pieces(place: int, pieces: Sequence[str]) -> NameColumn:
+    """Return the column of pieces: numbers if all have the same letters before them, or words."""
+    found = [_NUMBERED.fullmatch(piece) for piece in pieces]
+    markers = {match[1].casefold() for match in found if match}
+    if len(markers) == 1 and all(found):
+        values = tuple(match[2] for match in found if match)
+        return NameColumn(place, "number", markers.pop(), values)
+    return NameColumn(place, "word", "", tuple(pieces))
+
+
+def _tokens_of_pieces(
+    name: str, pieces: Sequence[str], columns: Sequence[NameColumn]
+) -> list[NameToken]:
+    """Return one token for each piece of a name."""
+    tokens, end = [], 0
+    for piece, column in zip(pieces, columns, strict=True):
+        end = name.index(piece, end) + len(piece)
+        value = column.values[0]
+        tokens.append(NameToken(column.kind, column.marker, value, end - len(value), end))
+    return tokens
 
 
 def _of_one_shape(names: Sequence[str]) -> AlikeNames | None:

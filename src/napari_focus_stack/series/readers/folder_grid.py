@@ -106,11 +106,14 @@ class FolderGrid:
         Returns
         -------
         str
-            Such as "B02 field 1, time 0, channel 'w1'", with counts from 0.
+            Such as "B02 field 1, time 0, channel 'w1'", with counts from 0; empty for one alone.
         """
-        name, channel = self.names()[index.position], self.channels[index.channel]
-        words = [name] if name else []
-        return ", ".join([*words, f"time {index.time}", f"channel '{channel or index.channel}'"])
+        words = [self.names()[index.position]]
+        if len(self.times) > 1:
+            words.append(f"time {index.time}")
+        if len(self.channels) > 1:
+            words.append(f"channel '{self.channels[index.channel]}'")
+        return ", ".join(word for word in words if word)
 
     def planes(self, index: StackIndex) -> list[Path]:
         """Return the files of a stack in the order of z.
