@@ -123,25 +123,25 @@ def scan(path: StackPath) -> ScannedFiles:
     return agree(listing.where, opened, entries, notes)
 
 
-def read_planes(files: Sequence[Path], where: str) -> FileSource:
-    """Open files that are the planes of a stack in their order, whatever their names are.
+def scan_planes(files: Sequence[Path], where: str) -> ScannedFiles:
+    """Read the headers of files that are the planes of a stack, whatever their names are.
 
     Parameters
     ----------
     files : sequence of pathlib.Path
-        Two files or more, in the order of z; positions along z in the files have priority.
+        One plane each, in the order of z; positions along z in the files have priority.
     where : str
         The stack, for messages.
 
     Returns
     -------
-    FileSource
-        The stack, whose pixels are still on disk.
+    ScannedFiles
+        One plane or more, and skipped entries.
 
     Raises
     ------
     InputError
-        A file is damaged, or differs from the rest in size or type.
+        No file can be read.
     """
     entries, notes = _entries(files), []
     if len({file.parent for file in files}) > 1:
@@ -154,7 +154,28 @@ def read_planes(files: Sequence[Path], where: str) -> FileSource:
         notes = [_order_note(entries, "the z positions in the files")]
     elif at_one_position(entries):
         notes = ["All planes have the same z position in their files, so they may be copies."]
-    scanned = agree(where, files, entries, notes)
+    return agree(where, files, entries, notes)
+
+
+def read_planes(files: Sequence[Path], where: str) -> FileSource:
+    """Open files that are the planes of a stack, whatever their names are.
+
+    Parameters
+    ----------
+    files, where
+        As for `scan_planes`.
+
+    Returns
+    -------
+    FileSource
+        The stack, whose pixels are still on disk.
+
+    Raises
+    ------
+    InputError
+        A file is damaged, or differs from the rest in size or type.
+    """
+    scanned = scan_planes(files, where)
     if scanned.skipped:
         raise _refusal(scanned.skipped)
     return FileSource(scanned)

@@ -155,8 +155,7 @@ def compile_pattern(pattern: str) -> FilePattern:
         else:
             seen.add(field)
             parts.append(f"(?P<{field}>{_expression(field, pieces, k)})")
-    last = path.rpartition("/")[2]
-    suffix = "" if "." in re.sub(r"\{[^}]*\}", "", last) else _SUFFIX
+    suffix = "" if "." in path.rpartition("}")[2] else _SUFFIX
     expression = re.compile("".join(parts) + suffix, re.IGNORECASE)
     return FilePattern(f"pattern '{pattern}'", expression, path.count("/"))
 
@@ -228,7 +227,7 @@ NAMED = tuple(
         (
             "LAS X",
             rf"(?=.*_(?:[sS]|t|ch)\d){_NAME}(?:_[sS](?P<p>\d+))?(?:_t(?P<t>\d+))?_z(?P<z>\d+)"
-            r"(?:_ch(?P<c>\d+))?",
+            r"(?:_RAW)?(?:_ch(?P<c>\d+))?",
         ),
         (
             "ZEN",

@@ -20,7 +20,7 @@ from napari_focus_stack.io.companions import companions, describe_companions
 from napari_focus_stack.io.listing import SUFFIXES
 from napari_focus_stack.io.name_axes import find_axes, refusal
 from napari_focus_stack.io.output_formats import SAVED
-from napari_focus_stack.io.reading import read_planes
+from napari_focus_stack.io.reading import read_planes, scan_planes
 from napari_focus_stack.io.sources import describe
 from napari_focus_stack.io.spacing_metadata import completed
 from napari_focus_stack.series.model import Channel, Position, Series
@@ -31,7 +31,7 @@ from napari_focus_stack.series.readers.folder_metadata import read_metadata
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari_focus_stack.io.file_source import FileSource
+    from napari_focus_stack.io.file_source import ScannedFiles
     from napari_focus_stack.io.sources import PlaneSource, Spacing
     from napari_focus_stack.series.model import StackIndex
     from napari_focus_stack.series.patterns import FileFields, FilePattern
@@ -95,7 +95,7 @@ def _walk(folder: Path, depth: int, *, any_folder: bool) -> Iterator[str]:
         entries = list(os.scandir(folder))
     except OSError as problem:
         raise InputError(
-            f"'{folder}' cannot be read ({problem.strerror}); check its permissions."
+            f"'{folder}' cannot be read ({problem.strerror}); check the path and its permissions."
         ) from problem
     for entry in entries:
         name = entry.name.lower()
@@ -139,7 +139,7 @@ def _odd_names(names: Sequence[str], pattern: FilePattern) -> list[str]:
         return []
     count = format_count(len(names), "file was", "files were")
     return [
-        f"{count} left out, because the names are not those of planes of {pattern.kind}: "
+        f"{count} left out, because the names are none of planes by {pattern.kind}: "
         f"{format_names(natsorted(names))}."
     ]
 
@@ -178,8 +178,8 @@ def _series(
 ) -> Series:
     """Return the series of a grid, with shape, type and distances of its first stack."""
     metadata = read_metadata(grid)
-    first, source = _first_stack(grid)
-    spacing = completed(source.spacing, metadata.spacing)
+    first = _first_stack(grid)
+    spacing = completed(first.spacing, metadata.spacing)
 
     def read(index: StackIndex) -> PlaneSource:
         where = series.describe(index)
@@ -188,9 +188,9 @@ def _series(
             raise InputError(
                 f"Planes are missing in {where}: {gap}", "add their files, or leave that stack out"
             )
-        opened = source if index == first else read_planes(grid.planes(index), where)
-        if (opened.plane_shape, opened.dtype) != (source.plane_shape, source.dtype):
-            odd, usual = (describe(s.plane_shape, s.dtype) for s in (opened, source))
+        opened = read_planes(grid.planes(index), where)
+        if (opened.plane_shape, opened.dtype) != (first.plane_shape, first.dtype):
+            odd, usual = (describe(s.plane_shape, s.dtype) for s in (opened, first))
             raise InputError(
                 f"The planes of {where} are {odd}, those of the first stack {usual}",
                 "open them as a series of their own",
@@ -200,8 +200,8 @@ def _series(
 
     series = Series(
         path,
-        chosen.kind if pattern is not None else f"folder of {chosen.kind}",
-        _positions(grid, source, spacing, metadata),
+        f"folder of {chosen.kind}" if pattern is None else f"folder by the {chosen.kind}",
+        _positions(grid, first, spacing, metadata),
         read,
         notes=notes,
         files=files,
@@ -210,18 +210,21 @@ def _series(
     return series
 
 
-def _first_stack(grid: FolderGrid) -> tuple[StackIndex, FileSource]:
-    """Open the first stack that has all of its planes; the next ones if its files are damaged."""
+def _first_stack(grid: FolderGrid) -> ScannedFiles:
+    """Read the headers of the first stack that has all of its planes, or of another one.
+
+    Damaged files among them are refused when their stack is opened.
+    """
     whole = [index for index in grid.indices() if index in grid.files and not grid.gap(index)]
-    ordered = sorted(whole or grid.files, key=lambda index: len(grid.files[index]) < 2)[:_TRIES]
-    for index in ordered[:-1]:
+    stacks = sorted(whole or grid.files, key=lambda index: len(grid.files[index]) < 2)[:_TRIES]
+    for index in stacks[:-1]:
         with contextlib.suppress(InputError):
-            return index, read_planes(grid.planes(index), grid.words(index))
-    return ordered[-1], read_planes(grid.planes(ordered[-1]), grid.words(ordered[-1]))
+            return scan_planes(grid.planes(index), grid.words(index))
+    return scan_planes(grid.planes(stacks[-1]), grid.words(stacks[-1]))
 
 
 def _positions(
-    grid: FolderGrid, source: PlaneSource, spacing: Spacing, metadata: FolderMetadata
+    grid: FolderGrid, first: ScannedFiles, spacing: Spacing, metadata: FolderMetadata
 ) -> list[Position]:
     """Return the positions of a grid."""
     channels = tuple(
@@ -234,8 +237,8 @@ def _positions(
             len(grid.times),
             channels,
             len(grid.depths[k]),
-            source.plane_shape,
-            source.dtype,
+            first.plane_shape,
+            first.dtype,
             spacing if len(grid.depths[k]) > 1 else replace(spacing, z=None),
             metadata.seconds.get(k, ()),
             metadata.stage.get(k),
