@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MINUS = "\u2212-"
-_NUMBER = re.compile(
+NUMBER = re.compile(
     rf"(?P<sign>[+{_MINUS}]?)(?P<whole>\d+)"
     r"(?:(?:[.,]|p(?=\d+[ _]?(?:nm|um|[\u00b5\u03bc]m|mm)))(?P<part>\d+))?"
 )
 """A number; "p" is a decimal point only before a unit, as in z0p25um."""
 _MAY_DIFFER = re.compile(rf"[+{_MINUS}]\d|\d[.,p]\d")
-_UNIT = re.compile(r"[ _]?(nm|um|[\u00b5\u03bc]m|microns?|mm)(?![a-z])")
+UNIT = re.compile(r"[ _]?(nm|um|[\u00b5\u03bc]m|microns?|mm)(?![a-z])")
+"""A unit of length after a number."""
 _MARKER = re.compile(r"([a-z]+)[ _=(-]*$")
 _OPENING = re.compile(r"(^|[ _=(,\-])$")
 """Text after which a dash separates nothing, so that it is a sign."""
@@ -90,7 +91,7 @@ def named_positions(files: Iterable[Path]) -> dict[Path, float]:
         Micrometres; empty if no number, or more than one, is a position.
     """
     files = list(files)
-    if not _UNIT.search("\n".join(file.name for file in files).casefold()):
+    if not UNIT.search("\n".join(file.name for file in files).casefold()):
         return {}
     alike = _alike(files)
     found = [column for column in _columns(alike) if _is_position(column)]
@@ -143,7 +144,7 @@ def _alike(files: Sequence[Path]) -> list[Path]:
     """Return the files whose names differ in their numbers alone: the largest such group."""
     groups: dict[str, list[Path]] = defaultdict(list)
     for file in files:
-        groups[_NUMBER.sub("\0", file.stem.casefold())].append(file)
+        groups[NUMBER.sub("\0", file.stem.casefold())].append(file)
     return max(groups.values(), key=len, default=[])
 
 
@@ -155,8 +156,8 @@ def _columns(alike: Sequence[Path]) -> list[tuple[_Field, ...]]:
 def _fields(file: Path) -> list[_Field]:
     """Return the numbers of a name."""
     name, fields, end = file.stem.casefold(), [], 0
-    for match in _NUMBER.finditer(name):
-        unit = _UNIT.match(name, match.end())
+    for match in NUMBER.finditer(name):
+        unit = UNIT.match(name, match.end())
         fields.append(
             _Field(
                 name[max(end - 1, 0) : match.start()],
@@ -178,7 +179,7 @@ def _renamed(file: Path, ranks: Sequence[int | None]) -> str:
         rank = next(numbers)
         return match[0] if rank is None else str(rank)
 
-    return _NUMBER.sub(replaced, file.stem) + file.suffix
+    return NUMBER.sub(replaced, file.stem) + file.suffix
 
 
 def _ranks(column: Sequence[_Field]) -> list[int] | None:

@@ -123,9 +123,14 @@ def _images_of(folder: Path) -> tuple[list[Path], dict[Path, str]]:
     foreign = natural_order(file for file in files if foreign_suffix(file))
     if foreign:
         raise _only_foreign(folder, foreign)
+    inner = "; its sub-folders may be a series (open_series)" if _has_folders(folder) else ""
     raise NoImagesError(
-        f"'{folder}' holds no image ({', '.join(sorted(SUFFIXES))}): nothing to do."
+        f"'{folder}' holds no image ({', '.join(sorted(SUFFIXES))}): nothing to do{inner}."
     )
+
+
+def _has_folders(folder: Path) -> bool:
+    return any(entry.is_dir() and not entry.name.startswith(".") for entry in folder.iterdir())
 
 
 def _is_candidate(file: Path) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_names
@@ -24,23 +23,22 @@ from napari_focus_stack.io.file_order import (
 from napari_focus_stack.io.file_source import FileSource, ScannedFiles
 from napari_focus_stack.io.foreign_formats import foreign_format
 from napari_focus_stack.io.listing import StackPath, list_files
+from napari_focus_stack.io.name_axes import find_axes, refusal
 from napari_focus_stack.io.output_formats import SAVED
 from napari_focus_stack.io.plane_files import REMEDY, FilePlane, ImageFile, Skipped, Unreadable
 from napari_focus_stack.io.raster import open_raster
+from napari_focus_stack.io.recorded_order import at_one_position, by_position, contradicts_order
 from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
 from napari_focus_stack.io.tiff import MAGIC, open_tiff
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _HEAD = 16
-FEWEST_TO_ORDER = 3
-"""Planes from which on recorded positions order them."""
 AS_GIVEN = "the list that was given, which is not that of their names"
 _OPTIONS = {"time point": "--time", "channel": "--channel", "position": "--position"}
 """Options of the command by the axes of a series."""
-LEAST_GAP = 0.2
-"""Smallest distance of recorded positions, of their mean distance, that orders planes."""
 
 
 def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> PlaneSource:
@@ -67,7 +65,8 @@ def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> PlaneSource
         The folder holds no file with the suffix of an image.
     InputError
         The path does not exist; there are fewer than two planes; a file is damaged or differs from
-        the rest in size or type; or there are axes beyond z, y, x and colour.
+        the rest in size or type; or a file, or the names in a folder, have axes beyond z, y, x and
+        colour.
     """
     scanned = scan(path)
     if skip_unreadable:
@@ -97,8 +96,8 @@ def scan(path: StackPath) -> ScannedFiles:
     NoImagesError
         The folder holds no file with the suffix of an image.
     InputError
-        The path does not exist, no file can be read, or a single file has axes beyond z, y, x and
-        colour.
+        The path does not exist, no file can be read, a single file has axes beyond z, y, x and
+        colour, or a folder has them by its file names.
     """
     listing = list_files(path)
     files, notes = listing.files, describe_companions(listing.left_out)
@@ -112,11 +111,12 @@ def scan(path: StackPath) -> ScannedFiles:
             ) from None
         _refuse_surplus_axes(files[0].name, found)
         return agree(listing.where, opened, found.planes, notes)
-    positions = named_positions(files)
-    named = [positions.get(file) for file in files] if positions else [None] * len(files)
-    entries = [_one_plane(file, position) for file, position in zip(files, named, strict=True)]
-    if listing.is_sorted and _goes_back(entries):
-        entries = _by_position(entries)
+    axes = find_axes([file.name for file in files]) if listing.is_sorted else None
+    if axes is not None:
+        raise refusal(listing.where, axes)
+    entries = _entries(files)
+    if listing.is_sorted and contradicts_order(entries):
+        entries = by_position(entries)
         notes.append(_order_note(entries, "the z positions in the files"))
     elif (may_differ(files) or not listing.is_sorted) and not in_plain_order(files):
         by_name = listing.is_sorted or (may_differ(files) and natural_order(files) == files)
@@ -125,28 +125,69 @@ def scan(path: StackPath) -> ScannedFiles:
     return agree(listing.where, opened, entries, notes)
 
 
-def _goes_back(entries: list[FilePlane | Skipped]) -> bool:
-    """Check whether the recorded positions contradict the order of the names.
+def scan_planes(files: Sequence[Path], where: str) -> ScannedFiles:
+    """Read the headers of files that are the planes of a stack, whatever their names are.
 
-    Positions that differ by less than a fifth of the mean step are those of a drive that stands
-    still, or of several passes, and order nothing.
+    Parameters
+    ----------
+    files : sequence of pathlib.Path
+        One plane each, in the order of z; positions along z in the files have priority.
+    where : str
+        The stack, for messages.
+
+    Returns
+    -------
+    ScannedFiles
+        One plane or more, and skipped entries.
+
+    Raises
+    ------
+    InputError
+        No file can be read.
     """
-    positions = [entry.position for entry in entries if isinstance(entry, FilePlane)]
-    known = [position for position in positions if position is not None]
-    if len(known) < FEWEST_TO_ORDER or len(known) < len(positions):
-        return False
-    steps = [after - before for before, after in pairwise(known)]
-    if min(steps) > 0 or max(steps) < 0:
-        return False
-    gaps = [after - before for before, after in pairwise(sorted(known))]
-    return min(gaps) > LEAST_GAP * (max(known) - min(known)) / len(gaps)
+    entries, notes = _entries(files), []
+    if len({file.parent for file in files}) > 1:
+        entries = [
+            replace(entry, name=f"{file.parent.name}/{file.name}")
+            for file, entry in zip(files, entries, strict=True)
+        ]
+    if contradicts_order(entries):
+        entries = by_position(entries)
+        notes = [_order_note(entries, "the z positions in the files")]
+    elif at_one_position(entries):
+        notes = ["All planes have the same z position in their files, so they may be copies."]
+    return agree(where, files, entries, notes)
 
 
-def _by_position(entries: list[FilePlane | Skipped]) -> list[FilePlane | Skipped]:
-    """Sort planes by their recorded positions, with skipped entries last."""
-    planes = [entry for entry in entries if isinstance(entry, FilePlane)]
-    skipped = [entry for entry in entries if isinstance(entry, Skipped)]
-    return [*sorted(planes, key=lambda plane: plane.position or 0.0), *skipped]
+def read_planes(files: Sequence[Path], where: str) -> FileSource:
+    """Open files that are the planes of a stack, whatever their names are.
+
+    Parameters
+    ----------
+    files, where
+        As for `scan_planes`.
+
+    Returns
+    -------
+    FileSource
+        The stack, whose pixels are still on disk.
+
+    Raises
+    ------
+    InputError
+        A file is damaged, or differs from the rest in size or type.
+    """
+    scanned = scan_planes(files, where)
+    if scanned.skipped:
+        raise _refusal(scanned.skipped)
+    return FileSource(scanned)
+
+
+def _entries(files: Sequence[Path]) -> list[FilePlane | Skipped]:
+    """Read the headers of files that should hold one plane each."""
+    positions = named_positions(files)
+    named = [positions.get(file) for file in files] if positions else [None] * len(files)
+    return [_one_plane(file, position) for file, position in zip(files, named, strict=True)]
 
 
 def _order_note(entries: list[FilePlane | Skipped], rule: str) -> str:

@@ -1,0 +1,248 @@
+"""Series in a folder of files of one plane each, by the patterns of their names.
+
+Only names are read to open it, and the headers of one stack.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from natsort import natsorted
+
+from napari_focus_stack._utils.wording import format_count, format_names
+from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.io.companions import companions, describe_companions
+from napari_focus_stack.io.listing import SUFFIXES
+from napari_focus_stack.io.name_axes import find_axes, refusal
+from napari_focus_stack.io.output_formats import SAVED
+from napari_focus_stack.io.reading import read_planes, scan_planes
+from napari_focus_stack.io.sources import describe
+from napari_focus_stack.io.spacing_metadata import completed
+from napari_focus_stack.series.model import Channel, Position, Series
+from napari_focus_stack.series.patterns import SUB_FOLDERS, compile_pattern, named_pattern
+from napari_focus_stack.series.readers.folder_grid import make_grid
+from napari_focus_stack.series.readers.folder_metadata import read_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_focus_stack.io.file_source import ScannedFiles
+    from napari_focus_stack.io.sources import PlaneSource, Spacing
+    from napari_focus_stack.series.model import StackIndex
+    from napari_focus_stack.series.patterns import FileFields, FilePattern
+    from napari_focus_stack.series.readers.folder_grid import FolderGrid
+    from napari_focus_stack.series.readers.folder_metadata import FolderMetadata
+
+_NAMED_DEPTH = 2
+_TRIES = 3
+"""Stacks that are tried for shape and spacing, if files of the first are damaged."""
+
+
+def open_folder(path: Path, pattern: str | None = None) -> Series | None:
+    """Open a folder of files of one plane each as a series.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder; its sub-folders are searched where the pattern has folders.
+    pattern : str, optional
+        Pattern as for `compile_pattern`. Without one, those of microscopes are tried.
+
+    Returns
+    -------
+    Series or None
+        None, without a pattern, if the files are one stack by their names, or there are none.
+
+    Raises
+    ------
+    SettingsError
+        The pattern cannot be used, or fits fewer than half of the files.
+    InputError
+        The names carry axes in no pattern of a microscope, two files have one place, or no file
+        can be read.
+    """
+    chosen = compile_pattern(pattern) if pattern is not None else None
+    depth = chosen.folders if chosen else _NAMED_DEPTH
+    within = list(_walk(path, depth, any_folder=chosen is not None))
+    files = {name: Path(path, name) for name in within}
+    if not files and pattern is None:
+        return None
+    made = companions(list(files.values()))
+    names = [name for name in within if files[name] not in made]
+    chosen = chosen or named_pattern(names)
+    if chosen is None:
+        _refuse_axes(path, names)
+        return None
+    found = {name: fields for name in names if (fields := chosen.fields(name)) and fields.z}
+    if pattern is not None:
+        _check_fit(path, pattern, names, found)
+    grid = make_grid([(files[name], fields) for name, fields in found.items()])
+    if pattern is None and len(grid.files) == 1 and not any("/" in name for name in found):
+        return None
+    notes = [*_odd_names([name for name in names if name not in found], chosen)]
+    notes += [*describe_companions(made), *_holes(grid)]
+    return _series(path, chosen, grid, notes, tuple(files.values()), pattern)
+
+
+def _walk(folder: Path, depth: int, *, any_folder: bool) -> Iterator[str]:
+    """Yield the paths of image files within a folder, with slashes."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as problem:
+        raise InputError(
+            f"'{folder}' cannot be read ({problem.strerror}); check the path and its permissions."
+        ) from problem
+    for entry in entries:
+        name = entry.name.lower()
+        if name.startswith("."):
+            continue
+        if os.path.splitext(name)[1] in SUFFIXES and not name.endswith(SAVED):
+            if not entry.is_dir():
+                yield entry.name
+        elif depth and entry.is_dir() and (any_folder or SUB_FOLDERS.fullmatch(entry.name)):
+            inner = _walk(Path(entry.path), depth - 1, any_folder=any_folder)
+            yield from (f"{entry.name}/{path}" for path in inner)
+
+
+def _refuse_axes(path: Path, names: Sequence[str]) -> None:
+    """Raise an InputError if the names of the folder's own files carry axes."""
+    axes = find_axes(natsorted(name for name in names if "/" not in name))
+    if axes is not None:
+        raise refusal(str(path), axes)
+
+
+def _check_fit(
+    path: Path, pattern: str, names: Sequence[str], found: dict[str, FileFields]
+) -> None:
+    """Raise an error if a pattern fits fewer than half of the files."""
+    if not names:
+        raise InputError(
+            f"'{path}' holds no image in the folders of the pattern '{pattern}'; check the path."
+        )
+    if 2 * len(found) < len(names):
+        odd = [f"'{name}'" for name in natsorted(set(names) - set(found))[:2]]
+        fits = f"fits {len(found)} of {len(names)} files" if found else "fits no file"
+        raise SettingsError(
+            f"pattern '{pattern}' {fits} of '{path}', and not {' and '.join(odd)}; "
+            "write one that does."
+        )
+
+
+def _odd_names(names: Sequence[str], pattern: FilePattern) -> list[str]:
+    """Return a note on files that do not fit the pattern."""
+    if not names:
+        return []
+    count = format_count(len(names), "file was", "files were")
+    return [
+        f"{count} left out, because the names are none of planes by {pattern.kind}: "
+        f"{format_names(natsorted(names))}."
+    ]
+
+
+def _holes(grid: FolderGrid) -> list[str]:
+    """Return notes on channels that lack planes everywhere, and on other stacks that do."""
+    gaps = {index: gap for index in grid.indices() if (gap := grid.gap(index))}
+    stacks = len(grid.places) * len(grid.times)
+    by_channel = Counter(index.channel for index in gaps)
+    notes = []
+    for channel, count in sorted(by_channel.items()):
+        if count == stacks:
+            gap = next(gap for index, gap in gaps.items() if index.channel == channel)
+            notes.append(
+                f"Channel '{grid.channels[channel]}' lacks planes everywhere ({gap}), so it is "
+                "not stacked."
+            )
+    others = [index for index in gaps if by_channel[index.channel] < stacks]
+    if others:
+        stacks_are = format_count(
+            len(others), "stack lacks planes and is", "stacks lack planes and are"
+        )
+        notes.append(
+            f"{stacks_are} not stacked; the first is {grid.words(others[0])} ({gaps[others[0]]})."
+        )
+    return notes
+
+
+def _series(
+    path: Path,
+    chosen: FilePattern,
+    grid: FolderGrid,
+    notes: Sequence[str],
+    files: Sequence[Path],
+    pattern: str | None,
+) -> Series:
+    """Return the series of a grid, with shape, type and distances of its first stack."""
+    metadata = read_metadata(grid)
+    first = _first_stack(grid)
+    spacing = completed(first.spacing, metadata.spacing)
+
+    def read(index: StackIndex) -> PlaneSource:
+        where = series.describe(index)
+        gap = grid.gap(index)
+        if gap:
+            raise InputError(
+                f"Planes are missing in {where}: {gap}", "add their files, or leave that stack out"
+            )
+        opened = read_planes(grid.planes(index), where)
+        if (opened.plane_shape, opened.dtype) != (first.plane_shape, first.dtype):
+            odd, usual = (describe(s.plane_shape, s.dtype) for s in (opened, first))
+            raise InputError(
+                f"The planes of {where} are {odd}, those of the first stack {usual}",
+                "open them as a series of their own",
+            )
+        opened.spacing = completed(opened.spacing, spacing)
+        return opened
+
+    series = Series(
+        path,
+        f"folder of {chosen.kind}" if pattern is None else f"folder by the {chosen.kind}",
+        _positions(grid, first, spacing, metadata),
+        read,
+        notes=notes,
+        files=files,
+        pattern=pattern,
+    )
+    return series
+
+
+def _first_stack(grid: FolderGrid) -> ScannedFiles:
+    """Read the headers of the first stack that has all of its planes, or of another one.
+
+    Damaged files among them are refused when their stack is opened.
+    """
+    whole = [index for index in grid.indices() if index in grid.files and not grid.gap(index)]
+    stacks = sorted(whole or grid.files, key=lambda index: len(grid.files[index]) < 2)[:_TRIES]
+    for index in stacks[:-1]:
+        with contextlib.suppress(InputError):
+            return scan_planes(grid.planes(index), grid.words(index))
+    return scan_planes(grid.planes(stacks[-1]), grid.words(stacks[-1]))
+
+
+def _positions(
+    grid: FolderGrid, first: ScannedFiles, spacing: Spacing, metadata: FolderMetadata
+) -> list[Position]:
+    """Return the positions of a grid."""
+    channels = tuple(
+        metadata.channels.get(label, Channel(label if not label.isdigit() else ""))
+        for label in grid.channels
+    )
+    return [
+        Position(
+            name,
+            len(grid.times),
+            channels,
+            len(grid.depths[k]),
+            first.plane_shape,
+            first.dtype,
+            spacing if len(grid.depths[k]) > 1 else replace(spacing, z=None),
+            metadata.seconds.get(k, ()),
+            metadata.stage.get(k),
+            place.well or None,
+        )
+        for k, (name, place) in enumerate(zip(grid.names(), grid.places, strict=True))
+    ]

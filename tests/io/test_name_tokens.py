@@ -1,0 +1,125 @@
+"""Names of files that carry axes beside z, and those of photographers, which do not."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.name_axes import find_axes
+from napari_focus_stack.io.reading import read_planes, read_stack
+from napari_focus_stack.series.patterns import compile_pattern
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def product(form, *values):
+    return [form.format(*combined) for combined in itertools.product(*values)]
+
+
+ONE_STACK = [
+    # cameras: counters, dates, times of day, bursts
+    product("DSC{:05d}.JPG", range(12, 40)),
+    product("DSCN{}.JPG", range(9990, 10010)),
+    product("P10100{:02d}.JPG", range(1, 30)),
+    product("_MG_{:04d}.JPG", range(8, 30)),
+    product("image ({}).jpg", range(1, 9)),
+    product("WP_20240101_{:03d}.jpg", range(20)),
+    [f"IMG_20240101_{120301 + 7 * k:06d}_{k:03d}.jpg" for k in range(20)],
+    product("IMG_20240101_1203{:02d}_{:02d}.jpg", range(1, 4), range(3)),
+    [f"PXL_20240101_1203{k:02d}123.jpg" for k in range(20)],
+    [f"2024-05-09 12.30.{k:02d}.jpg" for k in range(20, 40)],
+    [f"IMG_{k}{end}.jpg" for k in range(5) for end in ("", "-edit")],
+    product("fly_f2.8_s{}.jpg", range(9)),
+    ["top_1.jpg", "top_2.jpg", "end_1.jpg", "end_2.jpg"],
+    ["a.jpg", "b.jpg", "c.jpg"],
+    # z, in all of its spellings
+    product("z{}um.tif", (0, 0.25, 0.5, 0.75, 1, 1.25)),
+    product("z{:.2f}.tif", (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75)),
+    product("z{}.tif", range(-4, 4)),
+    product("focus {}.jpg", range(-1, 4)),
+    product("pos_{}um.tif", (-10, -5, 0, 5)),
+    product("s1.{}.tif", range(1, 12)),
+    # one letter alone, or words that end in one
+    *(product(f"{letter}{{:02d}}.jpg", range(9)) for letter in "abcdfpsw"),
+    product("beetle_step{:02d}.jpg", range(30)),
+    product("D{:02d}.jpg", range(1, 20)),
+    # microscopes, with z alone
+    product("cell_t03_c1_z{:02d}.tif", range(9)),
+    product("Plate_A01_s1_w1_z{:02d}.tif", range(9)),
+    product("img_000000000_DAPI_{:03d}.tif", range(9)),
+    product("img_channel000_position000_time000000000_z{:03d}.tif", range(9)),
+    product("cell2z0p3um_ch0_stack0001_488nm_0003524msecAbs{:04d}.tif", range(32, 40)),
+    # two numbers that run together
+    [f"a{k:02d}_b{k:02d}.tif" for k in range(9)],
+    [f"z{k:02d}_t{3 * k:03d}.tif" for k in range(9)],
+]
+SEVERAL = {
+    "film_t{z}.tif": product("film_t{:03d}.tif", range(10)),
+    "cells_{z}nm.tif": product("cells_{}nm.tif", (405, 488, 561)),
+    "exp_ch{z}.tif": product("exp_ch{}.tif", range(3)),
+    "exp_w{z}_s1.tif": product("exp_w{}_s1.tif", range(1, 4)),
+    "a_t{t}_z{z}.tif": product("a_t{}_z{}.tif", range(2), range(3)),
+    "a_t{t}z{z}c{c}.tif": product("a_t{}z{:02d}c{}.tif", range(2), range(3), range(2)),
+    "stack{p}_{z}.tif": product("stack{}_{:03d}.tif", range(1, 3), range(10)),
+    "a-{p}-{z}.tif": product("a-{}-{}.tif", range(1, 3), range(1, 4)),
+    "leaf{p}_z{z}.tif": product("leaf{}_z{}.tif", (1, 2), range(9))[:-1],
+    "{c}_z{z}.tif": product("{}_z{:02d}.tif", ("DAPI", "GFP"), range(5)),
+    "img_0_{c}_{z}.tif": product("img_0_{}_{:03d}.tif", ("BF", "Cy5", "Odd"), range(4)),
+    "{well}_z{z}.tif": product("{}{:02d}_z{}.tif", "AB", range(1, 3), range(3)),
+    "B_T{t}F{p}L1A1Z{z}C{c}.tif": product("B_T{}F{}L1A1Z{}C{}.tif", *[range(1, 3)] * 4),
+    "a_Time{t}_pos{p}_z{z}.tif": product("a_Time{}_pos{}_z{}.tif", *[range(2)] * 3),
+    "tile_x{p}_y{z}.tif": product("tile_x{:03d}_y{:03d}.tif", range(3), range(3)),
+}
+
+
+@pytest.mark.parametrize("names", ONE_STACK, ids=lambda names: names[0])
+def test_names_of_one_stack_carry_no_axes(names):
+    assert find_axes(names) is None
+    assert find_axes(random.Random(1).sample(names, len(names))) is None
+
+
+@pytest.mark.parametrize("pattern", SEVERAL)
+def test_names_that_carry_axes_give_a_pattern_that_fits_all_of_them(pattern):
+    names = SEVERAL[pattern]
+    for shuffled in (names, random.Random(1).sample(names, len(names))):
+        axes = find_axes(shuffled)
+        assert axes is not None
+        assert axes.pattern == pattern
+    expression = compile_pattern(pattern)
+    assert len({expression.fields(name) for name in names} - {None}) == len(names)
+
+
+def test_digits_of_guids_are_no_numbers():
+    ends = ("1D01380B-E7DA-4C09-A343-EDA3D235D808", "E94C24BD-45E4-450A-9919-257C714278F7")
+    assert find_axes([f"A_s1_z{k}{end}.tif" for k, end in enumerate(ends)]) is None
+    axes = find_axes([f"A_s1_w{k}{end}.tif" for k, end in enumerate(ends)])
+    assert axes is not None
+    assert axes.tokens == ("w0 to w1",)
+
+
+def test_wells_of_a_plate_without_z_are_no_stack():
+    axes = find_axes(product("{}{:02d}.tif", "AB", range(1, 4)))
+    assert axes is not None
+    assert (axes.tokens, axes.pattern) == (("A01 to B03",), "")
+
+
+def test_folder_of_a_film_is_refused_and_its_files_as_a_list_are_not(tmp_path: Path):
+    plane = np.random.default_rng(1).integers(0, 9, (16, 20), np.uint16)
+    files = [tmp_path / name for name in product("a_t{}_z{}_ch{}.tif", *[range(2)] * 3)]
+    for file in files:
+        tifffile.imwrite(file, plane)
+    with pytest.raises(InputError) as problem:
+        read_stack(tmp_path)
+    assert "t0 to t1, z0 to z1 and ch0 to ch1" in str(problem.value)
+    assert '--pattern "a_t{t}_z{z}_ch{c}.tif"' in str(problem.value)
+    assert read_stack(files[:2]).notes == ()
+    reverse = read_planes(files[::-1], "a stack")
+    assert reverse.names == tuple(file.name for file in files[::-1])
+    assert reverse.notes == ()
