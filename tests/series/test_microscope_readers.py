@@ -195,6 +195,8 @@ def test_lif(tmp_path):
     xz, sweep = series.notes
     assert "'xz' has planes of Z and X" in xz
     assert "'sweep' has 2 emission wavelengths" in sweep
+    write_lif(file, [images[0], images[0]])
+    assert open_microscope_file(file).notes[0].startswith("1 of the 2 images cannot be reached")
     write_lif(file, images[3:])
     with pytest.raises(InputError, match=r"no image that can be stacked: 'xz' .*; 'sweep' "):
         open_microscope_file(file)
