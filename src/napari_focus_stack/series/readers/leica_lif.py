@@ -123,14 +123,14 @@ def _scan(path: Path, file: Any) -> tuple[list[_Image], list[str]]:
 
 
 def _unlisted(file: Any) -> list[str]:
-    """Return the note on images that liffile hides: of two with one name it lists the last."""
+    """Return the note on images that liffile 2026.2 hides: of two with one name the first."""
     stored = sum(len(entry.findall("./Data/Image")) for entry in file.xml_element.iter("Element"))
     hidden = stored - len(file.images)
     if hidden <= 0:
         return []
     return [
-        f"{hidden} of the {stored} images cannot be reached, since liffile lists one image for "
-        "each name, and were left out; rename them in LAS X."
+        f"{hidden} of the {stored} images cannot be reached, since this liffile lists one "
+        "image for each name, and were left out; rename them in LAS X."
     ]
 
 
