@@ -40,7 +40,7 @@ class _StackReader:
     Parameters
     ----------
     image : bioio.BioImage
-        The file, which has no file open between reads.
+        The file.
     scenes : list of _Scene
         Scenes by position.
     """

@@ -118,7 +118,20 @@ def _scan(path: Path, file: Any) -> tuple[list[_Image], list[str]]:
     if not images:
         reasons = "; ".join(left_out) or "it holds none"
         raise InputError(f"'{path.name}' has no image that can be stacked: {reasons}.")
-    return images, [f"Image {reason}, and was left out." for reason in left_out]
+    notes = [f"Image {clause}, and was left out." for clause in left_out]
+    return images, notes + _unlisted(file)
+
+
+def _unlisted(file: Any) -> list[str]:
+    """Return the note on images that liffile 2026.2 hides: of two with one name the first."""
+    stored = sum(len(entry.findall("./Data/Image")) for entry in file.xml_element.iter("Element"))
+    hidden = stored - len(file.images)
+    if hidden <= 0:
+        return []
+    return [
+        f"{hidden} of the {stored} images cannot be reached, since this liffile lists one "
+        "image for each name, and were left out; rename them in LAS X."
+    ]
 
 
 def _image(image: Any, number: int, name: str) -> _Image:
