@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from napari_focus_stack.io.file_order import NUMBER, UNIT
 
@@ -56,6 +56,8 @@ _MARKER = re.compile(
 )
 _CHAIN = re.compile(r"[A-Za-z]{1,2}")
 _SEPARATORS = (re.compile(r"_+|--"), re.compile(r"[_ ]+|--"))
+_BETWEEN = "/"
+"""Joins names that one call searches: no name has it."""
 _NO_DIGITS = dict.fromkeys(map(ord, "0123456789"))
 _NUMBERED = re.compile(r"([A-Za-z]*)(\d+)")
 _SHORT, _LARGE = 5, 1000
@@ -129,14 +131,6 @@ AlikeNames = tuple[str, list[NameToken], list[NameColumn]]
 """A name, its tokens, and the tokens of all names like it, place by place."""
 
 
-class _Number(NamedTuple):
-    """Groups of `NUMBER`."""
-
-    sign: str
-    whole: str
-    part: str
-
-
 def alike_names(names: Sequence[str]) -> AlikeNames:
     """Find the tokens of the most names that differ in tokens alone.
 
@@ -154,7 +148,7 @@ def alike_names(names: Sequence[str]) -> AlikeNames:
     list of NameColumn
         The tokens of all, place by place.
     """
-    names = [_GUID.sub(MASK, name) for name in names]
+    names = _GUID.sub(MASK, _BETWEEN.join(names)).split(_BETWEEN)
     return _of_one_shape(names) or _alike(names)
 
 
@@ -172,7 +166,7 @@ def names_in_pieces(names: Sequence[str]) -> Iterator[AlikeNames]:
         One column for each piece, whose kind is "number" or "word": once for each kind of
         separator by which all names have as many pieces. None if they differ in digits alone.
     """
-    if len(set("\n".join(names).translate(_NO_DIGITS).split("\n"))) == 1:
+    if len(set(_BETWEEN.join(names).translate(_NO_DIGITS).split(_BETWEEN))) == 1:
         return
     for separator in _SEPARATORS:
         split = [separator.split(_stem(name)) for name in names]
@@ -206,24 +200,27 @@ def _tokens_of_pieces(
 def _of_one_shape(names: Sequence[str]) -> AlikeNames | None:
     """Return what `_alike` does, faster, if all names differ in plain numbers alone."""
     stems = [_stem(name) for name in names]
-    shapes = set(NUMBER.sub("\0", "\n".join(stems)).split("\n"))
+    shapes = set(NUMBER.sub("\0", _BETWEEN.join(stems)).split(_BETWEEN))
     if len(shapes) != 1:
         return None
     if shapes.pop().count("\0") == 1:  # two show what all do
         stems = [stems[0], stems[-1]]
-    joined = "\n".join(stems)
+    joined = _BETWEEN.join(stems)
     starts = [match.start("whole") for match in NUMBER.finditer(stems[0])]
-    numbers = [_Number(*found) for found in NUMBER.findall(joined)]
+    numbers: list[tuple[str, str, str]] = NUMBER.findall(joined)
     tokens = _tokens(names[0], _well_places(names[:1]))
     columns = []
     for place, token in enumerate(tokens):
         within = [k for k, start in enumerate(starts) if token.start <= start < token.end]
         found = [numbers[k :: len(starts)] for k in within]
-        values = [_value(number, token.marker) for number in found[0]] if found else [""]
+        values = [""]
+        if found:
+            values = [_value(*groups, marker=token.marker) for groups in found[0]]
         if token.kind == "well":
             values = [token.value[0] + value for value in values]
         elif token.kind != "number":
-            values = [str(several) for several in zip(*found, strict=True)]
+            wholes = [[whole for _, whole, _ in several] for several in found]
+            values = ["".join(several) for several in zip(*wholes, strict=True)]
         columns.append(NameColumn(place, token.kind, token.marker, tuple(values)))
     return names[0], tokens, columns
 
@@ -252,7 +249,7 @@ def _well_places(names: Sequence[str]) -> set[int]:
     They are if the letter differs between names, or is the marker of nothing else.
     """
     letters: dict[int, set[str]] = defaultdict(set)
-    if _WELL.search("\n".join(names)):
+    if _WELL.search(_BETWEEN.join(names)):
         for name in names:
             for place, well in enumerate(_WELL.findall(name)):
                 letters[place].add(well[0].lower())
@@ -281,7 +278,7 @@ def _tokens(name: str, wells: set[int]) -> list[NameToken]:
             text = stem[end : match.start()]
             marker = _marker(text, match, is_chain=is_chain)
             is_chain = bool(marker) or (is_chain and end > 0 and bool(_CHAIN.fullmatch(text)))
-            value = _value(_Number(*match.group("sign", "whole", "part")), marker)
+            value = _value(match["sign"], match["whole"], match["part"], marker)
             token = NameToken("number", marker, value, match.start("whole"), match.end())
         tokens.append(token)
         end = match.end()
@@ -302,11 +299,12 @@ def _marker(text: str, match: re.Match[str], *, is_chain: bool) -> str:
     return "z" if lengths else marker
 
 
-def _value(number: _Number, marker: str) -> str:
+def _value(sign: str, whole: str, part: str | None, marker: str) -> str:
     """Return a number with a decimal point; a dash is a sign only in z."""
-    is_negative = number.sign in ("-", "\u2212") and _AXIS_OF.get(marker.casefold()) == "z"
-    part = f".{number.part}" if number.part else ""
-    return f"{'-' if is_negative else ''}{number.whole}{part}"
+    if not sign and not part:
+        return whole
+    is_negative = sign in ("-", "\u2212") and _AXIS_OF.get(marker.casefold()) == "z"
+    return f"{'-' if is_negative else ''}{whole}{f'.{part}' if part else ''}"
 
 
 def _stem(name: str) -> str:

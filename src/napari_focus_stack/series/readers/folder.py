@@ -84,7 +84,8 @@ def open_folder(path: Path, pattern: str | None = None) -> Series | None:
     grid = make_grid([(files[name], fields) for name, fields in found.items()])
     if pattern is None and len(grid.files) == 1 and not any("/" in name for name in found):
         return None
-    notes = [*_odd_names([name for name in names if name not in found], chosen)]
+    what = f"the names of {chosen.kind}" if pattern is None else f"the {chosen.kind}"
+    notes = [*_odd_names([name for name in names if name not in found], what)]
     notes += [*describe_companions(made), *_holes(grid)]
     return _series(path, chosen, grid, notes, tuple(files.values()), pattern)
 
@@ -133,15 +134,12 @@ def _check_fit(
         )
 
 
-def _odd_names(names: Sequence[str], pattern: FilePattern) -> list[str]:
-    """Return a note on files that do not fit the pattern."""
+def _odd_names(names: Sequence[str], what: str) -> list[str]:
+    """Return a note on files whose names do not fit a pattern."""
     if not names:
         return []
     count = format_count(len(names), "file was", "files were")
-    return [
-        f"{count} left out, because the names are none of planes by {pattern.kind}: "
-        f"{format_names(natsorted(names))}."
-    ]
+    return [f"{count} left out, because they do not fit {what}: {format_names(natsorted(names))}."]
 
 
 def _holes(grid: FolderGrid) -> list[str]:
