@@ -48,6 +48,12 @@ def test_the_channel_with_texture_leads_and_the_other_takes_its_transforms(exper
     assert focused.reports[StackIndex(0, 0, 0)].series["lead"] == "bright"
 
 
+def test_copies_of_one_image_do_not_lead(experiment):
+    copied = experiment.copy()
+    copied[0, 1] = copied[0, 1, 2]
+    assert focus_series(as_series(copied), align="none").lead == "dim"
+
+
 @pytest.mark.parametrize(("follow", "offset"), [("surface", 0), ("surface:-1", -1)])
 def test_a_channel_that_follows_the_surface_is_projected_through_it(experiment, follow, offset):
     found = focus_series(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.settings import Settings
 
+OF_RESULT = "The transforms are those of another result."
+"""Note on transforms that come from the result of another stack."""
 _OTHER = "give the report of a run on the same field (--report)"
 
 
@@ -98,7 +100,7 @@ def prior_transforms(transforms: Any, source: PlaneSource) -> PriorTransforms:
     origin = "The transforms were given."
     if isinstance(transforms, StackResult):
         _check_same_field(transforms.report.shape, source, "The result given as transforms is")
-        transforms, origin = transforms.transforms, "The transforms are those of another result."
+        transforms, origin = transforms.transforms, OF_RESULT
     return PriorTransforms(
         _checked(transforms, len(source), field, "transforms", "nine NaN"), origin
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.cli.exit_codes import DONE, FAILED_IN_PART
@@ -14,7 +15,6 @@ from napari_focus_stack.series.series_settings import SLAB_METHODS, SeriesSettin
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
     from pathlib import Path
 
     from napari_focus_stack.io.listing import StackPath
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _OF_ONE_STACK = ("depth_index", "depth", "height", "confidence", "report", "debug")
 """Options of one stack: a series writes its maps and reports beside the images."""
 _MOST_LISTED = 10
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 def add_opening(group: argparse._ArgumentGroup) -> None:
@@ -268,7 +269,8 @@ def _summarise(series: Series, result: SeriesResult) -> None:
     count = f"{len(result.reports)} of {len(series)} stacks"
     print(f"Fused {count} of '{series.path.name}'{f' ({lead})' if several else ''}.")
     for index, reason in list(result.failed.items())[:_MOST_LISTED]:
-        print(f"Failed: {series.describe(index)}. {reason}")
+        name = series.describe(index)
+        print(f"Failed: {reason if name in reason else f'{name}. {reason}'}")
     if len(result.failed) > _MOST_LISTED:
         print(f"Failed: {len(result.failed) - _MOST_LISTED} more.")
     for note in (*result.notes, *_shared_notes(result)):
@@ -277,12 +279,22 @@ def _summarise(series: Series, result: SeriesResult) -> None:
         print(f"Wrote {path}")
 
 
-def _shared_notes(result: SeriesResult) -> Sequence[str]:
-    """Return the notes of reports, each once, with the number of stacks that have it."""
-    counts: dict[str, int] = {}
+def _shared_notes(result: SeriesResult) -> list[str]:
+    """Return the notes of reports, each kind once, with the number of stacks that have it.
+
+    Notes that differ in their numbers alone are of one kind.
+    """
+    kinds: dict[str, list[str]] = {}
     for report in result.reports.values():
         for note in report.notes:
-            counts[note] = counts.get(note, 0) + 1
-    total = len(result.reports)
-    ordered = sorted(counts.items(), key=lambda item: -item[1])[:_MOST_LISTED]
-    return [note if n == total else f"{note} ({n} of {total} stacks)" for note, n in ordered]
+            kinds.setdefault(_NUMBER.sub("#", note), []).append(note)
+    ordered = sorted(kinds.values(), key=len, reverse=True)[:_MOST_LISTED]
+    return [_with_count(notes, len(result.reports)) for notes in ordered]
+
+
+def _with_count(notes: list[str], stacks: int) -> str:
+    """Return the first of some notes, with the number of stacks that have such a note."""
+    if len(notes) == stacks and len(set(notes)) == 1:
+        return notes[0]
+    such = "" if len(set(notes)) == 1 else ", with their own figures in the reports"
+    return f"{notes[0]} ({len(notes)} of {stacks} stacks{such})"

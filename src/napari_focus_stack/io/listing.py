@@ -27,6 +27,10 @@ KINDS = {
 """Suffixes by kind; of a folder the commonest kind is taken, of equally common ones the first."""
 
 
+DEEPEST = 6
+"""Levels of sub-folders that are searched for images, for a message."""
+
+
 @dataclass(frozen=True)
 class Listing:
     """Files of a stack.
@@ -123,14 +127,26 @@ def _images_of(folder: Path) -> tuple[list[Path], dict[Path, str]]:
     foreign = natural_order(file for file in files if foreign_suffix(file))
     if foreign:
         raise _only_foreign(folder, foreign)
-    inner = "; its sub-folders may be a series (open_series)" if _has_folders(folder) else ""
+    inner = _inner_folder(folder)
+    if inner is not None:
+        raise InputError(
+            f"'{folder}' holds no image itself, but its sub-folder "
+            f"'{inner.relative_to(folder)}' does; give that one."
+        )
     raise NoImagesError(
-        f"'{folder}' holds no image ({', '.join(sorted(SUFFIXES))}): nothing to do{inner}."
+        f"'{folder}' holds no image ({', '.join(sorted(SUFFIXES))}): nothing to do."
     )
 
 
-def _has_folders(folder: Path) -> bool:
-    return any(entry.is_dir() and not entry.name.startswith(".") for entry in folder.iterdir())
+def _inner_folder(folder: Path) -> Path | None:
+    """Return the first sub-folder that holds images, None if there is none."""
+    for place, folders, names in os.walk(folder):
+        depth = len(Path(place).relative_to(folder).parts)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = folders if depth < DEEPEST else []
+        if any(os.path.splitext(name)[1].lower() in SUFFIXES for name in names):
+            return Path(place)
+    return None
 
 
 def _is_candidate(file: Path) -> bool:

@@ -10,6 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_focus_stack.alignment.prior_transforms import OF_RESULT
 from napari_focus_stack.analysis.projection import project_steps
 from napari_focus_stack.errors import Cancelled, FocusStackError, OutputError
 from napari_focus_stack.pipeline.stack import stack_steps
@@ -133,7 +134,9 @@ def _stack_steps(
     result: StackResult = yield from stack_steps(
         source, plan.settings, transforms=transforms, cancel=plan.cancel
     )
-    return result
+    # the lead channel stands in the report of every follower
+    notes = [note for note in result.report.notes if note != OF_RESULT]
+    return dataclasses.replace(result, report=dataclasses.replace(result.report, notes=notes))
 
 
 def surface_steps(

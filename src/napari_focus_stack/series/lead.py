@@ -116,6 +116,9 @@ def _evidence_steps(
         raise
     except FocusStackError:  # reported when the series comes to that stack
         return -1.0
+    copies = sum(len(run) - 1 for run in result.report.health["duplicates"])
+    if len(source) - copies < 2:  # one image, saved once for each plane
+        return -1.0
     return float(result.confidence.mean())
 
 

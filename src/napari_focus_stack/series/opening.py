@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from natsort import natsorted
+
 from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.io.listing import TIFF_SUFFIXES
 from napari_focus_stack.series.model import Channel, Position, Series
 
 if TYPE_CHECKING:
@@ -89,7 +92,8 @@ def open_series(
                 f"axes name those of one file, and '{path}' is a folder; give its files' names by "
                 "pattern='{name}_t{t}_z{z}.tif'."
             )
-        return open_folder(path, pattern) or _one_stack(path, skip_unreadable)
+        found = _recorded_together(path) if pattern is None else None
+        return found or open_folder(path, pattern) or _one_stack(path, skip_unreadable)
     if pattern is not None:
         raise SettingsError(f"pattern names the files of a folder, and '{path}' is a file.")
     found = open_tiff_series(path, axes)
@@ -100,6 +104,26 @@ def open_series(
         if found is not None:
             _refuse_names(None, axes, f"'{path.name}' names its axes itself")
     return found or _one_stack(path, skip_unreadable)
+
+
+def _recorded_together(folder: Path) -> Series | None:
+    """Return the series of an NDTiff, or of OME-TIFFs that name each other, in a folder.
+
+    Their metadata count, not the names of the files. A single stack is left to `read_stack`.
+    """
+    from napari_focus_stack.series.readers.tiff import open_tiff_series
+
+    names = natsorted(
+        file.name for file in folder.iterdir() if file.suffix.lower() in TIFF_SUFFIXES
+    )
+    is_ndtiff = (folder / NDTIFF_INDEX).is_file()
+    if not names or not (is_ndtiff or ".ome." in names[0].lower()):
+        return None
+    found = open_tiff_series(folder / names[0])
+    if found is None or found.is_one_stack:
+        return None
+    whole = {folder / name for name in names} <= set(found.files)
+    return found if is_ndtiff or (whole and len(names) > 1) else None
 
 
 def _refuse_names(pattern: str | None, axes: str | None, why: str) -> None:
@@ -139,5 +163,6 @@ def _one_stack(path: StackPath, skip_unreadable: bool) -> Series:
     )
 
 
+NDTIFF_INDEX = "NDTiff.index"
 STACK = "stack"
 """Kind of a series that is one plain stack."""
