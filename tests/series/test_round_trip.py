@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.series.experiments import SPACING, as_series, two_channels
 
 from napari_focus_stack import focus_series, open_series
+from tests.series.experiments import SPACING, as_series, two_channels
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_bioio_reads_the_same_sizes_names_and_pixels(written):
     )
     assert image.dims.order == "TCZYX"
     assert image.channel_names == ["dim", "bright"]
-    assert (image.physical_pixel_sizes.Y, image.physical_pixel_sizes.X) == (SPACING.y, SPACING.x)
+    assert (SPACING.y, SPACING.x) == (image.physical_pixel_sizes.Y, image.physical_pixel_sizes.X)
     pixels_read = image.ome_metadata.images[0].pixels
     assert (pixels_read.time_increment, pixels_read.time_increment_unit.value) == (12.5, "s")
     np.testing.assert_array_equal(image.get_image_data("TCYX", Z=0), pixels)
