@@ -40,6 +40,8 @@ def made_report():
         advice={"focus": ["Step less."]},
         notes=["Step less."],
         inputs=["/data/a.tif"],
+        place={"series": "/data/film.tif", "time": 3},
+        series={"lead": "DAPI"},
     )
 
 

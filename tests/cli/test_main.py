@@ -547,8 +547,8 @@ def test_bad_folder(folder: Path, tmp_path: Path, case: str) -> None:
     ("shape", "axes", "named"),
     [
         ((SIZE, SIZE), "YX", "stack.ome.tif"),
-        ((3, 2, SIZE, SIZE), "TZYX", "3 time points"),
-        ((2, 3, SIZE, SIZE), "CZYX", "2 channels"),
+        ((3, SIZE, SIZE), "TYX", "has no z axis"),
+        ((2, SIZE, SIZE), "CYX", "has no z axis"),
     ],
 )
 def test_bad_file(tmp_path: Path, shape: tuple[int, ...], axes: str, named: str) -> None:

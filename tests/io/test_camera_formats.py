@@ -141,9 +141,6 @@ def test_damaged_camera_files_are_named(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("name", "start", "format_"),
     [
-        ("a.czi", b"ZISRAWFILE", "Zeiss CZI"),
-        ("a.lif", b"\x70\0\0\0", "Leica LIF"),
-        ("a.nd2", b"\xda\xce\xbe\x0a", "Nikon ND2"),
         ("a.oib", b"\xd0\xcf\x11\xe0", "Olympus OIB"),
         ("a.mp4", b"\0\0\0\x18ftypisom", "MP4 film"),
     ],
@@ -164,6 +161,23 @@ def test_formats_of_other_programs_are_named_with_what_reads_them(
     if not name.endswith("oib"):  # its first bytes are those of every OLE file
         assert cli.main(["-i", str(file.with_suffix(".png")), "-o", out]) == 2
         assert format_ in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "format_"),
+    [
+        ("a.czi", b"ZISRAWFILE", "Zeiss CZI"),
+        ("a.lif", b"\x70\0\0\0", "Leica LIF"),
+        ("a.nd2", b"\xda\xce\xbe\x0a", "Nikon ND2"),
+    ],
+)
+def test_a_folder_of_microscope_files_asks_for_one_of_them(tmp_path, capsys, name, start, format_):
+    (tmp_path / name).write_bytes(start + bytes(100))
+    for given, part in ((tmp_path, format_), (tmp_path / name, name)):
+        assert cli.main(["-i", str(given), "-o", str(tmp_path / "out.png")]) == 2
+        said = capsys.readouterr().err
+        assert part in said
+        assert said.count("\n") == 1
 
 
 def test_of_raw_and_jpeg_of_the_same_pictures_the_jpeg_are_taken(tmp_path):

@@ -91,6 +91,8 @@ def test_a_stack_that_fails_is_named_with_exit_code_3(tmp_path, film, capsys):
     image = tifffile.imread(out)
     np.testing.assert_array_equal(image[0], focus_stack(film[0, 1], align="none").image)
     assert not image[1].any()
+    assert main([*call, "-o", str(folder / "out.ome.tif")]) == 2
+    assert "lies in the folder of the series" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack.cli.series import add_opening, open_part
 from napari_focus_stack.cli.shared_options import Parser, as_path
-from napari_focus_stack.io.sources import describe
 
 if TYPE_CHECKING:
     import argparse
@@ -145,6 +144,8 @@ def as_lines(series: Series) -> list[str]:
 
 def _position_lines(position: Position) -> list[str]:
     """Return the lines of one position."""
+    from napari_focus_stack.io.sources import describe
+
     lines = [f"axes {axes_in_words(position)}, {describe(position.plane_shape, position.dtype)}"]
     lines.append(_distances(position.spacing, has_z=position.planes > 1))
     if len(position.channels) > 1 or position.channels[0].name:

@@ -138,7 +138,7 @@ def is_series(call: argparse.Namespace, series: Series) -> bool:
     bool
         True with several stacks, or an output that only holds a series.
     """
-    return len(series) > 1 or call.output.suffix.lower() == ".zarr" or call.output.is_dir()
+    return len(series) > 1 or call.output.suffix.lower() == ".zarr"
 
 
 def refuse_series_settings(call: argparse.Namespace) -> None:

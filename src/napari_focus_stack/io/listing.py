@@ -79,18 +79,41 @@ def list_files(path: StackPath) -> Listing:
             return _listed(files)
         path = files[0]
     path = Path(path)
-    try:
-        is_folder, exists = path.is_dir(), path.exists()
-    except OSError as problem:  # the name is too long, or a parent folder cannot be entered
-        raise InputError(f"'{path}' cannot be read ({problem.strerror}); check the path.") from None
-    if is_folder:
+    if is_folder(path):
         files, left_out = _images_of(path)
         left_out |= companions(files)
         planes = [file for file in files if file not in left_out] if left_out else files
         return Listing(str(path), natural_order(planes), left_out)
+    return Listing(str(path), [path])
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether an existing path is a folder.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File or folder.
+
+    Returns
+    -------
+    bool
+        False for a file.
+
+    Raises
+    ------
+    InputError
+        The path does not exist.
+    """
+    try:
+        if path.is_dir():
+            return True
+        exists = path.exists()
+    except OSError as problem:  # the name is too long, or a parent folder cannot be entered
+        raise InputError(f"'{path}' cannot be read ({problem.strerror}); check the path.") from None
     if not exists:
         raise InputError(f"There is no file or folder '{path}'; check the path.")
-    return Listing(str(path), [path])
+    return False
 
 
 def _listed(files: list[Path]) -> Listing:
@@ -144,9 +167,13 @@ def _inner_folder(folder: Path) -> Path | None:
         depth = len(Path(place).relative_to(folder).parts)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         folders[:] = folders if depth < DEEPEST else []
-        if any(os.path.splitext(name)[1].lower() in SUFFIXES for name in names):
+        if depth and any(_is_candidate(Path(place, name)) for name in names if _is_image(name)):
             return Path(place)
     return None
+
+
+def _is_image(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 def _is_candidate(file: Path) -> bool:

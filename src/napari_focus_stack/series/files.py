@@ -98,6 +98,14 @@ class OnDisk(Destination):
                 f"There is no folder '{self._out.parent}' to write '{self._out.name}' into; make "
                 "it."
             )
+        if (
+            self._series.path.is_dir()
+            and self._series.path.resolve() in self._out.resolve().parents
+        ):
+            raise OutputError(
+                f"'{self._out}' lies in the folder of the series, where the next run would find "
+                "it; write to another folder."
+            )
         inputs = {file.resolve() for file in (*self._series.files, self._series.path)}
         places = [self.place(number, role) for number in range(len(self._labels)) for role in ROLES]
         for place in places:

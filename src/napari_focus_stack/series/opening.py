@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from natsort import natsorted
 
 from napari_focus_stack.errors import InputError, SettingsError
-from napari_focus_stack.io.listing import TIFF_SUFFIXES
+from napari_focus_stack.io.listing import TIFF_SUFFIXES, is_folder
 from napari_focus_stack.series.model import Channel, Position, Series
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ def open_series(
             return _one_stack(files, skip_unreadable)
         path = files[0]
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"There is no file or folder '{path}'; check the path.")
-    if path.is_dir():
+    if is_folder(path):
         found = open_ome_zarr(path)
         if found is not None:
             _refuse_names(pattern, axes, f"'{path.name}' names its axes itself")
