@@ -9,17 +9,14 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.sources import PlaneSource, Spacing, check_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    import numpy as np
 
 
 ARRAY = "array"
@@ -308,57 +305,3 @@ def channel_name(position: Position, channel: int) -> str:
         Such as "DAPI" or "1".
     """
     return position.channels[channel].name or str(channel)
-
-
-class IndexedPlanes(PlaneSource):
-    """Planes that a function of the reader returns.
-
-    Parameters
-    ----------
-    position : Position
-        Shape, type and spacing.
-    names : sequence of str
-        Name of each plane for messages.
-    read : callable
-        Called with the number of a plane; returns it, or raises one of `DAMAGE`.
-    files : sequence of pathlib.Path
-        Files that hold the planes.
-    concurrent : bool
-        Whether several threads may call `read` at the same time.
-    """
-
-    def __init__(
-        self,
-        position: Position,
-        names: Sequence[str],
-        read: Callable[[int], NDArray[Any]],
-        *,
-        files: Sequence[Path] = (),
-        concurrent: bool = False,
-    ) -> None:
-        self.plane_shape, self.dtype = position.plane_shape, position.dtype
-        self.spacing, self.names = position.spacing, tuple(names)
-        self.files = self.inputs = tuple(files)
-        self.concurrent = concurrent
-        self._read = read
-
-    def __getitem__(self, k: int) -> NDArray[Any]:
-        """Read plane `k`.
-
-        Raises
-        ------
-        InputError
-            The plane cannot be read; the message names it.
-        """
-        if not 0 <= k < len(self):
-            raise IndexError(k)
-        try:
-            plane = np.ascontiguousarray(self._read(k), self.dtype)
-        except DAMAGE as problem:
-            raise InputError(f"'{self.names[k]}' cannot be read: {problem}") from problem
-        if plane.shape != self.plane_shape:
-            raise InputError(
-                f"'{self.names[k]}' has the shape {plane.shape}, not {self.plane_shape}; the file "
-                "is damaged."
-            )
-        return plane

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from natsort import natsorted
 
-from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.listing import TIFF_SUFFIXES, is_folder
 from napari_focus_stack.series.model import Channel, Position, Series
 

@@ -7,13 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.series.model import (
-    IndexedPlanes,
-    Position,
-    Series,
-    StackIndex,
-    channel_name,
-)
+from napari_focus_stack.series.indexed_planes import IndexedPlanes
+from napari_focus_stack.series.model import Position, Series, StackIndex, channel_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

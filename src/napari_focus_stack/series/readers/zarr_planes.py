@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.plane_files import DAMAGE
-from napari_focus_stack.series.model import IndexedPlanes
+from napari_focus_stack.series.indexed_planes import IndexedPlanes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
