@@ -48,7 +48,7 @@ def focus_series(
     cancel: threading.Event | None = None,
     **options: Unpack[Options],
 ) -> SeriesResult:
-    """Focus every stack of a series: the z axis is fused, channels, times and positions remain.
+    """Fuse every stack of a series: the z axis goes, channels, times and positions remain.
 
     One channel leads: its planes are aligned, and the others take its transforms, so that all
     channels stay registered. A stack that fails is marked and named, and the rest goes on.
