@@ -204,3 +204,17 @@ def test_detail_that_repeats_stays_and_noise_goes():
 def test_windows_of_equal_length_lie_within_the_film():
     assert [list(window(t, 3, 5)) for t in (0, 2, 4)] == [[0, 1, 2], [1, 2, 3], [2, 3, 4]]
     assert list(window(0, 5, 2)) == [0, 1]
+
+
+def test_a_sure_depth_of_one_time_point_stays_where_the_specimen_changed():
+    image = picture("gravel", SIDE, SIDE)
+    left = np.arange(SIDE) < SIDE // 2
+    depths = [np.where(left, 2.0, one) * np.ones((SIDE, 1)) for one in (2.0, 5.0, 2.0)]
+    noise = SensorNoise(3 / 2000, 1 / 2000)
+    planes = [
+        render_stack(image, d, PLANES, 1.5, noise=noise, dtype=np.uint16, white=16000, seed=t)
+        for t, d in enumerate(depths)
+    ]
+    depth = focus_series(np.stack(planes), axes="TZYX", smooth_time=3, threads=1).depth[:, 0]
+    for side in (np.s_[:, 16:-16, 8:48], np.s_[:, 16:-16, 80:120]):
+        assert np.abs(depth - np.stack(depths))[side].mean() < 0.15

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack.depth.estimation import nearest_plane
+from napari_focus_stack.depth.estimation import HALF_TRUSTED, LEAST_ERROR, nearest_plane
 from napari_focus_stack.imgproc.dtypes import computable
 from napari_focus_stack.imgproc.transforms import warp
 from napari_focus_stack.io.sources import PlaneSource
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
     from napari_focus_stack.result import StackResult
+
+CONTRADICTION = 3.0
+"""Distance of the pooled depth from that of the time point alone, in the expected error of the
+latter, at which both count alike."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,7 @@ def refined(
     """Refine the depth of pooled planes by what is known of each time point.
 
     Detail counts as far as it repeats over time, and the mean climb of the field is subtracted.
+    Where the time point alone is sure of another depth, its specimen moved and its depth stays.
 
     Parameters
     ----------
@@ -196,9 +201,23 @@ def refined(
     maps = [alone, *(one.depth_seen(alone) for one in neighbours)]
     depth = repeated_detail(measured.depth.astype(np.float32), maps)
     depth -= np.float32(sum(one.lag for one in neighbours) / len(maps))
+    changed = _share_of_own(depth, own)
+    depth += changed * (alone - depth)
+    confidence = measured.confidence + changed * (own.confidence - measured.confidence)
     took_part = np.flatnonzero(np.isfinite(own.transforms).all((1, 2)))
     places = np.interp(depth, took_part, np.arange(len(took_part))).astype(np.float32)
     depth, index = nearest_plane(places, took_part)
     step = measured.report.spacing.get("z")
     height = None if step is None else depth * np.float32(step)
-    return dataclasses.replace(measured, depth=depth, depth_index=index, height=height)
+    return dataclasses.replace(
+        measured, depth=depth, depth_index=index, height=height, confidence=confidence
+    )
+
+
+def _share_of_own(depth: Plane, own: StackResult) -> Plane:
+    """Return how surely a time point alone contradicts the pooled depth: its specimen moved."""
+    known = np.clip(own.confidence, 1e-6, 1 - 1e-6)
+    error = HALF_TRUSTED * np.sqrt(1 / known - 1)
+    apart = np.square((own.depth - depth) / (CONTRADICTION * np.maximum(error, LEAST_ERROR)))
+    share: Plane = (apart / (1 + apart)).astype(np.float32)
+    return share
