@@ -51,6 +51,8 @@ class Run:
         (Y, X) bool, True where motion is estimated.
     cancel : threading.Event, optional
         Once set, the run raises `Cancelled` at its next check.
+    faint : bool
+        Whether depth of little evidence follows wider surroundings.
 
     Attributes
     ----------
@@ -82,6 +84,8 @@ class Run:
         Bytes of memory that the process may use; None if there is no limit.
     threads : int
         Number of threads.
+    faint : bool
+        Whether depth of little evidence follows wider surroundings.
     frugal : bool
         Whether there is too little memory to read planes ahead.
 
@@ -100,8 +104,10 @@ class Run:
         transforms: Any = None,
         align_mask: Any = None,
         cancel: threading.Event | None = None,
+        *,
+        faint: bool = False,
     ) -> None:
-        self.source, self.settings = source, settings
+        self.source, self.settings, self.faint = source, settings, faint
         self.n = len(source)
         self.reference = settings.reference_plane(self.n)
         self.region = alignment_mask(settings, align_mask, source.plane_shape[:2])

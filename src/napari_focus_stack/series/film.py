@@ -11,12 +11,14 @@ from napari_focus_stack._utils.wording import format_runs
 from napari_focus_stack.pipeline.stack import stack_steps
 from napari_focus_stack.result import StackResult
 from napari_focus_stack.series.channels import attempted, focus_steps, surface_steps
+from napari_focus_stack.series.climb import climb_between, focus_curves, regional_detail
 from napari_focus_stack.series.drift import drift_between
-from napari_focus_stack.series.pooling import Neighbour, PooledPlanes, window
+from napari_focus_stack.series.pooling import Neighbour, PooledPlanes, refined, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
+    from napari_focus_stack.fusion.regional_energy import RegionalEnergy
     from napari_focus_stack.imgproc.transforms import Matrix
     from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.result import Progress
@@ -50,6 +52,8 @@ class Film:
         self._position, self._transforms = series.positions[number], transforms
         self._own: dict[int, dict[int, Outcome]] = {}
         self._drifts: dict[tuple[int, int, int], Matrix | None] = {}
+        self._climbs: dict[tuple[int, int, int], float] = {}
+        self._details: dict[tuple[int, int], list[RegionalEnergy] | None] = {}
 
     def time_steps(self, time: int) -> Generator[Progress, None, dict[int, Outcome]]:
         """Focus one time point.
@@ -105,6 +109,8 @@ class Film:
         """Drop results before a time point."""
         for time in [time for time in self._own if time < first]:
             del self._own[time]
+        for key in [key for key in self._details if key[0] < first]:
+            del self._details[key]
 
     def _pooled_steps(
         self, time: int, channel: int, own: StackResult, pooled: range
@@ -127,6 +133,7 @@ class Film:
             dataclasses.replace(self._plan.settings, occlusion="off"),
             transforms=own.transforms,
             cancel=self._plan.cancel,
+            faint=True,
         )
         times = sorted([time, *neighbours])
         note = f"Depth was measured on the planes of time points {format_runs(times)}, averaged."
@@ -135,7 +142,7 @@ class Film:
             notes=[*own.report.notes, note],
             series={**own.report.series, "pooled": times},
         )
-        return dataclasses.replace(
+        measured = dataclasses.replace(
             own,
             depth_index=found.depth_index,
             depth=found.depth,
@@ -143,6 +150,8 @@ class Film:
             confidence=found.confidence,
             report=report,
         )
+        between = self._plan.settings.method != "laplacian" and found.report.in_order
+        return refined(measured, own, list(neighbours.values())) if between else measured
 
     def _neighbour(self, time: int, other: int, channel: int) -> Neighbour | None:
         """Return another time point of a channel, None if it failed or does not fit."""
@@ -152,7 +161,32 @@ class Film:
         source = self._series.stack(self._number, other, channel)
         if len(source) != len(result.transforms):
             return None
-        return Neighbour(source, result.transforms, drift)
+        climb = self._climb(time, other, channel, drift)
+        return Neighbour(source, result.transforms, drift, result.depth, climb)
+
+    def _climb(self, time: int, other: int, channel: int, drift: Matrix) -> float:
+        """Return the planes by which the field climbed, 0 where it is unknown; as `_drift`."""
+        lead = channel if self._plan.lead is None else self._plan.lead
+        key = (lead, time, other)
+        if key not in self._climbs:
+            first, second = (self._detail(one, lead) for one in (time, other))
+            found = None
+            if first is not None and second is not None:
+                found = climb_between(focus_curves(*first, np.eye(3)), focus_curves(*second, drift))
+            self._climbs[key] = found or 0.0
+            self._climbs[lead, other, time] = -self._climbs[key]
+        return self._climbs[key]
+
+    def _detail(self, time: int, channel: int) -> tuple[list[RegionalEnergy], Matrix] | None:
+        """Return the detail of the regions of one stack, and its transforms."""
+        result = self._own[time].get(channel)
+        if not isinstance(result, StackResult) or not result.report.in_order:
+            return None
+        if (time, channel) not in self._details:
+            source = self._series.stack(self._number, time, channel)
+            self._details[time, channel] = regional_detail(source, result.transforms)
+        detail = self._details[time, channel]
+        return None if detail is None else (detail, result.transforms)
 
     def _drift(self, time: int, other: int, channel: int) -> Matrix | None:
         """Return the shift between two time points, estimated on the lead channel."""
