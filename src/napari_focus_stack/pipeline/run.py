@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_focus_stack._utils.memory import limit, resident
 from napari_focus_stack._utils.threads import available_threads
 from napari_focus_stack.alignment.prior_transforms import (
+    NO_EFFECT,
     PriorTransforms,
     alignment_mask,
     prior_transforms,
@@ -267,7 +268,7 @@ def _without_effect(run: Run, masked: bool) -> list[str]:
             **regions,
             "the reference plane": settings.reference != "middle" and wanted != run.reference,
         }
-        return [run.prior.origin, *_sentence(idle, "the transforms were given")]
+        return [run.prior.origin, *_sentence(idle, NO_EFFECT)]
     if settings.align == "none":
         return _sentence(regions, "nothing was to be aligned (alignment 'none')")
     return []

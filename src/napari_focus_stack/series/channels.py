@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack.alignment.prior_transforms import OF_RESULT
+from napari_focus_stack.alignment.prior_transforms import is_on_prior_transforms
 from napari_focus_stack.analysis.projection import project_steps
 from napari_focus_stack.errors import Cancelled, FocusStackError, OutputError
 from napari_focus_stack.pipeline.stack import stack_steps
@@ -55,12 +55,16 @@ class ChannelPlan:
         Parameters of the series.
     cancel : threading.Event or None
         Once set, the run raises `Cancelled`.
+    lacking : str
+        Sentence on a lead channel that this position has not, whose surface the others should
+        follow; empty if all is well.
     """
 
     lead: int | None
     settings: Settings
     series_settings: SeriesSettings
     cancel: threading.Event | None = None
+    lacking: str = ""
 
     def focused(self, channels: int) -> list[int]:
         """Return the channels whose focus is their own, the lead first.
@@ -113,6 +117,8 @@ def focus_steps(
     Cancelled
         The plan's `cancel` was set.
     """
+    if plan.lacking:
+        return {channel: Failed(plan.lacking) for channel in range(channels)}
     outcome: dict[int, Outcome] = {}
     for channel in plan.focused(channels):
         transforms = prior
@@ -130,12 +136,11 @@ def _stack_steps(
     open_stack: Callable[[int], PlaneSource], channel: int, plan: ChannelPlan, transforms: Any
 ) -> Generator[Progress, None, StackResult]:
     """Focus one channel."""
-    source = open_stack(channel)
     result: StackResult = yield from stack_steps(
-        source, plan.settings, transforms=transforms, cancel=plan.cancel
+        open_stack(channel), plan.settings, transforms=transforms, cancel=plan.cancel
     )
     # the lead channel stands in the report of every follower
-    notes = [note for note in result.report.notes if note != OF_RESULT]
+    notes = [note for note in result.report.notes if not is_on_prior_transforms(note)]
     return dataclasses.replace(result, report=dataclasses.replace(result.report, notes=notes))
 
 

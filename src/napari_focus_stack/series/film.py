@@ -10,9 +10,10 @@ import numpy as np
 from napari_focus_stack._utils.wording import format_runs
 from napari_focus_stack.pipeline.stack import stack_steps
 from napari_focus_stack.result import StackResult
-from napari_focus_stack.series.channels import attempted, focus_steps, surface_steps
+from napari_focus_stack.series.channels import Failed, attempted, focus_steps, surface_steps
 from napari_focus_stack.series.climb import climb_between, focus_curves, regional_detail
 from napari_focus_stack.series.drift import drift_between
+from napari_focus_stack.series.model import StackIndex
 from napari_focus_stack.series.pooling import Neighbour, PooledPlanes, refined, window
 
 if TYPE_CHECKING:
@@ -82,12 +83,7 @@ class Film:
         self._forget(pooled.start)
         for other in pooled:
             if other not in self._own:
-                self._own[other] = yield from focus_steps(
-                    self._opener(other),
-                    len(self._position.channels),
-                    self._plan,
-                    self._transforms.get((self._number, other)),
-                )
+                self._own[other] = yield from self._own_steps(other)
         outcome = dict(self._own[time])
         if len(pooled) > 1:
             for channel, own in outcome.items():
@@ -98,6 +94,21 @@ class Film:
         return (
             yield from surface_steps(
                 self._opener(time), len(self._position.channels), self._plan, outcome
+            )
+        )
+
+    def _own_steps(self, time: int) -> Generator[Progress, None, dict[int, Outcome]]:
+        """Focus one time point on its own planes."""
+        channels = len(self._position.channels)
+        if self._transforms and (self._number, time) not in self._transforms:
+            lacking = Failed("There are no transforms of another run for this time point.")
+            return dict.fromkeys(range(channels), lacking)
+        return (
+            yield from focus_steps(
+                self._opener(time),
+                channels,
+                self._plan,
+                self._transforms.get((self._number, time)),
             )
         )
 
@@ -122,7 +133,11 @@ class Film:
             if other != time and (neighbour := self._neighbour(time, other, channel)) is not None
         }
         if not neighbours:
-            return own
+            note = (
+                "Depth was measured on the planes of this time point alone, because its drift to "
+                "the others could not be found."
+            )
+            return _noted(own, note)
         planes = PooledPlanes(
             self._series.stack(self._number, time, channel),
             own.transforms,
@@ -135,13 +150,10 @@ class Film:
             cancel=self._plan.cancel,
             faint=True,
         )
-        times = sorted([time, *neighbours])
+        times = [self._original(one) for one in sorted([time, *neighbours])]
         note = f"Depth was measured on the planes of time points {format_runs(times)}, averaged."
-        report = dataclasses.replace(
-            own.report,
-            notes=[*own.report.notes, note],
-            series={**own.report.series, "pooled": times},
-        )
+        noted = _noted(own, note).report
+        report = dataclasses.replace(noted, series={**noted.series, "pooled": times})
         measured = dataclasses.replace(
             own,
             depth_index=found.depth_index,
@@ -152,6 +164,10 @@ class Film:
         )
         between = self._plan.settings.method != "laplacian" and found.report.in_order
         return refined(measured, own, list(neighbours.values())) if between else measured
+
+    def _original(self, time: int) -> int:
+        """Return the number of a time point in the whole series."""
+        return self._series.original(StackIndex(self._number, time)).time
 
     def _neighbour(self, time: int, other: int, channel: int) -> Neighbour | None:
         """Return another time point of a channel, None if it failed or does not fit."""
@@ -201,3 +217,9 @@ class Film:
             before, after = (image.image for image in images if isinstance(image, StackResult))
             self._drifts[lead, time, other] = drift_between(before, after, self._plan.cancel)
         return self._drifts[lead, time, other]
+
+
+def _noted(result: StackResult, note: str) -> StackResult:
+    """Return a result with a note added to its report."""
+    report = dataclasses.replace(result.report, notes=[*result.report.notes, note])
+    return dataclasses.replace(result, report=report)
