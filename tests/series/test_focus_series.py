@@ -210,8 +210,8 @@ def test_drift_is_removed_and_reported():
     inner = np.s_[20:-20, 20:-20]
     first = still.image[0, 0].astype(float)[inner]
     for t in range(1, times):
-        dx, dy = found.reports[StackIndex(0, t, 0)].series["drift"]
-        assert (dx, dy) == pytest.approx((step[0] * t + 0.25, step[1] * t), abs=0.1)
+        moved = found.reports[StackIndex(0, t, 0)].series["drift"]
+        assert moved == pytest.approx({"x": step[0] * t + 0.25, "y": step[1] * t}, abs=0.1)
         assert psnr(found.image[t, 0].astype(float)[inner], first) > 30
         assert psnr(still.image[t, 0].astype(float)[inner], first) < 25
         assert np.isnan(found.depth[t, 0]).any()

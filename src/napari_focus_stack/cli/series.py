@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.io.listing import StackPath
     from napari_focus_stack.io.recipe import Recipe
-    from napari_focus_stack.series.model import Series
+    from napari_focus_stack.series.model import Series, StackIndex
     from napari_focus_stack.series.result import SeriesResult
 
 _OF_ONE_STACK = ("depth_index", "depth", "height", "confidence", "report", "debug")
@@ -310,28 +310,31 @@ def _summarise(series: Series, result: SeriesResult) -> None:
         print(f"Failed: {reason if name in reason else f'{name}. {reason}'}")
     if len(result.failed) > _MOST_LISTED:
         print(f"Failed: {len(result.failed) - _MOST_LISTED} more.")
-    for note in (*result.notes, *_shared_notes(result)):
+    for note in (*result.notes, *_shared_notes(series, result)):
         print(f"Note: {note}")
     for path in result.files:
         print(f"Wrote {path}")
 
 
-def _shared_notes(result: SeriesResult) -> list[str]:
+def _shared_notes(series: Series, result: SeriesResult) -> list[str]:
     """Return the notes of reports, each kind once, with the number of stacks that have it.
 
     Notes that differ in their numbers alone are of one kind.
     """
-    kinds: dict[str, list[str]] = {}
-    for report in result.reports.values():
+    kinds: dict[str, dict[StackIndex, str]] = {}
+    for index, report in result.reports.items():
         for note in report.notes:
-            kinds.setdefault(_NUMBER.sub("#", note), []).append(note)
+            kinds.setdefault(_NUMBER.sub("#", note), {})[index] = note
     ordered = sorted(kinds.values(), key=len, reverse=True)[:_MOST_LISTED]
-    return [_with_count(notes, len(result.reports)) for notes in ordered]
+    return [_with_count(series, notes, len(result.reports)) for notes in ordered]
 
 
-def _with_count(notes: list[str], stacks: int) -> str:
+def _with_count(series: Series, notes: dict[StackIndex, str], stacks: int) -> str:
     """Return the first of some notes, with the number of stacks that have such a note."""
-    if len(notes) == stacks and len(set(notes)) == 1:
-        return notes[0]
-    such = "" if len(set(notes)) == 1 else ", with their own figures in the reports"
-    return f"{notes[0]} ({len(notes)} of {stacks} stacks{such})"
+    first, note = next(iter(notes.items()))
+    if len(notes) == stacks and len(set(notes.values())) == 1:
+        return note
+    if len(notes) == 1:
+        return f"{note} ({series.describe(first)})"
+    such = "" if len(set(notes.values())) == 1 else ", with their own figures in the reports"
+    return f"{note} ({len(notes)} of {stacks} stacks, first {series.describe(first)}{such})"

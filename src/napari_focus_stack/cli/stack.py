@@ -174,7 +174,12 @@ def stack_command(call: argparse.Namespace) -> int:
     if is_series(call, series):
         return series_command(call, series, wanted)
     refuse_series_settings(call)
+    if call.skip_unreadable and not series.is_one_stack:
+        raise SettingsError(
+            "--skip-unreadable is for a folder or file of one stack, not for one of a series."
+        )
     source = series.stack()
+    source.notes = tuple(dict.fromkeys((*source.notes, *series.notes)))
     with options_named():
         wanted.settings.reference_plane(len(source))
         wanted.settings.region_in(source.plane_shape)

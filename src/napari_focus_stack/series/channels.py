@@ -10,9 +10,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from napari_focus_stack._utils.wording import format_percentage
 from napari_focus_stack.alignment.prior_transforms import is_on_prior_transforms
 from napari_focus_stack.analysis.projection import project_steps
 from napari_focus_stack.errors import Cancelled, FocusStackError, OutputError
+from napari_focus_stack.io.plane_files import REMEDY
 from napari_focus_stack.pipeline.stack import stack_steps
 from napari_focus_stack.result import Progress, StackResult
 
@@ -125,11 +129,19 @@ def focus_steps(
         if plan.lead is not None and channel != plan.lead:
             led = outcome[plan.lead]
             if isinstance(led, Failed):
-                outcome[channel] = Failed(f"Its lead channel failed. {led.reason}")
+                outcome[channel] = _led_by(led)
                 continue
             transforms = led
         outcome[channel] = yield from attempted(_stack_steps(open_stack, channel, plan, transforms))
     return outcome
+
+
+def _led_by(failed: Failed) -> Failed:
+    """Return the failure of a channel whose lead channel failed."""
+    return Failed(
+        "Its lead channel failed; another lead channel, or 'each' for none, may do without it. "
+        f"{failed.reason}"
+    )
 
 
 def _stack_steps(
@@ -185,7 +197,7 @@ def surface_steps(
         assert plan.lead is not None, "only followers are left"
         led = found[plan.lead]
         if isinstance(led, Failed):
-            found[channel] = Failed(f"Its lead channel failed. {led.reason}")
+            found[channel] = _led_by(led)
         else:
             found[channel] = yield from attempted(_projected_steps(open_stack, channel, plan, led))
     return dict(sorted(found.items()))
@@ -205,22 +217,36 @@ def _projected_steps(
         threads=plan.settings.threads,
         cancel=plan.cancel,
     )
-    note = (
+    notes = [
         f"The pixels are those at the surface of the lead channel ({series.follow}, slab of "
-        f"{series.slab}, {series.slab_method}); depth and confidence are the lead's."
-    )
+        f"{series.slab}, {series.slab_method}); depth and confidence are the lead's.",
+        *_beyond(led, series, len(source)),
+    ]
     report = dataclasses.replace(
         led.report,
         planes=list(source.names),
         dtype=source.dtype.name,
         inputs=[str(file.absolute()) for file in source.files],
         place=dict(source.place),
-        notes=[note],
+        notes=notes,
         advice={},
         health={},
         intensities={},
     )
     return dataclasses.replace(led, image=image, report=report)
+
+
+def _beyond(led: StackResult, series: SeriesSettings, planes: int) -> list[str]:
+    """Return the note on pixels whose slab lies outside the stack."""
+    centre = led.depth_index.astype(np.int32) + (series.offset or 0)
+    half = series.slab // 2
+    share = float(((centre + half < 0) | (centre - half >= planes)).mean())
+    if share == 0:
+        return []
+    return [
+        f"{format_percentage(share)} of the picture has its surface so near an end of the stack "
+        "that the offset leads out of it; the image is empty there (0, or NaN)."
+    ]
 
 
 def attempted(
@@ -253,4 +279,6 @@ def attempted(
     except (Cancelled, OutputError):
         raise
     except FocusStackError as problem:
+        if problem.remedy == REMEDY:  # a series has no such option
+            return Failed(f"{problem.message}; copy it again, or leave that stack out.")
         return Failed(str(problem))

@@ -262,7 +262,10 @@ def split_name(out: Path) -> tuple[str, str]:
     for suffix in (*TIFF_SUFFIXES, *ZARR_SUFFIXES):
         if lower.endswith(suffix) and len(lower) > len(suffix):
             return out.name[: -len(suffix)], out.name[-len(suffix) :]
-    raise OutputError(f"'{out}' cannot hold a series; end it in .ome.tif or .ome.zarr.")
+    raise OutputError(
+        f"'{out}' cannot hold a series; end it in .ome.tif or .ome.zarr, or give a folder that "
+        "exists."
+    )
 
 
 def position_labels(series: Series) -> list[str]:

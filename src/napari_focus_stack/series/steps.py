@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -121,7 +122,7 @@ def focus_series_steps(
         record.reports,
         record.failed,
         lead,
-        [*series.notes, *_without_lead(series, lead)],
+        [*series.notes, *_without_lead(series, lead), *_drift_notes(record)],
         files,
     )
 
@@ -142,6 +143,21 @@ def _plan(
             "it out, or take another lead channel."
         )
     return ChannelPlan(lead_of(position, lead), settings, series_settings, cancel, lacking)
+
+
+def _drift_notes(record: _Record) -> list[str]:
+    """Return the note on the drift that was removed."""
+    drifts = [
+        report.series["drift"] for report in record.reports.values() if "drift" in report.series
+    ]
+    largest = max((math.hypot(drift["x"], drift["y"]) for drift in drifts), default=0.0)
+    if largest == 0:
+        return []
+    return [
+        f"The drift of the field over time was removed, up to {largest:.1f} pixels. Margins that a "
+        "time point did not record are 0 in its image and NaN in its depth. If the specimen moved "
+        "rather than the field, leave out 'drift'."
+    ]
 
 
 def _without_lead(series: Series, lead: str | int | None) -> list[str]:
@@ -172,6 +188,11 @@ def _check(series: Series, settings: Settings, series_settings: SeriesSettings) 
     settings.reference_plane(max(position.planes for position in stacked))
     for position in stacked:
         settings.region_in(position.plane_shape)
+    if abs(series_settings.offset or 0) >= max(position.planes for position in stacked):
+        raise SettingsError(
+            f"follow '{series_settings.follow}' leads out of every stack; the longest has "
+            f"{max(position.planes for position in stacked)} planes."
+        )
     longest = max(position.times for position in series.positions)
     if settings.crop and longest > 1:
         raise SettingsError(
@@ -269,7 +290,7 @@ def _with_drift(report: Report, drift: Matrix | None) -> Report:
     if drift is None:
         note = "The drift of the field could not be found at this time point; it was not moved."
         return dataclasses.replace(report, notes=[*report.notes, note])
-    moved = [float(drift[0, 2]), float(drift[1, 2])]
+    moved = {"x": float(drift[0, 2]), "y": float(drift[1, 2])}
     return dataclasses.replace(report, series={**report.series, "drift": moved})
 
 
