@@ -130,3 +130,13 @@ def test_folder_of_a_film_is_refused_and_its_files_as_a_list_are_not(tmp_path: P
     reverse = read_planes(files[::-1], "a stack")
     assert reverse.names == tuple(file.name for file in files[::-1])
     assert reverse.notes == ()
+
+
+def test_two_kinds_of_names_in_one_folder_are_noted(tmp_path: Path):
+    plane = np.random.default_rng(1).integers(0, 9, (16, 20), np.uint16)
+    for name in [f"image ({k}).tif" for k in range(3)] + [f"sample{k}.tif" for k in range(4)]:
+        tifffile.imwrite(tmp_path / name, plane)
+    (note,) = read_stack(tmp_path).notes
+    assert "2 kinds of names (as 'image (0).tif', 'sample0.tif')" in note
+    (tmp_path / "image (2).tif").unlink()
+    assert read_stack(tmp_path).notes == ()

@@ -140,12 +140,28 @@ def _plainly_sorted(files: Iterable[Path]) -> list[Path]:
     return sorted(files, key=lambda file: (_KEY(file.name), file.name))
 
 
-def _alike(files: Sequence[Path]) -> list[Path]:
-    """Return the files whose names differ in their numbers alone: the largest such group."""
+def kinds_of_names(files: Iterable[Path]) -> list[list[Path]]:
+    """Return groups of files whose names differ in their numbers alone.
+
+    Parameters
+    ----------
+    files : iterable of pathlib.Path
+        Files of a stack.
+
+    Returns
+    -------
+    list of list of pathlib.Path
+        Every file, in its order within a group.
+    """
     groups: dict[str, list[Path]] = defaultdict(list)
     for file in files:
         groups[NUMBER.sub("\0", file.stem.casefold())].append(file)
-    return max(groups.values(), key=len, default=[])
+    return list(groups.values())
+
+
+def _alike(files: Sequence[Path]) -> list[Path]:
+    """Return the files whose names differ in their numbers alone: the largest such group."""
+    return max(kinds_of_names(files), key=len, default=[])
 
 
 def _columns(alike: Sequence[Path]) -> list[tuple[_Field, ...]]:

@@ -16,6 +16,7 @@ from napari_focus_stack.io.camera_formats import is_heic, is_raw, open_heic, ope
 from napari_focus_stack.io.companions import describe_companions
 from napari_focus_stack.io.file_order import (
     in_plain_order,
+    kinds_of_names,
     may_differ,
     named_positions,
     natural_order,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEAD = 16
+FEWEST_OF_A_KIND = 3
+"""Files whose names differ in their numbers alone from which on they may be a stack."""
 AS_GIVEN = "the list that was given, which is not that of their names"
 _OPTIONS = {"time point": "--time", "channel": "--channel", "position": "--position"}
 """Options of the command by the axes of a series."""
@@ -114,6 +117,8 @@ def scan(path: StackPath) -> ScannedFiles:
     axes = find_axes([file.name for file in files]) if listing.is_sorted else None
     if axes is not None:
         raise refusal(listing.where, axes)
+    if listing.is_sorted:
+        notes += _note_on_kinds(files)
     entries = _entries(files)
     if listing.is_sorted and contradicts_order(entries):
         entries = by_position(entries)
@@ -123,6 +128,17 @@ def scan(path: StackPath) -> ScannedFiles:
         rule = "the numbers in their names, with sign and decimals" if by_name else AS_GIVEN
         notes.append(_order_note(entries, rule))
     return agree(listing.where, opened, entries, notes)
+
+
+def _note_on_kinds(files: Sequence[Path]) -> list[str]:
+    """Return the note on a folder whose files have several kinds of names."""
+    kinds = [kind[0].name for kind in kinds_of_names(files) if len(kind) >= FEWEST_OF_A_KIND]
+    if len(kinds) < 2:
+        return []
+    return [
+        f"The files have {len(kinds)} kinds of names (as {format_names(kinds)}) and were taken as "
+        "one stack; if they are several, give each a folder of its own."
+    ]
 
 
 def scan_planes(files: Sequence[Path], where: str) -> ScannedFiles:
