@@ -328,7 +328,8 @@ def temporary_name(path: Path) -> Path:
     pathlib.Path
         A new name at each call.
     """
-    return path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:8]}.part")
+    # 60 characters are at most 240 bytes, and a name has at most 255
+    return path.with_name(f".{path.name[:60]}.{uuid.uuid4().hex[:8]}.part")
 
 
 @contextlib.contextmanager

@@ -177,6 +177,7 @@ def _position_steps(
     for index, report in record.reports.items():
         if index.position == number:
             destination.report(position, index, report)
+    maps.close()
     return maps
 
 
