@@ -10,6 +10,7 @@ import yaozarrs
 import zarr
 
 from napari_focus_stack.errors import InputError, OutputError
+from napari_focus_stack.io.ome_zarr_store import open_level
 from napari_focus_stack.io.ome_zarr_writer import create_ome_zarr
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.series.model import Channel
@@ -17,6 +18,7 @@ from napari_focus_stack.series.readers.ome_zarr import open_ome_zarr
 
 SHAPE = (3, 2, 601, 1100)
 SPACING = Spacing(y=0.25, x=0.5, z=2.0, unit="micrometer")
+_COLOURS = ("#FF0000", "#00FF00", "#0000FF")
 CHANNELS = (("DAPI", "#0000FF"), ("GFP", "#00FF00"))
 
 
@@ -158,6 +160,21 @@ def test_colour_becomes_channels(tmp_path):
         create_ome_zarr(
             tmp_path / "b.ome.zarr", (1, 2, 20, 30, 3), picture.dtype, SPACING, channels=CHANNELS
         )
+
+
+def test_a_grey_channel_may_be_called_red(tmp_path):
+    values = np.arange(600, dtype=np.uint8).reshape(20, 30)
+    for count, names in ((1, ["red"]), (3, ["red", "green", "blue"])):
+        path = tmp_path / f"{count}.ome.zarr"
+        given = [(name, colour) for name, colour in zip(names, _COLOURS, strict=False)]
+        with create_ome_zarr(
+            path, (1, count, 20, 30), values.dtype, SPACING, channels=given
+        ) as image:
+            for c in range(count):
+                image.write(0, c, values + c)
+            for c in range(count):
+                assert np.array_equal(image.read(0, c), values + c)
+        assert open_level(path).shape == (1, count, 20, 30)
 
 
 def test_a_failed_run_leaves_nothing_and_keeps_what_was_there(tmp_path):

@@ -188,7 +188,8 @@ def series_command(call: argparse.Namespace, series: Series, wanted: Recipe) -> 
     OutputError
         A result cannot be written.
     """
-    from napari_focus_stack.series.files import OnDisk, split_name
+    from napari_focus_stack.series.file_names import split_name
+    from napari_focus_stack.series.files import OnDisk
     from napari_focus_stack.series.steps import focus_series_steps
 
     _refuse_options_of_one_stack(call, series, wanted)
@@ -259,7 +260,7 @@ def _prior(path: Path | None, series: Series) -> dict[tuple[int, int], Any]:
         return {}
     if not path.is_dir():
         return {(index.position, index.time): path for index in series}
-    from napari_focus_stack.io.recipe import checked_place
+    from napari_focus_stack.io.stack_place import checked_place
 
     by_place: dict[tuple[int, int], Path] = {}
     for file in sorted(path.glob("*.json")):

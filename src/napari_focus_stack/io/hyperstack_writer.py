@@ -7,12 +7,12 @@ an image is written in its place without the others in memory.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from napari_focus_stack.io.output_formats import ome_metadata, tiff_options
-from napari_focus_stack.io.writing import os_errors
+from napari_focus_stack.io.replacing import os_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,10 @@ class HyperstackLegend:
 
 
 class HyperstackWriter:
-    """Images (T, C, Y, X[, S]) of one file.
+    """Images (T, C, Y, X[, S]) of one file, which is open from an access to `close`.
+
+    OME-TIFF has no numbers of 1 bit that every reader knows: yes and no are stored as uint8, 0 and
+    1, and read back here as they were.
 
     Parameters
     ----------
@@ -62,7 +65,7 @@ class HyperstackWriter:
         (T, C, Y, X) or (T, C, Y, X, S) with S 3 (RGB) or 4 (RGBA).
     dtype : numpy.dtype
         Type of the images.
-    legend : Legend
+    legend : HyperstackLegend
         Sizes and names.
 
     Raises
@@ -77,13 +80,14 @@ class HyperstackWriter:
         import tifffile
 
         self.path, self._shape = path, shape
-        self._dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("<")
+        self._dtype = dtype.newbyteorder("<")
+        self._file: BinaryIO | None = None
         size = int(np.prod(shape)) * self._dtype.itemsize
         with os_errors(path):
             found = tifffile.imwrite(
                 path,
                 shape=shape,
-                dtype=self._dtype,
+                dtype=np.dtype(np.uint8) if dtype.kind == "b" else self._dtype,
                 ome=True,
                 bigtiff=size > _CLASSIC,
                 byteorder="<",
@@ -94,7 +98,6 @@ class HyperstackWriter:
             )
             assert found is not None, "an uncompressed file has its pixels in one block"
             self._offset = found[0]
-            self._file = path.open("r+b")
 
     def write(self, time: int, channel: int, image: NDArray[Any]) -> None:
         """Write one image in its place.
@@ -111,10 +114,12 @@ class HyperstackWriter:
         OutputError
             The disk is full or gone.
         """
+        same = image.dtype.newbyteorder("<") == self._dtype
+        if image.shape != self._shape[2:] or not same:
+            raise ValueError(f"an image of {image.shape} {image.dtype} for {self._shape}")
         pixels = np.ascontiguousarray(image, self._dtype)
         with os_errors(self.path):
-            self._file.seek(self._place(time, channel))
-            self._file.write(pixels.data)
+            self._at(time, channel).write(pixels.data)
 
     def read(self, time: int, channel: int) -> NDArray[Any]:
         """Return an image that was written; 0 where none was.
@@ -129,8 +134,9 @@ class HyperstackWriter:
         numpy.ndarray
             (Y, X[, S]).
         """
-        self._file.seek(self._place(time, channel))
-        pixels = np.fromfile(self._file, self._dtype, int(np.prod(self._shape[2:])))
+        with os_errors(self.path):
+            file = self._at(time, channel)
+            pixels = np.fromfile(file, self._dtype, int(np.prod(self._shape[2:])))
         return pixels.reshape(self._shape[2:])
 
     @property
@@ -139,14 +145,19 @@ class HyperstackWriter:
         return {"dtype": self._dtype, "offset": int(self._offset), "shape": self._shape}
 
     def close(self) -> None:
-        """Close the file."""
-        with os_errors(self.path):
-            self._file.close()
+        """Close the file; the next access opens it again."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            with os_errors(self.path):
+                file.close()
 
-    def _place(self, time: int, channel: int) -> int:
-        """Return the offset of an image in the file."""
+    def _at(self, time: int, channel: int) -> BinaryIO:
+        """Return the open file at the place of an image."""
+        if self._file is None:
+            self._file = self.path.open("r+b")
         image = int(np.prod(self._shape[2:])) * self._dtype.itemsize
-        return int(self._offset) + (time * self._shape[1] + channel) * image
+        self._file.seek(int(self._offset) + (time * self._shape[1] + channel) * image)
+        return self._file
 
 
 def _metadata(shape: tuple[int, ...], legend: HyperstackLegend) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 import shutil
 import threading
@@ -14,7 +12,8 @@ import numpy as np
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.ome_zarr_metadata import Calibration, display_range, ome_metadata
-from napari_focus_stack.io.writing import os_errors, temporary_name
+from napari_focus_stack.io.ome_zarr_store import OURS, check_place, put_in_place
+from napari_focus_stack.io.replacing import os_errors, temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +28,6 @@ CHUNK = 2048
 """Longest side of a chunk in pixels."""
 COARSEST = 512
 """Longest side of the smallest level in pixels."""
-_OURS = "napari_focus_stack"
-"""Attribute of the group by which a store of ours is recognised."""
 _COLOURS = (("red", "#FF0000"), ("green", "#00FF00"), ("blue", "#0000FF"), ("alpha", "#FFFFFF"))
 
 
@@ -94,31 +91,11 @@ def create_ome_zarr(
                 "of colour; choose TIFF, or grey planes."
             )
         channels = _COLOURS[: shape[4]]
-        shape = (shape[0], shape[4], *shape[2:4])
-    if len(channels) != shape[1]:
+    elif len(channels) != shape[1]:
         raise ValueError(f"{len(channels)} names for {shape[1]} channels")
     check_place(path)
     calibration = Calibration(spacing, seconds_step, tuple(channels))
     return OmeZarrImage(path, shape, dtype, calibration, name, about, averaged)
-
-
-def open_level(path: Path) -> zarr.Array[Any]:
-    """Open the finest level of an image that was written here.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Folder of the store.
-
-    Returns
-    -------
-    zarr.Array
-        (T, C, Y, X), read-only.
-    """
-    import zarr
-
-    level = zarr.open_array(path, path="0", mode="r")
-    return level
 
 
 class OmeZarrImage:
@@ -131,7 +108,7 @@ class OmeZarrImage:
     path : pathlib.Path
         As for `create_ome_zarr`.
     shape : tuple of int
-        (T, C, Y, X).
+        As for `create_ome_zarr`; colour is stored as channels.
     dtype : numpy.dtype
         Type of the planes.
     calibration : Calibration
@@ -159,7 +136,9 @@ class OmeZarrImage:
     ) -> None:
         import zarr
 
-        self.path, self.shape, self.dtype = path, shape, dtype
+        self._is_colour = len(shape) == 5
+        self.path, self.dtype = path, dtype
+        self.shape = (shape[0], shape[4], *shape[2:4]) if self._is_colour else shape
         self._calibration, self._averaged = calibration, averaged
         self._name, self._about = name, about
         self._ranges: dict[int, tuple[float, float]] = {}
@@ -169,7 +148,7 @@ class OmeZarrImage:
         try:
             with os_errors(path):
                 self._group = zarr.create_group(self.temporary, zarr_format=3)
-                sizes = enumerate(_sizes(shape))
+                sizes = enumerate(_sizes(self.shape))
                 self._levels = [self._level(number, size) for number, size in sizes]
         except OutputError:
             self.discard()
@@ -206,12 +185,17 @@ class OmeZarrImage:
         OutputError
             It cannot be written.
         """
-        if plane.ndim == 3 and plane.shape[2] == self.shape[1]:
-            for colour in range(plane.shape[2]):
-                self.write(t, colour, plane[..., colour])
-            return
-        if plane.shape != self.shape[2:] or plane.dtype != self.dtype:
+        samples = self.shape[1:2] if self._is_colour else ()
+        if plane.shape != (*self.shape[2:], *samples) or plane.dtype != self.dtype:
             raise ValueError(f"a plane of {plane.shape} {plane.dtype} for {self.shape}")
+        if self._is_colour:
+            for sample in range(self.shape[1]):
+                self._write(t, sample, plane[..., sample])
+        else:
+            self._write(t, c, plane)
+
+    def _write(self, t: int, c: int, plane: NDArray[Any]) -> None:
+        """Write one plane of a stored channel."""
         self._extend_range(c, plane)
         level = plane
         with os_errors(self.path):
@@ -240,7 +224,7 @@ class OmeZarrImage:
             return
         self.complete()
         check_place(self.path)
-        _put_in_place(self.temporary, self.path)
+        put_in_place(self.temporary, self.path)
         self._finished = True
 
     def complete(self) -> None:
@@ -260,7 +244,11 @@ class OmeZarrImage:
                     "ome": ome_metadata(
                         self._name, self._calibration, len(self._levels), self._averaged, windows
                     ),
-                    _OURS: {"version": __version__, "about": self._about},
+                    OURS: {
+                        "version": __version__,
+                        "about": self._about,
+                        "colour": self._is_colour,
+                    },
                 }
             )
 
@@ -277,9 +265,12 @@ class OmeZarrImage:
         numpy.ndarray
             (Y, X), or (Y, X, 3 or 4) of an image in colour.
         """
-        if self._calibration.channels[: self.shape[1]] == _COLOURS[: self.shape[1]]:
-            return np.stack([np.asarray(self._levels[0][t, k]) for k in range(self.shape[1])], -1)
+        if self._is_colour:
+            return np.moveaxis(np.asarray(self._levels[0][t]), 0, -1)
         return np.asarray(self._levels[0][t, c])
+
+    def close(self) -> None:
+        """Do nothing: no file of a store stays open."""
 
     def discard(self) -> None:
         """Remove the unfinished image."""
@@ -296,54 +287,6 @@ class OmeZarrImage:
                 self.finish()
         finally:
             self.discard()
-
-
-def check_place(path: Path) -> None:
-    """Refuse a place for a store that is taken by anything but a store of ours.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Folder of the store.
-
-    Raises
-    ------
-    OutputError
-        It is taken, or there is no folder for it.
-    """
-    if not path.parent.is_dir():
-        raise OutputError(f"'{path}' cannot be written: there is no folder '{path.parent}'.")
-    if path.is_dir() and _is_ours(path):
-        return
-    if path.exists() or path.is_symlink():
-        what = "folder that was not written here" if path.is_dir() else "file"
-        raise OutputError(f"'{path}' is a {what} and is not replaced; choose another name.")
-
-
-def _is_ours(path: Path) -> bool:
-    """Return whether a folder is a store that this module wrote."""
-    try:
-        attributes = json.loads((path / "zarr.json").read_bytes())["attributes"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
-    return isinstance(attributes, dict) and _OURS in attributes
-
-
-def _put_in_place(temporary: Path, path: Path) -> None:
-    """Rename a finished store to its place; one of ours that was there is removed afterwards."""
-    aside = temporary_name(path)
-    replaced = path.is_dir()
-    with os_errors(path):
-        if replaced:
-            path.replace(aside)
-        try:
-            temporary.replace(path)
-        except OSError:
-            if replaced:
-                with contextlib.suppress(OSError):
-                    aside.replace(path)
-            raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _sizes(shape: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.output_formats import SAVED, TIFF, check_image
-from napari_focus_stack.io.writing import MEASURES, os_errors, role_words, temporary_name
+from napari_focus_stack.io.replacing import os_errors, temporary_name
+from napari_focus_stack.io.writing import MEASURES, role_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

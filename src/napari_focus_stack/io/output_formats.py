@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,8 @@ TIFF, PNG, JPEG = (".tif", ".tiff"), (".png",), (".jpg", ".jpeg")
 IMAGE_SUFFIXES = (*TIFF, *PNG, *JPEG)
 SAVED = ".focusstack.ome.tif"
 """End of the names of files that hold results with their roles; see `io.results_file`."""
+SOFTWARE = "napari-focus-stack"
+"""Beginning of the tag of TIFFs by which those that were written here are recognised."""
 
 _JPEG_QUALITY = 95
 _JPEG_LONGEST = 65500
@@ -40,6 +43,7 @@ _PNG_LEVEL = 1
 """Compression: 2048 x 1536 RGB takes 0.15 s and 3.0 MB; libpng's default, 6, 0.65 s and 2.5 MB."""
 _CENTIMETRE = 1e4
 _NOT_IN_OME = ("float16", "int64", "uint64")
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def check_image(path: Path, kind: Kind, what: str = "image") -> None:
@@ -168,7 +172,7 @@ def tiff_options(shape: tuple[int, ...], spacing: Spacing) -> dict[str, Any]:
     y, x = (micrometres(size, spacing.unit) for size in (spacing.y, spacing.x))
     options: dict[str, Any] = {
         "photometric": "rgb" if is_colour(shape) else "minisblack",
-        "software": f"napari-focus-stack {__version__}",
+        "software": f"{SOFTWARE} {__version__}",
     }
     resolution = [_CENTIMETRE / size for size in (x, y) if size is not None]
     if len(resolution) == 2 and all(2**-31 < density < 2**31 for density in resolution):
@@ -206,6 +210,22 @@ def ome_metadata(shape: tuple[int, ...], spacing: Spacing, about: str) -> dict[s
         if size is not None:
             metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
     return metadata
+
+
+def xml_text(text: str) -> str:
+    """Return a text as XML can hold it.
+
+    Parameters
+    ----------
+    text : str
+        Any text, such as a name with control characters or halves of a surrogate pair.
+
+    Returns
+    -------
+    str
+        As `text`, with "?" for every character that XML has not.
+    """
+    return _NO_XML.sub("?", text)
 
 
 def encode_stack(path: Path, planes: NDArray[Any], spacing: Spacing) -> None:

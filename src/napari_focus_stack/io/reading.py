@@ -25,11 +25,11 @@ from napari_focus_stack.io.file_source import FileSource, ScannedFiles
 from napari_focus_stack.io.foreign_formats import foreign_format
 from napari_focus_stack.io.listing import StackPath, list_files
 from napari_focus_stack.io.name_axes import find_axes, refusal
-from napari_focus_stack.io.output_formats import SAVED
 from napari_focus_stack.io.plane_files import REMEDY, FilePlane, ImageFile, Skipped, Unreadable
 from napari_focus_stack.io.raster import open_raster
 from napari_focus_stack.io.recorded_order import at_one_position, by_position, contradicts_order
 from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
+from napari_focus_stack.io.surplus_axes import refuse_surplus_axes
 from napari_focus_stack.io.tiff import MAGIC, open_tiff
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ _HEAD = 16
 FEWEST_OF_A_KIND = 3
 """Files whose names differ in their numbers alone from which on they may be a stack."""
 AS_GIVEN = "the list that was given, which is not that of their names"
-_OPTIONS = {"time point": "--time", "channel": "--channel", "position": "--position"}
-"""Options of the command by the axes of a series."""
 
 
 def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> PlaneSource:
@@ -112,7 +110,7 @@ def scan(path: StackPath) -> ScannedFiles:
             raise InputError(
                 f"'{files[0].name}' cannot be read: {problem}", problem.remedy or "choose another"
             ) from None
-        _refuse_surplus_axes(files[0].name, found)
+        refuse_surplus_axes(files[0].name, found)
         return agree(listing.where, opened, found.planes, notes)
     axes = find_axes([file.name for file in files]) if listing.is_sorted else None
     if axes is not None:
@@ -296,49 +294,6 @@ def _only_plane(found: ImageFile) -> FilePlane:
     plane = found.planes[0]
     assert isinstance(plane, FilePlane)
     return plane
-
-
-def refuse_results(name: str) -> None:
-    """Raise an InputError if a file holds results that were saved.
-
-    Parameters
-    ----------
-    name : str
-        Name of the file.
-
-    Raises
-    ------
-    InputError
-        The suffix is that of results.
-    """
-    if name.lower().endswith(SAVED):
-        raise InputError(
-            f"'{name}' holds results, not planes; give the planes, or its recipe (--recipe)."
-        )
-
-
-def _refuse_surplus_axes(name: str, found: ImageFile) -> None:
-    """Raise an InputError if a file has axes beyond z, y, x and colour."""
-    if not found.surplus:
-        return
-    refuse_results(name)
-    sizes = " and ".join(f"{length} {plural}" for length, plural, _ in found.surplus)
-    if not found.has_z and len(found.surplus) == 1:
-        raise InputError(
-            f"'{name}' has {sizes} but no z axis; if that axis is the focus, name it: "
-            f"focusstack -i '{name}' --axes ZYX, or open_series(..., axes='ZYX') in Python."
-        )
-    ones = [singular for _, _, singular in found.surplus]
-    options = [_OPTIONS[one] for one in ones if one in _OPTIONS]
-    if found.has_z and len(options) == len(ones):
-        raise InputError(
-            f"'{name}' has {sizes}; open it as a series: focusstack -i '{name}' with "
-            f"{' and '.join(options)}, or open_series in Python."
-        )
-    raise InputError(
-        f"'{name}' has {sizes}; name its axes: focusstack -i '{name}' --axes TZYX, or "
-        "open_series(..., axes='TZYX') in Python."
-    )
 
 
 def _decodable(scanned: ScannedFiles) -> ScannedFiles:

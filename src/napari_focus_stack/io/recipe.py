@@ -25,6 +25,7 @@ from napari_focus_stack.depth_labels import decode_labels, encode_labels
 from napari_focus_stack.errors import InputError, OutputError, SettingsError
 from napari_focus_stack.io.ome_annotations import NAMESPACE, annotated
 from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.stack_place import checked_place, not_repeated
 from napari_focus_stack.io.tiff import MAGIC
 from napari_focus_stack.io.writing import Outputs
 from napari_focus_stack.settings import Settings
@@ -41,17 +42,6 @@ _FORMATS_READ = (1, 2)
 
 _OTHER = "give a recipe, a report (--report) or saved results (.focusstack.ome.tif)"
 _KEYS = ("recipe", "version", "inputs", "settings", "transforms", "correction", "place")
-_PLACE = {
-    "series": str,
-    "position": int,
-    "position_name": str,
-    "time": int,
-    "channel": int,
-    "channel_name": str,
-    "pattern": str | None,
-    "axes": str | None,
-}
-"""Keys of the place of a stack in a series, and their types."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +160,7 @@ class Recipe:
             correction=_correction(content.get("correction"), path),
             version=str(content.get("version", __version__)),
             place=checked_place(content.get("place"), path),
-            not_repeated=_not_repeated(content),
+            not_repeated=not_repeated(content),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -284,61 +274,6 @@ def _inputs(value: Any, path: Path) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise InputError(f"'{path}' has inputs that are no list of paths; correct it.")
     return tuple(str(path.absolute().parent / name) for name in value)
-
-
-def checked_place(value: Any, path: Path) -> dict[str, Any]:
-    """Return the place of a stack in a series, with an absolute path.
-
-    Parameters
-    ----------
-    value : object
-        `Report.place`, from JSON.
-    path : pathlib.Path
-        File of the report or recipe.
-
-    Returns
-    -------
-    dict
-        Empty for a stack of its own, or of an array.
-
-    Raises
-    ------
-    InputError
-        It is damaged.
-    """
-    if not value:
-        return {}
-    if not isinstance(value, dict):
-        raise InputError(f"'{path}' has a place in a series that is none; correct it.")
-    for key, kind in _PLACE.items():
-        if not isinstance(value.get(key), kind):
-            raise InputError(f"'{path}' has a place in a series without a right {key}; correct it.")
-    if not value["series"]:  # an array
-        return {}
-    return {**value, "series": str(path.absolute().parent / value["series"])}
-
-
-def _not_repeated(content: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return sentences on what a series did to the stack of a report."""
-    series, place = content.get("series"), content.get("place")
-    if not isinstance(series, dict) or not isinstance(place, dict):
-        return ()
-    settings = series.get("settings")
-    follow = settings.get("follow") if isinstance(settings, dict) else None
-    own = (place.get("channel_name"), str(place.get("channel")))
-    done = {
-        "its depth was measured on the planes of several time points": "pooled" in series,
-        "the drift of the field was removed": "drift" in series,
-        f"it followed the surface of channel '{series.get('lead')}'": str(follow).startswith(
-            "surface"
-        )
-        and series.get("lead") not in own,
-    }
-    return tuple(
-        f"In its series, {what}; this run of one stack does not do that."
-        for what, is_so in done.items()
-        if is_so
-    )
 
 
 def _transforms(value: Any, path: Path) -> NDArray[np.float64] | None:

@@ -7,7 +7,6 @@ unchanged.
 from __future__ import annotations
 
 import dataclasses
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,13 @@ from tifffile import TiffFile, TiffWriter
 
 from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.ome_annotations import annotated, annotation
-from napari_focus_stack.io.output_formats import SAVED, is_colour, ome_metadata, tiff_options
+from napari_focus_stack.io.output_formats import (
+    SAVED,
+    is_colour,
+    ome_metadata,
+    tiff_options,
+    xml_text,
+)
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.io.sources import Spacing
@@ -32,7 +37,6 @@ if TYPE_CHECKING:
 _HELD = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64")
 _CLASSIC = 2**32 - 2**25
 """Bytes of pixels above which a TIFF needs 64-bit offsets; the limit that tifffile uses."""
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +131,8 @@ def _metadata(image: SavedResult) -> dict[str, Any]:
         "more": dict(image.more),
     }
     return {
-        "Name": _NO_XML.sub("?", image.name),
-        **ome_metadata(image.array.shape, image.spacing, _NO_XML.sub("?", words)),
+        "Name": xml_text(image.name),
+        **ome_metadata(image.array.shape, image.spacing, xml_text(words)),
         **annotation(entries),
     }
 

@@ -5,23 +5,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
-import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.memory import drop_pages
-from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.output_formats import Legend, check_image, encode_stack, encoder
 from napari_focus_stack.io.picture_metadata import PictureMetadata, picture_metadata_of_plane
+from napari_focus_stack.io.replacing import os_errors, put_in_place, remove, temporary_name
 from napari_focus_stack.io.sources import Spacing
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -267,97 +264,9 @@ class Outputs:
         """Rename all files to their places, or remove them if the block failed."""
         try:
             if kind is None:
-                _put_in_place(self._files)
+                put_in_place(self._files)
         finally:
-            _remove(temporary for temporary, _path in self._files)
-
-
-def _put_in_place(files: list[tuple[Path, Path]]) -> None:
-    """Rename every temporary file to its place; undo all if one fails."""
-    if len(files) == 1 and not files[0][0].is_dir():  # one step: the place is never empty
-        temporary, path = files[0]
-        with os_errors(path):
-            temporary.replace(path)
-        return
-    undo: list[tuple[Path, Path, Path | None]] = []
-    try:
-        for temporary, path in files:
-            with os_errors(path):
-                undo.append((temporary, path, _set_aside(path, folder=temporary.is_dir())))
-                temporary.replace(path)
-    except BaseException:
-        for temporary, path, before in reversed(undo):
-            if not temporary.exists():  # what lies in its place was written here
-                _remove([path])
-            with contextlib.suppress(OSError):
-                if before is not None:
-                    before.replace(path)
-        raise
-    _remove(before for _temporary, _path, before in undo if before is not None)
-
-
-def _set_aside(path: Path, *, folder: bool) -> Path | None:
-    """Rename an existing file or folder; return its temporary name, None if there was none."""
-    if not (path.is_dir() if folder else path.is_file()):
-        return None
-    aside = temporary_name(path)
-    path.replace(aside)
-    return aside
-
-
-def _remove(files: Iterable[Path]) -> None:
-    """Remove files and folders, if they exist."""
-    for file in files:
-        with contextlib.suppress(OSError):
-            if file.is_dir() and not file.is_symlink():
-                shutil.rmtree(file)
-            else:
-                file.unlink(missing_ok=True)
-
-
-def temporary_name(path: Path) -> Path:
-    """Return a hidden name in the same folder, so that renaming is one step.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Place of the file.
-
-    Returns
-    -------
-    pathlib.Path
-        A new name at each call.
-    """
-    return path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:8]}.part")
-
-
-@contextlib.contextmanager
-def os_errors(path: Path) -> Iterator[None]:
-    """Turn an OSError into an OutputError that names the file.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        File for the message.
-
-    Yields
-    ------
-    None
-        Nothing; the function is a context manager.
-
-    Raises
-    ------
-    OutputError
-        The block raised an OSError.
-    """
-    try:
-        yield
-    except OSError as problem:
-        # NumPy sets no strerror when a full disk cuts an array short
-        why = problem.strerror or "the disk took only a part of it"
-        raise OutputError(
-            f"'{path}' cannot be written: {why}; free the disk or choose another folder."
-        ) from problem
+            remove(temporary for temporary, _path in self._files)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from napari_focus_stack.errors import InputError
 from napari_focus_stack.imgproc.dtypes import nothing
+from napari_focus_stack.io.writing import role_words
 from napari_focus_stack.series.result import ROLES
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ class MapWriter(Protocol):
 
     def read(self, time: int, channel: int) -> NDArray[Any]:
         """Return an image that was written."""
+
+    def close(self) -> None:
+        """Close files until the next access."""
 
 
 class ArrayWriter:
@@ -52,6 +57,9 @@ class ArrayWriter:
         """Return an image that was written."""
         image: NDArray[Any] = self.array[time, channel]
         return image
+
+    def close(self) -> None:
+        """Do nothing: memory is no file."""
 
 
 class PositionMaps:
@@ -80,11 +88,20 @@ class PositionMaps:
         time, channel : int
             Place of the stack.
         result : StackResult
-            Its results, in the size of the first one.
+            Its results.
+
+        Raises
+        ------
+        InputError
+            Its size or type differs from that of the first one; nothing of it was written.
         """
-        for role, writer in self.writers.items():
-            values = getattr(result, role)
-            writer.write(time, channel, self._missing(role) if values is None else values)
+        found = {
+            role: self._missing(role) if values is None else self._fitting(role, values)
+            for role in self.writers
+            for values in [getattr(result, role)]
+        }
+        for role, values in found.items():
+            self.writers[role].write(time, channel, values)
 
     def write_map(self, role: str, time: int, channel: int, values: NDArray[Any]) -> None:
         """Replace one map.
@@ -97,8 +114,13 @@ class PositionMaps:
             Place of the stack.
         values : numpy.ndarray
             (Y, X[, S]).
+
+        Raises
+        ------
+        InputError
+            Its size or type differs from that of the first one.
         """
-        self.writers[role].write(time, channel, values)
+        self.writers[role].write(time, channel, self._fitting(role, values))
 
     def write_failed(self, time: int, channel: int) -> None:
         """Mark a stack that failed: NaN, or 0 where there is no NaN; a confidence of 0.
@@ -128,9 +150,32 @@ class PositionMaps:
         """
         return self.writers[role].read(time, channel)
 
+    def close(self) -> None:
+        """Close the files of a position that is complete; the next access opens them again."""
+        for writer in self.writers.values():
+            writer.close()
+
+    def _fitting(self, role: str, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values in native byte order; refuse another size or type than the first ones'."""
+        frame = values.shape, values.dtype.newbyteorder("=")
+        if frame != self.frames[role]:
+            raise InputError(
+                f"The {role_words(role)} is {_described(*frame)}, but "
+                f"{_described(*self.frames[role])} in the first stack of its position",
+                "stack it by itself",
+            )
+        return values.astype(frame[1], copy=False)
+
     def _missing(self, role: str) -> NDArray[Any]:
         shape, dtype = self.frames[role]
         return np.full(shape, 0 if role == "confidence" else nothing(dtype), dtype)
+
+
+def _described(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
+    """Return size and type for messages."""
+    y, x, *samples = shape
+    colour = {3: " RGB", 4: " RGBA"}
+    return f"{x} x {y} {dtype}{''.join(colour[count] for count in samples)}"
 
 
 class Destination(ABC):
@@ -157,7 +202,7 @@ class Destination(ABC):
             Maps to fill.
         """
         frames = {
-            role: (values.shape, values.dtype)
+            role: (values.shape, values.dtype.newbyteorder("="))
             for role in ROLES
             if (values := getattr(first, role)) is not None
         }
@@ -188,7 +233,7 @@ class Destination(ABC):
         """Complete the results and return the files that were written."""
 
     @abstractmethod
-    def arrays(self, maps: PositionMaps, number: int) -> dict[str, Any]:
+    def arrays(self, maps: PositionMaps, number: int) -> Mapping[str, Any]:
         """Return the maps of a position as arrays, after `finish`."""
 
     @abstractmethod
@@ -228,7 +273,7 @@ class InMemory(Destination):
     def discard(self) -> None:
         """Write nothing, so there is nothing to remove."""
 
-    def arrays(self, maps: PositionMaps, number: int) -> dict[str, Any]:
+    def arrays(self, maps: PositionMaps, number: int) -> Mapping[str, Any]:
         """Return the arrays.
 
         Parameters

@@ -3,41 +3,52 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack.errors import OutputError
+from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.hyperstack_writer import HyperstackLegend, HyperstackWriter
-from napari_focus_stack.io.ome_zarr_writer import (
-    OmeZarrImage,
-    check_place,
-    create_ome_zarr,
-    open_level,
-)
+from napari_focus_stack.io.ome_zarr_store import check_place, open_level
+from napari_focus_stack.io.ome_zarr_writer import OmeZarrImage, create_ome_zarr
+from napari_focus_stack.io.output_formats import is_colour, xml_text
+from napari_focus_stack.io.replacing import os_errors, temporary_name
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import even_step
-from napari_focus_stack.io.writing import Outputs, describe_values, os_errors, temporary_name
+from napari_focus_stack.io.writing import Outputs, describe_values
 from napari_focus_stack.series.destinations import Destination, MapWriter, PositionMaps
-from napari_focus_stack.series.result import ROLES
+from napari_focus_stack.series.file_names import (
+    ZARR_SUFFIXES,
+    folded,
+    map_name,
+    position_labels,
+    repeated,
+    report_folder_name,
+    report_names,
+    split_name,
+)
+from napari_focus_stack.series.own_files import check_own_reports, is_own_map, removed
+from napari_focus_stack.series.result import ROLES, MapsInFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from napari_focus_stack.result import Report
     from napari_focus_stack.series.model import Position, Series, StackIndex
 
-TIFF_SUFFIXES = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
-ZARR_SUFFIXES = (".ome.zarr", ".zarr")
+
 _HELD = ("bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64")
 """Types of pixels that OME has."""
-_NO_NAME = re.compile(r"[^\w.-]+")
 
 
 class OnDisk(Destination):
     """Results as files beside each other: the image, its maps and a folder of reports.
+
+    Only what an earlier run wrote is replaced, and the image if it has the very name that the user
+    gave. Maps of an earlier run that this one has not are removed with the rest of that run.
 
     Parameters
     ----------
@@ -50,18 +61,21 @@ class OnDisk(Destination):
     Raises
     ------
     OutputError
-        The name has another suffix, its folder does not exist, a result would replace a file of
-        the series, or two positions would be written to one file.
+        The name has another suffix or is too long, its folder does not exist, a result would
+        replace a file of the series or one that was not written here, the format cannot hold the
+        images, or two positions would be written to one file.
     """
 
     def __init__(self, out: Path, series: Series) -> None:
         self._out, self._series = out, series
         self._stem, self._suffix = split_name(out)
-        self._labels = position_labels(series)
+        self._labels = position_labels(series, out)
+        self._report_names = report_names(series, self._labels)
         self._temporary: list[tuple[Path, Path]] = []
         self._open: list[HyperstackWriter | OmeZarrImage] = []
         self._reports: Path | None = None
-        self._check()
+        with os_errors(out):
+            self._check()
 
     def place(self, number: int, role: str) -> Path:
         """Return the file of one map.
@@ -78,9 +92,14 @@ class OnDisk(Destination):
         pathlib.Path
             Such as "film.ome.tif" and "film_depth.ome.tif".
         """
-        label = f"_{self._labels[number]}" if len(self._labels) > 1 else ""
-        ending = "" if role == "image" else f"_{role}"
-        return self._out.with_name(f"{self._stem}{label}{ending}{self._suffix}")
+        label = self._labels[number] if len(self._labels) > 1 else ""
+        return self._out.with_name(map_name(self._stem, label, role, self._suffix))
+
+    @property
+    def _places(self) -> dict[Path, str]:
+        """Role by the place of every map that there may be."""
+        numbers = range(len(self._labels))
+        return {self.place(number, role): role for number in numbers for role in ROLES}
 
     @property
     def _is_zarr(self) -> bool:
@@ -89,7 +108,7 @@ class OnDisk(Destination):
     @property
     def report_folder(self) -> Path:
         """Folder of the reports."""
-        return self._out.with_name(f"{self._stem}_reports")
+        return self._out.with_name(report_folder_name(self._stem))
 
     def _check(self) -> None:
         """Refuse, before the work, results that could not be written after it."""
@@ -106,41 +125,54 @@ class OnDisk(Destination):
                 f"'{self._out}' lies in the folder of the series, where the next run would find "
                 "it; write to another folder."
             )
-        inputs = {file.resolve() for file in (*self._series.files, self._series.path)}
-        places = [self.place(number, role) for number in range(len(self._labels)) for role in ROLES]
-        for place in places:
-            if place.resolve() in inputs:
+        self._check_names()
+        self._check_places()
+        check_own_reports(self.report_folder)
+        for position in self._series.positions:
+            self._check_held(position)
+        trial = temporary_name(self._out)
+        trial.touch(exist_ok=False)
+        trial.unlink()
+
+    def _check_names(self) -> None:
+        """Refuse names that are one file."""
+        maps = [
+            self.place(number, role).name for number in range(len(self._labels)) for role in ROLES
+        ]
+        if repeated(maps) or repeated(self._report_names.values()):
+            raise OutputError(
+                f"Two positions of '{self._series.path.name}' would be written to one file; "
+                "select one with --position."
+            )
+
+    def _check_places(self) -> None:
+        """Refuse to replace files of the series and files that were not written here."""
+        inputs = {folded(str(file.resolve())) for file in (*self._series.files, self._series.path)}
+        for place, role in self._places.items():
+            if place.exists() and folded(str(place.resolve())) in inputs:
                 raise OutputError(f"'{place}' is one of the files to stack; choose another name.")
             if self._is_zarr:
                 check_place(place)
             elif place.is_dir():
                 raise OutputError(f"'{place}' is a folder; give a file's name.")
-        if len(set(places)) < len(places):
-            raise OutputError(
-                f"Two positions of '{self._series.path.name}' would be written to one file; "
-                "select one with --position."
-            )
-        for position in self._series.positions:
-            if not self._is_zarr and position.dtype.name not in _HELD:
+            if place != self._out and place.exists() and not is_own_map(place, role):
                 raise OutputError(
-                    f"'{self._out}' cannot hold {position.dtype} images; end the name in .ome.zarr."
+                    f"'{place}' is where a result goes, but no earlier run wrote it there; move it "
+                    "or choose another name to write."
                 )
-        self._check_report_folder()
-        with os_errors(self._out):
-            trial = temporary_name(self._out)
-            trial.touch(exist_ok=False)
-            trial.unlink()
 
-    def _check_report_folder(self) -> None:
-        """Refuse to replace a folder that holds anything but reports."""
-        folder = self.report_folder
-        if folder.is_dir() and any(file.suffix != ".json" for file in folder.iterdir()):
+    def _check_held(self, position: Position) -> None:
+        """Refuse images that the format cannot hold."""
+        if not self._is_zarr and position.dtype.name not in _HELD:
             raise OutputError(
-                f"'{folder}' is where the reports go, but it holds other files; choose another "
-                "name to write."
+                f"'{self._out}' cannot hold {position.dtype} images; end the name in .ome.zarr."
             )
-        if folder.is_file():
-            raise OutputError(f"'{folder}' is where the reports go, but it is a file; move it.")
+        channels = len(position.channels)
+        if self._is_zarr and channels > 1 and is_colour(position.plane_shape):
+            raise OutputError(
+                f"'{self._out}' cannot hold {channels} channels in colour; end the name in "
+                ".ome.tif."
+            )
 
     def _writer(
         self,
@@ -181,8 +213,7 @@ class OnDisk(Destination):
             with os_errors(self._reports):
                 self._reports.mkdir()
         with Outputs() as files:
-            name = report_name(self._labels[index.position], position, index)
-            files.report(self._reports / name, report.as_dict())
+            files.report(self._reports / self._report_names[index], report.as_dict())
 
     def finish(self) -> tuple[Path, ...]:
         """Rename everything to its place.
@@ -196,12 +227,21 @@ class OnDisk(Destination):
             if isinstance(writer, OmeZarrImage):
                 writer.complete()
         self._close()
-        with Outputs() as outputs:
+        with removed(self._outdated()), Outputs() as outputs:
             for temporary, place in self._temporary:
                 outputs.adopt(temporary, place)
         return tuple(place for _, place in self._temporary)
 
-    def arrays(self, maps: PositionMaps, number: int) -> dict[str, Any]:
+    def _outdated(self) -> list[Path]:
+        """Return maps of an earlier run that would stay beside the results of this one."""
+        written = {place for _, place in self._temporary}
+        return [
+            place
+            for place, role in self._places.items()
+            if place not in written and place.exists() and is_own_map(place, role)
+        ]
+
+    def arrays(self, maps: PositionMaps, number: int) -> Mapping[str, Any]:
         """Return the maps as arrays that read the files on demand.
 
         Parameters
@@ -213,15 +253,15 @@ class OnDisk(Destination):
 
         Returns
         -------
-        dict of str to numpy.memmap or zarr.Array
-            (T, C, Y, X[, S]) by role, read-only.
+        mapping of str to numpy.memmap, zarr.Array or ColourImages
+            (T, C, Y, X[, S]) by role, read-only; a file is opened when its role is taken.
         """
-        return {
-            role: np.memmap(self.place(number, role), mode="r", **writer.layout)
-            if isinstance(writer, HyperstackWriter)
-            else open_level(self.place(number, role))
-            for role, writer in maps.writers.items()
-        }
+        return MapsInFiles(
+            {
+                role: partial(_opened, self.place(number, role), _opener(writer))
+                for role, writer in maps.writers.items()
+            }
+        )
 
     def discard(self) -> None:
         """Remove the temporary files."""
@@ -236,88 +276,37 @@ class OnDisk(Destination):
 
     def _close(self) -> None:
         for writer in self._open:
-            if isinstance(writer, HyperstackWriter):
-                writer.close()
+            writer.close()
 
 
-def split_name(out: Path) -> tuple[str, str]:
-    """Return stem and suffix of the name of a series.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-        Such as "film.ome.tif".
-
-    Returns
-    -------
-    tuple of str
-        Such as "film" and ".ome.tif".
-
-    Raises
-    ------
-    OutputError
-        The suffix is not one that holds a series.
-    """
-    lower = out.name.lower()
-    for suffix in (*TIFF_SUFFIXES, *ZARR_SUFFIXES):
-        if lower.endswith(suffix) and len(lower) > len(suffix):
-            return out.name[: -len(suffix)], out.name[-len(suffix) :]
-    raise OutputError(
-        f"'{out}' cannot hold a series; end it in .ome.tif or .ome.zarr, or give a folder that "
-        "exists."
-    )
+def _opener(writer: MapWriter) -> Callable[[Path], Any]:
+    """Return the function that opens what was written."""
+    if isinstance(writer, HyperstackWriter):
+        return partial(np.memmap, mode="r", **writer.layout)
+    return open_level
 
 
-def position_labels(series: Series) -> list[str]:
-    """Return a name for files of each position.
-
-    Parameters
-    ----------
-    series : Series
-        The series.
-
-    Returns
-    -------
-    list of str
-        Letters, digits, points and dashes; the number where a position has no name.
-    """
-    return [
-        _NO_NAME.sub("-", position.name).strip("-") or f"p{number}"
-        for number, position in enumerate(series.positions)
-    ]
-
-
-def report_name(label: str, position: Position, index: StackIndex) -> str:
-    """Return the name of the report of one stack.
-
-    Parameters
-    ----------
-    label : str
-        Name of the position in files.
-    position : Position
-        Position of the stack.
-    index : StackIndex
-        Place of the stack.
-
-    Returns
-    -------
-    str
-        Such as "Pos0_t003_DAPI.json".
-    """
-    channel = _NO_NAME.sub("-", position.channels[index.channel].name).strip("-")
-    return f"{label}_t{index.time:04d}_c{index.channel}{f'_{channel}' if channel else ''}.json"
+def _opened(place: Path, open_file: Callable[[Path], Any]) -> Any:
+    """Return the map in a file."""
+    try:
+        return open_file(place)
+    except (OSError, ValueError) as problem:  # ValueError: cut short
+        raise InputError(f"'{place}' cannot be read ({problem})", "focus the series again") from (
+            problem
+        )
 
 
 def _legend(position: Position, role: str, stem: str) -> HyperstackLegend:
     """Return sizes and names for one map; the z axis is gone, and its step with it."""
     known = position.spacing
     name = " ".join(filter(None, (stem, position.name, "" if role == "image" else role)))
+    channels = [(xml_text(channel.name), channel.colour) for channel in position.channels]
     return HyperstackLegend(
         Spacing(y=known.y, x=known.x, unit=known.unit),
-        [(channel.name, channel.colour) for channel in position.channels],
+        channels,
         position.seconds,
-        name,
-        describe_values(role, known.unit),
+        xml_text(name),
+        xml_text(describe_values(role, known.unit)),
     )
 
 

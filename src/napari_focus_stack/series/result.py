@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from napari_focus_stack._utils.wording import format_count
 from napari_focus_stack.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from napari_focus_stack.result import Progress, Report
@@ -44,6 +45,35 @@ class SeriesProgress:
         return f"Stack {self.done + 1} of {self.total}, {self.stack}{step}"
 
 
+class MapsInFiles(Mapping[str, Any]):
+    """Maps that are opened when they are taken, and not kept: many positions have many files.
+
+    Parameters
+    ----------
+    openers : mapping of str to callable
+        Function that opens the map of each role.
+    """
+
+    def __init__(self, openers: Mapping[str, Callable[[], Any]]) -> None:
+        self._openers = dict(openers)
+
+    def __getitem__(self, role: str) -> Any:
+        """Open the map of a role; raise InputError if its file is gone."""
+        return self._openers[role]()
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the roles."""
+        return iter(self._openers)
+
+    def __len__(self) -> int:
+        """Return the number of maps."""
+        return len(self._openers)
+
+    def __repr__(self) -> str:
+        """Return the roles, without opening a file."""
+        return f"MapsInFiles({', '.join(self._openers)})"
+
+
 @dataclass(frozen=True)
 class PositionResult:
     """Maps of one position.
@@ -55,7 +85,8 @@ class PositionResult:
     maps : mapping of str to array
         (T, C, Y, X[, S]): "image" in the dtype of the input; "depth" in planes, "height" in the
         unit of the z step (absent without a z step) and "confidence", (T, C, Y, X) float32. Stacks
-        that failed are 0 and NaN. Arrays that were written to files are read from them on demand.
+        that failed are 0 and NaN. Arrays that were written to files are read from them on demand;
+        each is opened when it is taken from the mapping, and closed when it is no longer used.
     """
 
     position: Position

@@ -239,6 +239,7 @@ def _position_steps(
     for index, report in record.reports.items():
         if index.position == number:
             destination.report(position, index, report)
+    maps.close()
     return maps
 
 

@@ -10,8 +10,9 @@ from tifffile import TiffFile
 
 from napari_focus_stack.errors import FocusStackError, InputError
 from napari_focus_stack.io.plane_files import DAMAGE, Unreadable
-from napari_focus_stack.io.reading import read_stack, refuse_results, scan
+from napari_focus_stack.io.reading import read_stack, scan
 from napari_focus_stack.io.spacing_metadata import spacing_in_micrometres
+from napari_focus_stack.io.surplus_axes import refuse_results
 from napari_focus_stack.io.tiff import MAGIC
 from napari_focus_stack.series.axes import parse_axes
 from napari_focus_stack.series.model import Channel, Position, Series

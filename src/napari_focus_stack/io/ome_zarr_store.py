@@ -1,0 +1,157 @@
+"""Stores of OME-Zarr on disk: their places, those that were written here, and their pixels."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.replacing import os_errors, temporary_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import zarr
+    from numpy.typing import NDArray
+
+OURS = "napari_focus_stack"
+"""Attribute of the group by which a store of ours is recognised."""
+
+
+class ColourImages:
+    """Images in colour, stored as channels, in the axes that every other result has.
+
+    Parameters
+    ----------
+    level : zarr.Array
+        (T, S, Y, X) with S 3 (RGB) or 4 (RGBA).
+    """
+
+    ndim = 5
+
+    def __init__(self, level: zarr.Array[Any]) -> None:
+        self._level, self.dtype = level, level.dtype
+        times, samples, *plane = level.shape
+        self.shape = (times, 1, *plane, samples)
+
+    def __len__(self) -> int:
+        """Return the number of time points."""
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Read as NumPy indexes (T, 1, Y, X, S); only the time points in `key` are read."""
+        first, *others = key if isinstance(key, tuple) and key else (key,)
+        if isinstance(first, (int, np.integer)):
+            times = range(len(self))[first : first + 1 or None]
+            if not times:
+                raise IndexError(f"there is no time point {first} of {len(self)}")
+            images: NDArray[Any] = self._read(times)[(0, *others)]
+        elif isinstance(first, slice) and (first.step or 1) > 0:
+            images = self._read(range(len(self))[first])[(slice(None), *others)]
+        else:
+            images = self._read(range(len(self)))[key]
+        return images
+
+    def _read(self, times: range) -> NDArray[Any]:
+        """Return images (T, 1, Y, X, S)."""
+        stored = np.asarray(self._level[times.start : times.stop : times.step])
+        return np.moveaxis(stored, 1, -1)[:, np.newaxis]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Read all images."""
+        return np.asarray(self[:], dtype)
+
+
+def open_level(path: Path) -> zarr.Array[Any] | ColourImages:
+    """Open the finest level of an image that was written here.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Folder of the store.
+
+    Returns
+    -------
+    zarr.Array or ColourImages
+        (T, C, Y, X), or (T, 1, Y, X, 3 or 4) of images in colour; read-only.
+    """
+    import zarr
+
+    level: zarr.Array[Any] = zarr.open_array(path, path="0", mode="r")
+    return ColourImages(level) if (own_attributes(path) or {}).get("colour") else level
+
+
+def own_attributes(path: Path) -> dict[str, Any] | None:
+    """Return what this package wrote about a store of its own.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Folder of the store.
+
+    Returns
+    -------
+    dict or None
+        The description of its values as "about"; None if the store was not written here.
+    """
+    try:
+        own = json.loads((path / "zarr.json").read_bytes())["attributes"][OURS]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return own if isinstance(own, dict) else None
+
+
+def check_place(path: Path) -> None:
+    """Refuse a place for a store that is taken by anything but a store of ours.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Folder of the store.
+
+    Raises
+    ------
+    OutputError
+        It is taken, or there is no folder for it.
+    """
+    if not path.parent.is_dir():
+        raise OutputError(f"'{path}' cannot be written: there is no folder '{path.parent}'.")
+    if path.is_dir() and own_attributes(path) is not None:
+        return
+    if path.exists() or path.is_symlink():
+        what = "folder that was not written here" if path.is_dir() else "file"
+        raise OutputError(f"'{path}' is a {what} and is not replaced; choose another name.")
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Rename a finished store to its place; one of ours that was there is removed afterwards.
+
+    Parameters
+    ----------
+    temporary : pathlib.Path
+        What was written, in the folder of `path`.
+    path : pathlib.Path
+        Its place.
+
+    Raises
+    ------
+    OutputError
+        It cannot be renamed; what was there remains.
+    """
+    aside = temporary_name(path)
+    replaced = path.is_dir()
+    with os_errors(path):
+        if replaced:
+            path.replace(aside)
+        try:
+            temporary.replace(path)
+        except OSError:
+            if replaced:
+                with contextlib.suppress(OSError):
+                    aside.replace(path)
+            raise
+    shutil.rmtree(aside, ignore_errors=True)

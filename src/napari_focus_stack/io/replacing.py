@@ -1,0 +1,120 @@
+"""Files that are written under temporary names and replace others by renaming."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import uuid
+from typing import TYPE_CHECKING
+
+from napari_focus_stack.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+
+def put_in_place(files: list[tuple[Path, Path]]) -> None:
+    """Rename every temporary file or folder to its place; undo all if one fails.
+
+    Parameters
+    ----------
+    files : list of (pathlib.Path, pathlib.Path)
+        Temporary name and place of each.
+
+    Raises
+    ------
+    OutputError
+        One cannot be renamed; whatever was there before is there again.
+    """
+    if len(files) == 1 and not files[0][0].is_dir():  # one step: the place is never empty
+        temporary, path = files[0]
+        with os_errors(path):
+            temporary.replace(path)
+        return
+    undo: list[tuple[Path, Path, Path | None]] = []
+    try:
+        for temporary, path in files:
+            with os_errors(path):
+                undo.append((temporary, path, _set_aside(path, folder=temporary.is_dir())))
+                temporary.replace(path)
+    except BaseException:
+        for temporary, path, before in reversed(undo):
+            if not temporary.exists():  # what lies in its place was written here
+                remove([path])
+            with contextlib.suppress(OSError):
+                if before is not None:
+                    before.replace(path)
+        raise
+    remove(before for _temporary, _path, before in undo if before is not None)
+
+
+def _set_aside(path: Path, *, folder: bool) -> Path | None:
+    """Rename an existing file or folder; return its temporary name, None if there was none."""
+    if not (path.is_dir() if folder else path.is_file()):
+        return None
+    aside = temporary_name(path)
+    path.replace(aside)
+    return aside
+
+
+def remove(files: Iterable[Path]) -> None:
+    """Remove files and folders, if they exist.
+
+    Parameters
+    ----------
+    files : iterable of pathlib.Path
+        Files that were written here.
+    """
+    for file in files:
+        with contextlib.suppress(OSError):
+            if file.is_dir() and not file.is_symlink():
+                shutil.rmtree(file)
+            else:
+                file.unlink(missing_ok=True)
+
+
+def temporary_name(path: Path) -> Path:
+    """Return a hidden name in the same folder, so that renaming is one step.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Place of the file.
+
+    Returns
+    -------
+    pathlib.Path
+        A new name at each call.
+    """
+    # 60 characters are at most 240 bytes, and a name has at most 255
+    return path.with_name(f".{path.name[:60]}.{uuid.uuid4().hex[:8]}.part")
+
+
+@contextlib.contextmanager
+def os_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError into an OutputError that names the file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File for the message.
+
+    Yields
+    ------
+    None
+        Nothing; the function is a context manager.
+
+    Raises
+    ------
+    OutputError
+        The block raised an OSError.
+    """
+    try:
+        yield
+    except OSError as problem:
+        # NumPy sets no strerror when a full disk cuts an array short
+        why = problem.strerror or "the disk took only a part of it"
+        raise OutputError(
+            f"'{path}' cannot be written: {why}; free the disk or choose another folder."
+        ) from problem
