@@ -70,10 +70,16 @@ def film(name, photons, times, blur, kind):
         drift[:2, 2] = SHIFT[0] * t, SHIFT[1] * t
         frames.append(
             render_stack(
-                image, relief, PLANES, blur, margin=MARGIN,
+                image,
+                relief,
+                PLANES,
+                blur,
+                margin=MARGIN,
                 transforms=[drift] * PLANES,
                 noise=SensorNoise(READ_NOISE / photons, 1 / photons),
-                dtype=np.uint16, white=photons * 8, seed=t,
+                dtype=np.uint16,
+                white=photons * 8,
+                seed=t,
             )
         )
         depths.append(relief)
@@ -88,7 +94,8 @@ def in_specimen(maps):
         cv2.warpAffine(
             one.astype(np.float32),
             np.array([[1, 0, SHIFT[0] * t], [0, 1, SHIFT[1] * t]]),
-            (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            (SIDE, SIDE),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         )
         for t, one in enumerate(maps)
     ]
@@ -115,7 +122,9 @@ def main():
     parser.add_argument("--relief", choices=list(reliefs(0)), default="hills")
     parser.add_argument("--threads", type=int)
     call = parser.parse_args()
-    print(f"{'film':12} {'times pooled':>12} {'error':>7} {'of alone':>9} {'flicker':>8} {'jumps':>6}")
+    print(
+        f"{'film':12} {'times pooled':>12} {'error':>7} {'of alone':>9} {'flicker':>8} {'jumps':>6}"
+    )
     for name in call.only:
         planes, truth = film(*FILMS[name], call.times, call.blur, call.relief)
         alone = None
@@ -125,7 +134,8 @@ def main():
             alone = error if alone is None else alone
             print(
                 f"{name:12} {pooled:12} {error:7.3f} {error / alone:9.2f} {flicker:8.3f} "
-                f"{jumps:6.1%}", flush=True,
+                f"{jumps:6.1%}",
+                flush=True,
             )
 
 
