@@ -161,3 +161,12 @@ def test_maps_are_smoothed_each_for_itself_and_left_alone() -> None:
     for plane, kept, mean in zip(maps, before, together, strict=True):
         np.testing.assert_array_equal(plane, kept)
         np.testing.assert_allclose(smooth(plane)[0], mean, rtol=1e-5)
+
+
+def test_evidence_of_wide_neighbourhoods_adds_up_where_errors_are_independent():
+    slope = np.tile(np.linspace(0, 10, 64, dtype=np.float32), (64, 1))
+    weight = np.full_like(slope, 0.05)
+    drawn, followed = (fill_from_trusted(slope, weight, 1.0, growth) for growth in (1.0, 4.0))
+    rise = [np.polyfit(slope[32], filled[32], 1)[0] for filled in (drawn, followed)]
+    assert rise[0] < 0.4
+    assert rise[1] > 0.8

@@ -75,7 +75,6 @@ SEVERAL = {
     "{well}_z{z}.tif": product("{}{:02d}_z{}.tif", "AB", range(1, 3), range(3)),
     "B_T{t}F{p}L1A1Z{z}C{c}.tif": product("B_T{}F{}L1A1Z{}C{}.tif", *[range(1, 3)] * 4),
     "a_Time{t}_pos{p}_z{z}.tif": product("a_Time{}_pos{}_z{}.tif", *[range(2)] * 3),
-    "tile_x{p}_y{z}.tif": product("tile_x{:03d}_y{:03d}.tif", range(3), range(3)),
 }
 
 
@@ -104,10 +103,18 @@ def test_digits_of_guids_are_no_numbers():
     assert axes.tokens == ("w0 to w1",)
 
 
-def test_wells_of_a_plate_without_z_are_no_stack():
-    axes = find_axes(product("{}{:02d}.tif", "AB", range(1, 4)))
+@pytest.mark.parametrize(
+    ("names", "tokens"),
+    [
+        (product("{}{:02d}.tif", "AB", range(1, 4)), ("A01 to B03",)),
+        (product("tile_x{:03d}_y{:03d}.tif", range(3), range(3)), ("x000 to x002", "y000 to y002")),
+        (product("a_B02_s{}_w{}.tif", range(1, 3), range(1, 4)), ("s1 to s2", "w1 to w3")),
+    ],
+)
+def test_names_without_z_give_no_pattern_that_would_fuse_something_else(names, tokens):
+    axes = find_axes(names)
     assert axes is not None
-    assert (axes.tokens, axes.pattern) == (("A01 to B03",), "")
+    assert (axes.tokens, axes.pattern) == (tokens, "")
 
 
 def test_folder_of_a_film_is_refused_and_its_files_as_a_list_are_not(tmp_path: Path):
@@ -118,7 +125,7 @@ def test_folder_of_a_film_is_refused_and_its_files_as_a_list_are_not(tmp_path: P
     with pytest.raises(InputError) as problem:
         read_stack(tmp_path)
     assert "t0 to t1, z0 to z1 and ch0 to ch1" in str(problem.value)
-    assert '--pattern "a_t{t}_z{z}_ch{c}.tif"' in str(problem.value)
+    assert 'by the pattern "a_t{t}_z{z}_ch{c}.tif"' in str(problem.value)
     assert read_stack(files[:2]).notes == ()
     reverse = read_planes(files[::-1], "a stack")
     assert reverse.names == tuple(file.name for file in files[::-1])

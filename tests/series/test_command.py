@@ -105,7 +105,7 @@ def test_a_stack_that_fails_is_named_with_exit_code_3(tmp_path, film, capsys):
         (["--axes", "TQZYX"], "have 'Q'"),
         (["--pattern", "{t}_{z}.tif"], "pattern names the files of a folder"),
         (["--depth", "d.tif"], "--depth is for one stack"),
-        (["--slab", "3"], "--follow"),
+        (["--slab", "3"], "--slab is for channels that follow"),
         (["--time", "0", "--channel", "0", "--drift"], "--drift is for a series"),
         (["--smooth-time", "4"], "--smooth-time 4 must be an odd whole number"),
     ],

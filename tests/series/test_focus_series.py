@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_focus_stack import (
+    ArraySource,
     Cancelled,
+    Channel,
+    FocusStackError,
     InputError,
     OutputError,
+    Series,
     SettingsError,
     StackIndex,
     focus_series,
@@ -210,8 +217,8 @@ def test_drift_is_removed_and_reported():
     inner = np.s_[20:-20, 20:-20]
     first = still.image[0, 0].astype(float)[inner]
     for t in range(1, times):
-        dx, dy = found.reports[StackIndex(0, t, 0)].series["drift"]
-        assert (dx, dy) == pytest.approx((step[0] * t + 0.25, step[1] * t), abs=0.1)
+        moved = found.reports[StackIndex(0, t, 0)].series["drift"]
+        assert moved == pytest.approx({"x": step[0] * t + 0.25, "y": step[1] * t}, abs=0.1)
         assert psnr(found.image[t, 0].astype(float)[inner], first) > 30
         assert psnr(still.image[t, 0].astype(float)[inner], first) < 25
         assert np.isnan(found.depth[t, 0]).any()
@@ -269,3 +276,109 @@ def test_colour_and_one_channel_of_every_type(tmp_path):
     expected = focus_stack(colour, align="none").image
     np.testing.assert_array_equal(found.image[0, 0], expected)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "rgb.ome.tif"), expected)
+
+
+def test_the_lead_is_found_where_names_repeat_and_where_the_first_place_is_broken():
+    film = two_channels(3)
+    position = dataclasses.replace(
+        as_series(film).positions[0], channels=(Channel("GFP"), Channel("GFP"))
+    )
+
+    def read(index):
+        if index.time == 1:
+            raise InputError("broken")
+        return ArraySource(film[index.time, index.channel])
+
+    series = Series(Path("film"), "test", [position], read)
+    found = focus_series(series)
+    assert found.lead == 1
+    assert found.reports[StackIndex(0, 0, 1)].align != "given"
+    assert found.reports[StackIndex(0, 0, 0)].align == "given"
+    assert set(found.failed) == {StackIndex(0, 1, 0), StackIndex(0, 1, 1)}
+
+
+def test_positions_without_the_lead_channel_are_noted_or_refused():
+    planes = two_channels()
+    first = as_series(planes).positions[0]
+    second = dataclasses.replace(
+        first, name="b", channels=(Channel("GFP"), Channel("RFP"), Channel("CFP"))
+    )
+
+    def read(index):
+        return ArraySource(planes[0, min(index.channel, 1)])
+
+    series = Series(Path("film"), "test", [dataclasses.replace(first, name="a"), second], read)
+    found = focus_series(series, lead_channel="bright", align="none")
+    assert any("There is no channel 'bright' in 'b'" in note for note in found.notes)
+    surface = focus_series(series, lead_channel="bright", align="none", follow="surface")
+    assert set(surface.failed) == {StackIndex(1, 0, c) for c in range(3)}
+    assert [sorted(one.maps) for one in surface.positions][1] == []
+    with pytest.raises(SettingsError, match="2 positions"):
+        _ = surface.image
+
+
+def test_drift_of_channels_by_themselves_is_that_of_the_field():
+    film = np.stack([np.roll(two_channels()[0], (4 * t, -6 * t), (2, 3)) for t in range(3)])
+    found = focus_series(
+        as_series(film, broken={(1, 1)}), lead_channel="each", align="none", drift=True
+    )
+    for index, report in found.reports.items():
+        if index.channel == 1:
+            expected = {"x": -6.0 * index.time, "y": 4.0 * index.time}
+            assert report.series["drift"] == pytest.approx(expected, abs=0.1)
+    assert any("drift of the field over time was removed" in note for note in found.notes)
+    noise = np.random.default_rng(0).integers(90, 110, (2, 3, 64, 64), np.uint8)
+    lost = focus_series(noise, axes="TZYX", align="none", drift=True)
+    report = lost.reports[StackIndex(0, 1, 0)]
+    assert "drift" not in report.series
+    assert any("could not be found" in note for note in report.notes)
+
+
+def test_the_share_of_the_picture_that_an_offset_leads_out_of_the_stack_is_noted(experiment):
+    found = focus_series(
+        as_series(experiment), lead_channel="bright", align="none", follow="surface:3"
+    )
+    lead = focus_stack(experiment[0, 1], align="none")
+    share = (lead.depth_index + 3 >= 6).mean()
+    note = found.reports[StackIndex(0, 0, 0)].notes[1]
+    assert note.startswith(f"{share:.1%} of the picture")
+    assert ((found.image[0, 0] == 0) >= (lead.depth_index + 3 >= 6)).all()
+    with pytest.raises(SettingsError, match="leads out of every stack"):
+        focus_series(as_series(experiment), follow="surface:-6")
+
+
+def test_crop_is_common_to_channels_that_share_transforms_and_refused_to_others(experiment):
+    found = focus_series(as_series(experiment), crop=True)
+    alone = focus_stack(experiment[0, 1], crop=True)
+    np.testing.assert_array_equal(found.image[0, 1], alone.image)
+    assert found.image.shape[2:] == alone.image.shape
+    with pytest.raises(SettingsError, match="every channel another size"):
+        focus_series(as_series(experiment), crop=True, lead_channel="each")
+
+
+def test_a_zarr_array_is_read_plane_by_plane(tmp_path):
+    film = two_channels(2)
+    path = str(tmp_path / "a.zarr")
+    array = zarr.create_array(path, shape=film.shape, dtype=film.dtype, chunks=(1, 1, 1, 160, 192))
+    array[:] = film
+    read = []
+
+    class Counted:
+        shape, ndim, dtype = array.shape, array.ndim, array.dtype
+
+        def __getitem__(self, key):
+            read.append(np.shape(array[key]))
+            return array[key]
+
+    found = focus_series(Counted(), axes="TCZYX", align="none", lead_channel=1)
+    np.testing.assert_array_equal(found.image[1, 0], focus_stack(film[1, 0], align="none").image)
+    assert set(read) == {(160, 192)}
+
+
+def test_a_list_of_planes_is_one_stack_and_no_stack_is_refused(experiment):
+    found = focus_series(list(experiment[0, 1]), align="none")
+    expected = focus_stack(experiment[0, 1], align="none")
+    np.testing.assert_array_equal(found.image[0, 0], expected.image)
+    for nothing, axes in ((None, None), ([], None), (np.zeros((0, 3, 32, 32)), "TZYX")):
+        with pytest.raises(FocusStackError):
+            focus_series(nothing, axes=axes)

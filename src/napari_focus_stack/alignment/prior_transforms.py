@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 OF_RESULT = "The transforms are those of another result."
 """Note on transforms that come from the result of another stack."""
+NO_EFFECT = "the transforms were given"
+"""Reason in the note on options of the alignment that prior transforms leave without effect."""
 _OTHER = "give the report of a run on the same field (--report)"
 
 
@@ -63,6 +65,22 @@ class PriorTransforms:
         still = (self.transforms == np.eye(3)).all((1, 2))
         planes = np.flatnonzero(still if still.any() else finite)
         return int(planes[np.abs(planes - wanted).argmin()])
+
+
+def is_on_prior_transforms(note: str) -> bool:
+    """Return whether a note is on nothing but transforms of another result being used.
+
+    Parameters
+    ----------
+    note : str
+        Note of a report.
+
+    Returns
+    -------
+    bool
+        True for the origin of the transforms, and for options that they leave without effect.
+    """
+    return note == OF_RESULT or NO_EFFECT in note
 
 
 def prior_transforms(transforms: Any, source: PlaneSource) -> PriorTransforms:

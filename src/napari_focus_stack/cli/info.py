@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack.cli.series import add_opening, open_part
 from napari_focus_stack.cli.shared_options import Parser, as_path
+from napari_focus_stack.errors import InputError, NoImagesError
 
 if TYPE_CHECKING:
     import argparse
@@ -53,7 +54,10 @@ def info_command(argv: list[str]) -> None:
         The path cannot be read, or its axes are not named.
     """
     call = info_parser().parse_args(argv)
-    series = open_part(call, call.path)
+    try:
+        series = open_part(call, call.path)
+    except NoImagesError as nothing:  # an error here, not an empty job that is done
+        raise InputError(str(nothing)) from nothing
     if call.json:
         print(json.dumps(as_dict(series), indent=2, ensure_ascii=False, allow_nan=False))
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.cli.exit_codes import DONE, FAILED_IN_PART
 from napari_focus_stack.cli.progress import follow
-from napari_focus_stack.cli.shared_options import flag
+from napari_focus_stack.cli.shared_options import flag, options_named
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.series.series_settings import SLAB_METHODS, SeriesSettings
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_focus_stack.io.listing import StackPath
-    from napari_focus_stack.series.model import Series
+    from napari_focus_stack.io.recipe import Recipe
+    from napari_focus_stack.series.model import Series, StackIndex
     from napari_focus_stack.series.result import SeriesResult
-    from napari_focus_stack.settings import Settings
 
 _OF_ONE_STACK = ("depth_index", "depth", "height", "confidence", "report", "debug")
 """Options of one stack: a series writes its maps and reports beside the images."""
@@ -162,7 +162,7 @@ def refuse_series_settings(call: argparse.Namespace) -> None:
             )
 
 
-def series_command(call: argparse.Namespace, series: Series, settings: Settings) -> int:
+def series_command(call: argparse.Namespace, series: Series, wanted: Recipe) -> int:
     """Focus a series and write its results.
 
     Parameters
@@ -171,7 +171,7 @@ def series_command(call: argparse.Namespace, series: Series, settings: Settings)
         Arguments of the command.
     series : Series
         The series, or the part that the call selects.
-    settings : Settings
+    wanted : Recipe
         Parameters of every stack.
 
     Returns
@@ -191,75 +191,112 @@ def series_command(call: argparse.Namespace, series: Series, settings: Settings)
     from napari_focus_stack.series.files import OnDisk, split_name
     from napari_focus_stack.series.steps import focus_series_steps
 
-    for name in _OF_ONE_STACK:
-        if getattr(call, name):
-            raise SettingsError(
-                f"{flag(name)} is for one stack, and '{series.path.name}' has {len(series)}; its "
-                "depth, height, confidence and reports are written beside the images."
-            )
+    _refuse_options_of_one_stack(call, series, wanted)
     out = call.output
     if out.is_dir() and not out.name.lower().endswith(".zarr"):
-        out = out / f"{series.path.name.partition('.')[0]}.ome.tif"
+        out = out / f"{_stem(series.path)}.ome.tif"
     split_name(out)
-    result = follow(
-        focus_series_steps(
-            series,
-            settings,
-            _series_settings(call),
-            OnDisk(out, series),
-            transforms=_prior(call.transforms_from, series),
+    with options_named():
+        result = follow(
+            focus_series_steps(
+                series,
+                wanted.settings,
+                _series_settings(call),
+                OnDisk(out, series),
+                transforms=_prior(call.transforms_from, series),
+            )
         )
-    )
     _summarise(series, result)
     return FAILED_IN_PART if result.failed else DONE
 
 
+def _refuse_options_of_one_stack(call: argparse.Namespace, series: Series, wanted: Recipe) -> None:
+    """Refuse options, corrections and transforms that belong to one stack."""
+    many = f"'{series.path.name}' has {len(series)}"
+    for name in _OF_ONE_STACK:
+        if getattr(call, name):
+            raise SettingsError(
+                f"{flag(name)} is for one stack, and {many}; its depth, height, confidence and "
+                "reports are written beside the images."
+            )
+    if call.skip_unreadable:
+        raise SettingsError(
+            f"--skip-unreadable is for one stack, and {many}; a series marks the stacks that "
+            "cannot be read, and goes on."
+        )
+    if wanted.correction is not None or wanted.transforms is not None:
+        raise SettingsError(
+            f"'{call.recipe}' is of one stack, with a correction or transforms of its own, and "
+            f"{many}; select one (--position, --time, --channel), or give the settings as options."
+        )
+
+
+def _stem(path: Path) -> str:
+    """Return the name of a series for its results."""
+    name = path.absolute().name or "series"
+    if path.is_dir() and not name.lower().endswith(".zarr"):
+        return name
+    return name[: -len(path.suffix)].removesuffix(".ome") or name
+
+
 def _series_settings(call: argparse.Namespace) -> SeriesSettings:
-    """Return the settings of a call, with options named in errors."""
-    given = {
-        field.name: value
-        for field in dataclasses.fields(SeriesSettings)
-        if (value := getattr(call, field.name)) is not None
-    }
-    try:
-        return SeriesSettings(**given)
-    except SettingsError as wrong:
-        text = str(wrong)
-        for field in dataclasses.fields(SeriesSettings):
-            text = text.replace(f"{field.name} ", f"{flag(field.name)} ")
-        raise SettingsError(text) from wrong
+    """Return the settings of a call."""
+    return SeriesSettings(
+        **{
+            field.name: value
+            for field in dataclasses.fields(SeriesSettings)
+            if (value := getattr(call, field.name)) is not None
+        }
+    )
 
 
 def _prior(path: Path | None, series: Series) -> dict[tuple[int, int], Any]:
-    """Return the reports whose transforms are used, by position and time point."""
+    """Return the reports whose transforms are used, by position and time point.
+
+    One report serves all; of the reports of a series, that of the lead channel counts.
+    """
     if path is None:
         return {}
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not path.is_dir():
+        return {(index.position, index.time): path for index in series}
+    from napari_focus_stack.io.recipe import checked_place
+
     by_place: dict[tuple[int, int], Path] = {}
-    for file in files:
-        place = _place_of(file)
-        by_place.setdefault((place.get("position", 0), place.get("time", 0)), file)
+    for file in sorted(path.glob("*.json")):
+        report = _report(file)
+        place, lead = checked_place(report.get("place"), file), report["series"].get("lead")
+        if place and lead in (place["channel_name"], str(place["channel"])):
+            by_place[place["position"], place["time"]] = file
+        elif place and lead is None:
+            key = place["position"], place["time"]
+            if key in by_place:
+                raise SettingsError(
+                    f"--transforms-from '{path}' is of a run whose channels were aligned each by "
+                    "itself; give one with a lead channel, or a single report."
+                )
+            by_place[key] = file
     found = {}
     for index in series:
         original = series.original(index)
-        key = original.position, original.time
-        if key not in by_place:
-            raise SettingsError(
-                f"--transforms-from '{path}' has no report of {series.describe(index)}; give the "
-                "folder of reports of a run on the same series."
-            )
-        found[index.position, index.time] = by_place[key]
+        if (original.position, original.time) in by_place:
+            found[index.position, index.time] = by_place[original.position, original.time]
+    if not found:
+        raise SettingsError(
+            f"--transforms-from '{path}' has no report of these stacks; give the folder of reports "
+            "of a run on the same series."
+        )
     return found
 
 
-def _place_of(file: Path) -> dict[str, Any]:
-    """Return the place of the stack of a report."""
+def _report(file: Path) -> dict[str, Any]:
+    """Return the report in a file."""
     try:
         report = json.loads(file.read_bytes())
     except (OSError, ValueError) as problem:
         raise InputError(f"'{file}' is no report ({problem}); give that of a run.") from problem
-    place = report.get("place", {}) if isinstance(report, dict) else {}
-    return place if isinstance(place, dict) else {}
+    if not isinstance(report, dict) or not isinstance(report.get("series"), dict):
+        raise InputError(f"'{file}' is no report of a stack in a series; give that of a run.")
+    return report
 
 
 def _summarise(series: Series, result: SeriesResult) -> None:
@@ -273,28 +310,31 @@ def _summarise(series: Series, result: SeriesResult) -> None:
         print(f"Failed: {reason if name in reason else f'{name}. {reason}'}")
     if len(result.failed) > _MOST_LISTED:
         print(f"Failed: {len(result.failed) - _MOST_LISTED} more.")
-    for note in (*result.notes, *_shared_notes(result)):
+    for note in (*result.notes, *_shared_notes(series, result)):
         print(f"Note: {note}")
     for path in result.files:
         print(f"Wrote {path}")
 
 
-def _shared_notes(result: SeriesResult) -> list[str]:
+def _shared_notes(series: Series, result: SeriesResult) -> list[str]:
     """Return the notes of reports, each kind once, with the number of stacks that have it.
 
     Notes that differ in their numbers alone are of one kind.
     """
-    kinds: dict[str, list[str]] = {}
-    for report in result.reports.values():
+    kinds: dict[str, dict[StackIndex, str]] = {}
+    for index, report in result.reports.items():
         for note in report.notes:
-            kinds.setdefault(_NUMBER.sub("#", note), []).append(note)
+            kinds.setdefault(_NUMBER.sub("#", note), {})[index] = note
     ordered = sorted(kinds.values(), key=len, reverse=True)[:_MOST_LISTED]
-    return [_with_count(notes, len(result.reports)) for notes in ordered]
+    return [_with_count(series, notes, len(result.reports)) for notes in ordered]
 
 
-def _with_count(notes: list[str], stacks: int) -> str:
+def _with_count(series: Series, notes: dict[StackIndex, str], stacks: int) -> str:
     """Return the first of some notes, with the number of stacks that have such a note."""
-    if len(notes) == stacks and len(set(notes)) == 1:
-        return notes[0]
-    such = "" if len(set(notes)) == 1 else ", with their own figures in the reports"
-    return f"{notes[0]} ({len(notes)} of {stacks} stacks{such})"
+    first, note = next(iter(notes.items()))
+    if len(notes) == stacks and len(set(notes.values())) == 1:
+        return note
+    if len(notes) == 1:
+        return f"{note} ({series.describe(first)})"
+    such = "" if len(set(notes.values())) == 1 else ", with their own figures in the reports"
+    return f"{note} ({len(notes)} of {stacks} stacks, first {series.describe(first)}{such})"

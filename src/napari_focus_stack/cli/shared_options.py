@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.series.series_settings import SeriesSettings
 from napari_focus_stack.settings import Settings
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _literal(text: str) -> int | float | str:
 
 @contextlib.contextmanager
 def options_named() -> Iterator[None]:
-    """Replace the name of a parameter by its option in errors of `Settings`.
+    """Replace the name of a parameter by its option in errors of settings, of stack and series.
 
     Yields
     ------
@@ -175,6 +176,8 @@ def options_named() -> Iterator[None]:
         yield
     except SettingsError as wrong:
         name, _, rest = str(wrong).partition(" ")
-        if name not in {field.name for field in dataclasses.fields(Settings)}:
+        if name not in {
+            field.name for kind in (Settings, SeriesSettings) for field in dataclasses.fields(kind)
+        }:
             raise
         raise SettingsError(f"{'/'.join(flags(name))} {rest}") from wrong

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack._version import __version__
@@ -35,6 +35,7 @@ from napari_focus_stack.settings import Settings
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from napari_focus_stack.io.recipe import Recipe
     from napari_focus_stack.io.sources import PlaneSource
@@ -168,12 +169,17 @@ def stack_command(call: argparse.Namespace) -> int:
 
     share_malloc_arena()
     wanted = _wanted(call)
-    repeats = bool(wanted.place) and call.input is None
+    repeats = bool(wanted.place) and len(wanted.inputs) == 1
     series = _placed(call, wanted) if repeats else open_part(call, _given(wanted))
     if is_series(call, series):
-        return series_command(call, series, wanted.settings)
+        return series_command(call, series, wanted)
     refuse_series_settings(call)
+    if call.skip_unreadable and not series.is_one_stack:
+        raise SettingsError(
+            "--skip-unreadable is for a folder or file of one stack, not for one of a series."
+        )
     source = series.stack()
+    source.notes = tuple(dict.fromkeys((*source.notes, *series.notes)))
     with options_named():
         wanted.settings.reference_plane(len(source))
         wanted.settings.region_in(source.plane_shape)
@@ -189,14 +195,38 @@ def _placed(call: argparse.Namespace, wanted: Recipe) -> Series:
     from napari_focus_stack.series.opening import open_series
     from napari_focus_stack.series.selection import select
 
-    place = wanted.place
-    if not os.path.exists(place["series"]):
+    place, path = wanted.place, wanted.inputs[0]
+    if not os.path.exists(path):
         raise InputError(
-            f"'{place['series']}', which '{call.recipe}' names, is not there; say where the series "
-            "is with -i/--input."
+            f"'{path}', which '{call.recipe}' names, is not there; say where the series is with "
+            "-i/--input."
         )
-    series = open_series(place["series"], pattern=place["pattern"], axes=place["axes"])
-    return select(series, [place["position"]], place["time"], [place["channel"]])
+    series = open_series(
+        path, pattern=call.pattern or place["pattern"], axes=call.axes or place["axes"]
+    )
+    with contextlib.suppress(SettingsError):
+        named = select(series, [place["position"]], place["time"], [place["channel"]])
+        _check_names(named, call, place)
+    return select(
+        series,
+        call.position or [place["position"]],
+        place["time"] if call.time is None else call.time,
+        call.channel or [place["channel"]],
+    )
+
+
+def _check_names(series: Series, call: argparse.Namespace, place: Mapping[str, Any]) -> None:
+    """Refuse a series in which the place of a recipe has another name."""
+    position = series.positions[0]
+    for what, known, here in (
+        ("position", place["position_name"], position.name),
+        ("channel", place["channel_name"], position.channels[0].name),
+    ):
+        if known != here and getattr(call, what) is None:
+            raise InputError(
+                f"'{call.recipe}' is of {what} '{known}', which is '{here}' in "
+                f"'{series.path.name}'; select it with --{what}."
+            )
 
 
 def _given(wanted: Recipe) -> str | tuple[str, ...]:
@@ -341,6 +371,8 @@ def _notes_on_call(call: argparse.Namespace, wanted: Recipe, written: list[Path]
     notes = []
     if wanted.correction is not None:
         notes.append(f"The depth was corrected as '{call.recipe}' says.")
+    if wanted.place:
+        notes += wanted.not_repeated
     idle = ["/".join(flags(name)) for name in SHORT if getattr(call, name) is not None]
     if idle and method != "laplacian":
         notes.append(f"{' and '.join(idle)} had no effect because the method is {method}.")

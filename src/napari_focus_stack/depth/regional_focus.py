@@ -30,6 +30,9 @@ REGION_ERRORS = (PeakError(0.05, 0.2), PeakError(0.05, 0.4), PeakError(0.05, 0.8
 is: with 0.2 on all, the surface of `rims.py faint` errs by 1.3 planes instead of 0.7."""
 SMOOTHNESS = 1.0
 """Inverse variance of a region around the mean of its neighbourhood."""
+INDEPENDENT = 4.0
+"""Growth of the evidence with the area of a faint neighbourhood: errors of regions are independent.
+Without it, a surface of little evidence is drawn towards the mean of the whole field."""
 SLOPE = 0.25
 """Slope by which a surface may continue to rise or fall from one region to the next."""
 STEEP = 0.1
@@ -96,8 +99,13 @@ class RegionalFocus:
             peak.add(energy, slice(0, len(energy)), self._count)
         self._count += 1
 
-    def prior(self) -> FocusPrior:
+    def prior(self, *, faint: bool = False) -> FocusPrior:
         """Return the prior for the fusion, once all planes are added.
+
+        Parameters
+        ----------
+        faint : bool
+            Whether the evidence of wide neighbourhoods adds up; see `stack_steps`.
 
         Returns
         -------
@@ -106,7 +114,7 @@ class RegionalFocus:
         """
         shape = self._fine.best.shape
         unit = depth_unit(peak.widths(self._count, every=2) for peak in self._coarse)
-        surface = self._surface(unit)
+        surface = self._surface(unit, INDEPENDENT if faint else 1.0)
         range_ = self._other_depths(surface, unit)
         leads = [self._lead(level, shape) for level in range(2)]
         several = _ramp(range_.high - range_.low, SEVERAL) * _ramp(range_.share, (RIM, 1.0))
@@ -114,13 +122,13 @@ class RegionalFocus:
         own = tuple(np.maximum(lead / (lead + np.float32(OWN_VOICE)), alone) for lead in leads)
         return FocusPrior(unit, surface, range_, several, own, alone, FINE_LEVEL + self._steps)
 
-    def _surface(self, unit: float) -> Surface:
+    def _surface(self, unit: float, growth: float) -> Surface:
         rows = slice(0, len(self._coarse[0].best))
         readings = [peak.read(rows, self._count, unit) for peak in self._coarse]
         trust = np.sum([trust for _, trust in readings], axis=0)
         total = np.sum([depth * trust for depth, trust in readings], axis=0)
         known = total / np.maximum(trust, np.float32(1e-9))
-        depth = fill_from_trusted(known, trust, SMOOTHNESS)
+        depth = fill_from_trusted(known, trust, SMOOTHNESS, growth)
         variance = 1 / np.maximum(trust, np.float32(1e-6))
         for reach in (1, 2, 4, 8, 16):
             nearby = np.maximum(cv2.GaussianBlur(trust, (0, 0), reach), np.float32(1e-6))

@@ -189,6 +189,25 @@ class RegionalEnergy:
         """
         return _moved(self.light, matrix, 2 ** (FINE_LEVEL + 1 + self.steps))
 
+    def roots_seen(self, matrix: Matrix) -> Plane:
+        """Resample the detail of the coarse regions to the reference frame.
+
+        Roots have the same noise everywhere, whatever the detail.
+
+        Parameters
+        ----------
+        matrix : numpy.ndarray
+            (3, 3), reference pixel (x, y, 1) to pixel of the plane.
+
+        Returns
+        -------
+        numpy.ndarray
+            (level, y, x) float32 in pixel values; NaN where nothing was recorded.
+        """
+        side = 2 ** (FINE_LEVEL + 1 + self.steps)
+        moved = [_moved(root.astype(np.float32), matrix, side) for root in self.coarse]
+        return np.stack(moved) * np.float32(self.unit)
+
     def seen(self, matrix: Matrix, noise: Noise, brightest: Plane) -> tuple[Plane, list[Plane]]:
         """Resample the energies to the reference frame.
 

@@ -21,7 +21,7 @@ GAP_PRIOR = 1e-3
 LINES_BETWEEN_CHECKS = 256
 
 
-def fill_from_trusted(data: Map, weight: Map, prior: float) -> Map:
+def fill_from_trusted(data: Map, weight: Map, prior: float, growth: float = 1.0) -> Map:
     """Replace data of low weight by the weighted mean of their surroundings.
 
     Weighted means of ever wider neighbourhoods, from the widest to the pixel itself, each the prior
@@ -33,6 +33,9 @@ def fill_from_trusted(data: Map, weight: Map, prior: float) -> Map:
         (Y, X) float32; weights are inverse variances.
     prior : float
         Inverse variance of a pixel around the mean of its wider neighbourhood.
+    growth : float
+        Factor by which weights grow from one neighbourhood to the next: 4 if the errors of its
+        pixels are independent, 1 if they are the same, so that no mean is better than a pixel.
 
     Returns
     -------
@@ -49,10 +52,12 @@ def fill_from_trusted(data: Map, weight: Map, prior: float) -> Map:
         sums.append(cv2.pyrDown(sums[-1]))
         weights.append(cv2.pyrDown(weights[-1]))
     filled = np.full_like(weights[-1], sums[-1].sum() / max(float(weights[-1].sum()), 1e-12))
-    for total, support in zip(reversed(sums), reversed(weights), strict=True):
+    scales = range(len(sums) - 1, -1, -1)
+    for scale, total, support in zip(scales, reversed(sums), reversed(weights), strict=True):
         if filled.shape != support.shape:
             filled = cv2.pyrUp(filled, dstsize=support.shape[::-1])
-        filled = (total + np.float32(prior) * filled) / (support + np.float32(prior))
+        wider = np.float32(prior / growth**scale)
+        filled = (total + wider * filled) / (support + wider)
     return filled
 
 

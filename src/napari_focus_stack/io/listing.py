@@ -153,8 +153,8 @@ def _images_of(folder: Path) -> tuple[list[Path], dict[Path, str]]:
     inner = _inner_folder(folder)
     if inner is not None:
         raise InputError(
-            f"'{folder}' holds no image itself, but its sub-folder "
-            f"'{inner.relative_to(folder)}' does; give that one."
+            f"'{folder}' holds no image itself; its sub-folders do, the first of them "
+            f"'{inner.relative_to(folder)}': give the folder of one stack or series, or one file."
         )
     raise NoImagesError(
         f"'{folder}' holds no image ({', '.join(sorted(SUFFIXES))}): nothing to do."
@@ -166,6 +166,9 @@ def _inner_folder(folder: Path) -> Path | None:
     for place, folders, names in os.walk(folder):
         depth = len(Path(place).relative_to(folder).parts)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        stores = [name for name in folders if name.lower().endswith(".zarr")]
+        if stores:
+            return Path(place, stores[0])
         folders[:] = folders if depth < DEEPEST else []
         if depth and any(_is_candidate(Path(place, name)) for name in names if _is_image(name)):
             return Path(place)
@@ -173,7 +176,7 @@ def _inner_folder(folder: Path) -> Path | None:
 
 
 def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES
+    return os.path.splitext(name)[1].lower() in SUFFIXES or foreign_suffix(Path(name))
 
 
 def _is_candidate(file: Path) -> bool:

@@ -155,7 +155,9 @@ def _fields(axes: list[NameColumn]) -> dict[int, str]:
     """Return a field for each column, by its marker where it can be; a number is z."""
     wanted = {column.place: column.axis for column in axes}
     if "z" not in wanted.values():
-        numbers = [column for column in axes if column.kind == "number"]
+        # of several, a channel or a site that is marked as such is no focus
+        others = [column for column in axes if column.axis in ("", "t")] if axes[1:] else axes
+        numbers = [column for column in others if column.kind == "number"]
         for column in sorted(numbers, key=lambda column: not column.axis)[-1:]:
             wanted[column.place] = "z"
     free = [field for field in ("p", "t", "c", "field") if field not in wanted.values()]
@@ -189,7 +191,13 @@ def refusal(where: str, axes: NameAxes) -> InputError:
     message = f"'{where}' is {kind} by its file names, which count {listed}"
     if not axes.pattern:
         return InputError(message, "give a folder of one stack")
-    option = f'with --pattern "{axes.pattern}", in Python open_series(..., pattern=...)'
+    pattern = f'the pattern "{axes.pattern}"'
     if axes.has_z:
-        return InputError(message, f"open it as a series, {option}; {{z}} is the axis of focus")
-    return InputError(message, f"if {{z}} is the axis of focus all the same, open it {option}")
+        return InputError(
+            message,
+            f"open it as a series (focusstack -i, or open_series in Python), if need be by "
+            f"{pattern}, where {{z}} is the axis of focus",
+        )
+    return InputError(
+        message, f"if {{z}} is the axis of focus all the same, open it as a series by {pattern}"
+    )

@@ -75,6 +75,8 @@ class Recipe:
     place : mapping of str to object
         Place of the stack in a series, as in `Report.place`, with an absolute path; empty for a
         stack of its own.
+    not_repeated : tuple of str
+        Sentences on what the series did to this stack and a run of the stack alone does not.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -83,6 +85,7 @@ class Recipe:
     correction: NDArray[np.uint16] | None = None
     version: str = __version__
     place: Mapping[str, Any] = field(default_factory=dict)
+    not_repeated: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Recipe:
@@ -166,7 +169,8 @@ class Recipe:
             transforms=_transforms(content.get("transforms"), path),
             correction=_correction(content.get("correction"), path),
             version=str(content.get("version", __version__)),
-            place=_place(content.get("place"), path),
+            place=checked_place(content.get("place"), path),
+            not_repeated=_not_repeated(content),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -282,8 +286,26 @@ def _inputs(value: Any, path: Path) -> tuple[str, ...]:
     return tuple(str(path.absolute().parent / name) for name in value)
 
 
-def _place(value: Any, path: Path) -> dict[str, Any]:
-    """Return the place of a stack in a series, with an absolute path."""
+def checked_place(value: Any, path: Path) -> dict[str, Any]:
+    """Return the place of a stack in a series, with an absolute path.
+
+    Parameters
+    ----------
+    value : object
+        `Report.place`, from JSON.
+    path : pathlib.Path
+        File of the report or recipe.
+
+    Returns
+    -------
+    dict
+        Empty for a stack of its own, or of an array.
+
+    Raises
+    ------
+    InputError
+        It is damaged.
+    """
     if not value:
         return {}
     if not isinstance(value, dict):
@@ -294,6 +316,29 @@ def _place(value: Any, path: Path) -> dict[str, Any]:
     if not value["series"]:  # an array
         return {}
     return {**value, "series": str(path.absolute().parent / value["series"])}
+
+
+def _not_repeated(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return sentences on what a series did to the stack of a report."""
+    series, place = content.get("series"), content.get("place")
+    if not isinstance(series, dict) or not isinstance(place, dict):
+        return ()
+    settings = series.get("settings")
+    follow = settings.get("follow") if isinstance(settings, dict) else None
+    own = (place.get("channel_name"), str(place.get("channel")))
+    done = {
+        "its depth was measured on the planes of several time points": "pooled" in series,
+        "the drift of the field was removed": "drift" in series,
+        f"it followed the surface of channel '{series.get('lead')}'": str(follow).startswith(
+            "surface"
+        )
+        and series.get("lead") not in own,
+    }
+    return tuple(
+        f"In its series, {what}; this run of one stack does not do that."
+        for what, is_so in done.items()
+        if is_so
+    )
 
 
 def _transforms(value: Any, path: Path) -> NDArray[np.float64] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_focus_stack._utils.memory import limit, resident
 from napari_focus_stack._utils.threads import available_threads
 from napari_focus_stack.alignment.prior_transforms import (
+    NO_EFFECT,
     PriorTransforms,
     alignment_mask,
     prior_transforms,
@@ -51,6 +52,8 @@ class Run:
         (Y, X) bool, True where motion is estimated.
     cancel : threading.Event, optional
         Once set, the run raises `Cancelled` at its next check.
+    faint : bool
+        Whether depth of little evidence follows wider surroundings.
 
     Attributes
     ----------
@@ -82,6 +85,8 @@ class Run:
         Bytes of memory that the process may use; None if there is no limit.
     threads : int
         Number of threads.
+    faint : bool
+        Whether depth of little evidence follows wider surroundings.
     frugal : bool
         Whether there is too little memory to read planes ahead.
 
@@ -100,8 +105,10 @@ class Run:
         transforms: Any = None,
         align_mask: Any = None,
         cancel: threading.Event | None = None,
+        *,
+        faint: bool = False,
     ) -> None:
-        self.source, self.settings = source, settings
+        self.source, self.settings, self.faint = source, settings, faint
         self.n = len(source)
         self.reference = settings.reference_plane(self.n)
         self.region = alignment_mask(settings, align_mask, source.plane_shape[:2])
@@ -261,7 +268,7 @@ def _without_effect(run: Run, masked: bool) -> list[str]:
             **regions,
             "the reference plane": settings.reference != "middle" and wanted != run.reference,
         }
-        return [run.prior.origin, *_sentence(idle, "the transforms were given")]
+        return [run.prior.origin, *_sentence(idle, NO_EFFECT)]
     if settings.align == "none":
         return _sentence(regions, "nothing was to be aligned (alignment 'none')")
     return []

@@ -35,6 +35,7 @@ def stack_steps(
     align_mask: Any = None,
     cancel: threading.Event | None = None,
     on_plane: OnPlane | None = None,
+    faint: bool = False,
 ) -> Generator[Progress, None, StackResult]:
     """Stack step by step, for a caller that shows progress or may cancel.
 
@@ -61,6 +62,9 @@ def stack_steps(
     on_plane : callable, optional
         Called as ``on_plane(k, plane, energy)`` with every plane as it is fused, (Y, X[, C]) in
         the source's dtype, and its energy, (Y, X) float32. Neither is cropped.
+    faint : bool
+        Whether depth of little evidence follows that of wider surroundings, where it is otherwise
+        drawn towards their mean: for planes pooled over time.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def stack_steps(
     Cancelled
         `cancel` was set.
     """
-    run = Run(source, settings, transforms, align_mask, cancel)
+    run = Run(source, settings, transforms, align_mask, cancel, faint=faint)
     tiling = plan_tiling(run, on_plane is not None)
     run.progress.plan_fusion(fusion_rounds(run, tiling))
     run.progress.expect(len(noise_pairs(run.n)))

@@ -241,7 +241,7 @@ def _prior(
         focus = RegionalFocus(cache[order[0]])
         for k in order:
             focus.add(*evened(k).seen(transforms[k], noise, brightest))
-        return focus.prior()
+        return focus.prior(faint=run.faint)
 
 
 def _measure_noise(

@@ -9,10 +9,13 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.sources import ArraySource, Spacing
-from napari_focus_stack.series.axes import STACKED, axis_lengths, parse_axes
+from napari_focus_stack.series.axes import NAMES, STACKED, axis_lengths, parse_axes
+from napari_focus_stack.series.indexed_planes import IndexedPlanes
 from napari_focus_stack.series.model import ARRAY, Channel, Position, Series
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.series.model import StackIndex
 
@@ -44,8 +47,10 @@ def series_of_array(array: Any, axes: str | None = None, spacing: Spacing | None
     SettingsError
         The names do not fit the shape.
     """
+    if not hasattr(array, "shape"):
+        return _one_stack(ArraySource(array, spacing=spacing))
     if axes is None and hasattr(array, "dims"):
-        axes = "".join(str(name) for name in array.dims)
+        axes = "".join(_letter(str(name)) for name in array.dims)
     if axes is None:
         axes = _unambiguous(array)
     letters = parse_axes(axes)
@@ -67,23 +72,42 @@ def series_of_array(array: Any, axes: str | None = None, spacing: Spacing | None
 
     def read(index: StackIndex) -> PlaneSource:
         chosen = {"P": index.position, "T": index.time, "C": index.channel}
-        key = [slice(None)] * array.ndim
-        places: list[Any] = list(key)
+        places: list[Any] = [slice(None)] * array.ndim
         for letter, place in chosen.items():
             if letter in named:
                 places[named[letter]] = place
-        stack = getattr(array, "data", array) if hasattr(array, "dims") else array
-        planes = _z_first(stack[tuple(places)], "".join(lengths), chosen)
-        return ArraySource(planes, spacing=spacing)
+        return _stack(array, places, named["Z"], positions[index.position])
 
     return Series(_UNNAMED, ARRAY, positions, read, axes=axes)
 
 
-def _z_first(stack: Any, letters: str, chosen: dict[str, int]) -> Any:
-    """Return a stack with z as its first axis."""
-    left = [letter for letter in letters if letter not in chosen]
-    at = left.index("Z")
-    return stack if at == 0 else np.moveaxis(stack, at, 0)
+def _stack(array: Any, places: list[Any], z: int, position: Position) -> PlaneSource:
+    """Return one stack of an array; only NumPy and dask are lazy when they are sliced."""
+    values = array.data if hasattr(array, "dims") else array
+    if type(values).__module__.partition(".")[0] in ("numpy", "dask"):
+        stack = values[tuple(places)]
+        at = sum(isinstance(place, slice) for place in places[:z])
+        return ArraySource(np.moveaxis(stack, at, 0), spacing=position.spacing)
+    names = [f"plane {k}" for k in range(position.planes)]
+
+    def plane(k: int) -> NDArray[Any]:
+        return np.asarray(values[(*places[:z], k, *places[z + 1 :])])
+
+    return IndexedPlanes(position, names, plane)
+
+
+def _one_stack(source: ArraySource) -> Series:
+    """Return a sequence of planes as a series of one stack."""
+    position = Position(
+        "", 1, (Channel(),), len(source), source.plane_shape, source.dtype, source.spacing
+    )
+    return Series(_UNNAMED, ARRAY, [position], lambda _index: source)
+
+
+def _letter(name: str) -> str:
+    """Return the letter of an axis by its name, such as "time"; the name itself if unknown."""
+    by_name = {word: letter for letter, word in NAMES.items()}
+    return by_name.get(name.casefold(), name)
 
 
 def _unambiguous(array: Any) -> str:

@@ -87,6 +87,8 @@ def axis_lengths(
         Axes and shape disagree, or more than one length is missing.
     """
     letters = "".join(letter for letter, _ in axes)
+    if 0 in shape:
+        raise SettingsError(f"{where} is empty along one of its axes; there is nothing to stack.")
     given = [length for _, length in axes]
     if len(shape) == len(axes):
         wrong = any(g not in (None, size) for g, size in zip(given, shape, strict=True))

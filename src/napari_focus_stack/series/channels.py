@@ -10,9 +10,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack.alignment.prior_transforms import OF_RESULT
+import numpy as np
+
+from napari_focus_stack._utils.wording import format_percentage
+from napari_focus_stack.alignment.prior_transforms import is_on_prior_transforms
 from napari_focus_stack.analysis.projection import project_steps
 from napari_focus_stack.errors import Cancelled, FocusStackError, OutputError
+from napari_focus_stack.io.plane_files import REMEDY
 from napari_focus_stack.pipeline.stack import stack_steps
 from napari_focus_stack.result import Progress, StackResult
 
@@ -55,12 +59,16 @@ class ChannelPlan:
         Parameters of the series.
     cancel : threading.Event or None
         Once set, the run raises `Cancelled`.
+    lacking : str
+        Sentence on a lead channel that this position has not, whose surface the others should
+        follow; empty if all is well.
     """
 
     lead: int | None
     settings: Settings
     series_settings: SeriesSettings
     cancel: threading.Event | None = None
+    lacking: str = ""
 
     def focused(self, channels: int) -> list[int]:
         """Return the channels whose focus is their own, the lead first.
@@ -113,29 +121,38 @@ def focus_steps(
     Cancelled
         The plan's `cancel` was set.
     """
+    if plan.lacking:
+        return {channel: Failed(plan.lacking) for channel in range(channels)}
     outcome: dict[int, Outcome] = {}
     for channel in plan.focused(channels):
         transforms = prior
         if plan.lead is not None and channel != plan.lead:
             led = outcome[plan.lead]
             if isinstance(led, Failed):
-                outcome[channel] = Failed(f"Its lead channel failed. {led.reason}")
+                outcome[channel] = _led_by(led)
                 continue
             transforms = led
         outcome[channel] = yield from attempted(_stack_steps(open_stack, channel, plan, transforms))
     return outcome
 
 
+def _led_by(failed: Failed) -> Failed:
+    """Return the failure of a channel whose lead channel failed."""
+    return Failed(
+        "Its lead channel failed; another lead channel, or 'each' for none, may do without it. "
+        f"{failed.reason}"
+    )
+
+
 def _stack_steps(
     open_stack: Callable[[int], PlaneSource], channel: int, plan: ChannelPlan, transforms: Any
 ) -> Generator[Progress, None, StackResult]:
     """Focus one channel."""
-    source = open_stack(channel)
     result: StackResult = yield from stack_steps(
-        source, plan.settings, transforms=transforms, cancel=plan.cancel
+        open_stack(channel), plan.settings, transforms=transforms, cancel=plan.cancel
     )
     # the lead channel stands in the report of every follower
-    notes = [note for note in result.report.notes if note != OF_RESULT]
+    notes = [note for note in result.report.notes if not is_on_prior_transforms(note)]
     return dataclasses.replace(result, report=dataclasses.replace(result.report, notes=notes))
 
 
@@ -180,7 +197,7 @@ def surface_steps(
         assert plan.lead is not None, "only followers are left"
         led = found[plan.lead]
         if isinstance(led, Failed):
-            found[channel] = Failed(f"Its lead channel failed. {led.reason}")
+            found[channel] = _led_by(led)
         else:
             found[channel] = yield from attempted(_projected_steps(open_stack, channel, plan, led))
     return dict(sorted(found.items()))
@@ -200,22 +217,36 @@ def _projected_steps(
         threads=plan.settings.threads,
         cancel=plan.cancel,
     )
-    note = (
+    notes = [
         f"The pixels are those at the surface of the lead channel ({series.follow}, slab of "
-        f"{series.slab}, {series.slab_method}); depth and confidence are the lead's."
-    )
+        f"{series.slab}, {series.slab_method}); depth and confidence are the lead's.",
+        *_beyond(led, series, len(source)),
+    ]
     report = dataclasses.replace(
         led.report,
         planes=list(source.names),
         dtype=source.dtype.name,
         inputs=[str(file.absolute()) for file in source.files],
         place=dict(source.place),
-        notes=[note],
+        notes=notes,
         advice={},
         health={},
         intensities={},
     )
     return dataclasses.replace(led, image=image, report=report)
+
+
+def _beyond(led: StackResult, series: SeriesSettings, planes: int) -> list[str]:
+    """Return the note on pixels whose slab lies outside the stack."""
+    centre = led.depth_index.astype(np.int32) + (series.offset or 0)
+    half = series.slab // 2
+    share = float(((centre + half < 0) | (centre - half >= planes)).mean())
+    if share == 0:
+        return []
+    return [
+        f"{format_percentage(share)} of the picture has its surface so near an end of the stack "
+        "that the offset leads out of it; the image is empty there (0, or NaN)."
+    ]
 
 
 def attempted(
@@ -248,4 +279,6 @@ def attempted(
     except (Cancelled, OutputError):
         raise
     except FocusStackError as problem:
+        if problem.remedy == REMEDY:  # a series has no such option
+            return Failed(f"{problem.message}; copy it again, or leave that stack out.")
         return Failed(str(problem))

@@ -91,10 +91,13 @@ def film_drift(images: PlaneSource, cancel: threading.Event | None = None) -> li
     list of numpy.ndarray or None
         (3, 3), pixel (x, y, 1) of the first image to that of each; None where it does not fit.
     """
+    unknown = [np.eye(3), *[None] * (len(images) - 1)]
     try:
         aligned = drain(align_only_steps(images, _SHIFT, cancel=cancel))
     except InputError:  # nothing in them that could be aligned
-        return [np.eye(3), *[None] * (len(images) - 1)]
+        return unknown
+    if aligned.alignment.model == "none":  # they have too little in common
+        return unknown
     return [one if np.isfinite(one).all() else None for one in aligned.transforms]
 
 

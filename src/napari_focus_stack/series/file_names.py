@@ -56,7 +56,10 @@ def split_name(out: Path) -> tuple[str, str]:
     for suffix in (*TIFF_SUFFIXES, *ZARR_SUFFIXES):
         if lower.endswith(suffix) and len(lower) > len(suffix):
             return out.name[: -len(suffix)], out.name[-len(suffix) :]
-    raise OutputError(f"'{out}' cannot hold a series; end it in .ome.tif or .ome.zarr.")
+    raise OutputError(
+        f"'{out}' cannot hold a series; end it in .ome.tif or .ome.zarr, or give a folder that "
+        "exists."
+    )
 
 
 def map_name(stem: str, label: str, role: str, suffix: str) -> str:

@@ -169,10 +169,18 @@ def _as_series(
     if isinstance(source, Series):
         if axes is not None or pattern is not None:
             raise SettingsError("axes and pattern belong to open_series; leave them out here.")
+        _refuse_spacing(spacing)
         return source
     paths = source[0] if isinstance(source, list | tuple) and source else source
     if isinstance(paths, str | os.PathLike):
+        _refuse_spacing(spacing)
         return open_series(source, pattern=pattern, axes=axes)
     if pattern is not None:
         raise SettingsError("pattern names the files of a folder, and the source is an array.")
     return series_of_array(source, axes, spacing)
+
+
+def _refuse_spacing(spacing: Spacing | None) -> None:
+    """Refuse distances for a source that has its own."""
+    if spacing is not None:
+        raise SettingsError("spacing is for arrays; give z_step for the distance of planes.")

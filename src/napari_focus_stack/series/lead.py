@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 JUDGED_SIDE = 512
 """Longest side, in pixels, of the reduced planes on which channels are judged: alignment, too,
 begins on planes of this size."""
+MOST_JUDGED = 12
+"""Places on which channels are tried, if none of them can be stacked."""
 AS_GOOD = 0.02
 """Difference of mean confidence below which two channels are equally good."""
 
@@ -55,12 +58,16 @@ class ReducedPlanes(PlaneSource):
 
 
 def lead_steps(
-    series: Series, wanted: str | int, cancel: threading.Event | None = None
+    series: Series,
+    wanted: str | int,
+    settings: Settings,
+    cancel: threading.Event | None = None,
 ) -> Generator[Progress, None, str | int | None]:
     """Find the lead channel, once for the series.
 
     Channels are judged on the time point in the middle of the first position that has several, at
-    reduced size, by the mean confidence of their depth: the evidence of focus over its noise.
+    reduced size, by the mean confidence of their depth: the evidence of focus over its noise. Where
+    no channel can be stacked there, other time points and positions are tried.
 
     Parameters
     ----------
@@ -68,6 +75,8 @@ def lead_steps(
         The series.
     wanted : str or int
         "auto", "each", a name or a number.
+    settings : Settings
+        Parameters of the stacks; `memory` and `threads` count.
     cancel : threading.Event, optional
         Once set, the run raises `Cancelled`.
 
@@ -92,26 +101,50 @@ def lead_steps(
         if all(find_channel(position, wanted) is None for position in series.positions):
             raise unknown_channel(series.positions[0], wanted)
         return wanted
-    several = [p for p, position in enumerate(series.positions) if len(position.channels) > 1]
-    if not several:
-        return None
-    position = series.positions[several[0]]
-    scores = []
-    for channel in range(len(position.channels)):
-        index = StackIndex(several[0], position.times // 2, channel)
-        scores.append((yield from _evidence_steps(series, index, cancel)))
-    best = next(c for c, score in enumerate(scores) if score > max(scores) - AS_GOOD)
-    return position.channels[best].name or best
+    quick = Settings(occlusion="off", memory=settings.memory, threads=settings.threads)
+    for place in _places_to_judge(series):
+        position = series.positions[place.position]
+        scores = []
+        for channel in range(len(position.channels)):
+            index = dataclasses.replace(place, channel=channel)
+            scores.append((yield from _evidence_steps(series, index, quick, cancel)))
+        if max(scores) >= 0:
+            best = next(c for c, score in enumerate(scores) if score > max(scores) - AS_GOOD)
+            return _name_if_unique(position, best)
+    return 0 if _places_to_judge(series) else None
+
+
+def _places_to_judge(series: Series) -> list[StackIndex]:
+    """Return places of positions with several channels: the middle times first, then the ends."""
+    several = [
+        (p, position)
+        for p, position in enumerate(series.positions)
+        if len(position.channels) > 1 and position.planes > 1
+    ]
+    middles = [StackIndex(p, position.times // 2) for p, position in several]
+    ends = [
+        StackIndex(p, time)
+        for p, position in several
+        for time in dict.fromkeys((0, position.times - 1))
+    ]
+    return list(dict.fromkeys([*middles, *ends]))[:MOST_JUDGED]
+
+
+def _name_if_unique(position: Position, channel: int) -> str | int:
+    """Return the name of a channel, or its number if the name is none, or that of another too."""
+    name = position.channels[channel].name
+    names = [one.name.casefold() for one in position.channels]
+    return name if name and names.count(name.casefold()) == 1 else channel
 
 
 def _evidence_steps(
-    series: Series, index: StackIndex, cancel: threading.Event | None
+    series: Series, index: StackIndex, settings: Settings, cancel: threading.Event | None
 ) -> Generator[Progress, None, float]:
     """Return the mean confidence of the depth of one channel, -1 if it cannot be stacked."""
     try:
         source = series.stack(index.position, index.time, index.channel)
         reduced = ReducedPlanes(source, JUDGED_SIDE)
-        result = yield from stack_steps(reduced, Settings(occlusion="off"), cancel=cancel)
+        result = yield from stack_steps(reduced, settings, cancel=cancel)
     except Cancelled:
         raise
     except FocusStackError:  # reported when the series comes to that stack

@@ -80,6 +80,7 @@ def open_series(
             return _one_stack(files, skip_unreadable)
         path = files[0]
     path = Path(path)
+    path = path if path.name else path.absolute()
     if is_folder(path):
         found = open_ome_zarr(path)
         if found is not None:

@@ -142,19 +142,23 @@ def find_channel(position: Position, wanted: str | int) -> int | None:
     position : Position
         The position.
     wanted : str or int
-        Name, whatever its case, or number from 0.
+        Name, whatever its case, or else a number from 0 as text; an int is always a number.
 
     Returns
     -------
     int or None
         Number of the channel, None if there is none.
     """
-    text = str(wanted).casefold()
     names = [channel.name.casefold() for channel in position.channels]
-    if text in names:
-        return names.index(text)
-    number = int(text) if text.isdecimal() else -1
-    return number if 0 <= number < len(names) else None
+    if isinstance(wanted, str) and wanted.casefold() in names:
+        return names.index(wanted.casefold())
+    return _number(wanted, len(names))
+
+
+def _number(wanted: str | int, count: int) -> int | None:
+    """Return a number from 0, given as it is or as text; None if it is none or too large."""
+    number = int(wanted) if not isinstance(wanted, str) or wanted.isdecimal() else -1
+    return number if 0 <= number < count else None
 
 
 def unknown_channel(position: Position, wanted: str | int) -> SettingsError:
@@ -193,16 +197,15 @@ def _channels(position: Position, wanted: Sequence[str | int] | None) -> list[in
 
 def _positions(series: Series, wanted: str | int) -> list[int]:
     """Return the positions of a name, a well or a number."""
-    text = str(wanted).casefold()
     for names in (
         [position.name for position in series.positions],
         [position.well or "" for position in series.positions],
     ):
-        found = [p for p, name in enumerate(names) if name.casefold() == text]
-        if found:
+        found = [p for p, name in enumerate(names) if name.casefold() == str(wanted).casefold()]
+        if found and isinstance(wanted, str):
             return found
-    number = int(text) if text.isdecimal() else -1
-    if 0 <= number < len(series.positions):
+    number = _number(wanted, len(series.positions))
+    if number is not None:
         return [number]
     names_shown = [position.name or str(p) for p, position in enumerate(series.positions)]
     shown = ", ".join(f"'{name}'" for name in names_shown[:8])

@@ -82,13 +82,16 @@ class SeriesSettings:
                 raise SettingsError(
                     f"{name} {value!r} must be an odd whole number from 1 to {MOST_TIMES}."
                 )
-        if self.slab > 1 and not self.follows_surface:
+        if not self.follows_surface:
+            for name, default in (("slab", 1), ("slab_method", "max")):
+                if getattr(self, name) != default:
+                    raise SettingsError(
+                        f"{name} is for channels that follow the lead's surface; add follow "
+                        "'surface', or leave it out."
+                    )
+        elif self.lead_channel == "each":
             raise SettingsError(
-                "slab projects planes around the lead's surface: add follow 'surface'."
-            )
-        if self.follows_surface and self.lead_channel == "each":
-            raise SettingsError(
-                "follow 'surface' needs a lead channel; leave out lead_channel 'each'."
+                f"follow '{self.follow}' needs a lead channel; name one, or leave 'each' out."
             )
 
     @property

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from napari_focus_stack._utils.wording import format_names
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.series.channels import ChannelPlan, Failed
 from napari_focus_stack.series.drift import FilmImages, film_drift, moved_back
@@ -15,6 +17,7 @@ from napari_focus_stack.series.film import Film
 from napari_focus_stack.series.lead import lead_name, lead_of, lead_steps
 from napari_focus_stack.series.model import StackIndex
 from napari_focus_stack.series.result import PositionResult, SeriesProgress, SeriesResult
+from napari_focus_stack.series.selection import find_channel
 
 if TYPE_CHECKING:
     import threading
@@ -96,11 +99,11 @@ def focus_series_steps(
     record, maps = _Record(), {}
     with destination:
         lead = yield from _shown(
-            lead_steps(series, series_settings.lead_channel, cancel),
+            lead_steps(series, series_settings.lead_channel, settings, cancel),
             SeriesProgress("choosing the lead channel", 0, len(series)),
         )
         for number, position in enumerate(series.positions):
-            plan = ChannelPlan(lead_of(position, lead), settings, series_settings, cancel)
+            plan = _plan(position, lead, settings, series_settings, cancel)
             found = yield from _position_steps(
                 series, number, plan, destination, record, transforms or {}
             )
@@ -111,15 +114,67 @@ def focus_series_steps(
         files = destination.finish()
     return SeriesResult(
         tuple(
-            PositionResult(series.positions[number], destination.arrays(found, number))
-            for number, found in maps.items()
+            PositionResult(
+                position, destination.arrays(maps[number], number) if number in maps else {}
+            )
+            for number, position in enumerate(series.positions)
         ),
         record.reports,
         record.failed,
         lead,
-        list(series.notes),
+        [*series.notes, *_without_lead(series, lead), *_drift_notes(record)],
         files,
     )
+
+
+def _plan(
+    position: Position,
+    lead: str | int | None,
+    settings: Settings,
+    series_settings: SeriesSettings,
+    cancel: threading.Event | None,
+) -> ChannelPlan:
+    """Return the plan of one position."""
+    lacks = lead is not None and find_channel(position, lead) is None
+    lacking = ""
+    if lacks and series_settings.follows_surface:
+        lacking = (
+            f"The position has no channel '{lead}', whose surface its channels would follow; leave "
+            "it out, or take another lead channel."
+        )
+    return ChannelPlan(lead_of(position, lead), settings, series_settings, cancel, lacking)
+
+
+def _drift_notes(record: _Record) -> list[str]:
+    """Return the note on the drift that was removed."""
+    drifts = [
+        report.series["drift"] for report in record.reports.values() if "drift" in report.series
+    ]
+    largest = max((math.hypot(drift["x"], drift["y"]) for drift in drifts), default=0.0)
+    if largest == 0:
+        return []
+    return [
+        f"The drift of the field over time was removed, up to {largest:.1f} pixels. Margins that a "
+        "time point did not record are 0 in its image and NaN in its depth. If the specimen moved "
+        "rather than the field, leave out 'drift'."
+    ]
+
+
+def _without_lead(series: Series, lead: str | int | None) -> list[str]:
+    """Return the note on positions without the lead channel."""
+    if lead is None:
+        return []
+    names = [
+        position.name or str(number)
+        for number, position in enumerate(series.positions)
+        if len(position.channels) > 1 and find_channel(position, lead) is None
+    ]
+    if not names:
+        return []
+    return [
+        f"There is no channel '{lead}' in {format_names(names)}; each channel was aligned by "
+        "itself there."
+    ]
 
 
 def _check(series: Series, settings: Settings, series_settings: SeriesSettings) -> None:
@@ -127,17 +182,24 @@ def _check(series: Series, settings: Settings, series_settings: SeriesSettings) 
     stacked = [position for position in series.positions if position.planes > 1]
     if not stacked:
         raise InputError(
-            f"'{series.path.name}' has no z axis, so there is nothing to stack; name the axes "
-            "(axes='TZYX') if one of them is the focus."
+            f"'{series.path.name}' has no z axis, so there is nothing to stack; name its axes, as "
+            "in TZYX, if one of them is the focus."
         )
     settings.reference_plane(max(position.planes for position in stacked))
     for position in stacked:
         settings.region_in(position.plane_shape)
+    if abs(series_settings.offset or 0) >= max(position.planes for position in stacked):
+        raise SettingsError(
+            f"follow '{series_settings.follow}' leads out of every stack; the longest has "
+            f"{max(position.planes for position in stacked)} planes."
+        )
     longest = max(position.times for position in series.positions)
     if settings.crop and longest > 1:
         raise SettingsError(
             "crop would give every time point another size; crop the film afterwards."
         )
+    if settings.crop and series_settings.lead_channel == "each":
+        raise SettingsError("crop would give every channel another size; name a lead channel.")
     if longest == 1 and (series_settings.smooth_time > 1 or series_settings.drift):
         name = "smooth_time" if series_settings.smooth_time > 1 else "drift"
         raise SettingsError(f"{name} needs several time points; this series has one.")
@@ -195,19 +257,24 @@ def _remove_drift(
     maps: PositionMaps, number: int, position: Position, plan: ChannelPlan, record: _Record
 ) -> None:
     """Move every map back by the drift of the field, estimated on the lead channel."""
-    lead = plan.lead or 0
-    times = [t for t in range(position.times) if StackIndex(number, t, lead) in record.reports]
-    if len(times) < 2:
-        return
-    drifts = film_drift(FilmImages(maps, times, lead), plan.cancel)
-    for time, drift in zip(times, drifts, strict=True):
-        for channel in range(len(position.channels)):
-            index = StackIndex(number, time, channel)
-            if index in record.reports:
-                report = record.reports[index]
-                record.reports[index] = _with_drift(report, drift)
-                if drift is not None:
-                    _move_back(maps, time, channel, drift, whole=plan.settings.selects)
+    channels = range(len(position.channels))
+    done = {
+        channel: [
+            t for t in range(position.times) if StackIndex(number, t, channel) in record.reports
+        ]
+        for channel in channels
+    }
+    lead = plan.lead if plan.lead is not None else max(channels, key=lambda c: len(done[c]))
+    found: dict[int, Matrix | None] = {}
+    if len(done[lead]) > 1:
+        drifts = film_drift(FilmImages(maps, done[lead], lead), plan.cancel)
+        found = dict(zip(done[lead], drifts, strict=True))
+    for channel, times in done.items():
+        for time in times:
+            index, drift = StackIndex(number, time, channel), found.get(time)
+            record.reports[index] = _with_drift(record.reports[index], drift)
+            if drift is not None:
+                _move_back(maps, time, channel, drift, whole=plan.settings.selects)
 
 
 def _move_back(maps: PositionMaps, time: int, channel: int, drift: Matrix, *, whole: bool) -> None:
@@ -224,7 +291,7 @@ def _with_drift(report: Report, drift: Matrix | None) -> Report:
     if drift is None:
         note = "The drift of the field could not be found at this time point; it was not moved."
         return dataclasses.replace(report, notes=[*report.notes, note])
-    moved = [float(drift[0, 2]), float(drift[1, 2])]
+    moved = {"x": float(drift[0, 2]), "y": float(drift[1, 2])}
     return dataclasses.replace(report, series={**report.series, "drift": moved})
 
 

@@ -246,7 +246,7 @@ class TiffSeries:
                     metadata = self.tif.lsm_metadata or {}
                     return Acquisition(lsm_channels(metadata), lsm_seconds(metadata, times))
                 case "stk":
-                    return Acquisition(seconds=stk_seconds(self.tif.stk_metadata or {}))
+                    return Acquisition(seconds=stk_seconds(self.tif.stk_metadata or {}, times))
         except DAMAGE:  # the pixels may be sound all the same
             return Acquisition()
         return Acquisition()

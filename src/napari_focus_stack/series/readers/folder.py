@@ -82,10 +82,15 @@ def open_folder(path: Path, pattern: str | None = None) -> Series | None:
     if pattern is not None:
         _check_fit(path, pattern, names, found)
     grid = make_grid([(files[name], fields) for name, fields in found.items()])
+    flat = _recorded_in_one_plane(grid)
+    if flat:
+        found = {name: fields for name, fields in found.items() if fields.c not in flat}
+        grid = make_grid([(files[name], fields) for name, fields in found.items()])
     if pattern is None and len(grid.files) == 1 and not any("/" in name for name in found):
         return None
     what = f"the names of {chosen.kind}" if pattern is None else f"the {chosen.kind}"
-    notes = [*_odd_names([name for name in names if name not in found], what)]
+    odd = [name for name in names if name not in found and not _is_of(chosen, name, flat)]
+    notes = [*_odd_names(odd, what), *_flat_channels(flat)]
     notes += [*describe_companions(made), *_holes(grid)]
     return _series(path, chosen, grid, notes, tuple(files.values()), pattern)
 
@@ -139,7 +144,32 @@ def _odd_names(names: Sequence[str], what: str) -> list[str]:
     if not names:
         return []
     count = format_count(len(names), "file was", "files were")
-    return [f"{count} left out, because they do not fit {what}: {format_names(natsorted(names))}."]
+    listed = format_names(natsorted(names))
+    return [f"{count} left out, named or placed otherwise than {what}: {listed}."]
+
+
+def _recorded_in_one_plane(grid: FolderGrid) -> list[str]:
+    """Return the channels that have one plane everywhere, beside others that have more."""
+    most = [0] * len(grid.channels)
+    for index, stack in grid.files.items():
+        most[index.channel] = max(most[index.channel], len(stack))
+    if max(most) < 2:
+        return []
+    return [name for name, planes in zip(grid.channels, most, strict=True) if planes < 2]
+
+
+def _is_of(pattern: FilePattern, name: str, channels: Sequence[str]) -> bool:
+    """Check whether a file is of one of some channels."""
+    fields = pattern.fields(name) if channels else None
+    return fields is not None and fields.c in channels
+
+
+def _flat_channels(channels: Sequence[str]) -> list[str]:
+    """Return the note on channels that were recorded in one plane."""
+    return [
+        f"Channel '{name}' was recorded in one plane, so it is left out: there is nothing to stack."
+        for name in channels
+    ]
 
 
 def _holes(grid: FolderGrid) -> list[str]:

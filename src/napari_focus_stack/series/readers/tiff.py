@@ -13,6 +13,7 @@ from napari_focus_stack.io.plane_files import DAMAGE, Unreadable
 from napari_focus_stack.io.reading import read_stack, refuse_results, scan
 from napari_focus_stack.io.spacing_metadata import spacing_in_micrometres
 from napari_focus_stack.io.tiff import MAGIC
+from napari_focus_stack.series.axes import parse_axes
 from napari_focus_stack.series.model import Channel, Position, Series
 from napari_focus_stack.series.readers.arranged_tiff import TiffSeries
 from napari_focus_stack.series.readers.ome_tiff import companion_xml, open_ome
@@ -87,7 +88,8 @@ def _opened(path: Path, axes: str | None) -> Series:
             else:
                 found = TiffSeries.of(path, tif)
                 if found is not None and (axes is not None or found.has_names):
-                    return found.series(axes)
+                    named = tif.series[0].axes if found.has_names else None
+                    return _with_names_noted(found.series(axes), named, axes)
             if axes is not None:
                 return TiffSeries.of_pages(path, tif).series(axes)
     except FocusStackError:
@@ -97,6 +99,16 @@ def _opened(path: Path, axes: str | None) -> Series:
     except DAMAGE as problem:
         raise InputError(f"'{path.name}' is a damaged TIFF ({problem}).") from problem
     return _plain_series(path, notes)
+
+
+def _with_names_noted(series: Series, named: str | None, axes: str | None) -> Series:
+    """Add the note that the caller's names of axes contradict those of the file."""
+    if named is not None and axes is not None:
+        given = "".join(letter for letter, _ in parse_axes(axes))
+        if given != named:
+            note = f"The file names its axes {named}; they were taken as {given}, as given."
+            series.notes = (*series.notes, note)
+    return series
 
 
 def _is_mmstack(tif: TiffFile) -> bool:

@@ -60,13 +60,15 @@ def lsm_seconds(metadata: Mapping[str, Any], times: int) -> tuple[float, ...]:
     return relative([t * step for t in range(times)]) if step else ()
 
 
-def stk_seconds(metadata: Mapping[str, Any]) -> tuple[float, ...]:
-    """Return the times of a MetaMorph stack.
+def stk_seconds(metadata: Mapping[str, Any], times: int) -> tuple[float, ...]:
+    """Return the times of a MetaMorph stack, whose planes may be those of z, each with a time.
 
     Parameters
     ----------
     metadata : mapping of str to object
         As tifffile parses it.
+    times : int
+        Number of time points.
 
     Returns
     -------
@@ -74,7 +76,9 @@ def stk_seconds(metadata: Mapping[str, Any]) -> tuple[float, ...]:
         Empty if unknown.
     """
     created = metadata.get("TimeCreated")
-    return () if created is None else relative([float(ms) / 1000 for ms in created])
+    if created is None or len(created) != times:
+        return ()
+    return relative([float(ms) / 1000 for ms in created])
 
 
 def metaseries_channel(metadata: Mapping[str, Any]) -> Channel:
