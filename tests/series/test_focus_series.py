@@ -382,3 +382,19 @@ def test_a_list_of_planes_is_one_stack_and_no_stack_is_refused(experiment):
     for nothing, axes in ((None, None), ([], None), (np.zeros((0, 3, 32, 32)), "TZYX")):
         with pytest.raises(FocusStackError):
             focus_series(nothing, axes=axes)
+
+
+def test_a_stack_of_another_size_fails_and_the_rest_is_whole(tmp_path):
+    film = two_channels(3)[:, 1:]
+    position = as_series(film).positions[0]
+
+    def read(index):
+        planes = film[index.time, 0]
+        return ArraySource(planes[:, :100] if index.time == 1 else planes)
+
+    series = Series(Path("film"), "test", [position], read)
+    found = focus_series(series, align="none", out=tmp_path / "film.ome.tif")
+    assert set(found.failed) == {StackIndex(0, 1, 0)}
+    assert not found.image[1].any()
+    expected = focus_stack(film[2, 0], align="none")
+    np.testing.assert_array_equal(found.image[2, 0], expected.image)

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_focus_stack._utils.wording import format_names
 from napari_focus_stack.errors import InputError, SettingsError
-from napari_focus_stack.series.channels import ChannelPlan, Failed
+from napari_focus_stack.series.channels import ChannelPlan, Failed, Outcome
 from napari_focus_stack.series.drift import FilmImages, film_drift, moved_back
 from napari_focus_stack.series.film import Film
 from napari_focus_stack.series.lead import lead_name, lead_of, lead_steps
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from napari_focus_stack.imgproc.transforms import Matrix
-    from napari_focus_stack.result import Progress, Report
+    from napari_focus_stack.result import Progress, Report, StackResult
     from napari_focus_stack.series.destinations import Destination, PositionMaps
     from napari_focus_stack.series.model import Position, Series
     from napari_focus_stack.series.series_settings import SeriesSettings
@@ -223,12 +223,13 @@ def _position_steps(
         )
         for channel, result in outcome.items():
             index = StackIndex(number, time, channel)
+            if not isinstance(result, Failed):
+                maps = maps or destination.open(number, position, result)
+                result = _written(maps, time, channel, result)
             if isinstance(result, Failed):
                 record.failed[index] = result.reason
                 waiting.append((time, channel))
                 continue
-            maps = maps or destination.open(number, position, result)
-            maps.write(time, channel, result)
             record.reports[index] = _completed(result.report, position, plan)
     if maps is None:
         return None
@@ -241,6 +242,15 @@ def _position_steps(
             destination.report(position, index, report)
     maps.close()
     return maps
+
+
+def _written(maps: PositionMaps, time: int, channel: int, result: StackResult) -> Outcome:
+    """Write the maps of one stack; those of another size than the first are a failure."""
+    try:
+        maps.write(time, channel, result)
+    except InputError as problem:
+        return Failed(str(problem))
+    return result
 
 
 def _completed(report: Report, position: Position, plan: ChannelPlan) -> Report:
