@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.file_source import ScannedFiles
 from napari_focus_stack.io.plane_files import FilePlane, Skipped
 from napari_focus_stack.io.sources import Spacing, check_kind, describe
-from napari_focus_stack.io.spacing_metadata import even_step, spacing_in_micrometres
+from napari_focus_stack.io.spacing_metadata import UNEVEN, even_step, spacing_in_micrometres
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +65,10 @@ def agree(
     if measured is None:
         notes += _gaps(entries)
     spacing = _spacing(kept[0].spacing, measured, turned=orientation >= 5)
+    scattered = even_step([plane.position for plane in kept], UNEVEN)
+    if spacing.z is None and scattered is not None:
+        spacing = spacing_in_micrometres(spacing.y, spacing.x, scattered)
+        notes.append(_on_scatter(kept, scattered))
     named = even_step([plane.named_position for plane in kept])
     if spacing.z is None and named is not None:
         spacing = spacing_in_micrometres(spacing.y, spacing.x, named)
@@ -114,6 +118,16 @@ def _notes(planes: list[FilePlane], orientation: int) -> list[str]:
             f"EXIF turns '{turned[0]}' another way than most planes; all are turned alike."
         )
     return notes
+
+
+def _on_scatter(planes: Sequence[FilePlane], mean: float) -> str:
+    """Return the note on positions along z that scatter about even ones."""
+    positions = [plane.position or 0.0 for plane in planes]
+    gaps = [abs(after - before) for before, after in pairwise(positions)]
+    return (
+        f"The z positions in the files are {min(gaps):.3g} to {max(gaps):.3g} µm apart; heights "
+        f"count with their mean, {mean:.4g} µm."
+    )
 
 
 def _gaps(entries: Sequence[FilePlane | Skipped]) -> list[str]:

@@ -268,25 +268,33 @@ def _ome_positions(pixels: ElementTree.Element) -> list[float]:
     return [found[z] for z in sorted(found)]
 
 
-def even_step(positions: Sequence[float | None]) -> float | None:
+EVEN = 0.01
+"""Difference of a distance from their mean, as a share, up to which positions are evenly spaced."""
+UNEVEN = 0.1
+"""The same up to which the mean is a z step all the same: encoders of stages scatter by 7 %."""
+
+
+def even_step(positions: Sequence[float | None], scatter: float = EVEN) -> float | None:
     """Return the distance between neighbours of evenly spaced positions.
 
     Parameters
     ----------
     positions : sequence of float or None
         Positions of consecutive planes, in any unit; None where unknown.
+    scatter : float
+        Largest difference of a distance from their mean, as a share.
 
     Returns
     -------
     float or None
-        Mean distance; None for fewer than two positions, an unknown one, or distances that differ
-        from the mean by more than 1 %.
+        Mean distance; None for fewer than two positions, an unknown one, or distances that scatter
+        more.
     """
     known = [position for position in positions if position is not None]
     if len(known) < 2 or len(known) != len(positions):
         return None
     mean = (known[-1] - known[0]) / (len(known) - 1)
     gaps = [after - before for before, after in itertools.pairwise(known)]
-    if mean == 0 or any(abs(gap - mean) > 0.01 * abs(mean) for gap in gaps):
+    if mean == 0 or any(abs(gap - mean) > scatter * abs(mean) for gap in gaps):
         return None
     return abs(mean)
