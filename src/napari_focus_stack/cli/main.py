@@ -13,7 +13,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.cli.exit_codes import DONE, INTERNAL_ERROR, INTERRUPTED, WRONG_CALL
-from napari_focus_stack.cli.info import info_command
 from napari_focus_stack.cli.stack import stack_command, stack_parser
 from napari_focus_stack.cli.subcommands import bench_command, demo_command
 from napari_focus_stack.errors import FocusStackError, NoImagesError, SettingsError
@@ -100,6 +99,13 @@ def _dispatch(argv: list[str]) -> int:
     return stack_command(parser.parse_args(argv))
 
 
+def _info(argv: list[str]) -> None:
+    """Run `focusstack info`, whose module no other call needs."""
+    from napari_focus_stack.cli.info import info_command
+
+    info_command(argv)
+
+
 def _say(sentence: str) -> None:
     """Print a message in one line on stderr."""
     with contextlib.suppress(BrokenPipeError):
@@ -113,7 +119,7 @@ def _describe(problem: Exception) -> str:
 
 
 _COMMANDS: dict[str, Callable[[list[str]], None]] = {
-    "info": info_command,
+    "info": _info,
     "demo": demo_command,
     "bench": bench_command,
 }

@@ -13,7 +13,7 @@ SlabMethod = Literal["max", "mean"]
 SLAB_METHODS: tuple[SlabMethod, ...] = get_args(SlabMethod)
 MOST_TIMES = 99
 """Largest number of time points that are pooled, or planes of a slab."""
-_FOLLOW = re.compile(r"alignment|surface(?::([+-]?\d+))?")
+_FOLLOW = r"alignment|surface(?::([+-]?\d+))?"
 
 
 def _parameter(default: Any, explanation: str) -> Any:
@@ -102,7 +102,7 @@ class SeriesSettings:
     @property
     def offset(self) -> int | None:
         """Planes from the lead's surface to the centre of the slab; None if `follow` is wrong."""
-        found = _FOLLOW.fullmatch(str(self.follow))
+        found = re.fullmatch(_FOLLOW, str(self.follow))
         return None if found is None else int(found[1] or 0)
 
     def as_dict(self) -> dict[str, Any]:
