@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -291,6 +290,8 @@ def _prior(path: Path | None, series: Series) -> dict[tuple[int, int], Any]:
 
 def _report(file: Path) -> dict[str, Any]:
     """Return the report in a file."""
+    import json
+
     try:
         report = json.loads(file.read_bytes())
     except (OSError, ValueError) as problem:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,6 +136,8 @@ def bench_command(argv: list[str]) -> None:
         The JSON file cannot be written.
     """
     call = bench_parser().parse_args(argv)
+    import json
+
     from napari_focus_stack.io.output_checks import check_report
     from napari_focus_stack.io.writing import write_report
     from napari_focus_stack.simulation import benchmark as bench
