@@ -9,11 +9,12 @@ import pytest
 import tifffile
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from natsort import natsorted, ns
 
 from napari_focus_stack.cli import main as cli
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.companions import companions
-from napari_focus_stack.io.file_order import named_positions, natural_order
+from napari_focus_stack.io.file_order import in_plain_order, named_positions, natural_order
 from napari_focus_stack.io.reading import read_stack
 
 PLANE = np.random.default_rng(1).integers(0, 255, (24, 32), np.uint8)
@@ -160,3 +161,18 @@ def test_of_two_sizes_equally_common_the_larger_is_the_stack(tmp_path):
         tifffile.imwrite(tmp_path / f"b{k}.tif", PLANE)
     source = read_stack(tmp_path, skip_unreadable=True)
     assert source.names == ("b0.tif", "b1.tif", "b2.tif")
+
+
+@given(
+    st.text(st.sampled_from("0aB ._(é1"), min_size=1, max_size=10),
+    st.lists(st.lists(st.integers(0, 9), min_size=10, max_size=10), min_size=2, max_size=12),
+)
+def test_names_with_digits_at_the_same_places_are_in_the_order_of_natsort(mask, digits):
+    names = {
+        "".join(str(row[k]) if sign.isdigit() else sign for k, sign in enumerate(mask)) + ".tif"
+        for row in digits
+    }
+    files = [Path(name) for name in names]
+    expected = natsorted(files, key=lambda file: file.name, alg=ns.PATH | ns.IGNORECASE)
+    assert in_plain_order(expected)
+    assert len(names) == 1 or not in_plain_order(expected[::-1])

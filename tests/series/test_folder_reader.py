@@ -15,6 +15,7 @@ from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.io.reading import read_stack
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.series.model import Channel, Series, StackIndex
+from napari_focus_stack.series.opening import open_series
 from napari_focus_stack.series.readers.folder import open_folder
 
 UNKNOWN = Spacing()
@@ -175,8 +176,9 @@ def test_a_pattern_names_the_axes_of_any_folder(tmp_path: Path) -> None:
 
 def test_a_film_can_be_stacked_as_z_by_its_pattern(tmp_path: Path) -> None:
     write_grid(tmp_path, "x_t{t}.tif", t=(0, 1, 10))
+    assert open_folder(tmp_path) is None
     with pytest.raises(InputError) as problem:
-        open_folder(tmp_path)
+        open_series(tmp_path)
     assert 'by the pattern "x_t{z}.tif"' in str(problem.value)
     series = opened(tmp_path, "x_t{z}.tif")
     assert list(series) == [StackIndex()]

@@ -112,11 +112,12 @@ def _recorded_together(folder: Path) -> Series | None:
     """
     from napari_focus_stack.series.readers.tiff import open_tiff_series
 
-    names = natsorted(
-        file.name for file in folder.iterdir() if file.suffix.lower() in TIFF_SUFFIXES
-    )
-    is_ndtiff = (folder / NDTIFF_INDEX).is_file()
-    if not names or not (is_ndtiff or ".ome." in names[0].lower()):
+    listed = os.listdir(folder)
+    is_ndtiff = NDTIFF_INDEX in listed
+    if not is_ndtiff and not any(".ome." in name.lower() for name in listed):
+        return None
+    names = natsorted(name for name in listed if Path(name).suffix.lower() in TIFF_SUFFIXES)
+    if not names:
         return None
     found = open_tiff_series(folder / names[0])
     if found is None or found.is_one_stack:

@@ -269,8 +269,18 @@ def named_pattern(paths: Sequence[str]) -> FilePattern | None:
     FilePattern or None
         None if no pattern fits, or none of the files has a z.
     """
-    for pattern in NAMED:
-        fields = [found for path in paths if (found := pattern.fields(path)) is not None]
-        if fields and 2 * len(fields) >= len(paths) and any(found.z for found in fields):
-            return pattern
-    return None
+    return next((pattern for pattern in NAMED if _fits_most(pattern, paths)), None)
+
+
+def _fits_most(pattern: FilePattern, paths: Sequence[str]) -> bool:
+    """Check whether half of the paths fit, one of them with a z."""
+    misses, has_z = 0, False
+    for path in paths:
+        found = pattern.fields(path)
+        if found is None:
+            misses += 1
+            if 2 * misses > len(paths):
+                return False
+        else:
+            has_z = has_z or bool(found.z)
+    return has_z

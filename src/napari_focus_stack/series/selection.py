@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import SettingsError
-from napari_focus_stack.series.model import Position, Series, StackIndex, channel_name
+from napari_focus_stack.series.model import Position, Series, StackIndex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -229,19 +229,3 @@ def _span(times: str | int | None, position: Position) -> range:
             f"{position.times - 1}; the end of a span is not part of it."
         )
     return range(start, stop)
-
-
-def describe_channels(position: Position) -> str:
-    """Return the names of the channels for a list.
-
-    Parameters
-    ----------
-    position : Position
-        The position.
-
-    Returns
-    -------
-    str
-        Names, or numbers where there are none, separated by commas.
-    """
-    return ", ".join(channel_name(position, c) for c in range(len(position.channels)))

@@ -18,7 +18,6 @@ from napari_focus_stack._utils.wording import format_count, format_names
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.io.companions import companions, describe_companions
 from napari_focus_stack.io.listing import SUFFIXES
-from napari_focus_stack.io.name_axes import find_axes, refusal
 from napari_focus_stack.io.output_formats import SAVED
 from napari_focus_stack.io.reading import read_planes, scan_planes
 from napari_focus_stack.io.sources import describe
@@ -56,28 +55,25 @@ def open_folder(path: Path, pattern: str | None = None) -> Series | None:
     Returns
     -------
     Series or None
-        None, without a pattern, if the files are one stack by their names, or there are none.
+        None, without a pattern, if the names are those of no microscope, or of one stack:
+        `read_stack` opens such a folder, or refuses names that carry axes.
 
     Raises
     ------
     SettingsError
         The pattern cannot be used, or fits fewer than half of the files.
     InputError
-        The names carry axes in no pattern of a microscope, two files have one place, or no file
-        can be read.
+        Two files have one place, or no file can be read.
     """
     chosen = compile_pattern(pattern) if pattern is not None else None
     depth = chosen.folders if chosen else _NAMED_DEPTH
     within = list(_walk(path, depth, any_folder=chosen is not None))
-    files = {name: Path(path, name) for name in within}
-    if not files and pattern is None:
+    chosen = chosen or named_pattern(within)
+    if chosen is None:
         return None
+    files = {name: Path(path, name) for name in within}
     made = companions(list(files.values()))
     names = [name for name in within if files[name] not in made]
-    chosen = chosen or named_pattern(names)
-    if chosen is None:
-        _refuse_axes(path, names)
-        return None
     found = {name: fields for name in names if (fields := chosen.fields(name)) and fields.z}
     if pattern is not None:
         _check_fit(path, pattern, names, found)
@@ -113,13 +109,6 @@ def _walk(folder: Path, depth: int, *, any_folder: bool) -> Iterator[str]:
         elif depth and entry.is_dir() and (any_folder or SUB_FOLDERS.fullmatch(entry.name)):
             inner = _walk(Path(entry.path), depth - 1, any_folder=any_folder)
             yield from (f"{entry.name}/{path}" for path in inner)
-
-
-def _refuse_axes(path: Path, names: Sequence[str]) -> None:
-    """Raise an InputError if the names of the folder's own files carry axes."""
-    axes = find_axes(natsorted(name for name in names if "/" not in name))
-    if axes is not None:
-        raise refusal(str(path), axes)
 
 
 def _check_fit(
