@@ -62,7 +62,7 @@ def display_range(dtype: np.dtype[Any], measured: tuple[float, float]) -> dict[s
     return {"min": low, "max": high, "start": start, "end": end}
 
 
-def ome_metadata(
+def ome_zarr_attributes(
     name: str,
     calibration: Calibration,
     levels: int,

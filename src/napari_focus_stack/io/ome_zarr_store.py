@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.replacing import os_errors, temporary_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,33 +122,3 @@ def check_place(path: Path) -> None:
     if path.exists() or path.is_symlink():
         what = "folder that was not written here" if path.is_dir() else "file"
         raise OutputError(f"'{path}' is a {what} and is not replaced; choose another name.")
-
-
-def put_in_place(temporary: Path, path: Path) -> None:
-    """Rename a finished store to its place; one of ours that was there is removed afterwards.
-
-    Parameters
-    ----------
-    temporary : pathlib.Path
-        What was written, in the folder of `path`.
-    path : pathlib.Path
-        Its place.
-
-    Raises
-    ------
-    OutputError
-        It cannot be renamed; what was there remains.
-    """
-    aside = temporary_name(path)
-    replaced = path.is_dir()
-    with os_errors(path):
-        if replaced:
-            path.replace(aside)
-        try:
-            temporary.replace(path)
-        except OSError:
-            if replaced:
-                with contextlib.suppress(OSError):
-                    aside.replace(path)
-            raise
-    shutil.rmtree(aside, ignore_errors=True)

@@ -11,9 +11,9 @@ import numpy as np
 
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.ome_zarr_metadata import Calibration, display_range, ome_metadata
-from napari_focus_stack.io.ome_zarr_store import OURS, check_place, put_in_place
-from napari_focus_stack.io.replacing import os_errors, temporary_name
+from napari_focus_stack.io.ome_zarr_metadata import Calibration, display_range, ome_zarr_attributes
+from napari_focus_stack.io.ome_zarr_store import OURS, check_place
+from napari_focus_stack.io.replacing import os_errors, put_in_place, temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -224,7 +224,7 @@ class OmeZarrImage:
             return
         self.complete()
         check_place(self.path)
-        put_in_place(self.temporary, self.path)
+        put_in_place([(self.temporary, self.path)])
         self._finished = True
 
     def complete(self) -> None:
@@ -241,7 +241,7 @@ class OmeZarrImage:
         with os_errors(self.path):
             self._group.attrs.put(
                 {
-                    "ome": ome_metadata(
+                    "ome": ome_zarr_attributes(
                         self._name, self._calibration, len(self._levels), self._averaged, windows
                     ),
                     OURS: {

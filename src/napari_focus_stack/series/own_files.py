@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
@@ -12,7 +11,7 @@ from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.ome_zarr_store import own_attributes
 from napari_focus_stack.io.output_formats import SOFTWARE
 from napari_focus_stack.io.plane_files import DAMAGE
-from napari_focus_stack.io.replacing import os_errors, temporary_name
+from napari_focus_stack.io.replacing import os_errors, remove, temporary_name
 from napari_focus_stack.io.writing import describe_values
 
 if TYPE_CHECKING:
@@ -127,9 +126,4 @@ def removed(paths: Sequence[Path]) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 temporary.replace(path)
         raise
-    for temporary, _ in aside:
-        with contextlib.suppress(OSError):
-            if temporary.is_dir() and not temporary.is_symlink():
-                shutil.rmtree(temporary)
-            else:
-                temporary.unlink()
+    remove(temporary for temporary, _ in aside)
