@@ -994,3 +994,33 @@ def test_a_stack_whose_colour_has_half_the_size_is_as_true_as_with_all_of_it(tmp
     )
     assert found > best + 3
     assert found > reference - 0.3
+
+
+def test_files_of_several_channels_by_their_ome_xml_are_no_stack(tmp_path):
+    def described(own):
+        data = "".join(
+            f'<TiffData IFD="0" FirstZ="{z}" FirstC="{c}" FirstT="0" PlaneCount="1">'
+            f'<UUID FileName="{z}{c}.ome.tif">urn:uuid:{z}{c}</UUID></TiffData>'
+            for z in range(3)
+            for c in range(2)
+        )
+        return (
+            '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="urn:uuid:{own}"><Image ID="Image:0"><Pixels ID="Pixels:0" Type="uint16" '
+            'DimensionOrder="XYCZT" SizeX="16" SizeY="12" SizeZ="3" SizeC="2" SizeT="1">'
+            f"{data}</Pixels></Image></OME>"
+        )
+
+    def write(folder, places):
+        folder.mkdir()
+        for number, own in enumerate(places):  # renamed, so that names say nothing
+            plane = np.full((12, 16), number, np.uint16)
+            tifffile.imwrite(
+                folder / f"renamed{number}.tif", plane, description=described(own), metadata=None
+            )
+
+    write(tmp_path / "both", ["00", "01", "10", "11"])
+    with pytest.raises(InputError, match="are of 2 channels by their OME-XML"):
+        read_stack(tmp_path / "both")
+    write(tmp_path / "one", ["01", "11", "21"])
+    assert len(read_stack(tmp_path / "one")) == 3

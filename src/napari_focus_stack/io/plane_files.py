@@ -130,6 +130,8 @@ class FilePlane:
         As in `ImageFile`.
     named_position : float or None
         Position along z in micrometres by the file's name.
+    recorded_at : tuple of int or None
+        Image, channel and time point of the file in its OME set.
     load_reduced : callable or None
         Decodes the pixels in grey, reduced by a power of two, at less cost.
     colour_halved : bool
@@ -146,6 +148,7 @@ class FilePlane:
     spacing: Spacing = field(default_factory=Spacing)
     position: float | None = None
     named_position: float | None = None
+    recorded_at: tuple[int, int, int] | None = None
     load_reduced: Callable[[int], NDArray[Any]] | None = None
     colour_halved: bool = False
 
@@ -234,6 +237,8 @@ class ImageFile:
         Axes beyond z, y, x and colour, as in (4, "time points", "time point").
     has_z : bool
         Whether a z axis has more than one plane, beside the surplus axes.
+    recorded_at : tuple of int or None
+        Image, channel and time point of a file of one plane in its OME set.
     """
 
     planes: tuple[FilePlane | Skipped, ...]
@@ -241,3 +246,4 @@ class ImageFile:
     position: float | None = None
     surplus: tuple[tuple[int, str, str], ...] = ()
     has_z: bool = True
+    recorded_at: tuple[int, int, int] | None = None

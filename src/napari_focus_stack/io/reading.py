@@ -9,19 +9,18 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack._utils.wording import format_names
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.agreement import agree
 from napari_focus_stack.io.camera_formats import is_heic, is_raw, open_heic, open_raw
 from napari_focus_stack.io.companions import describe_companions
 from napari_focus_stack.io.file_order import (
     in_plain_order,
-    kinds_of_names,
     may_differ,
     named_positions,
     natural_order,
 )
 from napari_focus_stack.io.file_source import FileSource, ScannedFiles
+from napari_focus_stack.io.folder_notes import note_on_kinds, note_on_order, refuse_several
 from napari_focus_stack.io.foreign_formats import foreign_format
 from napari_focus_stack.io.listing import StackPath, list_files
 from napari_focus_stack.io.name_axes import find_axes, refusal
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEAD = 16
-FEWEST_OF_A_KIND = 3
-"""Files whose names differ in their numbers alone from which on they may be a stack."""
 AS_GIVEN = "the list that was given, which is not that of their names"
 
 
@@ -116,27 +113,18 @@ def scan(path: StackPath) -> ScannedFiles:
     if axes is not None:
         raise refusal(listing.where, axes)
     if listing.is_sorted:
-        notes += _note_on_kinds(files)
+        notes += note_on_kinds(files)
     entries = _entries(files)
+    if listing.is_sorted:
+        refuse_several(listing.where, entries)
     if listing.is_sorted and contradicts_order(entries):
         entries = by_position(entries)
-        notes.append(_order_note(entries, "the z positions in the files"))
+        notes.append(note_on_order(entries, "the z positions in the files"))
     elif (may_differ(files) or not listing.is_sorted) and not in_plain_order(files):
         by_name = listing.is_sorted or (may_differ(files) and natural_order(files) == files)
         rule = "the numbers in their names, with sign and decimals" if by_name else AS_GIVEN
-        notes.append(_order_note(entries, rule))
+        notes.append(note_on_order(entries, rule))
     return agree(listing.where, opened, entries, notes)
-
-
-def _note_on_kinds(files: Sequence[Path]) -> list[str]:
-    """Return the note on a folder whose files have several kinds of names."""
-    kinds = [kind[0].name for kind in kinds_of_names(files) if len(kind) >= FEWEST_OF_A_KIND]
-    if len(kinds) < 2:
-        return []
-    return [
-        f"The files have {len(kinds)} kinds of names (as {format_names(kinds)}) and were taken as "
-        "one stack; if they are several, give each a folder of its own."
-    ]
 
 
 def scan_planes(files: Sequence[Path], where: str) -> ScannedFiles:
@@ -167,7 +155,7 @@ def scan_planes(files: Sequence[Path], where: str) -> ScannedFiles:
         ]
     if contradicts_order(entries):
         entries = by_position(entries)
-        notes = [_order_note(entries, "the z positions in the files")]
+        notes = [note_on_order(entries, "the z positions in the files")]
     elif at_one_position(entries):
         notes = ["All planes have the same z position in their files, so they may be copies."]
     return agree(where, files, entries, notes)
@@ -204,12 +192,6 @@ def _entries(files: Sequence[Path]) -> list[FilePlane | Skipped]:
     return [_one_plane(file, position) for file, position in zip(files, named, strict=True)]
 
 
-def _order_note(entries: list[FilePlane | Skipped], rule: str) -> str:
-    """Return the note on an order that is not that of the names."""
-    names = format_names([entry.name for entry in entries if isinstance(entry, FilePlane)])
-    return f"The planes are in the order of {rule}: {names}."
-
-
 def too_few(scanned: ScannedFiles) -> str:
     """Return the sentence that refuses a stack of one plane.
 
@@ -235,10 +217,15 @@ def too_few(scanned: ScannedFiles) -> str:
 def _open(path: Path) -> ImageFile:
     """Read the headers of one file; each plane gets the spacing and position of the file."""
     found = _open_any(path)
-    if found.spacing == Spacing() and found.position is None:
+    if found.spacing == Spacing() and found.position is None and found.recorded_at is None:
         return found
     planes = tuple(
-        replace(plane, spacing=found.spacing, position=found.position)
+        replace(
+            plane,
+            spacing=found.spacing,
+            position=found.position,
+            recorded_at=found.recorded_at,
+        )
         if isinstance(plane, FilePlane)
         else plane
         for plane in found.planes

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tifffile
 from tifffile import TiffFile
 
+from napari_focus_stack.io.ome_place import ome_place
 from napari_focus_stack.io.plane_files import (
     DAMAGE,
     FilePlane,
@@ -105,7 +106,8 @@ class _TiffHeader:
         series = self._stack_series()
         if series is None:
             pages = [page for page in self.tif.pages if not is_preview(page)]
-            return ImageFile(self._planes(pages), spacing, position)
+            place = ome_place(self.tif.ome_metadata or "", self.path.name)
+            return ImageFile(self._planes(pages), spacing, position, recorded_at=place)
         surplus, has_z = _surplus_axes(self.tif, series)
         if surplus:
             return ImageFile((), spacing, surplus=tuple(surplus), has_z=has_z)

@@ -1,0 +1,90 @@
+"""Notes on the files of a folder: their order, kinds of names, and stacks that they are not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_focus_stack._utils.wording import format_names
+from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.file_order import kinds_of_names
+from napari_focus_stack.io.plane_files import FilePlane, Skipped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+FEWEST_OF_A_KIND = 3
+"""Files whose names differ in their numbers alone from which on they may be a stack."""
+
+
+def refuse_several(where: str, entries: Sequence[FilePlane | Skipped]) -> None:
+    """Raise an InputError if the OME-XML of files says that they are of several stacks.
+
+    Parameters
+    ----------
+    where : str
+        The folder.
+    entries : sequence of FilePlane or Skipped
+        Its files.
+
+    Raises
+    ------
+    InputError
+        Names how many positions, channels and time points there are.
+    """
+    planes = [entry for entry in entries if isinstance(entry, FilePlane)]
+    places = {plane.recorded_at for plane in planes if plane.recorded_at is not None}
+    if len(places) < 2:
+        return
+    counts = [len(set(numbers)) for numbers in zip(*places, strict=True)]
+    words = [
+        f"{count} {what}"
+        for count, what in zip(counts, ("positions", "channels", "time points"), strict=True)
+        if count > 1
+    ]
+    raise InputError(
+        f"The files of '{where}' are of {' and '.join(words)} by their OME-XML",
+        "open their whole set as a series (focusstack -i, or open_series in Python), or give the "
+        "files of one stack",
+    )
+
+
+def note_on_kinds(files: Sequence[Path]) -> list[str]:
+    """Return the note on a folder whose files have several kinds of names.
+
+    Parameters
+    ----------
+    files : sequence of pathlib.Path
+        Its files.
+
+    Returns
+    -------
+    list of str
+        One sentence, or none.
+    """
+    kinds = [kind[0].name for kind in kinds_of_names(files) if len(kind) >= FEWEST_OF_A_KIND]
+    if len(kinds) < 2:
+        return []
+    return [
+        f"The files have {len(kinds)} kinds of names (as {format_names(kinds)}) and were taken as "
+        "one stack; if they are several, give each a folder of its own."
+    ]
+
+
+def note_on_order(entries: list[FilePlane | Skipped], rule: str) -> str:
+    """Return the note on an order that is not that of the names.
+
+    Parameters
+    ----------
+    entries : list of FilePlane or Skipped
+        Planes in their order.
+    rule : str
+        What orders them.
+
+    Returns
+    -------
+    str
+        A sentence.
+    """
+    names = format_names([entry.name for entry in entries if isinstance(entry, FilePlane)])
+    return f"The planes are in the order of {rule}: {names}."
