@@ -185,7 +185,7 @@ def check_probe(qtbot, viewer, source):
 
 def check_correct(qtbot, viewer, source):
     correct = docked(viewer, CorrectWidget)
-    assert done(qtbot, correct, "start") == "Paint on 'cells correction'."
+    assert done(qtbot, correct, "start") == "Paint on 'cells [correction]'."
     labels, index = viewer.layers[-1], made(viewer, "depth-index")
     assert_over(labels, source)
     assert correct.plane.value == 4  # where the probe went to
@@ -233,7 +233,7 @@ def check_align(qtbot, viewer, source):
 
 def check_surface(qtbot, viewer, source):
     surface, image = docked(viewer, SurfaceWidget), made(viewer)
-    assert done(qtbot, surface, "start").startswith("'cells surface' has 3072 vertices")
+    assert done(qtbot, surface, "start").startswith("'cells [surface]' has 3072 vertices")
     mesh = made(viewer, "surface")
     step = abs(source.data_to_world((1, 0, 0))[0] - source.data_to_world((0, 0, 0))[0])
     depth = made(viewer, "depth").data.ravel()
@@ -319,12 +319,12 @@ def test_channels_are_layers_of_their_own(qtbot, viewer, planes):
     widget = docked(viewer, FocusStackWidget)
     done(qtbot, widget, "stack")
     image = made(viewer)
-    assert (image.name, image.colormap.name) == ("gfp stacked", gfp.colormap.name)
+    assert (image.name, image.colormap.name) == ("gfp [sharp]", gfp.colormap.name)
     apply = docked(viewer, ApplyWidget)
     assert apply.chosen_target() == dapi
     done(qtbot, apply, "start")
     added = viewer.layers[-1]
-    assert (added.name, added.colormap.name) == ("dapi on gfp", dapi.colormap.name)
+    assert (added.name, added.colormap.name) == ("dapi [on gfp]", dapi.colormap.name)
     assert (added.blending, tuple(added.contrast_limits)) == (
         dapi.blending,
         tuple(dapi.contrast_limits),
@@ -403,7 +403,7 @@ def test_axes_that_were_rolled(qtbot, viewer, planes, cells, order):
     probe = docked(viewer, ProbeWidget)
     assert pointed(qtbot, probe, position).startswith("Pixel (12, 30): plane 1")
     correct.plane.value = 5
-    paint(viewer.layers["cells correction"], image, (12, 30))
+    paint(viewer.layers["cells [correction]"], image, (12, 30))
     assert (made(viewer, "depth-index").data[12, 25:35] == 5).all()
     assert made(viewer, "depth-index").data[30, 12] == 3
     done(qtbot, surface, "start")
@@ -429,12 +429,12 @@ def test_in_3d_the_probe_says_why_it_is_silent_and_painting_turns_to_2d(qtbot, v
 
 def test_back_from_two_surfaces_everything_is_seen_again(qtbot, viewer, cells):
     add_result(viewer, cells)
-    viewer.layers["cells depth index"].visible = False
+    viewer.layers["cells [depth index]"].visible = False
     before = [(layer, layer.visible) for layer in viewer.layers]
     surface = docked(viewer, SurfaceWidget)
     for _ in range(2):
         done(qtbot, surface, "start")
-    assert [layer.name for layer in viewer.layers if layer.visible] == ["cells surface [1]"]
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["cells [surface] [1]"]
     surface.show_flat()
     assert [(layer, layer.visible) for layer in viewer.layers][: len(before)] == before
     assert not made(viewer, "surface").visible
@@ -457,9 +457,9 @@ def test_a_surface_is_in_the_unit_that_its_picture_has_now(qtbot, viewer, cells)
 
 WIDGETS = {
     "stack": (FocusStackWidget, "stack", "Fused"),
-    "surface": (SurfaceWidget, "start", "'cells surface' has"),
-    "align": (AlignWidget, "align", "Added 'cells aligned'"),
-    "apply": (ApplyWidget, "start", "Added 'cells on cells'"),
+    "surface": (SurfaceWidget, "start", "'cells [surface]' has"),
+    "align": (AlignWidget, "align", "Added 'cells [aligned]'"),
+    "apply": (ApplyWidget, "start", "Added 'cells [on cells]'"),
     "correct": (CorrectWidget, "start", "Paint on '"),
 }
 
@@ -488,7 +488,7 @@ def test_layers_change_during_a_run(qtbot, viewer, cells, name, change, notifica
     assert notifications == []
     added = [layer for layer in viewer.layers if layer not in before]
     if kind is CorrectWidget and change is remove_all:
-        assert words == "'cells stacked' was removed; nothing can be corrected."
+        assert words == "'cells [sharp]' was removed; nothing can be corrected."
         assert added == []
     else:
         assert words.startswith(said)
@@ -510,7 +510,7 @@ def test_a_renamed_stack_is_known_still(qtbot, viewer, planes, cells):
     viewer.layers.selection = {cells}
     widget.reset_choices()
     image.name = "mine"
-    viewer.layers.remove("cells depth index")
+    viewer.layers.remove("cells [depth index]")
     widget.form.target.value = UPDATE
     count = len(viewer.layers)
     done(qtbot, widget, "stack")
@@ -535,7 +535,7 @@ def test_painting_on_a_result_that_was_stacked_anew_says_so(qtbot, viewer, cells
     correct.plane.value = 5
     paint(labels, image, (12, 20))
     assert correct.job.status.value == (
-        "'cells stacked' was stacked anew; press Correct to paint on what it shows now."
+        "'cells [sharp]' was stacked anew; press Correct to paint on what it shows now."
     )
     assert len(notifications) == 1
     np.testing.assert_array_equal(image.data, before)
@@ -589,7 +589,9 @@ def test_what_makes_no_stack_is_said_in_a_sentence(
     align.layer.value = apply.target.value = bad.unique_id
     assert done(qtbot, align, "align").startswith(sentence)
     said = done(qtbot, apply, "start")
-    assert said == "Added 'bad on cells'." if what.startswith("all") else said.startswith(sentence)
+    assert (
+        said == "Added 'bad [on cells]'." if what.startswith("all") else said.startswith(sentence)
+    )
     assert not any("inside" in message for message in notifications)
 
 
@@ -624,6 +626,6 @@ def test_two_viewers_run_at_a_time_and_one_is_closed(
     assert finished(qtbot, widgets[0]).startswith("Fused 6 of 6 planes")
     assert [layer.name for layer in viewers[0].layers] == [
         "cells 0",
-        "cells 0 depth index",
-        "cells 0 stacked",
+        "cells 0 [depth index]",
+        "cells 0 [sharp]",
     ]

@@ -101,7 +101,7 @@ class Session:
             lambda: 0.3 < dock.job.progress.value / dock.job.progress.max < 1, "progress"
         )
         self.me.picture("running")
-        self.me.wait_for(lambda: f"{SAMPLE} stacked" in self.viewer.layers, "the result")
+        self.me.wait_for(lambda: f"{SAMPLE} [sharp]" in self.viewer.layers, "the result")
         assert dock.job.status.value.startswith("Fused 12 of 12 planes"), dock.job.status.value
         self.check_result()
         self.me.picture("result")
@@ -112,9 +112,9 @@ class Session:
         return all(self.me.canvas.rect().contains(corner) for corner in corners)
 
     def check_result(self):
-        score = score_image(np.asarray(self.layer(f"{SAMPLE} stacked").data), self.sample.image)
+        score = score_image(np.asarray(self.layer(f"{SAMPLE} [sharp]").data), self.sample.image)
         assert score.ssim > 0.9, score
-        off = self.layer(f"{SAMPLE} depth index").data - self.sample.depth
+        off = self.layer(f"{SAMPLE} [depth index]").data - self.sample.depth
         assert np.abs(off).mean() < 0.6, np.abs(off).mean()
 
     def save_at_once(self):
@@ -140,17 +140,17 @@ class Session:
         self.me.click(form.more.native)
         before = set(self.viewer.layers)
         self.me.click(dock.stack_button.native)
-        self.me.wait_for(lambda: f"{SAMPLE} height" in self.viewer.layers, "the height")
+        self.me.wait_for(lambda: f"{SAMPLE} [height]" in self.viewer.layers, "the height")
         self.me.wait_for(lambda: dock.stack_button.enabled, "the end of the run")
         new = {layer.name for layer in set(self.viewer.layers) - before}
-        assert new == {f"{SAMPLE} height", f"{SAMPLE} confidence"}
+        assert new == {f"{SAMPLE} [height]", f"{SAMPLE} [confidence]"}
         self.check_result()
 
     def look_at_depth(self):
-        self.show_alone(f"{SAMPLE} depth index")
+        self.show_alone(f"{SAMPLE} [depth index]")
         self.me.picture("depth-index")
-        assert self.layer(f"{SAMPLE} depth index").colorbar.visible
-        self.show_alone(f"{SAMPLE} stacked")
+        assert self.layer(f"{SAMPLE} [depth index]").colorbar.visible
+        self.show_alone(f"{SAMPLE} [sharp]")
 
     def show_alone(self, name):
         """Hide all layers but one, with napari's key for it."""
@@ -167,7 +167,7 @@ class Session:
         spot = self.me.point_of(row / 2, col / 2)
         self.me.move(self.me.canvas, spot)
         self.me.wait_for(lambda: dock.plot.curve is not None, "the curve")
-        curve, index = dock.plot.curve, self.layer(f"{SAMPLE} depth index").data
+        curve, index = dock.plot.curve, self.layer(f"{SAMPLE} [depth index]").data
         assert (curve.y, curve.x) == (row, col)
         assert curve.plane == index[row, col]
         assert abs(curve.peak - self.sample.depth[row, col]) < 1
@@ -179,11 +179,11 @@ class Session:
         self.show_alone(SAMPLE)
         self.me.move(self.me.canvas, spot)
         self.me.picture("plane-in-focus")
-        self.show_alone(f"{SAMPLE} stacked")
+        self.show_alone(f"{SAMPLE} [sharp]")
 
     def textured(self):
         """Pixel far from the slider's plane, of which the run is sure."""
-        sure = np.array(self.layer(f"{SAMPLE} confidence").data)
+        sure = np.array(self.layer(f"{SAMPLE} [confidence]").data)
         depth = self.sample.depth
         sure[np.abs(depth - self.viewer.dims.current_step[0]) < 3] = 0
         sure[:40] = sure[-40:] = sure[:, :40] = sure[:, -40:] = 0
@@ -195,7 +195,7 @@ class Session:
         dock = self.open_dock("Correct depth", "Annotate")
         self.me.click(dock.correct_button.native)
         self.done(dock.job)
-        image, index = self.layer(f"{SAMPLE} stacked"), self.layer(f"{SAMPLE} depth index")
+        image, index = self.layer(f"{SAMPLE} [sharp]"), self.layer(f"{SAMPLE} [depth index]")
         before, plane = np.array(image.data), self.viewer.dims.current_step[0]
         assert dock.plane.value == plane
         self.stroke((150, 60), (190, 130))
@@ -211,10 +211,10 @@ class Session:
         self.me.choose(dock.painted.native, "background")
         self.stroke(*SLIT)
         row, col = SLIT[1]
-        assert np.isnan(self.layer(f"{SAMPLE} height").data[row, col]), "no tissue, no height"
+        assert np.isnan(self.layer(f"{SAMPLE} [height]").data[row, col]), "no tissue, no height"
         self.me.picture("background")
         self.me.key(Qt.Key.Key_6)  # pan and zoom again: no brush stays on the canvas
-        assert self.layer(f"{SAMPLE} correction").mode == "pan_zoom"
+        assert self.layer(f"{SAMPLE} [correction]").mode == "pan_zoom"
         self.me.pick(image)
 
     def stroke(self, *pixels):
@@ -233,7 +233,7 @@ class Session:
         dock = self.open_dock("Apply to other layers", "Measure")
         assert dock.target.native.currentText() == STAIN, "what a user would put it on"
         self.me.click(dock.apply_button.native)
-        name = f"{STAIN} on {SAMPLE}"
+        name = f"{STAIN} [on {SAMPLE}]"
         self.me.wait_for(lambda: name in self.viewer.layers, name)
         self.done(dock.job)
         put, truth = np.asarray(self.layer(name).data), stain(self.sample.image)
@@ -243,8 +243,8 @@ class Session:
 
     def measure(self):
         """True areas of what another plugin has segmented on the result."""
-        self.show_alone(f"{SAMPLE} stacked")
-        image, nuclei = self.layer(f"{SAMPLE} stacked"), segmented(self.sample.image)
+        self.show_alone(f"{SAMPLE} [sharp]")
+        image, nuclei = self.layer(f"{SAMPLE} [sharp]"), segmented(self.sample.image)
         self.viewer.add_labels(nuclei, name="nuclei", scale=image.scale, units=image.units)
         dock = self.dock("Apply to other layers")
         assert dock.areas.objects.native.currentText() == "nuclei"
@@ -261,7 +261,7 @@ class Session:
         self.me.click(dock.show_button.native)
         self.done(dock.job)
         camera = self.viewer.scene.camera
-        surface, angles = self.layer(f"{SAMPLE} surface"), camera.angles
+        surface, angles = self.layer(f"{SAMPLE} [surface]"), camera.angles
         assert self.viewer.dims.ndisplay == 3
         plane = surface.scale[0]
         heights = np.ptp(surface.vertices[:, 0]) * plane
@@ -282,7 +282,7 @@ class Session:
 
     def save(self):
         """The results, selected in the layer list, through napari's menu."""
-        results = [f"{SAMPLE} depth index", f"{SAMPLE} stacked"]
+        results = [f"{SAMPLE} [depth index]", f"{SAMPLE} [sharp]"]
         first, last = (self.layer(name) for name in results)
         self.me.pick(first)
         self.me.pick(last, Qt.KeyboardModifier.ShiftModifier)
@@ -309,7 +309,7 @@ class Session:
             np.testing.assert_array_equal(layer.data, images[name])
             np.testing.assert_allclose(layer.scale, (0.5, 0.5))
         dock = self.open_dock("Show in 3-D", "Visualize")
-        assert dock.result.native.currentText() == f"{SAMPLE} stacked"
+        assert dock.result.native.currentText() == f"{SAMPLE} [sharp]"
         self.me.picture("reopened")
 
     def close(self):

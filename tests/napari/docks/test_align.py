@@ -39,7 +39,7 @@ def test_the_aligned_stack_lies_and_looks_like_its_source(viewer, docked, qtbot,
     source = viewer.add_image(planes, name="leaf", axis_labels=("z", "y", "x"), **place, **shown)
     source.affine = np.diag([1, 3, 3, 1])
     press(qtbot, docked())
-    assert [layer.name for layer in viewer.layers] == ["leaf", "leaf aligned"]
+    assert [layer.name for layer in viewer.layers] == ["leaf", "leaf [aligned]"]
     found = viewer.layers[1]
     assert isinstance(found.data, dask.array.Array)
     assert found.data.shape == planes.shape
@@ -102,8 +102,8 @@ def test_an_aligned_stack_is_an_input_like_any_other(viewer, docked, dock, qtbot
     stack.form.parameters["align"].value = "none"
     stack.stack_button.native.click()
     qtbot.waitUntil(lambda: not stack.job.running, timeout=20_000)
-    image = viewer.layers["leaf aligned stacked"]
-    assert image.metadata[METADATA_KEY]["sources"] == ["leaf aligned"]
+    image = viewer.layers["leaf [aligned] [sharp]"]
+    assert image.metadata[METADATA_KEY]["sources"] == ["leaf [aligned]"]
     assert apply.chosen_target() == aligned  # the other one has moved
     apply.target.value = source.unique_id
     assert apply.chosen_target() == source

@@ -67,12 +67,12 @@ def test_another_channel_is_projected_where_the_surface_was_found(
     assert docked.chosen_target() == channel  # not the stack itself
     docked.offset.value, docked.half_slab.value, docked.how.value = offset, half_slab, how
     added = pressed(qtbot, viewer, docked)
-    assert (added.name, added.colormap.name) == ("actin on cells", "green")
+    assert (added.name, added.colormap.name) == ("actin [on cells]", "green")
     wanted = project(other, result, offset=offset, half_slab=half_slab, how=how)
     np.testing.assert_array_equal(added.data, wanted)
     assert added.data.dtype == np.uint16
     assert_over(added, image)
-    assert docked.job.status.value == "Added 'actin on cells'."
+    assert docked.job.status.value == "Added 'actin [on cells]'."
     assert len(docked.target._widget._mgui_get_choices()) == 2  # what was added is no target
 
 
@@ -163,7 +163,7 @@ def test_only_results_with_a_depth_index_are_offered(viewer, docked, planes):
 
 def test_areas_are_those_of_the_engine_and_are_saved(qtbot, viewer, docked, planes, tmp_path):
     add_result(viewer, planes)
-    height = viewer.layers["cells height"]
+    height = viewer.layers["cells [height]"]
     _y, x = np.indices(height.data.shape)
     height.data = (0.75 * x * 0.25).astype(np.float32)  # a 3-4-5 slope
     labels = np.zeros(height.data.shape, np.int32)
@@ -192,7 +192,7 @@ def test_areas_need_a_height_map_and_labels_of_its_size(qtbot, viewer, docked, p
     add_result(viewer, planes, wanted=("depth-index",))
     viewer.add_labels(np.ones((48, 64), int), name="objects")
     docked.areas.measure_button.native.click()
-    assert docked.areas.job.status.value.startswith("'cells stacked' has no height map")
+    assert docked.areas.job.status.value.startswith("'cells [sharp]' has no height map")
     add_result(viewer, planes)
     docked.areas.measure_button.native.click()
     qtbot.waitUntil(lambda: not docked.areas.job.running, timeout=10_000)
@@ -209,5 +209,5 @@ def test_areas_without_a_pixel_size_are_refused(qtbot, viewer, docked, planes):
             known["spacing"] = {**known["spacing"], "y": None, "x": None}
     viewer.add_labels(np.ones((48, 62), int), name="objects")
     docked.areas.measure_button.native.click()
-    assert "pixel size of 'cells stacked' is unknown" in docked.areas.job.status.value
+    assert "pixel size of 'cells [sharp]' is unknown" in docked.areas.job.status.value
     assert docked.areas.areas is None

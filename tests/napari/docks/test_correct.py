@@ -41,7 +41,7 @@ def add_result(viewer, planes, wanted=MAPS, left_out=()):
 def corrected(qtbot, viewer, widget):
     widget.correct_button.native.click()
     qtbot.waitUntil(lambda: not widget.job.running, timeout=10_000)
-    assert viewer.layers[-1].name == "cells correction", widget.job.status.value
+    assert viewer.layers[-1].name == "cells [correction]", widget.job.status.value
     return viewer.layers[-1]
 
 
@@ -57,8 +57,8 @@ def painted(labels, spot=SPOT):
 
 
 def shown(viewer):
-    names = ("stacked", "depth index", "depth", "height", "confidence")
-    return {name: np.array(viewer.layers[f"cells {name}"].data) for name in names}
+    names = ("sharp", "depth index", "depth", "height", "confidence")
+    return {name: np.array(viewer.layers[f"cells [{name}]"].data) for name in names}
 
 
 def deep(where):
@@ -76,7 +76,7 @@ def test_the_sliders_plane_is_painted_and_undone(qtbot, viewer, docked, planes):
     before = shown(viewer)
     labels = corrected(qtbot, viewer, docked)
     assert (str(labels.mode), labels.brush_size) == ("paint", 20)
-    image = viewer.layers["cells stacked"]
+    image = viewer.layers["cells [sharp]"]
     np.testing.assert_allclose(labels.data_to_world((5, 6)), image.data_to_world((5, 6)))
     for name, array in shown(viewer).items():
         np.testing.assert_array_equal(array, before[name])
@@ -89,9 +89,9 @@ def test_the_sliders_plane_is_painted_and_undone(qtbot, viewer, docked, planes):
     after = shown(viewer)
     inside, outside = deep(where), far(where)
     assert inside.sum() > 20
-    np.testing.assert_array_equal(after["stacked"][inside], planes[1][inside])
-    assert (before["stacked"][inside] != planes[1][inside]).any()
-    np.testing.assert_array_equal(after["stacked"][outside], before["stacked"][outside])
+    np.testing.assert_array_equal(after["sharp"][inside], planes[1][inside])
+    assert (before["sharp"][inside] != planes[1][inside]).any()
+    np.testing.assert_array_equal(after["sharp"][outside], before["sharp"][outside])
     for name, value in [("depth index", 1), ("depth", 1), ("height", 2), ("confidence", 1)]:
         assert (after[name][where] == value).all(), name
         np.testing.assert_array_equal(after[name][~where], before[name][~where])
@@ -111,7 +111,7 @@ def test_background_and_as_found(qtbot, viewer, docked, planes):
     docked.painted.value = "background"
     where = painted(labels)
     assert (labels.data[where] == BACKGROUND).all()
-    assert np.isnan(viewer.layers["cells depth"].data[where]).all()
+    assert np.isnan(viewer.layers["cells [depth]"].data[where]).all()
     docked.painted.value = "as found"
     painted(labels)
     for name, array in shown(viewer).items():
@@ -130,14 +130,14 @@ def test_nearest_wins_is_one_step_of_undo(qtbot, viewer, docked, planes):
     np.testing.assert_array_equal(labels.data, wanted)
     [label] = np.unique(wanted[where])
     assert 0 < label <= around.max()
-    assert (viewer.layers["cells depth index"].data[where] == label - 1).all()
+    assert (viewer.layers["cells [depth index]"].data[where] == label - 1).all()
     labels.undo()
     assert not labels.data.any()
     for name, array in shown(viewer).items():
         np.testing.assert_array_equal(array, before[name])
     labels.redo()
     assert (labels.data[where] == label).all()
-    assert (viewer.layers["cells depth index"].data[where] == label - 1).all()
+    assert (viewer.layers["cells [depth index]"].data[where] == label - 1).all()
     labels.undo()
     docked.side.value = "last"
     painted(labels)
@@ -153,18 +153,18 @@ def test_a_drag_of_the_mouse_and_a_fill_are_followed(qtbot, viewer, docked, plan
     with labels.block_history():
         for column in (20, 30, 40):
             labels.paint((24, column), labels.selected_label)
-            assert (viewer.layers["cells depth index"].data == result.depth_index).all()
+            assert (viewer.layers["cells [depth index]"].data == result.depth_index).all()
     where = labels.data > 0
     np.testing.assert_array_equal(labels.data, nearest_plane_labels(result, where))
     docked.painted.value = "background"
     labels.fill((0, 0), labels.selected_label)
     assert (labels.data[~where] == BACKGROUND).all()
-    kept = viewer.layers["cells depth"].metadata[METADATA_KEY]["correction"]
+    kept = viewer.layers["cells [depth]"].metadata[METADATA_KEY]["correction"]
     np.testing.assert_array_equal(decode_labels(kept["labels"], kept["shape"]), labels.data)
     labels.undo()
     labels.undo()
     assert not labels.data.any()
-    np.testing.assert_array_equal(viewer.layers["cells stacked"].data, result.image)
+    np.testing.assert_array_equal(viewer.layers["cells [sharp]"].data, result.image)
 
 
 def test_a_correction_is_saved_and_opened_again(qtbot, viewer, docked, planes, tmp_path):
@@ -183,7 +183,7 @@ def test_a_correction_is_saved_and_opened_again(qtbot, viewer, docked, planes, t
         viewer.add_image(data, **arguments)
     again = corrected(qtbot, viewer, docked)
     np.testing.assert_array_equal(again.data, drawn)
-    np.testing.assert_array_equal(viewer.layers["cells depth index"].data, wanted["depth index"])
+    np.testing.assert_array_equal(viewer.layers["cells [depth index]"].data, wanted["depth index"])
     again.data[:] = 0
     again.refresh()
     slide(viewer, 4)
@@ -209,7 +209,7 @@ def test_correcting_again_can_take_back_what_was_painted(qtbot, viewer, docked, 
     painted(again)
     for name, array in shown(viewer).items():
         np.testing.assert_array_equal(array, before[name])
-    assert viewer.layers["cells stacked"].metadata[METADATA_KEY]["correction"] is None
+    assert viewer.layers["cells [sharp]"].metadata[METADATA_KEY]["correction"] is None
 
 
 def test_what_cannot_be_painted_is_put_back_in_a_sentence(
@@ -231,19 +231,19 @@ def test_layers_removed_or_renamed(qtbot, viewer, docked, planes, notifications)
     add_result(viewer, planes)
     stack = viewer.layers.pop(0)
     docked.correct_button.native.click()
-    assert docked.job.status.value.startswith("'cells', of which 'cells stacked' was made")
+    assert docked.job.status.value.startswith("'cells', of which 'cells [sharp]' was made")
     viewer.layers.insert(0, stack)
     labels = corrected(qtbot, viewer, docked)
-    viewer.layers["cells depth"].name = "renamed"
-    viewer.layers.remove("cells height")
+    viewer.layers["cells [depth]"].name = "renamed"
+    viewer.layers.remove("cells [height]")
     viewer.layers.remove("cells")
     docked.plane.value = 2
     where = painted(labels)
-    assert (viewer.layers["cells depth index"].data[where] == 2).all()
+    assert (viewer.layers["cells [depth index]"].data[where] == 2).all()
     assert (viewer.layers["renamed"].data[where] == 2).all()
-    viewer.layers.remove("cells stacked")
+    viewer.layers.remove("cells [sharp]")
     painted(labels, (5, 5))
-    assert docked.job.status.value == "'cells stacked' was removed; painting has no effect now."
+    assert docked.job.status.value == "'cells [sharp]' was removed; painting has no effect now."
     assert len(notifications) == 1
 
 
@@ -256,7 +256,7 @@ def test_the_layer_to_paint_on_follows_a_result_that_is_given_another_pixel_size
     stack.form.pixel_size.value = "2"
     stack.stack_button.native.click()
     qtbot.waitUntil(lambda: not stack.job.cancel_button.enabled, timeout=10_000)
-    image = viewer.layers["cells stacked"]
+    image = viewer.layers["cells [sharp]"]
     assert image.scale.tolist() == [2, 2]
     np.testing.assert_array_equal(labels.scale, image.scale)
     np.testing.assert_array_equal(labels.translate, image.translate)
@@ -285,7 +285,7 @@ def test_pressing_again_goes_on_with_the_same_layer_and_a_closed_dock_lets_nobod
     assert (labels.data[where] == 5).all()
     slide(viewer, 1)
     elsewhere = painted(labels, (40, 10))
-    index = viewer.layers["cells depth index"].data
+    index = viewer.layers["cells [depth index]"].data
     assert (index[deep(where)] == 4).all()
     assert (index[deep(elsewhere)] == 1).all()
     docked.native_parent_changed.emit(None)

@@ -74,7 +74,7 @@ def click(viewer, layer, pixel, moved=(0, 0), **other):
 
 def test_the_line_names_the_plane_in_focus_over_result_and_stack(qtbot, viewer, docked, planes):
     add_result(viewer, planes)
-    image = viewer.layers["cells stacked"]
+    image = viewer.layers["cells [sharp]"]
     for plane in range(6):
         said = point(qtbot, viewer, docked, image, (8 * plane + 4, 30))
         assert said.startswith(f"Pixel ({8 * plane + 4}, 30): plane {plane}, peak {plane}")
@@ -89,7 +89,7 @@ def test_the_line_names_the_plane_in_focus_over_result_and_stack(qtbot, viewer, 
 
 def test_what_is_not_known_is_not_said(qtbot, viewer, docked, planes):
     add_result(viewer, planes, wanted=("depth-index",))
-    said = point(qtbot, viewer, docked, viewer.layers["cells stacked"], (4, 30))
+    said = point(qtbot, viewer, docked, viewer.layers["cells [sharp]"], (4, 30))
     assert "plane 0" in said
     assert "confidence" not in said
     assert "depth" not in said
@@ -97,7 +97,7 @@ def test_what_is_not_known_is_not_said(qtbot, viewer, docked, planes):
 
 def test_a_click_goes_to_the_plane_and_a_drag_does_not(viewer, docked, planes):
     add_result(viewer, planes)
-    image = viewer.layers["cells stacked"]
+    image = viewer.layers["cells [sharp]"]
     for plane in (4, 0, 5):
         click(viewer, image, (8 * plane + 4, 30))
         assert viewer.dims.point[0] == pytest.approx(2 * plane + 3)
@@ -115,7 +115,7 @@ def test_a_cut_result_counts_from_its_corner(qtbot, viewer, docked, planes):
     result = add_result(viewer, planes, crop=True)
     top, _, left, _ = result.report.crop
     assert left == 2
-    image = viewer.layers["cells stacked"]
+    image = viewer.layers["cells [sharp]"]
     said = point(qtbot, viewer, docked, image, (12 - top, 20))
     assert said.startswith("Pixel (12, 22): plane 1, peak 1")
     # the stack shows more than the result: there is a curve there, but nothing was chosen
@@ -128,13 +128,13 @@ def test_a_cut_result_counts_from_its_corner(qtbot, viewer, docked, planes):
 def test_renamed_layers_stay_in_sight_and_removed_ones_are_noted(qtbot, viewer, docked, planes):
     assert docked.status.value.startswith("No result with a depth index is in the viewer")
     add_result(viewer, planes)
-    image, stack = viewer.layers["cells stacked"], viewer.layers["cells"]
+    image, stack = viewer.layers["cells [sharp]"], viewer.layers["cells"]
     assert docked.status.value.startswith("Point at a pixel")
     stack.name = "renamed"
     assert "plane 1" in point(qtbot, viewer, docked, image, (12, 30))
     viewer.layers.remove(stack)
     said = point(qtbot, viewer, docked, image, (20, 30))
-    assert said.startswith("'cells', of which 'cells stacked' was made, is not in the viewer")
+    assert said.startswith("'cells', of which 'cells [sharp]' was made, is not in the viewer")
     click(viewer, image, (20, 30))
     viewer.layers.remove(image)
     assert docked.status.value.startswith("No result with a depth index is in the viewer")
@@ -146,7 +146,7 @@ def test_looks_are_taken_elsewhere_and_only_the_newest_waits(
     qtbot, viewer, docked, planes, monkeypatch
 ):
     add_result(viewer, planes)
-    image = viewer.layers["cells stacked"]
+    image = viewer.layers["cells [sharp]"]
     gate, seen = threading.Event(), []
     probe = docked._probed.probe
     real = probe.curve
@@ -168,7 +168,7 @@ def test_looks_are_taken_elsewhere_and_only_the_newest_waits(
 
 def test_a_result_removed_during_a_look_leaves_no_curve(qtbot, viewer, docked, planes, monkeypatch):
     add_result(viewer, planes)
-    image = viewer.layers["cells stacked"]
+    image = viewer.layers["cells [sharp]"]
     gate, probe = threading.Event(), docked._probed.probe
     real = probe.curve
     monkeypatch.setattr(probe, "curve", lambda y, x: gate.wait(10) and real(y, x))
@@ -189,7 +189,7 @@ def test_a_window_closed_during_a_look_hears_nothing_of_it(
     gate, probe = threading.Event(), docked._probed.probe
     real = probe.curve
     monkeypatch.setattr(probe, "curve", lambda y, x: gate.wait(10) and real(y, x))
-    mouse_move_callbacks(viewer, event("mouse_move", viewer.layers["cells stacked"], (12, 30)))
+    mouse_move_callbacks(viewer, event("mouse_move", viewer.layers["cells [sharp]"], (12, 30)))
     assert not docked.worker.idle
     viewer.close()
     gate.set()
@@ -205,10 +205,10 @@ def test_planes_in_no_order_have_a_curve(qtbot, viewer, docked, planes):
     result = replace(result, report=report)
     for array, given in result_layers(result, ["depth-index"], SourceInfo.of([layer], Settings())):
         viewer.add_image(array, **given)
-    said = point(qtbot, viewer, docked, viewer.layers["cells stacked"], (12, 30))
+    said = point(qtbot, viewer, docked, viewer.layers["cells [sharp]"], (12, 30))
     assert said.startswith("Pixel (12, 30): plane 3, peak 3.0")  # the second band's
     assert not docked._probed.joined
-    click(viewer, viewer.layers["cells stacked"], (12, 30))
+    click(viewer, viewer.layers["cells [sharp]"], (12, 30))
     assert viewer.dims.current_step[0] == 3
 
 
@@ -219,7 +219,7 @@ def test_a_plane_that_cannot_be_read_is_said(qtbot, viewer, docked, planes, monk
         raise OSError("a bug")
 
     monkeypatch.setattr(docked._probed.probe, "curve", broken)
-    said = point(qtbot, viewer, docked, viewer.layers["cells stacked"], (12, 30))
+    said = point(qtbot, viewer, docked, viewer.layers["cells [sharp]"], (12, 30))
     assert said.startswith("The focus probe failed inside: OSError: a bug (")
 
 
@@ -250,7 +250,7 @@ def test_a_hidden_dock_looks_at_nothing(whole_viewer, planes):
     add_result(viewer, planes)
     before = viewer.dims.current_step[0]
     dock.hide()
-    image = viewer.layers["cells stacked"]
+    image = viewer.layers["cells [sharp]"]
     mouse_move_callbacks(viewer, event("mouse_move", image, (12, 30)))
     assert widget.worker.idle
     click(viewer, image, (4, 30))

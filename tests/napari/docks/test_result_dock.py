@@ -46,5 +46,5 @@ def test_a_result_that_does_not_do_is_named_and_starts_nothing(
     widget = kind(viewer)
     widget._start_button.native.click()
     assert not widget.job.running
-    assert widget.job.status.value == "'cells stacked' does not do."
-    assert notifications == ["'cells stacked' does not do."]
+    assert widget.job.status.value == "'cells [sharp]' does not do."
+    assert notifications == ["'cells [sharp]' does not do."]

@@ -85,7 +85,7 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
     assert widget.form.unit.value == "micrometer"
     added = stacked(widget)
     assert set(added) == {"stacked", "depth-index"}
-    assert [layer.name for layer in viewer.layers][-1] == "cells stacked"
+    assert [layer.name for layer in viewer.layers][-1] == "cells [sharp]"
     assert added["stacked"].data.dtype == np.uint8
     assert_bands(added["depth-index"].data, 6)
     for layer in added.values():
@@ -97,7 +97,7 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
             assert layer.get_value((2.0 * step, 1.0, 1.0), world=True) == layer.data[2, 2]
     assert widget.job.status.value.startswith("Fused 6 of 6 planes")
     assert (
-        "'cells stacked' lies on top; hide it to see 'cells depth index'."
+        "'cells [sharp]' lies on top; hide it to see 'cells [depth index]'."
         in widget.job.status.value
     )
     assert notifications == []
@@ -105,7 +105,7 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
     listed = [name for name, _ in widget.input.layer_list._widget._mgui_get_choices()]
     assert listed == ["cells"]  # results are no input
     again = stacked(widget)
-    assert again["stacked"].name == "cells stacked [1]"
+    assert again["stacked"].name == "cells [sharp 2]"
 
 
 def test_flat_layers_are_stacked_in_the_order_of_the_layer_list(viewer, docked, stacked, planes):
@@ -315,7 +315,7 @@ def test_layers_that_go_during_a_run_do_not_stop_it(qtbot, viewer, docked, plane
     viewer.layers.clear()
     go.set()
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=10_000)
-    assert [layer.name for layer in viewer.layers] == ["cells depth index", "cells stacked"]
+    assert [layer.name for layer in viewer.layers] == ["cells [depth index]", "cells [sharp]"]
 
 
 def test_a_new_spacing_reaches_earlier_results(viewer, docked, stacked, planes, notifications):

@@ -58,7 +58,7 @@ def test_a_tilted_plane_lies_where_its_result_does(qtbot, viewer, docked, planes
     image = viewer.layers[-1]
     image.scale = (0.5, -0.25)
     surface = shown(qtbot, viewer, docked)
-    assert surface.name == "cells surface"
+    assert surface.name == "cells [surface]"
     assert surface.metadata[METADATA_KEY]["role"] == "surface"
     assert surface.metadata[METADATA_KEY]["sources"] == ["cells"]
     assert [str(unit) for unit in surface.units] == ["micrometer"] * 3
@@ -104,7 +104,7 @@ def test_one_press_turns_to_the_surface_alone_and_back(qtbot, viewer, docked, pl
     )
     picture = surface.texture[::-1, :, 0]
     np.testing.assert_array_equal(picture[rows, cols], result.image.ravel())
-    assert docked.job.status.value == f"'cells surface' has {48 * 64} vertices."
+    assert docked.job.status.value == f"'cells [surface]' has {48 * 64} vertices."
     docked.flat_button.native.click()
     assert viewer.dims.ndisplay == 2
     assert [layer.visible for layer in viewer.layers] == [True, False, True, False]
@@ -170,7 +170,7 @@ def test_results_offered_are_those_with_a_depth(viewer, docked, planes):
 
 def test_what_cannot_be_a_surface_is_said(qtbot, viewer, docked, planes, notifications):
     add_tilted(viewer, planes)
-    viewer.layers["cells height"].data = np.full((48, 64), np.nan, np.float32)
+    viewer.layers["cells [height]"].data = np.full((48, 64), np.nan, np.float32)
     shown(qtbot, viewer, docked)
     assert docked.job.status.value == (
         "The height map has no heights side by side; choose another."

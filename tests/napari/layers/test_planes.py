@@ -274,7 +274,7 @@ def test_results_look_like_the_reference_and_carry_the_shared_name():
     layers = [Image(np.zeros((20, 24)), name=f"p{k}", gamma=1 + k / 10) for k in range(5)]
     [layer] = made_layers(layers, made_result(), settings=Settings(reference=3))
     assert layer.gamma == 1.3
-    assert layer.name == "p stacked"
+    assert layer.name == "p [sharp]"
 
 
 def test_every_output_has_its_kind_its_role_and_its_past():
@@ -285,11 +285,11 @@ def test_every_output_has_its_kind_its_role_and_its_past():
     assert roles == [*ALL, "stacked"]
     index, depth, height, confidence, stacked = made
     assert [layer.name for layer in made] == [
-        "cells depth index",
-        "cells depth",
-        "cells height",
-        "cells confidence",
-        "cells stacked",
+        "cells [depth index]",
+        "cells [depth]",
+        "cells [height]",
+        "cells [confidence]",
+        "cells [sharp]",
     ]
     assert (index.data.dtype, stacked.data.dtype) == (np.uint16, np.uint8)
     assert tuple(index.contrast_limits) == tuple(depth.contrast_limits) == (0, 4)
@@ -374,14 +374,14 @@ def test_results_are_not_over_a_layer_that_was_turned_since():
 
 
 def test_the_summary_says_once_what_was_left_out_and_cut():
-    text = summary(cropped_result().report, ["cells stacked"])
+    text = summary(cropped_result().report, ["cells [sharp]"])
     assert text.splitlines() == [
         "Fused 4 of 5 planes (alignment: affine), cropped to 15 x 10 pixels.",
         "Plane 1 ('p1') was left out: it fits nowhere.",
     ]
-    whole = summary(made_result().report, ["cells stacked"])
+    whole = summary(made_result().report, ["cells [sharp]"])
     assert whole.startswith("Fused 4 of 5 planes (alignment: affine).\n")
-    on_shapes = summary(cropped_result().report, ["cells stacked"], aligned_on="clip")
+    on_shapes = summary(cropped_result().report, ["cells [sharp]"], aligned_on="clip")
     assert on_shapes.splitlines()[0] == (
         "Fused 4 of 5 planes (alignment: affine), aligned on 'clip', cropped to 15 x 10 pixels."
     )

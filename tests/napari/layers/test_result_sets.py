@@ -100,9 +100,9 @@ def test_relief_is_the_height_or_as_many_steps_as_the_depth(viewer, planes):
         viewer.layers.remove(layer)
     [found] = result_sets(viewer.layers)
     assert list(found.maps) == ["confidence"]
-    with pytest.raises(InputError, match="No depth of 'cells stacked' is in the viewer"):
+    with pytest.raises(InputError, match=r"No depth of 'cells \[sharp\]' is in the viewer"):
         relief_of(found)
-    with pytest.raises(InputError, match="depth index of 'cells stacked' is not in the viewer"):
+    with pytest.raises(InputError, match=r"depth index of 'cells \[sharp\]' is not in the viewer"):
         as_result(found)
 
 
@@ -119,7 +119,7 @@ def test_layers_that_do_not_say_enough_are_named(viewer, planes):
     for layer in list(viewer.layers)[1:]:
         del layer.metadata[METADATA_KEY]["in_order"]
     [found] = result_sets(viewer.layers)
-    with pytest.raises(InputError, match="'cells stacked': The report lacks in_order; stack again"):
+    with pytest.raises(InputError, match="The report lacks in_order; stack again"):
         as_result(found)
 
 
@@ -205,6 +205,6 @@ def test_the_newest_result_has_the_maps_of_its_own_run_alone(viewer, planes):
     newest = add(viewer, run(planes), source, ["depth-index"])
     assert newest_result(viewer.layers) == newest
     viewer.layers.remove(newest[-1])
-    viewer.layers.remove("cells stacked")
+    viewer.layers.remove("cells [sharp]")
     assert source not in newest_result(viewer.layers)
     assert newest[0] in newest_result(viewer.layers)

@@ -113,7 +113,7 @@ def test_a_single_result_and_a_lazy_stack_are_held_too(tmp_path):
     planes = np.arange(3 * 10 * 12, dtype=np.uint16).reshape(3, 10, 12)
     layer = Image(
         dask.array.from_array(planes, chunks=(1, -1, -1)),
-        name="leaf aligned",
+        name="leaf [aligned]",
         scale=[3, 2, 1],
         units=("um", "nm", "nm"),
         axis_labels=("z", "y", "x"),

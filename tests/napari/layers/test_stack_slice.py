@@ -125,7 +125,7 @@ def test_a_film_is_stacked_where_the_slider_stands(viewer, widget, stack):
     assert widget.stack_button.enabled
     index, image = stack()
     assert [np.median(index.data[8 * k + 2 : 8 * k + 6]) for k in range(6)] == list(range(6))
-    assert image.name == "film t = 1 stacked"
+    assert image.name == "film t=1 [sharp]"
     assert image.metadata[METADATA_KEY]["cut"] == {"z": 1, "at": [1], "names": ["t"]}
     viewer.dims.set_point(0, 0)
     assert widget.input.summary.value.endswith("t = 0.")
@@ -163,7 +163,7 @@ def test_what_follows_a_film_keeps_to_its_time_point(qtbot, viewer, dock, widget
     target.apply_button.native.click()
     qtbot.waitUntil(lambda: not target.job.running, timeout=20_000)
     added = viewer.layers[-1]
-    assert added.name == "other axis 0 = 0 on film axis 0 = 1"
+    assert added.name == "other axis 0=0 [on film axis 0=1]"
     assert np.array_equal(added.data[18:22], steady[2][18:22] // 2)
 
 

@@ -54,7 +54,7 @@ def test_the_newest_result_is_saved_with_its_maps(qtbot, viewer, widget, asked, 
     stack(qtbot, widget)
     asked.answer = str(tmp_path / "kept")
     save(qtbot, widget.saving)
-    assert asked[0].endswith("a_b stacked [1].focusstack.ome.tif")
+    assert asked[0].endswith("a_b 2.focusstack.ome.tif")
     file = tmp_path / "kept.focusstack.ome.tif"
     assert widget.saving.job.status.value == f"Saved 2 layers in '{file}'."
     layers = reopen(str(file))

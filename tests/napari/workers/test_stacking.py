@@ -54,7 +54,7 @@ def test_what_was_painted_is_there_after_another_run(qtbot, make_napari_viewer):
     where = np.array(labels.data) == 5
     assert where.sum() > 100
     viewer.layers.remove(labels)
-    index, image = viewer.layers["cells depth index"], viewer.layers["cells stacked"]
+    index, image = viewer.layers["cells [depth index]"], viewer.layers["cells [sharp]"]
     painted = index.data.copy()
     assert (painted[where] == 4).all()
     widget.form.target.value = UPDATE
@@ -62,10 +62,10 @@ def test_what_was_painted_is_there_after_another_run(qtbot, make_napari_viewer):
     stack()
     assert image.metadata[METADATA_KEY]["settings"]["method"] == "depth"
     assert (index.data[where] == 4).all()
-    np.testing.assert_array_equal(viewer.layers["cells confidence"].data[where], 1)
+    np.testing.assert_array_equal(viewer.layers["cells [confidence]"].data[where], 1)
     told = image.metadata[METADATA_KEY]["correction"]
     assert (decode_labels(told["labels"], tuple(told["shape"])) == 5).sum() == where.sum()
     widget.form.target.value = "new layers"
     stack()
-    fresh = viewer.layers["cells stacked [1]"]
+    fresh = viewer.layers["cells [sharp 2]"]
     assert "correction" not in fresh.metadata[METADATA_KEY]  # asked for as if nothing had been

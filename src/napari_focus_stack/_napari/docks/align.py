@@ -12,6 +12,7 @@ from napari_focus_stack._napari.layers.appearance import appearance, display_lim
 from napari_focus_stack._napari.layers.geometry import world_units
 from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, lazy_array
 from napari_focus_stack._napari.layers.metadata import ALIGNED, METADATA_KEY, is_input, role
+from napari_focus_stack._napari.layers.names import role_name
 from napari_focus_stack._napari.layers.planes import StackInput
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
@@ -106,7 +107,7 @@ class AlignWidget(Container[Any]):
         if shown["rgb"]:
             shown["contrast_limits"] = display_limits(lazy, rgb=True)
         known = {METADATA_KEY: {"role": ALIGNED, "sources": [shown["name"]], **_past(planes)}}
-        name = f"{shown['name']} aligned"
+        name = role_name(str(shown["name"]), "aligned")
         arguments = {**shown, "name": name, "metadata": known}
         layer = self._viewer.add_image(lazy_array(lazy), **arguments)
         done = f"Added '{layer.name}' (alignment: {planes.alignment.model})."

@@ -13,6 +13,7 @@ from napari_focus_stack._napari.docks.result_dock import ResultDock
 from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import placement, unit_ratio
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
+from napari_focus_stack._napari.layers.names import with_role
 from napari_focus_stack._napari.layers.result_sets import (
     Relief,
     ResultSet,
@@ -187,7 +188,7 @@ def surface_arguments(found: ResultSet, unit: str, plane_height: float) -> dict[
         With a name, and heights true to scale.
     """
     return {
-        "name": f"{found.name} surface",
+        "name": with_role(str(found.image.name), "surface"),
         "shading": "none",
         "colormap": "gray",
         "contrast_limits": (0, 1),

@@ -13,6 +13,7 @@ import numpy as np
 from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.geometry import placement
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.names import with_role
 from napari_focus_stack._napari.layers.planes import planes_of
 from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result, sources_of, stack_of
 from napari_focus_stack.correction.nearest_plane import nearest_plane_labels
@@ -93,7 +94,7 @@ def labels_arguments(found: ResultSet) -> dict[str, Any]:
     """
     known = {key: found.past[key] for key in PLACED_BY if key in found.past}
     return {
-        "name": f"{found.name} correction",
+        "name": with_role(str(found.image.name), "correction"),
         "opacity": OPACITY,
         **placement(found.image),
         "metadata": {METADATA_KEY: {"role": CORRECTION, "of": found.image.unique_id, **known}},

@@ -13,6 +13,7 @@ from napari.layers import Image
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, of_other_files, role
+from napari_focus_stack._napari.layers.names import source_name
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.result import Report, StackResult, crop_corner
@@ -61,7 +62,7 @@ class ResultSet:
     @property
     def name(self) -> str:
         """Name of the layers of the result, without their role."""
-        return str(self.image.name).removesuffix(" stacked")
+        return source_name(str(self.image.name))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from napari_focus_stack._napari.layers.appearance import (
 )
 from napari_focus_stack._napari.layers.geometry import moved, placement
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, identity, made_of, role
+from napari_focus_stack._napari.layers.names import role_name
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
 from napari_focus_stack.result import crop_corner
 
@@ -132,7 +133,7 @@ class SourceInfo:
         names = tuple(str(layer.name) for layer in layers)
         place, look, cut = placement(lead), appearance(lead), cut or StackSlice()
         ids = tuple(identity(layer) for layer in layers)
-        name = f"{shared_name(names)} {cut.description}".rstrip()
+        name = " ".join([shared_name(names), *cut.places])
         return cls(name, names, ids, place, look, aligned_on, cut)
 
 
@@ -183,7 +184,7 @@ def result_layers(
     if shown["rgb"]:
         shown["contrast_limits"] = display_limits(result.image, rgb=True)
     image = {
-        "name": f"{origin.name} stacked",
+        "name": role_name(origin.name, "sharp"),
         **shown,
         **_placement(result, origin),
         "metadata": _provenance(result, "stacked", origin),
@@ -201,7 +202,7 @@ def _map_layer(
     array = getattr(result, OUTPUTS[name].attribute)
     last_plane = max(len(result.transforms) - 1, 1)
     return array, {
-        "name": f"{origin.name} {OUTPUTS[name].suffix}",
+        "name": role_name(origin.name, OUTPUTS[name].suffix),
         **map_appearance(name, array, float(last_plane)),
         **_placement(result, origin),
         "metadata": _provenance(result, name, origin),

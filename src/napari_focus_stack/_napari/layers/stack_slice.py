@@ -60,6 +60,11 @@ class StackSlice:
         return self.ndim == 3 and self.z == 0
 
     @property
+    def places(self) -> list[str]:
+        """Positions on the axes beside z, y and x, as in ["t=1", "c=0"]."""
+        return [f"{name}={at}" for name, at in zip(self.names, self.at, strict=False)]
+
+    @property
     def description(self) -> str:
         """Positions on the axes beside z, y and x, as in "t = 1, c = 0"."""
         return ", ".join(f"{name} = {at}" for name, at in zip(self.names, self.at, strict=False))

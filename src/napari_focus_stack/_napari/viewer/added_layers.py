@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 
 from napari_focus_stack._napari.layers.geometry import moved
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.names import numbered
 from napari_focus_stack._napari.layers.results import result_layers
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class ResultDisplay:
             preview.shown.set()
             return
         coarse = replace(origin, placement=coarser(origin.placement, preview.factor))
-        *self._waiting, (array, arguments) = result_layers(preview.result, wanted, coarse)
+        made = self._named(result_layers(preview.result, wanted, coarse))
+        *self._waiting, (array, arguments) = made
         image = self._previewed[_role(arguments)] = self._viewer.add_image(array, **arguments)
         QTimer.singleShot(PAINTED, partial(self._preview_map, image, preview.shown))
 
@@ -111,7 +113,7 @@ class ResultDisplay:
         """
         self._waiting = []
         shown, added = [], []
-        for array, arguments in made:
+        for array, arguments in self._named(made):
             role = _role(arguments)
             layer = self._previewed.pop(role, self._earlier.get(role))
             if layer is None or layer not in self._viewer.layers or layer.rgb != arguments["rgb"]:
@@ -123,6 +125,16 @@ class ResultDisplay:
         self._put_below(shown[-1], added)
         self.drop()
         return [layer.name for layer in shown]
+
+    def _named(self, made: Made) -> list[tuple[NDArray[Any], dict[str, Any]]]:
+        """Give the layers of one run one number, where earlier ones have their names."""
+        own = [*self._previewed.values(), *self._earlier.values()]
+        taken = [layer.name for layer in self._viewer.layers if layer not in own]
+        names = numbered([arguments["name"] for _, arguments in made], taken)
+        return [
+            (array, {**arguments, "name": name})
+            for (array, arguments), name in zip(made, names, strict=True)
+        ]
 
     def _put_below(self, image: Image, maps: list[Image]) -> None:
         """Move added maps below an image that existed before."""

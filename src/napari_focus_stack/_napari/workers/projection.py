@@ -16,6 +16,7 @@ from napari_focus_stack._napari.layers.appearance import appearance
 from napari_focus_stack._napari.layers.geometry import placement, to_world, unit_ratios
 from napari_focus_stack._napari.layers.lazy_planes import as_recorded
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, is_input
+from napari_focus_stack._napari.layers.names import role_name
 from napari_focus_stack._napari.layers.planes import StackInput, finest
 from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result, known_sources
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
@@ -126,7 +127,7 @@ def transfer_job(
     """
     result = as_result(found)
     arguments = {
-        "name": f"{f'{layer.name} {options.cut.description}'.rstrip()} on {found.name}",
+        "name": role_name(" ".join([str(layer.name), *options.cut.places]), f"on {found.name}"),
         **placement(found.image),
         "metadata": {
             METADATA_KEY: {

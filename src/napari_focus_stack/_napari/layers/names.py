@@ -1,0 +1,91 @@
+"""Names of layers that Focus Stack adds: the source with a role, as in "leaf [sharp]"."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+_ENDING = re.compile(r"(.*) \[([^\[\]]*?)(?: (\d+))?\]")
+
+
+def role_name(source: str, word: str, number: int = 1) -> str:
+    """Return the name of a layer made from a source.
+
+    Parameters
+    ----------
+    source : str
+        Name of the source.
+    word : str
+        Role of the layer, in a word or two.
+    number : int
+        Number of the run, from 1.
+
+    Returns
+    -------
+    str
+        As in "leaf [sharp]", and "leaf [sharp 2]" of the second run.
+    """
+    return f"{source} [{word}]" if number == 1 else f"{source} [{word} {number}]"
+
+
+def source_name(name: str) -> str:
+    """Return the source in the name of a layer, with the number of the run after the first.
+
+    Parameters
+    ----------
+    name : str
+        Name of a layer, which the user may have changed.
+
+    Returns
+    -------
+    str
+        As in "leaf" and "leaf 2"; the whole name where it has no role.
+    """
+    found = _ENDING.fullmatch(name)
+    return " ".join(filter(None, found.group(1, 3))) if found else name
+
+
+def with_role(name: str, word: str) -> str:
+    """Return the name of a layer made from a result: its name with another role.
+
+    Parameters
+    ----------
+    name : str
+        Name of the result, such as "leaf [sharp 2]".
+    word : str
+        Role of the new layer.
+
+    Returns
+    -------
+    str
+        As in "leaf [surface 2]".
+    """
+    found = _ENDING.fullmatch(name)
+    return role_name(found[1], word, int(found[3] or 1)) if found else role_name(name, word)
+
+
+def numbered(names: Iterable[str], taken: Collection[str]) -> list[str]:
+    """Return the names of one run's layers, with the first number that none of them has yet.
+
+    Parameters
+    ----------
+    names : iterable of str
+        As `role_name` returned them, of the first run.
+    taken : collection of str
+        Names of all layers.
+
+    Returns
+    -------
+    list of str
+        In the same order, with one number.
+    """
+    wanted = list(names)
+    for number in itertools.count(1):
+        free = [name if number == 1 else f"{name[:-1]} {number}]" for name in wanted]
+        if not set(free) & set(taken):
+            break
+    return free
