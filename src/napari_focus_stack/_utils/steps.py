@@ -6,9 +6,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
 
 Progress = TypeVar("Progress")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -40,3 +41,35 @@ def drain(
                 return result
             if progress is not None:
                 progress(step)
+
+
+def expanded(
+    steps: Generator[Progress, None, Result], items: Callable[[Progress], Iterable[Item]]
+) -> Generator[Item, None, Result]:
+    """Yield other items in the place of those of a generator, and return its result.
+
+    Parameters
+    ----------
+    steps : generator
+        Yields progress and returns the result; it is closed with this one.
+    items : callable
+        Called with each item that `steps` yields; returns those to yield instead.
+
+    Yields
+    ------
+    object
+        Items.
+
+    Returns
+    -------
+    object
+        Result of `steps`.
+    """
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as done:
+                result: Result = done.value
+                return result
+            yield from items(step)

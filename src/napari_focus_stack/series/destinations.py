@@ -182,7 +182,14 @@ class Destination(ABC):
     """Place of the results of a series; use it as a context manager.
 
     Nothing of it exists under its final name before the block ends without an error.
+
+    Attributes
+    ----------
+    roles : tuple of str
+        Fields of `StackResult` that are kept, where they are not None.
     """
+
+    roles: tuple[str, ...] = ROLES
 
     def open(self, number: int, position: Position, first: StackResult) -> PositionMaps:
         """Create the maps of a position.
@@ -203,7 +210,7 @@ class Destination(ABC):
         """
         frames = {
             role: (values.shape, values.dtype.newbyteorder("="))
-            for role in ROLES
+            for role in self.roles
             if (values := getattr(first, role)) is not None
         }
         head = position.times, len(position.channels)
@@ -223,6 +230,32 @@ class Destination(ABC):
         dtype: np.dtype[Any],
     ) -> MapWriter:
         """Create the writer of one map."""
+
+    def opened(self, number: int) -> PositionMaps | None:
+        """Return the maps of a position that an earlier, cancelled run created; None by default.
+
+        Parameters
+        ----------
+        number : int
+            Number of the position.
+
+        Returns
+        -------
+        PositionMaps or None
+            Maps with the stacks that are done.
+        """
+        return None
+
+    def note(self, index: StackIndex, outcome: Report | str) -> None:  # noqa: B027
+        """Take note of a stack as soon as it is written or has failed; do nothing by default.
+
+        Parameters
+        ----------
+        index : StackIndex
+            Place of the stack.
+        outcome : Report or str
+            Its report, or the reason of the failure as a sentence.
+        """
 
     @abstractmethod
     def report(self, position: Position, index: StackIndex, report: Report) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Film:
-    """Time points of one position, focused in their order.
+    """Time points of one position; neighbouring ones are focused fastest one after the other.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Film:
         Parameters
         ----------
         time : int
-            Number of the time point; earlier ones are forgotten.
+            Number of the time point; those that are not pooled with it are forgotten.
 
         Returns
         -------
@@ -80,7 +80,7 @@ class Film:
             The plan's `cancel` was set.
         """
         pooled = window(time, self._plan.series_settings.smooth_time, self._position.times)
-        self._forget(pooled.start)
+        self._forget(pooled)
         for other in pooled:
             if other not in self._own:
                 self._own[other] = yield from self._own_steps(other)
@@ -116,11 +116,11 @@ class Film:
         """Return the function that opens a channel of a time point."""
         return lambda channel: self._series.stack(self._number, time, channel)
 
-    def _forget(self, first: int) -> None:
-        """Drop results before a time point."""
-        for time in [time for time in self._own if time < first]:
+    def _forget(self, kept: range) -> None:
+        """Drop the results of all other time points."""
+        for time in [time for time in self._own if time not in kept]:
             del self._own[time]
-        for key in [key for key in self._details if key[0] < first]:
+        for key in [key for key in self._details if key[0] not in kept]:
             del self._details[key]
 
     def _pooled_steps(

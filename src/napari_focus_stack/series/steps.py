@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from napari_focus_stack._utils.steps import expanded
 from napari_focus_stack._utils.wording import format_names
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.series.channels import ChannelPlan, Failed, Outcome
@@ -53,6 +53,8 @@ def focus_series_steps(
     destination: Destination,
     *,
     transforms: Mapping[tuple[int, int], Any] | None = None,
+    done: Mapping[StackIndex, Report] | None = None,
+    first_time: int = 0,
     cancel: threading.Event | None = None,
 ) -> Generator[SeriesProgress, None, SeriesResult]:
     """Focus a series step by step, for a caller that shows progress or may cancel.
@@ -71,6 +73,10 @@ def focus_series_steps(
         Place of the results.
     transforms : mapping of (int, int) to object, optional
         Prior transforms by position and time point, as for `stack_steps`.
+    done : mapping of StackIndex to Report, optional
+        Stacks of a cancelled run that `destination` has; they are not focused again.
+    first_time : int
+        Time point to begin with; those before it come last.
     cancel : threading.Event, optional
         Once set, the run raises `Cancelled` at its next check.
 
@@ -96,7 +102,7 @@ def focus_series_steps(
         `cancel` was set.
     """
     _check(series, settings, series_settings)
-    record, maps = _Record(), {}
+    record, maps = _Record(dict(done or {})), {}
     with destination:
         lead = yield from _shown(
             lead_steps(series, series_settings.lead_channel, settings, cancel),
@@ -104,8 +110,9 @@ def focus_series_steps(
         )
         for number, position in enumerate(series.positions):
             plan = _plan(position, lead, settings, series_settings, cancel)
+            film = Film(series, number, plan, transforms or {})
             found = yield from _position_steps(
-                series, number, plan, destination, record, transforms or {}
+                series, number, film, plan, destination, record, first_time
             )
             if found is not None:
                 maps[number] = found
@@ -208,15 +215,16 @@ def _check(series: Series, settings: Settings, series_settings: SeriesSettings) 
 def _position_steps(
     series: Series,
     number: int,
+    film: Film,
     plan: ChannelPlan,
     destination: Destination,
     record: _Record,
-    transforms: Mapping[tuple[int, int], Any],
+    first_time: int,
 ) -> Generator[SeriesProgress, None, PositionMaps | None]:
     """Focus one position; return None if none of its stacks could be fused."""
-    position, film = series.positions[number], Film(series, number, plan, transforms)
-    maps, waiting = None, []
-    for time in range(position.times):
+    position = series.positions[number]
+    maps, waiting = destination.opened(number), []
+    for time in _times_left(number, position, record, first_time):
         shown = series.describe(StackIndex(number, time))
         outcome = yield from _shown(
             film.time_steps(time), SeriesProgress(shown, record.done, len(series))
@@ -229,8 +237,10 @@ def _position_steps(
             if isinstance(result, Failed):
                 record.failed[index] = result.reason
                 waiting.append((time, channel))
+                destination.note(index, result.reason)
                 continue
             record.reports[index] = _completed(result.report, position, plan)
+            destination.note(index, record.reports[index])
     if maps is None:
         return None
     for time, channel in waiting:
@@ -242,6 +252,17 @@ def _position_steps(
             destination.report(position, index, report)
     maps.close()
     return maps
+
+
+def _times_left(number: int, position: Position, record: _Record, first: int) -> list[int]:
+    """Return the time points of a position that are not done, beginning with one of them."""
+    channels = range(len(position.channels))
+    left = [
+        time
+        for time in range(position.times)
+        if any(StackIndex(number, time, channel) not in record.reports for channel in channels)
+    ]
+    return sorted(left, key=lambda time: (time < first, time))
 
 
 def _written(maps: PositionMaps, time: int, channel: int, result: StackResult) -> Outcome:
@@ -309,14 +330,7 @@ def _shown(
     steps: Generator[Progress, None, Value], shown: SeriesProgress
 ) -> Generator[SeriesProgress, None, Value]:
     """Show the progress within a stack as that of the series."""
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                value: Value = end.value
-                return value
-            yield dataclasses.replace(shown, step=step)
+    return expanded(steps, lambda step: [dataclasses.replace(shown, step=step)])
 
 
 def _nothing_fused(series: Series, record: _Record) -> str:

@@ -15,10 +15,8 @@ from napari_focus_stack._napari.layers.result_sets import result_sets, sources_o
 from napari_focus_stack._napari.layers.stack_slice import (
     StackSlice,
     copy_spacing,
-    likely_z,
     slice_at,
     stack_in,
-    z_axes,
 )
 from napari_focus_stack._napari.widgets.stack_selector import BY_NAME, TOP_DOWN
 
@@ -79,14 +77,7 @@ def test_nothing_is_computed_for_a_part():
 def test_a_part_of_a_multiscale_layer_is_of_its_finest_level():
     data = np.arange(2 * 3 * 8 * 10).reshape(2, 3, 8, 10)
     layer = Image([data, data[..., ::2, ::2]], multiscale=True, contrast_limits=(0, 480))
-    assert z_axes(layer)[1] == ("axis 1 (3)", 1)
     assert np.array_equal(stack_in(layer, StackSlice(1, (1,))).data, data[1])
-
-
-def test_z_is_the_axis_of_that_label_or_the_one_before_the_last_two():
-    assert likely_z(Image(np.zeros((2, 3, 4, 5)), axis_labels=("z", "c", "y", "x"))) == 0
-    assert likely_z(Image(np.zeros((2, 3, 4, 5)))) == 1
-    assert likely_z(Image(np.zeros((3, 4, 5)), axis_labels=("y", "x", "Z"))) == 2
 
 
 def test_spacing_given_to_a_part_is_given_to_its_layer():
@@ -121,7 +112,7 @@ def test_a_film_is_stacked_where_the_slider_stands(viewer, widget, stack):
     film = np.stack([banded_planes()[::-1], banded_planes()])  # time, z, y, x
     layer = viewer.add_image(film, name="film", axis_labels=("t", "z", "y", "x"))
     viewer.dims.set_point(0, 1)
-    assert widget.input.summary.value.endswith("Taken where the sliders stand: t = 1.")
+    assert widget.input.summary.value.endswith("The sliders choose the stack: t = 1.")
     assert widget.stack_button.enabled
     index, image = stack()
     assert [np.median(index.data[8 * k + 2 : 8 * k + 6]) for k in range(6)] == list(range(6))
@@ -163,7 +154,7 @@ def test_what_follows_a_film_keeps_to_its_time_point(qtbot, viewer, dock, widget
     target.apply_button.native.click()
     qtbot.waitUntil(lambda: not target.job.running, timeout=20_000)
     added = viewer.layers[-1]
-    assert added.name == "other axis 0=0 [on film axis 0=1]"
+    assert added.name == "other axis 0=0 [on film channel=1]"
     assert np.array_equal(added.data[18:22], steady[2][18:22] // 2)
 
 

@@ -10,11 +10,12 @@ from napari.layers import Image
 
 from napari_focus_stack._napari.layers.appearance import appearance, display_limits
 from napari_focus_stack._napari.layers.geometry import world_units
+from napari_focus_stack._napari.layers.layer_axes import axis_names, roles_of
 from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, lazy_array
 from napari_focus_stack._napari.layers.metadata import ALIGNED, METADATA_KEY, is_input, role
 from napari_focus_stack._napari.layers.names import role_name
 from napari_focus_stack._napari.layers.planes import StackInput
-from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at
+from napari_focus_stack._napari.layers.stack_slice import StackSlice, slice_at
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.viewer.preferences import preferences
 from napari_focus_stack._napari.widgets.job_row import JobRow
@@ -100,7 +101,7 @@ class AlignWidget(Container[Any]):
 
     def _cut(self, layer: Image) -> StackSlice:
         units = world_units(self._viewer.layers)
-        return slice_at(layer, likely_z(layer), self._viewer.dims.point, units)
+        return slice_at(layer, roles_of(layer).z, self._viewer.dims.point, units, axis_names(layer))
 
     def _add(self, planes: AlignedPlanes, *, shown: dict[str, Any]) -> str:
         lazy = LazyPlanes(planes)

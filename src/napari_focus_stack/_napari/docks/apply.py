@@ -11,9 +11,10 @@ from napari.layers import Image, Points
 from napari_focus_stack._napari.docks.result_dock import ResultDock
 from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import world_units
+from napari_focus_stack._napari.layers.layer_axes import axis_names, roles_of
 from napari_focus_stack._napari.layers.metadata import ALIGNED, role
 from napari_focus_stack._napari.layers.result_sets import ResultSet, known_sources
-from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at
+from napari_focus_stack._napari.layers.stack_slice import StackSlice, slice_at
 from napari_focus_stack._napari.widgets.area_table import AreaPanel
 from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
 from napari_focus_stack._napari.widgets.rows import row
@@ -132,9 +133,9 @@ class ApplyWidget(ResultDock):
         found, target = self.result.chosen(), self.chosen_target()
         if found is None or not isinstance(target, Image) or target.ndim < 3:
             return StackSlice()
-        z = found.cut.z if found.cut.ndim == target.ndim else likely_z(target)
+        z = found.cut.z if found.cut.ndim == target.ndim else roles_of(target).z
         units = world_units(self._viewer.layers)
-        return slice_at(target, z, self._viewer.dims.point, units)
+        return slice_at(target, z, self._viewer.dims.point, units, axis_names(target))
 
     def _start_on(self, found: ResultSet) -> None:
         """Start to apply a result to the chosen layer."""

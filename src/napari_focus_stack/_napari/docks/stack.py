@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,14 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import Container, PushButton
 from napari.layers import Image, Shapes
 
+from napari_focus_stack._napari.docks.series_stacking import (
+    SeriesOrder,
+    SeriesStacking,
+    series_layers_over,
+)
 from napari_focus_stack._napari.docks.summary import summary
 from napari_focus_stack._napari.layers.geometry import spacing_of
+from napari_focus_stack._napari.layers.planes import StackInput
 from napari_focus_stack._napari.layers.region_mask import region_of
 from napari_focus_stack._napari.layers.result_sets import newest_result
 from napari_focus_stack._napari.layers.results import (
@@ -35,10 +42,11 @@ from napari_focus_stack._napari.widgets.health_panel import HealthPanel
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.save_row import SaveRow
 from napari_focus_stack._napari.widgets.scroll_area import ScrollArea
+from napari_focus_stack._napari.widgets.series_form import SeriesForm
 from napari_focus_stack._napari.widgets.settings_form import SettingsForm
 from napari_focus_stack._napari.widgets.stack_selector import StackSelector, keys
 from napari_focus_stack._napari.workers.stacking import StackOutcome, run_steps, stored_correction
-from napari_focus_stack.errors import FocusStackError
+from napari_focus_stack.errors import FocusStackError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -47,10 +55,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_focus_stack._napari.layers.planes import StackInput
+    from napari_focus_stack._napari.layers.series_input import Scope, SeriesInput
     from napari_focus_stack._napari.workers.job import Outcome, Steps
     from napari_focus_stack.pipeline.preview import Preview
     from napari_focus_stack.result import Progress
+    from napari_focus_stack.series.result import SeriesProgress
     from napari_focus_stack.settings import Settings
 
 FEWEST_DONE = 0.1
@@ -76,15 +85,17 @@ class FocusStackWidget(Container[Any]):
         self._color_bars = ColorBars(napari_viewer)
         self._started = 0.0
         self._results = ResultDisplay(napari_viewer)
-        self.form = SettingsForm()
+        self.form, self.series_form = SettingsForm(), SeriesForm()
         self._begin_as_left()
         self.input = StackSelector(napari_viewer, self._show_choice)
         self.stack_button = PushButton(text="Stack", tooltip="Fuse the selected planes.")
         self.job = JobRow([self.stack_button], lasting=True)
+        self._series = SeriesStacking(napari_viewer, self.job)
         self.health = HealthPanel()
         self.saving = SaveRow()
         super().__init__(widgets=[self.job, self.saving, self.health], labels=False)
-        self._choices = Container(widgets=[self.input, *self.form.widgets], labels=False)
+        choices = [self.input, self.series_form, *self.form.widgets]
+        self._choices = Container(widgets=choices, labels=False)
         self._choices.margins = (0, 0, 0, 0)
         self.native.layout().insertWidget(0, ScrollArea(self._choices))
         self._connect()
@@ -102,7 +113,8 @@ class FocusStackWidget(Container[Any]):
         self.stack_button.changed.connect(self.stack)
         self.job.ends_with(self)
         self.native_parent_changed.connect(self._docked)
-        self.form.on_edit(self.job.forget)
+        for form in (self.form, self.series_form):
+            form.on_edit(self._edited)
         self.input.follow_viewer()
 
     def reset_choices(self, *_: Any) -> None:
@@ -124,6 +136,7 @@ class FocusStackWidget(Container[Any]):
             self.job.forget()
             self.health.show_advice({})
         self.stack_button.enabled = chosen is not None and not self.job.running
+        self._offer_series()
         if chosen is None:
             self.saving.offer([])
             return
@@ -134,9 +147,39 @@ class FocusStackWidget(Container[Any]):
         if new or not self.form.edited:
             self.form.fill(spacing_of(chosen.stack))
 
+    def _offer_series(self) -> None:
+        """Show the settings of a series, and how much is left of one that was cancelled."""
+        series = self.input.series
+        channels = [] if series is None else series.channel_names
+        roles: Scope = frozenset() if series is None else series.scope & set(series.lengths)
+        if series is not None and roles:
+            self.form.offer_update(bool(series_layers_over(series, self._viewer.layers)))
+        self.series_form.offer(roles, channels)
+        self._show_left()
+
+    def _show_left(self) -> None:
+        left = 0
+        if self.input.series is not None and self.input.series.scope:
+            with suppress(FocusStackError):  # said when the button is pressed
+                left = self._series.left(self._order(self.input.series))
+        self.stack_button.text = f"Go on ({left} left)" if left else "Stack"
+
+    def _edited(self) -> None:
+        self.job.forget()
+        if not self.job.running:
+            self._show_left()
+
+    def _order(self, chosen: SeriesInput) -> SeriesOrder:
+        settings = replace(self.form.settings(), **preferences())
+        wanted = tuple(self.form.outputs())
+        return SeriesOrder(chosen, settings, self.series_form.settings(), wanted)
+
     def stack(self) -> None:
         """Start a run on the selected layers."""
         if self.job.running:
+            return
+        if self.input.series is not None and self.input.series.scope:
+            self._stack_series(self.input.series)
             return
         try:
             chosen = self.input.read()
@@ -155,6 +198,36 @@ class FocusStackWidget(Container[Any]):
         self._results.update(earlier)
         remember({**self.form.values(), PREFERRED: preferred_method()})
         self._start(steps, origin)
+
+    def _stack_series(self, chosen: SeriesInput) -> None:
+        """Start a run on all channels, times or positions."""
+        try:
+            order = self._order(chosen)
+            if self._region() is not None:
+                raise SettingsError(
+                    "Shapes bound the alignment of a single stack; choose 'whole field' under "
+                    "More, or 'This stack'."
+                )
+            self._calibrate_channels(chosen)
+            earlier = series_layers_over(chosen, self._viewer.layers) if self.form.updates else []
+            self._started = time.monotonic()
+            self._series.start(order, earlier, self._time_left, self._ended)
+        except FocusStackError as problem:
+            self.job.say_error(str(problem))
+            return
+        remember({**self.form.values(), PREFERRED: preferred_method()})
+        self.saving.forget()
+        self.health.show_advice({})
+        self.job.status.value = "Starting"
+
+    def _calibrate_channels(self, chosen: SeriesInput) -> None:
+        """Give all layers of a series the spacing that was typed."""
+        if self.form.edited:
+            typed, cut = self.form.spacing(), self.input.cut
+            for layer in chosen.layers:
+                StackInput.of([layer], cut).calibrated(typed)
+            self._viewer.reset_view()
+            self.form.fill(typed)
 
     def _earlier(self, chosen: StackInput) -> list[Image]:
         """Return the layers of earlier runs on the same planes."""
@@ -211,7 +284,7 @@ class FocusStackWidget(Container[Any]):
         shown = "; a small preview is shown" if self._results.previewing else ""
         return f"{progress}{self._time_left(progress)}{shown}"
 
-    def _time_left(self, progress: Progress) -> str:
+    def _time_left(self, progress: Progress | SeriesProgress) -> str:
         """Say how long the rest may take, by what is done; nothing while that is guesswork."""
         spent = time.monotonic() - self._started
         if progress.done < FEWEST_DONE * progress.total or spent < SOON:

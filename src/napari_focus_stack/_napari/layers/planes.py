@@ -251,6 +251,8 @@ def likely_input(offered: Sequence[Image], active: Sequence[Image]) -> list[Imag
     chosen = [layer for layer in flat if layer in active]
     if len(chosen) > 1 and not any(layer.ndim > 2 for layer in active):
         return chosen
+    if len(active) > 1 and all(layer.ndim > 2 for layer in active):
+        return [layer for layer in offered if layer in active]
     if stacks:
         return stacks[:1]
     lead = chosen[0] if chosen else flat[0] if flat else None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
-    from napari_focus_stack.result import StackResult
+    from napari_focus_stack.result import Report, StackResult
     from napari_focus_stack.settings import Settings
 
 
@@ -187,7 +187,7 @@ def result_layers(
         "name": role_name(origin.name, "sharp"),
         **shown,
         **_placement(result, origin),
-        "metadata": _provenance(result, "stacked", origin),
+        "metadata": provenance(result.report, "stacked", origin),
     }
     made = [*maps, (result.image, image)]
     if correction is not None:
@@ -205,21 +205,51 @@ def _map_layer(
         "name": role_name(origin.name, OUTPUTS[name].suffix),
         **map_appearance(name, array, float(last_plane)),
         **_placement(result, origin),
-        "metadata": _provenance(result, name, origin),
+        "metadata": provenance(result.report, name, origin),
     }
 
 
-def _provenance(result: StackResult, name: str, origin: SourceInfo) -> dict[str, Any]:
-    report = result.report.as_dict()
-    carried = (*REPORT_KEYS, *SHOWN_REPORT_KEYS)
-    known = {key: report[key] for key in carried}
+def carried(report: Report) -> dict[str, Any]:
+    """Return the fields of a report that layers carry.
+
+    Parameters
+    ----------
+    report : Report
+        Report of a run.
+
+    Returns
+    -------
+    dict
+        Plain values by the names of the fields.
+    """
+    fields = report.as_dict()
+    return {key: fields[key] for key in (*REPORT_KEYS, *SHOWN_REPORT_KEYS)}
+
+
+def provenance(report: Report, name: str, origin: SourceInfo) -> dict[str, Any]:
+    """Return the metadata of a result.
+
+    Parameters
+    ----------
+    report : Report
+        Report of the run.
+    name : str
+        Role of the layer.
+    origin : SourceInfo
+        Names and ids of the planes' layers.
+
+    Returns
+    -------
+    dict
+        As `add_image` takes it.
+    """
     past = {
         "sources": list(origin.sources),
         "cut": origin.cut.as_dict(),
         "source_ids": list(origin.source_ids),
         "aligned_on": origin.aligned_on,
     }
-    return {METADATA_KEY: {"role": name, **past, **known}}
+    return {METADATA_KEY: {"role": name, **past, **carried(report)}}
 
 
 def _placement(result: StackResult, origin: SourceInfo) -> dict[str, Any]:

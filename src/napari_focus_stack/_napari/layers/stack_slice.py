@@ -116,60 +116,9 @@ class StackSlice:
         )
 
 
-def z_axes(layer: Image) -> list[tuple[str, int]]:
-    """Return the axes that may be z.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        A layer of three axes or more.
-
-    Returns
-    -------
-    list of (str, int)
-        Name with the length, and number, of each axis.
-    """
-    shape = layer.level_shapes[0] if layer.multiscale else layer.data.shape
-    return [(f"{axis_name(layer, k)} ({shape[k]})", k) for k in range(layer.ndim)]
-
-
-def axis_name(layer: Image, axis: int) -> str:
-    """Return the label of an axis; its number where it has none.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        Any layer.
-    axis : int
-        Number of the axis.
-
-    Returns
-    -------
-    str
-        As in "t" or "axis 0".
-    """
-    label = str(layer.axis_labels[axis])
-    return f"axis {axis}" if label.lstrip("-").isdigit() else label
-
-
-def likely_z(layer: Image) -> int:
-    """Return the axis that is labelled z, or else the one before the last two.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        A layer of three axes or more.
-
-    Returns
-    -------
-    int
-        Number of the axis.
-    """
-    labels = [str(label).lower() for label in layer.axis_labels]
-    return labels.index("z") if "z" in labels else layer.ndim - 3
-
-
-def slice_at(layer: Image, z: int, position: Sequence[float], units: Units = None) -> StackSlice:
+def slice_at(
+    layer: Image, z: int, position: Sequence[float], units: Units = None, names: Sequence[str] = ()
+) -> StackSlice:
     """Return the part of a layer at a position in the world of a viewer.
 
     Parameters
@@ -180,6 +129,8 @@ def slice_at(layer: Image, z: int, position: Sequence[float], units: Units = Non
         Axis of the planes.
     position, units : sequence of float, sequence of pint.Unit or None
         As `data_at` takes them.
+    names : sequence of str
+        Names of its axes; numbers by default.
 
     Returns
     -------
@@ -190,8 +141,9 @@ def slice_at(layer: Image, z: int, position: Sequence[float], units: Units = Non
     there = np.rint(data_at(layer, position, units)).astype(int)
     inside = np.clip(there, 0, np.array(shape[: layer.ndim]) - 1).tolist()
     other = StackSlice(z, (0,) * (layer.ndim - 3)).other
+    names = names or [f"axis {axis}" for axis in range(layer.ndim)]
     return StackSlice(
-        z, tuple(inside[axis] for axis in other), tuple(axis_name(layer, axis) for axis in other)
+        z, tuple(inside[axis] for axis in other), tuple(names[axis] for axis in other)
     )
 
 
@@ -213,7 +165,7 @@ def stack_in(layer: Image, cut: StackSlice) -> Image:
     if layer.ndim < 3 or (cut.usual and layer.ndim == 3):
         return layer
     return Image(
-        _planes_first(layer.data[0] if layer.multiscale else layer.data, cut),
+        planes_first(layer.data[0] if layer.multiscale else layer.data, cut),
         name=str(layer.name),
         **lying(layer, cut.axes),
         rgb=layer.rgb,
@@ -225,7 +177,21 @@ def stack_in(layer: Image, cut: StackSlice) -> Image:
     )
 
 
-def _planes_first(data: Any, cut: StackSlice) -> Any:
+def planes_first(data: Any, cut: StackSlice) -> Any:
+    """Return the part of an array that is one stack.
+
+    Parameters
+    ----------
+    data : array-like
+        Data of a layer; lazy data stay lazy.
+    cut : StackSlice
+        The part.
+
+    Returns
+    -------
+    numpy.ndarray or dask.array.Array
+        (Z, Y, X[, C]).
+    """
     if not isinstance(data, np.ndarray):
         import dask.array
 

@@ -11,11 +11,14 @@ from qtpy.QtWidgets import QSizePolicy
 
 from napari_focus_stack._napari.workers.job import Job, Outcome, Steps
 from napari_focus_stack.result import Progress
+from napari_focus_stack.series.result import SeriesProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from magicgui.widgets import Widget
+
+CANCELLED = "Cancelled; nothing was added."
 
 
 class JobRow(Container[Any]):
@@ -74,9 +77,10 @@ class JobRow(Container[Any]):
         steps: Steps,
         add: Callable[[Any], str],
         *,
-        describe: Callable[[Progress], str] = str,
+        describe: Callable[[Any], str] = str,
         on_other: Callable[[Any], None] | None = None,
         on_end: Callable[[Outcome], None] | None = None,
+        on_cancel: Callable[[], str] = lambda: CANCELLED,
     ) -> None:
         """Start a job.
 
@@ -87,16 +91,18 @@ class JobRow(Container[Any]):
         add : callable
             Receives what the job returned, in the main thread; returns a sentence on it.
         describe : callable
-            Makes a sentence of each `Progress`.
+            Makes a sentence of each `Progress` or `SeriesProgress`.
         on_other : callable, optional
             Receives what the job yields beside `Progress`, until it is cancelled.
         on_end : callable, optional
             Receives the `Outcome`, before `add` is called.
+        on_cancel : callable
+            Returns the sentence on a run that was cancelled.
         """
         self._job = Job(
             steps,
             partial(self._advance, describe=describe, on_other=on_other),
-            partial(self._finish, add=add, on_end=on_end),
+            partial(self._finish, add=add, on_end=on_end, on_cancel=on_cancel),
         )
         self.native.destroyed.connect(self._job.abandon)
         self.status.value = ""
@@ -145,10 +151,10 @@ class JobRow(Container[Any]):
         self,
         step: Any,
         *,
-        describe: Callable[[Progress], str],
+        describe: Callable[[Any], str],
         on_other: Callable[[Any], None] | None,
     ) -> None:
-        if isinstance(step, Progress):
+        if isinstance(step, Progress | SeriesProgress):
             self.progress.max = step.total
             self.progress.value = step.done
             if self.cancel_button.enabled:
@@ -162,6 +168,7 @@ class JobRow(Container[Any]):
         *,
         add: Callable[[Any], str],
         on_end: Callable[[Outcome], None] | None,
+        on_cancel: Callable[[], str],
     ) -> None:
         self._job = None
         self._show_running(False)
@@ -170,7 +177,7 @@ class JobRow(Container[Any]):
         if outcome.error is not None:
             self.say_error(outcome.error)
         elif outcome.result is None:
-            self.status.value = "Cancelled; nothing was added."
+            self.status.value = on_cancel()
         else:
             sentence = add(outcome.result)
             self.progress.value = self.progress.max

@@ -1,7 +1,8 @@
-"""Choice of the stack: its layers, their order, the axis taken as z, a sentence on the planes."""
+"""Choice of what is stacked: layers, their axes, how much of a series, a sentence on the planes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, Label, Select
@@ -10,6 +11,12 @@ from natsort import natsorted
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_focus_stack._napari.layers.geometry import world_units
+from napari_focus_stack._napari.layers.layer_axes import (
+    axis_names,
+    lengths_of,
+    named_by_role,
+    roles_of,
+)
 from napari_focus_stack._napari.layers.metadata import is_input
 from napari_focus_stack._napari.layers.planes import (
     StackInput,
@@ -18,14 +25,24 @@ from napari_focus_stack._napari.layers.planes import (
     followed,
     likely_input,
 )
-from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at, z_axes
+from napari_focus_stack._napari.layers.series_input import (
+    THIS_STACK,
+    SeriesInput,
+    channel_layers,
+)
+from napari_focus_stack._napari.layers.stack_slice import StackSlice, slice_at
+from napari_focus_stack._napari.widgets.axis_rows import AxisRows
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.series.model import StackIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
     import napari
+
+    from napari_focus_stack._napari.layers.axis_roles import AxisRoles
+    from napari_focus_stack.io.sources import PlaneSource
 
 LIST_HEIGHT = 110
 """Height of the layer list in pixels, about five layers; longer lists scroll."""
@@ -33,7 +50,7 @@ BOTTOM_UP, TOP_DOWN, BY_NAME = "layer list, bottom up", "layer list, top down", 
 
 
 class StackSelector(Container[Any]):
-    """Choice of one layer of three axes or more, or of several 2-D layers.
+    """Choice of one layer of three axes or more, of several as channels, or of 2-D layers.
 
     Parameters
     ----------
@@ -45,7 +62,9 @@ class StackSelector(Container[Any]):
     Attributes
     ----------
     cut : StackSlice
-        Part of the chosen layer that is stacked; of 2-D layers it says nothing.
+        Part of the chosen layer that the sliders show; of 2-D layers it says nothing.
+    series : SeriesInput or None
+        The chosen layers with the scope, where they hold more than one stack.
     current : StackInput or None
         The chosen layers and their planes when the choice was shown; None where it makes no stack,
         which `summary` explains.
@@ -54,18 +73,22 @@ class StackSelector(Container[Any]):
     def __init__(self, viewer: napari.viewer.Viewer, chosen: Callable[[], None]) -> None:
         self._viewer, self._on_change = viewer, chosen
         self._chosen: list[Hashable] = []
-        self._picked_z: tuple[list[Hashable], int] = ([], 0)
+        self._picked: tuple[list[Hashable], AxisRoles | None] = ([], None)
+        self._roles: AxisRoles | None = None
         self.cut = StackSlice()
+        self.series: SeriesInput | None = None
         self.current: StackInput | None = None
         self.layer_list = Select(
             choices=(),
             tooltip="A layer with z, y and x, or several 2-D layers: hold Ctrl or Shift for more.",
         )
         self.layer_list.min_height = self.layer_list.max_height = LIST_HEIGHT
-        self.z_axis = ComboBox(
+        self.axes = AxisRows(self._pick_roles)
+        self.z_axis = self.axes.z_axis
+        self.scope = ComboBox(
             choices=(),
-            tooltip="Axis along which the planes follow each other. Of the others the last two are "
-            "y and x; any more (time, channel) are taken where the viewer's sliders stand.",
+            tooltip="The stack that the sliders show, or all channels, times and positions of the "
+            "layers. Channels are aligned together and stay registered.",
         )
         self.order = ComboBox(
             choices=(BOTTOM_UP, TOP_DOWN, BY_NAME),
@@ -76,13 +99,16 @@ class StackSelector(Container[Any]):
         self.summary.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         layers = row("Layers", self.layer_list)
         layers.max_height = LIST_HEIGHT
-        self._z_row, self._order_row = row("z axis", self.z_axis), row("Order", self.order)
-        super().__init__(widgets=[layers, self._z_row, self._order_row, self.summary], labels=False)
+        self._scope_row, self._order_row = row("Stack", self.scope), row("Order", self.order)
+        super().__init__(
+            widgets=[layers, self.axes, self._order_row, self._scope_row, self.summary],
+            labels=False,
+        )
         self.margins = (0, 0, 0, 0)
         # else the rows share the free height of the dock
         self.native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.layer_list.changed.connect(self._choose)
-        self.z_axis.changed.connect(self._pick_z)
+        self.scope.changed.connect(self.show_choice)
         self.order.changed.connect(self.show_choice)
 
     def follow_viewer(self) -> None:
@@ -130,8 +156,8 @@ class StackSelector(Container[Any]):
         self._chosen = list(self.layer_list.value)
         self.show_choice()
 
-    def _pick_z(self, axis: int) -> None:
-        self._picked_z = (self._chosen, axis)
+    def _pick_roles(self, roles: AxisRoles) -> None:
+        self._picked = (self._chosen, roles)
         self.show_choice()
 
     def chosen_layers(self) -> list[Image]:
@@ -162,44 +188,99 @@ class StackSelector(Container[Any]):
         InputError
             The choice makes no stack.
         """
-        return StackInput.of(self.chosen_layers(), self.cut)
+        return StackInput.of(self._stacked(self.chosen_layers()), self.cut)
 
     def show_choice(self, *_: object) -> None:
         """Say what would be stacked."""
         layers = self.chosen_layers()
         self._order_row.visible = len(layers) > 1 and all(layer.ndim == 2 for layer in layers)
-        self._offer_z(layers)
+        roles = self._offer_axes(layers)
+        self._roles = roles
         self.cut, self.current = self._cut(layers), None
+        self.series = self._offer_scope(layers, roles)
         try:
-            self.current = StackInput.of(layers, self.cut)
+            self.current = StackInput.of(self._stacked(layers), self.cut)
+            self.summary.value = self._described(self.current, roles)
         except InputError as problem:
             self.summary.value = str(problem)
-        else:
-            planes = describe_planes(self.current.source, layers) + self._where()
-            self.summary.value = f"{planes} {border_doubt(layers)}".rstrip()
         self._on_change()
 
-    def _offer_z(self, layers: list[Image]) -> None:
-        solid = len(layers) == 1 and layers[0].ndim > 2
-        self._z_row.visible = solid
+    def _stacked(self, layers: list[Image]) -> list[Image]:
+        """Return the layers of the one stack: of several channels, the one that is active."""
+        if len(layers) > 1 and all(layer.ndim > 2 for layer in layers):
+            active = [layer for layer in layers if layer is self._viewer.layers.selection.active]
+            return active or layers[:1]
+        return layers
+
+    def _offer_axes(self, layers: list[Image]) -> AxisRoles | None:
+        """Show the axes of the layer; return None for 2-D layers."""
+        solid = bool(layers) and all(layer.ndim > 2 for layer in layers)
+        self.axes.visible = solid
         if not solid:
-            return
-        picked_for, picked = self._picked_z
-        known = picked_for == self._chosen and picked < layers[0].ndim
-        with self.z_axis.changed.blocked():
-            self.z_axis.choices = ()
-            self.z_axis.choices = z_axes(layers[0])
-            self.z_axis.value = picked if known else likely_z(layers[0])
+            return None
+        layer = self._stacked(layers)[0]
+        names = axis_names(layer, self._viewer.dims.axis_labels)
+        picked_for, picked = self._picked
+        if picked is None or picked_for != self._chosen or len(picked.series) + 3 != layer.ndim:
+            picked = None
+        roles = picked or roles_of(layer, names)
+        self.axes.offer(names, lengths_of(layer), roles)
+        return roles
 
     def _cut(self, layers: list[Image]) -> StackSlice:
-        if len(layers) != 1 or layers[0].ndim < 3:
+        if self._roles is None or not layers:
             return StackSlice()
-        units = world_units(self._viewer.layers)
-        return slice_at(layers[0], self.z_axis.value, self._viewer.dims.point, units)
+        layer = self._stacked(layers)[0]
+        return slice_at(
+            layer,
+            self._roles.z,
+            self._viewer.dims.point,
+            world_units(self._viewer.layers),
+            self._names(layer, self._roles),
+        )
 
-    def _where(self) -> str:
-        """Say where the axes beside z, y and x stand."""
-        return f" Taken where the sliders stand: {self.cut.description}." if self.cut.other else ""
+    def _names(self, layer: Image, roles: AxisRoles) -> tuple[str, ...]:
+        return named_by_role(axis_names(layer, self._viewer.dims.axis_labels), roles)
+
+    def _offer_scope(self, layers: list[Image], roles: AxisRoles | None) -> SeriesInput | None:
+        """Offer what the layers hold beside the stack that is shown."""
+        whole = None if roles is None else self._whole(layers, roles)
+        scopes = [("This stack", THIS_STACK)] if whole is None else whole.scopes
+        self._scope_row.visible = len(scopes) > 1
+        before = self.scope.value
+        with self.scope.changed.blocked():
+            self.scope.choices = ()
+            self.scope.choices = scopes
+            if before in [scope for _, scope in scopes]:
+                self.scope.value = before
+        if whole is None or len(scopes) == 1:
+            return None
+        return replace(whole, scope=self.scope.value)
+
+    def _whole(self, layers: list[Image], roles: AxisRoles) -> SeriesInput:
+        """Return the layers with all channels that belong to them."""
+        shown = self._stacked(layers)[0]
+        channels = channel_layers(shown, layers if len(layers) > 1 else self._offered())
+        places = {role: self.cut.at[number] for number, (_, role) in enumerate(roles.series)}
+        each = 1 if (axis := roles.axis("channel")) is None else lengths_of(shown)[axis]
+        index = StackIndex(
+            places.get("position", 0),
+            places.get("time", 0),
+            channels.index(shown) * each + places.get("channel", 0),
+        )
+        return SeriesInput(tuple(channels), roles, self._names(shown, roles), index)
+
+    def _described(self, current: StackInput, roles: AxisRoles | None) -> str:
+        """Say what would be stacked, and what it rests on."""
+        layers = list(current.layers)
+        sentences = [describe_planes(current.source, layers)]
+        if self.series is not None and self.series.scope:
+            sentences = [self.series.describe(current.source)]
+        elif self.cut.other:
+            sentences.append(f"The sliders choose the stack: {self.cut.description}.")
+        if roles is not None:
+            sentences.append(doubt_of_axes(roles, current.source, self.cut.ndim))
+        return " ".join(filter(None, [*sentences, border_doubt(layers)]))
 
 
 def keys(layers: Iterable[Image]) -> list[Hashable]:
@@ -216,3 +297,28 @@ def keys(layers: Iterable[Image]) -> list[Hashable]:
         Ids in the order of the layers.
     """
     return [layer.unique_id for layer in layers]
+
+
+def doubt_of_axes(roles: AxisRoles, source: PlaneSource, ndim: int) -> str:
+    """Describe what the choice of z rests on, where no label and no user made it.
+
+    Parameters
+    ----------
+    roles : AxisRoles
+        Roles of the axes.
+    source : PlaneSource
+        Planes along z.
+    ndim : int
+        Number of axes.
+
+    Returns
+    -------
+    str
+        A sentence; empty where there is no doubt.
+    """
+    if roles.by in ("label", "choice") or (ndim == 3 and len(source) > 2):
+        return ""
+    if len(source) <= 2:
+        return "There are two planes alone; if they are channels or times, there is no z to stack."
+    why = "its length" if roles.by == "length" else "how the focus changes along it"
+    return f"z is a guess by {why}; choose another axis above if it is wrong."

@@ -1,0 +1,272 @@
+"""Stacking of all channels, times or positions: the run, its layers, and what is left of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari_focus_stack._napari.layers.appearance import OUTPUTS
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.series_files import folder_for_maps
+from napari_focus_stack._napari.layers.series_maps import MapAxes, SeriesMaps
+from napari_focus_stack._napari.layers.series_results import SeriesOrigin
+from napari_focus_stack._napari.viewer.series_display import SeriesDisplay
+from napari_focus_stack._napari.widgets.job_row import CANCELLED
+from napari_focus_stack._napari.workers.series_stacking import SeriesRun, series_run_steps
+from napari_focus_stack._utils.wording import format_count
+from napari_focus_stack.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import napari
+    from napari.layers import Image
+
+    from napari_focus_stack._napari.layers.series_input import SeriesInput
+    from napari_focus_stack._napari.widgets.job_row import JobRow
+    from napari_focus_stack._napari.workers.job import Outcome
+    from napari_focus_stack.series.model import Series, StackIndex
+    from napari_focus_stack.series.result import SeriesProgress, SeriesResult
+    from napari_focus_stack.series.series_settings import SeriesSettings
+    from napari_focus_stack.settings import Settings
+
+MOST_NAMED = 4
+"""Largest number of failures that the dock names; it counts the others."""
+
+
+@dataclass(frozen=True)
+class SeriesOrder:
+    """What the user wants of a series; equal orders go on where the last one was cancelled.
+
+    Attributes
+    ----------
+    chosen : SeriesInput
+        Layers and scope.
+    settings : Settings
+        Settings of each stack.
+    series_settings : SeriesSettings
+        Settings of the series.
+    wanted : tuple of str
+        Roles of the maps beside the images.
+    """
+
+    chosen: SeriesInput
+    settings: Settings
+    series_settings: SeriesSettings
+    wanted: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What must be equal for a run to go on: the place of the sliders where it counts."""
+        chosen = self.chosen
+        fixed = {role: getattr(chosen.shown, role) for role in ("position", "time", "channel")}
+        places = tuple(at for role, at in fixed.items() if role not in chosen.scope)
+        layers = tuple((layer.unique_id, id(layer.data)) for layer in chosen.layers)
+        return (
+            (layers, chosen.roles, chosen.scope, places),
+            (self.settings, self.series_settings, self.wanted),
+        )
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """Run that was begun, and the layers that show it."""
+
+    key: tuple[Any, ...]
+    run: SeriesRun
+    display: SeriesDisplay
+
+
+class SeriesStacking:
+    """Runs on series of one dock.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where the results go.
+    job : JobRow
+        Row of the job.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, job: JobRow) -> None:
+        self._viewer, self._job = viewer, job
+        self._begun: _Begun | None = None
+
+    def left(self, order: SeriesOrder) -> int:
+        """Return the number of stacks that are left of the same order, cancelled before.
+
+        Parameters
+        ----------
+        order : SeriesOrder
+            What the user wants now.
+
+        Returns
+        -------
+        int
+            0 if there is nothing to go on with.
+        """
+        begun = self._begun
+        if begun is None or begun.key != order.key or not begun.display.shows():
+            return 0
+        return begun.run.left
+
+    def start(
+        self,
+        order: SeriesOrder,
+        earlier: Sequence[Image],
+        time_left: Callable[[SeriesProgress], str],
+        on_end: Callable[[Outcome], None],
+    ) -> None:
+        """Start a run, or go on with the one that was cancelled.
+
+        Parameters
+        ----------
+        order : SeriesOrder
+            What the user wants.
+        earlier : sequence of napari.layers.Image
+            Layers whose data are replaced.
+        time_left : callable
+            Returns the end of a sentence on the time that is left.
+        on_end : callable
+            Receives the `Outcome`.
+
+        Raises
+        ------
+        FocusStackError
+            The layers make no series, or there is no space for its results.
+        """
+        begun = self._begun
+        if begun is None or not self.left(order):
+            begun = self._begun = self._begin(order, earlier)
+        begun.run.first_time = order.chosen.shown.time if "time" in order.chosen.scope else 0
+        self._job.run(
+            partial(series_run_steps, begun.run),
+            partial(self._finish, begun),
+            describe=partial(_described, time_left=time_left),
+            on_other=begun.display.show,
+            on_end=on_end,
+            on_cancel=partial(_cancelled, begun),
+        )
+
+    def _begin(self, order: SeriesOrder, earlier: Sequence[Image]) -> _Begun:
+        """Create the run and its display; nothing of it is in the viewer before the first stack."""
+        series, origin = order.chosen.series(), SeriesOrigin.of(order.chosen)
+        _check(order, origin, series)
+        roles = ("image", *(OUTPUTS[name].attribute for name in order.wanted))
+        flat = origin.axes == MapAxes()
+        maps = SeriesMaps(None if flat else folder_for_maps(series, roles), origin.axes, roles)
+        return _Begun(
+            order.key,
+            SeriesRun(series, order.settings, order.series_settings, maps),
+            SeriesDisplay(self._viewer, maps, order.wanted, origin, earlier),
+        )
+
+    def _finish(self, begun: _Begun, result: SeriesResult) -> str:
+        begun.display.finish()
+        self._begun = None
+        return series_summary(result, begun.run.series, begun.run.series_settings)
+
+
+def _described(progress: SeriesProgress, time_left: Callable[[SeriesProgress], str]) -> str:
+    """Describe the progress of a series: how much is done, and what is done now."""
+    total = format_count(progress.total, "stack", "stacks")
+    blank = "; what is not done is blank" if progress.done else ""
+    now = progress.stack if progress.step is None else f"{progress.stack}: {progress.step}"
+    return f"{progress.done} of {total} done{blank}{time_left(progress)}. {now}"
+
+
+def _cancelled(begun: _Begun) -> str:
+    """Describe what a cancelled run leaves."""
+    done = len(begun.run.maps.reports)
+    if not done:
+        return CANCELLED
+    begun.display.finish()
+    total = format_count(len(begun.run.series), "stack", "stacks")
+    return f"Cancelled. {done} of {total} are done and kept; 'Go on' does the others."
+
+
+def _check(order: SeriesOrder, origin: SeriesOrigin, series: Series) -> None:
+    """Refuse settings that would give the pictures of one layer different sizes."""
+    if order.settings.crop and origin.axes != MapAxes():
+        raise SettingsError(
+            "Cropping would give each time another size; untick 'Crop' under More, or stack one "
+            "time."
+        )
+
+
+def series_summary(result: SeriesResult, series: Series, series_settings: SeriesSettings) -> str:
+    """Summarise a run on a series for the dock.
+
+    Parameters
+    ----------
+    result : SeriesResult
+        Reports and failures.
+    series : Series
+        The stacks.
+    series_settings : SeriesSettings
+        Its settings, with the lead channel by name.
+
+    Returns
+    -------
+    str
+        Lines: what was done, what failed and why, and the notes that all stacks share.
+    """
+    done = format_count(len(result.reports), "stack", "stacks")
+    lines = [f"Stacked {done}{_led_by(series, series_settings)}."]
+    failed = list(result.failed.items())
+    if failed:
+        lines.append(f"{format_count(len(failed), 'stack', 'stacks')} failed and stay blank:")
+        lines += [f"{_place(series, index)}: {reason}" for index, reason in failed[:MOST_NAMED]]
+        if len(failed) > MOST_NAMED:
+            lines.append(f"and {len(failed) - MOST_NAMED} more.")
+    return "\n".join([*lines, *result.notes, *_common_notes(result)])
+
+
+def _led_by(series: Series, series_settings: SeriesSettings) -> str:
+    """Return the end of a sentence on the lead channel; empty for one channel."""
+    channels, lead = series.positions[0].channels, series_settings.lead_channel
+    if len(channels) == 1:
+        return ""
+    if lead == "each":
+        return "; each channel was aligned by itself"
+    name = channels[lead].name if isinstance(lead, int) else lead
+    return f"; the channels follow '{name}'"
+
+
+def _place(series: Series, index: StackIndex) -> str:
+    """Return the place of a stack without the name of the layer."""
+    return series.describe(index).partition(", ")[2] or series.describe(index)
+
+
+def _common_notes(result: SeriesResult) -> list[str]:
+    """Return the notes that every stack has, in the order of the first one."""
+    reports = list(result.reports.values())
+    if not reports:
+        return []
+    return [note for note in reports[0].notes if all(note in one.notes for one in reports)]
+
+
+def series_layers_over(chosen: SeriesInput, layers: Sequence[Any]) -> list[Image]:
+    """Return the layers of earlier runs on the same layers and scope.
+
+    Parameters
+    ----------
+    chosen : SeriesInput
+        Layers and scope.
+    layers : sequence of napari.layers.Layer
+        Layers of the viewer.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        In the order of `layers`.
+    """
+    ids = {str(layer.unique_id) for layer in chosen.layers}
+    found = []
+    for layer in layers:
+        past = layer.metadata.get(METADATA_KEY, {})
+        scope = past.get("series", {}).get("scope")
+        if scope == sorted(chosen.scope) and ids & set(past.get("source_ids") or ()):
+            found.append(layer)
+    return found
