@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_focus_stack._napari.layers.series_input import SeriesInput
     from napari_focus_stack._napari.widgets.job_row import JobRow
     from napari_focus_stack._napari.workers.job import Outcome
+    from napari_focus_stack.result import Report
     from napari_focus_stack.series.model import Series, StackIndex
     from napari_focus_stack.series.result import SeriesProgress, SeriesResult
     from napari_focus_stack.series.series_settings import SeriesSettings
@@ -165,7 +166,7 @@ class SeriesStacking:
     def _finish(self, begun: _Begun, result: SeriesResult) -> str:
         begun.display.finish()
         self._begun = None
-        return series_summary(result, begun.run.series, begun.run.series_settings)
+        return series_summary(begun.run, result.notes)
 
 
 def _described(progress: SeriesProgress, time_left: Callable[[SeriesProgress], str]) -> str:
@@ -182,6 +183,8 @@ def _cancelled(begun: _Begun) -> str:
     if not done:
         return CANCELLED
     begun.display.finish()
+    if not begun.run.left:  # pressed after the last stack
+        return series_summary(begun.run)
     total = format_count(len(begun.run.series), "stack", "stacks")
     return f"Cancelled. {done} of {total} are done and kept; 'Go on' does the others."
 
@@ -195,37 +198,35 @@ def _check(order: SeriesOrder, origin: SeriesOrigin, series: Series) -> None:
         )
 
 
-def series_summary(result: SeriesResult, series: Series, series_settings: SeriesSettings) -> str:
+def series_summary(run: SeriesRun, notes: Sequence[str] = ()) -> str:
     """Summarise a run on a series for the dock.
 
     Parameters
     ----------
-    result : SeriesResult
-        Reports and failures.
-    series : Series
-        The stacks.
-    series_settings : SeriesSettings
-        Its settings, with the lead channel by name.
+    run : SeriesRun
+        The run, which is over.
+    notes : sequence of str
+        Sentences on the series as a whole.
 
     Returns
     -------
     str
         Lines: what was done, what failed and why, and the notes that all stacks share.
     """
-    done = format_count(len(result.reports), "stack", "stacks")
-    lines = [f"Stacked {done}{_led_by(series, series_settings)}."]
-    failed = list(result.failed.items())
+    reports, failed = run.maps.reports, list(run.maps.failed.items())
+    lines = [f"Stacked {format_count(len(reports), 'stack', 'stacks')}{_led_by(run)}."]
     if failed:
-        lines.append(f"{format_count(len(failed), 'stack', 'stacks')} failed and stay blank:")
-        lines += [f"{_place(series, index)}: {reason}" for index, reason in failed[:MOST_NAMED]]
+        blank = "stack failed and stays blank", "stacks failed and stay blank"
+        lines.append(f"{format_count(len(failed), *blank)}:")
+        lines += [f"{_place(run.series, index)}: {reason}" for index, reason in failed[:MOST_NAMED]]
         if len(failed) > MOST_NAMED:
             lines.append(f"and {len(failed) - MOST_NAMED} more.")
-    return "\n".join([*lines, *result.notes, *_common_notes(result)])
+    return "\n".join([*lines, *notes, *_common_notes(list(reports.values()))])
 
 
-def _led_by(series: Series, series_settings: SeriesSettings) -> str:
+def _led_by(run: SeriesRun) -> str:
     """Return the end of a sentence on the lead channel; empty for one channel."""
-    channels, lead = series.positions[0].channels, series_settings.lead_channel
+    channels, lead = run.series.positions[0].channels, run.series_settings.lead_channel
     if len(channels) == 1:
         return ""
     if lead == "each":
@@ -239,12 +240,10 @@ def _place(series: Series, index: StackIndex) -> str:
     return series.describe(index).partition(", ")[2] or series.describe(index)
 
 
-def _common_notes(result: SeriesResult) -> list[str]:
+def _common_notes(reports: Sequence[Report]) -> list[str]:
     """Return the notes that every stack has, in the order of the first one."""
-    reports = list(result.reports.values())
-    if not reports:
-        return []
-    return [note for note in reports[0].notes if all(note in one.notes for one in reports)]
+    first = reports[0].notes if reports else []
+    return [note for note in first if all(note in report.notes for report in reports)]
 
 
 def series_layers_over(chosen: SeriesInput, layers: Sequence[Any]) -> list[Image]:

@@ -143,7 +143,7 @@ class FocusStackWidget(Container[Any]):
         earlier = self._earlier(chosen)
         self.saving.offer(earlier)
         self.form.offer_planes(len(chosen.source))
-        self.form.offer_update(bool(newest_result(earlier)))
+        self.form.offer_update(bool(self._series_results() or newest_result(earlier)))
         if new or not self.form.edited:
             self.form.fill(spacing_of(chosen.stack))
 
@@ -152,10 +152,13 @@ class FocusStackWidget(Container[Any]):
         series = self.input.series
         channels = [] if series is None else series.channel_names
         roles: Scope = frozenset() if series is None else series.scope & set(series.lengths)
-        if series is not None and roles:
-            self.form.offer_update(bool(series_layers_over(series, self._viewer.layers)))
         self.series_form.offer(roles, channels)
         self._show_left()
+
+    def _series_results(self) -> list[Image]:
+        """Return the layers of earlier runs on all that is chosen now."""
+        series = self.input.series
+        return [] if series is None else series_layers_over(series, self._viewer.layers)
 
     def _show_left(self) -> None:
         left = 0
@@ -209,7 +212,7 @@ class FocusStackWidget(Container[Any]):
                     "More, or 'This stack'."
                 )
             self._calibrate_channels(chosen)
-            earlier = series_layers_over(chosen, self._viewer.layers) if self.form.updates else []
+            earlier = self._series_results() if self.form.updates else []
             self._started = time.monotonic()
             self._series.start(order, earlier, self._time_left, self._ended)
         except FocusStackError as problem:

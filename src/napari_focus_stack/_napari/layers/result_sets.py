@@ -98,7 +98,7 @@ def result_sets(layers: Sequence[Layer]) -> list[ResultSet]:
     return [
         ResultSet(image, _maps_of(place, images))
         for place, image in reversed(list(enumerate(images)))
-        if role(image) == "stacked"
+        if role(image) == "stacked" and image.ndim == 2
     ]
 
 
