@@ -90,7 +90,7 @@ def test_a_hyperstack_as_napari_opens_it(viewer, widget, press, film, notificati
             place = (t, 2.0 * z, 1, 10 * 0.5, 7 * 0.5)
             assert first.get_value(place, world=True) == first.data[t, 0, 0, 10, 7]
     assert widget.job.status.value.startswith("Stacked 6 stacks; the channels follow 'film ")
-    assert set(first.metadata[METADATA_KEY]["series"]["reports"]) == {
+    assert set(first.metadata[METADATA_KEY]["reports"]) == {
         f"0,{t},{c}" for t in range(TIMES) for c in range(CHANNELS)
     }
     assert notifications == []

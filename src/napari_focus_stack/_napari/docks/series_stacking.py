@@ -265,7 +265,6 @@ def series_layers_over(chosen: SeriesInput, layers: Sequence[Any]) -> list[Image
     found = []
     for layer in layers:
         past = layer.metadata.get(METADATA_KEY, {})
-        scope = past.get("series", {}).get("scope")
-        if scope == sorted(chosen.scope) and ids & set(past.get("source_ids") or ()):
+        if past.get("scope") == sorted(chosen.scope) and ids & set(past.get("source_ids") or ()):
             found.append(layer)
     return found

@@ -263,7 +263,7 @@ def _image_arguments(
 def _common(role: str, own: ChannelOrigin, origin: SeriesOrigin, report: Report) -> dict[str, Any]:
     """Return place and metadata of one layer."""
     metadata = provenance(report, role, own.source)
-    metadata[METADATA_KEY]["series"] = {"scope": sorted(origin.scope)}
+    metadata[METADATA_KEY]["scope"] = sorted(origin.scope)
     if origin.axes == MapAxes():
         return {**moved(own.placement, crop_corner(report.crop)), "metadata": metadata}
     return {**own.placement, "metadata": metadata}

@@ -123,7 +123,7 @@ class SeriesDisplay:
             if layer not in self._viewer.layers:
                 continue
             if self._maps.axes != MapAxes():
-                layer.metadata[METADATA_KEY]["series"]["reports"] = reports
+                layer.metadata[METADATA_KEY]["reports"] = reports
             layer.refresh()
 
     def shows(self) -> bool:
