@@ -70,7 +70,7 @@ def display_limits(planes: Any, rgb: bool) -> tuple[float, float]:
     Parameters
     ----------
     planes : array-like
-        (..., Y, X[, C]), of which the plane in the middle is read unless it has 8 bits.
+        (Y, X[, C]), or (Z, Y, X[, C]), of which one plane is read unless it has 8 bits.
     rgb : bool
         Whether the last axis is colour.
 
@@ -81,8 +81,7 @@ def display_limits(planes: Any, rgb: bool) -> tuple[float, float]:
     """
     if planes.dtype == np.uint8:
         return 0.0, 255.0
-    along = planes.shape[: planes.ndim - rgb - 2]
-    plane = np.asarray(planes[tuple(length // 2 for length in along)])
+    plane = np.asarray(planes[planes.shape[0] // 2] if planes.ndim - rgb == 3 else planes)
     low, high = _extremes(plane)
     if rgb:
         scales = (1.0, *(2.0**bits - 1 for bits in (8, 10, 12, 14, 16)))
