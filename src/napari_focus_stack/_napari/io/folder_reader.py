@@ -23,14 +23,16 @@ from napari_focus_stack._napari.layers.results import shared_name
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.io.file_source import FileSource
-from napari_focus_stack.io.listing import SUFFIXES
+from napari_focus_stack.io.listing import SUFFIXES, list_files
+from napari_focus_stack.io.name_axes import NamedAxesError, find_axes
 from napari_focus_stack.io.reading import scan, too_few
-from napari_focus_stack.series.opening import find_series
+from napari_focus_stack.series.opening import find_series, open_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_focus_stack.io.file_source import ScannedFiles
+    from napari_focus_stack.io.name_axes import NameAxes
     from napari_focus_stack.series.model import Series
 
     Paths = str | Sequence[str]
@@ -40,6 +42,10 @@ NO_LAYERS: list[LayerData] = [(None,)]
 """Result for napari that stands for a path that was handled but has no layer."""
 SERIES_SUFFIXES = (".czi", ".nd2", ".lif", ".companion.ome")
 """Ends of the names of files that napari itself does not read."""
+BY_PATTERN = (
+    "open it by File > IO Utilities > Open folder as focus stack..., which takes a pattern of names"
+)
+"""What to do here about names that are those of no microscope."""
 MOST_NOTES = 4
 """Largest number of notes on a series that the notification contains."""
 MOST_NAMED = 8
@@ -88,6 +94,9 @@ def read_layers(path: Paths) -> list[LayerData]:
         if series is not None:
             return _of_series(series, _name(paths))
         scanned = scan(paths[0] if len(paths) == 1 else paths)
+    except NamedAxesError as problem:
+        show_warning(f"{problem.message}; {BY_PATTERN if problem.pattern else problem.remedy}.")
+        return NO_LAYERS
     except FocusStackError as problem:
         show_warning(str(problem))
         return NO_LAYERS
@@ -96,6 +105,49 @@ def read_layers(path: Paths) -> list[LayerData]:
         return NO_LAYERS
     _name_left_out(paths, scanned)
     return [_layer(FileSource(scanned), scanned, _name(paths))]
+
+
+def names_without_pattern(folder: str) -> NameAxes | None:
+    """Return what the names of a folder's files count, if nothing but a pattern can open it.
+
+    Parameters
+    ----------
+    folder : str
+        The folder.
+
+    Returns
+    -------
+    NameAxes or None
+        Axes of the names with a pattern to begin with; None if none is needed, or none is known.
+    """
+    try:
+        counted = find_axes([file.name for file in list_files(folder).files])
+        needed = counted is not None and counted.pattern and find_series(Path(folder)) is None
+    except FocusStackError:  # the reader gives the reason
+        return None
+    return counted if needed else None
+
+
+def read_by_pattern(folder: str, pattern: str) -> list[LayerData]:
+    """Read a folder as a series by the names of its files.
+
+    Parameters
+    ----------
+    folder : str
+        The folder.
+    pattern : str
+        As for `open_series`.
+
+    Returns
+    -------
+    list of tuple
+        As from `read_layers`; a pattern that does not fit is a notification.
+    """
+    try:
+        return _of_series(open_series(folder, pattern=pattern), _name([folder]))
+    except FocusStackError as problem:
+        show_warning(str(problem))
+        return NO_LAYERS
 
 
 def _of_series(series: Series, name: str) -> list[LayerData]:
