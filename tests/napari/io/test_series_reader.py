@@ -125,6 +125,27 @@ def test_a_folder_of_channels_and_times_opens_as_a_series(tmp_path, notification
     assert notifications == []
 
 
+def test_a_stack_of_ome_files_opens_without_a_damaged_one(tmp_path, notifications):
+    for z, plane in enumerate(pixels(4)):
+        tifffile.imwrite(tmp_path / f"leaf_{z}.ome.tif", plane)
+    first = tmp_path / "leaf_0.ome.tif"
+    first.write_bytes(first.read_bytes()[:20])
+    [layer] = layers_of(tmp_path)
+    np.testing.assert_array_equal(np.asarray(layer.data), pixels(4)[1:])
+    [message] = notifications
+    assert "leaf_0.ome.tif" in message
+
+
+def test_a_damaged_store_is_named_for_what_it_is(tmp_path, notifications):
+    store = tmp_path / "film.zarr"
+    store.mkdir()
+    (store / ".zgroup").write_text('{"zarr_format": 2}')
+    (store / ".zattrs").write_text('{"multiscales": [{"datasets": [{"path": "0"}]}]}')
+    assert read_layers(str(store)) == NO_LAYERS
+    [message] = notifications
+    assert "no array '0'" in message
+
+
 def test_a_stack_that_lacks_planes_shows_as_zeros_and_is_never_stacked(tmp_path, notifications):
     film = pixels(2, 2, 3)
     folder = write_folder(tmp_path / "film", film)

@@ -7,6 +7,7 @@ Stack".
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -26,6 +27,7 @@ from napari_focus_stack.io.file_source import FileSource
 from napari_focus_stack.io.listing import SUFFIXES, list_files
 from napari_focus_stack.io.name_axes import NamedAxesError, find_axes
 from napari_focus_stack.io.reading import scan, too_few
+from napari_focus_stack.series.model import Series
 from napari_focus_stack.series.opening import find_series, open_series
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.io.file_source import ScannedFiles
     from napari_focus_stack.io.name_axes import NameAxes
-    from napari_focus_stack.series.model import Series
 
     Paths = str | Sequence[str]
     LayerData = tuple[Any, ...]
@@ -90,10 +91,9 @@ def read_layers(path: Paths) -> list[LayerData]:
     """
     paths = as_list(path)
     try:
-        series = find_series(Path(paths[0])) if len(paths) == 1 else None
-        if series is not None:
-            return _of_series(series, _name(paths))
-        scanned = scan(paths[0] if len(paths) == 1 else paths)
+        scanned = scan(paths) if len(paths) > 1 else _series_or_stack(paths[0])
+        if isinstance(scanned, Series):
+            return _of_series(scanned, _name(paths))
     except NamedAxesError as problem:
         show_warning(f"{problem.message}; {BY_PATTERN if problem.pattern else problem.remedy}.")
         return NO_LAYERS
@@ -105,6 +105,21 @@ def read_layers(path: Paths) -> list[LayerData]:
         return NO_LAYERS
     _name_left_out(paths, scanned)
     return [_layer(FileSource(scanned), scanned, _name(paths))]
+
+
+def _series_or_stack(path: str) -> Series | ScannedFiles:
+    """Open a path as a series, or else read the headers of a stack.
+
+    A folder that cannot be a series may be a stack without its damaged files.
+    """
+    try:
+        series = find_series(Path(path))
+    except FocusStackError:
+        if os.path.isdir(path):
+            with contextlib.suppress(FocusStackError):
+                return scan(path)
+        raise
+    return scan(path) if series is None else series
 
 
 def names_without_pattern(folder: str) -> NameAxes | None:
