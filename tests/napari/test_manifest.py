@@ -41,11 +41,12 @@ def test_every_menu_takes_contributions(manifest):
     assert set(manifest.contributions.menus) <= {menu.value for menu in MenuId.contributables()}
 
 
-def test_readers_are_for_folders_and_for_saved_results_alone(manifest):
+def test_readers_are_for_folders_and_for_what_napari_does_not_read(manifest):
     readers = manifest.contributions.readers
     asked = {r.command: (r.accepts_directories, r.filename_patterns) for r in readers}
     assert asked == {
         "napari-focus-stack.read_folder": (True, []),
+        "napari-focus-stack.read_series": (False, ["*.czi", "*.nd2", "*.lif", "*.companion.ome"]),
         "napari-focus-stack.reopen": (False, [f"*{SAVED}"]),
     }
 

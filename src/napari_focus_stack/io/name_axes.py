@@ -170,7 +170,23 @@ def _fields(axes: list[NameColumn]) -> dict[int, str]:
     return fields
 
 
-def refusal(where: str, axes: NameAxes) -> InputError:
+class NamedAxesError(InputError):
+    """A folder that is more than one z stack by its file names.
+
+    Parameters
+    ----------
+    message, remedy : str
+        As for `FocusStackError`.
+    pattern : str
+        Pattern for `open_series` that fits the names; empty if none is known.
+    """
+
+    def __init__(self, message: str, remedy: str | None = None, pattern: str = "") -> None:
+        super().__init__(message, remedy)
+        self.pattern = pattern
+
+
+def refusal(where: str, axes: NameAxes) -> NamedAxesError:
     """Return the error of a folder that is more than one z stack by its names.
 
     Parameters
@@ -182,7 +198,7 @@ def refusal(where: str, axes: NameAxes) -> InputError:
 
     Returns
     -------
-    InputError
+    NamedAxesError
         Names the tokens and the pattern to give.
     """
     tokens = axes.tokens
@@ -190,14 +206,17 @@ def refusal(where: str, axes: NameAxes) -> InputError:
     kind = "more than one z stack" if axes.has_z else "no z stack"
     message = f"'{where}' is {kind} by its file names, which count {listed}"
     if not axes.pattern:
-        return InputError(message, "give a folder of one stack")
+        return NamedAxesError(message, "give a folder of one stack")
     pattern = f'the pattern "{axes.pattern}"'
     if axes.has_z:
-        return InputError(
+        return NamedAxesError(
             message,
             f"open it as a series (focusstack -i, or open_series in Python), if need be by "
             f"{pattern}, where {{z}} is the axis of focus",
+            axes.pattern,
         )
-    return InputError(
-        message, f"if {{z}} is the axis of focus all the same, open it as a series by {pattern}"
+    return NamedAxesError(
+        message,
+        f"if {{z}} is the axis of focus all the same, open it as a series by {pattern}",
+        axes.pattern,
     )

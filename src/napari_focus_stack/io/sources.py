@@ -74,6 +74,8 @@ class PlaneSource(ABC):
         planes, which is never the caller's.
     place : mapping of str to object
         Place of the stack in a series, as plain JSON; empty for a stack of its own.
+    kept_bytes : int
+        Most bytes of pixels that stay in memory from one read to the next.
     """
 
     plane_shape: tuple[int, ...]
@@ -86,6 +88,7 @@ class PlaneSource(ABC):
     colour_halved: bool = False
     concurrent: bool = False
     place: Mapping[str, Any] = MappingProxyType({})
+    kept_bytes: int = 0
 
     def __len__(self) -> int:
         """Return the number of planes."""

@@ -187,10 +187,32 @@ class Series:
             There is no such stack.
         """
         index = StackIndex(position, time, channel)
+        if index in self and self.positions[position].planes < 2:
+            raise InputError(f"{self.describe(index)} has no z axis, so there is nothing to stack.")
+        return self.planes(index)
+
+    def planes(self, index: StackIndex) -> PlaneSource:
+        """Open the planes of one place, which is a stack or, without a z axis, a single plane.
+
+        Parameters
+        ----------
+        index : StackIndex
+            Place in this series.
+
+        Returns
+        -------
+        PlaneSource
+            Its planes in the order of z, still on disk.
+
+        Raises
+        ------
+        InputError
+            Planes of that place are missing.
+        IndexError
+            There is no such place.
+        """
         if index not in self:
             raise IndexError(index)
-        if self.positions[position].planes < 2:
-            raise InputError(f"{self.describe(index)} has no z axis, so there is nothing to stack.")
         source = self._read(index)
         source.place = {} if self.is_one_stack else self.place(index)
         return source

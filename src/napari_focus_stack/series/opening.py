@@ -69,7 +69,6 @@ def open_series(
     >>> series.stack(time=3, channel=1)  # doctest: +SKIP
     """
     from napari_focus_stack.series.readers.folder import open_folder
-    from napari_focus_stack.series.readers.microscopes import open_microscope_file
     from napari_focus_stack.series.readers.ome_zarr import open_ome_zarr
     from napari_focus_stack.series.readers.tiff import open_tiff_series
 
@@ -96,13 +95,56 @@ def open_series(
     if pattern is not None:
         raise SettingsError(f"pattern names the files of a folder, and '{path}' is a file.")
     found = open_tiff_series(path, axes)
-    if found is not None and found.is_one_stack and set(found.files) <= {path}:
+    if found is not None and _is_plain(found):
         return _with_details(_one_stack(path, skip_unreadable), found)
     if found is None:
-        found = open_microscope_file(path)
-        if found is not None:
-            _refuse_names(None, axes, f"'{path.name}' names its axes itself")
+        found = _of_microscope(path, axes)
     return found or _one_stack(path, skip_unreadable)
+
+
+def find_series(path: Path) -> Series | None:
+    """Open a file or folder as a series, unless it is one plain stack.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        As for `open_series`.
+
+    Returns
+    -------
+    Series or None
+        None for what `read_stack` opens or refuses.
+
+    Raises
+    ------
+    InputError
+        The path does not exist, cannot be read, or its axes are not named.
+    """
+    from napari_focus_stack.series.readers.folder import open_folder
+    from napari_focus_stack.series.readers.ome_zarr import open_ome_zarr
+    from napari_focus_stack.series.readers.tiff import open_tiff_series
+
+    if is_folder(path):
+        return open_ome_zarr(path) or _recorded_together(path) or open_folder(path)
+    found = open_tiff_series(path)
+    if found is None:
+        return _of_microscope(path, None)
+    return None if _is_plain(found) else found
+
+
+def _is_plain(found: Series) -> bool:
+    """Check whether a TIFF is one stack in one file."""
+    return found.is_one_stack and set(found.files) <= {found.path}
+
+
+def _of_microscope(path: Path, axes: str | None) -> Series | None:
+    """Open a file of a microscope's own format, whose axes have names."""
+    from napari_focus_stack.series.readers.microscopes import open_microscope_file
+
+    found = open_microscope_file(path)
+    if found is not None:
+        _refuse_names(None, axes, f"'{path.name}' names its axes itself")
+    return found
 
 
 def _recorded_together(folder: Path) -> Series | None:

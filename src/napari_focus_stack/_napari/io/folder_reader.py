@@ -1,17 +1,21 @@
-"""Reader for napari: a folder of planes as one layer, whose pixels remain on disk.
+"""Reader for napari: a stack as one layer, a series as one for each channel; pixels stay on disk.
 
-The manifest offers it for folders only, so that napari needs no dialog to open a single image.
-Lists of files work, too, for napari's "Open Files as Stack".
+The manifest offers it for folders and for formats that napari itself does not read, so that napari
+needs no dialog to open a single image. Lists of files work, too, for napari's "Open Files as
+Stack".
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info, show_warning
 
+from napari_focus_stack._napari.io.series_layers import series_layers
 from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import spacing_arguments
 from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, OpenedStack, lazy_array
@@ -20,19 +24,31 @@ from napari_focus_stack._napari.layers.results import shared_name
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.io.file_source import FileSource
-from napari_focus_stack.io.listing import SUFFIXES
+from napari_focus_stack.io.listing import SUFFIXES, list_files
+from napari_focus_stack.io.name_axes import NamedAxesError, find_axes
 from napari_focus_stack.io.reading import scan, too_few
+from napari_focus_stack.series.model import Series
+from napari_focus_stack.series.opening import find_series, open_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari_focus_stack.io.file_source import ScannedFiles
+    from napari_focus_stack.io.name_axes import NameAxes
 
     Paths = str | Sequence[str]
     LayerData = tuple[Any, ...]
 
 NO_LAYERS: list[LayerData] = [(None,)]
 """Result for napari that stands for a path that was handled but has no layer."""
+SERIES_SUFFIXES = (".czi", ".nd2", ".lif", ".companion.ome")
+"""Ends of the names of files that napari itself does not read."""
+BY_PATTERN = (
+    "open it by File > IO Utilities > Open folder as focus stack..., which takes a pattern of names"
+)
+"""What to do here about names that are those of no microscope."""
+MOST_NOTES = 4
+"""Largest number of notes on a series that the notification contains."""
 MOST_NAMED = 8
 """Largest number of left-out files that the notification names; it counts the others."""
 
@@ -48,19 +64,19 @@ def get_reader(path: Paths) -> Callable[[Paths], list[LayerData]] | None:
     Returns
     -------
     callable or None
-        `read_layers` for a folder or image files, else None.
+        `read_layers` for a folder, image files or a file of a microscope, else None.
     """
     paths = as_list(path)
     images = [Path(p).suffix.lower() in SUFFIXES for p in paths]
-    if len(paths) == 1 and os.path.isdir(paths[0]):
+    if len(paths) == 1 and (os.path.isdir(paths[0]) or paths[0].lower().endswith(SERIES_SUFFIXES)):
         return read_layers
     return read_layers if images and all(images) else None
 
 
 def read_layers(path: Paths) -> list[LayerData]:
-    """Read the headers of a stack, and return it as one lazy layer.
+    """Read the headers of a stack or a series, and return it as lazy layers.
 
-    Files that cannot be part of the stack are left out and named in one notification; where too few
+    Files that cannot be part of it are left out and named in one notification; where too few
     remain, the notification gives the reason, and there is no layer.
 
     Parameters
@@ -71,11 +87,16 @@ def read_layers(path: Paths) -> list[LayerData]:
     Returns
     -------
     list of tuple
-        One (data, arguments, "image"), or `NO_LAYERS`.
+        One (data, arguments, "image") for a stack or for each channel of a series, or `NO_LAYERS`.
     """
     paths = as_list(path)
     try:
-        scanned = scan(paths[0] if len(paths) == 1 else paths)
+        scanned = scan(paths) if len(paths) > 1 else _series_or_stack(paths[0])
+        if isinstance(scanned, Series):
+            return _of_series(scanned, _name(paths))
+    except NamedAxesError as problem:
+        show_warning(f"{problem.message}; {BY_PATTERN if problem.pattern else problem.remedy}.")
+        return NO_LAYERS
     except FocusStackError as problem:
         show_warning(str(problem))
         return NO_LAYERS
@@ -84,6 +105,81 @@ def read_layers(path: Paths) -> list[LayerData]:
         return NO_LAYERS
     _name_left_out(paths, scanned)
     return [_layer(FileSource(scanned), scanned, _name(paths))]
+
+
+def _series_or_stack(path: str) -> Series | ScannedFiles:
+    """Open a path as a series, or else read the headers of a stack.
+
+    A folder that cannot be a series may be a stack without its damaged files.
+    """
+    try:
+        series = find_series(Path(path))
+    except FocusStackError:
+        if os.path.isdir(path):
+            with contextlib.suppress(FocusStackError):
+                return scan(path)
+        raise
+    return scan(path) if series is None else series
+
+
+def names_without_pattern(folder: str) -> NameAxes | None:
+    """Return what the names of a folder's files count, if nothing but a pattern can open it.
+
+    Parameters
+    ----------
+    folder : str
+        The folder.
+
+    Returns
+    -------
+    NameAxes or None
+        Axes of the names with a pattern to begin with; None if none is needed, or none is known.
+    """
+    try:
+        counted = find_axes([file.name for file in list_files(folder).files])
+        needed = counted is not None and counted.pattern and find_series(Path(folder)) is None
+    except FocusStackError:  # the reader gives the reason
+        return None
+    return counted if needed else None
+
+
+def read_by_pattern(folder: str, pattern: str) -> list[LayerData]:
+    """Read a folder as a series by the names of its files.
+
+    Parameters
+    ----------
+    folder : str
+        The folder.
+    pattern : str
+        As for `open_series`.
+
+    Returns
+    -------
+    list of tuple
+        As from `read_layers`; a pattern that does not fit is a notification.
+    """
+    try:
+        return _of_series(open_series(folder, pattern=pattern), _name([folder]))
+    except FocusStackError as problem:
+        show_warning(str(problem))
+        return NO_LAYERS
+
+
+def _of_series(series: Series, name: str) -> list[LayerData]:
+    """Return the layers of a series; name in one notification what they do not show."""
+    found = series_layers(series, name)
+    notes = [*series.notes[:MOST_NOTES]]
+    if len(series.notes) > MOST_NOTES:
+        notes.append(f"There are {len(series.notes) - MOST_NOTES} more notes in the metadata.")
+    if found.left_out:
+        notes.append(
+            f"{len(found.left_out)} more positions differ in shape, channels or pixel size and are "
+            f"not shown; stack them by the command, as in 'focusstack -i {series.path.name} "
+            f'--position "{found.left_out[0].name}"\'.'
+        )
+    if notes:
+        show_info(f"'{name}': {' '.join(notes)}")
+    return found.layers
 
 
 def as_list(path: Paths) -> list[str]:
@@ -107,7 +203,9 @@ def _name(paths: list[str]) -> str:
     """Return the name of the layer: that of the folder or file, or what files have in common."""
     if len(paths) == 1:
         chosen = Path(paths[0]).resolve()
-        return chosen.name if chosen.is_dir() else chosen.stem
+        if chosen.is_dir() and chosen.suffix.lower() != ".zarr":
+            return chosen.name
+        return re.sub(r"\.(ome|companion)$", "", chosen.stem, flags=re.IGNORECASE)
     return shared_name([Path(path).stem for path in paths])
 
 
@@ -155,8 +253,12 @@ def _name_left_out(paths: list[str], scanned: ScannedFiles) -> None:
 
 def _no_images(paths: list[str]) -> list[str]:
     """Return the names of a folder's visible files without the suffix of an image."""
-    folder = Path(paths[0])
-    if not folder.is_dir():
+    if not os.path.isdir(paths[0]):
         return []
-    files = [file for file in folder.iterdir() if file.is_file() and file.name[0] != "."]
-    return sorted(file.name for file in files if file.suffix.lower() not in SUFFIXES)
+    with os.scandir(paths[0]) as entries:
+        others = [entry for entry in entries if _suffix(entry.name) not in SUFFIXES]
+    return sorted(entry.name for entry in others if entry.is_file() and entry.name[0] != ".")
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()

@@ -13,12 +13,13 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from napari.utils.notifications import show_warning
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io import plane_files
 from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
 
 if TYPE_CHECKING:
@@ -82,21 +83,47 @@ class OpenedPlanes(PlaneSource):
             raise _in_napari(problem) from problem
 
 
+class Readable(Protocol):
+    """Planes by their numbers, such as those of a `PlaneSource`.
+
+    Attributes
+    ----------
+    plane_shape : tuple of int
+        (Y, X) or (Y, X, C).
+    dtype : numpy.dtype
+        Type of the planes.
+    """
+
+    plane_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __len__(self) -> int:
+        """Return the number of planes."""
+
+    def __getitem__(self, k: int) -> NDArray[Any]:
+        """Read plane `k`; raise InputError if that fails."""
+
+
 class LazyPlanes:
-    """The part of NumPy's interface that dask needs, over a `PlaneSource`.
+    """The part of NumPy's interface that dask needs, over planes that are read on demand.
 
     Parameters
     ----------
-    source : PlaneSource
+    source : Readable
         Read plane by plane, from whatever thread dask computes in.
+    lengths : tuple of int, optional
+        Lengths of the axes along which the planes lie, the last one the fastest; by default that of
+        one axis.
     """
 
-    def __init__(self, source: PlaneSource) -> None:
+    def __init__(self, source: Readable, lengths: tuple[int, ...] | None = None) -> None:
         self.source = source
-        self.shape = (len(source), *source.plane_shape)
+        self.lengths = (len(source),) if lengths is None else lengths
+        self.shape = (*self.lengths, *source.plane_shape)
         self.dtype = source.dtype
         self.ndim = len(self.shape)
-        self._unreadable: set[int] = set()
+        self._numbers = np.arange(len(source)).reshape(self.lengths)
+        self._unreadable: set[str] = set()
         self._lock = threading.Lock()
 
     def __getitem__(self, index: Any) -> NDArray[Any]:
@@ -107,12 +134,14 @@ class LazyPlanes:
         InputError
             A plane cannot be read, and `as_recorded` is set.
         """
-        first, *rest = index if isinstance(index, tuple) else (index,)
-        chosen = np.arange(self.shape[0])[first]
+        index = index if isinstance(index, tuple) else (index,)
+        chosen = self._numbers[index[: len(self.lengths)]]
+        rest = index[len(self.lengths) :]
         if np.ndim(chosen) == 0:
-            plane: NDArray[Any] = self._plane(int(chosen))[tuple(rest)]
+            plane: NDArray[Any] = self._plane(int(chosen))[rest]
             return plane
-        return np.stack([self._plane(int(k))[tuple(rest)] for k in chosen])
+        planes = np.stack([self._plane(int(k))[rest] for k in chosen.flat])
+        return planes.reshape(*chosen.shape, *planes.shape[1:])
 
     def _plane(self, k: int) -> NDArray[Any]:
         try:
@@ -120,19 +149,21 @@ class LazyPlanes:
         except InputError as problem:
             if getattr(_thread, "refuses", False):
                 raise _in_napari(problem) from problem
-            self._name_once(k, problem)
-            return np.zeros(self.shape[1:], self.dtype)
+            self._name_once(f"{_in_napari(problem)} Until then it shows as zeros.")
+            return np.zeros(self.source.plane_shape, self.dtype)
 
-    def _name_once(self, k: int, problem: InputError) -> None:
+    def _name_once(self, message: str) -> None:
         with self._lock:
-            known = k in self._unreadable
-            self._unreadable.add(k)
+            known = message in self._unreadable
+            self._unreadable.add(message)
         if not known:
-            show_warning(f"{_in_napari(problem)} Until then it shows as zeros.")
+            show_warning(message)
 
 
 def _in_napari(problem: InputError) -> InputError:
     """Return the same problem with what to do about it here, not on the command line."""
+    if problem.remedy not in (None, plane_files.REMEDY) or "; " in problem.message:
+        return problem
     return InputError(problem.message.removesuffix("."), REMEDY)
 
 
@@ -141,7 +172,7 @@ def lazy_array(planes: LazyPlanes) -> Any:
     import dask.array
 
     name = f"{_NAME}{uuid.uuid4().hex}"
-    chunks = (1, *planes.shape[1:])
+    chunks = (*(1,) * len(planes.lengths), *planes.source.plane_shape)
     meta = np.empty((0,) * planes.ndim, planes.dtype)
     from_array: Any = dask.array.from_array  # untyped
     return from_array(planes, chunks=chunks, name=name, meta=meta)

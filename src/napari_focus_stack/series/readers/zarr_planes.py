@@ -59,9 +59,11 @@ def zarr_planes(
     array = _open(image)
     depth = array.chunks[image.axes.index("z")] if "z" in image.axes else 1
     size = min(depth, len(names)) * math.prod(image.position.plane_shape)
-    kept = size * image.position.dtype.itemsize <= MOST_KEPT
+    size *= image.position.dtype.itemsize
+    kept = size <= MOST_KEPT
     blocks = _Blocks(array, image.axes, index, depth if kept else 1)
     planes = IndexedPlanes(image.position, names, blocks, files=files, concurrent=blocks.depth < 2)
+    planes.kept_bytes = size if blocks.depth > 1 else 0
     if not kept:
         planes.notes = (
             f"Each chunk of '{image.array.name}' holds {depth} planes, too many to keep, and is "
