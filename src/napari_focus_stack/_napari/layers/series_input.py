@@ -14,8 +14,9 @@ import numpy as np
 from napari_focus_stack._napari.layers.geometry import SAME_SIZE
 from napari_focus_stack._napari.layers.layer_axes import lengths_of
 from napari_focus_stack._napari.layers.lazy_planes import LayerPlanes
-from napari_focus_stack._napari.layers.metadata import is_input
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, is_input
 from napari_focus_stack._napari.layers.planes import StackInput, finest
+from napari_focus_stack._napari.layers.series_planes import OpenedSeries
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, planes_first
 from napari_focus_stack._utils.wording import format_count
 from napari_focus_stack.errors import InputError
@@ -24,7 +25,7 @@ from napari_focus_stack.series.model import ARRAY, Channel, Position, Series, St
 from napari_focus_stack.series.selection import SeriesPart
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari.layers import Image
 
@@ -227,20 +228,27 @@ def _whole(chosen: SeriesInput) -> Series:
         )
         for number in range(chosen.length("position"))
     ]
-    spacing = first.spacing
-    data = [finest(chosen.place_of(channel)[0]) for channel in range(count)]
-    cuts = [chosen.cut(StackIndex(channel=channel)) for channel in range(count)]
-    order = [role for _, role in chosen.roles.series]
+    openers = [_opener(chosen, channel, first.spacing) for channel in range(count)]
+    return Series(
+        Path(_plain(str(lead.name))),
+        ARRAY,
+        positions,
+        lambda index: openers[index.channel](index),
+    )
 
-    def read(index: StackIndex) -> PlaneSource:
-        return _planes(
-            data[index.channel],
-            _moved(cuts[index.channel], order, index),
-            names[index.channel],
-            spacing,
-        )
 
-    return Series(Path(_plain(str(lead.name))), ARRAY, positions, read)
+def _opener(
+    chosen: SeriesInput, channel: int, spacing: Spacing
+) -> Callable[[StackIndex], PlaneSource]:
+    """Return the function that opens the stacks of a channel: from its files, or from the layer."""
+    layer, _ = chosen.place_of(channel)
+    data, name = finest(layer), chosen.channel_name(channel)
+    opened = layer.metadata.get(METADATA_KEY, {}).get("opened")
+    as_labelled = chosen.roles.by == "label"
+    if isinstance(opened, OpenedSeries) and opened.shown_by(data) and as_labelled:
+        return lambda index: opened.stack(index.position, index.time, spacing)
+    cut, order = chosen.cut(StackIndex(channel=channel)), [role for _, role in chosen.roles.series]
+    return lambda index: _planes(data, _moved(cut, order, index), name, spacing)
 
 
 def _moved(cut: StackSlice, order: Sequence[AxisRole], index: StackIndex) -> StackSlice:

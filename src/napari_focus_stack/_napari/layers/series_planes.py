@@ -158,6 +158,45 @@ class OpenedSeries:
     channel: int
     axes: str
 
+    def shown_by(self, data: Any) -> bool:
+        """Return whether data show the whole series as it was opened, and no part of it.
+
+        Parameters
+        ----------
+        data : array-like
+            Data of a layer.
+
+        Returns
+        -------
+        bool
+            False for other data.
+        """
+        return getattr(data, "name", None) == self.array
+
+    def stack(self, position: int, time: int, spacing: Spacing) -> OpenedPlanes:
+        """Open a stack of the files.
+
+        Parameters
+        ----------
+        position, time : int
+            Place along the axes p and t of the layer.
+        spacing : Spacing
+            Spacing of the layer.
+
+        Returns
+        -------
+        OpenedPlanes
+            Planes on disk.
+
+        Raises
+        ------
+        InputError
+            Planes of the stack are missing.
+        """
+        index = self.index({"p": position, "t": time})
+        source = self.series.stack(index.position, index.time, index.channel)
+        return OpenedPlanes(source, spacing)
+
     def index(self, at: Mapping[str, int]) -> StackIndex:
         """Return the place in the series of a place in the layer.
 
@@ -181,11 +220,9 @@ class OpenedSeries:
         InputError
             Planes of the stack are missing.
         """
-        if self.axes != "z" or getattr(data, "name", None) != self.array:
+        if self.axes != "z" or not self.shown_by(data):
             return None
-        index = self.index({})
-        source = self.series.stack(index.position, index.time, index.channel)
-        return OpenedPlanes(source, spacing)
+        return self.stack(0, 0, spacing)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> OpenedSeries:
         """Return itself: a copied layer shows the same files."""
