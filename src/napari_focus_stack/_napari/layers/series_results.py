@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -116,14 +117,19 @@ class SeriesOrigin:
         """
         whole = range(chosen.length("channel"))
         channels = whole if "channel" in chosen.scope else [chosen.shown.channel]
-        names = [str(layer.name) for layer in chosen.layers]
         return cls(
-            " ".join([shared_name(names), *_places(chosen)]),
+            " ".join([_series_name(chosen), *_places(chosen)]),
             tuple(_channel_origin(chosen, channel) for channel in channels),
             map_axes(chosen),
             chosen.scope,
             chosen.roles.axis("channel") is not None,
         )
+
+
+def _series_name(chosen: SeriesInput) -> str:
+    """Return the name that the layers of all channels share, without the word for a channel."""
+    shared = shared_name([str(layer.name) for layer in chosen.layers])
+    return re.sub(r"[\s_-]+(channel|ch|c|w)$", "", shared, flags=re.IGNORECASE) or shared
 
 
 def _places(chosen: SeriesInput) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, Container, Label, SpinBox
 
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack.series.series_settings import MOST_TIMES, SLAB_METHODS, SeriesSettings
@@ -55,7 +55,10 @@ class SeriesForm(Container[Any]):
             row("Planes after it", self.offset),
             row("Planes of slab", self.slab, self.method),
         ]
-        self._of_times = [row("Times averaged", self.smooth), row("Drift of field", self.drift)]
+        self._of_times = [
+            row("Smooth over", self.smooth, Label(value="times")),
+            row("Drift of field", self.drift),
+        ]
         rows = [*self._of_channels, *self._of_surface, *self._of_times]
         super().__init__(widgets=rows, labels=False, visible=False)
         self.margins = (0, 0, 0, 0)
