@@ -112,7 +112,7 @@ def test_background_and_as_found(qtbot, viewer, docked, planes):
     where = painted(labels)
     assert (labels.data[where] == BACKGROUND).all()
     assert np.isnan(viewer.layers["cells [depth]"].data[where]).all()
-    docked.painted.value = "as found"
+    docked.painted.value = "as stacked"
     painted(labels)
     for name, array in shown(viewer).items():
         np.testing.assert_array_equal(array, before[name])
@@ -122,7 +122,7 @@ def test_nearest_wins_is_one_step_of_undo(qtbot, viewer, docked, planes):
     result = add_result(viewer, planes)
     before = shown(viewer)
     labels = corrected(qtbot, viewer, docked)
-    docked.painted.value = "nearest wins"
+    docked.painted.value = "the nearest plane"
     where = painted(labels)
     around = result.depth_index[where]
     assert len(np.unique(around)) > 1
@@ -149,7 +149,7 @@ def test_a_drag_of_the_mouse_and_a_fill_are_followed(qtbot, viewer, docked, plan
     """As napari's own callbacks do it: history told of after a drag, before a fill."""
     result = add_result(viewer, planes)
     labels = corrected(qtbot, viewer, docked)
-    docked.painted.value = "nearest wins"
+    docked.painted.value = "the nearest plane"
     with labels.block_history():
         for column in (20, 30, 40):
             labels.paint((24, column), labels.selected_label)
@@ -205,7 +205,7 @@ def test_correcting_again_can_take_back_what_was_painted(qtbot, viewer, docked, 
     assert docked.job.status.value == "The correction stays in the result."
     again = corrected(qtbot, viewer, docked)
     assert (again.data > 0).any()
-    docked.painted.value = "as found"
+    docked.painted.value = "as stacked"
     painted(again)
     for name, array in shown(viewer).items():
         np.testing.assert_array_equal(array, before[name])
