@@ -218,10 +218,7 @@ class CorrectWidget(ResultDock):
             self.job.status.value = outcome.error
 
     def _turned(self, *_: Any) -> None:
-        """Put the brush down in 3-D, where napari leaves a black square of it, and hide the plane.
-
-        Back in 2-D it is taken up again.
-        """
+        """Put the brush down in 3-D, where nothing can be painted, and take it up in 2-D again."""
         if self._painting is not None:
             flat = self._viewer.dims.ndisplay == 2
             self._painting.layer.mode = "paint" if flat else "pan_zoom"

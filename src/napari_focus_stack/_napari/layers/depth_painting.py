@@ -111,9 +111,9 @@ def labels_arguments(found: ResultSet) -> dict[str, Any]:
 def _label_colors(count: int) -> DirectLabelColormap:
     """Return the colours of labels: planes as in the depth index, background unlike any plane."""
     colors = ensure_colormap(OUTPUTS["depth-index"].colormap).map(np.linspace(0, 1, max(count, 2)))
-    planes = {k + 1: (*colors[k, :3], PLANE_OPACITY) for k in range(count)}
     clear = (0.0, 0.0, 0.0, 0.0)
-    known: dict[int | None, Any] = {None: clear, NOT_CORRECTED: clear, **planes}
+    known: dict[int | None, Any] = {None: clear, NOT_CORRECTED: clear}
+    known.update((k + 1, (*colors[k, :3], PLANE_OPACITY)) for k in range(count))
     known |= {NEAREST: NEAREST_COLOR, BACKGROUND: BACKGROUND_COLOR}
     return DirectLabelColormap(color_dict=known)
 

@@ -123,7 +123,7 @@ def step_of(window: Window) -> int:
 
 
 def plane_arguments(image: Image) -> dict[str, Any]:
-    """Return the arguments of `add_image` for the layer of a plane, but for its place.
+    """Return the arguments of `add_image` for the layer of a plane, before it is laid.
 
     Parameters
     ----------
@@ -138,6 +138,7 @@ def plane_arguments(image: Image) -> dict[str, Any]:
     return {
         "name": with_role(str(image.name), PLANE),
         "rgb": image.rgb,
+        **placement(image),  # units that differ would turn off those of all layers
         "metadata": {METADATA_KEY: {"role": PLANE, "of": image.unique_id}},
     }
 
