@@ -10,7 +10,7 @@ import pytest
 
 SCRIPT = Path(__file__).with_name("walkthrough.py")
 SCREEN = ["xvfb-run", "--auto-servernum", "--server-args", "-screen 0 1600x1000x24"]
-PICTURES = 16
+PICTURES = 17
 
 
 @pytest.mark.skipif(

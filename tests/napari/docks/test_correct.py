@@ -183,7 +183,7 @@ def test_a_plane_that_was_left_out_is_not_shown_but_named(qtbot, viewer, docked,
     pointed(qtbot, viewer, docked, (20, 31))
     assert not under.visible
     assert docked.job.status.value == (
-        "Plane 5 ('cells[5]') was left out of the run; take another plane."
+        "Plane 5 ('plane 5 of cells') was left out of the run; take another plane."
     )
     slide(viewer, 1)
     pointed(qtbot, viewer, docked, (20, 30))

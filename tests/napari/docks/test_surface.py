@@ -114,7 +114,8 @@ def test_back_in_2d_sliders_axes_and_camera_are_where_they_were(qtbot, viewer, d
     add_tilted(viewer, planes)
     viewer.dims.order = (0, 2, 1)
     viewer.dims.set_point(0, 6)
-    viewer.camera.center, viewer.camera.zoom = (0, 7, 9), 3.5
+    camera = getattr(viewer, "scene", viewer).camera
+    camera.center, camera.zoom = (0, 7, 9), 3.5
     step = viewer.dims.current_step
     for _ in range(2):
         shown(qtbot, viewer, docked)
@@ -122,7 +123,7 @@ def test_back_in_2d_sliders_axes_and_camera_are_where_they_were(qtbot, viewer, d
     docked.flat_button.native.click()
     assert viewer.dims.point[0] == 6
     assert viewer.dims.order == (0, 2, 1)
-    assert (viewer.camera.center, viewer.camera.zoom) == ((0, 7, 9), 3.5)
+    assert (camera.center, camera.zoom) == ((0, 7, 9), 3.5)
     assert viewer.dims.current_step == step
     shown(qtbot, viewer, docked)
     viewer.dims.ndisplay = 2  # by napari's own button
