@@ -191,7 +191,7 @@ class Session:
         return np.unravel_index(sure.argmax(), sure.shape)
 
     def correct(self):
-        """A stroke of the slider's plane, seen under the brush, undone; then the slit, where no tissue is."""
+        """A stroke of the plane under the brush, undone; then the slit, where no tissue is."""
         dock = self.open_dock("Correct depth", "Annotate")
         self.me.click(dock.correct_button.native)
         self.done(dock.job)

@@ -66,12 +66,12 @@ class PlaneUnderBrush:
             (one for one in viewer.layers if shows_planes_of(one, self._image)), None
         )
         viewer.cursor.events.position.connect(self._follow_mouse)
-        viewer.events.mouse_over_canvas.connect(self._follow_mouse)
+        viewer.events.mouse_over_canvas.connect(self._leave_canvas)
 
     def end(self) -> None:
         """Hide the layer, and leave the mouse alone."""
         self._viewer.cursor.events.position.disconnect(self._follow_mouse)
-        self._viewer.events.mouse_over_canvas.disconnect(self._follow_mouse)
+        self._viewer.events.mouse_over_canvas.disconnect(self._leave_canvas)
         self.turn(None)
 
     def is_shown_in(self, layer: object) -> bool:
@@ -113,6 +113,11 @@ class PlaneUnderBrush:
             self._hide()
         else:
             self._request(window)
+
+    def _leave_canvas(self, *_: Any) -> None:
+        """Hide the plane; where the mouse comes back is not known before it moves."""
+        if not self._viewer.mouse_over_canvas:
+            self._hide()
 
     def _in_hand(self) -> bool:
         """Return whether a press of the mouse on the canvas would paint."""
