@@ -241,6 +241,20 @@ def test_a_moved_plane_comes_as_the_reference_sees_it() -> None:
     assert seen > where_it_lies + 5
 
 
+@pytest.mark.parametrize("step", [1, 3])
+def test_a_plane_is_shown_as_painting_it_shows_it(step: int) -> None:
+    """Moved and cropped, to the grey level by which two ways of resampling differ."""
+    rendered = scene("gravel", "step", noise=QUIET, zoom=0.02, shift=2.5)
+    source = ArraySource(rendered.planes)
+    result = focus_stack(source, transforms=rendered.transforms, crop=True)
+    shown = DepthRetoucher(source, result).plane(6, (slice(20, 90), slice(30, 99)), step)
+    everywhere = apply_correction(source, result, np.full(result.depth.shape, 7))
+    part = everywhere.image[20:90:step, 30:99:step]
+    assert shown.dtype == part.dtype
+    np.testing.assert_allclose(shown.astype(int), part, atol=1)
+    assert np.abs(shown.astype(int) - result.image[20:90:step, 30:99:step]).max() > 30
+
+
 def test_a_result_that_was_cut_has_its_own_pixels() -> None:
     rendered = scene("gravel", "step", noise=QUIET, zoom=0.02, shift=2.5)
     source = ArraySource(rendered.planes)
@@ -273,6 +287,9 @@ def test_where_the_plane_recorded_nothing_the_image_stays() -> None:
     for gap in (np.s_[20:30, 30:50], np.s_[40:44, 30:34]):
         np.testing.assert_array_equal(corrected.image[gap], result.image[gap])
         assert (corrected.depth[gap] == 1).all()
+    shown = DepthRetoucher(source, result).plane(1, (slice(0, 70), slice(0, 90)))
+    known = np.isfinite(planes[1])
+    np.testing.assert_array_equal(shown, np.where(known, planes[1], result.image))
     recorded = np.isfinite(planes[1]) & (np.pad(np.ones((38, 58)), 16)[:70, :90] > 0)
     np.testing.assert_array_equal(corrected.image[recorded], planes[1][recorded])
 
@@ -337,6 +354,8 @@ def test_a_plane_that_was_left_out_cannot_be_painted_with() -> None:
     result = focus_stack(source, transforms=given)
     with pytest.raises(SettingsError, match=r"Plane 2 \('plane 2'\) was left out"):
         apply_correction(source, result, painted(result, (PATCH, 3)))
+    with pytest.raises(SettingsError, match="was left out"):
+        DepthRetoucher(source, result).plane(2, PATCH)
     assert (apply_correction(source, result, painted(result, (PATCH, 4))).depth[PATCH] == 3).all()
 
 

@@ -185,7 +185,9 @@ def check_probe(qtbot, viewer, source):
 
 def check_correct(qtbot, viewer, source):
     correct = docked(viewer, CorrectWidget)
-    assert done(qtbot, correct, "start") == "Paint on 'cells [correction]'."
+    assert done(qtbot, correct, "start").startswith(
+        "Paint on 'cells [correction]'. Go through the planes"
+    )
     labels, index = viewer.layers[-1], made(viewer, "depth-index")
     assert_over(labels, source)
     assert correct.plane.value == 4  # where the probe went to

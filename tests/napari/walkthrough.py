@@ -191,13 +191,16 @@ class Session:
         return np.unravel_index(sure.argmax(), sure.shape)
 
     def correct(self):
-        """A stroke of the slider's plane, undone; then the slit, where no tissue is."""
+        """A stroke of the plane under the brush, undone; then the slit, where no tissue is."""
         dock = self.open_dock("Correct depth", "Annotate")
         self.me.click(dock.correct_button.native)
         self.done(dock.job)
         image, index = self.layer(f"{SAMPLE} [sharp]"), self.layer(f"{SAMPLE} [depth index]")
         before, plane = np.array(image.data), self.viewer.dims.current_step[0]
         assert dock.plane.value == plane
+        self.me.move(self.me.canvas, self.me.point_of(150 / 2, 60 / 2))
+        self.me.wait_for(lambda: f"{SAMPLE} [plane]" in self.viewer.layers, "the plane")
+        self.me.picture("plane-under-brush")
         self.stroke((150, 60), (190, 130))
         assert index.data[170, 95] == plane, "depth follows"
         changed = np.abs(image.data.astype(int) - before).max(axis=-1) > 0

@@ -6,7 +6,9 @@ integers, and planes are resampled in fixed tiles.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import OrderedDict
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -82,6 +84,7 @@ class PlaneCompositor:
         self._image = image
         self._reach = reach
         self._read: OrderedDict[int, NDArray[Any]] = OrderedDict()
+        self._reading = Lock()
 
     def widened(self, window: Window) -> Window:
         """Return the part of the image that depends on labels in a window.
@@ -138,6 +141,37 @@ class PlaneCompositor:
         image[some] = as_dtype(shown, image.dtype)
         return image
 
+    def plane(self, k: int, window: Window, step: int) -> NDArray[Any]:
+        """Return a registered plane in a window, and the image of the run where it has no record.
+
+        Parameters
+        ----------
+        k : int
+            Number of a plane that took part.
+        window : tuple of slice
+            Rows and columns of the result.
+        step : int
+            Distance between the pixels that are returned, along rows and columns.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x[, C]) in the image's dtype.
+
+        Raises
+        ------
+        InputError
+            The plane cannot be read; the message names it.
+        """
+        part = self._stack.part(k, moved_by(window, *self._origin), self._plane(k))
+        coarse = dataclasses.replace(part, matrix=part.matrix @ np.diag([step, step, 1.0]))
+        image = self._image[window][::step, ::step]
+        colour, recorded = coarse.colour((slice(0, image.shape[0]), slice(0, image.shape[1])))
+        if recorded is not None:
+            unknown = recorded == 0
+            colour[unknown] = image[unknown]
+        return as_dtype(colour, image.dtype)
+
     def _weight(self, mask: NDArray[np.bool_]) -> Plane:
         """Return the blurred mask: 1 inside it and 0 outside it, beyond the reach of blending."""
         weight = np.zeros(mask.shape, np.float32)
@@ -181,10 +215,17 @@ class PlaneCompositor:
                     yield tile, counted_from(tile, shared), counted_from(wanted, shared)
 
     def _plane(self, k: int) -> NDArray[Any]:
-        """Return plane `k`, from memory if it is one of the last few that were used."""
-        if k not in self._read:
-            self._read[k] = self._stack.source[k]
+        """Return plane `k`, from memory if it is one of the last few that were used.
+
+        Painting never waits for a plane that is read in another thread to be shown.
+        """
+        with self._reading:
+            plane = self._read.get(k)
+        if plane is None:
+            plane = self._stack.source[k]
+        with self._reading:
+            self._read[k] = plane
+            self._read.move_to_end(k)
             if len(self._read) > MOST_DECODED:
                 self._read.popitem(last=False)
-        self._read.move_to_end(k)
-        return self._read[k]
+        return plane

@@ -104,7 +104,109 @@ def test_the_sliders_plane_is_painted_and_undone(qtbot, viewer, docked, planes):
     assert (result.depth_index[where] != 1).any()
 
 
-def test_background_and_as_found(qtbot, viewer, docked, planes):
+def pointed(qtbot, viewer, widget, pixel):
+    """Move the mouse to a pixel of the result, or off the canvas; return the plane's layer."""
+    viewer.mouse_over_canvas = pixel is not None
+    if pixel is not None:
+        viewer.cursor.position = (0, *viewer.layers["cells [sharp]"].data_to_world(pixel))
+    qtbot.waitUntil(lambda: widget.worker.idle, timeout=10_000)
+    return viewer.layers["cells [plane]"]
+
+
+@in_a_window
+def test_the_plane_is_shown_under_the_brush_where_it_lies(qtbot, viewer, docked, planes):
+    add_result(viewer, planes)
+    labels, image = corrected(qtbot, viewer, docked), viewer.layers["cells [sharp]"]
+    assert "cells [plane]" not in viewer.layers
+    labels.brush_size = 4
+    slide(viewer, 2)
+    under = pointed(qtbot, viewer, docked, (20, 30))
+    assert list(viewer.layers)[-3:] == [image, under, labels]
+    assert viewer.layers.selection.active == labels
+    for plane, spot in ((2, (20, 30)), (5, (46, 60)), (0, (0, 0))):
+        slide(viewer, plane)
+        under = pointed(qtbot, viewer, docked, spot)
+        assert under.visible
+        top, left = np.rint(image.world_to_data(under.data_to_world((0, 0)))).astype(int)
+        height, width = under.data.shape
+        assert top <= spot[0] < top + height
+        assert left <= spot[1] < left + width
+        assert height < 48, "beside it the result is seen"
+        part = np.s_[top : top + height, left : left + width]
+        np.testing.assert_array_equal(under.data, planes[plane][part])
+    assert tuple(under.contrast_limits) == tuple(image.contrast_limits)
+    image.contrast_limits = (50, 100)
+    assert tuple(pointed(qtbot, viewer, docked, (9, 9)).contrast_limits) == (50, 100)
+    pointed(qtbot, viewer, docked, None)
+    assert not under.visible, "the mouse has left the canvas"
+    slide(viewer, 3)
+    pointed(qtbot, viewer, docked, None)
+    assert under.visible, "the slider was moved"
+    np.testing.assert_array_equal(under.data, planes[3])
+
+
+def test_the_plane_is_shown_while_it_can_be_painted_alone(qtbot, viewer, docked, planes):
+    add_result(viewer, planes)
+    labels = corrected(qtbot, viewer, docked)
+    under = pointed(qtbot, viewer, docked, (20, 30))
+    assert under.visible
+    for hide, show in [
+        (lambda: docked.under_brush.native.click(),) * 2,
+        (lambda: setattr(docked.painted, "value", "background"),
+         lambda: setattr(docked.painted, "value", "the plane that the slider shows")),
+        (lambda: setattr(labels, "mode", "pan_zoom"), lambda: setattr(labels, "mode", "paint")),
+        (lambda: setattr(viewer.dims, "ndisplay", 3), lambda: setattr(viewer.dims, "ndisplay", 2)),
+    ]:  # fmt: skip
+        hide()
+        pointed(qtbot, viewer, docked, (21, 30))
+        assert not under.visible
+        show()
+        pointed(qtbot, viewer, docked, (20, 30))
+        assert under.visible
+    assert str(labels.mode) == "paint", "back in 2-D"
+    count = len(viewer.layers)
+    again = corrected(qtbot, viewer, docked)
+    assert pointed(qtbot, viewer, docked, (22, 30)) is under
+    assert (again, len(viewer.layers)) == (labels, count)
+    viewer.layers.remove(under)
+    assert not docked.under_brush.value
+    docked.native_parent_changed.emit(None)
+    assert viewer.layers[-1] is labels
+
+
+def test_a_plane_that_was_left_out_is_not_shown_but_named(qtbot, viewer, docked, planes):
+    add_result(viewer, planes, left_out=[5])
+    corrected(qtbot, viewer, docked)
+    slide(viewer, 1)
+    under = pointed(qtbot, viewer, docked, (20, 30))
+    slide(viewer, 5)
+    pointed(qtbot, viewer, docked, (20, 31))
+    assert not under.visible
+    assert docked.job.status.value == (
+        "Plane 5 ('plane 5 of cells') was left out of the run; take another plane."
+    )
+    slide(viewer, 1)
+    pointed(qtbot, viewer, docked, (20, 30))
+    assert under.visible
+
+
+def test_planes_are_counted_from_0_as_the_slider_counts(qtbot, viewer, docked, planes):
+    add_result(viewer, planes)
+    labels = corrected(qtbot, viewer, docked)
+    assert docked.last_plane.value == "of 0 to 5"
+    docked.plane.value = 4
+    assert round(viewer.layers["cells"].world_to_data(viewer.dims.point)[0]) == 4
+    painted(labels)
+    at = labels.data_to_world(SPOT)
+    assert labels.get_status(at, world=True)["value"].endswith("painted: plane 4")
+    docked.painted.value = "background"
+    painted(labels)
+    assert labels.get_status(at, world=True)["value"].endswith("painted: background")
+    red, _, blue, opacity = labels.get_color(BACKGROUND)
+    assert min(red, blue, opacity) > 0.5, "seen where nothing else changes"
+
+
+def test_background_and_as_stacked(qtbot, viewer, docked, planes):
     add_result(viewer, planes)
     before = shown(viewer)
     labels = corrected(qtbot, viewer, docked)
@@ -112,17 +214,17 @@ def test_background_and_as_found(qtbot, viewer, docked, planes):
     where = painted(labels)
     assert (labels.data[where] == BACKGROUND).all()
     assert np.isnan(viewer.layers["cells [depth]"].data[where]).all()
-    docked.painted.value = "as found"
+    docked.painted.value = "as stacked"
     painted(labels)
     for name, array in shown(viewer).items():
         np.testing.assert_array_equal(array, before[name])
 
 
-def test_nearest_wins_is_one_step_of_undo(qtbot, viewer, docked, planes):
+def test_the_nearest_plane_is_one_step_of_undo(qtbot, viewer, docked, planes):
     result = add_result(viewer, planes)
     before = shown(viewer)
     labels = corrected(qtbot, viewer, docked)
-    docked.painted.value = "nearest wins"
+    docked.painted.value = "the nearest plane"
     where = painted(labels)
     around = result.depth_index[where]
     assert len(np.unique(around)) > 1
@@ -149,7 +251,7 @@ def test_a_drag_of_the_mouse_and_a_fill_are_followed(qtbot, viewer, docked, plan
     """As napari's own callbacks do it: history told of after a drag, before a fill."""
     result = add_result(viewer, planes)
     labels = corrected(qtbot, viewer, docked)
-    docked.painted.value = "nearest wins"
+    docked.painted.value = "the nearest plane"
     with labels.block_history():
         for column in (20, 30, 40):
             labels.paint((24, column), labels.selected_label)
@@ -205,7 +307,7 @@ def test_correcting_again_can_take_back_what_was_painted(qtbot, viewer, docked, 
     assert docked.job.status.value == "The correction stays in the result."
     again = corrected(qtbot, viewer, docked)
     assert (again.data > 0).any()
-    docked.painted.value = "as found"
+    docked.painted.value = "as stacked"
     painted(again)
     for name, array in shown(viewer).items():
         np.testing.assert_array_equal(array, before[name])

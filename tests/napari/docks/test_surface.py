@@ -110,6 +110,28 @@ def test_one_press_turns_to_the_surface_alone_and_back(qtbot, viewer, docked, pl
     assert [layer.visible for layer in viewer.layers] == [True, False, True, False]
 
 
+def test_back_in_2d_sliders_axes_and_camera_are_where_they_were(qtbot, viewer, docked, planes):
+    add_tilted(viewer, planes)
+    viewer.dims.order = (0, 2, 1)
+    viewer.dims.set_point(0, 6)
+    camera = getattr(viewer, "scene", viewer).camera
+    camera.center, camera.zoom = (0, 7, 9), 3.5
+    step = viewer.dims.current_step
+    for _ in range(2):
+        shown(qtbot, viewer, docked)
+    viewer.dims.set_point(0, 2)
+    docked.flat_button.native.click()
+    assert viewer.dims.point[0] == 6
+    assert viewer.dims.order == (0, 2, 1)
+    assert (camera.center, camera.zoom) == ((0, 7, 9), 3.5)
+    assert viewer.dims.current_step == step
+    shown(qtbot, viewer, docked)
+    viewer.dims.ndisplay = 2  # by napari's own button
+    viewer.dims.set_point(0, 4)
+    docked.flat_button.native.click()
+    assert viewer.dims.point[0] == 4
+
+
 def test_the_slider_stretches_z_alone_about_the_middle(qtbot, viewer, docked, planes):
     add_tilted(viewer, planes)
     docked.stretch.value = 2

@@ -20,13 +20,12 @@ from napari_focus_stack._napari.layers.result_sets import (
     knows_pixel_size,
     relief_of,
 )
+from napari_focus_stack._napari.viewer.flat_view import FlatView
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
 from napari_focus_stack.io.sources import Spacing
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     import napari
     from napari.layers import Image, Surface
     from numpy.typing import NDArray
@@ -256,7 +255,7 @@ class SurfaceWidget(ResultDock):
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        self._hidden: list[Hashable] = []
+        self._flat = FlatView(napari_viewer, SURFACE)
         self.show_button = PushButton(
             text="Show in 3-D", tooltip="Add the surface and look at it alone."
         )
@@ -299,13 +298,7 @@ class SurfaceWidget(ResultDock):
         doubts: list[str],
     ) -> str:
         mesh, texture = made
-        seen = [layer for layer in self._viewer.layers if layer.visible]
-        # surfaces that are shown already were not there to be seen in 2-D
-        self._hidden += [one.unique_id for one in seen if role(one) != SURFACE]
-        for layer in seen:  # before z shows, or stacks would be rendered as volumes
-            layer.visible = False
-        dims = self._viewer.dims
-        dims.ndisplay, dims.order = 3, tuple(range(dims.ndim))  # axes may have been rolled
+        self._flat.leave()
         vertices = mesh.vertices / np.array([arguments["scale"][0], 1, 1], np.float32)
         surface = self._viewer.add_surface(
             (vertices, mesh.faces, np.ones(len(vertices), np.float32)),
@@ -338,13 +331,8 @@ class SurfaceWidget(ResultDock):
             turned.connect(self._stretch)
 
     def show_flat(self) -> None:
-        """Turn back to 2-D and show what was hidden; surfaces stay in the list."""
+        """Turn back to 2-D as it was left; surfaces stay in the list."""
         for surface in self._surfaces():
             surface.visible = False
-        self._viewer.dims.ndisplay = 2
-        for layer in self._viewer.layers:
-            if layer.unique_id in self._hidden:
-                layer.visible = True
-        self._hidden = []
-        self._viewer.reset_view()
+        self._flat.enter()
         self.flat_button.enabled = False

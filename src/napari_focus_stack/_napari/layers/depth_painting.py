@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from napari.utils.colormaps import DirectLabelColormap, ensure_colormap
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.geometry import placement
@@ -18,7 +19,7 @@ from napari_focus_stack._napari.layers.planes import planes_of
 from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result, sources_of, stack_of
 from napari_focus_stack.correction.nearest_plane import nearest_plane_labels
 from napari_focus_stack.correction.retouch import DepthRetoucher
-from napari_focus_stack.depth_labels import encode_labels
+from napari_focus_stack.depth_labels import BACKGROUND, NOT_CORRECTED, encode_labels
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.recipe import Recipe
 
@@ -37,8 +38,11 @@ NEAREST = 65534
 BRUSH = 20
 PLACED_BY = ("sources", "source_ids", "inputs", "cut", "crop")
 """What a result carries of its making by which it is kept over its stack."""
-OPACITY = 0.25
+PLANE_OPACITY = 0.25
 """The picture below is what counts."""
+BACKGROUND_COLOR = (1.0, 0.0, 1.0, 0.6)
+"""Magenta, which few pictures have: background changes nothing else that is seen in the picture."""
+NEAREST_COLOR = (1.0, 1.0, 0.0, 0.6)
 
 Side = Literal["first", "last"]
 
@@ -93,11 +97,33 @@ def labels_arguments(found: ResultSet) -> dict[str, Any]:
         With the place of the result.
     """
     known = {key: found.past[key] for key in PLACED_BY if key in found.past}
+    count = len(found.past["planes"])
     return {
         "name": with_role(str(found.image.name), "correction"),
-        "opacity": OPACITY,
+        "opacity": 1.0,
+        "colormap": _label_colors(count),
+        "features": _label_names(count),
         **placement(found.image),
         "metadata": {METADATA_KEY: {"role": CORRECTION, "of": found.image.unique_id, **known}},
+    }
+
+
+def _label_colors(count: int) -> DirectLabelColormap:
+    """Return the colours of labels: planes as in the depth index, background unlike any plane."""
+    colors = ensure_colormap(OUTPUTS["depth-index"].colormap).map(np.linspace(0, 1, max(count, 2)))
+    clear = (0.0, 0.0, 0.0, 0.0)
+    known: dict[int | None, Any] = {None: clear, NOT_CORRECTED: clear}
+    known.update((k + 1, (*colors[k, :3], PLANE_OPACITY)) for k in range(count))
+    known |= {NEAREST: NEAREST_COLOR, BACKGROUND: BACKGROUND_COLOR}
+    return DirectLabelColormap(color_dict=known)
+
+
+def _label_names(count: int) -> dict[str, list[Any]]:
+    """Return what labels stand for, which napari's status bar writes behind their numbers."""
+    planes = [f"plane {k}" for k in range(count)]
+    return {
+        "index": [NOT_CORRECTED, *range(1, count + 1), BACKGROUND],
+        "painted": ["not corrected", *planes, "background"],
     }
 
 
@@ -219,6 +245,32 @@ class Retouching:
         # maps and thumbnails of large images take longer than the stroke; they come with its end
         self.layers["image"].refresh(thumbnail=False, highlight=False, extent=False)
         return True
+
+    def plane(self, k: int, window: Window, step: int) -> NDArray[Any]:
+        """Return a plane as painting would show it; may be called off the main thread.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane, from 0.
+        window : tuple of slice
+            Rows and columns of the result.
+        step : int
+            Distance of the pixels that are returned.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x[, C]).
+
+        Raises
+        ------
+        SettingsError
+            The plane was left out of the run.
+        InputError
+            It cannot be read.
+        """
+        return self._retoucher.plane(k, window, step)
 
     def nearest(self, painted: NDArray[np.bool_], side: Side) -> NDArray[np.uint16]:
         """Return labels of the nearest plane around each stroke, by the depth of the run.

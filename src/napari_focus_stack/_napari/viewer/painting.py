@@ -86,7 +86,7 @@ class Painting:
         self._finish()
 
     def _finish(self) -> None:
-        """Resolve the "nearest wins" label of a stroke, and record the labels for saving."""
+        """Resolve the "nearest plane" label of a stroke, and record the labels for saving."""
         if not self.retouching.current:
             return
         strokes = self._announced or []
@@ -97,7 +97,7 @@ class Painting:
         self.retouching.note()
 
     def _settle(self, painted: NDArray[np.bool_], strokes: list[Any]) -> None:
-        """Replace the "nearest wins" label by those of the planes that it selects.
+        """Replace the "nearest plane" label by those of the planes that it selects.
 
         The replacement is appended to the changes of the stroke in napari's history, so that one
         undo reverts both.
@@ -109,7 +109,10 @@ class Painting:
         strokes.append((where, before, after))
         self.layer.data[where] = after
         if not (after != NOT_CORRECTED).all():
-            self._say("Around some of the stroke no depth is credible; it was left as found there.")
+            self._say(
+                "No plane is sure around a part of the stroke, which stays as it was stacked; "
+                "choose a plane for it."
+            )
         with self._quietly():
             self.layer.refresh()
         self._follow(None)
