@@ -233,7 +233,7 @@ def check_align(qtbot, viewer, source):
 
 def check_surface(qtbot, viewer, source):
     surface, image = docked(viewer, SurfaceWidget), made(viewer)
-    assert done(qtbot, surface, "start").startswith("'cells [surface]' has 3072 vertices")
+    assert done(qtbot, surface, "start").startswith("'cells [surface]' shows")
     mesh = made(viewer, "surface")
     step = abs(source.data_to_world((1, 0, 0))[0] - source.data_to_world((0, 0, 0))[0])
     depth = made(viewer, "depth").data.ravel()
@@ -434,7 +434,7 @@ def test_back_from_two_surfaces_everything_is_seen_again(qtbot, viewer, cells):
     surface = docked(viewer, SurfaceWidget)
     for _ in range(2):
         done(qtbot, surface, "start")
-    assert [layer.name for layer in viewer.layers if layer.visible] == ["cells [surface] [1]"]
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["cells [surface]"]
     surface.show_flat()
     assert [(layer, layer.visible) for layer in viewer.layers][: len(before)] == before
     assert not made(viewer, "surface").visible
@@ -457,7 +457,7 @@ def test_a_surface_is_in_the_unit_that_its_picture_has_now(qtbot, viewer, cells)
 
 WIDGETS = {
     "stack": (FocusStackWidget, "stack", "Fused"),
-    "surface": (SurfaceWidget, "start", "'cells [surface]' has"),
+    "surface": (SurfaceWidget, "start", "'cells [surface]' shows"),
     "align": (AlignWidget, "align", "Added 'cells [aligned]'"),
     "apply": (ApplyWidget, "start", "Added 'cells [on cells]'"),
     "correct": (CorrectWidget, "start", "Paint on '"),

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from stacks import in_a_window
 
-from napari_focus_stack._napari.docks.surface import Picture, textured
+from napari_focus_stack._napari.layers.drape import draped
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.pictures import Picture
+from napari_focus_stack._napari.layers.relief import PlacedRelief
 from napari_focus_stack._napari.layers.results import (
     SourceInfo,
     lay_over,
@@ -20,7 +22,6 @@ from napari_focus_stack.settings import Settings
 
 UM = Spacing(y=0.5, x=0.25, z=2.0, unit="micrometer")
 RISE = (0.4, -0.7)
-GREYS = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_one_press_turns_to_the_surface_alone_and_back(qtbot, viewer, docked, pl
     )
     picture = surface.texture[::-1, :, 0]
     np.testing.assert_array_equal(picture[rows, cols], result.image.ravel())
-    assert docked.job.status.value == f"'cells [surface]' has {48 * 64} vertices."
+    assert docked.job.status.value == "'cells [surface]' shows the relief."
     docked.flat_button.native.click()
     assert viewer.dims.ndisplay == 2
     assert [layer.visible for layer in viewer.layers] == [True, False, True, False]
@@ -209,7 +210,7 @@ def test_colour_of_16_bits_is_painted_from_black_to_the_end_of_its_scale(viewer)
 
 
 def test_a_picture_larger_than_graphics_cards_take_is_made_smaller(viewer, monkeypatch):
-    monkeypatch.setattr("napari_focus_stack._napari.docks.surface.TEXTURE_SIDE", 20)
+    monkeypatch.setattr("napari_focus_stack._napari.layers.pictures.TEXTURE_SIDE", 20)
     pixels = np.arange(40 * 60, dtype=np.float32).reshape(40, 60)
     picture = Picture.of(viewer.add_image(pixels, contrast_limits=(0, 2399)))
     texture = picture.texture()
@@ -219,7 +220,8 @@ def test_a_picture_larger_than_graphics_cards_take_is_made_smaller(viewer, monke
 
 def test_a_large_result_has_few_enough_vertices_to_turn():
     pixels = np.zeros((700, 900), np.uint8)
-    mesh, texture = textured(pixels.astype(np.float32), Picture(pixels, (0, 255), GREYS), UM)
+    relief = PlacedRelief(pixels.astype(np.float32), "micrometer", 2.0, 1.0, UM)
+    mesh, texture = draped(relief, Picture(np.dstack([pixels] * 3), (0, 255), None))
     assert 90_000 < len(mesh.vertices) <= 100_000
     assert texture.shape[:2] == pixels.shape
 
