@@ -144,7 +144,8 @@ def on_surface(
     data = np.column_stack([rises, pixels * sides])[kept]
     look = marks(layer, matrix)
     arguments = {
-        "name": with_role(str(layer.name), "on surface"),
+        "name": with_role(str(layer.name), "3-D"),
+        "blending": "translucent_no_depth",
         "metadata": raised_metadata(found, ON_SURFACE, relief, points_of=str(layer.unique_id)),
         **{name: _of(value, kept) for name, value in look.items()},
     }
