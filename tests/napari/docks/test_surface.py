@@ -257,7 +257,9 @@ def test_points_stand_at_the_height_of_the_pixel_under_them(qtbot, viewer, docke
     )
     viewer.add_points([(1, 1)], name="unseen", visible=False, **place)
     shown(qtbot, viewer, docked)
-    assert "1 points have no height" in docked.job.status.value  # beyond the border
+    assert (
+        "without a height under them are not shown: 1." in docked.job.status.value
+    )  # beyond the border
     cells, marks = viewer.layers["cells [3-D]"], viewer.layers["marks [3-D]"]
     assert "unseen [3-D]" not in viewer.layers
     world = np.array([cells.data_to_world(point) for point in cells.data])
@@ -339,6 +341,12 @@ def test_visible_layers_are_laid_on_the_surface_together(qtbot, viewer, docked, 
     recoloured(qtbot, docked, red.unique_id)
     np.testing.assert_array_equal(surface.texture[..., 0], 100)
     assert (surface.texture[..., 1:] == 0).all()
+    docked.flat_button.native.click()
+    for layer in (image, red, labels, viewer.layers["cells [height]"]):
+        layer.visible = False
+    docked.colours.value = VISIBLE
+    shown(qtbot, viewer, docked)
+    assert docked.job.status.value.startswith("No image and no labels are visible over 'cells")
 
 
 @on_a_screen

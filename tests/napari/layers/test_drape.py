@@ -69,11 +69,15 @@ def test_layers_are_blended_as_on_the_canvas_of_napari(make_napari_viewer):
         np.testing.assert_allclose(composed(viewer, image), drawn(viewer), atol=2, err_msg=blending)
 
 
-def test_one_layer_has_its_own_colours_where_it_lies(viewer):
-    image = viewer.add_image(np.zeros((4, 6), np.uint8))
+NANOMETRES = {"scale": (1000, 1000), "translate": (1000, 2000), "units": "nm"}
+
+
+@pytest.mark.parametrize("place", [{"translate": (1, 2), "units": "um"}, NANOMETRES])
+def test_a_layer_has_its_own_colours_where_it_lies(viewer, place):
+    image = viewer.add_image(np.zeros((4, 6), np.uint8), units="um")
     red = np.zeros((2, 3, 3), np.uint8)
     red[..., 0] = 200
-    viewer.add_image(red, rgb=True, translate=(1, 2))
+    viewer.add_image(red, rgb=True, **place)
     wanted = np.zeros((4, 6))
     wanted[1:3, 2:5] = 200
     np.testing.assert_array_equal(composed(viewer, image)[..., 0], wanted)

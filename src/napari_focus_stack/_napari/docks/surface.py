@@ -35,6 +35,7 @@ from napari_focus_stack._napari.viewer.painting import hide_brush_box
 from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
+from napari_focus_stack.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -151,7 +152,13 @@ class SurfaceWidget(ResultDock):
         )
 
     def _cover(self, found: ResultSet, relief: PlacedRelief) -> Cover:
-        """Return what is to colour the surface."""
+        """Return what is to colour the surface.
+
+        Raises
+        ------
+        InputError
+            Nothing is visible over the result.
+        """
         chosen, image = self.colours.value, found.image
         if chosen == HEIGHT:
             return HeightColours.of(found, relief)
@@ -163,6 +170,11 @@ class SurfaceWidget(ResultDock):
             laid = [Sheet.of(layer, image) for layer in flat if layer in seen]
         else:
             laid = [Sheet.of(layer, image) for layer in flat if layer.unique_id == chosen]
+        if not laid:
+            raise InputError(
+                f"No image and no labels are visible over '{image.name}'; go back to 2-D and show "
+                "some, or choose 'the picture'."
+            )
         return Composite(laid, image.data.shape[:2])
 
     def _seen_in_2d(self) -> Iterator[Layer]:
@@ -193,7 +205,7 @@ class SurfaceWidget(ResultDock):
             getattr(self._viewer, "scene", self._viewer).camera.angles = VIEW  # moved in napari 0.9
         self.flat_button.enabled = True
         lost = sum(missing for _, _, missing in points)
-        left = [f"{lost} points have no height under them and are not shown."] if lost else []
+        left = [f"Points without a height under them are not shown: {lost}."] if lost else []
         return " ".join([f"'{surface.name}' shows the relief.", *left, *limits])
 
     def _hide_all(self) -> None:
@@ -236,6 +248,7 @@ class SurfaceWidget(ResultDock):
             surface.texture = None  # the old one does not fit to new vertices
             surface.texcoords = mesh.texcoords
             surface.data = (vertices, mesh.faces, values)
+            surface.contrast_limits_range = colours["contrast_limits"]
             surface.colormap, surface.contrast_limits = colours.values()
         surface.texture = texture
         surface.colorbar.visible = texture is None

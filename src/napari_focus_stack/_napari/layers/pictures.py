@@ -80,7 +80,7 @@ class Picture:
             (Y, X, 4) uint8, RGBA.
         """
         if self.limits is None:
-            return _bytes(self.colormap.map(self.pixels))  # type: ignore[union-attr]
+            return self._of_labels()
         if self.colormap is None:
             return self._opaque()
         kind, size = self.pixels.dtype.kind, self.pixels.dtype.itemsize
@@ -103,15 +103,22 @@ class Picture:
         """
         return fitted(self.colours()[..., :3])
 
+    def _of_labels(self) -> Colours:
+        """Return the colours of labels, by rows because napari maps them to 16 bytes a pixel."""
+        coloured = np.empty((*self.pixels.shape, 4), np.uint8)
+        for labels, row in zip(self.pixels, coloured, strict=True):
+            row[:] = _bytes(self.colormap.map(labels))  # type: ignore[union-attr]
+        return coloured
+
     def _light(self, values: NDArray[Any]) -> NDArray[Any]:
         low, high = self.limits  # type: ignore[misc]
         return (values - low) / (high - low)
 
-    def _codes(self) -> NDArray[np.intp]:
+    def _codes(self) -> NDArray[np.uint16]:
         """Return steps of the colormap, and `LEVELS` for NaN."""
         light = self._light(computable(self.pixels).astype(np.float32))
         steps = np.rint(np.clip(light, 0, 1) * (LEVELS - 1))
-        codes: NDArray[np.intp] = np.nan_to_num(steps, nan=LEVELS).astype(np.intp)
+        codes: NDArray[np.uint16] = np.nan_to_num(steps, nan=LEVELS).astype(np.uint16)
         return codes
 
     def _opaque(self) -> Colours:
