@@ -427,7 +427,7 @@ def test_in_3d_the_probe_says_why_it_is_silent_and_painting_turns_to_2d(qtbot, v
     assert pointed(qtbot, probe, position).startswith("Pixel (36, 30): plane 4")
 
 
-def test_back_from_two_surfaces_everything_is_seen_again(qtbot, viewer, cells):
+def test_back_after_two_presses_everything_is_seen_again(qtbot, viewer, cells):
     add_result(viewer, cells)
     viewer.layers["cells [depth index]"].visible = False
     before = [(layer, layer.visible) for layer in viewer.layers]
