@@ -1,5 +1,8 @@
 """Stacks and widgets that tests of the viewer share."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 
@@ -28,3 +31,11 @@ def banded_planes(count=6, shape=(48, 64), dtype=np.uint8):
         stack[k, rows] = texture[rows]
     scale = 257 if dtype == np.uint16 else 1
     return (stack * scale).astype(dtype)
+
+
+on_a_screen = pytest.mark.skipif(
+    (sys.platform.startswith("linux") and not ({"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ)))
+    or os.environ.get("QT_QPA_PLATFORM") == "offscreen",
+    reason="the canvas is black without a screen",
+)
+"""For tests that look at pixels of napari's canvas."""

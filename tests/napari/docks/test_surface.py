@@ -4,10 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from stacks import in_a_window
+from qtpy.QtCore import QPoint
+from qtpy.QtTest import QTest
+from stacks import OURS, in_a_window, on_a_screen
 
-from napari_focus_stack._napari.docks.surface import Picture, textured
+from napari_focus_stack._napari.docks.surface import HEIGHT, PICTURE, VISIBLE
+from napari_focus_stack._napari.layers.drape import draped
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.pictures import Picture
+from napari_focus_stack._napari.layers.relief import PlacedRelief
 from napari_focus_stack._napari.layers.results import (
     SourceInfo,
     lay_over,
@@ -20,7 +25,6 @@ from napari_focus_stack.settings import Settings
 
 UM = Spacing(y=0.5, x=0.25, z=2.0, unit="micrometer")
 RISE = (0.4, -0.7)
-GREYS = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
 
 
 @pytest.fixture
@@ -104,7 +108,7 @@ def test_one_press_turns_to_the_surface_alone_and_back(qtbot, viewer, docked, pl
     )
     picture = surface.texture[::-1, :, 0]
     np.testing.assert_array_equal(picture[rows, cols], result.image.ravel())
-    assert docked.job.status.value == f"'cells [surface]' has {48 * 64} vertices."
+    assert docked.job.status.value == "'cells [surface]' shows the relief."
     docked.flat_button.native.click()
     assert viewer.dims.ndisplay == 2
     assert [layer.visible for layer in viewer.layers] == [True, False, True, False]
@@ -231,7 +235,7 @@ def test_colour_of_16_bits_is_painted_from_black_to_the_end_of_its_scale(viewer)
 
 
 def test_a_picture_larger_than_graphics_cards_take_is_made_smaller(viewer, monkeypatch):
-    monkeypatch.setattr("napari_focus_stack._napari.docks.surface.TEXTURE_SIDE", 20)
+    monkeypatch.setattr("napari_focus_stack._napari.layers.pictures.TEXTURE_SIDE", 20)
     pixels = np.arange(40 * 60, dtype=np.float32).reshape(40, 60)
     picture = Picture.of(viewer.add_image(pixels, contrast_limits=(0, 2399)))
     texture = picture.texture()
@@ -241,7 +245,8 @@ def test_a_picture_larger_than_graphics_cards_take_is_made_smaller(viewer, monke
 
 def test_a_large_result_has_few_enough_vertices_to_turn():
     pixels = np.zeros((700, 900), np.uint8)
-    mesh, texture = textured(pixels.astype(np.float32), Picture(pixels, (0, 255), GREYS), UM)
+    relief = PlacedRelief(pixels.astype(np.float32), "micrometer", 2.0, 1.0, UM)
+    mesh, texture = draped(relief, Picture(np.dstack([pixels] * 3), (0, 255), None))
     assert 90_000 < len(mesh.vertices) <= 100_000
     assert texture.shape[:2] == pixels.shape
 
@@ -254,3 +259,140 @@ def test_nothing_is_added_for_a_dock_that_is_closed(qtbot, viewer, docked, plane
     qtbot.waitUntil(lambda: not docked.job.running, timeout=10_000)
     assert list(viewer.layers) == layers
     assert viewer.dims.ndisplay == 2
+
+
+def recoloured(qtbot, docked, value):
+    docked.colours.value = value
+    qtbot.waitUntil(lambda: not docked.job.running, timeout=10_000)
+
+
+def test_points_stand_at_the_height_of_the_pixel_under_them(qtbot, viewer, docked, planes):
+    """Flat points get the height of the surface; those in the stack the height of their plane."""
+    add_tilted(viewer, planes, translate=(4, 7, -3))
+    source, image = viewer.layers[0], viewer.layers[-1]
+    place = {"scale": source.scale[1:], "translate": source.translate[1:], "units": image.units}
+    flat = [(3, 5), (40, 60), (10, 63.4), (47, 70)]
+    viewer.add_points(flat, name="cells", size=6, **place)
+    stood = [(2, 8, 9), (3.5, 30, 31)]
+    viewer.add_points(
+        stood, name="marks", scale=source.scale, translate=source.translate, units=source.units
+    )
+    viewer.add_points([(1, 1)], name="unseen", visible=False, **place)
+    shown(qtbot, viewer, docked)
+    assert (
+        "without a height under them are not shown: 1." in docked.job.status.value
+    )  # beyond the border
+    cells, marks = viewer.layers["cells [3-D]"], viewer.layers["marks [3-D]"]
+    assert "unseen [3-D]" not in viewer.layers
+    world = np.array([cells.data_to_world(point) for point in cells.data])
+    y, x = np.array(flat[:3]).T
+    np.testing.assert_allclose(world[:, 1:], [image.data_to_world(p) for p in flat[:3]], atol=1e-4)
+    height = 30 + RISE[0] * y * 0.5 + RISE[1] * np.rint(x) * 0.25
+    np.testing.assert_allclose(world[:, 0], height, rtol=1e-5)
+    np.testing.assert_allclose(cells.size, 6 * np.sqrt(0.5 * 0.25))  # as large as before
+    world = np.array([marks.data_to_world(point) for point in marks.data])
+    np.testing.assert_allclose(world[:, 0], (4, 7), atol=1e-6)
+    np.testing.assert_allclose(
+        world[:, 1:], [source.data_to_world(point)[1:] for point in stood], atol=1e-4
+    )
+    surface = viewer.layers["cells [surface]"]
+    docked.stretch.value = 3
+    for layer in (cells, marks):
+        np.testing.assert_allclose(layer.scale, surface.scale)
+        np.testing.assert_allclose(layer.translate, surface.translate)
+
+
+def test_a_second_press_updates_the_layers_of_the_first(qtbot, viewer, docked, planes):
+    add_tilted(viewer, planes)
+    points = viewer.add_points([(3, 5), (40, 60)], name="spots", scale=viewer.layers[-1].scale)
+    flat = {layer: layer.visible for layer in viewer.layers}
+    shown(qtbot, viewer, docked)
+    before = list(viewer.layers)
+    docked.flat_button.native.click()
+    assert not any(layer.visible for layer in before if layer not in flat)
+    height = viewer.layers["cells [height]"]
+    height.data = np.where(np.arange(64) < 32, height.data, np.nan).astype(np.float32)
+    points.data = [(3, 5), (10, 20), (12, 14), (5, 40)]
+    shown(qtbot, viewer, docked)
+    assert list(viewer.layers) == before
+    surface, raised = viewer.layers["cells [surface]"], viewer.layers["spots [3-D]"]
+    assert len(surface.vertices) == len(surface.texcoords) == 48 * 32
+    np.testing.assert_allclose(raised.data[:, 1:] / (0.5, 0.25), [(3, 5), (10, 20), (12, 14)])
+    points.visible = False
+    docked.flat_button.native.click()
+    assert {layer: layer.visible for layer in flat} == flat
+
+
+def test_colours_of_height_are_those_of_the_height_map(qtbot, viewer, docked, planes):
+    add_tilted(viewer, planes)
+    viewer.layers["cells [height]"].contrast_limits = (28, 33)
+    surface = shown(qtbot, viewer, docked)
+    assert not surface.colorbar.visible
+    viewer.scene.camera.angles = angles = (1, 2, 3)
+    recoloured(qtbot, docked, HEIGHT)
+    np.testing.assert_allclose(surface.vertex_values, heights_of(surface), rtol=1e-6)
+    assert (surface.colormap.name, tuple(surface.contrast_limits)) == ("viridis", (28, 33))
+    assert surface.texture is None
+    assert surface.colorbar.visible
+    assert viewer.scene.camera.angles == angles  # the view is the user's
+    recoloured(qtbot, docked, PICTURE)
+    assert surface.texture is not None
+    assert (surface.vertex_values == 1).all()
+    assert not surface.colorbar.visible
+
+
+def test_visible_layers_are_laid_on_the_surface_together(qtbot, viewer, docked, planes):
+    result = add_tilted(viewer, planes)
+    image = viewer.layers[-1]
+    over = {"scale": image.scale, "units": image.units}
+    red = viewer.add_image(
+        np.full((48, 64), 100, np.uint8), name="stain", colormap="red", blending="additive",
+        contrast_limits=(0, 255), **over,
+    )  # fmt: skip
+    half = np.zeros((48, 64), int)
+    half[:, 32:] = 1
+    labels = viewer.add_labels(half, opacity=1, **over)
+    docked.colours.value = VISIBLE
+    surface = shown(qtbot, viewer, docked)
+    grey = result.image[:, :32].astype(int)
+    np.testing.assert_array_equal(surface.texture[:, :32, 0], np.minimum(grey + 100, 255))
+    np.testing.assert_array_equal(surface.texture[:, :32, 1], grey)
+    colour = np.rint(labels.get_color(1)[:3] * 255)
+    np.testing.assert_allclose(surface.texture[:, 32:], np.broadcast_to(colour, (48, 32, 3)))
+    assert red.unique_id in docked.colours.choices
+    recoloured(qtbot, docked, red.unique_id)
+    np.testing.assert_array_equal(surface.texture[..., 0], 100)
+    assert (surface.texture[..., 1:] == 0).all()
+    docked.flat_button.native.click()
+    for layer in (image, red, labels, viewer.layers["cells [height]"]):
+        layer.visible = False
+    docked.colours.value = VISIBLE
+    shown(qtbot, viewer, docked)
+    assert docked.job.status.value.startswith("No image and no labels are visible over 'cells")
+
+
+@on_a_screen
+def test_no_dark_square_stays_where_a_brush_was(qtbot, make_napari_viewer, planes):
+    """The box that napari 0.9 draws behind its brush, once layers are hidden under it."""
+    viewer = make_napari_viewer(show=True)
+    viewer.window.set_geometry(0, 0, 1200, 800)
+    _, docked = viewer.window.add_plugin_dock_widget(OURS, "Show in 3-D")
+    add_tilted(viewer, planes)
+    image = viewer.layers[-1]
+    viewer.layers["cells [height]"].data = np.full((48, 64), 5, np.float32)
+    viewer.reset_view()
+    labels = viewer.add_labels(np.zeros((48, 64), int), scale=image.scale, units=image.units)
+    labels.brush_size, labels.mode = 10, "paint"
+    docked.colours.value = HEIGHT
+    qtbot.wait(100)
+    canvas = viewer.window._qt_viewer.canvas.native
+    middle = canvas.rect().center()
+    for pixels in (20, 0):
+        QTest.mouseMove(canvas, middle + QPoint(pixels, 0))
+        qtbot.wait(20)
+    shown(qtbot, viewer, docked)
+    drawn = viewer.screenshot(canvas_only=True, flash=False)
+    y, x = drawn.shape[0] // 2, drawn.shape[1] // 2
+    around = drawn[y - 40 : y + 40, x - 40 : x + 40, :3]
+    assert around.any()
+    assert (around == around[0, 0]).all(), "one height has one colour"

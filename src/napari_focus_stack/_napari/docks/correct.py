@@ -20,7 +20,7 @@ from napari_focus_stack._napari.layers.depth_painting import (
 from napari_focus_stack._napari.layers.geometry import data_at, position_of, world_units
 from napari_focus_stack._napari.layers.result_sets import ResultSet, sources_of
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
-from napari_focus_stack._napari.viewer.painting import Painting
+from napari_focus_stack._napari.viewer.painting import Painting, hide_brush_box
 from napari_focus_stack._napari.viewer.plane_under_brush import PlaneUnderBrush
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import Outcome, at_once
@@ -143,6 +143,7 @@ class CorrectWidget(ResultDock):
         self._viewer.dims.ndisplay = 2  # in 3-D a stroke lands beside the mouse
         found.image.visible = True
         self._viewer.layers.selection.active = layer
+        hide_brush_box(self._viewer)
         layer.mode = "paint"
         self._follow_slider()
         self._take_up()

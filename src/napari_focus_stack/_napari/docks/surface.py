@@ -2,42 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from magicgui.widgets import FloatSlider, PushButton
+from napari.layers import Image, Points
 
 from napari_focus_stack._napari.docks.result_dock import ResultDock
-from napari_focus_stack._napari.layers.appearance import display_limits
-from napari_focus_stack._napari.layers.geometry import placement, unit_ratio
+from napari_focus_stack._napari.layers.drape import (
+    Composite,
+    Cover,
+    HeightColours,
+    Sheet,
+    draped,
+    lies_over,
+)
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
-from napari_focus_stack._napari.layers.names import with_role
-from napari_focus_stack._napari.layers.result_sets import (
-    Relief,
-    ResultSet,
-    knows_pixel_size,
-    relief_of,
+from napari_focus_stack._napari.layers.pictures import Picture
+from napari_focus_stack._napari.layers.points import on_surface
+from napari_focus_stack._napari.layers.relief import (
+    PLACE,
+    RAISED,
+    SURFACE,
+    PlacedRelief,
+    doubts,
+    is_same,
+    stretch,
+    surface_arguments,
 )
 from napari_focus_stack._napari.viewer.flat_view import FlatView
+from napari_focus_stack._napari.viewer.painting import hide_brush_box
+from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
-from napari_focus_stack.io.sources import Spacing
+from napari_focus_stack.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import napari
-    from napari.layers import Image, Surface
+    from napari.layers import Layer, Surface
     from numpy.typing import NDArray
 
+    from napari_focus_stack._napari.layers.result_sets import ResultSet
     from napari_focus_stack.analysis.mesh import SurfaceMesh as Mesh
 
-SURFACE = "surface"
-TEXTURE_SIDE = 8192
-"""Longest side of a picture that is laid on a surface: graphics cards take that everywhere."""
-SHOWN_VERTICES = 100_000
-"""A stretch takes 43 ms on 2 cores without a graphics card, 130 ms with 400 000; the texture is
-sharp with either."""
+    Raised = tuple[NDArray[np.float64], dict[str, Any], int]
+    """Points on the surface, as `on_surface` returned them."""
+
 LEAST_STRETCH, MOST_STRETCH = 0.1, 20.0
 VIEW = (20.0, 0.0, -50.0)
 """Camera angles in degrees: a relief rises, with the picture upright and turned a little."""
@@ -45,204 +58,14 @@ VIEW = (20.0, 0.0, -50.0)
 CANVAS_MARGIN = 0.2
 """Share of the canvas that stays free, for what turns out of it."""
 
-
-@dataclass(frozen=True)
-class Picture:
-    """An image and its display settings, so that no layer is read off the main thread.
-
-    Attributes
-    ----------
-    pixels : numpy.ndarray
-        (Y, X[, C]).
-    limits : tuple of float
-        Values that are shown black and white.
-    table : numpy.ndarray or None
-        (256, 3) uint8: colours of a grey image from black to white; None for a coloured one.
-    """
-
-    pixels: NDArray[Any]
-    limits: tuple[float, float]
-    table: NDArray[np.uint8] | None
-
-    @classmethod
-    def of(cls, layer: Image) -> Picture:
-        """Return the picture of a layer, with its colormap and contrast.
-
-        Parameters
-        ----------
-        layer : napari.layers.Image
-            2-D.
-
-        Returns
-        -------
-        Picture
-            Its pixels are those of the layer, not a copy.
-        """
-        pixels = np.asarray(layer.data)
-        if layer.rgb:
-            return cls(pixels, display_limits(pixels, rgb=True), None)
-        low, high = (float(limit) for limit in layer.contrast_limits)
-        colours = layer.colormap.map(np.linspace(0, 1, 256) ** layer.gamma)[:, :3]
-        return cls(pixels, (low, high), np.rint(np.asarray(colours) * 255).astype(np.uint8))
-
-    def texture(self) -> NDArray[np.uint8]:
-        """Return the displayed colours.
-
-        Returns
-        -------
-        numpy.ndarray
-            (Y, X, 3) uint8, no side longer than `TEXTURE_SIDE`.
-        """
-        pixels = _fitted(self.pixels)
-        low, high = self.limits
-        if pixels.dtype != np.uint8 or self.limits != (0, 255):
-            light = (pixels.astype(np.float32) - low) * np.float32(255 / (high - low))
-            np.nan_to_num(light, copy=False, nan=0.0)
-            pixels = np.rint(np.clip(light, 0, 255, out=light)).astype(np.uint8)
-        if self.table is not None:
-            coloured: NDArray[np.uint8] = self.table[pixels]
-            return coloured
-        return np.ascontiguousarray(pixels[..., :3])
-
-
-def _fitted(pixels: NDArray[Any]) -> NDArray[Any]:
-    shrink = max(pixels.shape[:2]) / TEXTURE_SIDE
-    if shrink <= 1:
-        return pixels
-    import cv2
-
-    from napari_focus_stack.imgproc.dtypes import computable
-
-    height, width = (max(1, int(side / shrink)) for side in pixels.shape[:2])
-    smaller: NDArray[Any] = cv2.resize(
-        computable(pixels), (width, height), interpolation=cv2.INTER_AREA
-    )
-    return smaller
-
-
-def textured(
-    heights: NDArray[Any], picture: Picture, spacing: Spacing
-) -> tuple[Mesh, NDArray[np.uint8]]:
-    """Return the mesh and the texture of a result; slow, hence made off the main thread.
-
-    Parameters
-    ----------
-    heights : numpy.ndarray
-        (Y, X), in the unit of `spacing`.
-    picture : Picture
-        The image that is laid on them.
-    spacing : Spacing
-        Pixel size.
-
-    Returns
-    -------
-    mesh : SurfaceMesh
-        In that unit.
-    texture : numpy.ndarray
-        (Y, X, 3) uint8.
-    """
-    from napari_focus_stack.analysis.mesh import surface_mesh
-
-    return surface_mesh(
-        heights, picture.pixels, spacing, most_vertices=SHOWN_VERTICES
-    ), picture.texture()
-
-
-def _heights_over(image: Image, relief: Relief) -> tuple[NDArray[Any], str]:
-    """Return heights in the unit of their image, and that unit; their own if it differs in kind."""
-    own = str(image.units[-1])
-    if relief.unit is None:  # a plane counts as deep as a pixel is wide
-        return relief.heights * np.float32(abs(image.scale[-1])), own
-    ratio = unit_ratio(image, relief.unit)
-    if ratio is None:
-        return relief.heights, relief.unit
-    return (relief.heights if ratio == 1 else relief.heights / np.float32(ratio)), own
-
-
-def _plane_height(found: ResultSet, relief: Relief) -> float:
-    """Return the distance between planes, in the unit of the heights of `_heights_over`."""
-    step = (found.past.get("spacing") or {}).get("z")
-    if relief.unit is None or step is None:
-        return float(abs(found.image.scale[-1]))
-    return float(step) / (unit_ratio(found.image, relief.unit) or 1.0)
-
-
-def surface_arguments(found: ResultSet, unit: str, plane_height: float) -> dict[str, Any]:
-    """Return the arguments of `add_surface` beside the mesh, of planes and physical units.
-
-    napari's slider steps by the smallest scale of all layers, so z must have that of the stack.
-
-    Parameters
-    ----------
-    found : ResultSet
-        Result that the surface is made of.
-    unit : str
-        Unit of its heights.
-    plane_height : float
-        Height of one plane, in that unit.
-
-    Returns
-    -------
-    dict
-        With a name, and heights true to scale.
-    """
-    return {
-        "name": with_role(str(found.image.name), "surface"),
-        "shading": "none",
-        "colormap": "gray",
-        "contrast_limits": (0, 1),
-        **_raised(placement(found.image), unit, plane_height),
-        "metadata": {METADATA_KEY: {**found.past, "role": SURFACE, "plane_height": plane_height}},
-    }
-
-
-def _raised(place: dict[str, Any], unit: str, plane_height: float) -> dict[str, Any]:
-    """Return the placement of physical vertices over an image, with z before y and x."""
-    shear = place["shear"]
-    labels = place["axis_labels"]
-    named = not all(label.lstrip("-").isdigit() for label in labels)
-    return {
-        # an axis that is flipped stays flipped
-        "scale": (plane_height, *np.sign(place["scale"])),
-        "translate": (0.0, *place["translate"]),
-        "rotate": _beside_z(place["rotate"]),
-        "shear": (0.0, 0.0, *shear) if shear.ndim == 1 else _beside_z(shear),
-        "affine": _beside_z(place["affine"]),
-        "units": (unit, *place["units"]),
-        "axis_labels": ("z" if named else "-3", *labels),
-    }
-
-
-def _beside_z(matrix: Any) -> NDArray[np.float64]:
-    """Return a matrix with one axis more, which it leaves as it is."""
-    wider = np.eye(len(matrix) + 1)
-    wider[1:, 1:] = matrix
-    return wider
-
-
-def stretch(surface: Surface, factor: float) -> None:
-    """Show heights `factor` times as large; the middle stays where it is.
-
-    Parameters
-    ----------
-    surface : napari.layers.Surface
-        Changed in place: scale and translate.
-    factor : float
-        1 is true to scale.
-    """
-    heights, scale = surface.vertices[:, 0], surface.metadata[METADATA_KEY]["plane_height"]
-    middle = scale * (float(heights.min()) + float(heights.max())) / 2
-    surface.scale = (factor * scale, *surface.scale[1:])
-    surface.translate = ((1 - factor) * middle, *surface.translate[1:])
-
-
-def _doubts(found: ResultSet, relief: Relief) -> list[str]:
-    """Return what limits the heights, one sentence each, for the user."""
-    steps = "It rises in steps of a plane; stack again with 'Height' or 'Depth' for a smooth one."
-    guess = "The z step is unknown: a plane counts as deep as a pixel is wide."
-    flat = f"The pixel size is unknown: a pixel counts as one {relief.unit}; slopes are not true."
-    unknown = [guess] if relief.unit is None else [] if knows_pixel_size(found) else [flat]
-    return [*([] if {"height", "depth"} & set(found.maps) else [steps]), *unknown]
+PICTURE, VISIBLE, HEIGHT = "picture", "visible", "height"
+COLOURS = [("the picture", PICTURE), ("visible layers", VISIBLE), ("height", HEIGHT)]
+_COLOURS_HELP = (
+    "What colours the surface. 'The picture': the stacked image alone. 'Visible layers': images "
+    "and labels of this field as they lie over each other in 2-D, channels and outlines together; "
+    "planes of stacks are left out. 'Height': the colours of the height map, with a colour bar. Or "
+    "one image of the field."
+)
 
 
 class SurfaceWidget(ResultDock):
@@ -255,9 +78,10 @@ class SurfaceWidget(ResultDock):
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        self._flat = FlatView(napari_viewer, SURFACE)
+        self._flat = FlatView(napari_viewer, RAISED)
+        self.colours = LayerChooser(_COLOURS_HELP)
         self.show_button = PushButton(
-            text="Show in 3-D", tooltip="Add the surface and look at it alone."
+            text="Show in 3-D", tooltip="Show the surface alone, with the points that lie on it."
         )
         self.stretch = FloatSlider(
             value=1,
@@ -272,49 +96,179 @@ class SurfaceWidget(ResultDock):
         super().__init__(
             napari_viewer,
             self.show_button,
-            [self.show_button, row("Height x", self.stretch), self.flat_button],
+            [
+                row("Colours", self.colours),
+                self.show_button,
+                row("Height x", self.stretch),
+                self.flat_button,
+            ],
             tab="3-D",
             brief=True,
         )
+        self.result.changed.connect(self._offer_colours)
+        self.colours.changed.connect(self._recolour)
         self.stretch.changed.connect(self._stretch)
         self.flat_button.changed.connect(self.show_flat)
         napari_viewer.dims.events.ndisplay.connect(self._stretch)
         self.native_parent_changed.connect(self._docked)
 
+    def reset_choices(self, *_: Any) -> None:
+        """List the layers anew; napari calls this when its layer list changes."""
+        super().reset_choices()
+        self._offer_colours()
+
+    def _offer_colours(self, *_: Any) -> None:
+        found = self.result.chosen()
+        own = [] if found is None else [found.image, found.maps.get("height")]
+        others = [
+            layer
+            for layer in reversed(self._viewer.layers)
+            if found is not None
+            and layer not in own
+            and isinstance(layer, Image)
+            and lies_over(layer, found.image)
+        ]
+        self.colours.offer(others, ahead=COLOURS)
+
+    def _recolour(self, *_: Any) -> None:
+        """Colour the surface of the chosen result anew while it is shown."""
+        found = self.result.chosen()
+        shown = [one for one in self._surfaces() if one.visible and role(one) == SURFACE]
+        if found is not None and self._viewer.dims.ndisplay == 3 and shown:
+            self.start()
+
     def _start_on(self, found: ResultSet) -> None:
         """Make the surface of a result and show it alone."""
-        relief = relief_of(found)
-        heights, unit = _heights_over(found.image, relief)
-        y, x = np.abs(found.image.scale).tolist()
-        work = partial(textured, heights, Picture.of(found.image), Spacing(y=y, x=x))
-        arguments = surface_arguments(found, unit, _plane_height(found, relief))
-        self.job.run(at_once(work), partial(self._add, arguments, doubts=_doubts(found, relief)))
+        relief = PlacedRelief.of(found)
+        points = [
+            on_surface(layer, found, relief, self._viewer.layers)
+            for layer in self._seen_in_2d()
+            if isinstance(layer, Points) and layer.ndim in (2, 3)
+        ]
+        cover = self._cover(found, relief)
+        arguments = surface_arguments(found, relief)
+        self.job.run(
+            at_once(partial(draped, relief, cover)),
+            partial(self._add, arguments, cover, points, doubts(found)),
+        )
+
+    def _cover(self, found: ResultSet, relief: PlacedRelief) -> Cover:
+        """Return what is to colour the surface.
+
+        Raises
+        ------
+        InputError
+            Nothing is visible over the result.
+        """
+        chosen, image = self.colours.value, found.image
+        if chosen == HEIGHT:
+            return HeightColours.of(found, relief)
+        if chosen == PICTURE:
+            return Picture.of(image)
+        flat = [layer for layer in self._viewer.layers if lies_over(layer, image)]
+        if chosen == VISIBLE:
+            seen = list(self._seen_in_2d())
+            laid = [Sheet.of(layer, image) for layer in flat if layer in seen]
+        else:
+            laid = [Sheet.of(layer, image) for layer in flat if layer.unique_id == chosen]
+        if not laid:
+            raise InputError(
+                f"No image and no labels are visible over '{image.name}'; go back to 2-D and show "
+                "some, or choose 'the picture'."
+            )
+        return Composite(laid, image.data.shape[:2])
+
+    def _seen_in_2d(self) -> Iterator[Layer]:
+        """Yield the layers that are visible, or were before the surface was shown alone."""
+        for layer in self._viewer.layers:
+            if role(layer) not in RAISED and (
+                layer.visible or layer.unique_id in self._flat.hidden
+            ):
+                yield layer
 
     def _add(
         self,
         arguments: dict[str, Any],
-        made: tuple[Mesh, NDArray[np.uint8]],
-        *,
-        doubts: list[str],
+        cover: Cover,
+        points: list[Raised],
+        limits: list[str],
+        made: tuple[Mesh, NDArray[np.uint8] | None],
     ) -> str:
-        mesh, texture = made
+        turned = self._viewer.dims.ndisplay == 3 and any(one.visible for one in self._surfaces())
+        hide_brush_box(self._viewer)
         self._flat.leave()
-        vertices = mesh.vertices / np.array([arguments["scale"][0], 1, 1], np.float32)
-        surface = self._viewer.add_surface(
-            (vertices, mesh.faces, np.ones(len(vertices), np.float32)),
-            texture=texture,
-            texcoords=mesh.texcoords,
-            **arguments,
-        )
-        if self.stretch.value != 1:
-            stretch(surface, self.stretch.value)
-        self._viewer.reset_view(margin=CANVAS_MARGIN)
-        getattr(self._viewer, "scene", self._viewer).camera.angles = VIEW  # moved in napari 0.9
+        mesh, texture = made
+        surface = self._show_surface(arguments, cover, mesh, texture)
+        middle = surface.metadata[METADATA_KEY]["middle"]
+        for data, look, _ in points:
+            self._show_points(data, look, middle, arguments)
+        self._stretch()
+        self._viewer.layers.selection.active = surface
+        if not turned:  # else the user has chosen the view
+            self._viewer.reset_view(margin=CANVAS_MARGIN)
+            getattr(self._viewer, "scene", self._viewer).camera.angles = VIEW  # moved in napari 0.9
         self.flat_button.enabled = True
-        return " ".join([f"'{surface.name}' has {len(mesh.vertices)} vertices.", *doubts])
+        lost = sum(missing for _, _, missing in points)
+        left = [f"Points without a height under them are not shown: {lost}."] if lost else []
+        return " ".join([f"'{surface.name}' shows the relief.", *left, *limits])
 
-    def _surfaces(self) -> list[Surface]:
-        return [layer for layer in self._viewer.layers if role(layer) == SURFACE]
+    def _show_surface(
+        self,
+        arguments: dict[str, Any],
+        cover: Cover,
+        mesh: Mesh,
+        texture: NDArray[np.uint8] | None,
+    ) -> Surface:
+        """Add the surface, or update the one of an earlier press, because none is removed."""
+        heights = mesh.vertices[:, 0]
+        own = arguments["metadata"][METADATA_KEY]
+        own["middle"] = (float(heights.min()) + float(heights.max())) / 2
+        vertices = mesh.vertices / np.array([own["plane_height"], 1, 1], np.float32)
+        if isinstance(cover, HeightColours):
+            lowest, highest = cover.limits or (float(heights.min()), float(heights.max()))
+            colours = {"colormap": cover.colormap, "contrast_limits": (lowest, highest)}
+            values = heights
+        else:
+            colours = {"colormap": "gray", "contrast_limits": (0, 1)}
+            values = np.ones(len(heights), np.float32)
+        surface = self._earlier(arguments)
+        if surface is None:
+            surface = self._viewer.add_surface(
+                (vertices, mesh.faces, values), texcoords=mesh.texcoords, **colours, **arguments
+            )
+        else:
+            _replace(surface, arguments)
+            surface.texture = None  # the old one does not fit to new vertices
+            surface.texcoords = mesh.texcoords
+            surface.data = (vertices, mesh.faces, values)
+            surface.contrast_limits_range = colours["contrast_limits"]
+            surface.colormap, surface.contrast_limits = colours.values()
+        surface.texture = texture
+        surface.colorbar.visible = texture is None
+        return surface
+
+    def _show_points(
+        self, data: NDArray[np.float64], look: dict[str, Any], middle: float, place: dict[str, Any]
+    ) -> None:
+        """Add points on the surface, or update those of an earlier press."""
+        look["metadata"][METADATA_KEY]["middle"] = middle
+        arguments = {**look, **{name: place[name] for name in PLACE}}
+        points = self._earlier(arguments)
+        if points is None:
+            self._viewer.add_points(data, ndim=3, **arguments)
+            return
+        points.data = data
+        _replace(points, {name: value for name, value in arguments.items() if name != "features"})
+        points.features = arguments["features"]
+
+    def _earlier(self, arguments: dict[str, Any]) -> Any:
+        """Return the layer that an earlier press added in the same place, or None."""
+        same = (one for one in self._viewer.layers if is_same(one, arguments["metadata"]))
+        return next(same, None)
+
+    def _surfaces(self) -> list[Layer]:
+        """Return the surfaces and the points on them."""
+        return [layer for layer in self._viewer.layers if role(layer) in RAISED]
 
     def _stretch(self, *_: Any) -> None:
         """Stretch in 3-D alone: in 2-D napari's slider would span hidden surfaces, too."""
@@ -336,3 +290,11 @@ class SurfaceWidget(ResultDock):
             surface.visible = False
         self._flat.enter()
         self.flat_button.enabled = False
+
+
+def _replace(layer: Layer, arguments: dict[str, Any]) -> None:
+    """Set the properties of a layer that is shown again; its name may be the user's."""
+    layer.visible = True
+    for name, value in arguments.items():
+        if name != "name":
+            setattr(layer, name, value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_focus_stack._napari.layers.metadata import role
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Collection, Hashable
 
     import napari
 
@@ -30,13 +30,18 @@ class FlatView:
     ----------
     viewer : napari.viewer.Viewer
         Viewer that is turned.
-    solid : str
-        Role of the layers that are seen in 3-D alone.
+    solid : collection of str
+        Roles of the layers that are seen in 3-D alone.
+
+    Attributes
+    ----------
+    hidden : list of hashable
+        Ids of the layers that were hidden.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer, solid: str) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer, solid: Collection[str]) -> None:
         self._viewer, self._solid = viewer, solid
-        self._hidden: list[Hashable] = []
+        self.hidden: list[Hashable] = []
         self._left: _View | None = None
 
     def leave(self) -> None:
@@ -45,7 +50,7 @@ class FlatView:
         if dims.ndisplay == 2:
             self._left = _View(dims.point, dims.order, camera.center, camera.zoom)
         seen = [layer for layer in self._viewer.layers if layer.visible]
-        self._hidden += [one.unique_id for one in seen if role(one) != self._solid]
+        self.hidden += [one.unique_id for one in seen if role(one) not in self._solid]
         for layer in seen:  # before z shows, or stacks would be rendered as volumes
             layer.visible = False
         dims.ndisplay, dims.order = 3, tuple(range(dims.ndim))  # axes may have been rolled
@@ -59,9 +64,9 @@ class FlatView:
         turned = dims.ndisplay == 3
         dims.ndisplay = 2
         for layer in self._viewer.layers:
-            if layer.unique_id in self._hidden:
+            if layer.unique_id in self.hidden:
                 layer.visible = True
-        self._hidden, self._left = [], None
+        self.hidden, self._left = [], None
         if turned and left is not None and len(left.point) == dims.ndim:
             dims.order, dims.point = left.order, left.point
             self._camera().center, self._camera().zoom = left.center, left.zoom

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.components.overlays import BrushCircleOverlay
 
 from napari_focus_stack._napari.layers.depth_painting import NEAREST, Retouching, Side
 from napari_focus_stack.depth_labels import NOT_CORRECTED
@@ -14,10 +15,28 @@ from napari_focus_stack.errors import FocusStackError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import napari
     from napari.layers import Labels
     from numpy.typing import NDArray
 
     from napari_focus_stack._utils.windows import Window
+
+
+def hide_brush_box(viewer: napari.viewer.Viewer) -> None:
+    """Hide the box, in the colour of the canvas, that napari draws behind a brush.
+
+    napari 0.9 shows it once a layer is shown or hidden while a brush is on the canvas, and leaves
+    it there without the brush: a dark square of 8 pixels over everything, in 3-D as well.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Viewer whose brush has no box from now on.
+    """
+    overlays = getattr(getattr(viewer, "canvas", None), "overlays", {})  # since napari 0.9
+    for overlay in overlays.values():
+        if isinstance(overlay, BrushCircleOverlay):
+            overlay.box = False
 
 
 class Painting:

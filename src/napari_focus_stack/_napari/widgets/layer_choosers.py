@@ -32,15 +32,17 @@ class LayerChooser(ComboBox):
     def _pick(self, key: Hashable) -> None:
         self._picked = key
 
-    def offer(self, layers: Sequence[Layer]) -> None:
+    def offer(self, layers: Sequence[Layer], ahead: Sequence[tuple[str, Hashable]] = ()) -> None:
         """List layers anew; the user's choice stays while its layer is there.
 
         Parameters
         ----------
         layers : sequence of napari.layers.Layer
             The first is chosen until the user chooses another.
+        ahead : sequence of tuple, optional
+            Texts and values that are offered before the layers.
         """
-        choices = [(str(layer.name), layer.unique_id) for layer in layers]
+        choices = [*ahead, *((str(layer.name), layer.unique_id) for layer in layers)]
         with self.changed.blocked():
             # emptied first: magicgui keeps the old order and forgets renamed layers
             self.choices = ()

@@ -9,22 +9,23 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from napari.layers import Image, Labels, Points
 
 from napari_focus_stack._napari.layers.appearance import appearance
-from napari_focus_stack._napari.layers.geometry import placement, to_world, unit_ratios
+from napari_focus_stack._napari.layers.geometry import placement
 from napari_focus_stack._napari.layers.lazy_planes import as_recorded
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, is_input
 from napari_focus_stack._napari.layers.names import role_name
 from napari_focus_stack._napari.layers.planes import StackInput, finest
-from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result, known_sources
-from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
+from napari_focus_stack._napari.layers.points import marks, places_in_planes, planes_matrix
+from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result
+from napari_focus_stack._napari.layers.stack_slice import StackSlice
 from napari_focus_stack._napari.workers.job import Steps, at_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from napari.layers import Layer
     from numpy.typing import NDArray
 
@@ -143,8 +144,8 @@ def transfer_job(
         return _image_steps(layer, result, options), addition
     if isinstance(layer, Labels):
         return _labels_steps(layer, result, options), Addition("labels", arguments)
-    to_planes = _to_planes(layer, found, layers)
-    addition = Addition("points", {**arguments, **_marks(layer, to_planes)})
+    to_planes = planes_matrix(layer, found, layers)
+    addition = Addition("points", {**arguments, **marks(layer, to_planes)})
     return _points_steps(layer, to_planes, result, options), addition
 
 
@@ -178,35 +179,6 @@ def _points_steps(
 ) -> Steps:
     from napari_focus_stack.analysis.annotations import project_points
 
-    places = np.array(layer.data, np.float64)
-    shared = len(to_planes) - 1
-    places[:, -shared:] = places[:, -shared:] @ to_planes[:-1, :-1].T + to_planes[:-1, -1]
+    places = places_in_planes(layer, to_planes)
     plane = options.plane if layer.ndim == 2 else None
     return at_once(partial(project_points, places, result, plane=plane))
-
-
-def _to_planes(layer: Points, found: ResultSet, layers: Sequence[Layer]) -> NDArray[np.float64]:
-    """Return the matrix (k + 1, k + 1) from the last k axes of points to planes and pixels.
-
-    Without the stack, z is taken as planes, and y and x by where the result lies.
-    """
-    stack = next(iter(known_sources(found, layers)), None)
-    lead = found.image if stack is None else stack_in(stack, found.cut)
-    shared = min(layer.ndim, lead.ndim)
-    last = slice(-shared - 1, None)
-    ratios = np.diag([*unit_ratios(layer, lead), 1])
-    here, there = to_world(layer)[last, last], to_world(lead)[last, last]
-    matrix = np.asarray(np.linalg.solve(there, ratios @ here), np.float64)
-    if stack is None:
-        matrix[-3:-1, -1] += found.corner
-    return matrix
-
-
-def _marks(layer: Points, to_planes: NDArray[np.float64]) -> dict[str, Any]:
-    """Return the look of points, as large over the result as they were."""
-    larger = float(np.sqrt(abs(np.linalg.det(to_planes[-3:-1, -3:-1]))))
-    names = ("symbol", "face_color", "border_color", "border_width", "features", "opacity")
-    return {
-        "size": np.asarray(layer.size) * larger,
-        **{name: getattr(layer, name) for name in names},
-    }
