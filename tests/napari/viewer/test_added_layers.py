@@ -106,7 +106,7 @@ def test_nothing_is_left_of_a_preview_without_a_result(
         widget.job.cancel_button.native.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=10_000)
     assert widget.job.status.value == (
-        "The last plane is gone." if how == "failed" else "Cancelled; nothing was added."
+        "The last plane is gone." if how == "failed" else "Cancelled; no result was added."
     )
 
 

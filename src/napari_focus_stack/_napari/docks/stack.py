@@ -222,7 +222,7 @@ class FocusStackWidget(Container[Any]):
     def _ended(self, outcome: Outcome) -> None:
         self.input.show_choice()
         if outcome.result is None:
-            self._results.drop()
+            self._results.set_aside()
 
     def _add(self, wanted: list[str], origin: SourceInfo, made: StackOutcome) -> str:
         layers = result_layers(made.result, wanted, origin, made.correction)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
+from napari.layers import Image
 from qtpy.QtCore import QTimer
 
+from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.geometry import moved
-from napari_focus_stack._napari.layers.metadata import METADATA_KEY
-from napari_focus_stack._napari.layers.names import numbered
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, PREVIEW, role
+from napari_focus_stack._napari.layers.names import numbered, with_role
 from napari_focus_stack._napari.layers.results import result_layers
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import napari
-    from napari.layers import Image
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_focus_stack._napari.layers.results import SourceInfo
@@ -28,12 +30,18 @@ if TYPE_CHECKING:
 
 CHANGED_ATTRIBUTES = ("scale", "translate", "contrast_limits", "metadata")
 """Attributes of a layer that change with its pixels."""
+FIXED_ATTRIBUTES = ("rgb", "multiscale")
+"""Attributes that a layer has for life."""
 PAINTED = 20
 """Milliseconds after which an added layer is painted; timers of 0 fire before that."""
 
 
 class ResultDisplay:
     """Layers of one run, from its preview on.
+
+    No layer is removed: with napari 0.9 and Mesa's software OpenGL the painting after that reads
+    freed memory and ends the process. A preview without a result is hidden instead, and later runs
+    show theirs in its layers.
 
     Parameters
     ----------
@@ -85,7 +93,7 @@ class ResultDisplay:
         coarse = replace(origin, placement=coarser(origin.placement, preview.factor))
         made = self._named(result_layers(preview.result, wanted, coarse))
         *self._waiting, (array, arguments) = made
-        image = self._previewed[_role(arguments)] = self._viewer.add_image(array, **arguments)
+        image = self._previewed[_role(arguments)] = self._on_top(array, arguments)
         QTimer.singleShot(PAINTED, partial(self._preview_map, image, preview.shown))
 
     def _preview_map(self, image: Image, shown: threading.Event) -> None:
@@ -94,7 +102,7 @@ class ResultDisplay:
             shown.set()
             return
         array, arguments = self._waiting.pop(0)
-        layer = self._previewed[_role(arguments)] = self._viewer.add_image(array, **arguments)
+        layer = self._previewed[_role(arguments)] = self._on_top(array, arguments)
         self._put_below(image, [layer])
         QTimer.singleShot(PAINTED, partial(self._preview_map, image, shown))
 
@@ -114,17 +122,38 @@ class ResultDisplay:
         self._waiting = []
         shown, added = [], []
         for array, arguments in self._named(made):
-            role = _role(arguments)
-            layer = self._previewed.pop(role, self._earlier.get(role))
-            if layer is None or layer not in self._viewer.layers or layer.rgb != arguments["rgb"]:
-                layer = self._viewer.add_image(array, **arguments)
+            layer = self._own(arguments)
+            if layer is None:
+                layer = self._on_top(array, arguments)
                 added.append(layer)
             else:
                 _refine(layer, array, arguments)
             shown.append(layer)
         self._put_below(shown[-1], added)
-        self.drop()
+        self.set_aside()
         return [layer.name for layer in shown]
+
+    def _own(self, arguments: dict[str, Any]) -> Image | None:
+        """Return the layer of this run, or of the run that is updated, that can show a result."""
+        purpose = _role(arguments)
+        for own in (self._previewed, self._earlier):
+            layer = own.get(purpose)
+            if layer is None or layer not in self._viewer.layers:
+                continue
+            if layer.rgb == arguments["rgb"]:
+                return own.pop(purpose)
+        return None
+
+    def _on_top(self, array: NDArray[Any], arguments: dict[str, Any]) -> Image:
+        """Show an array in a layer that was set aside, or in a new one."""
+        layers = self._viewer.layers
+        for layer in layers:
+            if _set_aside(layer) and layer.rgb == arguments["rgb"]:
+                _renew(layer, array, arguments)
+                layers.move(layers.index(layer), len(layers))
+                layers.selection.active = layer
+                return layer
+        return self._viewer.add_image(array, **arguments)
 
     def _named(self, made: Made) -> list[tuple[NDArray[Any], dict[str, Any]]]:
         """Give the layers of one run one number, where earlier ones have their names."""
@@ -144,11 +173,13 @@ class ResultDisplay:
                 layers.move(layers.index(layer), layers.index(image))
         layers.selection.active = image
 
-    def drop(self) -> None:
-        """Remove the layers of the preview, and forget those of an earlier run."""
-        for layer in self._previewed.values():
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+    def set_aside(self) -> None:
+        """Hide what is left of the preview, and forget the layers of an earlier run."""
+        for purpose, layer in self._previewed.items():
+            layer.visible = False
+            layer.metadata = {METADATA_KEY: {"role": PREVIEW}}
+            what = f"{OUTPUTS[purpose].suffix} preview" if purpose in OUTPUTS else "preview"
+            layer.name = with_role(str(layer.name), what)
         self._previewed, self._earlier, self._waiting = {}, {}, []
 
 
@@ -175,6 +206,21 @@ def _role(arguments: dict[str, Any]) -> str:
     """Return the role in the metadata of a layer's arguments."""
     role: str = arguments["metadata"][METADATA_KEY]["role"]
     return role
+
+
+def _set_aside(layer: Layer) -> TypeGuard[Image]:
+    """Return whether a layer shows the preview of a run that had no result."""
+    return isinstance(layer, Image) and role(layer) == PREVIEW
+
+
+def _renew(layer: Image, array: NDArray[Any], arguments: dict[str, Any]) -> None:
+    """Make a layer look as a new one would; what the user changed in it goes."""
+    new = Image(array, **arguments)
+    layer.data = array
+    layer.contrast_limits_range = new.contrast_limits_range
+    for name, value in new.as_layer_data_tuple()[1].items():
+        if name not in FIXED_ATTRIBUTES:
+            setattr(layer, name, value)
 
 
 def _refine(layer: Image, array: NDArray[Any], arguments: dict[str, Any]) -> None:

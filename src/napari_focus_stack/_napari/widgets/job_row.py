@@ -170,7 +170,7 @@ class JobRow(Container[Any]):
         if outcome.error is not None:
             self.say_error(outcome.error)
         elif outcome.result is None:
-            self.status.value = "Cancelled; nothing was added."
+            self.status.value = "Cancelled; no result was added."
         else:
             sentence = add(outcome.result)
             self.progress.value = self.progress.max
