@@ -93,7 +93,7 @@ class ResultDisplay:
         coarse = replace(origin, placement=coarser(origin.placement, preview.factor))
         made = self._named(result_layers(preview.result, wanted, coarse))
         *self._waiting, (array, arguments) = made
-        image = self._previewed[_role(arguments)] = self._on_top(array, arguments)
+        image = self._previewed[_role(arguments)] = self._place(array, arguments)
         QTimer.singleShot(PAINTED, partial(self._preview_map, image, preview.shown))
 
     def _preview_map(self, image: Image, shown: threading.Event) -> None:
@@ -102,8 +102,8 @@ class ResultDisplay:
             shown.set()
             return
         array, arguments = self._waiting.pop(0)
-        layer = self._previewed[_role(arguments)] = self._on_top(array, arguments)
-        self._put_below(image, [layer])
+        self._previewed[_role(arguments)] = self._place(array, arguments, below=image)
+        self._viewer.layers.selection.active = image
         QTimer.singleShot(PAINTED, partial(self._preview_map, image, shown))
 
     def show(self, made: Made) -> list[str]:
@@ -120,18 +120,22 @@ class ResultDisplay:
             Names of the layers, from bottom to top.
         """
         self._waiting = []
-        shown, added = [], []
-        for array, arguments in self._named(made):
-            layer = self._own(arguments)
-            if layer is None:
-                layer = self._on_top(array, arguments)
-                added.append(layer)
-            else:
-                _refine(layer, array, arguments)
-            shown.append(layer)
-        self._put_below(shown[-1], added)
+        *maps, top = self._named(made)
+        image = self._show(*top)
+        shown = [*(self._show(array, arguments, below=image) for array, arguments in maps), image]
+        self._viewer.layers.selection.active = image
         self.set_aside()
         return [layer.name for layer in shown]
+
+    def _show(
+        self, array: NDArray[Any], arguments: dict[str, Any], below: Image | None = None
+    ) -> Image:
+        """Show a result in the layer that exists for it, or in another one."""
+        layer = self._own(arguments)
+        if layer is None:
+            return self._place(array, arguments, below)
+        _refine(layer, array, arguments)
+        return layer
 
     def _own(self, arguments: dict[str, Any]) -> Image | None:
         """Return the layer of this run, or of the run that is updated, that can show a result."""
@@ -144,16 +148,25 @@ class ResultDisplay:
                 return own.pop(purpose)
         return None
 
-    def _on_top(self, array: NDArray[Any], arguments: dict[str, Any]) -> Image:
-        """Show an array in a layer that was set aside, or in a new one."""
+    def _place(
+        self, array: NDArray[Any], arguments: dict[str, Any], below: Image | None = None
+    ) -> Image:
+        """Show an array in a layer that was set aside or a new one, on top or below an image.
+
+        A map that lay on top even for a moment would have its colour bar made, which takes napari
+        0.25 s.
+        """
         layers = self._viewer.layers
+        at = len(layers) if below is None else layers.index(below)
         for layer in layers:
             if _set_aside(layer) and layer.rgb == arguments["rgb"]:
+                layers.move(layers.index(layer), at)
                 _renew(layer, array, arguments)
-                layers.move(layers.index(layer), len(layers))
                 layers.selection.active = layer
                 return layer
-        return self._viewer.add_image(array, **arguments)
+        layer = Image(array, **arguments)
+        layers.insert(at, layer)
+        return layer
 
     def _named(self, made: Made) -> list[tuple[NDArray[Any], dict[str, Any]]]:
         """Give the layers of one run one number, where earlier ones have their names."""
@@ -164,14 +177,6 @@ class ResultDisplay:
             (array, {**arguments, "name": name})
             for (array, arguments), name in zip(made, names, strict=True)
         ]
-
-    def _put_below(self, image: Image, maps: list[Image]) -> None:
-        """Move added maps below an image that existed before."""
-        layers = self._viewer.layers
-        for layer in maps:
-            if layers.index(layer) > layers.index(image):
-                layers.move(layers.index(layer), layers.index(image))
-        layers.selection.active = image
 
     def set_aside(self) -> None:
         """Hide what is left of the preview, and forget the layers of an earlier run."""
