@@ -19,6 +19,7 @@ from napari_focus_stack._napari.layers.results import (
     SourceInfo,
     lay_over,
     lead_of,
+    previews_over,
     result_layers,
     results_over,
 )
@@ -175,7 +176,7 @@ class FocusStackWidget(Container[Any]):
         typed, results = self.form.spacing(), self._earlier(chosen)
         shown = self._viewer.dims.current_step
         chosen = chosen.calibrated(typed, [region] if region else [])
-        for layer in results:
+        for layer in [*results, *previews_over(chosen.stack[0], self._viewer.layers)]:
             lay_over(layer, chosen.stack[0])
         self._viewer.reset_view()
         # napari keeps the place in micrometres, which is another plane now

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from qtpy.QtCore import QTimer
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS
-from napari_focus_stack._napari.layers.geometry import moved
-from napari_focus_stack._napari.layers.metadata import METADATA_KEY, PREVIEW, role
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, PREVIEW
 from napari_focus_stack._napari.layers.names import numbered, with_role
-from napari_focus_stack._napari.layers.results import result_layers
+from napari_focus_stack._napari.layers.results import coarser, is_left_preview, result_layers
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterable, Sequence
 
     import napari
-    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_focus_stack._napari.layers.results import SourceInfo
@@ -30,8 +28,10 @@ if TYPE_CHECKING:
 
 CHANGED_ATTRIBUTES = ("scale", "translate", "contrast_limits", "metadata")
 """Attributes of a layer that change with its pixels."""
-FIXED_ATTRIBUTES = ("rgb", "multiscale")
-"""Attributes that a layer has for life."""
+FIXED_ATTRIBUTES = ("rgb", "multiscale", "interpolation3d")
+"""Attributes that a layer has for life; and one whose change napari shows as that of another."""
+LASTING_RECORD = ("sources", "source_ids", "crop", "factor")
+"""Metadata of a preview by which it still lies over its source when that is calibrated."""
 PAINTED = 20
 """Milliseconds after which an added layer is painted; timers of 0 fire before that."""
 
@@ -92,6 +92,8 @@ class ResultDisplay:
             return
         coarse = replace(origin, placement=coarser(origin.placement, preview.factor))
         made = self._named(result_layers(preview.result, wanted, coarse))
+        for _, arguments in made:
+            arguments["metadata"][METADATA_KEY]["factor"] = preview.factor
         *self._waiting, (array, arguments) = made
         image = self._previewed[_role(arguments)] = self._place(array, arguments)
         QTimer.singleShot(PAINTED, partial(self._preview_map, image, preview.shown))
@@ -159,7 +161,7 @@ class ResultDisplay:
         layers = self._viewer.layers
         at = len(layers) if below is None else layers.index(below)
         for layer in layers:
-            if _set_aside(layer) and layer.rgb == arguments["rgb"]:
+            if is_left_preview(layer) and layer.rgb == arguments["rgb"]:
                 layers.move(layers.index(layer), at)
                 _renew(layer, array, arguments)
                 layers.selection.active = layer
@@ -182,40 +184,18 @@ class ResultDisplay:
         """Hide what is left of the preview, and forget the layers of an earlier run."""
         for purpose, layer in self._previewed.items():
             layer.visible = False
-            layer.metadata = {METADATA_KEY: {"role": PREVIEW}}
+            past = layer.metadata.get(METADATA_KEY, {})
+            record = {key: past[key] for key in LASTING_RECORD if key in past}
+            layer.metadata = {METADATA_KEY: {"role": PREVIEW, **record}}
             what = f"{OUTPUTS[purpose].suffix} preview" if purpose in OUTPUTS else "preview"
             layer.name = with_role(str(layer.name), what)
         self._previewed, self._earlier, self._waiting = {}, {}, []
-
-
-def coarser(place: dict[str, Any], factor: int) -> dict[str, Any]:
-    """Return the placement of pixels that cover several others each, from the first ones on.
-
-    Parameters
-    ----------
-    place : dict
-        Placement of the small pixels.
-    factor : int
-        Number of small pixels along each side of a large one.
-
-    Returns
-    -------
-    dict
-        Placement of the large pixels.
-    """
-    middle = (factor - 1) / 2
-    return {**moved(place, (middle, middle)), "scale": place["scale"] * factor}
 
 
 def _role(arguments: dict[str, Any]) -> str:
     """Return the role in the metadata of a layer's arguments."""
     role: str = arguments["metadata"][METADATA_KEY]["role"]
     return role
-
-
-def _set_aside(layer: Layer) -> TypeGuard[Image]:
-    """Return whether a layer shows the preview of a run that had no result."""
-    return isinstance(layer, Image) and role(layer) == PREVIEW
 
 
 def _renew(layer: Image, array: NDArray[Any], arguments: dict[str, Any]) -> None:
