@@ -160,7 +160,7 @@ class ResultDisplay:
         """
         layers = self._viewer.layers
         at = len(layers) if below is None else layers.index(below)
-        for layer in layers:
+        for layer in reversed(layers):
             if is_left_preview(layer) and layer.rgb == arguments["rgb"]:
                 layers.move(layers.index(layer), at)
                 _renew(layer, array, arguments)
