@@ -25,7 +25,7 @@ def test_napari_survives_runs_that_are_cancelled_in_their_preview():
         env={**os.environ, "QT_QPA_PLATFORM": "xcb"},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(done.stdout.splitlines()) == CYCLES

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 CHANGED_ATTRIBUTES = ("scale", "translate", "contrast_limits", "metadata")
 """Attributes of a layer that change with its pixels."""
 FIXED_ATTRIBUTES = ("rgb", "multiscale", "interpolation3d")
-"""Attributes that a layer has for life; and one whose change napari shows as that of another."""
+"""Attributes that a layer has for life; and one that napari, once it is set, shows in its controls
+as the interpolation in 2-D."""
 LASTING_RECORD = ("sources", "source_ids", "crop", "factor")
 """Metadata of a preview by which it still lies over its source when that is calibrated."""
 PAINTED = 20
