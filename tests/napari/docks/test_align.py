@@ -143,4 +143,4 @@ def test_cancel_adds_nothing(viewer, docked, qtbot, monkeypatch):
     go_on.set()
     qtbot.waitUntil(lambda: not widget.job.running, timeout=10_000)
     assert len(viewer.layers) == 1
-    assert widget.job.status.value == "Cancelled; nothing was added."
+    assert widget.job.status.value == "Cancelled; no result was added."

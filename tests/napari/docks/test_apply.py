@@ -135,7 +135,7 @@ def test_cancel_stops_the_projection_and_adds_nothing(qtbot, viewer, docked, pla
     assert not docked.apply_button.enabled
     docked.job.cancel_button.native.click()
     qtbot.waitUntil(lambda: not docked.job.running, timeout=5000)
-    assert docked.job.status.value == "Cancelled; nothing was added."
+    assert docked.job.status.value == "Cancelled; no result was added."
     assert list(viewer.layers) == before
     assert docked.apply_button.enabled
 

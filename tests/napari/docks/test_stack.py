@@ -252,7 +252,7 @@ def test_cancel_adds_nothing_and_leaves_the_widget_ready(
     qtbot.waitUntil(lambda: widget.stack_button.enabled, timeout=5000)
     assert cleaned_up.is_set()
     assert len(viewer.layers) == 1
-    assert widget.job.status.value == "Cancelled; nothing was added."
+    assert widget.job.status.value == "Cancelled; no result was added."
     assert notifications == []
 
 
@@ -274,7 +274,7 @@ def test_a_cancel_after_the_last_step_adds_nothing(qtbot, viewer, docked, planes
     assert widget.job.status.value == "Cancelling"
     pressed.set()
     qtbot.waitUntil(lambda: widget.stack_button.enabled, timeout=10_000)
-    assert widget.job.status.value == "Cancelled; nothing was added."
+    assert widget.job.status.value == "Cancelled; no result was added."
     assert len(viewer.layers) == 1
 
 

@@ -1,13 +1,17 @@
-"""Small results that grow in their layers, and go where nothing comes of them."""
+"""Small results that grow in their layers, and are hidden where nothing comes of them."""
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 from stacks import banded_planes
 
-from napari_focus_stack._napari.layers.metadata import METADATA_KEY
-from napari_focus_stack.errors import InputError
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, is_input
+from napari_focus_stack._napari.layers.result_sets import result_sets
+from napari_focus_stack._napari.layers.results import results_over
+from napari_focus_stack._napari.layers.saved_results import saved_of
+from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.pipeline import preview as previewing
 from napari_focus_stack.pipeline import stack as pipeline
 
@@ -94,20 +98,115 @@ def test_a_preview_that_was_removed_comes_back_as_the_result(qtbot, viewer, larg
     assert [layer.data.shape for layer in list(viewer.layers)[1:]] == [large.shape[1:]] * 2
 
 
+def ended(qtbot, widget):
+    qtbot.waitUntil(lambda: not widget.job.running, timeout=10_000)
+
+
+@pytest.fixture
+def left(qtbot, previewed):
+    """Cancel a run in its preview."""
+    source, widget, results = previewed
+    widget.job.cancel_button.native.click()
+    ended(qtbot, widget)
+    return source, widget, results
+
+
 @pytest.mark.parametrize("how", ["cancelled", "failed"])
-def test_nothing_is_left_of_a_preview_without_a_result(
+def test_a_preview_without_a_result_is_hidden_and_neither_result_nor_input(
     qtbot, viewer, gate, previewed, notifications, how
 ):
-    _, widget, _ = previewed
+    source, widget, results = previewed
     if how == "failed":
         gate[1].append(InputError("The last plane is gone."))
         gate[0].set()
     else:
         widget.job.cancel_button.native.click()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=10_000)
+    ended(qtbot, widget)
     assert widget.job.status.value == (
-        "The last plane is gone." if how == "failed" else "Cancelled; nothing was added."
+        "The last plane is gone." if how == "failed" else "Cancelled; no result was added."
     )
+    assert list(viewer.layers) == [source, results["depth-index"], results["stacked"]]
+    names = {role: layer.name for role, layer in results.items()}
+    assert names == {"depth-index": "cells [depth index preview]", "stacked": "cells [preview]"}
+    for layer in results.values():
+        assert not layer.visible
+        assert not is_input(layer)
+        with pytest.raises(OutputError, match="is no result"):
+            saved_of(layer, Path("results.focusstack.ome.tif"))
+    assert result_sets(viewer.layers) == []
+    assert results_over([source], viewer.layers) == []
+
+
+def test_the_next_run_uses_the_layers_of_a_cancelled_one(qtbot, viewer, large, gate, left):
+    _, widget, kept = left
+    kept["stacked"].opacity, kept["depth-index"].colormap = 0.5, "magma"
+    other = viewer.add_image(large[::-1], name="petal", colormap="green", translate=(0, 50, 9))
+    widget.stack_button.native.click()
+    qtbot.waitUntil(lambda: all(layer.visible for layer in kept.values()), timeout=10_000)
+    assert list(viewer.layers)[2:] == [kept["depth-index"], kept["stacked"]]
+    gate[0].set()
+    ended(qtbot, widget)
+    image, index = kept["stacked"], kept["depth-index"]
+    assert [layer.name for layer in viewer.layers][1:] == [
+        "petal",
+        "petal [depth index]",
+        "petal [sharp]",
+    ]
+    assert viewer.layers.selection.active == image
+    assert image.opacity == 1
+    assert (image.colormap.name, index.colormap.name) == ("green", "viridis")
+    assert (image.interpolation2d, index.interpolation2d) == ("nearest", "nearest")
+    np.testing.assert_array_equal(image.translate, other.translate[1:])
+    np.testing.assert_array_equal(index.data[16::32, 128], np.arange(6)[::-1])
+    [found] = result_sets(viewer.layers)
+    assert (found.image, found.maps) == (image, {"depth-index": index})
+
+
+def test_colour_and_grey_have_layers_of_their_own(qtbot, viewer, large, gate, left):
+    _, widget, grey = left
+    viewer.add_image(np.stack([large] * 3, axis=-1), name="petal")
+    widget.stack_button.native.click()
+    qtbot.waitUntil(lambda: grey["stacked"].visible, timeout=10_000)
+    widget.job.cancel_button.native.click()
+    ended(qtbot, widget)
+    [colour] = [layer for layer in viewer.layers if layer.name == "petal [preview]"]
+    assert colour.rgb
+    count = len(viewer.layers)
+    viewer.layers.selection.active = viewer.layers["cells"]
+    gate[0].set()
+    widget.stack_button.native.click()
+    ended(qtbot, widget)
+    assert not colour.visible
+    assert len(viewer.layers) == count
+
+
+def test_a_hidden_preview_that_is_deleted_is_made_anew(qtbot, viewer, large, gate, left):
+    _, widget, kept = left
+    for layer in kept.values():
+        viewer.layers.remove(layer)
+    gate[0].set()
+    widget.stack_button.native.click()
+    ended(qtbot, widget)
+    assert [layer.name for layer in viewer.layers] == [
+        "cells",
+        "cells [depth index]",
+        "cells [sharp]",
+    ]
+    assert not set(kept.values()) & set(viewer.layers)
+
+
+def test_a_hidden_preview_lies_over_its_source_when_that_is_calibrated(qtbot, large, left):
+    source, widget, kept = left
+    widget.form.pixel_size.value, widget.form.z_step.value = "0.2", "3"
+    widget.stack_button.native.click()
+    np.testing.assert_allclose(source.scale, (3, 0.2, 0.2))
+    last = np.array(large.shape) - 0.5
+    field = [source.data_to_world(corner)[1:] for corner in ([0, -0.5, -0.5], last)]
+    for layer in kept.values():
+        assert not layer.visible  # before the next preview takes it
+        np.testing.assert_allclose(covered(layer), field)
+    widget.job.cancel_button.native.click()
+    ended(qtbot, widget)
 
 
 def test_earlier_results_are_updated_where_that_is_wanted(qtbot, viewer):

@@ -26,6 +26,7 @@ from napari_focus_stack._napari.layers.results import (
     SourceInfo,
     lay_over,
     lead_of,
+    previews_over,
     result_layers,
     results_over,
 )
@@ -251,7 +252,7 @@ class FocusStackWidget(Container[Any]):
         typed, results = self.form.spacing(), self._earlier(chosen)
         shown = self._viewer.dims.current_step
         chosen = chosen.calibrated(typed, [region] if region else [])
-        for layer in results:
+        for layer in [*results, *previews_over(chosen.stack[0], self._viewer.layers)]:
             lay_over(layer, chosen.stack[0])
         self._viewer.reset_view()
         # napari keeps the place in micrometres, which is another plane now
@@ -298,7 +299,7 @@ class FocusStackWidget(Container[Any]):
     def _ended(self, outcome: Outcome) -> None:
         self.input.show_choice()
         if outcome.result is None:
-            self._results.drop()
+            self._results.set_aside()
 
     def _add(self, wanted: list[str], origin: SourceInfo, made: StackOutcome) -> str:
         layers = result_layers(made.result, wanted, origin, made.correction)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 METADATA_KEY = "napari-focus-stack"
 ALIGNED = "aligned"
 """Role of the planes that Align adds: made by Focus Stack, and a stack like any other."""
+PREVIEW = "preview"
+"""Role of the hidden layers that a run without a result leaves: neither input nor result."""
 
 
 def role(layer: Layer) -> str | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from napari.layers import Image
 
 from napari_focus_stack._napari.layers.agreement import is_registered_with
 from napari_focus_stack._napari.layers.appearance import (
@@ -14,7 +16,13 @@ from napari_focus_stack._napari.layers.appearance import (
     map_appearance,
 )
 from napari_focus_stack._napari.layers.geometry import moved, placement
-from napari_focus_stack._napari.layers.metadata import METADATA_KEY, identity, made_of, role
+from napari_focus_stack._napari.layers.metadata import (
+    METADATA_KEY,
+    PREVIEW,
+    identity,
+    made_of,
+    role,
+)
 from napari_focus_stack._napari.layers.names import role_name
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
 from napari_focus_stack.result import crop_corner
@@ -22,7 +30,7 @@ from napari_focus_stack.result import crop_corner
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari.layers import Image
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_focus_stack.result import Report, StackResult
@@ -279,7 +287,7 @@ def results_over(
     return [
         layer
         for layer in layers
-        if role(layer) is not None
+        if role(layer) not in (None, PREVIEW)
         and layer.ndim == 2  # a surface in 3-D stays where it was put
         and any(made_of(layer.metadata[METADATA_KEY], source) for source in sources)
         and layer.metadata[METADATA_KEY].get("cut") == part
@@ -287,8 +295,46 @@ def results_over(
     ]
 
 
+def is_left_preview(layer: Layer) -> TypeGuard[Image]:
+    """Return whether a layer is the hidden preview of a run that had no result.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Any layer.
+
+    Returns
+    -------
+    bool
+        True for images alone, though napari copies the role to labels that are made of one.
+    """
+    return isinstance(layer, Image) and role(layer) == PREVIEW
+
+
+def previews_over(source: Image, layers: Sequence[Layer]) -> list[Image]:
+    """Return the hidden previews of runs on a source that had no result.
+
+    Parameters
+    ----------
+    source : napari.layers.Image
+        The planes, or one of them.
+    layers : sequence of napari.layers.Layer
+        Layers of the viewer.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        In the order of `layers`.
+    """
+    return [
+        layer
+        for layer in layers
+        if is_left_preview(layer) and made_of(layer.metadata[METADATA_KEY], source)
+    ]
+
+
 def lay_over(result: Image, source: Image) -> None:
-    """Put an earlier result over its source, whose spacing has changed since.
+    """Put an earlier result or preview over its source, whose spacing has changed since.
 
     Parameters
     ----------
@@ -297,9 +343,29 @@ def lay_over(result: Image, source: Image) -> None:
     source : napari.layers.Image
         Layer of the reference plane.
     """
-    place = moved(placement(source), _corner(result))
+    factor = result.metadata[METADATA_KEY].get("factor", 1)
+    place = moved(coarser(placement(source), factor), _corner(result))
     for name in ("units", "scale", "translate"):
         setattr(result, name, place[name])
+
+
+def coarser(place: dict[str, Any], factor: int) -> dict[str, Any]:
+    """Return the placement of pixels that cover several others each, from the first ones on.
+
+    Parameters
+    ----------
+    place : dict
+        Placement of the small pixels.
+    factor : int
+        Number of small pixels along each side of a large one.
+
+    Returns
+    -------
+    dict
+        Placement of the large pixels.
+    """
+    middle = (factor - 1) / 2
+    return {**moved(place, (middle, middle)), "scale": place["scale"] * factor}
 
 
 def _corner(result: Image) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from napari.utils.colormaps import ensure_colormap
 from napari_focus_stack._napari.layers.appearance import OUTPUTS, display_limits, map_appearance
 from napari_focus_stack._napari.layers.geometry import spacing_arguments, spacing_of
 from napari_focus_stack._napari.layers.lazy_planes import as_recorded
-from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, PREVIEW, role
 from napari_focus_stack._napari.layers.planes import finest
 from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.output_formats import is_colour
@@ -58,7 +58,7 @@ def saved_of(layer: Image, path: Path) -> SavedResult:
         A plane cannot be read; the message names its file.
     """
     purpose = role(layer)
-    if purpose is None:
+    if purpose in (None, PREVIEW):
         raise OutputError(
             f"'{layer.name}' is no result of Focus Stack; select results alone, or save with "
             "napari's own writers."

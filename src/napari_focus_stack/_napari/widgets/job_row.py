@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from magicgui.widgets import Widget
 
-CANCELLED = "Cancelled; nothing was added."
+CANCELLED = "Cancelled; no result was added."
 
 
 class JobRow(Container[Any]):

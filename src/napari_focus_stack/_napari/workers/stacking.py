@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.io.sources import PlaneSource
+    from napari_focus_stack.pipeline.preview import Preview
     from napari_focus_stack.result import StackResult
     from napari_focus_stack.settings import Settings
 
 
-LONGEST_WAIT = 1.0
-"""Seconds that a run waits until its preview is drawn: while both go on, drawing takes twice as
-long, since Python runs one thread at a time."""
+LONGEST_WAIT = 10.0
+"""Seconds that a run waits until its preview is drawn: while both go on, drawing takes several
+times as long, since Python runs one thread at a time. It takes 0.4 s, and 3 s on a machine with
+four times as many busy processes as cores."""
+GLANCE = 0.02
+"""Seconds between two looks at Cancel meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,7 @@ def run_steps(
     first = preview(source, settings, align_mask=mask, cancel=cancel)
     if first is not None:
         yield first
-        first.shown.wait(LONGEST_WAIT)
+        _wait_until_shown(first, cancel)
         del first
     result = yield from stack_steps(source, settings, cancel=cancel, align_mask=mask)
     if kept is None:
@@ -156,3 +161,11 @@ def run_steps(
     labels = kept.on(result)
     correction = {"shape": list(labels.shape), "labels": encode_labels(labels)}
     return StackOutcome(apply_correction(source, result, labels), correction)
+
+
+def _wait_until_shown(preview: Preview, cancel: threading.Event) -> None:
+    """Wait until a preview is drawn, or nobody waits for the run any more."""
+    end = time.monotonic() + LONGEST_WAIT
+    while not preview.shown.wait(GLANCE):
+        if cancel.is_set() or time.monotonic() > end:
+            return
