@@ -46,7 +46,7 @@ def test_readers_are_for_folders_and_for_saved_results_alone(manifest):
     asked = {r.command: (r.accepts_directories, r.filename_patterns) for r in readers}
     assert asked == {
         "napari-focus-stack.read_folder": (True, []),
-        "napari-focus-stack.reopen": (False, [f"*{SAVED}"]),
+        "napari-focus-stack.reopen": (False, [f"*{end}" for end in SAVED]),
     }
 
 

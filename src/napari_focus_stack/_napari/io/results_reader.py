@@ -1,6 +1,7 @@
 """Reader of saved results for napari: layers with their roles and their former appearance.
 
-The manifest offers it for `*.focusstack.ome.tif` only; other TIFFs are left to other readers.
+The manifest offers it for `*.focusstack` and `*.focusstack.ome.tif` only; other files are left to
+other readers.
 """
 
 from __future__ import annotations

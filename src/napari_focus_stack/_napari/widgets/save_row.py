@@ -45,8 +45,8 @@ class SaveRow(Container[Any]):
         self._layers: list[Image] = []
         self.save_button = PushButton(
             text="Save results...",
-            tooltip="The newest result of these layers and its maps, in one OME-TIFF that opens "
-            "here as it was.",
+            tooltip="The newest result of these layers and its maps, in one file that opens here "
+            "as it was.",
         )
         self.job = JobRow([self.save_button], brief=True)
         super().__init__(widgets=[self.save_button, self.job], labels=False, visible=False)
@@ -76,12 +76,12 @@ class SaveRow(Container[Any]):
         """Ask for a file and write it; do nothing if none is chosen."""
         if self._found is None or self.job.running:
             return
-        name = re.sub(FORBIDDEN, "_", self._found.name) + SAVED
+        name = re.sub(FORBIDDEN, "_", self._found.name) + SAVED[0]
         path, _ = QFileDialog.getSaveFileName(
             self.native,
             "Save results",
             str(Path(get_save_history()[0]) / name),
-            f"Results of Focus Stack (*{SAVED})",
+            f"Results of Focus Stack (*{SAVED[0]} *{SAVED[1]})",
         )
         if path:
             update_save_history(path)
