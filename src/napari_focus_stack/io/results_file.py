@@ -1,8 +1,8 @@
 """Results in one file with their roles, sizes and recipe: an OME-TIFF of one OME image each.
 
-The file ends in `.focusstack`, which no other reader of napari takes: with `.tif` at its end, napari
-would remember its reader for every TIFF. Programs that judge a file by its content open it as it
-is; for those that judge by the name, the same content may be written as `.focusstack.ome.tif`.
+The file ends in `.focusstack`, which no other reader of napari takes: with `.tif` at its end,
+napari would remember its reader for every TIFF. Programs that judge a file by its content open it
+as it is; for those that judge by the name, the same may be written as `.focusstack.ome.tif`.
 `read_saved` restores results unchanged from both.
 """
 

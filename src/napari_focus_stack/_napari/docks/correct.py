@@ -21,6 +21,7 @@ from napari_focus_stack._napari.layers.geometry import data_at, world_units
 from napari_focus_stack._napari.layers.result_sets import ResultSet, sources_of
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
 from napari_focus_stack._napari.viewer.painting import Painting
+from napari_focus_stack._napari.widgets.results_keeper import keep_results
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
 from napari_focus_stack.depth_labels import BACKGROUND, NOT_CORRECTED
@@ -91,6 +92,7 @@ class CorrectWidget(ResultDock):
         napari_viewer.dims.events.point.connect(self._follow_slider)
         napari_viewer.layers.events.removed.connect(self._layer_gone)
         self.native_parent_changed.connect(self._docked)
+        keep_results(napari_viewer, self, self.job)
 
     def _start_on(self, found: ResultSet) -> None:
         """Add the layer to paint on over a result."""

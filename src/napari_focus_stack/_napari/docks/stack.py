@@ -33,6 +33,8 @@ from napari_focus_stack._napari.viewer.preferences import (
 )
 from napari_focus_stack._napari.widgets.health_panel import HealthPanel
 from napari_focus_stack._napari.widgets.job_row import JobRow
+from napari_focus_stack._napari.widgets.recovery_row import RecoveryRow
+from napari_focus_stack._napari.widgets.results_keeper import keep_results
 from napari_focus_stack._napari.widgets.save_row import SaveRow
 from napari_focus_stack._napari.widgets.scroll_area import ScrollArea
 from napari_focus_stack._napari.widgets.settings_form import SettingsForm
@@ -83,7 +85,9 @@ class FocusStackWidget(Container[Any]):
         self.job = JobRow([self.stack_button], lasting=True)
         self.health = HealthPanel()
         self.saving = SaveRow()
-        super().__init__(widgets=[self.job, self.saving, self.health], labels=False)
+        super().__init__(
+            widgets=[RecoveryRow(napari_viewer), self.job, self.saving, self.health], labels=False
+        )
         self._choices = Container(widgets=[self.input, *self.form.widgets], labels=False)
         self._choices.margins = (0, 0, 0, 0)
         self.native.layout().insertWidget(0, ScrollArea(self._choices))
@@ -101,6 +105,7 @@ class FocusStackWidget(Container[Any]):
     def _connect(self) -> None:
         self.stack_button.changed.connect(self.stack)
         self.job.ends_with(self)
+        keep_results(self._viewer, self, self.job)
         self.native_parent_changed.connect(self._docked)
         self.form.on_edit(self.job.forget)
         self.input.follow_viewer()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Layer
+from psygnal import SignalInstance
 
 from napari_focus_stack._napari.layers.lazy_planes import as_recorded
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 _TYPED = re.compile(r"(\.focusstack)?(\.ome)?(\.tiff?)?$", re.IGNORECASE)
 """Other suffixes that a name typed into the dialog may have."""
+
+results_saved = SignalInstance((list,))
+"""Signal with the arrays of layers that were written to a file of the user, in the main thread."""
 
 
 def write_results(path: str, layers: Sequence[tuple[Any, dict[str, Any], str]]) -> list[str]:
@@ -53,6 +57,7 @@ def write_results(path: str, layers: Sequence[tuple[Any, dict[str, Any], str]]) 
     file = results_path(path)
     images = [Layer.create(data, dict(arguments), kind) for data, arguments, kind in layers]
     write_saved(file, [saved_of(image, file) for image in images])
+    results_saved.emit([data for data, _, _ in layers])
     return [str(file)]
 
 
