@@ -22,7 +22,8 @@ from napari_focus_stack._napari.io import recovery
 from napari_focus_stack.io.results_file import SavedResult
 recovery.recovery_place = lambda: Path(sys.argv[1])
 folder = recovery.RecoveryFolder()
-folder.update({k: SavedResult("depth", f"d{k}", np.full((9, 8), k, np.float32)) for k in (0, 1)}, [])
+arrays = (np.full((9, 8), k, np.float32) for k in (0, 1))
+folder.update({k: SavedResult("depth", f"d{k}", array) for k, array in enumerate(arrays)}, [])
 print("written", flush=True)
 {end}
 """

@@ -85,9 +85,8 @@ class FocusStackWidget(Container[Any]):
         self.job = JobRow([self.stack_button], lasting=True)
         self.health = HealthPanel()
         self.saving = SaveRow()
-        super().__init__(
-            widgets=[RecoveryRow(napari_viewer), self.job, self.saving, self.health], labels=False
-        )
+        self.recovery = RecoveryRow(napari_viewer)
+        super().__init__(widgets=[self.recovery, self.job, self.saving, self.health], labels=False)
         self._choices = Container(widgets=[self.input, *self.form.widgets], labels=False)
         self._choices.margins = (0, 0, 0, 0)
         self.native.layout().insertWidget(0, ScrollArea(self._choices))

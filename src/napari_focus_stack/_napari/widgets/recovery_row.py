@@ -60,7 +60,9 @@ class RecoveryRow(Container[Any]):
         buttons.margins = (0, 0, 0, 0)
         self.job = JobRow([self.open_button, self.discard_button], brief=True)
         super().__init__(
-            widgets=[self.sentence, buttons, self.job], labels=False, visible=bool(self._left)
+            widgets=[self.sentence, buttons, self.job],
+            labels=False,
+            visible=None if self._left else False,  # with its dock, as all others
         )
         self.margins = (0, 0, 0, 0)
         self.open_button.changed.connect(self.open)
