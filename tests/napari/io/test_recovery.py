@@ -1,4 +1,4 @@
-"""Results on disk for the case of a sudden end: of each session apart, bounded, and for one user."""
+"""Results on disk for the case of a sudden end: bounded, of each session apart, for one user."""
 
 import os
 import stat
@@ -22,8 +22,9 @@ from napari_focus_stack._napari.io import recovery
 from napari_focus_stack.io.results_file import SavedResult
 recovery.recovery_place = lambda: Path(sys.argv[1])
 folder = recovery.RecoveryFolder()
-arrays = (np.full((9, 8), k, np.float32) for k in (0, 1))
-folder.update({k: SavedResult("depth", f"d{k}", array) for k, array in enumerate(arrays)}, [])
+def result(k):
+    return lambda file: SavedResult("depth", f"d{k}", np.full((9, 8), k, np.float32))
+folder.update({k: result(k) for k in (0, 1)}, [])
 print("written", flush=True)
 {end}
 """
@@ -43,7 +44,8 @@ def ended(end=KILLED):
 
 
 def result(value=7, side=9):
-    return SavedResult("height", "h", np.full((side, side), value, np.float32))
+    made = SavedResult("height", "h", np.full((side, side), value, np.float32))
+    return lambda file: made
 
 
 @pytest.fixture

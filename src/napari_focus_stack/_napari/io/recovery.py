@@ -25,7 +25,7 @@ from napari_focus_stack.io.replacing import os_errors, remove
 from napari_focus_stack.io.results_file import write_saved
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from napari_focus_stack.io.results_file import SavedResult
 
@@ -163,13 +163,16 @@ class RecoveryFolder:
         """
         return self._folder / f"{number:06}{SAVED[0]}"
 
-    def update(self, results: Mapping[int, SavedResult], gone: Collection[int]) -> list[str]:
+    def update(
+        self, results: Mapping[int, Callable[[Path], SavedResult]], gone: Collection[int]
+    ) -> list[str]:
         """Write results, and remove others.
 
         Parameters
         ----------
-        results : mapping of int to SavedResult
-            New results by the numbers of their layers; each replaces the former one.
+        results : mapping of int to callable
+            New results by the numbers of their layers, as `saving_of` returns them; each replaces
+            the former one.
         gone : collection of int
             Numbers of layers whose files are removed.
 
@@ -186,7 +189,7 @@ class RecoveryFolder:
                 if self._closed.is_set():
                     break
                 try:
-                    self._write(self.file(number), result)
+                    self._write(self.file(number), result(self.file(number)))
                 except FocusStackError as problem:
                     problems.append(str(problem))
         return problems

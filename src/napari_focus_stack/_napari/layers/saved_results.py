@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +56,28 @@ def saved_of(layer: Image, path: Path) -> SavedResult:
     OutputError
         The layer has no role; or its record of the run is damaged.
     """
+    return saving_of(layer)(path)
+
+
+def saving_of(layer: Image) -> Callable[[Path], SavedResult]:
+    """Read a layer now, and return the work that is left.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        One that Focus Stack made.
+
+    Returns
+    -------
+    callable
+        Returns the content of a file of results for the file's path, and raises as `saved_of`; it
+        may be called off the main thread, since corrections of large results take 0.3 s.
+
+    Raises
+    ------
+    OutputError
+        The layer has no role.
+    """
     purpose = role(layer)
     if purpose is None:
         raise OutputError(
@@ -62,18 +85,23 @@ def saved_of(layer: Image, path: Path) -> SavedResult:
             "napari's own writers."
         )
     known = dict(layer.metadata[METADATA_KEY])
-    recipe = _recipe(known, path)
-    for key in ("recipe", "source_ids"):  # one has its own place, the other ends with napari
-        known.pop(key, None)
-    return SavedResult(
+    noted = SavedResult(
         role=purpose,
         name=str(layer.name),
         array=as_recorded(finest(layer)),
         spacing=_spacing(layer, known),
-        recipe=recipe,
-        more={"layer": _arguments(layer), "metadata": _plain(known)},
+        more={"layer": _arguments(layer)},
         first="Z" if purpose == ALIGNED else "T",
     )
+    return partial(_complete, noted, known)
+
+
+def _complete(noted: SavedResult, known: dict[str, Any], path: Path) -> SavedResult:
+    """Add the metadata and the recipe of the run to what was read of a layer."""
+    recipe = _recipe(known, path)
+    # the recipe has its own place, and ids of layers end with napari
+    kept = {key: value for key, value in known.items() if key not in ("recipe", "source_ids")}
+    return replace(noted, recipe=recipe, more={**noted.more, "metadata": _plain(kept)})
 
 
 def _spacing(layer: Image, known: Mapping[str, Any]) -> Spacing:

@@ -21,9 +21,8 @@ from qtpy.QtWidgets import QMainWindow
 from napari_focus_stack._napari.io.recovery import RecoveryFolder
 from napari_focus_stack._napari.io.writers import results_saved
 from napari_focus_stack._napari.layers.metadata import ALIGNED, METADATA_KEY, role
-from napari_focus_stack._napari.layers.saved_results import saved_of
+from napari_focus_stack._napari.layers.saved_results import saving_of
 from napari_focus_stack._napari.workers.job import Job, at_once
-from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.io.output_formats import SAVED
 
 if TYPE_CHECKING:
@@ -223,10 +222,7 @@ class ResultsKeeper:
         for layer in changed:
             number = self._number(layer)
             self._kept[layer.unique_id] = number, _Content.of(layer)
-            try:
-                results[number] = saved_of(layer, self._folder.file(number))
-            except FocusStackError as problem:
-                self._warn(str(problem))
+            results[number] = saving_of(layer)
         if results or numbers:
             self._writing = True
             work = at_once(partial(self._folder.update, results, numbers))
