@@ -106,9 +106,8 @@ def test_results_of_a_killed_session_open_as_they_were(qtbot, viewer, dock, plan
     widget = dock("Focus Stack")
     offer = widget.recovery
     assert not offer.native.isHidden()
-    assert offer.sentence.value.startswith(
-        "Results of a session that ended suddenly were not saved: 2 layers, 20"
-    )
+    said = "Results of a session that ended suddenly, not saved: 2 layers, 20"
+    assert offer.job.status.value.startswith(said)
     offer.open_button.native.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=10_000)
     qtbot.waitUntil(lambda: not offer.job.running)

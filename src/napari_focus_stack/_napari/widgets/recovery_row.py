@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import Container, Label, PushButton
+from magicgui.widgets import Container, PushButton
 from napari.layers import Image
 
 from napari_focus_stack._napari.io.recovery import SuddenEnd, discard, sudden_ends
@@ -41,26 +41,26 @@ class RecoveryRow(Container[Any]):
     ----------
     open_button, discard_button : PushButton
         Open the results as layers, or remove them from the disk.
+    job : JobRow
+        What there is to open; then the status of the reading.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         self._viewer = viewer
         self._left = sudden_ends()
-        self.sentence = Label(value=_offer(self._left) if self._left else "")
-        self.sentence.native.setWordWrap(True)
         self.open_button = PushButton(
             text="Open them", tooltip="Adds the results that were not saved to the layers."
         )
         self.discard_button = PushButton(
             text="Discard", tooltip="Removes the results that were not saved from the disk."
         )
-        buttons = Container(
-            widgets=[self.open_button, self.discard_button], layout="horizontal", labels=False
-        )
-        buttons.margins = (0, 0, 0, 0)
-        self.job = JobRow([self.open_button, self.discard_button], brief=True)
+        starters = [self.open_button, self.discard_button]
+        self._buttons = Container(widgets=starters, layout="horizontal", labels=False)
+        self._buttons.margins = (0, 0, 0, 0)
+        self.job = JobRow(starters, brief=True)
+        self.job.status.value = _offer(self._left) if self._left else ""
         super().__init__(
-            widgets=[self.sentence, buttons, self.job],
+            widgets=[self.job, self._buttons],
             labels=False,
             visible=None if self._left else False,  # with its dock, as all others
         )
@@ -78,6 +78,7 @@ class RecoveryRow(Container[Any]):
             except FocusStackError as problem:
                 self.job.say_error(str(problem))
         self._left = []
+        self._buttons.visible = False
         if files:
             self.job.run(at_once(partial(_read, files)), self._add)
 
@@ -103,9 +104,7 @@ class RecoveryRow(Container[Any]):
 def _offer(left: list[SuddenEnd]) -> str:
     count = format_count(sum(len(one.files) for one in left), "layer", "layers")
     ended = datetime.fromtimestamp(left[-1].ended)
-    return (
-        f"Results of a session that ended suddenly were not saved: {count}, {ended:%Y-%m-%d %H:%M}."
-    )
+    return f"Results of a session that ended suddenly, not saved: {count}, {ended:%Y-%m-%d %H:%M}."
 
 
 def _read(files: Mapping[int, Path]) -> Read:
