@@ -6,12 +6,14 @@ import os
 from xml.etree import ElementTree
 
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_focus_stack.errors import InputError, OutputError
+from napari_focus_stack.io import results_file
 from napari_focus_stack.io.output_checks import check_outputs
 from napari_focus_stack.io.reading import read_stack, scan
 from napari_focus_stack.io.recipe import Recipe
@@ -21,7 +23,8 @@ from napari_focus_stack.io.writing import write_image
 from napari_focus_stack.settings import Settings
 
 RNG = np.random.default_rng(5)
-NAME = "r.focusstack.ome.tif"
+NAME = "r.focusstack"
+EVERY = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
 NANOMETRES = Spacing(y=500.0, x=250.0, z=2000.0, unit="nanometer")
 
 
@@ -79,6 +82,70 @@ def test_pictures_and_stacks_of_any_kind_come_back(tmp_path, dtype, shape):
     write_saved(tmp_path / NAME, [saved])
     (found,) = read_saved(tmp_path / NAME)
     assert_same(found, saved)
+
+
+@pytest.mark.parametrize("name", ["r.focusstack", "r.focusstack.ome.tif"])
+@pytest.mark.parametrize(
+    "array",
+    [EVERY % 2 == 1, EVERY.view(np.float16), EVERY.astype(">u2")],
+    ids=["bool", "half", "big-endian"],
+)
+def test_types_that_ome_has_not_come_back_with_every_value(tmp_path, name, array):
+    write_saved(tmp_path / name, [SavedResult("stacked", "a", array)])
+    (found,) = read_saved(tmp_path / name)
+    assert found.array.dtype == array.dtype.newbyteorder("=")
+    np.testing.assert_array_equal(found.array, array)
+
+
+class Film:
+    """Planes on disk that make an array: no more than one is read at a time."""
+
+    def __init__(self, planes):
+        self._planes, self.shape, self.dtype = planes, planes.shape, planes.dtype
+        self.read = []
+
+    def __getitem__(self, k):
+        self.read.append(k)
+        return self._planes[k]
+
+
+@pytest.mark.parametrize("shape", [(7, 40, 50), (7, 40, 50, 3)])
+def test_a_film_is_saved_plane_by_plane_and_read_when_it_is_used(tmp_path, monkeypatch, shape):
+    film = Film(pixels(np.uint16, *shape))
+    image = SavedResult("stacked", "film", film, NANOMETRES, first="T")
+    write_saved(tmp_path / NAME, [*results()[1:], image, *results()[1:]])
+    assert film.read == list(range(7))
+    with tifffile.TiffFile(tmp_path / NAME) as tif:
+        assert [series.axes[0] for series in tif.series] == [*"YYYY", "T", *"YYYY"]
+    monkeypatch.setattr(results_file, "_MAPPED", 7 * 40 * 50 * 2)
+    found = read_saved(tmp_path / NAME)[4]
+    assert isinstance(found.array, np.memmap)
+    assert found.first == "T"
+    np.testing.assert_array_equal(found.array, film[:])
+    before = (tmp_path / NAME).read_bytes()
+    found.array[2] = 0  # as painting does
+    assert (tmp_path / NAME).read_bytes() == before
+    write_saved(tmp_path / NAME, [found])
+    assert not read_saved(tmp_path / NAME)[0].array[2].any()
+
+
+def test_results_with_the_former_suffix_and_notes_open(tmp_path):
+    saved = results()[1]
+    write_saved(tmp_path / NAME, [saved])
+    with tifffile.TiffFile(tmp_path / NAME) as tif:
+        ours = _ours_in(tif.ome_metadata)
+    del ours["Value"]["dtype"]
+    former = tmp_path / "r.focusstack.ome.tif"
+    tifffile.imwrite(former, saved.array, ome=True, metadata={"MapAnnotation": ours})
+    (found,) = read_saved(former)
+    assert_same(found, saved)
+    assert Recipe.read(former).as_dict() == recipe().as_dict()
+
+
+def test_a_program_that_judges_files_by_their_content_opens_them(tmp_path):
+    write_saved(tmp_path / NAME, results(np.uint8))
+    with PIL.Image.open(tmp_path / NAME) as opened:
+        np.testing.assert_array_equal(np.asarray(opened), read_saved(tmp_path / NAME)[0].array)
 
 
 size = st.none() | st.floats(1e-6, 1e6)
@@ -188,7 +255,7 @@ def test_the_name_is_kept_for_saved_results(tmp_path):
 @pytest.mark.parametrize(
     ("name", "array", "named"),
     [
-        ("r.ome.tif", np.zeros((8, 8), np.uint8), "end it in .focusstack.ome.tif"),
+        ("r.ome.tif", np.zeros((8, 8), np.uint8), "end it in .focusstack"),
         (NAME, np.zeros((8, 8), np.int64), "'picture', which is int64"),
         (NAME, np.zeros((2, 3, 8, 8), np.uint8), r"whose shape is \(2, 3, 8, 8\)"),
         (NAME, np.zeros(8, np.uint8), "whose shape is"),
@@ -244,7 +311,7 @@ def broken(path, case):
         case "XML":
             path.write_bytes(data.replace(b"</OME>", b"</EMO>"))
         case "others":
-            write_image(path, results()[0].array)
+            tifffile.imwrite(path, results()[0].array, photometric="rgb")
         case "text":
             path.write_text("ten years of work")
         case "missing":

@@ -77,6 +77,20 @@ def _nothing_remembered(monkeypatch, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
+def _nothing_to_recover(monkeypatch, tmp_path_factory):
+    """Begin every test without results of earlier sessions, and keep none in its background."""
+    from napari_focus_stack._napari.io import recovery
+    from napari_focus_stack._napari.widgets import results_keeper
+
+    place = tmp_path_factory.mktemp("recovery")
+    monkeypatch.setattr(recovery, "recovery_place", lambda: place)
+    monkeypatch.setattr(results_keeper, "DELAY", 3600.0)
+    yield
+    for keeper in list(results_keeper._keepers):
+        keeper.close()
+
+
+@pytest.fixture(autouse=True)
 def _no_widget_left(request):
     """Fail a test that leaves windows or docks open; napari's own fixtures look at its windows."""
     yield

@@ -47,7 +47,7 @@ def test_readers_are_for_folders_and_for_what_napari_does_not_read(manifest):
     assert asked == {
         "napari-focus-stack.read_folder": (True, []),
         "napari-focus-stack.read_series": (False, ["*.czi", "*.nd2", "*.lif", "*.companion.ome"]),
-        "napari-focus-stack.reopen": (False, [f"*{SAVED}"]),
+        "napari-focus-stack.reopen": (False, [f"*{end}" for end in SAVED]),
     }
 
 

@@ -268,7 +268,7 @@ def test_every_widget_on_every_kind_of_layer(qtbot, viewer, planes, kind, tmp_pa
     if source.rgb:
         check_colours(qtbot, viewer, source)
     assert notifications == []
-    path = str(tmp_path / "cells.focusstack.ome.tif")
+    path = str(tmp_path / "cells.focusstack")
     image = made(viewer)
     write_results(path, [image.as_layer_data_tuple()])
     [(again, shown, _)] = reopen(path)

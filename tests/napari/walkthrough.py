@@ -55,7 +55,7 @@ class Session:
     """
 
     def __init__(self, pictures, files):
-        self.files, self.saved = files, files / "kept.focusstack.ome.tif"
+        self.files, self.saved = files, files / "kept.focusstack"
         self.sample = render_sample(SAMPLE)
         self.pictures, self.taken, self.kept = pictures, 0, []
         self.begin()
@@ -118,7 +118,7 @@ class Session:
         assert np.abs(off).mean() < 0.6, np.abs(off).mean()
 
     def save_at_once(self):
-        first = self.files / "first.focusstack.ome.tif"
+        first = self.files / "first.focusstack"
         saving = self.viewer.window.dock_widgets[STACK].saving
         with self.me.answering(str(first), picture="save"):
             self.me.click(saving.save_button.native)

@@ -156,7 +156,7 @@ def test_axes_without_name_or_place_are_refused(tmp_path):
     tifffile.tiffcomment(modulo, xml)
     with pytest.raises(InputError, match="2 entries of 'lifetime' along T"):
         open_tiff_series(modulo)
-    saved = tmp_path / "a.focusstack.ome.tif"
+    saved = tmp_path / "a.focusstack"
     saved.write_bytes(unnamed.read_bytes())
     with pytest.raises(InputError, match="holds results"):
         open_tiff_series(saved)

@@ -114,7 +114,7 @@ def _add_parameters(group: argparse._ArgumentGroup) -> None:
         type=as_path,
         metavar="FILE",
         help="Repeat the run of a recipe or a report (JSON), or of results saved in napari "
-        "(.focusstack.ome.tif); options of this call have priority.",
+        "(.focusstack); options of this call have priority.",
     )
 
 

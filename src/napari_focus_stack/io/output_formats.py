@@ -32,8 +32,8 @@ Kind = tuple[tuple[int, ...], np.dtype[Any]]
 
 TIFF, PNG, JPEG = (".tif", ".tiff"), (".png",), (".jpg", ".jpeg")
 IMAGE_SUFFIXES = (*TIFF, *PNG, *JPEG)
-SAVED = ".focusstack.ome.tif"
-"""End of the names of files that hold results with their roles; see `io.results_file`."""
+SAVED = (".focusstack", ".focusstack.ome.tif")
+"""Ends of the names of files that hold results with their roles; see `io.results_file`."""
 SOFTWARE = "napari-focus-stack"
 """Beginning of the tag of TIFFs by which those that were written here are recognised."""
 
@@ -183,7 +183,9 @@ def tiff_options(shape: tuple[int, ...], spacing: Spacing) -> dict[str, Any]:
     return options
 
 
-def ome_metadata(shape: tuple[int, ...], spacing: Spacing, about: str) -> dict[str, Any]:
+def ome_metadata(
+    shape: tuple[int, ...], spacing: Spacing, about: str, first: str = "Z"
+) -> dict[str, Any]:
     """Return the axes, pixel sizes and description of one OME image.
 
     Parameters
@@ -194,6 +196,8 @@ def ome_metadata(shape: tuple[int, ...], spacing: Spacing, about: str) -> dict[s
         Distances; they are left out where the unit is none of length.
     about : str
         Description of the image; empty for none.
+    first : {"Z", "T"}
+        Axis along which planes lie.
 
     Returns
     -------
@@ -201,7 +205,7 @@ def ome_metadata(shape: tuple[int, ...], spacing: Spacing, about: str) -> dict[s
         `metadata` of `tifffile.imwrite` and `tifffile.TiffWriter.write`.
     """
     colour = is_colour(shape)
-    axes = "ZYX"[3 + colour - len(shape) :] + "S" * colour
+    axes = f"{first}YX"[3 + colour - len(shape) :] + "S" * colour
     metadata: dict[str, Any] = {"axes": axes}
     if about:
         metadata |= {"Description": about}

@@ -46,7 +46,7 @@ def read_stack(path: StackPath, *, skip_unreadable: bool = False) -> PlaneSource
     ----------
     path : path or sequence of paths
         A folder: its image files in natural order (img2 before img10), without hidden files,
-        sub-folders and saved results (`.focusstack.ome.tif`). Several files: in the order given.
+        sub-folders and saved results (`.focusstack`). Several files: in the order given.
         One file: a TIFF of several planes (OME, ImageJ, BigTIFF or plain).
     skip_unreadable : bool
         Leave out files that are damaged or differ in size or type from the majority, and name them

@@ -40,7 +40,7 @@ RECIPE_FORMAT = 2
 """Format of the JSON; later formats may need a later version of the package."""
 _FORMATS_READ = (1, 2)
 
-_OTHER = "give a recipe, a report (--report) or saved results (.focusstack.ome.tif)"
+_OTHER = "give a recipe, a report (--report) or saved results (.focusstack)"
 _KEYS = ("recipe", "version", "inputs", "settings", "transforms", "correction", "place")
 
 

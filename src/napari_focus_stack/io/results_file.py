@@ -1,7 +1,9 @@
 """Results in one file with their roles, sizes and recipe: an OME-TIFF of one OME image each.
 
-Fiji, QuPath and other readers of OME-TIFF show the results as series; `read_saved` restores them
-unchanged.
+The file ends in `.focusstack`, which no other reader of napari takes: with `.tif` at its end,
+napari would remember its reader for every TIFF. Programs that judge a file by its content open it
+as it is; for those that judge by the name, the same may be written as `.focusstack.ome.tif`.
+`read_saved` restores results unchanged from both.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from tifffile import TiffFile, TiffWriter
+import numpy as np
+from tifffile import TiffFile, TiffPageSeries, TiffWriter
 
 from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.ome_annotations import annotated, annotation
@@ -31,12 +34,16 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 _HELD = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64")
+_WIDENED = {"bool": "uint8", "float16": "float32"}
+"""Types that OME has not, or few programs read, and those that hold each of their values."""
 _CLASSIC = 2**32 - 2**25
 """Bytes of pixels above which a TIFF needs 64-bit offsets; the limit that tifffile uses."""
+_MAPPED = 2**28
+"""Bytes from which planes are read from the file when they are shown. Windows does not replace a
+file that is mapped, so small ones are not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,22 +57,26 @@ class SavedResult:
         metadata.
     name : str
         Name of the layer.
-    array : numpy.ndarray
-        (Y, X), (Y, X, C), (Z, Y, X) or (Z, Y, X, C) with C 3 or 4, of a type that OME supports.
+    array : numpy.ndarray or array-like
+        (Y, X), (Y, X, C), (Z or T, Y, X) or (Z or T, Y, X, C) with C 3 or 4: bool, float16, or a
+        type that OME supports. Other arrays than NumPy's (zarr, dask) are read plane by plane.
     spacing : Spacing
         Distances in the unit of heights; z is the z step of the stack.
     recipe : Recipe or None
         Recipe of the run.
     more : mapping
         Notes of a viewer, such as the position and the appearance of the layer: plain JSON.
+    first : {"Z", "T"}
+        Axis along which the planes of `array` lie.
     """
 
     role: str
     name: str
-    array: NDArray[Any]
+    array: Any
     spacing: Spacing = field(default_factory=Spacing)
     recipe: Recipe | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+    first: Literal["Z", "T"] = "Z"
 
 
 def write_saved(path: str | os.PathLike[str], images: Sequence[SavedResult]) -> None:
@@ -74,7 +85,8 @@ def write_saved(path: str | os.PathLike[str], images: Sequence[SavedResult]) -> 
     Parameters
     ----------
     path : path
-        File to write, ending in `.focusstack.ome.tif`.
+        File to write, ending in `.focusstack`, or in `.focusstack.ome.tif` for programs that judge
+        a file by its name.
     images : sequence of SavedResult
         At least one; each becomes an OME image (a series), with sizes in micrometres where the unit
         is one of length.
@@ -84,10 +96,12 @@ def write_saved(path: str | os.PathLike[str], images: Sequence[SavedResult]) -> 
     OutputError
         The name ends otherwise, the type or shape of an array is not supported, or the file cannot
         be written.
+    InputError
+        A plane of an array that is read from files cannot be read; the message names its file.
     """
     path = Path(path)
     if not path.name.lower().endswith(SAVED):
-        raise OutputError(f"'{path}' is no name for saved results; end it in {SAVED}.")
+        raise OutputError(f"'{path}' is no name for saved results; end it in {SAVED[0]}.")
     if not images:
         raise OutputError(f"There is nothing to save in '{path}'; choose a result.")
     for image in images:
@@ -99,25 +113,43 @@ def write_saved(path: str | os.PathLike[str], images: Sequence[SavedResult]) -> 
 def _check(image: SavedResult, path: Path) -> None:
     """Refuse an array whose type or shape is not supported."""
     shape, dtype = image.array.shape, image.array.dtype
-    if dtype.name not in _HELD:
+    if dtype.name not in (*_HELD, *_WIDENED):
         raise OutputError(
             f"'{path}' cannot hold '{image.name}', which is {dtype}; convert it to float32 or an "
             "integer of 8, 16 or 32 bits."
         )
     if len(shape) - is_colour(shape) not in (2, 3) or 0 in shape:
         raise OutputError(
-            f"'{path}' cannot hold '{image.name}', whose shape is {shape}; save one picture or "
-            "one stack."
+            f"'{path}' cannot hold '{image.name}', whose shape is {shape}; save one picture, one "
+            "stack or one film."
         )
 
 
 def _encode(path: Path, images: Sequence[SavedResult]) -> None:
     """Write results into an OME-TIFF."""
-    size = sum(image.array.nbytes for image in images)
-    with TiffWriter(path, bigtiff=size > _CLASSIC, ome=True) as tif:
+    size = sum(np.prod(image.array.shape) * _stored(image.array.dtype).itemsize for image in images)
+    with TiffWriter(path, bigtiff=bool(size > _CLASSIC), ome=True) as tif:
         for image in images:
-            options = tiff_options(image.array.shape, image.spacing)
-            tif.write(image.array, metadata=_metadata(image), **options)
+            shape, dtype = image.array.shape, _stored(image.array.dtype)
+            tif.write(
+                _pages(image.array),
+                shape=shape,
+                dtype=dtype,
+                metadata=_metadata(image),
+                **tiff_options(shape, image.spacing),
+            )
+
+
+def _stored(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type of the pixels in the file."""
+    return np.dtype(_WIDENED.get(dtype.name, dtype.newbyteorder("=")))
+
+
+def _pages(array: Any) -> Iterator[NDArray[Any]]:
+    """Yield the pages of an array, one in memory at a time."""
+    several = len(array.shape) - is_colour(array.shape) == 3
+    for page in (array[k] for k in range(array.shape[0])) if several else (array,):
+        yield np.ascontiguousarray(page, _stored(array.dtype))
 
 
 def _metadata(image: SavedResult) -> dict[str, Any]:
@@ -126,13 +158,14 @@ def _metadata(image: SavedResult) -> dict[str, Any]:
     entries = {
         "role": image.role,
         "name": image.name,
+        "dtype": image.array.dtype.name,
         "spacing": dataclasses.asdict(image.spacing),
         "recipe": None if image.recipe is None else image.recipe.as_dict(),
         "more": dict(image.more),
     }
     return {
         "Name": xml_text(image.name),
-        **ome_metadata(image.array.shape, image.spacing, xml_text(words)),
+        **ome_metadata(image.array.shape, image.spacing, xml_text(words), image.first),
         **annotation(entries),
     }
 
@@ -148,7 +181,8 @@ def read_saved(path: str | os.PathLike[str]) -> list[SavedResult]:
     Returns
     -------
     list of SavedResult
-        In the order in which they were written.
+        In the order in which they were written. Planes of more than 256 MB remain in the file until
+        they are used; what is changed in their array is not changed in the file.
 
     Raises
     ------
@@ -158,7 +192,7 @@ def read_saved(path: str | os.PathLike[str]) -> list[SavedResult]:
     path = Path(path)
     try:
         with TiffFile(path) as tif:
-            found = [_saved(note, pixels, path) for note, pixels in _images(tif, path)]
+            found = [_saved(note, series, path) for note, series in _images(tif, path)]
     except OSError as problem:
         why = problem.strerror or str(problem)
         raise InputError(f"'{path}' cannot be read: {why}; choose another.") from problem
@@ -171,22 +205,34 @@ def read_saved(path: str | os.PathLike[str]) -> list[SavedResult]:
     return found
 
 
-def _images(tif: TiffFile, path: Path) -> Iterator[tuple[dict[str, Any], NDArray[Any]]]:
-    """Yield the annotation and the pixels of every image that has our annotation."""
+def _images(tif: TiffFile, path: Path) -> Iterator[tuple[dict[str, Any], TiffPageSeries]]:
+    """Yield the annotation and the pages of every image that has our annotation."""
     notes = annotated(tif.ome_metadata or "", path) if tif.is_ome else []
     for note, series in zip(notes, tif.series if notes else [], strict=True):
         if note is not None:
-            yield note, series.asarray()
+            yield note, series
 
 
-def _saved(note: dict[str, Any], pixels: NDArray[np.generic], path: Path) -> SavedResult:
+def _saved(note: dict[str, Any], series: TiffPageSeries, path: Path) -> SavedResult:
     """Return the result of an image and its annotation."""
     recipe = note.get("recipe")
+    dtype = np.dtype(note.get("dtype", series.dtype.name))
     return SavedResult(
         role=str(note["role"]),
         name=str(note["name"]),
-        array=pixels,
+        array=_pixels(series, path).astype(dtype, copy=False),
         spacing=Spacing(**note["spacing"]),
         recipe=None if recipe is None else Recipe.of_document(recipe, path),
         more=note.get("more", {}),
+        first="T" if series.axes.startswith("T") else "Z",
     )
+
+
+def _pixels(series: TiffPageSeries, path: Path) -> NDArray[Any]:
+    """Return the pixels of an image; planes of a large one are read when they are used."""
+    start = series.dataoffset
+    large = series.nbytes >= _MAPPED and len(series.shape) > len("YX")
+    if large and start is not None and series.dtype.isnative:
+        mapped: NDArray[Any] = np.memmap(path, series.dtype, "c", start, series.shape)
+        return mapped
+    return np.asarray(series.asarray())

@@ -275,7 +275,7 @@ def test_a_correction_is_saved_and_opened_again(qtbot, viewer, docked, planes, t
     slide(viewer, 1)
     painted(labels)
     results = [layer for layer in viewer.layers if layer.name not in ("cells", labels.name)]
-    path = str(tmp_path / "cells.focusstack.ome.tif")
+    path = str(tmp_path / "cells.focusstack")
     write_results(path, [layer.as_layer_data_tuple() for layer in results])
     np.testing.assert_array_equal(Recipe.read(path).correction, labels.data)
     wanted, drawn = shown(viewer), labels.data.copy()
@@ -291,7 +291,7 @@ def test_a_correction_is_saved_and_opened_again(qtbot, viewer, docked, planes, t
     slide(viewer, 4)
     painted(again)
     results = [layer for layer in viewer.layers if layer.name not in ("cells", again.name)]
-    other = str(tmp_path / "other.focusstack.ome.tif")
+    other = str(tmp_path / "other.focusstack")
     write_results(other, [layer.as_layer_data_tuple() for layer in results])
     np.testing.assert_array_equal(Recipe.read(other).correction, again.data)
     assert set(np.unique(again.data)) == {0, 5}

@@ -65,7 +65,7 @@ def test_saved_layers_tell_the_result_as_well(viewer, planes, tmp_path):
     source = viewer.add_image(planes, name="cells", scale=(2, 0.5, 0.5), units="um")
     result = run(planes, crop=True)
     made = [layer.as_layer_data_tuple() for layer in add(viewer, result, source)]
-    [file] = write_results(str(tmp_path / "cells.focusstack.ome.tif"), made)
+    [file] = write_results(str(tmp_path / "cells.focusstack"), made)
     viewer.layers.clear()
     for data, arguments, _ in reopen(file):
         viewer.add_image(data, **arguments)
@@ -176,7 +176,7 @@ def test_another_folder_of_the_same_name_is_another_stack(viewer, planes, tmp_pa
     made = add(viewer, focus_stack(planes_of([source]), align="none"), source, ["depth-index"])
     [found] = result_sets(viewer.layers)
     [file] = write_results(
-        str(tmp_path / "a.focusstack.ome.tif"), [one.as_layer_data_tuple() for one in made]
+        str(tmp_path / "a.focusstack"), [one.as_layer_data_tuple() for one in made]
     )
     assert results_over([source], viewer.layers) == made
 

@@ -7,9 +7,10 @@ import imagecodecs
 import npe2
 import numpy as np
 import pytest
+from napari._qt.dialogs.qt_reader_dialog import QtReaderDialog
 from napari.components import ViewerModel
 from napari.layers import Image
-from napari.plugins import _initialize_plugins
+from napari.plugins import _initialize_plugins, _npe2
 from napari.plugins._npe2 import file_extensions_string_for_layers
 from napari.utils import Colormap
 
@@ -26,7 +27,7 @@ from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import Settings
 
 PLUGIN = "napari-focus-stack"
-NAME = "leaf.focusstack.ome.tif"
+NAME = "leaf.focusstack"
 ROLES = ("depth-index", "depth", "height", "confidence")
 SETTINGS = Settings(method="depth", align="none", z_step=2.0)
 LIKE = ("name", "scale", "translate", "rotate", "shear", "units", "axis_labels", "rgb")
@@ -103,7 +104,7 @@ def test_what_was_reopened_saves_the_same_again(tmp_path, results):
     for layer in results:
         layer.metadata[METADATA_KEY]["recipe"] = recipe
     once = saved_and_reopened(results, tmp_path / NAME)
-    twice = saved_and_reopened(once, tmp_path / "again.focusstack.ome.tif")
+    twice = saved_and_reopened(once, tmp_path / "again.focusstack")
     for here, there in zip(twice, once, strict=True):
         assert here.metadata == there.metadata
         assert here.metadata[METADATA_KEY]["recipe"] == recipe.as_dict()
@@ -159,7 +160,9 @@ def test_a_colormap_of_another_computer_becomes_grey(tmp_path, results):
 # --- names
 
 
-@pytest.mark.parametrize("typed", ["leaf", "leaf.ome.tif", "leaf.focusstack", "leaf.TIFF"])
+@pytest.mark.parametrize(
+    "typed", ["leaf", "leaf.ome.tif", "leaf.focusstack.ome", "leaf.FocusStack.TIFF"]
+)
 def test_a_shorter_name_is_completed_and_replaces_nothing_unasked(tmp_path, results, typed):
     layers = [results[0].as_layer_data_tuple()]
     assert write_results(str(tmp_path / typed), layers) == [str(tmp_path / NAME)]
@@ -172,7 +175,7 @@ def test_a_shorter_name_is_completed_and_replaces_nothing_unasked(tmp_path, resu
 
 def test_dots_in_a_name_stay(tmp_path, results):
     written = write_results(str(tmp_path / "fly 1.5 um"), [results[0].as_layer_data_tuple()])
-    assert written == [str(tmp_path / "fly 1.5 um.focusstack.ome.tif")]
+    assert written == [str(tmp_path / "fly 1.5 um.focusstack")]
 
 
 def test_a_layer_of_another_kind_is_named_and_nothing_written(tmp_path, results):
@@ -218,7 +221,7 @@ def test_png_refuses_what_it_cannot_hold(tmp_path, data, why):
 
 def test_the_dialog_offers_results_for_images_alone(results):
     offered, _ = file_extensions_string_for_layers(results)
-    assert "Focus Stack results (*.focusstack.ome.tif)" in offered.split(";;")
+    assert "Focus Stack results (*.focusstack *.focusstack.ome.tif)" in offered.split(";;")
     labels = ViewerModel().add_labels(np.zeros((9, 9), int))
     offered, _ = file_extensions_string_for_layers([*results, labels])
     assert "focusstack" not in offered
@@ -238,8 +241,9 @@ def test_a_plain_name_stays_with_the_other_writers(name, ours):
         ("a.ome.tif", False),
         ("a.focusstack.tif", False),
         ("a.focusstack.ome.tiff", False),
+        ("a.focusstack", True),
         ("a.focusstack.ome.tif", True),
-        ("A b.1.FocusStack.OME.TIF", True),
+        ("A b.1.FocusStack", True),
     ],
 )
 def test_the_reader_is_asked_about_saved_results_alone(tmp_path, name, ours):
@@ -251,6 +255,16 @@ def test_the_reader_is_asked_about_saved_results_alone(tmp_path, name, ours):
     ]
     assert readers == (["napari-focus-stack.reopen"] if ours else [])
     assert (get_reader(path=str(path)) is reopen) is ours
+
+
+def test_the_choice_that_napari_remembers_is_for_our_files_alone(qapp, tmp_path, results):
+    path = tmp_path / NAME
+    write_results(str(path), [results[0].as_layer_data_tuple()])
+    readers = _npe2.get_readers(str(path))
+    assert list(readers) == [PLUGIN]  # so napari opens it without the dialog
+    dialog = QtReaderDialog(str(path), readers=readers)
+    assert dialog._extension == ".focusstack"
+    dialog.deleteLater()
 
 
 def test_a_folder_is_not_reopened(tmp_path):

@@ -8,7 +8,7 @@ from napari_focus_stack._napari.io.results_reader import reopen
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
 from napari_focus_stack._napari.widgets.save_row import SaveRow
 
-NAME = "a_b.focusstack.ome.tif"
+NAME = "a_b.focusstack"
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def test_the_newest_result_is_saved_with_its_maps(qtbot, viewer, widget, asked, 
     stack(qtbot, widget)
     asked.answer = str(tmp_path / "kept")
     save(qtbot, widget.saving)
-    assert asked[0].endswith("a_b 2.focusstack.ome.tif")
-    file = tmp_path / "kept.focusstack.ome.tif"
+    assert asked[0].endswith("a_b 2.focusstack")
+    file = tmp_path / "kept.focusstack"
     assert widget.saving.job.status.value == f"Saved 2 layers in '{file}'."
     layers = reopen(str(file))
     assert [shown["metadata"][METADATA_KEY]["role"] for _, shown, _ in layers] == [
@@ -72,7 +72,7 @@ def test_nothing_is_written_without_a_name_or_over_a_file_nobody_was_asked_about
     save(qtbot, widget.saving)
     assert list(tmp_path.iterdir()) == []
     assert widget.saving.job.status.value == ""
-    taken = tmp_path / "taken.focusstack.ome.tif"
+    taken = tmp_path / "taken.focusstack"
     taken.write_bytes(b"mine")
     asked.answer = str(tmp_path / "taken")
     save(qtbot, widget.saving)

@@ -22,6 +22,7 @@ from napari_focus_stack._napari.layers.result_sets import ResultSet, sources_of
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
 from napari_focus_stack._napari.viewer.painting import Painting, hide_brush_box
 from napari_focus_stack._napari.viewer.plane_under_brush import PlaneUnderBrush
+from napari_focus_stack._napari.widgets.results_keeper import keep_results
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import Outcome, at_once
 from napari_focus_stack._napari.workers.latest import LatestOnlyWorker
@@ -113,6 +114,7 @@ class CorrectWidget(ResultDock):
         self.native.destroyed.connect(self.worker.stop)
         self._connect()
         self.native_parent_changed.connect(self._docked)
+        keep_results(napari_viewer, self, self.job)
 
     def _start_on(self, found: ResultSet) -> None:
         """Add the layer to paint on over a result."""

@@ -41,6 +41,8 @@ from napari_focus_stack._napari.viewer.preferences import (
 )
 from napari_focus_stack._napari.widgets.health_panel import HealthPanel
 from napari_focus_stack._napari.widgets.job_row import JobRow
+from napari_focus_stack._napari.widgets.recovery_row import RecoveryRow
+from napari_focus_stack._napari.widgets.results_keeper import keep_results
 from napari_focus_stack._napari.widgets.save_row import SaveRow
 from napari_focus_stack._napari.widgets.scroll_area import ScrollArea
 from napari_focus_stack._napari.widgets.series_form import SeriesForm
@@ -94,7 +96,8 @@ class FocusStackWidget(Container[Any]):
         self._series = SeriesStacking(napari_viewer, self.job)
         self.health = HealthPanel()
         self.saving = SaveRow()
-        super().__init__(widgets=[self.job, self.saving, self.health], labels=False)
+        self.recovery = RecoveryRow(napari_viewer)
+        super().__init__(widgets=[self.recovery, self.job, self.saving, self.health], labels=False)
         choices = [self.input, self.series_form, *self.form.widgets]
         self._choices = Container(widgets=choices, labels=False)
         self._choices.margins = (0, 0, 0, 0)
@@ -113,6 +116,7 @@ class FocusStackWidget(Container[Any]):
     def _connect(self) -> None:
         self.stack_button.changed.connect(self.stack)
         self.job.ends_with(self)
+        keep_results(self._viewer, self, self.job)
         self.native_parent_changed.connect(self._docked)
         for form in (self.form, self.series_form):
             form.on_edit(self._edited)

@@ -1,6 +1,7 @@
 """Reader of saved results for napari: layers with their roles and their former appearance.
 
-The manifest offers it for `*.focusstack.ome.tif` only; other TIFFs are left to other readers.
+The manifest offers it for `*.focusstack` and `*.focusstack.ome.tif` only; other files are left to
+other readers.
 """
 
 from __future__ import annotations
@@ -59,10 +60,31 @@ def reopen(path: Paths) -> list[LayerData]:
     layers: list[LayerData] = []
     for file in as_list(path):
         try:
-            layers += [_checked(saved, file) for saved in read_saved(file)]
+            layers += layers_of(file)
         except FocusStackError as problem:
             show_warning(str(problem))
     return layers or NO_LAYERS
+
+
+def layers_of(file: str) -> list[LayerData]:
+    """Read the saved results of one file as layers.
+
+    Parameters
+    ----------
+    file : str
+        File of results.
+
+    Returns
+    -------
+    list of tuple
+        (data, arguments, "image") for each result.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or a result makes no layer.
+    """
+    return [_checked(saved, file) for saved in read_saved(file)]
 
 
 def _checked(saved: SavedResult, file: str) -> LayerData:

@@ -5,11 +5,13 @@ Both write a complete file or none; napari shows the message of the errors that 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Layer
+from psygnal import SignalInstance
 
 from napari_focus_stack._napari.layers.lazy_planes import as_recorded
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
@@ -23,12 +25,15 @@ from napari_focus_stack.io.writing import write_image
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_SHORTER = (SAVED, ".focusstack", ".ome.tif", ".ome.tiff", ".tif", ".tiff")
-"""Incomplete suffixes that a name typed into the dialog may have."""
+_TYPED = re.compile(r"(\.focusstack)?(\.ome)?(\.tiff?)?$", re.IGNORECASE)
+"""Other suffixes that a name typed into the dialog may have."""
+
+results_saved = SignalInstance((list,))
+"""Signal with the arrays of layers that were written to a file of the user, in the main thread."""
 
 
 def write_results(path: str, layers: Sequence[tuple[Any, dict[str, Any], str]]) -> list[str]:
-    """Write results of Focus Stack to one `.focusstack.ome.tif`.
+    """Write results of Focus Stack to one `.focusstack`, or `.focusstack.ome.tif` if named so.
 
     Parameters
     ----------
@@ -46,10 +51,13 @@ def write_results(path: str, layers: Sequence[tuple[Any, dict[str, Any], str]]) 
     ------
     OutputError
         A layer is no result, or the file cannot contain it or cannot be written.
+    InputError
+        A plane that a layer shows cannot be read; the message names its file.
     """
     file = results_path(path)
     images = [Layer.create(data, dict(arguments), kind) for data, arguments, kind in layers]
     write_saved(file, [saved_of(image, file) for image in images])
+    results_saved.emit([data for data, _, _ in layers])
     return [str(file)]
 
 
@@ -71,7 +79,10 @@ def results_path(path: str) -> Path:
     OutputError
         The suffix was not complete, and such a file exists.
     """
-    return _completed(Path(path), SAVED, _SHORTER)
+    file = Path(path)
+    if file.name.lower().endswith(SAVED):
+        return file
+    return _unless_taken(file.with_name(_TYPED.sub("", file.name) + SAVED[0]))
 
 
 def write_picture(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:
@@ -98,7 +109,9 @@ def write_picture(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:
     InputError
         The layer shows a plane of a file that cannot be read; the message names it.
     """
-    file = _completed(Path(path), PNG[0], PNG)
+    file = Path(path)
+    if file.suffix.lower() not in PNG:
+        file = _unless_taken(file.with_name(file.name + PNG[0]))
     picture = data[0] if arguments.get("multiscale") else data
     if picture.ndim - bool(arguments.get("rgb")) != 2:
         raise OutputError(
@@ -119,13 +132,8 @@ def _metadata_of_reference(known: Mapping[str, Any]) -> PictureMetadata:
     return picture_metadata_of_plane(files, len(past["planes"]), past["reference"])
 
 
-def _completed(file: Path, end: str, shorter: Sequence[str]) -> Path:
-    """Complete the suffix of a path; refuse an existing file that the user did not confirm."""
-    name = file.name
-    if name.lower().endswith(end):
-        return file
-    typed = next((short for short in shorter if name.lower().endswith(short)), "")
-    whole = file.with_name(name[: len(name) - len(typed)] + end)
+def _unless_taken(whole: Path) -> Path:
+    """Return a completed path; refuse an existing file that the user did not confirm."""
     if whole.exists():
         raise OutputError(f"'{whole}' exists; choose it to replace it, or give another name.")
     return whole

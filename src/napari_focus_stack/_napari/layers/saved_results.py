@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.colormaps import ensure_colormap
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS, display_limits, map_appearance
-from napari_focus_stack._napari.layers.geometry import spacing_arguments, spacing_of
+from napari_focus_stack._napari.layers.geometry import NO_UNIT, spacing_arguments, spacing_of
 from napari_focus_stack._napari.layers.lazy_planes import as_recorded
-from napari_focus_stack._napari.layers.metadata import METADATA_KEY, PREVIEW, role
+from napari_focus_stack._napari.layers.metadata import ALIGNED, METADATA_KEY, PREVIEW, role
 from napari_focus_stack._napari.layers.planes import finest
 from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.output_formats import is_colour
@@ -54,8 +55,28 @@ def saved_of(layer: Image, path: Path) -> SavedResult:
     ------
     OutputError
         The layer has no role; or its record of the run is damaged.
-    InputError
-        A plane cannot be read; the message names its file.
+    """
+    return saving_of(layer)(path)
+
+
+def saving_of(layer: Image) -> Callable[[Path], SavedResult]:
+    """Read a layer now, and return the work that is left.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        One that Focus Stack made.
+
+    Returns
+    -------
+    callable
+        Returns the content of a file of results for the file's path, and raises as `saved_of`; it
+        may be called off the main thread, since corrections of large results take 0.3 s.
+
+    Raises
+    ------
+    OutputError
+        The layer has no role.
     """
     purpose = role(layer)
     if purpose in (None, PREVIEW):
@@ -64,23 +85,29 @@ def saved_of(layer: Image, path: Path) -> SavedResult:
             "napari's own writers."
         )
     known = dict(layer.metadata[METADATA_KEY])
-    recipe = _recipe(known, path)
-    for key in ("recipe", "source_ids"):  # one has its own place, the other ends with napari
-        known.pop(key, None)
-    return SavedResult(
+    noted = SavedResult(
         role=purpose,
         name=str(layer.name),
-        array=np.asarray(as_recorded(finest(layer))),
+        array=as_recorded(finest(layer)),
         spacing=_spacing(layer, known),
-        recipe=recipe,
-        more={"layer": _arguments(layer), "metadata": _plain(known)},
+        more={"layer": _arguments(layer)},
+        first="Z" if purpose == ALIGNED else "T",
     )
+    return partial(_complete, noted, known)
+
+
+def _complete(noted: SavedResult, known: dict[str, Any], path: Path) -> SavedResult:
+    """Add the metadata and the recipe of the run to what was read of a layer."""
+    recipe = _recipe(known, path)
+    # the recipe has its own place, and ids of layers end with napari
+    kept = {key: value for key, value in known.items() if key not in ("recipe", "source_ids")}
+    return replace(noted, recipe=recipe, more={**noted.more, "metadata": _plain(kept)})
 
 
 def _spacing(layer: Image, known: Mapping[str, Any]) -> Spacing:
     """Return the spacing of a layer; a 2-D one has its z step from the run."""
     here, run = spacing_of([layer]), known.get("spacing") or {}
-    z = here.z if layer.ndim == 3 else run.get("z")
+    z = here.z if role(layer) == ALIGNED else run.get("z")
     return Spacing(y=here.y, x=here.x, z=z, unit=here.unit or run.get("unit"))
 
 
@@ -176,7 +203,11 @@ def _fresh(saved: SavedResult) -> dict[str, Any]:
     """Return arguments for a result that `write_saved` wrote without a viewer."""
     rgb = is_colour(saved.array.shape)
     ndim = saved.array.ndim - rgb
-    place = {key: value[-ndim:] for key, value in spacing_arguments(saved.spacing).items()}
+    known = spacing_arguments(saved.spacing)
+    if saved.first == "T":
+        known |= {"axis_labels": ("t", "y", "x")}
+        known["scale"][0], known["units"][0] = 1.0, NO_UNIT
+    place = {key: value[-ndim:] for key, value in known.items()}
     if saved.role in OUTPUTS:
         last_plane = max(float(np.nanmax(saved.array, initial=0)), 1.0)
         return {**place, **map_appearance(saved.role, saved.array, last_plane)}

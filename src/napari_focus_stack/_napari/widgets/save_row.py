@@ -11,7 +11,7 @@ from magicgui.widgets import Container, PushButton
 from napari.utils.history import get_save_history, update_save_history
 from qtpy.QtWidgets import QFileDialog
 
-from napari_focus_stack._napari.io.writers import results_path
+from napari_focus_stack._napari.io.writers import results_path, results_saved
 from napari_focus_stack._napari.layers.result_sets import ResultSet, newest_result, result_sets
 from napari_focus_stack._napari.layers.saved_results import saved_of
 from napari_focus_stack._napari.widgets.job_row import JobRow
@@ -45,8 +45,8 @@ class SaveRow(Container[Any]):
         self._layers: list[Image] = []
         self.save_button = PushButton(
             text="Save results...",
-            tooltip="The newest result of these layers and its maps, in one OME-TIFF that opens "
-            "here as it was.",
+            tooltip="The newest result of these layers and its maps, in one file that opens here "
+            "as it was.",
         )
         self.job = JobRow([self.save_button], brief=True)
         super().__init__(widgets=[self.save_button, self.job], labels=False, visible=False)
@@ -76,12 +76,12 @@ class SaveRow(Container[Any]):
         """Ask for a file and write it; do nothing if none is chosen."""
         if self._found is None or self.job.running:
             return
-        name = re.sub(FORBIDDEN, "_", self._found.name) + SAVED
+        name = re.sub(FORBIDDEN, "_", self._found.name) + SAVED[0]
         path, _ = QFileDialog.getSaveFileName(
             self.native,
             "Save results",
             str(Path(get_save_history()[0]) / name),
-            f"Results of Focus Stack (*{SAVED})",
+            f"Results of Focus Stack (*{SAVED[0]} *{SAVED[1]})",
         )
         if path:
             update_save_history(path)
@@ -104,13 +104,15 @@ class SaveRow(Container[Any]):
         self.job.run(at_once(partial(_written, file, saved)), _describe)
 
 
-def _written(file: Path, saved: list[SavedResult]) -> tuple[Path, int]:
-    """Write results; return the file and the number of layers."""
+def _written(file: Path, saved: list[SavedResult]) -> tuple[Path, list[SavedResult]]:
+    """Write results; return them with the file."""
     write_saved(file, saved)
-    return file, len(saved)
+    return file, saved
 
 
-def _describe(written: tuple[Path, int]) -> str:
-    """Return a sentence on a file that was written."""
-    file, count = written
+def _describe(written: tuple[Path, list[SavedResult]]) -> str:
+    """Announce a file that was written, and return a sentence on it."""
+    file, saved = written
+    results_saved.emit([one.array for one in saved])
+    count = len(saved)
     return f"Saved {count} layers in '{file}'." if count > 1 else f"Saved '{file}'."
