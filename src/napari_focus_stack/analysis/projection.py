@@ -93,8 +93,9 @@ def project(
     The mean weighs plane k by ``half_slab + 1 - abs(k - depth - offset)``, limited to 0 to 1: the
     part of its optical section that lies in the slab. The maximum is that of the planes in the slab
     and of the values interpolated linearly at its two ends. Where depth is a whole number, both are
-    those of whole planes, to the bit. Noise of a plane counts by ``sqrt((1 - f)**2 + f**2)`` at a
-    depth f planes above it, 0.71 half-way: in noisy planes, bands of finer and coarser grain remain.
+    those of whole planes, to the bit. At a depth f planes above a plane, noise is
+    ``sqrt((1 - f)**2 + f**2)`` times that of a plane, 0.71 half-way: the grain of noisy planes is
+    finer there.
 
     References
     ----------

@@ -7,6 +7,7 @@ depths all weights are 0 or 1, and without a slab they are those of linear inter
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -73,8 +74,7 @@ class Slab:
         # a slab over the gap leaves no step, and planes left out do not count
         gaps = np.maximum(1, np.diff(planes) - 2 * half) if between else np.ones(len(planes) - 1)
         reach = [1, *gaps.astype(int).tolist(), 1]
-        sides = zip(reach[:-1], reach[1:], strict=True)
-        return cls(centre, half, dict(zip(planes, sides, strict=True)))
+        return cls(centre, half, dict(zip(planes, pairwise(reach), strict=True)))
 
     def needs(self, k: int) -> bool:
         """Return whether a plane has a weight anywhere.
