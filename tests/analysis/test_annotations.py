@@ -146,7 +146,6 @@ def test_centres_of_labels_are_measured_where_planes_moved() -> None:
     found = measure_label_centres(ball, result)
     z, x = 20.0, np.mean([44.5, 44.0, 44.5, 44.0, 44.5])
     np.testing.assert_array_equal(found["label"], [9])
-    np.testing.assert_allclose(found["depth (planes)"], 10 + 0.1 * x, rtol=1e-6)
     np.testing.assert_allclose(found["distance along z (µm)"], 2 * (z - 10 - 0.1 * x), rtol=1e-6)
     slope = 0.1 * 2 / 0.25
     np.testing.assert_allclose(

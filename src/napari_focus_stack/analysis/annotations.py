@@ -261,7 +261,7 @@ def measure_label_centres(labels: Any, result: StackResult) -> dict[str, NDArray
     Returns
     -------
     dict of str to numpy.ndarray
-        Columns with a row for each label: "label", and of the centre of its voxels those of
+        Columns with a row for each label: "label", and of the centre of its voxels the distances of
         `measure_points`.
 
     Raises
@@ -276,7 +276,9 @@ def measure_label_centres(labels: Any, result: StackResult) -> dict[str, NDArray
     known, row = np.unique(numbers, return_inverse=True)
     total = np.bincount(row, counts, len(known))
     z, y, x = (np.bincount(row, counts * axis, len(known)) / total for axis in centres.T)
-    return {"label": known, **_over_surface(np.column_stack([y, x]), z, result)}
+    measured = _over_surface(np.column_stack([y, x]), z, result)
+    distances = {name: measured[name] for name in measured if name.startswith("distance")}
+    return {"label": known, **distances}
 
 
 def _plane_centres(
