@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from napari_focus_stack.result import StackResult
 
 N, SIZE = 8, (160, 192)
+HILLS = np.add(*np.ogrid[0:4.3:40j, 0:3.3:50j]) % 7 + np.linspace(0.1, 0.4, 50)
+"""Depths between 0 and 8 that rise by less than 0.2 planes from pixel to pixel."""
 INNER = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
 MOVING = {"zoom": 0.006, "angle": 0.2, "shift": 0.8}
 
@@ -43,12 +45,13 @@ def stacked(crop: bool = False) -> StackResult:
     return focus_stack(shown.planes, transforms=shown.transforms, crop=crop)
 
 
-def still_result(index: Any, planes: int = N) -> StackResult:
-    """A result whose planes did not move, with any depth index."""
-    shape = np.shape(index)
+def still_result(depth: Any, planes: int = N) -> StackResult:
+    """A result whose planes did not move, with any depth."""
+    shape = np.shape(depth)
     return replace(
         stacked(),
-        depth_index=np.array(index, np.uint16),
+        depth=np.array(depth, np.float32),
+        depth_index=np.rint(depth).astype(np.uint16),
         transforms=np.tile(np.eye(3), (planes, 1, 1)),
         report=replace(stacked().report, shape=[planes, *shape], crop=None),
     )
@@ -58,6 +61,10 @@ def without(result: StackResult, *planes: int) -> StackResult:
     transforms = result.transforms.copy()
     transforms[list(planes)] = np.nan
     return replace(result, transforms=transforms)
+
+
+def at_whole_depth(result: StackResult) -> StackResult:
+    return replace(result, depth=result.depth_index.astype(np.float32))
 
 
 def seen_planes(planes: np.ndarray, result: StackResult) -> np.ma.MaskedArray:
@@ -115,7 +122,7 @@ def test_a_channel_in_focus_two_planes_further_is_sharp_at_that_offset_alone() -
     st.sampled_from([(), (0,), (3, 5)]),
 )
 @settings(max_examples=25, deadline=None)
-def test_slab_is_that_of_whole_warped_planes(
+def test_slab_of_whole_planes_is_that_of_whole_warped_planes(
     offset: int, half: int, how: Any, cut: bool, left_out: tuple[int, ...]
 ) -> None:
     result = without(stacked(cut), *left_out)
@@ -124,7 +131,11 @@ def test_slab_is_that_of_whole_warped_planes(
     index = np.zeros(SIZE, np.uint16)
     index[y0:y1, x0:x1] = result.depth_index
     plain = projected_plainly(planes, replace(result, depth_index=index), offset, half, how)
-    found = project(planes, result, offset=offset, half_slab=half, how=how)
+    slab = {"offset": offset, "half_slab": half, "how": how}
+    found = project(planes, result, **slab, interpolate=False)
+    between = project(planes, at_whole_depth(result), **slab)
+    same = found == between
+    assert same.all() or (left_out and not found[~same].any())  # over planes left out
     wanted = plain.filled(0)[y0:y1, x0:x1]
     assert found.dtype == planes.dtype
     assert found.shape == result.depth_index.shape
@@ -156,10 +167,16 @@ def test_planes_that_did_not_move_are_read_as_they_are(kind: str, how: Any) -> N
 def test_colour_is_projected_by_channel() -> None:
     shown = moving()
     colours = np.stack([shown.planes, shown.planes[::-1], 255 - shown.planes], axis=-1)
-    found = project(colours, stacked(), half_slab=2)
+    found = project(colours, stacked(), half_slab=2, interpolate=False)
     wanted = projected_plainly(colours, stacked(), 0, 2, "max").filled(0)
     assert found.shape == (*SIZE, 3)
     assert np.abs(found - wanted).max() <= 0.51
+    still = np.random.default_rng(0).integers(0, 256, (9, 40, 50, 3)).astype(np.uint8)
+    result = still_result(HILLS, 9)
+    for how in ("max", "mean"):
+        found = project(still, result, half_slab=1, how=how)
+        each = [project(still[..., c], result, half_slab=1, how=how) for c in range(3)]
+        np.testing.assert_array_equal(found, np.stack(each, axis=-1))
 
 
 def test_missing_values_do_not_count_and_nothing_at_all_is_nan() -> None:
@@ -185,6 +202,9 @@ def test_slab_ends_where_the_stack_does() -> None:
     np.testing.assert_array_equal(rows, [1, 2, 2, 3, 4])  # 1; 1.5 to even; 2; 3; 4
     rows = project(planes, without(result, 4), half_slab=1)[::4, 0]
     np.testing.assert_array_equal(rows, [2, 3, 4, 4, 4])
+    last = still_result(np.full((20, 20), 3.3), 5)
+    np.testing.assert_array_equal(project(planes, last, offset=1), 5)  # to half a plane beyond
+    np.testing.assert_array_equal(project(planes, last, offset=2), 0)
 
 
 class Watched(ArraySource):
@@ -244,6 +264,99 @@ def test_planes_out_of_order_have_no_neighbours() -> None:
     assert project(moving().planes, result).any()
     with pytest.raises(SettingsError, match="not in the order of their focus"):
         project(moving().planes, result, half_slab=1)
+
+
+# --- images between planes
+
+
+def climbing(planes: int = 10, shape: tuple[int, int] = (40, 50)) -> np.ndarray:
+    """A volume that rises linearly with z, at a rate of each pixel's own."""
+    rate = np.random.default_rng(5).uniform(100, 900, shape)
+    return 1000 + np.arange(planes)[:, None, None] * rate
+
+
+@given(
+    st.integers(-2, 2), st.integers(0, 1), st.sampled_from(["max", "mean"]),
+    st.sampled_from(["uint16", "float32"]), st.sampled_from([(), (4,)]),
+)  # fmt: skip
+@settings(max_examples=25, deadline=None)
+def test_volume_that_rises_linearly_is_projected_exactly(
+    offset: int, half: int, how: Any, kind: str, left_out: tuple[int, ...]
+) -> None:
+    volume = climbing()
+    depth = 3.1 + HILLS * 0.38  # so that all slabs lie in the stack
+    result = without(still_result(depth, 10), *(() if half else left_out))
+    found = project(volume.astype(kind), result, offset=offset, half_slab=half, how=how)
+    at = depth + offset + (half if how == "max" else 0)
+    truth = 1000 + at * (volume[1] - volume[0])
+    assert np.abs(found - truth).max() <= (1.5 if kind == "uint16" else 0.02)  # twice rounded
+
+
+def test_smooth_surface_leaves_no_steps_in_a_nucleus() -> None:
+    z = np.arange(12)[:, None, None]
+    depth = np.linspace(2, 9, 400)[None] * np.ones((40, 1))
+    rise = depth[0, 1] - depth[0, 0]
+    volume = (4000 * np.exp(-0.5 * ((z - 5.5) / 2) ** 2)).astype(np.float32)
+    steepest = 4000 * np.exp(-0.5) / 2
+    volume, result = np.broadcast_to(volume, (12, *depth.shape)), still_result(depth, 12)
+    truth = 4000 * np.exp(-0.5 * ((depth - 5.5) / 2) ** 2)
+    for slab in ({}, {"half_slab": 1, "how": "mean"}, {"half_slab": 1}):
+        found, whole = (
+            project(volume, result, **slab, interpolate=between) for between in (True, False)
+        )
+        assert np.abs(np.diff(found)).max() < 1.01 * steepest * rise
+        assert np.abs(np.diff(whole)).max() > 25 * steepest * rise
+        if not slab:
+            assert np.abs(found - truth).max() < 4000 / 2**2 / 8  # that of linear interpolation
+            assert np.abs(whole - truth).max() > 0.45 * steepest
+
+
+def test_slab_maximum_reaches_between_planes_at_its_ends() -> None:
+    volume = np.zeros((7, 20, 20), np.float32)
+    volume[[1, 5]] = 8
+    result = still_result(np.repeat([3.0, 3.25, 2.5, 4.0], 5)[:, None] * np.ones((1, 20)), 7)
+    np.testing.assert_array_equal(project(volume, result, half_slab=1)[::5, 0], [0, 2, 4, 8])
+    np.testing.assert_array_equal(
+        project(volume, result, half_slab=1, how="mean")[::5, 0],
+        np.float32([0, 2, 4, 8]) / np.float32(3),
+    )
+
+
+def test_surface_crosses_planes_left_out_without_a_step() -> None:
+    result = without(still_result(np.linspace(1, 5, 41)[None] * np.ones((20, 1)), 7), 2, 3)
+    volume = np.broadcast_to(np.arange(7, dtype=np.float32)[:, None, None], (7, 20, 41))
+    np.testing.assert_allclose(project(volume, result), result.depth, rtol=1e-6)
+    for slab in ({"half_slab": 1}, {"half_slab": 1, "how": "mean"}):
+        assert np.abs(np.diff(project(volume, result, **slab))).max() < 0.31
+
+
+def test_pixel_that_one_of_two_planes_did_not_record_is_the_other_ones() -> None:
+    volume = np.arange(5, dtype=np.float32)[:, None, None] * np.ones((1, 20, 20), np.float32)
+    volume[2, :10] = np.nan
+    found = project(volume, still_result(np.full((20, 20), 2.25), 5))
+    np.testing.assert_array_equal(found[[0, 10], 0], [3, 2.25])
+
+
+def test_background_and_recorded_values_keep_to_whole_planes() -> None:
+    volume, depth = climbing().astype(np.uint16), HILLS.copy()
+    result = still_result(depth, 10)
+    whole = project(volume, result, interpolate=False)
+    depth[:9] = np.nan
+    background = replace(result, depth=depth.astype(np.float32))
+    np.testing.assert_array_equal(project(volume, background)[:9], whole[:9])
+    recorded = replace(result.report, settings={**result.report.settings, "values": "recorded"})
+    promised = replace(result, report=recorded)
+    np.testing.assert_array_equal(project(volume, promised), whole)
+    assert np.any(project(volume, promised, interpolate=True) != whole)
+
+
+def test_mask_is_cut_half_way_between_planes() -> None:
+    mask = np.zeros((5, 20, 20), bool)
+    mask[3:] = True
+    depth = np.repeat([2.0, 2.4, 2.6, 3.0], 5)[:, None] * np.ones((1, 20))
+    found = project(mask, still_result(depth, 5))
+    assert found.dtype == bool
+    np.testing.assert_array_equal(found[::5, 0], [False, False, True, True])
 
 
 # --- labels and points

@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from napari_focus_stack.analysis.annotations import project_labels, project_points
+    from napari_focus_stack.analysis.annotations import (
+        measure_label_centres,
+        measure_labels,
+        measure_points,
+        project_labels,
+        project_points,
+    )
     from napari_focus_stack.analysis.areas import AreaTable, measure_areas
     from napari_focus_stack.analysis.mesh import SurfaceMesh, surface_mesh
     from napari_focus_stack.analysis.projection import project
 
 _HOME = {
-    "annotations": ["project_labels", "project_points"],
+    "annotations": [
+        "measure_label_centres",
+        "measure_labels",
+        "measure_points",
+        "project_labels",
+        "project_points",
+    ],
     "areas": ["AreaTable", "measure_areas"],
     "mesh": ["SurfaceMesh", "surface_mesh"],
     "projection": ["project"],
@@ -23,6 +35,9 @@ __all__ = [
     "AreaTable",
     "SurfaceMesh",
     "measure_areas",
+    "measure_label_centres",
+    "measure_labels",
+    "measure_points",
     "project",
     "project_labels",
     "project_points",

@@ -9,7 +9,12 @@ from stacks import banded_planes, in_a_window
 
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.results import SourceInfo, result_layers
-from napari_focus_stack.analysis.annotations import project_labels, project_points
+from napari_focus_stack.analysis.annotations import (
+    measure_labels,
+    measure_points,
+    project_labels,
+    project_points,
+)
 from napari_focus_stack.analysis.areas import measure_areas
 from napari_focus_stack.analysis.projection import project
 from napari_focus_stack.errors import Cancelled
@@ -100,6 +105,63 @@ def test_labels_and_points_come_onto_the_result(qtbot, viewer, docked, planes):
     np.testing.assert_allclose(added.data, [(5, 6), (20, 28), (47, 58)], atol=1e-6)
     assert_over(added, image)
     np.testing.assert_allclose(added.size, 1 / np.sqrt(0.5 * 0.25))
+
+
+@in_a_window
+def test_points_and_labels_get_columns_beside_those_of_the_user(
+    qtbot, viewer, docked, planes, tmp_path
+):
+    result = add_result(viewer, planes)
+    in_stack = np.array([(0, 5, 6), (4, 20, 30), (5, 40, 50)], float)
+    world = [viewer.layers["cells"].data_to_world(place) for place in in_stack]
+    own = {"kind": ["a", "b", "c"], "height (µm)": [1.0, 2.0, 3.0]}
+    choose(docked, viewer.add_points(world, name="spots", features=own, units="um"))
+    added = pressed(qtbot, viewer, docked)
+    measured = measure_points(in_stack, result)
+    assert list(added.features) == [
+        "kind", "height (µm)", "depth (planes)", "height (µm) 2", "distance along z (µm)",
+        "distance to surface (µm)",
+    ]  # fmt: skip
+    for name, column in own.items():
+        assert list(added.features[name]) == column
+    np.testing.assert_allclose(added.features["height (µm) 2"], measured["height (µm)"], rtol=1e-5)
+    along = added.features["distance along z (µm)"]
+    np.testing.assert_allclose(along + measured["height (µm)"], 2 * in_stack[:, 0], rtol=1e-5)
+    added.save(str(tmp_path / "spots.csv"))
+    assert "distance to surface (µm)" in (tmp_path / "spots.csv").read_text().splitlines()[0]
+
+    numbers = np.zeros(planes.shape, np.int32)
+    numbers[:, 5:15, 10:20], numbers[3:, 30:34, 30:34] = 4, 12
+    features = {"index": [4, 99], "type": ["cell", "none"]}
+    choose(docked, viewer.add_labels(numbers, name="nuclei", features=features, **PLACE))
+    added = pressed(qtbot, viewer, docked)
+    table = added.features.set_index("index")
+    assert list(table.index) == [4, 12, 99]
+    assert list(table["type"])[::2] == ["cell", "none"]
+    heights = measure_labels(project_labels(numbers, result), result)
+    name = "mean height (µm)"
+    np.testing.assert_allclose(table[name][heights["label"]], heights[name], rtol=1e-5)
+    assert np.isfinite(table["distance along z (µm)"][[4, 12]]).all()
+    shown = added.get_status((*added.data_to_world((8, 14)),), view_direction=None, world=True)
+    assert "mean height (µm)" in shown["coordinates"]
+    choose(docked, viewer.add_labels(numbers[4], name="drawn", features={"size": np.arange(13.0)}))
+    docked.plane.value = 4
+    added = pressed(qtbot, viewer, docked)
+    table = added.features.set_index("index")
+    assert (table["size"][4], table["size"][12]) == (4, 12)
+    assert np.isfinite(table[name][[4, 12]]).all()
+
+
+def test_without_depth_and_height_whole_planes_are_used_and_said(qtbot, viewer, docked, planes):
+    result = add_result(viewer, planes, wanted=("depth-index",))
+    other = np.random.default_rng(1).integers(0, 4000, planes.shape).astype(np.uint16)
+    viewer.add_image(other, name="actin", **PLACE)
+    added = pressed(qtbot, viewer, docked)
+    np.testing.assert_array_equal(added.data, project(other, result, interpolate=False))
+    assert docked.job.status.value == (
+        "Added 'actin [on cells]'. The surface is that of whole planes, because neither depth nor "
+        "height of 'cells [sharp]' is in the viewer; stack again with 'Depth' ticked."
+    )
 
 
 def test_points_lie_right_without_the_stack_in_the_viewer(qtbot, viewer, docked, planes):

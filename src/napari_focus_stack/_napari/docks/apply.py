@@ -20,6 +20,7 @@ from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.projection import (
     Addition,
+    Applied,
     ProjectionOptions,
     projectable_layers,
     transfer_job,
@@ -145,12 +146,13 @@ class ApplyWidget(ResultDock):
         steps, addition = transfer_job(target, found, self.chosen_options(), self._viewer.layers)
         self.job.run(steps, partial(self._add, addition))
 
-    def _add(self, addition: Addition, data: Any) -> str:
-        arguments = dict(addition.arguments)
+    def _add(self, addition: Addition, applied: Applied) -> str:
+        arguments = {**addition.arguments, **applied.arguments}
         if arguments.get("rgb"):
-            arguments["contrast_limits"] = display_limits(data, rgb=True)
+            arguments["contrast_limits"] = display_limits(applied.data, rgb=True)
         add = getattr(self._viewer, f"add_{addition.kind}")
-        return f"Added '{add(data, **arguments).name}'."
+        added = f"Added '{add(applied.data, **arguments).name}'."
+        return f"{added} {applied.note}".rstrip()
 
 
 def _whole_number(tooltip: str, least: int = -LARGEST_NUMBER) -> SpinBox:

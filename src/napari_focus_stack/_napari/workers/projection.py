@@ -5,13 +5,15 @@ Everything of a layer is read here, in the main thread, without the viewer and Q
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from napari.layers import Image, Labels, Points
 
 from napari_focus_stack._napari.layers.appearance import appearance
+from napari_focus_stack._napari.layers.features import label_features, with_columns
 from napari_focus_stack._napari.layers.geometry import placement
 from napari_focus_stack._napari.layers.lazy_planes import as_recorded
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, is_input
@@ -20,14 +22,15 @@ from napari_focus_stack._napari.layers.planes import StackInput, finest
 from napari_focus_stack._napari.layers.points import marks, places_in_planes, planes_matrix
 from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
-from napari_focus_stack._napari.workers.job import Steps, at_once
+from napari_focus_stack._napari.workers.job import Engine, Steps, at_once
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Sequence
 
-    import numpy as np
     from napari.layers import Layer
     from numpy.typing import NDArray
+    from pandas import DataFrame
 
     from napari_focus_stack.analysis.projection import ProjectionMethod
     from napari_focus_stack.result import StackResult
@@ -76,6 +79,25 @@ class Addition:
     arguments: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Applied:
+    """What became of a layer.
+
+    Attributes
+    ----------
+    data : numpy.ndarray
+        Data of the layer that is added.
+    arguments : dict
+        Further arguments of the `add_` method: the features of labels and points.
+    note : str
+        Sentence for the user; empty if there is nothing to say.
+    """
+
+    data: NDArray[Any]
+    arguments: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
 def projectable_layers(layers: Sequence[Layer]) -> list[Layer]:
     """Return the layers that a result can be applied to.
 
@@ -117,7 +139,7 @@ def transfer_job(
     Returns
     -------
     steps : callable
-        As `Job` takes it; its result is the array of the new layer.
+        As `Job` takes it; its result is an `Applied`.
     addition : Addition
         That layer.
 
@@ -126,7 +148,7 @@ def transfer_job(
     InputError
         The layer makes no stack, or the layers of the result are not enough to apply it.
     """
-    result = as_result(found)
+    result, note = _with_depth(found)
     arguments = {
         "name": role_name(" ".join([str(layer.name), *options.cut.places]), f"on {found.name}"),
         **placement(found.image),
@@ -141,44 +163,88 @@ def transfer_job(
     }
     if isinstance(layer, Image):
         addition = Addition("image", {**arguments, **_shown(layer)})
-        return _image_steps(layer, result, options), addition
+        return _image_steps(layer, result, options, note), addition
     if isinstance(layer, Labels):
-        return _labels_steps(layer, result, options), Addition("labels", arguments)
+        addition = Addition("labels", arguments)
+        work = partial(_labels_applied, layer, layer.features.copy(), result, options, note)
+        return at_once(work), addition
     to_planes = planes_matrix(layer, found, layers)
     addition = Addition("points", {**arguments, **marks(layer, to_planes)})
-    return _points_steps(layer, to_planes, result, options), addition
+    features = layer.features.copy()
+    places = places_in_planes(layer, to_planes)
+    plane = options.plane if layer.ndim == 2 else None
+    return at_once(partial(_points_applied, places, features, result, plane, note)), addition
+
+
+def _with_depth(found: ResultSet) -> tuple[StackResult, str]:
+    """Return a result with its depth between planes, or a sentence that it has none to the user."""
+    result = as_result(found)
+    step = result.report.spacing.get("z")
+    if "depth" in found.maps:
+        return result, ""
+    if result.height is not None and step:
+        return replace(result, depth=result.height / np.float32(step)), ""
+    if result.report.settings.get("method") == "laplacian":
+        return result, ""
+    return result, (
+        "The surface is that of whole planes, because neither depth nor height of "
+        f"'{found.image.name}' is in the viewer; stack again with 'Depth' ticked."
+    )
 
 
 def _shown(layer: Image) -> dict[str, Any]:
     return {**appearance(layer), "blending": layer.blending}
 
 
-def _image_steps(layer: Image, result: StackResult, options: ProjectionOptions) -> Steps:
+def _image_steps(layer: Image, result: StackResult, options: ProjectionOptions, note: str) -> Steps:
     from napari_focus_stack.analysis.projection import project_steps
 
     source = StackInput.of([layer], options.cut).source
-    return lambda cancel: project_steps(
-        source,
-        result,
-        offset=options.offset,
-        half_slab=options.half_slab,
-        how=options.how,
-        cancel=cancel,
+
+    def steps(cancel: threading.Event) -> Engine:
+        image = yield from project_steps(
+            source,
+            result,
+            offset=options.offset,
+            half_slab=options.half_slab,
+            how=options.how,
+            cancel=cancel,
+        )
+        return Applied(image, note=note)
+
+    return steps
+
+
+def _labels_applied(
+    layer: Labels,
+    features: DataFrame,
+    result: StackResult,
+    options: ProjectionOptions,
+    note: str,
+) -> Applied:
+    from napari_focus_stack.analysis.annotations import (
+        measure_label_centres,
+        measure_labels,
+        project_labels,
     )
 
-
-def _labels_steps(layer: Labels, result: StackResult, options: ProjectionOptions) -> Steps:
-    from napari_focus_stack.analysis.annotations import project_labels
-
+    labels = as_recorded(finest(layer))
     where = {"plane": options.plane} if layer.ndim == 2 else {"offset": options.offset}
-    return at_once(partial(project_labels, as_recorded(finest(layer)), result, **where))
+    drawn = project_labels(labels, result, **where)
+    tables = [measure_labels(drawn, result)]
+    if layer.ndim == 3:
+        tables.append(measure_label_centres(labels, result))
+    return Applied(drawn, {"features": label_features(features, tables)}, note)
 
 
-def _points_steps(
-    layer: Points, to_planes: NDArray[np.float64], result: StackResult, options: ProjectionOptions
-) -> Steps:
-    from napari_focus_stack.analysis.annotations import project_points
+def _points_applied(
+    places: NDArray[np.float64],
+    features: DataFrame,
+    result: StackResult,
+    plane: int | None,
+    note: str,
+) -> Applied:
+    from napari_focus_stack.analysis.annotations import measure_points, project_points
 
-    places = places_in_planes(layer, to_planes)
-    plane = options.plane if layer.ndim == 2 else None
-    return at_once(partial(project_points, places, result, plane=plane))
+    table = with_columns(features, measure_points(places, result, plane=plane))
+    return Applied(project_points(places, result, plane=plane), {"features": table}, note)
