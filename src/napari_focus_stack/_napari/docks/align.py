@@ -13,12 +13,13 @@ from napari_focus_stack._napari.layers.geometry import world_units
 from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, lazy_array
 from napari_focus_stack._napari.layers.metadata import ALIGNED, METADATA_KEY, is_input, role
 from napari_focus_stack._napari.layers.names import role_name
-from napari_focus_stack._napari.layers.planes import StackInput
+from napari_focus_stack._napari.layers.planes import OPEN_FIRST, StackInput
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.viewer.preferences import preferences
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
+from napari_focus_stack._napari.widgets.parameter_controls import help_of, in_words
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import FocusStackError
@@ -47,11 +48,9 @@ class AlignWidget(Container[Any]):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         self.layer = LayerChooser(
-            "A layer with z, y and x; any other axes are taken where the sliders stand."
+            "A layer with z, y and x; of any more axes the part is aligned that the sliders show."
         )
-        self.model = ComboBox(
-            choices=MODELS, tooltip=Settings.__dataclass_fields__["align"].metadata["help"]
-        )
+        self.model = ComboBox(choices=in_words(MODELS), tooltip=help_of("align"))
         self.align_button = PushButton(
             text="Align", tooltip="Add a layer of the aligned planes, their values as recorded."
         )
@@ -69,6 +68,7 @@ class AlignWidget(Container[Any]):
         self.layer.offer(offered)
         if not self.job.running:
             self.align_button.enabled = bool(offered)
+            self.job.show_missing("" if offered else f"{OPEN_FIRST}.")
 
     def _offered(self) -> list[Image]:
         """Return the stacks from top to bottom, after them those that are aligned already."""

@@ -102,7 +102,7 @@ class FocusStackWidget(Container[Any]):
         self.stack_button.changed.connect(self.stack)
         self.job.ends_with(self)
         self.native_parent_changed.connect(self._docked)
-        self.form.on_edit(self.job.forget)
+        self.form.on_edit(self.job.outdate)
         self.input.follow_viewer()
 
     def reset_choices(self, *_: Any) -> None:

@@ -13,7 +13,7 @@ from napari_focus_stack._napari.docks.result_dock import ResultDock
 from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import placement, unit_ratio
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
-from napari_focus_stack._napari.layers.names import with_role
+from napari_focus_stack._napari.layers.names import shortened, with_role
 from napari_focus_stack._napari.layers.result_sets import (
     Relief,
     ResultSet,
@@ -22,6 +22,7 @@ from napari_focus_stack._napari.layers.result_sets import (
 )
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
+from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack.io.sources import Spacing
 
 if TYPE_CHECKING:
@@ -239,9 +240,11 @@ def stretch(surface: Surface, factor: float) -> None:
 
 def _doubts(found: ResultSet, relief: Relief) -> list[str]:
     """Return what limits the heights, one sentence each, for the user."""
-    steps = "It rises in steps of a plane; stack again with 'Height' or 'Depth' for a smooth one."
-    guess = "The z step is unknown: a plane counts as deep as a pixel is wide."
-    flat = f"The pixel size is unknown: a pixel counts as one {relief.unit}; slopes are not true."
+    steps = "It rises in steps of one plane; for a smooth surface stack again with 'Height' or 'Depth'."
+    guess = "The z step is unknown, so a plane is drawn as deep as a pixel is wide; for true slopes type "
+        "the z step in Focus Stack and stack again."
+    flat = f"The pixel size is unknown, so a pixel is drawn as one {format_unit(relief.unit)} wide; for "
+        "true slopes type the pixel size in Focus Stack and stack again."
     unknown = [guess] if relief.unit is None else [] if knows_pixel_size(found) else [flat]
     return [*([] if {"height", "depth"} & set(found.maps) else [steps]), *unknown]
 
@@ -258,14 +261,14 @@ class SurfaceWidget(ResultDock):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._hidden: list[Hashable] = []
         self.show_button = PushButton(
-            text="Show in 3-D", tooltip="Add the surface and look at it alone."
+            text="Show in 3-D", tooltip="Add the result as a surface, and hide all other layers meanwhile."
         )
         self.stretch = FloatSlider(
             value=1,
             min=LEAST_STRETCH,
             max=MOST_STRETCH,
             step=0.1,
-            tooltip="Factor on the height of the surfaces in 3-D; 1 is true to scale.",
+            tooltip="How much higher than in reality surfaces are drawn in 3-D; 1 is true to scale.",
         )
         self.flat_button = PushButton(
             text="Back to 2-D", enabled=False, tooltip="Show again what was hidden for the surface."
@@ -318,7 +321,8 @@ class SurfaceWidget(ResultDock):
         self._viewer.reset_view(margin=CANVAS_MARGIN)
         getattr(self._viewer, "scene", self._viewer).camera.angles = VIEW  # moved in napari 0.9
         self.flat_button.enabled = True
-        return " ".join([f"'{surface.name}' has {len(mesh.vertices)} vertices.", *doubts])
+        [name] = shortened([str(surface.name)])
+        return " ".join([f"'{name}' is shown: drag to turn it, scroll to zoom.", *doubts])
 
     def _surfaces(self) -> list[Surface]:
         return [layer for layer in self._viewer.layers if role(layer) == SURFACE]

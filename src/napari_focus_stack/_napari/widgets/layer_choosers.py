@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox
 
+from napari_focus_stack._napari.layers.names import shortened
 from napari_focus_stack._napari.layers.result_sets import ResultSet, result_sets
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class LayerChooser(ComboBox):
         layers : sequence of napari.layers.Layer
             The first is chosen until the user chooses another.
         """
-        choices = [(str(layer.name), layer.unique_id) for layer in layers]
+        names = shortened(str(layer.name) for layer in layers)
+        choices = [(name, one.unique_id) for name, one in zip(names, layers, strict=True)]
         with self.changed.blocked():
             # emptied first: magicgui keeps the old order and forgets renamed layers
             self.choices = ()
@@ -58,12 +60,18 @@ class ResultChooser(LayerChooser):
         Where they are.
     needed : str, optional
         Role of the map that must be there; any will do by default.
+
+    Attributes
+    ----------
+    missing : str
+        Sentence for a viewer without results to choose.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, needed: str | None = None) -> None:
-        what = "depth or height" if needed is None else needed.replace("-", " ")
+        what = "map of depth or height" if needed is None else needed.replace("-", " ")
         super().__init__(f"A stacked image whose {what} is in the viewer.")
         self._viewer, self._needed = viewer, needed
+        self.missing = f"No result with a {what} is in the viewer; stack first."
 
     def offer_results(self) -> None:
         """List the results anew; the user's choice stays while its image is there."""

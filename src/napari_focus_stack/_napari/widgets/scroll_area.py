@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 if TYPE_CHECKING:
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 LEAST_HEIGHT = 160
 """Height, in pixels, of the rows that are visible on the lowest screen."""
+LAID_OUT = 50
+"""Milliseconds until rows that were shown have their places."""
 
 
 class ScrollArea(QScrollArea):
@@ -33,6 +35,30 @@ class ScrollArea(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.setWidget(self._rows)
+        self._wanted: tuple[QWidget, QWidget] | None = None
+        self._laid_out = QTimer(self)
+        self._laid_out.setSingleShot(True)
+        self._laid_out.timeout.connect(self._scroll)
+
+    def reveal(self, first: QWidget, last: QWidget) -> None:
+        """Scroll until rows are visible, once the layout has room for them.
+
+        Parameters
+        ----------
+        first, last : QWidget
+            Rows; where not all are visible at once, those from the first on are.
+        """
+        self._wanted = first, last
+        self._laid_out.start(LAID_OUT)
+
+    def _scroll(self) -> None:
+        bar, view = self.verticalScrollBar(), self.viewport()
+        if self._wanted is None or bar is None or view is None:
+            return
+        first, last = self._wanted
+        top = first.mapTo(self._rows, QPoint(0, 0)).y()
+        bottom = last.mapTo(self._rows, QPoint(0, last.height())).y()
+        bar.setValue(max(bar.value(), min(top, bottom - view.height())))
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's
         """Return the size of the rows, which may exceed their own hint, with the frame.
@@ -80,3 +106,18 @@ class ScrollArea(QScrollArea):
         if asked and watched is self._rows:
             self.updateGeometry()
         return bool(super().eventFilter(watched, event))
+
+
+def show_rows(first: QWidget, last: QWidget) -> None:
+    """Scroll the area around rows, if there is one, until they are visible.
+
+    Parameters
+    ----------
+    first, last : QWidget
+        As `ScrollArea.reveal` takes them.
+    """
+    around = first.parentWidget()
+    while around is not None and not isinstance(around, ScrollArea):
+        around = around.parentWidget()
+    if around is not None:
+        around.reveal(first, last)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, Label, Select
+from magicgui.widgets import ComboBox, Container, Select
 from napari.layers import Image
 from natsort import natsorted
 from qtpy.QtWidgets import QSizePolicy
@@ -18,8 +18,10 @@ from napari_focus_stack._napari.layers.planes import (
     followed,
     likely_input,
 )
+from napari_focus_stack._napari.layers.selection_answer import answer_to_selection
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, likely_z, slice_at, z_axes
-from napari_focus_stack._napari.widgets.rows import row
+from napari_focus_stack._napari.widgets.rows import elided, row
+from napari_focus_stack._napari.widgets.sentences import Sentences
 from napari_focus_stack.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class StackSelector(Container[Any]):
     def __init__(self, viewer: napari.viewer.Viewer, chosen: Callable[[], None]) -> None:
         self._viewer, self._on_change = viewer, chosen
         self._chosen: list[Hashable] = []
+        self._answer = ""
         self._picked_z: tuple[list[Hashable], int] = ([], 0)
         self.cut = StackSlice()
         self.current: StackInput | None = None
@@ -61,19 +64,18 @@ class StackSelector(Container[Any]):
             choices=(),
             tooltip="A layer with z, y and x, or several 2-D layers: hold Ctrl or Shift for more.",
         )
+        elided(self.layer_list)
         self.layer_list.min_height = self.layer_list.max_height = LIST_HEIGHT
         self.z_axis = ComboBox(
             choices=(),
             tooltip="Axis along which the planes follow each other. Of the others the last two are "
-            "y and x; any more (time, channel) are taken where the viewer's sliders stand.",
+            "y and x; of any more (time, channel) the part is stacked that the sliders show.",
         )
         self.order = ComboBox(
             choices=(BOTTOM_UP, TOP_DOWN, BY_NAME),
             tooltip="Order of the planes. Drag layers in napari's layer list for any other.",
         )
-        self.summary = Label()
-        self.summary.native.setWordWrap(True)
-        self.summary.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.summary = Sentences()
         layers = row("Layers", self.layer_list)
         layers.max_height = LIST_HEIGHT
         self._z_row, self._order_row = row("z axis", self.z_axis), row("Order", self.order)
@@ -118,7 +120,10 @@ class StackSelector(Container[Any]):
 
     def _follow(self, _: object) -> None:
         """Choose the layers that the user selects, or opens: napari selects new layers."""
-        self._chosen = keys(followed(self._offered(), self._active(), self.chosen_layers()))
+        active = self._active()
+        self._chosen = keys(followed(self._offered(), active, self.chosen_layers()))
+        selected = [one for one in self._viewer.layers if one in self._viewer.layers.selection]
+        self._answer = answer_to_selection(selected, active, self.chosen_layers())
         self.reset_choices()
 
     def _slid(self, _: object) -> None:
@@ -127,7 +132,7 @@ class StackSelector(Container[Any]):
             self.show_choice()
 
     def _choose(self) -> None:
-        self._chosen = list(self.layer_list.value)
+        self._chosen, self._answer = list(self.layer_list.value), ""
         self.show_choice()
 
     def _pick_z(self, axis: int) -> None:
@@ -176,7 +181,8 @@ class StackSelector(Container[Any]):
             self.summary.value = str(problem)
         else:
             planes = describe_planes(self.current.source, layers) + self._where()
-            self.summary.value = f"{planes} {border_doubt(layers)}".rstrip()
+            sentences = (self._answer, planes, border_doubt(layers))
+            self.summary.value = " ".join(filter(None, sentences))
         self._on_change()
 
     def _offer_z(self, layers: list[Image]) -> None:
@@ -199,7 +205,7 @@ class StackSelector(Container[Any]):
 
     def _where(self) -> str:
         """Say where the axes beside z, y and x stand."""
-        return f" Taken where the sliders stand: {self.cut.description}." if self.cut.other else ""
+        return f" This is the stack at {self.cut.description}." if self.cut.other else ""
 
 
 def keys(layers: Iterable[Image]) -> list[Hashable]:
