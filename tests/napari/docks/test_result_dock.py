@@ -27,9 +27,10 @@ def test_the_button_is_for_results_that_are_there(viewer, dock, planes, name):
     assert isinstance(widget, ResultDock)
     assert not widget._start_button.enabled
     widget.start()  # nothing to start with
-    assert widget.job.status.value == ""
+    assert widget.job.status.value.endswith("is in the viewer; stack first.")
     add_results(viewer, planes)
     assert widget._start_button.enabled
+    assert widget.job.status.value == ""
     viewer.layers.clear()
     assert not widget._start_button.enabled
 

@@ -95,7 +95,7 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
         for step in (0, 5):
             viewer.dims.set_current_step(0, step)
             assert layer.get_value((2.0 * step, 1.0, 1.0), world=True) == layer.data[2, 2]
-    assert widget.job.status.value.startswith("Fused 6 of 6 planes")
+    assert widget.job.status.value.startswith("Stacked all 6 planes, which were not moved.")
     assert (
         "'cells [sharp]' lies on top; hide it to see 'cells [depth index]'."
         in widget.job.status.value
@@ -163,7 +163,7 @@ def test_typed_lengths_reach_the_results_and_the_stack(viewer, docked, stacked, 
 
 def test_what_cannot_be_stacked_is_said_once_and_not_started(viewer, docked, notifications):
     widget = docked()
-    assert "Select one (z, y, x) layer" in widget.input.summary.value
+    assert "Open a stack first" in widget.input.summary.value
     small = viewer.add_image(np.zeros((20, 24), np.uint8), name="small")
     assert "'small'" in widget.input.summary.value
     large = viewer.add_image(np.zeros((40, 48), np.uint8), name="large")
@@ -213,8 +213,9 @@ def test_wrong_parameters_are_one_notification(viewer, docked, stacked, planes, 
         [message] = notifications
         assert named in message
         assert widget.job.status.value == message
+        assert widget.job.status.enabled
         control.value = before
-        assert widget.job.status.value == ""
+        assert not widget.job.status.enabled
 
 
 def test_parameters_of_a_method_show_with_it(viewer, docked, planes):
@@ -376,12 +377,15 @@ def test_what_a_run_left_goes_with_the_next_change(viewer, docked, stacked, plan
     def change_a_choice():
         widget.form.checks["confidence"].value = not widget.form.checks["confidence"].value
 
-    for change in (change_layers, change_a_field, change_a_choice):
+    for change, left in ((change_layers, ""), (change_a_field, None), (change_a_choice, None)):
         stacked(widget)
-        assert widget.job.status.value.startswith("Fused")
+        assert widget.job.status.value.startswith("Stacked all")
         assert widget.job.progress.value == widget.job.progress.max
+        said = widget.job.status.value
+        assert widget.job.status.enabled
         change()
-        assert widget.job.status.value == ""
+        assert widget.job.status.value == (said if left is None else left)
+        assert widget.job.status.enabled == (left is not None)  # grey, and as large as before
         assert widget.job.progress.value == 0
 
 

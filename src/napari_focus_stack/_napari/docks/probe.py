@@ -54,7 +54,7 @@ def sentence(curve: FocusCurve, roles: Sequence[str]) -> str:
     """
     if curve.peak is None:
         return f"Pixel ({curve.y}, {curve.x}): no plane recorded it."
-    parts = ["cropped away" if curve.plane is None else f"taken from plane {curve.plane}"]
+    parts = ["cropped away" if curve.plane is None else f"plane {curve.plane} is shown"]
     parts.append(f"sharpest at {curve.peak:.1f}")
     if curve.runner_up is not None:
         parts.append(f"next sharpest in plane {curve.runner_up}")

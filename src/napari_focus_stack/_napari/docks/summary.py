@@ -55,11 +55,14 @@ def _done(report: Report, aligned_on: str | None) -> str:
     """Return a sentence on the planes that were stacked, and on how they were aligned."""
     count, used = len(report.planes), len(report.planes) - len(report.left_out)
     planes = f"all {count} planes" if used == count else f"{used} of {count} planes"
+    on = "" if aligned_on is None else f" on '{aligned_on}'"
     how = ALIGNED_BY.get(report.align)
-    done = f"Stacked {planes} " + ("as they lie" if how is None else f"after {how} them into place")
-    if aligned_on is not None:
-        done += f" by what '{aligned_on}' encloses"
+    if how is not None:
+        moved = f"aligned{on} by {how}"
+    else:
+        moved = f"aligned{on}, which moved none of them" if on else "which were not moved"
+    done = f"Stacked {planes}, {moved}"
     if report.crop is not None:
         top, bottom, left, right = report.crop
-        done += f"; the results are cut to {right - left} x {bottom - top} pixels"
+        done += f"; results cropped to {right - left} x {bottom - top} pixels"
     return f"{done}."

@@ -240,11 +240,16 @@ def stretch(surface: Surface, factor: float) -> None:
 
 def _doubts(found: ResultSet, relief: Relief) -> list[str]:
     """Return what limits the heights, one sentence each, for the user."""
-    steps = "It rises in steps of one plane; for a smooth surface stack again with 'Height' or 'Depth'."
-    guess = "The z step is unknown, so a plane is drawn as deep as a pixel is wide; for true slopes type "
-        "the z step in Focus Stack and stack again."
-    flat = f"The pixel size is unknown, so a pixel is drawn as one {format_unit(relief.unit)} wide; for "
-        "true slopes type the pixel size in Focus Stack and stack again."
+    again = "in Focus Stack and stack again"
+    steps = "It rises in steps of one plane; stack again with 'Height' or 'Depth' for a smooth one."
+    guess = (
+        "The z step is unknown, so a plane is drawn as deep as a pixel is wide; for true slopes "
+        f"type the z step {again}."
+    )
+    flat = (
+        f"The pixel size is unknown, so a pixel is drawn 1 {format_unit(relief.unit)} wide; for "
+        f"true slopes type the pixel size {again}."
+    )
     unknown = [guess] if relief.unit is None else [] if knows_pixel_size(found) else [flat]
     return [*([] if {"height", "depth"} & set(found.maps) else [steps]), *unknown]
 
@@ -261,14 +266,14 @@ class SurfaceWidget(ResultDock):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._hidden: list[Hashable] = []
         self.show_button = PushButton(
-            text="Show in 3-D", tooltip="Add the result as a surface, and hide all other layers meanwhile."
+            text="Show in 3-D", tooltip="Show the result as a surface, and hide all other layers."
         )
         self.stretch = FloatSlider(
             value=1,
             min=LEAST_STRETCH,
             max=MOST_STRETCH,
             step=0.1,
-            tooltip="How much higher than in reality surfaces are drawn in 3-D; 1 is true to scale.",
+            tooltip="How many times as high as in reality surfaces are drawn; 1 is true to scale.",
         )
         self.flat_button = PushButton(
             text="Back to 2-D", enabled=False, tooltip="Show again what was hidden for the surface."

@@ -1,4 +1,4 @@
-"""Answer to a selection in the viewer of which not all can be stacked, without the viewer and Qt."""
+"""Answer to a selection of layers of which not all can be stacked, without the viewer and Qt."""
 
 from __future__ import annotations
 

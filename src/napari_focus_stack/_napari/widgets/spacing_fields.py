@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import ComboBox, Container, Label
+from magicgui.widgets import ComboBox, Label
 
 from napari_focus_stack._napari.layers.geometry import DEFAULT_UNIT
 from napari_focus_stack._napari.widgets.length_fields import (
