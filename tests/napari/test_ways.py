@@ -503,7 +503,9 @@ def test_a_renamed_stack_is_known_still(qtbot, viewer, planes, cells):
     impostor = viewer.add_image(planes[::-1], name="cells", **UM)
     probe = docked(viewer, ProbeWidget)
     position = cells.data_to_world((0, 36, 30))
-    assert pointed(qtbot, probe, position).startswith("Pixel (36, 30): plane 4 is shown, sharpest at 4")
+    assert pointed(qtbot, probe, position).startswith(
+        "Pixel (36, 30): plane 4 is shown, sharpest at 4"
+    )
     apply = docked(viewer, ApplyWidget)
     assert apply.chosen_target() == impostor  # the stack itself comes last
     widget = docked(viewer, FocusStackWidget)

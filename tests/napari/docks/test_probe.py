@@ -208,9 +208,7 @@ def test_planes_in_no_order_have_a_curve(qtbot, viewer, docked, planes):
     for array, given in result_layers(result, ["depth-index"], SourceInfo.of([layer], Settings())):
         viewer.add_image(array, **given)
     said = point(qtbot, viewer, docked, viewer.layers["cells [sharp]"], (12, 30))
-    assert said.startswith(
-        "Pixel (12, 30): plane 3 is shown, sharpest at 3.0"
-    )  # the second band's
+    assert said.startswith("Pixel (12, 30): plane 3 is shown, sharpest at 3.0")  # the second band's
     assert not docked._probed.joined
     click(viewer, viewer.layers["cells [sharp]"], (12, 30))
     assert viewer.dims.current_step[0] == 3

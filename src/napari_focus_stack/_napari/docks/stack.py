@@ -12,6 +12,7 @@ from magicgui.widgets import Container, PushButton
 from napari.layers import Image, Shapes
 
 from napari_focus_stack._napari.docks.summary import summary
+from napari_focus_stack._napari.layers.companions import companions
 from napari_focus_stack._napari.layers.geometry import spacing_of
 from napari_focus_stack._napari.layers.region_mask import region_of
 from napari_focus_stack._napari.layers.result_sets import newest_result
@@ -83,10 +84,13 @@ class FocusStackWidget(Container[Any]):
         self.job = JobRow([self.stack_button], lasting=True)
         self.health = HealthPanel()
         self.saving = SaveRow()
-        super().__init__(widgets=[self.job, self.saving, self.health], labels=False)
+        super().__init__(widgets=[self.job], labels=False)
         self._choices = Container(widgets=[self.input, *self.form.widgets], labels=False)
-        self._choices.margins = (0, 0, 0, 0)
+        outcome = [self.job.status, self.saving, self.health]
+        self._outcome = Container(widgets=outcome, labels=False)
+        self._choices.margins = self._outcome.margins = (0, 0, 0, 0)
         self.native.layout().insertWidget(0, ScrollArea(self._choices))
+        self.native.layout().addWidget(ScrollArea(self._outcome))
         self._connect()
         tabbed(self, "Stack")
         self.reset_choices()
@@ -174,7 +178,10 @@ class FocusStackWidget(Container[Any]):
             return chosen
         typed, results = self.form.spacing(), self._earlier(chosen)
         shown = self._viewer.dims.current_step
-        chosen = chosen.calibrated(typed, [region] if region else [])
+        others = [one for one in self._viewer.layers if one not in (*chosen.layers, *results)]
+        followers = companions(chosen.stack[0], others)
+        followers += [region] if region and region not in followers else []
+        chosen = chosen.calibrated(typed, followers)
         for layer in results:
             lay_over(layer, chosen.stack[0])
         self._viewer.reset_view()

@@ -115,9 +115,7 @@ def planes_of(layers: Sequence[Image]) -> PlaneSource:
         The layers make no stack; the message names the one at fault.
     """
     if not layers:
-        raise InputError(
-            f"{OPEN_FIRST}, then select its (z, y, x) layer here, or at least two 2-D layers."
-        )
+        raise InputError(f"{OPEN_FIRST}, then select it here, or at least two 2-D layers.")
     for layer in layers:
         _check_axes(layer)
     solid = [layer for layer in layers if layer.ndim == 3]

@@ -29,7 +29,7 @@ class JobRow(Container[Any]):
         For jobs of less than a second: neither bar nor Cancel.
     lasting : bool
         For the job that a dock is made for: bar and Cancel are always shown, Cancel beside the
-        starters, which are part of the row.
+        starters, which are part of the row. `status`, which may be long, is not: the dock places it.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class JobRow(Container[Any]):
             widgets=[*self._starters, self.cancel_button], layout="horizontal", labels=False
         )
         buttons.margins = (0, 0, 0, 0)
-        return [buttons, self.progress, self.status]
+        return [buttons, self.progress]
 
     @property
     def running(self) -> bool:

@@ -30,10 +30,11 @@ WORDS = {
 }
 """Texts of choices that are no plain words; their first word is that of the command."""
 FOCUS_RING = """
-QCheckBox::indicator { padding: 1px; border: 1px solid transparent; width: 14px; height: 14px; }
-QCheckBox::indicator:focus { border-color: palette(window-text); }
+QCheckBox::indicator { border: 2px solid transparent; padding: 0px; width: 14px; height: 14px; }
+QCheckBox::indicator:focus { border-color: rgb(230, 120, 0); }
 """
-"""Style of check boxes, where the focus is invisible in napari's own; of the same size."""
+"""Style of check boxes, whose focus napari's own does not show: as large, and orange, which stands
+out from both themes."""
 LARGEST_KERNEL = 255
 """Maximum of the spin box for a size without a maximum in `Settings`."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 if TYPE_CHECKING:
@@ -68,9 +69,23 @@ class ScrollArea(QScrollArea):
         QSize
             Preferred size in pixels.
         """
-        needed = self._rows.sizeHint().expandedTo(self._rows.minimumSizeHint())
+        needed, least = self._rows.sizeHint(), self._rows.minimumSizeHint()
         frame = 2 * self.frameWidth()
-        return needed + QSize(frame, frame)
+        if self._rows.hasHeightForWidth():  # sentences wrap
+            needed.setHeight(self._rows.heightForWidth(self.width() - frame))
+        return needed.expandedTo(least) + QSize(frame, frame)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's
+        """Update the preferred height, which depends on the width.
+
+        Parameters
+        ----------
+        event : QResizeEvent or None
+            The new size, and the old one.
+        """
+        super().resizeEvent(event)
+        if event is not None and event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's
         """Return the width of the rows and of a bar, and the height of a few rows.
@@ -83,7 +98,7 @@ class ScrollArea(QScrollArea):
         bar = self.verticalScrollBar()
         least = self._rows.minimumSizeHint()
         width = least.width() + (0 if bar is None else bar.sizeHint().width())
-        return QSize(width, min(least.height(), LEAST_HEIGHT))
+        return QSize(width, min(self.sizeHint().height(), LEAST_HEIGHT))
 
     def eventFilter(  # noqa: N802 - Qt's
         self, watched: QObject | None, event: QEvent | None

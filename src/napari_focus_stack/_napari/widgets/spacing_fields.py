@@ -19,7 +19,7 @@ UNIT_WIDTH = 70
 """Width, in pixels, of the units beside the fields, so that both fields are as wide."""
 _PIXEL_SIZE_HELP = (
     "Size of a pixel: one number, or y and x with a space between. Filled from the layer; a size "
-    "typed here is given to the layer too, so that the results lie over it."
+    "typed here is given to the layer, too, and to those that lie over it."
 )
 _Z_STEP_HELP = " Filled from the layer; a step typed here is given to a (z, y, x) layer too."
 
