@@ -29,7 +29,8 @@ class JobRow(Container[Any]):
         For jobs of less than a second: neither bar nor Cancel.
     lasting : bool
         For the job that a dock is made for: bar and Cancel are always shown, Cancel beside the
-        starters, which are part of the row. `status`, which may be long, is not: the dock places it.
+        starters, which are part of the row; `status`, which may be long, is not, and the dock
+        places it.
 
     Attributes
     ----------

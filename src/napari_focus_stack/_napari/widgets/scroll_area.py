@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
-from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container
+    from qtpy.QtGui import QResizeEvent
 
 LEAST_HEIGHT = 160
 """Height, in pixels, of the rows that are visible on the lowest screen."""
