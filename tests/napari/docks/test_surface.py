@@ -104,7 +104,7 @@ def test_one_press_turns_to_the_surface_alone_and_back(qtbot, viewer, docked, pl
     )
     picture = surface.texture[::-1, :, 0]
     np.testing.assert_array_equal(picture[rows, cols], result.image.ravel())
-    assert docked.job.status.value == "'cells [surface]' is shown: drag to turn it, scroll to zoom."
+    assert docked.job.status.value == "'cells [surface]' is shown: drag to turn, scroll to zoom."
     docked.flat_button.native.click()
     assert viewer.dims.ndisplay == 2
     assert [layer.visible for layer in viewer.layers] == [True, False, True, False]

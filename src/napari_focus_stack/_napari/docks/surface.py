@@ -13,7 +13,7 @@ from napari_focus_stack._napari.docks.result_dock import ResultDock
 from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import placement, unit_ratio
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
-from napari_focus_stack._napari.layers.names import shortened, with_role
+from napari_focus_stack._napari.layers.names import with_role
 from napari_focus_stack._napari.layers.result_sets import (
     Relief,
     ResultSet,
@@ -22,7 +22,6 @@ from napari_focus_stack._napari.layers.result_sets import (
 )
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
-from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack.io.sources import Spacing
 
 if TYPE_CHECKING:
@@ -240,16 +239,9 @@ def stretch(surface: Surface, factor: float) -> None:
 
 def _doubts(found: ResultSet, relief: Relief) -> list[str]:
     """Return what limits the heights, one sentence each, for the user."""
-    again = "in Focus Stack and stack again"
     steps = "It rises in steps of one plane; stack again with 'Height' or 'Depth' for a smooth one."
-    guess = (
-        "The z step is unknown, so a plane is drawn as deep as a pixel is wide; for true slopes "
-        f"type the z step {again}."
-    )
-    flat = (
-        f"The pixel size is unknown, so a pixel is drawn 1 {format_unit(relief.unit)} wide; for "
-        f"true slopes type the pixel size {again}."
-    )
+    guess = "The z step is unknown, so slopes are not true; type it and stack again."
+    flat = "The pixel size is unknown, so slopes are not true; type it and stack again."
     unknown = [guess] if relief.unit is None else [] if knows_pixel_size(found) else [flat]
     return [*([] if {"height", "depth"} & set(found.maps) else [steps]), *unknown]
 
@@ -326,8 +318,7 @@ class SurfaceWidget(ResultDock):
         self._viewer.reset_view(margin=CANVAS_MARGIN)
         getattr(self._viewer, "scene", self._viewer).camera.angles = VIEW  # moved in napari 0.9
         self.flat_button.enabled = True
-        [name] = shortened([str(surface.name)])
-        return " ".join([f"'{name}' is shown: drag to turn it, scroll to zoom.", *doubts])
+        return " ".join([f"'{surface.name}' is shown: drag to turn, scroll to zoom.", *doubts])
 
     def _surfaces(self) -> list[Surface]:
         return [layer for layer in self._viewer.layers if role(layer) == SURFACE]
