@@ -344,6 +344,21 @@ def test_a_new_spacing_reaches_earlier_results(viewer, docked, stacked, planes, 
     assert viewer.layers.extent.units is not None  # else napari warns of inconsistent units
 
 
+def test_layers_over_the_stack_follow_what_is_typed(viewer, docked, stacked, planes):
+    source, green = (viewer.add_image(planes, name=name) for name in ("cells", "green"))
+    nuclei = viewer.add_labels(np.zeros(planes.shape[1:], int))
+    widget = docked()
+    select(widget, source)
+    widget.form.z_step.value, widget.form.pixel_size.value = "2.5", "0.5"
+    stacked(widget)
+    np.testing.assert_allclose(green.data_to_world((2, 3, 4)), (5, 1.5, 2))
+    np.testing.assert_allclose(nuclei.data_to_world((3, 4)), (1.5, 2))
+    assert viewer.layers.extent.units is not None  # else napari warns of inconsistent units
+    assert viewer.dims.range[0].step == 2.5
+    select(widget, green)
+    assert widget.form.spacing() == Spacing(0.5, 0.5, 2.5, "micrometer")
+
+
 def test_typing_the_z_step_leaves_the_pixel_size_as_it_was(viewer, docked, stacked, planes):
     source = viewer.add_image(planes, name="cells", scale=(1, 1 / 3, 1 / 7), units="um")
     widget = docked()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox, Container, PushButton
 from napari.layers import Image
 
+from napari_focus_stack._napari.docks.summary import ALIGNED_BY
 from napari_focus_stack._napari.layers.appearance import appearance, display_limits
 from napari_focus_stack._napari.layers.geometry import world_units
 from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, lazy_array
@@ -110,7 +111,9 @@ class AlignWidget(Container[Any]):
         name = role_name(str(shown["name"]), "aligned")
         arguments = {**shown, "name": name, "metadata": known}
         layer = self._viewer.add_image(lazy_array(lazy), **arguments)
-        done = f"Added '{layer.name}' (alignment: {planes.alignment.model})."
+        how = ALIGNED_BY.get(planes.alignment.model)
+        moved = "nothing had to be moved" if how is None else f"its planes were aligned by {how}"
+        done = f"Added '{layer.name}'; {moved}."
         return "\n".join([done, *planes.notes])
 
 
