@@ -74,16 +74,16 @@ class Settings:
 
     method: FusionMethod = _parameter(
         "pyramid",
-        "How planes are fused: 'pyramid' (Laplacian pyramid, by local energy), "
-        "'depth' (each pixel from the plane in focus there) "
-        "or 'laplacian' (the original: blur, Laplacian, largest absolute value wins).",
+        "How planes are put together: 'pyramid' (best for most: the sharpest detail of every "
+        "size, from whichever plane shows it), 'depth' (each pixel from the one plane that is "
+        "sharpest there) or 'laplacian' (that of the first release, for comparison).",
         choices=METHODS,
     )
     align: MotionModel = _parameter(
         "auto",
-        "Motion model: 'auto' selects the simplest one that fits, and leaves a still stack "
-        "untouched; 'similarity' shifts, rotates and magnifies, 'affine' also shears, "
-        "'homography' also tilts.",
+        "How planes are moved so that they lie over each other: 'auto' finds out what is needed, "
+        "and leaves a still stack untouched; 'shift' only shifts, 'similarity' also turns and "
+        "resizes, 'affine' also shears, 'homography' also tilts; 'none' leaves all as they lie.",
         choices=ALIGNS,
     )
     reference: int | Literal["middle", "first"] = _parameter(
@@ -93,13 +93,14 @@ class Settings:
     )
     gaussian: int = _parameter(
         5,
-        "Size of the Gaussian blur before the Laplacian, odd, in pixels (method 'laplacian').",
+        "Size of the blur against noise before detail is measured, odd, in pixels (method "
+        "'laplacian').",
         minimum=1,
         odd=True,
     )
     laplacian: int = _parameter(
         5,
-        "Size of the Laplacian kernel, odd, at most 31 (method 'laplacian').",
+        "Size of the filter that measures detail, odd, at most 31 pixels (method 'laplacian').",
         minimum=1,
         maximum=31,
         odd=True,
@@ -119,27 +120,28 @@ class Settings:
     )
     crop: bool = _parameter(
         False,
-        "Crop the results to the part that all planes recorded; a plane that would remove too "
-        "much of the field is disregarded.",
+        "Cut off the edges that some planes do not show, where they moved; a plane that would "
+        "cost too much of the field is disregarded.",
         switch=True,
     )
     values: ValuesMode = _parameter(
         "fused",
-        "Whether pixels of the result may lie between recorded values: 'fused' allows it, "
-        "'recorded' takes the nearest value that a plane recorded there (method 'pyramid'; the "
-        "other methods always take recorded values).",
+        "Whether planes are blended where they meet ('fused'; smoothest), or every pixel has a "
+        "value that one of the planes recorded there ('recorded'; for measured intensities). For "
+        "method 'pyramid'; the other methods always take recorded values.",
         choices=VALUES,
     )
     occlusion: OcclusionMode = _parameter(
         "auto",
-        "Removes the blur that foreground objects cast over the background ('auto': only where "
-        "this explains the planes better; 'off': nowhere). For method 'pyramid' with fused values.",
+        "Removes the halo that a blurred object in front leaves on what lies behind it ('auto': "
+        "only where the planes confirm it; 'off': nowhere). For method 'pyramid' with fused "
+        "values.",
         choices=OCCLUSION,
     )
     z_step: float | None = _parameter(
         None,
-        "Distance between neighbouring planes, in the unit of the pixel size (micrometres if the "
-        "files name none); by default the distance in the files.",
+        "Distance between neighbouring planes, in the unit of the pixel size (µm if the files "
+        "name none); by default the distance in the files.",
         above=0.0,
     )
 

@@ -74,7 +74,7 @@ def test_the_text_says_where_and_how_near(shown: DemoResult) -> None:
         assert figure in text
     error = shown.depth_score.mean_error
     assert f"{error:.2f} planes" in text
-    assert (f"({error * 2:.2f} um)" in text) == (shown.sample.name == "histology")
+    assert (f"({error * 2:.2f} µm)" in text) == (shown.sample.name == "histology")
     assert text.isascii() or not str(shown.image).isascii()
 
 

@@ -166,7 +166,7 @@ def check_stack(qtbot, viewer, source):
     widget.form.parameters["align"].value = "none"
     for check in widget.form.checks.values():
         check.value = True
-    assert done(qtbot, widget, "stack").startswith("Fused 6 of 6 planes")
+    assert done(qtbot, widget, "stack").startswith("Stacked all 6 planes")
     index = made(viewer, "depth-index").data
     for k in range(6):
         assert np.median(index[8 * k + 2 : 8 * k + 6, 10:]) == k
@@ -235,7 +235,7 @@ def check_align(qtbot, viewer, source):
 
 def check_surface(qtbot, viewer, source):
     surface, image = docked(viewer, SurfaceWidget), made(viewer)
-    assert done(qtbot, surface, "start").startswith("'cells [surface]' shows")
+    assert done(qtbot, surface, "start").startswith("'cells [surface]' is shown")
     mesh = made(viewer, "surface")
     step = abs(source.data_to_world((1, 0, 0))[0] - source.data_to_world((0, 0, 0))[0])
     depth = made(viewer, "depth").data.ravel()
@@ -458,8 +458,8 @@ def test_a_surface_is_in_the_unit_that_its_picture_has_now(qtbot, viewer, cells)
 # --- what becomes of layers meanwhile
 
 WIDGETS = {
-    "stack": (FocusStackWidget, "stack", "Fused"),
-    "surface": (SurfaceWidget, "start", "'cells [surface]' shows"),
+    "stack": (FocusStackWidget, "stack", "Stacked"),
+    "surface": (SurfaceWidget, "start", "'cells [surface]' is shown"),
     "align": (AlignWidget, "align", "Added 'cells [aligned]'"),
     "apply": (ApplyWidget, "start", "Added 'cells [on cells]'"),
     "correct": (CorrectWidget, "start", "Paint on '"),
@@ -505,7 +505,9 @@ def test_a_renamed_stack_is_known_still(qtbot, viewer, planes, cells):
     impostor = viewer.add_image(planes[::-1], name="cells", **UM)
     probe = docked(viewer, ProbeWidget)
     position = cells.data_to_world((0, 36, 30))
-    assert pointed(qtbot, probe, position).startswith("Pixel (36, 30): plane 4, peak 4")
+    assert pointed(qtbot, probe, position).startswith(
+        "Pixel (36, 30): plane 4 is shown, sharpest at 4"
+    )
     apply = docked(viewer, ApplyWidget)
     assert apply.chosen_target() == impostor  # the stack itself comes last
     widget = docked(viewer, FocusStackWidget)
@@ -625,7 +627,7 @@ def test_two_viewers_run_at_a_time_and_one_is_closed(
     viewers[1].close()  # the one in front
     qtbot.wait(50)
     go.set()
-    assert finished(qtbot, widgets[0]).startswith("Fused 6 of 6 planes")
+    assert finished(qtbot, widgets[0]).startswith("Stacked all 6 planes")
     assert [layer.name for layer in viewers[0].layers] == [
         "cells 0",
         "cells 0 [depth index]",

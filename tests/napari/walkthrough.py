@@ -102,7 +102,7 @@ class Session:
         )
         self.me.picture("running")
         self.me.wait_for(lambda: f"{SAMPLE} [sharp]" in self.viewer.layers, "the result")
-        assert dock.job.status.value.startswith("Fused 12 of 12 planes"), dock.job.status.value
+        assert dock.job.status.value.startswith("Stacked all 12 planes"), dock.job.status.value
         self.check_result()
         self.me.picture("result")
 

@@ -34,8 +34,8 @@ def test_depth_of_field_is_that_of_diffraction_and_pixels() -> None:
 def test_the_summary_tells_the_figures() -> None:
     text = DRY.summary()
     assert "grows by 3.00 px per plane" in text
-    assert "0.51 um, 2.03 px" in text
-    assert "Depth of field 1.81 um; a z step of 1 um is 0.55 of it: well sampled." in text
+    assert "0.51 µm, 2.03 px" in text
+    assert "Depth of field 1.81 µm; a z step of 1 µm is 0.55 of it: well sampled." in text
 
 
 @pytest.mark.parametrize(("z_step", "verdict"), [(4.0, "smaller steps"), (0.1, "larger steps")])

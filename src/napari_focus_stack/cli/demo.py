@@ -79,7 +79,7 @@ class DemoResult:
         """
         count, height, width = self.sample.planes.shape[:3]
         step, error = self.sample.spacing.z, self.depth_score.mean_error
-        physical = "" if step is None else f" ({error * step:.2f} um)"
+        physical = "" if step is None else f" ({error * step:.2f} µm)"
         return "\n".join(
             [
                 f"Sample '{self.sample.name}': {count} planes of {width} x {height} pixels.",

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 _OPTICS = {
     "na": "Numerical aperture of the objective.",
-    "wavelength": "Wavelength of the light, in micrometres (green: 0.53).",
-    "pixel_size": "Pixel size in the specimen, in micrometres.",
-    "z_step": "Distance between planes, in micrometres.",
+    "wavelength": "Wavelength of the light, in µm (green: 0.53).",
+    "pixel_size": "Pixel size in the specimen, in µm.",
+    "z_step": "Distance between planes, in µm.",
 }
 """Required options of a microscope, and their help."""
 

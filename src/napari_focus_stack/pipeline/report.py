@@ -79,8 +79,8 @@ def assemble_report(run: Run, survey: Survey, fused: FusedField, box: Box | None
     changes = intensities(run.settings, survey, fused.counts)
     if source.dtype.name not in EXACT and not changes["selected"]:
         notes.append(
-            f"Values of {source.dtype.name} planes were computed to 24 bits (float32) and "
-            "converted back; values 'recorded' keeps them exactly."
+            f"Values of {source.dtype.name} planes were rounded to 24 bits (float32), about seven "
+            "digits; with values 'recorded' they remain exact."
         )
     if run.ignoring_alpha:
         planes = format_runs(sorted(run.ignoring_alpha))

@@ -110,9 +110,9 @@ class Optics:
             [
                 f"Blur grows by {self.blur_per_plane:.2f} px per plane (radius, geometrical "
                 "optics).",
-                f"Diffraction limit 0.61 lambda / NA: {self.resolution * self.pixel_size:.2f} um, "
+                f"Diffraction limit 0.61 lambda / NA: {self.resolution * self.pixel_size:.2f} µm, "
                 f"{self.resolution:.2f} px (rendered as a Gaussian).",
-                f"Depth of field {self.depth_of_field:.2f} um; a z step of {self.z_step:g} um is "
+                f"Depth of field {self.depth_of_field:.2f} µm; a z step of {self.z_step:g} µm is "
                 f"{ratio:.2f} of it: {verdict}.",
             ]
         )

@@ -77,14 +77,16 @@ def test_the_line_names_the_plane_in_focus_over_result_and_stack(qtbot, viewer, 
     image = viewer.layers["cells [sharp]"]
     for plane in range(6):
         said = point(qtbot, viewer, docked, image, (8 * plane + 4, 30))
-        assert said.startswith(f"Pixel ({8 * plane + 4}, 30): plane {plane}, peak {plane}")
+        assert said.startswith(
+            f"Pixel ({8 * plane + 4}, 30): plane {plane} is shown, sharpest at {plane}"
+        )
         assert "depth" in said
         assert "confidence" in said
         curve = docked.plot.curve
         assert int(np.nanargmax(curve.energies)) == plane
     image.translate = (1000, 1000)  # laid beside: the stack is pointed at instead
     said = point(qtbot, viewer, docked, viewer.layers["cells"], (20, 10))
-    assert said.startswith("Pixel (20, 10): plane 2, peak 2")
+    assert said.startswith("Pixel (20, 10): plane 2 is shown, sharpest at 2")
 
 
 def test_what_is_not_known_is_not_said(qtbot, viewer, docked, planes):
@@ -117,10 +119,10 @@ def test_a_cut_result_counts_from_its_corner(qtbot, viewer, docked, planes):
     assert left == 2
     image = viewer.layers["cells [sharp]"]
     said = point(qtbot, viewer, docked, image, (12 - top, 20))
-    assert said.startswith("Pixel (12, 22): plane 1, peak 1")
+    assert said.startswith("Pixel (12, 22): plane 1 is shown, sharpest at 1")
     # the stack shows more than the result: there is a curve there, but nothing was chosen
     said = point(qtbot, viewer, docked, viewer.layers["cells"], (12, 0))
-    assert said.startswith("Pixel (12, 0): cropped away, peak 1")
+    assert said.startswith("Pixel (12, 0): cropped away, sharpest at 1")
     click(viewer, viewer.layers["cells"], (12, 0))
     assert viewer.dims.current_step[0] == 1
 
@@ -206,7 +208,7 @@ def test_planes_in_no_order_have_a_curve(qtbot, viewer, docked, planes):
     for array, given in result_layers(result, ["depth-index"], SourceInfo.of([layer], Settings())):
         viewer.add_image(array, **given)
     said = point(qtbot, viewer, docked, viewer.layers["cells [sharp]"], (12, 30))
-    assert said.startswith("Pixel (12, 30): plane 3, peak 3.0")  # the second band's
+    assert said.startswith("Pixel (12, 30): plane 3 is shown, sharpest at 3.0")  # the second band's
     assert not docked._probed.joined
     click(viewer, viewer.layers["cells [sharp]"], (12, 30))
     assert viewer.dims.current_step[0] == 3
@@ -239,7 +241,7 @@ def test_of_2d_layers_a_click_selects_the_one_in_focus(qtbot, viewer, docked, pl
     for array, given in result_layers(result, ["depth-index"], SourceInfo.of(sources, Settings())):
         viewer.add_image(array, **given)
     image = viewer.layers[-1]
-    assert "plane 4, peak 4" in point(qtbot, viewer, docked, image, (36, 30))
+    assert "plane 4 is shown, sharpest at 4" in point(qtbot, viewer, docked, image, (36, 30))
     click(viewer, image, (36, 30))
     assert viewer.layers.selection.active == sources[4]
 

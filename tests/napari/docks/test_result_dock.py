@@ -1,6 +1,7 @@
 """What the docks share that do something with a result."""
 
 import pytest
+from qtpy.QtWidgets import QLabel
 
 from napari_focus_stack._napari.docks.apply import ApplyWidget
 from napari_focus_stack._napari.docks.correct import CorrectWidget
@@ -27,9 +28,10 @@ def test_the_button_is_for_results_that_are_there(viewer, dock, planes, name):
     assert isinstance(widget, ResultDock)
     assert not widget._start_button.enabled
     widget.start()  # nothing to start with
-    assert widget.job.status.value == ""
+    assert widget.job.status.value.endswith("is in the viewer; stack first.")
     add_results(viewer, planes)
     assert widget._start_button.enabled
+    assert widget.job.status.value == ""
     viewer.layers.clear()
     assert not widget._start_button.enabled
 
@@ -48,3 +50,20 @@ def test_a_result_that_does_not_do_is_named_and_starts_nothing(
     assert not widget.job.running
     assert widget.job.status.value == "'cells [sharp]' does not do."
     assert notifications == ["'cells [sharp]' does not do."]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Focus Stack",
+        "Show in 3-D",
+        "Apply to other layers",
+        "Correct depth",
+        "Align only",
+        "Probe focus",
+    ],
+)
+def test_a_grey_button_has_a_reason_in_sight(dock, name):
+    native = dock(name).native
+    said = [one.text() for one in native.findChildren(QLabel) if one.isVisibleTo(native)]
+    assert any("stack first" in text for text in said), said

@@ -95,7 +95,7 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
         for step in (0, 5):
             viewer.dims.set_current_step(0, step)
             assert layer.get_value((2.0 * step, 1.0, 1.0), world=True) == layer.data[2, 2]
-    assert widget.job.status.value.startswith("Fused 6 of 6 planes")
+    assert widget.job.status.value.startswith("Stacked all 6 planes, which were not moved.")
     assert (
         "'cells [sharp]' lies on top; hide it to see 'cells [depth index]'."
         in widget.job.status.value
@@ -163,7 +163,7 @@ def test_typed_lengths_reach_the_results_and_the_stack(viewer, docked, stacked, 
 
 def test_what_cannot_be_stacked_is_said_once_and_not_started(viewer, docked, notifications):
     widget = docked()
-    assert "Select one (z, y, x) layer" in widget.input.summary.value
+    assert "Open a stack first" in widget.input.summary.value
     small = viewer.add_image(np.zeros((20, 24), np.uint8), name="small")
     assert "'small'" in widget.input.summary.value
     large = viewer.add_image(np.zeros((40, 48), np.uint8), name="large")
@@ -213,8 +213,9 @@ def test_wrong_parameters_are_one_notification(viewer, docked, stacked, planes, 
         [message] = notifications
         assert named in message
         assert widget.job.status.value == message
+        assert widget.job.status.enabled
         control.value = before
-        assert widget.job.status.value == ""
+        assert not widget.job.status.enabled
 
 
 def test_parameters_of_a_method_show_with_it(viewer, docked, planes):
@@ -343,6 +344,21 @@ def test_a_new_spacing_reaches_earlier_results(viewer, docked, stacked, planes, 
     assert viewer.layers.extent.units is not None  # else napari warns of inconsistent units
 
 
+def test_layers_over_the_stack_follow_what_is_typed(viewer, docked, stacked, planes):
+    source, green = (viewer.add_image(planes, name=name) for name in ("cells", "green"))
+    nuclei = viewer.add_labels(np.zeros(planes.shape[1:], int))
+    widget = docked()
+    select(widget, source)
+    widget.form.z_step.value, widget.form.pixel_size.value = "2.5", "0.5"
+    stacked(widget)
+    np.testing.assert_allclose(green.data_to_world((2, 3, 4)), (5, 1.5, 2))
+    np.testing.assert_allclose(nuclei.data_to_world((3, 4)), (1.5, 2))
+    assert viewer.layers.extent.units is not None  # else napari warns of inconsistent units
+    assert viewer.dims.range[0].step == 2.5
+    select(widget, green)
+    assert widget.form.spacing() == Spacing(0.5, 0.5, 2.5, "micrometer")
+
+
 def test_typing_the_z_step_leaves_the_pixel_size_as_it_was(viewer, docked, stacked, planes):
     source = viewer.add_image(planes, name="cells", scale=(1, 1 / 3, 1 / 7), units="um")
     widget = docked()
@@ -376,12 +392,15 @@ def test_what_a_run_left_goes_with_the_next_change(viewer, docked, stacked, plan
     def change_a_choice():
         widget.form.checks["confidence"].value = not widget.form.checks["confidence"].value
 
-    for change in (change_layers, change_a_field, change_a_choice):
+    for change, left in ((change_layers, ""), (change_a_field, None), (change_a_choice, None)):
         stacked(widget)
-        assert widget.job.status.value.startswith("Fused")
+        assert widget.job.status.value.startswith("Stacked all")
         assert widget.job.progress.value == widget.job.progress.max
+        said = widget.job.status.value
+        assert widget.job.status.enabled
         change()
-        assert widget.job.status.value == ""
+        assert widget.job.status.value == (said if left is None else left)
+        assert widget.job.status.enabled == (left is not None)  # grey, and as large as before
         assert widget.job.progress.value == 0
 
 

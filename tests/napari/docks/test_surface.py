@@ -108,7 +108,7 @@ def test_one_press_turns_to_the_surface_alone_and_back(qtbot, viewer, docked, pl
     )
     picture = surface.texture[::-1, :, 0]
     np.testing.assert_array_equal(picture[rows, cols], result.image.ravel())
-    assert docked.job.status.value == "'cells [surface]' shows the relief."
+    assert docked.job.status.value == "'cells [surface]' is shown: drag to turn, scroll to zoom."
     docked.flat_button.native.click()
     assert viewer.dims.ndisplay == 2
     assert [layer.visible for layer in viewer.layers] == [True, False, True, False]
@@ -180,7 +180,7 @@ def test_without_a_z_step_a_plane_is_as_deep_as_a_pixel_is_wide(qtbot, viewer, d
     surface = shown(qtbot, viewer, docked)
     np.testing.assert_allclose(heights_of(surface), 0.25 * result.depth_index.ravel())
     assert "z step is unknown" in docked.job.status.value
-    assert "in steps of a plane" in docked.job.status.value
+    assert "in steps of one plane" in docked.job.status.value
 
 
 def test_results_offered_are_those_with_a_depth(viewer, docked, planes):

@@ -1,8 +1,17 @@
 """Names of layers: the source with a role, one number for the layers of one run."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from napari_focus_stack._napari.layers.names import numbered, role_name, source_name, with_role
+from napari_focus_stack._napari.layers.names import (
+    MOST_LETTERS,
+    numbered,
+    role_name,
+    shortened,
+    source_name,
+    with_role,
+)
 
 
 @pytest.mark.parametrize("source", ["leaf", "a [1]", "leaf [aligned]", "t=1 [b] c", "leaf 2"])
@@ -23,3 +32,18 @@ def test_layers_of_one_run_share_the_first_number_that_is_free_for_all():
 def test_a_name_of_the_user_is_kept_whole():
     assert source_name("my picture") == "my picture"
     assert with_role("my picture", "surface") == "my picture [surface]"
+
+
+@given(names=st.lists(st.text("ab", max_size=2 * MOST_LETTERS), unique=True))
+def test_short_names_stay_different_and_keep_both_ends(names):
+    short = shortened(names)
+    assert len(set(short)) == len(names)
+    for one, name in zip(short, names, strict=True):
+        assert one == name or (len(one) == MOST_LETTERS < len(name))
+        assert (one[:13], one[-14:]) == (name[:13], name[-14:])
+
+
+def test_the_role_of_a_long_name_is_seen():
+    [short] = shortened([role_name("x" * 120, "depth index", 2)])
+    assert short.endswith("[depth index 2]"[-14:])
+    assert len(short) == MOST_LETTERS

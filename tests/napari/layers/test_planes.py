@@ -145,7 +145,7 @@ def test_flat_layers_are_planes_in_the_order_given(planes):
         ),
         ([Image(np.zeros((2, 3, 20, 20)), name="film")], "'film' has 4 axes"),
         ([Image(np.zeros((20, 20, 4)), rgb=False, name="sliver")], "'sliver'"),
-        ([], "Select one"),
+        ([], "Open a stack first"),
         (flat_pair(units="um"), "'b' has another unit than 'a'"),
         (flat_pair(scale=(1, 2)), "'b' has another scale than 'a'"),
         (flat_pair(rotate=5), "'b' has another rotation"),
@@ -376,14 +376,18 @@ def test_results_are_not_over_a_layer_that_was_turned_since():
 def test_the_summary_says_once_what_was_left_out_and_cut():
     text = summary(cropped_result().report, ["cells [sharp]"])
     assert text.splitlines() == [
-        "Fused 4 of 5 planes (alignment: affine), cropped to 15 x 10 pixels.",
+        "Stacked 4 of 5 planes, aligned by shifting, turning, resizing and shearing; "
+        "results cropped to 15 x 10 pixels.",
         "Plane 1 ('p1') was left out: it fits nowhere.",
     ]
     whole = summary(made_result().report, ["cells [sharp]"])
-    assert whole.startswith("Fused 4 of 5 planes (alignment: affine).\n")
+    assert whole.startswith(
+        "Stacked 4 of 5 planes, aligned by shifting, turning, resizing and shearing."
+    )
     on_shapes = summary(cropped_result().report, ["cells [sharp]"], aligned_on="clip")
     assert on_shapes.splitlines()[0] == (
-        "Fused 4 of 5 planes (alignment: affine), aligned on 'clip', cropped to 15 x 10 pixels."
+        "Stacked 4 of 5 planes, aligned on 'clip' by shifting, turning, resizing and shearing; "
+        "results cropped to 15 x 10 pixels."
     )
 
 

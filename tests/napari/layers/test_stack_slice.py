@@ -112,7 +112,7 @@ def test_a_film_is_stacked_where_the_slider_stands(viewer, widget, stack):
     film = np.stack([banded_planes()[::-1], banded_planes()])  # time, z, y, x
     layer = viewer.add_image(film, name="film", axis_labels=("t", "z", "y", "x"))
     viewer.dims.set_point(0, 1)
-    assert widget.input.summary.value.endswith("The sliders choose the stack: t = 1.")
+    assert widget.input.summary.value.endswith("This is the stack at t = 1.")
     assert widget.stack_button.enabled
     index, image = stack()
     assert [np.median(index.data[8 * k + 2 : 8 * k + 6]) for k in range(6)] == list(range(6))

@@ -203,7 +203,7 @@ def test_csv_holds_the_energies_themselves(plot, tmp_path):
     CSVExporter(plot._view.getPlotItem()).export(str(tmp_path / "curve.csv"))
     with open(tmp_path / "curve.csv", newline="") as file:
         names, *rows = csv.reader(file)
-    assert names == ["energy_x", "energy_y"]
+    assert names == ["sharpness_x", "sharpness_y"]
     np.testing.assert_allclose(np.array(rows, float), np.stack([np.arange(5), energies], 1))
 
 

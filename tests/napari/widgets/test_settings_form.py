@@ -6,6 +6,8 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from magicgui.widgets import Container
+from qtpy.QtTest import QTest
 
 from napari_focus_stack._napari.widgets.settings_form import WHOLE_FIELD, SettingsForm
 from napari_focus_stack.errors import SettingsError
@@ -86,17 +88,22 @@ def test_what_a_layer_fills_in_can_be_typed_again(qapp, y, x):
         assert math.isclose(found, expected, rel_tol=1e-5)
 
 
-def test_the_height_waits_for_a_z_step(form):
-    height = form.checks["height"]
-    height.value = True
-    assert not height.enabled
-    assert "z step first" in height.tooltip
-    assert "height" not in form.outputs()
-    form.z_step.value = "2"
-    assert height.enabled
+def test_a_tick_at_height_leads_to_the_z_step_it_needs(form, qtbot):
+    window = Container(widgets=form.widgets, labels=False).native
+    qtbot.addWidget(window)
+    window.show()
+    window.activateWindow()
+    form.checks["height"].native.click()
+    assert window.focusWidget() is form.z_step.native
+    assert "Height needs it" in form.z_step.native.placeholderText()
+    with pytest.raises(SettingsError, match="type the z step"):
+        form.settings()
+    QTest.keyClicks(window.focusWidget(), "2")
+    assert form.settings().z_step == 2
     assert "height" in form.outputs()
+    form.checks["height"].value = False
     form.fill(Spacing())
-    assert not height.enabled
+    assert form.settings().z_step is None
 
 
 def test_alignment_goes_by_the_whole_field_or_by_a_region_that_is_there(form):
@@ -124,7 +131,7 @@ def test_the_crop_is_a_setting(form):
     assert form.settings().crop is False
     form.parameters["crop"].value = True
     assert form.settings().crop is True
-    assert "all planes" in form.parameters["crop"].tooltip
+    assert "some planes do not show" in form.parameters["crop"].tooltip
 
 
 def test_only_the_user_edits(form):
@@ -155,7 +162,8 @@ def test_nothing_is_restored_where_values_are_recorded_ones(form):
 def test_what_is_seldom_changed_is_folded_away(form):
     shown = [control for line in form.widgets[:-2] for control in line[1:]]
     assert [control.name for control in shown[:2]] == ["method", "align"]
-    assert set(shown[2:]) == set(form.checks.values())
+    assert set(shown[2:6]) == set(form.checks.values())
+    assert {form.z_step, form.unit, form.pixel_size} <= set(shown[6:])
     folded = {control.name for line in form.fold for control in line[1:]}
     assert folded >= {
         "reference",

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox, Container, PushButton
 from napari.layers import Image
 
+from napari_focus_stack._napari.docks.summary import ALIGNED_BY
 from napari_focus_stack._napari.layers.appearance import appearance, display_limits
 from napari_focus_stack._napari.layers.geometry import world_units
 from napari_focus_stack._napari.layers.layer_axes import axis_names, roles_of
 from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, lazy_array
 from napari_focus_stack._napari.layers.metadata import ALIGNED, METADATA_KEY, is_input, role
 from napari_focus_stack._napari.layers.names import role_name
-from napari_focus_stack._napari.layers.planes import StackInput
+from napari_focus_stack._napari.layers.planes import OPEN_FIRST, StackInput
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, slice_at
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.viewer.preferences import preferences
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
+from napari_focus_stack._napari.widgets.parameter_controls import help_of, in_words
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import FocusStackError
@@ -48,11 +50,9 @@ class AlignWidget(Container[Any]):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         self.layer = LayerChooser(
-            "A layer with z, y and x; any other axes are taken where the sliders stand."
+            "A layer with z, y and x; of any more axes the part is aligned that the sliders show."
         )
-        self.model = ComboBox(
-            choices=MODELS, tooltip=Settings.__dataclass_fields__["align"].metadata["help"]
-        )
+        self.model = ComboBox(choices=in_words(MODELS), tooltip=help_of("align"))
         self.align_button = PushButton(
             text="Align", tooltip="Add a layer of the aligned planes, their values as recorded."
         )
@@ -70,6 +70,7 @@ class AlignWidget(Container[Any]):
         self.layer.offer(offered)
         if not self.job.running:
             self.align_button.enabled = bool(offered)
+            self.job.show_missing("" if offered else f"{OPEN_FIRST}.")
 
     def _offered(self) -> list[Image]:
         """Return the stacks from top to bottom, after them those that are aligned already."""
@@ -111,7 +112,9 @@ class AlignWidget(Container[Any]):
         name = role_name(str(shown["name"]), "aligned")
         arguments = {**shown, "name": name, "metadata": known}
         layer = self._viewer.add_image(lazy_array(lazy), **arguments)
-        done = f"Added '{layer.name}' (alignment: {planes.alignment.model})."
+        how = ALIGNED_BY.get(planes.alignment.model)
+        moved = "nothing had to be moved" if how is None else f"its planes were aligned by {how}"
+        done = f"Added '{layer.name}'; {moved}."
         return "\n".join([done, *planes.notes])
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 LARGEST_NUMBER = 9999
+NO_TARGET = "Open another channel, labels or points of the same field first."
 
 
 class ApplyWidget(ResultDock):
@@ -121,8 +122,9 @@ class ApplyWidget(ResultDock):
         self.half_slab.enabled = self.how.enabled = isinstance(target, Image)
         self._offer_start()
 
-    def _ready(self) -> bool:
-        return super()._ready() and self.chosen_target() is not None
+    def _missing(self) -> str:
+        nothing = "" if self.chosen_target() is not None else NO_TARGET
+        return super()._missing() or nothing
 
     def chosen_options(self) -> ProjectionOptions:
         """Return the options as chosen."""

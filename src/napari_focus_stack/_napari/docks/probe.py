@@ -10,8 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import Container, Label
-from qtpy.QtWidgets import QSizePolicy
+from magicgui.widgets import Container
 
 from napari_focus_stack._napari.layers.geometry import position_of, world_units
 from napari_focus_stack._napari.layers.probed_result import ProbedResult, probed_result
@@ -19,6 +18,7 @@ from napari_focus_stack._napari.viewer.dock_tabs import in_sight, tabbed
 from napari_focus_stack._napari.widgets.focus_curve_plot import FocusCurvePlot
 from napari_focus_stack._napari.widgets.layer_choosers import ResultChooser
 from napari_focus_stack._napari.widgets.rows import row
+from napari_focus_stack._napari.widgets.sentences import Sentences
 from napari_focus_stack._napari.workers.latest import LatestOnlyWorker
 from napari_focus_stack.errors import FocusStackError
 
@@ -54,10 +54,10 @@ def sentence(curve: FocusCurve, roles: Sequence[str]) -> str:
     """
     if curve.peak is None:
         return f"Pixel ({curve.y}, {curve.x}): no plane recorded it."
-    parts = ["cropped away" if curve.plane is None else f"plane {curve.plane}"]
-    parts.append(f"peak {curve.peak:.1f}")
+    parts = ["cropped away" if curve.plane is None else f"plane {curve.plane} is shown"]
+    parts.append(f"sharpest at {curve.peak:.1f}")
     if curve.runner_up is not None:
-        parts.append(f"runner-up {curve.runner_up}")
+        parts.append(f"next sharpest in plane {curve.runner_up}")
     if curve.depth is not None and "depth" in roles:
         parts.append(f"depth {curve.depth:.2f}")
     if curve.confidence is not None and "confidence" in roles:
@@ -81,9 +81,7 @@ class ProbeWidget(Container[Any]):
         self.worker = LatestOnlyWorker(self._show, "focus-probe", "The focus probe")
         self.result = ResultChooser(napari_viewer, "depth-index")
         self.plot = FocusCurvePlot()
-        self.status = Label()
-        self.status.native.setWordWrap(True)
-        self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.status = Sentences()
         super().__init__(widgets=[row("Result", self.result), self.status], labels=False)
         # above the message, whose number of lines changes: the plot would move with it
         self.native.layout().insertWidget(1, self.plot)
@@ -111,7 +109,7 @@ class ProbeWidget(Container[Any]):
         """Return the probe of the chosen result; None after a message on what is missing."""
         found = self.result.chosen()
         if found is None:
-            self._drop("No result with a depth index is in the viewer; stack first.")
+            self._drop(self.result.missing)
             return None
         if self._probed is None or not self._probed.holds(found, self._viewer.layers):
             self._drop("")

@@ -81,10 +81,13 @@ class ResultDock(Container[Any]):
     def _offer_start(self) -> None:
         """Enable the button if a job can start."""
         if not self.job.running:
-            self._start_button.enabled = self._ready()
+            missing = self._missing()
+            self._start_button.enabled = not missing
+            self.job.show_missing(missing)
 
-    def _ready(self) -> bool:
-        return self.result.value is not None
+    def _missing(self) -> str:
+        """Return a sentence on what must be there before a job can start; empty if all is."""
+        return "" if self.result.value is not None else self.result.missing
 
     def start(self) -> None:
         """Start the job on the chosen result, unless one runs; show why it cannot be used."""

@@ -18,6 +18,7 @@ from napari_focus_stack._napari.docks.series_stacking import (
     series_layers_over,
 )
 from napari_focus_stack._napari.docks.summary import summary
+from napari_focus_stack._napari.layers.companions import companions
 from napari_focus_stack._napari.layers.geometry import spacing_of
 from napari_focus_stack._napari.layers.planes import StackInput
 from napari_focus_stack._napari.layers.region_mask import region_of
@@ -97,11 +98,14 @@ class FocusStackWidget(Container[Any]):
         self.health = HealthPanel()
         self.saving = SaveRow()
         self.recovery = RecoveryRow(napari_viewer)
-        super().__init__(widgets=[self.recovery, self.job, self.saving, self.health], labels=False)
+        super().__init__(widgets=[self.recovery, self.job], labels=False)
         choices = [self.input, self.series_form, *self.form.widgets]
         self._choices = Container(widgets=choices, labels=False)
-        self._choices.margins = (0, 0, 0, 0)
+        outcome = [self.job.status, self.saving, self.health]
+        self._outcome = Container(widgets=outcome, labels=False)
+        self._choices.margins = self._outcome.margins = (0, 0, 0, 0)
         self.native.layout().insertWidget(0, ScrollArea(self._choices))
+        self.native.layout().addWidget(ScrollArea(self._outcome))
         self._connect()
         tabbed(self, "Stack")
         self.reset_choices()
@@ -173,7 +177,7 @@ class FocusStackWidget(Container[Any]):
         self.stack_button.text = f"Go on ({left} left)" if left else "Stack"
 
     def _edited(self) -> None:
-        self.job.forget()
+        self.job.outdate()
         if not self.job.running:
             self._show_left()
 
@@ -216,7 +220,8 @@ class FocusStackWidget(Container[Any]):
                     "Shapes bound the alignment of a single stack; choose 'whole field' under "
                     "More, or 'This stack'."
                 )
-            self._calibrate_channels(chosen)
+            if self.input.current is not None:
+                self._calibrated(self.input.current, None)
             earlier = self._series_results() if self.form.updates else []
             self._started = time.monotonic()
             self._series.start(order, earlier, self._time_left, self._ended)
@@ -227,15 +232,6 @@ class FocusStackWidget(Container[Any]):
         self.saving.forget()
         self.health.show_advice({})
         self.job.status.value = "Starting"
-
-    def _calibrate_channels(self, chosen: SeriesInput) -> None:
-        """Give all layers of a series the spacing that was typed."""
-        if self.form.edited:
-            typed, cut = self.form.spacing(), self.input.cut
-            for layer in chosen.layers:
-                StackInput.of([layer], cut).calibrated(typed)
-            self._viewer.reset_view()
-            self.form.fill(typed)
 
     def _earlier(self, chosen: StackInput) -> list[Image]:
         """Return the layers of earlier runs on the same planes."""
@@ -255,8 +251,13 @@ class FocusStackWidget(Container[Any]):
             return chosen
         typed, results = self.form.spacing(), self._earlier(chosen)
         shown = self._viewer.dims.current_step
-        chosen = chosen.calibrated(typed, [region] if region else [])
-        for layer in [*results, *previews_over(chosen.stack[0], self._viewer.layers)]:
+        previews = previews_over(chosen.stack[0], self._viewer.layers)
+        over = [*chosen.layers, *results, *previews]
+        others = [one for one in self._viewer.layers if one not in over]
+        followers = companions(chosen.stack[0], others)
+        followers += [region] if region and region not in followers else []
+        chosen = chosen.calibrated(typed, followers)
+        for layer in [*results, *previews]:
             lay_over(layer, chosen.stack[0])
         self._viewer.reset_view()
         # napari keeps the place in micrometres, which is another plane now

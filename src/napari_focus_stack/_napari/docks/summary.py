@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_focus_stack._napari.layers.names import shortened
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_focus_stack.result import Report
+
+ALIGNED_BY = {
+    "shift": "shifting",
+    "similarity": "shifting, turning and resizing",
+    "affine": "shifting, turning, resizing and shearing",
+    "homography": "shifting, turning, resizing and tilting",
+}
+"""What was done to the planes by each model of motion."""
 
 
 def summary(
@@ -31,18 +41,28 @@ def summary(
     str
         Lines, with the notes of the report.
     """
-    count = len(report.planes)
-    done = f"Fused {count - len(report.left_out)} of {count} planes (alignment: {report.align})"
-    if aligned_on is not None:
-        done += f", aligned on '{aligned_on}'"
-    if report.crop is not None:
-        top, bottom, left, right = report.crop
-        done += f", cropped to {right - left} x {bottom - top} pixels"
-    lines = [f"{done}."]
+    lines = [_done(report, aligned_on)]
+    named = [f"'{name}'" for name in reversed(shortened(names))]
     if updated:
-        lines.append(f"Updated {', '.join(map(repr, reversed(names)))}.")
-    elif len(names) > 1:
-        maps = ", ".join(f"'{name}'" for name in reversed(names[:-1]))
-        lines.append(f"'{names[-1]}' lies on top; hide it to see {maps}.")
+        lines.append(f"Updated {', '.join(named)}.")
+    elif len(named) > 1:
+        lines.append(f"{named[0]} lies on top; hide it to see {', '.join(named[1:])}.")
     advised = {sentence for sentences in report.advice.values() for sentence in sentences}
     return "\n".join([*lines, *(note for note in report.notes if note not in advised)])
+
+
+def _done(report: Report, aligned_on: str | None) -> str:
+    """Return a sentence on the planes that were stacked, and on how they were aligned."""
+    count, used = len(report.planes), len(report.planes) - len(report.left_out)
+    planes = f"all {count} planes" if used == count else f"{used} of {count} planes"
+    on = "" if aligned_on is None else f" on '{aligned_on}'"
+    how = ALIGNED_BY.get(report.align)
+    if how is not None:
+        moved = f"aligned{on} by {how}"
+    else:
+        moved = f"aligned{on}, which moved none of them" if on else "which were not moved"
+    done = f"Stacked {planes}, {moved}"
+    if report.crop is not None:
+        top, bottom, left, right = report.crop
+        done += f"; results cropped to {right - left} x {bottom - top} pixels"
+    return f"{done}."

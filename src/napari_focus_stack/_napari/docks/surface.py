@@ -88,7 +88,7 @@ class SurfaceWidget(ResultDock):
             min=LEAST_STRETCH,
             max=MOST_STRETCH,
             step=0.1,
-            tooltip="Factor on the height of the surfaces in 3-D; 1 is true to scale.",
+            tooltip="How many times as high as in reality surfaces are drawn; 1 is true to scale.",
         )
         self.flat_button = PushButton(
             text="Back to 2-D", enabled=False, tooltip="Show again what was hidden for the surface."
@@ -210,7 +210,8 @@ class SurfaceWidget(ResultDock):
         self.flat_button.enabled = True
         lost = sum(missing for _, _, missing in points)
         left = [f"Points without a height under them are not shown: {lost}."] if lost else []
-        return " ".join([f"'{surface.name}' shows the relief.", *left, *limits])
+        shown = f"'{surface.name}' is shown: drag to turn, scroll to zoom."
+        return " ".join([shown, *left, *limits])
 
     def _show_surface(
         self,

@@ -24,14 +24,28 @@ class _Output:
 
 OUTPUTS = {
     "depth-index": _Output(
-        "depth index", "depth_index", "viridis", "Number of the plane in focus at each pixel."
+        "depth index",
+        "depth_index",
+        "viridis",
+        "Number of the plane that is sharpest at each pixel, counted from 0.",
     ),
-    "depth": _Output("depth", "depth", "viridis", "The same between planes, in planes."),
+    "depth": _Output(
+        "depth",
+        "depth",
+        "viridis",
+        "Depth of the surface at each pixel, in planes, also between two of them, as in 4.3.",
+    ),
     "height": _Output(
-        "height", "height", "viridis", "Depth times the z step, in the unit of the z step."
+        "height",
+        "height",
+        "viridis",
+        "Depth in µm, or the unit chosen below: the depth times the z step, which must be known.",
     ),
     "confidence": _Output(
-        "confidence", "confidence", "gray", "How far each depth can be trusted, 0 to 1."
+        "confidence",
+        "confidence",
+        "gray",
+        "How sure the depth is at each pixel: from 0 (a guess, nothing to see there) to 1 (sure).",
     ),
 }
 """Maps that may be shown with the stacked image, by the roles of their layers."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+MOST_LETTERS = 28
+"""Letters of a name that a choice shows in a dock of usual width."""
 _ENDING = re.compile(r"(.*) \[([^\[\]]*?)(?: (\d+))?\]")
 
 
@@ -66,6 +68,35 @@ def with_role(name: str, word: str) -> str:
     """
     found = _ENDING.fullmatch(name)
     return role_name(found[1], word, int(found[3] or 1)) if found else role_name(name, word)
+
+
+def shortened(names: Iterable[str], most: int = MOST_LETTERS) -> list[str]:
+    """Return names without the middle of the long ones, whose ends say what they are.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Different names.
+    most : int, optional
+        Largest number of letters.
+
+    Returns
+    -------
+    list of str
+        Different ones: a name remains whole where another one is shortened to the same.
+    """
+    whole = list(names)
+    short = [_without_middle(name, most) for name in whole]
+    return [one if short.count(one) == 1 else name for one, name in zip(short, whole, strict=True)]
+
+
+def _without_middle(name: str, most: int) -> str:
+    half = most // 2
+    return (
+        name
+        if len(name) <= most
+        else f"{name[: most - half - 1]}\N{HORIZONTAL ELLIPSIS}{name[-half:]}"
+    )
 
 
 def numbered(names: Iterable[str], taken: Collection[str]) -> list[str]:

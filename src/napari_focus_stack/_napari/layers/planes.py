@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from napari.layers import Image, Layer
 
+OPEN_FIRST = (
+    "Open a stack first (File > IO Utilities > Open folder as focus stack, or File > Open File(s))"
+)
 SHOWN_NAMES = 6
 """Number of layers that the widget names; of more it names the first ones and the last."""
 
@@ -112,7 +115,7 @@ def planes_of(layers: Sequence[Image]) -> PlaneSource:
         The layers make no stack; the message names the one at fault.
     """
     if not layers:
-        raise InputError("Select one (z, y, x) layer, or at least two 2-D layers.")
+        raise InputError(f"{OPEN_FIRST}, then select it here, or at least two 2-D layers.")
     for layer in layers:
         _check_axes(layer)
     solid = [layer for layer in layers if layer.ndim == 3]

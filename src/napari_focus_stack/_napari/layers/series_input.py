@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack._napari.layers.geometry import SAME_SIZE
+from napari_focus_stack._napari.layers.agreement import SAME_PLACE
+from napari_focus_stack._napari.layers.geometry import SAME_SIZE, to_world
 from napari_focus_stack._napari.layers.layer_axes import lengths_of
 from napari_focus_stack._napari.layers.lazy_planes import LayerPlanes
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, is_input
@@ -301,12 +302,12 @@ def _difference(layer: Image, lead: Image) -> str:
         return "type"
     if [str(unit) for unit in layer.units] != [str(unit) for unit in lead.units]:
         return "unit"
-    pairs = ((layer.scale, lead.scale), (layer.affine, lead.affine), (layer.rotate, lead.rotate))
-    if not all(np.allclose(one, other, rtol=SAME_SIZE, atol=SAME_SIZE) for one, other in pairs):
+    here, there = to_world(lead), to_world(layer)
+    pixel = np.abs(here[:-1, :-1]).max()
+    if not np.allclose(there[:-1, :-1], here[:-1, :-1], rtol=SAME_SIZE, atol=SAME_SIZE * pixel):
         return "scale or transform"
-    pixel = np.abs(np.asarray(lead.scale))
-    off = np.abs(np.asarray(layer.translate) - np.asarray(lead.translate)) / pixel
-    return "position" if np.any(off > 0.5) else ""
+    off = np.linalg.solve(here, there[:, -1])[:-1]
+    return "position" if np.any(np.abs(off) > SAME_PLACE) else ""
 
 
 def channel_layers(layer: Image, layers: Sequence[Image]) -> list[Image]:

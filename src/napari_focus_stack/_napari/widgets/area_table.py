@@ -23,7 +23,7 @@ from napari_focus_stack._napari.layers.result_sets import (
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
 from napari_focus_stack._napari.widgets.rows import row
-from napari_focus_stack._napari.widgets.settings_form import UNITS
+from napari_focus_stack._napari.widgets.spacing_fields import UNITS
 from napari_focus_stack._napari.workers.job import at_once
 from napari_focus_stack.errors import FocusStackError, InputError
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.analysis.areas import AreaTable
 
+NO_OBJECTS = "To measure areas, draw or open 2-D labels of the objects first."
 TABLE_HEIGHT = 160
 """Height in pixels, enough for about five objects; longer tables scroll."""
 
@@ -89,7 +90,9 @@ class AreaPanel(Container[Any]):
         """
         self.objects.offer(self._offered())
         if not self.job.running:
-            self.measure_button.enabled = self.objects.value is not None
+            labelled = self.objects.value is not None
+            self.measure_button.enabled = labelled
+            self.job.show_missing("" if labelled else NO_OBJECTS)
 
     def _offered(self) -> list[Labels]:
         """Return the 2-D labels of the viewer from top to bottom, without corrections."""
@@ -112,7 +115,7 @@ class AreaPanel(Container[Any]):
             if relief.unit is not None and not knows_pixel_size(found):
                 raise InputError(
                     f"The pixel size of '{found.image.name}' is unknown, so areas cannot be "
-                    "measured; type it in Focus Stack (More > Pixel size), and stack again."
+                    "measured; type it in Focus Stack (Pixel size), and stack again."
                 )
         except FocusStackError as problem:
             self.job.say_error(str(problem))

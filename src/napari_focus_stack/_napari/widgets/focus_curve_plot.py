@@ -51,7 +51,10 @@ with _napari_binding():
     import pyqtgraph as pg
 
 HEIGHT, WIDTH = 260, 320
-MARKS = "Line: fitted peak; large dot: plane chosen; ring: runner-up."
+MARKS = (
+    "How sharp each plane is at this pixel. Line: where it is sharpest, also between planes; "
+    "large dot: the plane that the result shows; ring: the next sharpest one."
+)
 LEAST_SHARE = 1e-4
 """Of the highest energy: lower ones are drawn at the lower edge."""
 CHOSEN = QColor(230, 120, 0)
@@ -248,7 +251,7 @@ class FocusCurvePlot(QWidget):
         for item in (self._peak, self._line, self._dots, self._ring, self._value):
             self._box.addItem(item, ignoreBounds=True)
         # what is drawn are clipped logarithms; the CSV export takes the plot's items, shown or not
-        self._exported = pg.PlotCurveItem(name="energy")
+        self._exported = pg.PlotCurveItem(name="sharpness")
         self._exported.setVisible(False)
         self._view.addItem(self._exported, ignoreBounds=True)
 
@@ -256,7 +259,7 @@ class FocusCurvePlot(QWidget):
         plot = self._view.getPlotItem()
         plot.layout.setContentsMargins(4, 6, 8, 4)
         plot.setMenuEnabled(False, enableViewBoxMenu=True)  # its transforms would distort the curve
-        for name, words in (("left", "energy (noise = 1)"), ("bottom", "plane number")):
+        for name, words in (("left", "sharpness (noise is 1)"), ("bottom", "plane")):
             axis = self._axes[name]
             axis.enableAutoSIPrefix(False)
             axis.setLabel(words)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import Container, Label, ProgressBar, PushButton
+from magicgui.widgets import Container, ProgressBar, PushButton
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QSizePolicy
 
+from napari_focus_stack._napari.widgets.sentences import Sentences
 from napari_focus_stack._napari.workers.job import Job, Outcome, Steps
 from napari_focus_stack.result import Progress
 from napari_focus_stack.series.result import SeriesProgress
@@ -32,7 +32,8 @@ class JobRow(Container[Any]):
         For jobs of less than a second: neither bar nor Cancel.
     lasting : bool
         For the job that a dock is made for: bar and Cancel are always shown, Cancel beside the
-        starters, which are part of the row.
+        starters, which are part of the row; `status`, which may be long, is not, and the dock
+        places it.
 
     Attributes
     ----------
@@ -40,7 +41,7 @@ class JobRow(Container[Any]):
         Stops the job.
     progress : ProgressBar
         How far the job is.
-    status : Label
+    status : Sentences
         What the job does, or its outcome.
     """
 
@@ -51,9 +52,8 @@ class JobRow(Container[Any]):
         self._job: Job | None = None
         self.progress = ProgressBar(value=0, min=0, max=1, visible=lasting)
         self.cancel_button = PushButton(text="Cancel", visible=lasting, enabled=False)
-        self.status = Label()
-        self.status.native.setWordWrap(True)
-        self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.status = Sentences()
+        self._missing = ""
         super().__init__(widgets=self._rows(), labels=False)
         self.margins = (0, 0, 0, 0)
         self.cancel_button.changed.connect(self.cancel)
@@ -65,7 +65,7 @@ class JobRow(Container[Any]):
             widgets=[*self._starters, self.cancel_button], layout="horizontal", labels=False
         )
         buttons.margins = (0, 0, 0, 0)
-        return [buttons, self.progress, self.status]
+        return [buttons, self.progress]
 
     @property
     def running(self) -> bool:
@@ -121,6 +121,24 @@ class JobRow(Container[Any]):
         if not self.running:
             self.status.value = ""
             self.progress.value = 0
+
+    def outdate(self) -> None:
+        """Grey what an earlier job left, whose settings have changed; nothing moves."""
+        if not self.running:
+            self.status.fade()
+            self.progress.value = 0
+
+    def show_missing(self, sentence: str) -> None:
+        """Show why no job can start, where no outcome is shown.
+
+        Parameters
+        ----------
+        sentence : str
+            What is missing and what to do; empty once a job can start.
+        """
+        if not self.running and self.status.value in ("", self._missing):
+            self.status.value = sentence
+        self._missing = sentence
 
     def ends_with(self, dock: Container[Any]) -> None:
         """Cancel the job when a dock widget is closed, which takes the Cancel button with it.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox
 
+from napari_focus_stack._napari.layers.names import shortened
 from napari_focus_stack._napari.layers.result_sets import ResultSet, result_sets
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ class LayerChooser(ComboBox):
         ahead : sequence of tuple, optional
             Texts and values that are offered before the layers.
         """
-        choices = [*ahead, *((str(layer.name), layer.unique_id) for layer in layers)]
+        names = shortened(str(layer.name) for layer in layers)
+        listed = [(name, one.unique_id) for name, one in zip(names, layers, strict=True)]
+        choices = [*ahead, *listed]
         with self.changed.blocked():
             # emptied first: magicgui keeps the old order and forgets renamed layers
             self.choices = ()
@@ -60,12 +63,18 @@ class ResultChooser(LayerChooser):
         Where they are.
     needed : str, optional
         Role of the map that must be there; any will do by default.
+
+    Attributes
+    ----------
+    missing : str
+        Sentence for a viewer without results to choose.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, needed: str | None = None) -> None:
-        what = "depth or height" if needed is None else needed.replace("-", " ")
+        what = "map of depth or height" if needed is None else needed.replace("-", " ")
         super().__init__(f"A stacked image whose {what} is in the viewer.")
         self._viewer, self._needed = viewer, needed
+        self.missing = f"No result with a {what} is in the viewer; stack first."
 
     def offer_results(self) -> None:
         """List the results anew; the user's choice stays while its image is there."""

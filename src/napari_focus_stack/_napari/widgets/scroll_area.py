@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 if TYPE_CHECKING:
     from magicgui.widgets import Container
+    from qtpy.QtGui import QResizeEvent
 
 LEAST_HEIGHT = 160
 """Height, in pixels, of the rows that are visible on the lowest screen."""
+LAID_OUT = 50
+"""Milliseconds until rows that were shown have their places."""
 
 
 class ScrollArea(QScrollArea):
@@ -33,6 +36,30 @@ class ScrollArea(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.setWidget(self._rows)
+        self._wanted: tuple[QWidget, QWidget] | None = None
+        self._laid_out = QTimer(self)
+        self._laid_out.setSingleShot(True)
+        self._laid_out.timeout.connect(self._scroll)
+
+    def reveal(self, first: QWidget, last: QWidget) -> None:
+        """Scroll until rows are visible, once the layout has room for them.
+
+        Parameters
+        ----------
+        first, last : QWidget
+            Rows; where not all are visible at once, those from the first on are.
+        """
+        self._wanted = first, last
+        self._laid_out.start(LAID_OUT)
+
+    def _scroll(self) -> None:
+        bar, view = self.verticalScrollBar(), self.viewport()
+        if self._wanted is None or bar is None or view is None:
+            return
+        first, last = self._wanted
+        top = first.mapTo(self._rows, QPoint(0, 0)).y()
+        bottom = last.mapTo(self._rows, QPoint(0, last.height())).y()
+        bar.setValue(max(bar.value(), min(top, bottom - view.height())))
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's
         """Return the size of the rows, which may exceed their own hint, with the frame.
@@ -42,9 +69,23 @@ class ScrollArea(QScrollArea):
         QSize
             Preferred size in pixels.
         """
-        needed = self._rows.sizeHint().expandedTo(self._rows.minimumSizeHint())
+        needed, least = self._rows.sizeHint(), self._rows.minimumSizeHint()
         frame = 2 * self.frameWidth()
-        return needed + QSize(frame, frame)
+        if self._rows.hasHeightForWidth():  # sentences wrap
+            needed.setHeight(self._rows.heightForWidth(self.width() - frame))
+        return needed.expandedTo(least) + QSize(frame, frame)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's
+        """Update the preferred height, which depends on the width.
+
+        Parameters
+        ----------
+        event : QResizeEvent or None
+            The new size, and the old one.
+        """
+        super().resizeEvent(event)
+        if event is not None and event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's
         """Return the width of the rows and of a bar, and the height of a few rows.
@@ -57,7 +98,7 @@ class ScrollArea(QScrollArea):
         bar = self.verticalScrollBar()
         least = self._rows.minimumSizeHint()
         width = least.width() + (0 if bar is None else bar.sizeHint().width())
-        return QSize(width, min(least.height(), LEAST_HEIGHT))
+        return QSize(width, min(self.sizeHint().height(), LEAST_HEIGHT))
 
     def eventFilter(  # noqa: N802 - Qt's
         self, watched: QObject | None, event: QEvent | None
@@ -80,3 +121,18 @@ class ScrollArea(QScrollArea):
         if asked and watched is self._rows:
             self.updateGeometry()
         return bool(super().eventFilter(watched, event))
+
+
+def show_rows(first: QWidget, last: QWidget) -> None:
+    """Scroll the area around rows, if there is one, until they are visible.
+
+    Parameters
+    ----------
+    first, last : QWidget
+        As `ScrollArea.reveal` takes them.
+    """
+    around = first.parentWidget()
+    while around is not None and not isinstance(around, ScrollArea):
+        around = around.parentWidget()
+    if around is not None:
+        around.reveal(first, last)

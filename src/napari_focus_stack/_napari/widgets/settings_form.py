@@ -8,24 +8,27 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
+from magicgui.widgets import ComboBox, Container, PushButton
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS
-from napari_focus_stack._napari.layers.geometry import DEFAULT_UNIT
-from napari_focus_stack._napari.widgets.length_fields import (
-    length_field,
-    pixel_size_text,
-    read_lengths,
+from napari_focus_stack._napari.layers.names import shortened
+from napari_focus_stack._napari.widgets.parameter_controls import (
+    arguments_of,
+    check_box,
+    control_of,
 )
-from napari_focus_stack._napari.widgets.parameter_controls import arguments_of, control_of, help_of
 from napari_focus_stack._napari.widgets.rows import label_of, row
-from napari_focus_stack.io.sources import Spacing
+from napari_focus_stack._napari.widgets.scroll_area import show_rows
+from napari_focus_stack._napari.widgets.spacing_fields import SpacingFields
+from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from magicgui.widgets.bases import ValueWidget
+
+    from napari_focus_stack.io.sources import Spacing
 
 WHOLE_FIELD = "whole field"
 ALWAYS_SHOWN = ("method", "align")
@@ -41,7 +44,6 @@ ONLY_FOR = {
     "occlusion": "pyramid",
 }
 """Parameters of one method, and the method."""
-UNITS = {"nanometer": "nm", "micrometer": "µm", "millimeter": "mm"}
 CHECK_WIDTH = 112
 """Width of "Depth index" in pixels, so that two rows of check boxes form columns."""
 
@@ -55,12 +57,10 @@ _TARGET_HELP = (
     "Where results go: into new layers, or into those that an earlier run on the same layers "
     "added, which keep their names and colours."
 )
-_PIXEL_SIZE_HELP = (
-    "Size of a pixel: one number, or y and x with a space between. Filled from the layer; a size "
-    "typed here is given to the layer too, so that the results lie over it."
+_HEIGHT_NEEDS = (
+    "Height is the depth times the z step, which is unknown; type the z step (the distance between "
+    "planes), or untick Height."
 )
-_NEEDS_Z_STEP = "Give the z step first, under More: the height is the depth times the z step."
-_Z_STEP_FIELD_HELP = " Filled from the layer; a step typed here is given to a (z, y, x) layer too."
 
 
 class SettingsForm:
@@ -95,23 +95,19 @@ class SettingsForm:
         self.target = ComboBox(
             label="Results", choices=(NEW, UPDATE), value=NEW, enabled=False, tooltip=_TARGET_HELP
         )
-        self.pixel_size = length_field("Pixel size (y, x)", _PIXEL_SIZE_HELP)
-        self.z_step = length_field("z step", help_of("z_step") + _Z_STEP_FIELD_HELP)
-        self.unit = ComboBox(
-            label="Unit", choices=_unit_choices(DEFAULT_UNIT), tooltip="Of pixel size and z step."
-        )
+        self._lengths = SpacingFields()
+        self.pixel_size, self.z_step = self._lengths.pixel_size, self._lengths.z_step
+        self.unit = self._lengths.unit
         self.checks = {
-            role: CheckBox(
+            role: check_box(
                 text=output.suffix.capitalize(), value=role == "depth-index", tooltip=output.help
             )
             for role, output in OUTPUTS.items()
         }
-        # spacing of the layer: exactly, and as the fields show it, which is rounded
-        self._filled, self._texts = Spacing(), ("", "", DEFAULT_UNIT)
         self._filling = False
         for name in ("method", "align", "values"):
             self.parameters[name].changed.connect(self.show_what_applies)
-        self.z_step.changed.connect(self.show_what_applies)
+        self.checks["height"].native.clicked.connect(self._lead_to_z_step)
         self._rows = {
             name: row(label_of(name), control) for name, control in self.parameters.items()
         }
@@ -120,26 +116,24 @@ class SettingsForm:
         self.more.native.setStyleSheet("text-align: left")
         self.fold = self._folded()
         always = [self._rows[name] for name in ALWAYS_SHOWN]
-        self.widgets = [*always, *self._check_rows(), self.more, self.fold]
+        self.widgets = [*always, *self._check_rows(), *self._lengths.rows, self.more, self.fold]
         self.more.changed.connect(self.unfold)
         self.show_what_applies()
 
     def _folded(self) -> Container[Any]:
         rest = [line for name, line in self._rows.items() if name not in ALWAYS_SHOWN]
-        rows = [row(self.align_on.label, self.align_on), *rest, *self._length_rows()]
-        rows.append(row(self.target.label, self.target))
+        aligned_on, target = (row(one.label, one) for one in (self.align_on, self.target))
+        rows = [aligned_on, *rest, target]
         fold = Container(widgets=rows, labels=False, visible=False)
         fold.margins = (0, 0, 0, 0)
         return fold
 
     def unfold(self, *_: object) -> None:
-        """Show the folded rows, or fold them again."""
+        """Show the folded rows in sight, or fold them again."""
         self.fold.visible = not self.fold.visible
+        if self.fold.visible:
+            show_rows(self.more.native, self.fold.native)
         self.more.text = UNFOLDED if self.fold.visible else FOLDED
-
-    def _length_rows(self) -> list[Container[Any]]:
-        edits = (self.pixel_size, self.z_step, self.unit)
-        return [row(edit.label, edit) for edit in edits]
 
     def _check_rows(self) -> list[Container[Any]]:
         checks = list(self.checks.values())
@@ -153,9 +147,11 @@ class SettingsForm:
             self._rows[name].visible = self.parameters["method"].value == method
         self.align_on.enabled = self.parameters["align"].value != "none"
         self.parameters["occlusion"].enabled = self.parameters["values"].value == "fused"
-        height, known = self.checks["height"], bool(self.z_step.value.strip())
-        height.enabled = known
-        height.tooltip = OUTPUTS["height"].help if known else _NEEDS_Z_STEP
+
+    def _lead_to_z_step(self) -> None:
+        """Let the user type the z step that a height needs."""
+        if self.checks["height"].value and not self._lengths.steps:
+            self.z_step.native.setFocus()
 
     def on_edit(self, callback: Callable[[], None]) -> None:
         """Call back when the user changes a control, not when a layer fills it.
@@ -185,8 +181,11 @@ class SettingsForm:
         Raises
         ------
         SettingsError
-            A value out of bounds, or a length that is no number.
+            A value out of bounds, a length that is no number, or a height without z step.
         """
+        if self.checks["height"].value and not self._lengths.steps:
+            self.z_step.native.setFocus()
+            raise SettingsError(_HEIGHT_NEEDS)
         values = {name: control.value for name, control in self.parameters.items()}
         for name, method in ONLY_FOR.items():
             if values["method"] != method:
@@ -228,7 +227,7 @@ class SettingsForm:
         list of str
             Keys of `OUTPUTS`.
         """
-        return [role for role, check in self.checks.items() if check.value and check.enabled]
+        return [role for role, check in self.checks.items() if check.value]
 
     def spacing(self) -> Spacing:
         """Return the spacing as typed; exactly the layer's own in every field that was left.
@@ -243,20 +242,12 @@ class SettingsForm:
         SettingsError
             A field that holds no length.
         """
-        if not self.edited:
-            return self._filled
-        (pixel_size, z_step, _), known = self._typed(), self._filled
-        y, x, z = known.y, known.x, known.z
-        if pixel_size != self._texts[0]:
-            y, x = read_lengths("Pixel size", pixel_size, most=2)
-        if z_step != self._texts[1]:
-            z, _ = read_lengths("z step", z_step, most=1)
-        return Spacing(y=y, x=x, z=z, unit=self.unit.value)
+        return self._lengths.spacing()
 
     @property
     def edited(self) -> bool:
         """Whether the spacing differs from the layer's own."""
-        return self._typed() != self._texts
+        return self._lengths.edited
 
     def fill(self, spacing: Spacing) -> None:
         """Show a layer's spacing.
@@ -266,14 +257,9 @@ class SettingsForm:
         spacing : Spacing
             Spacing of the layer.
         """
-        unit = spacing.unit or DEFAULT_UNIT
         self._filling = True
-        self.pixel_size.value = pixel_size_text(spacing)
-        self.z_step.value = "" if spacing.z is None else f"{spacing.z:.6g}"
-        self.unit.choices = _unit_choices(unit)
-        self.unit.value = unit
+        self._lengths.fill(spacing)
         self._filling = False
-        self._filled, self._texts = spacing, self._typed()
 
     def offer_planes(self, count: int) -> None:
         """Offer the planes of a stack as reference.
@@ -329,9 +315,6 @@ class SettingsForm:
         key: Hashable = self.align_on.value
         return key if self.align_on.enabled and key != WHOLE_FIELD else None
 
-    def _typed(self) -> tuple[str, str, str]:
-        return self.pixel_size.value.strip(), self.z_step.value.strip(), self.unit.value
-
 
 def _reference_choices(count: int) -> list[tuple[str, str | int]]:
     named: list[tuple[str, str | int]] = [("middle", "middle"), ("first", "first")]
@@ -339,8 +322,6 @@ def _reference_choices(count: int) -> list[tuple[str, str | int]]:
 
 
 def _region_choices(regions: Sequence[tuple[str, Hashable]]) -> list[tuple[str, Hashable]]:
-    return [(WHOLE_FIELD, WHOLE_FIELD), *regions]
-
-
-def _unit_choices(current: str) -> list[tuple[str, str]]:
-    return [(text, unit) for unit, text in ({current: current} | UNITS).items()]
+    names = shortened(name for name, _ in regions)
+    keys = [key for _, key in regions]
+    return [(WHOLE_FIELD, WHOLE_FIELD), *zip(names, keys, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, Label, Select
+from magicgui.widgets import ComboBox, Container, Select
 from napari.layers import Image
 from natsort import natsorted
 from qtpy.QtWidgets import QSizePolicy
@@ -25,6 +25,7 @@ from napari_focus_stack._napari.layers.planes import (
     followed,
     likely_input,
 )
+from napari_focus_stack._napari.layers.selection_answer import answer_to_selection
 from napari_focus_stack._napari.layers.series_input import (
     THIS_STACK,
     SeriesInput,
@@ -32,7 +33,8 @@ from napari_focus_stack._napari.layers.series_input import (
 )
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, slice_at
 from napari_focus_stack._napari.widgets.axis_rows import AxisRows
-from napari_focus_stack._napari.widgets.rows import row
+from napari_focus_stack._napari.widgets.rows import elided, row
+from napari_focus_stack._napari.widgets.sentences import Sentences
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.series.model import StackIndex
 
@@ -73,6 +75,7 @@ class StackSelector(Container[Any]):
     def __init__(self, viewer: napari.viewer.Viewer, chosen: Callable[[], None]) -> None:
         self._viewer, self._on_change = viewer, chosen
         self._chosen: list[Hashable] = []
+        self._answer = ""
         self._picked: tuple[list[Hashable], AxisRoles | None] = ([], None)
         self._roles: AxisRoles | None = None
         self.cut = StackSlice()
@@ -82,6 +85,7 @@ class StackSelector(Container[Any]):
             choices=(),
             tooltip="A layer with z, y and x, or several 2-D layers: hold Ctrl or Shift for more.",
         )
+        elided(self.layer_list)
         self.layer_list.min_height = self.layer_list.max_height = LIST_HEIGHT
         self.axes = AxisRows(self._pick_roles)
         self.z_axis = self.axes.z_axis
@@ -94,9 +98,7 @@ class StackSelector(Container[Any]):
             choices=(BOTTOM_UP, TOP_DOWN, BY_NAME),
             tooltip="Order of the planes. Drag layers in napari's layer list for any other.",
         )
-        self.summary = Label()
-        self.summary.native.setWordWrap(True)
-        self.summary.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.summary = Sentences()
         layers = row("Layers", self.layer_list)
         layers.max_height = LIST_HEIGHT
         self._scope_row, self._order_row = row("Stack", self.scope), row("Order", self.order)
@@ -144,7 +146,10 @@ class StackSelector(Container[Any]):
 
     def _follow(self, _: object) -> None:
         """Choose the layers that the user selects, or opens: napari selects new layers."""
-        self._chosen = keys(followed(self._offered(), self._active(), self.chosen_layers()))
+        active = self._active()
+        self._chosen = keys(followed(self._offered(), active, self.chosen_layers()))
+        selected = [one for one in self._viewer.layers if one in self._viewer.layers.selection]
+        self._answer = answer_to_selection(selected, active, self._stacked(self.chosen_layers()))
         self.reset_choices()
 
     def _slid(self, _: object) -> None:
@@ -153,7 +158,7 @@ class StackSelector(Container[Any]):
             self.show_choice()
 
     def _choose(self) -> None:
-        self._chosen = list(self.layer_list.value)
+        self._chosen, self._answer = list(self.layer_list.value), ""
         self.show_choice()
 
     def _pick_roles(self, roles: AxisRoles) -> None:
@@ -277,10 +282,10 @@ class StackSelector(Container[Any]):
         if self.series is not None and self.series.scope:
             sentences = [self.series.describe(current.source)]
         elif self.cut.other:
-            sentences.append(f"The sliders choose the stack: {self.cut.description}.")
+            sentences.append(f"This is the stack at {self.cut.description}.")
         if roles is not None:
             sentences.append(doubt_of_axes(roles, current.source, self.cut.ndim))
-        return " ".join(filter(None, [*sentences, border_doubt(layers)]))
+        return " ".join(filter(None, [self._answer, *sentences, border_doubt(layers)]))
 
 
 def keys(layers: Iterable[Image]) -> list[Hashable]:
