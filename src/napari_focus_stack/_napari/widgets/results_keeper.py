@@ -175,6 +175,7 @@ class ResultsKeeper:
 
     def _inserted(self, event: Any) -> None:
         self._follow(event.value)
+        self._write_in(DELAY)  # a run is rarer than strokes, and longer
 
     def _follow(self, layer: Layer) -> None:
         """Write a result, now and when it has changed; one that was opened from a file is there."""
@@ -201,16 +202,19 @@ class ResultsKeeper:
 
     def _soon(self, *_: Any) -> None:
         """Write changes after a while."""
-        if not self._timer.isActive():
-            pause = max(DELAY, self._rested - time.monotonic())
-            self._timer.start(round(1000 * pause))
+        self._write_in(max(DELAY, self._rested - time.monotonic()))
+
+    def _write_in(self, seconds: float) -> None:
+        milliseconds = round(1000 * seconds)
+        if not self._timer.isActive() or self._timer.remainingTime() > milliseconds:
+            self._timer.start(milliseconds)
 
     def _results(self) -> list[Image]:
         return [layer for layer in self._viewer.layers if _is_result(layer)]
 
     def _write(self) -> None:
         """Write what has changed in a worker, and remove what is saved or gone."""
-        jobs = (job() for job in self._jobs)
+        jobs = [job() for job in self._jobs]
         if self._writing or any(job is not None and job.running for job in jobs):
             self._soon()
             return
