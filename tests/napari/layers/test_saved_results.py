@@ -292,9 +292,8 @@ def test_the_choice_that_napari_remembers_is_for_our_files_alone(qapp, tmp_path,
     write_results(str(path), [results[0].as_layer_data_tuple()])
     readers = _npe2.get_readers(str(path))
     assert list(readers) == [PLUGIN]
-    assert (
-        len(ViewerModel().open(str(path), plugin=None)) == 1
-    )  # without the dialog, as from the command line
+    # without the dialog, as from the command line
+    assert len(ViewerModel().open(str(path), plugin=None)) == 1
     dialog = QtReaderDialog(str(path), readers=readers)
     assert dialog._extension == ".focusstack"
     dialog.deleteLater()

@@ -137,6 +137,15 @@ def test_a_window_that_is_closed_leaves_nothing(qtbot, viewer, stacked):
     qtbot.waitUntil(lambda: list(recovery.recovery_place().iterdir()) == [], timeout=10_000)
 
 
+def test_a_viewer_outlives_the_keeping_of_its_results(viewer, stacked):
+    [keeper] = results_keeper._keepers
+    keeper.close()
+    results(viewer)[0].refresh()
+    viewer.add_image(np.zeros((9, 9)))
+    viewer.layers.clear()
+    assert list(recovery.recovery_place().iterdir()) == []
+
+
 def test_discarded_results_are_gone(viewer, dock):
     left_behind()
     offer = dock("Focus Stack").recovery

@@ -16,7 +16,7 @@ import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QMainWindow
+from qtpy.QtWidgets import QApplication, QMainWindow
 
 from napari_focus_stack._napari.io.recovery import RecoveryFolder
 from napari_focus_stack._napari.io.writers import results_saved
@@ -78,7 +78,8 @@ class ResultsKeeper:
         self._next, self._writing, self._warned = 0, False, False
         self._rested = 0.0
         self._jobs: list[weakref.ref[Any]] = []
-        self._timer = QTimer()
+        # owned by Qt: the garbage collection of a worker would stop the timers of the main thread
+        self._timer = QTimer(QApplication.instance())
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._write)
         for layer in viewer.layers:
@@ -168,6 +169,9 @@ class ResultsKeeper:
             return
         _keepers.remove(self)
         self._timer.stop()
+        self._timer.deleteLater()
+        for layer in self._viewer.layers:
+            self._leave(layer)
         self._viewer.layers.events.inserted.disconnect(self._inserted)
         self._viewer.layers.events.removed.disconnect(self._removed)
         results_saved.disconnect(self._note_saved)
@@ -188,10 +192,13 @@ class ResultsKeeper:
         self._soon()
 
     def _removed(self, event: Any) -> None:
-        if isinstance(event.value, Image):
-            event.value.events.set_data.disconnect(self._soon)
+        self._leave(event.value)
         self._saved.pop(event.value.unique_id, None)
         self._soon()
+
+    def _leave(self, layer: Layer) -> None:
+        if isinstance(layer, Image):
+            layer.events.set_data.disconnect(self._soon)
 
     def _note_saved(self, arrays: Sequence[Any]) -> None:
         """Note the layers whose pixels were written to a file of the user."""
