@@ -180,7 +180,7 @@ def test_without_a_z_step_a_plane_is_as_deep_as_a_pixel_is_wide(qtbot, viewer, d
     surface = shown(qtbot, viewer, docked)
     np.testing.assert_allclose(heights_of(surface), 0.25 * result.depth_index.ravel())
     assert "z step is unknown" in docked.job.status.value
-    assert "in steps of one plane" in docked.job.status.value
+    assert "in steps of a plane" in docked.job.status.value
 
 
 def test_results_offered_are_those_with_a_depth(viewer, docked, planes):

@@ -7,6 +7,7 @@ import imagecodecs
 import npe2
 import numpy as np
 import pytest
+import zarr
 from napari._qt.dialogs.qt_reader_dialog import QtReaderDialog
 from napari.components import ViewerModel
 from napari.layers import Image
@@ -126,6 +127,35 @@ def test_a_single_result_and_a_lazy_stack_are_held_too(tmp_path):
     layer.data = planes
     assert_same(found, layer)
     assert found.metadata == {METADATA_KEY: {"role": "aligned"}}
+
+
+def test_a_film_on_disk_comes_back_with_its_times(tmp_path, results):
+    planes = np.arange(5 * 48 * 64, dtype=np.uint16).reshape(5, 48, 64)
+    known = {**results[-1].metadata[METADATA_KEY], "role": "stacked"}
+    film = Image(
+        zarr.create_array(tmp_path / "film.zarr", data=planes, chunks=(1, 48, 64)),
+        name="film [sharp]",
+        scale=(30, 0.5, 0.25),
+        units=("s", "um", "um"),
+        axis_labels=("t", "y", "x"),
+        metadata={METADATA_KEY: known},
+    )
+    (found,) = saved_and_reopened([film], tmp_path / NAME)
+    [saved] = read_saved(tmp_path / NAME)
+    assert saved.first == "T"
+    assert saved.spacing == Spacing(y=0.5, x=0.25, z=2.0, unit="micrometer")
+    film.data = planes
+    assert_same(found, film)
+
+
+def test_a_film_that_no_viewer_saved_has_times_without_a_unit(tmp_path):
+    film = np.zeros((5, 9, 10), np.uint16)
+    spacing = Spacing(0.5, 0.25, 2.0, "micrometer")
+    write_saved(tmp_path / NAME, [SavedResult("stacked", "s", film, spacing, first="T")])
+    (layer,) = ViewerModel().open(str(tmp_path / NAME), plugin=PLUGIN)
+    assert layer.axis_labels == ("t", "y", "x")
+    np.testing.assert_array_equal(layer.scale, [1, 0.5, 0.25])
+    assert [str(unit) for unit in layer.units] == ["pixel", "micrometer", "micrometer"]
 
 
 def test_what_no_viewer_saved_is_shown_as_a_fresh_result(tmp_path):
@@ -261,7 +291,9 @@ def test_the_choice_that_napari_remembers_is_for_our_files_alone(qapp, tmp_path,
     path = tmp_path / NAME
     write_results(str(path), [results[0].as_layer_data_tuple()])
     readers = _npe2.get_readers(str(path))
-    assert list(readers) == [PLUGIN]  # so napari opens it without the dialog
+    assert list(readers) == [PLUGIN]
+    # without the dialog, as from the command line
+    assert len(ViewerModel().open(str(path), plugin=None)) == 1
     dialog = QtReaderDialog(str(path), readers=readers)
     assert dialog._extension == ".focusstack"
     dialog.deleteLater()

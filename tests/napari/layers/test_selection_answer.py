@@ -8,6 +8,7 @@ from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.selection_answer import answer_to_selection
 
 LEAF, GREEN = (Image(np.zeros((4, 9, 9)), name=name) for name in ("leaf", "green"))
+OTHER = Image(np.zeros((5, 9, 9)), name="other")
 PLANES = [Image(np.zeros((9, 9)), name=f"p{k}") for k in range(3)]
 NUCLEI = Labels(np.zeros((9, 9), int), name="nuclei")
 OURS = Labels(np.zeros((9, 9), int), metadata={METADATA_KEY: {"role": "correction"}})
@@ -19,7 +20,8 @@ DRAWN = [Points(np.zeros((1, 2))), Shapes(np.zeros((4, 2)))]
     [
         ([NUCLEI], [LEAF], "'nuclei' is a labels layer, which cannot be stacked; 'leaf' is still "),
         ([NUCLEI], PLANES, "'nuclei' is a labels layer, which cannot be stacked; the 3 planes are"),
-        ([LEAF, GREEN], [LEAF], "2 stacks are selected, and one is stacked at a time: 'leaf' is"),
+        ([LEAF, GREEN], [LEAF], "2 stacks are selected: 'leaf' is stacked. 'All channels' takes "),
+        ([LEAF, OTHER], [LEAF], "2 stacks are selected, and one is stacked at a time: 'leaf' is"),
         ([LEAF, *PLANES], [LEAF], "A stack and single planes are selected: 'leaf' is stacked."),
     ],
 )

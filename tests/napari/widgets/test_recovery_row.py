@@ -137,6 +137,15 @@ def test_a_window_that_is_closed_leaves_nothing(qtbot, viewer, stacked):
     qtbot.waitUntil(lambda: list(recovery.recovery_place().iterdir()) == [], timeout=10_000)
 
 
+def test_a_viewer_outlives_the_keeping_of_its_results(viewer, stacked):
+    [keeper] = results_keeper._keepers
+    keeper.close()
+    results(viewer)[0].refresh()
+    viewer.add_image(np.zeros((9, 9)))
+    viewer.layers.clear()
+    assert list(recovery.recovery_place().iterdir()) == []
+
+
 def test_discarded_results_are_gone(viewer, dock):
     left_behind()
     offer = dock("Focus Stack").recovery
@@ -201,7 +210,7 @@ def test_a_problem_is_told_once_and_the_run_goes_on(
         stack(qtbot, widget)
         qtbot.waitUntil(lambda: len(notifications) > 0, timeout=10_000)
         assert len(results(viewer)) == 2 * count
-        assert widget.job.status.value.startswith("Fused 6 of 6")
+        assert widget.job.status.value.startswith("Stacked all 6")
     assert len(notifications) == 1
     assert notifications[0].startswith("Results are not kept for the case")
 

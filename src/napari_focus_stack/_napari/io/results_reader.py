@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from napari.layers import Layer
+from napari.layers import Image
 from napari.utils.notifications import show_warning
 
 from napari_focus_stack._napari.io.folder_reader import NO_LAYERS, as_list
@@ -60,40 +60,42 @@ def reopen(path: Paths) -> list[LayerData]:
     layers: list[LayerData] = []
     for file in as_list(path):
         try:
-            layers += layers_of(file)
+            layers += [_checked(saved, file) for saved in read_saved(file)]
         except FocusStackError as problem:
             show_warning(str(problem))
     return layers or NO_LAYERS
 
 
-def layers_of(file: str) -> list[LayerData]:
-    """Read the saved results of one file as layers.
+def _checked(saved: SavedResult, file: str) -> LayerData:
+    """Return the layer of a result after a trial, because napari would not name a faulty file."""
+    layer_of(saved, file)
+    return layer_data(saved)
+
+
+def layer_of(saved: SavedResult, file: str) -> Image:
+    """Return the layer of a saved result.
 
     Parameters
     ----------
+    saved : SavedResult
+        The result.
     file : str
-        File of results.
+        Its file, for messages.
 
     Returns
     -------
-    list of tuple
-        (data, arguments, "image") for each result.
+    napari.layers.Image
+        The layer, which is in no viewer.
 
     Raises
     ------
     InputError
-        The file cannot be read, or a result makes no layer.
+        The result makes no layer.
     """
-    return [_checked(saved, file) for saved in read_saved(file)]
-
-
-def _checked(saved: SavedResult, file: str) -> LayerData:
-    """Return the layer of a result after a trial, because napari would not name a faulty file."""
     try:
-        data, arguments, kind = layer_data(saved)
-        Layer.create(data, dict(arguments), kind)
+        data, arguments, _ = layer_data(saved)
+        return Image(data, **arguments)
     except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as problem:
         raise InputError(
             f"'{file}' says of '{saved.name}' what no layer can be ({problem}); save it again."
         ) from problem
-    return data, arguments, kind

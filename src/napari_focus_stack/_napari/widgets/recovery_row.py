@@ -7,26 +7,26 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, PushButton
-from napari.layers import Image
 
 from napari_focus_stack._napari.io.recovery import SuddenEnd, discard, sudden_ends
-from napari_focus_stack._napari.io.results_reader import layers_of
+from napari_focus_stack._napari.io.results_reader import layer_of
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.results_keeper import keep_results
 from napari_focus_stack._napari.workers.job import at_once
 from napari_focus_stack._utils.wording import format_count
 from napari_focus_stack.errors import FocusStackError
+from napari_focus_stack.io.results_file import read_saved
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import napari
 
-    from napari_focus_stack._napari.io.folder_reader import LayerData
+    from napari_focus_stack.io.results_file import SavedResult
 
-Read = tuple[dict[int, "LayerData"], list[str]]
-"""Layers by number, and sentences on those that cannot be read."""
+Read = tuple[dict["Path", list["SavedResult"]], list[str]]
+"""Results by file, and sentences on the files that cannot be read."""
 
 
 class RecoveryRow(Container[Any]):
@@ -80,7 +80,7 @@ class RecoveryRow(Container[Any]):
         self._left = []
         self._buttons.visible = False
         if files:
-            self.job.run(at_once(partial(_read, files)), self._add)
+            self.job.run(at_once(partial(_read, list(files.values()))), partial(self._add, files))
 
     def discard(self) -> None:
         """Remove the results from the disk."""
@@ -89,11 +89,16 @@ class RecoveryRow(Container[Any]):
         self._left = []
         self.visible = False
 
-    def _add(self, read: Read) -> str:
-        layers, problems = read
+    def _add(self, files: Mapping[int, Path], read: Read) -> str:
+        """Add layers, which only the main thread may make."""
+        results, problems = read
         keeper = keep_results(self._viewer)
-        for number, (data, arguments, _) in layers.items():
-            keeper.add(Image(data, **arguments), number)
+        for number, file in files.items():
+            for saved in results.get(file, ()):
+                try:
+                    keeper.add(layer_of(saved, str(file)), number)
+                except FocusStackError as problem:
+                    problems.append(str(problem))
         if problems:
             self.job.say_error(" ".join(problems))
             return " ".join(problems)
@@ -107,12 +112,12 @@ def _offer(left: list[SuddenEnd]) -> str:
     return f"Results of a session that ended suddenly, not saved: {count}, {ended:%Y-%m-%d %H:%M}."
 
 
-def _read(files: Mapping[int, Path]) -> Read:
-    """Read the layers of files."""
-    layers, problems = {}, []
-    for number, file in files.items():
+def _read(files: Sequence[Path]) -> Read:
+    """Read the results of files."""
+    results, problems = {}, []
+    for file in files:
         try:
-            [layers[number]] = layers_of(str(file))
+            results[file] = read_saved(file)
         except FocusStackError as problem:
             problems.append(str(problem))
-    return layers, problems
+    return results, problems

@@ -16,7 +16,7 @@ import numpy as np
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QMainWindow
+from qtpy.QtWidgets import QApplication, QMainWindow
 
 from napari_focus_stack._napari.io.recovery import RecoveryFolder
 from napari_focus_stack._napari.io.writers import results_saved
@@ -78,7 +78,8 @@ class ResultsKeeper:
         self._next, self._writing, self._warned = 0, False, False
         self._rested = 0.0
         self._jobs: list[weakref.ref[Any]] = []
-        self._timer = QTimer()
+        # owned by Qt: the garbage collection of a worker would stop the timers of the main thread
+        self._timer = QTimer(QApplication.instance())
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._write)
         for layer in viewer.layers:
@@ -168,6 +169,9 @@ class ResultsKeeper:
             return
         _keepers.remove(self)
         self._timer.stop()
+        self._timer.deleteLater()
+        for layer in self._viewer.layers:
+            self._leave(layer)
         self._viewer.layers.events.inserted.disconnect(self._inserted)
         self._viewer.layers.events.removed.disconnect(self._removed)
         results_saved.disconnect(self._note_saved)
@@ -175,6 +179,7 @@ class ResultsKeeper:
 
     def _inserted(self, event: Any) -> None:
         self._follow(event.value)
+        self._write_in(DELAY)  # a run is rarer than strokes, and longer
 
     def _follow(self, layer: Layer) -> None:
         """Write a result, now and when it has changed; one that was opened from a file is there."""
@@ -187,10 +192,13 @@ class ResultsKeeper:
         self._soon()
 
     def _removed(self, event: Any) -> None:
-        if isinstance(event.value, Image):
-            event.value.events.set_data.disconnect(self._soon)
+        self._leave(event.value)
         self._saved.pop(event.value.unique_id, None)
         self._soon()
+
+    def _leave(self, layer: Layer) -> None:
+        if isinstance(layer, Image):
+            layer.events.set_data.disconnect(self._soon)
 
     def _note_saved(self, arrays: Sequence[Any]) -> None:
         """Note the layers whose pixels were written to a file of the user."""
@@ -201,16 +209,19 @@ class ResultsKeeper:
 
     def _soon(self, *_: Any) -> None:
         """Write changes after a while."""
-        if not self._timer.isActive():
-            pause = max(DELAY, self._rested - time.monotonic())
-            self._timer.start(round(1000 * pause))
+        self._write_in(max(DELAY, self._rested - time.monotonic()))
+
+    def _write_in(self, seconds: float) -> None:
+        milliseconds = round(1000 * seconds)
+        if not self._timer.isActive() or self._timer.remainingTime() > milliseconds:
+            self._timer.start(milliseconds)
 
     def _results(self) -> list[Image]:
         return [layer for layer in self._viewer.layers if _is_result(layer)]
 
     def _write(self) -> None:
         """Write what has changed in a worker, and remove what is saved or gone."""
-        jobs = (job() for job in self._jobs)
+        jobs = [job() for job in self._jobs]
         if self._writing or any(job is not None and job.running for job in jobs):
             self._soon()
             return

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_focus_stack._napari.io.writers import results_path, results_saved
 from napari_focus_stack._napari.layers.result_sets import ResultSet, newest_result, result_sets
-from napari_focus_stack._napari.layers.saved_results import saved_of
+from napari_focus_stack._napari.layers.saved_results import saving_of
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.workers.job import at_once
 from napari_focus_stack.errors import FocusStackError
@@ -21,7 +21,7 @@ from napari_focus_stack.io.output_formats import SAVED
 from napari_focus_stack.io.results_file import write_saved
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari.layers import Image
 
@@ -97,15 +97,18 @@ class SaveRow(Container[Any]):
         """
         try:
             file = results_path(path)
-            saved = [saved_of(layer, file) for layer in self._layers]
+            layers = [saving_of(layer) for layer in self._layers]
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return
-        self.job.run(at_once(partial(_written, file, saved)), _describe)
+        self.job.run(at_once(partial(_written, file, layers)), _describe)
 
 
-def _written(file: Path, saved: list[SavedResult]) -> tuple[Path, list[SavedResult]]:
+def _written(
+    file: Path, layers: list[Callable[[Path], SavedResult]]
+) -> tuple[Path, list[SavedResult]]:
     """Write results; return them with the file."""
+    saved = [layer(file) for layer in layers]
     write_saved(file, saved)
     return file, saved
 
