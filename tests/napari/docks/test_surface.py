@@ -10,15 +10,11 @@ from stacks import OURS, in_a_window, on_a_screen
 
 from napari_focus_stack._napari.docks.surface import HEIGHT, PICTURE, VISIBLE
 from napari_focus_stack._napari.layers.drape import draped
+from napari_focus_stack._napari.layers.lying_over import lay_over, results_over
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.pictures import Picture
 from napari_focus_stack._napari.layers.relief import PlacedRelief
-from napari_focus_stack._napari.layers.results import (
-    SourceInfo,
-    lay_over,
-    result_layers,
-    results_over,
-)
+from napari_focus_stack._napari.layers.results import SourceInfo, result_layers
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import Settings

@@ -8,15 +8,10 @@ from napari.layers import Image
 from napari_focus_stack._napari.docks.summary import summary
 from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import calibrate, spacing_arguments, spacing_of
+from napari_focus_stack._napari.layers.lying_over import lay_over, results_over
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.planes import likely_input, planes_of
-from napari_focus_stack._napari.layers.results import (
-    SourceInfo,
-    lay_over,
-    result_layers,
-    results_over,
-    shared_name,
-)
+from napari_focus_stack._napari.layers.results import SourceInfo, result_layers, shared_name
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.result import LeftOut, Report, StackResult

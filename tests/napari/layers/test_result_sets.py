@@ -12,6 +12,7 @@ from napari_focus_stack._napari.io.folder_reader import read_layers
 from napari_focus_stack._napari.io.results_reader import reopen
 from napari_focus_stack._napari.io.writers import write_results
 from napari_focus_stack._napari.layers.appearance import OUTPUTS
+from napari_focus_stack._napari.layers.lying_over import results_over
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.planes import planes_of
 from napari_focus_stack._napari.layers.result_sets import (
@@ -21,7 +22,7 @@ from napari_focus_stack._napari.layers.result_sets import (
     relief_of,
     result_sets,
 )
-from napari_focus_stack._napari.layers.results import SourceInfo, result_layers, results_over
+from napari_focus_stack._napari.layers.results import SourceInfo, result_layers
 from napari_focus_stack.correction.retouch import apply_correction
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.sources import ArraySource, Spacing

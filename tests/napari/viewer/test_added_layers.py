@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from stacks import banded_planes
 
+from napari_focus_stack._napari.layers.lying_over import results_over
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, is_input
 from napari_focus_stack._napari.layers.result_sets import result_sets
-from napari_focus_stack._napari.layers.results import results_over
 from napari_focus_stack._napari.layers.saved_results import saved_of
 from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.pipeline import preview as previewing

@@ -20,17 +20,10 @@ from napari_focus_stack._napari.docks.series_stacking import (
 from napari_focus_stack._napari.docks.summary import summary
 from napari_focus_stack._napari.layers.companions import companions
 from napari_focus_stack._napari.layers.geometry import spacing_of
-from napari_focus_stack._napari.layers.planes import StackInput
+from napari_focus_stack._napari.layers.lying_over import lay_over, previews_over, results_over
 from napari_focus_stack._napari.layers.region_mask import region_of
 from napari_focus_stack._napari.layers.result_sets import newest_result
-from napari_focus_stack._napari.layers.results import (
-    SourceInfo,
-    lay_over,
-    lead_of,
-    previews_over,
-    result_layers,
-    results_over,
-)
+from napari_focus_stack._napari.layers.results import SourceInfo, lead_of, result_layers
 from napari_focus_stack._napari.viewer.added_layers import ResultDisplay
 from napari_focus_stack._napari.viewer.color_bars import ColorBars
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
@@ -59,6 +52,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_focus_stack._napari.layers.planes import StackInput
     from napari_focus_stack._napari.layers.series_input import Scope, SeriesInput
     from napari_focus_stack._napari.workers.job import Outcome, Steps
     from napari_focus_stack.pipeline.preview import Preview

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
-
-from napari_focus_stack._napari.layers.agreement import is_registered_with
 from napari_focus_stack._napari.layers.appearance import (
     OUTPUTS,
     appearance,
@@ -18,19 +15,15 @@ from napari_focus_stack._napari.layers.appearance import (
 from napari_focus_stack._napari.layers.geometry import moved, placement
 from napari_focus_stack._napari.layers.metadata import (
     METADATA_KEY,
-    PREVIEW,
     identity,
-    made_of,
-    role,
 )
 from napari_focus_stack._napari.layers.names import role_name
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
-from napari_focus_stack.result import crop_corner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari.layers import Layer
+    from napari.layers import Image
     from numpy.typing import NDArray
 
     from napari_focus_stack.result import Report, StackResult
@@ -262,111 +255,3 @@ def provenance(report: Report, name: str, origin: SourceInfo) -> dict[str, Any]:
 
 def _placement(result: StackResult, origin: SourceInfo) -> dict[str, Any]:
     return moved(origin.placement, result.origin)
-
-
-def results_over(
-    sources: Sequence[Image], layers: Sequence[Image], cut: StackSlice | None = None
-) -> list[Image]:
-    """Return the layers of earlier results of the same sources that still lie over them.
-
-    Parameters
-    ----------
-    sources : sequence of napari.layers.Image
-        The planes, or their layer.
-    layers : sequence of napari.layers.Image
-        Layers of the viewer.
-    cut : StackSlice, optional
-        Part of the layer that was stacked.
-
-    Returns
-    -------
-    list of napari.layers.Image
-        In the order of `layers`.
-    """
-    part = (cut or StackSlice()).as_dict()
-    return [
-        layer
-        for layer in layers
-        if role(layer) not in (None, PREVIEW)
-        and layer.ndim == 2  # a surface in 3-D stays where it was put
-        and any(made_of(layer.metadata[METADATA_KEY], source) for source in sources)
-        and layer.metadata[METADATA_KEY].get("cut") == part
-        and is_registered_with(layer, sources[0], _corner(layer))
-    ]
-
-
-def is_left_preview(layer: Layer) -> TypeGuard[Image]:
-    """Return whether a layer is the hidden preview of a run that had no result.
-
-    Parameters
-    ----------
-    layer : napari.layers.Layer
-        Any layer.
-
-    Returns
-    -------
-    bool
-        True for images alone, though napari copies the role to labels that are made of one.
-    """
-    return isinstance(layer, Image) and role(layer) == PREVIEW
-
-
-def previews_over(source: Image, layers: Sequence[Layer]) -> list[Image]:
-    """Return the hidden previews of runs on a source that had no result.
-
-    Parameters
-    ----------
-    source : napari.layers.Image
-        The planes, or one of them.
-    layers : sequence of napari.layers.Layer
-        Layers of the viewer.
-
-    Returns
-    -------
-    list of napari.layers.Image
-        In the order of `layers`.
-    """
-    return [
-        layer
-        for layer in layers
-        if is_left_preview(layer) and made_of(layer.metadata[METADATA_KEY], source)
-    ]
-
-
-def lay_over(result: Image, source: Image) -> None:
-    """Put an earlier result or preview over its source, whose spacing has changed since.
-
-    Parameters
-    ----------
-    result : napari.layers.Image
-        Changed in place: units, scale and translate.
-    source : napari.layers.Image
-        Layer of the reference plane.
-    """
-    factor = result.metadata[METADATA_KEY].get("factor", 1)
-    place = moved(coarser(placement(source), factor), _corner(result))
-    for name in ("units", "scale", "translate"):
-        setattr(result, name, place[name])
-
-
-def coarser(place: dict[str, Any], factor: int) -> dict[str, Any]:
-    """Return the placement of pixels that cover several others each, from the first ones on.
-
-    Parameters
-    ----------
-    place : dict
-        Placement of the small pixels.
-    factor : int
-        Number of small pixels along each side of a large one.
-
-    Returns
-    -------
-    dict
-        Placement of the large pixels.
-    """
-    middle = (factor - 1) / 2
-    return {**moved(place, (middle, middle)), "scale": place["scale"] * factor}
-
-
-def _corner(result: Image) -> tuple[int, int]:
-    return crop_corner(result.metadata[METADATA_KEY].get("crop"))

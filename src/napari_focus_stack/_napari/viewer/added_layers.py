@@ -10,9 +10,10 @@ from napari.layers import Image
 from qtpy.QtCore import QTimer
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS
+from napari_focus_stack._napari.layers.lying_over import coarser, is_left_preview
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, PREVIEW
 from napari_focus_stack._napari.layers.names import numbered, with_role
-from napari_focus_stack._napari.layers.results import coarser, is_left_preview, result_layers
+from napari_focus_stack._napari.layers.results import result_layers
 
 if TYPE_CHECKING:
     import threading

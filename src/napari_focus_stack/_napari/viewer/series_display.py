@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtCore import QTimer
 
 from napari_focus_stack._napari.layers.geometry import data_at, world_units
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from napari_focus_stack._napari.layers.series_results import SeriesOrigin
     from napari_focus_stack.series.model import StackIndex
 
+PAINTED = 20
+"""Milliseconds after which an added layer is painted."""
 CHANGED_ATTRIBUTES = ("scale", "translate", "metadata")
 """Attributes of a layer that change with its pixels."""
 
@@ -55,6 +58,7 @@ class SeriesDisplay:
         self._viewer, self._maps = viewer, maps
         self._wanted, self._origin = list(wanted), origin
         self._earlier = list(earlier)
+        self._waiting: list[tuple[Any, dict[str, Any]]] = []
         self.layers: list[Image] = []
 
     def show(self, done: StackDone) -> None:
@@ -67,25 +71,39 @@ class SeriesDisplay:
         """
         if isinstance(done.outcome, str):
             return
-        if not self.layers:
-            self._add(done)
+        if not self.layers and not self._waiting:
+            self._name(done)
+            self._add_next()
         elif done.index.channel == 0 or self._maps.lead is None:
             self._refresh(done.index)
 
-    def _add(self, done: StackDone) -> None:
+    def _name(self, done: StackDone) -> None:
+        """Prepare the layers; those of one run get one number."""
         made = series_layers(self._maps, self._wanted, self._origin, done)
         taken = [layer.name for layer in self._viewer.layers if layer not in self._earlier]
         names = numbered([arguments["name"] for _, arguments in made], taken)
-        for (data, arguments), name in zip(made, names, strict=True):
-            layer = self._former(arguments)
-            if layer is None:
-                layer = self._viewer.add_image(data, **{**arguments, "name": name})
-            else:
-                layer.data = data
-                for attribute in CHANGED_ATTRIBUTES:
-                    setattr(layer, attribute, arguments[attribute])
-            self.layers.append(layer)
-        self._viewer.layers.selection.active = self.layers[-1]
+        self._waiting = [
+            (data, {**arguments, "name": name})
+            for (data, arguments), name in zip(made, names, strict=True)
+        ]
+
+    def _add_next(self) -> None:
+        """Add a layer, and the next one in another iteration: each takes napari 0.1 s or more."""
+        if self.layers and self.layers[-1] not in self._viewer.layers:
+            self._waiting = []  # the user, or the closing window, has removed it
+        if not self._waiting:
+            return
+        data, arguments = self._waiting.pop(0)
+        layer = self._former(arguments)
+        if layer is None:
+            layer = self._viewer.add_image(data, **arguments)
+        else:
+            layer.data = data
+            for attribute in CHANGED_ATTRIBUTES:
+                setattr(layer, attribute, arguments[attribute])
+        self.layers.append(layer)
+        self._viewer.layers.selection.active = layer
+        QTimer.singleShot(PAINTED, self._add_next)
 
     def _former(self, arguments: dict[str, Any]) -> Image | None:
         """Return the layer of an earlier run that shows the same map of the same channel."""
@@ -115,6 +133,8 @@ class SeriesDisplay:
 
     def finish(self) -> None:
         """Draw all layers anew, and give them the reports of all stacks."""
+        while self._waiting:
+            self._add_next()
         reports = {
             f"{index.position},{index.time},{index.channel}": carried(report)
             for index, report in self._maps.reports.items()
@@ -134,4 +154,5 @@ class SeriesDisplay:
         bool
             False once the user has deleted one, or before there is any.
         """
-        return bool(self.layers) and all(layer in self._viewer.layers for layer in self.layers)
+        shown = bool(self.layers) and not self._waiting
+        return shown and all(layer in self._viewer.layers for layer in self.layers)

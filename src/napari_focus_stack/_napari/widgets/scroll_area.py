@@ -30,12 +30,11 @@ class ScrollArea(QScrollArea):
 
     def __init__(self, rows: Container[Any]) -> None:
         super().__init__()
-        self._rows: QWidget = rows.native
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self.setWidget(self._rows)
+        self.setWidget(rows.native)
         self._wanted: tuple[QWidget, QWidget] | None = None
         self._laid_out = QTimer(self)
         self._laid_out.setSingleShot(True)
@@ -53,12 +52,12 @@ class ScrollArea(QScrollArea):
         self._laid_out.start(LAID_OUT)
 
     def _scroll(self) -> None:
-        bar, view = self.verticalScrollBar(), self.viewport()
-        if self._wanted is None or bar is None or view is None:
+        bar, view, rows = self.verticalScrollBar(), self.viewport(), self.widget()
+        if self._wanted is None or bar is None or view is None or rows is None:
             return
         first, last = self._wanted
-        top = first.mapTo(self._rows, QPoint(0, 0)).y()
-        bottom = last.mapTo(self._rows, QPoint(0, last.height())).y()
+        top = first.mapTo(rows, QPoint(0, 0)).y()
+        bottom = last.mapTo(rows, QPoint(0, last.height())).y()
         bar.setValue(max(bar.value(), min(top, bottom - view.height())))
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's
@@ -69,10 +68,13 @@ class ScrollArea(QScrollArea):
         QSize
             Preferred size in pixels.
         """
-        needed, least = self._rows.sizeHint(), self._rows.minimumSizeHint()
+        rows = self.widget()
+        if rows is None:  # deleted before this area, when a window is closed
+            return super().sizeHint()
+        needed, least = rows.sizeHint(), rows.minimumSizeHint()
         frame = 2 * self.frameWidth()
-        if self._rows.hasHeightForWidth():  # sentences wrap
-            needed.setHeight(self._rows.heightForWidth(self.width() - frame))
+        if rows.hasHeightForWidth():  # sentences wrap
+            needed.setHeight(rows.heightForWidth(self.width() - frame))
         return needed.expandedTo(least) + QSize(frame, frame)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's
@@ -95,8 +97,10 @@ class ScrollArea(QScrollArea):
         QSize
             Least size in pixels.
         """
-        bar = self.verticalScrollBar()
-        least = self._rows.minimumSizeHint()
+        bar, rows = self.verticalScrollBar(), self.widget()
+        if rows is None:
+            return super().minimumSizeHint()
+        least = rows.minimumSizeHint()
         width = least.width() + (0 if bar is None else bar.sizeHint().width())
         return QSize(width, min(self.sizeHint().height(), LEAST_HEIGHT))
 
@@ -118,7 +122,7 @@ class ScrollArea(QScrollArea):
             Whether the event is stopped, as Qt decides.
         """
         asked = event is not None and event.type() == QEvent.Type.LayoutRequest
-        if asked and watched is self._rows:
+        if asked and watched is self.widget():
             self.updateGeometry()
         return bool(super().eventFilter(watched, event))
 
