@@ -247,7 +247,7 @@ def _common_notes(reports: Sequence[Report]) -> list[str]:
 
 
 def series_layers_over(chosen: SeriesInput, layers: Sequence[Any]) -> list[Image]:
-    """Return the layers of earlier runs on the same layers and scope.
+    """Return the layers of the newest run on the same layers and scope.
 
     Parameters
     ----------
@@ -262,9 +262,9 @@ def series_layers_over(chosen: SeriesInput, layers: Sequence[Any]) -> list[Image
         In the order of `layers`.
     """
     ids = {str(layer.unique_id) for layer in chosen.layers}
-    found = []
+    found: dict[tuple[str, int], Image] = {}
     for layer in layers:
         past = layer.metadata.get(METADATA_KEY, {})
         if past.get("scope") == sorted(chosen.scope) and ids & set(past.get("source_ids") or ()):
-            found.append(layer)
-    return found
+            found[past["role"], past["channel"]] = layer
+    return [layer for layer in layers if layer in found.values()]

@@ -143,10 +143,10 @@ class FocusStackWidget(Container[Any]):
         if chosen is None:
             self.saving.offer([])
             return
-        earlier = self._earlier(chosen)
-        self.saving.offer(earlier)
+        earlier, series = newest_result(self._earlier(chosen)), self._series_results()
+        self.saving.offer(series or earlier)
         self.form.offer_planes(len(chosen.source))
-        self.form.offer_update(bool(self._series_results() or newest_result(earlier)))
+        self.form.offer_update(bool(series or earlier))
         if new or not self.form.edited:
             self.form.fill(spacing_of(chosen.stack))
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari.layers import Image
+    from numpy.typing import NDArray
 
 LayerData = tuple[Any, ...]
 
@@ -85,15 +86,40 @@ def saving_of(layer: Image) -> Callable[[Path], SavedResult]:
             "napari's own writers."
         )
     known = dict(layer.metadata[METADATA_KEY])
+    pixels, arguments = as_recorded(finest(layer)), _arguments(layer)
+    if "scope" in known and layer.ndim > 2:
+        arguments["shape"] = list(pixels.shape)
+        pixels = _Pictures(pixels, layer.ndim - 2)
     noted = SavedResult(
         role=purpose,
         name=str(layer.name),
-        array=as_recorded(finest(layer)),
+        array=pixels,
         spacing=_spacing(layer, known),
-        more={"layer": _arguments(layer)},
+        more={"layer": arguments},
         first="Z" if purpose == ALIGNED else "T",
     )
     return partial(_complete, noted, known)
+
+
+class _Pictures:
+    """Pictures of a series one after the other, whose leading axes may be several: read on demand.
+
+    Parameters
+    ----------
+    array : array-like
+        (..., Y, X[, C]).
+    leading : int
+        Number of axes before y and x.
+    """
+
+    def __init__(self, array: Any, leading: int) -> None:
+        self._array, self._lengths = array, array.shape[:leading]
+        self.shape = (math.prod(self._lengths), *array.shape[leading:])
+        self.dtype, self.ndim = array.dtype, len(self.shape)
+
+    def __getitem__(self, k: int) -> NDArray[Any]:
+        """Return picture `k`."""
+        return np.asarray(self._array[tuple(map(int, np.unravel_index(k, self._lengths)))])
 
 
 def _complete(noted: SavedResult, known: dict[str, Any], path: Path) -> SavedResult:
@@ -175,8 +201,9 @@ def layer_data(saved: SavedResult) -> LayerData:
         known["recipe"] = saved.recipe.as_dict()
     noted = saved.more.get("layer")
     arguments = _fresh(saved) if noted is None else _as_noted(noted)
+    shape = (noted or {}).get("shape")
     return (
-        saved.array,
+        saved.array if shape is None else saved.array.reshape(shape),
         {**arguments, "name": saved.name, "metadata": {METADATA_KEY: known}},
         "image",
     )

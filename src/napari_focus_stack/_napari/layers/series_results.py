@@ -241,7 +241,7 @@ def _map_arguments(
     return {
         "name": role_name(origin.name if shared else own.source.name, OUTPUTS[name].suffix),
         **map_appearance(name, picture, float(max(len(report.planes) - 1, 1))),
-        **_common(name, own, origin, report),
+        **_common(name, channel, origin, report),
     }
 
 
@@ -262,14 +262,15 @@ def _image_arguments(
     return {
         "name": role_name(own.source.name, "sharp"),
         **look,
-        **_common("stacked", own, origin, report),
+        **_common("stacked", channel, origin, report),
     }
 
 
-def _common(role: str, own: ChannelOrigin, origin: SeriesOrigin, report: Report) -> dict[str, Any]:
+def _common(role: str, channel: int, origin: SeriesOrigin, report: Report) -> dict[str, Any]:
     """Return place and metadata of one layer."""
+    own = origin.channels[channel]
     metadata = provenance(report, role, own.source)
-    metadata[METADATA_KEY]["scope"] = sorted(origin.scope)
+    metadata[METADATA_KEY] |= {"scope": sorted(origin.scope), "channel": channel}
     if origin.axes == MapAxes():
         return {**moved(own.placement, crop_corner(report.crop)), "metadata": metadata}
     return {**own.placement, "metadata": metadata}

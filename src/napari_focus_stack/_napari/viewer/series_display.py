@@ -135,15 +135,16 @@ class SeriesDisplay:
         """Draw all layers anew, and give them the reports of all stacks."""
         while self._waiting:
             self._add_next()
-        reports = {
-            f"{index.position},{index.time},{index.channel}": carried(report)
-            for index, report in self._maps.reports.items()
-        }
         for layer in self.layers:
             if layer not in self._viewer.layers:
                 continue
             if self._maps.axes != MapAxes():
-                layer.metadata[METADATA_KEY]["reports"] = reports
+                own = layer.metadata[METADATA_KEY]
+                own["reports"] = {
+                    f"{index.position},{index.time}": carried(report)
+                    for index, report in self._maps.reports.items()
+                    if index.channel == own["channel"]
+                }
             layer.refresh()
 
     def shows(self) -> bool:

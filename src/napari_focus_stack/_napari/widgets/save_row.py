@@ -12,7 +12,8 @@ from napari.utils.history import get_save_history, update_save_history
 from qtpy.QtWidgets import QFileDialog
 
 from napari_focus_stack._napari.io.writers import results_path, results_saved
-from napari_focus_stack._napari.layers.result_sets import ResultSet, newest_result, result_sets
+from napari_focus_stack._napari.layers.metadata import role
+from napari_focus_stack._napari.layers.names import source_name
 from napari_focus_stack._napari.layers.saved_results import saving_of
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.workers.job import at_once
@@ -41,7 +42,6 @@ class SaveRow(Container[Any]):
     """
 
     def __init__(self) -> None:
-        self._found: ResultSet | None = None
         self._layers: list[Image] = []
         self.save_button = PushButton(
             text="Save results...",
@@ -54,19 +54,18 @@ class SaveRow(Container[Any]):
         self.save_button.changed.connect(self.ask_and_save)
 
     def offer(self, layers: Sequence[Image]) -> None:
-        """Choose the result to save.
+        """Choose what to save.
 
         Parameters
         ----------
         layers : sequence of napari.layers.Image
-            Layers, of which the newest result is saved.
+            Images and maps of one run, from the bottom up; without an image there is nothing.
         """
-        before = self._found and self._found.image
-        self._found = next(iter(result_sets(layers)), None)
-        self._layers = newest_result(layers)
-        if (self._found and self._found.image) is not before:
+        pictures = [layer for layer in layers if role(layer) == "stacked"]
+        before, self._layers = self._layers, list(layers) if pictures else []
+        if self._layers[-1:] != before[-1:]:
             self.forget()
-        self.visible = self._found is not None
+        self.visible = bool(self._layers)
 
     def forget(self) -> None:
         """Clear the status of an earlier file, whose layers may have changed since."""
@@ -74,9 +73,9 @@ class SaveRow(Container[Any]):
 
     def ask_and_save(self) -> None:
         """Ask for a file and write it; do nothing if none is chosen."""
-        if self._found is None or self.job.running:
+        if not self._layers or self.job.running:
             return
-        name = re.sub(FORBIDDEN, "_", self._found.name) + SAVED[0]
+        name = re.sub(FORBIDDEN, "_", source_name(str(self._layers[-1].name))) + SAVED[0]
         path, _ = QFileDialog.getSaveFileName(
             self.native,
             "Save results",
