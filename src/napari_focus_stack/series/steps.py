@@ -224,7 +224,10 @@ def _position_steps(
     """Focus one position; return None if none of its stacks could be fused."""
     position = series.positions[number]
     maps, waiting = destination.opened(number), []
-    for time in _times_left(number, position, record, first_time):
+    left = _times_left(number, position, record, first_time)
+    if not left:
+        return maps
+    for time in left:
         shown = series.describe(StackIndex(number, time))
         outcome = yield from _shown(
             film.time_steps(time), SeriesProgress(shown, record.done, len(series))
@@ -245,7 +248,7 @@ def _position_steps(
         return None
     for time, channel in waiting:
         maps.write_failed(time, channel)
-    if plan.series_settings.drift:
+    if plan.series_settings.drift and not _is_moved(number, record):
         _remove_drift(maps, number, position, plan, record)
     for index, report in record.reports.items():
         if index.position == number:
@@ -282,6 +285,15 @@ def _completed(report: Report, position: Position, plan: ChannelPlan) -> Report:
         "lead": lead_name(position, plan.lead),
     }
     return dataclasses.replace(report, series=series)
+
+
+def _is_moved(number: int, record: _Record) -> bool:
+    """Return whether an earlier part of the run has removed the drift of a position."""
+    return any(
+        "drift" in report.series
+        for index, report in record.reports.items()
+        if index.position == number
+    )
 
 
 def _remove_drift(

@@ -1,5 +1,7 @@
 """The dock on layers of channels and times: what it offers, adds, keeps and goes on with."""
 
+import copy
+import gc
 import tempfile
 
 import numpy as np
@@ -92,9 +94,7 @@ def test_a_hyperstack_as_napari_opens_it(viewer, widget, press, film, notificati
             place = (t, 2.0 * z, 1, 10 * 0.5, 7 * 0.5)
             assert first.get_value(place, world=True) == first.data[t, 0, 0, 10, 7]
     assert widget.job.status.value.startswith("Stacked 6 stacks; the channels follow 'film ")
-    assert set(first.metadata[METADATA_KEY]["reports"]) == {
-        f"0,{t}" for t in range(TIMES)
-    }
+    assert set(first.metadata[METADATA_KEY]["reports"]) == {f"0,{t}" for t in range(TIMES)}
     assert notifications == []
     assert widget.input.chosen_layers()[0].name == "film", "results are no input"
     assert result_sets(viewer.layers) == [], "the other docks take single stacks"
@@ -213,3 +213,56 @@ def test_all_layers_of_a_run_are_saved_and_open_as_they_were(
         np.testing.assert_allclose(layer.scale, before.scale)
         np.testing.assert_allclose(layer.translate, before.translate)
         assert layer.metadata[METADATA_KEY]["role"] == before.metadata[METADATA_KEY]["role"]
+
+
+def test_a_cancel_that_comes_late_shows_what_was_done(monkeypatch, viewer, widget, press, film):
+    """What the worker finishes after Cancel was pressed is in the layers, too."""
+    viewer.add_image(film, name="film", axis_labels=("t", "c", "z", "y", "x"))
+    widget.input.scope.value = EVERYTHING
+
+    def unheard(run, cancel):
+        for step in series_run_steps(run, cancel):
+            if isinstance(step, StackDone):
+                cancel.set()
+            else:
+                yield step
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "series_run_steps", unheard)
+        added = press()
+    assert list(added) == ["film [depth index]", "film c=0 [sharp]", "film c=1 [sharp]"]
+    assert widget.stack_button.text == "Go on (4 left)"
+
+
+def test_a_typed_spacing_reaches_all_channels_and_their_results(viewer, widget, press, film):
+    """Axes (z, t, y, x): z is not the third from last."""
+    swapped = np.moveaxis(film, 0, 2)
+    layers = viewer.add_image(swapped, channel_axis=0, axis_labels=("z", "t", "y", "x"))
+    widget.input.scope.value = EVERYTHING
+    earlier = press()
+    widget.form.z_step.value, widget.form.pixel_size.value = "2", "0.5"
+    later = press()
+    for layer in layers:
+        np.testing.assert_allclose(layer.scale, (2, 1, 0.5, 0.5))
+    for layer in (*earlier.values(), *later.values()):
+        np.testing.assert_allclose(layer.scale, (2 * PLANES, 1, 0.5, 0.5))
+        assert [str(unit) for unit in layer.units[-2:]] == ["micrometer"] * 2
+        assert layer.translate[0] == pytest.approx(2 * (PLANES - 1) / 2)
+
+
+def test_an_update_keeps_its_layers_wherever_the_slider_stands(viewer, widget, press, film):
+    layer = viewer.add_image(film[:, 0], name="film", axis_labels=("t", "z", "y", "x"))
+    widget.input.scope.value = frozenset({"time"})
+    first = press()
+    viewer.dims.set_point(0, 2)
+    widget.form.target.value = "update the last ones"
+    assert press() == {}
+    copied = type(layer).create(*first["film [sharp]"].as_layer_data_tuple())
+    kept = np.asarray(copied.data[2]).copy()
+    assert kept.any()
+    del first
+    viewer.layers.clear()
+    twin = copy.deepcopy(copied.data)
+    del copied
+    gc.collect()
+    np.testing.assert_array_equal(np.asarray(twin[2]), kept)

@@ -103,3 +103,27 @@ def test_files_go_with_the_last_array_that_is_used(film, tmp_path):
 
     gc.collect()
     assert not folder.exists()
+
+
+def test_drift_is_removed_once_though_the_run_goes_on(tmp_path):
+    """Two positions; the first is done, and moved back, when the run is cancelled."""
+    rng = np.random.default_rng(1)
+    wide = rng.integers(40, 216, (2, 96, 160)).astype(np.uint8)
+    times = [[wide[p, :, 10 + 6 * t : 106 + 6 * t] for t in range(3)] for p in range(2)]
+    film = np.array([[[plane, plane // 2] for plane in position] for position in times])
+    series = series_of_array(film, "PTZYX")
+    axes = MapAxes(("position", "time", "z", "y", "x"), positions=2, times=3)
+
+    def begin(name):
+        maps = SeriesMaps(tmp_path / name, axes, ("image",))
+        return SeriesRun(series, SETTINGS, SeriesSettings(drift=True), maps)
+
+    whole, parts = begin("whole"), begin("parts")
+    done_in(whole)
+    moved = whole.maps.reports[StackIndex(0, 2)].series["drift"]["x"]
+    assert abs(moved) == pytest.approx(12, abs=0.5)
+    done_in(parts, most=5)
+    done_in(parts)
+    assert parts.maps.reports[StackIndex(0, 2)].series["drift"]["x"] == pytest.approx(moved)
+    for key, array in whole.maps.arrays_of.items():
+        np.testing.assert_array_equal(np.asarray(array), np.asarray(parts.maps.arrays_of[key]))

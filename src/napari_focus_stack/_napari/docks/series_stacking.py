@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.series_files import folder_for_maps
-from napari_focus_stack._napari.layers.series_maps import MapAxes, SeriesMaps
+from napari_focus_stack._napari.layers.series_maps import SeriesMaps
 from napari_focus_stack._napari.layers.series_results import SeriesOrigin
 from napari_focus_stack._napari.viewer.series_display import SeriesDisplay
 from napari_focus_stack._napari.widgets.job_row import CANCELLED
@@ -63,7 +63,10 @@ class SeriesOrder:
         chosen = self.chosen
         fixed = {role: getattr(chosen.shown, role) for role in ("position", "time", "channel")}
         places = tuple(at for role, at in fixed.items() if role not in chosen.scope)
-        layers = tuple((layer.unique_id, id(layer.data)) for layer in chosen.layers)
+        layers = tuple(
+            (layer.unique_id, id(layer.data), *map(float, (*layer.scale, *layer.translate)))
+            for layer in chosen.layers
+        )
         return (
             (layers, chosen.roles, chosen.scope, places),
             (self.settings, self.series_settings, self.wanted),
@@ -108,9 +111,25 @@ class SeriesStacking:
             0 if there is nothing to go on with.
         """
         begun = self._begun
-        if begun is None or begun.key != order.key or not begun.display.shows():
-            return 0
-        return begun.run.left
+        if begun is not None and not self._job.running and begun.display.is_gone():
+            begun = self._begun = None  # the user has deleted a layer
+        return 0 if begun is None or begun.key != order.key else begun.run.left
+
+    def done(self, order: SeriesOrder) -> int:
+        """Return the number of stacks that are done of the same order.
+
+        Parameters
+        ----------
+        order : SeriesOrder
+            What the user wants now.
+
+        Returns
+        -------
+        int
+            0 if there is nothing to go on with.
+        """
+        begun = self._begun
+        return len(begun.run.maps.reports) if begun is not None and self.left(order) else 0
 
     def start(
         self,
@@ -153,10 +172,12 @@ class SeriesStacking:
     def _begin(self, order: SeriesOrder, earlier: Sequence[Image]) -> _Begun:
         """Create the run and its display; nothing of it is in the viewer before the first stack."""
         series, origin = order.chosen.series(), SeriesOrigin.of(order.chosen)
-        _check(order, origin, series)
+        _check(order, origin)
         roles = ("image", *(OUTPUTS[name].attribute for name in order.wanted))
-        flat = origin.axes == MapAxes()
-        maps = SeriesMaps(None if flat else folder_for_maps(series, roles), origin.axes, roles)
+        flat = origin.axes.flat
+        each = order.series_settings.lead_channel == "each"
+        folder = None if flat else folder_for_maps(series, roles, each=each)
+        maps = SeriesMaps(folder, origin.axes, roles)
         return _Begun(
             order.key,
             SeriesRun(series, order.settings, order.series_settings, maps),
@@ -182,16 +203,16 @@ def _cancelled(begun: _Begun) -> str:
     done = len(begun.run.maps.reports)
     if not done:
         return CANCELLED
-    begun.display.finish()
+    begun.display.finish()  # also what came after Cancel was pressed
     if not begun.run.left:  # pressed after the last stack
         return series_summary(begun.run)
     total = format_count(len(begun.run.series), "stack", "stacks")
     return f"Cancelled. {done} of {total} are done and kept; 'Go on' does the others."
 
 
-def _check(order: SeriesOrder, origin: SeriesOrigin, series: Series) -> None:
+def _check(order: SeriesOrder, origin: SeriesOrigin) -> None:
     """Refuse settings that would give the pictures of one layer different sizes."""
-    if order.settings.crop and origin.axes != MapAxes():
+    if order.settings.crop and not origin.axes.flat:
         raise SettingsError(
             "Cropping would give each time another size; untick 'Crop' under More, or stack one "
             "time."

@@ -20,7 +20,14 @@ from napari_focus_stack._napari.docks.series_stacking import (
 from napari_focus_stack._napari.docks.summary import summary
 from napari_focus_stack._napari.layers.companions import companions
 from napari_focus_stack._napari.layers.geometry import spacing_of
-from napari_focus_stack._napari.layers.lying_over import lay_over, previews_over, results_over
+from napari_focus_stack._napari.layers.lying_over import (
+    films_over,
+    follow_scale,
+    lay_over,
+    previews_over,
+    results_over,
+)
+from napari_focus_stack._napari.layers.planes import StackInput
 from napari_focus_stack._napari.layers.region_mask import region_of
 from napari_focus_stack._napari.layers.result_sets import newest_result
 from napari_focus_stack._napari.layers.results import SourceInfo, lead_of, result_layers
@@ -52,7 +59,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_focus_stack._napari.layers.planes import StackInput
     from napari_focus_stack._napari.layers.series_input import Scope, SeriesInput
     from napari_focus_stack._napari.workers.job import Outcome, Steps
     from napari_focus_stack.pipeline.preview import Preview
@@ -81,7 +87,7 @@ class FocusStackWidget(Container[Any]):
         self._viewer = napari_viewer
         self._shown: list[Hashable] = []
         self._color_bars = ColorBars(napari_viewer)
-        self._started = 0.0
+        self._started, self._done_before = 0.0, 0
         self._results = ResultDisplay(napari_viewer)
         self.form, self.series_form = SettingsForm(), SeriesForm()
         self._begin_as_left()
@@ -164,6 +170,8 @@ class FocusStackWidget(Container[Any]):
         return [] if series is None else series_layers_over(series, self._viewer.layers)
 
     def _show_left(self) -> None:
+        if self.job.running:
+            return
         left = 0
         if self.input.series is not None and self.input.series.scope:
             with suppress(FocusStackError):  # said when the button is pressed
@@ -172,8 +180,7 @@ class FocusStackWidget(Container[Any]):
 
     def _edited(self) -> None:
         self.job.outdate()
-        if not self.job.running:
-            self._show_left()
+        self._show_left()
 
     def _order(self, chosen: SeriesInput) -> SeriesOrder:
         settings = replace(self.form.settings(), **preferences())
@@ -218,6 +225,7 @@ class FocusStackWidget(Container[Any]):
                 self._calibrated(self.input.current, None)
             earlier = self._series_results() if self.form.updates else []
             self._started = time.monotonic()
+            self._done_before = self._series.done(order)
             self._series.start(order, earlier, self._time_left, self._ended)
         except FocusStackError as problem:
             self.job.say_error(str(problem))
@@ -246,13 +254,20 @@ class FocusStackWidget(Container[Any]):
         typed, results = self.form.spacing(), self._earlier(chosen)
         shown = self._viewer.dims.current_step
         previews = previews_over(chosen.stack[0], self._viewer.layers)
-        over = [*chosen.layers, *results, *previews]
+        channels = self._other_channels(chosen)
+        films = films_over([*chosen.layers, *channels], self._viewer.layers)
+        over = [*chosen.layers, *channels, *results, *previews, *films]
+        before = tuple(chosen.layers[0].scale), tuple(chosen.layers[0].translate)
         others = [one for one in self._viewer.layers if one not in over]
         followers = companions(chosen.stack[0], others)
         followers += [region] if region and region not in followers else []
         chosen = chosen.calibrated(typed, followers)
+        for layer in channels:
+            StackInput.of([layer], chosen.cut).calibrated(typed)
         for layer in [*results, *previews]:
             lay_over(layer, chosen.stack[0])
+        for layer in films:
+            follow_scale(layer, chosen.layers[0], *before)
         self._viewer.reset_view()
         # napari keeps the place in micrometres, which is another plane now
         self._viewer.dims.current_step = shown
@@ -260,9 +275,14 @@ class FocusStackWidget(Container[Any]):
             self.form.fill(typed)
         return chosen
 
+    def _other_channels(self, chosen: StackInput) -> list[Image]:
+        """Return the layers of the other channels of what is stacked."""
+        series = self.input.series
+        return [] if series is None else [one for one in series.layers if one not in chosen.layers]
+
     def _start(self, steps: Steps, origin: SourceInfo) -> None:
         wanted = self.form.outputs()
-        self._started = time.monotonic()
+        self._started, self._done_before = time.monotonic(), 0
         self.saving.forget()
         self.health.show_advice({})
         self.job.run(
@@ -292,7 +312,10 @@ class FocusStackWidget(Container[Any]):
         spent = time.monotonic() - self._started
         if progress.done < FEWEST_DONE * progress.total or spent < SOON:
             return ""
-        left = spent * (progress.total - progress.done) / progress.done
+        done = progress.done - self._done_before
+        if done <= 0:
+            return ""
+        left = spent * (progress.total - progress.done) / done
         return f", about {math.ceil(left)} s left" if left < 90 else f", {left / 60:.0f} min left"
 
     def _ended(self, outcome: Outcome) -> None:

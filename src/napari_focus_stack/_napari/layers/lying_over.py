@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+import numpy as np
 from napari.layers import Image
 
 from napari_focus_stack._napari.layers.agreement import is_registered_with
@@ -101,6 +102,54 @@ def lay_over(result: Image, source: Image) -> None:
     place = moved(coarser(placement(source), factor), _corner(result))
     for name in ("units", "scale", "translate"):
         setattr(result, name, place[name])
+
+
+def films_over(sources: Sequence[Image], layers: Sequence[Layer]) -> list[Image]:
+    """Return the results of series of the same sources that have axes beside y and x.
+
+    Parameters
+    ----------
+    sources : sequence of napari.layers.Image
+        Layers of the channels.
+    layers : sequence of napari.layers.Layer
+        Layers of the viewer.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        In the order of `layers`.
+    """
+    return [
+        layer
+        for layer in layers
+        if isinstance(layer, Image)
+        and "scope" in layer.metadata.get(METADATA_KEY, {})
+        and layer.ndim > 2
+        and any(made_of(layer.metadata[METADATA_KEY], source) for source in sources)
+    ]
+
+
+def follow_scale(
+    result: Image, source: Image, scale: Sequence[float], translate: Sequence[float]
+) -> None:
+    """Scale the result of a series as its source was, of which it has the axes.
+
+    Parameters
+    ----------
+    result : napari.layers.Image
+        Changed in place: units, scale and translate.
+    source : napari.layers.Image
+        Layer of a channel, which has been calibrated.
+    scale, translate : sequence of float
+        Those of the source before.
+    """
+    if result.ndim != source.ndim:
+        return
+    ratio = np.asarray(source.scale) / np.asarray(scale)
+    moved_by = (np.asarray(result.translate) - np.asarray(translate)) * ratio
+    result.units = source.units
+    result.scale = np.asarray(result.scale) * ratio
+    result.translate = np.asarray(source.translate) + moved_by
 
 
 def coarser(place: dict[str, Any], factor: int) -> dict[str, Any]:

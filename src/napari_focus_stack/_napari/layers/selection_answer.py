@@ -46,7 +46,7 @@ def answer_to_selection(
         return f"{_named(labels[:1])} is a labels layer, which cannot be stacked; {kept}."
     if len(stacks) > 1:
         kept = f"{_named(chosen)} {_verb(chosen)} stacked"
-        if len(channel_layers(chosen[0], stacks)) == len(stacks):
+        if len(channel_layers(chosen[0], stacks, of_one_file=False)) == len(stacks):
             return f"{len(stacks)} stacks are selected: {kept}. 'All channels' takes them together."
         return f"{len(stacks)} stacks are selected, and one is stacked at a time: {kept}."
     if stacks and len(active) > 1:

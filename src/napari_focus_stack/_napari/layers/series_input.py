@@ -310,7 +310,9 @@ def _difference(layer: Image, lead: Image) -> str:
     return "position" if np.any(np.abs(off) > SAME_PLACE) else ""
 
 
-def channel_layers(layer: Image, layers: Sequence[Image]) -> list[Image]:
+def channel_layers(
+    layer: Image, layers: Sequence[Image], *, of_one_file: bool = True
+) -> list[Image]:
     """Return the layers that are the channels of one recording, as napari splits them.
 
     Parameters
@@ -319,11 +321,13 @@ def channel_layers(layer: Image, layers: Sequence[Image]) -> list[Image]:
         One of them, of three axes or more.
     layers : sequence of napari.layers.Image
         Layers of the viewer.
+    of_one_file : bool
+        Whether they must come from one file, if they come from files.
 
     Returns
     -------
     list of napari.layers.Image
-        In the order of `layers`: those of the same shape, type, place and, if known, file.
+        In the order of `layers`: those of the same shape, type and place.
     """
     file = layer.source.path
     return [
@@ -333,7 +337,7 @@ def channel_layers(layer: Image, layers: Sequence[Image]) -> list[Image]:
         or (
             is_input(one)
             and one.ndim == layer.ndim
-            and one.source.path == file
+            and (one.source.path == file or not of_one_file)
             and not _difference(one, layer)
         )
     ]

@@ -8,13 +8,14 @@ fit into memory; parts that were not written yet have no file, and read as blank
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack._napari.layers.series_files import remove_with
+from napari_focus_stack._napari.layers.series_files import StoredMap, remove_if_empty
 from napari_focus_stack.imgproc.dtypes import nothing
 from napari_focus_stack.series.destinations import Destination, PositionMaps
 
@@ -44,6 +45,11 @@ class MapAxes:
     order: tuple[str, ...] = ("y", "x")
     positions: int = 1
     times: int = 1
+
+    @property
+    def flat(self) -> bool:
+        """Whether each array is a single picture, seen wherever the sliders stand."""
+        return self.order == ("y", "x")
 
     def shape(self, plane_shape: tuple[int, ...], *, chunk: bool = False) -> tuple[int, ...]:
         """Return the shape of an array.
@@ -100,7 +106,7 @@ class StackDone:
     outcome: Report | str
 
 
-@dataclass
+@dataclass(eq=False)
 class SeriesMaps(Destination):
     """Destination of a series whose maps are the data of layers, kept when a run is cancelled.
 
@@ -131,6 +137,11 @@ class SeriesMaps(Destination):
     failed: dict[StackIndex, str] = field(default_factory=dict)
     _opened: dict[int, PositionMaps] = field(default_factory=dict)
     _new: deque[StackDone] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        """Remove the folder with this, if no stack was ever done."""
+        if self.folder is not None:
+            weakref.finalize(self, remove_if_empty, self.folder)
 
     def open(self, number: int, position: Position, first: StackResult) -> PositionMaps:
         """Return the maps of a position; the arrays are created with the first one."""
@@ -173,8 +184,7 @@ class SeriesMaps(Destination):
             fill_value=blank,
             compressors=None,
         )
-        remove_with(array, self.folder / f"{role}-{channel}")
-        return array
+        return StoredMap(array, self.folder / f"{role}-{channel}")
 
     def picture(self, role: str, channel: int, index: StackIndex) -> NDArray[Any]:
         """Return one picture of a map.

@@ -155,7 +155,7 @@ def _channel_origin(chosen: SeriesInput, channel: int) -> ChannelOrigin:
         cut=cut,
     )
     axes = map_axes(chosen)
-    place = source.placement if axes == MapAxes() else _thick_placement(chosen, channel, axes)
+    place = source.placement if axes.flat else _thick_placement(chosen, channel, axes)
     return ChannelOrigin(source, place)
 
 
@@ -271,6 +271,6 @@ def _common(role: str, channel: int, origin: SeriesOrigin, report: Report) -> di
     own = origin.channels[channel]
     metadata = provenance(report, role, own.source)
     metadata[METADATA_KEY] |= {"scope": sorted(origin.scope), "channel": channel}
-    if origin.axes == MapAxes():
+    if origin.axes.flat:
         return {**moved(own.placement, crop_corner(report.crop)), "metadata": metadata}
     return {**own.placement, "metadata": metadata}

@@ -11,7 +11,7 @@ from napari_focus_stack._napari.layers.geometry import data_at, world_units
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.names import numbered
 from napari_focus_stack._napari.layers.results import carried
-from napari_focus_stack._napari.layers.series_maps import MapAxes
+from napari_focus_stack._napari.layers.series_maps import StackDone
 from napari_focus_stack._napari.layers.series_results import series_layers
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Image
 
-    from napari_focus_stack._napari.layers.series_maps import SeriesMaps, StackDone
+    from napari_focus_stack._napari.layers.series_maps import SeriesMaps
     from napari_focus_stack._napari.layers.series_results import SeriesOrigin
     from napari_focus_stack.series.model import StackIndex
 
 PAINTED = 20
 """Milliseconds after which an added layer is painted."""
-CHANGED_ATTRIBUTES = ("scale", "translate", "metadata")
+CHANGED_ATTRIBUTES = ("units", "scale", "translate", "rotate", "shear", "affine", "metadata")
 """Attributes of a layer that change with its pixels."""
 
 
@@ -74,7 +74,7 @@ class SeriesDisplay:
         if not self.layers and not self._waiting:
             self._name(done)
             self._add_next()
-        elif done.index.channel == 0 or self._maps.lead is None:
+        else:
             self._refresh(done.index)
 
     def _name(self, done: StackDone) -> None:
@@ -110,7 +110,7 @@ class SeriesDisplay:
         known = arguments["metadata"][METADATA_KEY]
         for layer in self._earlier:
             past = layer.metadata[METADATA_KEY]
-            same = all(past.get(key) == known[key] for key in ("role", "source_ids", "cut"))
+            same = all(past.get(key) == known[key] for key in ("role", "source_ids", "channel"))
             if same and layer in self._viewer.layers and layer.rgb == arguments["rgb"]:
                 return layer
         return None
@@ -133,12 +133,15 @@ class SeriesDisplay:
 
     def finish(self) -> None:
         """Draw all layers anew, and give them the reports of all stacks."""
+        reports = self._maps.reports
+        if reports and not self.layers and not self._waiting:
+            self._name(StackDone(*next(iter(reports.items()))))
         while self._waiting:
             self._add_next()
         for layer in self.layers:
             if layer not in self._viewer.layers:
                 continue
-            if self._maps.axes != MapAxes():
+            if not self._maps.axes.flat:
                 own = layer.metadata[METADATA_KEY]
                 own["reports"] = {
                     f"{index.position},{index.time}": carried(report)
@@ -147,13 +150,12 @@ class SeriesDisplay:
                 }
             layer.refresh()
 
-    def shows(self) -> bool:
-        """Return whether all layers are still in the viewer.
+    def is_gone(self) -> bool:
+        """Return whether the user has deleted a layer, so that the rest would not be seen.
 
         Returns
         -------
         bool
-            False once the user has deleted one, or before there is any.
+            False before there is any.
         """
-        shown = bool(self.layers) and not self._waiting
-        return shown and all(layer in self._viewer.layers for layer in self.layers)
+        return any(layer not in self._viewer.layers for layer in self.layers)

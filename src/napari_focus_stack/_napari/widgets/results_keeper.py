@@ -299,8 +299,13 @@ def keep_results(
 
 
 def _when_docked(dock: weakref.ref[Any], keeper: ResultsKeeper, parent: object) -> None:
-    if parent is not None:  # which stands in no window yet
-        QTimer.singleShot(0, partial(_end_with_window_of, dock, keeper))
+    docked = dock()
+    if parent is None or docked is None:
+        return
+    timer = QTimer(docked.native)  # the parent stands in no window yet, and may never do
+    timer.setSingleShot(True)
+    timer.timeout.connect(partial(_end_with_window_of, dock, keeper))
+    timer.start(0)
 
 
 def _end_with_window_of(dock: weakref.ref[Any], keeper: ResultsKeeper) -> None:

@@ -63,6 +63,7 @@ class SeriesForm(Container[Any]):
         super().__init__(widgets=rows, labels=False, visible=False)
         self.margins = (0, 0, 0, 0)
         self._roles: frozenset[AxisRole] = frozenset()
+        self._channels: list[str] = []
         for control in (self.lead, self.follow):
             control.changed.connect(self._show_what_applies)
 
@@ -99,7 +100,8 @@ class SeriesForm(Container[Any]):
         channels : sequence of str
             Names of the channels.
         """
-        self._roles, before = roles, self.lead.value
+        before = self.lead.value if list(channels) == self._channels else AUTO[1]
+        self._roles, self._channels = roles, list(channels)
         with self.lead.changed.blocked():
             named = [(name, number) for number, name in enumerate(channels)]
             self.lead.choices = ()

@@ -158,11 +158,13 @@ class StackSelector(Container[Any]):
             self.show_choice()
 
     def _choose(self) -> None:
-        self._chosen, self._answer = list(self.layer_list.value), ""
+        self._chosen = list(self.layer_list.value)
+        chosen = self.chosen_layers()
+        self._answer = answer_to_selection(chosen, chosen, self._stacked(chosen))
         self.show_choice()
 
     def _pick_roles(self, roles: AxisRoles) -> None:
-        self._picked = (self._chosen, roles)
+        self._picked = (keys(self._channels(self.chosen_layers())), roles)
         self.show_choice()
 
     def chosen_layers(self) -> list[Image]:
@@ -223,10 +225,11 @@ class StackSelector(Container[Any]):
         self.axes.visible = solid
         if not solid:
             return None
-        layer = self._stacked(layers)[0]
+        channels = self._channels(layers)
+        layer = channels[0]  # the same for every channel that is clicked
         names = axis_names(layer, self._viewer.dims.axis_labels)
         picked_for, picked = self._picked
-        if picked is None or picked_for != self._chosen or len(picked.series) + 3 != layer.ndim:
+        if picked is None or picked_for != keys(channels) or len(picked.series) + 3 != layer.ndim:
             picked = None
         roles = picked or roles_of(layer, names)
         self.axes.offer(names, lengths_of(layer), roles)
@@ -265,7 +268,7 @@ class StackSelector(Container[Any]):
     def _whole(self, layers: list[Image], roles: AxisRoles) -> SeriesInput:
         """Return the layers with all channels that belong to them."""
         shown = self._stacked(layers)[0]
-        channels = channel_layers(shown, layers if len(layers) > 1 else self._offered())
+        channels = self._channels(layers)
         places = {role: self.cut.at[number] for number, (_, role) in enumerate(roles.series)}
         each = 1 if (axis := roles.axis("channel")) is None else lengths_of(shown)[axis]
         index = StackIndex(
@@ -274,6 +277,13 @@ class StackSelector(Container[Any]):
             channels.index(shown) * each + places.get("channel", 0),
         )
         return SeriesInput(tuple(channels), roles, self._names(shown, roles), index)
+
+    def _channels(self, layers: list[Image]) -> list[Image]:
+        """Return the layers of all channels: those that the user chose, or those of the file."""
+        shown = self._stacked(layers)[0]
+        if len(layers) > 1:
+            return channel_layers(shown, layers, of_one_file=False)
+        return channel_layers(shown, self._offered())
 
     def _described(self, current: StackInput, roles: AxisRoles | None) -> str:
         """Say what would be stacked, and what it rests on."""

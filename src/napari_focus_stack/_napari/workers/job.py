@@ -7,6 +7,7 @@ errors are returned as values; `worker.quit`, which napari calls when it ends, s
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Callable, Generator
@@ -144,6 +145,9 @@ class Job:
         worker.finished.connect(self._finished)
         self._cancel.worker = worker
         _under_way.add(self)
+        # PySide6 crashes where the garbage collection of another thread finds widgets that were
+        # closed; the young ones are collected here, in 1 ms
+        gc.collect(1)
         worker.start()
         return worker
 
