@@ -224,8 +224,7 @@ def _position_steps(
     """Focus one position; return None if none of its stacks could be fused."""
     position = series.positions[number]
     maps, waiting = destination.opened(number), []
-    left = _times_left(number, position, record, first_time)
-    if not left:
+    if not (left := _times_left(number, position, record, first_time)):
         return maps
     for time in left:
         shown = series.describe(StackIndex(number, time))
@@ -289,11 +288,8 @@ def _completed(report: Report, position: Position, plan: ChannelPlan) -> Report:
 
 def _is_moved(number: int, record: _Record) -> bool:
     """Return whether an earlier part of the run has removed the drift of a position."""
-    return any(
-        "drift" in report.series
-        for index, report in record.reports.items()
-        if index.position == number
-    )
+    own = (report for index, report in record.reports.items() if index.position == number)
+    return any("drift" in report.series for report in own)
 
 
 def _remove_drift(

@@ -79,7 +79,7 @@ def test_a_hyperstack_as_napari_opens_it(viewer, widget, press, film, notificati
     assert widget.input.summary.value.startswith("2 channels, 3 times: stacks of 6 planes")
     added = press()
     assert list(added) == [
-        "film [depth index]",
+        "film channel=0 [depth index]",
         "film channel=0 [sharp]",
         "film channel=1 [sharp]",
     ]
@@ -93,7 +93,7 @@ def test_a_hyperstack_as_napari_opens_it(viewer, widget, press, film, notificati
             viewer.dims.current_step = (t, z, 1, *viewer.dims.current_step[-2:])
             place = (t, 2.0 * z, 1, 10 * 0.5, 7 * 0.5)
             assert first.get_value(place, world=True) == first.data[t, 0, 0, 10, 7]
-    assert widget.job.status.value.startswith("Stacked 6 stacks; the channels follow 'film ")
+    assert widget.job.status.value.startswith("Stacked 6 stacks; all channels moved as 'film ")
     assert set(first.metadata[METADATA_KEY]["reports"]) == {f"0,{t}" for t in range(TIMES)}
     assert notifications == []
     assert widget.input.chosen_layers()[0].name == "film", "results are no input"
@@ -110,7 +110,7 @@ def test_channels_in_layers_of_their_own_are_one_series(viewer, widget, press, f
     widget.series_form.lead.value = 1
     added = press()
     assert list(added) == [
-        "film t=2 [depth index]",
+        "film GFP t=2 [depth index]",
         "film DAPI t=2 [sharp]",
         "film GFP t=2 [sharp]",
     ]
@@ -150,7 +150,7 @@ def test_cancel_keeps_what_is_done_and_going_on_does_the_rest(
     assert np.asarray(image.data[1]).any(), "the time of the slider comes first"
     assert not np.asarray(image.data[0]).any()
     widget.form.parameters["method"].value = "depth"
-    assert widget.stack_button.text == "Stack", "other settings are another run"
+    assert widget.stack_button.text == "Stack anew", "other settings are another run"
     widget.form.parameters["method"].value = "pyramid"
     assert press() == {}, "the same layers go on"
     for t in range(TIMES):
@@ -166,8 +166,8 @@ def test_failures_are_listed_with_their_reason(viewer, widget, press, film):
     widget.input.scope.value = frozenset({"time"})
     added = press()
     lines = widget.job.status.value.splitlines()
-    assert lines[:2] == ["Stacked 2 stacks.", "1 stack failed and stays blank:"]
-    assert lines[2].startswith("time 1: ")
+    assert [lines[0], lines[2]] == ["Stacked 2 stacks.", "1 stack failed and stays blank:"]
+    assert lines[3].startswith("time 1: ")
     assert np.isnan(np.asarray(added["film [sharp]"].data[1])).all()
 
 
@@ -230,7 +230,7 @@ def test_a_cancel_that_comes_late_shows_what_was_done(monkeypatch, viewer, widge
     with monkeypatch.context() as patch:
         patch.setattr(room, "series_run_steps", unheard)
         added = press()
-    assert list(added) == ["film [depth index]", "film c=0 [sharp]", "film c=1 [sharp]"]
+    assert list(added) == ["film c=0 [depth index]", "film c=0 [sharp]", "film c=1 [sharp]"]
     assert widget.stack_button.text == "Go on (4 left)"
 
 

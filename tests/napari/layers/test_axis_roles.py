@@ -50,7 +50,7 @@ def test_labels_decide_and_the_sliders_names_where_a_layer_has_none():
     assert roles_of(layer) == AxisRoles(0, ((1, "channel"), (2, "time")), "label", True)
     bare = Image(np.zeros((2, 9, 4, 5)))
     names = axis_names(bare, ("depth", "0", "1", "2"))
-    assert names == ("depth", "axis 1", "axis 2", "axis 3")
+    assert names == ("depth", "axis -3", "axis -2", "axis -1")
     roles = roles_of(bare, names)
     assert (roles.z, roles.series, roles.labelled) == (0, ((1, "time"),), False)
     assert named_by_role(names, roles)[1] == "time"

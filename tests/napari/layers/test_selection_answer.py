@@ -20,9 +20,17 @@ DRAWN = [Points(np.zeros((1, 2))), Shapes(np.zeros((4, 2)))]
     [
         ([NUCLEI], [LEAF], "'nuclei' is a labels layer, which cannot be stacked; 'leaf' is still "),
         ([NUCLEI], PLANES, "'nuclei' is a labels layer, which cannot be stacked; the 3 planes are"),
-        ([LEAF, GREEN], [LEAF], "2 stacks are selected: 'leaf' is stacked. 'All channels' takes "),
-        ([LEAF, OTHER], [LEAF], "2 stacks are selected, and one is stacked at a time: 'leaf' is"),
-        ([LEAF, *PLANES], [LEAF], "A stack and single planes are selected: 'leaf' is stacked."),
+        ([LEAF, GREEN], [LEAF], "2 stacks are selected: 'leaf' will be stacked. If they are "),
+        (
+            [LEAF, OTHER],
+            [LEAF],
+            "2 stacks are selected, and one is stacked at a time: 'leaf' ",
+        ),
+        (
+            [LEAF, *PLANES],
+            [LEAF],
+            "A stack and single planes are selected: 'leaf' will ",
+        ),
     ],
 )
 def test_what_is_stacked_instead_is_named(selected, chosen, answer):

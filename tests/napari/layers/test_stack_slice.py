@@ -154,7 +154,7 @@ def test_what_follows_a_film_keeps_to_its_time_point(qtbot, viewer, dock, widget
     target.apply_button.native.click()
     qtbot.waitUntil(lambda: not target.job.running, timeout=20_000)
     added = viewer.layers[-1]
-    assert added.name == "other axis 0=0 [on film channel=1]"
+    assert added.name == "other axis -4=0 [on film channel=1]"
     assert np.array_equal(added.data[18:22], steady[2][18:22] // 2)
 
 

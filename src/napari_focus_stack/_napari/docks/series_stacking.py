@@ -97,6 +97,11 @@ class SeriesStacking:
         self._viewer, self._job = viewer, job
         self._begun: _Begun | None = None
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether a run was cancelled that may go on with the settings that it had."""
+        return self._begun is not None and bool(self._begun.run.maps.reports)
+
     def left(self, order: SeriesOrder) -> int:
         """Return the number of stacks that are left of the same order, cancelled before.
 
@@ -165,7 +170,7 @@ class SeriesStacking:
             partial(self._finish, begun),
             describe=partial(_described, time_left=time_left),
             on_other=begun.display.show,
-            on_end=on_end,
+            on_end=partial(self._end, on_end),
             on_cancel=partial(_cancelled, begun),
         )
 
@@ -184,9 +189,14 @@ class SeriesStacking:
             SeriesDisplay(self._viewer, maps, order.wanted, origin, earlier),
         )
 
+    def _end(self, on_end: Callable[[Outcome], None], outcome: Outcome) -> None:
+        """Forget a run that is complete before the dock shows what can be done next."""
+        if outcome.result is not None or (self._begun is not None and not self._begun.run.left):
+            self._begun = None
+        on_end(outcome)
+
     def _finish(self, begun: _Begun, result: SeriesResult) -> str:
         begun.display.finish()
-        self._begun = None
         return series_summary(begun.run, result.notes)
 
 
@@ -195,7 +205,7 @@ def _described(progress: SeriesProgress, time_left: Callable[[SeriesProgress], s
     total = format_count(progress.total, "stack", "stacks")
     blank = "; what is not done is blank" if progress.done else ""
     now = progress.stack if progress.step is None else f"{progress.stack}: {progress.step}"
-    return f"{progress.done} of {total} done{blank}{time_left(progress)}. {now}"
+    return f"{progress.done} of {total} done{blank}{time_left(progress)}. Now {now}"
 
 
 def _cancelled(begun: _Begun) -> str:
@@ -236,6 +246,8 @@ def series_summary(run: SeriesRun, notes: Sequence[str] = ()) -> str:
     """
     reports, failed = run.maps.reports, list(run.maps.failed.items())
     lines = [f"Stacked {format_count(len(reports), 'stack', 'stacks')}{_led_by(run)}."]
+    if len(run.maps.roles) > 1:
+        lines.append("The maps lie below the sharp images; hide these to see them.")
     if failed:
         blank = "stack failed and stays blank", "stacks failed and stay blank"
         lines.append(f"{format_count(len(failed), *blank)}:")
@@ -253,7 +265,9 @@ def _led_by(run: SeriesRun) -> str:
     if lead == "each":
         return "; each channel was aligned by itself"
     name = channels[lead].name if isinstance(lead, int) else lead
-    return f"; the channels follow '{name}'"
+    if run.series_settings.follows_surface:
+        return f"; all channels at the depth of '{name}'"
+    return f"; all channels moved as '{name}', each in focus itself"
 
 
 def _place(series: Series, index: StackIndex) -> str:

@@ -176,7 +176,8 @@ class FocusStackWidget(Container[Any]):
         if self.input.series is not None and self.input.series.scope:
             with suppress(FocusStackError):  # said when the button is pressed
                 left = self._series.left(self._order(self.input.series))
-        self.stack_button.text = f"Go on ({left} left)" if left else "Stack"
+        anew = "Stack anew" if self._series.is_cancelled else "Stack"
+        self.stack_button.text = f"Go on ({left} left)" if left else anew
 
     def _edited(self) -> None:
         self.job.outdate()

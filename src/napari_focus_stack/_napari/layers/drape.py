@@ -13,9 +13,12 @@ import cv2
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_focus_stack._napari.layers.depth_painting import CORRECTION
 from napari_focus_stack._napari.layers.geometry import to_world, unit_ratios
+from napari_focus_stack._napari.layers.metadata import role
 from napari_focus_stack._napari.layers.pictures import Picture, fitted
 from napari_focus_stack._napari.layers.planes import finest
+from napari_focus_stack._napari.layers.shown_plane import PLANE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,6 +134,8 @@ def lies_over(layer: Layer, image: Image) -> bool:
         False for stacks, whose planes do not lie on the surface.
     """
     if not isinstance(layer, Image | Labels) or layer.ndim != 2:
+        return False
+    if role(layer) in (PLANE, CORRECTION):  # what is painted, and what it is painted on
         return False
     rows, cols = image.data.shape[:2]
     corners = np.array([(0, 0, 1), (0, cols, 1), (rows, 0, 1), (rows, cols, 1)]).T

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_SAMPLED = 5
 """Pictures along an axis that are compared where labels and lengths leave its role open."""
+_NUMBERED = "axis "
+"""How the names of axes without a label begin."""
 SAMPLED_SIDE = 256
 """Longest side, in pixels, of these pictures: enough for the detail that focus changes."""
 
@@ -38,13 +40,13 @@ def axis_names(layer: Image, sliders: Sequence[str] = ()) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Labels of the layer, else those of the sliders, else as in "axis 0".
+        Labels of the layer, else those of the sliders, else the sliders' numbers, as in "axis -3".
     """
     own = [str(label) for label in layer.axis_labels]
     shown = [*[""] * layer.ndim, *map(str, sliders)][-layer.ndim :]
     pairs = zip(own, shown, strict=True)
     return tuple(
-        next((name for name in pair if _is_name(name)), f"axis {axis}")
+        next((name for name in pair if _is_name(name)), f"{_NUMBERED}{axis - layer.ndim}")
         for axis, pair in enumerate(pairs)
     )
 
@@ -67,11 +69,11 @@ def named_by_role(names: Sequence[str], roles: AxisRoles) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        As in "time" for "axis 0".
+        As in "time" for "axis -4".
     """
     by_role = dict(roles.series)
     return tuple(
-        by_role.get(axis, name) if name == f"axis {axis}" else name
+        by_role.get(axis, name) if name.startswith(_NUMBERED) else name
         for axis, name in enumerate(names)
     )
 

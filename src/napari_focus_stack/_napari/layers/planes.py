@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Image, Layer
 
-OPEN_FIRST = (
-    "Open a stack first (File > IO Utilities > Open folder as focus stack, or File > Open File(s))"
-)
+OPEN_FIRST = "Open a stack first: File > IO Utilities > Open folder, or Open file, as focus stack"
 SHOWN_NAMES = 6
 """Number of layers that the widget names; of more it names the first ones and the last."""
 

@@ -45,12 +45,13 @@ def answer_to_selection(
         kept = f"{_named(chosen)} {_verb(chosen)} still chosen"
         return f"{_named(labels[:1])} is a labels layer, which cannot be stacked; {kept}."
     if len(stacks) > 1:
-        kept = f"{_named(chosen)} {_verb(chosen)} stacked"
+        kept = f"{_named(chosen)} will be stacked"
         if len(channel_layers(chosen[0], stacks, of_one_file=False)) == len(stacks):
-            return f"{len(stacks)} stacks are selected: {kept}. 'All channels' takes them together."
+            together = "If they are channels of one field, choose 'All channels'."
+            return f"{len(stacks)} stacks are selected: {kept}. {together}"
         return f"{len(stacks)} stacks are selected, and one is stacked at a time: {kept}."
     if stacks and len(active) > 1:
-        return f"A stack and single planes are selected: {_named(chosen)} {_verb(chosen)} stacked."
+        return f"A stack and single planes are selected: {_named(chosen)} will be stacked."
     return ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from napari_focus_stack._napari.layers.geometry import moved, placement
 from napari_focus_stack._napari.layers.layer_axes import lengths_of
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.names import role_name
-from napari_focus_stack._napari.layers.results import SourceInfo, provenance, shared_name
+from napari_focus_stack._napari.layers.results import SourceInfo, provenance
 from napari_focus_stack._napari.layers.series_input import THIS_STACK, SeriesInput
 from napari_focus_stack._napari.layers.series_maps import MapAxes
 from napari_focus_stack._napari.layers.stack_slice import stack_in
@@ -83,8 +82,6 @@ class SeriesOrigin:
 
     Attributes
     ----------
-    name : str
-        Name of the depth maps that serve all channels.
     channels : tuple of ChannelOrigin
         One for each channel that is stacked.
     axes : MapAxes
@@ -95,7 +92,6 @@ class SeriesOrigin:
         Whether the channels lie on an axis of one layer, and so have no colours of their own.
     """
 
-    name: str
     channels: tuple[ChannelOrigin, ...]
     axes: MapAxes
     scope: frozenset[Any] = THIS_STACK
@@ -118,18 +114,11 @@ class SeriesOrigin:
         whole = range(chosen.length("channel"))
         channels = whole if "channel" in chosen.scope else [chosen.shown.channel]
         return cls(
-            " ".join([_series_name(chosen), *_places(chosen)]),
             tuple(_channel_origin(chosen, channel) for channel in channels),
             map_axes(chosen),
             chosen.scope,
             chosen.roles.axis("channel") is not None,
         )
-
-
-def _series_name(chosen: SeriesInput) -> str:
-    """Return the name that the layers of all channels share, without the word for a channel."""
-    shared = shared_name([str(layer.name) for layer in chosen.layers])
-    return re.sub(r"[\s_-]+(channel|ch|c|w)$", "", shared, flags=re.IGNORECASE) or shared
 
 
 def _places(chosen: SeriesInput) -> list[str]:
@@ -236,10 +225,9 @@ def _map_arguments(
     report: Report,
 ) -> dict[str, Any]:
     own = origin.channels[channel]
-    shared = maps.lead is not None and len(origin.channels) > 1
     picture = maps.picture(OUTPUTS[name].attribute, channel, index)
     return {
-        "name": role_name(origin.name if shared else own.source.name, OUTPUTS[name].suffix),
+        "name": role_name(own.source.name, OUTPUTS[name].suffix),
         **map_appearance(name, picture, float(max(len(report.planes) - 1, 1))),
         **_common(name, channel, origin, report),
     }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox
 
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.names import shortened
 from napari_focus_stack._napari.layers.result_sets import ResultSet, result_sets
 
@@ -64,17 +65,23 @@ class ResultChooser(LayerChooser):
     needed : str, optional
         Role of the map that must be there; any will do by default.
 
-    Attributes
-    ----------
-    missing : str
-        Sentence for a viewer without results to choose.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, needed: str | None = None) -> None:
         what = "map of depth or height" if needed is None else needed.replace("-", " ")
         super().__init__(f"A stacked image whose {what} is in the viewer.")
         self._viewer, self._needed = viewer, needed
-        self.missing = f"No result with a {what} is in the viewer; stack first."
+        self._what = what
+
+    @property
+    def missing(self) -> str:
+        """Sentence for a viewer without results to choose."""
+        if any(layer.metadata.get(METADATA_KEY, {}).get("scope") for layer in self._viewer.layers):
+            return (
+                "Results of several times or channels at once are not taken here; choose 'This "
+                "stack' in the Focus Stack dock, and stack the one that this is for."
+            )
+        return f"No result with a {self._what} is in the viewer; stack first."
 
     def offer_results(self) -> None:
         """List the results anew; the user's choice stays while its image is there."""

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from napari_focus_stack._napari.layers.axis_roles import AxisRole
 
-AUTO, EACH = ("the one with the surest depth", "auto"), ("none: each channel by itself", "each")
+AUTO, EACH = ("the surest depth", "auto"), ("none, each by itself", "each")
 ALIGNMENT, SURFACE = "alignment", "surface"
 FOLLOW = (
-    ("its alignment, in focus themselves", ALIGNMENT),
-    ("its surface, at the same depth", SURFACE),
+    ("the lead's alignment", ALIGNMENT),
+    ("the lead's depth", SURFACE),
 )
 METHODS = {"max": "brightest", "mean": "mean"}
 _HELP = {field.name: field.metadata["help"] for field in dataclasses.fields(SeriesSettings)}

@@ -335,5 +335,6 @@ def doubt_of_axes(roles: AxisRoles, source: PlaneSource, ndim: int) -> str:
         return ""
     if len(source) <= 2:
         return "There are two planes alone; if they are channels or times, there is no z to stack."
-    why = "its length" if roles.by == "length" else "how the focus changes along it"
-    return f"z is a guess by {why}; choose another axis above if it is wrong."
+    why = "length" if roles.by == "length" else "the change of focus along it"
+    guessed = " and ".join(["z", *(role for _, role in roles.series)])
+    return f"No axis has a name: {guessed} are guesses by {why}; correct them above if need be."
