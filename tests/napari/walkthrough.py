@@ -16,6 +16,7 @@ from pathlib import Path
 
 # before napari reads them: whose user's settings would be changed, and asked for
 os.environ["NAPARI_CONFIG"] = os.path.join(tempfile.mkdtemp(prefix="napari-"), "settings.yaml")
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="napari-")  # results that are kept
 
 import napari
 import numpy as np

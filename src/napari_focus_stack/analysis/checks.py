@@ -116,7 +116,7 @@ def check_neighbours(result: StackResult, needed: bool) -> None:
     if needed and not result.report.in_order:
         raise SettingsError(
             "The planes of this stack are not in the order of their focus, so that there is no "
-            "plane above or below; set offset and half_slab to 0."
+            "plane above or below; take no planes deeper or around (offset and half_slab 0)."
         )
 
 

@@ -58,6 +58,12 @@ def test_labels_decide_and_the_sliders_names_where_a_layer_has_none():
     assert roles_of(flat).by == "length", "labels without a z leave it in doubt"
 
 
+def test_channels_in_the_place_of_z_are_doubted(viewer, dock):
+    viewer.add_image(np.zeros((9, 3, 40, 50)), axis_labels=("t", "c", "y", "x"))
+    said = dock("Focus Stack").input.summary.value
+    assert "No axis is labelled z: 'c' is taken" in said
+
+
 def test_an_axis_with_a_new_role_changes_places_with_the_one_that_had_it():
     roles = AxisRoles(2, ((0, "time"), (1, "channel")))
     assert roles.exchanged(0, "channel").series == ((0, "channel"), (1, "time"))

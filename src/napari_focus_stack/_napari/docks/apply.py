@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 LARGEST_NUMBER = 9999
+_HOW: dict[ProjectionMethod, str] = {"max": "brightest", "mean": "mean"}
 NO_TARGET = "Open another channel, labels or points of the same field first."
 
 
@@ -53,10 +54,15 @@ class ApplyWidget(ResultDock):
             "Where a layer has an axis of time, the viewer's slider chooses."
         )
         self.plane = _whole_number("Plane that 2-D labels or points were drawn on.", least=0)
-        self.offset = _whole_number("Planes from the one in focus to the one wanted.")
-        self.half_slab = _whole_number("Planes on either side of that one that count too.", least=0)
+        self.offset = _whole_number(
+            "How many planes further than the surface the pixels are taken; negative for before it."
+        )
+        self.half_slab = _whole_number(
+            "Planes on either side of the surface that count too; 0 for the surface alone.", least=0
+        )
         self.how = ComboBox(
-            choices=get_args(ProjectionMethod), tooltip="What becomes of the planes of a slab."
+            choices=[(_HOW[method], method) for method in get_args(ProjectionMethod)],
+            tooltip="What becomes of the planes around the surface.",
         )
         self.apply_button = PushButton(text="Apply", tooltip="Add what of the layer is in focus.")
         self.areas = AreaPanel(lambda: self.result.chosen(), napari_viewer.layers)
@@ -65,9 +71,9 @@ class ApplyWidget(ResultDock):
             self.apply_button,
             [
                 row("Apply to", self.target),
-                row("On plane", self.plane),
-                row("Offset", self.offset),
-                row("Slab +/-", self.half_slab, self.how),
+                row("Drawn on plane", self.plane),
+                row("Planes deeper", self.offset),
+                row("Planes around", self.half_slab, self.how),
                 self.apply_button,
             ],
             tab="Apply",

@@ -215,7 +215,9 @@ def _cancelled(begun: _Begun) -> str:
         return CANCELLED
     begun.display.finish()  # also what came after Cancel was pressed
     if not begun.run.left:  # pressed after the last stack
-        return series_summary(begun.run)
+        drift = begun.run.series_settings.drift
+        kept = ["The drift of the field was not removed, because the run was cancelled."]
+        return series_summary(begun.run, kept if drift else [])
     total = format_count(len(begun.run.series), "stack", "stacks")
     return f"Cancelled. {done} of {total} are done and kept; 'Go on' does the others."
 

@@ -245,11 +245,17 @@ def _opener(
     layer, _ = chosen.place_of(channel)
     data, name = finest(layer), chosen.channel_name(channel)
     opened = layer.metadata.get(METADATA_KEY, {}).get("opened")
-    as_labelled = chosen.roles.by == "label"
-    if isinstance(opened, OpenedSeries) and opened.shown_by(data) and as_labelled:
+    same = isinstance(opened, OpenedSeries) and opened.shown_by(data)
+    if same and opened.axes == _letters(chosen.roles, len(opened.axes)):
         return lambda index: opened.stack(index.position, index.time, spacing)
     cut, order = chosen.cut(StackIndex(channel=channel)), [role for _, role in chosen.roles.series]
     return lambda index: _planes(data, _moved(cut, order, index), name, spacing)
+
+
+def _letters(roles: AxisRoles, count: int) -> str:
+    """Return the letters of the first axes, as `OpenedSeries` has them."""
+    by_axis = {**dict(roles.series), roles.z: "z"}
+    return "".join(by_axis.get(axis, "?")[0] for axis in range(count))
 
 
 def _moved(cut: StackSlice, order: Sequence[AxisRole], index: StackIndex) -> StackSlice:

@@ -10,6 +10,7 @@ from napari.layers import Image
 from natsort import natsorted
 from qtpy.QtWidgets import QSizePolicy
 
+from napari_focus_stack._napari.layers.axis_roles import label_role
 from napari_focus_stack._napari.layers.geometry import world_units
 from napari_focus_stack._napari.layers.layer_axes import (
     axis_names,
@@ -294,7 +295,8 @@ class StackSelector(Container[Any]):
         elif self.cut.other:
             sentences.append(f"This is the stack at {self.cut.description}.")
         if roles is not None:
-            sentences.append(doubt_of_axes(roles, current.source, self.cut.ndim))
+            label = self._names(layers[0], roles)[roles.z]
+            sentences.append(doubt_of_axes(roles, label, current.source, self.cut.ndim))
         return " ".join(filter(None, [self._answer, *sentences, border_doubt(layers)]))
 
 
@@ -314,13 +316,15 @@ def keys(layers: Iterable[Image]) -> list[Hashable]:
     return [layer.unique_id for layer in layers]
 
 
-def doubt_of_axes(roles: AxisRoles, source: PlaneSource, ndim: int) -> str:
+def doubt_of_axes(roles: AxisRoles, label: str, source: PlaneSource, ndim: int) -> str:
     """Describe what the choice of z rests on, where no label and no user made it.
 
     Parameters
     ----------
     roles : AxisRoles
         Roles of the axes.
+    label : str
+        Name of the axis that is taken as z.
     source : PlaneSource
         Planes along z.
     ndim : int
@@ -331,6 +335,10 @@ def doubt_of_axes(roles: AxisRoles, source: PlaneSource, ndim: int) -> str:
     str
         A sentence; empty where there is no doubt.
     """
+    if roles.by in ("length", "content") and label_role(label) is not None:
+        return (
+            f"No axis is labelled z: '{label}' is taken; if it is not the focus, do not stack it."
+        )
     if roles.by in ("label", "choice") or (ndim == 3 and len(source) > 2):
         return ""
     if len(source) <= 2:
