@@ -54,7 +54,8 @@ def test_all_who_look_at_a_plane_see_the_same(k: int) -> None:
     given, _ = stack.part(k, WINDOW, inside).colour(counted_from(WINDOW, WINDOW))
     alignment = drain(align_only_steps(source, Settings(align="none"))).alignment
     aligned = AlignedPlanes(source, dataclasses.replace(alignment, transforms=transforms()), ())
-    elsewhere = dataclasses.replace(result, depth_index=np.full((SIDE, SIDE), k, np.uint16))
+    index = np.full((SIDE, SIDE), k, np.uint16)
+    elsewhere = dataclasses.replace(result, depth_index=index, depth=index.astype(np.float32))
     projected = analysis.project(planes, elsewhere)[WINDOW]
     for seen in (whole, part, given, aligned[k][WINDOW], projected):
         np.testing.assert_allclose(seen, truth, atol=1)  # resampling evens noise out
