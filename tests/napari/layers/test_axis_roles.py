@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_focus_stack._napari.layers.axis_roles import AxisRoles
+from napari_focus_stack._napari.layers.axis_roles import AxisRoles, neighbour_likeness
 from napari_focus_stack._napari.layers.layer_axes import axis_names, named_by_role, roles_of
 
 TIMES, CHANNELS, PLANES = 4, 3, 6
@@ -43,6 +43,18 @@ def test_unlabelled_axes_are_found_by_length_and_content(film, order):
     wanted = [(axis, words[letter]) for axis, letter in enumerate(lead) if letter != "z"]
     assert list(roles.series) == wanted
     assert roles.by in ("length", "content")
+
+
+def test_shading_makes_no_times_of_channels_and_motion_no_channels_of_times():
+    rng = np.random.default_rng(1)
+    stains = [cv2.GaussianBlur(rng.normal(0, 1, (160, 200)), (0, 0), 3) for _ in range(2)]
+    y, x = np.mgrid[:160, :160]
+    shade = 200 * np.exp(-((y - 80) ** 2 + (x - 80) ** 2) / (2 * 60**2))
+    channels = np.stack([shade * (1 + stain[:, :160]) for stain in stains])
+    moving = np.stack([shade * (1 + stains[0][:, 8 * t : 160 + 8 * t]) for t in range(3)])
+    assert neighbour_likeness(channels.astype(np.float32)) < 0.4
+    assert neighbour_likeness(moving.astype(np.float32)) > 0.6
+    assert neighbour_likeness(np.zeros((3, 160, 160), np.float32)) == 0
 
 
 def test_labels_decide_and_the_sliders_names_where_a_layer_has_none():

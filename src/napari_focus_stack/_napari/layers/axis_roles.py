@@ -32,9 +32,9 @@ LABELS: dict[AxisRole, tuple[str, ...]] = {
 """Labels of axes in the files of microscopes and in napari, in lower case, without a final "s"."""
 MOST_CHANNELS = 8
 """Largest length of an unlabelled axis that counts as channels."""
-LEAST_LIKENESS_OF_TIMES = 0.9
-"""Correlation of neighbouring pictures, smoothed, from which on they count as times of one channel:
-0.90 in a film of dividing cells, 0.15 and 0.27 between two stains of one specimen."""
+LEAST_LIKENESS_OF_TIMES = 0.5
+"""Likeness of neighbouring pictures from which on they count as times of one channel: 0.51 to 0.95
+in five films of cells, 0.16 to 0.48 between the stains of four specimens."""
 TILES = 8
 """Tiles along each side of a sample in which detail is compared."""
 
@@ -187,7 +187,9 @@ def _distinct(series: dict[int, AxisRole]) -> tuple[tuple[int, AxisRole], ...]:
 
 
 def neighbour_likeness(pictures: NDArray[np.float32]) -> float:
-    """Return the correlation of neighbouring pictures, smoothed.
+    """Return how alike neighbouring pictures are, wherever the specimen has moved.
+
+    Structures are compared relative to the light around them: shading is the same in all channels.
 
     Parameters
     ----------
@@ -197,14 +199,33 @@ def neighbour_likeness(pictures: NDArray[np.float32]) -> float:
     Returns
     -------
     float
-        Mean over the pairs; 1 for a single picture.
+        Mean of the largest normalised cross-correlation of each pair; 0 without two pictures that
+        show something.
     """
-    smooth = [cv2.GaussianBlur(picture, (0, 0), 2).ravel() for picture in pictures]
+    structures = [_band(picture) for picture in pictures]
     pairs = [
-        float(np.corrcoef(one, other)[0, 1]) if one.std() and other.std() else 1.0
-        for one, other in itertools.pairwise(smooth)
+        _largest_correlation(one, other)
+        for one, other in itertools.pairwise(structures)
+        if one.std() > 0 and other.std() > 0
     ]
-    return float(np.mean(pairs)) if pairs else 1.0
+    return float(np.mean(pairs)) if pairs else 0.0
+
+
+def _band(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return structures of 3 pixels to a twelfth of a side, relative to the light around them."""
+    coarse = cv2.GaussianBlur(picture, (0, 0), min(picture.shape) / 12)
+    floor = np.float32(0.1) * np.abs(picture).mean() + np.float32(1e-12)
+    band: NDArray[np.float32] = (cv2.GaussianBlur(picture, (0, 0), 3) - coarse) / (
+        np.abs(coarse) + floor
+    )
+    return band
+
+
+def _largest_correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Return the correlation of the middle of a picture with the place of another that fits it."""
+    rows, cols = (side // 8 for side in one.shape)
+    middle = one[rows : one.shape[0] - rows, cols : one.shape[1] - cols]
+    return float(cv2.matchTemplate(other, middle, cv2.TM_CCOEFF_NORMED).max())
 
 
 def focus_change(pictures: NDArray[np.float32]) -> float:
@@ -227,7 +248,17 @@ def focus_change(pictures: NDArray[np.float32]) -> float:
         return 0.0
     energies = np.stack([_tile_energies(picture) for picture in pictures])
     ranges = np.ptp(np.log(energies), axis=0)
-    return float(np.median(ranges)) * max(neighbour_likeness(pictures), 0.0)
+    return float(np.median(ranges)) * max(_coarse_correlation(pictures), 0.0)
+
+
+def _coarse_correlation(pictures: NDArray[np.float32]) -> float:
+    """Return the mean correlation of neighbouring pictures, smoothed; 1 where they are even."""
+    smooth = [cv2.GaussianBlur(picture, (0, 0), 2).ravel() for picture in pictures]
+    pairs = [
+        float(np.corrcoef(one, other)[0, 1]) if one.std() and other.std() else 1.0
+        for one, other in itertools.pairwise(smooth)
+    ]
+    return float(np.mean(pairs))
 
 
 def _tile_energies(picture: NDArray[np.float32]) -> NDArray[np.float32]:
