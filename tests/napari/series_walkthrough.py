@@ -134,7 +134,8 @@ def main():
         pictures.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory() as files:
             session = Session(pictures, Path(files), SIZES[size], theme)
-            session.hyperstack()
+            if size == "wide":
+                session.hyperstack()
             session.channels_in_a_folder()
             session.close()
 
