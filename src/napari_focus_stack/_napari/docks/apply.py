@@ -71,7 +71,7 @@ class ApplyWidget(ResultDock):
             self.apply_button,
             [
                 row("Apply to", self.target),
-                row("Drawn on plane", self.plane),
+                row("Lies in plane", self.plane),
                 row("Planes deeper", self.offset),
                 row("Planes around", self.half_slab, self.how),
                 self.apply_button,
