@@ -125,3 +125,22 @@ def format_bytes(size: float) -> str:
     if size >= 1e9:
         return f"{math.ceil(size / 1e8) / 10:g} GB"
     return f"{max(1, math.ceil(size / 1e6))} MB"
+
+
+def format_duration(seconds: float) -> str:
+    """Format a span of time in one or two units.
+
+    Parameters
+    ----------
+    seconds : float
+        The span.
+
+    Returns
+    -------
+    str
+        Such as "50 s", "12 min" or "3 h 20 min".
+    """
+    if seconds < 90:
+        return f"{max(0, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

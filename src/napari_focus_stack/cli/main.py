@@ -86,8 +86,7 @@ def _dispatch(argv: list[str]) -> int:
     """Run a subcommand, or stack."""
     command = _COMMANDS.get(argv[0]) if argv else None
     if command is not None:
-        command(argv[1:])
-        return DONE
+        return command(argv[1:]) or DONE
     parser = stack_parser()
     if not argv:
         parser.print_help()
@@ -106,6 +105,13 @@ def _info(argv: list[str]) -> None:
     info_command(argv)
 
 
+def _batch(argv: list[str]) -> int:
+    """Run `focusstack batch`, whose module no other call needs."""
+    from napari_focus_stack.cli.batch import batch_command
+
+    return batch_command(argv)
+
+
 def _say(sentence: str) -> None:
     """Print a message in one line on stderr."""
     with contextlib.suppress(BrokenPipeError):
@@ -118,8 +124,9 @@ def _describe(problem: Exception) -> str:
     return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
 
 
-_COMMANDS: dict[str, Callable[[list[str]], None]] = {
+_COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "info": _info,
+    "batch": _batch,
     "demo": demo_command,
     "bench": bench_command,
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_focus_stack.cli.exit_codes import DONE, FAILED_IN_PART
 from napari_focus_stack.cli.progress import follow
 from napari_focus_stack.cli.shared_options import flag, options_named
-from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.series.series_settings import SLAB_METHODS, SeriesSettings
 
 if TYPE_CHECKING:
@@ -187,6 +187,7 @@ def series_command(call: argparse.Namespace, series: Series, wanted: Recipe) -> 
     OutputError
         A result cannot be written.
     """
+    from napari_focus_stack.cli.prior_reports import prior_reports
     from napari_focus_stack.series.file_names import split_name
     from napari_focus_stack.series.files import OnDisk
     from napari_focus_stack.series.steps import focus_series_steps
@@ -201,9 +202,9 @@ def series_command(call: argparse.Namespace, series: Series, wanted: Recipe) -> 
             focus_series_steps(
                 series,
                 wanted.settings,
-                _series_settings(call),
+                series_settings(call),
                 OnDisk(out, series),
-                transforms=_prior(call.transforms_from, series),
+                transforms=prior_reports(call.transforms_from, series),
             )
         )
     _summarise(series, result)
@@ -239,8 +240,24 @@ def _stem(path: Path) -> str:
     return name[: -len(path.suffix)].removesuffix(".ome") or name
 
 
-def _series_settings(call: argparse.Namespace) -> SeriesSettings:
-    """Return the settings of a call."""
+def series_settings(call: argparse.Namespace) -> SeriesSettings:
+    """Return the settings of the series of a call.
+
+    Parameters
+    ----------
+    call : argparse.Namespace
+        Arguments with those of `add_series_settings`.
+
+    Returns
+    -------
+    SeriesSettings
+        Defaults where the call has none.
+
+    Raises
+    ------
+    SettingsError
+        One is wrong.
+    """
     return SeriesSettings(
         **{
             field.name: value
@@ -248,57 +265,6 @@ def _series_settings(call: argparse.Namespace) -> SeriesSettings:
             if (value := getattr(call, field.name)) is not None
         }
     )
-
-
-def _prior(path: Path | None, series: Series) -> dict[tuple[int, int], Any]:
-    """Return the reports whose transforms are used, by position and time point.
-
-    One report serves all; of the reports of a series, that of the lead channel counts.
-    """
-    if path is None:
-        return {}
-    if not path.is_dir():
-        return {(index.position, index.time): path for index in series}
-    from napari_focus_stack.io.stack_place import checked_place
-
-    by_place: dict[tuple[int, int], Path] = {}
-    for file in sorted(path.glob("*.json")):
-        report = _report(file)
-        place, lead = checked_place(report.get("place"), file), report["series"].get("lead")
-        if place and lead in (place["channel_name"], str(place["channel"])):
-            by_place[place["position"], place["time"]] = file
-        elif place and lead is None:
-            key = place["position"], place["time"]
-            if key in by_place:
-                raise SettingsError(
-                    f"--transforms-from '{path}' is of a run whose channels were aligned each by "
-                    "itself; give one with a lead channel, or a single report."
-                )
-            by_place[key] = file
-    found = {}
-    for index in series:
-        original = series.original(index)
-        if (original.position, original.time) in by_place:
-            found[index.position, index.time] = by_place[original.position, original.time]
-    if not found:
-        raise SettingsError(
-            f"--transforms-from '{path}' has no report of these stacks; give the folder of reports "
-            "of a run on the same series."
-        )
-    return found
-
-
-def _report(file: Path) -> dict[str, Any]:
-    """Return the report in a file."""
-    import json
-
-    try:
-        report = json.loads(file.read_bytes())
-    except (OSError, ValueError) as problem:
-        raise InputError(f"'{file}' is no report ({problem}); give that of a run.") from problem
-    if not isinstance(report, dict) or not isinstance(report.get("series"), dict):
-        raise InputError(f"'{file}' is no report of a stack in a series; give that of a run.")
-    return report
 
 
 def _summarise(series: Series, result: SeriesResult) -> None:

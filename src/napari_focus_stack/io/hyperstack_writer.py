@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.output_formats import ome_metadata, tiff_options
 from napari_focus_stack.io.replacing import os_errors
 
@@ -79,9 +80,7 @@ class HyperstackWriter:
     ) -> None:
         import tifffile
 
-        self.path, self._shape = path, shape
-        self._dtype = dtype.newbyteorder("<")
-        self._file: BinaryIO | None = None
+        self._set(path, shape, dtype)
         size = int(np.prod(shape)) * self._dtype.itemsize
         with os_errors(path):
             found = tifffile.imwrite(
@@ -97,7 +96,54 @@ class HyperstackWriter:
                 **tiff_options(shape[2:], legend.spacing),
             )
             assert found is not None, "an uncompressed file has its pixels in one block"
-            self._offset = found[0]
+            self._offset = int(found[0])
+
+    @classmethod
+    def existing(cls, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> HyperstackWriter:
+        """Return the writer of a file that another one has created, with the images in it.
+
+        Several processes may write into one file in this way, each its own images.
+
+        Parameters
+        ----------
+        path : pathlib.Path
+            File that a `HyperstackWriter` created.
+        shape : tuple of int
+            (T, C, Y, X[, S]) of its images.
+        dtype : numpy.dtype
+            Their type.
+
+        Returns
+        -------
+        HyperstackWriter
+            Writer of the file.
+
+        Raises
+        ------
+        OutputError
+            There is no such file, or it holds other images.
+        """
+        from tifffile import TiffFile, TiffFileError
+
+        writer = cls.__new__(cls)
+        writer._set(path, shape, dtype)
+        size = int(np.prod(shape)) * writer._dtype.itemsize
+        try:
+            with os_errors(path), TiffFile(path) as tif:
+                writer._offset = int(tif.pages.first.dataoffsets[0])
+                stored = np.dtype(tif.pages.first.dtype or "V").itemsize
+                same = tif.pages.first.shape == shape[2:] and stored == writer._dtype.itemsize
+        except (TiffFileError, IndexError) as problem:
+            raise OutputError(f"'{path}' is damaged ({problem}); delete it.") from problem
+        if not same or path.stat().st_size < writer._offset + size:
+            raise OutputError(f"'{path}' holds other images than these; delete it.")
+        return writer
+
+    def _set(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """Set what the file holds."""
+        self.path, self._shape = path, shape
+        self._dtype = dtype.newbyteorder("<")
+        self._file: BinaryIO | None = None
 
     def write(self, time: int, channel: int, image: NDArray[Any]) -> None:
         """Write one image in its place.
@@ -142,7 +188,7 @@ class HyperstackWriter:
     @property
     def layout(self) -> dict[str, Any]:
         """Place of the pixels in the file, as `numpy.memmap` takes it."""
-        return {"dtype": self._dtype, "offset": int(self._offset), "shape": self._shape}
+        return {"dtype": self._dtype, "offset": self._offset, "shape": self._shape}
 
     def close(self) -> None:
         """Close the file; the next access opens it again."""
@@ -156,7 +202,7 @@ class HyperstackWriter:
         if self._file is None:
             self._file = self.path.open("r+b")
         image = int(np.prod(self._shape[2:])) * self._dtype.itemsize
-        self._file.seek(int(self._offset) + (time * self._shape[1] + channel) * image)
+        self._file.seek(self._offset + (time * self._shape[1] + channel) * image)
         return self._file
 
 

@@ -183,7 +183,7 @@ class OnDisk(Destination):
         dtype: np.dtype[Any],
     ) -> MapWriter:
         place = self.place(number, role)
-        legend = _legend(position, role, self._stem)
+        legend = map_legend(position, role, self._stem)
         writer: HyperstackWriter | OmeZarrImage
         if self._is_zarr:
             writer = _zarr_writer(place, shape, dtype, legend, averaged=role == "image")
@@ -296,8 +296,23 @@ def _opened(place: Path, open_file: Callable[[Path], Any]) -> Any:
         )
 
 
-def _legend(position: Position, role: str, stem: str) -> HyperstackLegend:
-    """Return sizes and names for one map; the z axis is gone, and its step with it."""
+def map_legend(position: Position, role: str, stem: str) -> HyperstackLegend:
+    """Return sizes and names for one map; the z axis is gone, and its step with it.
+
+    Parameters
+    ----------
+    position : Position
+        The position.
+    role : str
+        One of `ROLES`.
+    stem : str
+        Name of the series.
+
+    Returns
+    -------
+    HyperstackLegend
+        Pixel size, channels, times, name and description.
+    """
     known = position.spacing
     name = " ".join(filter(None, (stem, position.name, "" if role == "image" else role)))
     channels = [(xml_text(channel.name), channel.colour) for channel in position.channels]

@@ -1,0 +1,394 @@
+"""Engine of a batch on dask.distributed: worker processes of this machine, or a running cluster.
+
+References to stacks go to the workers, records come back; planes and results never cross. A few
+tasks a worker are in flight, so that thousands of them cost the scheduler nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import threading
+import time
+from collections import Counter, deque
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_focus_stack._utils.wording import format_bytes
+from napari_focus_stack._version import __version__
+from napari_focus_stack.batch.engine import MOST_TRIES, TaskDone, WorkerStep
+from napari_focus_stack.batch.stacking import find_lead, lost_task
+from napari_focus_stack.batch.worker import (
+    PreparedWorker,
+    cancel_run,
+    seen_by_worker,
+    stack_on_worker,
+    version_of_worker,
+)
+from napari_focus_stack.errors import Cancelled, FocusStackError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+
+    from distributed import Client, Future
+
+    from napari_focus_stack.batch.tasks import BatchOrder, LeadTask, StackTask
+
+IN_FLIGHT = 2
+"""Tasks a worker that are submitted at the same time: one that it does, and the next."""
+POLL = 0.05
+"""Seconds between two looks at what has ended."""
+PATIENCE = 60.0
+"""Seconds for which a cluster may be without a worker."""
+CONNECT = "20s"
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalWorkers:
+    """Worker processes on this machine.
+
+    Attributes
+    ----------
+    workers : int
+        Their number.
+    memory : int
+        Bytes that each may use before it is ended.
+    """
+
+    workers: int
+    memory: int
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[Client]:
+        """Start the workers and a client; end them with the block.
+
+        Yields
+        ------
+        distributed.Client
+            The client.
+        """
+        import dask
+        from distributed import Client, LocalCluster
+
+        dashboard = ":0" if find_spec("bokeh") else None
+        with (
+            dask.config.set(_LOCAL),
+            LocalCluster(
+                n_workers=self.workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=self.memory,
+                dashboard_address=dashboard or ":0",
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster, set_as_default=False) as client,
+        ):
+            yield client
+
+
+_LOCAL = {
+    # each death is counted by us, so that a stack has its tries and no more
+    "distributed.scheduler.allowed-failures": 0,
+    # a worker that pauses or spills at a share of its memory would wait for nothing: no result
+    # stays in it
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": 0.98,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class RunningCluster:
+    """A cluster that somebody else has started.
+
+    Attributes
+    ----------
+    address : str
+        Address of its scheduler, such as "tcp://node1:8786", or the file in which it lies.
+    """
+
+    address: str
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[Client]:
+        """Connect to the scheduler.
+
+        Yields
+        ------
+        distributed.Client
+            The client.
+
+        Raises
+        ------
+        SettingsError
+            There is no scheduler, or it has no worker.
+        """
+        from distributed import Client
+
+        is_file = "://" not in self.address and Path(self.address).suffix == ".json"
+        if is_file and not Path(self.address).is_file():
+            raise SettingsError(
+                f"There is no scheduler file '{self.address}'; start the scheduler first, with "
+                "'dask scheduler --scheduler-file FILE' on a disk that this machine sees."
+            )
+        where = {"scheduler_file": self.address} if is_file else {"address": self.address}
+        try:
+            client = Client(**where, timeout=CONNECT, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as problem:
+            raise SettingsError(
+                f"No scheduler answers at '{self.address}' ({problem}); check the address, and "
+                "that 'dask scheduler' runs there."
+            ) from problem
+        with client:
+            _wait_for_worker(client, self.address)
+            yield client
+
+
+def _wait_for_worker(client: Client, address: str) -> None:
+    """Wait until a cluster has a worker."""
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError as problem:
+        raise SettingsError(
+            f"The cluster at '{address}' has no worker; start one with 'dask worker {address}'."
+        ) from problem
+
+
+class ClusterEngine:
+    """Engine on dask.distributed.
+
+    Parameters
+    ----------
+    place : LocalWorkers or RunningCluster
+        The workers.
+    least_memory : int
+        Bytes that a worker of a running cluster must have.
+    on_start : callable, optional
+        Called with the address of dask's dashboard, if it has one.
+    """
+
+    def __init__(
+        self,
+        place: LocalWorkers | RunningCluster,
+        least_memory: int = 0,
+        on_start: Callable[[str], object] | None = None,
+    ) -> None:
+        self._place, self._least_memory, self._on_start = place, least_memory, on_start
+
+    def run(
+        self,
+        order: BatchOrder,
+        tasks: Iterable[StackTask],
+        leads: Mapping[str, LeadTask],
+        on_step: Callable[[WorkerStep], object],
+        cancel: threading.Event,
+    ) -> Generator[TaskDone, None, None]:
+        """Do tasks on the workers; see `Engine.run`.
+
+        Raises
+        ------
+        SettingsError
+            There is no scheduler or worker, or a worker has another version, does not see the
+            folders, or has too little memory.
+        OutputError
+            A result cannot be written.
+        Cancelled
+            `cancel` was set.
+        FocusStackError
+            The cluster has lost all of its workers.
+        """
+        alone = dataclasses.replace(
+            order, settings=dataclasses.replace(order.settings, threads=1)
+        )
+        with self._place.client() as client:
+            check_workers(client, order, self._least_memory)
+            client.register_plugin(PreparedWorker(local=isinstance(self._place, LocalWorkers)))
+            if self._on_start is not None and find_spec("bokeh"):
+                self._on_start(client.dashboard_link)
+            flight = _Flight(client, alone, leads, on_step, cancel)
+            try:
+                yield from flight.run(tasks)
+            finally:
+                flight.stop()
+
+
+def check_workers(client: Client, order: BatchOrder, least_memory: int = 0) -> None:
+    """Refuse a cluster whose workers could not do the work.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Client of the cluster.
+    order : BatchOrder
+        The batch.
+    least_memory : int
+        Bytes that each worker must have.
+
+    Raises
+    ------
+    SettingsError
+        A worker has another version, or none; it does not see the folders; or it has too little
+        memory.
+    """
+    try:
+        versions = client.run(version_of_worker)
+    except ImportError as problem:
+        raise SettingsError(
+            f"A worker of the cluster has no napari-focus-stack ({problem}); install "
+            f"napari-focus-stack {__version__} on every worker."
+        ) from problem
+    for worker, version in versions.items():
+        if version != __version__:
+            raise SettingsError(
+                f"Worker {worker} has napari-focus-stack {version}, and this is {__version__}; "
+                "install the same version on every worker."
+            )
+    for worker, unseen in client.run(seen_by_worker, order.root, order.out).items():
+        if unseen:
+            raise SettingsError(
+                f"Worker {worker} cannot {unseen}; give a path that every worker sees, or a URL."
+            )
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    for worker, about in workers.items():
+        limit = about.get("memory_limit") or 0
+        if 0 < limit < least_memory:
+            raise SettingsError(
+                f"Worker {worker} has {format_bytes(limit)} of memory, and a stack takes "
+                f"{format_bytes(least_memory)}; give workers more, or --memory for smaller tiles."
+            )
+
+
+class _Flight:
+    """Tasks in flight on a cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Client of the cluster.
+    order : BatchOrder
+        The batch.
+    leads : mapping of str to LeadTask
+        Search of the lead channel by source.
+    on_step : callable
+        Called with what a worker does.
+    cancel : threading.Event
+        Once set, the run ends.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        order: BatchOrder,
+        leads: Mapping[str, LeadTask],
+        on_step: Callable[[WorkerStep], object],
+        cancel: threading.Event,
+    ) -> None:
+        from distributed import as_completed
+
+        self._client, self._order, self._leads = client, order, leads
+        self._cancel, self._on_step = cancel, on_step
+        self._ended = as_completed(loop=client.loop)
+        self._flying: dict[str, StackTask] = {}
+        self._lead_futures: dict[str, Future] = {}
+        self._deaths: Counter[str] = Counter()
+        self._again: deque[StackTask] = deque()
+        client.subscribe_topic(order.run, self._step)
+
+    def run(self, tasks: Iterable[StackTask]) -> Generator[TaskDone, None, None]:
+        """Submit tasks as there is room, and yield those that have ended."""
+        left, seen = iter(tasks), time.monotonic()
+        self._fill(left)
+        while self._flying or self._again:
+            if self._cancel.is_set():
+                raise Cancelled
+            ended = self._ended.next_batch(block=False)
+            for future in ended:
+                done = self._landed(future)
+                if done is not None:
+                    yield done
+            if ended:
+                self._fill(left)
+                continue
+            seen = self._check_alive(seen)
+            time.sleep(POLL)
+
+    def _fill(self, left: Iterator[StackTask]) -> None:
+        """Submit tasks until enough are in flight.
+
+        A task that was on a worker that died flies alone: the next death is then its own.
+        """
+        room = IN_FLIGHT * max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
+        while len(self._flying) < room and (task := next(left, None)) is not None:
+            self._submit(task)
+        if not self._flying and self._again:
+            self._submit(self._again.popleft())
+
+    def _submit(self, task: StackTask) -> None:
+        key = f"{next(iter(task.markers.values()))}-{self._order.run}-{self._deaths[_key(task)]}"
+        lead = self._lead(task.source) if task.needs_lead else None
+        future = self._client.submit(
+            stack_on_worker, self._order, task, lead, key=key, pure=False
+        )
+        self._flying[future.key] = task
+        self._ended.add(future)
+
+    def _lead(self, source: str) -> Future:
+        """Return the search of the lead channel of a series, which its tasks wait for."""
+        if source not in self._lead_futures:
+            self._lead_futures[source] = self._client.submit(
+                find_lead, self._order, self._leads[source], pure=False
+            )
+        return self._lead_futures[source]
+
+    def _landed(self, future: Future) -> TaskDone | None:
+        """Return the outcome of a task; None if it is tried again."""
+        from distributed import KilledWorker
+
+        task = self._flying.pop(future.key)
+        try:
+            records = future.result()
+        except KilledWorker as died:
+            tries = 1 + died.allowed_failures
+            self._deaths[_key(task)] += tries
+            if self._deaths[_key(task)] < MOST_TRIES:
+                self._again.append(task)
+                return None
+            records = lost_task(self._order, task, self._deaths[_key(task)])
+        finally:
+            future.release()
+        return TaskDone(task, records)
+
+    def _check_alive(self, seen: float) -> float:
+        """Return when a worker was last there; raise an error if that is too long ago."""
+        if self._client.scheduler_info(n_workers=-1)["workers"]:
+            return time.monotonic()
+        if time.monotonic() - seen > PATIENCE:
+            raise FocusStackError(
+                f"The cluster has had no worker for {PATIENCE:.0f} seconds; start workers and run "
+                "the batch again, which goes on where it stopped."
+            )
+        return seen
+
+    def _step(self, event: tuple[Any, Any]) -> None:
+        """Pass on what a worker does."""
+        _, message = event
+        self._on_step(WorkerStep(message["worker"], message["step"]))
+
+    def stop(self) -> None:
+        """End what is still in flight."""
+        with contextlib.suppress(Exception):
+            self._client.unsubscribe_topic(self._order.run)
+        if not self._flying:
+            return
+        futures = [*self._lead_futures.values()]
+        with contextlib.suppress(Exception):  # whatever the cluster has come to, the run is over
+            self._client.run(cancel_run, self._order.run)
+            self._client.cancel(futures)
+
+
+def _key(task: StackTask) -> str:
+    """Return the name of a task."""
+    return next(iter(task.markers.values()))

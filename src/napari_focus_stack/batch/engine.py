@@ -1,0 +1,111 @@
+"""Engines of a batch: the calling process, or workers of dask.distributed on this machine or others.
+
+All of them call `stack_task`; results are the same bits whoever works.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from napari_focus_stack.batch.stacking import find_lead, stack_task
+from napari_focus_stack.errors import Cancelled
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Generator, Iterable, Mapping
+
+    from napari_focus_stack.batch.records import BatchRecord
+    from napari_focus_stack.batch.tasks import BatchOrder, LeadTask, StackTask
+
+MOST_TRIES = 3
+"""Workers that a stack may cost before it counts as failed."""
+
+
+@dataclass(frozen=True)
+class WorkerStep:
+    """What a worker does at present.
+
+    Attributes
+    ----------
+    worker : str
+        Name of the worker.
+    step : str
+        Stack and step; empty if it waits.
+    """
+
+    worker: str
+    step: str
+
+
+@dataclass(frozen=True)
+class TaskDone:
+    """A task that has ended.
+
+    Attributes
+    ----------
+    task : StackTask
+        The task.
+    records : list of BatchRecord
+        One for each of its stacks.
+    """
+
+    task: StackTask
+    records: list[BatchRecord]
+
+
+class Engine(Protocol):
+    """Place where tasks are done."""
+
+    def run(
+        self,
+        order: BatchOrder,
+        tasks: Iterable[StackTask],
+        leads: Mapping[str, LeadTask],
+        on_step: Callable[[WorkerStep], object],
+        cancel: threading.Event,
+    ) -> Generator[TaskDone, None, None]:
+        """Do tasks; yield each as it ends, in any order.
+
+        Parameters
+        ----------
+        order : BatchOrder
+            The batch.
+        tasks : iterable of StackTask
+            Its tasks; they are taken from it as there is room for them.
+        leads : mapping of str to LeadTask
+            Search of the lead channel by source, for tasks that need it.
+        on_step : callable
+            Called with what a worker does.
+        cancel : threading.Event
+            Once set, `Cancelled` is raised.
+        """
+
+
+class CallingProcess:
+    """Engine of few or short stacks: one after the other in the calling process."""
+
+    def run(
+        self,
+        order: BatchOrder,
+        tasks: Iterable[StackTask],
+        leads: Mapping[str, LeadTask],
+        on_step: Callable[[WorkerStep], object],
+        cancel: threading.Event,
+    ) -> Generator[TaskDone, None, None]:
+        """Do tasks one after the other; see `Engine.run`."""
+        found: dict[str, str | int] = {}
+        for task in tasks:
+            if cancel.is_set():
+                raise Cancelled
+            if task.needs_lead and task.source not in found:
+                found[task.source] = find_lead(order, leads[task.source])
+            records = stack_task(
+                order,
+                task,
+                found.get(task.source),
+                lambda step: on_step(WorkerStep("this process", str(step))),
+                cancel,
+            )
+            yield TaskDone(task, records)
+        on_step(WorkerStep("this process", ""))

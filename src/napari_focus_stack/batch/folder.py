@@ -1,0 +1,106 @@
+"""Folder of the results of a batch: its lock, and the litter of runs that died."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import uuid
+from typing import IO, TYPE_CHECKING
+
+from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.places import is_remote, write_bytes_to
+from napari_focus_stack.io.replacing import os_errors, remove
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LOCK = ".focusstack-batch.lock"
+_LITTER = re.compile(r"\..+\.[0-9a-f]{8}\.part")
+
+
+@contextlib.contextmanager
+def own_folder(out: Path) -> Iterator[None]:
+    """Create the folder of results, keep other batches out of it, and sweep it.
+
+    The lock ends with the process, however that ends.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        Folder of results.
+
+    Yields
+    ------
+    None
+        Nothing; the function is a context manager.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written, or another batch is writing to it.
+    """
+    if is_remote(out):
+        _try(out)
+        yield
+        return
+    with os_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        file = (out / LOCK).open("ab")
+    with file:
+        if not _locked(file):
+            raise OutputError(
+                f"Another batch is writing to '{out}'; wait for its end, or stop it first."
+            )
+        sweep(out)
+        yield
+
+
+def _try(out: Path) -> None:
+    """Write and remove a small file on the network."""
+    trial = out / f".focusstack-{uuid.uuid4().hex[:8]}"
+    write_bytes_to(trial, b"")
+    with contextlib.suppress(OSError):
+        trial.unlink()
+
+
+def _locked(file: IO[bytes]) -> bool:
+    """Lock a file for this process; return False if another one has it."""
+    try:
+        import fcntl
+    except ImportError:
+        return _locked_on_windows(file)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system of the network without locks
+        return True
+    return True
+
+
+def _locked_on_windows(file: IO[bytes]) -> bool:
+    import msvcrt
+
+    try:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    except OSError:
+        return False
+    return True
+
+
+def sweep(out: Path) -> None:
+    """Remove what runs that died have left half-written.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        Folder of results.
+    """
+    for place, folders, files in os.walk(out):
+        litter = [name for name in (*folders, *files) if _LITTER.fullmatch(name)]
+        remove(out / place / name for name in litter)
+        folders[:] = [
+            name for name in folders if not name.endswith(".zarr") and name not in litter
+        ]

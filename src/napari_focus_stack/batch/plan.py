@@ -1,0 +1,124 @@
+"""What a batch has to do, and what an earlier run did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_focus_stack.batch.markers import Marker
+    from napari_focus_stack.batch.records import BatchRecord, StackName
+    from napari_focus_stack.batch.tasks import BatchOrder, LeadTask, StackTask
+    from napari_focus_stack.series.model import Position
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One position in the list of a dry run.
+
+    Attributes
+    ----------
+    source : str
+        File or folder, relative to the root.
+    position : Position
+        Axes and distances.
+    results : dict of str to str
+        Place of each role.
+    stacks, done : int
+        Its stacks, and those that an earlier run did.
+    disk : int
+        Bytes of its results.
+    seconds : float
+        Processor seconds that are still to come.
+    """
+
+    source: str
+    position: Position
+    results: dict[str, str]
+    stacks: int
+    done: int
+    disk: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmPlan:
+    """A film whose time points are tasks of their own.
+
+    Attributes
+    ----------
+    film : Position
+        Position with all time points.
+    first : StackTask
+        One of its tasks.
+    tasks : int
+        Tasks that are to do.
+    complete : bool
+        Whether the film is complete when they are done: nothing of it is still being written.
+    done : tuple of int
+        Time points, from the first of the film, that an earlier run did.
+    markers : dict of (int, int) to str
+        Marker by time point, from the first of the film, and number of the channel in the film.
+    """
+
+    film: Position
+    first: StackTask
+    tasks: int
+    complete: bool
+    done: tuple[int, ...]
+    markers: dict[tuple[int, int], str]
+
+
+@dataclass(kw_only=True)
+class BatchPlan:
+    """What is to do.
+
+    Attributes
+    ----------
+    order : BatchOrder
+        The batch.
+    listed : list of Listed
+        Every position that can be stacked.
+    tasks : list of StackTask
+        Tasks to do.
+    leads : dict of str to LeadTask
+        Search of the lead channel, by source.
+    films : dict of str to FilmPlan
+        Films by the place of their image.
+    kept : list of BatchRecord
+        Stacks that an earlier run did.
+    left : list of BatchRecord
+        What cannot be stacked.
+    young : list of StackName
+        Stacks whose files are still being written.
+    youngest : float
+        When the last of them changed, in seconds since the epoch.
+    markers : dict of str to Marker
+        All markers of earlier runs, by place.
+    """
+
+    order: BatchOrder
+    listed: list[Listed] = field(default_factory=list)
+    tasks: list[StackTask] = field(default_factory=list)
+    leads: dict[str, LeadTask] = field(default_factory=dict)
+    films: dict[str, FilmPlan] = field(default_factory=dict)
+    kept: list[BatchRecord] = field(default_factory=list)
+    left: list[BatchRecord] = field(default_factory=list)
+    young: list[StackName] = field(default_factory=list)
+    youngest: float = 0.0
+    markers: dict[str, Marker] = field(default_factory=dict)
+
+    @property
+    def stacks(self) -> int:
+        """Number of stacks to do."""
+        return sum(len(task.markers) for task in self.tasks)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the largest of the tasks takes."""
+        return max((task.memory for task in self.tasks), default=0)
+
+    @property
+    def seconds(self) -> float:
+        """Processor seconds that the tasks take, about."""
+        return sum(entry.seconds for entry in self.listed)

@@ -1,0 +1,138 @@
+"""Planning of a batch: what is below the root, what is done already, and what is to do."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_focus_stack.batch.earlier import EarlierResults
+from napari_focus_stack.batch.finding import LeftOut, find_series_below
+from napari_focus_stack.batch.markers import Marker, made_with, read_markers
+from napari_focus_stack.batch.plan import BatchPlan
+from napari_focus_stack.batch.result_names import ResultNames, check_collisions, check_places
+from napari_focus_stack.batch.series_planning import SeriesPlanner, left_record
+from napari_focus_stack.errors import FocusStackError, InputError, SettingsError
+from napari_focus_stack.series.selection import select
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari_focus_stack.batch.tasks import BatchOrder
+    from napari_focus_stack.series.model import Series
+    from napari_focus_stack.series.selection import SeriesPart
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Part of every series that is stacked.
+
+    Attributes
+    ----------
+    positions : sequence of str or int or None
+        Names, wells or numbers; None for all.
+    time : str or None
+        As "A:B"; None for all.
+    channels : sequence of str or int or None
+        Names or numbers; None for all.
+    """
+
+    positions: Sequence[str | int] | None = None
+    time: str | None = None
+    channels: Sequence[str | int] | None = None
+
+
+def plan_batch(
+    order: BatchOrder,
+    selection: Selection,
+    *,
+    redo: bool = False,
+    quiet: float = 0.0,
+) -> BatchPlan:
+    """Plan a batch: read names and headers, and no pixel.
+
+    Parameters
+    ----------
+    order : BatchOrder
+        The batch.
+    selection : Selection
+        Part of every series.
+    redo : bool
+        Whether stacks that are done are done again.
+    quiet : float
+        Seconds for which the files of a stack must not have changed.
+
+    Returns
+    -------
+    BatchPlan
+        The plan.
+
+    Raises
+    ------
+    SettingsError
+        Two stacks would be written to one file; the folders lie in each other; or results are
+        there that other settings or another version made, and `redo` is not given.
+    OutputError
+        A result would replace a file that was not written here.
+    """
+    root, out = order.source("."), order.result("")
+    check_places(root, out)
+    plan = BatchPlan(order=order, markers=read_markers(out))
+    if not redo:
+        _refuse_other_settings(order, plan.markers)
+    earlier = EarlierResults(order, plan.markers, redo)
+    names: list[ResultNames] = []
+    since = time.time() - quiet
+    for found in find_series_below(root, pattern=order.pattern, axes=order.axes, skip=out):
+        if isinstance(found, LeftOut):
+            plan.left.append(left_record(found.source, found.why))
+            continue
+        try:
+            part = _selected(found.series, selection)
+        except FocusStackError as problem:
+            plan.left.append(left_record(found.source, str(problem)))
+            continue
+        series = SeriesPlanner(order, found, part, earlier)
+        series.add_to(plan, since)
+        names.append(series.names)
+    check_collisions(names)
+    earlier.check_places(plan.tasks)
+    return plan
+
+
+def _refuse_other_settings(order: BatchOrder, markers: Mapping[str, Marker]) -> None:
+    """Refuse results of other settings, which this run would mix with its own."""
+    wanted = made_with(order)
+    for name, marker in markers.items():
+        differing = [key for key in wanted if marker.made_with.get(key) != wanted[key]]
+        if marker.record.state == "done" and differing:
+            what = _difference(marker.made_with, wanted, differing[0])
+            raise SettingsError(
+                f"'{order.out}' holds results that were made otherwise ('{name}': {what}); give "
+                "the same settings, another folder, or --redo to do all of them again."
+            )
+
+
+def _difference(before: Mapping[str, Any], wanted: Mapping[str, Any], key: str) -> str:
+    """Return the first difference of two runs."""
+    old, new = before.get(key), wanted[key]
+    if isinstance(old, dict) and isinstance(new, dict):
+        name = next(name for name in new if old.get(name) != new[name])
+        return f"{name} {old.get(name)!r} instead of {new[name]!r}"
+    return f"{key} {old} instead of {new}"
+
+
+def _selected(series: Series, selection: Selection) -> SeriesPart:
+    """Return the part of a series that is stacked.
+
+    Raises
+    ------
+    InputError
+        It has no z axis.
+    SettingsError
+        It has no such position, time point or channel.
+    """
+    part = select(series, selection.positions, selection.time, selection.channels)
+    if all(position.planes < 2 for position in part.positions):
+        raise InputError("It has no z axis, so there is nothing to stack.")
+    return part

@@ -1,0 +1,159 @@
+"""Course of a batch: tasks to an engine, films around them, and the summary of it all."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from napari_focus_stack.batch.contact_sheet import write_contact_sheet
+from napari_focus_stack.batch.films import finish_film, prepare_film
+from napari_focus_stack.batch.progress import BatchProgress
+from napari_focus_stack.batch.summary import write_summary
+from napari_focus_stack.errors import OutputError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Generator, Iterator
+    from pathlib import Path
+
+    from napari_focus_stack.batch.engine import Engine, TaskDone, WorkerStep
+    from napari_focus_stack.batch.plan import BatchPlan, FilmPlan
+    from napari_focus_stack.batch.records import BatchRecord
+    from napari_focus_stack.batch.tasks import BatchOrder, StackTask
+
+OFTEN = 60.0
+"""Seconds between two summaries of a batch that is running."""
+
+
+class BatchRun:
+    """One round over what is to do.
+
+    Parameters
+    ----------
+    plan : BatchPlan
+        What is to do.
+    progress : callable
+        Called with a `BatchProgress` at every step.
+    """
+
+    def __init__(self, plan: BatchPlan, progress: Callable[[BatchProgress], object]) -> None:
+        self._order, self._plan, self._report = plan.order, plan, progress
+        self._records = {
+            **{name: marker.record for name, marker in plan.markers.items()},
+            **{record.report: record for record in plan.kept},
+        }
+        self._progress = BatchProgress.beginning(plan)
+        self._left = Counter({name: film.tasks for name, film in plan.films.items()})
+        self._summed = time.monotonic()
+
+    def steps(
+        self, engine: Engine, cancel: threading.Event
+    ) -> Generator[BatchRecord, None, None]:
+        """Do the work.
+
+        Parameters
+        ----------
+        engine : Engine
+            Where it is done.
+        cancel : threading.Event
+            Once set, `Cancelled` is raised.
+
+        Yields
+        ------
+        BatchRecord
+            One for each stack that is through.
+
+        Raises
+        ------
+        OutputError
+            A result cannot be written.
+        Cancelled
+            `cancel` was set.
+        """
+        try:
+            self._finish_films_without_tasks()
+            if self._plan.tasks:
+                for done in engine.run(
+                    self._order, self._prepared(), self._plan.leads, self._step, cancel
+                ):
+                    yield from self._taken(done)
+        finally:
+            with contextlib.suppress(OutputError):  # a full disk is what ended the run
+                self.sum_up()
+
+    def _prepared(self) -> Iterator[StackTask]:
+        """Yield the tasks; a film's files are created before the first of its tasks."""
+        created: set[str] = set()
+        for task in self._plan.tasks:
+            film = self._plan.films.get(task.results["image"])
+            if film is not None and task.results["image"] not in created:
+                created.add(task.results["image"])
+                prepare_film(self._order, task, film.film, film.done)
+            yield task
+
+    def _taken(self, done: TaskDone) -> Iterator[BatchRecord]:
+        """Take note of a task that has ended; a film's files get their names after its last."""
+        for record in done.records:
+            self._records[record.report] = record
+        name = done.task.results["image"]
+        if name in self._left:
+            self._left[name] -= 1
+            if self._left[name] == 0 and self._plan.films[name].complete:
+                self._finish(self._plan.films[name])
+        self._progress = self._progress.after(done)
+        self._report(self._progress)
+        if time.monotonic() - self._summed > OFTEN:
+            self.sum_up()
+        yield from done.records
+
+    def _finish_films_without_tasks(self) -> None:
+        """Give films their names which an earlier run had all but finished."""
+        for film in self._plan.films.values():
+            if film.tasks == 0:
+                self._finish(film)
+
+    def _finish(self, film: FilmPlan) -> None:
+        blank = [
+            place
+            for place, marker in film.markers.items()
+            if marker not in self._records or self._records[marker].state != "done"
+        ]
+        finish_film(self._order, film.first, film.film, blank)
+
+    def _step(self, step: WorkerStep) -> None:
+        """Show what a worker does."""
+        self._progress = self._progress.working(step)
+        self._report(self._progress)
+
+    def sum_up(self) -> tuple[Path, Path]:
+        """Write the summary and the contact sheet of all that is done.
+
+        Returns
+        -------
+        tuple of pathlib.Path
+            Both files.
+        """
+        self._summed = time.monotonic()
+        return write_overview(self._order, [*self._records.values(), *self._plan.left])
+
+
+def write_overview(order: BatchOrder, records: list[BatchRecord]) -> tuple[Path, Path]:
+    """Write the summary and the contact sheet of a batch.
+
+    Parameters
+    ----------
+    order : BatchOrder
+        The batch.
+    records : list of BatchRecord
+        Every stack.
+
+    Returns
+    -------
+    tuple of pathlib.Path
+        `summary.csv` and `index.html`.
+    """
+    out = order.result("")
+    title = order.source(".").name or order.root
+    return write_summary(out, records), write_contact_sheet(out, records, title)

@@ -1,0 +1,272 @@
+"""Work of a batch: the one function that every process and every cluster calls."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from napari_focus_stack._utils.steps import drain
+from napari_focus_stack._version import __version__
+from napari_focus_stack.batch.fingerprints import Fingerprints
+from napari_focus_stack.batch.markers import Marker, made_with, write_marker
+from napari_focus_stack.batch.records import BatchRecord, StackName
+from napari_focus_stack.batch.results import TaskResults
+from napari_focus_stack.batch.tasks import opened
+from napari_focus_stack.errors import Cancelled, FocusStackError, OutputError, SettingsError
+from napari_focus_stack.io.replacing import os_errors
+from napari_focus_stack.series.lead import lead_steps
+from napari_focus_stack.series.model import StackIndex
+from napari_focus_stack.series.steps import focus_series_steps
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping
+
+    from napari_focus_stack.batch.tasks import BatchOrder, LeadTask, StackTask
+    from napari_focus_stack.series.model import Series
+    from napari_focus_stack.series.result import SeriesProgress
+
+CHANGED = "Its files changed while they were read; run the batch again when they are complete."
+
+
+def find_lead(order: BatchOrder, task: LeadTask) -> str | int:
+    """Find the lead channel of a series.
+
+    Parameters
+    ----------
+    order : BatchOrder
+        The batch.
+    task : LeadTask
+        The series.
+
+    Returns
+    -------
+    str or int
+        Name or number; what was asked for where the series cannot be read, for its tasks to fail
+        with the reason.
+    """
+    wanted = order.series_settings.lead_channel
+    try:
+        part = task.part(opened(order, task))
+        found = drain(lead_steps(part, wanted, order.settings))
+    except FocusStackError:
+        return wanted
+    return wanted if found is None else found
+
+
+def stack_task(
+    order: BatchOrder,
+    task: StackTask,
+    lead: str | int | None = None,
+    on_step: Callable[[SeriesProgress], object] | None = None,
+    cancel: threading.Event | None = None,
+) -> list[BatchRecord]:
+    """Stack the channels of a task and write results, pictures and, last, its markers.
+
+    Parameters
+    ----------
+    order : BatchOrder
+        The batch.
+    task : StackTask
+        The task.
+    lead : str or int, optional
+        Lead channel that was found for the series; that of the task by default.
+    on_step : callable, optional
+        Called with the progress before each plane.
+    cancel : threading.Event, optional
+        Once set, the call raises `Cancelled`.
+
+    Returns
+    -------
+    list of BatchRecord
+        One for each stack, whose markers are written.
+
+    Raises
+    ------
+    SettingsError
+        The order is of another version of napari-focus-stack.
+    OutputError
+        A result cannot be written.
+    Cancelled
+        `cancel` was set.
+    """
+    _refuse_other_version(order)
+    start = time.monotonic()
+    _remove_markers(order, task)
+    try:
+        series = opened(order, task)
+        part, film = task.part(series), task.film(series).positions[0]
+    except (FocusStackError, IndexError) as problem:
+        lost = f"'{task.source}' has changed: {problem}"
+        return _write_failures(order, task, dict.fromkeys(task.markers, lost), start)
+    results = TaskResults(order, task, film)
+    failed = _stack(order, part, results, task.memory, lead if lead is not None else task.lead, on_step, cancel)
+    if _has_changed(task, series):
+        failed = dict.fromkeys(part, CHANGED)
+        results.finished.clear()
+    own = {_numbers(task, index): reason for index, reason in failed.items()}
+    return [
+        *_write_failures(order, task, own, start, series),
+        *(
+            _write_finished(order, task, series, results, index, start)
+            for index in sorted(results.finished)
+        ),
+    ]
+
+
+def _refuse_other_version(order: BatchOrder) -> None:
+    """Refuse the order of another version, whose results would differ."""
+    if order.version != __version__:
+        raise SettingsError(
+            f"The batch is of napari-focus-stack {order.version}, and this worker has "
+            f"{__version__}; install the same version on every worker."
+        )
+
+
+def _remove_markers(order: BatchOrder, task: StackTask) -> None:
+    """Remove the markers of an earlier run before its results are touched."""
+    for name in task.markers.values():
+        place = order.result(name)
+        with os_errors(place):
+            place.unlink(missing_ok=True)
+
+
+def _stack(
+    order: BatchOrder,
+    part: Series,
+    results: TaskResults,
+    memory: int,
+    lead: str | int | None,
+    on_step: Callable[[SeriesProgress], object] | None,
+    cancel: threading.Event | None,
+) -> dict[StackIndex, str]:
+    """Stack the part of a series; return the reasons of the stacks that failed."""
+    settings = dataclasses.replace(order.settings, memory=memory)
+    of_series = order.series_settings
+    if lead is not None:
+        of_series = dataclasses.replace(of_series, lead_channel=lead)
+    try:
+        drain(focus_series_steps(part, settings, of_series, results, cancel=cancel), on_step)
+    except (Cancelled, OutputError):
+        raise
+    except FocusStackError as problem:
+        return results.failed or dict.fromkeys(part, str(problem))
+    except Exception as problem:  # noqa: BLE001 - a defect in one stack must not end a night's work
+        traceback.print_exc()
+        what = f"{type(problem).__name__}: {problem}"
+        return dict.fromkeys(part, f"Internal error ({what}); please report it with the file.")
+    return results.failed
+
+
+def _has_changed(task: StackTask, series: Series) -> bool:
+    """Return whether files of a task are others than when it was planned."""
+    now = Fingerprints()
+    return any(
+        now.fingerprint(series, task.position, time) != before
+        for time, before in task.fingerprints.items()
+    )
+
+
+def _numbers(task: StackTask, index: StackIndex) -> tuple[int, int]:
+    """Return the numbers of time point and channel in the series."""
+    return task.times[0] + index.time, task.channels[index.channel]
+
+
+def _name(task: StackTask, place: tuple[int, int], series: Series | None) -> StackName:
+    """Return the name of a stack, as far as its series can be read."""
+    time_point, channel = place
+    plain = StackName(
+        source=task.source, position=task.position, time=time_point, channel=channel
+    )
+    if series is None:
+        return plain
+    position = series.positions[task.position]
+    return dataclasses.replace(
+        plain,
+        position_name=position.name,
+        channel_name=position.channels[channel].name,
+        well=position.well,
+    )
+
+
+def _write_failures(
+    order: BatchOrder,
+    task: StackTask,
+    failed: Mapping[tuple[int, int], str],
+    start: float,
+    series: Series | None = None,
+) -> list[BatchRecord]:
+    """Write the markers of stacks that failed and return their records."""
+    records = []
+    for place, reason in failed.items():
+        record = BatchRecord(
+            name=_name(task, place, series),
+            state="failed",
+            why=reason,
+            seconds=time.monotonic() - start,
+            report=task.markers[place],
+        )
+        fingerprint = task.fingerprints.get(place[0], "")
+        write_marker(
+            order.result(record.report), Marker(record, fingerprint, made_with(order)), None
+        )
+        records.append(record)
+    return records
+
+
+def _write_finished(
+    order: BatchOrder,
+    task: StackTask,
+    series: Series,
+    results: TaskResults,
+    index: StackIndex,
+    start: float,
+) -> BatchRecord:
+    """Write the marker of a stack that was fused and return its record."""
+    place, finished = _numbers(task, index), results.finished[index]
+    record = BatchRecord(
+        name=_name(task, place, series),
+        state="done",
+        seconds=time.monotonic() - start,
+        figures=finished.figures,
+        notes=tuple(finished.report.notes),
+        results=results.written,
+        pictures=finished.pictures,
+        report=task.markers[place],
+    )
+    marker = Marker(
+        record,
+        task.fingerprints[place[0]],
+        made_with(order),
+        task.layout,
+        results.sizes(),
+        finished.report.series.get("lead"),
+    )
+    write_marker(order.result(record.report), marker, finished.report)
+    return record
+
+
+def lost_task(order: BatchOrder, task: StackTask, deaths: int) -> list[BatchRecord]:
+    """Write the markers of a task that has cost several workers their lives.
+
+    Parameters
+    ----------
+    order : BatchOrder
+        The batch.
+    task : StackTask
+        The task.
+    deaths : int
+        Number of workers.
+
+    Returns
+    -------
+    list of BatchRecord
+        One failure for each stack.
+    """
+    why = (
+        f"{deaths} workers died over it, most likely for want of memory; give more (--memory), or "
+        "look whether its files are sound."
+    )
+    return _write_failures(order, task, dict.fromkeys(task.markers, why), time.monotonic())

@@ -1,0 +1,315 @@
+"""`focusstack batch`: its options, its output and its exit codes."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import sys
+import threading
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from napari_focus_stack._utils.wording import format_bytes, format_count, format_duration
+from napari_focus_stack.cli.exit_codes import DONE, FAILED_IN_PART, INTERRUPTED
+from napari_focus_stack.cli.series import add_opening, add_series_settings, series_settings
+from napari_focus_stack.cli.shared_options import Parser, add_settings, as_path, options_named
+from napari_focus_stack.errors import Cancelled, SettingsError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from napari_focus_stack.batch.focus import BatchCall
+    from napari_focus_stack.batch.plan import BatchPlan, Listed
+    from napari_focus_stack.batch.records import BatchRecord
+    from napari_focus_stack.cli.batch_output import BatchOutput
+    from napari_focus_stack.settings import Settings
+
+WATCH = 30.0
+"""Minutes without a new stack after which watching ends, unless they are given."""
+
+
+def batch_command(argv: list[str]) -> int:
+    """Run `focusstack batch`.
+
+    Parameters
+    ----------
+    argv : list of str
+        Arguments after "batch".
+
+    Returns
+    -------
+    int
+        0 all is done, 3 some or all stacks failed, 130 interrupted.
+
+    Raises
+    ------
+    InputError
+        There is no stack below the root.
+    SettingsError
+        The call is wrong, or OUT holds results of other settings.
+    OutputError
+        A result cannot be written.
+    """
+    from napari_focus_stack._utils.memory import share_malloc_arena
+
+    call = batch_parser().parse_args(argv)
+    share_malloc_arena()
+    with options_named():
+        batch = _batch_call(call)
+    if call.job_script is not None:
+        return _write_job_script(call, batch, argv)
+    if call.dry_run:
+        return _list(batch, call.redo)
+    return _run(batch, call)
+
+
+def batch_parser() -> argparse.ArgumentParser:
+    """Create the parser of `focusstack batch`.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Its parser.
+    """
+    parser = Parser(
+        prog="focusstack batch",
+        description="Stack every stack below a folder, on this machine or a cluster. Results lie "
+        "in OUT in the same tree, with index.html and summary.csv. Run again, it does only what "
+        "is missing, changed or failed.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("root", metavar="ROOT", help="Folder of the stacks, or its URL.")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="Folder of the results, or its URL."
+    )
+    parser.add_argument(
+        "--format",
+        choices=("tif", "zarr"),
+        default="tif",
+        help="OME-TIFF, or OME-Zarr: a plate where wells are known [tif].",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="List what would be done, and do nothing."
+    )
+    parser.add_argument(
+        "--redo",
+        action="store_true",
+        help="Do all stacks again, also those that other settings made.",
+    )
+    parser.add_argument(
+        "--recipe",
+        type=as_path,
+        metavar="FILE",
+        help="Settings of a recipe, report or saved results; options of this call have priority.",
+    )
+    _add_work(parser.add_argument_group("where the work is done"))
+    _add_new_stacks(parser.add_argument_group("stacks that are still being recorded"))
+    opening = parser.add_argument_group("series of channels, time points and positions")
+    add_opening(opening)
+    add_series_settings(opening)
+    add_settings(parser.add_argument_group("parameters of every stack"))
+    return parser
+
+
+def _add_work(group: argparse._ArgumentGroup) -> None:
+    """Add the options on workers."""
+    group.add_argument(
+        "--scheduler",
+        default="local",
+        metavar="local|ADDRESS|FILE",
+        help="'local' (processes of this machine), the address of a running dask scheduler "
+        "(tcp://node1:8786), or its scheduler file [local].",
+    )
+    group.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="Worker processes of this machine [as its processors and memory allow].",
+    )
+    group.add_argument(
+        "--job-script",
+        type=as_path,
+        metavar="FILE",
+        help="Write a SLURM script that does this batch on a cluster with --workers workers, "
+        "and do nothing else.",
+    )
+    group.add_argument(
+        "--records",
+        action="store_true",
+        help="Print progress and records as JSON, one a line, for other programs.",
+    )
+
+
+def _add_new_stacks(group: argparse._ArgumentGroup) -> None:
+    """Add the options on files that are being written."""
+    group.add_argument(
+        "--quiet-time",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="Stacks whose files changed within so many seconds are still being written: they are "
+        "waited for once, and then left [10].",
+    )
+    group.add_argument(
+        "--watch",
+        type=float,
+        nargs="?",
+        const=WATCH,
+        metavar="MINUTES",
+        help=f"Keep looking for new stacks; end after so many minutes without one [{WATCH:.0f}].",
+    )
+
+
+def _batch_call(call: argparse.Namespace) -> BatchCall:
+    """Return the batch of a call."""
+    from napari_focus_stack.batch.focus import BatchCall
+    from napari_focus_stack.batch.planning import Selection
+    from napari_focus_stack.batch.tasks import BatchOrder
+    from napari_focus_stack.io.places import absolute
+
+    if call.workers is not None and call.workers < 1:
+        raise SettingsError(f"--workers {call.workers} must be 1 or more.")
+    for name in ("quiet_time", "watch"):
+        value = getattr(call, name)
+        if value is not None and not 0 <= value < float("inf"):
+            raise SettingsError(f"--{name.replace('_', '-')} {value:g} must be 0 or more.")
+    return BatchCall(
+        order=BatchOrder(
+            root=absolute(call.root),
+            out=absolute(call.output),
+            settings=_settings(call),
+            series_settings=series_settings(call),
+            pattern=call.pattern,
+            axes=call.axes,
+            format=call.format,
+        ),
+        selection=Selection(positions=call.position, time=call.time, channels=call.channel),
+        scheduler=call.scheduler,
+        workers=call.workers,
+        redo=call.redo,
+        quiet=call.quiet_time,
+        watch=call.watch,
+    )
+
+
+def _settings(call: argparse.Namespace) -> Settings:
+    """Return the settings of a call, on those of the recipe that it names."""
+    from napari_focus_stack.settings import Settings
+
+    own = {field.name: getattr(call, field.name) for field in dataclasses.fields(Settings)}
+    if call.recipe is None:
+        return Settings().updated(**own)
+    from napari_focus_stack.io.recipe import Recipe
+
+    recipe = Recipe.read(call.recipe)
+    if recipe.correction is not None or recipe.transforms is not None:
+        raise SettingsError(
+            f"'{call.recipe}' is of one stack, with a correction or transforms of its own; give "
+            "its settings as options, or a recipe without them."
+        )
+    return recipe.settings.updated(**own)
+
+
+def _list(batch: BatchCall, redo: bool) -> int:
+    """Print what a batch would do."""
+    from napari_focus_stack.batch.choice import local_workers
+    from napari_focus_stack.batch.focus import nothing_found
+    from napari_focus_stack.batch.planning import plan_batch
+    from napari_focus_stack.errors import InputError
+
+    plan = plan_batch(batch.order, batch.selection, redo=redo, quiet=batch.quiet)
+    if not (plan.listed or plan.left):
+        raise InputError(nothing_found(batch.order))
+    for entry in plan.listed:
+        print(_described(entry))
+    for record in plan.left:
+        print(f"{record.name.source}: left out. {record.why}")
+    for name in plan.young:
+        print(f"{name.source}: waits, because its files are still being written.")
+    print(_totals(plan, local_workers(plan, batch.workers)))
+    return DONE
+
+
+def _described(entry: Listed) -> str:
+    """Return one position of a dry run in one line."""
+    position = entry.position
+    axes = {
+        "time point": position.times,
+        "channel": len(position.channels),
+        "plane": position.planes,
+    }
+    counts = [format_count(n, one, f"{one}s") for one, n in axes.items() if n > 1]
+    y, x = position.plane_shape[:2]
+    step = position.spacing.z
+    name = f"{entry.source}, {position.name}" if position.name else entry.source
+    z_step = "z step unknown" if step is None else f"z step {step:g} {position.spacing.unit or ''}"
+    done = f", {entry.done} of {entry.stacks} done already" if entry.done else ""
+    return (
+        f"{name}: {', '.join(counts)} of {x} x {y} {position.dtype.name}, {z_step.strip()}{done} "
+        f"-> {entry.results['image']}"
+    )
+
+
+def _totals(plan: BatchPlan, workers: int) -> str:
+    """Return the last line of a dry run."""
+    disk = sum(entry.disk for entry in plan.listed)
+    spent = format_duration(plan.seconds / workers)
+    return (
+        f"{format_count(plan.stacks, 'stack', 'stacks')} to do, {len(plan.kept)} done already, "
+        f"{len(plan.left)} left out; results take about {format_bytes(disk)}, and the work about "
+        f"{spent} with {format_count(workers, 'worker', 'workers')} of this machine. Nothing was "
+        "written."
+    )
+
+
+def _run(batch: BatchCall, call: argparse.Namespace) -> int:
+    """Do a batch and print what becomes of it."""
+    from napari_focus_stack.batch.focus import batch_steps
+    from napari_focus_stack.cli.batch_output import batch_output
+
+    cancel = threading.Event()
+    with _interrupts(cancel), batch_output(call.records, batch.order.out) as output:
+        steps = batch_steps(batch, output.progress, cancel, output.dashboard)
+        try:
+            with closing(steps):
+                for record in steps:
+                    output.record(record)
+        except (KeyboardInterrupt, Cancelled):
+            output.interrupted()
+            return INTERRUPTED
+        output.end()
+        return FAILED_IN_PART if output.failed else DONE
+
+
+@contextmanager
+def _interrupts(cancel: threading.Event) -> Iterator[None]:
+    """End a batch in order at SIGINT and SIGTERM; at once at the second of them."""
+
+    def end(number: int, frame: Any) -> None:
+        """Cancel the batch."""
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _write_job_script(call: argparse.Namespace, batch: BatchCall, argv: list[str]) -> int:
+    """Write the script of a job for SLURM."""
+    from napari_focus_stack.batch.planning import plan_batch
+    from napari_focus_stack.batch.slurm import write_job_script
+
+    if batch.workers is None:
+        raise SettingsError("--job-script needs the number of workers; give --workers N.")
+    plan = plan_batch(batch.order, batch.selection, redo=batch.redo)
+    write_job_script(
+        call.job_script, batch.order.out, plan.memory, plan.seconds, batch.workers, argv
+    )
+    print(f"Wrote {call.job_script}; look at its first lines, then: sbatch {call.job_script}")
+    return DONE

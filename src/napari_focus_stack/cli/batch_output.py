@@ -1,0 +1,228 @@
+"""Output of `focusstack batch`: a live view on a terminal, lines elsewhere, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from napari_focus_stack._utils.wording import format_count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_focus_stack.batch.progress import BatchProgress
+    from napari_focus_stack.batch.records import BatchRecord
+
+MOST_WORKERS = 12
+"""Workers that are shown on a terminal."""
+
+
+class BatchOutput:
+    """Lines about a batch, one a stack.
+
+    Parameters
+    ----------
+    out : str
+        Folder of the results.
+    """
+
+    def __init__(self, out: str) -> None:
+        self._out = out
+        self.done = self.failed = self.kept = self.left = 0
+        self._latest: BatchProgress | None = None
+
+    def progress(self, progress: BatchProgress) -> None:
+        """Show the progress; called by any thread."""
+        self._latest = progress
+
+    def dashboard(self, address: str) -> None:
+        """Show the address of dask's dashboard."""
+        print(f"Dashboard of the workers: {address}")
+
+    def record(self, record: BatchRecord) -> None:
+        """Print what became of a stack."""
+        if record.kept:
+            self.kept += 1
+        elif record.state == "done":
+            self.done += 1
+            self.print_done(record)
+        elif record.state == "failed":
+            self.failed += 1
+            self.line(f"Failed: {described(record)}: {record.why}")
+        else:
+            self.left += 1
+            self.line(f"Left out: {described(record)}: {record.why}")
+
+    def print_done(self, record: BatchRecord) -> None:
+        """Print a stack that was fused."""
+        latest = self._latest
+        count = "" if latest is None else f"{latest.done + latest.failed} of {latest.total} "
+        self.line(f"{count}{described(record)} ({record.seconds:.1f} s)")
+
+    def line(self, text: str) -> None:
+        """Print one line."""
+        print(text, flush=True)
+
+    def end(self) -> None:
+        """Print the totals and where to look."""
+        self.line(self.totals())
+        self.line(f"Look at {_joined(self._out, 'index.html')}")
+
+    def interrupted(self) -> None:
+        """Print that the batch was interrupted, and how to go on."""
+        self.line(
+            f"Interrupted. {self.totals()} Nothing is half-written; run the same command again to "
+            "go on."
+        )
+
+    def totals(self) -> str:
+        """Return the numbers of stacks.
+
+        Returns
+        -------
+        str
+            One sentence.
+        """
+        parts = [f"{format_count(self.done, 'stack', 'stacks')} done"]
+        parts += [f"{self.kept} done before"] if self.kept else []
+        parts += [f"{self.failed} failed"] if self.failed else []
+        parts += [f"{self.left} left out"] if self.left else []
+        return f"{', '.join(parts)}."
+
+
+class JsonOutput(BatchOutput):
+    """One JSON object a line: "progress", "record", "dashboard" and, last, "end"."""
+
+    def progress(self, progress: BatchProgress) -> None:
+        """Print the progress."""
+        self._print(
+            "progress",
+            {
+                "done": progress.done,
+                "failed": progress.failed,
+                "total": progress.total,
+                "kept": progress.kept,
+                "seconds_left": progress.seconds_left,
+                "workers": dict(progress.workers),
+            },
+        )
+
+    def dashboard(self, address: str) -> None:
+        """Print the address of dask's dashboard."""
+        self._print("dashboard", address)
+
+    def record(self, record: BatchRecord) -> None:
+        """Print a record."""
+        super().record(record)
+        self._print("record", record.as_dict())
+
+    def line(self, text: str) -> None:
+        """Print nothing: records say it."""
+
+    def end(self) -> None:
+        """Print the totals."""
+        self._print("end", self.totals())
+
+    def interrupted(self) -> None:
+        """Print the totals."""
+        self._print("end", f"Interrupted. {self.totals()}")
+
+    def _print(self, key: str, value: Any) -> None:
+        print(json.dumps({key: value}, allow_nan=False), flush=True)
+
+
+class LiveOutput(BatchOutput):
+    """View on a terminal: failures as lines, below them the progress and each worker.
+
+    Parameters
+    ----------
+    out : str
+        Folder of the results.
+    """
+
+    def __init__(self, out: str) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        super().__init__(out)
+        self._lock = threading.Lock()
+        self._live = Live(console=Console(stderr=True), refresh_per_second=4, transient=True)
+        self._live.start()
+
+    def progress(self, progress: BatchProgress) -> None:
+        """Show the progress; called by any thread."""
+        from rich.text import Text
+
+        with self._lock:
+            self._latest = progress
+            workers = list(progress.workers.items())[:MOST_WORKERS]
+            lines = [progress.summary, *(f"  {name}: {step}" for name, step in workers)]
+            self._live.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))
+
+    def print_done(self, record: BatchRecord) -> None:
+        """Print nothing: the view counts what is done."""
+
+    def line(self, text: str) -> None:
+        """Print one line above the view."""
+        self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def stop(self) -> None:
+        """Remove the view."""
+        self._live.stop()
+
+
+@contextmanager
+def batch_output(as_json: bool, out: str) -> Iterator[BatchOutput]:
+    """Return the output that fits: JSON if it is wanted, a view on a terminal, or else lines.
+
+    Parameters
+    ----------
+    as_json : bool
+        Whether other programs read it.
+    out : str
+        Folder of the results.
+
+    Yields
+    ------
+    BatchOutput
+        The output.
+    """
+    if as_json:
+        yield JsonOutput(out)
+    elif sys.stderr.isatty():
+        live = LiveOutput(out)
+        try:
+            yield live
+        finally:
+            live.stop()
+    else:
+        yield BatchOutput(out)
+
+
+def described(record: BatchRecord) -> str:
+    """Return the name of a stack in one line.
+
+    Parameters
+    ----------
+    record : BatchRecord
+        The stack.
+
+    Returns
+    -------
+    str
+        Source, and what else names it.
+    """
+    name = record.name
+    words = [name.source, name.position_name]
+    words += [f"time {name.time}"] if name.time else []
+    words += [f"channel {name.channel_name or name.channel}"] if (
+        name.channel_name or name.channel
+    ) else []
+    return ", ".join(filter(None, words))
+
+
+def _joined(out: str, name: str) -> str:
+    return f"{out.rstrip('/')}/{name}"
