@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from natsort import natsorted
 
@@ -15,7 +15,7 @@ from napari_focus_stack.batch.folder_contents import (
     opened_file,
     opened_store,
 )
-from napari_focus_stack.batch.folder_entries import is_passed_over, list_entries
+from napari_focus_stack.batch.folder_entries import is_passed_over, is_remote, list_entries
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.listing import is_folder
 from napari_focus_stack.series.axes import parse_axes
@@ -104,16 +104,11 @@ def find_series_below(
         compile_pattern(pattern)
     if axes is not None:
         parse_axes(axes)
-    if _is_remote(root):
+    if is_remote(root):
         return _stores_below(root)
     if not is_folder(root):
         return iter([_found(opened_file(root, pattern, axes), ".")])
     return _below(root, pattern, axes, skip)
-
-
-def _is_remote(place: Path) -> bool:
-    """Check whether a place is a URL."""
-    return "://" in str(place)
 
 
 def _below(
@@ -198,14 +193,26 @@ def _stores_below(root: Path) -> Iterator[FoundSeries | LeftOut]:
     while waiting:
         place, source = waiting.pop()
         try:
-            inner = natsorted(place.iterdir(), key=lambda path: path.name)
+            names, folders = _listed(place)
         except OSError as problem:
             yield LeftOut(source, f"'{place}' cannot be read ({problem}); check the address.")
             continue
-        folders = [
-            path for path in inner if path.name and not is_passed_over(path.name) and path.is_dir()
-        ]
-        if any(path.name in DOCUMENTS for path in inner):
+        if not names.isdisjoint(DOCUMENTS):
             folders = groups_within(place, folders)
             yield from _of_store(place, source, folders)
         waiting += [(folder, _joined(source, folder.name)) for folder in reversed(folders)]
+
+
+def _listed(place: Path) -> tuple[set[str], list[Path]]:
+    """Return the names in a place on object storage, and its folders, by one request."""
+    remote: Any = place
+    names: set[str] = set()
+    folders: list[str] = []
+    for entry in remote.fs.ls(remote.path, detail=True):
+        name = entry["name"].rstrip("/").rpartition("/")[2]
+        names.add(name)
+        # the marker of a folder that is listed has its own name
+        is_itself = entry["name"].strip("/") == remote.path.strip("/")
+        if entry["type"] == "directory" and not is_itself and not is_passed_over(name):
+            folders.append(name)
+    return names, [place / name for name in natsorted(folders)]
