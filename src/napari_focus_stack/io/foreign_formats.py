@@ -110,6 +110,23 @@ def foreign_suffix(path: Path) -> bool:
     return path.suffix.lower() in _BY_SUFFIX
 
 
+def microscope_suffix(path: Path) -> bool:
+    """Return whether a file has the suffix of a microscope or scanner: a film or table has not.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    bool
+        Contents are not looked at.
+    """
+    found = _BY_SUFFIX.get(path.suffix.lower())
+    return found is not None and found.remedy in (_EXTRA, _FIJI)
+
+
 def foreign_format(path: Path, head: bytes = b"") -> ForeignFormat | None:
     """Return the format of a file that is not read here.
 

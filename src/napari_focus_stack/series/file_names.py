@@ -14,7 +14,7 @@ from napari_focus_stack.series.result import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from pathlib import PurePath
 
     from napari_focus_stack.series.model import Series
 
@@ -28,12 +28,12 @@ _SHORTEST_LABEL = 24
 _NO_NAME = re.compile(r"[^\w.-]+")
 
 
-def split_name(out: Path) -> tuple[str, str]:
+def split_name(out: PurePath) -> tuple[str, str]:
     """Return stem and suffix of the name of a series.
 
     Parameters
     ----------
-    out : pathlib.Path
+    out : pathlib.PurePath
         Such as "film.ome.tif".
 
     Returns
@@ -100,14 +100,14 @@ def report_folder_name(stem: str) -> str:
     return f"{stem}_reports"
 
 
-def position_labels(series: Series, out: Path) -> list[str]:
+def position_labels(series: Series, out: PurePath) -> list[str]:
     """Return a name for files of each position.
 
     Parameters
     ----------
     series : Series
         The series, or a part of it.
-    out : pathlib.Path
+    out : pathlib.PurePath
         Name of the image.
 
     Returns
@@ -198,12 +198,12 @@ def _label(name: str, number: int, limit: int) -> str:
     if _size(clean) <= limit:
         return clean or f"p{number}"
     ending = f"-{number}"
-    return _cut(clean, limit - len(ending)) + ending
+    return cut(clean, limit - len(ending)) + ending
 
 
 def _report_name(label: str, place: StackIndex, channel: str) -> str:
     start, end = f"{label}_t{place.time:04d}_c{place.channel}", ".json"
-    name = _cut(_plain(channel), LONGEST - _size(f"{start}_{end}"))
+    name = cut(_plain(channel), LONGEST - _size(f"{start}_{end}"))
     return f"{start}_{name}{end}" if name else start + end
 
 
@@ -212,8 +212,21 @@ def _plain(name: str) -> str:
     return _NO_NAME.sub("-", unicodedata.normalize("NFC", name)).strip("-.")
 
 
-def _cut(name: str, limit: int) -> str:
-    """Return the beginning of a name, in whole characters."""
+def cut(name: str, limit: int) -> str:
+    """Return the beginning of a name, in whole characters.
+
+    Parameters
+    ----------
+    name : str
+        Any name.
+    limit : int
+        Bytes that it may have in UTF-8.
+
+    Returns
+    -------
+    str
+        Without dashes and points at its end.
+    """
     return name.encode()[:limit].decode(errors="ignore").rstrip("-.")
 
 

@@ -140,6 +140,8 @@ class Series:
         Files of the series, those left out included: no output may replace them.
     pattern, axes : str, optional
         Pattern of file names and names of axes that the caller gave.
+    stack_files : callable, optional
+        Called with a `StackIndex`; returns the files of that stack alone. All `files` by default.
 
     Raises
     ------
@@ -158,13 +160,14 @@ class Series:
         files: Sequence[Path] = (),
         pattern: str | None = None,
         axes: str | None = None,
+        stack_files: Callable[[StackIndex], Sequence[Path]] | None = None,
     ) -> None:
         for position in positions:
             check_kind(position.plane_shape, position.dtype, str(path))
         self.path, self.kind, self.positions = path, kind, tuple(positions)
         self.notes, self.files = tuple(notes), tuple(files)
         self.pattern, self.axes = pattern, axes
-        self._read = read
+        self._read, self._stack_files = read, stack_files
 
     def stack(self, position: int = 0, time: int = 0, channel: int = 0) -> PlaneSource:
         """Open one stack, whose planes are still on disk.
@@ -216,6 +219,21 @@ class Series:
         source = self._read(index)
         source.place = {} if self.is_one_stack else self.place(index)
         return source
+
+    def stack_files(self, index: StackIndex) -> tuple[Path, ...]:
+        """Return the files of one stack, which are neither opened nor looked for.
+
+        Parameters
+        ----------
+        index : StackIndex
+            Place in this series.
+
+        Returns
+        -------
+        tuple of pathlib.Path
+            Files, and folders of which every file counts; none for planes that are missing.
+        """
+        return self.files if self._stack_files is None else tuple(self._stack_files(index))
 
     @property
     def is_one_stack(self) -> bool:

@@ -201,7 +201,13 @@ def _one_stack(path: StackPath, skip_unreadable: bool) -> Series:
 
     where = Path(path) if isinstance(path, str | os.PathLike) else source.files[0].parent
     return Series(
-        where, STACK, [position], read, notes=source.notes, files=[*source.files, *source.inputs]
+        where,
+        STACK,
+        [position],
+        read,
+        notes=source.notes,
+        files=[*source.files, *source.inputs],
+        stack_files=lambda _index: source.files,
     )
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from tifffile import TiffFile
+
 _KEYS = {"version", "settings", "planes", "transforms", "series"}
 """Entries by which the report of a stack is recognised."""
 
@@ -45,14 +47,34 @@ def is_own_map(path: Path, role: str) -> bool:
     return words.startswith(expected) if expected else not words
 
 
+def is_written_here(tif: TiffFile) -> bool:
+    """Return whether a TIFF is a result that was written here, by its own metadata.
+
+    Parameters
+    ----------
+    tif : tifffile.TiffFile
+        The open file.
+
+    Returns
+    -------
+    bool
+        True for an image as for a map.
+
+    Raises
+    ------
+    ValueError and others of `DAMAGE`
+        The file is damaged.
+    """
+    return str(tif.pages.first.tags.valueof("Software")).startswith(SOFTWARE)
+
+
 def _tiff_about(path: Path) -> str | None:
     """Return the description of an OME-TIFF that was written here, None for other files."""
     from tifffile import TiffFile
 
     try:
         with TiffFile(path) as tif:
-            software = tif.pages.first.tags.valueof("Software")
-            if not str(software).startswith(SOFTWARE) or not tif.ome_metadata:
+            if not is_written_here(tif) or not tif.ome_metadata:
                 return None
             root = ElementTree.fromstring(tif.ome_metadata)
     except (OSError, ElementTree.ParseError, *DAMAGE):

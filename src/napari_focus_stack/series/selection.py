@@ -85,6 +85,7 @@ class SeriesPart(Series):
             files=whole.files,
             pattern=whole.pattern,
             axes=whole.axes,
+            stack_files=lambda index: whole.stack_files(self._in_whole(index)),
         )
 
     @property
@@ -105,9 +106,7 @@ class SeriesPart(Series):
         StackIndex
             Place in the whole series.
         """
-        place = self._places[index.position]
-        own = StackIndex(place, self._spans[place][index.time], self._picked[place][index.channel])
-        return self._whole.original(own)
+        return self._whole.original(self._in_whole(index))
 
     def describe(self, index: StackIndex) -> str:
         """Return the name of a stack in the whole series for messages.
@@ -122,16 +121,16 @@ class SeriesPart(Series):
         str
             As `Series.describe`.
         """
+        return self._whole.describe(self._in_whole(index))
+
+    def _in_whole(self, index: StackIndex) -> StackIndex:
+        """Return the place in the series that this is a part of."""
         place = self._places[index.position]
-        return self._whole.describe(
-            StackIndex(place, self._spans[place][index.time], self._picked[place][index.channel])
-        )
+        return StackIndex(place, self._spans[place][index.time], self._picked[place][index.channel])
 
     def _read_whole(self, index: StackIndex) -> PlaneSource:
-        place = self._places[index.position]
-        return self._whole.stack(
-            place, self._spans[place][index.time], self._picked[place][index.channel]
-        )
+        own = self._in_whole(index)
+        return self._whole.stack(own.position, own.time, own.channel)
 
 
 def find_channel(position: Position, wanted: str | int) -> int | None:

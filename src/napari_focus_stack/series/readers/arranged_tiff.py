@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped, Unreadable
@@ -33,7 +34,6 @@ from napari_focus_stack.series.readers.vendor_metadata import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import tifffile
     from tifffile import TiffFile
@@ -177,6 +177,7 @@ class TiffSeries:
             found=self.grid,
             first=self._first(samples),
             entries=self._entries,
+            plane_files=self._plane_files,
             samples=samples,
             spacing=spacing,
             channels=acquisition.channels,
@@ -220,10 +221,20 @@ class TiffSeries:
         page = self.pages[number] if number < len(self.pages) else None
         if page is not None and not any(page.databytecounts):
             page = None  # of an acquisition that ended early, which tifffile reads as zeros
-        path = self.path
-        if page is not None and page.parent is not self.tif:
-            path = self.path.parent / page.parent.filehandle.name
-        return page_plane(page, path, name, self.lock, sample)
+        return page_plane(page, self._file_of(page), name, self.lock, sample)
+
+    def _plane_files(self, numbers: Sequence[int]) -> list[Path]:
+        """Return the files of planes by their numbers."""
+        if self.start is not None:
+            return [self.path]
+        pages = (self.pages[number] for number in numbers if number < len(self.pages))
+        return list(dict.fromkeys(self._file_of(page) for page in pages if page is not None))
+
+    def _file_of(self, page: Any) -> Path:
+        """Return the file of a page, which may be another one of the acquisition."""
+        if page is None or page.parent is self.tif:
+            return self.path
+        return Path(self.path.parent, page.parent.filehandle.name)
 
     def _acquisition(self) -> Acquisition:
         """Return channels, times and positions by the kind of the file."""

@@ -223,6 +223,7 @@ def _series(
         notes=notes,
         files=files,
         pattern=pattern,
+        stack_files=grid.planes,
     )
     return series
 

@@ -165,6 +165,11 @@ class _OmeFiles:
                 found[k] = entry
         return found
 
+    def plane_files(self, image: OmeImage, numbers: Sequence[int]) -> list[Path]:
+        """Return the files of planes of an image, whether they are there or not."""
+        names = dict.fromkeys(a[0] for a in map(image.addresses.__getitem__, numbers) if a)
+        return [path for name in names if (path := self.paths.get(name)) is not None]
+
     def file(self, name: str | None) -> PagedFile | Skipped:
         """Return a file of the set, or why it cannot be read."""
         path = self.paths.get(name)
@@ -227,7 +232,14 @@ def _model(image: OmeImage, files: _OmeFiles, where: str) -> StackedImage | Skip
                 f"'{where}' has {samples} samples a pixel, but {image.samples} by its OME-XML."
             )
         spacing = file.spacing()
-        return StackedImage(image.grid, plane, partial(files.planes, image), channels, spacing)
+        return StackedImage(
+            image.grid,
+            plane,
+            partial(files.planes, image),
+            partial(files.plane_files, image),
+            channels,
+            spacing,
+        )
     return reason
 
 
@@ -238,6 +250,7 @@ def _stacked(image: OmeImage, model: StackedImage, files: _OmeFiles) -> StackedI
         model,
         found=image.grid,
         entries=partial(files.planes, image),
+        plane_files=partial(files.plane_files, image),
         spacing=spacing,
         channels=image.channels,
         seconds=image.seconds,

@@ -83,8 +83,14 @@ def open_ome_zarr(path: Path) -> Series | None:
         image = images[index.position]
         return zarr_planes(image, index, _plane_names(path, image, index, len(images)), (root,))
 
+    def stack_files(index: StackIndex) -> list[Path]:
+        image = images[index.position]
+        return [*(image.group / name for name in DOCUMENTS), image.array]
+
     positions = [image.position for image in images]
-    return Series(path, "OME-Zarr", positions, read, notes=notes, files=(root,))
+    return Series(
+        path, "OME-Zarr", positions, read, notes=notes, files=(root,), stack_files=stack_files
+    )
 
 
 def _refuse_plain_zarr(folder: Path) -> None:

@@ -38,6 +38,8 @@ class StackedImage:
         A plane whose shape, type and orientation are those of all.
     entries : callable
         Opens planes by their numbers; of a sample of each pixel, or whole.
+    plane_files : callable
+        Called with numbers of planes; returns their files, without opening them.
     samples : int
         Number of samples of a pixel that are channels; 1 if it is a grey value or a colour.
     spacing : Spacing
@@ -57,6 +59,7 @@ class StackedImage:
     found: PlaneGrid
     first: FilePlane
     entries: Entries
+    plane_files: Callable[[Sequence[int]], Sequence[Path]]
     samples: int = 1
     spacing: Spacing = field(default_factory=Spacing)
     channels: tuple[Channel, ...] = ()
@@ -128,6 +131,7 @@ def series_of_images(
         notes=[*notes, *(f"{note}." for note in shared if note)],
         files=files,
         axes=axes,
+        stack_files=partial(_stack_files, tuple(positions), tuple(places)),
     )
 
 
@@ -208,12 +212,10 @@ def _open(
     index: StackIndex,
 ) -> PlaneSource:
     """Open the planes of a stack; raise InputError if one is missing or differs."""
-    position, place = positions[index.position], places[index.position]
-    image, grid = place.image, place.grid
-    channel, sample = divmod(index.channel, image.samples)
-    at = {"P": place.number, "T": index.time, "C": channel}
-    numbers = [grid.number({**at, "Z": z}) for z in range(position.planes)]
-    found = image.entries(numbers, sample if image.samples > 1 else None)
+    position, image = positions[index.position], places[index.position].image
+    numbers = _numbers(position, places[index.position], index)
+    sample = index.channel % image.samples if image.samples > 1 else None
+    found = image.entries(numbers, sample)
     words = _words(positions, index)
     entries = [_fitting(entry, image.first) for entry in found]
     missing = [entry for entry in entries if isinstance(entry, Skipped)]
@@ -240,6 +242,20 @@ def _open(
             notes=tuple(f"{note}." for note in {plane.shared_note for plane in planes} if note),
         )
     )
+
+
+def _numbers(position: Position, place: _Place, index: StackIndex) -> list[int]:
+    """Return the numbers of the planes of a stack in its image."""
+    at = {"P": place.number, "T": index.time, "C": index.channel // place.image.samples}
+    return [place.grid.number({**at, "Z": z}) for z in range(position.planes)]
+
+
+def _stack_files(
+    positions: tuple[Position, ...], places: tuple[_Place, ...], index: StackIndex
+) -> Sequence[Path]:
+    """Return the files of a stack."""
+    place = places[index.position]
+    return place.image.plane_files(_numbers(positions[index.position], place, index))
 
 
 def _words(positions: tuple[Position, ...], index: StackIndex) -> list[str]:

@@ -70,8 +70,10 @@ class ZarrImage:
 
     Attributes
     ----------
+    group : pathlib.Path
+        Folder of the image.
     array : pathlib.Path
-        Folder of the array of the full size.
+        Folder of the array of the full size, in that of the image.
     axes : str
         Letter of each axis: t, c, z, y, x, or "-" for another axis, of one entry.
     position : Position
@@ -80,6 +82,7 @@ class ZarrImage:
         Parts of the metadata that were not used, one clause each.
     """
 
+    group: Path
     array: Path
     axes: str
     position: Position
@@ -169,7 +172,7 @@ def read_image(node: Node, name: str = "", well: str | None = None) -> ZarrImage
         _stage(y, x),
         well,
     )
-    return ZarrImage(folder, letters, position, tuple(notes))
+    return ZarrImage(node.folder, folder, letters, position, tuple(notes))
 
 
 def _first(entries: Any) -> Mapping[str, Any]:
