@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack.cli.series import add_opening, open_part
-from napari_focus_stack.cli.shared_options import Parser, as_path
+from napari_focus_stack.cli.shared_options import Parser, as_input
 from napari_focus_stack.errors import InputError, NoImagesError
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def info_parser() -> argparse.ArgumentParser:
         description="Show what a file or folder holds: axes, sizes, distances, channels, times.",
         allow_abbrev=False,
     )
-    parser.add_argument("path", type=as_path, metavar="PATH", help="File or folder.")
+    parser.add_argument(
+        "path", type=as_input, metavar="PATH", help="File or folder, or URL of an OME-Zarr."
+    )
     parser.add_argument("--json", action="store_true", help="Print JSON.")
     add_opening(parser.add_argument_group("series"))
     return parser

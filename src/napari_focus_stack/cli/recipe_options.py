@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.cli.shared_options import options_named
 from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.io.places import is_missing
 from napari_focus_stack.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def placed_series(call: argparse.Namespace, wanted: Recipe) -> Series:
     from napari_focus_stack.series.selection import select
 
     place, path = wanted.place, wanted.inputs[0]
-    if not os.path.exists(path):
+    if is_missing(path):
         raise InputError(
             f"'{path}', which '{call.recipe}' names, is not there; say where the series is with "
             "-i/--input."
@@ -97,7 +97,7 @@ def _inputs(call: argparse.Namespace, recipe: Recipe) -> tuple[str, ...]:
         raise SettingsError("-i/--input is required; see focusstack --help.")
     if recipe.place:
         return (recipe.place["series"],)
-    missing = [name for name in recipe.inputs if not os.path.exists(name)]
+    missing = [name for name in recipe.inputs if is_missing(name)]
     if missing:
         raise InputError(
             f"'{missing[0]}', which '{call.recipe}' names, is not there; say where the planes are "

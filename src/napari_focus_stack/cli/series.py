@@ -10,6 +10,7 @@ from napari_focus_stack.cli.exit_codes import DONE, FAILED_IN_PART
 from napari_focus_stack.cli.progress import follow
 from napari_focus_stack.cli.shared_options import flag, options_named
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.series.series_settings import SLAB_METHODS, SeriesSettings
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ def _refuse_options_of_one_stack(call: argparse.Namespace, series: Series, wante
 def _stem(path: Path) -> str:
     """Return the name of a series for its results."""
     name = path.absolute().name or "series"
-    if path.is_dir() and not name.lower().endswith(".zarr"):
+    if not is_remote(path) and path.is_dir() and not name.lower().endswith(".zarr"):
         return name
     return name[: -len(path.suffix)].removesuffix(".ome") or name
 

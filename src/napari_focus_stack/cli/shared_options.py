@@ -6,15 +6,16 @@ import argparse
 import contextlib
 import dataclasses
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.io.places import as_place, is_remote
 from napari_focus_stack.series.series_settings import SeriesSettings
 from napari_focus_stack.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 SHORT = {"gaussian": "-g", "laplacian": "-l"}
 """Parameters that also have a short option, that of the original command."""
@@ -73,11 +74,37 @@ def as_path(text: str) -> Path:
     Raises
     ------
     argparse.ArgumentTypeError
+        The name is empty, or a URL.
+    """
+    place = as_input(text)
+    if is_remote(place):
+        raise argparse.ArgumentTypeError(f"'{text}' is a URL, and must be a file or folder on disk")
+    return place
+
+
+def as_input(text: str) -> Path:
+    """Convert the argument of an option to the place of an input.
+
+    Parameters
+    ----------
+    text : str
+        Name of a file or folder, or URL.
+
+    Returns
+    -------
+    pathlib.Path
+        Path, or `upath.UPath` of a URL.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
         The name is empty.
+    InputError
+        The URL is of no known kind, or needs a library that is missing.
     """
     if not text:  # an unset shell variable; Path("") would be the current folder
         raise argparse.ArgumentTypeError("the name is empty")
-    return Path(text)
+    return as_place(text)
 
 
 def as_switch(text: str) -> bool:

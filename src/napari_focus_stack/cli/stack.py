@@ -23,6 +23,7 @@ from napari_focus_stack.cli.shared_options import (
     SHORT,
     Parser,
     add_settings,
+    as_input,
     as_path,
     as_switch,
     flag,
@@ -83,12 +84,12 @@ def _add_image_files(parser: argparse.ArgumentParser) -> None:
     """Add the options for the planes and the sharp image."""
     parser.add_argument(
         *("-i", "--input"),
-        type=as_path,
+        type=as_input,
         nargs="+",
         metavar="PATH",
         help="Folder of planes, one multi-page file, or the planes' files, which are taken in "
         "natural order (img2 before img10); or a series: a file or folder of several channels, "
-        "time points or positions; with --recipe, its files by default.",
+        "time points or positions, of OME-Zarr also its URL; with --recipe, its files by default.",
     )
     parser.add_argument(
         *("-o", "--output"),

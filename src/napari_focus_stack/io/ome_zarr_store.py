@@ -1,4 +1,4 @@
-"""Stores of OME-Zarr on disk: their places, those that were written here, and their pixels."""
+"""Stores of OME-Zarr: their places, those that were written here, and their pixels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.places import file_system, is_remote, key_of, write_errors
+from napari_focus_stack.io.replacing import remove, temporary_name
+from napari_focus_stack.io.zarr_documents import DOCUMENT, side_by_side
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +99,7 @@ def own_attributes(path: Path) -> dict[str, Any] | None:
         The description of its values as "about"; None if the store was not written here.
     """
     try:
-        own = json.loads((path / "zarr.json").read_bytes())["attributes"][OURS]
+        own = json.loads((path / DOCUMENT).read_bytes())["attributes"][OURS]
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return own if isinstance(own, dict) else None
@@ -108,17 +111,45 @@ def check_place(path: Path) -> None:
     Parameters
     ----------
     path : pathlib.Path
-        Folder of the store.
+        Folder of the store, or its URL, which needs no folder.
 
     Raises
     ------
     OutputError
-        It is taken, or there is no folder for it.
+        It is taken, there is no folder for it, or the server denies access.
     """
-    if not path.parent.is_dir():
+    if not is_remote(path) and not path.parent.is_dir():
         raise OutputError(f"'{path}' cannot be written: there is no folder '{path.parent}'.")
-    if path.is_dir() and own_attributes(path) is not None:
+    if own_attributes(path) is not None:
         return
-    if path.exists() or path.is_symlink():
-        what = "folder that was not written here" if path.is_dir() else "file"
+    with write_errors(path):
+        is_taken = path.exists() or (not is_remote(path) and path.is_symlink())
+        is_folder = is_taken and path.is_dir()
+    if is_taken:
+        what = "folder that was not written here" if is_folder else "file"
         raise OutputError(f"'{path}' is a {what} and is not replaced; choose another name.")
+
+
+def clear_place(path: Path) -> None:
+    """Remove a store that was written here.
+
+    Of a URL the document of the group stays, by which the rest is recognised until it is gone.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Folder of the store, or its URL; it need not exist.
+
+    Raises
+    ------
+    OutputError
+        It cannot be removed.
+    """
+    with write_errors(path):
+        if is_remote(path):
+            system, document = file_system(path), key_of(path / DOCUMENT)
+            side_by_side(system.rm_file, [k for k in system.find(key_of(path)) if k != document])
+        elif path.is_dir():
+            aside = temporary_name(path)
+            path.replace(aside)
+            remove([aside])

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.ome_zarr_levels import (
+    Levels,
+    create_levels,
+    range_of,
+    stored_channels,
+    stored_shape,
+)
 from napari_focus_stack.io.ome_zarr_metadata import Calibration, display_range, ome_zarr_attributes
 from napari_focus_stack.io.ome_zarr_store import OURS, check_place
 from napari_focus_stack.io.replacing import os_errors, put_in_place, temporary_name
@@ -19,16 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import zarr
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_focus_stack.io.sources import Spacing
-
-CHUNK = 2048
-"""Longest side of a chunk in pixels."""
-COARSEST = 512
-"""Longest side of the smallest level in pixels."""
-_COLOURS = (("red", "#FF0000"), ("green", "#00FF00"), ("blue", "#0000FF"), ("alpha", "#FFFFFF"))
 
 
 def create_ome_zarr(
@@ -84,15 +82,7 @@ def create_ome_zarr(
         The place is taken by a file or by a folder that was not written here, or it cannot be
         written; or colour comes with several channels.
     """
-    if len(shape) == 5:
-        if shape[1] != 1:
-            raise OutputError(
-                f"'{path}' cannot hold {shape[1]} channels in colour, since OME-Zarr has no axis "
-                "of colour; choose TIFF, or grey planes."
-            )
-        channels = _COLOURS[: shape[4]]
-    elif len(channels) != shape[1]:
-        raise ValueError(f"{len(channels)} names for {shape[1]} channels")
+    channels = stored_channels(path, shape, channels)
     check_place(path)
     calibration = Calibration(spacing, seconds_step, tuple(channels))
     return OmeZarrImage(path, shape, dtype, calibration, name, about, averaged)
@@ -137,10 +127,10 @@ class OmeZarrImage:
         import zarr
 
         self._is_colour = len(shape) == 5
-        self.path, self.dtype = path, dtype
-        self.shape = (shape[0], shape[4], *shape[2:4]) if self._is_colour else shape
+        self.path = path
         self._calibration, self._averaged = calibration, averaged
-        self._name, self._about = name, about
+        self._name = name
+        self._note: dict[str, Any] = {"about": about, "colour": self._is_colour}
         self._ranges: dict[int, tuple[float, float]] = {}
         self._lock = threading.Lock()
         self.temporary = temporary_name(path)
@@ -148,27 +138,11 @@ class OmeZarrImage:
         try:
             with os_errors(path):
                 self._group = zarr.create_group(self.temporary, zarr_format=3)
-                sizes = enumerate(_sizes(self.shape))
-                self._levels = [self._level(number, size) for number, size in sizes]
+                arrays = create_levels(self._group, stored_shape(shape), dtype)
+                self._levels = Levels(arrays, is_colour=self._is_colour, averaged=averaged)
         except OutputError:
             self.discard()
             raise
-
-    def _level(self, number: int, size: tuple[int, int]) -> zarr.Array[Any]:
-        """Create the array of one level; planes that are never written are NaN or 0."""
-        from zarr.codecs import BloscCodec, Crc32cCodec
-
-        return self._group.create_array(
-            str(number),
-            shape=(*self.shape[:2], *size),
-            chunks=(1, 1, *(min(side, CHUNK) for side in size)),
-            dtype=self.dtype,
-            fill_value=np.nan if self.dtype.kind == "f" else 0,
-            dimension_names=("t", "c", "y", "x"),
-            # noisy 16 bit: 57 % of the size, zarr's default 81 % in the same time; by its checksum
-            # a damaged chunk is refused, not shown
-            compressors=[BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec()],
-        )
 
     def write(self, t: int, c: int, plane: NDArray[Any]) -> None:
         """Write one plane, at all levels.
@@ -185,32 +159,18 @@ class OmeZarrImage:
         OutputError
             It cannot be written.
         """
-        samples = self.shape[1:2] if self._is_colour else ()
-        if plane.shape != (*self.shape[2:], *samples) or plane.dtype != self.dtype:
-            raise ValueError(f"a plane of {plane.shape} {plane.dtype} for {self.shape}")
-        if self._is_colour:
-            for sample in range(self.shape[1]):
-                self._write(t, sample, plane[..., sample])
-        else:
-            self._write(t, c, plane)
-
-    def _write(self, t: int, c: int, plane: NDArray[Any]) -> None:
-        """Write one plane of a stored channel."""
-        self._extend_range(c, plane)
-        level = plane
         with os_errors(self.path):
-            for number, array in enumerate(self._levels):
-                level = _halved(level, self._averaged) if number else plane
-                array[t, c] = level
+            self._levels.write(t, c, plane)
+        self._extend_ranges(c, plane)
 
-    def _extend_range(self, c: int, plane: NDArray[Any]) -> None:
-        """Extend the range of a channel by that of a plane."""
-        values = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane
-        if values.size:
-            low, high = float(values.min()), float(values.max())
-            with self._lock:
-                before = self._ranges.get(c, (low, high))
-                self._ranges[c] = min(before[0], low), max(before[1], high)
+    def _extend_ranges(self, c: int, plane: NDArray[Any]) -> None:
+        """Extend the range of a channel, or of each colour, by that of a plane."""
+        for channel, values in self._levels.stored(c, plane):
+            found = range_of(values)
+            if found is not None:
+                with self._lock:
+                    low, high = self._ranges.get(channel, found)
+                    self._ranges[channel] = min(low, found[0]), max(high, found[1])
 
     def finish(self) -> None:
         """Write the metadata and move the image to its place.
@@ -235,20 +195,21 @@ class OmeZarrImage:
         OutputError
             They cannot be written.
         """
+        dtype, ranges = self._levels.dtype, self._ranges
         windows = [
-            display_range(self.dtype, self._ranges.get(c, (0.0, 1.0))) for c in range(self.shape[1])
+            display_range(dtype, ranges.get(c, (0.0, 1.0))) for c in range(self._levels.shape[1])
         ]
         with os_errors(self.path):
             self._group.attrs.put(
                 {
                     "ome": ome_zarr_attributes(
-                        self._name, self._calibration, len(self._levels), self._averaged, windows
+                        self._name,
+                        self._calibration,
+                        len(self._levels.arrays),
+                        self._averaged,
+                        windows,
                     ),
-                    OURS: {
-                        "version": __version__,
-                        "about": self._about,
-                        "colour": self._is_colour,
-                    },
+                    OURS: {"version": __version__, **self._note},
                 }
             )
 
@@ -265,9 +226,7 @@ class OmeZarrImage:
         numpy.ndarray
             (Y, X), or (Y, X, 3 or 4) of an image in colour.
         """
-        if self._is_colour:
-            return np.moveaxis(np.asarray(self._levels[0][t]), 0, -1)
-        return np.asarray(self._levels[0][t, c])
+        return self._levels.read(t, c)
 
     def close(self) -> None:
         """Do nothing: no file of a store stays open."""
@@ -287,26 +246,3 @@ class OmeZarrImage:
                 self.finish()
         finally:
             self.discard()
-
-
-def _sizes(shape: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Return rows and columns of each level; odd sides are rounded up."""
-    y, x = shape[2:]
-    sizes = [(y, x)]
-    while max(y, x) > COARSEST:
-        y, x = math.ceil(y / 2), math.ceil(x / 2)
-        sizes.append((y, x))
-    return sizes
-
-
-def _halved(plane: NDArray[Any], averaged: bool) -> NDArray[Any]:
-    """Return a plane of half the size; the last row or column of an odd side stands twice."""
-    if not averaged or plane.dtype == bool:
-        return plane[::2, ::2]
-    padded = np.pad(plane, [(0, side % 2) for side in plane.shape], mode="edge")
-    # sums of four 16-bit values are exact in float32
-    wide = np.float32 if plane.dtype.itemsize <= 2 or plane.dtype == np.float32 else np.float64
-    pairs = np.add(padded[::2], padded[1::2], dtype=wide)
-    means: NDArray[Any] = (pairs[:, ::2] + pairs[:, 1::2]) / 4
-    rounded = np.rint(means) if plane.dtype.kind in "ui" else means
-    return rounded.astype(plane.dtype, copy=False)

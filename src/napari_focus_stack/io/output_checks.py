@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.output_formats import SAVED, TIFF, check_image
+from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.io.replacing import os_errors, temporary_name
 from napari_focus_stack.io.writing import MEASURES, role_words
 
@@ -36,7 +37,8 @@ def check_outputs(outputs: Mapping[str, Path], source: PlaneSource) -> None:
         two outputs share a path, or an output would replace a file of the input, even one left out.
     """
     taken: dict[str, str] = {}
-    planes = {_canonical(file) for file in (*source.files, *source.inputs)}
+    files = (*source.files, *source.inputs)
+    planes = {_canonical(file) for file in files if not is_remote(file)}
     for role, path in outputs.items():
         _check_suffix(role, Path(path), source)
         place = _canonical(path)

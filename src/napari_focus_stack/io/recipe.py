@@ -24,6 +24,7 @@ from napari_focus_stack._version import __version__
 from napari_focus_stack.depth_labels import decode_labels, encode_labels
 from napari_focus_stack.errors import InputError, OutputError, SettingsError
 from napari_focus_stack.io.ome_annotations import NAMESPACE, annotated
+from napari_focus_stack.io.places import absolute_name
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.stack_place import checked_place, not_repeated
 from napari_focus_stack.io.tiff import MAGIC
@@ -273,7 +274,7 @@ def _inputs(value: Any, path: Path) -> tuple[str, ...]:
         return ()
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise InputError(f"'{path}' has inputs that are no list of paths; correct it.")
-    return tuple(str(path.absolute().parent / name) for name in value)
+    return tuple(absolute_name(name, path.absolute().parent) for name in value)
 
 
 def _transforms(value: Any, path: Path) -> NDArray[np.float64] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.places import absolute_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ _PLACE = {
 
 
 def checked_place(value: Any, path: Path) -> dict[str, Any]:
-    """Return the place of a stack in a series, with an absolute path.
+    """Return the place of a stack in a series, with an absolute path or URL.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def checked_place(value: Any, path: Path) -> dict[str, Any]:
             raise InputError(f"'{path}' has a place in a series without a right {key}; correct it.")
     if not value["series"]:  # an array
         return {}
-    return {**value, "series": str(path.absolute().parent / value["series"])}
+    return {**value, "series": absolute_name(value["series"], path.absolute().parent)}
 
 
 def not_repeated(content: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.diagnostics.advice import advice
 from napari_focus_stack.diagnostics.health import Health, examine
 from napari_focus_stack.imgproc.dtypes import EXACT
+from napari_focus_stack.io.places import absolute
 from napari_focus_stack.pipeline.intensities import intensities
 from napari_focus_stack.result import Report, describe_left_out
 
@@ -115,7 +115,7 @@ def assemble_report(run: Run, survey: Survey, fused: FusedField, box: Box | None
         occlusion=fused.occlusion.as_dict(fused.maps.depth.size),
         advice=advised,
         notes=[*notes, *chain.from_iterable(advised.values())],
-        inputs=[os.path.abspath(file) for file in source.files],
+        inputs=[str(absolute(file)) for file in source.files],
         place=dict(source.place),
     )
 

@@ -14,6 +14,7 @@ from napari_focus_stack.io.hyperstack_writer import HyperstackLegend, Hyperstack
 from napari_focus_stack.io.ome_zarr_store import check_place, open_level
 from napari_focus_stack.io.ome_zarr_writer import OmeZarrImage, create_ome_zarr
 from napari_focus_stack.io.output_formats import is_colour, xml_text
+from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.io.replacing import os_errors, temporary_name
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import even_step
@@ -118,7 +119,8 @@ class OnDisk(Destination):
                 "it."
             )
         if (
-            self._series.path.is_dir()
+            not is_remote(self._series.path)
+            and self._series.path.is_dir()
             and self._series.path.resolve() in self._out.resolve().parents
         ):
             raise OutputError(
@@ -147,7 +149,8 @@ class OnDisk(Destination):
 
     def _check_places(self) -> None:
         """Refuse to replace files of the series and files that were not written here."""
-        inputs = {folded(str(file.resolve())) for file in (*self._series.files, self._series.path)}
+        files = (*self._series.files, self._series.path)
+        inputs = {folded(str(file.resolve())) for file in files if not is_remote(file)}
         for place, role in self._places.items():
             if place.exists() and folded(str(place.resolve())) in inputs:
                 raise OutputError(f"'{place}' is one of the files to stack; choose another name.")

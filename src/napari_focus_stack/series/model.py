@@ -5,11 +5,11 @@ Axes have names and lengths before any pixel is read; each stack is read on dema
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.places import absolute
 from napari_focus_stack.io.sources import PlaneSource, Spacing, check_kind
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Series:
     Parameters
     ----------
     path : pathlib.Path
-        File or folder.
+        File or folder, or the URL of an OME-Zarr.
     kind : str
         Format for messages, such as "OME-TIFF" or "folder of Micro-Manager".
     positions : sequence of Position
@@ -266,12 +266,12 @@ class Series:
         Returns
         -------
         dict
-            Absolute path, numbers in the file or folder, names, and the pattern and axes that were
-            given.
+            Absolute path or URL, numbers in the file or folder, names, and the pattern and axes
+            that were given.
         """
         position, original = self.positions[index.position], self.original(index)
         return {
-            "series": os.path.abspath(self.path) if self.is_on_disk else "",
+            "series": str(absolute(self.path)) if self.is_on_disk else "",
             "position": original.position,
             "position_name": position.name,
             "time": original.time,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from natsort import natsorted
 
-from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.io.listing import TIFF_SUFFIXES, is_folder
+from napari_focus_stack.io.places import as_place, is_remote
 from napari_focus_stack.series.model import Channel, Position, Series
 
 if TYPE_CHECKING:
@@ -34,10 +35,10 @@ def open_series(
     Parameters
     ----------
     path : path or sequence of paths
-        An OME-Zarr image or plate; a TIFF (ImageJ, OME, also of a set of files, NDTiff, LSM); a
-        folder of files named by a microscope or by `pattern`; CZI, ND2 or LIF (with the extra
-        `[microscopes]`), or a format that an installed bioio reader reads; or anything that
-        `read_stack` reads.
+        An OME-Zarr image or plate, also by its URL (with the extra `[cloud]`); a TIFF (ImageJ, OME,
+        also of a set of files, NDTiff, LSM); a folder of files named by a microscope or by
+        `pattern`; CZI, ND2 or LIF (with the extra `[microscopes]`), or a format that an installed
+        bioio reader reads; or anything that `read_stack` reads.
     pattern : str, optional
         Names of the files in a folder, as in "{name}_t{t}_z{z}_c{c}.tif", with sub-folders where
         there are some ("ZStep_{z}/{name}_{well}_s{field}_w{c}.tif"). The fields are name, t, c, z,
@@ -72,15 +73,18 @@ def open_series(
     from napari_focus_stack.series.readers.ome_zarr import open_ome_zarr
     from napari_focus_stack.series.readers.tiff import open_tiff_series
 
-    if not isinstance(path, str | os.PathLike):
-        files = [Path(file) for file in path]
+    if not isinstance(path, str | os.PathLike) and not is_remote(path):
+        files = [as_place(file) for file in path]
         if len(files) != 1:
             _refuse_names(pattern, axes, "several files are one stack")
+            _refuse_urls(files)
             return _one_stack(files, skip_unreadable)
         path = files[0]
-    path = Path(path)
+    path = as_place(cast("Path", path))
     path = path if path.name else path.absolute()
-    if is_folder(path):
+    if is_remote(path):
+        _refuse_names(pattern, axes, f"'{path}' is a URL, where OME-Zarr alone is read")
+    if is_remote(path) or is_folder(path):
         found = open_ome_zarr(path)
         if found is not None:
             _refuse_names(pattern, axes, f"'{path.name}' names its axes itself")
@@ -124,7 +128,7 @@ def find_series(path: Path) -> Series | None:
     from napari_focus_stack.series.readers.ome_zarr import open_ome_zarr
     from napari_focus_stack.series.readers.tiff import open_tiff_series
 
-    if is_folder(path):
+    if is_remote(path) or is_folder(path):
         return open_ome_zarr(path) or _recorded_together(path) or open_folder(path)
     found = open_tiff_series(path)
     if found is None:
@@ -173,6 +177,15 @@ def _refuse_names(pattern: str | None, axes: str | None, why: str) -> None:
     for name, value in (("pattern", pattern), ("axes", axes)):
         if value is not None:
             raise SettingsError(f"{name} has no effect here, because {why}; leave it out.")
+
+
+def _refuse_urls(files: list[Path]) -> None:
+    """Refuse URLs among several files."""
+    for file in files:
+        if is_remote(file):
+            raise InputError(
+                f"'{file}' is a URL, and of URLs one OME-Zarr is read; copy the files to a disk."
+            )
 
 
 def _with_details(stack: Series, found: Series) -> Series:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from napari_focus_stack._napari.layers.series_planes import (
 )
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.places import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,7 +136,7 @@ def _layer(
         "metadata": {
             METADATA_KEY: {
                 "version": __version__,
-                "series": os.path.abspath(series.path),
+                "series": str(absolute(series.path)),
                 "positions": [series.positions[p].name for p in positions],
                 "notes": list(series.notes),
                 "opened": OpenedSeries(data.name, series, positions, channel, axes),

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 from xml.etree import ElementTree
 
 from napari_focus_stack._utils.wording import format_names
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.places import absolute, file_system, is_remote, key_of, read_errors
+from napari_focus_stack.io.well_names import well_name
+from napari_focus_stack.io.zarr_documents import documents_of
 from napari_focus_stack.series.model import Series, channel_name
-from napari_focus_stack.series.readers.zarr_images import full_size, read_image
+from napari_focus_stack.series.readers.zarr_images import ZarrImage, array_folder, read_image
 from napari_focus_stack.series.readers.zarr_nodes import (
     DOCUMENTS,
+    Node,
     nearest_layout,
     read_node,
     store_root,
@@ -22,10 +26,13 @@ from napari_focus_stack.series.readers.zarr_nodes import (
 from napari_focus_stack.series.readers.zarr_planes import zarr_planes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.series.model import StackIndex
-    from napari_focus_stack.series.readers.zarr_images import ZarrImage
-    from napari_focus_stack.series.readers.zarr_nodes import Node
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -53,26 +60,28 @@ def open_ome_zarr(path: Path) -> Series | None:
     Parameters
     ----------
     path : pathlib.Path
-        The store, or a folder in it: a row, well or field of a plate, one image of a collection,
-        or the array of the full size of an image.
+        The store, on disk or a URL, or a folder in it: a row, well or field of a plate, one image
+        of a collection, or the array of the full size of an image.
 
     Returns
     -------
     Series or None
-        Each image is a position. None if the path is no part of a zarr hierarchy.
+        Each image is a position. None if the path is on disk and no part of a zarr hierarchy.
 
     Raises
     ------
     InputError
-        The hierarchy has no OME metadata, or these are damaged; no image is there; or axes have
-        no names or are none of time, channel, z, y and x.
+        The hierarchy has no OME metadata, or these are damaged; no image is there; axes have no
+        names or are none of time, channel, z, y and x; or a URL has no hierarchy.
     """
-    folder = Path(os.path.abspath(path.parent if path.name in DOCUMENTS else path))
-    if not folder.is_dir():
+    folder = absolute(path.parent if path.name in DOCUMENTS else path)
+    if not is_remote(folder) and not folder.is_dir():
         return None
     node = nearest_layout(folder)
     if node is None:
         _refuse_plain_zarr(folder)
+        if is_remote(folder):
+            raise _no_store(folder)
         return None
     images, notes = _images(node, folder)
     found = dict.fromkeys(note for image in images for note in image.notes)
@@ -95,7 +104,7 @@ def open_ome_zarr(path: Path) -> Series | None:
 
 def _refuse_plain_zarr(folder: Path) -> None:
     """Raise an InputError if a folder is a zarr group or array, whose axes have no names."""
-    node = read_node(folder)
+    node = read_node(folder, documents_of([folder]))
     if node is None:
         return
     what = "group" if node.array is None else "array"
@@ -105,26 +114,34 @@ def _refuse_plain_zarr(folder: Path) -> None:
     )
 
 
+def _no_store(folder: Path) -> InputError:
+    """Return the error of a URL without zarr; that of the server if it denies access."""
+    with read_errors(folder), contextlib.suppress(FileNotFoundError):
+        file_system(folder).info(key_of(folder))
+    return InputError(
+        f"There is no OME-Zarr at '{folder}'; check the address, and copy files of other formats "
+        "to a disk."
+    )
+
+
 def _images(node: Node, folder: Path) -> tuple[list[ZarrImage], list[str]]:
     """Return the images of a group, or of the part of it that a folder is, and notes."""
     if node.layout == "multiscales":
         _check_part(node, folder)
-        return [read_image(node)], []
+        return [read_image(node, read=documents_of([array_folder(node)]))], []
     if node.layout == "plate":
         return _of_plate(node, folder)
     if folder != node.folder:
         raise _no_image(folder, node)
     if node.layout == "well":
-        well = _well_name(f"{folder.parent.name}/{folder.name}")
+        well = well_name(f"{folder.parent.name}/{folder.name}")
         return _opened(node, list(_fields(node, well)), "fields")
     return _opened(node, _collection(node), "images")
 
 
 def _check_part(image: Node, folder: Path) -> None:
     """Raise an InputError if a folder is another part of an image than its full size."""
-    _, level = full_size(image.ome, image.folder.name)
-    array = image.folder / level["path"]
-    if not folder.is_relative_to(array) and folder != image.folder:
+    if not folder.is_relative_to(array_folder(image)) and folder != image.folder:
         raise _no_image(folder, image)
 
 
@@ -140,7 +157,7 @@ def _of_plate(plate: Node, folder: Path) -> tuple[list[ZarrImage], list[str]]:
     """Return the images of the wells that are in a folder, by well and field."""
     named = plate.ome["plate"]
     wells = [
-        _Place(plate.folder / path, _well_name(path))
+        _Place(plate.folder / path, well_name(path))
         for path in _paths(named.get("wells") if isinstance(named, Mapping) else None)
     ]
     within = [well for well in wells if well.folder.is_relative_to(folder)]
@@ -148,8 +165,9 @@ def _of_plate(plate: Node, folder: Path) -> tuple[list[ZarrImage], list[str]]:
         raise _no_image(folder, plate)
     places: list[_Place] = []
     missing = []
+    read = documents_of(well.folder for well in within)
     for well in within:
-        node = read_node(well.folder)
+        node = read_node(well.folder, read)
         if node is None or node.layout != "well":
             missing.append(well.name)
         else:
@@ -169,15 +187,17 @@ def _fields(well: Node, name: str) -> Iterator[_Place]:
 
 def _collection(group: Node) -> list[_Place]:
     """Return the images of bioformats2raw: those that are listed, or else all numbers."""
-    listing = read_node(group.folder / "OME")
+    extra = group.folder / "OME"
+    listing = read_node(extra, documents_of([extra]))
     listed = listing.ome.get("series") if listing is not None else None
     if isinstance(listed, list):
         paths = [str(path) for path in listed]
     else:
-        numbers = [int(f.name) for f in group.folder.iterdir() if f.name.isdecimal()]
+        with read_errors(group.folder):
+            numbers = [int(f.name) for f in group.folder.iterdir() if f.name.isdecimal()]
         # a number that is missing is named as such
         paths = [str(number) for number in range(max(numbers, default=-1) + 1)]
-    names = _names_in_xml(group.folder / "OME" / "METADATA.ome.xml")
+    names = _names_in_xml(extra / "METADATA.ome.xml")
     if len(set(names) - {""}) != len(paths) or len(names) != len(paths):
         names = paths
     return [_Place(group.folder / path, name) for path, name in zip(paths, names, strict=True)]
@@ -186,7 +206,7 @@ def _collection(group: Node) -> list[_Place]:
 def _names_in_xml(path: Path) -> list[str]:
     """Return the names of the images in OME-XML; nothing if there is none."""
     try:
-        root = ElementTree.parse(path).getroot()
+        root = ElementTree.fromstring(path.read_bytes())
     except (OSError, ElementTree.ParseError):
         return []
     return [image.get("Name", "") for image in root.findall("{*}Image")]
@@ -194,18 +214,10 @@ def _names_in_xml(path: Path) -> list[str]:
 
 def _opened(owner: Node, places: list[_Place], plural: str) -> tuple[list[ZarrImage], list[str]]:
     """Read the metadata of images; those that are missing or cannot be read are left out."""
-    images: list[ZarrImage] = []
-    missing: list[str] = []
-    problems: dict[str, InputError] = {}
-    for place in places:
-        try:
-            node = read_node(place.folder)
-            if node is None or node.layout != "multiscales":
-                missing.append(place.name)
-                continue
-            images.append(read_image(node, place.name, place.well))
-        except InputError as problem:
-            problems[place.name] = problem
+    found = _read_images(places, _read_nodes(places))
+    missing = [place.name for place, image in found if image is None]
+    problems = {place.name: image for place, image in found if isinstance(image, InputError)}
+    images = [image for _, image in found if isinstance(image, ZarrImage)]
     if not images and problems:
         raise next(iter(problems.values()))
     if not images:
@@ -215,6 +227,37 @@ def _opened(owner: Node, places: list[_Place], plural: str) -> tuple[list[ZarrIm
         images = [replace(images[0], position=replace(images[0].position, name=""))]
     notes = [f"Position '{name}' is left out: {problem}" for name, problem in problems.items()]
     return images, [*_left_out(missing, len(places), plural, owner.folder.name), *notes]
+
+
+def _read_nodes(places: list[_Place]) -> list[Node | InputError | None]:
+    """Return the group of each place, why it cannot be read, or None where there is no image."""
+    read = documents_of(place.folder for place in places)
+    nodes = [_attempt(partial(read_node, place.folder, read)) for place in places]
+    return [
+        None if isinstance(node, Node) and node.layout != "multiscales" else node for node in nodes
+    ]
+
+
+def _read_images(
+    places: list[_Place], nodes: list[Node | InputError | None]
+) -> list[tuple[_Place, ZarrImage | InputError | None]]:
+    """Return each place with its image, why it cannot be read, or None where there is none."""
+    arrays = [_attempt(partial(array_folder, node)) for node in nodes if isinstance(node, Node)]
+    read = documents_of(array for array in arrays if not isinstance(array, InputError))
+    return [
+        (place, _attempt(partial(read_image, node, place.name, place.well, read)))
+        if isinstance(node, Node)
+        else (place, node)
+        for place, node in zip(places, nodes, strict=True)
+    ]
+
+
+def _attempt(work: Callable[[], _Found]) -> _Found | InputError:
+    """Return the result of a function, or why there is none."""
+    try:
+        return work()
+    except InputError as problem:
+        return problem
 
 
 def _left_out(missing: list[str], total: int, plural: str, where: str) -> list[str]:
@@ -232,12 +275,6 @@ def _paths(entries: Any) -> list[str]:
     found = entries if isinstance(entries, list) else []
     paths = [entry.get("path") for entry in found if isinstance(entry, Mapping)]
     return [path for path in paths if isinstance(path, str)]
-
-
-def _well_name(path: str) -> str:
-    """Return the usual name of a well, such as "B02" for "B/2"."""
-    row, _, column = path.partition("/")
-    return f"{row}{column.zfill(2) if column.isdigit() else column}"
 
 
 def _plane_names(path: Path, image: ZarrImage, index: StackIndex, positions: int) -> list[str]:

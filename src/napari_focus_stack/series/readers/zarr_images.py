@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +24,7 @@ from napari_focus_stack.series.model import Channel, Position
 from napari_focus_stack.series.readers.zarr_nodes import read_node
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from napari_focus_stack.io.zarr_documents import ReadBytes
     from napari_focus_stack.series.readers.zarr_nodes import Node
 
 _BY_TYPE = {"time": "t", "channel": "c"}
@@ -118,7 +118,30 @@ def full_size(image: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], 
     return multiscale, level
 
 
-def read_image(node: Node, name: str = "", well: str | None = None) -> ZarrImage:
+def array_folder(node: Node) -> Path:
+    """Return the folder of the array of the full size of an image.
+
+    Parameters
+    ----------
+    node : Node
+        Group with the metadata of a multiscale image.
+
+    Returns
+    -------
+    pathlib.Path
+        It may be missing.
+
+    Raises
+    ------
+    InputError
+        The metadata name none.
+    """
+    return node.folder / str(full_size(node.ome, node.folder.name)[1]["path"])
+
+
+def read_image(
+    node: Node, name: str = "", well: str | None = None, read: ReadBytes = Path.read_bytes
+) -> ZarrImage:
     """Read the metadata of an image; its pixels stay on disk.
 
     Parameters
@@ -129,6 +152,8 @@ def read_image(node: Node, name: str = "", well: str | None = None) -> ZarrImage
         Name of its position.
     well : str, optional
         Well of a plate.
+    read : callable
+        Result of `documents_of` for `array_folder`; needed for a URL.
 
     Returns
     -------
@@ -142,8 +167,8 @@ def read_image(node: Node, name: str = "", well: str | None = None) -> ZarrImage
     """
     where = node.folder.name
     multiscale, level = full_size(node.ome, where)
-    folder = node.folder / level["path"]
-    array = read_node(folder)
+    folder = array_folder(node)
+    array = read_node(folder, read)
     if array is None or array.array is None:
         raise InputError(f"'{where}' has no array '{level['path']}'; copy the store again.")
     shape, dtype = _kind(array.array, f"{where}/{level['path']}")

@@ -1,4 +1,4 @@
-"""Groups and arrays of a zarr hierarchy on disk, by their JSON alone.
+"""Groups and arrays of a zarr hierarchy, by their JSON alone.
 
 A plate has thousands of them: zarr takes a millisecond for each, the JSON a twentieth of that, and
 zarr itself is not imported before a stack is read.
@@ -9,18 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.zarr_documents import DOCUMENT, OLDER, documents_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from napari_focus_stack.io.zarr_documents import ReadBytes
 
 _DEPTH = 4
 """Folders between a plate and the array of one level: row, column, field, level."""
 _LAYOUTS = ("plate", "multiscales", "well", "bioformats2raw.layout")
 """Keys of OME metadata, the one that counts first; a plate may have the last one too."""
-DOCUMENTS = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
+DOCUMENTS = (DOCUMENT, *OLDER)
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,15 @@ class Node:
         return next((key for key in _LAYOUTS if key in self.ome), None)
 
 
-def read_node(folder: Path) -> Node | None:
+def read_node(folder: Path, read: ReadBytes = Path.read_bytes) -> Node | None:
     """Read the metadata of a folder, which may be a zarr group or array of format 2 or 3.
 
     Parameters
     ----------
     folder : pathlib.Path
         Any folder.
+    read : callable
+        Result of `documents_of` for this folder; needed for a URL.
 
     Returns
     -------
@@ -65,14 +69,14 @@ def read_node(folder: Path) -> Node | None:
     InputError
         Its metadata are damaged.
     """
-    found = _json(folder / "zarr.json")
+    found = _json(folder / DOCUMENT, read)
     if found is not None:
         if "zarr_format" not in found:
             return None
         array = found if found.get("node_type") == "array" else None
         return Node(folder, _ome(found.get("attributes")), array)
-    attributes, array = _json(folder / ".zattrs"), _json(folder / ".zarray")
-    if attributes is None and array is None and not (folder / ".zgroup").is_file():
+    attributes, array = _json(folder / ".zattrs", read), _json(folder / ".zarray", read)
+    if attributes is None and array is None and not _is_there(folder / ".zgroup", read):
         return None
     return Node(folder, _ome(attributes), array)
 
@@ -95,8 +99,10 @@ def nearest_layout(folder: Path) -> Node | None:
     InputError
         Metadata are damaged.
     """
-    for place in (folder, *list(folder.parents)[:_DEPTH]):
-        node = read_node(place)
+    places = (folder, *list(folder.parents)[:_DEPTH])
+    read = documents_of(places)
+    for place in places:
+        node = read_node(place, read)
         if node is not None and node.layout is not None:
             return node
     return None
@@ -116,10 +122,21 @@ def store_root(folder: Path) -> Path:
         The folder itself if it is not within another group.
     """
     root = folder
-    for place in list(folder.parents)[:_DEPTH]:
-        if any((place / name).is_file() for name in DOCUMENTS):
+    places = list(folder.parents)[:_DEPTH]
+    read = documents_of(places)
+    for place in places:
+        if any(_is_there(place / name, read) for name in DOCUMENTS):
             root = place
     return root
+
+
+def _is_there(path: Path, read: ReadBytes) -> bool:
+    """Return whether there is a document."""
+    try:
+        read(path)
+    except OSError:
+        return False
+    return True
 
 
 def _ome(attributes: Any) -> Mapping[str, Any]:
@@ -129,10 +146,10 @@ def _ome(attributes: Any) -> Mapping[str, Any]:
     return ome if isinstance(ome, Mapping) else found
 
 
-def _json(path: Path) -> dict[str, Any] | None:
+def _json(path: Path, read: ReadBytes) -> dict[str, Any] | None:
     """Read a JSON object; None if there is no such file."""
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.places import read_errors
 from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.zarr_documents import zarr_store
 from napari_focus_stack.series.indexed_planes import IndexedPlanes
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def zarr_planes(
     size = min(depth, len(names)) * math.prod(image.position.plane_shape)
     size *= image.position.dtype.itemsize
     kept = size <= MOST_KEPT
-    blocks = _Blocks(array, image.axes, index, depth if kept else 1)
+    blocks = _Blocks(array, image, index, depth if kept else 1)
     planes = IndexedPlanes(image.position, names, blocks, files=files, concurrent=blocks.depth < 2)
     planes.kept_bytes = size if blocks.depth > 1 else 0
     if not kept:
@@ -77,7 +79,8 @@ def _open(image: ZarrImage) -> zarr.Array[Any]:
     import zarr
 
     try:
-        array = zarr.open_array(image.array, mode="r")
+        with read_errors(image.array):
+            array = zarr.open_array(zarr_store(image.array, read_only=True), mode="r")
         lengths = dict(zip(image.axes, array.shape, strict=True))
     except DAMAGE as problem:
         raise InputError(
@@ -97,17 +100,19 @@ class _Blocks:
     ----------
     array : zarr.Array
         The array.
-    axes : str
-        Letter of each axis.
+    image : ZarrImage
+        Its image.
     index : StackIndex
         Time point and channel.
     depth : int
         Planes of a block.
     """
 
-    def __init__(self, array: zarr.Array[Any], axes: str, index: StackIndex, depth: int) -> None:
+    def __init__(
+        self, array: zarr.Array[Any], image: ZarrImage, index: StackIndex, depth: int
+    ) -> None:
         self.depth = depth
-        self._array, self._axes = array, axes
+        self._array, self._axes, self._place = array, image.axes, image.array
         self._places: dict[str, int | slice] = {
             "t": index.time,
             "c": index.channel,
@@ -134,7 +139,8 @@ class _Blocks:
     def _read(self, start: int) -> NDArray[Any]:
         """Read the block that begins at a plane, as (Z, Y, X)."""
         places = {**self._places, "z": slice(start, start + self.depth)}
-        block = np.asarray(self._array[tuple(places.get(axis, 0) for axis in self._axes)])
+        with read_errors(self._place):
+            block = np.asarray(self._array[tuple(places.get(axis, 0) for axis in self._axes)])
         order = [axis for axis in self._axes if axis in "zyx"]
         if "z" not in order:
             order, block = ["z", *order], block[np.newaxis]

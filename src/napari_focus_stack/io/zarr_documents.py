@@ -1,0 +1,173 @@
+"""JSON documents of zarr hierarchies, many at once: a server takes as long for 100 as for one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from napari_focus_stack.io.places import (
+    file_system,
+    is_remote,
+    key_of,
+    read_errors,
+    write_bytes_to,
+    write_errors,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+DOCUMENT = "zarr.json"
+"""Document of a group or array of format 3."""
+OLDER = (".zattrs", ".zgroup", ".zarray")
+"""Documents of format 2."""
+_AT_ONCE = 64
+"""Requests on their way at the same time."""
+
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
+ReadBytes = Callable[[Path], bytes]
+"""Reads a document; raises FileNotFoundError if there is none."""
+
+
+def documents_of(folders: Iterable[Path]) -> ReadBytes:
+    """Return a reader of the documents of folders; those of URLs are fetched now, all at once.
+
+    Parameters
+    ----------
+    folders : iterable of pathlib.Path
+        Folders of one store, which need not exist.
+
+    Returns
+    -------
+    callable
+        Takes the path of a document in one of the folders and returns its content. Documents of
+        URLs that the server denies count as missing: S3 denies those that are missing, where its
+        user must not list a bucket.
+
+    Raises
+    ------
+    InputError
+        The server is not reached.
+    """
+    places = list(dict.fromkeys(folders))
+    if not places or not is_remote(places[0]):
+        return Path.read_bytes
+    found = _fetched([place / DOCUMENT for place in places])
+    older = [place for place in places if place / DOCUMENT not in found]
+    found |= _fetched([place / name for place in older for name in OLDER])
+
+    def read(file: Path) -> bytes:
+        if file not in found:
+            raise FileNotFoundError(file)
+        return found[file]
+
+    return read
+
+
+def _fetched(files: Sequence[Path]) -> dict[Path, bytes]:
+    """Return the content of those files of a server that are there."""
+    contents = side_by_side(_content, files)
+    return {
+        file: content for file, content in zip(files, contents, strict=True) if content is not None
+    }
+
+
+def _content(file: Path) -> bytes | None:
+    """Return the content of a file of a server, None if it is missing or denied."""
+    with read_errors(file):
+        try:
+            content: bytes = file_system(file).cat_file(key_of(file))
+        except (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError):
+            return None
+    return content
+
+
+def group_document(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a group of format 3.
+
+    Parameters
+    ----------
+    attributes : mapping of str to object
+        Plain JSON.
+
+    Returns
+    -------
+    dict
+        Content of "zarr.json".
+    """
+    return {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
+
+
+def write_documents(documents: Mapping[Path, Mapping[str, Any]]) -> None:
+    """Write the documents of groups and arrays of format 3; those of URLs all at once.
+
+    Parameters
+    ----------
+    documents : mapping of pathlib.Path to mapping
+        Content of "zarr.json" by the folder of the group or array, each of which is made on disk.
+
+    Raises
+    ------
+    OutputError
+        One cannot be written.
+    """
+    contents = {
+        folder / DOCUMENT: json.dumps(content, indent=2).encode()
+        for folder, content in documents.items()
+    }
+    if all(is_remote(file) for file in contents):
+        side_by_side(lambda file: write_bytes_to(file, contents[file]), list(contents))
+        return
+    for file, content in contents.items():
+        with write_errors(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes_to(file, content)
+
+
+def zarr_store(place: Path, *, read_only: bool) -> Any:
+    """Return what zarr opens: the folder itself, or the store of a URL.
+
+    Parameters
+    ----------
+    place : pathlib.Path
+        Path or URL of a group or array.
+    read_only : bool
+        Whether nothing is to be written.
+
+    Returns
+    -------
+    pathlib.Path or zarr.storage.FsspecStore
+        First argument of `zarr.open_array` and its like.
+    """
+    if not is_remote(place):
+        return place
+    from zarr.storage import FsspecStore
+
+    options = dict(cast("Any", place).storage_options)
+    return FsspecStore.from_url(str(place), storage_options=options, read_only=read_only)
+
+
+def side_by_side(work: Callable[[_Item], _Found], items: Sequence[_Item]) -> list[_Found]:
+    """Return the results of a function for files of a server, called by several threads.
+
+    Parameters
+    ----------
+    work : callable
+        Sends a request and waits for its answer.
+    items : sequence
+        Its arguments.
+
+    Returns
+    -------
+    list
+        Results in the order of the arguments.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    if not items:
+        return []
+    with ThreadPoolExecutor(min(_AT_ONCE, len(items))) as pool:
+        return list(pool.map(work, items))
