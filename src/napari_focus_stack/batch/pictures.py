@@ -57,8 +57,8 @@ def pictures_of(
     """
     shown, relief = _shown(image), _coloured(depth, confidence)
     return {
-        "image": _jpeg(reduced_to(shown, THUMBNAIL_SIDE)),
-        "depth": _jpeg(reduced_to(relief, THUMBNAIL_SIDE)),
+        "image": _jpeg(_fitted(shown, THUMBNAIL_SIDE)),
+        "depth": _jpeg(_fitted(relief, THUMBNAIL_SIDE)),
         "image_view": _jpeg(shown),
         "depth_view": _jpeg(relief),
     }
@@ -70,51 +70,61 @@ def _jpeg(colours: Colours) -> bytes:
     return bytes(encoded.tobytes())
 
 
-def _view(values: NDArray[Any], weight: Map | None) -> tuple[NDArray[Any], Map | None]:
-    """Return values in the size of the full view, averaged by weight, and their mean weight."""
-    if weight is None:
-        return reduced_to(values, VIEW_SIDE), None
-    over_channels = weight if values.ndim == 2 else weight[..., np.newaxis]
-    counted = np.where(over_channels > 0, values, 0).astype(np.float32) * over_channels
-    total, smaller = reduced_to(counted, VIEW_SIDE), reduced_to(weight, VIEW_SIDE)
-    divisor = np.maximum(smaller, np.float32(1e-6))
-    return total / (divisor if values.ndim == 2 else divisor[..., np.newaxis]), smaller
+def _fitted(plane: NDArray[Any], side: int) -> NDArray[Any]:
+    """Return a plane averaged over areas, its longest side `side` at most.
+
+    Whole halves first: 4000 x 3000 pixels of 8-bit colour take 14 ms instead of 40. A last odd row
+    or column falls away.
+    """
+    while max(plane.shape[:2]) >= 2 * side and min(plane.shape[:2]) >= 2:
+        height, width = (length // 2 for length in plane.shape[:2])
+        even = plane[: 2 * height, : 2 * width]
+        plane = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+    return reduced_to(plane, side)
 
 
 def _shown(image: NDArray[Any]) -> Colours:
     """Return an image in the size of the full view as 8-bit grey or BGR."""
-    weight = _opacity(image)
-    colours = image[..., :3] if has_alpha(image) else image
-    if colours.ndim == 3 and colours.shape[2] < 3:
-        colours = colours[..., 0]
-    values, weight = _view(computable(colours), weight)
-    as_recorded = image.dtype == np.uint8 and colours.ndim == 3
-    low, high = (0.0, 255.0) if as_recorded else _limits(values, weight, CONTRAST)
-    shown = _on_dark(_stretched(values, low, high), weight)
+    values = _fitted(computable(image), VIEW_SIDE)
+    weight = None
+    if has_alpha(values):
+        if not ignores_alpha(values):
+            weight = values[..., 3].astype(np.float32) / np.float32(opaque_value(image.dtype))
+        values = values[..., :3]
+    recorded = _finite(values) if weight is None else _finite(values) & (weight > 0)
+    as_recorded = image.dtype == np.uint8 and values.ndim == 3
+    low, high = (0.0, 255.0) if as_recorded else _limits(values, recorded, CONTRAST)
+    shown = _darkened(_stretched(values, low, high), recorded)
+    if weight is not None:
+        shown = _blended(shown, np.full_like(shown, UNRECORDED), weight)
     return shown if shown.ndim == 2 else np.ascontiguousarray(shown[..., ::-1])
 
 
-def _opacity(image: NDArray[Any]) -> Map | None:
-    """Return the weight of each pixel, 0 to 1: its alpha, and 0 where a value is not finite."""
-    weight = None
-    if has_alpha(image) and not ignores_alpha(image):
-        weight = image[..., 3].astype(np.float32) / np.float32(opaque_value(image.dtype))
-    if image.dtype.kind != "f":
-        return weight
-    finite = np.isfinite(image) if image.ndim == 2 else np.isfinite(image).all(axis=2)
-    if finite.all():
-        return weight
-    return finite.astype(np.float32) if weight is None else np.where(finite, weight, np.float32(0))
+def _coloured(depth: Map, confidence: Map) -> Colours:
+    """Return depth in the size of the full view in colours of even steps, BGR."""
+    values, trust = _fitted(depth, VIEW_SIDE), _fitted(confidence, VIEW_SIDE)
+    recorded, sure = _finite(values), trust >= TRUSTED
+    low, high = _limits(values, recorded & sure if sure.any() else recorded, DEPTH_RANGE)
+    colours = cv2.applyColorMap(_stretched(values, low, high), cv2.COLORMAP_VIRIDIS)
+    share = _stretched(trust, GUESS, TRUSTED).astype(np.float32) / np.float32(255)
+    return _darkened(_blended(colours, np.full_like(colours, UNSURE), share), recorded)
+
+
+def _finite(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which pixels are finite; an area mean is not if any of its pixels is not."""
+    finite = np.ones(values.shape[:2], bool)
+    if values.dtype.kind == "f":
+        for channel in np.atleast_3d(values).transpose(2, 0, 1):
+            finite &= np.isfinite(channel)
+    return finite
 
 
 def _limits(
-    values: NDArray[Any], weight: Map | None, percentiles: tuple[float, float]
+    values: NDArray[Any], counted: NDArray[np.bool_], percentiles: tuple[float, float]
 ) -> tuple[float, float]:
-    """Return two percentiles of the pixels that have a weight, from an even sample of them."""
-    every = max(1, math.ceil(math.sqrt(values.shape[0] * values.shape[1] / MOST_SAMPLES)))
-    sample = values[::every, ::every]
-    if weight is not None:
-        sample = sample[weight[::every, ::every] > 0]
+    """Return two percentiles of the pixels that count, from an even sample of them."""
+    every = max(1, math.ceil(math.sqrt(counted.size / MOST_SAMPLES)))
+    sample = values[::every, ::every][counted[::every, ::every]]
     if not sample.size:
         return 0.0, 1.0
     low, high = (float(limit) for limit in np.percentile(sample, percentiles))
@@ -122,44 +132,29 @@ def _limits(
 
 
 def _stretched(values: NDArray[Any], low: float, high: float) -> Colours:
-    """Return values as 8 bits, `low` and below as 0, `high` and above as 255."""
+    """Return values as 8 bits, `low` and below as 0, `high` and above as 255; NaN as 0."""
     if values.dtype == np.uint8 and (low, high) == (0.0, 255.0):
         return values
     scale = 255 / (high - low) if high > low else 0.0
-    light = values.astype(np.float32) * np.float32(scale) - np.float32(low * scale)
-    stretched: Colours = np.rint(np.clip(light, 0, 255)).astype(np.uint8)
-    return stretched
+    light = values.astype(np.float32)
+    light -= np.float32(low)
+    light *= np.float32(scale)
+    light += np.float32(0.5)
+    np.clip(light, 0, 255, out=light)
+    if values.dtype.kind == "f":
+        np.nan_to_num(light, copy=False)
+    return light.astype(np.uint8)
 
 
-def _on_dark(shown: Colours, weight: Map | None) -> Colours:
-    """Return a picture over the dark grey of what no plane recorded."""
-    if weight is None:
-        return shown
-    return _blended(shown, np.full_like(shown, UNRECORDED), weight)
+def _darkened(colours: Colours, recorded: NDArray[np.bool_]) -> Colours:
+    """Return a picture in which what no plane recorded is dark."""
+    if not recorded.all():
+        colours = colours.copy()
+        colours[~recorded] = UNRECORDED
+    return colours
 
 
 def _blended(over: Colours, under: Colours, weight: Map) -> Colours:
     """Return the weighted mean of two pictures."""
-    mixed: Colours = cv2.blendLinear(
-        np.ascontiguousarray(over), under, np.ascontiguousarray(weight), 1 - weight
-    )
+    mixed: Colours = cv2.blendLinear(over, under, weight, 1 - weight)
     return mixed
-
-
-def _coloured(depth: Map, confidence: Map) -> Colours:
-    """Return depth in the size of the full view in colours of even steps, BGR."""
-    finite = np.isfinite(depth)
-    values, weight = _view(depth, None if finite.all() else finite.astype(np.float32))
-    trust = reduced_to(np.nan_to_num(confidence, copy=False), VIEW_SIDE)
-    low, high = _limits(values, _sure(trust, weight), DEPTH_RANGE)
-    colours = cv2.applyColorMap(_stretched(values, low, high), cv2.COLORMAP_VIRIDIS)
-    share = np.clip((trust - GUESS) / np.float32(TRUSTED - GUESS), 0, 1).astype(np.float32)
-    return _on_dark(_blended(colours, np.full_like(colours, UNSURE), share), weight)
-
-
-def _sure(trust: Map, weight: Map | None) -> Map | None:
-    """Return where depth is sure, as a weight; all that was recorded where it is nowhere sure."""
-    sure = (trust >= TRUSTED).astype(np.float32)
-    if weight is not None:
-        sure *= weight > 0
-    return sure if sure.any() else weight

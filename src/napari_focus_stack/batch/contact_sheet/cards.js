@@ -19,28 +19,27 @@ function thumbnail(stack, role) {
 
 function reason(stack) {
   const box = element("div", `reason ${stack.state}`);
-  box.append(element("strong", "", STATES[stack.state]), stack.why);
+  box.append(element("strong", "", stack.state === "left" ? "Left for later" : STATES[stack.state]), stack.why);
   return box;
 }
 
 function smallFigures(stack) {
   const line = element("div", "small");
   if (stack.figures) {
-    const sure = element("span", "sure", percent(stack.figures.sure));
+    const sure = element("span", "sure", `${percent(stack.figures.sure)} sure`);
     sure.title = "Share of the picture whose depth is sure";
     const moved = element("span", "moved", `${digits(stack.figures.motion)} px`);
     moved.title = "Largest motion";
     line.append(bar(stack.figures.sure), sure, moved);
   }
   if (stack.notes.length > 0) {
-    line.append(element("span", "noted", count(stack.notes.length, "note", "notes")));
+    line.append(element("span", "badge", count(stack.notes.length, "note", "notes")));
   }
   return line;
 }
 
 /** Cards of pictures: what the grid is made of. */
 const grid = {
-  role: "list",
   form(width, pictures) {
     const least = pictures === "both" ? 330 : width < 600 ? 160 : 210;
     const columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
@@ -57,10 +56,10 @@ const grid = {
     if (stack.state === "done") top.append(...roles.map((role) => thumbnail(stack, role)));
     else top.append(reason(stack));
     const text = element("div", "text");
-    const name = element("div", "name", stack.name);
-    const part = element("div", "part", [...stack.part, stack.folder].filter((word) => word).join(" · "));
-    name.title = stack.path;
-    part.title = part.textContent;
+    const name = element("div", "name", stack.lead);
+    const part = element("div", "part", stack.rest);
+    name.title = stack.lead;
+    part.title = stack.rest;
     text.append(name, part, smallFigures(stack));
     card.append(top, text);
     cell.append(card);

@@ -25,17 +25,18 @@ function makeChips() {
 }
 
 /** Show whether the sheet is a grid or a table, and by what the table is sorted. */
-function markLayout() {
+function markLayout(count) {
   const frame = document.getElementById("frame");
   const columns = document.getElementById("columns");
   const isTable = choice.layout === "table";
   frame.classList.toggle("table", isTable);
   columns.hidden = !isTable;
-  sheet.role = isTable ? null : "list";
-  sheet.ariaLabel = isTable ? null : "Stacks";
+  Object.assign(frame, { role: isTable ? "table" : null, ariaLabel: isTable ? "Stacks" : null });
+  frame.ariaRowCount = isTable ? String(count + 1) : null;
+  Object.assign(sheet, { role: isTable ? "rowgroup" : "list", ariaLabel: isTable ? null : "Stacks" });
   for (const button of columns.querySelectorAll("button")) {
     const sorted = button.dataset.by === choice.by;
-    if (sorted) button.parentElement.ariaSort = choice.reversed ? "descending" : "ascending";
+    if (sorted) button.parentElement.ariaSort = FALLING.has(choice.by) !== choice.reversed ? "descending" : "ascending";
     else button.parentElement.removeAttribute("aria-sort");
   }
 }
@@ -55,7 +56,7 @@ function refresh() {
   nothing.firstChild.textContent = stacks.length ? "No stack is like that." : "No stack has been found yet.";
   document.getElementById("all").hidden = !stacks.length;
   document.getElementById("frame").hidden = !chosen.length;
-  markLayout();
+  markLayout(chosen.length);
   showChosen(chosen, choice.layout === "table" ? table : grid, choice.pictures);
 }
 

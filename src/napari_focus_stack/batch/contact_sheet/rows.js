@@ -2,7 +2,9 @@ const ROW_HEIGHT = 54;
 
 function nameCell(stack) {
   const cell = element("span");
-  cell.append(stack.name, element("small", "", [...stack.part, stack.folder].filter((word) => word).join(" · ")));
+  const link = element("a", "", stack.lead);
+  link.href = stack.hash;
+  cell.append(link, element("small", "", stack.rest));
   cell.title = stack.path;
   return cell;
 }
@@ -25,7 +27,7 @@ const COLUMNS = [
   ["Planes", null, "middle", figure((one) => (one.leftOut ? `${one.planes - one.leftOut} of ${one.planes}` : String(one.planes)))],
   ["Align", null, "middle", (stack) => element("span", "", stack.figures?.align ?? "")],
   ["Motion, px", "motion", "middle", figure((one) => digits(one.motion))],
-  ["Sure depth", "sure", "", figure((one) => percent(one.sure))],
+  ["Sure", "sure", "", figure((one) => percent(one.sure))],
   ["Depth, planes", null, "wide", figure((one) => (one.depth ? spread(one.depth, "") : ""))],
   ["Height", null, "wide", figure((one) => (one.height ? spread(one.height, one.unit) : ""))],
   ["At ends", null, "wide", figure((one) => percent(one.atEnds))],
@@ -33,7 +35,7 @@ const COLUMNS = [
   ["Time taken", "seconds", "middle", (stack) => element("span", "number", stack.state === "left" ? "" : duration(stack.seconds))],
   ["Notes", "notes", "", (stack) => element("span", "number", stack.notes.length ? String(stack.notes.length) : "")],
 ];
-const RIGHT = new Set(["Planes", "Motion, px", "Sure depth", "Depth, planes", "Height", "At ends", "Saturated", "Time taken", "Notes"]);
+const RIGHT = new Set(["Planes", "Motion, px", "Sure", "Depth, planes", "Height", "At ends", "Saturated", "Time taken", "Notes"]);
 
 function headings(sort) {
   return COLUMNS.map(([title, by, from]) => {
@@ -42,6 +44,7 @@ function headings(sort) {
     if (by === null) heading.textContent = title;
     else {
       const button = element("button", "", title);
+      if (by === "sure") button.title = "Share of the picture whose depth is sure";
       button.type = "button";
       button.dataset.by = by;
       button.addEventListener("click", () => sort(by));
@@ -53,20 +56,18 @@ function headings(sort) {
 
 /** Rows of figures: what the table is made of. */
 const table = {
-  role: "table",
   form(width) {
     return { columns: 1, width, height: ROW_HEIGHT, gap: 0 };
   },
   cell(stack, pictures) {
-    const cell = element("div", "cell");
-    const row = element("a", "row");
-    row.href = stack.hash;
+    const row = element("div", "cell row");
+    row.role = "row";
     for (const [, , from, make] of COLUMNS) {
       const one = make(stack, pictures);
+      one.role = "cell";
       if (from) one.classList.add(from);
       row.append(one);
     }
-    cell.append(row);
-    return cell;
+    return row;
   },
 };

@@ -1,18 +1,31 @@
 const STATES = { failed: "Failed", left: "Left", done: "Done" };
 const RANKS = { failed: 0, left: 1, done: 2 };
 
+/** Paths that several stacks share, such as the fields of a plate. */
+const shared = new Set();
+const seen = new Set();
+for (const { folder, name } of data.stacks) (seen.has(`${folder}/${name}`) ? shared : seen).add(`${folder}/${name}`);
+
+/** Return the two lines that name a stack: first what it does not share with its neighbours. */
+function lines(folder, name, part) {
+  const path = folder ? `${folder}/${name}` : name;
+  const words = part.join(" · ");
+  if (shared.has(`${folder}/${name}`) && words) return { path, lead: words, rest: path };
+  return { path, lead: name, rest: [words, folder].filter((word) => word).join(" · ") };
+}
+
 const stacks = data.stacks.map((stack, index) => {
   const notes = stack.notes.map((number) => data.notes[number]);
-  const part = [stack.well, ...stack.part].filter((word) => word);
-  const words = [stack.folder, stack.name, ...part, stack.why, ...notes];
+  const wellIsNamed = stack.part.some((word) => word.includes(stack.well));
+  const part = wellIsNamed || !stack.well ? stack.part : [stack.well, ...stack.part];
+  const named = lines(stack.folder, stack.name, part);
   return {
     ...stack,
+    ...named,
     index,
     notes,
-    part: part.filter((word, at) => part.indexOf(word) === at),
-    path: stack.folder ? `${stack.folder}/${stack.name}` : stack.name,
     hash: `#${address(stack.id)}`,
-    words: `${stack.folder}/${words.join("\n")}`.toLowerCase(),
+    words: [named.path, stack.well, ...part, stack.why, ...notes].join("\n").toLowerCase(),
   };
 });
 const byHash = new Map(stacks.map((stack) => [stack.hash, stack]));
@@ -34,6 +47,9 @@ const ORDERS = {
   sure: (stack) => stack.figures?.sure ?? null,
   seconds: (stack) => (stack.state === "left" ? null : -stack.seconds),
 };
+
+/** Orders whose largest figure comes first. */
+const FALLING = new Set(["notes", "motion", "seconds"]);
 
 /** Return the stacks of a choice: those that pass the filter and hold every word, in order. */
 function chosenOf({ show, words, by, reversed }) {

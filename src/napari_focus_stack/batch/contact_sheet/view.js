@@ -2,11 +2,19 @@ const view = document.getElementById("view");
 const viewed = { stack: null, role: "image" };
 
 function fact(list, name, value, share = null) {
-  if (value === "" || value === null) return;
+  if (value === "") return null;
   const shown = element("dd");
   if (share !== null) shown.append(bar(share));
   shown.append(value);
   list.append(element("dt", "", name), shown);
+  return shown;
+}
+
+/** Add the median of values, and below it where most of them lie. */
+function spreadFact(list, name, values, unit) {
+  if (!values) return;
+  const [low, middle, high] = values.map(digits);
+  fact(list, name, `${middle} ${unit}`).append(element("small", "", `5 % to 95 %: ${low} to ${high}`));
 }
 
 /** Return where the depth that is sure lies between the first and the last plane. */
@@ -34,10 +42,10 @@ function figureList(stack) {
     fact(list, "Planes", one.leftOut ? `${one.planes}, ${one.leftOut} left out` : String(one.planes));
     fact(list, "Alignment", one.align);
     fact(list, "Largest motion", `${digits(one.motion)} px`);
-    fact(list, "Depth", one.depth && spread(one.depth, "planes"));
+    spreadFact(list, "Median depth", one.depth, "planes");
     if (one.depth) list.append(depthRange(one));
-    fact(list, "Height", one.height && spread(one.height, one.unit));
-    fact(list, "At the ends of the stack", percent(one.atEnds));
+    spreadFact(list, "Median height", one.height, one.unit);
+    fact(list, "In focus at the ends", percent(one.atEnds));
     fact(list, "Saturated", percent(one.saturated));
   }
   if (stack.state !== "left") fact(list, "Time taken", duration(stack.seconds) + (stack.kept ? ", by an earlier run" : ""));
@@ -65,7 +73,7 @@ function facts(stack) {
   const list = figureList(stack);
   return [
     ...(stack.state === "done" ? [] : [reason(stack)]),
-    ...(list.children.length ? [element("h3", "", stack.figures?.depth ? "Figures: median (5 % to 95 %)" : "Figures"), list] : []),
+    ...(list.children.length ? [element("h3", "", "Figures"), list] : []),
     ...section("Notes", stack.notes.map((note) => element("li", "", note))),
     ...section("Files", files),
   ];
@@ -75,10 +83,8 @@ function showRole(role, sameStack = true) {
   const { stack } = viewed;
   viewed.role = role;
   press("view-pictures", role);
-  const done = stack.state === "done";
   const path = stack.pictures[`${role}_view`] ?? stack.pictures[role];
   document.getElementById("legend").hidden = role !== "depth" || !path;
-  document.getElementById("stage-tools").hidden = !done || !Object.keys(stack.pictures).length;
   showPicture(path, `${role === "depth" ? "Depth" : "Image"} of ${stack.path}`, sameStack);
 }
 
@@ -90,11 +96,12 @@ function showStack(stack) {
   }
   viewed.stack = stack;
   const at = sheetState.chosen.indexOf(stack);
-  document.getElementById("view-name").textContent = stack.name;
-  document.getElementById("view-part").textContent = [...stack.part, stack.folder].filter((word) => word).join(" · ");
+  document.getElementById("view-name").textContent = stack.lead;
+  document.getElementById("view-part").textContent = stack.rest;
   document.getElementById("place").textContent = at < 0 ? "" : `${at + 1} of ${sheetState.chosen.length}`;
   document.getElementById("previous").disabled = at <= 0;
   document.getElementById("next").disabled = at < 0 || at + 1 >= sheetState.chosen.length;
+  view.firstElementChild.classList.toggle("bare", !Object.keys(stack.pictures).length);
   const report = document.getElementById("facts");
   report.replaceChildren(...facts(stack));
   report.scrollTop = 0;

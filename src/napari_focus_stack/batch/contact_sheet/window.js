@@ -4,19 +4,23 @@ const BEYOND = 500;
 const sheet = document.getElementById("sheet");
 const sheetState = { chosen: [], kind: grid, pictures: "image", form: null, active: 0, cells: new Map() };
 
+function linkOf(cell) {
+  return cell.querySelector("a");
+}
+
+/** Return the cell of a stack, at its place. */
 function lay(index) {
   const { form, chosen, kind, pictures } = sheetState;
   const cell = kind.cell(chosen[index], pictures);
   const x = (index % form.columns) * (form.width + form.gap);
   const y = Math.floor(index / form.columns) * (form.height + form.gap);
   cell.style.cssText = `width:${form.width}px;height:${form.height}px;transform:translate(${x}px,${y}px)`;
-  if (kind === grid) {
-    cell.ariaPosInSet = String(index + 1);
-    cell.ariaSetSize = String(chosen.length);
-  }
-  cell.firstChild.tabIndex = -1;
-  cell.firstChild.dataset.index = String(index);
-  cell.firstChild.setAttribute("aria-describedby", "keys");
+  if (kind === table) cell.ariaRowIndex = String(index + 2);
+  else Object.assign(cell, { ariaPosInSet: String(index + 1), ariaSetSize: String(chosen.length) });
+  const link = linkOf(cell);
+  link.tabIndex = -1;
+  link.dataset.index = String(index);
+  link.setAttribute("aria-describedby", "keys");
   sheetState.cells.set(index, cell);
   return cell;
 }
@@ -51,7 +55,7 @@ function paint() {
 function markReachable() {
   const { cells, active } = sheetState;
   const reachable = cells.has(active) ? active : visible(0)[0];
-  for (const [index, cell] of cells) cell.firstChild.tabIndex = index === reachable ? 0 : -1;
+  for (const [index, cell] of cells) linkOf(cell).tabIndex = index === reachable ? 0 : -1;
 }
 
 /** Lay out anew, after a change of the choice or of the width. */
@@ -84,7 +88,7 @@ function reach(index) {
   if (top < covered + GAP) window.scrollBy(0, top - covered - GAP);
   else if (below > 0) window.scrollBy(0, below + GAP);
   paint();
-  cells.get(target).firstChild.focus({ preventScroll: true });
+  linkOf(cells.get(target)).focus({ preventScroll: true });
 }
 
 function moveBy(key) {

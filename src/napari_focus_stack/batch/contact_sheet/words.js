@@ -27,7 +27,8 @@ function count(number, one, many) {
 function percent(share) {
   if (share === null) return "";
   if (share > 0 && share < 0.001) return "<0.1 %";
-  const digits = share > 0 && (share < 0.1 || (share > 0.995 && share < 1)) ? 1 : 0;
+  if (share > 0.999 && share < 1) return ">99.9 %";
+  const digits = (share > 0 && share < 0.1) || (share >= 0.995 && share < 1) ? 1 : 0;
   return `${(share * 100).toFixed(digits)} %`;
 }
 
