@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -36,7 +37,10 @@ LIBRARIES = {
     "libxcb-keysyms.so.1": "libxcb-keysyms1",
     "libxcb-shape.so.0": "libxcb-shape0",
 }
-PROGRAMS = {"xvfb-run": "xvfb", "xauth": "xauth"}
+SCREEN = {"xvfb-run": "xvfb", "xauth": "xauth"}
+# What shows the contact sheet of a batch. Elsewhere than on Debian the packages have other names;
+# the images of CI have a browser, and without one these tests are skipped.
+BROWSER = {"chromium": "chromium", "chromedriver": "chromium-driver"}
 
 
 def main() -> int:
@@ -52,23 +56,23 @@ def main() -> int:
     install = [python, "-m", "pip", "install", "--quiet", "--editable", f"{ROOT}[{options.extras}]"]
     subprocess.run(install, check=True)
     screen = on_screen()
-    platform = {} if screen else {"QT_QPA_PLATFORM": "offscreen"}
+    painting = {} if screen else {"QT_QPA_PLATFORM": "offscreen"}
     # more than four viewers at once gain nothing and need 300 MB each
     pytest = [python, "-m", "pytest", "-n", "auto", "--maxprocesses", "4", *pytest_arguments]
-    return subprocess.run([*screen, *pytest], cwd=ROOT, env={**os.environ, **platform}).returncode
+    return subprocess.run([*screen, *pytest], cwd=ROOT, env={**os.environ, **painting}).returncode
 
 
 def provide_screen() -> None:
-    """Install the system packages that the viewer lacks, where that can be done."""
+    """Install the system packages that the tests lack, where that can be done."""
     missing = missing_packages()
     if not missing:
         return
     wanted = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
     administrator = as_administrator()
     if administrator is None or not shutil.which("apt-get"):
-        print(f"The viewer's tests may fail without these packages: {' '.join(missing)}")
+        print(f"Tests of the viewer and the contact sheet need these packages: {' '.join(missing)}")
         return
-    print("Installing what Qt needs:", " ".join([*administrator, *wanted]), flush=True)
+    print("Installing what the tests need:", " ".join([*administrator, *wanted]), flush=True)
     subprocess.run([*administrator, "apt-get", "update", "--quiet"], check=True)
     environment = [*administrator, "env", "DEBIAN_FRONTEND=noninteractive"]
     subprocess.run([*environment, *wanted], check=True)
@@ -76,7 +80,15 @@ def provide_screen() -> None:
 
 def missing_packages() -> list[str]:
     libraries = [package for library, package in LIBRARIES.items() if not loads(library)]
-    return libraries + [package for name, package in PROGRAMS.items() if not shutil.which(name)]
+    programs = SCREEN | (BROWSER if on_debian() else {})
+    return libraries + [package for name, package in programs.items() if not shutil.which(name)]
+
+
+def on_debian() -> bool:
+    try:
+        return platform.freedesktop_os_release().get("ID") == "debian"
+    except OSError:
+        return False
 
 
 def loads(library: str) -> bool:
@@ -100,7 +112,7 @@ def as_administrator() -> list[str] | None:
 
 def on_screen() -> list[str]:
     """What goes before a command to give it a screen of its own."""
-    if sys.platform != "linux" or not all(map(shutil.which, PROGRAMS)):
+    if sys.platform != "linux" or not all(map(shutil.which, SCREEN)):
         return []
     return ["xvfb-run", "--auto-servernum", "--server-args", "-screen 0 1600x1000x24"]
 

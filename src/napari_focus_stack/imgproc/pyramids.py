@@ -127,24 +127,24 @@ def grey(plane: NDArray[Any]) -> NDArray[Any]:
     return mixed
 
 
-def reduced_to(plane: Plane, side: int) -> Plane:
+def reduced_to(plane: NDArray[Any], side: int) -> NDArray[Any]:
     """Reduce a plane by area means until its longer side fits.
 
     Parameters
     ----------
     plane : numpy.ndarray
-        (Y, X) float32.
+        (Y, X[, C]) uint8, uint16 or float32.
     side : int
         Largest length of the longer side, in pixels.
 
     Returns
     -------
     numpy.ndarray
-        (y, x) float32.
+        (y, x[, C]) of the same type.
     """
-    factor = min(1.0, side / max(plane.shape))
-    size = [max(1, round(length * factor)) for length in plane.shape[::-1]]
-    small: Plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+    factor = min(1.0, side / max(plane.shape[:2]))
+    size = [max(1, round(length * factor)) for length in plane.shape[1::-1]]
+    small: NDArray[Any] = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
     return small
 
 

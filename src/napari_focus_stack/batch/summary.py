@@ -1,0 +1,157 @@
+"""Table of a batch, one row a stack, for a spreadsheet or a script."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+from napari_focus_stack._utils.wording import format_unit
+from napari_focus_stack.io.replacing import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from napari_focus_stack.batch.records import BatchRecord, StackName
+
+SUMMARY = "summary.csv"
+COLUMNS = (
+    "path",
+    "position",
+    "well",
+    "time",
+    "channel",
+    "status",
+    "why",
+    "seconds",
+    "planes",
+    "left out",
+    "align",
+    "motion px",
+    "share sure",
+    "depth p5",
+    "depth median",
+    "depth p95",
+    "height p5",
+    "height median",
+    "height p95",
+    "unit",
+    "share at ends",
+    "saturated",
+    "notes",
+    "result",
+    "report",
+)
+_LINE_BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
+_FORMULA = ("=", "+", "-", "@", "\t")
+
+
+def in_order(records: Iterable[BatchRecord]) -> list[BatchRecord]:
+    """Return records in the order in which a person counts: stack 2 before stack 10.
+
+    Parameters
+    ----------
+    records : iterable of BatchRecord
+        Records in any order, such as that in which their tasks ended.
+
+    Returns
+    -------
+    list of BatchRecord
+        By source, position, time and channel.
+    """
+    from natsort import natsort_keygen
+
+    natural = natsort_keygen()
+
+    def place(name: StackName) -> tuple[Any, ...]:
+        return natural(name.source), name.position, name.time, name.channel
+
+    return sorted(records, key=lambda record: place(record.name))
+
+
+def write_summary(out: Path, records: Iterable[BatchRecord]) -> Path:
+    """Write `summary.csv`, in place of an earlier one.
+
+    Parameters
+    ----------
+    out : pathlib.Path or upath.UPath
+        Folder of results.
+    records : iterable of BatchRecord
+        Stacks, in any order; the rows are in that of `in_order`.
+
+    Returns
+    -------
+    pathlib.Path or upath.UPath
+        The file: UTF-8 with a mark at its start, by which Excel takes it as such. Shares go from 0
+        to 1, depth is in planes, height in `unit`. Text that a spreadsheet would take for a formula
+        has an apostrophe before it, and no text has line breaks.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, COLUMNS)
+    table.writeheader()
+    table.writerows(
+        {key: _cell(value) for key, value in _row(one).items()} for one in in_order(records)
+    )
+    path = out / SUMMARY
+    # names of files that are not UTF-8 hold lone surrogates
+    write_whole(path, text.getvalue().encode("utf-8-sig", errors="replace"))
+    return path
+
+
+def _row(record: BatchRecord) -> dict[str, Any]:
+    name = record.name
+    row = {
+        "path": name.source,
+        "position": name.position_name or name.position,
+        "well": name.well,
+        "time": name.time,
+        "channel": name.channel_name or name.channel,
+        "status": record.state,
+        "why": record.why,
+        "seconds": round(record.seconds, 3),
+        "notes": " ".join(record.notes),
+        "result": record.results.get("image"),
+        "report": record.report,
+    }
+    return row | _figures(record)
+
+
+def _figures(record: BatchRecord) -> dict[str, Any]:
+    figures = record.figures
+    if figures is None:
+        return {}
+    return {
+        "planes": figures.planes,
+        "left out": figures.left_out,
+        "align": figures.align,
+        "motion px": round(figures.motion, 3),
+        "share sure": round(figures.share_sure, 5),
+        **_spread("depth", figures.depth),
+        **_spread("height", figures.height),
+        "unit": format_unit(figures.unit),
+        "share at ends": round(figures.share_at_ends, 5),
+        "saturated": None if figures.saturated is None else round(figures.saturated, 6),
+    }
+
+
+def _spread(what: str, percentiles: tuple[float, float, float] | None) -> dict[str, float]:
+    if percentiles is None:
+        return {}
+    # heights may be in metres: digits that count, not decimal places
+    names = (f"{what} p5", f"{what} median", f"{what} p95")
+    return {name: float(f"{value:.6g}") for name, value in zip(names, percentiles, strict=True)}
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as a cell: text on one line, and never a formula."""
+    if not isinstance(value, str):
+        return value
+    line = _LINE_BREAKS.sub(" ", value)
+    return f"'{line}" if line.startswith(_FORMULA) else line
