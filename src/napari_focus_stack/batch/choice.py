@@ -90,9 +90,7 @@ def choose_engine(
         return CallingProcess()
     from napari_focus_stack.batch.cluster import ClusterEngine, LocalWorkers
 
-    return ClusterEngine(
-        LocalWorkers(fitting, plan.memory + SLACK), on_dashboard=on_dashboard
-    )
+    return ClusterEngine(LocalWorkers(fitting, plan.memory + SLACK), on_dashboard=on_dashboard)
 
 
 def local_workers(plan: BatchPlan, most: int | None = None) -> int:
@@ -127,4 +125,6 @@ def local_workers(plan: BatchPlan, most: int | None = None) -> int:
             f"{format_bytes(MEMORY_LIMIT)}; give --memory, and stacks are fused in tiles."
         )
     fitting = max(1, (budget - OWN) // each)
-    return max(1, min(fitting, most or CPU_COUNT, CPU_COUNT if most is None else most, len(plan.tasks)))
+    return max(
+        1, min(fitting, most or CPU_COUNT, CPU_COUNT if most is None else most, len(plan.tasks))
+    )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import threading
 import time
 from collections import Counter, deque
 from importlib.util import find_spec
@@ -30,6 +29,7 @@ from napari_focus_stack.batch.worker import (
 from napari_focus_stack.errors import Cancelled, FocusStackError, SettingsError
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from distributed import Client, Future
@@ -166,7 +166,7 @@ class ClusterEngine:
         The workers.
     least_memory : int
         Bytes that a worker of a running cluster must have.
-    on_start : callable, optional
+    on_dashboard : callable, optional
         Called with the address of dask's dashboard, if it has one.
     """
 
@@ -174,9 +174,10 @@ class ClusterEngine:
         self,
         place: LocalWorkers | RunningCluster,
         least_memory: int = 0,
-        on_start: Callable[[str], object] | None = None,
+        on_dashboard: Callable[[str], object] | None = None,
     ) -> None:
-        self._place, self._least_memory, self._on_start = place, least_memory, on_start
+        self._place, self._least_memory = place, least_memory
+        self._on_dashboard = on_dashboard
 
     def run(
         self,
@@ -200,14 +201,12 @@ class ClusterEngine:
         FocusStackError
             The cluster has lost all of its workers.
         """
-        alone = dataclasses.replace(
-            order, settings=dataclasses.replace(order.settings, threads=1)
-        )
+        alone = dataclasses.replace(order, settings=dataclasses.replace(order.settings, threads=1))
         with self._place.client() as client:
             check_workers(client, order, self._least_memory)
             client.register_plugin(PreparedWorker(local=isinstance(self._place, LocalWorkers)))
-            if self._on_start is not None and find_spec("bokeh"):
-                self._on_start(client.dashboard_link)
+            if self._on_dashboard is not None and find_spec("bokeh"):
+                self._on_dashboard(client.dashboard_link)
             flight = _Flight(client, alone, leads, on_step, cancel)
             try:
                 yield from flight.run(tasks)
@@ -291,8 +290,8 @@ class _Flight:
         self._client, self._order, self._leads = client, order, leads
         self._cancel, self._on_step = cancel, on_step
         self._ended = as_completed(loop=client.loop)
-        self._flying: dict[str, StackTask] = {}
-        self._lead_futures: dict[str, Future] = {}
+        self._flying: dict[Any, StackTask] = {}
+        self._lead_futures: dict[str, Future[Any]] = {}
         self._deaths: Counter[str] = Counter()
         self._again: deque[StackTask] = deque()
         client.subscribe_topic(order.run, self._step)
@@ -329,13 +328,11 @@ class _Flight:
     def _submit(self, task: StackTask) -> None:
         key = f"{next(iter(task.markers.values()))}-{self._order.run}-{self._deaths[_key(task)]}"
         lead = self._lead(task.source) if task.needs_lead else None
-        future = self._client.submit(
-            stack_on_worker, self._order, task, lead, key=key, pure=False
-        )
+        future = self._client.submit(stack_on_worker, self._order, task, lead, key=key, pure=False)
         self._flying[future.key] = task
         self._ended.add(future)
 
-    def _lead(self, source: str) -> Future:
+    def _lead(self, source: str) -> Future[Any]:
         """Return the search of the lead channel of a series, which its tasks wait for."""
         if source not in self._lead_futures:
             self._lead_futures[source] = self._client.submit(
@@ -343,7 +340,7 @@ class _Flight:
             )
         return self._lead_futures[source]
 
-    def _landed(self, future: Future) -> TaskDone | None:
+    def _landed(self, future: Future[Any]) -> TaskDone | None:
         """Return the outcome of a task; None if it is tried again."""
         from distributed import KilledWorker
 

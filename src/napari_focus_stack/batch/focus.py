@@ -16,7 +16,7 @@ from napari_focus_stack.batch.records import BatchRecord
 from napari_focus_stack.batch.running import BatchRun
 from napari_focus_stack.batch.tasks import BatchOrder
 from napari_focus_stack.errors import Cancelled, InputError
-from napari_focus_stack.io.places import absolute
+from napari_focus_stack.io.places import absolute, as_place
 from napari_focus_stack.pipeline.options import Options, chosen, with_options
 from napari_focus_stack.series.series_settings import SeriesSettings
 
@@ -61,7 +61,7 @@ class BatchCall:
     """
 
     order: BatchOrder
-    selection: Selection = Selection()
+    selection: Selection
     scheduler: str = "local"
     workers: int | None = None
     redo: bool = False
@@ -283,8 +283,8 @@ def focus_batch(
     ...     print(record.name.source, record.state)
     """
     order = BatchOrder(
-        root=absolute(root),
-        out=absolute(out),
+        root=str(absolute(as_place(root))),
+        out=str(absolute(as_place(out))),
         settings=chosen(settings, options),
         series_settings=SeriesSettings(
             lead_channel=lead_channel,

@@ -101,6 +101,4 @@ def sweep(out: Path) -> None:
     for place, folders, files in os.walk(out):
         litter = [name for name in (*folders, *files) if _LITTER.fullmatch(name)]
         remove(out / place / name for name in litter)
-        folders[:] = [
-            name for name in folders if not name.endswith(".zarr") and name not in litter
-        ]
+        folders[:] = [name for name in folders if not name.endswith(".zarr") and name not in litter]

@@ -158,9 +158,7 @@ def read_markers(out: Path) -> dict[str, Marker]:
     with ThreadPoolExecutor(READERS, "focusstack-markers") as readers:
         found = readers.map(lambda name: _read(out / name), names)
         return {
-            name: marker
-            for name, marker in zip(names, found, strict=True)
-            if marker is not None
+            name: marker for name, marker in zip(names, found, strict=True) if marker is not None
         }
 
 
@@ -193,4 +191,3 @@ def _read(place: Path) -> Marker | None:
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-

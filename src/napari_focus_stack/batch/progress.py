@@ -119,4 +119,6 @@ class BatchProgress:
 
     def __str__(self) -> str:
         """Return one line."""
-        return " | ".join([self.summary, *(f"{name}: {step}" for name, step in self.workers.items())])
+        return " | ".join(
+            [self.summary, *(f"{name}: {step}" for name, step in self.workers.items())]
+        )

@@ -194,7 +194,9 @@ class TaskResults(Destination):
             for role, name in self._task.results.items()
             if role not in written
         }
-        return [place for role, place in places.items() if place.exists() and is_own_map(place, role)]
+        return [
+            place for role, place in places.items() if place.exists() and is_own_map(place, role)
+        ]
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes of each file of results, and -1 for stores, whose chunks are many."""

@@ -48,9 +48,7 @@ class BatchRun:
         self._left = Counter({name: film.tasks for name, film in plan.films.items()})
         self._summed = time.monotonic()
 
-    def steps(
-        self, engine: Engine, cancel: threading.Event
-    ) -> Generator[BatchRecord, None, None]:
+    def steps(self, engine: Engine, cancel: threading.Event) -> Generator[BatchRecord, None, None]:
         """Do the work.
 
         Parameters

@@ -83,7 +83,9 @@ class SeriesPlanner:
         if self._order.series_settings.lead_channel != "auto" or not several:
             return tasks
         known = self._earlier.lead(self._source)
-        if known is not None and any(find_channel(p, known) is not None for p in self._part.positions):
+        if known is not None and any(
+            find_channel(p, known) is not None for p in self._part.positions
+        ):
             return [dataclasses.replace(task, lead=known) for task in tasks]
         if sum(position.times for position in self._part.positions) == 1:
             return tasks
@@ -159,9 +161,7 @@ class SeriesPlanner:
                 for channel in channels
             },
             fingerprints={
-                time: self._fingerprints.fingerprint(
-                    self._series, place.position, time
-                )
+                time: self._fingerprints.fingerprint(self._series, place.position, time)
                 for time in range(*times)
             },
             pixels=images * position.planes * y * x,

@@ -17,7 +17,6 @@ from napari_focus_stack.batch.tasks import opened
 from napari_focus_stack.errors import Cancelled, FocusStackError, OutputError, SettingsError
 from napari_focus_stack.io.replacing import os_errors
 from napari_focus_stack.series.lead import lead_steps
-from napari_focus_stack.series.model import StackIndex
 from napari_focus_stack.series.steps import focus_series_steps
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari_focus_stack.batch.tasks import BatchOrder, LeadTask, StackTask
-    from napari_focus_stack.series.model import Series
+    from napari_focus_stack.series.model import Series, StackIndex
     from napari_focus_stack.series.result import SeriesProgress
 
 CHANGED = "Its files changed while they were read; run the batch again when they are complete."
@@ -102,7 +101,9 @@ def stack_task(
         lost = f"'{task.source}' has changed: {problem}"
         return _write_failures(order, task, dict.fromkeys(task.markers, lost), start)
     results = TaskResults(order, task, film)
-    failed = _stack(order, part, results, task.memory, lead if lead is not None else task.lead, on_step, cancel)
+    failed = _stack(
+        order, part, results, task.memory, lead if lead is not None else task.lead, on_step, cancel
+    )
     if _has_changed(task, series):
         failed = dict.fromkeys(part, CHANGED)
         results.finished.clear()
@@ -177,9 +178,7 @@ def _numbers(task: StackTask, index: StackIndex) -> tuple[int, int]:
 def _name(task: StackTask, place: tuple[int, int], series: Series | None) -> StackName:
     """Return the name of a stack, as far as its series can be read."""
     time_point, channel = place
-    plain = StackName(
-        source=task.source, position=task.position, time=time_point, channel=channel
-    )
+    plain = StackName(source=task.source, position=task.position, time=time_point, channel=channel)
     if series is None:
         return plain
     position = series.positions[task.position]

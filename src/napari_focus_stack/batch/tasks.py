@@ -269,8 +269,6 @@ def opened(order: BatchOrder, task: StackTask | LeadTask) -> Series:
 
 
 @lru_cache(MOST_OPEN)
-def _opened(
-    root: str, source: str, pattern: str | None, axes: str | None, _run: str
-) -> Series:
+def _opened(root: str, source: str, pattern: str | None, axes: str | None, _run: str) -> Series:
     place = as_place(root) if source == "." else as_place(root) / source
     return open_series(place, pattern=pattern, axes=axes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -20,14 +19,13 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.batch.records import BatchRecord
     from napari_focus_stack.batch.tasks import BatchOrder, StackTask
-    from napari_focus_stack.series.result import SeriesProgress
 
 OFTEN = 0.5
 """Seconds between two messages on what a worker does."""
 _cancelled: dict[str, threading.Event] = {}
 
 
-class PreparedWorker(WorkerPlugin):  # type: ignore[misc]
+class PreparedWorker(WorkerPlugin):
     """Preparation of a worker, also of one that replaces another.
 
     Parameters

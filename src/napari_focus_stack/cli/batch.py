@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import signal
-import sys
 import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.batch.focus import BatchCall
     from napari_focus_stack.batch.plan import BatchPlan, Listed
-    from napari_focus_stack.batch.records import BatchRecord
-    from napari_focus_stack.cli.batch_output import BatchOutput
     from napari_focus_stack.settings import Settings
 
 WATCH = 30.0
@@ -166,7 +163,7 @@ def _batch_call(call: argparse.Namespace) -> BatchCall:
     from napari_focus_stack.batch.focus import BatchCall
     from napari_focus_stack.batch.planning import Selection
     from napari_focus_stack.batch.tasks import BatchOrder
-    from napari_focus_stack.io.places import absolute
+    from napari_focus_stack.io.places import absolute, as_place
 
     if call.workers is not None and call.workers < 1:
         raise SettingsError(f"--workers {call.workers} must be 1 or more.")
@@ -176,8 +173,8 @@ def _batch_call(call: argparse.Namespace) -> BatchCall:
             raise SettingsError(f"--{name.replace('_', '-')} {value:g} must be 0 or more.")
     return BatchCall(
         order=BatchOrder(
-            root=absolute(call.root),
-            out=absolute(call.output),
+            root=str(absolute(as_place(call.root))),
+            out=str(absolute(as_place(call.output))),
             settings=_settings(call),
             series_settings=series_settings(call),
             pattern=call.pattern,

@@ -218,9 +218,11 @@ def described(record: BatchRecord) -> str:
     name = record.name
     words = [name.source, name.position_name]
     words += [f"time {name.time}"] if name.time else []
-    words += [f"channel {name.channel_name or name.channel}"] if (
-        name.channel_name or name.channel
-    ) else []
+    words += (
+        [f"channel {name.channel_name or name.channel}"]
+        if (name.channel_name or name.channel)
+        else []
+    )
     return ", ".join(filter(None, words))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_focus_stack.cli.exit_codes import DONE, FAILED_IN_PART
 from napari_focus_stack.cli.progress import follow

@@ -16,6 +16,7 @@ from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.ome_zarr_levels import (
     Levels,
     create_levels,
+    range_of,
     stored_channels,
     stored_shape,
 )
@@ -279,6 +280,27 @@ class PlacedImage:
             raise InputError(
                 f"Time {time} of '{self.place}' is damaged ({problem}); focus the stack again."
             ) from problem
+
+    def ranges(self) -> dict[int, tuple[float, float]]:
+        """Return the range of the values of each channel at the smallest level.
+
+        Returns
+        -------
+        dict of int to (float, float)
+            Least and greatest value by channel; colours have one range, that of channel 0.
+
+        Raises
+        ------
+        InputError
+            It is damaged, or the server fails.
+        """
+        smallest = self._levels.arrays[-1]
+        with read_errors(self.place):
+            stored = np.asarray(smallest[:])
+        channels = 1 if self._levels.is_colour else stored.shape[1]
+        values = [stored] if channels == 1 else [stored[:, c] for c in range(channels)]
+        found = {c: range_of(channel) for c, channel in enumerate(values)}
+        return {c: limits for c, limits in found.items() if limits is not None}
 
     def close(self) -> None:
         """Do nothing: no file of a store stays open."""

@@ -286,3 +286,21 @@ def _explained(problem: Exception) -> tuple[str, str]:
     return f"the server failed or was not reached ({words or kind})", (
         "check the address and the network"
     )
+
+
+def make_folder(place: Path) -> None:
+    """Create a folder and those above it; object storage has none and needs none.
+
+    Parameters
+    ----------
+    place : pathlib.Path
+        Folder or URL.
+
+    Raises
+    ------
+    OutputError
+        It cannot be created.
+    """
+    if not is_remote(place):
+        with os_errors(place):
+            place.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ def select(
     positions: Sequence[str | int] | None = None,
     times: str | int | None = None,
     channels: Sequence[str | int] | None = None,
-) -> Series:
+) -> SeriesPart:
     """Return the part of a series that a caller selects.
 
     Parameters
@@ -37,7 +37,7 @@ def select(
 
     Returns
     -------
-    Series
+    SeriesPart
         The part; its stacks keep their numbers in the whole series for reports.
 
     Raises
