@@ -294,6 +294,7 @@ class _Flight:
         self._lead_futures: dict[str, Future[Any]] = {}
         self._deaths: Counter[str] = Counter()
         self._again: deque[StackTask] = deque()
+        self._numbers: dict[str, int] = {}
         client.subscribe_topic(order.run, self._step)
 
     def run(self, tasks: Iterable[StackTask]) -> Generator[TaskDone, None, None]:
@@ -372,7 +373,8 @@ class _Flight:
     def _step(self, event: tuple[Any, Any]) -> None:
         """Pass on what a worker does."""
         _, message = event
-        self._on_step(WorkerStep(message["worker"], message["step"]))
+        number = self._numbers.setdefault(message["worker"], len(self._numbers) + 1)
+        self._on_step(WorkerStep(f"worker {number}", message["step"]))
 
     def stop(self) -> None:
         """End what is still in flight."""

@@ -1,4 +1,4 @@
-"""Engines of a batch: the calling process, or workers of dask.distributed on this machine or others.
+"""Engines of a batch: the calling process, or workers of dask.distributed, here or elsewhere.
 
 All of them call `stack_task`; results are the same bits whoever works.
 """
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.batch.records import BatchRecord
     from napari_focus_stack.batch.tasks import BatchOrder, LeadTask, StackTask
+    from napari_focus_stack.series.result import SeriesProgress
 
 MOST_TRIES = 3
 """Workers that a stack may cost before it counts as failed."""
@@ -52,6 +53,22 @@ class TaskDone:
 
     task: StackTask
     records: list[BatchRecord]
+
+
+def step_words(step: SeriesProgress) -> str:
+    """Return what a worker does in words.
+
+    Parameters
+    ----------
+    step : SeriesProgress
+        Stack, and step within it.
+
+    Returns
+    -------
+    str
+        Such as "'leaf.tif', time 3: Fusing plane 4".
+    """
+    return step.stack if step.step is None else f"{step.stack}: {step.step}"
 
 
 class Engine(Protocol):
@@ -104,7 +121,7 @@ class CallingProcess:
                 order,
                 task,
                 found.get(task.source),
-                lambda step: on_step(WorkerStep("this process", str(step))),
+                lambda step: on_step(WorkerStep("this process", step_words(step))),
                 cancel,
             )
             yield TaskDone(task, records)

@@ -90,8 +90,8 @@ def write_job_script(
 
     if "://" in out:
         raise SettingsError(
-            f"'{out}' is a URL, and the job needs a folder for the scheduler's file that every node "
-            "sees; start scheduler and workers yourself, and give --scheduler."
+            f"'{out}' is a URL, and the job needs a folder for the file of its scheduler that every "
+            "node sees; start scheduler and workers yourself, and give --scheduler."
         )
     each = memory + SLACK
     megabytes = math.ceil(max(each, OWN) / 10**6)

@@ -11,6 +11,7 @@ from distributed import WorkerPlugin, get_worker
 
 from napari_focus_stack._utils.memory import share_malloc_arena
 from napari_focus_stack._version import __version__
+from napari_focus_stack.batch.engine import step_words
 from napari_focus_stack.batch.stacking import stack_task
 from napari_focus_stack.io.places import as_place
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.batch.records import BatchRecord
     from napari_focus_stack.batch.tasks import BatchOrder, StackTask
+    from napari_focus_stack.series.result import SeriesProgress
 
 OFTEN = 0.5
 """Seconds between two messages on what a worker does."""
@@ -65,12 +67,12 @@ def stack_on_worker(
     worker, last = get_worker(), 0.0
     event = _cancelled.setdefault(order.run, threading.Event())
 
-    def send(step: object) -> None:
+    def send(step: SeriesProgress) -> None:
         """Send a step, unless one was sent shortly before."""
         nonlocal last
         if time.monotonic() - last > OFTEN:
             last = time.monotonic()
-            worker.log_event(order.run, {"worker": str(worker.name), "step": str(step)})
+            worker.log_event(order.run, {"worker": worker.address, "step": step_words(step)})
 
     return stack_task(order, task, lead, send, event)
 
