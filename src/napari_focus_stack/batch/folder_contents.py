@@ -13,6 +13,7 @@ from napari_focus_stack.io.listing import TIFF_SUFFIXES
 from napari_focus_stack.io.name_axes import NamedAxesError
 from napari_focus_stack.io.ome_zarr_store import own_attributes
 from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.reading import scan
 from napari_focus_stack.io.tiff import is_preview
 from napari_focus_stack.io.tiff_planes import plane_count
 from napari_focus_stack.series.opening import STACK, find_series, open_series
@@ -236,18 +237,40 @@ def _of_images(
 def _apart(folder: Path, images: Sequence[Path], axes: str | None, why: str) -> Iterator[Content]:
     """Yield each file of several planes; why a folder is left out if there is none."""
     joined: set[Path] = set()
-    several = False
     for content in _files(images, axes):
-        several = True
         joined |= {content.path, *content.files}
         yield content
-    others = [image for image in images if image not in joined and _kind(image) != "result"]
-    made = companions(images)
-    planes = [image for image in others if image not in made]
-    if several and planes:
-        yield Content(folder, why=_single_images(folder, planes))
-    elif others and not several:
+    rest = [image for image in images if image not in joined and _kind(image) != "result"]
+    if rest and not joined:
         yield Content(folder, why=why)
+    elif rest:
+        yield from _beside_files(folder, rest, companions(images))
+
+
+def _beside_files(
+    folder: Path, images: Sequence[Path], made: Collection[Path]
+) -> Iterator[Content]:
+    """Yield why images beside files of several planes are left out: damaged ones by name."""
+    sound = {image for image in images if _is_one_plane(image)}
+    for image in images:
+        if image not in sound:
+            yield opened_file(image, None, None)
+    planes = [image.name for image in images if image in sound and image not in made]
+    if planes:
+        are = "a single image" if len(planes) == 1 else f"{len(planes)} single images"
+        why = (
+            f"'{folder}' holds {are} beside files of several planes ({format_names(planes)}); put "
+            "the planes of a stack into a folder of their own."
+        )
+        yield Content(folder, why=why)
+
+
+def _is_one_plane(image: Path) -> bool:
+    """Check whether an image is a single one and sound, as far as its headers say."""
+    try:
+        return not scan(image).skipped
+    except InputError:
+        return False
 
 
 def _files(images: Sequence[Path], axes: str | None) -> Iterator[Content]:
@@ -261,16 +284,6 @@ def _files(images: Sequence[Path], axes: str | None) -> Iterator[Content]:
         joined |= content.files
         if kind == "stack" or content.series is not None:
             yield content
-
-
-def _single_images(folder: Path, planes: Collection[Path]) -> str:
-    """Return why images beside files of several planes are left out."""
-    are = "a single image" if len(planes) == 1 else f"{len(planes)} single images"
-    return (
-        f"'{folder}' holds {are} beside files of several planes "
-        f"({format_names([plane.name for plane in planes])}); put the planes of a stack into a "
-        "folder of their own."
-    )
 
 
 def _kind(file: Path) -> _Kind:
