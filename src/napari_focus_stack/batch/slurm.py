@@ -90,7 +90,7 @@ def write_job_script(
 
     if "://" in out:
         raise SettingsError(
-            f"'{out}' is a URL, and the job needs a folder for the file of its scheduler that every "
+            f"'{out}' is a URL, and the job needs a folder for its scheduler that every "
             "node sees; start scheduler and workers yourself, and give --scheduler."
         )
     each = memory + SLACK
