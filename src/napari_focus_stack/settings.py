@@ -62,7 +62,7 @@ class Settings:
     z_step : float or None
         Distance of neighbouring planes, in the unit of the pixel size.
     memory : int or None
-        Bytes that the process may use; text such as "1.5GB" is converted.
+        Bytes that the run may use; text such as "1.5GB" is converted.
     threads : int or None
         Number of threads.
 
@@ -147,8 +147,9 @@ class Settings:
 
     memory: int | None = _parameter(
         None,
-        "Memory that the whole process may use, as in 1.5GB: a stack that needs more is fused "
-        "tile by tile, with its results in temporary files; by default most of the free memory.",
+        "Memory that the run may use, as in 1.5GB, 160 MB of it for Python and its libraries: a "
+        "stack that needs more is fused tile by tile, with its results in temporary files; by "
+        "default most of the free memory.",
         size=True,
     )
     threads: int | None = _parameter(

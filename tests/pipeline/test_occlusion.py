@@ -13,15 +13,15 @@ import pytest
 from scenes import frozen, picture, psnr, surface
 
 from napari_focus_stack import Settings, StackResult, focus_stack, stack_steps
-from napari_focus_stack._utils.memory import resident
 from napari_focus_stack.cli.main import main
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.io.sources import ArraySource
 from napari_focus_stack.io.writing import write_image
 from napari_focus_stack.occlusion.summary import Why
 from napari_focus_stack.pipeline import fuse as fusing
-from napari_focus_stack.pipeline import occlusion
-from napari_focus_stack.pipeline.tiling import MemoryNeeds, Tiling, cut
+from napari_focus_stack.pipeline import occlusion, occlusion_memory
+from napari_focus_stack.pipeline.memory_needs import MemoryNeeds
+from napari_focus_stack.pipeline.tiling import Tiling, cut, least_memory, needed_memory
 from napari_focus_stack.simulation.rendering import drift, render_stack
 
 SIDE, PLANES, BLUR = 256, 10, 0.8
@@ -288,7 +288,7 @@ def test_little_memory_at_a_time_gives_the_same(monkeypatch: pytest.MonkeyPatch)
     threads = focus_stack(planes, align="none", threads=1)
     assert (whole.image == threads.image).all()
     assert (whole.depth == threads.depth).all()
-    monkeypatch.setattr(occlusion, "MOST_PATCH_BYTES", 10**8)
+    monkeypatch.setattr(occlusion_memory, "MOST_PATCH_BYTES", 10**8)
     little = focus_stack(planes, align="none")
     assert little.report.occlusion["share"] == pytest.approx(
         whole.report.occlusion["share"], rel=0.05
@@ -313,7 +313,7 @@ def test_negative_values_are_values() -> None:
 
 
 def test_too_little_memory_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(occlusion, "MOST_PATCH_BYTES", 10**6)
+    monkeypatch.setattr(occlusion_memory, "MOST_PATCH_BYTES", 10**6)
     result = focus_stack(stack(), align="none")
     assert result.report.occlusion == {"found": False, "why": Why.MEMORY.value}
     assert (result.image == stacked("off").image).all()
@@ -321,15 +321,44 @@ def test_too_little_memory_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_limit_that_leaves_too_little_is_noted_with_one_that_does_not() -> None:
-    found, limit = False, resident() + 10**8
-    for _ in range(2):
-        result = focus_stack(stack(), align="none", memory=int(limit))
-        told = [note for note in result.report.notes if "for want of memory" in note]
-        if found := result.report.occlusion["found"]:
-            break
-        size, unit = told[0].removesuffix(".").split()[-2:]
-        limit = float(size) * {"MB": 1e6, "GB": 1e9}[unit] + 5e6
-    assert found
+    planes = stack()
+    least = least_memory(planes.shape[1:], planes.dtype, Settings(), threads=1)
+    result = focus_stack(planes, align="none", memory=least, threads=1)
+    assert result.report.occlusion == {"found": False, "why": Why.MEMORY.value}
+    told = next(note for note in result.report.notes if "for want of memory" in note)
+    enough = Settings(memory=told.removesuffix(".").split("about ")[1]).memory
+    assert focus_stack(planes, align="none", memory=enough, threads=1).report.occlusion["found"]
+
+
+def test_the_memory_that_is_said_to_suffice_changes_no_bit() -> None:
+    planes = stack()
+    result = focus_stack(planes, align="none", memory=needed(planes, "auto"), threads=1)
+    for name in ("image", "depth", "confidence"):
+        np.testing.assert_array_equal(getattr(result, name), getattr(stacked("auto"), name))
+
+
+def needed(planes: np.ndarray, occlusion: str) -> int:
+    chosen = Settings(occlusion=occlusion)
+    return needed_memory(len(planes), planes.shape[1:], planes.dtype, chosen, threads=1)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5], ids=["in tiles", "less occlusion at a time"])
+def test_what_else_the_process_holds_changes_no_result(part: float) -> None:
+    planes = np.tile(stack(), (1, 2, 2))
+    whole, all_at_once = needed(planes, "off"), needed(planes, "auto")
+    limit = int(whole - 1 + part * (all_at_once - whole))
+    found = []
+    for ballast in (50 * 10**6, 1500 * 10**6):
+        held = np.ones(ballast, np.uint8)
+        found.append(focus_stack(planes, align="none", memory=limit, threads=1))
+        del held
+    one, other = found
+    assert any("tiles" in note for note in one.report.notes) is (part == 0)
+    assert one.report.occlusion["found"] is (part > 0)
+    assert one.report.notes == other.report.notes
+    assert one.report.occlusion == other.report.occlusion
+    for name in ("image", "depth", "confidence", "depth_index"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
 def test_too_few_planes_are_noted() -> None:

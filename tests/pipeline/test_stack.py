@@ -539,7 +539,7 @@ def test_few_planes_are_held_at_a_time(dtype: str, method: str) -> None:
 def test_one_plane_is_held_at_a_time_where_memory_is_short(
     dtype: str, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_focus_stack.pipeline.run.ROOMY", 10**9)
+    monkeypatch.setattr("napari_focus_stack.pipeline.memory_needs.ROOMY", 10**9)
     source = Watched(still().planes.astype(dtype))
     focus_stack(source, method=method, threads=1)
     assert source.most_alive == 1

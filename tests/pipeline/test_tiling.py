@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tracemalloc
 from functools import cache
@@ -19,13 +20,21 @@ from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.sources import ArraySource
 from napari_focus_stack.pipeline import tiling as tilings
+from napari_focus_stack.pipeline.memory_needs import (
+    THREAD_BYTES,
+    MemoryNeeds,
+    PlaneKind,
+    pixel_bytes,
+)
+from napari_focus_stack.pipeline.run import Run
 from napari_focus_stack.pipeline.tiling import (
     GRID,
     TILE_MARGIN,
-    MemoryNeeds,
     Tiling,
     cut,
-    pixel_bytes,
+    least_memory,
+    needed_memory,
+    plan_tiling,
 )
 
 PIXEL = 60.0
@@ -177,6 +186,31 @@ def test_too_little_memory_is_said_before_the_work_begins() -> None:
     assert not seen
 
 
+KINDS = st.tuples(
+    st.sampled_from([(300, 400), (2000, 2000), (700, 5000, 3)]),
+    st.sampled_from(["uint8", "uint16", "float32", "float64"]),
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(KINDS, st.integers(2, 40), st.integers(1, 8), st.sampled_from(["auto", "off"]))
+def test_a_stack_is_whole_with_the_memory_needed_and_refused_below_the_least(
+    kind: tuple[tuple[int, ...], str], planes: int, threads: int, occlusion: str
+) -> None:
+    shape, dtype = kind[0], np.dtype(kind[1])
+    source = ArraySource([np.broadcast_to(dtype.type(0), shape)] * planes)
+    chosen = Settings(occlusion=occlusion, threads=threads)
+    needed = needed_memory(planes, shape, dtype, chosen, threads)
+    least = least_memory(shape, dtype, chosen, threads)
+    enough = Run(source, dataclasses.replace(chosen, memory=needed))
+    assert plan_tiling(enough).whole
+    assert not enough.frugal
+    plan_tiling(Run(source, dataclasses.replace(chosen, memory=least)))
+    if threads == 1:  # more of them read fewer planes ahead where memory is short
+        with pytest.raises(SettingsError, match="too little"):
+            plan_tiling(Run(source, dataclasses.replace(chosen, memory=least - 2)))
+
+
 @pytest.mark.parametrize("colour", [False, True], ids=["grey", "colour"])
 @pytest.mark.parametrize("method", ["pyramid", "depth"])
 def test_the_memory_that_is_planned_with_is_enough(colour: bool, method: str) -> None:
@@ -184,7 +218,7 @@ def test_the_memory_that_is_planned_with_is_enough(colour: bool, method: str) ->
     shape = (4, 1200, 1000, 3) if colour else (4, 1200, 1000)
     planes = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     settings = Settings(align="none", method=method)
-    planned = pixel_bytes(ArraySource(planes), settings) * 1200 * 1000
+    planned = pixel_bytes(PlaneKind.of(ArraySource(planes)), settings) * 1200 * 1000
     focus_stack(planes[:, :64, :64], align="none")  # what is imported and kept for good
     tracemalloc.start()
     try:
@@ -192,5 +226,5 @@ def test_the_memory_that_is_planned_with_is_enough(colour: bool, method: str) ->
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    threads = 2 * tilings.THREAD_BYTES
+    threads = 2 * THREAD_BYTES
     assert 0.6 * planned < peak < planned + 4 * planes[0].nbytes + threads

@@ -15,11 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_focus_stack._utils.memory import drop_pages
-from napari_focus_stack._utils.threads import (
-    ThreadTeam,
-    opencv_on_one_thread,
-    prefetch,
-)
+from napari_focus_stack._utils.threads import ThreadTeam, opencv_on_one_thread, prefetch
 from napari_focus_stack._utils.windows import corner_of, counted_from, intersection, size_of, whole
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.depth.estimation import (
@@ -217,15 +213,17 @@ def _fuse_coarse(stage: _Stage, tiles: list[Tile]) -> Generator[Progress, None, 
         count=level_count(field) - TILE_LEVELS,
         prior=stage.prior(whole(field)),
     )
+    by_size = sorted(tiles, key=lambda tile: size_of(tile.outer))
     readers: dict[tuple[int, int], PyramidFusion] = {}
     channels = [np.empty(small, np.float32) for _ in range(1 if len(field) == 2 else field[2])]
     recorded = np.empty(small, np.uint8)
     with closing(stage.planes()) as planes:
         for k, registered in planes:
             yield run.begin("fuse", k)
-            for tile in tiles:
+            for tile in by_size:
                 size = size_of(tile.outer)
                 if size not in readers:
+                    readers.clear()  # each takes as much memory as a tile: nine sizes, 90 MB
                     readers[size] = stage.pyramid(tile, TILE_LEVELS)
                 found, in_tile = readers[size].reduced(registered, corner_of(tile.outer))
                 there = _reduced_window(tile.inner, scale)

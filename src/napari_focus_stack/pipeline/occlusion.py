@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_focus_stack._utils.memory import resident
 from napari_focus_stack._utils.threads import ThreadTeam, prefetch
 from napari_focus_stack._utils.windows import moved_by, size_of
 from napari_focus_stack.alignment.cropping import common_crop
@@ -32,6 +31,7 @@ from napari_focus_stack.occlusion.orientation import (
 from napari_focus_stack.occlusion.patch import ImagingModel, Patch
 from napari_focus_stack.occlusion.patch_grid import DepthGrid, PatchWindow, batches
 from napari_focus_stack.occlusion.summary import OcclusionSummary, Why
+from napari_focus_stack.pipeline.occlusion_memory import AT_FIRST, CANDIDATES, SAMPLE, PatchMemory
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -53,16 +53,10 @@ FEWEST_JUMPS, DISCONTINUITY_SHARE = 100, 1 / 4000
 depth maps of large fields have some in any case."""
 AT_THE_EDGE = 16
 """Pixels from the border of any plane within which the border may cause discontinuities."""
-CANDIDATES, MOST_SAMPLES = 24, 10
-"""Patches that are inspected, and those of them from which the front end of the stack is found."""
-SAMPLE = 192
-"""Side of such a patch in pixels."""
-AT_FIRST, AT_ONCE = 4, 0.045
-"""Samples after which this lead suffices, and without any lead the search ends."""
-MOST_PATCH_BYTES = 10**9
-"""Bytes of the patches of planes that are held at the same time, at most."""
-WORKING_MAPS = 60
-"""Float32 maps, besides two for each plane, that a patch takes while it is processed."""
+MOST_SAMPLES = 10
+"""Inspected patches, at most, from which the front end of the stack is found."""
+AT_ONCE = 0.045
+"""Lead after the first samples that suffices; without any lead the search ends there."""
 
 
 @dataclass(frozen=True)
@@ -300,19 +294,14 @@ class _OcclusionStep:
 
     def needed(self) -> float:
         """Return the bytes of memory that a run needs for that; 0 if no amount would suffice."""
-        budget = AT_FIRST * SAMPLE**2 * self._bytes_of_pixel()
-        return resident() + 2 * budget if budget <= MOST_PATCH_BYTES else 0.0
+        return self._memory(self._run.kind.pixels).least()  # more memory may mean larger tiles
 
     def _pixels_at_a_time(self) -> float:
         """Return how many pixels of a batch fit into memory in all their planes."""
-        budget = float(MOST_PATCH_BYTES)
-        if self._run.limit is not None:
-            budget = min(budget, (self._run.limit - resident()) / 2)
-        return max(budget, 0) / self._bytes_of_pixel()
+        return self._memory(self._maps.depth.size).pixels_within(self._run.limit)
 
-    def _bytes_of_pixel(self) -> int:
-        channels = 1 if self._maps.image.ndim == 2 else 3
-        return 4 * (len(self._order) * (2 * channels + 4) + WORKING_MAPS)
+    def _memory(self, area: int) -> PatchMemory:
+        return PatchMemory(self._run.kind, len(self._order), area, self._run.threads)
 
     def _depths(self, parts: list[PatchWindow], light: ImagingModel) -> list[range]:
         """Return the informative planes of each patch."""

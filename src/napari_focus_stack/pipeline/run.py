@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import threading
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack._utils.memory import limit, resident
+from napari_focus_stack._utils.memory import limit
 from napari_focus_stack._utils.threads import available_threads
 from napari_focus_stack.alignment.prior_transforms import (
     NO_EFFECT,
@@ -19,7 +18,8 @@ from napari_focus_stack.alignment.reduced_planes import WORKING_PIXELS
 from napari_focus_stack.diagnostics.plane_statistics import PlaneStatistics
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.imgproc.alpha import continued, ignores_alpha
-from napari_focus_stack.imgproc.dtypes import COMPUTABLE, computable
+from napari_focus_stack.imgproc.dtypes import computable
+from napari_focus_stack.pipeline.memory_needs import PlaneKind, roomy_bytes
 from napari_focus_stack.pipeline.notes import Notes
 from napari_focus_stack.pipeline.progress_plan import ProgressPlan
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 READERS = 2
 """Planes that are read ahead at the same time; the fusion reads one ahead."""
-ROOMY = 8
-"""Planes that must fit into memory for any to be read ahead."""
 
 
 class Run:
@@ -61,6 +59,8 @@ class Run:
         The planes.
     settings : Settings
         Parameters of the run.
+    kind : PlaneKind
+        Shape and type of the planes.
     n : int
         Number of planes.
     reference : int
@@ -82,7 +82,7 @@ class Run:
     reduction : int
         Factor by which planes are reduced for an alignment that is not followed by a fusion.
     limit : int or None
-        Bytes of memory that the process may use; None if there is no limit.
+        Bytes of memory that the run may use, `PROCESS_BYTES` included; None if there is no limit.
     threads : int
         Number of threads.
     faint : bool
@@ -125,7 +125,8 @@ class Run:
         self.reduction = source.reduction(WORKING_PIXELS)
         self.limit = settings.memory or limit()
         self.threads = settings.threads or available_threads()
-        self.frugal = self.limit is not None and resident() + ROOMY * self.plane_bytes > self.limit
+        self.kind = PlaneKind.of(source)
+        self.frugal = self.limit is not None and roomy_bytes(self.kind) > self.limit
         self._cancel = cancel
         self._alone = contextlib.nullcontext() if source.concurrent else threading.Lock()
 
@@ -133,14 +134,6 @@ class Run:
     def readers(self) -> int:
         """Number of threads that read ahead: none if memory is short or there is one thread."""
         return 0 if self.frugal or self.threads == 1 else READERS
-
-    @property
-    def plane_bytes(self) -> int:
-        """Bytes of a plane while it is read, with the copy in the type used for computing."""
-        stored = math.prod(self.source.plane_shape) * self.source.dtype.itemsize
-        if self.source.dtype.name in COMPUTABLE:
-            return stored
-        return stored + 4 * math.prod(self.source.plane_shape)
 
     def check(self) -> None:
         """Raise `Cancelled` if the run was cancelled.

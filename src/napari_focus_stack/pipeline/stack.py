@@ -160,7 +160,7 @@ def focus_stack(
     z_step : float, optional
         Distance of neighbouring planes, in the unit of the pixel size.
     memory : int or str, optional
-        Memory that the process may use, in bytes or as in "1.5GB".
+        Memory that the run may use, in bytes or as in "1.5GB".
     threads : int, optional
         Number of threads.
 

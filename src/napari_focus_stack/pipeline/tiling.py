@@ -7,23 +7,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack._utils.memory import drop_pages, memory_mapped_zeros, resident
-from napari_focus_stack._utils.spilled_cache import MOST_CACHED
+from napari_focus_stack._utils.memory import drop_pages, memory_mapped_zeros
 from napari_focus_stack._utils.threads import row_bands
 from napari_focus_stack._utils.windows import widened
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.imgproc.pyramids import Plane, level_count
+from napari_focus_stack.pipeline.memory_needs import (
+    MemoryNeeds,
+    PlaneKind,
+    memory_needs,
+    roomy_bytes,
+)
+from napari_focus_stack.pipeline.occlusion_memory import PatchMemory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_focus_stack._utils.windows import Window
-    from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.settings import Settings
 
@@ -33,10 +38,6 @@ depends on its surroundings."""
 GRID = 256
 """Pixels of which borders of tiles are multiples, so that the pyramid of a tile has the same pixels
 as that of the whole field."""
-THREAD_BYTES = 24 * 10**6
-"""Bytes that a thread keeps for the parts it processes."""
-FILLING_BYTES = 28
-"""Bytes for each pixel of a float plane while its gaps are filled."""
 TILE_LEVELS = 5
 """Pyramid levels that a tile has of its own. Coarser ones depend on pixels beyond its margin, so
 they are fused for the whole field first: with 7 levels of its own, a tile is up to 6 grey levels
@@ -78,28 +79,6 @@ class Tiling:
     untiled: float
 
 
-@dataclass(frozen=True)
-class MemoryNeeds:
-    """Bytes that a run needs.
-
-    Attributes
-    ----------
-    pixel : float
-        Bytes for each pixel that is fused at the same time.
-    ahead : int
-        Other bytes if the field is a single tile and planes are read ahead.
-    alone : int
-        Other bytes if the field is divided into tiles.
-    threads : int
-        Number of threads that these figures allow for.
-    """
-
-    pixel: float
-    ahead: int
-    alone: int
-    threads: int
-
-
 def cut(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling:
     """Divide a field into as few tiles as fit into memory.
 
@@ -108,7 +87,7 @@ def cut(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling
     shape : tuple of int
         (Y, X) of the field.
     limit : int or None
-        Bytes that the process may use; None if there is no limit.
+        Bytes that the run may use; None if there is no limit.
     needs : MemoryNeeds
         Bytes that the run needs.
 
@@ -124,7 +103,7 @@ def cut(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling
     """
     height, width = shape
     everything = Tile((slice(0, height), slice(0, width)), (slice(0, height), slice(0, width)))
-    untiled = needs.ahead + needs.pixel * height * width
+    untiled = _untiled(shape, needs)
     if limit is None or untiled <= limit:
         return Tiling([everything], True, untiled)
     most_pixels = (limit - needs.alone) / needs.pixel
@@ -136,7 +115,7 @@ def cut(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling
         if rows[i] * cols[j] <= most_pixels
     ]
     if not grids:
-        least = needs.alone + needs.pixel * rows[-1] * cols[-1]
+        least = _least(shape, needs)
         workers = f" with {needs.threads} threads" if needs.threads > 1 else ""
         raise SettingsError(
             f"memory {format_bytes(limit)} is too little for planes of {width} x {height} pixels"
@@ -147,6 +126,16 @@ def cut(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling
         grids, key=lambda grid: ((grid[0] + 1) * (grid[1] + 1), rows[grid[0]] * cols[grid[1]])
     )
     return Tiling(list(_tiles(shape, down + 1, across + 1)), False, untiled)
+
+
+def _untiled(shape: tuple[int, int], needs: MemoryNeeds) -> float:
+    """Return the bytes needed to fuse a field as a single tile."""
+    return needs.ahead + needs.pixel * shape[0] * shape[1]
+
+
+def _least(shape: tuple[int, int], needs: MemoryNeeds) -> float:
+    """Return the bytes needed to fuse a field in the smallest tiles."""
+    return needs.alone + needs.pixel * math.prod(_longest(side)[-1] for side in shape)
 
 
 def _longest(side: int) -> list[int]:
@@ -215,14 +204,10 @@ def plan_tiling(run: Run, on_plane: bool = False) -> Tiling:
     SettingsError
         Not even the smallest tile fits, or whole planes are requested and do not fit.
     """
-    shape = run.source.plane_shape
-    own = resident() + MOST_CACHED + THREAD_BYTES * run.threads
-    if run.source.dtype.kind == "f":
-        own += FILLING_BYTES * shape[0] * shape[1]
-    plane, pixel = run.plane_bytes, pixel_bytes(run.source, run.settings, on_plane)
-    alone = own + (3 if run.readers else 2) * plane
-    needs = MemoryNeeds(pixel, ahead=own + 4 * plane, alone=alone, threads=run.threads)
-    tiling = cut((shape[0], shape[1]), run.limit, needs)
+    readers = run.readers > 0
+    needs = memory_needs(run.kind, run.settings, run.threads, readers=readers, on_plane=on_plane)
+    height, width = run.kind.shape[:2]
+    tiling = cut((height, width), run.limit, needs)
     if on_plane and not tiling.whole:
         raise SettingsError(
             f"memory {format_bytes(run.limit or 0)} is too little for whole planes beside the "
@@ -230,6 +215,70 @@ def plan_tiling(run: Run, on_plane: bool = False) -> Tiling:
             f"{format_bytes(tiling.untiled)} or leave it out."
         )
     return tiling
+
+
+def needed_memory(
+    planes: int,
+    plane_shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    settings: Settings,
+    threads: int = 1,
+) -> int:
+    """Return the memory from which on more changes no result of a stack.
+
+    The field is fused as a whole, specks are looked for, and occlusion in as many patches as with
+    all the memory of the machine.
+
+    Parameters
+    ----------
+    planes : int
+        Number of planes.
+    plane_shape : tuple of int
+        (Y, X) or (Y, X, C).
+    dtype : numpy.dtype
+        Type of the planes as stored.
+    settings : Settings
+        Parameters of the run; `memory` and `threads` do not count.
+    threads : int
+        Number of threads of the run.
+
+    Returns
+    -------
+    int
+        Bytes of the whole process, for `memory` of the settings.
+    """
+    kind = PlaneKind(plane_shape, dtype)
+    needs = memory_needs(kind, settings, threads, readers=threads > 1)
+    found = [_untiled((plane_shape[0], plane_shape[1]), needs), roomy_bytes(kind)]
+    if settings.removes_occlusion:
+        found.append(PatchMemory(kind, planes, kind.pixels, threads).enough())
+    return math.ceil(max(found))
+
+
+def least_memory(
+    plane_shape: tuple[int, ...], dtype: np.dtype[Any], settings: Settings, threads: int = 1
+) -> int:
+    """Return the memory at which a stack can be fused at all, in the smallest tiles.
+
+    Parameters
+    ----------
+    plane_shape : tuple of int
+        (Y, X) or (Y, X, C).
+    dtype : numpy.dtype
+        Type of the planes as stored.
+    settings : Settings
+        Parameters of the run; `memory` and `threads` do not count.
+    threads : int
+        Number of threads of the run.
+
+    Returns
+    -------
+    int
+        Bytes of the whole process. Less is refused by `plan_tiling`; occlusion may take more.
+    """
+    kind = PlaneKind(plane_shape, dtype)
+    needs = memory_needs(kind, settings, threads, readers=threads > 1)
+    return math.ceil(_least((plane_shape[0], plane_shape[1]), needs))
 
 
 def has_coarse(run: Run, tiling: Tiling) -> bool:
@@ -248,33 +297,6 @@ def has_coarse(run: Run, tiling: Tiling) -> bool:
         Whether there are such levels.
     """
     return not tiling.whole and level_count(run.source.plane_shape) > TILE_LEVELS
-
-
-def pixel_bytes(source: PlaneSource, settings: Settings, on_plane: bool = False) -> float:
-    """Return the bytes for each pixel that is fused, from the arrays that the fusion keeps.
-
-    Parameters
-    ----------
-    source : PlaneSource
-        The planes.
-    settings : Settings
-        Parameters of the run.
-    on_plane : bool
-        Whether whole planes are passed to the caller as they are fused.
-
-    Returns
-    -------
-    float
-        Bytes per pixel, results included.
-    """
-    shape, size = source.plane_shape, min(source.dtype.itemsize, 4)
-    channels = 1 if len(shape) == 2 else shape[2]
-    further = (channels - 1) * (1 / 3 if source.colour_halved else 4 / 3)  # over all levels
-    fusing = 22.5 * 4 / 3 + 8 * further + 2 * size + 1
-    depth, smoothing = 10.4, 10.0
-    picking = 4 * (3 * channels + 2) if settings.selects else 0
-    handed_out = 8 + (8 + source.dtype.itemsize) * channels if on_plane else 0
-    return fusing + depth + smoothing + picking + handed_out + channels * source.dtype.itemsize
 
 
 def height_map(depth: Plane, z_step: float, tiling: Tiling) -> Plane:

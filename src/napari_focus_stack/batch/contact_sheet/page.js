@@ -19,7 +19,7 @@ function makeChips() {
     const chip = element("button", key, title);
     chip.type = "button";
     chip.value = key;
-    chip.append(element("b", "", stacks.filter(passes).length.toLocaleString("en-GB")));
+    chip.append(" ", element("b", "", stacks.filter(passes).length.toLocaleString("en-GB")));
     document.getElementById("chips").append(chip);
   }
 }

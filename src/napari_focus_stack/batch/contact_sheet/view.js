@@ -121,7 +121,8 @@ function step(by) {
 function leave() {
   const at = sheetState.chosen.indexOf(viewed.stack);
   picture.removeAttribute("src");
-  if (location.hash) history.replaceState(null, "", location.href.split("#")[0]);
+  // another one may have been chosen before the browser reports the closing
+  if (location.hash === viewed.stack.hash) history.replaceState(null, "", location.href.split("#")[0]);
   if (at >= 0) reach(at);
 }
 
