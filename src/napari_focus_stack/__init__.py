@@ -20,6 +20,9 @@ from napari_focus_stack._version import __version__
 
 if TYPE_CHECKING:
     from napari_focus_stack import analysis, correction, depth, simulation
+    from napari_focus_stack.batch.focus import focus_batch
+    from napari_focus_stack.batch.progress import BatchProgress
+    from napari_focus_stack.batch.records import BatchRecord, Figures, StackName
     from napari_focus_stack.errors import (
         Cancelled,
         FocusStackError,
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
     from napari_focus_stack.settings import Settings
 
 _HOME = {
+    "batch.focus": ["focus_batch"],
+    "batch.progress": ["BatchProgress"],
+    "batch.records": ["BatchRecord", "Figures", "StackName"],
     "errors": [
         "Cancelled",
         "FocusStackError",
@@ -67,8 +73,11 @@ _HOME = {
 __all__ = [
     "AlignedPlanes",
     "ArraySource",
+    "BatchProgress",
+    "BatchRecord",
     "Cancelled",
     "Channel",
+    "Figures",
     "FocusStackError",
     "InputError",
     "LeftOut",
@@ -88,12 +97,14 @@ __all__ = [
     "SettingsError",
     "Spacing",
     "StackIndex",
+    "StackName",
     "StackResult",
     "__version__",
     "align_stack",
     "analysis",
     "correction",
     "depth",
+    "focus_batch",
     "focus_series",
     "focus_stack",
     "open_series",

@@ -12,7 +12,7 @@ from napari_focus_stack.io.companions import companions
 from napari_focus_stack.io.listing import TIFF_SUFFIXES
 from napari_focus_stack.io.name_axes import NamedAxesError
 from napari_focus_stack.io.ome_zarr_store import own_attributes
-from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.plane_files import DAMAGE, reason_among_many
 from napari_focus_stack.io.reading import scan
 from napari_focus_stack.io.tiff import is_preview
 from napari_focus_stack.io.tiff_planes import plane_count
@@ -193,7 +193,7 @@ def _sentence(path: Path, problem: BaseException) -> str:
         remedy = f'if {{z}} is their axis of focus, give --pattern "{problem.pattern}"'
         return str(InputError(problem.message, remedy))
     if isinstance(problem, FocusStackError):
-        return str(problem)
+        return reason_among_many(problem)
     return f"'{path.name}' cannot be read ({problem}); copy it again, or take it out."
 
 

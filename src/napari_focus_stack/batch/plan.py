@@ -83,6 +83,8 @@ class BatchPlan:
         Tasks to do.
     leads : dict of str to LeadTask
         Search of the lead channel, by source.
+    plates : dict of str to dict
+        Number of fields of each well, by the place of the plate.
     films : dict of str to FilmPlan
         Films by the place of their image.
     kept : list of BatchRecord
@@ -101,6 +103,7 @@ class BatchPlan:
     listed: list[Listed] = field(default_factory=list)
     tasks: list[StackTask] = field(default_factory=list)
     leads: dict[str, LeadTask] = field(default_factory=dict)
+    plates: dict[str, dict[str, int]] = field(default_factory=dict)
     films: dict[str, FilmPlan] = field(default_factory=dict)
     kept: list[BatchRecord] = field(default_factory=list)
     left: list[BatchRecord] = field(default_factory=list)

@@ -12,6 +12,8 @@ from napari_focus_stack.batch.films import finish_film, prepare_film
 from napari_focus_stack.batch.progress import BatchProgress
 from napari_focus_stack.batch.summary import write_summary
 from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.placed_plate import create_plate
+from napari_focus_stack.io.places import make_folder
 
 if TYPE_CHECKING:
     import threading
@@ -72,6 +74,7 @@ class BatchRun:
         """
         try:
             self._finish_films_without_tasks()
+            self._create_plates()
             if self._plan.tasks:
                 for done in engine.run(
                     self._order, self._prepared(), self._plan.leads, self._step, cancel
@@ -80,6 +83,13 @@ class BatchRun:
         finally:
             with contextlib.suppress(OutputError):  # a full disk is what ended the run
                 self.sum_up()
+
+    def _create_plates(self) -> None:
+        """Create the groups of plates, whose images their tasks create."""
+        for name, wells in self._plan.plates.items():
+            place = self._order.result(name)
+            make_folder(place.parent)
+            create_plate(place, wells)
 
     def _prepared(self) -> Iterator[StackTask]:
         """Yield the tasks; a film's files are created before the first of its tasks."""

@@ -73,6 +73,15 @@ class SeriesPlanner:
                 continue
             tasks += self._position(plan, number, quiet_since)
         plan.tasks += self._with_lead(plan, tasks)
+        if tasks and self.names.is_plate:
+            self._add_plates(plan)
+
+    def _add_plates(self, plan: BatchPlan) -> None:
+        """Add the plates of the series, one for each role that a position has."""
+        wells = dict(Counter(position.well or "" for position in self._series.positions))
+        settings = self._order.settings
+        for role in {role for p in self._part.positions for role in roles_of(p, settings)}:
+            plan.plates[self.names.result(0, role)] = wells
 
     def _with_lead(self, plan: BatchPlan, tasks: list[StackTask]) -> list[StackTask]:
         """Return tasks with their lead channel, or with the need to find one first.

@@ -15,7 +15,8 @@ from napari_focus_stack.batch.records import BatchRecord, StackName
 from napari_focus_stack.batch.results import TaskResults
 from napari_focus_stack.batch.tasks import opened
 from napari_focus_stack.errors import Cancelled, FocusStackError, OutputError, SettingsError
-from napari_focus_stack.io.replacing import os_errors
+from napari_focus_stack.io.places import write_errors
+from napari_focus_stack.io.plane_files import reason_among_many
 from napari_focus_stack.series.lead import lead_steps
 from napari_focus_stack.series.steps import focus_series_steps
 
@@ -130,7 +131,7 @@ def _remove_markers(order: BatchOrder, task: StackTask) -> None:
     """Remove the markers of an earlier run before its results are touched."""
     for name in task.markers.values():
         place = order.result(name)
-        with os_errors(place):
+        with write_errors(place):
             place.unlink(missing_ok=True)
 
 
@@ -153,7 +154,7 @@ def _stack(
     except (Cancelled, OutputError):
         raise
     except FocusStackError as problem:
-        return results.failed or dict.fromkeys(part, str(problem))
+        return results.failed or dict.fromkeys(part, reason_among_many(problem))
     except Exception as problem:  # noqa: BLE001 - a defect in one stack must not end a night's work
         traceback.print_exc()
         what = f"{type(problem).__name__}: {problem}"

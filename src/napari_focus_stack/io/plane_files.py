@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_focus_stack.errors import FocusStackError
+
 DAMAGE = (
     OSError,
     ValueError,
@@ -36,6 +38,26 @@ DAMAGE = (
 """Exceptions of tifffile, imagecodecs and zarr on files that are damaged or of an unknown kind."""
 
 REMEDY = "remove or replace it, or pass skip_unreadable=True"
+
+
+def reason_among_many(problem: FocusStackError) -> str:
+    """Return the sentence of an error of one stack among many, where no plane may be left out.
+
+    Parameters
+    ----------
+    problem : FocusStackError
+        The error.
+
+    Returns
+    -------
+    str
+        Its sentence, with another remedy than `REMEDY`.
+    """
+    if problem.remedy == REMEDY:
+        return f"{problem.message}; copy it again, or leave that stack out."
+    return str(problem)
+
+
 """Remedy in errors about one file; the command replaces it by its own option."""
 
 

@@ -16,7 +16,7 @@ from napari_focus_stack._utils.wording import format_percentage
 from napari_focus_stack.alignment.prior_transforms import is_on_prior_transforms
 from napari_focus_stack.analysis.projection import project_steps
 from napari_focus_stack.errors import Cancelled, FocusStackError, OutputError
-from napari_focus_stack.io.plane_files import REMEDY
+from napari_focus_stack.io.plane_files import reason_among_many
 from napari_focus_stack.pipeline.stack import stack_steps
 from napari_focus_stack.result import Progress, StackResult
 
@@ -279,6 +279,4 @@ def attempted(
     except (Cancelled, OutputError):
         raise
     except FocusStackError as problem:
-        if problem.remedy == REMEDY:  # a series has no such option
-            return Failed(f"{problem.message}; copy it again, or leave that stack out.")
-        return Failed(str(problem))
+        return Failed(reason_among_many(problem))
