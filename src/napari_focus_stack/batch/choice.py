@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.batch.engine import CallingProcess
+from napari_focus_stack.batch.memory import OWN, SLACK
 from napari_focus_stack.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -19,32 +20,10 @@ if TYPE_CHECKING:
     from napari_focus_stack.batch.plan import BatchPlan
 
 LOCAL = "local"
-MOST_FOR_ONE = 4 * 10**9
-"""Bytes for one stack at most, unless memory is given; larger ones are fused in tiles."""
 MOST_OF_IT = 0.8
 """Share of the machine's memory that a batch uses, unless memory is given."""
-OWN = 250 * 10**6
-"""Bytes of the process that gives out the work, with the scheduler in it."""
-SLACK = 150 * 10**6
-"""Bytes above the need of a stack at which a worker is ended: its heap keeps some that are free."""
 WORTH_WORKERS = 20.0
 """Processor seconds of work from which workers pay: each takes some two seconds to start."""
-
-
-def most_for_one(memory: int | None) -> int:
-    """Return the bytes that one stack may take.
-
-    Parameters
-    ----------
-    memory : int or None
-        Bytes for all processes of this machine, if they are given.
-
-    Returns
-    -------
-    int
-        Bytes; the same for every number of workers, so that results are the same too.
-    """
-    return MOST_FOR_ONE if memory is None else max(memory - OWN - SLACK, 1)
 
 
 def choose_engine(

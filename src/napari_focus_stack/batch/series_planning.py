@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from napari_focus_stack.batch.choice import most_for_one
 from napari_focus_stack.batch.estimates import disk_bytes, seconds
 from napari_focus_stack.batch.films import roles_of, waits
 from napari_focus_stack.batch.fingerprints import Fingerprints
+from napari_focus_stack.batch.memory import memory_of_stack
 from napari_focus_stack.batch.plan import FilmPlan, Listed
 from napari_focus_stack.batch.records import BatchRecord, StackName
 from napari_focus_stack.batch.result_names import result_names
@@ -24,7 +24,8 @@ from napari_focus_stack.series.selection import find_channel
 if TYPE_CHECKING:
     from napari_focus_stack.batch.earlier import EarlierResults
     from napari_focus_stack.batch.finding import FoundSeries
-    from napari_focus_stack.batch.plan import BatchPlan
+    from napari_focus_stack.batch.memory import memory_of_stack
+from napari_focus_stack.batch.plan import BatchPlan
     from napari_focus_stack.batch.tasks import BatchOrder
     from napari_focus_stack.series.model import Position
     from napari_focus_stack.series.selection import SeriesPart
@@ -174,7 +175,7 @@ class SeriesPlanner:
                 for time in range(*times)
             },
             pixels=images * position.planes * y * x,
-            memory=memory_of_stack(self._order, position),
+            memory=memory_of_stack(position, self._order.settings),
         )
 
     def _results(self, number: int) -> dict[str, str]:
@@ -280,21 +281,3 @@ def left_record(source: str, why: str) -> BatchRecord:
         Its record.
     """
     return BatchRecord(name=StackName(source=source), state="left", why=why)
-
-
-def memory_of_stack(order: BatchOrder, position: Position) -> int:
-    """Return the bytes that one stack takes: whole, or as much as one may have.
-
-    Parameters
-    ----------
-    order : BatchOrder
-        The batch.
-    position : Position
-        Position of the stack.
-
-    Returns
-    -------
-    int
-        Bytes, from shape and settings alone.
-    """
-    return most_for_one(order.settings.memory)

@@ -8,7 +8,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from napari_focus_stack.batch.choice import OWN, SLACK
+from napari_focus_stack.batch.memory import OWN, SLACK
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.writing import Outputs
 

@@ -8,9 +8,11 @@ import traceback
 from typing import TYPE_CHECKING
 
 from napari_focus_stack._utils.steps import drain
+from napari_focus_stack._utils.threads import available_threads
 from napari_focus_stack._version import __version__
 from napari_focus_stack.batch.fingerprints import Fingerprints
 from napari_focus_stack.batch.markers import Marker, made_with, write_marker
+from napari_focus_stack.batch.memory import memory_of_stack
 from napari_focus_stack.batch.records import BatchRecord, StackName
 from napari_focus_stack.batch.results import TaskResults
 from napari_focus_stack.batch.tasks import opened
@@ -102,15 +104,14 @@ def stack_task(
         lost = f"'{task.source}' has changed: {problem}"
         return _write_failures(order, task, dict.fromkeys(task.markers, lost), start)
     results = TaskResults(order, task, film)
-    failed = _stack(
-        order, part, results, task.memory, lead if lead is not None else task.lead, on_step, cancel
-    )
+    own = _own_order(order, film, task.lead if lead is None else lead)
+    failed = _stack(own, part, results, on_step, cancel)
     if _has_changed(task, series):
         failed = dict.fromkeys(part, CHANGED)
         results.finished.clear()
-    own = {_numbers(task, index): reason for index, reason in failed.items()}
+    places = {_numbers(task, index): reason for index, reason in failed.items()}
     return [
-        *_write_failures(order, task, own, start, series),
+        *_write_failures(order, task, places, start, series),
         *(
             _write_finished(order, task, series, results, index, start)
             for index in sorted(results.finished)
@@ -135,22 +136,28 @@ def _remove_markers(order: BatchOrder, task: StackTask) -> None:
             place.unlink(missing_ok=True)
 
 
+def _own_order(order: BatchOrder, film: Position, lead: str | int | None) -> BatchOrder:
+    """Return the order with the memory of one stack and the lead channel of its series."""
+    threads = order.settings.threads or available_threads()
+    memory = memory_of_stack(film, order.settings, threads)
+    settings = dataclasses.replace(order.settings, memory=memory, threads=threads)
+    if lead is None:
+        return dataclasses.replace(order, settings=settings)
+    of_series = dataclasses.replace(order.series_settings, lead_channel=lead)
+    return dataclasses.replace(order, settings=settings, series_settings=of_series)
+
+
 def _stack(
     order: BatchOrder,
     part: Series,
     results: TaskResults,
-    memory: int,
-    lead: str | int | None,
     on_step: Callable[[SeriesProgress], object] | None,
     cancel: threading.Event | None,
 ) -> dict[StackIndex, str]:
     """Stack the part of a series; return the reasons of the stacks that failed."""
-    settings = dataclasses.replace(order.settings, memory=memory)
-    of_series = order.series_settings
-    if lead is not None:
-        of_series = dataclasses.replace(of_series, lead_channel=lead)
+    steps = focus_series_steps(part, order.settings, order.series_settings, results, cancel=cancel)
     try:
-        drain(focus_series_steps(part, settings, of_series, results, cancel=cancel), on_step)
+        drain(steps, on_step)
     except (Cancelled, OutputError):
         raise
     except FocusStackError as problem:

@@ -117,7 +117,7 @@ class StackTask:
     pixels : int
         Pixels to read, by which the time that is left is judged.
     memory : int
-        Bytes that it may use.
+        Bytes that it takes with one thread.
     lead : str or int or None
         Lead channel that an earlier run found; None for what the settings say.
     needs_lead : bool
