@@ -24,8 +24,7 @@ from napari_focus_stack.series.selection import find_channel
 if TYPE_CHECKING:
     from napari_focus_stack.batch.earlier import EarlierResults
     from napari_focus_stack.batch.finding import FoundSeries
-    from napari_focus_stack.batch.memory import memory_of_stack
-from napari_focus_stack.batch.plan import BatchPlan
+    from napari_focus_stack.batch.plan import BatchPlan
     from napari_focus_stack.batch.tasks import BatchOrder
     from napari_focus_stack.series.model import Position
     from napari_focus_stack.series.selection import SeriesPart

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from napari_focus_stack.batch.tasks import BatchOrder, LeadTask, StackTask
-    from napari_focus_stack.series.model import Series, StackIndex
+    from napari_focus_stack.series.model import Position, Series, StackIndex
     from napari_focus_stack.series.result import SeriesProgress
 
 CHANGED = "Its files changed while they were read; run the batch again when they are complete."
