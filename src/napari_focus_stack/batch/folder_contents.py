@@ -12,7 +12,7 @@ from napari_focus_stack.io.companions import companions
 from napari_focus_stack.io.listing import TIFF_SUFFIXES
 from napari_focus_stack.io.name_axes import NamedAxesError
 from napari_focus_stack.io.ome_zarr_store import own_attributes
-from napari_focus_stack.io.plane_files import DAMAGE, reason_among_many
+from napari_focus_stack.io.plane_files import DAMAGE, REMEDY, reason_among_many
 from napari_focus_stack.io.reading import scan
 from napari_focus_stack.io.tiff import is_preview
 from napari_focus_stack.io.tiff_planes import plane_count
@@ -45,6 +45,8 @@ class Content:
         None if it is left out.
     why : str
         Why it is left out, in one sentence.
+    is_damaged : bool
+        Whether that is because a file is damaged.
     files : frozenset of pathlib.Path
         Files of the stacks.
     """
@@ -52,6 +54,7 @@ class Content:
     path: Path
     series: Series | None = None
     why: str = ""
+    is_damaged: bool = False
     files: frozenset[Path] = frozenset()
 
 
@@ -174,7 +177,8 @@ def attempt(path: Path, open_it: Callable[[], Series | None]) -> Content | None:
     try:
         series = open_it()
     except (FocusStackError, *DAMAGE) as problem:
-        return Content(path, why=_sentence(path, problem))
+        is_own = isinstance(problem, FocusStackError) and problem.remedy != REMEDY
+        return Content(path, why=_sentence(path, problem), is_damaged=not is_own)
     if series is None:
         return None
     if all(position.planes < 2 for position in series.positions):
@@ -231,10 +235,12 @@ def _of_images(
     elif pattern is not None and whole is not None:
         yield whole
     else:
-        yield from _apart(folder, images[start:], axes, "" if whole is None else whole.why)
+        yield from _apart(folder, images[start:], axes, whole or Content(folder))
 
 
-def _apart(folder: Path, images: Sequence[Path], axes: str | None, why: str) -> Iterator[Content]:
+def _apart(
+    folder: Path, images: Sequence[Path], axes: str | None, refused: Content
+) -> Iterator[Content]:
     """Yield each file of several planes; why a folder is left out if there is none."""
     joined: set[Path] = set()
     for content in _files(images, axes):
@@ -242,7 +248,7 @@ def _apart(folder: Path, images: Sequence[Path], axes: str | None, why: str) -> 
         yield content
     rest = [image for image in images if image not in joined and _kind(image) != "result"]
     if rest and not joined:
-        yield Content(folder, why=why)
+        yield refused
     elif rest:
         yield from _beside_files(folder, rest, companions(images))
 

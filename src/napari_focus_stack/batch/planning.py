@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.batch.earlier import EarlierResults
@@ -85,7 +85,8 @@ def plan_batch(
     since = time.time() - quiet
     for found in find_series_below(root, pattern=order.pattern, axes=order.axes, skip=out):
         if isinstance(found, LeftOut):
-            plan.left.append(left_record(found.source, found.why))
+            record = left_record(found.source, found.why)
+            plan.left.append(replace(record, state="failed") if found.is_damaged else record)
             continue
         try:
             part = _selected(found.series, selection)
