@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 import zarr
 
-from napari_focus_stack import focus_batch, open_series
+from napari_focus_stack import focus_batch
 from napari_focus_stack.io.ome_zarr_store import open_level
 from tests.scenes import QUIET, scene
 
@@ -108,19 +108,8 @@ def maps(place: Path) -> dict[str, np.ndarray]:
         if file.is_dir():
             found[role] = np.asarray(open_level(file)[:])
         elif file.exists():
-            series = open_series(file)
-            position = series.positions[0]
-            found[role] = np.array(
-                [
-                    [series.planes(index(t, c))[0] for c in range(len(position.channels))]
-                    for t in range(position.times)
-                ]
-            )
+            with tifffile.TiffFile(file) as tif:
+                axes = dict(zip(tif.series[0].axes, tif.series[0].shape, strict=True))
+                shape = axes.get("T", 1), axes.get("C", 1), *SIZE
+                found[role] = tif.asarray().reshape(shape)
     return found
-
-
-def index(time: int, channel: int):
-    """Return the place of a stack."""
-    from napari_focus_stack import StackIndex
-
-    return StackIndex(0, time, channel)

@@ -136,10 +136,12 @@ class EarlierResults:
         """
         if is_remote(self._order.result("")):
             return
+        # one of ours may be damaged, so that it does not say so itself
+        own = {name for m in self._markers.values() for name in m.record.results.values()}
         for results in {tuple(task.results.items()) for task in tasks}:
             for role, name in results:
                 place = self._order.result(name)
-                if place.exists() and not is_own_map(place, role):
+                if name not in own and place.exists() and not is_own_map(place, role):
                     raise OutputError(
                         f"'{place}' is where a result goes, but no earlier run wrote it there; "
                         "move it, or choose another folder."

@@ -60,13 +60,13 @@ class LeftOut:
         File or folder, relative to the root, with slashes; "." for the root itself.
     why : str
         The reason and what to do, in one sentence.
-    is_damaged : bool
-        Whether that is because a file is damaged, which counts as a failure.
+    is_failure : bool
+        Whether it should be a stack: a file that cannot be read, or a folder with one.
     """
 
     source: str
     why: str
-    is_damaged: bool = False
+    is_failure: bool = False
 
 
 def find_series_below(
@@ -177,7 +177,7 @@ def _folders_of(content: Content, folder: Path) -> set[Path]:
 def _found(content: Content, source: str) -> FoundSeries | LeftOut:
     """Return a content by its place below the root."""
     if content.series is None:
-        return LeftOut(source, content.why, content.is_damaged)
+        return LeftOut(source, content.why, content.is_failure)
     return FoundSeries(source, content.series, content.path.is_file())
 
 

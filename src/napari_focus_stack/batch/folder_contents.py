@@ -45,8 +45,8 @@ class Content:
         None if it is left out.
     why : str
         Why it is left out, in one sentence.
-    is_damaged : bool
-        Whether that is because a file is damaged.
+    is_failure : bool
+        Whether it should be a stack: a file that cannot be read, or a folder with one.
     files : frozenset of pathlib.Path
         Files of the stacks.
     """
@@ -54,7 +54,7 @@ class Content:
     path: Path
     series: Series | None = None
     why: str = ""
-    is_damaged: bool = False
+    is_failure: bool = False
     files: frozenset[Path] = frozenset()
 
 
@@ -177,8 +177,9 @@ def attempt(path: Path, open_it: Callable[[], Series | None]) -> Content | None:
     try:
         series = open_it()
     except (FocusStackError, *DAMAGE) as problem:
-        is_own = isinstance(problem, FocusStackError) and problem.remedy != REMEDY
-        return Content(path, why=_sentence(path, problem), is_damaged=not is_own)
+        sound = isinstance(problem, FocusStackError) and problem.remedy != REMEDY
+        failed = not sound or path.is_file()
+        return Content(path, why=_sentence(path, problem), is_failure=failed)
     if series is None:
         return None
     if all(position.planes < 2 for position in series.positions):

@@ -86,7 +86,7 @@ def plan_batch(
     for found in find_series_below(root, pattern=order.pattern, axes=order.axes, skip=out):
         if isinstance(found, LeftOut):
             record = left_record(found.source, found.why)
-            plan.left.append(replace(record, state="failed") if found.is_damaged else record)
+            plan.left.append(replace(record, state="failed") if found.is_failure else record)
             continue
         try:
             part = _selected(found.series, selection)
