@@ -78,9 +78,9 @@ def test_contrast_spans_the_values_but_for_a_few(dtype: str) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(gain=st.floats(1e-3, 1e3), offset=st.floats(-100, 100))
+@given(gain=st.floats(0.1, 1e3), offset=st.floats(-100, 100))
 def test_contrast_depends_on_neither_gain_nor_offset(gain: float, offset: float) -> None:
-    image = picture("camera", 96, 128).astype(np.float64)
+    image = picture("gravel", 96, 128).astype(np.float64) * 255
     plain, changed = (decoded(one)["image_view"] for one in (image, image * gain + offset))
     assert np.abs(plain - changed).mean() < 1  # JPEG turns one level into twelve here and there
 

@@ -60,6 +60,13 @@ def test_the_result_is_near_the_truth(shown: DemoResult) -> None:
     assert shown.score == score_image(shown.result.image, shown.sample.image)
 
 
+def test_a_good_stack_gives_no_note(shown: DemoResult) -> None:
+    report = shown.result.report
+    done = [note for note in report.notes if "objects in front blur" in note]  # no complaint
+    assert report.notes == done
+    assert report.occlusion["found"] is bool(done) is (shown.sample.name == "motorcycle")
+
+
 def test_the_best_plane_is_judged_without_its_motion(shown: DemoResult) -> None:
     as_it_is = shown.sample.planes[shown.best_plane]
     difference = shown.plane_score.psnr - score_image(as_it_is, shown.sample.image).psnr

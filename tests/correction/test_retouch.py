@@ -150,7 +150,7 @@ strokes = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(strokes, st.booleans())
 def test_only_the_labels_count_not_the_strokes(strokes, moving: bool) -> None:
     source, result = moved(dtype="float32") if moving else run()

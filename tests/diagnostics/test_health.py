@@ -13,9 +13,7 @@ from scenes import QUIET, picture, scene, surface
 
 from napari_focus_stack import focus_stack
 from napari_focus_stack.diagnostics.plane_statistics import PlaneStatistics
-from napari_focus_stack.io.sources import ArraySource
 from napari_focus_stack.simulation.rendering import render_stack
-from napari_focus_stack.simulation.samples import SAMPLES, render_sample
 
 
 def good() -> np.ndarray:
@@ -25,15 +23,6 @@ def good() -> np.ndarray:
 def flat(planes: np.ndarray, **options):
     """Report of a stack left where it is."""
     return focus_stack(planes, align="none", **options).report
-
-
-@pytest.mark.parametrize("name", SAMPLES)
-def test_a_good_stack_gives_no_note(name: str) -> None:
-    sample = render_sample(name)
-    report = focus_stack(ArraySource(sample.planes, spacing=sample.spacing)).report
-    done = [note for note in report.notes if "objects in front blur" in note]  # no complaint
-    assert report.notes == done
-    assert report.occlusion["found"] is bool(done) is (name == "motorcycle")
 
 
 def test_a_good_stack_is_measured() -> None:

@@ -45,22 +45,23 @@ class Session:
     ----------
     pictures, files : pathlib.Path
         Folders for the pictures and for what is stacked.
-    size : tuple of int
-        Width and height of the window.
-    theme : str
-        Name of napari's theme.
     """
 
-    def __init__(self, pictures, files, size, theme):
+    def __init__(self, pictures, files):
         self.sample, self.files = render_sample("histology"), files
         grey = self.sample.planes if self.sample.planes.ndim == 3 else self.sample.planes[..., 1]
         sharp = self.sample.image if self.sample.image.ndim == 2 else self.sample.image[..., 1]
         self.planes, self.sharp = grey, sharp
         self.viewer = napari.Viewer()
-        self.viewer.theme = theme
-        self.viewer.window.set_geometry(5, 5, *size)
         self.me = Person(self.viewer, pictures)
+
+    def look(self, size, theme):
+        """Give the window another size and theme."""
+        self.viewer.theme = theme
+        self.viewer.window.set_geometry(5, 5, *SIZES[size])
         self.me.wait(300)
+        shown = self.me.window.size()
+        assert (shown.width(), shown.height()) == SIZES[size], "the docks fit"
 
     def stack_everything(self, path, menu, scope):
         """Open, choose how much, press Stack: as few actions as there can be."""
@@ -129,15 +130,13 @@ def main():
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
-    for size, theme in (("wide", "dark"), ("small", "light")):
-        pictures = out / f"{size}-{theme}"
-        pictures.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory() as files:
-            session = Session(pictures, Path(files), SIZES[size], theme)
-            if size == "wide":
-                session.hyperstack()
-            session.channels_in_a_folder()
-            session.close()
+    with tempfile.TemporaryDirectory() as files:
+        session = Session(out, Path(files))
+        session.look("wide", "dark")
+        session.hyperstack()
+        session.look("small", "light")
+        session.channels_in_a_folder()
+        session.close()
 
 
 if __name__ == "__main__":

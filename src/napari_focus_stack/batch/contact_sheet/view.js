@@ -119,9 +119,9 @@ function step(by) {
 
 /** Return to the sheet, at the stack that was seen last. */
 function leave() {
+  if (view.open) return; // another one was chosen before the browser reported the closing
   const at = sheetState.chosen.indexOf(viewed.stack);
   picture.removeAttribute("src");
-  // another one may have been chosen before the browser reports the closing
   if (location.hash === viewed.stack.hash) history.replaceState(null, "", location.href.split("#")[0]);
   if (at >= 0) reach(at);
 }

@@ -2,7 +2,7 @@
 const BEYOND = 500;
 
 const sheet = document.getElementById("sheet");
-const sheetState = { chosen: [], kind: grid, pictures: "image", form: null, active: 0, cells: new Map() };
+const sheetState = { chosen: [], kind: grid, pictures: "image", form: null, active: 0, reachable: 0, cells: new Map() };
 
 function linkOf(cell) {
   return cell.querySelector("a");
@@ -18,7 +18,7 @@ function lay(index) {
   if (kind === table) cell.ariaRowIndex = String(index + 2);
   else Object.assign(cell, { ariaPosInSet: String(index + 1), ariaSetSize: String(chosen.length) });
   const link = linkOf(cell);
-  link.tabIndex = -1;
+  link.tabIndex = index === sheetState.reachable ? 0 : -1;
   link.dataset.index = String(index);
   link.setAttribute("aria-describedby", "keys");
   sheetState.cells.set(index, cell);
@@ -26,10 +26,9 @@ function lay(index) {
 }
 
 /** Return the numbers of the first stack in the window and beyond, and of the one after the last. */
-function visible(beyond) {
+function visible(top, beyond) {
   const { form, chosen } = sheetState;
   const row = form.height + form.gap;
-  const top = -sheet.getBoundingClientRect().top;
   const first = Math.max(0, Math.floor((top - beyond) / row)) * form.columns;
   const end = Math.max(0, Math.ceil((top + window.innerHeight + beyond) / row)) * form.columns;
   return [Math.min(first, chosen.length), Math.min(end, chosen.length)];
@@ -38,7 +37,9 @@ function visible(beyond) {
 /** Keep in the page only the stacks in the window, and the one that has the focus. */
 function paint() {
   const { cells } = sheetState;
-  const [first, end] = visible(BEYOND);
+  // measured once, before anything changes: later the browser would lay out the page for the answer
+  const top = -sheet.getBoundingClientRect().top;
+  const [first, end] = visible(top, BEYOND);
   for (const [index, cell] of cells) {
     if ((index < first || index >= end) && !cell.contains(document.activeElement)) {
       cell.remove();
@@ -48,14 +49,19 @@ function paint() {
   const fresh = document.createDocumentFragment();
   for (let index = first; index < end; index += 1) if (!cells.has(index)) fresh.append(lay(index));
   sheet.append(fresh);
-  markReachable();
+  markReachable(visible(top, 0)[0]);
 }
 
 /** Let the Tab key reach one stack: the active one, or the first in the window. */
-function markReachable() {
+function markReachable(first) {
   const { cells, active } = sheetState;
-  const reachable = cells.has(active) ? active : visible(0)[0];
-  for (const [index, cell] of cells) linkOf(cell).tabIndex = index === reachable ? 0 : -1;
+  const reachable = cells.has(active) ? active : first;
+  if (sheetState.reachable !== reachable) {
+    for (const index of [sheetState.reachable, reachable]) {
+      if (cells.has(index)) linkOf(cells.get(index)).tabIndex = index === reachable ? 0 : -1;
+    }
+  }
+  sheetState.reachable = reachable;
 }
 
 /** Lay out anew, after a change of the choice or of the width. */
@@ -117,8 +123,9 @@ function startWindow() {
   }).observe(sheet);
   window.addEventListener("resize", later(paint));
   sheet.addEventListener("focusin", ({ target }) => {
-    if (target.dataset.index) sheetState.active = Number(target.dataset.index);
-    markReachable();
+    if (!target.dataset.index) return;
+    sheetState.active = Number(target.dataset.index);
+    markReachable(sheetState.active);
   });
   sheet.addEventListener("keydown", (event) => {
     const step = moveBy(event.key);
