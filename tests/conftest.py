@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 PATIENCE = 2.0
 """Seconds that a thread may take to end after its test."""
-POOLS = ("ThreadPoolExecutor", "asyncio", "QDummy", "IPythonHistory", "pymp", "zarr_")
+POOLS = (
+    "ThreadPoolExecutor",
+    "asyncio",
+    "QDummy",
+    "IPythonHistory",
+    "pymp",
+    "zarr_",
+    "Dask-Offload",
+)
 """Threads of libraries that stay for the next call: dask's, tifffile's, napari's, zarr's."""
 
 

@@ -61,13 +61,15 @@ def choose_engine(
                 "workers is for this machine; a running cluster has those that it has. Leave it "
                 "out, or take the scheduler 'local'."
             )
-        from napari_focus_stack.batch.cluster import ClusterEngine, RunningCluster
+        from napari_focus_stack.batch.cluster_engine import ClusterEngine
+        from napari_focus_stack.batch.clusters import RunningCluster
 
         return ClusterEngine(RunningCluster(scheduler), plan.memory + SLACK, on_dashboard)
     fitting = local_workers(plan, workers)
     if fitting < 2 or plan.seconds < WORTH_WORKERS:
         return CallingProcess()
-    from napari_focus_stack.batch.cluster import ClusterEngine, LocalWorkers
+    from napari_focus_stack.batch.cluster_engine import ClusterEngine
+    from napari_focus_stack.batch.clusters import LocalWorkers
 
     return ClusterEngine(LocalWorkers(fitting, plan.memory + SLACK), on_dashboard=on_dashboard)
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
 import time
 from collections import Counter, deque
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack._version import __version__
+from napari_focus_stack.batch.clusters import PATIENCE, LocalWorkers, RunningCluster
 from napari_focus_stack.batch.engine import MOST_TRIES, TaskDone, WorkerStep
 from napari_focus_stack.batch.stacking import find_lead, lost_task
 from napari_focus_stack.batch.worker import (
@@ -40,121 +39,6 @@ IN_FLIGHT = 2
 """Tasks a worker that are submitted at the same time: one that it does, and the next."""
 POLL = 0.05
 """Seconds between two looks at what has ended."""
-PATIENCE = 60.0
-"""Seconds for which a cluster may be without a worker."""
-CONNECT = "20s"
-
-
-@dataclasses.dataclass(frozen=True)
-class LocalWorkers:
-    """Worker processes on this machine.
-
-    Attributes
-    ----------
-    workers : int
-        Their number.
-    memory : int
-        Bytes that each may use before it is ended.
-    """
-
-    workers: int
-    memory: int
-
-    @contextlib.contextmanager
-    def client(self) -> Iterator[Client]:
-        """Start the workers and a client; end them with the block.
-
-        Yields
-        ------
-        distributed.Client
-            The client.
-        """
-        import dask
-        from distributed import Client, LocalCluster
-
-        dashboard = ":0" if find_spec("bokeh") else None
-        with (
-            dask.config.set(_LOCAL),
-            LocalCluster(
-                n_workers=self.workers,
-                threads_per_worker=1,
-                processes=True,
-                memory_limit=self.memory,
-                dashboard_address=dashboard or ":0",
-                silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster, set_as_default=False) as client,
-        ):
-            yield client
-
-
-_LOCAL = {
-    # each death is counted by us, so that a stack has its tries and no more
-    "distributed.scheduler.allowed-failures": 0,
-    # a worker that pauses or spills at a share of its memory would wait for nothing: no result
-    # stays in it
-    "distributed.worker.memory.target": False,
-    "distributed.worker.memory.spill": False,
-    "distributed.worker.memory.pause": False,
-    "distributed.worker.memory.terminate": 0.98,
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class RunningCluster:
-    """A cluster that somebody else has started.
-
-    Attributes
-    ----------
-    address : str
-        Address of its scheduler, such as "tcp://node1:8786", or the file in which it lies.
-    """
-
-    address: str
-
-    @contextlib.contextmanager
-    def client(self) -> Iterator[Client]:
-        """Connect to the scheduler.
-
-        Yields
-        ------
-        distributed.Client
-            The client.
-
-        Raises
-        ------
-        SettingsError
-            There is no scheduler, or it has no worker.
-        """
-        from distributed import Client
-
-        is_file = "://" not in self.address and Path(self.address).suffix == ".json"
-        if is_file and not Path(self.address).is_file():
-            raise SettingsError(
-                f"There is no scheduler file '{self.address}'; start the scheduler first, with "
-                "'dask scheduler --scheduler-file FILE' on a disk that this machine sees."
-            )
-        where = {"scheduler_file": self.address} if is_file else {"address": self.address}
-        try:
-            client = Client(**where, timeout=CONNECT, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as problem:
-            raise SettingsError(
-                f"No scheduler answers at '{self.address}' ({problem}); check the address, and "
-                "that 'dask scheduler' runs there."
-            ) from problem
-        with client:
-            _wait_for_worker(client, self.address)
-            yield client
-
-
-def _wait_for_worker(client: Client, address: str) -> None:
-    """Wait until a cluster has a worker."""
-    try:
-        client.wait_for_workers(1, timeout=PATIENCE)
-    except TimeoutError as problem:
-        raise SettingsError(
-            f"The cluster at '{address}' has no worker; start one with 'dask worker {address}'."
-        ) from problem
 
 
 class ClusterEngine:
