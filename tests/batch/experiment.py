@@ -113,3 +113,17 @@ def maps(place: Path) -> dict[str, np.ndarray]:
                 shape = axes.get("T", 1), axes.get("C", 1), *SIZE
                 found[role] = tif.asarray().reshape(shape)
     return found
+
+
+def results(out: Path) -> dict[str, bytes]:
+    """Return the bits of every map below a folder of results."""
+    images = [file for file in out.rglob("*.ome.tif") if not _is_map(file)]
+    return {
+        f"{file.relative_to(out)} {role}": values.tobytes()
+        for file in images
+        for role, values in maps(file).items()
+    }
+
+
+def _is_map(file: Path) -> bool:
+    return file.name.removesuffix(".ome.tif").endswith(("_depth", "_height", "_confidence"))

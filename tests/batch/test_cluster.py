@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from batch.experiment import batch, maps, write_film, write_stack
+from batch.experiment import batch, results, write_film, write_stack
 
 from napari_focus_stack import OutputError, SettingsError, focus_batch
 from napari_focus_stack.batch import choice, markers
@@ -75,20 +75,6 @@ class Running:
 
     def close(self) -> None:
         self.cluster.stop()
-
-
-def results(out: Path) -> dict[str, bytes]:
-    """Return the bits of every map below a folder of results."""
-    images = [file for file in out.rglob("*.ome.tif") if not _is_map(file)]
-    return {
-        f"{file.relative_to(out)} {role}": values.tobytes()
-        for file in images
-        for role, values in maps(file).items()
-    }
-
-
-def _is_map(file: Path) -> bool:
-    return file.name.removesuffix(".ome.tif").endswith(("_depth", "_height", "_confidence"))
 
 
 def test_a_cluster_makes_the_same_bits_and_bears_the_death_of_a_worker(tmp_path, cluster):
