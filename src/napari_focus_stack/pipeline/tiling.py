@@ -106,13 +106,12 @@ def cut(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling
     untiled = _untiled(shape, needs)
     if limit is None or untiled <= limit:
         return Tiling([everything], True, untiled)
-    most_pixels = (limit - needs.alone) / needs.pixel
     rows, cols = (_longest(side) for side in shape)
     grids = [
         (i, j)
         for i in range(len(rows))
         for j in range(len(cols))
-        if rows[i] * cols[j] <= most_pixels
+        if _tiled(rows[i] * cols[j], needs) <= limit
     ]
     if not grids:
         least = _least(shape, needs)
@@ -135,7 +134,12 @@ def _untiled(shape: tuple[int, int], needs: MemoryNeeds) -> float:
 
 def _least(shape: tuple[int, int], needs: MemoryNeeds) -> float:
     """Return the bytes needed to fuse a field in the smallest tiles."""
-    return needs.alone + needs.pixel * math.prod(_longest(side)[-1] for side in shape)
+    return _tiled(math.prod(_longest(side)[-1] for side in shape), needs)
+
+
+def _tiled(pixels: int, needs: MemoryNeeds) -> float:
+    """Return the bytes needed to fuse a field in tiles of so many pixels, margins included."""
+    return needs.alone + needs.pixel * pixels
 
 
 def _longest(side: int) -> list[int]:
