@@ -417,7 +417,9 @@ def test_nothing_is_wider_than_the_window(browser: WebDriver, sheet: Path, width
         return [...document.querySelectorAll('body *')].filter((one) => {
           if (one.closest('#stage, .unseen') || !one.checkVisibility()) return false;
           const box = one.getBoundingClientRect();
-          return box.width > 0 && (box.right > room + 1 || box.left < -1);
+          const row = one.parentElement.closest('.row')?.getBoundingClientRect();
+          const end = row ? row.right - 9 : room + 1; // a row has 10 pixels of margin within
+          return box.width > 0 && (box.right > end || box.left < -1);
         }).map((one) => one.outerHTML.slice(0, 90))"""
     opened(browser, sheet, width)
     for selector in ("#pictures [value=both]", "#layout [value=table]", ".cell a"):
