@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import http.server
 import json
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")
 WIDTHS = (400, 900, 1600)
 LONGEST_FRAME, USUAL_FRAME = 3000.0, 200.0
-"""Milliseconds. Quiet machines take a tenth; two cores that twelve processes share took 2083 ms for
-the longest and 67 ms for the usual one."""
+"""Milliseconds. Two cores at a load of 4 to 12 took 33 to 67 for the usual frame, and 100 to 2083
+for the longest: other processes had them meanwhile."""
 
 HOSTILE = (
     '<b>&"x"</b>',
@@ -81,15 +82,7 @@ def with_pictures(out: Path, record: BatchRecord, files: dict[str, bytes]) -> Ba
     for role, place in places.items():
         (out / place).parent.mkdir(parents=True, exist_ok=True)
         (out / place).write_bytes(files[role])
-    return done(record.name.source, **_rest(record), pictures=places)
-
-
-def _rest(record: BatchRecord) -> dict[str, Any]:
-    fields = ("notes", "seconds", "figures", "results", "report")
-    name = ("position", "time", "channel", "position_name", "channel_name", "well")
-    return {key: getattr(record, key) for key in fields} | {
-        key: getattr(record.name, key) for key in name
-    }
+    return dataclasses.replace(record, pictures=places)
 
 
 def small_batch() -> list[BatchRecord]:
@@ -417,7 +410,9 @@ def test_nothing_is_wider_than_the_window(browser: WebDriver, sheet: Path, width
         return [...document.querySelectorAll('body *')].filter((one) => {
           if (one.closest('#stage, .unseen') || !one.checkVisibility()) return false;
           const box = one.getBoundingClientRect();
-          return box.width > 0 && (box.right > room + 1 || box.left < -1);
+          const row = one.parentElement.closest('.row')?.getBoundingClientRect();
+          const end = row ? row.right - 9 : room + 1; // a row has 10 pixels of margin within
+          return box.width > 0 && (box.right > end || box.left < -1);
         }).map((one) => one.outerHTML.slice(0, 90))"""
     opened(browser, sheet, width)
     for selector in ("#pictures [value=both]", "#layout [value=table]", ".cell a"):
