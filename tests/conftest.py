@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.cloud import Server
+
 PATIENCE = 2.0
 """Seconds that a thread may take to end after its test."""
 POOLS = (
@@ -26,8 +28,9 @@ POOLS = (
     "pymp",
     "zarr_",
     "Dask-Offload",
+    "fsspecIO",
 )
-"""Threads of libraries that stay for the next call: dask's, tifffile's, napari's, zarr's."""
+"""Threads of libraries that stay for the next call: dask's, tifffile's, napari's, zarr's and fsspec's."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,6 +41,15 @@ def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     patch.setattr(tempfile, "tempdir", str(folder))
     yield folder
     patch.undo()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Server]:
+    """Return a running server of S3, whose address and keys are in the environment."""
+    from tests.cloud import s3_server
+
+    with s3_server() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -224,8 +224,18 @@ def focus_batch(
         Only these positions and channels.
     time : str, optional
         Only time points "A:B", A to B - 1.
-    lead_channel, follow, slab, slab_method, smooth_time, drift
-        As for `focus_series`.
+    lead_channel : str or int
+        As for `focus_series`, as are the next five; found once for each series.
+    follow : str
+        What the other channels take from the lead.
+    slab : int
+        Planes around the surface that are projected, odd.
+    slab_method : {"max", "mean"}
+        Projection of the slab.
+    smooth_time : int
+        Time points, odd, whose registered planes are averaged before depth is measured.
+    drift : bool
+        Whether the drift of the field over time is removed.
     progress : callable, optional
         Called with a `BatchProgress` at every step, by any thread.
     cancel : threading.Event, optional
@@ -255,9 +265,9 @@ def focus_batch(
     threads : int, optional
         Number of threads where the calling process does the work.
 
-    Yields
-    ------
-    BatchRecord
+    Returns
+    -------
+    iterator of BatchRecord
         One for each stack: those that an earlier run did, each as it ends, and what was left.
 
     Raises

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.places import file_system, is_remote, key_of, write_errors
+from napari_focus_stack.io.places import (
+    file_system,
+    is_remote,
+    key_of,
+    read_bytes_of,
+    write_errors,
+)
 from napari_focus_stack.io.replacing import remove, temporary_name
 from napari_focus_stack.io.zarr_documents import DOCUMENT, side_by_side
 
@@ -99,19 +105,24 @@ def own_attributes(path: Path) -> dict[str, Any] | None:
         The description of its values as "about"; None if the store was not written here.
     """
     try:
-        own = json.loads((path / DOCUMENT).read_bytes())["attributes"][OURS]
+        own = json.loads(read_bytes_of(path / DOCUMENT))["attributes"][OURS]
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return own if isinstance(own, dict) else None
 
 
-def check_place(path: Path) -> None:
+def check_place(path: Path) -> dict[str, Any] | None:
     """Refuse a place for a store that is taken by anything but a store of ours.
 
     Parameters
     ----------
     path : pathlib.Path
         Folder of the store, or its URL, which needs no folder.
+
+    Returns
+    -------
+    dict or None
+        `own_attributes` of the store that is there.
 
     Raises
     ------
@@ -120,14 +131,16 @@ def check_place(path: Path) -> None:
     """
     if not is_remote(path) and not path.parent.is_dir():
         raise OutputError(f"'{path}' cannot be written: there is no folder '{path.parent}'.")
-    if own_attributes(path) is not None:
-        return
     with write_errors(path):
+        own = own_attributes(path)
+        if own is not None:
+            return own
         is_taken = path.exists() or (not is_remote(path) and path.is_symlink())
         is_folder = is_taken and path.is_dir()
     if is_taken:
         what = "folder that was not written here" if is_folder else "file"
         raise OutputError(f"'{path}' is a {what} and is not replaced; choose another name.")
+    return None
 
 
 def clear_place(path: Path) -> None:

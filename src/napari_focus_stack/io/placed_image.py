@@ -21,7 +21,7 @@ from napari_focus_stack.io.ome_zarr_levels import (
     stored_shape,
 )
 from napari_focus_stack.io.ome_zarr_metadata import Calibration, display_range, ome_zarr_attributes
-from napari_focus_stack.io.ome_zarr_store import OURS, check_place, clear_place, own_attributes
+from napari_focus_stack.io.ome_zarr_store import OURS, check_place, clear_place
 from napari_focus_stack.io.places import read_errors, write_errors
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.zarr_documents import (
@@ -86,8 +86,7 @@ def create_placed_image(
     names = stored_channels(place, shape, channels)
     note = {"about": about, "colour": len(shape) == 5}
     levels = {place / key: level for key, level in _planned_levels(shape, dtype).items()}
-    check_place(place)
-    before = _documents(place, [place, *levels]) if own_attributes(place) is not None else {}
+    before = {} if check_place(place) is None else _documents(place, [place, *levels])
     keep = mode == "keep" and _is_alike(before, place, levels, note, averaged)
     windows = _windows(before[place]) if keep else [display_range(dtype, (0.0, 1.0))] * len(names)
     calibration = Calibration(spacing, seconds_step, names)
@@ -100,6 +99,7 @@ def create_placed_image(
         levels = {at: before[at] | {"shape": level["shape"]} for at, level in levels.items()}
     elif before:
         clear_place(place)
+        before = {}
     # the group first: by its document the rest is recognised as written here
     write_documents({place: group_document(attributes)})
     write_documents({at: level for at, level in levels.items() if before.get(at) != level})
@@ -123,7 +123,7 @@ def _planned_levels(shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, d
 
 def _documents(place: Path, folders: Sequence[Path]) -> dict[Path, dict[str, Any]]:
     """Return the documents of an image that are there."""
-    read = documents_of(folders)
+    read = documents_of(folders, [DOCUMENT])
     found = {}
     for folder in folders:
         try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.ome_zarr_store import OURS, check_place, clear_place, own_attributes
+from napari_focus_stack.io.ome_zarr_store import OURS, check_place, clear_place
 from napari_focus_stack.io.well_names import (
     row_and_column,
     row_letters,
@@ -43,8 +43,7 @@ def create_plate(place: Path, wells: Mapping[str, int]) -> None:
         The place is taken by what was not written here, or cannot be written; or a name is no row
         and column.
     """
-    check_place(place)
-    own = own_attributes(place)
+    own = check_place(place)
     is_plate = own is not None and own.get("about") == _PLATE
     if own is not None and not is_plate:
         clear_place(place)

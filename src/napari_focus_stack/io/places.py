@@ -19,7 +19,7 @@ from napari_focus_stack.io.replacing import os_errors, put_in_place, remove, tem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXTRA = 'install it with pip install "napari-focus-stack[cloud]"'
+EXTRA = 'install it, for S3 and HTTP with pip install "napari-focus-stack[cloud]"'
 _NETWORK = {"botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure", "adlfs"}
 """Packages whose exceptions are those of a server or of the way to it."""
 _DENIED = (401, 403)
@@ -66,7 +66,9 @@ def _url(text: str, scheme: str) -> Path:
         place = UPath(text, use_listings_cache=False)
         _ = place.fs
     except ImportError as problem:
-        raise InputError(f"'{text}' is a URL, which needs a library ({problem})", EXTRA) from None
+        raise InputError(f"'{text}' is a URL, and its library is missing ({problem})", EXTRA) from (
+            problem
+        )
     except ValueError as problem:
         raise InputError(
             f"'{text}' starts with '{scheme}://', which is no known kind of URL; give a path, or "
@@ -171,6 +173,31 @@ def is_missing(name: str) -> bool:
         False for every URL.
     """
     return "://" not in name and not os.path.exists(name)
+
+
+def read_bytes_of(place: Path) -> bytes:
+    """Return the content of a file; of a URL in one request.
+
+    Parameters
+    ----------
+    place : pathlib.Path
+        Path or URL.
+
+    Returns
+    -------
+    bytes
+        The whole file.
+
+    Raises
+    ------
+    OSError
+        It cannot be read. Servers raise exceptions of their own too, which `read_errors` turns into
+        an InputError.
+    """
+    if not is_remote(place):
+        return place.read_bytes()
+    content: bytes = file_system(place).cat_file(key_of(place))
+    return content
 
 
 def write_bytes_to(place: Path, content: bytes) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_focus_stack.io.places import (
     file_system,
     is_remote,
     key_of,
+    read_bytes_of,
     read_errors,
     write_bytes_to,
     write_errors,
@@ -32,13 +34,15 @@ ReadBytes = Callable[[Path], bytes]
 """Reads a document; raises FileNotFoundError if there is none."""
 
 
-def documents_of(folders: Iterable[Path]) -> ReadBytes:
+def documents_of(folders: Iterable[Path], names: Sequence[str] = (DOCUMENT, *OLDER)) -> ReadBytes:
     """Return a reader of the documents of folders; those of URLs are fetched now, all at once.
 
     Parameters
     ----------
     folders : iterable of pathlib.Path
         Folders of one store, which need not exist.
+    names : sequence of str
+        Documents of its format, where that is known.
 
     Returns
     -------
@@ -52,12 +56,14 @@ def documents_of(folders: Iterable[Path]) -> ReadBytes:
     InputError
         The server is not reached.
     """
-    places = list(dict.fromkeys(folders))
-    if not places or not is_remote(places[0]):
-        return Path.read_bytes
-    found = _fetched([place / DOCUMENT for place in places])
+    remaining = iter(folders)
+    first = next(remaining, None)
+    if first is None or not is_remote(first):
+        return Path.read_bytes  # the rest is left as it is: thousands of folders take a while
+    places = list(dict.fromkeys((first, *remaining)))
+    found = _fetched([place / DOCUMENT for place in places if DOCUMENT in names])
     older = [place for place in places if place / DOCUMENT not in found]
-    found |= _fetched([place / name for place in older for name in OLDER])
+    found |= _fetched([place / name for place in older for name in names if name != DOCUMENT])
 
     def read(file: Path) -> bytes:
         if file not in found:
@@ -77,12 +83,11 @@ def _fetched(files: Sequence[Path]) -> dict[Path, bytes]:
 
 def _content(file: Path) -> bytes | None:
     """Return the content of a file of a server, None if it is missing or denied."""
-    with read_errors(file):
+    with read_errors(file.parent):
         try:
-            content: bytes = file_system(file).cat_file(key_of(file))
+            return read_bytes_of(file)
         except (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError):
             return None
-    return content
 
 
 def group_document(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,8 +151,18 @@ def zarr_store(place: Path, *, read_only: bool) -> Any:
         return place
     from zarr.storage import FsspecStore
 
-    options = dict(cast("Any", place).storage_options)
-    return FsspecStore.from_url(str(place), storage_options=options, read_only=read_only)
+    return FsspecStore(_for_zarr(file_system(place)), path=key_of(place), read_only=read_only)
+
+
+@lru_cache(maxsize=8)
+def _for_zarr(system: Any) -> Any:
+    """Return a file system for zarr's own event loop; fsspec keeps one a thread, with a session."""
+    if system.async_impl:
+        options = {**system.storage_options, "asynchronous": True}
+        return type(system)(*system.storage_args, **options)
+    from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
+
+    return AsyncFileSystemWrapper(system, asynchronous=True)
 
 
 def side_by_side(work: Callable[[_Item], _Found], items: Sequence[_Item]) -> list[_Found]:

@@ -128,7 +128,7 @@ def _images(node: Node, folder: Path) -> tuple[list[ZarrImage], list[str]]:
     """Return the images of a group, or of the part of it that a folder is, and notes."""
     if node.layout == "multiscales":
         _check_part(node, folder)
-        return [read_image(node, read=documents_of([array_folder(node)]))], []
+        return [read_image(node, read=documents_of([array_folder(node)], node.documents))], []
     if node.layout == "plate":
         return _of_plate(node, folder)
     if folder != node.folder:
@@ -165,7 +165,7 @@ def _of_plate(plate: Node, folder: Path) -> tuple[list[ZarrImage], list[str]]:
         raise _no_image(folder, plate)
     places: list[_Place] = []
     missing = []
-    read = documents_of(well.folder for well in within)
+    read = documents_of((well.folder for well in within), plate.documents)
     for well in within:
         node = read_node(well.folder, read)
         if node is None or node.layout != "well":
@@ -188,7 +188,7 @@ def _fields(well: Node, name: str) -> Iterator[_Place]:
 def _collection(group: Node) -> list[_Place]:
     """Return the images of bioformats2raw: those that are listed, or else all numbers."""
     extra = group.folder / "OME"
-    listing = read_node(extra, documents_of([extra]))
+    listing = read_node(extra, documents_of([extra], group.documents))
     listed = listing.ome.get("series") if listing is not None else None
     if isinstance(listed, list):
         paths = [str(path) for path in listed]
@@ -214,7 +214,7 @@ def _names_in_xml(path: Path) -> list[str]:
 
 def _opened(owner: Node, places: list[_Place], plural: str) -> tuple[list[ZarrImage], list[str]]:
     """Read the metadata of images; those that are missing or cannot be read are left out."""
-    found = _read_images(places, _read_nodes(places))
+    found = _read_images(places, _read_nodes(owner, places))
     missing = [place.name for place, image in found if image is None]
     problems = {place.name: image for place, image in found if isinstance(image, InputError)}
     images = [image for _, image in found if isinstance(image, ZarrImage)]
@@ -229,9 +229,9 @@ def _opened(owner: Node, places: list[_Place], plural: str) -> tuple[list[ZarrIm
     return images, [*_left_out(missing, len(places), plural, owner.folder.name), *notes]
 
 
-def _read_nodes(places: list[_Place]) -> list[Node | InputError | None]:
+def _read_nodes(owner: Node, places: list[_Place]) -> list[Node | InputError | None]:
     """Return the group of each place, why it cannot be read, or None where there is no image."""
-    read = documents_of(place.folder for place in places)
+    read = documents_of((place.folder for place in places), owner.documents)
     nodes = [_attempt(partial(read_node, place.folder, read)) for place in places]
     return [
         None if isinstance(node, Node) and node.layout != "multiscales" else node for node in nodes
@@ -242,14 +242,22 @@ def _read_images(
     places: list[_Place], nodes: list[Node | InputError | None]
 ) -> list[tuple[_Place, ZarrImage | InputError | None]]:
     """Return each place with its image, why it cannot be read, or None where there is none."""
-    arrays = [_attempt(partial(array_folder, node)) for node in nodes if isinstance(node, Node)]
-    read = documents_of(array for array in arrays if not isinstance(array, InputError))
+    there = [node for node in nodes if isinstance(node, Node)]
+    read = documents_of(_arrays(there), there[0].documents if there else ())
     return [
         (place, _attempt(partial(read_image, node, place.name, place.well, read)))
         if isinstance(node, Node)
         else (place, node)
         for place, node in zip(places, nodes, strict=True)
     ]
+
+
+def _arrays(nodes: list[Node]) -> Iterator[Path]:
+    """Yield the folder of the array of each image whose metadata name one."""
+    for node in nodes:
+        folder = _attempt(partial(array_folder, node))
+        if not isinstance(folder, InputError):
+            yield folder
 
 
 def _attempt(work: Callable[[], _Found]) -> _Found | InputError:

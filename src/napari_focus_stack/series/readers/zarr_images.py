@@ -167,7 +167,7 @@ def read_image(
     """
     where = node.folder.name
     multiscale, level = full_size(node.ome, where)
-    folder = array_folder(node)
+    folder = node.folder / level["path"]
     array = read_node(folder, read)
     if array is None or array.array is None:
         raise InputError(f"'{where}' has no array '{level['path']}'; copy the store again.")

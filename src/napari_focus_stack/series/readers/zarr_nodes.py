@@ -37,11 +37,14 @@ class Node:
         Its OME metadata; all attributes before OME-Zarr 0.5, which has a key of its own for them.
     array : mapping of str to object or None
         Metadata of an array; None for a group.
+    documents : tuple of str
+        Names of the documents of its format, which is that of the whole hierarchy.
     """
 
     folder: Path
     ome: Mapping[str, Any]
     array: Mapping[str, Any] | None
+    documents: tuple[str, ...]
 
     @property
     def layout(self) -> str | None:
@@ -74,11 +77,11 @@ def read_node(folder: Path, read: ReadBytes = Path.read_bytes) -> Node | None:
         if "zarr_format" not in found:
             return None
         array = found if found.get("node_type") == "array" else None
-        return Node(folder, _ome(found.get("attributes")), array)
+        return Node(folder, _ome(found.get("attributes")), array, (DOCUMENT,))
     attributes, array = _json(folder / ".zattrs", read), _json(folder / ".zarray", read)
     if attributes is None and array is None and not _is_there(folder / ".zgroup", read):
         return None
-    return Node(folder, _ome(attributes), array)
+    return Node(folder, _ome(attributes), array, OLDER)
 
 
 def nearest_layout(folder: Path) -> Node | None:
