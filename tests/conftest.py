@@ -30,7 +30,7 @@ POOLS = (
     "Dask-Offload",
     "fsspecIO",
 )
-"""Threads of libraries that stay for the next call: dask's, tifffile's, napari's, zarr's and fsspec's."""
+"""Threads of libraries that stay for the next call: those of dask, tifffile, napari, zarr, fsspec."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,9 +15,10 @@ from napari_focus_stack.batch.folder_contents import (
     opened_file,
     opened_store,
 )
-from napari_focus_stack.batch.folder_entries import is_passed_over, is_remote, list_entries
+from napari_focus_stack.batch.folder_entries import is_passed_over, list_entries
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.listing import is_folder
+from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.series.axes import parse_axes
 from napari_focus_stack.series.patterns import compile_pattern
 from napari_focus_stack.series.readers.zarr_nodes import DOCUMENTS

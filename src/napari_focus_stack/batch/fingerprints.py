@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack.batch.folder_entries import is_remote
+from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.series.model import StackIndex
 
 if TYPE_CHECKING:

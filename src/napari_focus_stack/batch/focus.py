@@ -220,10 +220,12 @@ def focus_batch(
         Keep looking for new stacks, and end after so many minutes without one.
     pattern, axes : str, optional
         As for `open_series`; the pattern holds for every folder that it fits.
-    position, channel : sequence of str or int, optional
-        Only these positions and channels.
+    position : sequence of str or int, optional
+        Only these positions, wells or scenes.
     time : str, optional
         Only time points "A:B", A to B - 1.
+    channel : sequence of str or int, optional
+        Only these channels.
     lead_channel : str or int
         As for `focus_series`, as are the next five; found once for each series.
     follow : str

@@ -96,22 +96,6 @@ def is_passed_over(name: str) -> bool:
     return name.startswith(".") or name.lower() in _THUMBNAILS
 
 
-def is_remote(place: Path) -> bool:
-    """Return whether a place is a URL and not on disk.
-
-    Parameters
-    ----------
-    place : pathlib.Path
-        A path, or a `upath.UPath`.
-
-    Returns
-    -------
-    bool
-        False for every `pathlib.Path`.
-    """
-    return hasattr(place, "storage_options")
-
-
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     """Check whether an entry is a folder or links to one; a link to itself is none."""
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
-from napari_focus_stack.batch.folder_entries import is_remote
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.series.file_names import (
     LONGEST,
     cut,

@@ -164,4 +164,4 @@ def write_overview(order: BatchOrder, records: list[BatchRecord]) -> tuple[Path,
     """
     out = order.result("")
     title = order.source(".").name or order.root
-    return write_summary(out, records), write_contact_sheet(out, records, title)
+    return write_summary(out, records), write_contact_sheet(out, records, title, root=order.root)
