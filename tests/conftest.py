@@ -30,7 +30,7 @@ POOLS = (
     "Dask-Offload",
     "fsspecIO",
 )
-"""Threads of libraries that stay for the next call: those of dask, tifffile, napari, zarr, fsspec."""
+"""Threads that stay for the next call: of dask, tifffile, napari, zarr and fsspec."""
 
 
 @pytest.fixture(scope="session", autouse=True)

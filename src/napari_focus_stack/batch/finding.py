@@ -18,7 +18,7 @@ from napari_focus_stack.batch.folder_contents import (
 from napari_focus_stack.batch.folder_entries import is_passed_over, list_entries
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.listing import is_folder
-from napari_focus_stack.io.places import is_remote
+from napari_focus_stack.io.places import is_remote, read_errors
 from napari_focus_stack.series.axes import parse_axes
 from napari_focus_stack.series.patterns import compile_pattern
 from napari_focus_stack.series.readers.zarr_nodes import DOCUMENTS
@@ -197,9 +197,12 @@ def _stores_below(root: Path) -> Iterator[FoundSeries | LeftOut]:
     while waiting:
         place, source = waiting.pop()
         try:
-            names, folders = _listed(place)
-        except OSError as problem:
-            yield LeftOut(source, f"'{place}' cannot be read ({problem}); check the address.")
+            with read_errors(place):
+                names, folders = _listed(place)
+        except InputError as problem:
+            if place == root:
+                raise
+            yield LeftOut(source, str(problem), is_failure=True)
             continue
         if not names.isdisjoint(DOCUMENTS):
             folders = groups_within(place, folders)

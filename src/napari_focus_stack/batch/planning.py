@@ -13,6 +13,7 @@ from napari_focus_stack.batch.plan import BatchPlan
 from napari_focus_stack.batch.result_names import ResultNames, check_collisions, check_places
 from napari_focus_stack.batch.series_planning import SeriesPlanner, left_record
 from napari_focus_stack.errors import FocusStackError, InputError, SettingsError
+from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.series.selection import select
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def plan_batch(
     """
     root, out = order.source("."), order.result("")
     check_places(root, out)
+    if is_remote(out) and order.format != "zarr":
+        raise SettingsError(f"'{order.out}' is a URL, which takes OME-Zarr alone: --format zarr.")
     plan = BatchPlan(order=order, markers=read_markers(out))
     if not redo:
         _refuse_other_settings(order, plan.markers)
