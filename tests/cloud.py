@@ -67,7 +67,7 @@ def s3_server() -> Iterator[Server]:
 
 def assert_one_sentence(message: str) -> None:
     """Check that a message is one sentence that begins with the name of a place."""
-    assert message.startswith("'") or message.startswith("There is no ")
+    assert message.startswith(("'", "There is no "))
     assert "://" in message
     assert message.endswith(".")
     assert "\n" not in message

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PATIENCE = 2.0
 """Seconds that a thread may take to end after its test."""
 POOLS = ("ThreadPoolExecutor", "asyncio", "QDummy", "IPythonHistory", "pymp", "zarr_", "fsspecIO")
-"""Threads of libraries that stay for the next call: dask's, tifffile's, napari's, zarr's, fsspec's."""
+"""Threads of libraries that stay for the next call: dask's, tifffile's, napari's, zarr's, s3fs'."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -178,7 +178,7 @@ def test_a_chunk_that_was_cut_short_is_refused_and_can_be_written_again(tmp_path
     chunk = place / "0/c/0/0/0/0"
     whole = chunk.read_bytes()
     chunk.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(InputError, match="Time 0 of .* is damaged"):
+    with pytest.raises(InputError, match=r"Time 0 of .* is damaged"):
         image.read(0, 0)
     image.write(0, 0, values)
     assert np.array_equal(image.read(0, 0), values)
