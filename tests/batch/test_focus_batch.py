@@ -293,7 +293,7 @@ def test_exit_codes_and_lines_of_the_command(tmp_path, capsys):
     assert main([*call, "--dry-run"]) == 0
     assert not list(out.rglob("*.tif"))
     listed = capsys.readouterr().out
-    assert "good.tif: 6 planes of 80 x 64 uint16, z step 2 micrometer -> good.ome.tif" in listed
+    assert "good.tif: 6 planes of 80 x 64 uint16, z step 2 µm -> good.ome.tif" in listed
     assert "1 stack to do" in listed
     assert main(call) == 0
     (root / "bad.tif").write_bytes((root / "good.tif").read_bytes()[:5000])

@@ -164,7 +164,7 @@ def test_colour_comes_back(tmp_path, samples):
 
 
 @settings(
-    max_examples=40,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK = ".focusstack-batch.lock"
-_LITTER = re.compile(r"\..+\.[0-9a-f]{8}\.part")
+_LITTER = re.compile(r"\..+\.[0-9a-f]{8}\.part|.+\.[0-9a-f]{32}\.partial")
+"""Names of what was not finished: ours, and zarr's."""
 
 
 @contextlib.contextmanager
@@ -101,4 +102,4 @@ def sweep(out: Path) -> None:
     for place, folders, files in os.walk(out):
         litter = [name for name in (*folders, *files) if _LITTER.fullmatch(name)]
         remove(out / place / name for name in litter)
-        folders[:] = [name for name in folders if not name.endswith(".zarr") and name not in litter]
+        folders[:] = [name for name in folders if name not in litter]

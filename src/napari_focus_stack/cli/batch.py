@@ -8,7 +8,12 @@ import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack._utils.wording import format_bytes, format_count, format_duration
+from napari_focus_stack._utils.wording import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_unit,
+)
 from napari_focus_stack.cli.exit_codes import DONE, FAILED_IN_PART, INTERRUPTED
 from napari_focus_stack.cli.series import add_opening, add_series_settings, series_settings
 from napari_focus_stack.cli.shared_options import Parser, add_settings, as_path, options_named
@@ -205,7 +210,14 @@ def _settings(call: argparse.Namespace) -> Settings:
             f"'{call.recipe}' is of one stack, with a correction or transforms of its own; give "
             "its settings as options, or a recipe without them."
         )
-    return recipe.settings.updated(**own)
+    if recipe.not_repeated:
+        raise SettingsError(
+            f"'{call.recipe}' is of a stack in a series, with settings beyond a recipe's "
+            f"({' '.join(recipe.not_repeated)}); give all settings as options."
+        )
+    # those of a recipe are of one stack, not of all processes
+    settings = dataclasses.replace(recipe.settings, memory=None, threads=None)
+    return settings.updated(**own)
 
 
 def _list(batch: BatchCall, redo: bool) -> int:
@@ -218,17 +230,17 @@ def _list(batch: BatchCall, redo: bool) -> int:
     plan = plan_batch(batch.order, batch.selection, redo=redo, quiet=batch.quiet)
     if not (plan.listed or plan.left):
         raise InputError(nothing_found(batch.order))
+    young = {name.source for name in plan.young}
     for entry in plan.listed:
-        print(_described(entry))
+        waits = "; its files are still being written" if entry.source in young else ""
+        print(f"{_described(entry, batch.order.settings.z_step)}{waits}")
     for record in plan.left:
         print(f"{record.name.source}: left out. {record.why}")
-    for name in plan.young:
-        print(f"{name.source}: waits, because its files are still being written.")
     print(_totals(plan, local_workers(plan, batch.workers)))
     return DONE
 
 
-def _described(entry: Listed) -> str:
+def _described(entry: Listed, z_step: float | None) -> str:
     """Return one position of a dry run in one line."""
     position = entry.position
     axes = {
@@ -238,12 +250,13 @@ def _described(entry: Listed) -> str:
     }
     counts = [format_count(n, one, f"{one}s") for one, n in axes.items() if n > 1]
     y, x = position.plane_shape[:2]
-    step = position.spacing.z
+    step = position.spacing.z if z_step is None else z_step
     name = f"{entry.source}, {position.name}" if position.name else entry.source
-    z_step = "z step unknown" if step is None else f"z step {step:g} {position.spacing.unit or ''}"
+    unit = format_unit(position.spacing.unit)
+    distance = "z step unknown" if step is None else f"z step {step:g} {unit}".rstrip()
     done = f", {entry.done} of {entry.stacks} done already" if entry.done else ""
     return (
-        f"{name}: {', '.join(counts)} of {x} x {y} {position.dtype.name}, {z_step.strip()}{done} "
+        f"{name}: {', '.join(counts)} of {x} x {y} {position.dtype.name}, {distance}{done} "
         f"-> {entry.results['image']}"
     )
 

@@ -15,7 +15,7 @@ from napari_focus_stack.io.places import absolute, file_system, is_remote, key_o
 from napari_focus_stack.io.well_names import well_name
 from napari_focus_stack.io.zarr_documents import documents_of
 from napari_focus_stack.series.model import Series, channel_name
-from napari_focus_stack.series.readers.zarr_images import ZarrImage, array_folder, read_image
+from napari_focus_stack.series.readers.zarr_images import ZarrImage, full_size, read_image
 from napari_focus_stack.series.readers.zarr_nodes import (
     DOCUMENTS,
     Node,
@@ -128,7 +128,7 @@ def _images(node: Node, folder: Path) -> tuple[list[ZarrImage], list[str]]:
     """Return the images of a group, or of the part of it that a folder is, and notes."""
     if node.layout == "multiscales":
         _check_part(node, folder)
-        return [read_image(node, read=documents_of([array_folder(node)], node.documents))], []
+        return [read_image(node, read=documents_of([_array_folder(node)], node.documents))], []
     if node.layout == "plate":
         return _of_plate(node, folder)
     if folder != node.folder:
@@ -141,7 +141,7 @@ def _images(node: Node, folder: Path) -> tuple[list[ZarrImage], list[str]]:
 
 def _check_part(image: Node, folder: Path) -> None:
     """Raise an InputError if a folder is another part of an image than its full size."""
-    if not folder.is_relative_to(array_folder(image)) and folder != image.folder:
+    if not folder.is_relative_to(_array_folder(image)) and folder != image.folder:
         raise _no_image(folder, image)
 
 
@@ -252,10 +252,15 @@ def _read_images(
     ]
 
 
+def _array_folder(image: Node) -> Path:
+    """Return the folder of the array of the full size, which may be missing."""
+    return image.folder / str(full_size(image.ome, image.folder.name)[1]["path"])
+
+
 def _arrays(nodes: list[Node]) -> Iterator[Path]:
     """Yield the folder of the array of each image whose metadata name one."""
     for node in nodes:
-        folder = _attempt(partial(array_folder, node))
+        folder = _attempt(partial(_array_folder, node))
         if not isinstance(folder, InputError):
             yield folder
 

@@ -118,27 +118,6 @@ def full_size(image: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], 
     return multiscale, level
 
 
-def array_folder(node: Node) -> Path:
-    """Return the folder of the array of the full size of an image.
-
-    Parameters
-    ----------
-    node : Node
-        Group with the metadata of a multiscale image.
-
-    Returns
-    -------
-    pathlib.Path
-        It may be missing.
-
-    Raises
-    ------
-    InputError
-        The metadata name none.
-    """
-    return node.folder / str(full_size(node.ome, node.folder.name)[1]["path"])
-
-
 def read_image(
     node: Node, name: str = "", well: str | None = None, read: ReadBytes = Path.read_bytes
 ) -> ZarrImage:
@@ -153,7 +132,7 @@ def read_image(
     well : str, optional
         Well of a plate.
     read : callable
-        Result of `documents_of` for `array_folder`; needed for a URL.
+        Result of `documents_of` for the folder of `full_size`; needed for a URL.
 
     Returns
     -------
