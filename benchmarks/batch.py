@@ -1,6 +1,7 @@
 """Throughput, memory and markers of `focusstack batch`, on stacks rendered here.
 
     python benchmarks/batch.py run FOLDER [--stacks N]     # three ways to work, on the same stacks
+    python benchmarks/batch.py kills FOLDER [--stacks N]   # killed ten times, and started again
     python benchmarks/batch.py markers FOLDER [--stacks N]  # markers listed and summed
 
 `run` needs an idle machine. Each way is a process of its own; its processor seconds are those of
@@ -91,9 +92,10 @@ class Memory:
         self._thread.join()
 
 
-def measure(root: Path, out: Path, options: list[str]) -> dict[str, float]:
+def measure(root: Path, out: Path, options: list[str], *, keep: bool = False) -> dict[str, float]:
     """Run a batch; return its wall and processor seconds, and its memory in megabytes."""
-    shutil.rmtree(out, ignore_errors=True)
+    if not keep:
+        shutil.rmtree(out, ignore_errors=True)
     call = [sys.executable, "-m", "napari_focus_stack", "batch", str(root), "-o", str(out)]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     process = subprocess.Popen([*call, *options], stdout=subprocess.DEVNULL)
@@ -116,15 +118,7 @@ def differences(one: Path, other: Path) -> int:
 
 
 def run(folder: Path, stacks: int) -> None:
-    root = folder / f"stacks{stacks}"
-    for number in range(stacks):
-        file = root / f"plate_{number // 50:02d}" / f"leaf_{number:04d}.tif"
-        if not file.exists():
-            render(file, number)
-    old = time.time() - 3600
-    for file in root.rglob("*.tif"):
-        os.utime(file, (old, old))
-    measured = {}
+    root, measured = render_all(folder, stacks), {}
     for number, (name, options) in enumerate(WAYS.items()):
         measured[name] = measure(root, folder / f"out{number}", options)
         print(name, {key: round(value, 1) for key, value in measured[name].items()}, flush=True)
@@ -137,6 +131,50 @@ def run(folder: Path, stacks: int) -> None:
         )
     for number in (1, 2):
         print("files that differ:", differences(folder / "out0", folder / f"out{number}"))
+
+
+def render_all(folder: Path, stacks: int) -> Path:
+    """Write stacks that look an hour old, unless they are there; return their folder."""
+    root, old = folder / f"stacks{stacks}", time.time() - 3600
+    for number in range(stacks):
+        file = root / f"plate_{number // 50:02d}" / f"leaf_{number:04d}.tif"
+        if not file.exists():
+            render(file, number)
+            os.utime(file, (old, old))
+    return root
+
+
+def kills(folder: Path, stacks: int) -> None:
+    """Kill a batch at random moments, all of its processes or the first alone, and start it again."""
+    root, random, done = render_all(folder, stacks), np.random.default_rng(), {}
+    measure(root, folder / "whole", [])
+    out = folder / "killed"
+    shutil.rmtree(out, ignore_errors=True)
+    call = [sys.executable, "-m", "napari_focus_stack", "batch", str(root), "-o", str(out)]
+    for number in range(10):
+        process = subprocess.Popen(call, stdout=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(random.uniform(1, 0.3 * stacks / 4))
+        if number % 2:
+            os.killpg(process.pid, 9)
+        else:
+            process.kill()
+        process.wait()
+        before = done
+        done = {m: m.stat().st_mtime_ns for m in (out / "reports").rglob("*.focusstack.json")}
+        again = sum(done.get(marker) != moment for marker, moment in before.items())
+        damaged = sum(not is_whole(file) for file in out.rglob("[!.]*.ome.tif"))
+        print(f"kill {number + 1}: {len(done)} done, {again} done twice, {damaged} half-written")
+    measure(root, out, [], keep=True)
+    left = [file for file in out.rglob(".*") if file.suffix in (".part", ".working")]
+    print("files that differ:", differences(folder / "whole", out), "litter:", len(left))
+
+
+def is_whole(file: Path) -> bool:
+    """Return whether a file of results can be read to its end."""
+    try:
+        return tifffile.imread(file).shape[-2:] == SHAPE[1:]
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def markers(folder: Path, stacks: int) -> None:
@@ -172,12 +210,14 @@ def markers(folder: Path, stacks: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("run", "markers"))
+    parser.add_argument("what", choices=("run", "kills", "markers"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--stacks", type=int)
     call = parser.parse_args()
     if call.what == "run":
         run(call.folder, call.stacks or 500)
+    elif call.what == "kills":
+        kills(call.folder, call.stacks or 60)
     else:
         markers(call.folder, call.stacks or 20_000)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from batch.experiment import batch, write_plate
-from cloud import BUCKET, assert_one_sentence, s3_server
+from cloud import BUCKET, assert_one_sentence
 
 from napari_focus_stack import FocusStackError, OutputError, focus_series, open_series
 from napari_focus_stack.batch import choice
@@ -14,14 +14,8 @@ from napari_focus_stack.io.places import as_place
 QUICK = {"occlusion": "off"}
 
 
-@pytest.fixture(scope="module")
-def server():
-    with s3_server() as running:
-        yield running
-
-
 @pytest.mark.parametrize("work", ["in this process", "in workers"])
-def test_a_plate_on_object_storage_becomes_a_plate_there(tmp_path, server, monkeypatch, work):
+def test_a_plate_on_object_storage_becomes_a_plate_there(tmp_path, s3, monkeypatch, work):
     if work == "in workers":
         monkeypatch.setattr(choice, "WORTH_WORKERS", 0.0)
     write_plate(tmp_path / "plate.ome.zarr", {"B/2": 1, "C/3": 2})
@@ -48,7 +42,7 @@ def test_a_plate_on_object_storage_becomes_a_plate_there(tmp_path, server, monke
     assert len(again) == 3
 
 
-def test_what_object_storage_refuses_is_said_in_one_sentence(tmp_path, server):
+def test_what_object_storage_refuses_is_said_in_one_sentence(tmp_path, s3):
     root = f"s3://{BUCKET}/none"
     with pytest.raises(FocusStackError) as nothing:
         batch(root, f"s3://{BUCKET}/out", format="zarr", **QUICK)
