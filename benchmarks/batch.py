@@ -145,7 +145,7 @@ def render_all(folder: Path, stacks: int) -> Path:
 
 
 def kills(folder: Path, stacks: int) -> None:
-    """Kill a batch at random moments, all of its processes or the first alone, and start it again."""
+    """Kill a batch at random moments, with or without its workers, and start it again."""
     root, random, done = render_all(folder, stacks), np.random.default_rng(), {}
     measure(root, folder / "whole", [])
     out = folder / "killed"
@@ -153,7 +153,7 @@ def kills(folder: Path, stacks: int) -> None:
     call = [sys.executable, "-m", "napari_focus_stack", "batch", str(root), "-o", str(out)]
     for number in range(10):
         process = subprocess.Popen(call, stdout=subprocess.DEVNULL, start_new_session=True)
-        time.sleep(random.uniform(1, 0.3 * stacks / 4))
+        time.sleep(random.uniform(3, 3 + stacks / 12))
         if number % 2:
             os.killpg(process.pid, 9)
         else:
