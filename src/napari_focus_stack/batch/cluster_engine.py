@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 IN_FLIGHT = 2
 """Tasks a worker that are submitted at the same time: one that it does, and the next."""
+COUNT = 2.0
+"""Seconds between two counts of the workers, which come and go."""
 POLL = 0.05
 """Seconds between two looks at what has ended."""
 
@@ -96,6 +98,8 @@ class ClusterEngine:
                 yield from flight.run(tasks)
             finally:
                 flight.stop()
+                with contextlib.suppress(Exception):  # the scheduler may be what has gone
+                    client.unregister_worker_plugin(PreparedWorker.name)
 
 
 def check_workers(client: Client, order: BatchOrder, least_memory: int = 0) -> None:
@@ -136,7 +140,7 @@ def check_workers(client: Client, order: BatchOrder, least_memory: int = 0) -> N
             )
     workers = client.scheduler_info(n_workers=-1)["workers"]
     for worker, about in workers.items():
-        limit = about.get("memory_limit") or 0
+        limit = (about.get("memory_limit") or 0) // about["nthreads"]
         if 0 < limit < least_memory:
             raise SettingsError(
                 f"Worker {worker} has {format_bytes(limit)} of memory, and a stack takes "
@@ -179,6 +183,7 @@ class _Flight:
         self._deaths: Counter[str] = Counter()
         self._again: deque[StackTask] = deque()
         self._numbers: dict[str, int] = {}
+        self._counted, self._threads = -COUNT, 0
         client.subscribe_topic(order.run, self._step)
 
     def run(self, tasks: Iterable[StackTask]) -> Generator[TaskDone, None, None]:
@@ -204,11 +209,18 @@ class _Flight:
 
         A task that was on a worker that died flies alone: the next death is then its own.
         """
-        room = IN_FLIGHT * max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
+        room = IN_FLIGHT * max(1, self._slots())
         while len(self._flying) < room and (task := next(left, None)) is not None:
             self._submit(task)
         if not self._flying and self._again:
             self._submit(self._again.popleft())
+
+    def _slots(self) -> int:
+        """Return the number of tasks that the workers do at a time, as it was seconds ago at most."""
+        if time.monotonic() - self._counted > COUNT:
+            self._counted = time.monotonic()
+            self._threads = sum(self._client.nthreads().values())
+        return self._threads
 
     def _submit(self, task: StackTask) -> None:
         key = f"{next(iter(task.markers.values()))}-{self._order.run}-{self._deaths[_key(task)]}"
@@ -245,7 +257,7 @@ class _Flight:
 
     def _check_alive(self, seen: float) -> float:
         """Return when a worker was last there; raise an error if that is too long ago."""
-        if self._client.scheduler_info(n_workers=-1)["workers"]:
+        if self._slots():
             return time.monotonic()
         if time.monotonic() - seen > PATIENCE:
             raise FocusStackError(
