@@ -216,7 +216,7 @@ class _Flight:
             self._submit(self._again.popleft())
 
     def _slots(self) -> int:
-        """Return the number of tasks that the workers do at a time, as it was seconds ago at most."""
+        """Return the tasks that the workers do at a time, as counted within the last seconds."""
         if time.monotonic() - self._counted > COUNT:
             self._counted = time.monotonic()
             self._threads = sum(self._client.nthreads().values())
