@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from batch.experiment import batch, results, write_film, write_stack
 
-from napari_focus_stack import OutputError, SettingsError, focus_batch
-from napari_focus_stack.batch import choice, markers
+from napari_focus_stack import FocusStackError, OutputError, SettingsError, focus_batch
+from napari_focus_stack.batch import choice, clusters, markers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,6 +159,20 @@ def test_what_a_cluster_lacks_is_said_in_one_sentence(tmp_path, cluster, monkeyp
     with pytest.raises(SettingsError, match="cannot see '/somewhere'"):
         list(focus_batch(root, tmp_path / "out", **call))
     assert not list((tmp_path / "out").rglob("*.tif"))
+
+
+def test_a_scheduler_that_dies_ends_the_batch_which_can_go_on(tmp_path, cluster, monkeypatch):
+    monkeypatch.setattr(clusters, "CONNECT", 1.0)
+    root, out = tmp_path / "root", tmp_path / "out"
+    for k in range(8):
+        write_stack(root / f"s{k}.tif", k)
+    cluster.add_worker()
+    steps = focus_batch(root, out, quiet=0, scheduler=str(cluster.file), **QUICK)
+    next(steps)
+    cluster.stop()
+    with pytest.raises(FocusStackError, match="scheduler was lost"):
+        list(steps)
+    assert any(r.kept for r in batch(root, out, **QUICK))
 
 
 def _sees_nothing(root: str, out: str) -> str:

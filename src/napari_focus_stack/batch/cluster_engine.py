@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import time
 from collections import Counter, deque
+from concurrent.futures import CancelledError
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -95,11 +96,26 @@ class ClusterEngine:
                 self._on_dashboard(client.dashboard_link)
             flight = _Flight(client, alone, leads, on_step, cancel)
             try:
-                yield from flight.run(tasks)
+                with _connected():
+                    yield from flight.run(tasks)
             finally:
                 flight.stop()
                 with contextlib.suppress(Exception):  # the scheduler may be what has gone
                     client.unregister_worker_plugin(PreparedWorker.name)
+
+
+@contextlib.contextmanager
+def _connected() -> Iterator[None]:
+    """Turn the loss of the scheduler into one sentence."""
+    from distributed.comm import CommClosedError
+
+    try:
+        yield
+    except (CancelledError, CommClosedError) as lost:
+        raise FocusStackError(
+            "The connection to the cluster's scheduler was lost; look whether it runs, and run the "
+            "batch again, which goes on where it stopped."
+        ) from lost
 
 
 def check_workers(client: Client, order: BatchOrder, least_memory: int = 0) -> None:
