@@ -107,7 +107,7 @@ class ClusterEngine:
 @contextlib.contextmanager
 def _connected() -> Iterator[None]:
     """Turn the loss of the scheduler into one sentence."""
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     try:
         yield
