@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.batch.records import BatchRecord
-from napari_focus_stack.io.places import is_remote, make_folder, write_bytes_to
+from napari_focus_stack.io.places import is_remote, make_folder, read_errors, write_bytes_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -153,8 +153,14 @@ def read_markers(out: Path) -> dict[str, Marker]:
     -------
     dict of str to Marker
         By their place, relative to `out`; damaged ones, as a full disk leaves them, do not count.
+
+    Raises
+    ------
+    InputError
+        The server of `out` cannot be used.
     """
-    names = sorted(_marker_names(out))
+    with read_errors(out):
+        names = sorted(_marker_names(out))
     with ThreadPoolExecutor(READERS, "focusstack-markers") as readers:
         found = readers.map(lambda name: _read(out / name), names)
         return {

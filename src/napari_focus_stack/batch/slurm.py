@@ -38,11 +38,15 @@ rm -f "$scheduler"
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -f "$scheduler"' EXIT
 
 "$python" -m distributed.cli.dask_scheduler --scheduler-file "$scheduler" --port 0 \\
-  --no-dashboard &
+  --dashboard-address :0 &
+server=$!
 # one task is left for the scheduler and the batch, which do next to nothing
 srun --ntasks={workers} "$python" -m distributed.cli.dask_worker --scheduler-file "$scheduler" \\
   --nthreads 1 --memory-limit {worker_megabytes}MB --no-dashboard --death-timeout 120 &
-until [ -s "$scheduler" ]; do sleep 1; done
+until [ -s "$scheduler" ]; do
+  kill -0 "$server" || exit 1  # it has ended, and said why
+  sleep 1
+done
 
 "$python" -m napari_focus_stack batch {arguments} --scheduler "$scheduler" &
 batch=$!
@@ -88,11 +92,7 @@ def write_job_script(
     """
     from napari_focus_stack._version import __version__
 
-    if "://" in out:
-        raise SettingsError(
-            f"'{out}' is a URL, and the job needs a folder for its scheduler that every "
-            "node sees; start scheduler and workers yourself, and give --scheduler."
-        )
+    check_job_folder(out)
     each = memory + SLACK
     megabytes = math.ceil(max(each, OWN) / 10**6)
     text = _TEMPLATE.format(
@@ -110,6 +110,26 @@ def write_job_script(
     )
     with Outputs() as outputs:
         outputs.file(place, lambda temporary: _write_script(temporary, text))
+
+
+def check_job_folder(out: str) -> None:
+    """Refuse results at a URL.
+
+    Parameters
+    ----------
+    out : str
+        Folder of the results.
+
+    Raises
+    ------
+    SettingsError
+        It is a URL, which has no place for the scheduler's file.
+    """
+    if "://" in out:
+        raise SettingsError(
+            f"'{out}' is a URL, and the job needs a folder for its scheduler that every "
+            "node sees; start scheduler and workers yourself, and give --scheduler."
+        )
 
 
 def _write_script(path: Path, text: str) -> None:

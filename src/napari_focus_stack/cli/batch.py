@@ -223,24 +223,33 @@ def _settings(call: argparse.Namespace) -> Settings:
 def _list(batch: BatchCall, redo: bool) -> int:
     """Print what a batch would do."""
     from napari_focus_stack.batch.choice import local_workers
-    from napari_focus_stack.batch.focus import nothing_found
-    from napari_focus_stack.batch.planning import plan_batch
-    from napari_focus_stack.errors import InputError
+    from napari_focus_stack.cli.batch_output import own_source
 
-    plan = plan_batch(batch.order, batch.selection, redo=redo, quiet=batch.quiet)
-    if not (plan.listed or plan.left):
-        raise InputError(nothing_found(batch.order))
+    plan = _plan(batch, redo, batch.quiet)
     young = {name.source for name in plan.young}
     for entry in plan.listed:
         waits = "; its files are still being written" if entry.source in young else ""
-        print(f"{_described(entry, batch.order.settings.z_step)}{waits}")
+        source = own_source(entry.source, batch.order.root)
+        print(f"{_described(entry, source, batch.order.settings.z_step)}{waits}")
     for record in plan.left:
-        print(f"{record.name.source}: left out. {record.why}")
+        print(f"{own_source(record.name.source, batch.order.root)}: left out. {record.why}")
     print(_totals(plan, local_workers(plan, batch.workers)))
     return DONE
 
 
-def _described(entry: Listed, z_step: float | None) -> str:
+def _plan(batch: BatchCall, redo: bool, quiet: float) -> BatchPlan:
+    """Return what a batch has to do, if anything is found."""
+    from napari_focus_stack.batch.focus import nothing_found
+    from napari_focus_stack.batch.planning import plan_batch
+    from napari_focus_stack.errors import InputError
+
+    plan = plan_batch(batch.order, batch.selection, redo=redo, quiet=quiet)
+    if not (plan.listed or plan.left):
+        raise InputError(nothing_found(batch.order))
+    return plan
+
+
+def _described(entry: Listed, source: str, z_step: float | None) -> str:
     """Return one position of a dry run in one line."""
     position = entry.position
     axes = {
@@ -251,7 +260,7 @@ def _described(entry: Listed, z_step: float | None) -> str:
     counts = [format_count(n, one, f"{one}s") for one, n in axes.items() if n > 1]
     y, x = position.plane_shape[:2]
     step = position.spacing.z if z_step is None else z_step
-    name = f"{entry.source}, {position.name}" if position.name else entry.source
+    name = f"{source}, {position.name}" if position.name else source
     unit = format_unit(position.spacing.unit)
     distance = "z step unknown" if step is None else f"z step {step:g} {unit}".rstrip()
     done = f", {entry.done} of {entry.stacks} done already" if entry.done else ""
@@ -279,7 +288,7 @@ def _run(batch: BatchCall, call: argparse.Namespace) -> int:
     from napari_focus_stack.cli.batch_output import batch_output
 
     cancel = threading.Event()
-    with _interrupts(cancel), batch_output(call.records, batch.order.out) as output:
+    with _interrupts(cancel), batch_output(call.records, batch.order) as output:
         steps = batch_steps(batch, output.progress, cancel, output.dashboard)
         try:
             with closing(steps):
@@ -312,12 +321,12 @@ def _interrupts(cancel: threading.Event) -> Iterator[None]:
 
 def _write_job_script(call: argparse.Namespace, batch: BatchCall, argv: list[str]) -> int:
     """Write the script of a job for SLURM."""
-    from napari_focus_stack.batch.planning import plan_batch
-    from napari_focus_stack.batch.slurm import write_job_script
+    from napari_focus_stack.batch.slurm import check_job_folder, write_job_script
 
     if batch.workers is None:
         raise SettingsError("--job-script needs the number of workers; give --workers N.")
-    plan = plan_batch(batch.order, batch.selection, redo=batch.redo)
+    check_job_folder(batch.order.out)
+    plan = _plan(batch, batch.redo, 0.0)
     write_job_script(
         call.job_script, batch.order.out, plan.memory, plan.seconds, batch.workers, argv
     )

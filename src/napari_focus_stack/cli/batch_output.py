@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_count
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.batch.progress import BatchProgress
     from napari_focus_stack.batch.records import BatchRecord
+    from napari_focus_stack.batch.tasks import BatchOrder
 
 MOST_WORKERS = 12
 """Workers that are shown on a terminal."""
@@ -25,12 +27,12 @@ class BatchOutput:
 
     Parameters
     ----------
-    out : str
-        Folder of the results.
+    order : BatchOrder
+        The batch.
     """
 
-    def __init__(self, out: str) -> None:
-        self._out = out
+    def __init__(self, order: BatchOrder) -> None:
+        self._root, self._out = order.root, order.out
         self.done = self.failed = self.kept = self.left = 0
         self._latest: BatchProgress | None = None
 
@@ -51,16 +53,16 @@ class BatchOutput:
             self.print_done(record)
         elif record.state == "failed":
             self.failed += 1
-            self.line(f"Failed: {described(record)}: {record.why}")
+            self.line(f"Failed: {described(record, self._root)}: {record.why}")
         else:
             self.left += 1
-            self.line(f"Left out: {described(record)}: {record.why}")
+            self.line(f"Left out: {described(record, self._root)}: {record.why}")
 
     def print_done(self, record: BatchRecord) -> None:
         """Print a stack that was fused."""
         latest = self._latest
         count = "" if latest is None else f"{latest.done + latest.failed} of {latest.total} "
-        self.line(f"{count}{described(record)} ({record.seconds:.1f} s)")
+        self.line(f"{count}{described(record, self._root)} ({record.seconds:.1f} s)")
 
     def line(self, text: str) -> None:
         """Print one line."""
@@ -139,15 +141,15 @@ class LiveOutput(BatchOutput):
 
     Parameters
     ----------
-    out : str
-        Folder of the results.
+    order : BatchOrder
+        The batch.
     """
 
-    def __init__(self, out: str) -> None:
+    def __init__(self, order: BatchOrder) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        super().__init__(out)
+        super().__init__(order)
         self._lock = threading.Lock()
         self._live = Live(console=Console(stderr=True), refresh_per_second=4, transient=True)
         self._live.start()
@@ -175,15 +177,15 @@ class LiveOutput(BatchOutput):
 
 
 @contextmanager
-def batch_output(as_json: bool, out: str) -> Iterator[BatchOutput]:
+def batch_output(as_json: bool, order: BatchOrder) -> Iterator[BatchOutput]:
     """Return the output that fits: JSON if it is wanted, a view on a terminal, or else lines.
 
     Parameters
     ----------
     as_json : bool
         Whether other programs read it.
-    out : str
-        Folder of the results.
+    order : BatchOrder
+        The batch.
 
     Yields
     ------
@@ -191,24 +193,44 @@ def batch_output(as_json: bool, out: str) -> Iterator[BatchOutput]:
         The output.
     """
     if as_json:
-        yield JsonOutput(out)
+        yield JsonOutput(order)
     elif sys.stderr.isatty():
-        live = LiveOutput(out)
+        live = LiveOutput(order)
         try:
             yield live
         finally:
             live.stop()
     else:
-        yield BatchOutput(out)
+        yield BatchOutput(order)
 
 
-def described(record: BatchRecord) -> str:
+def own_source(source: str, root: str) -> str:
+    """Return the name of a source; that of the root where it is the root itself.
+
+    Parameters
+    ----------
+    source : str
+        File or folder, relative to the root.
+    root : str
+        Absolute path or URL of the root.
+
+    Returns
+    -------
+    str
+        Such as "A/leaf.tif".
+    """
+    return PurePath(root).name or root if source == "." else source
+
+
+def described(record: BatchRecord, root: str) -> str:
     """Return the name of a stack in one line.
 
     Parameters
     ----------
     record : BatchRecord
         The stack.
+    root : str
+        Absolute path or URL of the root.
 
     Returns
     -------
@@ -216,7 +238,7 @@ def described(record: BatchRecord) -> str:
         Source, and what else names it.
     """
     name = record.name
-    words = [name.source, name.position_name]
+    words = [own_source(name.source, root), name.position_name]
     words += [f"time {name.time}"] if name.time else []
     words += (
         [f"channel {name.channel_name or name.channel}"]
