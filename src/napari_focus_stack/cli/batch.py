@@ -8,7 +8,6 @@ import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack._utils.wording import format_bytes, format_count, format_duration
 from napari_focus_stack.cli.exit_codes import DONE, FAILED_IN_PART, INTERRUPTED
 from napari_focus_stack.cli.series import add_opening, add_series_settings, series_settings
 from napari_focus_stack.cli.shared_options import Parser, add_settings, as_path, options_named
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_focus_stack.batch.focus import BatchCall
-    from napari_focus_stack.batch.plan import BatchPlan, Listed
+    from napari_focus_stack.batch.plan import Listed
     from napari_focus_stack.settings import Settings
 
 WATCH = 30.0
@@ -213,6 +212,7 @@ def _list(batch: BatchCall, redo: bool) -> int:
     from napari_focus_stack.batch.choice import local_workers
     from napari_focus_stack.batch.focus import nothing_found
     from napari_focus_stack.batch.planning import plan_batch
+    from napari_focus_stack.batch.wording import plan_totals
     from napari_focus_stack.errors import InputError
 
     plan = plan_batch(batch.order, batch.selection, redo=redo, quiet=batch.quiet)
@@ -224,40 +224,16 @@ def _list(batch: BatchCall, redo: bool) -> int:
         print(f"{record.name.source}: left out. {record.why}")
     for name in plan.young:
         print(f"{name.source}: waits, because its files are still being written.")
-    print(_totals(plan, local_workers(plan, batch.workers)))
+    print(plan_totals(plan, local_workers(plan, batch.workers)), "Nothing was written.")
     return DONE
 
 
 def _described(entry: Listed) -> str:
     """Return one position of a dry run in one line."""
-    position = entry.position
-    axes = {
-        "time point": position.times,
-        "channel": len(position.channels),
-        "plane": position.planes,
-    }
-    counts = [format_count(n, one, f"{one}s") for one, n in axes.items() if n > 1]
-    y, x = position.plane_shape[:2]
-    step = position.spacing.z
-    name = f"{entry.source}, {position.name}" if position.name else entry.source
-    z_step = "z step unknown" if step is None else f"z step {step:g} {position.spacing.unit or ''}"
+    from napari_focus_stack.batch.wording import listed_axes, listed_title
+
     done = f", {entry.done} of {entry.stacks} done already" if entry.done else ""
-    return (
-        f"{name}: {', '.join(counts)} of {x} x {y} {position.dtype.name}, {z_step.strip()}{done} "
-        f"-> {entry.results['image']}"
-    )
-
-
-def _totals(plan: BatchPlan, workers: int) -> str:
-    """Return the last line of a dry run."""
-    disk = sum(entry.disk for entry in plan.listed)
-    spent = format_duration(plan.seconds / workers)
-    return (
-        f"{format_count(plan.stacks, 'stack', 'stacks')} to do, {len(plan.kept)} done already, "
-        f"{len(plan.left)} left out; results take about {format_bytes(disk)}, and the work about "
-        f"{spent} with {format_count(workers, 'worker', 'workers')} of this machine. Nothing was "
-        "written."
-    )
+    return f"{listed_title(entry)}: {listed_axes(entry)}{done} -> {entry.results['image']}"
 
 
 def _run(batch: BatchCall, call: argparse.Namespace) -> int:

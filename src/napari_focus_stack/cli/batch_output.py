@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_count
+from napari_focus_stack.batch.wording import stack_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,16 +52,16 @@ class BatchOutput:
             self.print_done(record)
         elif record.state == "failed":
             self.failed += 1
-            self.line(f"Failed: {described(record)}: {record.why}")
+            self.line(f"Failed: {stack_title(record.name)}: {record.why}")
         else:
             self.left += 1
-            self.line(f"Left out: {described(record)}: {record.why}")
+            self.line(f"Left out: {stack_title(record.name)}: {record.why}")
 
     def print_done(self, record: BatchRecord) -> None:
         """Print a stack that was fused."""
         latest = self._latest
         count = "" if latest is None else f"{latest.done + latest.failed} of {latest.total} "
-        self.line(f"{count}{described(record)} ({record.seconds:.1f} s)")
+        self.line(f"{count}{stack_title(record.name)} ({record.seconds:.1f} s)")
 
     def line(self, text: str) -> None:
         """Print one line."""
@@ -200,30 +201,6 @@ def batch_output(as_json: bool, out: str) -> Iterator[BatchOutput]:
             live.stop()
     else:
         yield BatchOutput(out)
-
-
-def described(record: BatchRecord) -> str:
-    """Return the name of a stack in one line.
-
-    Parameters
-    ----------
-    record : BatchRecord
-        The stack.
-
-    Returns
-    -------
-    str
-        Source, and what else names it.
-    """
-    name = record.name
-    words = [name.source, name.position_name]
-    words += [f"time {name.time}"] if name.time else []
-    words += (
-        [f"channel {name.channel_name or name.channel}"]
-        if (name.channel_name or name.channel)
-        else []
-    )
-    return ", ".join(filter(None, words))
 
 
 def _joined(out: str, name: str) -> str:
