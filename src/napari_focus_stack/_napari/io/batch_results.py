@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,10 @@ def _report(marker: Path) -> tuple[Report, Recipe]:
     """Return the report and the recipe in the marker of a stack."""
     with read_errors(marker):
         plain = json.loads(marker.read_bytes())
-    return Report.from_dict(plain), Recipe.of_document(plain, marker)
+    recipe = Recipe.of_document(plain, marker)
+    # a marker has paths relative to its folder, with which no layer's files would agree
+    inputs = tuple(name if "://" in name else os.path.normpath(name) for name in recipe.inputs)
+    return Report.from_dict(plain), replace(recipe, inputs=inputs)
 
 
 def _layer(place: Path, role: str, read: _Read) -> LayerData:

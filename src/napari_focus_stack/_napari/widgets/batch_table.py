@@ -29,14 +29,13 @@ if TYPE_CHECKING:
 
     from napari_focus_stack._napari.widgets.batch_rows import TableRow
 
-TEXT, TIP, ALIGNMENT, KEY, SEARCHED = (
+TEXT, TIP, ALIGNMENT, SEARCHED = (
     int(Qt.ItemDataRole.DisplayRole),
     int(Qt.ItemDataRole.ToolTipRole),
     int(Qt.ItemDataRole.TextAlignmentRole),
     int(Qt.ItemDataRole.UserRole),
-    int(Qt.ItemDataRole.UserRole) + 1,
 )
-"""What Qt may want of a cell; the last two are what it is sorted and found by."""
+"""What Qt may want of a cell; the last is the text in which words are searched."""
 WIDTHS = {"Stack": 190, "State": 90, "What it is": 250, "Result": 170, "Notes": 600}
 """Widths of columns in pixels; others have `NUMBER_WIDTH`."""
 NUMBER_WIDTH = 66
@@ -59,6 +58,7 @@ class BatchModel(QAbstractTableModel):
         super().__init__(parent)
         self.rows: list[TableRow] = []
         self._columns: Sequence[str] = ()
+        self._column, self._order = -1, Qt.SortOrder.AscendingOrder
 
     def show(self, columns: Sequence[str], rows: Sequence[TableRow]) -> None:
         """Show other rows.
@@ -73,6 +73,7 @@ class BatchModel(QAbstractTableModel):
         self.beginResetModel()
         self._columns, self.rows = columns, list(rows)
         self.endResetModel()
+        self._arrange()
 
     def add(self, rows: Sequence[TableRow]) -> None:
         """Add rows at the end.
@@ -86,6 +87,43 @@ class BatchModel(QAbstractTableModel):
         self.beginInsertRows(QModelIndex(), first, first + len(rows) - 1)
         self.rows += rows
         self.endInsertRows()
+        self._arrange()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort the rows, also those that are added later.
+
+        Parameters
+        ----------
+        column : int
+            Number of the column; -1 to leave the rows as they are.
+        order : Qt.SortOrder
+            Direction.
+        """
+        self._column, self._order = column, order
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Put the rows in order, and what is selected with them.
+
+        A proxy would compare 5,000 rows in 200 to 500 ms, since each comparison calls `data` twice.
+        """
+        if not 0 <= self._column < len(self._columns):
+            return
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        marked = [self.rows[index.row()] for index in before]
+        self.rows.sort(
+            key=lambda row: row.keys[self._column],
+            reverse=self._order == Qt.SortOrder.DescendingOrder,
+        )
+        wanted = {id(row) for row in marked}
+        places = {id(row): k for k, row in enumerate(self.rows) if id(row) in wanted}
+        after = [
+            self.index(places[id(row)], index.column())
+            for row, index in zip(marked, before, strict=True)
+        ]
+        self.changePersistentIndexList(before, after)
+        self.layoutChanged.emit()
 
     def rowCount(self, parent: Any = None) -> int:  # noqa: N802 - Qt's
         """Return the number of rows."""
@@ -106,13 +144,21 @@ class BatchModel(QAbstractTableModel):
     def data(self, index: Any, role: int = TEXT) -> Any:
         """Return what Qt wants of a cell."""
         row, column = self.rows[index.row()], index.column()
-        if role == KEY:
-            return row.keys[column]
         if role in (TEXT, TIP):
             return row.texts[column]
         if role == SEARCHED:
             return "\n".join(row.texts)
         return RIGHT if role == ALIGNMENT and isinstance(row.keys[column], float) else None
+
+
+class _Filtered(QSortFilterProxyModel):
+    """Rows with some words, in the order of the model, which sorts faster."""
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Let the model sort its rows."""
+        model = self.sourceModel()
+        assert model is not None, "it is set once and for all"
+        model.sort(column, order)
 
 
 class BatchTable(QWidget):
@@ -137,9 +183,8 @@ class BatchTable(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model, self._proxy = BatchModel(self), QSortFilterProxyModel(self)
+        self.model, self._proxy = BatchModel(self), _Filtered(self)
         self._proxy.setSourceModel(self.model)
-        self._proxy.setSortRole(KEY)
         self._proxy.setFilterRole(SEARCHED)
         self._proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.words, self.view = QLineEdit(), QTableView()
