@@ -1,5 +1,6 @@
 """The batch dock: a real process on small stacks, its table, and what is opened from it."""
 
+import gc
 import json
 import os
 import subprocess
@@ -224,11 +225,15 @@ def test_the_first_stack_is_previewed_as_the_stack_dock_does_it(dock, viewer, wi
         assert by_preview.metadata[METADATA_KEY][key] == by_hand.metadata[METADATA_KEY][key], key
 
 
-def test_a_film_is_previewed_and_opened_with_its_times(viewer, widget, press, qtbot, tmp_path):
+def write_film(folder):
+    """Two times of two channels: band b of time t is sharp in plane b + t, modulo the count."""
     film = np.stack([np.stack([np.roll(banded_planes(), t, 0)] * 2, 1) for t in range(2)])
-    write(tmp_path / "films" / "film.tif", film, "TZCYX")
+    write(folder / "film.tif", film, "TZCYX")
+
+
+def test_the_first_time_of_a_film_is_previewed_with_its_channels(viewer, widget, qtbot, tmp_path):
+    write_film(tmp_path / "films")
     widget.form.root.value = str(tmp_path / "films")
-    widget.form.out.value = str(tmp_path / "fused films")
     widget.preview_button.native.click()
     qtbot.waitUntil(lambda: widget.job.status.value.startswith("Stacked 2"), timeout=20_000)
     added = [layer.name for layer in viewer.layers]
@@ -236,12 +241,30 @@ def test_a_film_is_previewed_and_opened_with_its_times(viewer, widget, press, qt
         "film channel 0 t=0 [sharp]",
         "film channel 1 t=0 [sharp]",
     ]
+
+
+@pytest.mark.parametrize("written", ["tif", "zarr"])
+def test_the_pixels_of_a_film_are_those_of_each_time(
+    viewer, widget, press, qtbot, tmp_path, written, notifications
+):
+    write_film(tmp_path / "films")
+    widget.form.root.value = str(tmp_path / "films")
+    widget.form.format.value = written
     press(widget.run_button)
-    image = open_row(qtbot, widget, "film.tif, time 1, channel 1")[-1]
-    assert image.name == "film [sharp]"
-    assert image.data.shape == (2, 48, 64)
+    added = open_row(qtbot, widget, "film.tif, time 1, channel 1")
+    depth, image = added[0], added[-1]
+    assert (depth.name, image.name) == ("film [depth]", "film [sharp]")
     assert viewer.dims.point[viewer.dims.ndim - 3] == 1
     assert image.metadata[METADATA_KEY]["channel"] == 1
+    pixels, depths = np.asarray(image.data), np.asarray(depth.data)
+    for time_point in range(2):
+        for band in range(6):
+            rows = slice(8 * band + 2, 8 * band + 6)
+            found = np.median(depths[time_point, rows])
+            assert found == pytest.approx((band + time_point) % 6, abs=0.3)
+            sharp = np.roll(banded_planes(), time_point, 0)[(band + time_point) % 6, rows]
+            assert np.corrcoef(pixels[time_point, rows].ravel(), sharp.ravel())[0, 1] > 0.95
+    assert notifications == []
 
 
 @pytest.mark.parametrize(
@@ -318,6 +341,13 @@ for k, line in enumerate(lines):
 """
 
 
+def clicked(view, column):
+    """Seconds of work to sort by a column, as a click on its title does."""
+    before = time.thread_time()
+    view.sortByColumn(column, Qt.SortOrder.DescendingOrder)
+    return time.thread_time() - before
+
+
 @in_a_window
 def test_thousands_of_rows_do_not_stop_the_window(qtbot, widget, tmp_path, monkeypatch):
     """5,000 records at once, as of a batch that is done already, into a sorted table in sight."""
@@ -335,6 +365,8 @@ def test_thousands_of_rows_do_not_stop_the_window(qtbot, widget, tmp_path, monke
     )
     widget.native.window().show()
     qtbot.waitUntil(widget.table.view.isVisible)
+    gc.collect()  # a full collection, of what other tests have left, takes 0.1 s
+    qtbot.wait(500)  # a window is painted and laid out once: 0.03 to 0.06 s that are not the rows'
     works, pauses, last = [], [], [time.thread_time(), time.perf_counter()]
 
     def tick():
@@ -352,12 +384,15 @@ def test_thousands_of_rows_do_not_stop_the_window(qtbot, widget, tmp_path, monke
     qtbot.waitUntil(lambda: not widget.job.running, timeout=60_000)
     timer.stop()
     tick()
+    clicks = [clicked(widget.table.view, column) for column in (0, 2, 5)]
+    widget.table.view.sortByColumn(2, Qt.SortOrder.AscendingOrder)
     widget.native.window().hide()
+    assert max(clicks) < MOST_WORK, f"{max(clicks):.3f} s"
+    assert max(works) < MOST_WORK, f"{max(works):.3f} s"
+    assert max(pauses) < LONGEST_PAUSE, f"{max(pauses):.3f} s"
     assert widget.table.model.rowCount() == count
-    sure = [row.keys[2] for row in widget.table.model.rows]
+    sure = [int(text.rstrip("%")) for text in cells(widget, "Sure")]
     assert sure == sorted(sure)
     widget.table.words.setText("FAILED")
     assert set(cells(widget, "State")) == {"failed"}
     assert len(cells(widget, "State")) == count // 50
-    assert max(works) < MOST_WORK, f"{max(works):.3f} s"
-    assert max(pauses) < LONGEST_PAUSE, f"{max(pauses):.3f} s"

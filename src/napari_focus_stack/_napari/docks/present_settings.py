@@ -55,7 +55,7 @@ class PresentSettings:
             if name in ALWAYS_SHOWN or (value != usual[name] and name not in OF_THE_MACHINE)
         ]
         whole = " Its shapes are left out: alignment is on the whole field." * self.on_shapes
-        return f"Settings of the tab Stack are used: {', '.join(told)}.{whole}"
+        return f"As set in the dock Focus Stack: {', '.join(told)}.{whole}"
 
 
 def _word(value: Any) -> str:

@@ -18,7 +18,6 @@ from napari_focus_stack._napari.layers.names import role_name
 from napari_focus_stack._napari.layers.results import carried
 from napari_focus_stack._napari.layers.saved_results import layer_data
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
-from napari_focus_stack.batch.tasks import one_position
 from napari_focus_stack.errors import FocusStackError, InputError
 from napari_focus_stack.io.places import read_errors
 from napari_focus_stack.io.plane_files import DAMAGE
@@ -26,13 +25,13 @@ from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.io.results_file import SavedResult
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.result import Report
+from napari_focus_stack.series.model import Series, StackIndex
 from napari_focus_stack.series.opening import open_series
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_focus_stack.batch.records import BatchRecord, StackName
-    from napari_focus_stack.series.model import Series
 
     LayerData = tuple[Any, ...]
 
@@ -128,8 +127,14 @@ def _film(place: Path, name: StackName) -> tuple[Any, dict[str, Any]]:
     position = _position(series, name)
     own = series.positions[position]
     channel = min(name.channel, len(own.channels) - 1)  # maps may be of the lead channel alone
-    part = one_position(series, position, range(own.times), (channel,))
-    [(data, arguments, _)] = series_layers(part, place.name).layers
+    # not a `SeriesPart`, which opens stacks: results have one plane, and would be shown as zeros
+    alone = Series(
+        series.path,
+        series.kind,
+        [replace(own, channels=(own.channels[channel],))],
+        lambda index: series.planes(StackIndex(position, index.time, channel)),
+    )
+    [(data, arguments, _)] = series_layers(alone, place.name).layers
     return data, arguments
 
 

@@ -36,9 +36,9 @@ TEXT, TIP, ALIGNMENT, SEARCHED = (
     int(Qt.ItemDataRole.UserRole),
 )
 """What Qt may want of a cell; the last is the text in which words are searched."""
-WIDTHS = {"Stack": 190, "State": 90, "What it is": 250, "Result": 170, "Notes": 600}
+WIDTHS = {"Stack": 128, "State": 74, "What it is": 250, "Result": 170, "Notes": 600}
 """Widths of columns in pixels; others have `NUMBER_WIDTH`."""
-NUMBER_WIDTH = 66
+NUMBER_WIDTH = 54
 ROW_HEIGHT = 22
 LEAST_HEIGHT = 150
 """Height of the table in pixels, with some five rows, where the dock is low."""
@@ -206,6 +206,7 @@ class BatchTable(QWidget):
         view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         view.setWordWrap(False)
+        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # the ends of names tell them apart
         view.setTabKeyNavigation(False)
         view.setMinimumHeight(LEAST_HEIGHT)
         view.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
