@@ -261,7 +261,7 @@ def test_the_pixels_of_a_film_are_those_of_each_time(
     press(widget.run_button)
     added = open_row(qtbot, widget, "film.tif, time 1, channel 1")
     depth, image = added[0], added[-1]
-    assert (depth.name, image.name) == ("film [depth]", "film [sharp]")
+    assert (depth.name, image.name) == ("film channel 1 [depth]", "film channel 1 [sharp]")
     assert viewer.dims.point[viewer.dims.ndim - 3] == 1
     assert image.metadata[METADATA_KEY]["channel"] == 1
     pixels, depths = np.asarray(image.data), np.asarray(depth.data)

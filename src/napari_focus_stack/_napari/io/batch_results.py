@@ -91,7 +91,9 @@ def _name(record: BatchRecord) -> str:
     stem = PurePosixPath(record.results["image"]).name
     for end in _ENDS:
         stem = stem.removesuffix(end)
-    return " ".join(filter(None, [stem, record.name.channel_name]))
+    number = record.name.channel
+    channel = record.name.channel_name or (f"channel {number}" if number else "")
+    return " ".join(filter(None, [stem, channel]))
 
 
 def _report(marker: Path) -> tuple[Report, Recipe]:

@@ -70,6 +70,7 @@ class BatchForm(Container[Any]):
             tooltip="Processes that work at a time; 0 takes as many as the processors and the "
             "memory of this computer allow.",
         )
+        self.workers.native.setSpecialValueText("as many as fit")
         self.more = PushButton(text=FOLDED, tooltip="Show or hide what is seldom changed.")
         self.more.native.setFlat(True)
         self.more.native.setStyleSheet("text-align: left")
