@@ -12,11 +12,12 @@ from napari_focus_stack.batch.markers import Marker, made_with, read_markers
 from napari_focus_stack.batch.plan import BatchPlan
 from napari_focus_stack.batch.result_names import ResultNames, check_collisions, check_places
 from napari_focus_stack.batch.series_planning import SeriesPlanner, left_record
-from napari_focus_stack.errors import FocusStackError, InputError, SettingsError
+from napari_focus_stack.errors import Cancelled, FocusStackError, InputError, SettingsError
 from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.series.selection import select
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Mapping, Sequence
 
     from napari_focus_stack.batch.tasks import BatchOrder
@@ -49,6 +50,7 @@ def plan_batch(
     *,
     redo: bool = False,
     quiet: float = 0.0,
+    cancel: threading.Event | None = None,
 ) -> BatchPlan:
     """Plan a batch: read names and headers, and no pixel.
 
@@ -62,6 +64,8 @@ def plan_batch(
         Whether stacks that are done are done again.
     quiet : float
         Seconds for which the files of a stack must not have changed.
+    cancel : threading.Event, optional
+        Once set, `Cancelled` is raised.
 
     Returns
     -------
@@ -75,6 +79,8 @@ def plan_batch(
         there that other settings or another version made, and `redo` is not given.
     OutputError
         A result would replace a file that was not written here.
+    Cancelled
+        `cancel` was set.
     """
     root, out = order.source("."), order.result("")
     check_places(root, out)
@@ -87,6 +93,8 @@ def plan_batch(
     names: list[ResultNames] = []
     since = time.time() - quiet
     for found in find_series_below(root, pattern=order.pattern, axes=order.axes, skip=out):
+        if cancel is not None and cancel.is_set():
+            raise Cancelled
         if isinstance(found, LeftOut):
             record = left_record(found.source, found.why)
             plan.left.append(replace(record, state="failed") if found.is_failure else record)

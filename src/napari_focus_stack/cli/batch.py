@@ -8,12 +8,6 @@ import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack._utils.wording import (
-    format_bytes,
-    format_count,
-    format_duration,
-    format_unit,
-)
 from napari_focus_stack.cli.exit_codes import DONE, FAILED_IN_PART, INTERRUPTED
 from napari_focus_stack.cli.series import add_opening, add_series_settings, series_settings
 from napari_focus_stack.cli.shared_options import Parser, add_settings, as_path, options_named
@@ -223,17 +217,16 @@ def _settings(call: argparse.Namespace) -> Settings:
 def _list(batch: BatchCall, redo: bool) -> int:
     """Print what a batch would do."""
     from napari_focus_stack.batch.choice import local_workers
-    from napari_focus_stack.cli.batch_output import own_source
+    from napari_focus_stack.batch.wording import own_source, plan_totals
 
     plan = _plan(batch, redo, batch.quiet)
-    young = {name.source for name in plan.young}
+    root, young = batch.order.root, {name.source for name in plan.young}
     for entry in plan.listed:
         waits = "; its files are still being written" if entry.source in young else ""
-        source = own_source(entry.source, batch.order.root)
-        print(f"{_described(entry, source, batch.order.settings.z_step)}{waits}")
+        print(f"{_described(entry, batch)}{waits}")
     for record in plan.left:
-        print(f"{own_source(record.name.source, batch.order.root)}: left out. {record.why}")
-    print(_totals(plan, local_workers(plan, batch.workers)))
+        print(f"{own_source(record.name.source, root)}: left out. {record.why}")
+    print(plan_totals(plan, local_workers(plan, batch.workers)), "Nothing was written.")
     return DONE
 
 
@@ -249,37 +242,13 @@ def _plan(batch: BatchCall, redo: bool, quiet: float) -> BatchPlan:
     return plan
 
 
-def _described(entry: Listed, source: str, z_step: float | None) -> str:
+def _described(entry: Listed, batch: BatchCall) -> str:
     """Return one position of a dry run in one line."""
-    position = entry.position
-    axes = {
-        "time point": position.times,
-        "channel": len(position.channels),
-        "plane": position.planes,
-    }
-    counts = [format_count(n, one, f"{one}s") for one, n in axes.items() if n > 1]
-    y, x = position.plane_shape[:2]
-    step = position.spacing.z if z_step is None else z_step
-    name = f"{source}, {position.name}" if position.name else source
-    unit = format_unit(position.spacing.unit)
-    distance = "z step unknown" if step is None else f"z step {step:g} {unit}".rstrip()
+    from napari_focus_stack.batch.wording import listed_axes, listed_title
+
     done = f", {entry.done} of {entry.stacks} done already" if entry.done else ""
-    return (
-        f"{name}: {', '.join(counts)} of {x} x {y} {position.dtype.name}, {distance}{done} "
-        f"-> {entry.results['image']}"
-    )
-
-
-def _totals(plan: BatchPlan, workers: int) -> str:
-    """Return the last line of a dry run."""
-    disk = sum(entry.disk for entry in plan.listed)
-    spent = format_duration(plan.seconds / workers)
-    return (
-        f"{format_count(plan.stacks, 'stack', 'stacks')} to do, {len(plan.kept)} done already, "
-        f"{len(plan.left)} left out; results take about {format_bytes(disk)}, and the work about "
-        f"{spent} with {format_count(workers, 'worker', 'workers')} of this machine. Nothing was "
-        "written."
-    )
+    axes = listed_axes(entry, batch.order.settings.z_step)
+    return f"{listed_title(entry, batch.order.root)}: {axes}{done} -> {entry.results['image']}"
 
 
 def _run(batch: BatchCall, call: argparse.Namespace) -> int:

@@ -6,10 +6,10 @@ import json
 import sys
 import threading
 from contextlib import contextmanager
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_count
+from napari_focus_stack.batch.wording import stack_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,16 +53,16 @@ class BatchOutput:
             self.print_done(record)
         elif record.state == "failed":
             self.failed += 1
-            self.line(f"Failed: {described(record, self._root)}: {record.why}")
+            self.line(f"Failed: {stack_title(record.name, self._root)}: {record.why}")
         else:
             self.left += 1
-            self.line(f"Left out: {described(record, self._root)}: {record.why}")
+            self.line(f"Left out: {stack_title(record.name, self._root)}: {record.why}")
 
     def print_done(self, record: BatchRecord) -> None:
         """Print a stack that was fused."""
         latest = self._latest
         count = "" if latest is None else f"{latest.done + latest.failed} of {latest.total} "
-        self.line(f"{count}{described(record, self._root)} ({record.seconds:.1f} s)")
+        self.line(f"{count}{stack_title(record.name, self._root)} ({record.seconds:.1f} s)")
 
     def line(self, text: str) -> None:
         """Print one line."""
@@ -202,50 +202,6 @@ def batch_output(as_json: bool, order: BatchOrder) -> Iterator[BatchOutput]:
             live.stop()
     else:
         yield BatchOutput(order)
-
-
-def own_source(source: str, root: str) -> str:
-    """Return the name of a source; that of the root where it is the root itself.
-
-    Parameters
-    ----------
-    source : str
-        File or folder, relative to the root.
-    root : str
-        Absolute path or URL of the root.
-
-    Returns
-    -------
-    str
-        Such as "A/leaf.tif".
-    """
-    return PurePath(root).name or root if source == "." else source
-
-
-def described(record: BatchRecord, root: str) -> str:
-    """Return the name of a stack in one line.
-
-    Parameters
-    ----------
-    record : BatchRecord
-        The stack.
-    root : str
-        Absolute path or URL of the root.
-
-    Returns
-    -------
-    str
-        Source, and what else names it.
-    """
-    name = record.name
-    words = [own_source(name.source, root), name.position_name]
-    words += [f"time {name.time}"] if name.time else []
-    words += (
-        [f"channel {name.channel_name or name.channel}"]
-        if (name.channel_name or name.channel)
-        else []
-    )
-    return ", ".join(filter(None, words))
 
 
 def _joined(out: str, name: str) -> str:

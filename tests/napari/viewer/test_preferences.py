@@ -17,6 +17,7 @@ from napari_focus_stack._napari.viewer.preferences import (
     remember,
     remembered,
 )
+from napari_focus_stack._napari.widgets import last_settings
 from napari_focus_stack.settings import METHODS, MOST_THREADS, Settings
 
 UNSET = {"threads": None, "memory": None}
@@ -126,6 +127,8 @@ def test_the_next_session_begins_as_the_last_one_was_left(qtbot, make_napari_vie
     qtbot.waitUntil(lambda: not first.job.cancel_button.enabled, timeout=20_000)
     second = dock.FocusStackWidget(viewer)
     assert second.form.values() == first.form.values()
-    monkeypatch.setattr(dock, "preferred_method", lambda: "depth")  # changed in the preferences
+    monkeypatch.setattr(
+        last_settings, "preferred_method", lambda: "depth"
+    )  # changed in the preferences
     third = dock.FocusStackWidget(viewer)
     assert third.form.values() == {**first.form.values(), "method": "depth"}

@@ -34,14 +34,10 @@ from napari_focus_stack._napari.layers.results import SourceInfo, lead_of, resul
 from napari_focus_stack._napari.viewer.added_layers import ResultDisplay
 from napari_focus_stack._napari.viewer.color_bars import ColorBars
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
-from napari_focus_stack._napari.viewer.preferences import (
-    preferences,
-    preferred_method,
-    remember,
-    remembered,
-)
+from napari_focus_stack._napari.viewer.preferences import preferences
 from napari_focus_stack._napari.widgets.health_panel import HealthPanel
 from napari_focus_stack._napari.widgets.job_row import JobRow
+from napari_focus_stack._napari.widgets.last_settings import begin_as_left, remember_settings
 from napari_focus_stack._napari.widgets.recovery_row import RecoveryRow
 from napari_focus_stack._napari.widgets.results_keeper import keep_results
 from napari_focus_stack._napari.widgets.save_row import SaveRow
@@ -68,8 +64,6 @@ if TYPE_CHECKING:
 
 FEWEST_DONE = 0.1
 """Part of the work from which on the time left is estimated."""
-PREFERRED = "preferred method"
-"""Key of the remembered values: the preference at the time of the last run."""
 SOON = 1.0
 """Seconds of a run before the time left is shown."""
 
@@ -90,7 +84,7 @@ class FocusStackWidget(Container[Any]):
         self._started, self._done_before = 0.0, 0
         self._results = ResultDisplay(napari_viewer)
         self.form, self.series_form = SettingsForm(), SeriesForm()
-        self._begin_as_left()
+        begin_as_left(self.form)
         self.input = StackSelector(napari_viewer, self._show_choice)
         self.stack_button = PushButton(text="Stack", tooltip="Fuse the selected planes.")
         self.job = JobRow([self.stack_button], lasting=True)
@@ -109,13 +103,6 @@ class FocusStackWidget(Container[Any]):
         self._connect()
         tabbed(self, "Stack")
         self.reset_choices()
-
-    def _begin_as_left(self) -> None:
-        """Begin with the values last used; with another method if the preferences have changed."""
-        last = remembered()
-        self.form.take(last)
-        if last.get(PREFERRED) != preferred_method():
-            self.form.parameters["method"].value = preferred_method()
 
     def _connect(self) -> None:
         self.stack_button.changed.connect(self.stack)
@@ -210,7 +197,7 @@ class FocusStackWidget(Container[Any]):
             self.job.say_error(str(problem))
             return
         self._results.update(earlier)
-        remember({**self.form.values(), PREFERRED: preferred_method()})
+        remember_settings(self.form)
         self._start(steps, origin)
 
     def _stack_series(self, chosen: SeriesInput) -> None:
@@ -231,7 +218,7 @@ class FocusStackWidget(Container[Any]):
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return
-        remember({**self.form.values(), PREFERRED: preferred_method()})
+        remember_settings(self.form)
         self.saving.forget()
         self.health.show_advice({})
         self.job.status.value = "Starting"

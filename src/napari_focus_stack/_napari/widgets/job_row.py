@@ -9,6 +9,7 @@ from magicgui.widgets import Container, ProgressBar, PushButton
 from napari.utils.notifications import show_error
 
 from napari_focus_stack._napari.widgets.sentences import Sentences
+from napari_focus_stack._napari.workers.batch_process import BatchState
 from napari_focus_stack._napari.workers.job import Job, Outcome, Steps
 from napari_focus_stack.result import Progress
 from napari_focus_stack.series.result import SeriesProgress
@@ -91,7 +92,7 @@ class JobRow(Container[Any]):
         add : callable
             Receives what the job returned, in the main thread; returns a sentence on it.
         describe : callable
-            Makes a sentence of each `Progress` or `SeriesProgress`.
+            Makes a sentence of each `Progress`, `SeriesProgress` or `BatchState`.
         on_other : callable, optional
             Receives what the job yields beside `Progress`, until it is cancelled.
         on_end : callable, optional
@@ -172,8 +173,8 @@ class JobRow(Container[Any]):
         describe: Callable[[Any], str],
         on_other: Callable[[Any], None] | None,
     ) -> None:
-        if isinstance(step, Progress | SeriesProgress):
-            self.progress.max = step.total
+        if isinstance(step, Progress | SeriesProgress | BatchState):
+            self.progress.max = max(step.total, 1)
             self.progress.value = step.done
             if self.cancel_button.enabled:
                 self.status.value = describe(step)

@@ -6,6 +6,7 @@ Choices, bounds and tooltips are those of `Settings`; nothing is computed or sho
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, PushButton
@@ -186,11 +187,26 @@ class SettingsForm:
         if self.checks["height"].value and not self._lengths.steps:
             self.z_step.native.setFocus()
             raise SettingsError(_HEIGHT_NEEDS)
+        return replace(self.settings_of_any(), z_step=self.spacing().z)
+
+    def settings_of_any(self) -> Settings:
+        """Return the settings for any stack: as chosen, without the z step of this one.
+
+        Returns
+        -------
+        Settings
+            Without the parameters of other methods.
+
+        Raises
+        ------
+        SettingsError
+            A value out of bounds.
+        """
         values = {name: control.value for name, control in self.parameters.items()}
         for name, method in ONLY_FOR.items():
             if values["method"] != method:
                 del values[name]
-        return Settings(**values, z_step=self.spacing().z)
+        return Settings(**values)
 
     def values(self) -> dict[str, Any]:
         """Return the values that hold for any stack.

@@ -1,0 +1,127 @@
+"""Stacks of a batch and what is to do, in words: the same in the command and in napari."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from napari_focus_stack._utils.wording import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_unit,
+)
+
+if TYPE_CHECKING:
+    from napari_focus_stack.batch.plan import BatchPlan, Listed
+    from napari_focus_stack.batch.records import StackName
+
+
+def own_source(source: str, root: str) -> str:
+    """Return the name of a source; that of the root where it is the root itself.
+
+    Parameters
+    ----------
+    source : str
+        File or folder, relative to the root.
+    root : str, optional
+        Absolute path or URL of the root.
+
+    Returns
+    -------
+    str
+        Such as "A/leaf.tif".
+    """
+    return PurePath(root).name or root if source == "." else source
+
+
+def stack_title(name: StackName, root: str = ".") -> str:
+    """Return the name of a stack in one line.
+
+    Parameters
+    ----------
+    name : StackName
+        Place of the stack.
+    root : str, optional
+        Absolute path or URL of the root.
+
+    Returns
+    -------
+    str
+        Source, and what else names it: "A/film.tif, B02, time 3, channel DAPI".
+    """
+    words = [own_source(name.source, root), name.position_name]
+    words += [f"time {name.time}"] if name.time else []
+    channel = name.channel_name or name.channel
+    words += [f"channel {channel}"] if channel else []
+    return ", ".join(filter(None, words))
+
+
+def listed_title(entry: Listed, root: str = ".") -> str:
+    """Return the name of a position in the list of a dry run.
+
+    Parameters
+    ----------
+    entry : Listed
+        The position.
+    root : str, optional
+        Absolute path or URL of the root.
+
+    Returns
+    -------
+    str
+        Source, and the name of the position if it has one.
+    """
+    return ", ".join(filter(None, [own_source(entry.source, root), entry.position.name]))
+
+
+def listed_axes(entry: Listed, z_step: float | None = None) -> str:
+    """Return the axes of a position in the list of a dry run.
+
+    Parameters
+    ----------
+    entry : Listed
+        The position.
+    z_step : float, optional
+        Distance of planes in the settings, instead of that in the file.
+
+    Returns
+    -------
+    str
+        As in "2 channels, 20 planes of 512 x 512 uint16, z step 0.5 µm".
+    """
+    position = entry.position
+    axes = {
+        "time point": position.times,
+        "channel": len(position.channels),
+        "plane": position.planes,
+    }
+    counts = [format_count(n, one, f"{one}s") for one, n in axes.items() if n > 1]
+    y, x = position.plane_shape[:2]
+    step = position.spacing.z if z_step is None else z_step
+    known = f"{step:g} {format_unit(position.spacing.unit)}".strip() if step else "unknown"
+    return f"{', '.join(counts)} of {x} x {y} {position.dtype.name}, z step {known}"
+
+
+def plan_totals(plan: BatchPlan, workers: int) -> str:
+    """Return what a plan comes to in one sentence.
+
+    Parameters
+    ----------
+    plan : BatchPlan
+        What is to do.
+    workers : int
+        Worker processes of this machine.
+
+    Returns
+    -------
+    str
+        Stacks to do, done and left out; disk and time.
+    """
+    disk = sum(entry.disk for entry in plan.listed)
+    spent = format_duration(plan.seconds / workers)
+    return (
+        f"{format_count(plan.stacks, 'stack', 'stacks')} to do, {len(plan.kept)} done already, "
+        f"{len(plan.left)} left out; results take about {format_bytes(disk)}, and the work about "
+        f"{spent} with {format_count(workers, 'worker', 'workers')} of this machine."
+    )
