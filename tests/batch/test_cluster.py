@@ -175,7 +175,7 @@ def test_a_scheduler_that_dies_ends_the_batch_which_can_go_on(tmp_path, cluster,
     assert any(r.kept for r in batch(root, out, **QUICK))
 
 
-def _sees_nothing(root: str, out: str) -> str:
+def _sees_nothing(order: object) -> str:
     return "see '/somewhere'"
 
 

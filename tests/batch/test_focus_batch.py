@@ -66,7 +66,7 @@ def test_results_are_those_of_each_series_alone(tmp_path, form):
     assert leads == {None, str(lead)}
     assert (out / "index.html").exists()
     assert len((out / "summary.csv").read_text("utf-8-sig").splitlines()) == 8
-    assert not [file for file in out.rglob(".*") if not file.name.endswith(".lock")]
+    assert {file.suffix for file in out.rglob(".*")} == {".lock", ".run"}
 
 
 def test_a_second_run_does_what_is_missing_changed_or_failed(tmp_path):

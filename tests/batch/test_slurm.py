@@ -13,7 +13,7 @@ import pytest
 from batch.experiment import batch, results, write_film, write_stack
 
 from napari_focus_stack.batch.memory import SLACK
-from napari_focus_stack.batch.planning import Selection, plan_batch
+from napari_focus_stack.batch.planning import plan_batch
 from napari_focus_stack.batch.slurm import write_job_script
 from napari_focus_stack.batch.tasks import BatchOrder
 from napari_focus_stack.cli.main import main
@@ -75,7 +75,7 @@ def test_a_script_asks_for_what_the_batch_takes(tmp_path, monkeypatch):
         settings=Settings(),
         series_settings=SeriesSettings(),
     )
-    worker = plan_batch(order, Selection()).memory + SLACK
+    worker = plan_batch(order).memory + SLACK
     assert asked["ntasks"] == "4"
     assert asked["cpus-per-task"] == "1"
     assert worker < int(asked["mem-per-cpu"].removesuffix("M")) * 1e6 < 2 * worker

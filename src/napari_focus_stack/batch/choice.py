@@ -71,7 +71,28 @@ def choose_engine(
     from napari_focus_stack.batch.cluster_engine import ClusterEngine
     from napari_focus_stack.batch.clusters import LocalWorkers
 
-    return ClusterEngine(LocalWorkers(fitting, plan.memory + SLACK), on_dashboard=on_dashboard)
+    share = (memory_budget(plan) - OWN) // fitting
+    workers_here = LocalWorkers(fitting, max(share, plan.memory + SLACK))
+    return ClusterEngine(workers_here, on_dashboard=on_dashboard)
+
+
+def memory_budget(plan: BatchPlan) -> int:
+    """Return the bytes that all processes of this machine may use.
+
+    Parameters
+    ----------
+    plan : BatchPlan
+        What is to do.
+
+    Returns
+    -------
+    int
+        The memory that was given, or a share of the machine's.
+    """
+    from distributed.system import MEMORY_LIMIT
+
+    given = plan.order.settings.memory
+    return int(MOST_OF_IT * MEMORY_LIMIT) if given is None else given
 
 
 def local_workers(plan: BatchPlan, most: int | None = None) -> int:
@@ -95,17 +116,13 @@ def local_workers(plan: BatchPlan, most: int | None = None) -> int:
         The machine has too little memory for one of the stacks.
     """
     from dask.system import CPU_COUNT
-    from distributed.system import MEMORY_LIMIT
 
-    memory = plan.order.settings.memory
-    budget = int(MOST_OF_IT * MEMORY_LIMIT) if memory is None else memory
-    each = max(plan.memory + SLACK, 1)
+    budget = memory_budget(plan)
     if plan.memory > budget:
         raise SettingsError(
-            f"A stack takes {format_bytes(plan.memory)} and this machine has "
-            f"{format_bytes(MEMORY_LIMIT)}; give --memory, and stacks are fused in tiles."
+            f"A stack takes {format_bytes(plan.memory)}, and the batch may use "
+            f"{format_bytes(budget)}; give --memory {format_bytes(budget).replace(' ', '')}, and "
+            "stacks are fused in tiles that fit."
         )
-    fitting = max(1, (budget - OWN) // each)
-    return max(
-        1, min(fitting, most or CPU_COUNT, CPU_COUNT if most is None else most, len(plan.tasks))
-    )
+    fitting = (budget - OWN) // (plan.memory + SLACK)
+    return max(1, min(fitting, most or CPU_COUNT, len(plan.tasks)))

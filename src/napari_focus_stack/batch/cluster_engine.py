@@ -18,10 +18,11 @@ from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack._version import __version__
 from napari_focus_stack.batch.clusters import PATIENCE, LocalWorkers, RunningCluster
 from napari_focus_stack.batch.engine import MOST_TRIES, TaskDone, WorkerStep
-from napari_focus_stack.batch.stacking import find_lead, lost_task
+from napari_focus_stack.batch.stacking import lost_task
 from napari_focus_stack.batch.worker import (
     PreparedWorker,
-    cancel_run,
+    end_run,
+    lead_on_worker,
     seen_by_worker,
     stack_on_worker,
     version_of_worker,
@@ -89,15 +90,14 @@ class ClusterEngine:
             The cluster has lost all of its workers.
         """
         alone = dataclasses.replace(order, settings=dataclasses.replace(order.settings, threads=1))
-        with self._place.client() as client:
+        with _connected(), self._place.client() as client:
             check_workers(client, order, self._least_memory)
             client.register_plugin(PreparedWorker(local=isinstance(self._place, LocalWorkers)))
             if self._on_dashboard is not None and find_spec("bokeh"):
                 self._on_dashboard(client.dashboard_link)
             flight = _Flight(client, alone, leads, on_step, cancel)
             try:
-                with _connected():
-                    yield from flight.run(tasks)
+                yield from flight.run(tasks)
             finally:
                 flight.stop()
                 with contextlib.suppress(Exception):  # the scheduler may be what has gone
@@ -107,11 +107,9 @@ class ClusterEngine:
 @contextlib.contextmanager
 def _connected() -> Iterator[None]:
     """Turn the loss of the scheduler into one sentence."""
-    from distributed.comm.core import CommClosedError
-
     try:
         yield
-    except (CancelledError, CommClosedError) as lost:
+    except (CancelledError, OSError) as lost:
         raise FocusStackError(
             "The connection to the cluster's scheduler was lost; look whether it runs, and run the "
             "batch again, which goes on where it stopped."
@@ -149,7 +147,7 @@ def check_workers(client: Client, order: BatchOrder, least_memory: int = 0) -> N
                 f"Worker {worker} has napari-focus-stack {version}, and this is {__version__}; "
                 "install the same version on every worker."
             )
-    for worker, unseen in client.run(seen_by_worker, order.root, order.out).items():
+    for worker, unseen in client.run(seen_by_worker, order).items():
         if unseen:
             raise SettingsError(
                 f"Worker {worker} cannot {unseen}; give a path that every worker sees, or a URL."
@@ -197,6 +195,8 @@ class _Flight:
         self._flying: dict[Any, StackTask] = {}
         self._lead_futures: dict[str, Future[Any]] = {}
         self._deaths: Counter[str] = Counter()
+        self._lead_deaths: dict[str, Any] = {}
+        self._submitted = 0
         self._again: deque[StackTask] = deque()
         self._numbers: dict[str, int] = {}
         self._counted, self._threads = -COUNT, 0
@@ -239,9 +239,10 @@ class _Flight:
         return self._threads
 
     def _submit(self, task: StackTask) -> None:
-        key = f"{next(iter(task.markers.values()))}-{self._order.run}-{self._deaths[_key(task)]}"
+        self._submitted += 1
+        key = f"{self._order.run}-{self._submitted}"
         lead = self._lead(task.source) if task.needs_lead else None
-        future = self._client.submit(stack_on_worker, self._order, task, lead, key=key, pure=False)
+        future = self._client.submit(stack_on_worker, self._order, task, lead, key=key)
         self._flying[future.key] = task
         self._ended.add(future)
 
@@ -249,7 +250,7 @@ class _Flight:
         """Return the search of the lead channel of a series, which its tasks wait for."""
         if source not in self._lead_futures:
             self._lead_futures[source] = self._client.submit(
-                find_lead, self._order, self._leads[source], pure=False
+                lead_on_worker, self._order, self._leads[source], pure=False
             )
         return self._lead_futures[source]
 
@@ -261,15 +262,32 @@ class _Flight:
         try:
             records = future.result()
         except KilledWorker as died:
-            tries = 1 + died.allowed_failures
-            self._deaths[_key(task)] += tries
-            if self._deaths[_key(task)] < MOST_TRIES:
+            deaths = self._count_deaths(task, 1 + died.allowed_failures)
+            if deaths < MOST_TRIES:
                 self._again.append(task)
                 return None
-            records = lost_task(self._order, task, self._deaths[_key(task)])
+            records = lost_task(self._order, task, deaths)
         finally:
             future.release()
         return TaskDone(task, records)
+
+    def _count_deaths(self, task: StackTask, workers: int) -> int:
+        """Count the workers that a task, or the search of its lead channel, has cost; return all.
+
+        A search that has failed is forgotten, and begun anew by the next task of its series.
+        """
+        lead = self._lead_futures.get(task.source) if task.needs_lead else None
+        if lead is None or lead.status != "error":
+            what = next(iter(task.markers.values()))
+            self._deaths[what] += workers
+        else:
+            what = f"lead channel of {task.source}"
+            if self._lead_deaths.get(task.source) != lead.key:
+                self._lead_deaths[task.source] = lead.key
+                self._deaths[what] += workers
+            if self._deaths[what] < MOST_TRIES:
+                del self._lead_futures[task.source]
+        return self._deaths[what]
 
     def _check_alive(self, seen: float) -> float:
         """Return when a worker was last there; raise an error if that is too long ago."""
@@ -289,17 +307,8 @@ class _Flight:
         self._on_step(WorkerStep(f"worker {number}", message["step"]))
 
     def stop(self) -> None:
-        """End what is still in flight."""
-        with contextlib.suppress(Exception):
-            self._client.unsubscribe_topic(self._order.run)
-        if not self._flying:
-            return
-        futures = [*self._lead_futures.values()]
+        """End what is still in flight, and forget the run on the workers."""
         with contextlib.suppress(Exception):  # whatever the cluster has come to, the run is over
-            self._client.run(cancel_run, self._order.run)
-            self._client.cancel(futures)
-
-
-def _key(task: StackTask) -> str:
-    """Return the name of a task."""
-    return next(iter(task.markers.values()))
+            self._client.unsubscribe_topic(self._order.run)
+            self._client.run(end_run, self._order.run)
+            self._client.cancel([*self._lead_futures.values()])

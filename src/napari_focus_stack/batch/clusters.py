@@ -109,9 +109,21 @@ class RunningCluster:
         from distributed import Client
 
         address = _reached(_read_address(self.address))
-        with Client(address, timeout=CONNECT, set_as_default=False) as client:
+        with _quiet_logs(), Client(address, timeout=CONNECT, set_as_default=False) as client:
             _wait_for_worker(client, self.address)
             yield client
+
+
+@contextlib.contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Keep tracebacks of lost connections from the terminal; what they mean is said by an error."""
+    log = logging.getLogger("distributed")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _read_address(given: str) -> str:

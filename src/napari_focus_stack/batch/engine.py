@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from napari_focus_stack.batch.stacking import find_lead, stack_task
+from napari_focus_stack.batch.tasks import close_series
 from napari_focus_stack.errors import Cancelled
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Engine(Protocol):
         on_step: Callable[[WorkerStep], object],
         cancel: threading.Event,
     ) -> Generator[TaskDone, None, None]:
-        """Do tasks; yield each as it ends, in any order.
+        """Do tasks, and search lead channels before them; yield each task as it ends, in any order.
 
         Parameters
         ----------
@@ -116,7 +117,7 @@ class CallingProcess:
             if cancel.is_set():
                 raise Cancelled
             if task.needs_lead and task.source not in found:
-                found[task.source] = find_lead(order, leads[task.source])
+                found[task.source] = find_lead(order, leads[task.source], cancel)
             records = stack_task(
                 order,
                 task,
@@ -126,3 +127,4 @@ class CallingProcess:
             )
             yield TaskDone(task, records)
         on_step(WorkerStep("this process", ""))
+        close_series()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.batch.stores import complete_store, created_store
-from napari_focus_stack.errors import OutputError
+from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.imgproc.dtypes import nothing
 from napari_focus_stack.io.hyperstack_writer import HyperstackWriter
 from napari_focus_stack.io.placed_image import open_placed_image
@@ -119,7 +119,7 @@ def prepare_film(order: BatchOrder, task: StackTask, film: Position, kept: Itera
         kind = map_kind(film, role)
         if order.format == "zarr":
             created_store(place, film, role, task.stem, *kind)
-        elif not _fits(working_name(place), *kind):
+        elif not (times and _fits(working_name(place), *kind)):
             _create(place, film, role, task.stem, times)
 
 
@@ -129,7 +129,7 @@ def _fits(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
         return False
     try:
         HyperstackWriter.existing(path, shape, dtype)
-    except OutputError:
+    except (InputError, OutputError):
         return False
     return True
 
@@ -202,6 +202,8 @@ def finish_film(
             complete_store(place)
             continue
         working = working_name(place)
+        if not working.exists() and _fits(place, shape, dtype):
+            continue  # a run ended between two names
         writer = HyperstackWriter.existing(working, shape, dtype)
         _blank(writer, role, failed, shape[2:], dtype)
         writer.close()

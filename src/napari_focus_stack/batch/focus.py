@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 import time
 import uuid
@@ -11,18 +12,18 @@ from typing import TYPE_CHECKING
 
 from napari_focus_stack.batch.choice import choose_engine
 from napari_focus_stack.batch.folder import own_folder
-from napari_focus_stack.batch.planning import Selection, plan_batch
+from napari_focus_stack.batch.planning import check_order, plan_batch
 from napari_focus_stack.batch.records import BatchRecord
 from napari_focus_stack.batch.running import BatchRun
-from napari_focus_stack.batch.tasks import BatchOrder
-from napari_focus_stack.errors import Cancelled, InputError
+from napari_focus_stack.batch.tasks import BatchOrder, Selection
+from napari_focus_stack.errors import Cancelled, InputError, SettingsError
 from napari_focus_stack.io.places import absolute, as_place
 from napari_focus_stack.pipeline.options import Options, chosen, with_options
 from napari_focus_stack.series.series_settings import SeriesSettings
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from typing import Unpack
 
     from napari_focus_stack.batch.plan import BatchPlan
@@ -46,8 +47,6 @@ class BatchCall:
     ----------
     order : BatchOrder
         The batch.
-    selection : Selection
-        Part of every series.
     scheduler : str
         "local", the address of a scheduler, or the file in which it lies.
     workers : int or None
@@ -61,12 +60,25 @@ class BatchCall:
     """
 
     order: BatchOrder
-    selection: Selection
     scheduler: str = "local"
     workers: int | None = None
     redo: bool = False
     quiet: float = QUIET
     watch: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises
+        ------
+        SettingsError
+            One of them is out of bounds.
+        """
+        if self.workers is not None and self.workers < 1:
+            raise SettingsError(f"workers {self.workers} must be 1 or more.")
+        for name, value in (("quiet", self.quiet), ("watch", self.watch)):
+            if value is not None and not 0 <= value < math.inf:
+                raise SettingsError(f"{name} {value:g} must be a number of 0 or more.")
 
 
 def batch_steps(
@@ -100,28 +112,37 @@ def batch_steps(
         As for `focus_batch`.
     """
     cancel = cancel or threading.Event()
+    check_order(call.order)
     with own_folder(call.order.result("")):
         seen: set[str] = set()
-        plan, worked = _look(call, redo=call.redo), time.monotonic()
+        tried: dict[str, str] = {}
+        plan, worked = _look(call, tried, cancel, redo=call.redo), time.monotonic()
         if not (plan.listed or plan.left) and call.watch is None:
             raise InputError(nothing_found(call.order))
         for look in count(1):
             yield from _new(plan.kept, seen)
             engine = choose_engine(plan, call.scheduler, call.workers, on_dashboard)
-            yield from _new(BatchRun(plan, progress).steps(engine, cancel), seen)
+            steps = BatchRun(plan, progress, tried).steps(engine, cancel)
+            yield from _new(steps, seen)
             worked = time.monotonic() if plan.tasks else worked
             if not _goes_on(call, plan, look, worked):
                 break
             _wait(call, plan, cancel)
-            plan = _look(call)
+            plan = _look(call, tried, cancel)
         yield from plan.left
         yield from (BatchRecord(name=name, state="left", why=STILL_WRITTEN) for name in plan.young)
 
 
-def _look(call: BatchCall, *, redo: bool = False) -> BatchPlan:
+def _look(
+    call: BatchCall,
+    tried: Mapping[str, str],
+    cancel: threading.Event,
+    *,
+    redo: bool = False,
+) -> BatchPlan:
     """Plan what there is at present, as a run of its own."""
     order = dataclasses.replace(call.order, run=f"focusstack-{uuid.uuid4().hex[:12]}")
-    return plan_batch(order, call.selection, redo=redo, quiet=call.quiet)
+    return plan_batch(order, redo=redo, tried=tried, quiet=call.quiet, cancel=cancel)
 
 
 def _new(records: Iterable[BatchRecord], seen: set[str]) -> Iterator[BatchRecord]:
@@ -306,13 +327,13 @@ def focus_batch(
             smooth_time=smooth_time,
             drift=drift,
         ),
+        selection=Selection(positions=position, time=time, channels=channel),
         pattern=pattern,
         axes=axes,
         format=format,
     )
     call = BatchCall(
         order=order,
-        selection=Selection(positions=position, time=time, channels=channel),
         scheduler=scheduler,
         workers=workers,
         redo=redo,

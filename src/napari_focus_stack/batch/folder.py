@@ -9,14 +9,16 @@ import uuid
 from typing import IO, TYPE_CHECKING
 
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.places import is_remote, write_bytes_to
+from napari_focus_stack.io.places import is_remote, read_bytes_of, write_bytes_to
 from napari_focus_stack.io.replacing import os_errors, remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LOCK = ".focusstack-batch.lock"
+    from napari_focus_stack.batch.tasks import BatchOrder
+
+LOCK, CLAIM = ".focusstack-batch.lock", ".focusstack-batch.run"
 _LITTER = re.compile(r"\..+\.[0-9a-f]{8}\.part|.+\.[0-9a-f]{32}\.partial")
 """Names of what was not finished: ours, and zarr's."""
 
@@ -56,6 +58,48 @@ def own_folder(out: Path) -> Iterator[None]:
             )
         sweep(out)
         yield
+
+
+def claim(order: BatchOrder) -> None:
+    """Write which run the folder of results belongs to.
+
+    Parameters
+    ----------
+    order : BatchOrder
+        The batch.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    write_bytes_to(order.result(CLAIM), order.run.encode())
+
+
+def check_claim(order: BatchOrder) -> None:
+    """Refuse to write into a folder of results that is not, or no longer, that of the run.
+
+    A worker of a cluster outlives the run that it worked for, or sees another folder at its path.
+
+    Parameters
+    ----------
+    order : BatchOrder
+        The batch.
+
+    Raises
+    ------
+    OutputError
+        The folder is that of another run, or none.
+    """
+    try:
+        found = read_bytes_of(order.result(CLAIM))
+    except FileNotFoundError as problem:
+        raise OutputError(
+            f"'{order.out}' is not the folder of results on this machine; give a path that every "
+            "worker sees, or a URL."
+        ) from problem
+    if found != order.run.encode():
+        raise OutputError(f"Another run has begun to write to '{order.out}', and this one ends.")
 
 
 def _try(out: Path) -> None:

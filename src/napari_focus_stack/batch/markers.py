@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.batch.records import BatchRecord
-from napari_focus_stack.io.places import is_remote, make_folder, read_errors, write_bytes_to
+from napari_focus_stack.io.places import (
+    is_remote,
+    make_folder,
+    read_errors,
+    write_bytes_to,
+    write_errors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,6 +56,8 @@ class Marker:
         Bytes of each file of results, where they are files.
     lead : str or int or None
         Lead channel of the series.
+    root : str
+        Root of the batch that made it.
     """
 
     record: BatchRecord
@@ -58,12 +66,14 @@ class Marker:
     layout: Sequence[int] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
     lead: str | int | None = None
+    root: str = ""
 
 
 def made_with(order: BatchOrder) -> dict[str, Any]:
     """Return all that results of a batch depend on beside its files.
 
-    The number of threads and the memory do not count: results are the same within a grey level.
+    Threads do not count: results are the same within a grey level. Memory counts for each stack,
+    in `StackTask.layout`, where it is less than the stack needs.
 
     Parameters
     ----------
@@ -81,6 +91,10 @@ def made_with(order: BatchOrder) -> dict[str, Any]:
             {
                 "settings": {k: v for k, v in settings.items() if k not in ("memory", "threads")},
                 "series_settings": order.series_settings.as_dict(),
+                "selection": {
+                    "time": order.selection.time,
+                    "channel": order.selection.channels,
+                },
                 "format": order.format,
                 "version": order.version,
             }
@@ -113,10 +127,28 @@ def write_marker(place: Path, marker: Marker, report: Report | None) -> None:
         "layout": list(marker.layout),
         "sizes": dict(marker.sizes),
         "lead": marker.lead,
+        "root": marker.root,
     }
     text = json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
     make_folder(place.parent)
     write_bytes_to(place, text.encode(errors="backslashreplace"))
+
+
+def remove_marker(place: Path) -> None:
+    """Remove the marker of a stack, if there is one.
+
+    Parameters
+    ----------
+    place : pathlib.Path
+        Its place.
+
+    Raises
+    ------
+    OutputError
+        It cannot be removed.
+    """
+    with write_errors(place):
+        place.unlink(missing_ok=True)
 
 
 def _portable(report: Report, place: Path) -> Report:
@@ -194,6 +226,7 @@ def _read(place: Path) -> Marker | None:
             layout=own["layout"],
             sizes=dict(own["sizes"]),
             lead=own["lead"],
+            root=own["root"],
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None

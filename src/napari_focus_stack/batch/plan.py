@@ -95,6 +95,8 @@ class BatchPlan:
         Stacks whose files are still being written.
     youngest : float
         When the last of them changed, in seconds since the epoch.
+    outdated : set of str
+        Markers that no longer hold, which are removed before the work.
     markers : dict of str to Marker
         All markers of earlier runs, by place.
     """
@@ -109,6 +111,7 @@ class BatchPlan:
     left: list[BatchRecord] = field(default_factory=list)
     young: list[StackName] = field(default_factory=list)
     youngest: float = 0.0
+    outdated: set[str] = field(default_factory=set)
     markers: dict[str, Marker] = field(default_factory=dict)
 
     @property

@@ -3,52 +3,36 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.batch.earlier import EarlierResults
 from napari_focus_stack.batch.finding import LeftOut, find_series_below
 from napari_focus_stack.batch.markers import Marker, made_with, read_markers
+from napari_focus_stack.batch.memory import check_memory
 from napari_focus_stack.batch.plan import BatchPlan
 from napari_focus_stack.batch.result_names import ResultNames, check_collisions, check_places
 from napari_focus_stack.batch.series_planning import SeriesPlanner, left_record
 from napari_focus_stack.errors import Cancelled, FocusStackError, InputError, SettingsError
+from napari_focus_stack.io.listing import is_folder
 from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.series.selection import select
+from napari_focus_stack.series.steps import check_settings
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from napari_focus_stack.batch.tasks import BatchOrder
     from napari_focus_stack.series.model import Series
     from napari_focus_stack.series.selection import SeriesPart
 
 
-@dataclass(frozen=True, kw_only=True)
-class Selection:
-    """Part of every series that is stacked.
-
-    Attributes
-    ----------
-    positions : sequence of str or int or None
-        Names, wells or numbers; None for all.
-    time : str or None
-        As "A:B"; None for all.
-    channels : sequence of str or int or None
-        Names or numbers; None for all.
-    """
-
-    positions: Sequence[str | int] | None = None
-    time: str | None = None
-    channels: Sequence[str | int] | None = None
-
-
 def plan_batch(
     order: BatchOrder,
-    selection: Selection,
     *,
     redo: bool = False,
+    tried: Mapping[str, str] | None = None,
     quiet: float = 0.0,
     cancel: threading.Event | None = None,
 ) -> BatchPlan:
@@ -58,10 +42,10 @@ def plan_batch(
     ----------
     order : BatchOrder
         The batch.
-    selection : Selection
-        Part of every series.
     redo : bool
         Whether stacks that are done are done again.
+    tried : mapping of str to str, optional
+        Fingerprint by marker of stacks that have failed in this call and are not tried again.
     quiet : float
         Seconds for which the files of a stack must not have changed.
     cancel : threading.Event, optional
@@ -83,14 +67,14 @@ def plan_batch(
         `cancel` was set.
     """
     root, out = order.source("."), order.result("")
-    check_places(root, out)
-    if is_remote(out) and order.format != "zarr":
-        raise SettingsError(f"'{order.out}' is a URL, which takes OME-Zarr alone: --format zarr.")
-    plan = BatchPlan(order=order, markers=read_markers(out))
+    check_order(order)
+    markers = read_markers(out)
     if not redo:
-        _refuse_other_settings(order, plan.markers)
-    earlier = EarlierResults(order, plan.markers, redo)
+        _refuse_other_settings(order, markers)
+    earlier = EarlierResults(order, markers, redo=redo, tried=tried or {})
+    plan = BatchPlan(order=order, markers=markers, outdated=earlier.outdated())
     names: list[ResultNames] = []
+    refused: list[SettingsError] = []
     since = time.time() - quiet
     for found in find_series_below(root, pattern=order.pattern, axes=order.axes, skip=out):
         if cancel is not None and cancel.is_set():
@@ -100,16 +84,48 @@ def plan_batch(
             plan.left.append(replace(record, state="failed") if found.is_failure else record)
             continue
         try:
-            part = _selected(found.series, selection)
+            part = _selected(found.series, order)
+            check_settings(part, order.settings, order.series_settings)
+            check_memory(part, order.settings)
+        except SettingsError as problem:
+            plan.left.append(replace(left_record(found.source, str(problem)), state="failed"))
+            refused.append(problem)
+            continue
         except FocusStackError as problem:
             plan.left.append(left_record(found.source, str(problem)))
             continue
         series = SeriesPlanner(order, found, part, earlier)
         series.add_to(plan, since)
         names.append(series.names)
+    if refused and not plan.listed:
+        raise refused[0]
     check_collisions(names)
+    plan.outdated |= earlier.ghosts(names)
     earlier.check_places(plan.tasks)
     return plan
+
+
+def check_order(order: BatchOrder) -> None:
+    """Refuse folders that no batch can use, before anything is written.
+
+    Parameters
+    ----------
+    order : BatchOrder
+        The batch.
+
+    Raises
+    ------
+    InputError
+        There is no such root.
+    SettingsError
+        The folders lie in each other, or a URL is to hold TIFF.
+    """
+    root, out = order.source("."), order.result("")
+    if not is_remote(root):
+        is_folder(root)
+    check_places(root, out)
+    if is_remote(out) and order.format != "zarr":
+        raise SettingsError(f"'{order.out}' is a URL, which takes OME-Zarr alone: --format zarr.")
 
 
 def _refuse_other_settings(order: BatchOrder, markers: Mapping[str, Marker]) -> None:
@@ -129,12 +145,12 @@ def _difference(before: Mapping[str, Any], wanted: Mapping[str, Any], key: str) 
     """Return the first difference of two runs."""
     old, new = before.get(key), wanted[key]
     if isinstance(old, dict) and isinstance(new, dict):
-        name = next(name for name in new if old.get(name) != new[name])
-        return f"{name} {old.get(name)!r} instead of {new[name]!r}"
+        names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        return f"{names[0]} {old.get(names[0])!r} instead of {new.get(names[0])!r}"
     return f"{key} {old} instead of {new}"
 
 
-def _selected(series: Series, selection: Selection) -> SeriesPart:
+def _selected(series: Series, order: BatchOrder) -> SeriesPart:
     """Return the part of a series that is stacked.
 
     Raises
@@ -144,7 +160,8 @@ def _selected(series: Series, selection: Selection) -> SeriesPart:
     SettingsError
         It has no such position, time point or channel.
     """
-    part = select(series, selection.positions, selection.time, selection.channels)
+    wanted = order.selection
+    part = select(series, wanted.positions, wanted.time, wanted.channels)
     if all(position.planes < 2 for position in part.positions):
         raise InputError("It has no z axis, so there is nothing to stack.")
     return part

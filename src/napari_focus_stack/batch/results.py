@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.batch.figures import figures_of
 from napari_focus_stack.batch.films import working_name
+from napari_focus_stack.batch.folder import check_claim
 from napari_focus_stack.batch.pictures import pictures_of
-from napari_focus_stack.batch.stores import complete_store, created_store, is_store
+from napari_focus_stack.batch.stores import IN_PLACE, complete_store, created_store, is_store
 from napari_focus_stack.io.hyperstack_writer import HyperstackWriter
 from napari_focus_stack.io.placed_image import open_placed_image
 from napari_focus_stack.io.places import make_folder, write_bytes_to
@@ -174,6 +175,7 @@ class TaskResults(Destination):
 
     def finish(self) -> tuple[Path, ...]:
         """Move whole files to their places and complete whole stores; the rest is in its place."""
+        check_claim(self._order)
         places = tuple(self._order.result(name) for name in self.written.values())
         if self._maps is not None:
             self._maps.close()
@@ -199,13 +201,12 @@ class TaskResults(Destination):
         ]
 
     def sizes(self) -> dict[str, int]:
-        """Return the bytes of each file of results, and -1 for stores, whose chunks are many."""
-        found = {}
-        for name in self.written.values():
-            place = self._order.result(name)
-            file = place if self._task.is_whole else working_name(place)
-            found[name] = -1 if is_store(place) else file.stat().st_size
-        return found
+        """Return the bytes of each whole file of results; others have no size of their own."""
+        places = {name: self._order.result(name) for name in self.written.values()}
+        return {
+            name: place.stat().st_size if self._task.is_whole and not is_store(place) else IN_PLACE
+            for name, place in places.items()
+        }
 
     def arrays(self, maps: PositionMaps, number: int) -> Mapping[str, Any]:
         """Return nothing: results are read from their files."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from napari_focus_stack.batch.contact_sheet import write_contact_sheet
 from napari_focus_stack.batch.films import finish_film, prepare_film
+from napari_focus_stack.batch.folder import claim
+from napari_focus_stack.batch.markers import remove_marker
 from napari_focus_stack.batch.progress import BatchProgress
 from napari_focus_stack.batch.summary import write_summary
 from napari_focus_stack.errors import OutputError
@@ -38,14 +40,23 @@ class BatchRun:
         What is to do.
     progress : callable
         Called with a `BatchProgress` at every step.
+    tried : dict of str to str, optional
+        Fingerprint by marker of stacks that have failed, to which those of this run are added.
     """
 
-    def __init__(self, plan: BatchPlan, progress: Callable[[BatchProgress], object]) -> None:
+    def __init__(
+        self,
+        plan: BatchPlan,
+        progress: Callable[[BatchProgress], object],
+        tried: dict[str, str] | None = None,
+    ) -> None:
         self._order, self._plan, self._report = plan.order, plan, progress
+        self._tried = {} if tried is None else tried
         self._records = {
-            **{name: marker.record for name, marker in plan.markers.items()},
-            **{record.report: record for record in plan.kept},
-        }
+            name: marker.record
+            for name, marker in plan.markers.items()
+            if name not in plan.outdated
+        } | {record.report: record for record in plan.kept}
         self._progress = BatchProgress.beginning(plan)
         self._left = Counter({name: film.tasks for name, film in plan.films.items()})
         self._summed = time.monotonic()
@@ -72,7 +83,9 @@ class BatchRun:
         Cancelled
             `cancel` was set.
         """
-        try:
+        with self._summed_up():
+            claim(self._order)
+            self._remove_outdated()
             self._finish_films_without_tasks()
             self._create_plates()
             if self._plan.tasks:
@@ -80,9 +93,22 @@ class BatchRun:
                     self._order, self._prepared(), self._plan.leads, self._step, cancel
                 ):
                     yield from self._taken(done)
-        finally:
-            with contextlib.suppress(OutputError):  # a full disk is what ended the run
+
+    @contextlib.contextmanager
+    def _summed_up(self) -> Iterator[None]:
+        """Write the summary after a block; if that failed, its own error is what counts."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OutputError):
                 self.sum_up()
+            raise
+        self.sum_up()
+
+    def _remove_outdated(self) -> None:
+        """Remove markers that no longer hold."""
+        for name in self._plan.outdated:
+            remove_marker(self._order.result(name))
 
     def _create_plates(self) -> None:
         """Create the groups of plates, whose images their tasks create."""
@@ -105,6 +131,8 @@ class BatchRun:
         """Take note of a task that has ended; a film's files get their names after its last."""
         for record in done.records:
             self._records[record.report] = record
+            if record.state == "failed":
+                self._tried[record.report] = done.task.fingerprints[record.name.time]
         name = done.task.results["image"]
         if name in self._left:
             self._left[name] -= 1

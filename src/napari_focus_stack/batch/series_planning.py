@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from napari_focus_stack.batch.estimates import disk_bytes, seconds
 from napari_focus_stack.batch.films import roles_of, waits
 from napari_focus_stack.batch.fingerprints import Fingerprints
-from napari_focus_stack.batch.memory import memory_of_stack
+from napari_focus_stack.batch.memory import memory_of_task
 from napari_focus_stack.batch.plan import FilmPlan, Listed
 from napari_focus_stack.batch.records import BatchRecord, StackName
 from napari_focus_stack.batch.result_names import result_names
@@ -151,7 +151,7 @@ class SeriesPlanner:
     def _task(self, number: int, times: tuple[int, int], span: tuple[int, int]) -> StackTask:
         """Return one task."""
         position, place = self._part.positions[number], self._part.original(StackIndex(number))
-        channels = self._channels(number)
+        channels, settings = self._channels(number), self._order.settings
         y, x = position.plane_shape[:2]
         images = (times[1] - times[0]) * len(channels)
         return StackTask(
@@ -174,7 +174,7 @@ class SeriesPlanner:
                 for time in range(*times)
             },
             pixels=images * position.planes * y * x,
-            memory=memory_of_stack(position, self._order.settings),
+            memory=memory_of_task(position, settings, self._order.series_settings),
         )
 
     def _results(self, number: int) -> dict[str, str]:

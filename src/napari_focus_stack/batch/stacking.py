@@ -11,13 +11,13 @@ from napari_focus_stack._utils.steps import drain
 from napari_focus_stack._utils.threads import available_threads
 from napari_focus_stack._version import __version__
 from napari_focus_stack.batch.fingerprints import Fingerprints
-from napari_focus_stack.batch.markers import Marker, made_with, write_marker
+from napari_focus_stack.batch.folder import check_claim
+from napari_focus_stack.batch.markers import Marker, made_with, remove_marker, write_marker
 from napari_focus_stack.batch.memory import memory_of_stack
 from napari_focus_stack.batch.records import BatchRecord, StackName
 from napari_focus_stack.batch.results import TaskResults
 from napari_focus_stack.batch.tasks import opened
 from napari_focus_stack.errors import Cancelled, FocusStackError, OutputError, SettingsError
-from napari_focus_stack.io.places import write_errors
 from napari_focus_stack.io.plane_files import reason_among_many
 from napari_focus_stack.series.lead import lead_steps
 from napari_focus_stack.series.steps import focus_series_steps
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 CHANGED = "Its files changed while they were read; run the batch again when they are complete."
 
 
-def find_lead(order: BatchOrder, task: LeadTask) -> str | int:
+def find_lead(
+    order: BatchOrder, task: LeadTask, cancel: threading.Event | None = None
+) -> str | int:
     """Find the lead channel of a series.
 
     Parameters
@@ -42,18 +44,27 @@ def find_lead(order: BatchOrder, task: LeadTask) -> str | int:
         The batch.
     task : LeadTask
         The series.
+    cancel : threading.Event, optional
+        Once set, the call raises `Cancelled`.
 
     Returns
     -------
     str or int
-        Name or number; what was asked for where the series cannot be read, for its tasks to fail
-        with the reason.
+        Name or number; what the settings say where the series cannot be read.
+
+    Raises
+    ------
+    Cancelled
+        `cancel` was set.
     """
     wanted = order.series_settings.lead_channel
     try:
         part = task.part(opened(order, task))
-        found = drain(lead_steps(part, wanted, order.settings))
-    except FocusStackError:
+        own = _own_order(order, part.positions[0], None).settings
+        found = drain(lead_steps(part, wanted, own, cancel))
+    except Cancelled:
+        raise
+    except Exception:  # noqa: BLE001 - its tasks fail with the reason
         return wanted
     return wanted if found is None else found
 
@@ -95,6 +106,7 @@ def stack_task(
         `cancel` was set.
     """
     _refuse_other_version(order)
+    check_claim(order)
     start = time.monotonic()
     _remove_markers(order, task)
     try:
@@ -106,6 +118,7 @@ def stack_task(
     results = TaskResults(order, task, film)
     own = _own_order(order, film, task.lead if lead is None else lead)
     failed = _stack(own, part, results, on_step, cancel)
+    check_claim(order)
     if _has_changed(task, series):
         failed = dict.fromkeys(part, CHANGED)
         results.finished.clear()
@@ -131,9 +144,7 @@ def _refuse_other_version(order: BatchOrder) -> None:
 def _remove_markers(order: BatchOrder, task: StackTask) -> None:
     """Remove the markers of an earlier run before its results are touched."""
     for name in task.markers.values():
-        place = order.result(name)
-        with write_errors(place):
-            place.unlink(missing_ok=True)
+        remove_marker(order.result(name))
 
 
 def _own_order(order: BatchOrder, film: Position, lead: str | int | None) -> BatchOrder:
@@ -161,12 +172,15 @@ def _stack(
     except (Cancelled, OutputError):
         raise
     except FocusStackError as problem:
-        return results.failed or dict.fromkeys(part, reason_among_many(problem))
+        why = reason_among_many(problem)
     except Exception as problem:  # noqa: BLE001 - a defect in one stack must not end a night's work
         traceback.print_exc()
         what = f"{type(problem).__name__}: {problem}"
-        return dict.fromkeys(part, f"Internal error ({what}); please report it with the file.")
-    return results.failed
+        why = f"Internal error ({what}); please report it with the file."
+    else:
+        return results.failed
+    results.finished.clear()
+    return {index: results.failed.get(index, why) for index in part}
 
 
 def _has_changed(task: StackTask, series: Series) -> bool:
@@ -217,7 +231,9 @@ def _write_failures(
         )
         fingerprint = task.fingerprints.get(place[0], "")
         write_marker(
-            order.result(record.report), Marker(record, fingerprint, made_with(order)), None
+            order.result(record.report),
+            Marker(record, fingerprint, made_with(order), root=order.root),
+            None,
         )
         records.append(record)
     return records
@@ -250,6 +266,7 @@ def _write_finished(
         task.layout,
         results.sizes(),
         finished.report.series.get("lead"),
+        order.root,
     )
     write_marker(order.result(record.report), marker, finished.report)
     return record

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from napari_focus_stack.series.model import Position
 
 
+IN_PLACE = -1
+"""Size of results that are written in their places, beside those of other tasks."""
+
+
 def is_store(place: Path) -> bool:
     """Return whether a result is an OME-Zarr store or a part of one.
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from napari_focus_stack._version import __version__
+from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.places import as_place
 from napari_focus_stack.series.opening import open_series
 from napari_focus_stack.series.selection import SeriesPart
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from napari_focus_stack.series.model import Series
@@ -22,6 +23,25 @@ if TYPE_CHECKING:
 ResultFormat = Literal["tif", "zarr"]
 MOST_OPEN = 4
 """Series that a process keeps open: a plate is not opened again for each of its positions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Part of every series that is stacked.
+
+    Attributes
+    ----------
+    positions : sequence of str or int or None
+        Names, wells or numbers; None for all.
+    time : str or None
+        As "A:B"; None for all.
+    channels : sequence of str or int or None
+        Names or numbers; None for all.
+    """
+
+    positions: Sequence[str | int] | None = None
+    time: str | None = None
+    channels: Sequence[str | int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +56,8 @@ class BatchOrder:
         Parameters of every stack.
     series_settings : SeriesSettings
         Parameters of every series.
+    selection : Selection
+        Part of every series.
     pattern, axes : str or None
         As for `open_series`.
     format : {"tif", "zarr"}
@@ -50,11 +72,23 @@ class BatchOrder:
     out: str
     settings: Settings
     series_settings: SeriesSettings
+    selection: Selection = Selection()
     pattern: str | None = None
     axes: str | None = None
     format: ResultFormat = "tif"
     version: str = __version__
     run: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the format.
+
+        Raises
+        ------
+        SettingsError
+            There is no such format.
+        """
+        if self.format not in get_args(ResultFormat):
+            raise SettingsError(f"format '{self.format}' is not known; give 'tif' or 'zarr'.")
 
     def source(self, name: str) -> Path:
         """Return the place of a source.
@@ -147,8 +181,8 @@ class StackTask:
 
     @property
     def layout(self) -> list[int]:
-        """First time point and channels in the files of the results: the place of each image."""
-        return [self.span[0], *self.channels]
+        """Memory, first time point and channels: what images and their places depend on."""
+        return [self.memory, self.span[0], *self.channels]
 
     def part(self, series: Series) -> Series:
         """Return the stacks of the task.
@@ -266,6 +300,11 @@ def opened(order: BatchOrder, task: StackTask | LeadTask) -> Series:
         As for `open_series`.
     """
     return _opened(order.root, task.source, task.pattern, task.axes, order.run)
+
+
+def close_series() -> None:
+    """Close the series that this process keeps open for the tasks of a run."""
+    _opened.cache_clear()
 
 
 @lru_cache(MOST_OPEN)

@@ -12,14 +12,15 @@ from distributed import WorkerPlugin, get_worker
 from napari_focus_stack._utils.memory import share_malloc_arena
 from napari_focus_stack._version import __version__
 from napari_focus_stack.batch.engine import step_words
-from napari_focus_stack.batch.stacking import stack_task
-from napari_focus_stack.io.places import as_place
+from napari_focus_stack.batch.folder import check_claim
+from napari_focus_stack.batch.stacking import find_lead, stack_task
+from napari_focus_stack.batch.tasks import close_series
 
 if TYPE_CHECKING:
     from distributed import Worker
 
     from napari_focus_stack.batch.records import BatchRecord
-    from napari_focus_stack.batch.tasks import BatchOrder, StackTask
+    from napari_focus_stack.batch.tasks import BatchOrder, LeadTask, StackTask
     from napari_focus_stack.series.result import SeriesProgress
 
 OFTEN = 0.5
@@ -72,20 +73,41 @@ def stack_on_worker(
         nonlocal last
         if time.monotonic() - last > OFTEN:
             last = time.monotonic()
-            worker.log_event(order.run, {"worker": worker.address, "step": step_words(step)})
+            # a file's name may be any bytes, and messages are text
+            words = step_words(step).encode(errors="backslashreplace").decode()
+            worker.log_event(order.run, {"worker": worker.address, "step": words})
 
     return stack_task(order, task, lead, send, event)
 
 
-def cancel_run(run: str) -> None:
-    """End the tasks of a run on this worker at their next plane.
+def lead_on_worker(order: BatchOrder, task: LeadTask) -> str | int:
+    """Find the lead channel of a series.
+
+    Parameters
+    ----------
+    order, task
+        As for `find_lead`.
+
+    Returns
+    -------
+    str or int
+        As `find_lead`.
+    """
+    return find_lead(order, task, _cancelled.setdefault(order.run, threading.Event()))
+
+
+def end_run(run: str) -> None:
+    """End the tasks of a run on this worker at their next plane, and close its series.
 
     Parameters
     ----------
     run : str
         Name of the run.
     """
-    _cancelled.setdefault(run, threading.Event()).set()
+    event = _cancelled.pop(run, None)
+    if event is not None:
+        event.set()
+    close_series()
 
 
 def version_of_worker() -> str:
@@ -99,24 +121,23 @@ def version_of_worker() -> str:
     return __version__
 
 
-def seen_by_worker(root: str, out: str) -> str:
+def seen_by_worker(order: BatchOrder) -> str:
     """Return what this worker cannot do with the folders of a batch.
 
     Parameters
     ----------
-    root, out : str
-        Folders of the stacks and the results.
+    order : BatchOrder
+        The batch, which has claimed its folder of results.
 
     Returns
     -------
     str
-        Such as "read '/data'"; empty if all is well.
+        Such as "see '/data'"; empty if all is well.
     """
     try:
-        if not as_place(root).exists():
-            return f"see '{root}'"
-        if not as_place(out).exists():
-            return f"see '{out}'"
+        if not order.source(".").exists():
+            return f"see '{order.root}'"
+        check_claim(order)
     except Exception as problem:  # noqa: BLE001 - of any library of a file system
-        return f"use '{root}' and '{out}' ({problem})"
+        return f"use '{order.root}' and '{order.out}' ({problem})"
     return ""

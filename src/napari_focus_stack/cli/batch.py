@@ -160,8 +160,7 @@ def _add_new_stacks(group: argparse._ArgumentGroup) -> None:
 def _batch_call(call: argparse.Namespace) -> BatchCall:
     """Return the batch of a call."""
     from napari_focus_stack.batch.focus import BatchCall
-    from napari_focus_stack.batch.planning import Selection
-    from napari_focus_stack.batch.tasks import BatchOrder
+    from napari_focus_stack.batch.tasks import BatchOrder, Selection
     from napari_focus_stack.io.places import absolute, as_place
 
     if call.workers is not None and call.workers < 1:
@@ -177,10 +176,10 @@ def _batch_call(call: argparse.Namespace) -> BatchCall:
             settings=_settings(call),
             series_settings=series_settings(call),
             pattern=call.pattern,
+            selection=Selection(positions=call.position, time=call.time, channels=call.channel),
             axes=call.axes,
             format=call.format,
         ),
-        selection=Selection(positions=call.position, time=call.time, channels=call.channel),
         scheduler=call.scheduler,
         workers=call.workers,
         redo=call.redo,
@@ -236,7 +235,7 @@ def _plan(batch: BatchCall, redo: bool, quiet: float) -> BatchPlan:
     from napari_focus_stack.batch.planning import plan_batch
     from napari_focus_stack.errors import InputError
 
-    plan = plan_batch(batch.order, batch.selection, redo=redo, quiet=quiet)
+    plan = plan_batch(batch.order, redo=redo, quiet=quiet)
     if not (plan.listed or plan.left):
         raise InputError(nothing_found(batch.order))
     return plan

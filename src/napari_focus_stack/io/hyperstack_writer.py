@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from napari_focus_stack.errors import OutputError
+from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.output_formats import ome_metadata, tiff_options
 from napari_focus_stack.io.replacing import os_errors
 
@@ -120,8 +120,10 @@ class HyperstackWriter:
 
         Raises
         ------
+        InputError
+            The file holds other images, or is damaged.
         OutputError
-            There is no such file, or it holds other images.
+            There is no such file, or it cannot be opened.
         """
         from tifffile import TiffFile, TiffFileError
 
@@ -134,9 +136,9 @@ class HyperstackWriter:
                 stored = np.dtype(tif.pages.first.dtype or "V").itemsize
                 same = tif.pages.first.shape == shape[2:] and stored == writer._dtype.itemsize
         except (TiffFileError, IndexError) as problem:
-            raise OutputError(f"'{path}' is damaged ({problem}); delete it.") from problem
+            raise InputError(f"'{path}' is damaged ({problem}); delete it.") from problem
         if not same or path.stat().st_size < writer._offset + size:
-            raise OutputError(f"'{path}' holds other images than these; delete it.")
+            raise InputError(f"'{path}' holds other images than these; delete it.")
         return writer
 
     def _set(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

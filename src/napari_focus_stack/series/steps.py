@@ -101,7 +101,7 @@ def focus_series_steps(
     Cancelled
         `cancel` was set.
     """
-    _check(series, settings, series_settings)
+    check_settings(series, settings, series_settings)
     record, maps = _Record(dict(done or {})), {}
     with destination:
         lead = yield from _shown(
@@ -184,8 +184,25 @@ def _without_lead(series: Series, lead: str | int | None) -> list[str]:
     ]
 
 
-def _check(series: Series, settings: Settings, series_settings: SeriesSettings) -> None:
-    """Refuse settings that fit no stack of the series."""
+def check_settings(series: Series, settings: Settings, series_settings: SeriesSettings) -> None:
+    """Refuse settings that fit no stack of a series.
+
+    Parameters
+    ----------
+    series : Series
+        The series, or a part of it.
+    settings : Settings
+        Parameters of every stack.
+    series_settings : SeriesSettings
+        Parameters of the series.
+
+    Raises
+    ------
+    InputError
+        The series has no z axis.
+    SettingsError
+        A setting does not fit.
+    """
     stacked = [position for position in series.positions if position.planes > 1]
     if not stacked:
         raise InputError(

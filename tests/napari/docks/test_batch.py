@@ -19,7 +19,6 @@ from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.workers import batch_process
 from napari_focus_stack._napari.workers.batch_process import command_arguments
 from napari_focus_stack.batch.focus import BatchCall
-from napari_focus_stack.batch.planning import Selection
 from napari_focus_stack.batch.records import BatchRecord, Figures, StackName
 from napari_focus_stack.batch.tasks import BatchOrder
 from napari_focus_stack.io.recipe import Recipe
@@ -317,7 +316,7 @@ def test_no_setting_is_lost_on_the_way_to_the_process(settings, of_series, tmp_p
         pattern="-{z}.tif",
         format="zarr",
     )
-    call = BatchCall(order=order, selection=Selection(), workers=3, redo=True, quiet=0.5)
+    call = BatchCall(order=order, workers=3, redo=True, quiet=0.5)
     command, *arguments = command_arguments(call, recipe)
     assert command == "batch"
     assert _batch_call(batch_parser().parse_args(arguments)) == call

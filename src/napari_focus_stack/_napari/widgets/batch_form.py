@@ -11,7 +11,6 @@ from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.widgets.scroll_area import show_rows
 from napari_focus_stack._napari.widgets.settings_form import FOLDED, UNFOLDED
 from napari_focus_stack.batch.focus import BatchCall
-from napari_focus_stack.batch.planning import Selection
 from napari_focus_stack.batch.tasks import BatchOrder
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.places import absolute, as_place
@@ -188,7 +187,6 @@ class BatchForm(Container[Any]):
                 pattern=self.pattern.value.strip() or None,
                 format=self.format.value,
             ),
-            selection=Selection(),
             workers=self.workers.value or None,
             redo=redo,
         )

@@ -65,7 +65,7 @@ def look_steps(call: BatchCall, cancel: threading.Event) -> Generator[Progress, 
         As for `plan_batch`.
     """
     yield from ()
-    plan = plan_batch(call.order, call.selection, redo=call.redo, quiet=call.quiet, cancel=cancel)
+    plan = plan_batch(call.order, redo=call.redo, quiet=call.quiet, cancel=cancel)
     if not (plan.listed or plan.left):
         raise InputError(nothing_found(call.order))
     return Look(plan, plan_totals(plan, local_workers(plan, call.workers)))
