@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +21,14 @@ from napari_focus_stack import focus_batch
 from napari_focus_stack.simulation.rendering import SensorNoise, drift, render_stack
 from napari_focus_stack.simulation.samples import two_hills
 
-WINDOW = (1280, 900)
+WINDOW = (1280, 980)
 PLANES, SIDE, MARGIN = 12, (240, 320), 12
 CORNERS = ((0, 0), (0, 150), (200, 0), (200, 150))
 """First row and column of each tile of a slide."""
 CAMERA = SensorNoise(read=0.002, shot=1 / 20_000)
 
 
-def write_tile(
-    file: Path, picture: np.ndarray, relief: np.ndarray, seed: int, **kind: object
-) -> None:
+def write_tile(file: Path, picture: np.ndarray, relief: np.ndarray, seed: int) -> None:
     """Write a stack of a picture on a relief, recorded by a drive that breathes and drifts."""
     motion = drift(PLANES, SIDE, zoom=0.001, angle=0.01, shift=0.2 + 0.4 * seed, seed=seed)
     planes = render_stack(
@@ -41,16 +40,14 @@ def write_tile(
         transforms=motion,
         noise=CAMERA,
         seed=seed,
-        **kind,
     )
     file.parent.mkdir(parents=True, exist_ok=True)
-    axes = "ZYXS" if planes.ndim == 4 else "ZYX"
-    metadata = {"axes": axes, "spacing": 2.0, "unit": "um"}
+    metadata = {"axes": "ZYXS", "spacing": 2.0, "unit": "um"}
     tifffile.imwrite(file, planes, imagej=True, metadata=metadata, resolution=(2, 2))
 
 
 def write_experiment(root: Path) -> None:
-    """Write two slides of stained tissue, sections of grain, and a file that ends early."""
+    """Write two slides of stained tissue, and a file that ends early."""
     height, width = (side + 2 * MARGIN for side in SIDE)
     relief = two_hills(2 * height, 2 * width)
     tissue = data.immunohistochemistry()
@@ -60,11 +57,6 @@ def write_experiment(root: Path) -> None:
             picture = tissue[::-1][window] if slide == 2 else tissue[window]
             file = root / f"slide {slide}" / f"tile {number + 1}.tif"
             write_tile(file, picture, relief[window], 4 * slide + number - 4)
-    for seed, name in enumerate(("gravel", "grass", "brick")):
-        picture = getattr(data, name)()[:height, :width]
-        hill = two_hills(height, width)
-        file = root / "sections" / f"{name}.tif"
-        write_tile(file, picture, hill, seed, dtype="uint16", white=4095.0)
     whole = (root / "slide 1" / "tile 1.tif").read_bytes()
     (root / "slide 2" / "tile 5.tif").write_bytes(whole[: len(whole) // 2])
 
@@ -80,7 +72,8 @@ def take_picture(page: Path, picture: Path) -> None:
         {"width": WINDOW[0], "height": WINDOW[1], "deviceScaleFactor": 1, "mobile": False},
     )
     browser.get(page.as_uri())
-    browser.implicitly_wait(5)
+    browser.find_element("xpath", "//button[normalize-space()='Both']").click()
+    time.sleep(1)  # pictures are loaded as they come into view
     browser.save_screenshot(str(picture))
     browser.quit()
 

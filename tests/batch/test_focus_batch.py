@@ -303,3 +303,13 @@ def test_exit_codes_and_lines_of_the_command(tmp_path, capsys):
     assert "end" in lines[-1]
     assert main([*call, "--slab", "3"]) == 2
     assert "--slab" in capsys.readouterr().err
+
+
+def test_a_root_that_is_one_stack_has_its_name(tmp_path, capsys):
+    file = tmp_path / "leaf.tif"
+    write_stack(file, 0)
+    call = ["batch", str(file), "-o", str(tmp_path / "out"), "--quiet-time", "0"]
+    assert main([*call, "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith("leaf.tif: 6 planes")
+    assert main([*call, "--occlusion", "off"]) == 0
+    assert capsys.readouterr().out.startswith("1 of 1 leaf.tif (")

@@ -9,6 +9,7 @@ from cloud import BUCKET, assert_one_sentence
 
 from napari_focus_stack import FocusStackError, OutputError, focus_series, open_series
 from napari_focus_stack.batch import choice
+from napari_focus_stack.batch.markers import read_markers
 from napari_focus_stack.io.places import as_place
 
 QUICK = {"occlusion": "off"}
@@ -54,5 +55,8 @@ def test_what_object_storage_refuses_is_said_in_one_sentence(tmp_path, s3):
     with pytest.raises(OutputError) as nowhere:
         batch(tmp_path, "s3://nobodys/out", format="zarr", **QUICK)
     assert_one_sentence(str(nowhere.value))
+    with server.denying(), pytest.raises(FocusStackError, match="access is denied") as denied:
+        read_markers(as_place(f"s3://{BUCKET}/out"))
+    assert_one_sentence(str(denied.value))
     with pytest.raises(FocusStackError, match="--format zarr"):
         batch(tmp_path, f"s3://{BUCKET}/out", **QUICK)

@@ -30,7 +30,7 @@ SRUN = """\
 # runs its program as often as srun does, and passes on its end
 count=${1#--ntasks=}
 shift
-trap 'kill $(jobs -p)' TERM
+trap 'kill $(jobs -p); wait' TERM
 for ((k = 0; k < count; k++)); do "$@" & done
 wait
 """

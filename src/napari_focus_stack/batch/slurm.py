@@ -35,7 +35,14 @@ out={out}
 mkdir -p "$out"
 scheduler=$out/.focusstack-scheduler-${{SLURM_JOB_ID:-$$}}.json
 rm -f "$scheduler"
-trap 'kill $(jobs -p) 2>/dev/null || true; rm -f "$scheduler"' EXIT
+steps='' server=''
+finish() {{
+  # workers that lose their scheduler first take 8 s to end
+  if [ -n "$steps" ]; then kill "$steps" && wait "$steps"; fi
+  if [ -n "$server" ]; then kill "$server" && wait "$server"; fi
+  rm -f "$scheduler"
+}}
+trap 'set +e; finish 2>/dev/null' EXIT
 
 "$python" -m distributed.cli.dask_scheduler --scheduler-file "$scheduler" --port 0 \\
   --dashboard-address :0 &
@@ -43,6 +50,7 @@ server=$!
 # one task is left for the scheduler and the batch, which do next to nothing
 srun --ntasks={workers} "$python" -m distributed.cli.dask_worker --scheduler-file "$scheduler" \\
   --nthreads 1 --memory-limit {worker_megabytes}MB --no-dashboard --death-timeout 120 &
+steps=$!
 until [ -s "$scheduler" ]; do
   kill -0 "$server" || exit 1  # it has ended, and said why
   sleep 1
