@@ -55,7 +55,7 @@ def test_what_object_storage_refuses_is_said_in_one_sentence(tmp_path, s3):
     with pytest.raises(OutputError) as nowhere:
         batch(tmp_path, "s3://nobodys/out", format="zarr", **QUICK)
     assert_one_sentence(str(nowhere.value))
-    with server.denying(), pytest.raises(FocusStackError, match="access is denied") as denied:
+    with s3.denying(), pytest.raises(FocusStackError, match="access is denied") as denied:
         read_markers(as_place(f"s3://{BUCKET}/out"))
     assert_one_sentence(str(denied.value))
     with pytest.raises(FocusStackError, match="--format zarr"):
