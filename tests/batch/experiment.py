@@ -127,3 +127,10 @@ def results(out: Path) -> dict[str, bytes]:
 
 def _is_map(file: Path) -> bool:
     return file.name.removesuffix(".ome.tif").endswith(("_depth", "_height", "_confidence"))
+
+
+def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    """Return whether two results have the same maps, to the bit."""
+    return one.keys() == other.keys() and all(
+        np.array_equal(one[role], other[role], equal_nan=True) for role in one
+    )

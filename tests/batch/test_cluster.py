@@ -14,7 +14,8 @@ import pytest
 from batch.experiment import batch, results, write_film, write_stack
 
 from napari_focus_stack import FocusStackError, OutputError, SettingsError, focus_batch
-from napari_focus_stack.batch import choice, clusters, markers
+from napari_focus_stack.batch import choice, cluster_engine, clusters, markers
+from napari_focus_stack.batch.stacking import find_lead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,6 +141,27 @@ if "multiprocessing.spawn" in " ".join(sys.orig_argv) or "spawn_main" in " ".joi
         stacking._stack = poisoned
     threading.Thread(target=watch, daemon=True).start()
 """
+
+
+def test_a_worker_that_dies_in_the_search_of_a_lead_costs_no_stack(tmp_path, monkeypatch):
+    monkeypatch.setattr(choice, "WORTH_WORKERS", 0.0)
+    monkeypatch.setattr(cluster_engine, "lead_on_worker", _die_once)
+    monkeypatch.setenv("FOCUSSTACK_TEST_DEATH", str(tmp_path / "died"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    root = tmp_path / "root"
+    write_film(root / "film.tif", 4)
+    records = batch(root, tmp_path / "out", workers=2, **QUICK)
+    assert (tmp_path / "died").exists()
+    assert {r.state for r in records} == {"done"}
+    assert len(records) == 8
+
+
+def _die_once(order, task):
+    death = os.environ["FOCUSSTACK_TEST_DEATH"]
+    if not os.path.exists(death):
+        with open(death, "w"):
+            os.kill(os.getpid(), signal.SIGKILL)
+    return find_lead(order, task)
 
 
 def test_what_a_cluster_lacks_is_said_in_one_sentence(tmp_path, cluster, monkeypatch):

@@ -12,6 +12,7 @@ import pytest
 from batch.experiment import (
     batch,
     maps,
+    same,
     write_film,
     write_film_of_files,
     write_plate,
@@ -35,12 +36,6 @@ def states(records) -> dict[tuple[str, int, int], str]:
     return {
         (r.name.source, r.name.time, r.name.channel): "kept" if r.kept else r.state for r in records
     }
-
-
-def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
-    return one.keys() == other.keys() and all(
-        np.array_equal(one[role], other[role], equal_nan=True) for role in one
-    )
 
 
 def times_of(folder: Path) -> dict[Path, int]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack.batch.summary import in_order
-from napari_focus_stack.io.replacing import write_whole
+from napari_focus_stack.io.places import write_bytes_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -81,7 +81,7 @@ def write_contact_sheet(
         **_shown(in_order(records)),
     }
     path = out / PAGE
-    write_whole(path, _page(title, data).encode("utf-8", errors="replace"))
+    write_bytes_to(path, _page(title, data).encode("utf-8", errors="replace"))
     return path
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from napari_focus_stack.batch.choice import choose_engine
 from napari_focus_stack.batch.folder import own_folder
 from napari_focus_stack.batch.planning import check_order, plan_batch
-from napari_focus_stack.batch.records import BatchRecord
+from napari_focus_stack.batch.records import STILL_WRITTEN, BatchRecord
 from napari_focus_stack.batch.running import BatchRun
 from napari_focus_stack.batch.tasks import BatchOrder, Selection
 from napari_focus_stack.errors import Cancelled, InputError, SettingsError
@@ -36,7 +36,6 @@ QUIET = 10.0
 """Seconds for which the files of a stack must not have changed."""
 LOOK = 5.0
 """Seconds between two looks for stacks that are new."""
-STILL_WRITTEN = "Its files are still being written; run the batch again when they are complete."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 State = Literal["done", "failed", "left"]
+STILL_WRITTEN = "Its files are still being written; run the batch again when they are complete."
+"""Why a stack was left for a later run."""
 STATES: tuple[State, ...] = get_args(State)
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from napari_focus_stack.batch.markers import FOLDER, SUFFIX
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.series.file_names import (
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 Format = Literal["tif", "zarr"]
 SUFFIXES: dict[Format, str] = {"tif": ".ome.tif", "zarr": ".ome.zarr"}
-REPORTS, THUMBNAILS = "reports", "thumbs"
-"""Folders of markers and of pictures in the folder of results."""
-MARKER = ".focusstack.json"
 _LONGEST_STEM = 200
 """Bytes of a name before label, role and suffix."""
 _LONGEST_STEM_BESIDE_LABELS = 100
@@ -107,24 +105,7 @@ class ResultNames:
             Such as "reports/A/leaf_B02-field-1_t0003_c1_DAPI.focusstack.json", or
             "reports/A/leaf.focusstack.json" for a series of one stack.
         """
-        return f"{REPORTS}/{self._stack(index, MARKER)}"
-
-    def picture(self, index: StackIndex, what: str) -> str:
-        """Return a picture of one stack for the contact sheet.
-
-        Parameters
-        ----------
-        index : StackIndex
-            Place in the series.
-        what : str
-            What it shows, such as "image" or "depth_view".
-
-        Returns
-        -------
-        str
-            Such as "thumbs/A/leaf_image.jpg".
-        """
-        return f"{THUMBNAILS}/{self._stack(index, f'_{what}.jpg')}"
+        return f"{FOLDER}/{self._stack(index, SUFFIX)}"
 
     def _stack(self, index: StackIndex, ending: str) -> str:
         """Return the name of what is of one stack."""

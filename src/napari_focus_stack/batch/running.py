@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -18,7 +19,6 @@ from napari_focus_stack.io.placed_plate import create_plate
 from napari_focus_stack.io.places import make_folder
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
@@ -57,7 +57,7 @@ class BatchRun:
             for name, marker in plan.markers.items()
             if name not in plan.outdated
         } | {record.report: record for record in plan.kept}
-        self._progress = BatchProgress.beginning(plan)
+        self._progress, self._lock = BatchProgress.beginning(plan), threading.Lock()
         self._left = Counter({name: film.tasks for name, film in plan.films.items()})
         self._summed = time.monotonic()
 
@@ -138,8 +138,7 @@ class BatchRun:
             self._left[name] -= 1
             if self._left[name] == 0 and self._plan.films[name].complete:
                 self._finish(self._plan.films[name])
-        self._progress = self._progress.after(done)
-        self._report(self._progress)
+        self._advance(lambda progress: progress.after(done))
         if time.monotonic() - self._summed > OFTEN:
             self.sum_up()
         yield from done.records
@@ -160,8 +159,13 @@ class BatchRun:
 
     def _step(self, step: WorkerStep) -> None:
         """Show what a worker does."""
-        self._progress = self._progress.working(step)
-        self._report(self._progress)
+        self._advance(lambda progress: progress.working(step))
+
+    def _advance(self, change: Callable[[BatchProgress], BatchProgress]) -> None:
+        """Change the progress and show it; steps come from another thread than ends of tasks."""
+        with self._lock:
+            self._progress = change(self._progress)
+            self._report(self._progress)
 
     def sum_up(self) -> tuple[Path, Path]:
         """Write the summary and the contact sheet of all that is done.

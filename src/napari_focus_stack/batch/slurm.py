@@ -56,7 +56,7 @@ until [ -s "$scheduler" ]; do
   sleep 1
 done
 
-"$python" -m napari_focus_stack batch {arguments} --scheduler "$scheduler" &
+{redo}"$python" -m napari_focus_stack batch {arguments} --scheduler "$scheduler" &
 batch=$!
 trap 'kill -TERM "$batch"' TERM INT
 code=0
@@ -65,7 +65,12 @@ wait "$batch" || code=$?
 wait "$batch" 2>/dev/null || code=$?
 exit "$code"
 """
-_OWN_OPTIONS = {"--job-script": 1, "--workers": 1, "--scheduler": 1, "--dry-run": 0}
+_REDO = """\
+# a job that is sent again goes on
+redo=--redo
+[ "${SLURM_RESTART_COUNT:-0}" = 0 ] || redo=
+"""
+_OWN_OPTIONS = {"--job-script": 1, "--workers": 1, "--scheduler": 1, "--dry-run": 0, "--redo": 0}
 """Options that the job does not take, and the number of their values."""
 SPARE = 3
 """Factor on the time that the work takes by estimate: processors differ."""
@@ -114,7 +119,8 @@ def write_job_script(
         folder=shlex.quote(os.getcwd()),
         python=shlex.quote(sys.executable),
         out=shlex.quote(out),
-        arguments=shlex.join(_arguments(argv)),
+        redo=_REDO if "--redo" in argv else "",
+        arguments=shlex.join(_arguments(argv)) + (" $redo" if "--redo" in argv else ""),
     )
     with Outputs() as outputs:
         outputs.file(place, lambda temporary: _write_script(temporary, text))

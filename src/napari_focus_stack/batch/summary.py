@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_unit
-from napari_focus_stack.io.replacing import write_whole
+from napari_focus_stack.io.places import write_bytes_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,7 +101,7 @@ def write_summary(out: Path, records: Iterable[BatchRecord]) -> Path:
     )
     path = out / SUMMARY
     # names of files that are not UTF-8 hold lone surrogates
-    write_whole(path, text.getvalue().encode("utf-8-sig", errors="replace"))
+    write_bytes_to(path, text.getvalue().encode("utf-8-sig", errors="replace"))
     return path
 
 

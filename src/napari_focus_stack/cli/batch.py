@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_focus_stack.cli.exit_codes import DONE, FAILED_IN_PART, INTERRUPTED
 from napari_focus_stack.cli.series import add_opening, add_series_settings, series_settings
 from napari_focus_stack.cli.shared_options import Parser, add_settings, as_path, options_named
-from napari_focus_stack.errors import Cancelled, SettingsError
+from napari_focus_stack.errors import Cancelled, FocusStackError, SettingsError
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +36,7 @@ def batch_command(argv: list[str]) -> int:
     Returns
     -------
     int
-        0 all is done, 3 some or all stacks failed, 130 interrupted.
+        0 all is done, 3 some or all stacks failed or are still being written, 130 interrupted.
 
     Raises
     ------
@@ -263,10 +263,15 @@ def _run(batch: BatchCall, call: argparse.Namespace) -> int:
                 for record in steps:
                     output.record(record)
         except (KeyboardInterrupt, Cancelled):
-            output.interrupted()
+            output.interrupted(batch.redo)
             return INTERRUPTED
+        except FocusStackError as problem:
+            if not output.done:
+                raise
+            output.ended(str(problem))
+            return FAILED_IN_PART
         output.end()
-        return FAILED_IN_PART if output.failed else DONE
+        return FAILED_IN_PART if output.failed or output.waiting else DONE
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_count
+from napari_focus_stack.batch.records import STILL_WRITTEN
 from napari_focus_stack.batch.wording import stack_title
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class BatchOutput:
 
     def __init__(self, order: BatchOrder) -> None:
         self._root, self._out = order.root, order.out
-        self.done = self.failed = self.kept = self.left = 0
+        self.done = self.failed = self.kept = self.left = self.waiting = 0
         self._latest: BatchProgress | None = None
 
     def progress(self, progress: BatchProgress) -> None:
@@ -56,6 +57,7 @@ class BatchOutput:
             self.line(f"Failed: {stack_title(record.name, self._root)}: {record.why}")
         else:
             self.left += 1
+            self.waiting += record.why == STILL_WRITTEN
             self.line(f"Left out: {stack_title(record.name, self._root)}: {record.why}")
 
     def print_done(self, record: BatchRecord) -> None:
@@ -73,12 +75,15 @@ class BatchOutput:
         self.line(self.totals())
         self.line(f"Look at {_joined(self._out, 'index.html')}")
 
-    def interrupted(self) -> None:
+    def interrupted(self, redo: bool) -> None:
         """Print that the batch was interrupted, and how to go on."""
-        self.line(
-            f"Interrupted. {self.totals()} Nothing is half-written; run the same command again to "
-            "go on."
-        )
+        again = "run it again without --redo" if redo else "run the same command again"
+        self.line(f"Interrupted. {self.totals()} Nothing is half-written; {again} to go on.")
+
+    def ended(self, why: str) -> None:
+        """Print why the batch ended before its time."""
+        print(f"focusstack: {why}", file=sys.stderr)
+        self.line(f"Ended early. {self.totals()} Nothing is half-written; run it again to go on.")
 
     def totals(self) -> str:
         """Return the numbers of stacks.
@@ -128,12 +133,14 @@ class JsonOutput(BatchOutput):
         """Print the totals."""
         self._print("end", self.totals())
 
-    def interrupted(self) -> None:
+    def interrupted(self, redo: bool) -> None:
         """Print the totals."""
         self._print("end", f"Interrupted. {self.totals()}")
 
     def _print(self, key: str, value: Any) -> None:
-        print(json.dumps({key: value}, allow_nan=False), flush=True)
+        # in one piece: progress comes from another thread
+        sys.stdout.write(json.dumps({key: value}, allow_nan=False) + "\n")
+        sys.stdout.flush()
 
 
 class LiveOutput(BatchOutput):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import shutil
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 
 def put_in_place(files: list[tuple[Path, Path]]) -> None:
@@ -118,32 +118,3 @@ def os_errors(path: Path) -> Iterator[None]:
         raise OutputError(
             f"'{path}' cannot be written: {why}; free the disk or choose another folder."
         ) from problem
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears whole, in place of what was there.
-
-    Parameters
-    ----------
-    path : pathlib.Path or upath.UPath
-        File. In a file system it appears by renaming; an object store has no renaming, and its
-        objects appear whole anyway.
-    content : bytes
-        What the file shall hold.
-
-    Raises
-    ------
-    OutputError
-        It cannot be written; what was there before is there still.
-    """
-    if not isinstance(path, type(Path())):
-        with os_errors(path):
-            path.write_bytes(content)
-        return
-    temporary = temporary_name(path)
-    try:
-        with os_errors(path):
-            temporary.write_bytes(content)
-        put_in_place([(temporary, path)])
-    finally:
-        remove([temporary])
