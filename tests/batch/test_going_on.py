@@ -13,6 +13,7 @@ from batch.experiment import batch, maps, same, write_film, write_film_of_files,
 from napari_focus_stack import InputError, OutputError, SettingsError, focus_batch, focus_series
 from napari_focus_stack.batch import choice, results
 from napari_focus_stack.batch.films import working_name
+from napari_focus_stack.cli.main import main
 from napari_focus_stack.series import steps
 
 if TYPE_CHECKING:
@@ -157,3 +158,34 @@ def test_names_of_any_bytes_reach_workers(tmp_path, monkeypatch):
     records = batch(root, out, workers=2, **QUICK)
     assert [r.state for r in records] == ["done", "done"]
     assert len(list(out.glob("*.ome.tif"))) == 8
+
+
+def test_what_a_reader_leaves_out_stands_with_every_stack(tmp_path, capsys):
+    root, out = tmp_path / "root", tmp_path / "out"
+    write_film_of_files(root / "film", range(2))
+    (root / "film" / "odd.tif").write_bytes((root / "film").glob("*.tif").__next__().read_bytes())
+    records = batch(root, out, **QUICK)
+    assert all(any("odd.tif" in note for note in r.notes) for r in records)
+    assert main(["batch", str(root), "-o", str(out), "--occlusion", "off", "--dry-run"]) == 0
+    assert "odd.tif" in capsys.readouterr().out
+
+
+def test_a_stack_that_fails_names_the_older_result_that_remains(tmp_path):
+    root, out = tmp_path / "root", tmp_path / "out"
+    write_film_of_files(root / "film", range(1))
+    batch(root, out, **QUICK)
+    (root / "film" / "img_channel000_position000_time000000000_z002.tif").write_bytes(b"torn")
+    [record] = batch(root, out, **QUICK)
+    assert record.state == "failed"
+    assert record.why.endswith("The result of an earlier run is still there.")
+
+
+def test_a_file_that_is_torn_and_young_is_waited_for(tmp_path):
+    root, out = tmp_path / "root", tmp_path / "out"
+    write_stack(root / "good.tif", 0)
+    (root / "torn.tif").write_bytes((root / "good.tif").read_bytes()[:5000])
+    later = (root / "torn.tif").stat().st_mtime + 3600
+    os.utime(root / "torn.tif", (later, later))
+    records = list(focus_batch(root, out, quiet=0.3, **QUICK))
+    assert {r.name.source: r.state for r in records} == {"good.tif": "done", "torn.tif": "left"}
+    assert "still being written" in records[-1].why

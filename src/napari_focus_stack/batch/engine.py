@@ -56,11 +56,13 @@ class TaskDone:
     records: list[BatchRecord]
 
 
-def step_words(step: SeriesProgress) -> str:
+def step_words(task: StackTask, step: SeriesProgress) -> str:
     """Return what a worker does in words.
 
     Parameters
     ----------
+    task : StackTask
+        Its task.
     step : SeriesProgress
         Stack, and step within it.
 
@@ -69,7 +71,8 @@ def step_words(step: SeriesProgress) -> str:
     str
         Such as "'leaf.tif', time 3: Fusing plane 4".
     """
-    return step.stack if step.step is None else f"{step.stack}: {step.step}"
+    stack = step.stack if step.stack.startswith("'") else f"'{task.source}', {step.stack}"
+    return stack if step.step is None else f"{stack}: {step.step}"
 
 
 class Engine(Protocol):
@@ -100,6 +103,11 @@ class Engine(Protocol):
         """
 
 
+def _show(on_step: Callable[[WorkerStep], object], task: StackTask, step: SeriesProgress) -> None:
+    """Show what the calling process does."""
+    on_step(WorkerStep("this process", step_words(task, step)))
+
+
 class CallingProcess:
     """Engine of few or short stacks: one after the other in the calling process."""
 
@@ -117,12 +125,13 @@ class CallingProcess:
             if cancel.is_set():
                 raise Cancelled
             if task.needs_lead and task.source not in found:
+                on_step(WorkerStep("this process", f"'{task.source}': choosing the lead channel"))
                 found[task.source] = find_lead(order, leads[task.source], cancel)
             records = stack_task(
                 order,
                 task,
                 found.get(task.source),
-                lambda step: on_step(WorkerStep("this process", step_words(step))),
+                partial(_show, on_step, task),
                 cancel,
             )
             yield TaskDone(task, records)

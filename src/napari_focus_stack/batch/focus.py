@@ -180,7 +180,10 @@ def nothing_found(order: BatchOrder) -> str:
     str
         What is wrong, and what to do.
     """
-    return f"There is no stack below '{order.root}'; check the path, or name its files (--pattern)."
+    return (
+        f"There is no stack below '{order.root}' (results of earlier runs do not count); check the "
+        "path, or name its files (--pattern)."
+    )
 
 
 @with_options(Options)

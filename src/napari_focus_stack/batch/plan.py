@@ -27,9 +27,11 @@ class Listed:
     stacks, done : int
         Its stacks, and those that an earlier run did.
     disk : int
-        Bytes of its results.
+        Bytes of the results that are still to come.
     seconds : float
         Processor seconds that are still to come.
+    notes : tuple of str
+        Omissions and assumptions of the reader of its series.
     """
 
     source: str
@@ -39,6 +41,7 @@ class Listed:
     done: int
     disk: int
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from napari_focus_stack.batch.finding import LeftOut, find_series_below
 from napari_focus_stack.batch.markers import Marker, made_with, read_markers
 from napari_focus_stack.batch.memory import check_memory
 from napari_focus_stack.batch.plan import BatchPlan
+from napari_focus_stack.batch.records import OLDER_RESULT
 from napari_focus_stack.batch.result_names import ResultNames, check_collisions, check_places
 from napari_focus_stack.batch.series_planning import SeriesPlanner, left_record
 from napari_focus_stack.errors import Cancelled, FocusStackError, InputError, SettingsError
@@ -22,6 +23,7 @@ from napari_focus_stack.series.steps import check_settings
 if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
+    from pathlib import Path
 
     from napari_focus_stack.batch.tasks import BatchOrder
     from napari_focus_stack.series.model import Series
@@ -80,8 +82,7 @@ def plan_batch(
         if cancel is not None and cancel.is_set():
             raise Cancelled
         if isinstance(found, LeftOut):
-            record = left_record(found.source, found.why)
-            plan.left.append(replace(record, state="failed") if found.is_failure else record)
+            _add_left(plan, found, since)
             continue
         try:
             part = _selected(found.series, order)
@@ -103,6 +104,33 @@ def plan_batch(
     plan.outdated |= earlier.ghosts(names)
     earlier.check_places(plan.tasks)
     return plan
+
+
+def _add_left(plan: BatchPlan, found: LeftOut, quiet_since: float) -> None:
+    """Add what is no stack; a file that was damaged just now may still be being written."""
+    record = left_record(found.source, found.why)
+    if not found.is_failure:
+        plan.left.append(record)
+        return
+    done = any(
+        marker.record.name.source == found.source and marker.record.state == "done"
+        for marker in plan.markers.values()
+    )
+    record = replace(record, why=record.why + (OLDER_RESULT if done else ""))
+    change = _last_change(plan.order.source(found.source))
+    if change > quiet_since:
+        plan.young.append(record.name)
+        plan.youngest = max(plan.youngest, change)
+    else:
+        plan.left.append(replace(record, state="failed"))
+
+
+def _last_change(place: Path) -> float:
+    """Return when a file, or one in a folder, was last changed, in seconds since the epoch."""
+    if is_remote(place):
+        return 0.0
+    files = [place, *place.iterdir()] if place.is_dir() else [place]
+    return max(file.lstat().st_mtime for file in files)
 
 
 def check_order(order: BatchOrder) -> None:

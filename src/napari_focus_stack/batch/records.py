@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 State = Literal["done", "failed", "left"]
 STILL_WRITTEN = "Its files are still being written; run the batch again when they are complete."
 """Why a stack was left for a later run."""
+OLDER_RESULT = " The result of an earlier run is still there."
+"""End of the reason of a failure."""
 STATES: tuple[State, ...] = get_args(State)
 
 

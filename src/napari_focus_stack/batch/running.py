@@ -52,10 +52,11 @@ class BatchRun:
     ) -> None:
         self._order, self._plan, self._report = plan.order, plan, progress
         self._tried = {} if tried is None else tried
+        failed = {record.name.source for record in plan.left if record.state == "failed"}
         self._records = {
             name: marker.record
             for name, marker in plan.markers.items()
-            if name not in plan.outdated
+            if name not in plan.outdated and marker.record.name.source not in failed
         } | {record.report: record for record in plan.kept}
         self._progress, self._lock = BatchProgress.beginning(plan), threading.Lock()
         self._left = Counter({name: film.tasks for name, film in plan.films.items()})

@@ -253,14 +253,17 @@ class SeriesPlanner:
         """Return the entry of a position in the list."""
         settings = self._order.settings
         height = "height" in roles_of(position, settings)
+        left = sum(len(task.markers) for task in tasks)
+        share = left / sum(len(task.markers) for task in planned)
         return Listed(
             source=self._source,
             position=position,
             results=dict(planned[0].results),
             stacks=sum(len(task.markers) for task in planned),
             done=sum(len(task.markers) for task in done),
-            disk=disk_bytes(position, self._order.format, height),
-            seconds=seconds(position, settings) * sum(len(task.markers) for task in tasks),
+            disk=round(share * disk_bytes(position, self._order.format, height)),
+            seconds=seconds(position, settings) * left,
+            notes=self._series.notes,
         )
 
 

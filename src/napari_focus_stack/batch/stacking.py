@@ -14,7 +14,7 @@ from napari_focus_stack.batch.fingerprints import Fingerprints
 from napari_focus_stack.batch.folder import check_claim
 from napari_focus_stack.batch.markers import Marker, made_with, remove_marker, write_marker
 from napari_focus_stack.batch.memory import memory_of_stack
-from napari_focus_stack.batch.records import BatchRecord, StackName
+from napari_focus_stack.batch.records import OLDER_RESULT, BatchRecord, StackName
 from napari_focus_stack.batch.results import TaskResults
 from napari_focus_stack.batch.tasks import opened
 from napari_focus_stack.errors import Cancelled, FocusStackError, OutputError, SettingsError
@@ -221,11 +221,16 @@ def _write_failures(
 ) -> list[BatchRecord]:
     """Write the markers of stacks that failed and return their records."""
     records = []
+    old = (
+        OLDER_RESULT
+        if failed and task.is_whole and order.result(task.results["image"]).exists()
+        else ""
+    )
     for place, reason in failed.items():
         record = BatchRecord(
             name=_name(task, place, series),
             state="failed",
-            why=reason,
+            why=reason + old,
             seconds=time.monotonic() - start,
             report=task.markers[place],
         )
@@ -249,12 +254,15 @@ def _write_finished(
 ) -> BatchRecord:
     """Write the marker of a stack that was fused and return its record."""
     place, finished = _numbers(task, index), results.finished[index]
+    # what the reader of the series left out or took for granted holds for each of its stacks
+    notes = list(dict.fromkeys((*series.notes, *finished.report.notes)))
+    report = dataclasses.replace(finished.report, notes=notes)
     record = BatchRecord(
         name=_name(task, place, series),
         state="done",
         seconds=time.monotonic() - start,
         figures=finished.figures,
-        notes=tuple(finished.report.notes),
+        notes=tuple(notes),
         results=results.written,
         pictures=finished.pictures,
         report=task.markers[place],
@@ -265,10 +273,10 @@ def _write_finished(
         made_with(order),
         task.layout,
         results.sizes(),
-        finished.report.series.get("lead"),
+        report.series.get("lead"),
         order.root,
     )
-    write_marker(order.result(record.report), marker, finished.report)
+    write_marker(order.result(record.report), marker, report)
     return record
 
 

@@ -74,7 +74,7 @@ def stack_on_worker(
         if time.monotonic() - last > OFTEN:
             last = time.monotonic()
             # a file's name may be any bytes, and messages are text
-            words = step_words(step).encode(errors="backslashreplace").decode()
+            words = step_words(task, step).encode(errors="backslashreplace").decode()
             worker.log_event(order.run, {"worker": worker.address, "step": words})
 
     return stack_task(order, task, lead, send, event)

@@ -223,8 +223,12 @@ def _list(batch: BatchCall, redo: bool) -> int:
     for entry in plan.listed:
         waits = "; its files are still being written" if entry.source in young else ""
         print(f"{_described(entry, batch)}{waits}")
+    for entry in {entry.source: entry for entry in plan.listed if entry.notes}.values():
+        for note in entry.notes:
+            print(f"Note on {own_source(entry.source, root)}: {note}")
     for record in plan.left:
-        print(f"{own_source(record.name.source, root)}: left out. {record.why}")
+        what = "cannot be stacked" if record.state == "failed" else "left out"
+        print(f"{own_source(record.name.source, root)}: {what}. {record.why}")
     print(plan_totals(plan, local_workers(plan, batch.workers)), "Nothing was written.")
     return DONE
 

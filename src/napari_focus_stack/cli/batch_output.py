@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack._utils.wording import format_count
+from napari_focus_stack._utils.wording import format_count, format_duration
 from napari_focus_stack.batch.records import STILL_WRITTEN
 from napari_focus_stack.batch.wording import stack_title
 
@@ -34,6 +35,7 @@ class BatchOutput:
 
     def __init__(self, order: BatchOrder) -> None:
         self._root, self._out = order.root, order.out
+        self._start = time.monotonic()
         self.done = self.failed = self.kept = self.left = self.waiting = 0
         self._latest: BatchProgress | None = None
 
@@ -71,8 +73,9 @@ class BatchOutput:
         print(text, flush=True)
 
     def end(self) -> None:
-        """Print the totals and where to look."""
-        self.line(self.totals())
+        """Print the totals, the time and where to look."""
+        took = format_duration(time.monotonic() - self._start)
+        self.line(f"{self.totals()} It took {took}.")
         self.line(f"Look at {_joined(self._out, 'index.html')}")
 
     def interrupted(self, redo: bool) -> None:
