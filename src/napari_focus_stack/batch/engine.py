@@ -6,6 +6,7 @@ All of them call `stack_task`; results are the same bits whoever works.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from napari_focus_stack.batch.stacking import find_lead, stack_task

@@ -230,7 +230,7 @@ def _write_failures(
         record = BatchRecord(
             name=_name(task, place, series),
             state="failed",
-            why=reason + old,
+            why=reason + (OLDER_RESULT if stays else ""),
             seconds=time.monotonic() - start,
             report=task.markers[place],
         )
