@@ -221,11 +221,7 @@ def _write_failures(
 ) -> list[BatchRecord]:
     """Write the markers of stacks that failed and return their records."""
     records = []
-    old = (
-        OLDER_RESULT
-        if failed and task.is_whole and order.result(task.results["image"]).exists()
-        else ""
-    )
+    stays = task.is_whole and order.result(task.results["image"]).exists()
     for place, reason in failed.items():
         record = BatchRecord(
             name=_name(task, place, series),
