@@ -278,6 +278,16 @@ def test_the_report_of_a_stack_makes_it_again(tmp_path, capsys):
     assert main(["--recipe", str(report), "-o", f"{moved}.tif"]) == 0
 
 
+def test_what_is_excluded_is_neither_stacked_nor_named(tmp_path):
+    root, out = tmp_path / "root", tmp_path / "out"
+    for name in ("a/leaf.tif", "a/overview_1.tif", "old/leaf.tif"):
+        write_stack(root / name, 0)
+    (root / "torn").mkdir()
+    (root / "torn" / "a.tif").write_bytes((root / "a/leaf.tif").read_bytes()[:5000])
+    records = batch(root, out, exclude=["overview*", "old", "torn"], **QUICK)
+    assert states(records) == {("a/leaf.tif", 0, 0): "done"}
+
+
 def test_exit_codes_and_lines_of_the_command(tmp_path, capsys):
     root, out = tmp_path / "root", tmp_path / "out"
     root.mkdir()

@@ -203,6 +203,7 @@ def focus_batch(
     position: Sequence[str | int] | None = None,
     time: str | None = None,
     channel: Sequence[str | int] | None = None,
+    exclude: Sequence[str] = (),
     lead_channel: str | int = "auto",
     follow: str = "alignment",
     slab: int = 1,
@@ -249,6 +250,8 @@ def focus_batch(
         Only time points "A:B", A to B - 1.
     channel : sequence of str or int, optional
         Only these channels.
+    exclude : sequence of str
+        Names of files and folders that are passed over, with * and ?.
     lead_channel : str or int
         As for `focus_series`, as are the next five; found once for each series.
     follow : str
@@ -329,7 +332,9 @@ def focus_batch(
             smooth_time=smooth_time,
             drift=drift,
         ),
-        selection=Selection(positions=position, time=time, channels=channel),
+        selection=Selection(
+            positions=position, time=time, channels=channel, exclude=tuple(exclude)
+        ),
         pattern=pattern,
         axes=axes,
         format=format,

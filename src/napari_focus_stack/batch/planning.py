@@ -81,6 +81,8 @@ def plan_batch(
     for found in find_series_below(root, pattern=order.pattern, axes=order.axes, skip=out):
         if cancel is not None and cancel.is_set():
             raise Cancelled
+        if order.selection.excludes(found.source):
+            continue
         if isinstance(found, LeftOut):
             _add_left(plan, found, since)
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -37,11 +38,30 @@ class Selection:
         As "A:B"; None for all.
     channels : sequence of str or int or None
         Names or numbers; None for all.
+    exclude : sequence of str
+        Names of files and folders below the root that are passed over, with * and ?.
     """
 
     positions: Sequence[str | int] | None = None
     time: str | None = None
     channels: Sequence[str | int] | None = None
+    exclude: Sequence[str] = ()
+
+    def excludes(self, source: str) -> bool:
+        """Return whether a source is passed over.
+
+        Parameters
+        ----------
+        source : str
+            File or folder, relative to the root, with slashes.
+
+        Returns
+        -------
+        bool
+            True if its path, or a name in it, is among those excluded.
+        """
+        names = [source, *source.split("/")]
+        return any(fnmatchcase(name, one) for one in self.exclude for name in names)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,6 +99,13 @@ def batch_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="Settings of a recipe, report or saved results; options of this call have priority.",
     )
+    parser.add_argument(
+        "--exclude",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="Files and folders to pass over, as in 'overview*' or 'old/*'.",
+    )
     _add_work(parser.add_argument_group("where the work is done"))
     _add_new_stacks(parser.add_argument_group("stacks that are still being recorded"))
     opening = parser.add_argument_group("series of channels, time points and positions")
@@ -176,7 +183,12 @@ def _batch_call(call: argparse.Namespace) -> BatchCall:
             settings=_settings(call),
             series_settings=series_settings(call),
             pattern=call.pattern,
-            selection=Selection(positions=call.position, time=call.time, channels=call.channel),
+            selection=Selection(
+                positions=call.position,
+                time=call.time,
+                channels=call.channel,
+                exclude=tuple(call.exclude),
+            ),
             axes=call.axes,
             format=call.format,
         ),
