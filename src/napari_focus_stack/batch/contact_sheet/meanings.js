@@ -9,7 +9,7 @@ const MEANINGS = [
   ["At ends", "Share of the sure places that are sharpest in the first or the last plane. If it is large, the specimen goes on beyond the stack."],
   ["Saturated", "Share of the pixels as bright as the camera can record, in the plane that has most of them. Detail is lost there."],
   ["Time taken", "Work on the stack, together with the other channels of its time point."],
-  ["Left out", "Nothing was stacked; the reason says why. Only a stack whose files are still being written has to be tried again."],
+  ["Left out", "Nothing was stacked; the reason says why. Of these stacks only one whose files are still being written is worth another run."],
 ];
 
 /** Return the explanations, folded. */
