@@ -8,7 +8,7 @@ function lines(folder, name, part) {
 
 /** Return what a note is about: its first clause, without numbers and names. */
 function kindOf(note) {
-  const plain = note.replace(/(?<!\w)'[^']*'/g, "'…'").replace(/\d+(\.\d+)*((, | and | to )\d+(\.\d+)*)*/g, "…");
+  const plain = note.replace(/(^|\W)'[^']*'/g, "$1'…'").replace(/\d+(\.\d+)*((, | and | to )\d+(\.\d+)*)*/g, "…");
   return plain.split(/[.,:;(]/)[0].trim();
 }
 
