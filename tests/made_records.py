@@ -18,6 +18,7 @@ FIGURES = Figures(
     unit="micrometer",
     share_at_ends=0.125,
     saturated=0.0625,
+    colours=(1.25, 10.5),
 )
 
 

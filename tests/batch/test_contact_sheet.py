@@ -21,9 +21,10 @@ from scenes import picture
 
 from napari_focus_stack.batch.contact_sheet import write_contact_sheet
 from napari_focus_stack.batch.pictures import pictures_of
+from napari_focus_stack.batch.records import STILL_WRITTEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from selenium.webdriver.remote.webdriver import WebDriver
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.batch.records import BatchRecord
 
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")
-WIDTHS = (400, 900, 1600)
+WIDTHS = (400, 900, 1280, 1600)
 LONGEST_FRAME, USUAL_FRAME = 3000.0, 200.0
 """Milliseconds. Two cores at a load of 4 to 12 took 33 to 67 for the usual frame, and 100 to 2083
 for the longest: other processes had them meanwhile."""
@@ -45,7 +46,10 @@ HOSTILE = (
     "it's  two  spaces",
     "javascript:window.harmed=true",
 )
-NOTES = ("Plane 3 is overexposed.", "The specimen goes on <beyond> the last plane.")
+NOTES = (
+    "Plane 3 is overexposed in 2.1% of its pixels: expose less.",
+    "The specimen goes on <beyond> the last plane.",
+)
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +74,13 @@ def browser() -> Iterator[WebDriver]:
 
 
 @pytest.fixture(scope="module")
-def files() -> dict[str, bytes]:
+def files() -> Mapping[str, bytes]:
     image = picture("camera", 240, 320)
     depth = np.tile(np.linspace(0, 9, 320, dtype=np.float32), (240, 1))
-    return pictures_of(image, depth, np.ones_like(depth))
+    return pictures_of(image, depth, np.ones_like(depth)).files
 
 
-def with_pictures(out: Path, record: BatchRecord, files: dict[str, bytes]) -> BatchRecord:
+def with_pictures(out: Path, record: BatchRecord, files: Mapping[str, bytes]) -> BatchRecord:
     """The record, and its pictures where it says that they are."""
     places = {role: f"thumbs/{record.name.source}_{role}.jpg" for role in files}
     for role, place in places.items():
@@ -100,12 +104,12 @@ def small_batch() -> list[BatchRecord]:
         for k in range(8)
     ]
     torn = failed("plate/leaf 10", "'leaf 10.tif' ends early; copy it again.")
-    waiting = left("plate/leaf 11", "Its files are still being written.")
+    waiting = left("plate/leaf 11", STILL_WRITTEN)
     return [*records, torn, waiting]
 
 
 @pytest.fixture(scope="module")
-def sheet(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]) -> Path:
+def sheet(tmp_path_factory: pytest.TempPathFactory, files: Mapping[str, bytes]) -> Path:
     """A page of a small batch."""
     out = tmp_path_factory.mktemp("sheet")
     records = [
@@ -179,7 +183,7 @@ def test_loads_from_its_own_files_alone(browser: WebDriver, sheet: Path) -> None
     assert one(browser, "h1").text == browser.title == "Leaves"
     assert one(browser, "#where").text.startswith("/data/leaves · ")
     counts = [chip.text for chip in browser.find_elements("css selector", "#chips button")]
-    assert counts == ["All 10", "Done 8", "Failed 1", "Left 1", "With notes 5"]
+    assert counts == ["All 10", "Done 8", "Failed 1", "Left out 1"]
 
 
 def test_loads_from_a_server(browser: WebDriver, sheet: Path) -> None:
@@ -242,10 +246,30 @@ def test_filters(browser: WebDriver, sheet: Path) -> None:
         state: lambda record, state=state: record.state == state
         for state in ("done", "failed", "left")
     }
-    passing |= {"noted": lambda record: bool(record.notes), "all": lambda record: True}
+    passing |= {"all": lambda record: True}
     for chip, passes in passing.items():
         one(browser, f"#chips [value={chip}]").click()
         assert names(browser) == named([one for one in small_batch() if passes(one)]), chip
+
+
+def test_notes_are_filters_by_kind_the_rarest_first(browser: WebDriver, tmp_path: Path) -> None:
+    kinds = {
+        "{} of its planes are dark: light them.": "… of its planes are dark",
+        "{}% of the surface is sharpest in plane 0, at the end.": "…% of the surface is sharpest "
+        "in plane …",
+        "Planes 3, {} and 9 of '{}, b.tif' are equal.": "Planes … of '…' are equal",
+    }
+    notes = [note.format(k * 1.5, k) for note in kinds for k in range(3)]
+    records = [done(f"a{k}", notes=(notes[k % 3], *notes[3 : 3 + k % 2])) for k in range(6)]
+    records += [done("b", notes=(notes[6], notes[7]))]
+    opened(browser, write_contact_sheet(tmp_path, records, "Kinds"))
+    options = browser.find_elements("css selector", "#kind option:not([value=''])")
+    dark, end, equal = kinds.values()
+    assert [option.text for option in options] == [f"{equal} (1)", f"{end} (3)", f"{dark} (6)"]
+    options[1].click()
+    assert names(browser) == ["a1", "a3", "a5"]
+    options[0].click()
+    assert names(browser) == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -345,12 +369,120 @@ def test_a_failed_stack_shows_its_reason(browser: WebDriver, sheet: Path) -> Non
     card = one(browser, ".card.failed")
     assert "'leaf 10.tif' ends early; copy it again." in card.text
     card.click()
+    until(browser, lambda _: one(browser, "#view").is_displayed())
     assert one(browser, "#facts .reason.failed").text.startswith("Failed\n'leaf 10.tif' ends")
     assert not one(browser, "#stage").is_displayed()
 
 
+def test_the_table_gives_the_reason_in_the_row(browser: WebDriver, sheet: Path) -> None:
+    for width in WIDTHS:
+        opened(browser, sheet, width)
+        one(browser, "#layout [value=table]").click()
+        torn, waiting = browser.find_elements("css selector", "#sheet .row > .reason")
+        assert torn.text == "Failed 'leaf 10.tif' ends early; copy it again."
+        assert waiting.text == f"Left out {STILL_WRITTEN}"
+        clipped = """const [one] = arguments;
+            return one.scrollHeight > one.clientHeight + 1 || one.scrollWidth > one.clientWidth"""
+        assert not browser.execute_script(clipped, torn)
+
+
+def test_only_what_is_still_written_is_marked_as_waiting(
+    browser: WebDriver, tmp_path: Path
+) -> None:
+    records = [left("flat.tif", "'flat.tif' has no z axis."), left("young", STILL_WRITTEN)]
+    opened(browser, write_contact_sheet(tmp_path, records, "Left out"))
+    titles = browser.find_elements("css selector", ".card .reason strong")
+    assert [title.text for title in titles] == ["Left out", "Left out"]
+    assert [one.text for one in browser.find_elements("css selector", ".card.waits .name")] == [
+        "young"
+    ]
+
+
+@pytest.mark.parametrize("layout", ["grid", "table"])
+@pytest.mark.parametrize("shown", ["image", "depth", "both"])
+def test_image_and_depth_are_shown_in_both_layouts(
+    browser: WebDriver, sheet: Path, layout: str, shown: str
+) -> None:
+    opened(browser, sheet)
+    one(browser, f"#layout [value={layout}]").click()
+    one(browser, f"#pictures [value={shown}]").click()
+    pictures = browser.find_elements("css selector", "#sheet .cell:first-child img")
+    roles = [one.get_attribute("src").rpartition("_")[2] for one in pictures]
+    assert roles == [f"{role}.jpg" for role in ("image", "depth") if shown in (role, "both")]
+    assert one(browser, "#own-range").is_displayed() == (shown != "image")
+
+
+def test_colours_of_depth_have_numbers(browser: WebDriver, sheet: Path) -> None:
+    opened(browser, sheet)
+    one(browser, "#pictures [value=depth]").click()
+    assert one(browser, ".card .scale").text.split("\n") == ["planes 1.25", "10.5"]
+    opened(browser, sheet, fragment="#reports/plate/leaf%205")
+    one(browser, "#view-pictures [value=depth]").click()
+    legend = one(browser, "#legend").text.split("\n")
+    assert legend == ["planes 1.25", "10.5", "the greyer, the less sure"]
+
+
+def test_a_stack_without_sure_depth_says_so(
+    browser: WebDriver, tmp_path: Path, files: Mapping[str, bytes]
+) -> None:
+    record = done("a", share_sure=0.0, depth=None, height=None, colours=None)
+    page = write_contact_sheet(tmp_path, [with_pictures(tmp_path, record, files)], "Unsure")
+    opened(browser, page, 1600)
+    one(browser, "#pictures [value=depth]").click()
+    assert one(browser, ".card .scale").text == "no depth is sure"
+    one(browser, "#layout [value=table]").click()
+    assert "no depth is sure" in one(browser, "#sheet .row").text
+    one(browser, ".cell a").click()
+    until(browser, lambda _: one(browser, "#view").is_displayed())
+    one(browser, "#view-pictures [value=depth]").click()
+    assert one(browser, "#legend").text == "no depth is sure\nthe map is grey"
+    assert "Median depth\nno depth is sure" in one(browser, "#facts").text
+
+
+def test_numbers_have_two_decimals_at_most_and_none_is_cut_off(
+    browser: WebDriver, tmp_path: Path, files: Mapping[str, bytes]
+) -> None:
+    record = done("a", motion=3.98765, share_sure=0.9996, notes=NOTES * 6, well="B02")
+    page = write_contact_sheet(tmp_path, [with_pictures(tmp_path, record, files)], "Numbers")
+    cut = """const card = document.querySelector('.card').getBoundingClientRect();
+        return [...document.querySelectorAll('.card :is(.sure, .moved, .badge, .scale)')]
+          .filter((one) => one.scrollWidth > one.clientWidth + 1 ||
+            one.getBoundingClientRect().bottom > card.bottom - 3)
+          .map((one) => one.textContent)"""
+    for width in (360, *WIDTHS):
+        opened(browser, page, width)
+        one(browser, "#pictures [value=depth]").click()
+        figures = one(browser, ".card .small").text.split("\n")
+        assert figures == [">99.9 % sure", "motion 3.99 px", "12 notes"]
+        assert browser.execute_script(cut) == []
+
+
+def test_the_page_explains_its_words(browser: WebDriver, sheet: Path) -> None:
+    opened(browser, sheet)
+    folded = one(browser, "main .meanings")
+    folded.find_element("css selector", "summary").click()
+    explained = {word.text for word in folded.find_elements("css selector", "dt")}
+    assert explained >= {"Sure", "Motion", "Align", "At ends", "Saturated", "Left out"}
+    one(browser, ".card.done").click()
+    until(browser, lambda _: one(browser, "#view").is_displayed())
+    assert one(browser, "#facts .meanings summary").text == "What the figures mean"
+
+
+def test_hidden_columns_are_named(browser: WebDriver, sheet: Path) -> None:
+    for width in WIDTHS:
+        opened(browser, sheet, width)
+        one(browser, "#layout [value=table]").click()
+        headings = browser.find_elements("css selector", "#columns > span")
+        titles = [(one.text or one.get_property("textContent"), one) for one in headings[1:]]
+        hidden = [title.split(",")[0].lower() for title, one in titles if not one.is_displayed()]
+        hint = one(browser, "#narrow")
+        assert hint.is_displayed() == bool(hidden)
+        listed = hint.text.removeprefix("Too narrow for ").partition(":")[0]
+        assert not hidden or set(re.split(", | and ", listed)) == set(hidden)
+
+
 def test_names_are_shown_as_they_are(
-    browser: WebDriver, tmp_path: Path, files: dict[str, bytes]
+    browser: WebDriver, tmp_path: Path, files: Mapping[str, bytes]
 ) -> None:
     # a name of a file has no slash, and on Windows none of the other signs either
     sources = [name.replace("/", "|") for name in HOSTILE] if os.name != "nt" else [HOSTILE[4]]
@@ -386,21 +518,21 @@ def test_missing_pictures_leave_a_plain_place(browser: WebDriver, tmp_path: Path
     assert [place.text for place in places] == ["No picture", "No picture"]
 
 
-def test_one_source_of_many_stacks_leads_with_their_differences(
-    browser: WebDriver, tmp_path: Path
-) -> None:
+def test_the_file_leads_then_time_and_channel(browser: WebDriver, tmp_path: Path) -> None:
     records = [
         done("film.tif", time=time, channel=channel, report=f"{time} {channel}")
         for time in range(2)
         for channel in range(2)
     ]
     opened(browser, write_contact_sheet(tmp_path, [*records, done("other.tif")], "Film"))
-    assert names(browser) == [
+    assert names(browser) == ["film.tif"] * 4 + ["other.tif"]
+    parts = [part.text for part in browser.find_elements("css selector", ".card .part")]
+    assert parts == [
         "time 0 · channel 0",
         "time 0 · channel 1",
         "time 1 · channel 0",
         "time 1 · channel 1",
-        "other.tif",
+        "",
     ]
 
 
@@ -418,8 +550,8 @@ def test_nothing_is_wider_than_the_window(browser: WebDriver, sheet: Path, width
     for selector in ("#pictures [value=both]", "#layout [value=table]", ".cell a"):
         assert browser.execute_script(beyond) == []
         one(browser, selector).click()
+    until(browser, lambda _: one(browser, "#view").is_displayed())
     assert browser.execute_script(beyond) == []
-    assert one(browser, "#view").is_displayed()
 
 
 def test_every_control_has_a_name(browser: WebDriver, sheet: Path) -> None:
@@ -478,7 +610,7 @@ requestAnimationFrame(function scroll(now) {
 def test_5000_stacks_open_and_scroll_without_a_stutter(
     browser: WebDriver,
     tmp_path: Path,
-    files: dict[str, bytes],
+    files: Mapping[str, bytes],
     record_property: Callable[[str, object], None],
 ) -> None:
     (tmp_path / "thumbs").mkdir()

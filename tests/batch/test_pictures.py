@@ -23,7 +23,7 @@ def decoded(
     confidence = np.full(depth.shape, sure, np.float32)
     for array in (image, depth, confidence):
         array.setflags(write=False)
-    files = pictures_of(image, depth, confidence)
+    files = pictures_of(image, depth, confidence).files
     assert all(file.startswith(b"\xff\xd8") for file in files.values())
     return {
         role: cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
@@ -125,11 +125,36 @@ def test_depth_runs_through_viridis_over_the_sure_range() -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(sure=st.floats(0, 1))
-def test_depth_turns_grey_as_confidence_falls(sure: float) -> None:
+@given(low=st.floats(0, 20), deep=st.just(0.0) | st.floats(1e-3, 100), unsure=st.integers(0, 255))
+def test_colours_are_given_in_planes(low: float, deep: float, unsure: int) -> None:
+    depth = ramp(low, low + deep).astype(np.float32)
+    confidence = np.ones(depth.shape, np.float32)
+    confidence[:, :unsure] = 0.49
+    colours = pictures_of(np.zeros(depth.shape, np.uint8), depth, confidence).colours
+    assert colours == pytest.approx(np.percentile(depth[:, unsure:], (1, 99)), rel=1e-5, abs=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(sure=st.floats(0, 0.49))
+def test_a_map_without_sure_depth_is_grey_and_has_no_colours(sure: float) -> None:
     depth = ramp(0, 9).astype(np.float32)
+    depth[:32] = np.nan
+    confidence = np.full(depth.shape, sure, np.float32)
+    made = pictures_of(np.zeros(depth.shape, np.uint8), depth, confidence)
+    assert made.colours is None
+    shown = decoded(np.zeros(depth.shape, np.uint8), depth, sure)["depth_view"]
+    assert np.abs(shown[48:] - 118).max() <= JPEG
+    assert np.abs(shown[:16] - 24).max() <= JPEG
+
+
+@settings(max_examples=20, deadline=None)
+@given(confidence=st.floats(0, 1))
+def test_depth_turns_grey_as_confidence_falls(confidence: float) -> None:
+    depth = ramp(0, 9).astype(np.float32)
+    sure = np.full(depth.shape, confidence, np.float32)
+    sure[:8] = 1  # without a sure pixel all would be grey
     shown = decoded(np.zeros(depth.shape, np.uint8), depth, sure)["depth_view"][32, 250]
-    share = np.clip((sure - 0.1) / 0.4, 0, 1)
+    share = np.clip((confidence - 0.1) / 0.4, 0, 1)
     expected = share * np.array([246, 229, 37]) + (1 - share) * 118
     assert shown == pytest.approx(expected, abs=16)
 

@@ -50,18 +50,18 @@ def test_every_figure_is_where_its_column_says(tmp_path: Path) -> None:
         "3",
         "DAPI µ",
     ]
-    assert [row[name] for name in ("status", "why", "notes")] == ["done", "", "First. Second."]
+    assert [row[name] for name in ("status", "why", "notes")] == ["done", "", "First. | Second."]
     assert row["result"] == "A/leaf.ome.tif"
     assert row["report"] == "reports/A/leaf.focusstack.json"
-    assert [int(row[name]) for name in ("planes", "left out")] == [12, 1]
+    assert [int(row[name]) for name in ("planes", "planes left out")] == [12, 1]
     assert (row["align"], row["unit"]) == ("similarity", "µm")
     figures = [
         *(record.seconds, FIGURES.motion, FIGURES.share_sure),
         *(*FIGURES.depth, *FIGURES.height, FIGURES.share_at_ends, FIGURES.saturated),
     ]
     read = [
-        *("seconds", "motion px", "share sure", "depth p5", "depth median", "depth p95"),
-        *("height p5", "height median", "height p95", "share at ends", "saturated"),
+        *("seconds", "motion px", "share sure (0-1)", "depth p5", "depth median", "depth p95"),
+        *("height p5", "height median", "height p95", "share at ends (0-1)", "saturated (0-1)"),
     ]
     assert [float(row[name]) for name in read] == figures
 
@@ -70,8 +70,20 @@ def test_stacks_without_figures_have_empty_cells(tmp_path: Path) -> None:
     records = [failed("a", "It is torn."), left("b", "Still written."), done("c", depth=None)]
     torn, waiting, unsure = rows(tmp_path, records)
     assert (torn["status"], torn["why"]) == ("failed", "It is torn.")
-    assert (waiting["status"], waiting["why"]) == ("left", "Still written.")
-    assert torn["planes"] == waiting["motion px"] == unsure["depth median"] == ""
+    assert (waiting["status"], waiting["why"]) == ("left out", "Still written.")
+    assert torn["planes"] == waiting["motion px"] == torn["depth median"] == ""
+    assert unsure["depth p5"] == unsure["depth median"] == unsure["depth p95"] == "no depth is sure"
+
+
+@given(depth=st.floats(0, 1e4), height=st.floats(1e-9, 1e-3))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_figures_are_short_but_those_in_metres_are_not_lost(
+    tmp_path: Path, depth: float, height: float
+) -> None:
+    (row,) = rows(tmp_path, [done("a", depth=(depth,) * 3, height=(height,) * 3)])
+    assert float(row["depth median"]) == pytest.approx(depth, abs=0.00501)
+    assert len(row["depth median"].partition(".")[2]) <= 2
+    assert float(row["height median"]) == pytest.approx(height, rel=0.005)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -15,7 +15,8 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_unit
-from napari_focus_stack.batch.summary import in_order
+from napari_focus_stack.batch.records import STILL_WRITTEN
+from napari_focus_stack.batch.summary import NOTHING_SURE, in_order
 from napari_focus_stack.io.places import write_bytes_to
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 PAGE = "index.html"
 SCRIPTS = (
     "words.js",
+    "meanings.js",
     "stacks.js",
     "cards.js",
     "rows.js",
@@ -78,6 +80,7 @@ def write_contact_sheet(
         "title": title,
         "root": root,
         "made": made.isoformat(timespec="minutes"),
+        "nothingSure": NOTHING_SURE,
         **_shown(in_order(records)),
     }
     path = out / PAGE
@@ -134,8 +137,8 @@ def _stack(record: BatchRecord, several: set[str]) -> dict[str, Any]:
         "well": name.well or "",
         "state": record.state,
         "why": record.why,
+        "waits": record.why == STILL_WRITTEN,
         "seconds": round(record.seconds, 2),
-        "kept": record.kept,
         "figures": None if record.figures is None else _figures(record.figures),
         "results": dict(record.results),
         "pictures": dict(record.pictures),
@@ -162,6 +165,7 @@ def _figures(figures: Figures) -> dict[str, Any]:
         "motion": round(figures.motion, 3),
         "sure": round(figures.share_sure, 4),
         "depth": figures.depth and _shortened(figures.depth),
+        "colours": figures.colours and _shortened(figures.colours),
         "height": figures.height and _shortened(figures.height),
         "unit": format_unit(figures.unit),
         "atEnds": round(figures.share_at_ends, 4),
@@ -169,5 +173,5 @@ def _figures(figures: Figures) -> dict[str, Any]:
     }
 
 
-def _shortened(values: tuple[float, float, float]) -> list[float]:
+def _shortened(values: tuple[float, ...]) -> list[float]:
     return [float(f"{value:.4g}") for value in values]

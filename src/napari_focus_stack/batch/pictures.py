@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -15,6 +16,8 @@ from napari_focus_stack.imgproc.dtypes import computable
 from napari_focus_stack.imgproc.pyramids import reduced_to
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     Colours = NDArray[np.uint8]
@@ -34,10 +37,27 @@ MOST_SAMPLES = 130_000
 """Pixels from which percentiles are taken at most: the 0.1th is then the 130th value; 1 ms."""
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of a result for the contact sheet.
+
+    Attributes
+    ----------
+    files : mapping of str to bytes
+        JPEG files: "image" and "depth", longest side 240 pixels at most, and "image_view" and
+        "depth_view", 1600 at most.
+    colours : tuple of float or None
+        Depths, in planes, of the first and the last colour; None where no depth is sure.
+    """
+
+    files: Mapping[str, bytes]
+    colours: tuple[float, float] | None
+
+
 def pictures_of(
     image: NDArray[Any], depth: NDArray[np.float32], confidence: NDArray[np.float32]
-) -> dict[str, bytes]:
-    """Return the pictures of a result as JPEG files.
+) -> Pictures:
+    """Return the pictures of a result.
 
     Parameters
     ----------
@@ -46,22 +66,24 @@ def pictures_of(
     depth : numpy.ndarray
         (Y, X) float32, in planes; NaN becomes dark.
     confidence : numpy.ndarray
-        (Y, X) float32, 0 to 1: depth turns grey from 0.5 down to 0.1.
+        (Y, X) float32, 0 to 1: depth turns grey from 0.5 down to 0.1, and is all grey where it is
+        nowhere 0.5 or more.
 
     Returns
     -------
-    dict of str to bytes
-        "image" and "depth", longest side 240 pixels at most, and "image_view" and "depth_view",
-        1600 at most, averaged over areas and never enlarged. Contrast goes from the 0.1th to the
-        99.9th percentile, but 8-bit colour stays as it is.
+    Pictures
+        Averaged over areas and never enlarged. Contrast goes from the 0.1th to the 99.9th
+        percentile, but 8-bit colour stays as it is; colours of depth go from the 1st to the 99th.
     """
-    shown, relief = _shown(image), _coloured(depth, confidence)
-    return {
+    colours = _sure_range(depth, confidence)
+    shown, relief = _shown(image), _coloured(depth, confidence, colours)
+    files = {
         "image": _jpeg(_fitted(shown, THUMBNAIL_SIDE)),
         "depth": _jpeg(_fitted(relief, THUMBNAIL_SIDE)),
         "image_view": _jpeg(shown),
         "depth_view": _jpeg(relief),
     }
+    return Pictures(files, colours)
 
 
 def _jpeg(colours: Colours) -> bytes:
@@ -93,21 +115,31 @@ def _shown(image: NDArray[Any]) -> Colours:
         values = values[..., :3]
     recorded = _finite(values) if weight is None else _finite(values) & (weight > 0)
     as_recorded = image.dtype == np.uint8 and values.ndim == 3
-    low, high = (0.0, 255.0) if as_recorded else _limits(values, recorded, CONTRAST)
+    sample = _sampled(values)[_sampled(recorded)]
+    low, high = (0.0, 255.0) if as_recorded or not sample.size else _limits(sample, CONTRAST)
     shown = _darkened(_stretched(values, low, high), recorded)
     if weight is not None:
         shown = _blended(shown, np.full_like(shown, UNRECORDED), weight)
     return shown if shown.ndim == 2 else np.ascontiguousarray(shown[..., ::-1])
 
 
-def _coloured(depth: Map, confidence: Map) -> Colours:
-    """Return depth in the size of the full view in colours of even steps, BGR."""
-    values, trust = _fitted(depth, VIEW_SIDE), _fitted(confidence, VIEW_SIDE)
-    recorded, sure = _finite(values), trust >= TRUSTED
-    low, high = _limits(values, recorded & sure if sure.any() else recorded, DEPTH_RANGE)
-    colours = cv2.applyColorMap(_stretched(values, low, high), cv2.COLORMAP_VIRIDIS)
+def _sure_range(depth: Map, confidence: Map) -> tuple[float, float] | None:
+    """Return the depths of the first and the last colour; None where no depth is sure."""
+    values, trust = _sampled(depth), _sampled(confidence)
+    sure = values[np.isfinite(values) & (trust >= TRUSTED)]
+    return _limits(sure, DEPTH_RANGE) if sure.size else None
+
+
+def _coloured(depth: Map, confidence: Map, limits: tuple[float, float] | None) -> Colours:
+    """Return depth in the size of the full view in colours of even steps, BGR; grey without."""
+    values = _fitted(depth, VIEW_SIDE)
+    grey = np.full((*values.shape, 3), UNSURE, np.uint8)
+    if limits is None:
+        return _darkened(grey, _finite(values))
+    trust = _fitted(confidence, VIEW_SIDE)
+    colours = cv2.applyColorMap(_stretched(values, *limits), cv2.COLORMAP_VIRIDIS)
     share = _stretched(trust, GUESS, TRUSTED).astype(np.float32) / np.float32(255)
-    return _darkened(_blended(colours, np.full_like(colours, UNSURE), share), recorded)
+    return _darkened(_blended(colours, grey, share), _finite(values))
 
 
 def _finite(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -119,14 +151,14 @@ def _finite(values: NDArray[Any]) -> NDArray[np.bool_]:
     return finite
 
 
-def _limits(
-    values: NDArray[Any], counted: NDArray[np.bool_], percentiles: tuple[float, float]
-) -> tuple[float, float]:
-    """Return two percentiles of the pixels that count, from an even sample of them."""
-    every = max(1, math.ceil(math.sqrt(counted.size / MOST_SAMPLES)))
-    sample = values[::every, ::every][counted[::every, ::every]]
-    if not sample.size:
-        return 0.0, 1.0
+def _sampled(plane: NDArray[Any]) -> NDArray[Any]:
+    """Return an even sample of the rows and columns of a plane."""
+    every = max(1, math.ceil(math.sqrt(math.prod(plane.shape[:2]) / MOST_SAMPLES)))
+    return plane[::every, ::every]
+
+
+def _limits(sample: NDArray[Any], percentiles: tuple[float, float]) -> tuple[float, float]:
+    """Return two percentiles of values; the smallest and the largest where they are equal."""
     low, high = (float(limit) for limit in np.percentile(sample, percentiles))
     return (low, high) if high > low else (float(sample.min()), float(sample.max()))
 

@@ -69,6 +69,9 @@ class Figures:
         goes on beyond the stack.
     saturated : float or None
         Share of saturated pixels.
+    colours : tuple of float or None
+        Depths, in planes, of the first and the last colour of its pictures of depth; None where no
+        depth is sure, and in the records of versions that did not keep them.
     """
 
     planes: int
@@ -81,6 +84,7 @@ class Figures:
     unit: str | None = None
     share_at_ends: float = 0.0
     saturated: float | None = None
+    colours: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +96,8 @@ class BatchRecord:
     name : StackName
         Its place.
     state : {"done", "failed", "left"}
-        "left": not stacked, and no marker says more; the next run tries again.
+        "left": not stacked, and no marker says more. The next run looks at it again; it waits for
+        that only if `why` is `STILL_WRITTEN`.
     why : str
         Sentence on a failure, or on a stack that was left.
     seconds : float
@@ -163,7 +168,7 @@ class BatchRecord:
                     **figures,
                     **{
                         name: tuple(figures[name])
-                        for name in ("depth", "height")
+                        for name in ("depth", "height", "colours")
                         if figures.get(name) is not None
                     },
                 }

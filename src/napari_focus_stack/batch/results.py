@@ -152,12 +152,15 @@ class TaskResults(Destination):
         maps = {
             role: self._maps.read(role, index.time, index.channel) for role in self._maps.writers
         }
-        figures = figures_of(
-            maps["image"], maps["depth"], maps.get("height"), maps["confidence"], report
-        )
         made = pictures_of(maps["image"], maps["depth"], maps["confidence"])
+        figures = dataclasses.replace(
+            figures_of(
+                maps["image"], maps["depth"], maps.get("height"), maps["confidence"], report
+            ),
+            colours=made.colours,
+        )
         marker = self._task.markers[self._task.times[0] + index.time, self._channel(index)]
-        self.finished[index] = Finished(report, figures, self._write_pictures(marker, made))
+        self.finished[index] = Finished(report, figures, self._write_pictures(marker, made.files))
 
     def _channel(self, index: StackIndex) -> int:
         return self._task.channels[index.channel]

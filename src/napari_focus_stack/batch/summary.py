@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from napari_focus_stack.batch.records import BatchRecord, StackName
+    from napari_focus_stack.batch.records import BatchRecord, StackName, State
 
 SUMMARY = "summary.csv"
 COLUMNS = (
@@ -27,10 +27,10 @@ COLUMNS = (
     "why",
     "seconds",
     "planes",
-    "left out",
+    "planes left out",
     "align",
     "motion px",
-    "share sure",
+    "share sure (0-1)",
     "depth p5",
     "depth median",
     "depth p95",
@@ -38,12 +38,15 @@ COLUMNS = (
     "height median",
     "height p95",
     "unit",
-    "share at ends",
-    "saturated",
+    "share at ends (0-1)",
+    "saturated (0-1)",
     "notes",
     "result",
     "report",
 )
+NOTHING_SURE = "no depth is sure"
+_STATUS: dict[State, str] = {"done": "done", "failed": "failed", "left": "left out"}
+_BETWEEN_NOTES = " | "
 _LINE_BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _FORMULA = ("=", "+", "-", "@", "\t")
 
@@ -85,8 +88,9 @@ def write_summary(out: Path, records: Iterable[BatchRecord]) -> Path:
     -------
     pathlib.Path or upath.UPath
         The file: UTF-8 with a mark at its start, by which Excel takes it as such. Shares go from 0
-        to 1, depth is in planes, height in `unit`. Text that a spreadsheet would take for a formula
-        has an apostrophe before it, and no text has line breaks.
+        to 1, depth is in planes, height in `unit`, and " | " stands between notes. Text that a
+        spreadsheet would take for a formula has an apostrophe before it, and no text has line
+        breaks.
 
     Raises
     ------
@@ -113,10 +117,10 @@ def _row(record: BatchRecord) -> dict[str, Any]:
         "well": name.well,
         "time": name.time,
         "channel": name.channel_name or name.channel,
-        "status": record.state,
+        "status": _STATUS[record.state],
         "why": record.why,
         "seconds": round(record.seconds, 3),
-        "notes": " ".join(record.notes),
+        "notes": _BETWEEN_NOTES.join(record.notes),
         "result": record.results.get("image"),
         "report": record.report,
     }
@@ -129,24 +133,33 @@ def _figures(record: BatchRecord) -> dict[str, Any]:
         return {}
     return {
         "planes": figures.planes,
-        "left out": figures.left_out,
+        "planes left out": figures.left_out,
         "align": figures.align,
         "motion px": round(figures.motion, 3),
-        "share sure": round(figures.share_sure, 5),
-        **_spread("depth", figures.depth),
-        **_spread("height", figures.height),
+        "share sure (0-1)": round(figures.share_sure, 5),
+        **_spread("depth", _in_planes(figures.depth)),
+        **_spread("height", _in_unit(figures.height)),
         "unit": format_unit(figures.unit),
-        "share at ends": round(figures.share_at_ends, 5),
-        "saturated": None if figures.saturated is None else round(figures.saturated, 6),
+        "share at ends (0-1)": round(figures.share_at_ends, 5),
+        "saturated (0-1)": None if figures.saturated is None else round(figures.saturated, 6),
     }
 
 
-def _spread(what: str, percentiles: tuple[float, float, float] | None) -> dict[str, float]:
-    if percentiles is None:
-        return {}
-    # heights may be in metres: digits that count, not decimal places
-    names = (f"{what} p5", f"{what} median", f"{what} p95")
-    return {name: float(f"{value:.6g}") for name, value in zip(names, percentiles, strict=True)}
+def _spread(what: str, cells: Iterable[Any]) -> dict[str, Any]:
+    return dict(zip((f"{what} p5", f"{what} median", f"{what} p95"), cells, strict=True))
+
+
+def _in_planes(depth: tuple[float, float, float] | None) -> Iterable[float | str]:
+    return [NOTHING_SURE] * 3 if depth is None else [round(value, 2) for value in depth]
+
+
+def _in_unit(height: tuple[float, float, float] | None) -> Iterable[float | None]:
+    """Return heights with two decimals; those in metres with three digits that count."""
+    if height is None:
+        return [None] * 3
+    if max(map(abs, height)) < 0.1:
+        return [float(f"{value:.3g}") for value in height]
+    return [round(value, 2) for value in height]
 
 
 def _cell(value: Any) -> Any:

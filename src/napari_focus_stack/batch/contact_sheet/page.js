@@ -1,4 +1,4 @@
-const choice = { show: "all", words: "", by: "name", reversed: false, pictures: "image", layout: "grid" };
+const choice = { show: "all", kind: "", words: "", by: "name", reversed: false, pictures: "image", layout: "grid" };
 
 /** Mark one button of a group as pressed. */
 function press(id, value) {
@@ -24,12 +24,27 @@ function makeChips() {
   }
 }
 
+/** Offer each kind of note as a filter. */
+function makeKinds() {
+  const select = document.getElementById("kind");
+  for (const [kind, number] of kindsOfNotes()) {
+    const option = element("option", "", `${kind} (${number.toLocaleString("en-GB")})`);
+    option.value = kind;
+    select.append(option);
+  }
+  select.hidden = select.options.length < 2;
+  select.addEventListener("change", () => choose({ kind: select.value }));
+}
+
 /** Show whether the sheet is a grid or a table, and by what the table is sorted. */
 function markLayout(count) {
   const frame = document.getElementById("frame");
   const columns = document.getElementById("columns");
   const isTable = choice.layout === "table";
   frame.classList.toggle("table", isTable);
+  frame.classList.toggle("both", choice.pictures === "both");
+  document.getElementById("narrow").hidden = !isTable || !count;
+  document.getElementById("own-range").hidden = choice.pictures === "image" || !count;
   columns.hidden = !isTable;
   Object.assign(frame, { role: isTable ? "table" : null, ariaLabel: isTable ? "Stacks" : null });
   frame.ariaRowCount = isTable ? String(count + 1) : null;
@@ -48,6 +63,7 @@ function refresh() {
   press("pictures", choice.pictures);
   press("layout", choice.layout);
   document.getElementById("by").value = choice.by;
+  document.getElementById("kind").value = choice.kind;
   document.getElementById("reverse").ariaPressed = String(choice.reversed);
   const total = count(stacks.length, "stack", "stacks");
   document.getElementById("count").textContent = chosen.length === stacks.length ? total : `${chosen.length.toLocaleString("en-GB")} of ${total}`;
@@ -73,7 +89,9 @@ function start() {
   document.getElementById("title").textContent = data.title;
   const made = new Date(data.made).toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" });
   document.getElementById("where").textContent = [data.root, made].filter((word) => word).join(" · ");
+  document.querySelector("main").append(meanings());
   makeChips();
+  makeKinds();
   document.getElementById("columns").append(...headings(sortBy));
   onPress("chips", (show) => choose({ show }));
   onPress("pictures", (pictures) => choose({ pictures }));
@@ -83,7 +101,7 @@ function start() {
   document.getElementById("search").addEventListener("input", ({ target }) => choose({ words: target.value }));
   document.getElementById("all").addEventListener("click", () => {
     document.getElementById("search").value = "";
-    choose({ show: "all", words: "" });
+    choose({ show: "all", kind: "", words: "" });
   });
   startWindow();
   startPicture();

@@ -1,17 +1,15 @@
-const STATES = { failed: "Failed", left: "Left", done: "Done" };
+const STATES = { failed: "Failed", left: "Left out", done: "Done" };
 const RANKS = { failed: 0, left: 1, done: 2 };
 
-/** Paths that several stacks share, such as the fields of a plate. */
-const shared = new Set();
-const seen = new Set();
-for (const { folder, name } of data.stacks) (seen.has(`${folder}/${name}`) ? shared : seen).add(`${folder}/${name}`);
-
-/** Return the two lines that name a stack: first what it does not share with its neighbours. */
+/** Return the two lines that name a stack: its file, then position, time and channel, and its folder. */
 function lines(folder, name, part) {
-  const path = folder ? `${folder}/${name}` : name;
-  const words = part.join(" · ");
-  if (shared.has(`${folder}/${name}`) && words) return { path, lead: words, rest: path };
-  return { path, lead: name, rest: [words, folder].filter((word) => word).join(" · ") };
+  return { path: folder ? `${folder}/${name}` : name, lead: name, rest: [...part, folder].filter((word) => word).join(" · ") };
+}
+
+/** Return what a note is about: its first clause, without numbers and names. */
+function kindOf(note) {
+  const plain = note.replace(/(^|\W)'[^']*'/g, "$1'…'").replace(/\d+(\.\d+)*((, | and | to )\d+(\.\d+)*)*/g, "…");
+  return plain.split(/[.,:;(]/)[0].trim();
 }
 
 const stacks = data.stacks.map((stack, index) => {
@@ -24,6 +22,7 @@ const stacks = data.stacks.map((stack, index) => {
     ...named,
     index,
     notes,
+    kinds: new Set(notes.map(kindOf)),
     hash: `#${address(stack.id)}`,
     words: [named.path, stack.well, ...part, stack.why, ...notes].join("\n").toLowerCase(),
   };
@@ -34,9 +33,15 @@ const FILTERS = {
   all: ["All", () => true],
   done: ["Done", (stack) => stack.state === "done"],
   failed: ["Failed", (stack) => stack.state === "failed"],
-  left: ["Left", (stack) => stack.state === "left"],
-  noted: ["With notes", (stack) => stack.notes.length > 0],
+  left: ["Left out", (stack) => stack.state === "left"],
 };
+
+/** Return the kinds of notes and how many stacks have each, the rarest first: what all have is no news. */
+function kindsOfNotes() {
+  const counts = new Map();
+  for (const { kinds } of stacks) for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return [...counts].sort(([, a], [, b]) => a - b);
+}
 
 /** What each order goes by, the stack worth a look first; null comes last, whatever the direction. */
 const ORDERS = {
@@ -51,12 +56,12 @@ const ORDERS = {
 /** Orders whose largest figure comes first. */
 const FALLING = new Set(["notes", "motion", "seconds"]);
 
-/** Return the stacks of a choice: those that pass the filter and hold every word, in order. */
-function chosenOf({ show, words, by, reversed }) {
+/** Return the stacks of a choice: those that pass the filter, have the note and hold every word, in order. */
+function chosenOf({ show, kind, words, by, reversed }) {
   const wanted = words.toLowerCase().split(/\s+/).filter((word) => word);
   const passes = FILTERS[show][1];
   const chosen = stacks.filter(
-    (stack) => passes(stack) && wanted.every((word) => stack.words.includes(word)),
+    (stack) => passes(stack) && (!kind || stack.kinds.has(kind)) && wanted.every((word) => stack.words.includes(word)),
   );
   const sign = reversed ? -1 : 1;
   return chosen

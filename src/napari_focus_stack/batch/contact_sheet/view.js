@@ -11,9 +11,7 @@ function fact(list, name, value, share = null) {
 }
 
 /** Add the median of values, and below it where most of them lie. */
-function spreadFact(list, name, values, unit) {
-  if (!values) return;
-  const [low, middle, high] = values.map(digits);
+function spreadFact(list, name, [low, middle, high], unit) {
   fact(list, name, `${middle} ${unit}`).append(element("small", "", `5 % to 95 %: ${low} to ${high}`));
 }
 
@@ -42,13 +40,15 @@ function figureList(stack) {
     fact(list, "Planes", one.leftOut ? `${one.planes}, ${one.leftOut} left out` : String(one.planes));
     fact(list, "Alignment", one.align);
     fact(list, "Largest motion", `${digits(one.motion)} px`);
-    spreadFact(list, "Median depth", one.depth, "planes");
-    if (one.depth) list.append(depthRange(one));
-    spreadFact(list, "Median height", one.height, one.unit);
+    if (one.depth) {
+      spreadFact(list, "Median depth", one.depth.map(digits), "planes");
+      list.append(depthRange(one));
+    } else fact(list, "Median depth", data.nothingSure);
+    if (one.height) spreadFact(list, "Median height", heights(one.height), one.unit);
     fact(list, "In focus at the ends", percent(one.atEnds));
     fact(list, "Saturated", percent(one.saturated));
   }
-  if (stack.state !== "left") fact(list, "Time taken", duration(stack.seconds) + (stack.kept ? ", by an earlier run" : ""));
+  if (stack.state !== "left") fact(list, "Time taken", duration(stack.seconds));
   return list;
 }
 
@@ -76,7 +76,13 @@ function facts(stack) {
     ...(list.children.length ? [element("h3", "", "Figures"), list] : []),
     ...section("Notes", stack.notes.map((note) => element("li", "", note))),
     ...section("Files", files),
+    ...(stack.figures ? [meanings()] : []),
   ];
+}
+
+function showLegend(legend, figures) {
+  const fades = figures.depth ? "the greyer, the less sure" : "the map is grey";
+  legend.replaceChildren(...scale(figures), element("i"), fades);
 }
 
 function showRole(role, sameStack = true) {
@@ -84,7 +90,9 @@ function showRole(role, sameStack = true) {
   viewed.role = role;
   press("view-pictures", role);
   const path = stack.pictures[`${role}_view`] ?? stack.pictures[role];
-  document.getElementById("legend").hidden = role !== "depth" || !path;
+  const legend = document.getElementById("legend");
+  legend.hidden = role !== "depth" || !path || !stack.figures;
+  if (!legend.hidden) showLegend(legend, stack.figures);
   showPicture(path, `${role === "depth" ? "Depth" : "Image"} of ${stack.path}`, sameStack);
 }
 

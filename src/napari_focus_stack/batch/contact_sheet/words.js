@@ -32,12 +32,20 @@ function percent(share) {
   return `${(share * 100).toFixed(digits)} %`;
 }
 
+/** Return a number with two decimals at most, and three digits at most if it has decimals. */
 function digits(value) {
-  return String(Number(value.toPrecision(3))).replace("-", "−");
+  const size = Math.abs(value);
+  const short = value.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0);
+  return String(Number(short)).replace("-", "−");
 }
 
-function spread(values, unit) {
-  const [low, middle, high] = values.map(digits);
+/** Return heights as numbers; those in metres or millimetres keep three digits that count. */
+function heights(values) {
+  if (Math.max(...values.map(Math.abs)) >= 0.1) return values.map(digits);
+  return values.map((value) => String(Number(value.toPrecision(3))).replaceAll("-", "−"));
+}
+
+function spread([low, middle, high], unit) {
   return `${middle} (${low} to ${high})${unit ? ` ${unit}` : ""}`;
 }
 

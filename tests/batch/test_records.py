@@ -1,0 +1,30 @@
+"""Records go through JSON unchanged, and those of earlier versions are still read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from made_records import done, failed, left
+
+from napari_focus_stack.batch.records import BatchRecord
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        done("a", notes=("One.", "Two.")),
+        done("b", depth=None),
+        failed("c", "Torn."),
+        left("d", "Young."),
+    ],
+    ids=lambda record: record.name.source,
+)
+def test_a_record_comes_back_from_json(record: BatchRecord) -> None:
+    assert BatchRecord.from_dict(json.loads(json.dumps(record.as_dict()))) == record
+
+
+def test_a_record_without_the_range_of_its_colours_is_read() -> None:
+    plain = done("a").as_dict()
+    del plain["figures"]["colours"]
+    assert BatchRecord.from_dict(plain) == done("a", colours=None)
