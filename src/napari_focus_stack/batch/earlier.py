@@ -36,6 +36,8 @@ class EarlierResults:
         Whether all is done again.
     tried : mapping of str to str
         Fingerprint by marker of stacks that have failed in this call and are not tried again.
+    any_settings : bool
+        Whether results of other settings count as done.
     """
 
     def __init__(
@@ -45,9 +47,10 @@ class EarlierResults:
         *,
         redo: bool,
         tried: Mapping[str, str],
+        any_settings: bool = False,
     ) -> None:
         self._order, self._redo, self._tried = order, redo, tried
-        self._markers = markers
+        self._markers, self._any_settings = markers, any_settings
         self._made_with = made_with(order)
         self._sizes: dict[str, int | None] = {}
         self._leads = {
@@ -117,10 +120,13 @@ class EarlierResults:
             marker is not None
             and marker.record.state == "done"
             and marker.fingerprint == task.fingerprints[time]
-            and marker.made_with == self._made_with
-            and list(marker.layout) == task.layout
+            and (self._any_settings or self._is_alike(marker, task))
             and all(self._is_there(result, size) for result, size in marker.sizes.items())
         )
+
+    def _is_alike(self, marker: Marker, task: StackTask) -> bool:
+        """Return whether a stack was made as the task would make it."""
+        return marker.made_with == self._made_with and list(marker.layout) == task.layout
 
     def _is_there(self, name: str, size: int) -> bool:
         """Return whether a result is there, with its size where it is a whole file."""

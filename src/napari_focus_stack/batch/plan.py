@@ -20,12 +20,14 @@ class Listed:
     ----------
     source : str
         File or folder, relative to the root.
+    number : int
+        Number of the position in it.
     position : Position
         Axes and distances.
     results : dict of str to str
         Place of each role.
-    stacks, done : int
-        Its stacks, and those that an earlier run did.
+    stacks, done, waiting : int
+        Its stacks, those that an earlier run did, and those whose files are still being written.
     disk : int
         Bytes of the results that are still to come.
     seconds : float
@@ -35,10 +37,12 @@ class Listed:
     """
 
     source: str
+    number: int
     position: Position
     results: dict[str, str]
     stacks: int
     done: int
+    waiting: int
     disk: int
     seconds: float
     notes: tuple[str, ...] = ()
@@ -102,6 +106,10 @@ class BatchPlan:
         Markers that no longer hold, which are removed before the work.
     markers : dict of str to Marker
         All markers of earlier runs, by place.
+    quiet : float
+        Seconds for which the files of a stack must not have changed.
+    otherwise : str
+        Why a run would refuse what an earlier one made with other settings; empty if it would not.
     """
 
     order: BatchOrder
@@ -116,6 +124,8 @@ class BatchPlan:
     youngest: float = 0.0
     outdated: set[str] = field(default_factory=set)
     markers: dict[str, Marker] = field(default_factory=dict)
+    quiet: float = 0.0
+    otherwise: str = ""
 
     @property
     def stacks(self) -> int:

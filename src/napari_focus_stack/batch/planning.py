@@ -36,6 +36,7 @@ def plan_batch(
     redo: bool = False,
     tried: Mapping[str, str] | None = None,
     quiet: float = 0.0,
+    any_settings: bool = False,
     cancel: threading.Event | None = None,
 ) -> BatchPlan:
     """Plan a batch: read names and headers, and no pixel.
@@ -50,6 +51,8 @@ def plan_batch(
         Fingerprint by marker of stacks that have failed in this call and are not tried again.
     quiet : float
         Seconds for which the files of a stack must not have changed.
+    any_settings : bool
+        Whether stacks that other settings made count as done, and are not refused: for lists alone.
     cancel : threading.Event, optional
         Once set, `Cancelled` is raised.
 
@@ -62,7 +65,8 @@ def plan_batch(
     ------
     SettingsError
         Two stacks would be written to one file; the folders lie in each other; or results are
-        there that other settings or another version made, and `redo` is not given.
+        there that other settings or another version made, and neither `redo` nor `any_settings`
+        is given.
     OutputError
         A result would replace a file that was not written here.
     Cancelled
@@ -71,10 +75,19 @@ def plan_batch(
     root, out = order.source("."), order.result("")
     check_order(order)
     markers = read_markers(out)
-    if not redo:
-        _refuse_other_settings(order, markers)
-    earlier = EarlierResults(order, markers, redo=redo, tried=tried or {})
-    plan = BatchPlan(order=order, markers=markers, outdated=earlier.outdated())
+    otherwise = "" if redo else _made_otherwise(order, markers)
+    if otherwise and not any_settings:
+        raise SettingsError(otherwise)
+    earlier = EarlierResults(
+        order, markers, redo=redo, tried=tried or {}, any_settings=any_settings
+    )
+    plan = BatchPlan(
+        order=order,
+        markers=markers,
+        outdated=earlier.outdated(),
+        quiet=quiet,
+        otherwise=otherwise,
+    )
     names: list[ResultNames] = []
     refused: list[SettingsError] = []
     since = time.time() - quiet
@@ -158,17 +171,18 @@ def check_order(order: BatchOrder) -> None:
         raise SettingsError(f"'{order.out}' is a URL, which takes OME-Zarr alone: --format zarr.")
 
 
-def _refuse_other_settings(order: BatchOrder, markers: Mapping[str, Marker]) -> None:
-    """Refuse results of other settings, which this run would mix with its own."""
+def _made_otherwise(order: BatchOrder, markers: Mapping[str, Marker]) -> str:
+    """Return why results of other settings are refused, which a run would mix with its own."""
     wanted = made_with(order)
     for name, marker in markers.items():
         differing = [key for key in wanted if marker.made_with.get(key) != wanted[key]]
         if marker.record.state == "done" and differing:
             what = _difference(marker.made_with, wanted, differing[0])
-            raise SettingsError(
+            return (
                 f"'{order.out}' holds results that were made otherwise ('{name}': {what}); give "
                 "the same settings, another folder, or --redo to do all of them again."
             )
+    return ""
 
 
 def _difference(before: Mapping[str, Any], wanted: Mapping[str, Any], key: str) -> str:

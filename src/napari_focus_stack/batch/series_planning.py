@@ -145,7 +145,7 @@ class SeriesPlanner:
                 tasks.append(task)
         if not whole:
             self._add_film(plan, position, planned, tasks, done)
-        plan.listed.append(self._listed(position, planned, tasks, done))
+        plan.listed.append(self._listed(number, planned, tasks, done))
         return tasks
 
     def _task(self, number: int, times: tuple[int, int], span: tuple[int, int]) -> StackTask:
@@ -245,24 +245,27 @@ class SeriesPlanner:
 
     def _listed(
         self,
-        position: Position,
+        number: int,
         planned: list[StackTask],
         tasks: list[StackTask],
         done: list[StackTask],
     ) -> Listed:
         """Return the entry of a position in the list."""
-        settings = self._order.settings
+        position, settings = self._part.positions[number], self._order.settings
         height = "height" in roles_of(position, settings)
-        left = sum(len(task.markers) for task in tasks)
-        share = left / sum(len(task.markers) for task in planned)
+        stacks, kept, left = (
+            sum(len(task.markers) for task in some) for some in (planned, done, tasks)
+        )
         return Listed(
             source=self._source,
+            number=planned[0].position,
             position=position,
             results=dict(planned[0].results),
-            stacks=sum(len(task.markers) for task in planned),
-            done=sum(len(task.markers) for task in done),
-            disk=round(share * disk_bytes(position, self._order.format, height)),
-            seconds=seconds(position, settings) * left,
+            stacks=stacks,
+            done=kept,
+            waiting=stacks - kept - left,
+            disk=round((stacks - kept) / stacks * disk_bytes(position, self._order.format, height)),
+            seconds=seconds(position, settings) * (stacks - kept),
             notes=self._series.notes,
         )
 

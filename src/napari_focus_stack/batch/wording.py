@@ -35,7 +35,7 @@ def own_source(source: str, root: str) -> str:
     return PurePath(root).name or root if source == "." else source
 
 
-def stack_title(name: StackName, root: str = ".") -> str:
+def stack_title(name: StackName, root: str = ".", *, times: int = 1, channels: int = 1) -> str:
     """Return the name of a stack in one line.
 
     Parameters
@@ -44,6 +44,9 @@ def stack_title(name: StackName, root: str = ".") -> str:
         Place of the stack.
     root : str, optional
         Absolute path or URL of the root.
+    times, channels : int
+        Time points and channels of its series, as far as they are known: the first of several is
+        named as the others are.
 
     Returns
     -------
@@ -51,9 +54,9 @@ def stack_title(name: StackName, root: str = ".") -> str:
         Source, and what else names it: "A/film.tif, B02, time 3, channel DAPI".
     """
     words = [own_source(name.source, root), name.position_name]
-    words += [f"time {name.time}"] if name.time else []
-    channel = name.channel_name or name.channel
-    words += [f"channel {channel}"] if channel else []
+    words += [f"time {name.time}"] if name.time or times > 1 else []
+    shown = name.channel_name or name.channel or channels > 1
+    words += [f"channel {name.channel_name or name.channel}"] if shown else []
     return ", ".join(filter(None, words))
 
 
@@ -116,12 +119,29 @@ def plan_totals(plan: BatchPlan, workers: int) -> str:
     Returns
     -------
     str
-        Stacks to do, done and left out; disk and time.
+        Stacks to do, those that wait, done, failed and left out; disk and time.
     """
-    disk = sum(entry.disk for entry in plan.listed)
+    disk = format_bytes(sum(entry.disk for entry in plan.listed))
+    done, failed = len(plan.kept), sum(record.state == "failed" for record in plan.left)
+    counts = {"done before": done, "failed": failed, "left out": len(plan.left) - failed}
+    parts = [_to_do(plan), *(f"{count} {what}" for what, count in counts.items() if count)]
+    return f"{', '.join(parts)}; results take about {disk}{_work(plan, workers)}."
+
+
+def _to_do(plan: BatchPlan) -> str:
+    """Return the number of stacks to do, and of those of them that wait."""
+    young = len(plan.young)
+    count = format_count(plan.stacks + young, "stack", "stacks")
+    if not young:
+        return f"{count} to do"
+    waiting = f"{young} {'waits' if young == 1 else 'wait'} for {plan.quiet:g} s"
+    return f"{count} to do, of which {waiting} until nothing is written to the files"
+
+
+def _work(plan: BatchPlan, workers: int) -> str:
+    """Return how long the work takes; nothing where workers are counted once files are quiet."""
+    if not plan.tasks:
+        return ""
     spent = format_duration(plan.seconds / workers)
-    return (
-        f"{format_count(plan.stacks, 'stack', 'stacks')} to do, {len(plan.kept)} done already, "
-        f"{len(plan.left)} left out; results take about {format_bytes(disk)}, and the work about "
-        f"{spent} with {format_count(workers, 'worker', 'workers')} of this machine."
-    )
+    bears = format_count(workers, "worker", "workers")
+    return f", and the work about {spent} with {bears} of this machine"

@@ -90,22 +90,43 @@ def open_row(qtbot, widget, stack):
 def test_look_lists_what_is_there_and_writes_nothing(widget, press, root):
     assert widget.form.out.value == f"{root} fused"
     said = press(widget.look_button)
-    assert said.startswith("3 stacks to do, 0 done already, 1 left out;"), said
-    assert cells(widget, "Stack") == [*STACKS, "B/broken.tif"]
-    assert cells(widget, "State") == ["to do"] * 3 + ["left out"]
-    assert cells(widget, "What it is")[0] == "6 planes of 64 x 48 uint8, z step unknown"
-    assert cells(widget, "Result")[:3] == [name.replace(".tif", ".ome.tif") for name in STACKS]
-    assert "broken.tif" in cells(widget, "Notes")[3]
+    assert said.startswith("3 stacks to do, 1 failed; results take"), said
+    assert cells(widget, "Stack") == ["B/broken.tif", *STACKS]
+    assert cells(widget, "State") == ["failed"] + ["to do"] * 3
+    assert cells(widget, "What it is")[1] == "6 planes of 64 x 48 uint8, z step unknown"
+    for name, notes in zip(STACKS, cells(widget, "Notes")[1:], strict=True):
+        assert name.replace(".tif", ".ome.tif") in notes
+    assert "broken.tif" in cells(widget, "Notes")[0]
     assert not os.path.exists(widget.form.out.value)
+    assert not widget.sheet_button.enabled
+
+
+def test_stacks_that_are_being_written_wait_and_are_listed_once(widget, press, tmp_path):
+    write_film(tmp_path / "films")
+    for k in range(3):
+        write(tmp_path / "films" / f"stack_{k}.tif", banded_planes())
+        if k:
+            os.utime(tmp_path / "films" / f"stack_{k}.tif")
+    os.utime(tmp_path / "films" / "film.tif")
+    widget.form.root.value = str(tmp_path / "films")
+    said = press(widget.look_button)
+    assert said.startswith("7 stacks to do, of which 6 wait for 10 s until"), said
+    states = dict(zip(cells(widget, "Stack"), cells(widget, "State"), strict=True))
+    assert states == {
+        "film.tif": "waits",
+        "stack_0.tif": "to do",
+        "stack_1.tif": "waits",
+        "stack_2.tif": "waits",
+    }
 
 
 def test_a_batch_fills_the_table_opens_and_goes_on(qtbot, viewer, widget, press, root, monkeypatch):
     said = press(widget.run_button)
     assert said.startswith("3 stacks done, 1 "), said
     assert widget.job.progress.value == widget.job.progress.max == 3
-    assert cells(widget, "Stack")[:3] == list(STACKS)
-    assert cells(widget, "State")[:3] == ["done"] * 3
-    assert all(text.endswith("%") for text in cells(widget, "Sure")[:3])
+    assert cells(widget, "Stack") == ["B/broken.tif", *STACKS]
+    assert cells(widget, "State") == ["failed"] + ["done"] * 3
+    assert all(text.endswith("%") for text in cells(widget, "Sure")[1:])
     depth, confidence, image = open_row(qtbot, widget, "A/leaf.tif")
     names = [layer.name for layer in (depth, confidence, image)]
     assert names == ["leaf [depth]", "leaf [confidence]", "leaf [sharp]"]
@@ -115,7 +136,12 @@ def test_a_batch_fills_the_table_opens_and_goes_on(qtbot, viewer, widget, press,
     for band in range(6):
         assert np.median(depth.data[8 * band + 2 : 8 * band + 6]) == pytest.approx(band, abs=0.3)
     assert image.metadata[METADATA_KEY]["inputs"] == [str(root / "A" / "leaf.tif")]
-    assert open_row(qtbot, widget, "A/leaf.tif")[-1].name == "leaf [sharp 2]"
+    root_layers = open_row(qtbot, widget, "B/root.tif")
+    assert [layer.visible for layer in (depth, confidence, image)] == [False] * 3
+    assert open_row(qtbot, widget, "A/leaf.tif") == []
+    assert viewer.layers.selection.active is image
+    assert [layer.visible for layer in (depth, confidence, image)] == [True] * 3
+    assert not any(layer.visible for layer in root_layers)
     assert open_row(qtbot, widget, "B/broken.tif") == []
     assert "broken.tif" in widget.opening.status.value
     opened = []
@@ -123,23 +149,33 @@ def test_a_batch_fills_the_table_opens_and_goes_on(qtbot, viewer, widget, press,
     widget.sheet_button.native.click()
     assert [url.toLocalFile() for url in opened] == [f"{root} fused/index.html"]
 
+    open_row(qtbot, widget, "A/stem.tif")
     os.remove(f"{widget.form.out.value}/A/stem.ome.tif")
     said = press(widget.run_button)
     assert said.startswith("1 stack done, 2 done before, 1 "), said
     states = dict(zip(cells(widget, "Stack"), cells(widget, "State"), strict=True))
     assert [states[name] for name in STACKS] == ["done before", "done", "done before"]
-    press(widget.look_button)
-    assert cells(widget, "State")[:3] == ["done before"] * 3
-    assert open_row(qtbot, widget, "B/root.tif")[-1].name == "root [sharp]"
+    assert open_row(qtbot, widget, "A/stem.tif")[-1].name == "stem [sharp 2]"  # done anew
+    said = press(widget.look_button)
+    assert said.startswith("0 stacks to do, 3 done before, 1 failed;"), said
+    assert cells(widget, "State") == ["failed"] + ["done before"] * 3
+    assert open_row(qtbot, widget, "B/root.tif") == []
+    assert viewer.layers.selection.active is root_layers[-1]
 
 
-def test_other_settings_are_refused_until_all_is_to_be_done_again(dock, widget, press):
+def test_other_settings_are_refused_until_all_is_to_be_done_again(dock, widget, press, qtbot):
     press(widget.run_button)
     dock("Focus Stack").form.parameters["method"].value = "depth"
+    said = press(widget.look_button)
+    assert "0 stacks to do, 3 done before" in said
+    assert "'Run' refuses" in said
+    assert "tick 'Do all again'" in said
+    assert open_row(qtbot, widget, "A/leaf.tif")[-1].name == "leaf [sharp]"
     said = press(widget.run_button)
     assert "method 'pyramid' instead of 'depth'" in said
     assert "tick 'Do all again'" in said
     assert widget.redo.native.isVisibleTo(widget.native)
+    assert cells(widget, "Stack") == []
     assert "method depth" in widget.used.value
     widget.redo.value = True
     assert press(widget.run_button).startswith("3 stacks done,")
@@ -206,6 +242,9 @@ def test_what_the_command_refuses_is_one_sentence(widget, press, root, notificat
     widget.form.out.value = f"{root} fused"
     widget.form.root.value = str(root / "nowhere")
     assert "nowhere" in press(widget.run_button)
+    widget.form.workers.value = "many"
+    assert "'many' is no number of workers" in press(widget.run_button)
+    widget.form.workers.value = ""
     widget.form.z_step.value = "thick"
     assert "'thick' is no number" in press(widget.run_button)
 
@@ -223,6 +262,15 @@ def test_the_first_stack_is_previewed_as_the_stack_dock_does_it(dock, viewer, wi
     assert by_preview.metadata[METADATA_KEY].keys() == by_hand.metadata[METADATA_KEY].keys()
     for key in ("sources", "source_ids", "settings", "inputs", "cut"):
         assert by_preview.metadata[METADATA_KEY][key] == by_hand.metadata[METADATA_KEY][key], key
+
+
+def test_the_row_that_is_selected_is_previewed(viewer, widget, press, qtbot):
+    press(widget.look_button)
+    view = widget.table.view
+    view.setCurrentIndex(view.model().index(cells(widget, "Stack").index("B/root.tif"), 0))
+    widget.preview_button.native.click()
+    qtbot.waitUntil(lambda: widget.job.status.value.startswith("Stacked"), timeout=20_000)
+    assert [layer.name for layer in viewer.layers] == ["root", "root [depth index]", "root [sharp]"]
 
 
 def on_disk(place, written):
@@ -258,10 +306,15 @@ def test_the_pixels_of_a_film_are_those_of_each_time(
     widget.form.root.value = str(tmp_path / "films")
     widget.form.format.value = written
     press(widget.run_button)
+    assert sorted(cells(widget, "Stack")) == [
+        f"film.tif, time {time}, channel {channel}" for time in range(2) for channel in range(2)
+    ]
     added = open_row(qtbot, widget, "film.tif, time 1, channel 1")
     depth, image = added[0], added[-1]
     assert (depth.name, image.name) == ("film channel 1 [depth]", "film channel 1 [sharp]")
     assert viewer.dims.point[viewer.dims.ndim - 3] == 1
+    assert open_row(qtbot, widget, "film.tif, time 0, channel 1") == []
+    assert viewer.dims.point[viewer.dims.ndim - 3] == 0
     assert image.metadata[METADATA_KEY]["channel"] == 1
     pixels, depths = np.asarray(image.data), np.asarray(depth.data)
     for shown, name in ((pixels, "film"), (depths, "film_depth")):
@@ -275,6 +328,21 @@ def test_the_pixels_of_a_film_are_those_of_each_time(
             sharp = np.roll(banded_planes(), time_point, 0)[(band + time_point) % 6, rows]
             assert np.corrcoef(pixels[time_point, rows].ravel(), sharp.ravel())[0, 1] > 0.95
     assert notifications == []
+
+
+def test_a_film_takes_the_steps_and_units_of_planes_beside_it(
+    viewer, widget, press, qtbot, tmp_path
+):
+    """One slider moves both, and napari draws without units if a time meets a length."""
+    write_film(tmp_path / "films")
+    widget.form.root.value = str(tmp_path / "films")
+    press(widget.run_button)
+    place = {"scale": (0.5, 1, 1), "units": ("um", "pixel", "pixel")}
+    viewer.add_image(np.zeros((9, 48, 64)), **place)
+    added = open_row(qtbot, widget, "film.tif, time 1, channel 0")
+    assert viewer.layers.extent.units is not None
+    assert {float(layer.scale[0]) for layer in added} == {0.5}
+    assert viewer.dims.current_step[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -386,7 +454,7 @@ def test_thousands_of_rows_do_not_stop_the_window(qtbot, widget, tmp_path, monke
         last[:] = now
 
     widget.run_button.native.click()
-    widget.table.view.sortByColumn(2, Qt.SortOrder.AscendingOrder)
+    widget.table.view.sortByColumn(3, Qt.SortOrder.AscendingOrder)
     last[:] = time.thread_time(), time.perf_counter()
     timer = QTimer(interval=1)
     timer.timeout.connect(tick)
@@ -394,8 +462,8 @@ def test_thousands_of_rows_do_not_stop_the_window(qtbot, widget, tmp_path, monke
     qtbot.waitUntil(lambda: not widget.job.running, timeout=60_000)
     timer.stop()
     tick()
-    clicks = [clicked(widget.table.view, column) for column in (0, 2, 5)]
-    widget.table.view.sortByColumn(2, Qt.SortOrder.AscendingOrder)
+    clicks = [clicked(widget.table.view, column) for column in (0, 3, 5)]
+    widget.table.view.sortByColumn(3, Qt.SortOrder.AscendingOrder)
     widget.native.window().hide()
     assert max(clicks) < MOST_WORK, f"{max(clicks):.3f} s"
     assert max(works) < MOST_WORK, f"{max(works):.3f} s"

@@ -9,48 +9,43 @@ from magicgui.widgets import CheckBox, Container, PushButton
 from qtpy.QtCore import QEvent, QObject, QUrl
 from qtpy.QtGui import QDesktopServices
 
+from napari_focus_stack._napari.docks.batch_opening import BatchOpening
 from napari_focus_stack._napari.docks.batch_preview import BatchPreview
 from napari_focus_stack._napari.docks.present_settings import PresentSettings, present_settings
-from napari_focus_stack._napari.io.batch_results import read_batch_result
-from napari_focus_stack._napari.layers.names import numbered
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
 from napari_focus_stack._napari.widgets.batch_form import BatchForm
 from napari_focus_stack._napari.widgets.batch_rows import (
     LISTED_COLUMNS,
     RECORD_COLUMNS,
+    StackTitles,
     TableRow,
     plan_rows,
     record_row,
 )
 from napari_focus_stack._napari.widgets.batch_table import BatchTable
+from napari_focus_stack._napari.widgets.batch_words import (
+    DO_ALL,
+    in_dock_words,
+    in_words_of_the_dock,
+)
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.sentences import Sentences
 from napari_focus_stack._napari.workers.batch_look import Look, look_steps
 from napari_focus_stack._napari.workers.batch_process import BatchState, batch_process_steps
-from napari_focus_stack._napari.workers.job import at_once
 from napari_focus_stack._utils.wording import format_count, format_duration
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.io.places import as_place, is_remote
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Generator
+    from collections.abc import Sequence
 
     import napari
 
-    from napari_focus_stack._napari.io.folder_reader import LayerData
-    from napari_focus_stack._napari.workers.job import Outcome, Steps
+    from napari_focus_stack._napari.workers.job import Outcome
     from napari_focus_stack.batch.focus import BatchCall
     from napari_focus_stack.batch.records import BatchRecord
 
 MISSING = "Choose the folder of your stacks; 'Look' then shows what is in it, and does nothing."
-DO_ALL = "Do all again"
-IN_THE_DOCK = {
-    "or --redo to do all of them again": f"or tick '{DO_ALL}' to replace them",
-    "name its files (--pattern)": "give 'File names' under More",
-    "give --memory": "give the memory in napari's preferences",
-}
-"""What messages of the command name as options, and what it is called here."""
 MOST_WORKERS = 6
 """Workers whose work is shown."""
 SHEET = "index.html"
@@ -67,10 +62,13 @@ class BatchWidget(Container[Any]):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer, self._out = napari_viewer, ""
+        self._titles = StackTitles("")
         self.form, self.used = BatchForm(), Sentences()
         self.look_button = PushButton(text="Look", tooltip="List what is there; stack nothing.")
         self.preview_button = PushButton(
-            text="Preview first", tooltip="Open the first stack and stack it with these settings."
+            text="Preview",
+            tooltip="Open the stack of the row that is selected, or else the first, and stack it "
+            "with these settings.",
         )
         self.run_button = PushButton(
             text="Run", tooltip="Stack all that is not done yet, in a process of its own."
@@ -87,6 +85,7 @@ class BatchWidget(Container[Any]):
         self.opening = JobRow([self.open_button], brief=True)
         self.table = BatchTable()
         self._preview = BatchPreview(napari_viewer, self.job)
+        self._opening = BatchOpening(napari_viewer, self.opening)
         super().__init__(
             widgets=[self.form, self.used, self.job, self.job.status, self.redo], labels=False
         )
@@ -151,6 +150,7 @@ class BatchWidget(Container[Any]):
                 present.settings, present.series_settings, redo=bool(self.redo.value)
             )
         except FocusStackError as problem:
+            self._clear(LISTED_COLUMNS)
             self.job.say_error(str(problem))
             return None
         return call, present
@@ -160,19 +160,25 @@ class BatchWidget(Container[Any]):
         chosen = self._call()
         if chosen is not None:
             self._begin(chosen[0])
+            self._clear(LISTED_COLUMNS)
             steps = partial(look_steps, chosen[0])
-            self.job.run(_in_our_words(steps), self._show_look, on_end=self._ended)
+            self.job.run(in_words_of_the_dock(steps), self._show_look, on_end=self._ended)
             self.job.status.value = "Looking"
 
     def _show_look(self, look: Look) -> str:
+        self._titles = StackTitles(look.plan.order.root, look.plan.listed)
         self.table.show_rows(LISTED_COLUMNS, plan_rows(look.plan))
-        return f"{look.totals} Nothing was stacked yet."
+        refused = look.plan.otherwise
+        self.redo.visible = bool(refused)
+        said = f"But 'Run' refuses: {in_dock_words(refused)}" if refused else ""
+        return f"{look.totals} Nothing was stacked by looking. {said}".strip()
 
     def preview(self) -> None:
-        """Open the first stack and stack it."""
+        """Open the stack that is selected, or else the first, and stack it."""
+        row = self.table.current
         chosen = self._call()
         if chosen is not None:
-            self._preview.start(*chosen)
+            self._preview.start(*chosen, None if row is None else row.name)
 
     def run(self) -> None:
         """Start the batch, or go on with it."""
@@ -180,9 +186,9 @@ class BatchWidget(Container[Any]):
         if chosen is None:
             return
         self._begin(chosen[0])
-        self.table.show_rows(RECORD_COLUMNS, [])
+        self._clear(RECORD_COLUMNS)
         self.job.run(
-            _in_our_words(partial(batch_process_steps, chosen[0])),
+            in_words_of_the_dock(partial(batch_process_steps, chosen[0])),
             self._finish,
             describe=_described,
             on_other=self.add,
@@ -199,18 +205,34 @@ class BatchWidget(Container[Any]):
         records : tuple of BatchRecord
             At least one.
         """
-        self.table.model.add([record_row(record) for record in records])
+        self._opening.outdate(self._out, records)
+        changed = self._titles.learn(record.name for record in records)
+        self.table.model.add([record_row(record, self._titles) for record in records])
+        if changed:
+            self.table.model.renew(partial(self._retitled, changed))
+
+    def _retitled(self, changed: set[tuple[str, int]], row: TableRow) -> TableRow:
+        """Return a row with its title as it is now."""
+        if row.record is None or (row.name.source, row.name.position) not in changed:
+            return row
+        return record_row(row.record, self._titles)
 
     def _begin(self, call: BatchCall) -> None:
         self._out = call.order.out
-        self.sheet_button.enabled = True
+        if self._titles.root != call.order.root:
+            self._titles = StackTitles(call.order.root)
+        self._offer_sheet()
+
+    def _clear(self, columns: Sequence[str]) -> None:
+        """Remove the rows of what was looked for before."""
+        self.table.show_rows(columns, [])
         self.opening.forget()
 
     def _finish(self, totals: str) -> str:
         return f"{totals} Results are in '{self._out}'. Double-click a row to open it."
 
     def _cancelled(self) -> str:
-        done = sum(row.texts[1].startswith("done") for row in self.table.model.rows)
+        done = sum(_has_result(row) for row in self.table.model.rows)
         count = format_count(done, "stack is", "stacks are")
         return f"Stopped: {count} done and kept, none is half-written. 'Run' goes on."
 
@@ -218,6 +240,7 @@ class BatchWidget(Container[Any]):
         refused = outcome.error is not None and DO_ALL in outcome.error
         self.redo.visible = refused
         self.redo.value = False
+        self._offer_sheet()
 
     def _choose(self, row: TableRow | None) -> None:
         """Show the sentences of a row, and offer its result."""
@@ -234,39 +257,22 @@ class BatchWidget(Container[Any]):
             A row of the table.
         """
         self._choose(row)
-        record = None if row is None else row.record
-        if self.opening.running or record is None or not _has_result(row):
-            return
-        read = partial(read_batch_result, as_place(self._out), record)
-        self.opening.run(at_once(read), partial(self._show, record))
-
-    def _show(self, record: BatchRecord, made: list[LayerData]) -> str:
-        """Add layers, the sharp image on top, and go to its time point."""
-        from napari.layers import Image
-
-        taken = [layer.name for layer in self._viewer.layers]
-        names = numbered([given["name"] for _, given, _ in made], taken)
-        for (data, given, _), name in zip(made, names, strict=True):
-            self._viewer.add_layer(Image(data, **{**given, "name": name}))
-        top = self._viewer.layers[-1]
-        self._viewer.layers.selection.active = top
-        if "t" in top.axis_labels:
-            axis = top.axis_labels.index("t")
-            at = record.name.time * top.scale[axis] + top.translate[axis]
-            self._viewer.dims.set_point(self._viewer.dims.ndim - top.ndim + axis, at)
-        return f"Opened '{names[-1]}'; hide it to see the maps below it."
+        if not self.opening.running and row is not None and row.record and _has_result(row):
+            self._opening.open(self._out, row.record)
 
     def open_sheet(self) -> None:
         """Open the page with pictures of all results in the browser."""
-        place = as_place(self._out) / SHEET
-        if is_remote(place) or not place.exists():
-            self.opening.status.value = (
-                f"'{place}' is written when stacks are done; press 'Run' first."
-                if not is_remote(place)
-                else f"'{place}' is on a server; download the folder to see it."
-            )
-            return
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(place)))
+        if self._has_sheet():  # it may have been removed since
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(as_place(self._out) / SHEET)))
+
+    def _has_sheet(self) -> bool:
+        """Return whether there is a page that a browser of this machine can open."""
+        if not self._out or is_remote(out := as_place(self._out)):
+            return False
+        return (out / SHEET).exists()
+
+    def _offer_sheet(self) -> None:
+        self.sheet_button.enabled = self.table.has_sheet = self._has_sheet()
 
 
 class _OnShow(QObject):
@@ -318,18 +324,3 @@ def _described(state: BatchState) -> str:
     more = len(workers) - MOST_WORKERS
     lines += [f"and {more} more workers"] if more > 0 else []
     return "\n".join([f"{state.done} of {state.total} stacks done{failed}{rest}", *lines])
-
-
-def _in_our_words(steps: Steps) -> Steps:
-    """Return steps whose errors name what is in the dock, and not options of the command."""
-
-    def translated(cancel: threading.Event) -> Generator[Any, None, Any]:
-        try:
-            return (yield from steps(cancel))
-        except FocusStackError as problem:
-            sentence = str(problem)
-            for option, here in IN_THE_DOCK.items():
-                sentence = sentence.replace(option, here)
-            raise FocusStackError(sentence) from problem
-
-    return translated

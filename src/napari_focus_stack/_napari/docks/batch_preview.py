@@ -1,4 +1,4 @@
-"""First stack of a batch, opened and stacked as the stack dock does it."""
+"""One stack of a batch, opened and stacked as the stack dock does it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from napari_focus_stack._napari.layers.series_input import (
 )
 from napari_focus_stack._napari.viewer.added_layers import ResultDisplay
 from napari_focus_stack._napari.workers.batch_look import first_stack_steps
+from napari_focus_stack._napari.workers.job import at_once
 from napari_focus_stack._napari.workers.stacking import StackOutcome, run_steps
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.series.model import StackIndex
@@ -36,12 +37,13 @@ if TYPE_CHECKING:
     from napari_focus_stack._napari.widgets.job_row import JobRow
     from napari_focus_stack._napari.workers.job import Outcome
     from napari_focus_stack.batch.focus import BatchCall
+    from napari_focus_stack.batch.records import StackName
 
 CHANNELS: Scope = frozenset(["channel"])
 
 
 class BatchPreview:
-    """The first stack of a batch in the viewer.
+    """One stack of a batch in the viewer.
 
     Parameters
     ----------
@@ -57,8 +59,10 @@ class BatchPreview:
         self._series = SeriesStacking(viewer, job)
         self._opened: tuple[tuple[str, str | None], list[Image]] = ("", None), []
 
-    def start(self, call: BatchCall, present: PresentSettings) -> None:
-        """Find the first stack, add its layers, and stack it.
+    def start(
+        self, call: BatchCall, present: PresentSettings, wanted: StackName | None = None
+    ) -> None:
+        """Add the layers of a stack, and stack it.
 
         Parameters
         ----------
@@ -66,14 +70,17 @@ class BatchPreview:
             The batch.
         present : PresentSettings
             Settings of the stack dock; those of `call` have priority.
+        wanted : StackName, optional
+            The stack; the first that is found if it is not given.
         """
         present = replace(present, settings=call.order.settings)
-        self._job.run(partial(first_stack_steps, call), partial(self._open, call, present))
-        self._job.status.value = "Looking for the first stack"
+        steps = partial(first_stack_steps, call) if wanted is None else at_once(lambda: wanted)
+        self._job.run(steps, partial(self._open, call, present))
+        self._job.status.value = "Looking for the stack"
 
-    def _open(self, call: BatchCall, present: PresentSettings, source: str) -> str:
+    def _open(self, call: BatchCall, present: PresentSettings, name: StackName) -> str:
         """Open a stack, unless it is open, and stack it once the row of the job is free."""
-        place = str(call.order.source(source))
+        place = str(call.order.source(name.source))
         key = place, call.order.pattern
         known, layers = self._opened
         if known != key or any(layer not in self._viewer.layers for layer in layers):
@@ -83,28 +90,32 @@ class BatchPreview:
             self._opened = key, layers
         if not layers:
             return f"'{place}' cannot be opened here."
-        QTimer.singleShot(0, partial(self._stack, layers, present))
-        return f"Opened '{source}'"
+        QTimer.singleShot(0, partial(self._stack, layers, present, name))
+        return f"Opened '{name.source}'"
 
-    def _stack(self, layers: Sequence[Image], present: PresentSettings) -> None:
-        """Stack all channels of the first time point and position."""
+    def _stack(self, layers: Sequence[Image], present: PresentSettings, name: StackName) -> None:
+        """Stack all channels of one time point of a position."""
         if self._job.running or any(layer not in self._viewer.layers for layer in layers):
             return
         try:
             channels = channel_layers(layers[0], layers)
-            chosen = self._chosen(channels)
+            chosen = self._chosen(channels, name)
             if len(channels) > 1:
                 self._stack_channels(chosen, present)
             else:
-                self._stack_one(StackInput.of(channels, chosen.cut(StackIndex())), present)
+                self._stack_one(StackInput.of(channels, chosen.cut(chosen.shown)), present)
         except FocusStackError as problem:
             self._job.say_error(str(problem))
 
-    def _chosen(self, channels: Sequence[Image]) -> SeriesInput:
+    def _chosen(self, channels: Sequence[Image], name: StackName) -> SeriesInput:
+        """Return the stack in its layers, and the first of them for what they do not have."""
         roles = roles_of(channels[0])
         names = named_by_role(axis_names(channels[0], self._viewer.dims.axis_labels), roles)
         scope = CHANNELS if len(channels) > 1 else THIS_STACK
-        return SeriesInput(tuple(channels), roles, names, StackIndex(), scope)
+        whole = SeriesInput(tuple(channels), roles, names, StackIndex(), scope)
+        position = name.position if name.position < whole.length("position") else 0
+        time = name.time if name.time < whole.length("time") else 0
+        return replace(whole, shown=StackIndex(position, time))
 
     def _stack_channels(self, chosen: SeriesInput, present: PresentSettings) -> None:
         step = chosen.series().positions[0].spacing.z

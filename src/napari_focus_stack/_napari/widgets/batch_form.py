@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, LineEdit, PushButton, SpinBox
+from magicgui.widgets import ComboBox, Container, LineEdit, PushButton
 from qtpy.QtWidgets import QFileDialog
 
 from napari_focus_stack._napari.widgets.rows import row
@@ -38,8 +38,8 @@ class BatchForm(Container[Any]):
         Format of the results.
     pattern, z_step : magicgui.widgets.LineEdit
         Names of the files, and the z step of all stacks; empty for what the files say.
-    workers : magicgui.widgets.SpinBox
-        Worker processes; 0 for as many as fit.
+    workers : magicgui.widgets.LineEdit
+        Number of worker processes; empty for as many as fit.
     """
 
     def __init__(self) -> None:
@@ -63,13 +63,12 @@ class BatchForm(Container[Any]):
             "Distance of neighbouring planes in the unit of the pixel size, of all stacks.",
             "as in the files",
         )
-        self.workers = SpinBox(
-            min=0,
-            max=MOST_WORKERS,
-            tooltip="Processes that work at a time; 0 takes as many as the processors and the "
-            "memory of this computer allow.",
+        # a spin box of magicgui has no words for its least value
+        self.workers = _line(
+            "Processes that work at a time; empty for as many as the processors and the memory of "
+            "this computer allow.",
+            "as many as fit",
         )
-        self.workers.native.setSpecialValueText("as many as fit")
         self.more = PushButton(text=FOLDED, tooltip="Show or hide what is seldom changed.")
         self.more.native.setFlat(True)
         self.more.native.setStyleSheet("text-align: left")
@@ -118,12 +117,12 @@ class BatchForm(Container[Any]):
         callback : callable
             Takes nothing.
         """
-        for control in (*self._lines, self.format, self.workers):
+        for control in (*self._lines, self.format):
             control.changed.connect(lambda _: callback())
 
     @property
     def _lines(self) -> tuple[LineEdit, ...]:
-        return self.root, self.out, self.pattern, self.z_step
+        return self.root, self.out, self.pattern, self.z_step, self.workers
 
     @property
     def complete(self) -> bool:
@@ -151,6 +150,29 @@ class BatchForm(Container[Any]):
                 f"The z step '{typed}' is no number; type one, such as 0.5, or leave it empty."
             ) from problem
 
+    def most_workers(self) -> int | None:
+        """Return the number of worker processes.
+
+        Returns
+        -------
+        int or None
+            None for as many as fit.
+
+        Raises
+        ------
+        SettingsError
+            What was typed is no number of workers.
+        """
+        typed = self.workers.value.strip()
+        if not typed:
+            return None
+        if not (typed.isdecimal() and 1 <= int(typed) <= MOST_WORKERS):
+            raise SettingsError(
+                f"'{typed}' is no number of workers; type one from 1 to {MOST_WORKERS}, or leave "
+                "it empty for as many as fit."
+            )
+        return int(typed)
+
     def call(
         self, settings: Settings, series_settings: SeriesSettings, *, redo: bool = False
     ) -> BatchCall:
@@ -173,7 +195,7 @@ class BatchForm(Container[Any]):
         Raises
         ------
         SettingsError
-            The z step is none.
+            The z step or the number of workers is none.
         InputError
             A URL cannot be used here.
         """
@@ -187,7 +209,7 @@ class BatchForm(Container[Any]):
                 pattern=self.pattern.value.strip() or None,
                 format=self.format.value,
             ),
-            workers=self.workers.value or None,
+            workers=self.most_workers(),
             redo=redo,
         )
 

@@ -11,34 +11,41 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
     Qt,
     Signal,
 )
-from qtpy.QtGui import QKeySequence, QShortcut  # type: ignore[attr-defined]
+from qtpy.QtGui import QColor, QKeySequence, QShortcut  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
     QLineEdit,
     QMenu,
+    QStyledItemDelegate,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from qtpy.QtCore import QPoint
 
     from napari_focus_stack._napari.widgets.batch_rows import TableRow
 
-TEXT, TIP, ALIGNMENT, SEARCHED = (
+TEXT, TIP, ALIGNMENT, COLOUR, SEARCHED = (
     int(Qt.ItemDataRole.DisplayRole),
     int(Qt.ItemDataRole.ToolTipRole),
     int(Qt.ItemDataRole.TextAlignmentRole),
+    int(Qt.ItemDataRole.ForegroundRole),
     int(Qt.ItemDataRole.UserRole),
 )
 """What Qt may want of a cell; the last is the text in which words are searched."""
-WIDTHS = {"Stack": 128, "State": 74, "What it is": 250, "Result": 170, "Notes": 600}
-"""Widths of columns in pixels; others have `NUMBER_WIDTH`."""
-NUMBER_WIDTH = 54
+WIDTHS = {"Stack": 168, "State": 78, "Notes": 52}
+"""Least widths of columns in pixels, 298 together as in a dock of usual width; others have
+`NUMBER_WIDTH`."""
+NUMBER_WIDTH = 50
+SHARES = {"Stack": 2, "What it is": 1, "Notes": 1}
+"""Parts in which columns share the width that is left."""
+FAILED = QColor(232, 80, 80)
+"""Red that is read on napari's dark and light background."""
 ROW_HEIGHT = 22
 LEAST_HEIGHT = 150
 """Height of the table in pixels, with some five rows, where the dock is low."""
@@ -76,7 +83,7 @@ class BatchModel(QAbstractTableModel):
         self._arrange()
 
     def add(self, rows: Sequence[TableRow]) -> None:
-        """Add rows at the end.
+        """Add rows at the end; where no column is sorted, failures come first.
 
         Parameters
         ----------
@@ -87,6 +94,18 @@ class BatchModel(QAbstractTableModel):
         self.beginInsertRows(QModelIndex(), first, first + len(rows) - 1)
         self.rows += rows
         self.endInsertRows()
+        if self._column >= 0 or any(row.is_failure for row in rows):
+            self._arrange()
+
+    def renew(self, renewed: Callable[[TableRow], TableRow]) -> None:
+        """Replace each row by another one in its place.
+
+        Parameters
+        ----------
+        renewed : callable
+            Returns the row instead of a row.
+        """
+        self.rows = [renewed(row) for row in self.rows]
         self._arrange()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -95,7 +114,7 @@ class BatchModel(QAbstractTableModel):
         Parameters
         ----------
         column : int
-            Number of the column; -1 to leave the rows as they are.
+            Number of the column; -1 for failures first, and the rest as it is.
         order : Qt.SortOrder
             Direction.
         """
@@ -107,15 +126,16 @@ class BatchModel(QAbstractTableModel):
 
         A proxy would compare 5,000 rows in 200 to 500 ms, since each comparison calls `data` twice.
         """
-        if not 0 <= self._column < len(self._columns):
-            return
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
         marked = [self.rows[index.row()] for index in before]
-        self.rows.sort(
-            key=lambda row: row.keys[self._column],
-            reverse=self._order == Qt.SortOrder.DescendingOrder,
-        )
+        if 0 <= self._column < len(self._columns):
+            self.rows.sort(
+                key=lambda row: row.keys[self._column],
+                reverse=self._order == Qt.SortOrder.DescendingOrder,
+            )
+        else:
+            self.rows.sort(key=lambda row: not row.is_failure)
         wanted = {id(row) for row in marked}
         places = {id(row): k for k, row in enumerate(self.rows) if id(row) in wanted}
         after = [
@@ -148,6 +168,8 @@ class BatchModel(QAbstractTableModel):
             return row.texts[column]
         if role == SEARCHED:
             return "\n".join(row.texts)
+        if role == COLOUR:
+            return FAILED if row.is_failure else None
         return RIGHT if role == ALIGNMENT and isinstance(row.keys[column], float) else None
 
 
@@ -159,6 +181,38 @@ class _Filtered(QSortFilterProxyModel):
         model = self.sourceModel()
         assert model is not None, "it is set once and for all"
         model.sort(column, order)
+
+
+class _PathEnds(QStyledItemDelegate):
+    """Cells of paths that are too long: their ends tell them apart."""
+
+    def initStyleOption(self, option: Any, index: Any) -> None:  # noqa: N802 - Qt's
+        """Cut a text off on its left."""
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideLeft
+
+
+class _View(QTableView):
+    """Table whose columns share its width."""
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's
+        """Share the new width."""
+        super().resizeEvent(event)
+        self.share_width()
+
+    def share_width(self) -> None:
+        """Give each column its least width, and those of `SHARES` what is left."""
+        model, shown = self.model(), self.viewport()
+        assert model is not None, "it is set before the view is shown"
+        assert shown is not None, "a view has one"
+        titles = [
+            model.headerData(k, Qt.Orientation.Horizontal) for k in range(model.columnCount())
+        ]
+        least = [WIDTHS.get(title, NUMBER_WIDTH) for title in titles]
+        parts = [SHARES.get(title, 0) for title in titles]
+        spare = max(shown.width() - sum(least), 0)
+        for number, (width, part) in enumerate(zip(least, parts, strict=True)):
+            self.setColumnWidth(number, width + spare * part // sum(parts))
 
 
 class BatchTable(QWidget):
@@ -173,6 +227,8 @@ class BatchTable(QWidget):
         The rows.
     words : QLineEdit
         Words by which rows are filtered.
+    has_sheet : bool
+        Whether the menu of the right button offers the contact sheet.
     view : QTableView
         The table.
     """
@@ -187,9 +243,10 @@ class BatchTable(QWidget):
         self._proxy.setSourceModel(self.model)
         self._proxy.setFilterRole(SEARCHED)
         self._proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.words, self.view = QLineEdit(), QTableView()
+        self.words, self.view = QLineEdit(), _View()
         self.words.setPlaceholderText("Show only rows with: a name, failed, ...")
         self.words.setClearButtonEnabled(True)
+        self.has_sheet = False
         self.words.textChanged.connect(self._proxy.setFilterFixedString)
         self._set_up_view()
         layout = QVBoxLayout(self)
@@ -206,7 +263,7 @@ class BatchTable(QWidget):
         view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         view.setWordWrap(False)
-        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # the ends of names tell them apart
+        view.setItemDelegateForColumn(0, _PathEnds(view))
         view.setTabKeyNavigation(False)
         view.setMinimumHeight(LEAST_HEIGHT)
         view.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
@@ -227,7 +284,7 @@ class BatchTable(QWidget):
         heights.setDefaultSectionSize(ROW_HEIGHT)
 
     def in_order_of_arrival(self) -> None:
-        """Show the rows as they came, until a title is clicked."""
+        """Show the rows as they came, failures first, until a title is clicked."""
         self.view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
 
     def show_rows(self, columns: Sequence[str], rows: Sequence[TableRow]) -> None:
@@ -242,8 +299,7 @@ class BatchTable(QWidget):
         """
         self.in_order_of_arrival()
         self.model.show(columns, rows)
-        for number, title in enumerate(columns):
-            self.view.setColumnWidth(number, WIDTHS.get(title, NUMBER_WIDTH))
+        self.view.share_width()
 
     @property
     def current(self) -> TableRow | None:
@@ -266,7 +322,9 @@ class BatchTable(QWidget):
         record = None if self.current is None else self.current.record
         assert result is not None, "an entry was added"
         result.setEnabled(record is not None and record.state == "done")
-        menu.addAction("Open contact sheet", self.sheet_wanted.emit)
+        sheet = menu.addAction("Open contact sheet", self.sheet_wanted.emit)
+        assert sheet is not None, "an entry was added"
+        sheet.setEnabled(self.has_sheet)
         shown = self.view.viewport()
         assert shown is not None, "a view has one"
         menu.popup(shown.mapToGlobal(place))

@@ -27,7 +27,14 @@ def breakable(text: str) -> str:
     str
         Text that looks the same.
     """
-    return re.sub(rf"(\S{{{LONGEST_WORD}}})(?=\S)", rf"\1{BREAK}", text)
+    return re.sub(r"\S+", _broken, text)
+
+
+def _broken(found: re.Match[str]) -> str:
+    """Return a word with places to break it: in a path after its separators, while these do."""
+    parts = re.findall(r"[^/\\]*[/\\]+|[^/\\]+", found[0])
+    pieces = (re.sub(rf"(.{{{LONGEST_WORD}}})(?=.)", rf"\1{BREAK}", part) for part in parts)
+    return BREAK.join(pieces)
 
 
 class Sentences(Label):

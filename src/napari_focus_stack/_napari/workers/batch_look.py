@@ -9,6 +9,7 @@ from napari_focus_stack.batch.choice import local_workers
 from napari_focus_stack.batch.finding import FoundSeries, find_series_below
 from napari_focus_stack.batch.focus import nothing_found
 from napari_focus_stack.batch.planning import plan_batch
+from napari_focus_stack.batch.records import StackName
 from napari_focus_stack.batch.wording import plan_totals
 from napari_focus_stack.errors import Cancelled, InputError
 
@@ -38,7 +39,7 @@ class Look:
 
 
 def look_steps(call: BatchCall, cancel: threading.Event) -> Generator[Progress, None, Look]:
-    """Find what a batch would do, and do nothing.
+    """Find what a batch would do, and do nothing; results of other settings count as done.
 
     Parameters
     ----------
@@ -65,13 +66,17 @@ def look_steps(call: BatchCall, cancel: threading.Event) -> Generator[Progress, 
         As for `plan_batch`.
     """
     yield from ()
-    plan = plan_batch(call.order, redo=call.redo, quiet=call.quiet, cancel=cancel)
+    plan = plan_batch(
+        call.order, redo=call.redo, quiet=call.quiet, any_settings=True, cancel=cancel
+    )
     if not (plan.listed or plan.left):
         raise InputError(nothing_found(call.order))
     return Look(plan, plan_totals(plan, local_workers(plan, call.workers)))
 
 
-def first_stack_steps(call: BatchCall, cancel: threading.Event) -> Generator[Progress, None, str]:
+def first_stack_steps(
+    call: BatchCall, cancel: threading.Event
+) -> Generator[Progress, None, StackName]:
     """Find the first stack of a batch.
 
     Parameters
@@ -88,8 +93,8 @@ def first_stack_steps(call: BatchCall, cancel: threading.Event) -> Generator[Pro
 
     Returns
     -------
-    str
-        File or folder of the first series with planes, relative to the root.
+    StackName
+        First stack of the first series with planes.
 
     Raises
     ------
@@ -108,5 +113,5 @@ def first_stack_steps(call: BatchCall, cancel: threading.Event) -> Generator[Pro
         if cancel.is_set():
             raise Cancelled
         if isinstance(found, FoundSeries) and found.series.positions[0].planes > 1:
-            return found.source
+            return StackName(source=found.source)
     raise InputError(nothing_found(order))

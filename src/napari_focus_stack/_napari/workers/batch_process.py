@@ -147,6 +147,9 @@ def command_arguments(call: BatchCall, recipe: Path) -> list[str]:
         "recipe": recipe,
         "pattern": order.pattern,
         "axes": order.axes,
+        # a recipe's are of one stack, and not taken from it
+        "memory": order.settings.memory,
+        "threads": order.settings.threads,
         "scheduler": call.scheduler,
         "workers": call.workers,
         "quiet_time": call.quiet,
