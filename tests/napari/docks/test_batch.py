@@ -176,6 +176,7 @@ def test_other_settings_are_refused_until_all_is_to_be_done_again(dock, widget, 
     assert "tick 'Do all again'" in said
     assert widget.redo.native.isVisibleTo(widget.native)
     assert cells(widget, "Stack") == []
+    assert not widget.open_button.enabled
     assert "method depth" in widget.used.value
     widget.redo.value = True
     assert press(widget.run_button).startswith("3 stacks done,")
@@ -352,16 +353,16 @@ def test_a_film_takes_the_steps_and_units_of_planes_beside_it(
     widget.form.root.value = str(tmp_path / "films")
     press(widget.run_button)
     place = {
-        "scale": (0.5, 1, 1),
-        "units": ("um", "pixel", "pixel"),
-        "axis_labels": ("z", "y", "x"),
+        "scale": (1, 0.5, 1, 1),
+        "units": ("pixel", "um", "pixel", "pixel"),
+        "axis_labels": ("t", "z", "y", "x"),
     }
-    viewer.add_image(np.zeros((9, 48, 64)), **place)
+    viewer.add_image(np.zeros((2, 9, 48, 64)), **place)
     added = open_row(qtbot, widget, "film.tif, time 1, channel 0")
     assert "moved by the slider" in widget.opening.status.value
     assert viewer.layers.extent.units is not None
     assert {float(layer.scale[0]) for layer in added} == {0.5}
-    assert viewer.dims.current_step[0] == 1
+    assert viewer.dims.current_step[1] == 1
 
 
 @pytest.mark.parametrize(
