@@ -176,6 +176,7 @@ def test_other_settings_are_refused_until_all_is_to_be_done_again(dock, widget, 
     assert "tick 'Do all again'" in said
     assert widget.redo.native.isVisibleTo(widget.native)
     assert cells(widget, "Stack") == []
+    assert not widget.open_button.enabled
     assert "method depth" in widget.used.value
     widget.redo.value = True
     assert press(widget.run_button).startswith("3 stacks done,")
@@ -330,6 +331,20 @@ def test_the_pixels_of_a_film_are_those_of_each_time(
     assert notifications == []
 
 
+def test_the_view_fits_what_is_opened_and_not_what_is_hidden(viewer, widget, press, qtbot):
+    press(widget.run_button)
+    camera = getattr(viewer, "scene", viewer).camera
+    open_row(qtbot, widget, "A/leaf.tif")
+    alone = camera.zoom, camera.center
+    other = viewer.add_image(np.zeros((3, 480, 640)))
+    viewer.reset_view()
+    assert camera.zoom < alone[0] / 5
+    viewer.layers.selection.active = other
+    assert open_row(qtbot, widget, "A/leaf.tif") == []
+    assert camera.zoom == pytest.approx(alone[0], rel=0.03)  # napari counts half pixels
+    assert camera.center == pytest.approx(alone[1])
+
+
 def test_a_film_takes_the_steps_and_units_of_planes_beside_it(
     viewer, widget, press, qtbot, tmp_path
 ):
@@ -337,12 +352,17 @@ def test_a_film_takes_the_steps_and_units_of_planes_beside_it(
     write_film(tmp_path / "films")
     widget.form.root.value = str(tmp_path / "films")
     press(widget.run_button)
-    place = {"scale": (0.5, 1, 1), "units": ("um", "pixel", "pixel")}
-    viewer.add_image(np.zeros((9, 48, 64)), **place)
+    place = {
+        "scale": (1, 0.5, 1, 1),
+        "units": ("pixel", "um", "pixel", "pixel"),
+        "axis_labels": ("t", "z", "y", "x"),
+    }
+    viewer.add_image(np.zeros((2, 9, 48, 64)), **place)
     added = open_row(qtbot, widget, "film.tif, time 1, channel 0")
+    assert "moved by the slider" in widget.opening.status.value
     assert viewer.layers.extent.units is not None
     assert {float(layer.scale[0]) for layer in added} == {0.5}
-    assert viewer.dims.current_step[0] == 1
+    assert viewer.dims.current_step[1] == 1
 
 
 @pytest.mark.parametrize(

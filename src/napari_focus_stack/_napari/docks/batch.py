@@ -227,6 +227,7 @@ class BatchWidget(Container[Any]):
         """Remove the rows of what was looked for before."""
         self.table.show_rows(columns, [])
         self.opening.forget()
+        self.open_button.enabled = False
 
     def _finish(self, totals: str) -> str:
         return f"{totals} Results are in '{self._out}'. Double-click a row to open it."

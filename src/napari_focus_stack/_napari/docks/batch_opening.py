@@ -131,8 +131,9 @@ def _fit(viewer: napari.viewer.Viewer, layer: Image) -> None:
     if viewer.dims.ndisplay != 2 or layer.ndim < 2:
         return
     whole, own = (one.extent.world[:, -2:] for one in (viewer.layers, layer))
-    viewer.camera.center = (0.0, *own.mean(axis=0).tolist())
-    viewer.camera.zoom *= float(np.min(np.ptp(whole, axis=0) / np.ptp(own, axis=0)))
+    camera = getattr(viewer, "scene", viewer).camera  # moved in napari 0.9
+    camera.center = (0.0, *own.mean(axis=0).tolist())
+    camera.zoom *= float(np.min(np.ptp(whole, axis=0) / np.ptp(own, axis=0)))
 
 
 def _beside(layers: Iterable[Any], arguments: dict[str, Any]) -> dict[str, Any]:

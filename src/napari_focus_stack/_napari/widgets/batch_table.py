@@ -38,7 +38,7 @@ TEXT, TIP, ALIGNMENT, COLOUR, SEARCHED = (
     int(Qt.ItemDataRole.UserRole),
 )
 """What Qt may want of a cell; the last is the text in which words are searched."""
-WIDTHS = {"Stack": 168, "State": 78, "Notes": 52}
+WIDTHS = {"Stack": 156, "State": 92, "Notes": 50}
 """Least widths of columns in pixels, 298 together as in a dock of usual width; others have
 `NUMBER_WIDTH`."""
 NUMBER_WIDTH = 50
