@@ -58,7 +58,9 @@ def main() -> int:
     screen = on_screen()
     painting = {} if screen else {"QT_QPA_PLATFORM": "offscreen"}
     # more than four viewers at once gain nothing and need 300 MB each
-    pytest = [python, "-m", "pytest", "-n", "auto", "--maxprocesses", "4", *pytest_arguments]
+    pytest = [python, "-m", "pytest", "-n", "auto", "--maxprocesses", "4"]
+    # tests that share a costly fixture go to one process
+    pytest += ["--dist", "loadgroup", *pytest_arguments]
     return subprocess.run([*screen, *pytest], cwd=ROOT, env={**os.environ, **painting}).returncode
 
 
