@@ -223,3 +223,19 @@ def test_a_stack_is_whole_with_the_memory_needed_and_refused_below_the_least(
 
 
 @pytest.mark.parametrize("colour", [False, True], ids=["grey", "colour"])
+@pytest.mark.parametrize("method", ["pyramid", "depth"])
+def test_the_memory_that_is_planned_with_is_enough(colour: bool, method: str) -> None:
+    """What NumPy takes at most, against the plan by which fields are cut."""
+    shape = (4, 1200, 1000, 3) if colour else (4, 1200, 1000)
+    planes = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    settings = Settings(align="none", method=method)
+    planned = pixel_bytes(PlaneKind.of(ArraySource(planes)), settings) * 1200 * 1000
+    focus_stack(planes[:, :64, :64], align="none")  # what is imported and kept for good
+    tracemalloc.start()
+    try:
+        focus_stack(planes, settings=settings)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    threads = 2 * THREAD_BYTES
+    assert 0.6 * planned < peak < planned + 4 * planes[0].nbytes + threads
