@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,12 @@ POOLS = (
     "fsspecIO",
 )
 """Threads that stay for the next call: of dask, tifffile, napari, zarr and fsspec."""
+
+
+# the profile that was on goes on beneath: that of CI servers takes the same examples every time
+settings.register_profile("long", settings(), max_examples=100)
+settings.register_profile("short", settings(), max_examples=30)
+settings.load_profile("short")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from long_runs import only_long
 from motion import MOVING
 from scenes import QUIET, scene
 
@@ -57,7 +58,7 @@ def test_stray_light_is_an_offset(gain: float, offset: float, k: int) -> None:
     np.testing.assert_allclose(made, tones, atol=0.005)
 
 
-@pytest.mark.parametrize("name", ["gravel", "coins", "brick", "camera"])
+@pytest.mark.parametrize("name", ["gravel", "coins", *only_long("brick", "camera")])
 @pytest.mark.parametrize("kind", ["slant", "dome", "step"])
 @pytest.mark.parametrize("noise", [QUIET, SensorNoise(0.02, 1 / 2000)], ids=["quiet", "noisy"])
 def test_a_change_of_focus_is_no_drift(name: str, kind: str, noise: SensorNoise) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from long_runs import only_long
 from scenes import QUIET, scene
 from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
 
@@ -43,7 +44,7 @@ def in_order(known: Sequence[np.ndarray], order: Sequence[int]) -> bool:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["gravel", "brick", "coins"])
+@pytest.mark.parametrize("name", ["gravel", *only_long("brick", "coins")])
 @pytest.mark.parametrize("motion", [{}, {"zoom": 0.004, "shift": 0.7}], ids=["still", "moving"])
 def test_rendered_stacks(name: str, kind: str, motion: dict) -> None:
     known = rendered(kind, name, **motion)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from long_runs import only_long
 from motion import QUIET, foreign, shifted
 from scenes import Scene, scene
 
@@ -50,7 +51,7 @@ def refined(stack: Scene, start: dict[int, np.ndarray], reference: int, model: s
     return refine_jointly(start, parents, model, looked.__getitem__, **options)
 
 
-@pytest.mark.parametrize("model", ["shift", "similarity"])
+@pytest.mark.parametrize("model", ["similarity", *only_long("shift")])
 @pytest.mark.parametrize(("reference", "mean"), [(20, 0.85), (0, 0.95)])
 def test_errors_that_added_up_grow_smaller(reference: int, mean: float, model: str) -> None:
     stack, left = long(), []

@@ -12,6 +12,7 @@ import tifffile
 from batch.trees import MAKERS, film, planes, store
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from long_runs import examples
 from series.made_tiffs import ndtiff
 
 from napari_focus_stack.batch.finding import FoundSeries, LeftOut, find_series_below
@@ -53,7 +54,7 @@ FOLDERS = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(FOLDERS, st.sampled_from(["", "a", "a/b"]))
 def test_exactly_the_stacks_of_any_tree_are_found(tree, holder):
     with tempfile.TemporaryDirectory() as folder:

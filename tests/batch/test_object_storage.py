@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from batch.experiment import batch, write_plate
 from cloud import BUCKET, assert_one_sentence
+from long_runs import only_long
 
 from napari_focus_stack import FocusStackError, OutputError, focus_series, open_series
 from napari_focus_stack.batch import choice
@@ -15,7 +16,7 @@ from napari_focus_stack.io.places import as_place
 QUICK = {"occlusion": "off"}
 
 
-@pytest.mark.parametrize("work", ["in this process", "in workers"])
+@pytest.mark.parametrize("work", ["in workers", *only_long("in this process")])
 def test_a_plate_on_object_storage_becomes_a_plate_there(tmp_path, s3, monkeypatch, work):
     if work == "in workers":
         monkeypatch.setattr(choice, "WORTH_WORKERS", 0.0)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SLURM has no Windows")
-TIMES = 12
+TIMES = 8
 SRUN = """\
 #!/bin/bash
 # runs its program as often as srun does, and passes on its end

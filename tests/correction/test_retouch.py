@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from long_runs import examples
 from scenes import QUIET, Scene, psnr, scene
 
 from napari_focus_stack import ArraySource, InputError, SettingsError, focus_stack, read_stack
@@ -27,6 +29,7 @@ PATCH = np.s_[60:100, 110:150]
 """On the right side of the step, which plane 5 shows."""
 
 
+@cache
 def run(**options) -> tuple[ArraySource, StackResult]:
     rendered = scene("gravel", "step", noise=QUIET)
     source = ArraySource(rendered.planes)
@@ -150,7 +153,7 @@ strokes = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=examples(12))
 @given(strokes, st.booleans())
 def test_only_the_labels_count_not_the_strokes(strokes, moving: bool) -> None:
     source, result = moved(dtype="float32") if moving else run()
@@ -173,6 +176,7 @@ def test_only_the_labels_count_not_the_strokes(strokes, moving: bool) -> None:
     assert_same(retoucher, result)
 
 
+@cache
 def moved(**kinds) -> tuple[ArraySource, StackResult]:
     rendered = scene("gravel", "step", noise=QUIET, zoom=0.02, shift=2.5, **kinds)
     source = ArraySource(rendered.planes)

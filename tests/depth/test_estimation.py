@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from long_runs import only_long
 from scenes import QUIET, picture, scene, surface
 
 from napari_focus_stack import focus_stack
@@ -34,9 +35,9 @@ def stacked(planes: np.ndarray, **options):
     return focus_stack(planes, align="none", **options)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32", *only_long("uint16")])
 @pytest.mark.parametrize("kind", ["slant", "dome"])
-@pytest.mark.parametrize("name", ["gravel", "brick"])
+@pytest.mark.parametrize("name", ["gravel", *only_long("brick")])
 def test_a_textured_surface_is_found(name: str, kind: str, dtype: str) -> None:
     rendered = scene(name, kind, noise=QUIET, dtype=dtype)
     score = score_depth(stacked(rendered.planes).depth, rendered.depth)

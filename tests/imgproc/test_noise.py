@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from long_runs import only_long
 from scenes import scene
 
 from napari_focus_stack.imgproc.noise import Noise, NoiseEstimator, middle
@@ -35,7 +36,7 @@ CAMERAS = [("uint8", 255.0), ("uint16", 4095.0), ("float32", 1.0)]
 
 
 @pytest.mark.parametrize(("dtype", "white"), CAMERAS)
-@pytest.mark.parametrize("name", ["gravel", "coins", "camera"])
+@pytest.mark.parametrize("name", ["gravel", "camera", *only_long("coins")])
 def test_read_noise_is_found_on_texture(name: str, dtype: str, white: float) -> None:
     found = measured(name, SensorNoise(read=0.02), dtype, white)
     deviation = np.sqrt(found.constant + found.slope * 0.5 * white)

@@ -83,7 +83,9 @@ def test_a_smooth_plane_is_seen_where_it_lies(matrix: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("matrix", [*MOTIONS, PERSPECTIVE])
-@pytest.mark.parametrize(("finest", "least"), [(0.2, 50), (0.35, 43), (0.45, 34)])
+@pytest.mark.parametrize(
+    ("finest", "least"), [(0.2, 50), pytest.param(0.35, 43, marks=pytest.mark.long), (0.45, 34)]
+)
 def test_detail_is_kept_better_than_by_a_cubic_or_a_line(finest, least, matrix) -> None:
     wave = Waves(finest)
     plane, truth = wave(*places(np.eye(3))), wave(*places(matrix))[DEEP]

@@ -23,6 +23,7 @@ from napari_focus_stack.io.places import as_place, read_bytes_of, write_bytes_to
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.series.model import Channel
 from tests.cloud import BUCKET, assert_one_sentence
+from tests.long_runs import examples
 
 SHAPE = (4, 2, 301, 550)
 SPACING = Spacing(y=0.25, x=0.5, unit="micrometer")
@@ -164,7 +165,7 @@ def test_colour_comes_back(tmp_path, samples):
 
 
 @settings(
-    max_examples=15,
+    max_examples=examples(15),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

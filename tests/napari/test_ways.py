@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import dask.array
 import numpy as np
 import pytest
+from long_runs import only_long
 from napari.components import ViewerModel
 from qtpy.QtCore import QEvent
 
@@ -67,6 +68,9 @@ KINDS = {
     "affine": lambda p: (p, {"affine": AFFINE, "translate": (3, 7, -5), **UM}),
 }
 """Stacks as arguments of `add_image`."""
+KEPT_KINDS = ("lazy multiscale", "rgb16", "flipped", "affine")
+OTHER_KINDS = [kind for kind in KINDS if kind not in KEPT_KINDS]
+"""Parts and combinations of those that are kept."""
 TYPES = {
     "uint64": lambda p: p.astype(np.uint64) << 20,
     "bool": lambda p: p > 128,
@@ -259,7 +263,7 @@ def check_colours(qtbot, viewer, source):
 CHECKS = (check_stack, check_probe, check_correct, check_apply, check_align, check_surface)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KEPT_KINDS, *only_long(*OTHER_KINDS)])
 def test_every_widget_on_every_kind_of_layer(qtbot, viewer, planes, kind, tmp_path, notifications):
     data, arguments = KINDS[kind](planes)
     source = viewer.add_image(data, name="cells", **arguments)

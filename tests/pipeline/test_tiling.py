@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from long_runs import examples
 from scenes import picture
 
 from napari_focus_stack import Settings, focus_stack, stack_steps
@@ -129,12 +130,21 @@ def test_tiles_agree_where_planes_are_transparent(request: pytest.FixtureRequest
     assert np.abs(tiled.depth - whole.depth).max() < 0.1
 
 
-@pytest.mark.parametrize(("name", "times"), [("gravel", 1), ("retina", 1), ("retina", 2)])
+@pytest.mark.parametrize(
+    ("name", "times"),
+    [
+        ("gravel", 1),
+        ("retina", 1),
+        ("gravel", 2),
+        pytest.param("retina", 2, marks=pytest.mark.long),
+    ],
+)
 def test_tiles_leave_no_seams(name: str, times: int, request: pytest.FixtureRequest) -> None:
     planes = moving(name, times)
     if times == 2:  # light from the side that is bright in focus: coarse levels count
-        slope = np.linspace(0.5, 1, planes.shape[2])[None, None, :, None]
-        glow = 1 + 0.2 * np.cos(np.arange(6) - 3)[:, None, None, None] * (slope > 0.75)
+        colour = (1,) * (planes.ndim - 3)
+        slope = np.linspace(0.5, 1, planes.shape[2]).reshape(-1, *colour)
+        glow = 1 + 0.2 * np.cos(np.arange(6) - 3).reshape(-1, 1, 1, *colour) * (slope > 0.75)
         planes = np.clip(planes * slope * glow, 0, 255).astype(np.uint8)
     whole = focus_stack(planes)
     request.getfixturevalue("in_tiles")
@@ -192,7 +202,7 @@ KINDS = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @example(((300, 400), "float64"), 2, 1, "auto")  # its least was refused by a rounding
 @given(KINDS, st.integers(2, 40), st.integers(1, 8), st.sampled_from(["auto", "off"]))
 def test_a_stack_is_whole_with_the_memory_needed_and_refused_below_the_least(

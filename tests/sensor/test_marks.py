@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from long_runs import only_long
 from scenes import QUIET, psnr, scene
 
 from napari_focus_stack import ArraySource, focus_stack
@@ -122,7 +123,7 @@ def dusty(planes: np.ndarray) -> np.ndarray:
     return (planes * let_through).round().astype(planes.dtype)
 
 
-@pytest.mark.parametrize("name", ["gravel", "brick", "camera", "moon"])
+@pytest.mark.parametrize("name", ["gravel", "camera", *only_long("brick", "moon")])
 def test_specimen_is_seen_where_dust_lay_over_it(name: str) -> None:
     planes, truth = drifting(name, 2.5, 14)
     inner = np.s_[18:-18, 18:-18]
@@ -175,7 +176,10 @@ def seen_at(transforms: np.ndarray, places: np.ndarray) -> np.ndarray:
     return seen[:, 1::-1].round().astype(int)
 
 
-@pytest.mark.parametrize(("name", "least"), [("moon", 40), ("camera", 20), ("brick", 20)])
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("moon", 40), ("camera", 20), pytest.param("brick", 20, marks=pytest.mark.long)],
+)
 @pytest.mark.parametrize("step", [0.0, 1.5])
 def test_what_one_pixel_of_one_plane_shows_alone_is_filled_in(
     name: str, least: int, step: float
@@ -214,7 +218,10 @@ def beads(sigma: float, defocus: float, drift: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("drift", [0.0, 1.3])
-@pytest.mark.parametrize(("sigma", "defocus"), [(0.6, 0.6), (0.6, 0.9), (0.8, 0.35), (1.0, 3.0)])
+@pytest.mark.parametrize(
+    ("sigma", "defocus"),
+    [(0.6, 0.6), (0.8, 0.35), (1.0, 3.0), pytest.param(0.6, 0.9, marks=pytest.mark.long)],
+)
 def test_points_that_a_lens_has_spread_are_no_specks(
     sigma: float, defocus: float, drift: float
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from long_runs import examples
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.sources import Spacing
@@ -81,7 +82,7 @@ def edit(path, change):
 
 
 @settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
