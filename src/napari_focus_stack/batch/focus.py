@@ -116,7 +116,7 @@ def batch_steps(
         seen: set[str] = set()
         tried: dict[str, str] = {}
         plan, worked = _look(call, tried, cancel, redo=call.redo), time.monotonic()
-        if not (plan.listed or plan.left) and call.watch is None:
+        if not (plan.listed or plan.left or plan.young) and call.watch is None:
             raise InputError(nothing_found(call.order))
         for look in count(1):
             yield from _new(plan.kept, seen)

@@ -121,11 +121,12 @@ def plan_totals(plan: BatchPlan, workers: int) -> str:
     str
         Stacks to do, those that wait, done, failed and left out; disk and time.
     """
-    disk = format_bytes(sum(entry.disk for entry in plan.listed))
+    disk = sum(entry.disk for entry in plan.listed)
+    takes = f"; results take about {format_bytes(disk)}{_work(plan, workers)}" if disk else ""
     done, failed = len(plan.kept), sum(record.state == "failed" for record in plan.left)
     counts = {"done before": done, "failed": failed, "left out": len(plan.left) - failed}
     parts = [_to_do(plan), *(f"{count} {what}" for what, count in counts.items() if count)]
-    return f"{', '.join(parts)}; results take about {disk}{_work(plan, workers)}."
+    return f"{', '.join(parts)}{takes}."
 
 
 def _to_do(plan: BatchPlan) -> str:

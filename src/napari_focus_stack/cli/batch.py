@@ -231,9 +231,9 @@ def _list(batch: BatchCall, redo: bool) -> int:
     from napari_focus_stack.batch.wording import own_source, plan_totals
 
     plan = _plan(batch, redo, batch.quiet)
-    root, young = batch.order.root, {name.source for name in plan.young}
+    root = batch.order.root
     for entry in plan.listed:
-        waits = "; its files are still being written" if entry.source in young else ""
+        waits = "; its files are still being written" if entry.waiting else ""
         print(f"{_described(entry, batch)}{waits}")
     for entry in {entry.source: entry for entry in plan.listed if entry.notes}.values():
         for note in entry.notes:
@@ -252,7 +252,7 @@ def _plan(batch: BatchCall, redo: bool, quiet: float) -> BatchPlan:
     from napari_focus_stack.errors import InputError
 
     plan = plan_batch(batch.order, redo=redo, quiet=quiet)
-    if not (plan.listed or plan.left):
+    if not (plan.listed or plan.left or plan.young):
         raise InputError(nothing_found(batch.order))
     return plan
 
