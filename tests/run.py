@@ -42,10 +42,6 @@ SCREEN = {"xvfb-run": "xvfb", "xauth": "xauth"}
 # the images of CI have a browser, and without one these tests are skipped.
 BROWSER = {"chromium": "chromium", "chromedriver": "chromium-driver"}
 
-# Each process of the tests has a core; OpenBLAS, which has threads for all of them, lets those that
-# wait spin: 28 % more time of the processor in the tests of the alignment.
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -61,10 +57,9 @@ def main() -> int:
     subprocess.run(install, check=True)
     screen = on_screen()
     painting = {} if screen else {"QT_QPA_PLATFORM": "offscreen"}
-    variables = {**ONE_THREAD, **os.environ, **painting}
     # more than four viewers at once gain nothing and need 300 MB each
     pytest = [python, "-m", "pytest", "-n", "auto", "--maxprocesses", "4", *pytest_arguments]
-    return subprocess.run([*screen, *pytest], cwd=ROOT, env=variables).returncode
+    return subprocess.run([*screen, *pytest], cwd=ROOT, env={**os.environ, **painting}).returncode
 
 
 def provide_screen() -> None:
