@@ -77,6 +77,9 @@ _LOCAL = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": 0.98,
+    # samples of the stacks' calls, a hundred a second in each worker, which nobody looks at
+    "distributed.worker.profile.enabled": False,
+    "distributed.scheduler.work-stealing": False,
 }
 
 
