@@ -18,7 +18,7 @@ from napari_focus_stack.errors import Cancelled, FocusStackError, InputError, Se
 from napari_focus_stack.io.listing import is_folder
 from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.series.selection import select
-from napari_focus_stack.series.steps import check_settings
+from napari_focus_stack.series.setting_checks import check_settings
 
 if TYPE_CHECKING:
     import threading

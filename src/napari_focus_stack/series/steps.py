@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_focus_stack._utils.steps import expanded
 from napari_focus_stack._utils.wording import format_names
-from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.errors import InputError
 from napari_focus_stack.series.channels import ChannelPlan, Failed, Outcome
 from napari_focus_stack.series.drift import FilmImages, film_drift, moved_back
 from napari_focus_stack.series.film import Film
@@ -18,6 +18,7 @@ from napari_focus_stack.series.lead import lead_name, lead_of, lead_steps
 from napari_focus_stack.series.model import StackIndex
 from napari_focus_stack.series.result import PositionResult, SeriesProgress, SeriesResult
 from napari_focus_stack.series.selection import find_channel
+from napari_focus_stack.series.setting_checks import check_settings
 
 if TYPE_CHECKING:
     import threading
@@ -182,51 +183,6 @@ def _without_lead(series: Series, lead: str | int | None) -> list[str]:
         f"There is no channel '{lead}' in {format_names(names)}; each channel was aligned by "
         "itself there."
     ]
-
-
-def check_settings(series: Series, settings: Settings, series_settings: SeriesSettings) -> None:
-    """Refuse settings that fit no stack of a series.
-
-    Parameters
-    ----------
-    series : Series
-        The series, or a part of it.
-    settings : Settings
-        Parameters of every stack.
-    series_settings : SeriesSettings
-        Parameters of the series.
-
-    Raises
-    ------
-    InputError
-        The series has no z axis.
-    SettingsError
-        A setting does not fit.
-    """
-    stacked = [position for position in series.positions if position.planes > 1]
-    if not stacked:
-        raise InputError(
-            f"'{series.path.name}' has no z axis, so there is nothing to stack; name its axes, as "
-            "in TZYX, if one of them is the focus."
-        )
-    settings.reference_plane(max(position.planes for position in stacked))
-    for position in stacked:
-        settings.region_in(position.plane_shape)
-    if abs(series_settings.offset or 0) >= max(position.planes for position in stacked):
-        raise SettingsError(
-            f"follow '{series_settings.follow}' leads out of every stack; the longest has "
-            f"{max(position.planes for position in stacked)} planes."
-        )
-    longest = max(position.times for position in series.positions)
-    if settings.crop and longest > 1:
-        raise SettingsError(
-            "crop would give every time point another size; crop the film afterwards."
-        )
-    if settings.crop and series_settings.lead_channel == "each":
-        raise SettingsError("crop would give every channel another size; name a lead channel.")
-    if longest == 1 and (series_settings.smooth_time > 1 or series_settings.drift):
-        name = "smooth_time" if series_settings.smooth_time > 1 else "drift"
-        raise SettingsError(f"{name} needs several time points; this series has one.")
 
 
 def _position_steps(
