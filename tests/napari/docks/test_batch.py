@@ -157,7 +157,7 @@ def test_a_batch_fills_the_table_opens_and_goes_on(qtbot, viewer, widget, press,
     assert [states[name] for name in STACKS] == ["done before", "done", "done before"]
     assert open_row(qtbot, widget, "A/stem.tif")[-1].name == "stem [sharp 2]"  # done anew
     said = press(widget.look_button)
-    assert said.startswith("0 stacks to do, 3 done before, 1 failed;"), said
+    assert said.startswith("0 stacks to do, 3 done before, 1 failed."), said
     assert cells(widget, "State") == ["failed"] + ["done before"] * 3
     assert open_row(qtbot, widget, "B/root.tif") == []
     assert viewer.layers.selection.active is root_layers[-1]
