@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,9 +20,10 @@ from napari_focus_stack.batch.stacking import find_lead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 QUICK = {"occlusion": "off"}
+WHERE = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
+"""Where workers find the functions of this module, wherever pytest was started."""
 
 
 class Cluster:
@@ -55,7 +57,7 @@ class Cluster:
 
 
 def _start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = os.environ | {"PYTHONPATH": WHERE}
     return subprocess.Popen(
         [sys.executable, "-m", f"distributed.cli.{program}", *arguments],
         env=environment,
@@ -100,7 +102,7 @@ def test_a_cluster_makes_the_same_bits_and_bears_the_death_of_a_worker(tmp_path,
 def test_a_stack_that_kills_its_workers_fails_after_three_of_them(tmp_path, monkeypatch):
     monkeypatch.setattr(choice, "WORTH_WORKERS", 0.0)
     monkeypatch.setenv("FOCUSSTACK_TEST_POISON", "s1.tif")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    monkeypatch.setenv("PYTHONPATH", WHERE)
     root, out = tmp_path / "root", tmp_path / "out"
     for k in range(4):
         write_stack(root / f"s{k}.tif", k)
@@ -108,7 +110,7 @@ def test_a_stack_that_kills_its_workers_fails_after_three_of_them(tmp_path, monk
     poisoned.mkdir()
     # imported by every Python that starts: the worker dies as the kernel would kill it
     (poisoned / "sitecustomize.py").write_text(POISON)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(poisoned), *sys.path]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(poisoned), WHERE]))
     records = batch(root, out, workers=2, **QUICK)
     assert {r.name.source: r.state for r in records} == {
         "s0.tif": "done",
@@ -147,7 +149,7 @@ def test_a_worker_that_dies_in_the_search_of_a_lead_costs_no_stack(tmp_path, mon
     monkeypatch.setattr(choice, "WORTH_WORKERS", 0.0)
     monkeypatch.setattr(cluster_engine, "lead_on_worker", _die_once)
     monkeypatch.setenv("FOCUSSTACK_TEST_DEATH", str(tmp_path / "died"))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # spawned workers take over sys.path
     root = tmp_path / "root"
     write_film(root / "film.tif", 4)
     records = batch(root, tmp_path / "out", workers=2, **QUICK)
