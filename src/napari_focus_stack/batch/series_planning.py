@@ -16,7 +16,7 @@ from napari_focus_stack.batch.plan import FilmPlan, Listed
 from napari_focus_stack.batch.records import BatchRecord, StackName
 from napari_focus_stack.batch.result_names import result_names
 from napari_focus_stack.batch.tasks import LeadTask, StackTask
-from napari_focus_stack.io.well_names import well_path
+from napari_focus_stack.io.placed_plate import field_place
 from napari_focus_stack.series.model import StackIndex
 from napari_focus_stack.series.result import ROLES
 from napari_focus_stack.series.selection import find_channel
@@ -179,17 +179,20 @@ class SeriesPlanner:
 
     def _results(self, number: int) -> dict[str, str]:
         """Return the place of each role of a position; in a plate that of its well and field."""
-        inner = f"/{self._fields[number]}" if self.names.is_plate else ""
-        return {role: self.names.result(number, role) + inner for role in ROLES}
+        places = {role: PurePosixPath(self.names.result(number, role)) for role in ROLES}
+        if self.names.is_plate:
+            well, field = self._fields[number]
+            places = {role: field_place(place, well, field) for role, place in places.items()}
+        return {role: place.as_posix() for role, place in places.items()}
 
     @cached_property
-    def _fields(self) -> list[str]:
-        """Place of each position in a plate, such as "B/2/0"."""
+    def _fields(self) -> list[tuple[str, int]]:
+        """Well of each position of a plate, and number of the field in it."""
         counts: Counter[str] = Counter()
         places = []
         for position in self._series.positions:
             well = position.well or ""
-            places.append(f"{well_path(well)}/{counts[well]}")
+            places.append((well, counts[well]))
             counts[well] += 1
         return places
 

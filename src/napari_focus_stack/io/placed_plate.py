@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import OutputError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+Place = TypeVar("Place", bound=PurePath)
 _PLATE = "plate"
 """What the attributes of a plate that was written here say it is."""
 
@@ -63,13 +65,13 @@ def create_plate(place: Path, wells: Mapping[str, int]) -> None:
     )
 
 
-def field_place(plate: Path, well: str, field: int) -> Path:
+def field_place(plate: Place, well: str, field: int) -> Place:
     """Return the place of the image of a field.
 
     Parameters
     ----------
-    plate : pathlib.Path
-        Place of the plate.
+    plate : pathlib.PurePath
+        Place of the plate, or its name in a folder.
     well : str
         Name of the well, such as "B02".
     field : int
@@ -77,7 +79,7 @@ def field_place(plate: Path, well: str, field: int) -> Path:
 
     Returns
     -------
-    pathlib.Path
+    pathlib.PurePath
         Such as "plate.ome.zarr/B/2/0", which is read as "B02 field 0".
 
     Raises
