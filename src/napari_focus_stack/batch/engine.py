@@ -15,7 +15,7 @@ from napari_focus_stack.errors import Cancelled
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from napari_focus_stack.batch.records import BatchRecord
     from napari_focus_stack.batch.tasks import BatchOrder, LeadTask, StackTask
@@ -121,6 +121,22 @@ class CallingProcess:
         cancel: threading.Event,
     ) -> Generator[TaskDone, None, None]:
         """Do tasks one after the other; see `Engine.run`."""
+        try:
+            for task, records in self._each(order, tasks, leads, on_step, cancel):
+                yield TaskDone(task, records)
+        finally:
+            on_step(WorkerStep("this process", ""))
+            close_series()
+
+    @staticmethod
+    def _each(
+        order: BatchOrder,
+        tasks: Iterable[StackTask],
+        leads: Mapping[str, LeadTask],
+        on_step: Callable[[WorkerStep], object],
+        cancel: threading.Event,
+    ) -> Iterator[tuple[StackTask, list[BatchRecord]]]:
+        """Yield each task with the records of its stacks."""
         found: dict[str, str | int] = {}
         for task in tasks:
             if cancel.is_set():
@@ -128,13 +144,5 @@ class CallingProcess:
             if task.needs_lead and task.source not in found:
                 on_step(WorkerStep("this process", f"'{task.source}': choosing the lead channel"))
                 found[task.source] = find_lead(order, leads[task.source], cancel)
-            records = stack_task(
-                order,
-                task,
-                found.get(task.source),
-                partial(_show, on_step, task),
-                cancel,
-            )
-            yield TaskDone(task, records)
-        on_step(WorkerStep("this process", ""))
-        close_series()
+            show = partial(_show, on_step, task)
+            yield task, stack_task(order, task, found.get(task.source), show, cancel)
