@@ -13,7 +13,7 @@ from napari_focus_stack.alignment.brightness import IlluminationSample
 from napari_focus_stack.alignment.features import Features
 from napari_focus_stack.alignment.gauss_newton import pyramid
 from napari_focus_stack.alignment.similarity import Region, correlation
-from napari_focus_stack.imgproc.pyramids import Plane, grey, reduced_to
+from napari_focus_stack.imgproc.pyramids import Plane, grey, reduced_to, shrink
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import Matrix, rescale, warp
 
@@ -48,24 +48,26 @@ class ReducedPlane:
     levels : tuple of numpy.ndarray
         (y, x) float32 luminance, band-passed, in units of the contrast, finest first, each half
         the size of the one before.
-    texture : numpy.ndarray
-        (y, x) float16 fine detail of the luminance, in units of the contrast; not reduced where
-        the plane is small.
+    fine : numpy.ndarray
+        (y, x) luminance of the type of the plane, not reduced where the plane is small.
     light : IlluminationSample
         Luminance, at most 128 pixels a side.
     energy : numpy.ndarray
         (y, x) float32 energy of the finest detail, at most 64 pixels a side.
     contrast : float
         Standard deviation of the luminance after noise was smoothed; -1 if no pixel is finite.
+    unit : float
+        The contrast, or where there is hardly any, the least value that divides the luminance.
     shape : tuple of int
         (Y, X) of the full plane.
     """
 
     levels: tuple[Plane, ...]
-    texture: NDArray[np.float16]
+    fine: NDArray[Any]
     light: IlluminationSample
     energy: Plane
     contrast: float
+    unit: float
     shape: tuple[int, int]
 
     @classmethod
@@ -89,23 +91,23 @@ class ReducedPlane:
         if plane.dtype.kind == "f" and not np.isfinite(plane).all():
             plane, _ = without_gaps(plane)  # or the gaps' edges would count as still detail
         whole = grey(plane)
-        small = _shrunk(whole, _fitting(h, w, MOST_FACTOR)).astype(np.float32)
+        reduced = shrink(whole, _fitting(h, w, MOST_FACTOR))
+        small = reduced.astype(np.float32)
         contrast = float(cv2.GaussianBlur(small, (0, 0), 2.0).std()) if known else -1.0
         unit = max(contrast, FAINTEST * float(np.abs(small).max()), 1e-30)
         levels = pyramid(small / unit)
         large = _fitting(h, w) == _fitting(h, w, MOST_FACTOR)
-        fine = small if large else _shrunk(whole, _fitting(h, w)).astype(np.float32)
-        texture = _texture(fine / np.float32(unit))
+        fine = reduced if large else shrink(whole, _fitting(h, w))
         bent = cv2.Laplacian(levels[0], cv2.CV_32F, ksize=3)
         energy = reduced_to(cv2.multiply(bent, bent, dst=bent), ENERGY_SIDE)
         light = IlluminationSample.of(small, plane.dtype == np.uint8 or plane.ndim == 3, (h, w))
-        return cls(levels, texture, light, energy, contrast, (h, w))
+        return cls(levels, fine, light, energy, contrast, unit, (h, w))
 
     @property
     def nbytes(self) -> int:
         """Memory of all arrays, in bytes."""
         levels = sum(level.nbytes for level in self.levels)
-        return levels + self.texture.nbytes + self.light.nbytes + self.energy.nbytes
+        return levels + self.fine.nbytes + self.light.nbytes + self.energy.nbytes
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the keypoints, which another thread may be computing."""
@@ -115,6 +117,17 @@ class ReducedPlane:
     def features(self) -> Features:
         """Keypoints, detected on first access."""
         return Features.of(self.levels[0])
+
+    @property
+    def texture(self) -> Plane:
+        """Fine detail of the luminance, (y, x) float32 in units of the contrast.
+
+        It is computed on every access, because few stacks need it.
+        """
+        light = self.fine.astype(np.float32) / np.float32(self.unit)
+        fine, coarse = (cv2.GaussianBlur(light, (0, 0), sigma) for sigma in TEXTURE)
+        band: Plane = cv2.subtract(fine, coarse, dst=fine)
+        return band
 
     def correlation(
         self, other: ReducedPlane, full_size: Matrix, region: Region | None = None
@@ -195,20 +208,3 @@ def _fitting(h: int, w: int, most: float = 1.0) -> tuple[int, int]:
     """Return the width and height at which planes are compared, scaled by at most `most`."""
     factor = min(most, np.sqrt(WORKING_PIXELS / (h * w)))
     return max(1, round(w * factor)), max(1, round(h * factor))
-
-
-def _texture(light: Plane) -> NDArray[np.float16]:
-    fine, coarse = (cv2.GaussianBlur(light, (0, 0), sigma) for sigma in TEXTURE)
-    band: NDArray[np.float16] = cv2.subtract(fine, coarse, dst=fine).astype(np.float16)
-    return band
-
-
-def _shrunk(light: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """Resize by means over areas; halving first takes half the time."""
-    while all(
-        side % 2 == 0 and side >= 2 * wanted
-        for side, wanted in zip(light.shape[::-1], size, strict=True)
-    ):
-        light = cv2.resize(light, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    shrunk: NDArray[Any] = cv2.resize(light, size, interpolation=cv2.INTER_AREA)
-    return shrunk

@@ -157,7 +157,7 @@ def texture_noise(planes: Iterable[ReducedPlane], *, fine: bool = False) -> floa
 def _detail(plane: ReducedPlane, fine: bool) -> tuple[Plane, Plane]:
     """Return the detail of a plane and its local contrast."""
     if fine:
-        detail = plane.texture.astype(np.float32)
+        detail = plane.texture
     else:
         band = plane.levels[0]
         detail = cv2.subtract(band, cv2.GaussianBlur(band, (0, 0), COARSE))

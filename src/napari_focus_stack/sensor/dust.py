@@ -8,7 +8,9 @@ planes reduced so far that all of them fit into memory.
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -16,6 +18,7 @@ import numpy as np
 
 from napari_focus_stack._utils.sampling import evenly_taken
 from napari_focus_stack._utils.spilled_cache import SpilledCache
+from napari_focus_stack.imgproc.pyramids import shrink
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import rescale, warp
 
@@ -63,7 +66,7 @@ class DustDetector:
     """Detector of dust in planes of one shape, which may be added in any order."""
 
     def __init__(self) -> None:
-        self._small: SpilledCache[NDArray[np.float16]] = SpilledCache(IN_MEMORY)
+        self._small: SpilledCache[NDArray[Any]] = SpilledCache(IN_MEMORY)
         self._shape: tuple[int, int] = (0, 0)
 
     def add_plane(self, k: int, light: NDArray[Any]) -> None:
@@ -108,33 +111,45 @@ class DustDetector:
         pairs = _pairs(moved, size)
         if len(pairs) < FEWEST_PAIRS:
             return nothing
-        blots = _blots(partial(self._differences, moved, pairs), size)
+        bands: SpilledCache[NDArray[np.float16]] = SpilledCache(IN_MEMORY)
+        with closing(bands):
+            for k in dict.fromkeys(chain.from_iterable(pairs)):
+                bands.put(k, _band(self._small[k]))
+            blots = _blots(partial(_differences, bands, moved, pairs), size)
         if blots.mean() > MOST_FIELD:
             return nothing
         return _runs(_passed(blots, list(moved.values())), self._shape)
 
-    def _differences(
-        self, moved: dict[int, Matrix], pairs: list[tuple[int, int]]
-    ) -> Iterator[Plane]:
-        """Yield the difference of each pair, (y, x); NaN where the specimen did not move."""
-        for k, j in pairs:
-            here, there = (self._small[i].astype(np.float32) for i in (k, j))
-            to_partner = moved[j] @ np.linalg.inv(moved[k])
-            partner, recorded = warp(there, to_partner, cv2.INTER_LINEAR)
-            difference = np.subtract(here, partner, out=partner)
-            difference[_displacement(to_partner, here.shape) < LEAST_SHIFT] = np.nan
-            if recorded is not None:
-                difference[recorded == 0] = np.nan
-            yield difference
+
+def _differences(
+    bands: SpilledCache[NDArray[np.float16]],
+    moved: dict[int, Matrix],
+    pairs: list[tuple[int, int]],
+) -> Iterator[Plane]:
+    """Yield the difference of each pair, (y, x); NaN where the specimen did not move."""
+    for k, j in pairs:
+        here, there = (bands[i].astype(np.float32) for i in (k, j))
+        to_partner = moved[j] @ np.linalg.inv(moved[k])
+        partner, recorded = warp(there, to_partner, cv2.INTER_LINEAR)
+        difference = np.subtract(here, partner, out=partner)
+        difference[_displacement(to_partner, here.shape) < LEAST_SHIFT] = np.nan
+        if recorded is not None:
+            difference[recorded == 0] = np.nan
+        yield difference
 
 
-def _small(light: NDArray[Any]) -> NDArray[np.float16]:
-    """Return the logarithm of a reduced plane in the band of dust."""
+def _small(light: NDArray[Any]) -> NDArray[Any]:
+    """Return a plane without gaps, reduced to `REDUCED_SIDE`."""
     if light.dtype.kind == "f" and not np.isfinite(light).all():
         light, _ = without_gaps(light)
     factor = min(1.0, REDUCED_SIDE / max(light.shape))
     size = (max(1, round(light.shape[1] * factor)), max(1, round(light.shape[0] * factor)))
-    small = cv2.resize(light, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return shrink(light, size)
+
+
+def _band(reduced: NDArray[Any]) -> NDArray[np.float16]:
+    """Return the logarithm of a reduced plane in the band of dust."""
+    small = reduced.astype(np.float32)
     brightest = max(float(np.percentile(small[::4, ::4], 99)), 1e-30)
     small /= np.float32(brightest)
     np.maximum(small, np.float32(DARKEST), out=small)

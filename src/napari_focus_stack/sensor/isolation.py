@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack._utils.threads import row_bands
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -55,18 +57,28 @@ class Isolated:
             None if there are so many that they are texture or noise.
         """
         step = _step(light)
-        somewhat, clearly = [], []
-        for beyond in (
-            cv2.subtract(light, cv2.dilate(light, RING)),
-            cv2.subtract(cv2.erode(light, RING), light),
-        ):
-            # NumPy would turn the whole plane into float64 to compare it
-            places = np.flatnonzero(cv2.compare(beyond, SOMEWHAT * step, cv2.CMP_GT) != 0)
-            somewhat.append(places.astype(np.int32))
-            clearly.append(somewhat[-1][beyond.ravel()[places] > step])
-        if sum(map(len, somewhat)) > MOST_ISOLATED * light.size:
+        bands = [_in_rows(light, rows, step) for rows in row_bands(light.shape)]
+        if sum(len(band.somewhat) for band in bands) > MOST_ISOLATED * light.size:
             return None
-        return cls(np.concatenate(somewhat), np.concatenate(clearly))
+        somewhat = np.concatenate([band.somewhat for band in bands])
+        return cls(somewhat, np.concatenate([band.clearly for band in bands]))
+
+
+def _in_rows(light: NDArray[Any], rows: slice, step: float) -> Isolated:
+    """Find the isolated pixels of some rows, by a step that is clear."""
+    first = max(rows.start - 1, 0)
+    part = light[first : rows.stop + 1]
+    inner = slice(rows.start - first, rows.stop - first)
+    somewhat, clearly = [], []
+    for beyond in (
+        cv2.subtract(part[inner], cv2.dilate(part, RING)[inner]),
+        cv2.subtract(cv2.erode(part, RING)[inner], part[inner]),
+    ):
+        # NumPy would turn all of it into float64 to compare it
+        places = np.flatnonzero(cv2.compare(beyond, SOMEWHAT * step, cv2.CMP_GT) != 0)
+        somewhat.append((places + rows.start * light.shape[1]).astype(np.int32))
+        clearly.append(somewhat[-1][beyond.ravel()[places] > step])
+    return Isolated(np.concatenate(somewhat), np.concatenate(clearly))
 
 
 def _step(light: NDArray[Any]) -> float:
