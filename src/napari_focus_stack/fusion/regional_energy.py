@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack._utils.threads import row_bands
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.fusion.focus_measure import UNRECORDED
 from napari_focus_stack.imgproc.alpha import recorded_by_alpha
 from napari_focus_stack.imgproc.colour import GREY, lightness
-from napari_focus_stack.imgproc.pyramids import expand
+from napari_focus_stack.imgproc.pyramids import expand, expanded_window, reduced_shape
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import both_recorded
 
@@ -126,19 +127,13 @@ class RegionalEnergy:
         if plane.dtype.kind == "f" and not np.isfinite(plane).all():
             plane, finite = without_gaps(plane)
             recorded = both_recorded(finite.astype(np.uint8) * 255, recorded)
-        smooth = lightness(plane)
-        powers = []
-        for level in range(REGION_LEVELS):
+        smooth = _smoothed(plane)
+        fine = _reduced(_finest_power(plane, smooth), steps)
+        powers = [cv2.pyrDown(fine)]
+        for level in range(1, REGION_LEVELS):
             above = cv2.pyrDown(smooth)
             band = np.subtract(smooth, expand(above, smooth.shape), out=smooth)
-            if level == 0:
-                window = (FINE_WINDOW, FINE_WINDOW)
-                averaged = cv2.sqrBoxFilter(band, cv2.CV_32F, window, normalize=True)
-                some = 2**FINE_LEVEL
-                fine = _reduced(np.ascontiguousarray(averaged[::some, ::some]), steps)
-                powers.append(cv2.pyrDown(fine))
-            else:
-                powers.append(_reduced(np.square(band, out=band), FINE_LEVEL + 1 - level + steps))
+            powers.append(_reduced(np.square(band, out=band), FINE_LEVEL + 1 - level + steps))
             smooth = above
         unit = max(float(np.sqrt(max(power.max() for power in (fine, *powers)))), 1e-30)
         light = _reduced(smooth, steps) * np.float32(1 if plane.ndim == 2 else 1 / GREY)
@@ -254,6 +249,47 @@ class RegionalEnergy:
         np.maximum(energy, 0, out=energy)
         energy[unknown] = UNRECORDED
         return energy
+
+
+def _smoothed(plane: NDArray[Any]) -> Plane:
+    """Return the lightness of a plane at the next coarser level, in bands of rows."""
+    smooth = np.empty(reduced_shape(plane.shape), np.float32)
+    for rows in row_bands(smooth.shape):
+        top, end = max(0, 2 * rows.start - 4), min(len(plane), 2 * rows.stop + 4)
+        small = cv2.pyrDown(lightness(plane[top:end]))
+        smooth[rows] = small[rows.start - top // 2 : rows.stop - top // 2]
+    return smooth
+
+
+def _finest_power(plane: NDArray[Any], smooth: Plane) -> Plane:
+    """Average the squared finest band around every fourth pixel of every fourth row.
+
+    Sums over all windows would be five times as many as are needed; rows outside the plane mirror
+    those inside.
+    """
+    step, margin = 2**FINE_LEVEL, FINE_WINDOW // 2
+    height, width = plane.shape[:2]
+    powers = np.empty((-(-height // step), -(-width // step)), np.float32)
+    for part in row_bands((len(powers), width * step)):
+        first, end = step * part.start - margin, step * (part.stop - 1) + margin + 1
+        rows = slice(max(0, first), min(height, end))
+        band = lightness(plane[rows])
+        band -= expanded_window(smooth, plane.shape, rows)
+        np.square(band, out=band)
+        beyond = (rows.start - first, end - rows.stop, margin, margin)
+        band = cv2.copyMakeBorder(band, *beyond, cv2.BORDER_REFLECT_101)
+        powers[part] = _window_sums(_window_sums(band, step).T, step)[: powers.shape[1]].T
+    powers /= FINE_WINDOW**2
+    return powers
+
+
+def _window_sums(squares: Plane, step: int) -> Plane:
+    """Sum `FINE_WINDOW` rows from every `step`-th row on."""
+    count = (len(squares) - FINE_WINDOW) // step + 1
+    total = squares[: step * count : step].copy()
+    for i in range(1, FINE_WINDOW):
+        total += squares[i : i + step * (count - 1) + 1 : step]
+    return total
 
 
 def _reduced(plane: Plane, times: int) -> Plane:

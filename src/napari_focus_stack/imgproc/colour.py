@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack._utils.threads import row_bands
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -62,7 +64,10 @@ def lightness(plane: NDArray[Any]) -> Plane:
         return plane.astype(np.float32)
     weights = np.zeros((1, plane.shape[2]), np.float32)
     weights[0, :3] = OPPONENT[0]
-    bright: Plane = cv2.transform(plane.astype(np.float32, copy=False), weights)
+    bright: Plane = np.empty(plane.shape[:2], np.float32)
+    # as float32 a whole plane would leave the caches, which takes three times as long
+    for rows in row_bands(plane.shape):
+        cv2.transform(plane[rows].astype(np.float32, copy=False), weights, dst=bright[rows])
     return bright
 
 
