@@ -204,7 +204,27 @@ class LevelMaps:
     def __init__(self, regions: Plane, shapes: list[tuple[int, int]]) -> None:
         self._shapes = shapes
         self._coarser = [regions]
+        self._whole: dict[int, Plane] = {}
         self._lock = threading.Lock()
+
+    def at(self, level: int) -> Plane:
+        """Return the whole map at the size of a level, computed once.
+
+        Parameters
+        ----------
+        level : int
+            Level of the pyramid, 0 for the finest.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x) float32.
+        """
+        above = level - (len(self._shapes) - 1)
+        height = self._shapes[level][0] if above < 0 else 2**30
+        found = self.rows(level, slice(0, height)) if level not in self._whole else None
+        with self._lock:
+            return self._whole.setdefault(level, found) if found is not None else self._whole[level]
 
     def rows(self, level: int, rows: slice) -> Plane:
         """Return some rows of the map at the size of a level.
@@ -282,6 +302,32 @@ class PlanePrior:
         own *= share
         own += prior
         return own
+
+    def maps(self, level: int) -> tuple[tuple[Plane, Plane, Plane], bool]:
+        """Return what `logarithm_of_weight` computes with, for the whole field.
+
+        Parameters
+        ----------
+        level : int
+            Level of the pyramid, 0 for the finest.
+
+        Returns
+        -------
+        maps : tuple of numpy.ndarray
+            (y, x) float32 each: weights of energies, logarithm of the prior weight, and the share of
+            the plane's own score.
+        expanded : bool
+            Whether they are at the size of the next coarser level, and have to be expanded.
+        """
+        fine = level < len(self._prior.own)
+        expanded = fine and level < len(self._prior.shapes) - 1
+        size = level + expanded
+        if fine:
+            share, prior = self._prior.own[level].at(size), self._fine.at(size)
+        else:
+            share = self._prior.alone.at(size)
+            prior = np.log(self._coarse.at(size) + np.float32(ABSENT_SHARE))
+        return (self._energies.at(size), prior, share), expanded
 
     def counting_for_depth(self, level: int, rows: slice) -> Plane:
         """Return the weight of the plane's energies in the depth estimate.

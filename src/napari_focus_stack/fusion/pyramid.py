@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import cv2
 import numpy as np
 
+from napari_focus_stack._compiled.library import library
 from napari_focus_stack._utils.threads import ThreadTeam, block_grid, row_bands
 from napari_focus_stack._utils.windows import moved_by
+from napari_focus_stack.fusion.compiled_level import CompiledLevel
 from napari_focus_stack.fusion.pyramid_level import Level, Residual, rows_above
 from napari_focus_stack.fusion.recorded_range import RecordedRange
 from napari_focus_stack.imgproc.alpha import opaque_value
@@ -38,6 +40,12 @@ if TYPE_CHECKING:
     from napari_focus_stack.fusion.focus_prior import PlanePrior, WindowPrior
     from napari_focus_stack.imgproc.dtypes import Mask
     from napari_focus_stack.imgproc.noise import Noise
+
+
+def level_type() -> type[Level]:
+    """Return the compiled level, or NumPy's where nothing was compiled."""
+    return Level if library() is None else CompiledLevel
+
 
 DEPTH_LEVELS = 3
 """Number of levels whose energies determine depth; the finest is provided at half its size."""
@@ -132,7 +140,7 @@ class PyramidFusion:
         self._halved = colour_halved and self._channels == 3 and count > 1 and bottom == 0
         for number in range(bottom, bottom + count):
             own = 1 if self._halved and number == 0 else self._channels
-            self._levels.append(Level(number, sides, own, noise, self._channels > 1))
+            self._levels.append(level_type()(number, sides, own, noise, self._channels > 1))
             sides = reduced_shape(sides)
         self._residual = Residual(sides, self._channels)
         self._scored = self._levels[-1].scored = np.empty(self._levels[-1].shape, np.float32)
@@ -233,7 +241,7 @@ class PyramidFusion:
             level.brightness = brightness
         self._team.map(lambda part: self._levels[part.level].gather(part.rows), self._parts)
         self._team.map(lambda part: self._levels[part.level].reduce(part.rows), self._parts_above)
-        self._team.map(Level.widen, self._levels)
+        self._team.map(lambda level: level.widen(), self._levels)
         for level in self._levels:
             level.recorded = recorded
             recorded = None if recorded is None else cv2.pyrDown(recorded)

@@ -120,12 +120,8 @@ class Level:
         around = expanded_window(self.above[0], self.shape, rows)
         bands = [self.smooth[0][rows] - around]
         bands += [self._band(c, rows) for c in range(1, self._energy_channels)]
-        own = (
-            None
-            if self.brightness == Brightness()
-            else self._noise.evened(self.brightness.gain, self.brightness.offset)
-        )
-        power(bands, around, self._noise, self.level, self._colour, self._power[rows], own)
+        out, own = self._power[rows], self._own_noise
+        power(bands, around, self._noise, self.level, self._colour, out, own)
 
     def reduce(self, rows: slice) -> None:
         """Reduce the squared bands to some rows of the level above.
@@ -229,6 +225,13 @@ class Level:
         half[:] = reduce(energy)
         if outside is not None:
             half[reduce(outside.astype(np.float32)) > 0] = UNRECORDED
+
+    @property
+    def _own_noise(self) -> Noise | None:
+        """Noise of the current plane; None where it is that of all planes."""
+        if self.brightness == Brightness():
+            return None
+        return self._noise.evened(self.brightness.gain, self.brightness.offset)
 
     @property
     def _variance(self) -> float:

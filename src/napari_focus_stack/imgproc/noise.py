@@ -130,6 +130,21 @@ class Noise:
         """
         return self.opponent[min(level, len(self.opponent) - 1)]
 
+    def gain_in_band(self, level: int) -> float:
+        """Return the factor from the variance of a pixel's noise to that in a band.
+
+        Parameters
+        ----------
+        level : int
+            Pyramid level, 0 for the finest.
+
+        Returns
+        -------
+        float
+            Variance in the band of noise of variance 1.
+        """
+        return band_noise(level) ** 2 * self.colour[min(level, len(self.colour) - 1)]
+
     def in_band(self, smooth: Plane, level: int) -> Plane | float:
         """Return the variance of the noise in a band.
 
@@ -148,7 +163,7 @@ class Noise:
         numpy.ndarray or float
             Float32 as `smooth`; one number if it does not depend on brightness.
         """
-        gain = band_noise(level) ** 2 * self.colour[min(level, len(self.colour) - 1)]
+        gain = self.gain_in_band(level)
         if self.slope == 0:
             return gain * self.constant
         variance: Plane = smooth * np.float32(gain * self.slope)

@@ -1,0 +1,100 @@
+"""Library of the compiled kernels, loaded with ctypes, which releases the interpreter lock.
+
+`hatch_build.py` compiles it when the package is installed. Without it, or with the environment
+variable FOCUSSTACK_COMPILED set to 0, NumPy and OpenCV compute the same in more time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SWITCH = "FOCUSSTACK_COMPILED"
+"""Environment variable that turns the kernels off if it is 0."""
+AVX2, FMA3, AVX512 = 11, 12, 256
+"""OpenCV's numbers of sets of instructions (cv::CpuFeatures), which have no names in Python."""
+ENDING = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+
+
+class Plane(ctypes.Structure):
+    """One channel of a plane or of a level, (y, x) float32."""
+
+    _fields_ = (
+        ("values", ctypes.c_void_p),
+        ("height", ctypes.c_int64),
+        ("width", ctypes.c_int64),
+        ("stride", ctypes.c_int64),
+    )
+
+    @classmethod
+    def of(cls, values: NDArray[np.float32]) -> Plane:
+        """Describe an array, which the caller must keep; its columns must be adjacent.
+
+        Parameters
+        ----------
+        values : numpy.ndarray
+            (y, x) float32.
+
+        Returns
+        -------
+        Plane
+            Address, size and distance of the rows.
+        """
+        if values.dtype != np.float32 or values.strides[1] != values.itemsize:
+            raise TypeError(f"expected float32 in adjacent columns, not {values.dtype}")
+        return cls(values.ctypes.data, *values.shape, values.strides[0] // values.itemsize)
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """Return the library for the instructions of this processor.
+
+    Returns
+    -------
+    ctypes.CDLL or None
+        None where the kernels were not compiled, or are turned off.
+    """
+    if os.environ.get(SWITCH) == "0":
+        return None
+    folder = Path(__file__).parent
+    for suffix in _supported():
+        path = folder / f"kernels{suffix}{ENDING}"
+        if path.exists():
+            return ctypes.CDLL(str(path))
+    return None
+
+
+def _supported() -> list[str]:
+    """Return the sets of instructions that the processor has, the best first."""
+    found = {
+        "-avx512": cv2.checkHardwareSupport(AVX512),
+        "-avx2": cv2.checkHardwareSupport(AVX2) and cv2.checkHardwareSupport(FMA3),
+        "": True,
+    }
+    return [suffix for suffix, supported in found.items() if supported]
+
+
+def address(values: NDArray[Any] | None) -> int | None:
+    """Return the address of an array's first value, None for no array.
+
+    Parameters
+    ----------
+    values : numpy.ndarray or None
+        Array that the caller keeps.
+
+    Returns
+    -------
+    int or None
+        Address.
+    """
+    return None if values is None else values.ctypes.data
