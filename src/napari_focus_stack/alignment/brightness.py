@@ -8,6 +8,7 @@ all planes of a stack in this way.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -236,7 +237,7 @@ class _Pair:
 
     def with_offset(self) -> Brightness | None:
         """Return a gain and an offset; None where a gain and blur explain the planes as well."""
-        a, b = self._smoothed(SIGMAS[-1])
+        a, b = (light.astype(float) for light in self._smoothed(SIGMAS[-1]))
         if a.size < FEWEST_PIXELS or max(np.ptp(v) / v.max() for v in (a, b)) < LEAST_LIGHT_SPAN:
             return None
         middle, _ = densest(np.log(a / b))
@@ -288,13 +289,12 @@ class _Pair:
         usable &= inside > RECORDED_SHARE
         return usable
 
-    def _smoothed(self, sigma: float) -> tuple[Values, Values]:
+    def _smoothed(self, sigma: float) -> tuple[Plane, Plane]:
         """Average the light of both planes over `sigma`, sampled about `sigma` apart."""
         a, b = (cv2.GaussianBlur(light, (0, 0), sigma) for light in self._both)
         usable = self._usable(a, b, sigma)
-        some = np.s_[:: max(1, int(sigma)), :: max(1, int(sigma))]
-        a, b, usable = a[some], b[some], usable[some]
-        return a[usable].astype(float), b[usable].astype(float)
+        some = np.s_[:: math.ceil(sigma), :: math.ceil(sigma)]
+        return a[some][usable[some]], b[some][usable[some]]
 
 
 def _detail(light: Plane, sigma: float) -> Plane:
@@ -339,12 +339,12 @@ def densest(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
 
 def _robust_line(a: Values, b: Values) -> tuple[float, float]:
     """Fit a gain and an offset by least absolute residuals (iteratively reweighted squares)."""
-    columns = np.stack([b, np.ones_like(b)], axis=1)
-    weight = np.ones_like(b)
-    gain, offset = 1.0, 0.0
+    weight, least = np.ones_like(b), 1e-4 * float(np.median(a)) + 1e-12
     for _ in range(ROUNDS):
-        root = np.sqrt(weight)
-        gain, offset = np.linalg.lstsq(columns * root[:, None], a * root, rcond=None)[0]
-        miss = np.abs(a - gain * b - offset)
-        weight = 1 / (miss + 1e-4 * float(np.median(a)) + 1e-12)
-    return float(gain), float(offset)
+        total = weight.sum()
+        middle, level = weight @ b / total, weight @ a / total
+        apart = b - middle
+        gain = float(weight * apart @ a / max(weight * apart @ apart, 1e-300))
+        offset = float(level - gain * middle)
+        weight = 1 / (np.abs(a - gain * b - offset) + least)
+    return gain, offset

@@ -44,8 +44,9 @@ LEAST_EXPLAINED = 0.07
 Real motion removed 9 % (a zoom of 0.2 % a plane on 128 x 160 pixels) to 90 %, noise and changing
 content (light-sheet, confocal) at most 6 %.
 """
-MOST_TEXTURES = 4
-"""Textures kept in memory: a plane is compared with the next, and both with the reference."""
+MOST_TEXTURES = 16
+"""Textures kept in memory, 2 MB each: a plane is compared with its neighbour, with the reference
+and with a distant one, and all of them by two motions."""
 FEWEST_COMPARED = 8
 MOST_COMPARED_PIXELS = 2_500_000
 """Least number of pairs whose texture is compared, and most pixels of pairs beyond that number."""

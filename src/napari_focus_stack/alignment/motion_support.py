@@ -100,15 +100,19 @@ class Mismatches:
         Mismatches
             Mismatches of the regions that count.
         """
-        moved = [over(moving, fixed.own_size(matrix)) for matrix in (before, after)]
-        both = fixed.shown * moved[0].shown * moved[1].shown
-        covered = region_means(both) > least
-        found = []
+        side = region_side(fixed.detail.shape)
+        step = fixed.step if side == REGION else 1
+        still = over(fixed, np.eye(3), step)
+        moved = [over(moving, fixed.own_size(matrix), step) for matrix in (before, after)]
+        both = (still.shown & moved[0].shown & moved[1].shown) * np.float32(1 / 255)
+        covered = region_means(both, side // step) > least
+        detail, found = still.detail * both, []
         for texture in moved:
-            apart = region_means(np.square(fixed.detail - texture.detail) * both)
-            power = region_means((np.square(fixed.detail) + np.square(texture.detail)) * both)
+            other = texture.detail * both
+            apart = region_means(np.square(detail - other), side // step)
+            power = region_means(np.square(detail) + np.square(other), side // step)
             found.append((apart[covered] / np.maximum(power[covered], 1e-12)).astype(np.float64))
-        return cls(found[0], found[1], region_side(both.shape) / REGION)
+        return cls(found[0], found[1], side / REGION)
 
     @classmethod
     def together(cls, some: Iterable[Mismatches]) -> Mismatches:

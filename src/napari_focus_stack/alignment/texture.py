@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_focus_stack.alignment.gauss_newton import SMALLEST_STEP
 from napari_focus_stack.alignment.motion_evidence import HUBER
+from napari_focus_stack.alignment.similarity import STRIDE
 from napari_focus_stack.imgproc.transforms import rescale, warp_masked
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.alignment.reduced_planes import ReducedPlane
     from napari_focus_stack.alignment.similarity import Region
+    from napari_focus_stack.imgproc.dtypes import Mask
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
 
@@ -40,6 +42,8 @@ LEAST_TEXTURE = 2.5
 REGION, SMALLEST_REGION, ACROSS = 24, 8, 3
 """Largest and smallest side of a region in pixels, and least number of regions across a plane:
 texture is correlated over 3 or 4 pixels, so that large regions hold 40 samples or more."""
+SURELY = 0.99
+"""Least part of the pixels around a place that must show texture for the place to show it."""
 MOST_SHIFT_STEPS = 8
 FEWEST_TEXTURED = 200
 
@@ -53,14 +57,18 @@ class Texture:
     detail : numpy.ndarray
         (y, x) float32, of about the same contrast everywhere.
     shown : numpy.ndarray
-        (y, x) float32: 1 where there is texture, else 0.
+        (y, x) uint8: 255 where there is texture, else 0.
     field : tuple of int
         (Y, X) of the full plane.
+    step : int
+        Step between the pixels that suffice to compare two planes. Noise of the finest texture
+        differs from pixel to pixel, so that all of them count.
     """
 
     detail: Plane
-    shown: Plane
+    shown: Mask
     field: tuple[int, int]
+    step: int = 1
 
     @classmethod
     def of(
@@ -87,11 +95,14 @@ class Texture:
         """
         detail, contrast = _detail(plane, fine)
         floor = np.float32(max(noise / _unit(plane), LEAST_CONTRAST * float(contrast.max()), 1e-6))
-        shown = contrast > np.float32(LEAST_TEXTURE) * floor
+        shown = cv2.compare(contrast, LEAST_TEXTURE * float(floor), cv2.CMP_GT)
         if region is not None:
             size = shown.shape[::-1]
-            shown &= cv2.resize(region.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
-        return cls(detail / (contrast + 2 * floor), shown.astype(np.float32), plane.shape)
+            inside = cv2.resize(region.astype(np.uint8), size, interpolation=cv2.INTER_AREA)
+            shown[inside == 0] = 0
+        contrast += 2 * floor
+        np.divide(detail, contrast, out=detail)
+        return cls(detail, shown, plane.shape, 1 if fine else STRIDE)
 
     def own_size(self, matrix: Matrix) -> Matrix:
         """Rescale a transform from the full planes to the size of the texture.
@@ -161,7 +172,8 @@ def _detail(plane: ReducedPlane, fine: bool) -> tuple[Plane, Plane]:
     else:
         band = plane.levels[0]
         detail = cv2.subtract(band, cv2.GaussianBlur(band, (0, 0), COARSE))
-    return detail, np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), CONTRAST_SIGMA))
+    power = cv2.GaussianBlur(cv2.multiply(detail, detail), (0, 0), CONTRAST_SIGMA)
+    return detail, cv2.sqrt(power, dst=power)
 
 
 def _unit(plane: ReducedPlane) -> float:
@@ -186,7 +198,7 @@ def texture_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:
     shift = fixed.own_size(start).copy()
     for _ in range(MOST_SHIFT_STEPS):
         overlaid = over(moving, shift)
-        both = fixed.shown * overlaid.shown > 0
+        both = (fixed.shown & overlaid.shown) > 0
         if np.count_nonzero(both) < FEWEST_TEXTURED:
             return start
         apart = cv2.subtract(fixed.detail, overlaid.detail)
@@ -208,8 +220,8 @@ def texture_shift(fixed: Texture, moving: Texture, start: Matrix) -> Matrix:
     return fixed.full_size(shift)
 
 
-def over(texture: Texture, matrix: Matrix) -> Texture:
-    """Resample a texture to the pixels of another plane of the same size.
+def over(texture: Texture, matrix: Matrix, step: int = 1) -> Texture:
+    """Resample a texture to the pixels of another plane of the same size, or to some of them.
 
     Parameters
     ----------
@@ -217,18 +229,21 @@ def over(texture: Texture, matrix: Matrix) -> Texture:
         Texture to resample.
     matrix : numpy.ndarray
         (3, 3) transform, pixel of the other texture to pixel of this one.
+    step : int
+        Step between the rows, and the columns, of the other plane that are wanted.
 
     Returns
     -------
     Texture
         The resampled texture; pixels from beyond its edges show none.
     """
+    detail, shown = texture.detail, texture.shown
+    some = np.s_[::step, ::step]
     if np.array_equal(matrix, np.eye(3)):
-        return texture
-    detail, shown = (
-        warp_masked(plane, matrix, plane.shape) for plane in (texture.detail, texture.shown)
-    )
-    return Texture(detail, (shown > np.float32(0.99)).astype(np.float32), texture.field)
+        return Texture(detail[some], shown[some], texture.field)
+    matrix, shape = matrix @ np.diag([step, step, 1.0]), detail[some].shape
+    surely = cv2.compare(warp_masked(shown, matrix, shape), SURELY * 255, cv2.CMP_GT)
+    return Texture(warp_masked(detail, matrix, shape), surely, texture.field)
 
 
 def region_side(shape: tuple[int, ...]) -> int:
@@ -247,20 +262,21 @@ def region_side(shape: tuple[int, ...]) -> int:
     return min(REGION, max(SMALLEST_REGION, min(shape) // ACROSS))
 
 
-def region_means(plane: Plane) -> Plane:
+def region_means(plane: Plane, side: int) -> Plane:
     """Average a plane over each whole region.
 
     Parameters
     ----------
     plane : numpy.ndarray
         (y, x) float32.
+    side : int
+        Side of the regions in pixels.
 
     Returns
     -------
     numpy.ndarray
         (rows, columns) float32 means.
     """
-    side = region_side(plane.shape)
     rows, cols = (max(1, length // side) for length in plane.shape)
     whole = plane[: rows * side, : cols * side]
     means: Plane = cv2.resize(whole, (cols, rows), interpolation=cv2.INTER_AREA)

@@ -247,15 +247,13 @@ def warp(
     return warped, valid_area(matrix, plane.shape[:2])
 
 
-def warp_masked(
-    plane: NDArray[np.float32], matrix: Matrix, shape: tuple[int, ...]
-) -> NDArray[np.float32]:
+def warp_masked(plane: NDArray[Any], matrix: Matrix, shape: tuple[int, ...]) -> NDArray[Any]:
     """Resample a plane in the frame of another one, with 0 beyond its edges.
 
     Parameters
     ----------
     plane : numpy.ndarray
-        (y, x[, C]) float32.
+        (y, x[, C]) uint8 or float32.
     matrix : numpy.ndarray
         (3, 3), pixel (x, y, 1) of the result to pixel of the plane.
     shape : tuple of int
@@ -264,10 +262,10 @@ def warp_masked(
     Returns
     -------
     numpy.ndarray
-        (Y, X[, C]) float32.
+        (Y, X[, C]) of the same type.
     """
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped: NDArray[np.float32] = cv2.warpPerspective(
+    warped: NDArray[Any] = cv2.warpPerspective(
         plane, matrix, shape[1::-1], flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0
     )
     return warped
