@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from napari_focus_stack._compiled.library import library
+from napari_focus_stack.alignment.compiled_moments import compiled_moments
 from napari_focus_stack.alignment.similarity import FOCUS_BLOCK, STRIDE, shared_area
 from napari_focus_stack.imgproc.transforms import generators
 
@@ -84,12 +86,12 @@ class Evidence:
         x, y = self.x, self.y
         place = np.stack([x, y, np.ones_like(x)])
         u, v, w = np.moveaxis(generators(model, self.shape) @ place, 1, 0)
-        motion = np.stack([u - x * w, v - y * w], axis=1)  # (p, 2, blocks)
-        moments = self.moments.transpose(1, 2, 0)
-        weighed = (motion[:, :, None] * moments[:2]).sum(1)  # (p, 3, blocks)
-        normal = np.tensordot(motion, weighed[:, :2], ((1, 2), (1, 2)))
+        u, v = u - x * w, v - y * w  # (p, blocks), the motion of each block's centre
+        moments = np.ascontiguousarray(self.moments[:, :2].transpose(1, 2, 0))
+        along_x, along_y = (u * moments[0, i] + v * moments[1, i] for i in (0, 1))
+        normal = along_x @ u.T + along_y @ v.T
         normal[np.diag_indices_from(normal)] *= 1 + 1e-6
-        return normal, weighed[:, 2].sum(1)
+        return normal, u @ moments[0, 2] + v @ moments[1, 2]
 
     def explains(self, model: Model, lesser: Model) -> float:
         """Predict the part of the mismatch that a model removes and a simpler one does not.
@@ -148,36 +150,52 @@ def compare_pair(
     if overlap is None:
         return None
     warped, inside = overlap
+    limit = _outlier_limit(fixed, warped, inside)
+    y, x = np.meshgrid(*(_centres(-(-side // STRIDE)) for side in fixed.shape), indexing="ij")
+    kernels = library()
+    if kernels is None:
+        moments, pixels = _moments(fixed, warped, inside, limit)
+    else:
+        moments, pixels = compiled_moments(kernels, (fixed, warped, inside), limit, x.size)
+    moments *= _block_weights(moments[:, 2, 2], pixels)[:, None, None]
+    return Evidence(moments, x.ravel(), y.ravel(), fixed.shape)
+
+
+def _outlier_limit(fixed: Plane, warped: Plane, inside: Region) -> float:
+    """Return the difference beyond which a pixel counts less, from every second one compared."""
+    some = np.s_[:: 2 * STRIDE, :: 2 * STRIDE]
+    sample = np.abs(fixed[some] - warped[some])[inside[some]]
+    return HUBER * 1.4826 * float(np.median(sample)) + 1e-12 if sample.size else 1e-12
+
+
+def _moments(
+    fixed: Plane, warped: Plane, inside: Region, limit: float
+) -> tuple[Matrix, NDArray[np.float64]]:
+    """Return the moments of each block, (blocks, 3, 3), and the sum of its weights."""
     difference = cv2.subtract(fixed, warped)
     difference *= inside
     both = cv2.scaleAdd(difference, -0.5, fixed)
     gradients = [cv2.Scharr(both, cv2.CV_32F, *axis, scale=1 / 32) for axis in ((1, 0), (0, 1))]
     blur = cv2.Laplacian(both, cv2.CV_32F, ksize=3)
     some = np.s_[::STRIDE, ::STRIDE]
-    weight = _huber(difference[some], inside[some])
-    sums, x, y = _block_sums([a[some] for a in (*gradients, difference, blur, both)], weight)
-    left = _without_focus(sums)
-    left *= _block_weights(left[:, 2, 2], sums[:, -1, -1])[:, None, None]
-    return Evidence(left, x, y, fixed.shape)
+    weight = _huber(difference[some], inside[some], limit)
+    sums = _block_sums([a[some] for a in (*gradients, difference, blur, both)], weight)
+    return _without_focus(sums), sums[:, -1, -1]
 
 
-def _huber(difference: Plane, inside: Region) -> Plane:
+def _huber(difference: Plane, inside: Region, limit: float) -> Plane:
     """Return the weight of each pixel: 1, less for outliers, 0 outside the area compared."""
     size = np.abs(difference)
-    sample = size[::2, ::2][inside[::2, ::2]]
-    limit = HUBER * 1.4826 * float(np.median(sample)) + 1e-12 if sample.size else 1e-12
     weight = np.divide(np.float32(limit), np.maximum(size, np.float32(limit), out=size), out=size)
     weight *= inside
     return weight
 
 
-def _block_sums(
-    columns: list[Plane], weight: Plane
-) -> tuple[Matrix, NDArray[np.float64], NDArray[np.float64]]:
+def _block_sums(columns: list[Plane], weight: Plane) -> Matrix:
     """Sum the weighted products of two columns, or of one and 1, over each block.
 
-    The sums are returned with the x and y of the blocks' centres. Blocks measure a whole number of
-    pixels, which is averaged seven times faster; zeros fill up the last ones.
+    Blocks measure a whole number of pixels, which is averaged seven times faster; zeros fill up the
+    last ones.
     """
     h, w = weight.shape
     side = FOCUS_BLOCK // STRIDE
@@ -202,8 +220,7 @@ def _block_sums(
             np.multiply(weighted, columns[j], out=product)
             sums[:, i, j] = sums[:, j, i] = mean()
     sums *= side**2
-    y, x = np.meshgrid(_centres(h), _centres(w), indexing="ij")
-    return sums, x.ravel(), y.ravel()
+    return sums
 
 
 def _block_weights(misfit: NDArray[np.float64], pixels: NDArray[np.float64]) -> NDArray[np.float64]:
