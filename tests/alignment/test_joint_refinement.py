@@ -112,11 +112,11 @@ def test_the_region_alone_counts() -> None:
     covered = Scene(planes, stack.image, stack.depth, stack.transforms)
     region = np.zeros(planes.shape[1:], bool)
     region[:, 130:] = True
-    finest = regions(region, ReducedPlane.of(planes[0]).levels)[0]
+    finest = regions(region, ReducedPlane.of(planes[0]).levels)
     start = chained(stack, 6, 0.05)
     apart = []
     for where in (finest, None):
-        plain, found = (refined(s, start, 6, "shift", region=where) for s in (stack, covered))
+        plain, found = (refined(s, start, 6, "shift", regions=where) for s in (stack, covered))
         apart.append(max(corner_distance(plain[k], found[k], (160, 192)) for k in start))
     assert apart[0] < 0.01
     assert apart[1] > 0.02

@@ -162,12 +162,12 @@ def test_a_region_is_looked_at_alone() -> None:
     region = np.zeros(planes.shape[1:], bool)
     region[:, 100:] = True
     with PairScheduler(AUTO, 4, region) as scheduler:
-        assert scheduler.finest_region is None
+        assert scheduler.regions is None
         for k, plane in enumerate(planes):
             scheduler.add_plane(k, plane)
         scheduler.finish()
-        assert scheduler.finest_region.shape == scheduler.reduced_plane(0).levels[0].shape
-        assert scheduler.finest_region.mean() == pytest.approx(92 / 192, abs=0.01)
+        assert scheduler.regions[0].shape == scheduler.reduced_plane(0).levels[0].shape
+        assert scheduler.regions[0].mean() == pytest.approx(92 / 192, abs=0.01)
         assert all(off(scheduler.pair(k, k + 1), stack, k, k + 1) < 0.15 for k in (4, 5, 6))
     with looked_at(planes, 4) as scheduler:
         assert all(off(scheduler.pair(k, k + 1), stack, k, k + 1) > 0.3 for k in (4, 5, 6))

@@ -34,6 +34,8 @@ Blur that grows along a slope resembles motion of fine detail: with 0.8 the corn
 MOST_STEPS = 12
 SMALLEST_STEP = 0.02
 """Corner motion in pixels below which a search ends: convergence is quadratic."""
+ENOUGH = 200_000
+"""Pixels above which half the resolution suffices for the whole field, or for the composite."""
 FINE_LEVELS = 2
 """Number of the finest levels on which affine and perspective motion is estimated."""
 
@@ -87,6 +89,43 @@ def regions(region: Region, levels: tuple[Plane, ...]) -> tuple[Region, ...]:
     return tuple(np.asarray(mask > 127) for mask in shrunk)
 
 
+def level_of(levels: tuple[Plane, ...]) -> int:
+    """Return the level at which planes are compared where detail need not be the finest.
+
+    Parameters
+    ----------
+    levels : tuple of numpy.ndarray
+        Levels of a pyramid.
+
+    Returns
+    -------
+    int
+        1 for planes of more than `ENOUGH` pixels, else 0.
+    """
+    return int(levels[0].size > ENOUGH and len(levels) > 1)
+
+
+def at_level(matrix: Matrix, level: int) -> Matrix:
+    """Rescale a transform from the finest level of a pyramid to a coarser one.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray
+        (3, 3) transform between pixels of the finest level.
+    level : int
+        Number of the level, 0 for the finest; negative to rescale from a level to the finest.
+
+    Returns
+    -------
+    numpy.ndarray
+        (3, 3) transform between pixels of that level.
+    """
+    # pyrDown keeps pixel (0, 0) in place, so levels differ by a plain factor
+    size = np.array([2.0**-level, 2.0**-level, 1.0])
+    scaled: Matrix = size[:, None] * matrix / size
+    return scaled
+
+
 def register_pair(
     fixed: tuple[Plane, ...],
     moving: tuple[Plane, ...],
@@ -122,13 +161,11 @@ def register_pair(
     top = len(fixed) - 1 if start is None else 0
     matrix = _start(fixed[-1], moving[-1], top) if start is None else start
     for level in range(top, -1, -1):
-        # pyrDown keeps pixel (0, 0) in place, so levels differ by a plain factor
-        size = np.diag([2.0**-level, 2.0**-level, 1.0])
-        here = size @ matrix @ np.linalg.inv(size)
         fits = model if level < FINE_LEVELS or model == "shift" else "similarity"
         where = None if region is None else region[level]
+        here = at_level(matrix, level)
         here, evidence = _gauss_newton(fixed[level], moving[level], fits, here, where)
-        matrix = np.linalg.inv(size) @ here @ size
+        matrix = at_level(here, -level)
     return matrix, evidence
 
 

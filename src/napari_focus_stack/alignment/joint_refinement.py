@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from napari_focus_stack.alignment.gauss_newton import at_level, level_of
 from napari_focus_stack.alignment.motion_evidence import compare_pair
 from napari_focus_stack.imgproc.transforms import generators, valid_area
 
@@ -38,12 +39,14 @@ def refine_jointly(
     parents: dict[int, int],
     model: Model,
     reduced_plane: Callable[[int], ReducedPlane],
-    region: Region | None = None,
+    regions: tuple[Region, ...] | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> dict[int, Matrix]:
     """Adjust all transforms to agree best with both the pair alignments and the sharp composite.
 
-    Every plane's motion relative to the composite is estimated once; then pair alignments and
+    Every plane's motion relative to the composite is estimated once, of large planes at half their
+    size: the composite of 100 planes of 2 megapixels errs by less there (at the corners 0.18 px at
+    most, 0.25 px at the full size, 0.59 px without it). Then pair alignments and
     estimates are reconciled by their weights in one linear system, as poses in [1]_.
 
     Parameters
@@ -56,8 +59,8 @@ def refine_jointly(
         Motion model.
     reduced_plane : callable
         Returns the reduced plane of a number.
-    region : numpy.ndarray, optional
-        (y, x) bool at the finest level, True where planes may be compared.
+    regions : tuple of numpy.ndarray, optional
+        (y, x) bool for every level, True where planes may be compared.
     check : callable
         Called before each plane; may raise to cancel.
 
@@ -72,15 +75,17 @@ def refine_jointly(
        Autonomous Robots 4, 1997, https://doi.org/10.1023/A:1008854305733
     """
     planes = list(transforms)
-    here = {k: reduced_plane(k).working_size(transforms[k]) for k in planes}
-    sharp = _composite(here, reduced_plane, check)
+    level = level_of(reduced_plane(planes[0]).levels)
+    here = {k: at_level(reduced_plane(k).working_size(transforms[k]), level) for k in planes}
+    sharp = _composite(here, lambda k: reduced_plane(k).levels[level], check)
+    region = None if regions is None else regions[level]
     basis = generators(model, sharp.shape)
     wanted = np.zeros((len(planes), len(basis)))
     trust = np.zeros(len(planes))
     for row, k in enumerate(planes):
         check()
         evidence = (
-            compare_pair(sharp, reduced_plane(k).levels[0], here[k], region)
+            compare_pair(sharp, reduced_plane(k).levels[level], here[k], region)
             if k in parents
             else None
         )
@@ -90,7 +95,7 @@ def refine_jointly(
             trust[row] = TRUST
     found = _agreed(planes, parents, wanted, trust)
     moved = {
-        k: here[k] @ (np.eye(3) + np.tensordot(x, basis, 1))
+        k: at_level(here[k] @ (np.eye(3) + np.tensordot(x, basis, 1)), -level)
         for k, x in zip(planes, found, strict=True)
     }
     return {
@@ -100,16 +105,14 @@ def refine_jointly(
 
 
 def _composite(
-    transforms: dict[int, Matrix],
-    reduced_plane: Callable[[int], ReducedPlane],
-    check: Callable[[], None],
+    transforms: dict[int, Matrix], plane: Callable[[int], Plane], check: Callable[[], None]
 ) -> Plane:
     """Average the planes, weighted by the square of their local detail: sharp ones count."""
     shown: Plane | float = 0.0
     total: Plane | float = 0.0
     for k, matrix in transforms.items():
         check()
-        band = reduced_plane(k).levels[0]
+        band = plane(k)
         size = band.shape[::-1]
         seen = cv2.warpPerspective(band, matrix, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
         fine = cv2.Laplacian(seen, cv2.CV_32F, ksize=3)

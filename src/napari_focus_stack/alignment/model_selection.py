@@ -270,7 +270,8 @@ class ModelSelection:
 
     def _from_reference(self) -> list[dict[Model, float]]:
         """Return each plane's mismatch with the reference by model: slow motion adds up there."""
-        region = self._scheduler.finest_region
+        regions = self._scheduler.regions
+        region = None if regions is None else regions[0]
         mismatches = []
         for k in self._tree.parents:
             self._check()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack.alignment.features import similarity
-from napari_focus_stack.alignment.gauss_newton import register_pair
+from napari_focus_stack.alignment.gauss_newton import at_level, level_of, register_pair
 from napari_focus_stack.alignment.similarity import correlation, gain_of_most
 from napari_focus_stack.imgproc.transforms import (
     PARAMETERS,
@@ -47,8 +47,6 @@ A motion that halves the squared difference of every block has 0.33.
 """
 LEAST_FIELD_SPAN = 0.5
 """Part of the field's height and width that a region must span to determine more than a shift."""
-ENOUGH = 200_000
-"""Pixels above which half the resolution has enough blocks to vote."""
 WORTH_A_SEARCH = 0.02
 """Predicted part of the mismatch that a richer model must remove to be searched for."""
 
@@ -202,10 +200,9 @@ class _PairSearch:
         """Return the gain of most of the field over a simpler transform; -1 if implausible."""
         if not self._is_plausible(matrix):
             return -1.0
-        level = int(self._fixed.levels[0].size > ENOUGH)
-        size = np.diag([2.0**-level, 2.0**-level, 1.0])
+        level = level_of(self._fixed.levels)
         a, b = self._fixed.levels[level], self._moving.levels[level]
-        new, old = (size @ one @ np.linalg.inv(size) for one in (matrix, lesser))
+        new, old = (at_level(one, level) for one in (matrix, lesser))
         where = None if self._region is None else self._region[level]
         return gain_of_most(a, b, new, old, where)
 

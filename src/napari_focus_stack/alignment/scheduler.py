@@ -204,9 +204,9 @@ class PairScheduler:
         return largest if len(largest) > LEAST_GROUP * len(groups) else set()
 
     @property
-    def finest_region(self) -> Region | None:
-        """The region, (y, x) bool, at the finest level."""
-        return None if self._regions is None else self._regions[0]
+    def regions(self) -> tuple[Region, ...] | None:
+        """The region, (y, x) bool, at every level."""
+        return self._regions
 
     def _aligned(self, inner: int, outer: int, expected: Matrix | None = None) -> PairAlignment:
         return self._align(self.reduced_plane(inner), self.reduced_plane(outer), expected)

@@ -212,9 +212,9 @@ class _Chain:
             choice = ModelSelection(self._scheduler, tree, self._textures, self._check).choice()
         model, paths = choice.model, choice.paths
         if model != "none" and not choice.by_texture and tree.longest_path > LONG_CHAIN:
-            region = self._scheduler.finest_region
+            regions = self._scheduler.regions
             paths = refine_jointly(
-                paths, tree.parents, model, self._scheduler.reduced_plane, region, self._check
+                paths, tree.parents, model, self._scheduler.reduced_plane, regions, self._check
             )
         together = 2 * len(paths.keys() - self._unfit.keys()) > self._n - len(self._unfit)
         far = [k for k, path in paths.items() if not is_plausible(path, self._fixed.shape)]
