@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack._compiled.library import library
 from napari_focus_stack._utils.threads import row_bands
+from napari_focus_stack.sensor.compiled_isolation import compiled_isolated
 
 if TYPE_CHECKING:
+    import ctypes
+
     from numpy.typing import NDArray
 
 LEAST_SIGMAS = 8.0
@@ -56,12 +60,23 @@ class Isolated:
         Isolated or None
             None if there are so many that they are texture or noise.
         """
-        step = _step(light)
+        step, kernels = _step(light), library()
+        if kernels is not None and light.dtype.kind == "u" and min(light.shape) > 1:
+            return cls._compiled(kernels, light, step)
         bands = [_in_rows(light, rows, step) for rows in row_bands(light.shape)]
         if sum(len(band.somewhat) for band in bands) > MOST_ISOLATED * light.size:
             return None
         somewhat = np.concatenate([band.somewhat for band in bands])
         return cls(somewhat, np.concatenate([band.clearly for band in bands]))
+
+    @classmethod
+    def _compiled(cls, kernels: ctypes.CDLL, light: NDArray[Any], step: float) -> Isolated | None:
+        least, most = int(SOMEWHAT * step) + 1, int(MOST_ISOLATED * light.size)
+        found = compiled_isolated(kernels, light, least, most)
+        if found is None:
+            return None
+        places, differences = found
+        return cls(places, places[np.abs(differences) > step])
 
 
 def _in_rows(light: NDArray[Any], rows: slice, step: float) -> Isolated:
