@@ -51,7 +51,8 @@ def compiled_moments(
     pixels : numpy.ndarray
         (blocks,) float64 sum of the weights.
     """
-    fixed, moved, inside = (np.ascontiguousarray(one) for one in pair)
+    fixed, moved, inside = pair
+    inside = np.ascontiguousarray(inside)
     moments, pixels = np.empty((blocks, 3, 3)), np.empty(blocks)
     described = _Pair(Described.of(fixed), Described.of(moved), address(inside), limit)
     kernels.motion_moments(

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack._compiled.library import library
 from napari_focus_stack._utils.threads import row_bands
 from napari_focus_stack.alignment.brightness import Brightness
+from napari_focus_stack.fusion.compiled_regions import compiled_power
 from napari_focus_stack.fusion.focus_measure import UNRECORDED
 from napari_focus_stack.imgproc.alpha import recorded_by_alpha
 from napari_focus_stack.imgproc.colour import GREY, lightness
@@ -127,8 +129,8 @@ class RegionalEnergy:
         if plane.dtype.kind == "f" and not np.isfinite(plane).all():
             plane, finite = without_gaps(plane)
             recorded = both_recorded(finite.astype(np.uint8) * 255, recorded)
-        smooth = _smoothed(plane)
-        fine = _reduced(_finest_power(plane, smooth), steps)
+        fine, smooth = _first_level(plane)
+        fine = _reduced(fine, steps)
         powers = [cv2.pyrDown(fine)]
         for level in range(1, REGION_LEVELS):
             above = cv2.pyrDown(smooth)
@@ -251,36 +253,45 @@ class RegionalEnergy:
         return energy
 
 
-def _smoothed(plane: NDArray[Any]) -> Plane:
-    """Return the lightness of a plane at the next coarser level, in bands of rows."""
-    smooth = np.empty(reduced_shape(plane.shape), np.float32)
-    for rows in row_bands(smooth.shape):
-        top, end = max(0, 2 * rows.start - 4), min(len(plane), 2 * rows.stop + 4)
-        small = cv2.pyrDown(lightness(plane[top:end]))
-        smooth[rows] = small[rows.start - top // 2 : rows.stop - top // 2]
-    return smooth
+def _first_level(plane: NDArray[Any]) -> tuple[Plane, Plane]:
+    """Average the squared finest band in windows, and return the level above it as well.
 
-
-def _finest_power(plane: NDArray[Any], smooth: Plane) -> Plane:
-    """Average the squared finest band around every fourth pixel of every fourth row.
-
-    Sums over all windows would be five times as many as are needed; rows outside the plane mirror
-    those inside.
+    Both are computed in bands of rows, which stay in the caches; the lightness of a whole plane of
+    12 megapixels takes 48 MB.
     """
-    step, margin = 2**FINE_LEVEL, FINE_WINDOW // 2
+    step, margin = 2**FINE_LEVEL, 2 * 2**FINE_LEVEL
     height, width = plane.shape[:2]
     powers = np.empty((-(-height // step), -(-width // step)), np.float32)
+    smooth = np.empty(reduced_shape(plane.shape), np.float32)
+    kernels = library()
     for part in row_bands((len(powers), width * step)):
-        first, end = step * part.start - margin, step * (part.stop - 1) + margin + 1
-        rows = slice(max(0, first), min(height, end))
-        band = lightness(plane[rows])
-        band -= expanded_window(smooth, plane.shape, rows)
-        np.square(band, out=band)
-        beyond = (rows.start - first, end - rows.stop, margin, margin)
-        band = cv2.copyMakeBorder(band, *beyond, cv2.BORDER_REFLECT_101)
-        powers[part] = _window_sums(_window_sums(band, step).T, step)[: powers.shape[1]].T
-    powers /= FINE_WINDOW**2
-    return powers
+        first, end = step * part.start, min(height, step * part.stop)
+        top = max(0, first - margin)
+        light = lightness(plane[top : end + margin])
+        above = cv2.pyrDown(light)
+        smooth[first // 2 : (end + 1) // 2] = above[(first - top) // 2 : (end + 1 - top) // 2]
+        if kernels is None:
+            _finest_power(light, above, first - top, powers[part])
+        else:
+            compiled_power(kernels, light, above, first - top, powers[part])
+    return powers, smooth
+
+
+def _finest_power(light: Plane, above: Plane, first: int, powers: Plane) -> None:
+    """Average the squared band around every fourth pixel of every fourth row, from `first` on.
+
+    Sums over all windows would be sixteen times as many as are needed; rows and columns beyond the
+    edges mirror those inside.
+    """
+    step, margin = 2**FINE_LEVEL, FINE_WINDOW // 2
+    start, end = first - margin, first + step * (len(powers) - 1) + margin + 1
+    rows = slice(max(0, start), min(len(light), end))
+    band = light[rows] - expanded_window(above, light.shape, rows)
+    np.square(band, out=band)
+    beyond = (rows.start - start, end - rows.stop, margin, margin)
+    band = cv2.copyMakeBorder(band, *beyond, cv2.BORDER_REFLECT_101)
+    sums = _window_sums(_window_sums(band, step).T, step)[: powers.shape[1]].T
+    np.divide(sums, FINE_WINDOW**2, out=powers)
 
 
 def _window_sums(squares: Plane, step: int) -> Plane:
