@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack._compiled.library import library
-from napari_focus_stack._utils.threads import row_bands
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.fusion.compiled_regions import compiled_power
 from napari_focus_stack.fusion.focus_measure import UNRECORDED
 from napari_focus_stack.imgproc.alpha import recorded_by_alpha
 from napari_focus_stack.imgproc.colour import GREY, lightness
-from napari_focus_stack.imgproc.pyramids import expand, expanded_window, reduced_shape
+from napari_focus_stack.imgproc.pyramids import expand
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import both_recorded
 
@@ -129,13 +126,19 @@ class RegionalEnergy:
         if plane.dtype.kind == "f" and not np.isfinite(plane).all():
             plane, finite = without_gaps(plane)
             recorded = both_recorded(finite.astype(np.uint8) * 255, recorded)
-        fine, smooth = _first_level(plane)
-        fine = _reduced(fine, steps)
-        powers = [cv2.pyrDown(fine)]
-        for level in range(1, REGION_LEVELS):
+        smooth = lightness(plane)
+        powers = []
+        for level in range(REGION_LEVELS):
             above = cv2.pyrDown(smooth)
             band = np.subtract(smooth, expand(above, smooth.shape), out=smooth)
-            powers.append(_reduced(np.square(band, out=band), FINE_LEVEL + 1 - level + steps))
+            if level == 0:
+                window = (FINE_WINDOW, FINE_WINDOW)
+                averaged = cv2.sqrBoxFilter(band, cv2.CV_32F, window, normalize=True)
+                some = 2**FINE_LEVEL
+                fine = _reduced(np.ascontiguousarray(averaged[::some, ::some]), steps)
+                powers.append(cv2.pyrDown(fine))
+            else:
+                powers.append(_reduced(np.square(band, out=band), FINE_LEVEL + 1 - level + steps))
             smooth = above
         unit = max(float(np.sqrt(max(power.max() for power in (fine, *powers)))), 1e-30)
         light = _reduced(smooth, steps) * np.float32(1 if plane.ndim == 2 else 1 / GREY)
@@ -251,56 +254,6 @@ class RegionalEnergy:
         np.maximum(energy, 0, out=energy)
         energy[unknown] = UNRECORDED
         return energy
-
-
-def _first_level(plane: NDArray[Any]) -> tuple[Plane, Plane]:
-    """Average the squared finest band in windows, and return the level above it as well.
-
-    Both are computed in bands of rows, which stay in the caches; the lightness of a whole plane of
-    12 megapixels takes 48 MB.
-    """
-    step, margin = 2**FINE_LEVEL, 2 * 2**FINE_LEVEL
-    height, width = plane.shape[:2]
-    powers = np.empty((-(-height // step), -(-width // step)), np.float32)
-    smooth = np.empty(reduced_shape(plane.shape), np.float32)
-    kernels = library()
-    for part in row_bands((len(powers), width * step)):
-        first, end = step * part.start, min(height, step * part.stop)
-        top = max(0, first - margin)
-        light = lightness(plane[top : end + margin])
-        above = cv2.pyrDown(light)
-        smooth[first // 2 : (end + 1) // 2] = above[(first - top) // 2 : (end + 1 - top) // 2]
-        if kernels is None:
-            _finest_power(light, above, first - top, powers[part])
-        else:
-            compiled_power(kernels, light, above, first - top, powers[part])
-    return powers, smooth
-
-
-def _finest_power(light: Plane, above: Plane, first: int, powers: Plane) -> None:
-    """Average the squared band around every fourth pixel of every fourth row, from `first` on.
-
-    Sums over all windows would be sixteen times as many as are needed; rows and columns beyond the
-    edges mirror those inside.
-    """
-    step, margin = 2**FINE_LEVEL, FINE_WINDOW // 2
-    start, end = first - margin, first + step * (len(powers) - 1) + margin + 1
-    rows = slice(max(0, start), min(len(light), end))
-    band = light[rows] - expanded_window(above, light.shape, rows)
-    np.square(band, out=band)
-    beyond = (rows.start - start, end - rows.stop, margin, margin)
-    band = cv2.copyMakeBorder(band, *beyond, cv2.BORDER_REFLECT_101)
-    sums = _window_sums(_window_sums(band, step).T, step)[: powers.shape[1]].T
-    np.divide(sums, FINE_WINDOW**2, out=powers)
-
-
-def _window_sums(squares: Plane, step: int) -> Plane:
-    """Sum `FINE_WINDOW` rows from every `step`-th row on."""
-    count = (len(squares) - FINE_WINDOW) // step + 1
-    total = squares[: step * count : step].copy()
-    for i in range(1, FINE_WINDOW):
-        total += squares[i : i + step * (count - 1) + 1 : step]
-    return total
 
 
 def _reduced(plane: Plane, times: int) -> Plane:
