@@ -28,7 +28,7 @@ INSTRUCTION_SETS = {
 """Suffix of each library and what the compiler needs for it; the best that the processor supports
 is loaded."""
 # floating point as IEEE 754 has it, but for traps and errno, which vector code cannot set
-FLAGS = ["-O3", "-std=c99", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-Wall"]
+FLAGS = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-Wall"]
 
 
 class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]

@@ -1,1 +1,1 @@
-"""Kernels in C, for the loops over every pixel of every plane; NumPy computes the same in more time."""
+"""Kernels in C for the loops over every pixel of every plane; NumPy computes the same, slower."""

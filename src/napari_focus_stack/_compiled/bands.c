@@ -1,7 +1,8 @@
 /* One level of a fusion: squared bands of the current plane, and its share in the mean of all.
  *
- * `square_bands` and `fold` compute what `Level.gather` and `Level.fold` of `fusion.pyramid_level`
- * compute with NumPy and OpenCV; terms and sources are given there.
+ * `reduce_squares` and `fold` compute what `Level.reduce` and `Level.fold` of `fusion.pyramid_level`
+ * compute with NumPy and OpenCV; terms and sources are given there. Squared bands are computed twice
+ * and never stored: this takes less time than writing and reading them.
  */
 #include <math.h>
 
@@ -21,41 +22,86 @@ static inline float expected(Variance noise, float brightness) {
     return larger(noise.constant + noise.slope * brightness, noise.least);
 }
 
-EXPORTED void square_bands(const Plane *smooth, const Plane *above, int32_t channels, Variance noise,
-                           const Variance *own, float factor, int64_t top, int64_t end, float *out) {
-    const long width = smooth[0].width;
-    for (long y = top; y < end; y++) {
-        for (long x = 0; x < width; x += CHUNK) {
-            const long stop = least(x + CHUNK, width), count = stop - x;
-            float around[CHUNK], squared[CHUNK], further[CHUNK];
-            const float *fine = smooth[0].values + y * smooth[0].stride + x;
-            expand_row(&above[0], y, x, stop, around);
-            for (long i = 0; i < count; i++) {
-                const float band = fine[i] - around[i];
-                squared[i] = band * band;
-            }
-            for (int c = 1; c < channels; c++) {
-                fine = smooth[c].values + y * smooth[c].stride + x;
-                expand_row(&above[c], y, x, stop, further);
-                for (long i = 0; i < count; i++) {
-                    const float band = fine[i] - further[i];
-                    squared[i] += band * band;
-                }
-            }
-            float *power = out + y * width + x;
-            if (noise.slope == 0) {
-                const float scale = factor / noise.constant;
-                for (long i = 0; i < count; i++) power[i] = squared[i] * scale;
-            } else {
-                for (long i = 0; i < count; i++) power[i] = squared[i] * factor / expected(noise, around[i]);
-            }
-            if (own) {
-                for (long i = 0; i < count; i++) {
-                    const float excess = expected(*own, around[i]) / expected(noise, around[i]);
-                    power[i] = larger(power[i] + 1.0f - excess, 0.0f);
-                }
-            }
+/* The current plane at one level. */
+typedef struct {
+    const Plane *smooth, *above;
+    int32_t channels, counting; /* those that contribute to the energy */
+    Variance noise, own;        /* of all planes, and of this one */
+    int32_t differs;            /* whether these differ */
+    float factor;               /* of the squared band, relative to the noise of the first channel */
+} Bands;
+
+/* Square the bands of some columns of a row, relative to their noise. */
+static void square(const Bands *b, long y, long x, long stop, float *restrict power) {
+    const long count = stop - x;
+    float around[CHUNK], further[CHUNK];
+    const float *fine = b->smooth[0].values + y * b->smooth[0].stride + x;
+    expand_row(&b->above[0], y, x, stop, around);
+    for (long i = 0; i < count; i++) {
+        const float band = fine[i] - around[i];
+        power[i] = band * band;
+    }
+    for (int c = 1; c < b->counting; c++) {
+        fine = b->smooth[c].values + y * b->smooth[c].stride + x;
+        expand_row(&b->above[c], y, x, stop, further);
+        for (long i = 0; i < count; i++) {
+            const float band = fine[i] - further[i];
+            power[i] += band * band;
         }
+    }
+    const Variance noise = b->noise, own = b->own;
+    if (noise.slope == 0) {
+        const float scale = b->factor / noise.constant;
+        for (long i = 0; i < count; i++) power[i] *= scale;
+    } else {
+        const float factor = b->factor;
+        for (long i = 0; i < count; i++) power[i] = power[i] * factor / expected(noise, around[i]);
+    }
+    if (b->differs) {
+        for (long i = 0; i < count; i++) {
+            const float excess = expected(own, around[i]) / expected(noise, around[i]);
+            power[i] = larger(power[i] + 1.0f - excess, 0.0f);
+        }
+    }
+}
+
+static void square_row(const Bands *b, long y, float *power) {
+    const long width = b->smooth[0].width;
+    for (long x = 0; x < width; x += CHUNK) square(b, y, x, least(x + CHUNK, width), power + x);
+}
+
+/* Reduce a row to half its width, as cv2.pyrDown does. */
+static void halve_row(const float *restrict row, long width, float *restrict out) {
+    const long half = (width + 1) / 2;
+    const long last = least(half - 1, (width - 3) / 2); /* last pixel whose neighbours are all inside */
+    for (long x = 1; x <= last; x++)
+        out[x] = 0.375f * row[2 * x] + 0.25f * (row[2 * x - 1] + row[2 * x + 1]) + 0.0625f * (row[2 * x - 2] + row[2 * x + 2]);
+    for (long x = 0; x < half; x = x == 0 ? most(last, 0) + 1 : x + 1) {
+        const long before = reflected(2 * x - 1, width), after = reflected(2 * x + 1, width);
+        const long first = reflected(2 * x - 2, width), end = reflected(2 * x + 2, width);
+        out[x] = 0.375f * row[2 * x] + 0.25f * (row[before] + row[after]) + 0.0625f * (row[first] + row[end]);
+    }
+}
+
+/* Write rows `top` to `end` of the squared bands at half the size; `space` holds a row and five of
+ * half the width. */
+EXPORTED void reduce_squares(const Bands *b, int64_t top, int64_t end, float *out, float *space) {
+    const long width = b->smooth[0].width, height = b->smooth[0].height, half = (width + 1) / 2;
+    float *power = space, *ring = space + width;
+    long next = most(2 * top - 2, 0);
+    for (long y = top; y < end; y++) {
+        const float *rows[5];
+        for (int i = 0; i < 5; i++) {
+            const long row = reflected(2 * y + i - 2, height);
+            for (; next <= row; next++) {
+                square_row(b, next, power);
+                halve_row(power, width, ring + next % 5 * half);
+            }
+            rows[i] = ring + row % 5 * half;
+        }
+        float *restrict row = out + y * half;
+        for (long x = 0; x < half; x++)
+            row[x] = 0.375f * rows[2][x] + 0.25f * (rows[1][x] + rows[3][x]) + 0.0625f * (rows[0][x] + rows[4][x]);
     }
 }
 
@@ -67,11 +113,10 @@ typedef struct {
 
 /* State of a level, and the current plane in it. */
 typedef struct {
-    const Plane *smooth, *above;
-    int32_t channels;
+    Bands bands;
     float *means[MOST_CHANNELS];
     float *weight, *squares;
-    Plane power, tail;
+    Plane tail; /* of the window over the squared band, at half the size */
     const uint8_t *recorded; /* 255 where the plane recorded; null if it recorded everything */
     const float *alpha;      /* logarithm of the weight by alpha; null if there is none */
     float *scored;           /* receives the score; null if it is not kept */
@@ -86,12 +131,10 @@ typedef struct {
     int32_t least_coverage, first;
 } Fold;
 
-/* Average the squared band over the window. */
-static void windowed(const Fold *f, long y, long x, long stop, float *restrict energy) {
-    const long height = f->power.height, width = f->power.width, stride = f->power.stride;
-    const float *rows[5];
+/* Average the squared band, of which five rows are given, over the window. */
+static void windowed(const Fold *f, const float *const rows[5], long y, long x, long stop, float *restrict energy) {
+    const long width = f->bands.smooth[0].width;
     float sums[CHUNK + 4], grown[CHUNK];
-    for (int i = 0; i < 5; i++) rows[i] = f->power.values + reflected(y + i - 2, height) * stride;
     const long left = most(x - 2, 0), right = least(stop + 2, width);
     float *inner = sums + 2 - x;
     for (long i = left; i < right; i++)
@@ -134,10 +177,10 @@ static void scores(const Fold *f, const float *restrict energy, long y, long x, 
         for (long i = 0; i < count; i++) scored[i] -= inverse;
     }
     if (f->alpha) {
-        const float *alpha = f->alpha + y * f->power.width + x;
+        const float *alpha = f->alpha + y * f->bands.smooth[0].width + x;
         for (long i = 0; i < count; i++) scored[i] += alpha[i];
     }
-    if (f->scored) memcpy(f->scored + y * f->power.width + x, scored, sizeof(float) * count);
+    if (f->scored) memcpy(f->scored + y * f->bands.smooth[0].width + x, scored, sizeof(float) * count);
 }
 
 static void leave_out(const Fold *f, long at, long count, float *restrict energy, float *restrict scored) {
@@ -176,25 +219,32 @@ static void shares(const Fold *f, long at, long count, const float *restrict sco
 }
 
 static void move_means(const Fold *f, long y, long x, long stop, const float *restrict share) {
-    const long at = y * f->power.width + x, count = stop - x;
+    const long at = y * f->bands.smooth[0].width + x, count = stop - x;
     float around[CHUNK];
-    for (int c = 0; c < f->channels; c++) {
-        const float *fine = f->smooth[c].values + y * f->smooth[c].stride + x;
+    for (int c = 0; c < f->bands.channels; c++) {
+        const float *fine = f->bands.smooth[c].values + y * f->bands.smooth[c].stride + x;
         float *restrict mean = f->means[c] + at;
-        expand_row(&f->above[c], y, x, stop, around);
+        expand_row(&f->bands.above[c], y, x, stop, around);
         for (long i = 0; i < count; i++) mean[i] += (fine[i] - around[i] - mean[i]) * share[i];
     }
 }
 
-/* Add rows of a plane to the mean; write its energy, (end - top, width). */
-EXPORTED void fold(const Fold *f, int64_t top, int64_t end, float *energies) {
-    const long width = f->power.width;
+/* Add rows of a plane to the mean; write its energy, (end - top, width). `space` holds five rows. */
+EXPORTED void fold(const Fold *f, int64_t top, int64_t end, float *energies, float *space) {
+    const long width = f->bands.smooth[0].width, height = f->bands.smooth[0].height;
+    long next = most(top - 2, 0);
     for (long y = top; y < end; y++) {
+        const float *rows[5];
+        for (int i = 0; i < 5; i++) {
+            const long row = reflected(y + i - 2, height);
+            for (; next <= row; next++) square_row(&f->bands, next, space + next % 5 * width);
+            rows[i] = space + row % 5 * width;
+        }
         for (long x = 0; x < width; x += CHUNK) {
             const long stop = least(x + CHUNK, width), at = y * width + x, count = stop - x;
             float scored[CHUNK], share[CHUNK];
             float *energy = energies + (y - top) * width + x;
-            windowed(f, y, x, stop, energy);
+            windowed(f, rows, y, x, stop, energy);
             scores(f, energy, y, x, stop, scored);
             if (f->recorded) leave_out(f, at, count, energy, scored);
             if (!matters(f, f->weight + at, scored, count)) continue;

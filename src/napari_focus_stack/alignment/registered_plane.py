@@ -11,8 +11,10 @@ import numpy as np
 
 from napari_focus_stack._utils.threads import block_grid
 from napari_focus_stack._utils.windows import corner_of, moved_by, whole
+from napari_focus_stack.imgproc import compiled_resampling
 from napari_focus_stack.imgproc.alpha import fill_transparent, recorded_by_alpha
-from napari_focus_stack.imgproc.colour import GREY, lightness, separated
+from napari_focus_stack.imgproc.colour import GREY, lightness, mixtures, separated
+from napari_focus_stack.imgproc.compiled_resampling import resample_window
 from napari_focus_stack.imgproc.pyramids import reduce
 from napari_focus_stack.imgproc.resampling import SourceWindow, resample, resample_linearly
 from napari_focus_stack.imgproc.smoothing import without_gaps
@@ -98,6 +100,10 @@ class RegisteredPlane:
         """Whether the plane's own pixels are those of the reference plane."""
         return np.array_equal(self.matrix, np.eye(3))
 
+    @cached_property
+    def _compiled(self) -> bool:
+        return compiled_resampling.fits(self.plane, self.matrix)
+
     def channels(self, window: Window, out: Sequence[Plane]) -> None:
         """Resample all channels in a window: grey; or brightness, two colour differences, alpha.
 
@@ -114,6 +120,9 @@ class RegisteredPlane:
         if self.still:
             for channel, found in zip(out, separated(self.plane[window]), strict=True):
                 channel[:] = found
+        elif self._compiled:
+            for c, (channel, weights) in enumerate(zip(out, mixtures(self.plane), strict=True)):
+                resample_window(self.plane, weights, self.matrix, window, channel, linear=c > 0)
         else:
             cut = self._cut(window)
             sharp, *others = separated(self.plane[cut.crop])
@@ -134,6 +143,8 @@ class RegisteredPlane:
         """
         if self.still:
             out[:] = lightness(self.plane[window])
+        elif self._compiled:
+            resample_window(self.plane, mixtures(self.plane)[0], self.matrix, window, out)
         else:
             cut = self._cut(window)
             resample(lightness(self.plane[cut.crop]), cut.matrix, cut.size, out)
@@ -153,9 +164,14 @@ class RegisteredPlane:
         """
         cut = self._cut(window, even=True)
         size = out[0].shape[1], out[0].shape[0]
-        _, *found = separated(reduce(self.plane[cut.crop]))
-        for channel, difference in zip(out, found, strict=True):
-            resample(difference, _HALF @ cut.matrix @ _SECOND, size, channel)
+        half, matrix = reduce(self.plane[cut.crop]), _HALF @ cut.matrix @ _SECOND
+        if self._compiled:
+            everything = slice(0, size[1]), slice(0, size[0])
+            for channel, weights in zip(out, mixtures(half)[1:], strict=True):
+                resample_window(half, weights, matrix, everything, channel)
+        else:
+            for channel, difference in zip(out, separated(half)[1:], strict=True):
+                resample(difference, matrix, size, channel)
         self._correct(None, out)
 
     def _correct(self, bright: Plane | None, differences: Sequence[Plane]) -> None:

@@ -146,7 +146,7 @@ class DepthEstimator:
         check()
         raw = fill_from_trusted(total / trust, trust, NEIGHBOUR_PRECISION)
         check()
-        smooth = EdgeAwareMean(guide, SURFACE_SMOOTHNESS, edge, check)
+        smooth = EdgeAwareMean(guide, SURFACE_SMOOTHNESS, edge, check, self._team)
         # the square root keeps a wrong pixel of high precision from outweighing its surroundings
         weight = np.sqrt(trust + np.float32(NEIGHBOUR_PRECISION))
         total, support = smooth(raw * weight, weight)

@@ -6,13 +6,15 @@ Three values suffice for a parabola through log energy, which is the peak of a G
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from napari_focus_stack.fusion.focus_measure import score
+from napari_focus_stack._compiled.library import address, library
+from napari_focus_stack.fusion.focus_measure import ENERGY_FLOOR, score
 from napari_focus_stack.imgproc.pyramids import expanded_window, reduced_shape
 
 if TYPE_CHECKING:
@@ -51,6 +53,17 @@ class PeakError:
 
     depth: float
     energy: float
+
+
+class _Peaks(ctypes.Structure):
+    _fields_ = (
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("best", "before", "after", "last", "chosen", "index", "scores")
+        ),
+        ("samples", ctypes.c_float),
+        ("floor", ctypes.c_float),
+    )
 
 
 class FocusPeak:
@@ -99,6 +112,10 @@ class FocusPeak:
             (rows, x) float32, 0 to 1: weight of the energy in the choice of the best. Required if
             energies are `weighed`.
         """
+        kernels = library()
+        if kernels is not None:
+            self._add_compiled(kernels, energy, rows, k, allowed)
+            return
         best, before, after, last, index = (
             kept[rows] for kept in (self._best, self._before, self._after, self._last, self._index)
         )
@@ -122,6 +139,29 @@ class FocusPeak:
         scored[some < 0] = 0
         scores = self._scores[rows.start // 2 : (rows.stop + 1) // 2]
         scores += scored
+
+    def _add_compiled(
+        self, kernels: ctypes.CDLL, energy: Plane, rows: slice, k: int, allowed: Plane | None
+    ) -> None:
+        """Add some rows by a compiled kernel (`peaks.c`)."""
+        energy = np.ascontiguousarray(energy)
+        weights = None if allowed is None else np.ascontiguousarray(allowed)
+        kept = (self._best, self._before, self._after, self._last)
+        state = _Peaks(
+            *(address(a) for a in kept),
+            None if self._chosen is self._best else address(self._chosen),
+            address(self._index),
+            address(self._scores),
+            self._samples,
+            ENERGY_FLOOR,
+        )
+        kernels.add_to_peaks(
+            ctypes.byref(state),
+            *(ctypes.c_int64(n) for n in (rows.start, rows.stop, energy.shape[1])),
+            ctypes.c_void_p(address(energy)),
+            ctypes.c_void_p(address(weights)),
+            ctypes.c_int32(k),
+        )
 
     def read(self, rows: slice, count: int, unit: float = 1.0) -> tuple[Plane, Plane]:
         """Return the depth of some rows and its inverse variance, once all planes are added.

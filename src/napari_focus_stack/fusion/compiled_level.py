@@ -29,6 +29,7 @@ from napari_focus_stack.fusion.pyramid_level import (
 from napari_focus_stack.imgproc.alpha import alpha_weight
 from napari_focus_stack.imgproc.colour import GREY
 from napari_focus_stack.imgproc.pyramids import Plane, expand
+from napari_focus_stack.imgproc.resampling import scratch
 
 if TYPE_CHECKING:
     from napari_focus_stack.fusion.focus_prior import PlanePrior
@@ -49,15 +50,25 @@ class _Prior(ctypes.Structure):
     )
 
 
-class _Fold(ctypes.Structure):
+class _Bands(ctypes.Structure):
     _fields_ = (
         ("smooth", ctypes.POINTER(Described)),
         ("above", ctypes.POINTER(Described)),
         ("channels", ctypes.c_int32),
+        ("counting", ctypes.c_int32),
+        ("noise", _Variance),
+        ("own", _Variance),
+        ("differs", ctypes.c_int32),
+        ("factor", ctypes.c_float),
+    )
+
+
+class _Fold(ctypes.Structure):
+    _fields_ = (
+        ("bands", _Bands),
         ("means", ctypes.c_void_p * MOST_CHANNELS),
         ("weight", ctypes.c_void_p),
         ("squares", ctypes.c_void_p),
-        ("power", Described),
         ("tail", Described),
         ("recorded", ctypes.c_void_p),
         ("alpha", ctypes.c_void_p),
@@ -77,33 +88,36 @@ class _Fold(ctypes.Structure):
 
 
 class CompiledLevel(Level):
-    """Level whose two loops over all pixels of a plane are compiled.
+    """Level whose loops over all pixels of a plane are compiled.
 
     The same as `Level` within the rounding of float32, but that planes whose share is below it are
     left out of the mean.
     """
 
     def gather(self, rows: slice) -> None:
-        """Square the bands of some rows.
+        """Do nothing: `reduce` and `fold` square the bands.
 
         Parameters
         ----------
         rows : slice
             Rows of the level.
         """
-        channels = self._energy_channels
-        own = self._own_noise
-        factor = 1 / (sum(self._noise.opponent_at(self.level)[:channels]) if self._colour else 1.0)
-        _kernels().square_bands(
-            _described(self.smooth[:channels]),
-            _described(self.above[:channels]),
-            ctypes.c_int32(channels),
-            self._variance_in_band(self._noise),
-            None if own is None else ctypes.byref(self._variance_in_band(own)),
-            ctypes.c_float(factor),
+
+    def reduce(self, rows: slice) -> None:
+        """Square the bands, and reduce them to some rows of the level above.
+
+        Parameters
+        ----------
+        rows : slice
+            Rows of the level above.
+        """
+        width, half = self.shape[1], self._halved.shape[1]
+        _kernels().reduce_squares(
+            ctypes.byref(self._bands()),
             ctypes.c_int64(rows.start),
             ctypes.c_int64(rows.stop),
-            ctypes.c_void_p(self._power.ctypes.data),
+            ctypes.c_void_p(self._halved.ctypes.data),
+            ctypes.c_void_p(scratch("squares", (width + 5 * half,)).ctypes.data),
         )
 
     def widen(self) -> None:
@@ -139,6 +153,7 @@ class CompiledLevel(Level):
             ctypes.c_int64(rows.start),
             ctypes.c_int64(rows.stop),
             ctypes.c_void_p(energy.ctypes.data),
+            ctypes.c_void_p(scratch("squares", (5 * self.shape[1],)).ctypes.data),
         )
         del kept
         outside = None if self.recorded is None else self.recorded[rows] < LEAST_COVERAGE
@@ -158,13 +173,10 @@ class CompiledLevel(Level):
         core = cv2.getGaussianKernel(CORE_SIZE, WINDOW_CORE).ravel()[CORE_SIZE // 2 :]
         means = [mean.ctypes.data for mean in self._means]
         return _Fold(
-            _described(self.smooth),
-            _described(self.above),
-            len(self._means),
+            self._bands(),
             (ctypes.c_void_p * MOST_CHANNELS)(*means),
             self._weight.ctypes.data,
             self._squares.ctypes.data,
-            Described.of(self._power),
             Described.of(self._wide),
             address(self.recorded),
             address(alpha),
@@ -181,6 +193,21 @@ class CompiledLevel(Level):
             LEAST_COVERAGE,
             count == 0,
         ), kept
+
+    def _bands(self) -> _Bands:
+        """Describe the current plane."""
+        counting, own = self._energy_channels, self._own_noise
+        parts = sum(self._noise.opponent_at(self.level)[:counting]) if self._colour else 1.0
+        return _Bands(
+            _described(self.smooth),
+            _described(self.above),
+            len(self._means),
+            counting,
+            self._variance_in_band(self._noise),
+            self._variance_in_band(own or self._noise),
+            own is not None,
+            1 / parts,
+        )
 
     def _variance_in_band(self, noise: Noise) -> _Variance:
         """Return the noise of a band, by the brightness of the first channel."""

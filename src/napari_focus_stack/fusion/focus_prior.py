@@ -314,10 +314,10 @@ class PlanePrior:
         Returns
         -------
         maps : tuple of numpy.ndarray
-            (y, x) float32 each: weights of energies, logarithm of the prior weight, and the share of
-            the plane's own score.
+            (y, x) float32 each: weights of energies, logarithm of the prior weight, share of the
+            plane's own score.
         expanded : bool
-            Whether they are at the size of the next coarser level, and have to be expanded.
+            Whether they are at the size of the next coarser level and have to be expanded.
         """
         fine = level < len(self._prior.own)
         expanded = fine and level < len(self._prior.shapes) - 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+
+from napari_focus_stack._compiled.library import library
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,6 +75,10 @@ class RecordedRange:
             (y, x) uint8, 0 where the plane recorded nothing; None if it recorded the whole tile.
         """
         lowest, highest = self._lowest[tile], self._highest[tile]
+        kernels = library()
+        if kernels is not None and recorded is None:
+            _extend(kernels, lowest, highest, bright, float(1 / self._unit))
+            return
         low = high = _as_recorded(bright, self._unit, lowest.dtype)
         if recorded is not None:
             outside = recorded == 0
@@ -112,6 +119,21 @@ class RecordedRange:
     def release(self) -> None:
         """Free the memory of the range of each pixel."""
         del self._lowest, self._highest
+
+
+def _extend(
+    kernels: ctypes.CDLL, lowest: NDArray[Any], highest: NDArray[Any], bright: Plane, scale: float
+) -> None:
+    """Extend the range of each pixel by `bright` times `scale` (`range.c`)."""
+    getattr(kernels, f"extend_range_{lowest.dtype.name}")(
+        ctypes.c_void_p(lowest.ctypes.data),
+        ctypes.c_void_p(highest.ctypes.data),
+        ctypes.c_int64(lowest.strides[0] // lowest.itemsize),
+        ctypes.c_void_p(bright.ctypes.data),
+        ctypes.c_int64(bright.strides[0] // bright.itemsize),
+        *(ctypes.c_int64(side) for side in bright.shape),
+        ctypes.c_float(scale),
+    )
 
 
 def _ends(dtype: np.dtype[Any]) -> tuple[float, float]:

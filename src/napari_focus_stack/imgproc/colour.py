@@ -90,6 +90,26 @@ def separated(plane: NDArray[Any]) -> list[Plane]:
     return channels + [plane[..., c].astype(np.float32) for c in range(3, plane.shape[2])]
 
 
+def mixtures(plane: NDArray[Any]) -> list[tuple[float, ...]]:
+    """Return the weights of a plane's channels in each component of `separated`.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) of any type.
+
+    Returns
+    -------
+    list of tuple of float
+        One weight for each channel.
+    """
+    if plane.ndim == 2:
+        return [(1.0,)]
+    further = plane.shape[2] - len(OPPONENT)
+    rows = [(*row, *([0.0] * further)) for row in OPPONENT.tolist()]
+    return rows + [tuple(np.eye(plane.shape[2])[c].tolist()) for c in range(3, plane.shape[2])]
+
+
 def merged(channels: Sequence[Plane]) -> Plane:
     """Join the components of a plane; the inverse of `separated`.
 

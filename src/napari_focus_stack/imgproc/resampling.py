@@ -128,7 +128,7 @@ class _Memory(threading.local):
         return kept[:size].reshape(shape)
 
 
-_memory = _Memory()
+scratch = _Memory()
 
 
 def resample(
@@ -165,8 +165,8 @@ def resample(
        IEEE TIP 10, 2001, https://doi.org/10.1109/83.931101.
     """
     y, x = crop.shape
-    prefiltered = _memory("prefiltered", (y, x))
-    twice = _memory("twice", (2 * y, 2 * x))
+    prefiltered = scratch("prefiltered", (y, x))
+    twice = scratch("twice", (2 * y, 2 * x))
     cv2.sepFilter2D(
         crop, cv2.CV_32F, EVENING, EVENING, dst=prefiltered, borderType=cv2.BORDER_REPLICATE
     )

@@ -9,8 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_focus_stack._compiled.library import library
+from napari_focus_stack.imgproc.compiled_smoothing import CompiledLines
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from napari_focus_stack._utils.threads import ThreadTeam
 
 Map = NDArray[np.float32]
 
@@ -102,6 +107,8 @@ class EdgeAwareMean:
         Step of the guide that counts as an edge.
     check : callable, optional
         Called between lines; any exception that it raises ends the smoothing.
+    team : ThreadTeam, optional
+        Threads that share the lines, where they are solved by a compiled kernel.
 
     References
     ----------
@@ -115,25 +122,42 @@ class EdgeAwareMean:
         reach: float,
         contrast: float,
         check: Callable[[], None] = lambda: None,
+        team: ThreadTeam | None = None,
     ) -> None:
-        self._along_y = _Couplings.of(np.exp(-np.abs(np.diff(guide, axis=0)) / contrast))
-        along_x = np.exp(-np.abs(np.diff(guide, axis=1)) / contrast)
-        self._along_x = _Couplings.of(cv2.transpose(along_x).reshape(along_x.shape[::-1]))
+        along_y, along_x = (np.exp(-np.abs(np.diff(guide, axis=a)) / contrast) for a in (0, 1))
+        self._lines: CompiledLines | _Lines
+        if library() is None:
+            self._lines = _Lines(along_y, along_x, check)
+        else:
+            self._lines = CompiledLines(along_y, along_x, check, team)
         self._reach = reach
-        self._check = check
 
     def __call__(self, *maps: Map) -> list[Map]:
         """Smooth several (Y, X) float32 maps at once; all pixels have the same weight."""
-        smoothed = list(maps)
-        longest = maps[0].size + max(maps[0].shape)  # with the row of zeros of `solve`
-        space = np.empty(len(maps) * longest, np.float32)
+        smoothed = [plane.copy() for plane in maps]
         for i in range(ITERATIONS):
             strength = 1.5 * 4 ** (ITERATIONS - i - 1) / (4**ITERATIONS - 1) * self._reach
-            across = [cv2.transpose(plane) for plane in smoothed]
-            self._along_x.solve(across, strength, space, self._check)
-            smoothed = [cv2.transpose(plane) for plane in across]
-            self._along_y.solve(smoothed, strength, space, self._check)
+            smoothed = self._lines.solve(smoothed, strength)
         return smoothed
+
+
+class _Lines:
+    """Rows and columns of a map, coupled to their neighbours, solved by NumPy."""
+
+    def __init__(self, along_y: Map, along_x: Map, check: Callable[[], None]) -> None:
+        self._along_y = _Couplings.of(along_y)
+        self._along_x = _Couplings.of(cv2.transpose(along_x).reshape(along_x.shape[::-1]))
+        self._check = check
+
+    def solve(self, maps: list[Map], strength: float) -> list[Map]:
+        """Solve the rows of all maps, (y, x) each, then their columns."""
+        longest = maps[0].size + max(maps[0].shape)  # with the row of zeros of `solve`
+        space = np.empty(len(maps) * longest, np.float32)
+        across = [cv2.transpose(plane) for plane in maps]
+        self._along_x.solve(across, strength, space, self._check)
+        solved = [cv2.transpose(plane) for plane in across]
+        self._along_y.solve(solved, strength, space, self._check)
+        return solved
 
 
 @dataclass(frozen=True)
