@@ -75,8 +75,9 @@ def refine_jointly(
        Autonomous Robots 4, 1997, https://doi.org/10.1023/A:1008854305733
     """
     planes = list(transforms)
-    level = level_of(reduced_plane(planes[0]).levels)
-    here = {k: at_level(reduced_plane(k).working_size(transforms[k]), level) for k in planes}
+    of_one_size = reduced_plane(planes[0])
+    level = level_of(of_one_size.levels)
+    here = {k: at_level(of_one_size.working_size(transforms[k]), level) for k in planes}
     sharp = _composite(here, lambda k: reduced_plane(k).levels[level], check)
     region = None if regions is None else regions[level]
     basis = generators(model, sharp.shape)
@@ -99,7 +100,7 @@ def refine_jointly(
         for k, x in zip(planes, found, strict=True)
     }
     return {
-        k: reduced_plane(k).full_size(matrix / matrix[2, 2]) if k in parents else transforms[k]
+        k: of_one_size.full_size(matrix / matrix[2, 2]) if k in parents else transforms[k]
         for k, matrix in moved.items()
     }
 

@@ -81,7 +81,7 @@ class Textures:
     @cached_property
     def of_sections(self) -> bool:
         """Whether the planes are optical sections, whose light comes and goes with focus."""
-        return comes_and_goes(self._scheduler.reduced_plane(k).light.recorded for k in self._planes)
+        return comes_and_goes(self._scheduler.light(k).recorded for k in self._planes)
 
     @cached_property
     def _noise(self) -> float:

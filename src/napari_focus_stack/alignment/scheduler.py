@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_focus_stack.alignment.brightness import IlluminationSample
     from napari_focus_stack.alignment.similarity import Region
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix, Model
@@ -76,6 +77,7 @@ class PairScheduler:
         self.region = region
         self._regions: tuple[Region, ...] | None = None
         self._cache: SpilledCache[ReducedPlane] = SpilledCache()
+        self._lights: SpilledCache[IlluminationSample] = SpilledCache()
         self._pool = ThreadPoolExecutor(workers) if workers else None
         self._waiting: deque[Future[PairAlignment]] = deque()
         self._last: ReducedPlane | None = None
@@ -92,6 +94,7 @@ class PairScheduler:
                 self._pool.shutdown(cancel_futures=True)
         finally:
             self._cache.close()
+            self._lights.close()
 
     def add_plane(self, k: int, plane: NDArray[Any], reduction: int = 1) -> None:
         """Add the next plane and align it with the one before.
@@ -113,6 +116,7 @@ class PairScheduler:
         self._last = reduced
         self.contrasts[k], self.details[k] = reduced.contrast, reduced.detail()
         self._cache.put(k, reduced)
+        self._lights.put(k, reduced.light)
 
     def _submit(
         self, inner: ReducedPlane, outer: ReducedPlane
@@ -161,6 +165,21 @@ class PairScheduler:
             The plane.
         """
         return self._cache[k]
+
+    def light(self, k: int) -> IlluminationSample:
+        """Return the luminance of a plane, without loading the rest of a reduced plane.
+
+        Parameters
+        ----------
+        k : int
+            Number of the plane.
+
+        Returns
+        -------
+        IlluminationSample
+            Luminance, at most 128 pixels a side.
+        """
+        return self._lights[k]
 
     def pair(self, inner: int, outer: int) -> PairAlignment:
         """Align two planes, unless their alignment is known already.

@@ -248,7 +248,7 @@ class _Chain:
         if self._reference not in shown:
             return [None] * self._n
         known = compare_illumination(
-            lambda k: self._scheduler.reduced_plane(k).light,
+            self._scheduler.light,
             shown,
             self._reference,
             self._textures.of_sections,
