@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 KINDS = {"B": 0, "H": 1, "f": 2}
 """Number of each type of the planes in `resampling.c`, by its character in NumPy."""
 MOST_CHANNELS = 4
-MOST_TURN = 0.02
+MOST_TURN = 0.01
 """Largest rotation or shear, as a part of a distance, that is resampled along rows and columns one
-after the other: a pixel that contributes lies up to four pixels away, and is taken from up to 0.08
+after the other: a pixel that contributes lies up to four pixels away, and is taken from up to 0.04
 pixels beside its place."""
 MOST_GROWTH = 0.1
 """Largest change of scale over the field, for the same reason."""
