@@ -10,8 +10,9 @@
 
 enum { MOST_CHANNELS = 4 };
 
-/* Least difference of logarithmic weights at which a plane changes no bit of a float32 mean. */
-static const float NEGLIGIBLE = 20.0f;
+/* Difference of logarithmic weights from which on a plane's share, less than a millionth, is left out
+ * of the mean. */
+static const float NEGLIGIBLE = 14.0f;
 
 /* Variance of noise in a band: the larger of `constant` + `slope` times brightness and `least`. */
 typedef struct {
@@ -120,6 +121,7 @@ typedef struct {
     const uint8_t *recorded; /* 255 where the plane recorded; null if it recorded everything */
     const float *alpha;      /* logarithm of the weight by alpha; null if there is none */
     float *scored;           /* receives the score; null if it is not kept */
+    float *energy, *halved;  /* receive the energy, at its size and at half of it; null if not kept */
     Prior prior;
     float core[3];       /* centre of the window's Gaussian core, and one side of it */
     float scale;         /* of core and tail together */
@@ -229,9 +231,40 @@ static void move_means(const Fold *f, long y, long x, long stop, const float *re
     }
 }
 
-/* Add rows of a plane to the mean; write its energy, (end - top, width). `space` holds five rows. */
-EXPORTED void fold(const Fold *f, int64_t top, int64_t end, float *energies, float *space) {
+static inline float mean_of_four(float a, float b, float c, float d, float unrecorded) {
+    const float lowest = smaller(smaller(a, b), smaller(c, d));
+    return lowest < 0 ? unrecorded : 0.25f * (a + b + c + d);
+}
+
+/* Average energies of two rows over two by two pixels; those not recorded leave out all four. */
+static void halve_energies(const Fold *f, const float *even, const float *odd, float *restrict out) {
+    const long width = f->bands.smooth[0].width, pairs = width / 2;
+    const float unrecorded = f->unrecorded;
+    for (long x = 0; x < pairs; x++)
+        out[x] = mean_of_four(even[2 * x], even[2 * x + 1], odd[2 * x], odd[2 * x + 1], unrecorded);
+    if (width % 2) out[pairs] = mean_of_four(even[width - 1], even[width - 1], odd[width - 1], odd[width - 1], unrecorded);
+}
+
+/* Score one row and add it to the mean. */
+static void fold_row(const Fold *f, const float *const rows[5], long y, float *energies) {
+    const long width = f->bands.smooth[0].width;
+    for (long x = 0; x < width; x += CHUNK) {
+        const long stop = least(x + CHUNK, width), at = y * width + x, count = stop - x;
+        float scored[CHUNK], share[CHUNK];
+        float *energy = energies + x;
+        windowed(f, rows, y, x, stop, energy);
+        scores(f, energy, y, x, stop, scored);
+        if (f->recorded) leave_out(f, at, count, energy, scored);
+        if (!matters(f, f->weight + at, scored, count)) continue;
+        shares(f, at, count, scored, share);
+        move_means(f, y, x, stop, share);
+    }
+}
+
+/* Add rows of a plane, starting at an even one, to the mean; `space` holds seven rows. */
+EXPORTED void fold(const Fold *f, int64_t top, int64_t end, float *space) {
     const long width = f->bands.smooth[0].width, height = f->bands.smooth[0].height;
+    float *even = space + 5 * width;
     long next = most(top - 2, 0);
     for (long y = top; y < end; y++) {
         const float *rows[5];
@@ -240,16 +273,11 @@ EXPORTED void fold(const Fold *f, int64_t top, int64_t end, float *energies, flo
             for (; next <= row; next++) square_row(&f->bands, next, space + next % 5 * width);
             rows[i] = space + row % 5 * width;
         }
-        for (long x = 0; x < width; x += CHUNK) {
-            const long stop = least(x + CHUNK, width), at = y * width + x, count = stop - x;
-            float scored[CHUNK], share[CHUNK];
-            float *energy = energies + (y - top) * width + x;
-            windowed(f, rows, y, x, stop, energy);
-            scores(f, energy, y, x, stop, scored);
-            if (f->recorded) leave_out(f, at, count, energy, scored);
-            if (!matters(f, f->weight + at, scored, count)) continue;
-            shares(f, at, count, scored, share);
-            move_means(f, y, x, stop, share);
+        float *energies = f->energy ? f->energy + y * width : even + y % 2 * width;
+        fold_row(f, rows, y, energies);
+        if (f->halved && (y % 2 || y == height - 1)) {
+            const float *above = y % 2 == 0 ? energies : f->energy ? energies - width : even;
+            halve_energies(f, above, energies, f->halved + y / 2 * ((width + 1) / 2));
         }
     }
 }

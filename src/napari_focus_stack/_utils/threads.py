@@ -64,13 +64,17 @@ def row_bands(shape: tuple[int, ...]) -> list[slice]:
     return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 
-def block_grid(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
+def block_grid(
+    shape: tuple[int, ...], block: tuple[int, int] = BLOCK_SHAPE
+) -> list[tuple[slice, slice]]:
     """Split an area into blocks, for resampling, which needs a margin on all sides.
 
     Parameters
     ----------
     shape : tuple of int
         Shape of the area, rows first.
+    block : tuple of int
+        Rows and columns of a block.
 
     Returns
     -------
@@ -79,12 +83,9 @@ def block_grid(shape: tuple[int, ...]) -> list[tuple[slice, slice]]:
     """
     height, width = shape[:2]
     return [
-        (
-            slice(top, min(top + BLOCK_SHAPE[0], height)),
-            slice(left, min(left + BLOCK_SHAPE[1], width)),
-        )
-        for top in range(0, height, BLOCK_SHAPE[0])
-        for left in range(0, width, BLOCK_SHAPE[1])
+        (slice(top, min(top + block[0], height)), slice(left, min(left + block[1], width)))
+        for top in range(0, height, block[0])
+        for left in range(0, width, block[1])
     ]
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack._utils.threads import block_grid
-from napari_focus_stack._utils.windows import corner_of, moved_by, whole
+from napari_focus_stack._utils.windows import corner_of, moved_by, size_of, whole
 from napari_focus_stack.imgproc import compiled_resampling
 from napari_focus_stack.imgproc.alpha import fill_transparent, recorded_by_alpha
 from napari_focus_stack.imgproc.colour import GREY, lightness, mixtures, separated
@@ -234,13 +234,26 @@ class RegisteredPlane:
         """Resample all channels of a window alike, in blocks that fit into a core's cache."""
         size = tuple(side.stop - side.start for side in window)
         pixels = np.empty((*size, *self.plane.shape[2:]), np.float32)
-        for rows, cols in block_grid(size):
-            cut = self._cut(moved_by((rows, cols), *corner_of(window)))
-            layers = cv2.split(self.plane[cut.crop].astype(np.float32))
-            found = [resample(layer, cut.matrix, cut.size) for layer in layers]
-            pixels[rows, cols] = cv2.merge(found)
+        for block in block_grid(size):
+            there = moved_by(block, *corner_of(window))
+            found = self._compiled_layers(there) if self._compiled else self._layers(there)
+            pixels[block] = cv2.merge(found)
         np.clip(pixels, *self._range, out=pixels)
         return pixels
+
+    def _layers(self, window: Window) -> list[Plane]:
+        """Resample each channel of a window."""
+        cut = self._cut(window)
+        layers = cv2.split(self.plane[cut.crop].astype(np.float32))
+        return [resample(layer, cut.matrix, cut.size) for layer in layers]
+
+    def _compiled_layers(self, window: Window) -> list[Plane]:
+        """Resample each channel of a window by the compiled kernel."""
+        channels = 1 if self.plane.ndim == 2 else self.plane.shape[2]
+        found = [np.empty(size_of(window), np.float32) for _ in range(channels)]
+        for layer, weights in zip(found, np.eye(channels).tolist(), strict=True):
+            resample_window(self.plane, weights, self.matrix, window, layer)
+        return found
 
     @cached_property
     def _range(self) -> tuple[float, float]:

@@ -73,6 +73,8 @@ class _Fold(ctypes.Structure):
         ("recorded", ctypes.c_void_p),
         ("alpha", ctypes.c_void_p),
         ("scored", ctypes.c_void_p),
+        ("energy", ctypes.c_void_p),
+        ("halved", ctypes.c_void_p),
         ("prior", _Prior),
         ("core", ctypes.c_float * 3),
         *(
@@ -120,67 +122,58 @@ class CompiledLevel(Level):
             ctypes.c_void_p(scratch("squares", (width + 5 * half,)).ctypes.data),
         )
 
-    def widen(self) -> None:
-        """Average the reduced squared bands over the tail of the window."""
-        super().widen()
+    def prepare(self, count: int, prior: PlanePrior | None) -> None:
+        """Prepare what all rows of the current plane share, before they are folded.
+
+        Parameters
+        ----------
+        count : int
+            Number of planes added before.
+        prior : PlanePrior or None
+            Prior of the current plane.
+        """
+        super().prepare(count, prior)
         around = expand(self._wide, self._halved.shape)
         self._wide = cv2.scaleAdd(self._halved, WINDOW_TAIL[0], around, dst=around)
+        self._alpha: Plane | None = None
+        if self.opaque is not None:
+            self._alpha = np.log(alpha_weight(self.smooth[ALPHA], self.opaque))
+        self._maps, weights = None, _Prior()
+        if prior is not None:
+            self._maps, expanded = prior.maps(self.level)
+            weights = _Prior(*(Described.of(found) for found in self._maps), 1, expanded)
+        self._state = self._described(weights)
 
-    def fold(self, rows: slice, count: int, prior: PlanePrior | None) -> Plane:
+    def fold(self, rows: slice) -> None:
         """Add some rows of the current plane to the mean.
 
         Parameters
         ----------
         rows : slice
-            Rows of the level.
-        count : int
-            Number of planes added before.
-        prior : PlanePrior or None
-            Prior of the current plane.
-
-        Returns
-        -------
-        numpy.ndarray
-            (rows, x) float32 energy.
+            Rows of the level, starting at an even one.
         """
-        energy = np.empty((rows.stop - rows.start, self.shape[1]), np.float32)
-        alpha = None
-        if self.opaque is not None:
-            alpha = np.log(alpha_weight(self.smooth[ALPHA], self.opaque))
-        state, kept = self._state(count, prior, alpha)
         _kernels().fold(
-            ctypes.byref(state),
+            ctypes.byref(self._state),
             ctypes.c_int64(rows.start),
             ctypes.c_int64(rows.stop),
-            ctypes.c_void_p(energy.ctypes.data),
-            ctypes.c_void_p(scratch("squares", (5 * self.shape[1],)).ctypes.data),
+            ctypes.c_void_p(address(scratch("squares", (7, self.shape[1])))),
         )
-        del kept
-        outside = None if self.recorded is None else self.recorded[rows] < LEAST_COVERAGE
-        self._keep_energy(energy, outside, rows)
-        return energy
 
-    def _state(
-        self, count: int, prior: PlanePrior | None, alpha: Plane | None
-    ) -> tuple[_Fold, list[Any]]:
-        """Describe the level and the current plane; return also the arrays that must be kept."""
-        kept: list[Any] = [alpha]
-        weights = _Prior()
-        if prior is not None:
-            maps, expanded = prior.maps(self.level)
-            weights = _Prior(*(Described.of(found) for found in maps), 1, expanded)
-            kept.append(maps)
+    def _described(self, weights: _Prior) -> _Fold:
+        """Describe the level and the current plane, whose arrays the level keeps."""
         core = cv2.getGaussianKernel(CORE_SIZE, WINDOW_CORE).ravel()[CORE_SIZE // 2 :]
-        means = [mean.ctypes.data for mean in self._means]
+        finest = self.level == 0
         return _Fold(
             self._bands(),
-            (ctypes.c_void_p * MOST_CHANNELS)(*means),
-            self._weight.ctypes.data,
-            self._squares.ctypes.data,
+            (ctypes.c_void_p * MOST_CHANNELS)(*(address(mean) for mean in self._means)),
+            address(self._weight),
+            address(self._squares),
             Described.of(self._wide),
             address(self.recorded),
-            address(alpha),
+            address(self._alpha),
             address(self.scored),
+            address(self.full_energy if finest else self.energy),
+            address(self.energy if finest else None),
             weights,
             (ctypes.c_float * 3)(*core),
             1 / TOTAL,
@@ -191,16 +184,16 @@ class CompiledLevel(Level):
             NO_SCORE,
             UNRECORDED,
             LEAST_COVERAGE,
-            count == 0,
-        ), kept
+            self._count == 0,
+        )
 
     def _bands(self) -> _Bands:
         """Describe the current plane."""
         counting, own = self._energy_channels, self._own_noise
         parts = sum(self._noise.opponent_at(self.level)[:counting]) if self._colour else 1.0
         return _Bands(
-            _described(self.smooth),
-            _described(self.above),
+            _planes(self.smooth),
+            _planes(self.above),
             len(self._means),
             counting,
             self._variance_in_band(self._noise),
@@ -217,11 +210,22 @@ class CompiledLevel(Level):
         return _Variance(gain * noise.constant, gain * noise.slope * unit, gain * least)
 
 
+def level_type() -> type[Level]:
+    """Return the type of a fusion's levels.
+
+    Returns
+    -------
+    type
+        `CompiledLevel`, or `Level` where nothing was compiled.
+    """
+    return Level if library() is None else CompiledLevel
+
+
 def _kernels() -> ctypes.CDLL:
     found = library()
     assert found is not None
     return found
 
 
-def _described(channels: list[Plane]) -> Any:
+def _planes(channels: list[Plane]) -> Any:
     return (Described * len(channels))(*(Described.of(channel) for channel in channels))

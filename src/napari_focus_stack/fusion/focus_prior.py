@@ -205,7 +205,7 @@ class LevelMaps:
         self._shapes = shapes
         self._coarser = [regions]
         self._whole: dict[int, Plane] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def at(self, level: int) -> Plane:
         """Return the whole map at the size of a level, computed once.
@@ -220,11 +220,11 @@ class LevelMaps:
         numpy.ndarray
             (y, x) float32.
         """
-        above = level - (len(self._shapes) - 1)
-        height = self._shapes[level][0] if above < 0 else 2**30
-        found = self.rows(level, slice(0, height)) if level not in self._whole else None
         with self._lock:
-            return self._whole.setdefault(level, found) if found is not None else self._whole[level]
+            if level not in self._whole:
+                height = self._shapes[level][0] if level < len(self._shapes) else None
+                self._whole[level] = self.rows(level, slice(0, height))
+            return self._whole[level]
 
     def rows(self, level: int, rows: slice) -> Plane:
         """Return some rows of the map at the size of a level.
@@ -344,7 +344,7 @@ class PlanePrior:
         numpy.ndarray
             (rows, x) float32, 0 to 1.
         """
-        return self._depths.rows(level, rows)
+        return self._depths.at(level)[rows]
 
     def _weights(self, apart: Plane, outside: Plane, tolerance: float) -> Plane:
         """Return the weights of energies by the plane's distance from the surface."""

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from napari_focus_stack._compiled.library import library
-from napari_focus_stack._utils.threads import ThreadTeam, block_grid, row_bands
+from napari_focus_stack._utils.threads import BLOCK_SHAPE, ThreadTeam, block_grid, row_bands
 from napari_focus_stack._utils.windows import moved_by
-from napari_focus_stack.fusion.compiled_level import CompiledLevel
+from napari_focus_stack.fusion.compiled_level import level_type
 from napari_focus_stack.fusion.pyramid_level import Level, Residual, rows_above
 from napari_focus_stack.fusion.recorded_range import RecordedRange
 from napari_focus_stack.imgproc.alpha import opaque_value
@@ -41,14 +41,10 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.dtypes import Mask
     from napari_focus_stack.imgproc.noise import Noise
 
-
-def level_type() -> type[Level]:
-    """Return the compiled level, or NumPy's where nothing was compiled."""
-    return Level if library() is None else CompiledLevel
-
-
 DEPTH_LEVELS = 3
 """Number of levels whose energies determine depth; the finest is provided at half its size."""
+COMPILED_BLOCK = (256, 1024)
+"""Rows and columns that the compiled kernel resamples in one call: it divides them itself."""
 
 
 class _Part(NamedTuple):
@@ -152,11 +148,12 @@ class PyramidFusion:
         self._range = RecordedRange((shape[0], shape[1]), dtype, self._unit)
         self._recorded = np.empty(shape[:2], np.uint8)
         self._count = 0
-        self._tiles = block_grid(shape)
+        self._tiles = block_grid(shape, BLOCK_SHAPE if library() is None else COMPILED_BLOCK)
         self._parts = [_Part(k, rows) for k, v in enumerate(self._levels) for rows in v.parts]
         sizes = [(k, reduced_shape(v.shape)) for k, v in enumerate(self._levels)]
         self._parts_above = [_Part(k, rows) for k, size in sizes for rows in row_bands(size)]
         self.energy = np.empty(shape[:2], np.float32) if keep_energy else None
+        self._levels[0].full_energy = self.energy
 
     @property
     def energies(self) -> list[Plane]:
@@ -241,12 +238,12 @@ class PyramidFusion:
             level.brightness = brightness
         self._team.map(lambda part: self._levels[part.level].gather(part.rows), self._parts)
         self._team.map(lambda part: self._levels[part.level].reduce(part.rows), self._parts_above)
-        self._team.map(lambda level: level.widen(), self._levels)
         for level in self._levels:
             level.recorded = recorded
             recorded = None if recorded is None else cv2.pyrDown(recorded)
-        self.plane_prior = None if self._prior is None else self._prior.of(self._count)
-        self._team.map(self._fold, self._parts)
+        self.plane_prior = prior = None if self._prior is None else self._prior.of(self._count)
+        self._team.map(lambda level: level.prepare(self._count, prior), self._levels)
+        self._team.map(lambda part: self._levels[part.level].fold(part.rows), self._parts)
         self._residual.fold(self._scored, recorded, self._count)
         self._count += 1
 
@@ -277,12 +274,6 @@ class PyramidFusion:
         for level in self._levels:
             pairs = list(zip(level.smooth, level.above, strict=False))
             self._team.map(reduce, [(a, b, rows) for a, b in pairs for rows in row_bands(b.shape)])
-
-    def _fold(self, part: _Part) -> None:
-        level = self._levels[part.level]
-        energy = level.fold(part.rows, self._count, self.plane_prior)
-        if part.level == 0 and self.energy is not None:
-            self.energy[part.rows] = energy
 
     def build(self, base: list[Plane] | None = None) -> None:
         """Reconstruct the image from the levels; no plane can be added afterwards.

@@ -71,6 +71,8 @@ class Level:
         (y, x) float32 channels of the level above.
     energy : numpy.ndarray
         (y, x) float32 energy of the current plane, at half the size in the finest level.
+    full_energy : numpy.ndarray or None
+        (y, x) float32 array for the energy of the finest level at its full size, where it is kept.
     scored : numpy.ndarray or None
         (y, x) float32 array for the score of the current plane, where it is kept.
     recorded : numpy.ndarray or None
@@ -98,6 +100,7 @@ class Level:
         self.averaged = 0.0
         half = reduced_shape(shape)
         self.energy = np.empty(half if level == 0 else shape, np.float32)
+        self.full_energy: Plane | None = None
         self.scored: Plane | None = None
         self._noise = noise
         self._colour = colour
@@ -108,6 +111,8 @@ class Level:
         self._power = np.empty(shape, np.float32)
         self._halved = np.empty(half, np.float32)
         self._wide = np.empty(0, np.float32)
+        self._count = 0
+        self._prior: PlanePrior | None = None
 
     def gather(self, rows: slice) -> None:
         """Square the bands of some rows.
@@ -133,33 +138,33 @@ class Level:
         """
         self._halved[rows] = reduced_window(self._power, rows)
 
-    def widen(self) -> None:
-        """Average the reduced squared bands over the wide tail of the window."""
+    def prepare(self, count: int, prior: PlanePrior | None) -> None:
+        """Prepare what all rows of the current plane share, before they are folded.
+
+        Parameters
+        ----------
+        count : int
+            Number of planes added before.
+        prior : PlanePrior or None
+            Prior of the current plane.
+        """
+        self._count, self._prior = count, prior
         self._wide = tail(self._halved)
 
-    def fold(self, rows: slice, count: int, prior: PlanePrior | None) -> Plane:
+    def fold(self, rows: slice) -> None:
         """Add some rows of the current plane to the mean.
 
         Parameters
         ----------
         rows : slice
-            Rows of the level.
-        count : int
-            Number of planes added before.
-        prior : PlanePrior or None
-            Prior of the current plane.
-
-        Returns
-        -------
-        numpy.ndarray
-            (rows, x) float32 energy.
+            Rows of the level, starting at an even one.
         """
         energy = windowed(self._power, self._halved, self._wide, rows)
         outside = None if self.recorded is None else self.recorded[rows] < LEAST_COVERAGE
-        if prior is None:
+        if self._prior is None:
             scored = score(energy, selectivity(self.level))
         else:
-            scored = prior.logarithm_of_weight(energy, self.level, rows)
+            scored = self._prior.logarithm_of_weight(energy, self.level, rows)
         if self.brightness.gain != 1:  # equally sharp planes are weighted by their inverse variance
             scored -= np.float32(np.log(self._variance))
         if self.opaque is not None:
@@ -169,10 +174,9 @@ class Level:
         if outside is not None:
             energy[outside], scored[outside] = UNRECORDED, NO_SCORE
         self._keep_energy(energy, outside, rows)
-        share = self._share(scored, rows, count)
+        share = self._share(scored, rows)
         for c, mean in enumerate(self._means):
             _move(mean[rows], self._band(c, rows), share)
-        return energy
 
     def build(self, below: list[Plane], team: ThreadTeam) -> list[Plane]:
         """Add the shrunk mean to the fused level above, and free its memory.
@@ -221,6 +225,8 @@ class Level:
         if self.level > 0:
             self.energy[rows] = energy
             return
+        if self.full_energy is not None:
+            self.full_energy[rows] = energy
         half = self.energy[rows_above(rows)]
         half[:] = reduce(energy)
         if outside is not None:
@@ -238,10 +244,10 @@ class Level:
         """Variance of the current plane's noise relative to that of the others."""
         return self._noise.variance_by(self.brightness.gain)
 
-    def _share(self, scored: Plane, rows: slice, count: int) -> Plane:
+    def _share(self, scored: Plane, rows: slice) -> Plane:
         """Return the weight of the current plane relative to all so far, and add it to the sum."""
         weight, squares = self._weight[rows], self._squares[rows]
-        if count == 0:
+        if self._count == 0:
             weight[:], squares[:] = scored, self._variance
             return np.ones_like(scored)
         odds: Plane = weight - scored

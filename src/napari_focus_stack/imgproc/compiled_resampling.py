@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
 
-KINDS = {"uint8": 0, "uint16": 1, "float32": 2}
+KINDS = {"B": 0, "H": 1, "f": 2}
+"""Number of each type of the planes in `resampling.c`, by its character in NumPy."""
 MOST_CHANNELS = 4
-MOST_TURN = 0.02
+MOST_TURN = 0.01
 """Largest rotation or shear, as a part of a distance, that is resampled along rows and columns one
-after the other: a pixel that contributes lies up to four pixels away, and is taken from up to 0.08
+after the other: a pixel that contributes lies up to four pixels away, and is taken from up to 0.04
 pixels beside its place."""
 MOST_GROWTH = 0.1
 """Largest change of scale over the field, for the same reason."""
@@ -79,7 +80,7 @@ def fits(plane: NDArray[Any], matrix: Matrix) -> bool:
         library() is not None
         and adjacent
         and plane.strides[0] > 0
-        and plane.dtype.name in KINDS
+        and plane.dtype.char in KINDS
         and channels <= MOST_CHANNELS
         and not (turned or scaled or tilted)
     )
@@ -119,7 +120,7 @@ def resample_window(
         plane.ctypes.data,
         *plane.shape[:2],
         plane.strides[0],
-        KINDS[plane.dtype.name],
+        KINDS[plane.dtype.char],
         channels,
         (ctypes.c_float * MOST_CHANNELS)(*weights),
     )

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ctypes
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_focus_stack._compiled.library import address, library
 from napari_focus_stack.imgproc.resampling import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_focus_stack._utils.threads import ThreadTeam

@@ -37,6 +37,8 @@ KERNEL_REACH = 5
 """Distance in pixels up to which pixels contribute to a value."""
 _TWICE = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1]], np.float64)
 """Pixel of a plane to pixel of the plane of twice its size, by the pixel centres of cv2.resize."""
+_PADDED = np.array([[1, 0, KERNEL_REACH], [0, 1, KERNEL_REACH], [0, 0, 1]], np.float64)
+"""Pixel of a plane to that of the plane with a margin."""
 MOST_SCRATCH = 2**21
 """Largest buffer that a thread keeps, in values: enough for the blocks of a thread team."""
 
@@ -77,7 +79,8 @@ class SourceWindow:
         shape : tuple of int
             Shape of the plane, rows first.
         even : bool
-            Whether rows and columns of the crop begin at even numbers.
+            Whether the crop is resampled at half its size: its rows and columns then begin at even
+            numbers, and reach twice as far.
 
         Returns
         -------
@@ -106,8 +109,9 @@ class SourceWindow:
 
 def _span(places: tuple[float, ...], side: int, even: bool) -> slice:
     """Return the pixels along one axis that places need, at least one."""
-    start = min(max(math.floor(min(places)) - KERNEL_REACH, 0), side - 1)
-    end = min(max(math.ceil(max(places)) + KERNEL_REACH + 1, start + 1), side)
+    reach = 2 * KERNEL_REACH if even else KERNEL_REACH
+    start = min(max(math.floor(min(places)) - reach, 0), side - 1)
+    end = min(max(math.ceil(max(places)) + reach + 1, start + 1), side)
     return slice(start // 2 * 2, min(end + end % 2, side)) if even else slice(start, end)
 
 
@@ -164,6 +168,9 @@ def resample(
     .. [2] T. Blu, P. Thevenaz and M. Unser, "MOMS: maximal-order interpolation of minimal support",
        IEEE TIP 10, 2001, https://doi.org/10.1109/83.931101.
     """
+    around = KERNEL_REACH
+    crop = cv2.copyMakeBorder(crop, around, around, around, around, cv2.BORDER_REPLICATE)
+    matrix = _PADDED @ matrix
     y, x = crop.shape
     prefiltered = scratch("prefiltered", (y, x))
     twice = scratch("twice", (2 * y, 2 * x))

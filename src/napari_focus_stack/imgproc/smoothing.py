@@ -146,7 +146,7 @@ class _Lines:
 
     def __init__(self, along_y: Map, along_x: Map, check: Callable[[], None]) -> None:
         self._along_y = _Couplings.of(along_y)
-        self._along_x = _Couplings.of(cv2.transpose(along_x).reshape(along_x.shape[::-1]))
+        self._along_x = _Couplings.of(np.ascontiguousarray(along_x.T))
         self._check = check
 
     def solve(self, maps: list[Map], strength: float) -> list[Map]:
