@@ -13,7 +13,7 @@ from napari_focus_stack.alignment.brightness import IlluminationSample
 from napari_focus_stack.alignment.features import Features
 from napari_focus_stack.alignment.gauss_newton import pyramid
 from napari_focus_stack.alignment.similarity import Region, correlation
-from napari_focus_stack.imgproc.pyramids import Plane, grey, reduced_to, shrink
+from napari_focus_stack.imgproc.pyramids import Plane, grey, reduced_to, shrunk
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import Matrix, rescale, warp
 
@@ -91,13 +91,13 @@ class ReducedPlane:
         if plane.dtype.kind == "f" and not np.isfinite(plane).all():
             plane, _ = without_gaps(plane)  # or the gaps' edges would count as still detail
         whole = grey(plane)
-        reduced = shrink(whole, _fitting(h, w, MOST_FACTOR))
+        reduced = shrunk(whole, _fitting(h, w, MOST_FACTOR))
         small = reduced.astype(np.float32)
         contrast = float(cv2.GaussianBlur(small, (0, 0), 2.0).std()) if known else -1.0
         unit = max(contrast, FAINTEST * float(np.abs(small).max()), 1e-30)
         levels = pyramid(small / unit)
         large = _fitting(h, w) == _fitting(h, w, MOST_FACTOR)
-        fine = reduced if large else shrink(whole, _fitting(h, w))
+        fine = reduced if large else shrunk(whole, _fitting(h, w))
         bent = cv2.Laplacian(levels[0], cv2.CV_32F, ksize=3)
         energy = reduced_to(cv2.multiply(bent, bent, dst=bent), ENERGY_SIDE)
         light = IlluminationSample.of(small, plane.dtype == np.uint8 or plane.ndim == 3, (h, w))

@@ -18,7 +18,7 @@ import numpy as np
 
 from napari_focus_stack._utils.sampling import evenly_taken
 from napari_focus_stack._utils.spilled_cache import SpilledCache
-from napari_focus_stack.imgproc.pyramids import shrink
+from napari_focus_stack.imgproc.pyramids import shrunk
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import rescale, warp
 
@@ -144,7 +144,7 @@ def _small(light: NDArray[Any]) -> NDArray[Any]:
         light, _ = without_gaps(light)
     factor = min(1.0, REDUCED_SIDE / max(light.shape))
     size = (max(1, round(light.shape[1] * factor)), max(1, round(light.shape[0] * factor)))
-    return shrink(light, size)
+    return shrunk(light, size)
 
 
 def _band(reduced: NDArray[Any]) -> NDArray[np.float16]:

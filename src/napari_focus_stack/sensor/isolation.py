@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack._compiled.library import library
-from napari_focus_stack._utils.threads import row_bands
-from napari_focus_stack.sensor.compiled_isolation import compiled_isolated
-
 if TYPE_CHECKING:
-    import ctypes
-
     from numpy.typing import NDArray
 
 LEAST_SIGMAS = 8.0
@@ -60,40 +54,19 @@ class Isolated:
         Isolated or None
             None if there are so many that they are texture or noise.
         """
-        step, kernels = _step(light), library()
-        if kernels is not None and light.dtype.kind == "u" and min(light.shape) > 1:
-            return cls._compiled(kernels, light, step)
-        bands = [_in_rows(light, rows, step) for rows in row_bands(light.shape)]
-        if sum(len(band.somewhat) for band in bands) > MOST_ISOLATED * light.size:
+        step = _step(light)
+        somewhat, clearly = [], []
+        for beyond in (
+            cv2.subtract(light, cv2.dilate(light, RING)),
+            cv2.subtract(cv2.erode(light, RING), light),
+        ):
+            # NumPy would turn the whole plane into float64 to compare it
+            places = np.flatnonzero(cv2.compare(beyond, SOMEWHAT * step, cv2.CMP_GT) != 0)
+            somewhat.append(places.astype(np.int32))
+            clearly.append(somewhat[-1][beyond.ravel()[places] > step])
+        if sum(map(len, somewhat)) > MOST_ISOLATED * light.size:
             return None
-        somewhat = np.concatenate([band.somewhat for band in bands])
-        return cls(somewhat, np.concatenate([band.clearly for band in bands]))
-
-    @classmethod
-    def _compiled(cls, kernels: ctypes.CDLL, light: NDArray[Any], step: float) -> Isolated | None:
-        least, most = int(SOMEWHAT * step) + 1, int(MOST_ISOLATED * light.size)
-        found = compiled_isolated(kernels, light, least, most)
-        if found is None:
-            return None
-        places, differences = found
-        return cls(places, places[np.abs(differences) > step])
-
-
-def _in_rows(light: NDArray[Any], rows: slice, step: float) -> Isolated:
-    """Find the isolated pixels of some rows, by a step that is clear."""
-    first = max(rows.start - 1, 0)
-    part = light[first : rows.stop + 1]
-    inner = slice(rows.start - first, rows.stop - first)
-    somewhat, clearly = [], []
-    for beyond in (
-        cv2.subtract(part[inner], cv2.dilate(part, RING)[inner]),
-        cv2.subtract(cv2.erode(part, RING)[inner], part[inner]),
-    ):
-        # NumPy would turn all of it into float64 to compare it
-        places = np.flatnonzero(cv2.compare(beyond, SOMEWHAT * step, cv2.CMP_GT) != 0)
-        somewhat.append((places + rows.start * light.shape[1]).astype(np.int32))
-        clearly.append(somewhat[-1][beyond.ravel()[places] > step])
-    return Isolated(np.concatenate(somewhat), np.concatenate(clearly))
+        return cls(np.concatenate(somewhat), np.concatenate(clearly))
 
 
 def _step(light: NDArray[Any]) -> float:
