@@ -10,7 +10,7 @@ import pytest
 from motion import MODELS, SHAPE, TRUE, error, pair, shifted
 from scenes import picture
 
-from napari_focus_stack.alignment.gauss_newton import pyramid, regions, register_pair
+from napari_focus_stack.alignment.gauss_newton import at_level, pyramid, regions, register_pair
 from napari_focus_stack.alignment.motion_evidence import compare_pair
 from napari_focus_stack.alignment.similarity import correlation
 
@@ -229,3 +229,12 @@ def test_a_search_leaves_planes_as_they_were(side: int) -> None:
     for level, was in zip((*fixed, *moving), before, strict=True):
         np.testing.assert_array_equal(level, was)
     np.testing.assert_array_equal(register_pair(fixed, moving, "shift")[0], found)
+
+
+def test_a_transform_at_a_coarser_level_maps_the_same_points() -> None:
+    matrix = np.array([[1.02, 0.01, 3.0], [-0.01, 0.99, -5.0], [1e-5, -2e-5, 1.0]])
+    point = np.array([40.0, 24.0, 1.0])
+    moved = matrix @ point
+    coarse = at_level(matrix, 2) @ (point * (0.25, 0.25, 1))
+    np.testing.assert_allclose(coarse[:2] / coarse[2], 0.25 * moved[:2] / moved[2])
+    np.testing.assert_allclose(at_level(at_level(matrix, 2), -2), matrix)

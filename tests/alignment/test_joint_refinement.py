@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from long_runs import only_long
 from motion import QUIET, foreign, shifted
 from scenes import Scene, scene
 
-from napari_focus_stack.alignment.gauss_newton import regions
+from napari_focus_stack.alignment.gauss_newton import level_of, regions
 from napari_focus_stack.alignment.joint_refinement import refine_jointly
 from napari_focus_stack.alignment.reduced_planes import ReducedPlane
 from napari_focus_stack.imgproc.transforms import corner_distance
@@ -137,3 +138,31 @@ def test_whoever_checks_may_stop_it() -> None:
     with pytest.raises(Stopped):
         refined(stack, start, 4, "shift", check=check)
     assert len(calls) == 12
+
+
+def test_large_planes_are_refined_at_half_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their composite has a quarter of the pixels; transforms are those of the full planes."""
+    random, shape, n = np.random.default_rng(2), (640, 720), 12
+    detail = cv2.GaussianBlur(random.standard_normal(shape).astype(np.float32), (0, 0), 2.5)
+    true = {k: shifted(0.7 * (k - 6), -0.4 * (k - 6)) for k in range(n)}
+    planes = {
+        k: ReducedPlane.of(cv2.warpPerspective(detail, matrix, shape[::-1]))
+        for k, matrix in true.items()
+    }
+    monkeypatch.setattr("napari_focus_stack.alignment.gauss_newton.ENOUGH", 100_000)
+    assert level_of(planes[0].levels) == 1
+    start = {6: np.eye(3)}
+    for k in sorted(parents_of(n, 6), key=lambda plane: abs(plane - 6)):
+        step = (
+            shifted(*random.normal(0, 0.1, 2)) @ true[k] @ np.linalg.inv(true[k - np.sign(k - 6)])
+        )
+        start[k] = step @ start[k - np.sign(k - 6)]
+
+    def error(found: dict[int, np.ndarray]) -> float:
+        return float(np.mean([corner_distance(found[k], true[k], shape) for k in range(n)]))
+
+    found = refine_jointly(start, parents_of(n, 6), "shift", planes.__getitem__)
+    assert error(start) > 0.1
+    assert error(found) < 0.95 * error(start)
+    exact = refine_jointly(true, parents_of(n, 6), "shift", planes.__getitem__)
+    assert error(exact) < 0.03
