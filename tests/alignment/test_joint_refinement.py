@@ -153,10 +153,9 @@ def test_large_planes_are_refined_at_half_their_size(monkeypatch: pytest.MonkeyP
     assert level_of(planes[0].levels) == 1
     start = {6: np.eye(3)}
     for k in sorted(parents_of(n, 6), key=lambda plane: abs(plane - 6)):
-        step = (
-            shifted(*random.normal(0, 0.1, 2)) @ true[k] @ np.linalg.inv(true[k - np.sign(k - 6)])
-        )
-        start[k] = step @ start[k - np.sign(k - 6)]
+        inner = k - np.sign(k - 6)
+        step = true[k] @ np.linalg.inv(true[inner])
+        start[k] = shifted(*random.normal(0, 0.1, 2)) @ step @ start[inner]
 
     def error(found: dict[int, np.ndarray]) -> float:
         return float(np.mean([corner_distance(found[k], true[k], shape) for k in range(n)]))
