@@ -6,6 +6,7 @@ more time, and the wheel is a pure one.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shlex
@@ -76,9 +77,16 @@ def compile_library(folder: Path, suffix: str, level: str | None) -> Path:
     options = [*FLAGS, *([] if level is None else [f"-march={level}"])]
     shared = ["-shared", *([] if windows else ["-fPIC"]), "-o", str(library)]
     sources = [str(path) for path in sorted(folder.glob("*.c"))]
+    options.append(f'-DSOURCES="{digest(folder)}"')
     command = [*compiler, *options, *shared, *sources, *([] if windows else ["-lm"])]
     subprocess.run(command, check=True)
     return library
+
+
+def digest(folder: Path) -> str:
+    """Return a digest of the sources, by which a library that is out of date is noticed."""
+    texts = (path.read_bytes() for path in sorted(folder.glob("*.[ch]")))
+    return hashlib.sha256(b"".join(texts)).hexdigest()[:16]
 
 
 def library_suffix() -> str:

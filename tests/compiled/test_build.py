@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from napari_focus_stack._compiled.library import _up_to_date
+
 pytest.importorskip("hatchling")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,7 +61,12 @@ def test_a_compiler_makes_libraries_that_load(sources, hook):
     assert not data["pure_python"]
     plain = hook.SOURCES / f"kernels{hook.library_suffix()}"
     assert str(plain) in data["artifacts"]
-    assert ctypes.CDLL(str(sources / plain)).fold is not None
+    library = ctypes.CDLL(str(sources / plain))
+    assert library.fold is not None
+    assert _up_to_date(library, sources / hook.SOURCES) is library
+    (sources / hook.SOURCES / "bands.c").write_text("/* changed */")
+    with pytest.warns(UserWarning, match="pip install -e"):
+        assert _up_to_date(library, sources / hook.SOURCES) is None
 
 
 def test_without_a_compiler_zig_is_fetched(hook, monkeypatch):
