@@ -85,6 +85,11 @@ class Lens:
         """Lens of the planes in reverse order."""
         return replace(self, places=self.places[-1] - self.places[::-1])
 
+    @property
+    def halved(self) -> Lens:
+        """Lens of the planes at half their size."""
+        return replace(self, places=self.places / 2)
+
     def of(self, first: int, count: int) -> Lens:
         """Return the lens of some consecutive planes.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_focus_stack._utils.windows import counted_from
 from napari_focus_stack.imgproc.dtypes import as_dtype
-from napari_focus_stack.imgproc.pyramids import spread_over
+from napari_focus_stack.imgproc.pyramids import reduce, spread_over
 from napari_focus_stack.occlusion.patch import ImagingModel, Patch
 from napari_focus_stack.occlusion.patch_grid import DepthGrid, PatchWindow
 
@@ -100,22 +100,49 @@ class StackOrientation:
         Patch
             The patch, with depth counted in these planes.
         """
-        outer, lens, planes = part.outer, self.light.lens, shown.planes
+        image = without_alpha(self.maps.image[part.outer]).astype(np.float32)
+        return self._patch(part, shown, image, self.light, 1)
+
+    def halved_patch(self, part: PatchWindow, shown: Shown) -> Patch:
+        """Return a patch of the tile at half its size and without colour.
+
+        Parameters
+        ----------
+        part : PatchWindow
+            Position of the patch in the tile, from an even row and an even column on.
+        shown : Shown
+            Grey pixels of its outer window in the planes, at half the size.
+
+        Returns
+        -------
+        Patch
+            The patch, with depth counted in these planes.
+        """
+        image = without_alpha(self.maps.image[part.outer]).astype(np.float32)
+        colours = 1 if image.ndim == 2 else image.shape[2]
+        grey = reduce(image if colours == 1 else image.mean(-1))
+        return self._patch(part, shown, grey, self.light.halved(colours), 2)
+
+    def _patch(
+        self, part: PatchWindow, shown: Shown, image: Plane, light: ImagingModel, step: int
+    ) -> Patch:
+        """Return a patch of which planes, image and model are given, with every `step`-th pixel."""
+        outer, lens, planes = part.outer, light.lens, shown.planes
         if not self.last_is_near:
             lens = lens.turned
         places = sorted(planes, reverse=not self.last_is_near)
         first = places[0] if self.last_is_near else len(lens.places) - 1 - places[0]
-        image = without_alpha(self.maps.image[outer]).astype(np.float32)
         np.copyto(image, planes[places[0]], where=~np.isfinite(image))
+        kept = slice(None, None, step), slice(None, None, step)
         return Patch(
             [planes[i] for i in places],
             image,
-            self.depth[outer] - np.float32(first),
-            self.maps.confidence[outer].copy(),
-            self.cells.lowest(outer) - np.float32(first),
-            self.apart[outer],
-            shown.recorded & self.maps.recorded[outer],
-            replace(self.light, lens=lens.of(first, len(places))),
+            self.depth[outer][kept] - np.float32(first),
+            self.maps.confidence[outer][kept].copy(),
+            self.cells.lowest(outer)[kept] - np.float32(first),
+            self.apart[outer][kept],
+            shown.recorded & self.maps.recorded[outer][kept],
+            replace(light, lens=lens.of(first, len(places))),
         )
 
     def change(self, part: PatchWindow, patch: Patch, background: Background) -> Change:
