@@ -154,29 +154,9 @@ class RegisteredPlane:
         """
         out = np.empty([side.stop - side.start for side in window], np.float32)
         self.resample_brightness(window, out)
-        return out if self.plane.ndim == 2 else out / np.float32(GREY)
-
-    def halved_grey(self, window: Window) -> Plane:
-        """Resample the mean of the colours at every second pixel of a window.
-
-        Parameters
-        ----------
-        window : tuple of slice
-            Rows and columns of the reference plane.
-
-        Returns
-        -------
-        numpy.ndarray
-            (y, x) float32 of half the window's size, rounded up, in the unit of a colour; means
-            over two by two pixels.
-        """
-        cut = self._cut(window, even=True)
-        rows, cols = (-(-(side.stop - side.start) // 2) for side in window)
-        out = np.empty((rows, cols), np.float32)
-        small = reduce(lightness(self.plane[cut.crop]))
-        resample(small, _HALF @ cut.matrix @ _SECOND, (cols, rows), out)
-        self._correct(out, [])
-        return out if self.plane.ndim == 2 else out / np.float32(GREY)
+        if self.plane.ndim > 2:
+            out /= np.float32(GREY)
+        return out
 
     def differences(self, window: Window, out: Sequence[Plane]) -> None:
         """Resample the colour differences at every second pixel of a window.

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_focus_stack._utils.threads import prefetch
 from napari_focus_stack._utils.windows import moved_by, size_of
+from napari_focus_stack.imgproc.pyramids import reduce
 from napari_focus_stack.occlusion.orientation import Shown, without_alpha
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class Kind(Enum):
         """
         if self is Kind.COLOURS:
             return np.ascontiguousarray(without_alpha(registered.colour(window)[0]))
-        return registered.grey(window) if self is Kind.GREY else registered.halved_grey(window)
+        grey = registered.grey(window)
+        return grey if self is Kind.GREY else reduce(grey)
 
 
 @dataclass(frozen=True)
