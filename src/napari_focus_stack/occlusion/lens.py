@@ -234,22 +234,27 @@ def _readings(patches: Sequence[SharpPatch], gamma: float) -> _Readings:
     radii, left = [], 0.0
     for patch in patches:
         sharp = to_linear(patch.planes[patch.plane], gamma)
-        blurred = [to_encoded(defocused(sharp, float(radius)), gamma) for radius in RADII]
+        compared = np.flatnonzero(patch.where)
+        unblurred, *blurred = (
+            to_encoded(defocused(sharp, float(radius)).take(compared), gamma)
+            for radius in (0, *RADII)
+        )
         for shift in SHIFTS:
-            other = patch.planes.get(patch.plane + shift)
-            if other is None:
+            plane = patch.planes.get(patch.plane + shift)
+            if plane is None:
                 continue
-            unblurred = _difference(patch.planes[patch.plane], other, patch.where)
-            differences = np.array([_difference(b, other, patch.where) for b in blurred])
-            radius = _radius(differences, unblurred)
+            other = plane.take(compared)
+            differences = np.array([_difference(b, other) for b in blurred])
+            radius = _radius(differences, _difference(unblurred, other))
             radii.append(None if radius is None else (patch.plane, shift, radius))
             left += float(differences.min())
     return _Readings(gamma, radii, left)
 
 
-def _difference(a: Plane, b: Plane, where: NDArray[np.bool_]) -> float:
-    """Return the mean squared difference of two planes in a mask."""
-    return float(np.square(a[where] - b[where]).mean())
+def _difference(a: Plane, b: Plane) -> float:
+    """Return the mean squared difference of the pixels of two planes."""
+    difference = a - b
+    return float(difference @ difference) / len(difference)
 
 
 def _radius(differences: NDArray[np.float64], unblurred: float) -> float | None:

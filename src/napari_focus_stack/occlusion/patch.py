@@ -81,21 +81,25 @@ class ImagingModel:
         reach = min(float(lens.places[-1]), LARGEST_REACH)
         return cls(lens, noise, span, level, max(LEAST_JUMP, LEAST_BLUR / lens.blur), reach)
 
-    def halved(self, channels: int) -> ImagingModel:
-        """Return the model of means over two by two pixels and all colours.
+    @property
+    def halved(self) -> ImagingModel:
+        """Model of the planes at half their size; `jump`, which counts planes, stays."""
+        return replace(self, lens=self.lens.halved, reach=self.reach / 2)
+
+    def averaged(self, count: int) -> ImagingModel:
+        """Return the model of means over some pixels or channels.
 
         Parameters
         ----------
-        channels : int
-            Number of colours.
+        count : int
+            Number of values in a mean.
 
         Returns
         -------
         ImagingModel
-            With half the blur, but the same `jump`, which counts planes.
+            With less noise.
         """
-        noise = self.noise.averaged(1 / (4 * channels))
-        return replace(self, lens=self.lens.halved, noise=noise, reach=self.reach / 2)
+        return replace(self, noise=self.noise.averaged(1 / count))
 
     @property
     def deviation(self) -> float:

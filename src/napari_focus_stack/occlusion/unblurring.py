@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from napari_focus_stack.imgproc.defocus import defocused
 from napari_focus_stack.imgproc.morphology import dilate
-from napari_focus_stack.imgproc.pyramids import spread_over
+from napari_focus_stack.imgproc.pyramids import reduce, spread_over
 from napari_focus_stack.imgproc.selection import pick_plane
 from napari_focus_stack.imgproc.smoothing import without_gaps
 
@@ -94,9 +95,40 @@ class ForegroundBlur:
         background = plane.copy()
         background[covered] = np.clip(shown, *ends)
         if lost.any():
-            background[lost] = np.nan
-            background, _ = without_gaps(background)
+            background[lost] = _filled(background, lost)
         return background
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Layer of the foreground.
+
+    Attributes
+    ----------
+    depth : float
+        Its depth, in planes.
+    window : tuple of slice
+        Rows and columns with all of its pixels.
+    pixels : numpy.ndarray
+        (y, x, 1 + C) float32: share of each of these pixels that it covers, and its light there.
+    """
+
+    depth: float
+    window: Window
+    pixels: Plane
+
+    def widened(self, margin: int, shape: tuple[int, ...]) -> tuple[Window, Plane]:
+        """Return window and pixels with a margin, as far as it lies in a field."""
+        before = [min(margin, side.start) for side in self.window]
+        after = [min(margin, end - side.stop) for side, end in zip(self.window, shape, strict=True)]
+        rows, cols = (
+            slice(side.start - less, side.stop + more)
+            for side, less, more in zip(self.window, before, after, strict=True)
+        )
+        wide = cv2.copyMakeBorder(
+            self.pixels, before[0], after[0], before[1], after[1], cv2.BORDER_CONSTANT, value=0
+        )
+        return (rows, cols), wide.reshape(*wide.shape[:2], -1)
 
 
 class ForegroundLayers:
@@ -156,10 +188,8 @@ class ForegroundLayers:
         background = np.where(boundary.band, boundary.farthest, depth)
         self._hide(boundary, foreground, background)
 
-    def _layered(
-        self, share: Plane, foreground: Plane, image: Plane
-    ) -> list[tuple[float, Plane, Plane]]:
-        """Return depth, share and light of each layer, from front to back."""
+    def _layered(self, share: Plane, foreground: Plane, image: Plane) -> list[_Layer]:
+        """Return the layers, from front to back."""
         thickness = max(1, round(LAYER / self._lens.blur))
         index = np.rint(foreground).astype(np.intp) // thickness
         layers = []
@@ -169,7 +199,9 @@ class ForegroundLayers:
             if total < SMALLEST_LAYER:
                 continue
             depth = float((mask * foreground).sum()) / total
-            layers.append((depth, mask, image * spread_over(mask, image)))
+            here = _around(mask, 0)
+            light = image[here] * spread_over(mask[here], image)
+            layers.append(_Layer(depth, here, np.dstack([mask[here], light])))
         return layers
 
     def _hide(self, boundary: OcclusionBoundary, foreground: Plane, background: Plane) -> None:
@@ -222,19 +254,32 @@ class ForegroundLayers:
         """
         cover, union = np.zeros(self._shape[:2], np.float32), np.zeros(self._shape[:2], np.float32)
         light = np.zeros(self._shape, np.float32)
-        for depth, mask, shown in self._layers:
-            if depth < k + self._jump:
+        for layer in self._layers:
+            if layer.depth < k + self._jump:
                 break
-            radius = float(self._lens.place(depth) - self._lens.places[k])
-            here = _around(mask, 2 * int(np.ceil(radius)) + 2)
-            np.maximum(union[here], mask[here], out=union[here])
-            weight = defocused(mask[here], radius)
+            radius = float(self._lens.place(layer.depth) - self._lens.places[k])
+            np.maximum(union[layer.window], layer.pixels[..., 0], out=union[layer.window])
+            here, pixels = layer.widened(2 * int(np.ceil(radius)) + 2, self._shape[:2])
+            blurred = defocused(pixels, radius)
+            weight = blurred[..., 0]
             gain = np.clip(defocused(union[here], radius) - cover[here], 0, 1)
             gain[weight <= LEAST_WEIGHT] = 0
-            np.maximum(weight, np.float32(LEAST_WEIGHT), out=weight)
-            light[here] += defocused(shown[here], radius) * spread_over(gain / weight, shown)
+            shown = blurred[..., 1:].reshape(light[here].shape)
+            part = gain / np.maximum(weight, np.float32(LEAST_WEIGHT))
+            light[here] += shown * spread_over(part, light)
             cover[here] += gain
         return ForegroundBlur(light, cover)
+
+
+def _filled(plane: Plane, lost: NDArray[np.bool_]) -> Plane:
+    """Return smooth values for lost pixels of a plane, found at half its size."""
+    kept = reduce((~lost).astype(np.float32))
+    small = reduce(plane * spread_over((~lost).astype(np.float32), plane))
+    small /= spread_over(np.where(kept > 0, kept, np.float32(np.nan)), plane)
+    small, _ = without_gaps(small)
+    size = 2 * small.shape[1], 2 * small.shape[0]
+    large = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large[: plane.shape[0], : plane.shape[1]][lost])
 
 
 def _around(mask: Plane, margin: int) -> Window:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_focus_stack.occlusion.model_check import ModelErrors
-from napari_focus_stack.occlusion.orientation import LEAST_OPACITY, OrientationScore
+from napari_focus_stack.occlusion.samples import LEAST_OPACITY, OrientationScore
 
 ONE = np.ones((4, 4), np.float32)
 
