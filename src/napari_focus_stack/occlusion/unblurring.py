@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_focus_stack.imgproc.defocus import defocused
 from napari_focus_stack.imgproc.morphology import dilate
-from napari_focus_stack.imgproc.pyramids import reduce, spread_over
+from napari_focus_stack.imgproc.pyramids import reduce, reduced_shape, spread_over
 from napari_focus_stack.imgproc.selection import pick_plane
 from napari_focus_stack.imgproc.smoothing import without_gaps
 
@@ -31,6 +31,12 @@ SMALLEST_LAYER = 4.0
 """Least number of pixels of a layer."""
 OCCLUDING = 0.25
 """Share of a pixel that the foreground covers from which on it hides the background."""
+SMALLEST_HALVED = 2.5
+"""Radius in pixels above which half the size suffices: within 0.1 dB on `motorcycle`, `strands` and
+`coins-step`, in a third of the time."""
+HALVED_VARIANCE = 1.0
+"""Variance along each axis, in pixels squared, that means over two by two pixels (0.25) and linear
+enlargement (0.75) add to blur."""
 LEAST_COVER = 0.004
 """Alpha, of one grey level in 255, that is not worth removing."""
 LEAST_WEIGHT = 1e-3
@@ -108,7 +114,7 @@ class _Layer:
     depth : float
         Its depth, in planes.
     window : tuple of slice
-        Rows and columns with all of its pixels.
+        Rows and columns with all of its pixels, of the layers' size.
     pixels : numpy.ndarray
         (y, x, 1 + C) float32: share of each of these pixels that it covers, and its light there.
     """
@@ -136,7 +142,8 @@ class ForegroundLayers:
 
     Layered image formation with a thin lens [1]_, [2]_: plane k shows a layer at depth l blurred by
     a disc of radius ``|place(l) - place(k)|`` (`Lens`). From front to back, each layer adds its
-    light where the blurred union of the layers up to it covers more than the layers before it.
+    light where the blurred union of the layers up to it covers more than the layers before it. What
+    is blurred by more than `SMALLEST_HALVED` pixels is computed at half the size.
 
     Parameters
     ----------
@@ -179,6 +186,7 @@ class ForegroundLayers:
     ) -> None:
         self._lens, self._jump, self._count = lens, jump, len(planes)
         self._shape = planes[0].shape
+        self._halved = lens.blur * jump > SMALLEST_HALVED
         foreground = np.where(boundary.band, boundary.nearest, depth)
         reach = int(np.ceil(lens.places[-1] - lens.places[0])) + 2
         share = np.where(boundary.band, boundary.share, np.float32(1))
@@ -199,9 +207,11 @@ class ForegroundLayers:
             if total < SMALLEST_LAYER:
                 continue
             depth = float((mask * foreground).sum()) / total
-            here = _around(mask, 0)
-            light = image[here] * spread_over(mask[here], image)
-            layers.append(_Layer(depth, here, np.dstack([mask[here], light])))
+            pixels = np.dstack([mask, image * spread_over(mask, image)])
+            if self._halved:
+                pixels = reduce(pixels)
+            here = _around(pixels[..., 0])
+            layers.append(_Layer(depth, here, pixels[here]))
         return layers
 
     def _hide(self, boundary: OcclusionBoundary, foreground: Plane, background: Plane) -> None:
@@ -252,14 +262,17 @@ class ForegroundLayers:
         ForegroundBlur
             Blur of all layers in front of it.
         """
-        cover, union = np.zeros(self._shape[:2], np.float32), np.zeros(self._shape[:2], np.float32)
-        light = np.zeros(self._shape, np.float32)
+        shape = reduced_shape(self._shape) if self._halved else self._shape[:2]
+        cover, union = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        light = np.zeros((*shape, *self._shape[2:]), np.float32)
         for layer in self._layers:
             if layer.depth < k + self._jump:
                 break
             radius = float(self._lens.place(layer.depth) - self._lens.places[k])
+            if self._halved:
+                radius = float(np.sqrt(max(radius**2 - 4 * HALVED_VARIANCE, 0))) / 2
             np.maximum(union[layer.window], layer.pixels[..., 0], out=union[layer.window])
-            here, pixels = layer.widened(2 * int(np.ceil(radius)) + 2, self._shape[:2])
+            here, pixels = layer.widened(2 * int(np.ceil(radius)) + 2, shape)
             blurred = defocused(pixels, radius)
             weight = blurred[..., 0]
             gain = np.clip(defocused(union[here], radius) - cover[here], 0, 1)
@@ -268,7 +281,16 @@ class ForegroundLayers:
             part = gain / np.maximum(weight, np.float32(LEAST_WEIGHT))
             light[here] += shown * spread_over(part, light)
             cover[here] += gain
+        if self._halved:
+            light, cover = _enlarged(light, self._shape), _enlarged(cover, self._shape)
         return ForegroundBlur(light, cover)
+
+
+def _enlarged(small: Plane, shape: tuple[int, ...]) -> Plane:
+    """Return a plane of half the size at the full size."""
+    size = 2 * small.shape[1], 2 * small.shape[0]
+    large = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(large[: shape[0], : shape[1]])
 
 
 def _filled(plane: Plane, lost: NDArray[np.bool_]) -> Plane:
@@ -277,17 +299,13 @@ def _filled(plane: Plane, lost: NDArray[np.bool_]) -> Plane:
     small = reduce(plane * spread_over((~lost).astype(np.float32), plane))
     small /= spread_over(np.where(kept > 0, kept, np.float32(np.nan)), plane)
     small, _ = without_gaps(small)
-    size = 2 * small.shape[1], 2 * small.shape[0]
-    large = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(large[: plane.shape[0], : plane.shape[1]][lost])
+    return np.asarray(_enlarged(small, plane.shape)[lost])
 
 
-def _around(mask: Plane, margin: int) -> Window:
-    """Return the rows and columns of all pixels above 0, widened by a margin."""
+def _around(mask: Plane) -> Window:
+    """Return the rows and columns of all pixels above 0."""
     rows, cols = (
-        slice(max(0, int(found[0]) - margin), min(side, int(found[-1]) + margin + 1))
-        for found, side in (
-            (np.flatnonzero(mask.any(axis)), mask.shape[1 - axis]) for axis in (1, 0)
-        )
+        slice(int(found[0]), int(found[-1]) + 1)
+        for found in (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     )
     return rows, cols
