@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
@@ -31,9 +32,9 @@ SMALLEST_LAYER = 4.0
 """Least number of pixels of a layer."""
 OCCLUDING = 0.25
 """Share of a pixel that the foreground covers from which on it hides the background."""
-SMALLEST_HALVED = 2.5
-"""Radius in pixels above which half the size suffices: within 0.1 dB on `motorcycle`, `strands` and
-`coins-step`, in a third of the time."""
+SMALLEST_HALVED = 4.0
+"""Least radius, in pixels, of blur that is computed at half the size: that costs 0.1 dB
+(`motorcycle-still`), and 0.3 dB with 2.5 (`strands-moving`)."""
 HALVED_VARIANCE = 1.0
 """Variance along each axis, in pixels squared, that means over two by two pixels (0.25) and linear
 enlargement (0.75) add to blur."""
@@ -114,19 +115,37 @@ class _Layer:
     depth : float
         Its depth, in planes.
     window : tuple of slice
-        Rows and columns with all of its pixels, of the layers' size.
+        Rows and columns with all of its pixels.
     pixels : numpy.ndarray
         (y, x, 1 + C) float32: share of each of these pixels that it covers, and its light there.
+    shape : tuple of int
+        Rows and columns of the patch.
     """
 
     depth: float
     window: Window
     pixels: Plane
+    shape: tuple[int, ...]
 
-    def widened(self, margin: int, shape: tuple[int, ...]) -> tuple[Window, Plane]:
-        """Return window and pixels with a margin, as far as it lies in a field."""
+    @classmethod
+    def of(cls, depth: float, pixels: Plane) -> _Layer:
+        """Return a layer at a depth of which pixels are given for the whole patch."""
+        here = _around(pixels[..., 0])
+        return cls(depth, here, pixels[here], pixels.shape[:2])
+
+    @cached_property
+    def halved(self) -> _Layer:
+        """The layer at half its size."""
+        whole = np.zeros((*self.shape, self.pixels.shape[2]), np.float32)
+        whole[self.window] = self.pixels
+        return _Layer.of(self.depth, reduce(whole))
+
+    def widened(self, margin: int) -> tuple[Window, Plane]:
+        """Return window and pixels with a margin, as far as it lies in the patch."""
         before = [min(margin, side.start) for side in self.window]
-        after = [min(margin, end - side.stop) for side, end in zip(self.window, shape, strict=True)]
+        after = [
+            min(margin, end - side.stop) for side, end in zip(self.window, self.shape, strict=True)
+        ]
         rows, cols = (
             slice(side.start - less, side.stop + more)
             for side, less, more in zip(self.window, before, after, strict=True)
@@ -142,8 +161,8 @@ class ForegroundLayers:
 
     Layered image formation with a thin lens [1]_, [2]_: plane k shows a layer at depth l blurred by
     a disc of radius ``|place(l) - place(k)|`` (`Lens`). From front to back, each layer adds its
-    light where the blurred union of the layers up to it covers more than the layers before it. What
-    is blurred by more than `SMALLEST_HALVED` pixels is computed at half the size.
+    light where the blurred union of the layers up to it covers more than the layers before it. Planes
+    in which no layer is blurred by less than `SMALLEST_HALVED` pixels are computed at half the size.
 
     Parameters
     ----------
@@ -186,7 +205,6 @@ class ForegroundLayers:
     ) -> None:
         self._lens, self._jump, self._count = lens, jump, len(planes)
         self._shape = planes[0].shape
-        self._halved = lens.blur * jump > SMALLEST_HALVED
         foreground = np.where(boundary.band, boundary.nearest, depth)
         reach = int(np.ceil(lens.places[-1] - lens.places[0])) + 2
         share = np.where(boundary.band, boundary.share, np.float32(1))
@@ -207,11 +225,7 @@ class ForegroundLayers:
             if total < SMALLEST_LAYER:
                 continue
             depth = float((mask * foreground).sum()) / total
-            pixels = np.dstack([mask, image * spread_over(mask, image)])
-            if self._halved:
-                pixels = reduce(pixels)
-            here = _around(pixels[..., 0])
-            layers.append(_Layer(depth, here, pixels[here]))
+            layers.append(_Layer.of(depth, np.dstack([mask, image * spread_over(mask, image)])))
         return layers
 
     def _hide(self, boundary: OcclusionBoundary, foreground: Plane, background: Plane) -> None:
@@ -262,17 +276,26 @@ class ForegroundLayers:
         ForegroundBlur
             Blur of all layers in front of it.
         """
-        shape = reduced_shape(self._shape) if self._halved else self._shape[:2]
-        cover, union = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        light = np.zeros((*shape, *self._shape[2:]), np.float32)
-        for layer in self._layers:
-            if layer.depth < k + self._jump:
-                break
-            radius = float(self._lens.place(layer.depth) - self._lens.places[k])
-            if self._halved:
-                radius = float(np.sqrt(max(radius**2 - 4 * HALVED_VARIANCE, 0))) / 2
+        found = [layer for layer in self._layers if layer.depth >= k + self._jump]
+        radii = [float(self._lens.place(layer.depth) - self._lens.places[k]) for layer in found]
+        if min(radii, default=0) < SMALLEST_HALVED:
+            return self._blur(found, radii, self._shape)
+        halved = [layer.halved for layer in found]
+        shape = (*reduced_shape(self._shape), *self._shape[2:])
+        blur = self._blur(halved, [halved_radius(radius) for radius in radii], shape)
+        return ForegroundBlur(
+            _enlarged(blur.light, self._shape), _enlarged(blur.cover, self._shape)
+        )
+
+    def _blur(
+        self, layers: Sequence[_Layer], radii: Sequence[float], shape: tuple[int, ...]
+    ) -> ForegroundBlur:
+        """Return the blur of layers, from front to back, each by a disc of its own radius."""
+        cover, union = np.zeros(shape[:2], np.float32), np.zeros(shape[:2], np.float32)
+        light = np.zeros(shape, np.float32)
+        for layer, radius in zip(layers, radii, strict=True):
             np.maximum(union[layer.window], layer.pixels[..., 0], out=union[layer.window])
-            here, pixels = layer.widened(2 * int(np.ceil(radius)) + 2, shape)
+            here, pixels = layer.widened(2 * int(np.ceil(radius)) + 2)
             blurred = defocused(pixels, radius)
             weight = blurred[..., 0]
             gain = np.clip(defocused(union[here], radius) - cover[here], 0, 1)
@@ -281,9 +304,23 @@ class ForegroundLayers:
             part = gain / np.maximum(weight, np.float32(LEAST_WEIGHT))
             light[here] += shown * spread_over(part, light)
             cover[here] += gain
-        if self._halved:
-            light, cover = _enlarged(light, self._shape), _enlarged(cover, self._shape)
         return ForegroundBlur(light, cover)
+
+
+def halved_radius(radius: float) -> float:
+    """Return the radius of the disc at half the size that blurs as one at the full size does.
+
+    Parameters
+    ----------
+    radius : float
+        Radius at the full size, in pixels of it.
+
+    Returns
+    -------
+    float
+        Radius at half the size, in pixels of that.
+    """
+    return float(np.sqrt(max(radius**2 - 4 * HALVED_VARIANCE, 0))) / 2
 
 
 def _enlarged(small: Plane, shape: tuple[int, ...]) -> Plane:
