@@ -161,8 +161,9 @@ class ForegroundLayers:
 
     Layered image formation with a thin lens [1]_, [2]_: plane k shows a layer at depth l blurred by
     a disc of radius ``|place(l) - place(k)|`` (`Lens`). From front to back, each layer adds its
-    light where the blurred union of the layers up to it covers more than the layers before it. Planes
-    in which no layer is blurred by less than `SMALLEST_HALVED` pixels are computed at half the size.
+    light where the blurred union of the layers up to it covers more than the layers before it. This
+    is computed at half the size for planes in which all layers are blurred by `SMALLEST_HALVED`
+    pixels or more.
 
     Parameters
     ----------
