@@ -6,6 +6,7 @@ more time, and the wheel is a pure one.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shlex
@@ -21,12 +22,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 SOURCES = Path("src/napari_focus_stack/_compiled")
 ZIG = "ziglang>=0.13"
 """C compiler that pip can install, for machines that have none."""
-INSTRUCTION_SETS = {
-    "x86_64": {"": [], "-avx2": ["-march=x86-64-v3"], "-avx512": ["-march=x86-64-v4"]},
-    "other": {"": []},
-}
-"""Suffix of each library and what the compiler needs for it; the best that the processor supports
-is loaded."""
+LEVELS = {"": None, "-avx2": "x86-64-v3", "-avx512": "x86-64-v4"}
+"""Suffix of each library and the processors of AMD and Intel for which it is compiled; the best
+that a processor supports is loaded."""
 # floating point as IEEE 754 has it, but for traps and errno, which vector code cannot set
 FLAGS = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-Wall"]
 
@@ -60,18 +58,35 @@ def system_compiler() -> list[str] | None:
 
 
 def compile_kernels(root: Path) -> list[Path]:
-    """Compile one library for each set of instructions; return their paths."""
-    sources = [str(path) for path in sorted((root / SOURCES).glob("*.c"))]
-    compiler = system_compiler() or [sys.executable, "-m", "ziglang", "cc"]
-    machine = "x86_64" if platform.machine().lower() in ("x86_64", "amd64") else "other"
-    position = [] if os.name == "nt" else ["-fPIC"]
-    compiled = []
-    for suffix, options in INSTRUCTION_SETS[machine].items():
-        library = root / SOURCES / f"kernels{suffix}{library_suffix()}"
-        command = [*compiler, *FLAGS, *options, *position, "-shared", "-o", str(library), *sources]
-        subprocess.run([*command, *([] if os.name == "nt" else ["-lm"])], check=True)
-        compiled.append(library)
-    return compiled
+    """Compile one library for each level of processors; return their paths."""
+    intel = platform.machine().lower() in ("x86_64", "amd64")
+    return [
+        compile_library(root / SOURCES, suffix, level)
+        for suffix, level in LEVELS.items()
+        if intel or level is None
+    ]
+
+
+def compile_library(folder: Path, suffix: str, level: str | None) -> Path:
+    """Compile the sources of a folder to a library beside them; return its path."""
+    library = folder / f"kernels{suffix}{library_suffix()}"
+    system, windows = system_compiler(), os.name == "nt"
+    compiler = system or [sys.executable, "-m", "ziglang", "cc"]
+    if level is not None and system is None:
+        level = level.replace("-", "_")
+    options = [*FLAGS, *([] if level is None else [f"-march={level}"])]
+    shared = ["-shared", *([] if windows else ["-fPIC"]), "-o", str(library)]
+    sources = [str(path) for path in sorted(folder.glob("*.c"))]
+    options.append(f'-DSOURCES="{digest(folder)}"')
+    command = [*compiler, *options, *shared, *sources, *([] if windows else ["-lm"])]
+    subprocess.run(command, check=True)
+    return library
+
+
+def digest(folder: Path) -> str:
+    """Return a digest of the sources, by which a library that is out of date is noticed."""
+    texts = (path.read_bytes() for path in sorted(folder.glob("*.[ch]")))
+    return hashlib.sha256(b"".join(texts)).hexdigest()[:16]
 
 
 def library_suffix() -> str:
@@ -82,8 +97,3 @@ def library_suffix() -> str:
 def platform_tag() -> str:
     """Return the platform's part of the wheel's tag."""
     return sysconfig.get_platform().replace("-", "_").replace(".", "_")
-
-
-if __name__ == "__main__":
-    for path in compile_kernels(Path(__file__).resolve().parent):
-        print(path)

@@ -111,7 +111,7 @@ def drawn(panel: Panel, x_limits: Range, y_limits: Range) -> list[str]:
 def figure(panels: Sequence[Panel]) -> str:
     """Panels side by side, with one range of y for all; what is beside them stays white."""
     # the remarks stand above the points, and their values below
-    y_limits = padded((y for panel in panels for _, y in panel.points), 2.0, 3.0)
+    y_limits = padded((y for panel in panels for _, y in panel.points), 2.0, 6.0)
     width = WIDTH * len(panels)
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" '

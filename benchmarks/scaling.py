@@ -19,10 +19,8 @@ import json
 import multiprocessing
 import os
 import platform
-import subprocess
 import sysconfig
 import tempfile
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hilly_stack import render
 from loglog import Panel, figure
-from steps import peak_megabytes
+from measured_command import Usage, measured_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,24 +63,11 @@ class Measured:
     peak_megabytes: float
 
 
-def run(folder: Path) -> tuple[float, float]:
-    """Wall seconds and peak megabytes of the command on a folder of planes."""
+def run(folder: Path) -> Usage:
+    """Run the command on a folder of planes."""
     with tempfile.TemporaryDirectory() as out:
         command = [str(Path(sysconfig.get_path("scripts"), "focusstack")), "-i", str(folder)]
-        command += ["-o", f"{out}/image.tif", "--depth", f"{out}/depth.tif"]
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
-        assert process.stderr is not None
-        said = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        process.stderr.close()
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{said}")
-    return seconds, peak_megabytes(usage)
+        return measured_run([*command, "-o", f"{out}/image.tif", "--depth", f"{out}/depth.tif"])
 
 
 def measure(megapixels: float, planes: int, repeats: int) -> Measured:
@@ -94,8 +79,9 @@ def measure(megapixels: float, planes: int, repeats: int) -> Measured:
         renderer.join()
         if renderer.exitcode:
             raise SystemExit(f"Rendering {planes} planes of {megapixels:g} megapixels failed.")
-        seconds, peaks = zip(*(run(Path(folder)) for _ in range(repeats)), strict=True)
-    seen = Measured(megapixels, planes, round(min(seconds), 3), round(max(peaks), 1))
+        runs = [run(Path(folder)) for _ in range(repeats)]
+    seconds, peak = min(run.wall for run in runs), max(run.peak_megabytes for run in runs)
+    seen = Measured(megapixels, planes, round(seconds, 3), round(peak, 1))
     print(
         f"{megapixels:8g} {planes:8d} {seen.seconds:10.2f} {seen.peak_megabytes:10.0f}", flush=True
     )
@@ -133,6 +119,19 @@ def memory(figures: dict[str, Any]) -> tuple[str, str, float]:
     return words[0], words[1], figures["memory"]["ratio"]
 
 
+def growth(figures: dict[str, Any]) -> tuple[float, float]:
+    """Milliseconds a plane and megapixel of few planes and of most, without those of starting.
+
+    What the fewest planes and `few` leave for none at all is what starting takes.
+    """
+    fewest, most = figures["over_planes"][0], figures["over_planes"][-1]
+    few = figures["memory"]["few"]
+    slope = (few["seconds"] - fewest["seconds"]) / (few["planes"] - fewest["planes"])
+    start = few["seconds"] - slope * few["planes"]
+    each = slope, (most["seconds"] - start) / most["planes"]
+    return 1e3 * each[0] / few["megapixels"], 1e3 * each[1] / few["megapixels"]
+
+
 def panel(figures: dict[str, Any], key: str, title: str, label: str) -> Panel:
     """Time over `key`, which is "megapixels" or "planes"."""
     rows, fit = figures[f"over_{key}"], figures["fits"][key]
@@ -144,9 +143,12 @@ def panel(figures: dict[str, Any], key: str, title: str, label: str) -> Panel:
         f"within {fit['farthest_from_line']:.0%}",
     ]
     if key == "planes":
-        remarks.append(
-            f"peak memory: {few_peak}, {many_peak} (\N{MULTIPLICATION SIGN} {ratio:.2f})"
-        )
+        few, many = growth(figures)
+        remarks += [
+            f"a plane and megapixel: {few:.0f} and {many:.0f} ms "
+            f"(\N{MULTIPLICATION SIGN} {many / few:.2f})",
+            f"peak memory: {few_peak}, {many_peak} (\N{MULTIPLICATION SIGN} {ratio:.2f})",
+        ]
     points = [(row[key], row["seconds"]) for row in rows]
     return Panel(title, label, "wall time (s)", points, lambda x: constant + slope * x, remarks)
 
@@ -201,6 +203,8 @@ def main() -> None:
     (call.output / "scaling.svg").write_text(plot, encoding="utf-8")
     for name, fit in figures["fits"].items():
         print(f"time over {name}: {fit}")
+    few, many = growth(figures)
+    print(f"a plane and megapixel: {few:.1f} and {many:.1f} ms, {many / few:.2f} times as much")
     print("peak memory: {}, {} planes, {:.3f} times as much".format(*memory(figures)))
 
 

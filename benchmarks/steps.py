@@ -19,7 +19,6 @@ import math
 import os
 import resource
 import statistics
-import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -28,11 +27,11 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from measured_command import peak_megabytes
 
 from napari_focus_stack import PlaneSource, Progress, focus_stack, read_stack
 from napari_focus_stack._utils.memory import share_malloc_arena
 
-MEGABYTE = 1e6
 BLOCK = 1 << 28
 
 
@@ -54,11 +53,6 @@ class Spent(NamedTuple):
 
 def total(parts: list[Spent]) -> Spent:
     return Spent(*(sum(column) for column in zip(*parts, strict=True)))
-
-
-def peak_megabytes(usage: resource.struct_rusage) -> float:
-    """Largest resident memory; Linux counts it in units of 1024 bytes, macOS in bytes."""
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / MEGABYTE
 
 
 @dataclass

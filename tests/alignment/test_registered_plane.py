@@ -252,3 +252,15 @@ def test_alpha_takes_no_light() -> None:
         for lit in (seen.colour()[0], merged(channels(seen))):
             np.testing.assert_allclose(lit[..., :3], 157, rtol=1e-4)
             np.testing.assert_allclose(lit[..., 3], 100, rtol=1e-4)
+
+
+@pytest.mark.parametrize("matrix", [STILL, np.float64([[1, 0, 2], [0, 1, 3], [0, 0, 1]])])
+def test_grey_is_the_mean_of_the_colours_with_gain_and_offset(matrix) -> None:
+    colours = np.dstack([picture("gravel", 40, 40), picture("camera", 40, 40), np.zeros((40, 40))])
+    plane = np.float32(255 * colours)
+    registered = RegisteredPlane(plane, matrix, Brightness(0.5, 8.0))
+    window = slice(4, 24), slice(6, 30)
+    expected = registered.colour(window)[0].mean(-1)
+    np.testing.assert_allclose(registered.grey(window), expected, atol=0.5)
+    alone = RegisteredPlane(plane[..., 0].copy(), matrix, Brightness(0.5, 8.0))
+    np.testing.assert_allclose(alone.grey(window), alone.colour(window)[0], atol=0.5)

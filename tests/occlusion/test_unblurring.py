@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import picture
 
+from napari_focus_stack.imgproc.defocus import defocused
 from napari_focus_stack.imgproc.noise import Noise
+from napari_focus_stack.imgproc.pyramids import reduce
 from napari_focus_stack.occlusion.lens import Lens
 from napari_focus_stack.occlusion.patch import LEAST_LEFT, MOST_LEFT_NOISE, ImagingModel
-from napari_focus_stack.occlusion.unblurring import ForegroundBlur, spread_over
+from napari_focus_stack.occlusion.unblurring import (
+    SMALLEST_HALVED,
+    ForegroundBlur,
+    halved_radius,
+    spread_over,
+)
 
 SIDE = 48
 EVERYWHERE = np.ones((SIDE, SIDE), bool)
@@ -62,3 +71,14 @@ def test_noise_that_is_left_is_bounded(deviation: float) -> None:
     light = ImagingModel.of(lens, Noise(deviation**2), 255.0, 128.0)
     assert light.least_left >= LEAST_LEFT
     assert deviation / light.least_left <= MOST_LEFT_NOISE * 255 * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("radius", [SMALLEST_HALVED, 4.7])
+def test_blur_at_half_the_size_is_as_wide_as_at_the_full_size(radius: float) -> None:
+    y, x = np.mgrid[: 2 * SIDE, : 2 * SIDE] - (SIDE - 0.5)
+    point = np.exp(-(np.hypot(x, y) ** 2) / 8).astype(np.float32)
+    fine = defocused(point, radius)
+    small = defocused(reduce(point), halved_radius(radius))
+    coarse = cv2.resize(small, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+    fine_width, coarse_width = (float((blur * x**2).sum() / blur.sum()) for blur in (fine, coarse))
+    assert coarse_width == pytest.approx(fine_width, rel=0.06)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
+import tifffile
 from scenes import picture
 
 from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.alignment.registered_stack import RegisteredStack
+from napari_focus_stack.io.file_source import FileSource
+from napari_focus_stack.io.reading import read_stack
 from napari_focus_stack.io.sources import ArraySource
+from napari_focus_stack.pipeline import run as run_module
 from napari_focus_stack.pipeline import survey
 from napari_focus_stack.pipeline.align_only import align_only_steps
 from napari_focus_stack.pipeline.progress_plan import ProgressPlan
@@ -16,6 +22,9 @@ from napari_focus_stack.pipeline.run import Run
 from napari_focus_stack.pipeline.stack import stack_steps
 from napari_focus_stack.pipeline.tiling import fusion_rounds, plan_tiling
 from napari_focus_stack.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def source(count: int = 6, side: int = 96) -> ArraySource:
@@ -75,3 +84,32 @@ def test_a_survey_is_made_once_with_the_noise_that_was_measured(
     [(_, stack, noise, *_)] = made
     assert isinstance(stack, RegisteredStack)
     assert noise.deviation(128.0) == pytest.approx(3, rel=0.2)
+
+
+@pytest.mark.parametrize(("most", "memory", "times"), [(None, None, 1), (0, None, 2), (None, 1, 2)])
+def test_small_stacks_of_files_are_decoded_once_where_memory_allows(
+    most: int | None,
+    memory: int | None,
+    times: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for k in range(3):
+        tifffile.imwrite(tmp_path / f"plane{k}.tif", np.full((64, 64), k, np.uint8))
+    decoded: list[int] = []
+    decode = FileSource.__getitem__
+    monkeypatch.setattr(FileSource, "__getitem__", lambda s, k: decoded.append(k) or decode(s, k))
+    if most is not None:
+        monkeypatch.setattr(run_module, "MOST_KEPT", most)
+    run = Run(read_stack(tmp_path), Settings(memory=memory))
+    first, second = ([run.read(k) for k in range(3)] for _ in range(2))
+    assert decoded == list(range(3)) * times
+    np.testing.assert_array_equal(first, second)
+
+
+def test_planes_of_the_caller_stay_writable() -> None:
+    planes = [np.zeros((32, 32), np.uint8) for _ in range(3)]
+    read = Run(ArraySource(planes), Settings()).read(0)
+    with pytest.raises(ValueError, match="read-only"):
+        read[0] = 1
+    planes[0][0] = 1

@@ -7,8 +7,10 @@ variable FOCUSSTACK_COMPILED set to 0, NumPy and OpenCV compute the same in more
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +64,8 @@ def library() -> ctypes.CDLL | None:
     Returns
     -------
     ctypes.CDLL or None
-        None where the kernels were not compiled, or are turned off.
+        None where the kernels were not compiled, are turned off, or are older than the sources
+        beside them.
     """
     if os.environ.get(SWITCH) == "0":
         return None
@@ -70,7 +73,24 @@ def library() -> ctypes.CDLL | None:
     for suffix in _supported():
         path = folder / f"kernels{suffix}{ENDING}"
         if path.exists():
-            return ctypes.CDLL(str(path))
+            return _up_to_date(ctypes.CDLL(str(path)), folder)
+    return None
+
+
+def _up_to_date(found: ctypes.CDLL, folder: Path) -> ctypes.CDLL | None:
+    """Return the library, or None if its sources lie beside it and have changed since."""
+    texts = [path.read_bytes() for path in sorted(folder.glob("*.[ch]"))]
+    digest = hashlib.sha256(b"".join(texts)).hexdigest()[:16]
+    sources = getattr(found, "sources", None)
+    if sources is not None:
+        sources.restype = ctypes.c_char_p
+    if not texts or (sources is not None and sources().decode() == digest):
+        return found
+    warnings.warn(
+        "The compiled kernels are older than their sources, so NumPy takes their place; "
+        "install the checkout again: pip install -e .",
+        stacklevel=3,
+    )
     return None
 
 

@@ -150,6 +150,25 @@ class RegisteredPlane:
             resample(lightness(self.plane[cut.crop]), cut.matrix, cut.size, out)
         self._correct(out, [])
 
+    def grey(self, window: Window) -> Plane:
+        """Resample the mean of the colours in a window.
+
+        Parameters
+        ----------
+        window : tuple of slice
+            Rows and columns of the reference plane.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x) float32, in the unit of a colour.
+        """
+        out = np.empty([side.stop - side.start for side in window], np.float32)
+        self.resample_brightness(window, out)
+        if self.plane.ndim > 2:
+            out /= np.float32(GREY)
+        return out
+
     def differences(self, window: Window, out: Sequence[Plane]) -> None:
         """Resample the colour differences at every second pixel of a window.
 

@@ -18,7 +18,7 @@ from napari_focus_stack._compiled.library import library
 from napari_focus_stack._utils.threads import BLOCK_SHAPE, ThreadTeam, block_grid, row_bands
 from napari_focus_stack._utils.windows import moved_by
 from napari_focus_stack.fusion.compiled_level import level_type
-from napari_focus_stack.fusion.pyramid_level import Level, Residual, rows_above
+from napari_focus_stack.fusion.pyramid_level import Level, Residual
 from napari_focus_stack.fusion.recorded_range import RecordedRange
 from napari_focus_stack.imgproc.alpha import opaque_value
 from napari_focus_stack.imgproc.colour import GREY, merged
@@ -28,6 +28,7 @@ from napari_focus_stack.imgproc.pyramids import (
     level_count,
     reduced_shape,
     reduced_window,
+    rows_above,
 )
 from napari_focus_stack.imgproc.resampling import expanded_rows
 

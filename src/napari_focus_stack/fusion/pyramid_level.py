@@ -27,6 +27,7 @@ from napari_focus_stack.imgproc.pyramids import (
     reduce,
     reduced_shape,
     reduced_window,
+    rows_above,
 )
 
 if TYPE_CHECKING:
@@ -340,19 +341,3 @@ def _kept(around: Plane, inner: slice, noise: Plane) -> Plane:
 
 def _around(rows: slice, reach: int, shape: tuple[int, int]) -> slice:
     return slice(max(0, rows.start - reach), min(shape[0], rows.stop + reach))
-
-
-def rows_above(rows: slice) -> slice:
-    """Return the rows, or columns, of the level above that correspond to those of a level.
-
-    Parameters
-    ----------
-    rows : slice
-        Rows or columns of the level, starting at an even one.
-
-    Returns
-    -------
-    slice
-        Rows or columns of the level above.
-    """
-    return slice(rows.start // 2, (rows.stop + 1) // 2)

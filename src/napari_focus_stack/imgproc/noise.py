@@ -100,6 +100,21 @@ class Noise:
             least=self.least * square,
         )
 
+    def averaged(self, factor: float) -> Noise:
+        """Return the noise of means over pixels or channels, as a single channel.
+
+        Parameters
+        ----------
+        factor : float
+            Variance of a mean, over that of one channel of a pixel.
+
+        Returns
+        -------
+        Noise
+            Noise of the means.
+        """
+        return Noise(self.constant * factor, self.slope * factor, least=self.least * factor)
+
     def variance_by(self, gain: float) -> float:
         """Return the approximate factor by which a gain changes the variance.
 

@@ -268,6 +268,22 @@ def reduce(plane: NDArray[Any]) -> NDArray[Any]:
     return half
 
 
+def rows_above(rows: slice) -> slice:
+    """Return the rows, or columns, of the level above that correspond to those of a level.
+
+    Parameters
+    ----------
+    rows : slice
+        Rows or columns of the level, starting at an even one.
+
+    Returns
+    -------
+    slice
+        Rows or columns of the level above.
+    """
+    return slice(rows.start // 2, (rows.stop + 1) // 2)
+
+
 def reduced_window(fine: NDArray[Any], rows: slice) -> NDArray[Any]:
     """Return rows of the next coarser level, equal to those of the whole level.
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from natsort import natsorted
-
 from napari_focus_stack._utils.wording import format_names
 
 if TYPE_CHECKING:
@@ -70,6 +68,10 @@ def describe_companions(found: dict[Path, str]) -> list[str]:
     list of str
         Sentences.
     """
+    if not found:
+        return []
+    from natsort import natsorted
+
     notes = []
     for kind in dict.fromkeys(found.values()):
         names = natsorted(file.name for file, what in found.items() if what == kind)

@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
-
-from natsort import natsort_keygen, ns
+from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.io.spacing_metadata import micrometres
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 _MINUS = "\u2212-"
@@ -35,7 +34,6 @@ _OPENING = re.compile(r"(^|[ _=(,\-])$")
 """Text after which a dash separates nothing, so that it is a sign."""
 _Z_MARKERS = ("z", "zpos", "pos", "position", "depth", "focus", "height", "stage")
 _ALONG_FIELD = ("x", "y")
-_KEY = natsort_keygen(alg=ns.PATH | ns.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,8 @@ def natural_order(files: Iterable[Path]) -> list[Path]:
         file: _renamed(file, [None if r is None else r[i] for r in ranks])
         for i, file in enumerate(alike)
     }
-    return sorted(files, key=lambda file: (_KEY(renamed.get(file, file.name)), file.name))
+    key = _natural_key()
+    return sorted(files, key=lambda file: (key(renamed.get(file, file.name)), file.name))
 
 
 def named_positions(files: Iterable[Path]) -> dict[Path, float]:
@@ -146,7 +145,16 @@ def _plainly_sorted(files: Iterable[Path]) -> list[Path]:
     files = list(files)
     if len({_DIGIT.sub("0", file.name) for file in files}) == 1:
         return sorted(files, key=lambda file: file.name)
-    return sorted(files, key=lambda file: (_KEY(file.name), file.name))
+    key = _natural_key()
+    return sorted(files, key=lambda file: (key(file.name), file.name))
+
+
+@cache
+def _natural_key() -> Callable[[str], Any]:
+    """Return natsort's key of a name, whose library most folders do without."""
+    from natsort import natsort_keygen, ns
+
+    return natsort_keygen(alg=ns.PATH | ns.IGNORECASE)
 
 
 def kinds_of_names(files: Iterable[Path]) -> list[list[Path]]:

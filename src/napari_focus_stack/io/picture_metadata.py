@@ -180,7 +180,11 @@ def _of_heic(path: Path) -> PictureMetadata:
 
 def _of_tiff(path: Path) -> PictureMetadata:
     with tifffile.TiffFile(path) as tif:
-        profile = tif.pages.first.tags.valueof(ICC_TAG, default=b"")
+        tags = tif.pages.first.tags
+        profile = tags.valueof(ICC_TAG, default=b"")
+        described = any(tag in tags for tag in (*KEPT, EXIF_TAG, GPS_TAG))
+    if not described:  # Pillow takes longer to load than most planes to read
+        return PictureMetadata(bytes(profile))
     with path.open("rb") as file:
         exif = _written(load_exif(file))
     return PictureMetadata(bytes(profile), exif)

@@ -287,8 +287,9 @@ def _exif_orientation(exif: bytes) -> int:
 # --- the others
 
 
-def _load_with(decode: Callable[[bytes], Any], path: Path) -> NDArray[Any]:
-    pixels = np.asarray(decode(path.read_bytes()))
+def _load_with(codec: str, path: Path) -> NDArray[Any]:
+    """Decode by the name of a function of imagecodecs, whose first use loads its library."""
+    pixels = np.asarray(getattr(imagecodecs, codec)(path.read_bytes()))
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     return pixels
@@ -315,10 +316,10 @@ class _Format:
 _FORMATS = (
     _Format(_starts(b"\x89PNG\r\n\x1a\n"), _load_png, _png_header),
     _Format(_starts(b"\xff\xd8\xff"), _load_jpeg, _jpeg_header, _load_jpeg_reduced),
-    _Format(_starts(b"BM"), partial(_load_with, imagecodecs.bmp_decode)),
-    _Format(_is_webp, partial(_load_with, imagecodecs.webp_decode)),
+    _Format(_starts(b"BM"), partial(_load_with, "bmp_decode")),
+    _Format(_is_webp, partial(_load_with, "webp_decode")),
     _Format(
         _starts(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
-        partial(_load_with, imagecodecs.jpeg2k_decode),
+        partial(_load_with, "jpeg2k_decode"),
     ),
 )

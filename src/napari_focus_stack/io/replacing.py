@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
-import uuid
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import OutputError
@@ -88,7 +88,7 @@ def temporary_name(path: Path) -> Path:
         A new name at each call.
     """
     # 60 characters are at most 240 bytes, and a name has at most 255
-    return path.with_name(f".{path.name[:60]}.{uuid.uuid4().hex[:8]}.part")
+    return path.with_name(f".{path.name[:60]}.{os.urandom(4).hex()}.part")
 
 
 @contextlib.contextmanager

@@ -85,6 +85,11 @@ class Lens:
         """Lens of the planes in reverse order."""
         return replace(self, places=self.places[-1] - self.places[::-1])
 
+    @property
+    def halved(self) -> Lens:
+        """Lens of the planes at half their size."""
+        return replace(self, places=self.places / 2)
+
     def of(self, first: int, count: int) -> Lens:
         """Return the lens of some consecutive planes.
 
@@ -131,36 +136,37 @@ class OutOfFocus:
     """
 
     def __init__(self, light: Plane, step: float) -> None:
-        self._step = step
-        self._levels = [light, *(defocused(light, step * j) for j in range(1, DISCS + 2))]
+        self._step, self._light = step, light
+        levels = [light, *(defocused(light, step * j) for j in range(1, DISCS + 2))]
+        self._levels = [level.reshape(-1, *light.shape[2:]) for level in levels]
 
-    def seen(self, radius: Plane, where: NDArray[np.bool_]) -> Plane:
-        """Return the pixels of a mask, each blurred by a disc of its own radius.
+    def seen(self, radius: Plane, pixels: NDArray[np.intp]) -> Plane:
+        """Return some pixels, each blurred by a disc of its own radius.
 
         Parameters
         ----------
         radius : numpy.ndarray
-            (Y, X): radii in pixels. Their signs are ignored, and a radius beyond the largest disc
+            (m,): radii in pixels. Their signs are ignored, and a radius beyond the largest disc
             counts as that.
-        where : numpy.ndarray
-            (Y, X) bool: mask of m pixels.
+        pixels : numpy.ndarray
+            (m,) int: places of the pixels in the flattened image.
 
         Returns
         -------
         numpy.ndarray
             (m[, C]) float32, light.
         """
-        place = np.abs(radius[where]).astype(np.float32) / np.float32(self._step)
+        place = np.abs(radius).astype(np.float32) / np.float32(self._step)
         np.minimum(place, np.float32(DISCS), out=place)
         below = place.astype(np.intp)
-        rows, cols = np.nonzero(where)
-        lower, upper = (np.empty_like(self._levels[0][where]) for _ in range(2))
-        for level in np.unique(below):
-            here = below == level
-            lower[here] = self._levels[level][rows[here], cols[here]]
-            upper[here] = self._levels[level + 1][rows[here], cols[here]]
-        part = spread_over(place - below.astype(np.float32), self._levels[0])
-        mixed: Plane = lower * (1 - part) + upper * part
+        part = place - below.astype(np.float32)
+        mixed = np.empty((len(pixels), *self._levels[0].shape[1:]), np.float32)
+        for level in np.flatnonzero(np.bincount(below)):
+            here = np.flatnonzero(below == level)
+            taken, share = pixels[here], spread_over(part[here], self._light)
+            lower = self._levels[level].take(taken, axis=0)
+            upper = self._levels[level + 1].take(taken, axis=0)
+            mixed[here] = lower + share * (upper - lower)
         return mixed
 
 
@@ -229,22 +235,27 @@ def _readings(patches: Sequence[SharpPatch], gamma: float) -> _Readings:
     radii, left = [], 0.0
     for patch in patches:
         sharp = to_linear(patch.planes[patch.plane], gamma)
-        blurred = [to_encoded(defocused(sharp, float(radius)), gamma) for radius in RADII]
+        compared = np.flatnonzero(patch.where)
+        unblurred, *blurred = (
+            to_encoded(defocused(sharp, float(radius)).take(compared), gamma)
+            for radius in (0, *RADII)
+        )
         for shift in SHIFTS:
-            other = patch.planes.get(patch.plane + shift)
-            if other is None:
+            plane = patch.planes.get(patch.plane + shift)
+            if plane is None:
                 continue
-            unblurred = _difference(patch.planes[patch.plane], other, patch.where)
-            differences = np.array([_difference(b, other, patch.where) for b in blurred])
-            radius = _radius(differences, unblurred)
+            other = plane.take(compared)
+            differences = np.array([_difference(b, other) for b in blurred])
+            radius = _radius(differences, _difference(unblurred, other))
             radii.append(None if radius is None else (patch.plane, shift, radius))
             left += float(differences.min())
     return _Readings(gamma, radii, left)
 
 
-def _difference(a: Plane, b: Plane, where: NDArray[np.bool_]) -> float:
-    """Return the mean squared difference of two planes in a mask."""
-    return float(np.square(a[where] - b[where]).mean())
+def _difference(a: Plane, b: Plane) -> float:
+    """Return the mean squared difference of the pixels of two planes."""
+    difference = a - b
+    return float(difference @ difference) / len(difference)
 
 
 def _radius(differences: NDArray[np.float64], unblurred: float) -> float | None:

@@ -143,7 +143,7 @@ class ModelCheck:
     ) -> None:
         self._patch, self._light = patch, patch.light
         self._image, self._depth, self._blurs = image, depth, blurs
-        self._edge, self._where = edge, where
+        self._edge, self._where, self._pixels = edge, where, np.flatnonzero(where)
 
     def check(self, known: float, *, judged: bool) -> ModelErrors:
         """Render the planes from the restored background and from the image without restoration.
@@ -235,22 +235,31 @@ class ModelCheck:
         light, lens = self._light, self._light.lens
         total = np.zeros(depth.shape, np.float32)
         worst = np.float32((UNEXPLAINED * light.span + 2 * light.deviation) ** 2)
-        place = lens.place(depth)
+        place = lens.place(depth.ravel()[self._pixels])
         for k, blur in blurs.items():
-            compared = self._where & (blur.cover > RESTORED_COVER) & (blur.cover < 1 - OPEN)
-            if not compared.any():
+            cover = blur.cover.ravel()[self._pixels]
+            compared = np.flatnonzero((cover > RESTORED_COVER) & (cover < 1 - OPEN))
+            if not compared.size:
                 continue
-            rendered = background.seen(place - lens.places[k], compared)
+            pixels = self._pixels[compared]
+            rendered = background.seen(place[compared] - lens.places[k], pixels)
             if how == "behind":
-                rendered *= spread_over(1 - blur.cover[compared], blur.light)
+                rendered *= spread_over(1 - cover[compared], blur.light)
             if how != "alone":
-                rendered += blur.light[compared]
-            error = np.square(self._patch.planes[k][compared] - to_encoded(rendered, lens.gamma))
+                rendered += _taken(blur.light, pixels)
+            error = np.square(
+                _taken(self._patch.planes[k], pixels) - to_encoded(rendered, lens.gamma)
+            )
             error = error if error.ndim == 1 else error.mean(-1)
             error -= np.float32(light.deviation**2)
-            total[compared] += np.minimum(error, worst)
+            total.ravel()[pixels] += np.minimum(error, worst)
         windowed: Plane = cv2.GaussianBlur(total, (0, 0), CHECK_WINDOW)
         return np.maximum(windowed, 0, out=windowed)
+
+
+def _taken(plane: Plane, pixels: NDArray[np.intp]) -> Plane:
+    """Return some pixels, (m[, C]), by their places in the flattened plane."""
+    return plane.reshape(-1, *plane.shape[2:]).take(pixels, axis=0)
 
 
 COMPARED_SIGMA = 4.0
@@ -312,8 +321,9 @@ def unexplained_by_one_surface(patch: Patch) -> NDArray[np.bool_]:
         return np.maximum(windowed, 0, out=windowed)
 
     plain = difference(front[where], back[where], 2 * noise)
-    by_front = difference(OutOfFocus(front, step).seen(radius, where), back[where], noise)
-    by_back = difference(OutOfFocus(back, step).seen(radius, where), front[where], noise)
+    pixels, radii = np.flatnonzero(where), radius[where]
+    by_front = difference(OutOfFocus(front, step).seen(radii, pixels), back[where], noise)
+    by_back = difference(OutOfFocus(back, step).seen(radii, pixels), front[where], noise)
     least, most = np.minimum(by_front, by_back), np.maximum(by_front, by_back)
     single = (least <= SAME * plain) & (least <= ONE_WAY * most)
     return patch.discontinuities & ~single

@@ -1,4 +1,4 @@
-"""Orientation of the stack: its patches from either end, and the evidence for the front end."""
+"""Orientation of the stack: its patches from either end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_focus_stack._utils.windows import counted_from
 from napari_focus_stack.imgproc.dtypes import as_dtype
-from napari_focus_stack.imgproc.pyramids import spread_over
+from napari_focus_stack.imgproc.pyramids import reduce, spread_over
 from napari_focus_stack.occlusion.patch import ImagingModel, Patch
 from napari_focus_stack.occlusion.patch_grid import DepthGrid, PatchWindow
 
@@ -19,22 +19,9 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.occlusion.background import Background
     from napari_focus_stack.occlusion.maps import FusedMaps
-    from napari_focus_stack.occlusion.model_check import ModelErrors
 
 LEAST_CHANGE = 1 / 255
 """Weight below which a pixel is left as it is."""
-LEAST_LEAD, OTHER_END = 0.03, 0.35
-"""Part of the error that a restored background must remove beyond what it adds, and the most that
-the other end may remove, over what the front end removes: 0.08 to 0.47 against 0 or less for all
-scenes of the bench but one (`coins-step-noisy`: 0.47 against 0.09)."""
-LEAST_OPACITY = 1.08
-"""Least error with a transparent foreground, over that with an opaque one: 1.09 to 1.3 where it is
-opaque (scenes of the bench). Of strips that transmit a fifth to all of the background's light,
-those with less would lose up to 1.2 dB, so they are left as they are."""
-LEAST_IN_FAVOUR = 0.5
-"""Part of the samples in which a background must remove more error than it adds, uninformative
-samples included: a plain background fits any depth, so a few samples favour the wrong end
-(`sphere`)."""
 
 
 @dataclass
@@ -100,22 +87,54 @@ class StackOrientation:
         Patch
             The patch, with depth counted in these planes.
         """
-        outer, lens, planes = part.outer, self.light.lens, shown.planes
+        image = without_alpha(self.maps.image[part.outer]).astype(np.float32)
+        return self._patch(part, shown, image, self.light, 1)
+
+    def grey_patch(self, part: PatchWindow, shown: Shown, step: int) -> Patch:
+        """Return a patch of the tile without colour, and at half its size if desired.
+
+        Parameters
+        ----------
+        part : PatchWindow
+            Position of the patch in the tile.
+        shown : Shown
+            Grey pixels of its outer window in the planes.
+        step : int
+            1 or 2: pixels of the window for each of these, along rows and columns.
+
+        Returns
+        -------
+        Patch
+            The patch, with depth counted in these planes.
+        """
+        image = without_alpha(self.maps.image[part.outer]).astype(np.float32)
+        light = self.light
+        if image.ndim == 3:
+            light, image = light.averaged(image.shape[2]), image.mean(-1)
+        if step == 2:
+            light, image = light.averaged(4).halved, reduce(image)
+        return self._patch(part, shown, image, light, step)
+
+    def _patch(
+        self, part: PatchWindow, shown: Shown, image: Plane, light: ImagingModel, step: int
+    ) -> Patch:
+        """Return a patch of which planes, image and model are given, with every `step`-th pixel."""
+        outer, lens, planes = part.outer, light.lens, shown.planes
         if not self.last_is_near:
             lens = lens.turned
         places = sorted(planes, reverse=not self.last_is_near)
         first = places[0] if self.last_is_near else len(lens.places) - 1 - places[0]
-        image = without_alpha(self.maps.image[outer]).astype(np.float32)
         np.copyto(image, planes[places[0]], where=~np.isfinite(image))
+        kept = slice(None, None, step), slice(None, None, step)
         return Patch(
             [planes[i] for i in places],
             image,
-            self.depth[outer] - np.float32(first),
-            self.maps.confidence[outer].copy(),
-            self.cells.lowest(outer) - np.float32(first),
-            self.apart[outer],
-            shown.recorded & self.maps.recorded[outer],
-            replace(self.light, lens=lens.of(first, len(places))),
+            self.depth[outer][kept] - np.float32(first),
+            self.maps.confidence[outer][kept].copy(),
+            self.cells.lowest(outer)[kept] - np.float32(first),
+            self.apart[outer][kept],
+            shown.recorded & self.maps.recorded[outer][kept],
+            replace(light, lens=lens.of(first, len(places))),
         )
 
     def change(self, part: PatchWindow, patch: Patch, background: Background) -> Change:
@@ -209,65 +228,3 @@ def without_alpha(image: NDArray[Any]) -> NDArray[Any]:
         (Y, X) or (Y, X, 3); shares the memory of `image`.
     """
     return image if image.ndim == 2 else image[..., :3]
-
-
-@dataclass(frozen=True)
-class OrientationScore:
-    """Evidence of the samples that one end of the stack is the front end.
-
-    Attributes
-    ----------
-    lead : float
-        Part of the error of the planes that restoring the background removes; 0 if it does not do
-        so in most samples, because then something else resembles occlusion by chance.
-    opacity : float
-        Error with a transparent or glowing foreground, whose light adds to that of the background,
-        over the error with an opaque one, which hides it.
-    """
-
-    lead: float
-    opacity: float
-
-    @classmethod
-    def of(cls, checks: list[ModelErrors], samples: int) -> OrientationScore:
-        """Combine the informative checks out of `samples` samples.
-
-        Parameters
-        ----------
-        checks : list of ModelErrors
-            Informative checks.
-        samples : int
-            Number of samples, uninformative ones included.
-
-        Returns
-        -------
-        OrientationScore
-            Score of the end that the checks assume to be the front end.
-        """
-        if sum(check.lead > 0 for check in checks) <= LEAST_IN_FAVOUR * samples:
-            return cls(0.0, 0.0)
-        total = sum(float(check.least.sum()) for check in checks)
-        opaque = sum(check.opaque for check in checks)
-        lead = sum(check.lead for check in checks) / total
-        return cls(lead, sum(check.clear for check in checks) / max(opaque, 1e-12))
-
-    def beats(self, other: OrientationScore, least: float = LEAST_LEAD) -> bool:
-        """Return whether this end is clearly the front end.
-
-        Parameters
-        ----------
-        other : OrientationScore
-            Score of the other end.
-        least : float
-            Lead that this end needs.
-
-        Returns
-        -------
-        bool
-            Whether it is.
-        """
-        return (
-            self.lead > least
-            and other.lead < OTHER_END * self.lead
-            and self.opacity > LEAST_OPACITY
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -80,6 +80,26 @@ class ImagingModel:
         """
         reach = min(float(lens.places[-1]), LARGEST_REACH)
         return cls(lens, noise, span, level, max(LEAST_JUMP, LEAST_BLUR / lens.blur), reach)
+
+    @property
+    def halved(self) -> ImagingModel:
+        """Model of the planes at half their size; `jump`, which counts planes, stays."""
+        return replace(self, lens=self.lens.halved, reach=self.reach / 2)
+
+    def averaged(self, count: int) -> ImagingModel:
+        """Return the model of means over some pixels or channels.
+
+        Parameters
+        ----------
+        count : int
+            Number of values in a mean.
+
+        Returns
+        -------
+        ImagingModel
+            With less noise.
+        """
+        return replace(self, noise=self.noise.averaged(1 / count))
 
     @property
     def deviation(self) -> float:

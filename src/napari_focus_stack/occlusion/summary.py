@@ -108,6 +108,8 @@ class OcclusionSummary:
             Summary with the pixels and regions of the part.
         """
         changed = cover > 0
+        if not changed.any():
+            return self
         return replace(
             self,
             pixels=self.pixels + int(np.count_nonzero(changed)),

@@ -12,7 +12,7 @@ from napari_focus_stack.pipeline.memory_needs import process_bytes
 if TYPE_CHECKING:
     from napari_focus_stack.pipeline.memory_needs import PlaneKind
 
-CANDIDATES = 24
+CANDIDATES = 18
 """Patches that are inspected to find the front end of the stack."""
 SAMPLE = 192
 """Side of such a patch in pixels."""

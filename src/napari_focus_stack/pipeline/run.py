@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 READERS = 2
 """Planes that are read ahead at the same time; the fusion reads one ahead."""
+MOST_KEPT = 16 * 2**20
+"""Bytes of planes up to which a stack of files is kept once it is read, instead of decoded by every
+pass: an eighth of the processor time for 12 PNG files of 512 x 512 in colour."""
 
 
 class Run:
@@ -128,6 +131,9 @@ class Run:
         self.kind = PlaneKind.of(source)
         self.frugal = self.limit is not None and roomy_bytes(self.kind) > self.limit
         self._cancel = cancel
+        self._kept: dict[int, NDArray[Any]] = {}
+        small = self.n * self.kind.read_bytes <= MOST_KEPT
+        self._keeps = bool(source.files) and small and not self.frugal
         self._alone = contextlib.nullcontext() if source.concurrent else threading.Lock()
 
     @property
@@ -181,7 +187,7 @@ class Run:
         -------
         numpy.ndarray
             (Y, X[, C]) uint8, uint16 or float32, as recorded; colours continue smoothly where the
-            plane is transparent.
+            plane is transparent. Not to be written to.
 
         Raises
         ------
@@ -190,10 +196,17 @@ class Run:
         Cancelled
             The run was cancelled.
         """
+        if k in self._kept:
+            self.check()
+            return self._kept[k]
         plane = computable(self.read_as_recorded(k))
         if ignores_alpha(plane):
             self.ignoring_alpha.add(k)
-        return self.statistics.record(k, continued(plane))
+        plane = self.statistics.record(k, continued(plane)).view()
+        plane.setflags(write=False)
+        if self._keeps:
+            self._kept[k] = plane
+        return plane
 
     def read_as_recorded(self, k: int) -> NDArray[Any]:
         """Read a plane in the type of the source.

@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from natsort import natsorted
-
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.io.listing import TIFF_SUFFIXES, is_folder
 from napari_focus_stack.io.places import as_place, is_remote
@@ -71,7 +69,6 @@ def open_series(
     """
     from napari_focus_stack.series.readers.folder import open_folder
     from napari_focus_stack.series.readers.ome_zarr import open_ome_zarr
-    from napari_focus_stack.series.readers.tiff import open_tiff_series
 
     if not isinstance(path, str | os.PathLike) and not is_remote(path):
         files = [as_place(file) for file in path]
@@ -98,6 +95,8 @@ def open_series(
         return found or open_folder(path, pattern) or _one_stack(path, skip_unreadable)
     if pattern is not None:
         raise SettingsError(f"pattern names the files of a folder, and '{path}' is a file.")
+    from napari_focus_stack.series.readers.tiff import open_tiff_series
+
     found = open_tiff_series(path, axes)
     if found is not None and _is_plain(found):
         return _with_details(_one_stack(path, skip_unreadable), found)
@@ -156,12 +155,14 @@ def _recorded_together(folder: Path) -> Series | None:
 
     Their metadata count, not the names of the files. A single stack is left to `read_stack`.
     """
-    from napari_focus_stack.series.readers.tiff import open_tiff_series
-
     listed = os.listdir(folder)
     is_ndtiff = NDTIFF_INDEX in listed
     if not is_ndtiff and not any(".ome." in name.lower() for name in listed):
         return None
+    from natsort import natsorted
+
+    from napari_focus_stack.series.readers.tiff import open_tiff_series
+
     names = natsorted(name for name in listed if Path(name).suffix.lower() in TIFF_SUFFIXES)
     if not names:
         return None

@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from natsort import natsorted
-
 from napari_focus_stack._utils.wording import format_count, format_names
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.io.companions import companions, describe_companions
@@ -120,6 +118,8 @@ def _check_fit(
             f"'{path}' holds no image in the folders of the pattern '{pattern}'; check the path."
         )
     if 2 * len(found) < len(names):
+        from natsort import natsorted
+
         odd = [f"'{name}'" for name in natsorted(set(names) - set(found))[:2]]
         fits = f"fits {len(found)} of {len(names)} files" if found else "fits no file"
         raise SettingsError(
@@ -132,6 +132,8 @@ def _odd_names(names: Sequence[str], what: str) -> list[str]:
     """Return a note on files whose names do not fit a pattern."""
     if not names:
         return []
+    from natsort import natsorted
+
     count = format_count(len(names), "file was", "files were")
     listed = format_names(natsorted(names))
     return [f"{count} left out, named or placed otherwise than {what}: {listed}."]

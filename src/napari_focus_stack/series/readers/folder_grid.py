@@ -5,22 +5,27 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
-
-from natsort import natsort_keygen
 
 from napari_focus_stack._utils.wording import format_runs
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.series.model import StackIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
     from napari_focus_stack.series.patterns import FileFields
 
-_KEY = natsort_keygen()
+
+@cache
+def _natural_key() -> Callable[[str], Any]:
+    """Return natsort's key, whose library is loaded with the first series."""
+    from natsort import natsort_keygen
+
+    return natsort_keygen()
 
 
 class Place(NamedTuple):
@@ -34,7 +39,8 @@ class Place(NamedTuple):
     def key(self) -> tuple[Any, ...]:
         """Return the key of its order: rows of a plate from A to Z, then from AA."""
         row = self.well.rstrip("0123456789")
-        return _KEY(self.name), len(row), self.well, int(self.field or 0), _KEY(self.p)
+        key = _natural_key()
+        return key(self.name), len(row), self.well, int(self.field or 0), key(self.p)
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,7 @@ def make_grid(found: Sequence[tuple[Path, FileFields]]) -> FolderGrid:
     """
     places = sorted({_place(fields) for _, fields in found}, key=Place.key)
     times = sorted({int(fields.t or 0) for _, fields in found})
-    channels = sorted({fields.c for _, fields in found}, key=_KEY)
+    channels = sorted({fields.c for _, fields in found}, key=_natural_key())
     position_of, time_of, channel_of = _numbered(places), _numbered(times), _numbered(channels)
     files: dict[StackIndex, dict[float, Path]] = defaultdict(dict)
     for file, fields in found:

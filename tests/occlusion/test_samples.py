@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from napari_focus_stack.occlusion.model_check import ModelErrors
-from napari_focus_stack.occlusion.orientation import LEAST_OPACITY, OrientationScore
+from napari_focus_stack.occlusion.samples import (
+    CLEARLY_TRANSPARENT,
+    LEAST_OPACITY,
+    OrientationScore,
+    Votes,
+)
 
 ONE = np.ones((4, 4), np.float32)
 
@@ -37,3 +44,23 @@ def test_the_other_end_and_what_is_seen_through_are_doubts() -> None:
         OrientationScore.of([], 1)
     )
     assert not OrientationScore.of([sample(0.69)], 1).beats(OrientationScore.of([], 1))
+
+
+@pytest.mark.parametrize(
+    ("after", "opacity", "hopeless"),
+    [
+        (0.2, 1.3, False),
+        (0.2, CLEARLY_TRANSPARENT + 0.02, False),  # larger samples may still tell
+        (0.2, CLEARLY_TRANSPARENT - 0.02, True),
+        (0.69, 1.3, True),
+        (1.1, 1.3, True),
+    ],
+)
+def test_no_more_samples_are_worth_checking_without_a_lead(
+    after: float, opacity: float, hopeless: bool
+) -> None:
+    ends: list[Any] = ["first", "last"]
+    votes = Votes.of(ends, [[sample(1.1)] * 2, [sample(after, opacity)] * 2], 2)
+    assert votes.hopeless(0.045) is hopeless
+    if not hopeless:
+        assert votes.end == "last"
