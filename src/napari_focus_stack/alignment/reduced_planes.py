@@ -13,7 +13,7 @@ from napari_focus_stack.alignment.brightness import IlluminationSample
 from napari_focus_stack.alignment.features import Features
 from napari_focus_stack.alignment.gauss_newton import pyramid
 from napari_focus_stack.alignment.similarity import Region, correlation
-from napari_focus_stack.imgproc.pyramids import Plane, grey, reduced_to
+from napari_focus_stack.imgproc.pyramids import Plane, grey, reduced_to, shrunk
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import Matrix, rescale, warp
 
@@ -89,12 +89,12 @@ class ReducedPlane:
         if plane.dtype.kind == "f" and not np.isfinite(plane).all():
             plane, _ = without_gaps(plane)  # or the gaps' edges would count as still detail
         whole = grey(plane)
-        small = _shrunk(whole, _fitting(h, w, MOST_FACTOR)).astype(np.float32)
+        small = shrunk(whole, _fitting(h, w, MOST_FACTOR)).astype(np.float32)
         contrast = float(cv2.GaussianBlur(small, (0, 0), 2.0).std()) if known else -1.0
         unit = max(contrast, FAINTEST * float(np.abs(small).max()), 1e-30)
         levels = pyramid(small / unit)
         large = _fitting(h, w) == _fitting(h, w, MOST_FACTOR)
-        fine = small if large else _shrunk(whole, _fitting(h, w)).astype(np.float32)
+        fine = small if large else shrunk(whole, _fitting(h, w)).astype(np.float32)
         texture = _texture(fine / np.float32(unit))
         bent = cv2.Laplacian(levels[0], cv2.CV_32F, ksize=3)
         energy = reduced_to(cv2.multiply(bent, bent, dst=bent), ENERGY_SIDE)
@@ -201,14 +201,3 @@ def _texture(light: Plane) -> NDArray[np.float16]:
     fine, coarse = (cv2.GaussianBlur(light, (0, 0), sigma) for sigma in TEXTURE)
     band: NDArray[np.float16] = cv2.subtract(fine, coarse, dst=fine).astype(np.float16)
     return band
-
-
-def _shrunk(light: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """Resize by means over areas; halving first takes half the time."""
-    while all(
-        side % 2 == 0 and side >= 2 * wanted
-        for side, wanted in zip(light.shape[::-1], size, strict=True)
-    ):
-        light = cv2.resize(light, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    shrunk: NDArray[Any] = cv2.resize(light, size, interpolation=cv2.INTER_AREA)
-    return shrunk

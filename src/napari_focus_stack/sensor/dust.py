@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_focus_stack._utils.sampling import evenly_taken
 from napari_focus_stack._utils.spilled_cache import SpilledCache
+from napari_focus_stack.imgproc.pyramids import shrunk
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import rescale, warp
 
@@ -134,7 +135,7 @@ def _small(light: NDArray[Any]) -> NDArray[np.float16]:
         light, _ = without_gaps(light)
     factor = min(1.0, REDUCED_SIDE / max(light.shape))
     size = (max(1, round(light.shape[1] * factor)), max(1, round(light.shape[0] * factor)))
-    small = cv2.resize(light, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = shrunk(light, size).astype(np.float32)
     brightest = max(float(np.percentile(small[::4, ::4], 99)), 1e-30)
     small /= np.float32(brightest)
     np.maximum(small, np.float32(DARKEST), out=small)
