@@ -17,6 +17,7 @@ from napari_focus_stack.fusion.focus_measure import UNRECORDED
 from napari_focus_stack.imgproc.alpha import recorded_by_alpha
 from napari_focus_stack.imgproc.band_power import BINOMIAL, Sampling, band_power
 from napari_focus_stack.imgproc.colour import GREY, mixtures
+from napari_focus_stack.imgproc.dtypes import all_finite
 from napari_focus_stack.imgproc.pyramids import expand
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import both_recorded
@@ -124,7 +125,7 @@ class RegionalEnergy:
         """
         steps = coarseness(plane.shape)
         recorded = both_recorded(recorded_by_alpha(plane), recorded)
-        if plane.dtype.kind == "f" and not np.isfinite(plane).all():
+        if not all_finite(plane):
             plane, finite = without_gaps(plane)
             recorded = both_recorded(finite.astype(np.uint8) * 255, recorded)
         smooth, weights = plane, mixtures(plane)[0]

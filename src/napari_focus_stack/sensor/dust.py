@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_focus_stack._utils.sampling import evenly_taken
 from napari_focus_stack._utils.spilled_cache import SpilledCache
+from napari_focus_stack.imgproc.dtypes import all_finite
 from napari_focus_stack.imgproc.pyramids import shrunk
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import rescale, warp
@@ -131,7 +132,7 @@ class DustDetector:
 
 def _small(light: NDArray[Any]) -> NDArray[np.float16]:
     """Return the logarithm of a reduced plane in the band of dust."""
-    if light.dtype.kind == "f" and not np.isfinite(light).all():
+    if not all_finite(light):
         light, _ = without_gaps(light)
     factor = min(1.0, REDUCED_SIDE / max(light.shape))
     size = (max(1, round(light.shape[1] * factor)), max(1, round(light.shape[0] * factor)))
