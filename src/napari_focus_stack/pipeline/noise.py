@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 MARGIN = 128
 """Pixels kept around the part that is measured: planes that moved by more are read again."""
 
+IN_MEMORY = 0.0
+"""Part of a cache's memory: each part is needed once, and in a temporary file they add nothing to
+the peak (8 MB on `leaf` otherwise)."""
+
 
 class CentralParts:
     """Central parts of the planes on which noise will be measured, if all of them take part.
@@ -45,7 +49,7 @@ class CentralParts:
         self.window = middle(source.plane_shape)
         self._held = widened(self.window, MARGIN, source.plane_shape)
         self._wanted = {k for first in noise_pairs(len(source)) for k in (first, first + 1)}
-        self._parts: SpilledCache[NDArray[Any]] = SpilledCache()
+        self._parts: SpilledCache[NDArray[Any]] = SpilledCache(IN_MEMORY)
 
     def keep(self, k: int, plane: NDArray[Any]) -> NDArray[Any]:
         """Keep the central part of a plane if it is wanted.
