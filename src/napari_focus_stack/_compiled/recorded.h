@@ -23,12 +23,13 @@ typedef struct {
             for (long i = 0; i < count; i++)                                                            \
                 out[i] = (float)pixels[3 * i] * weights[0] + (float)pixels[3 * i + 1] * weights[1] +    \
                          (float)pixels[3 * i + 2] * weights[2];                                         \
+        } else if (channels == 4) {                                                                     \
+            for (long i = 0; i < count; i++)                                                            \
+                out[i] = (float)pixels[4 * i] * weights[0] + (float)pixels[4 * i + 1] * weights[1] +    \
+                         (float)pixels[4 * i + 2] * weights[2] + (float)pixels[4 * i + 3] * weights[3]; \
         } else {                                                                                        \
-            for (long i = 0; i < count; i++) {                                                          \
-                float sum = 0;                                                                          \
-                for (long c = 0; c < channels; c++) sum += (float)pixels[channels * i + c] * weights[c]; \
-                out[i] = sum;                                                                           \
-            }                                                                                           \
+            for (long i = 0; i < count; i++)                                                            \
+                out[i] = (float)pixels[2 * i] * weights[0] + (float)pixels[2 * i + 1] * weights[1];     \
         }                                                                                               \
     }
 MIX(uint8_t)
