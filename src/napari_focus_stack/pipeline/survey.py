@@ -125,8 +125,11 @@ def _detail(n: int, planes: list[int], cache: SpilledCache[RegionalEnergy]) -> l
     """Return the root mean square of each plane's finest detail."""
     found = [0.0] * n
     for k in planes:
-        fine = cache[k].fine[np.isfinite(cache[k].fine)].astype(np.float64)
-        found[k] = float(np.sqrt(np.square(fine).mean()) * cache[k].unit) if fine.size else 0.0
+        energy = cache[k]
+        fine = energy.fine.astype(np.float32)  # NumPy takes twenty times as long over float16
+        known = fine[np.isfinite(fine)]
+        power = np.square(known).mean(dtype=np.float64) if known.size else 0.0
+        found[k] = float(np.sqrt(power)) * energy.unit
     return found
 
 
