@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack._utils.threads import row_bands
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.fusion.focus_measure import UNRECORDED
 from napari_focus_stack.imgproc.alpha import recorded_by_alpha
 from napari_focus_stack.imgproc.band_power import BINOMIAL, Sampling, band_power
 from napari_focus_stack.imgproc.colour import GREY, mixtures
 from napari_focus_stack.imgproc.dtypes import all_finite
-from napari_focus_stack.imgproc.pyramids import expand
+from napari_focus_stack.imgproc.pyramids import expand, reduced_shape, reduced_window
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import both_recorded
 
@@ -142,7 +143,7 @@ class RegionalEnergy:
         unit = max(float(np.sqrt(max(power.max() for power in (fine, *powers)))), 1e-30)
         light = _reduced(smooth, steps) * np.float32(1 if plane.ndim == 2 else 1 / GREY)
         if recorded is not None:
-            known = _reduced(recorded.astype(np.float32) / np.float32(255), FINE_LEVEL + steps)
+            known = _reduced(_recorded_share(recorded), FINE_LEVEL + steps - 1)
             fine[known < LEAST_RECORDED] = np.nan
             light[cv2.pyrDown(known) < LEAST_RECORDED] = np.nan
         roots = [np.sqrt(np.maximum(power, 0)) / np.float32(unit) for power in (fine, *powers)]
@@ -259,6 +260,15 @@ def _reduced(plane: Plane, times: int) -> Plane:
     for _ in range(times):
         plane = cv2.pyrDown(plane)
     return plane
+
+
+def _recorded_share(recorded: Mask) -> Plane:
+    """Return the part of every second pixel's surroundings that was recorded, from 0 to 1."""
+    share = np.empty(reduced_shape(recorded.shape), np.float32)
+    for rows in row_bands(share.shape):
+        share[rows] = reduced_window(recorded, rows)
+    share /= np.float32(255)
+    return share
 
 
 def _moved(regions: Plane, matrix: Matrix, side: int) -> Plane:
