@@ -139,6 +139,17 @@ def test_saturation_counts_a_pixel_once_and_alpha_never() -> None:
     assert statistics.saturated(3) == [0.0, 2 / 64, 0.0]
 
 
+@pytest.mark.parametrize("colour", [(), (3,), (4,)])
+@pytest.mark.parametrize("gap", [np.nan, -np.inf])
+def test_what_was_not_recorded_does_not_saturate(colour: tuple[int, ...], gap: float) -> None:
+    plane = np.random.default_rng(0).random((96, 80, *colour)).astype(np.float32)
+    plane[20:25, 10:30] = 1.0
+    plane[60:] = gap
+    statistics = PlaneStatistics(plane.dtype)
+    statistics.record(0, plane)
+    assert statistics.saturated(1) == [5 * 20 / (96 * 80)]
+
+
 def test_a_truth_value_does_not_saturate() -> None:
     planes = np.random.default_rng(0).random((3, 96, 96)) > 0.5
     assert flat(planes).health["saturated"] == [0.0] * 3

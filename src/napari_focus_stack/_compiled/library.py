@@ -19,12 +19,17 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 SWITCH = "FOCUSSTACK_COMPILED"
 """Environment variable that turns the kernels off if it is 0."""
 AVX2, FMA3, AVX512 = 11, 12, 256
 """OpenCV's numbers of sets of instructions (cv::CpuFeatures), which have no names in Python."""
+KINDS = {"B": 0, "H": 1, "f": 2}
+"""Number of each type of the planes in `recorded.h`, by its character in NumPy."""
+MOST_CHANNELS = 4
 ENDING = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
@@ -55,6 +60,71 @@ class Plane(ctypes.Structure):
         if values.dtype != np.float32 or values.strides[1] != values.itemsize:
             raise TypeError(f"expected float32 in adjacent columns, not {values.dtype}")
         return cls(values.ctypes.data, *values.shape, values.strides[0] // values.itemsize)
+
+
+class Recorded(ctypes.Structure):
+    """A plane as it was recorded, and the weights of its channels in the one that is read."""
+
+    _fields_ = (
+        ("pixels", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("height", "width", "row_bytes")),
+        ("kind", ctypes.c_int32),
+        ("channels", ctypes.c_int32),
+        ("weights", ctypes.c_float * MOST_CHANNELS),
+    )
+
+    @classmethod
+    def of(cls, plane: NDArray[Any], weights: Sequence[float]) -> Recorded:
+        """Describe a plane, which the caller must keep.
+
+        Parameters
+        ----------
+        plane : numpy.ndarray
+            (Y, X[, C]); see `readable`.
+        weights : sequence of float
+            One for each channel.
+
+        Returns
+        -------
+        Recorded
+            Address, size and type of the plane.
+        """
+        return cls(
+            plane.ctypes.data,
+            *plane.shape[:2],
+            plane.strides[0],
+            KINDS[plane.dtype.char],
+            _channels(plane),
+            (ctypes.c_float * MOST_CHANNELS)(*weights),
+        )
+
+
+def readable(plane: NDArray[Any]) -> bool:
+    """Check whether the kernels are there and read a plane.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]).
+
+    Returns
+    -------
+    bool
+        False for types other than uint8, uint16 and float32, and for planes in unusual memory.
+    """
+    channels = _channels(plane)
+    adjacent = plane.strides[1:] == (plane.itemsize * channels, plane.itemsize)[: plane.ndim - 1]
+    return bool(
+        library() is not None
+        and adjacent
+        and plane.strides[0] > 0
+        and plane.dtype.char in KINDS
+        and channels <= MOST_CHANNELS
+    )
+
+
+def _channels(plane: NDArray[Any]) -> int:
+    return 1 if plane.ndim == 2 else plane.shape[2]
 
 
 @cache

@@ -8,23 +8,13 @@
  */
 #include <math.h>
 
-#include "rows.h"
+#include "recorded.h"
 
 enum {
     REACH = 4,   /* pixels on each side that contribute to a value */
     STRIP = 256, /* columns that are resampled at a time */
     KNOTS = 64,  /* columns over which a place moves along a straight line */
 };
-
-enum Kind { UINT8, UINT16, FLOAT32 };
-
-/* A plane as it was recorded; `weights` mix its channels to the one that is resampled. */
-typedef struct {
-    const char *pixels;
-    int64_t height, width, row_bytes;
-    int32_t kind, channels;
-    float weights[4];
-} Recorded;
 
 /* What is asked for: a window, the transform of its pixels (x, y, 1) to those of the plane, and the
  * weights of the pixels from -4 to 3 around a place a quarter of a pixel before a pixel. */
@@ -36,43 +26,6 @@ typedef struct {
     float *out;
     int64_t stride;
 } Wanted;
-
-#define MIX(TYPE)                                                                                   \
-    static void mix_##TYPE(const TYPE *pixels, long channels, const float *weights, long count,     \
-                           float *restrict out) {                                                   \
-        if (channels == 1) {                                                                        \
-            for (long i = 0; i < count; i++) out[i] = (float)pixels[i] * weights[0];                \
-        } else if (channels == 3) {                                                                 \
-            for (long i = 0; i < count; i++)                                                        \
-                out[i] = (float)pixels[3 * i] * weights[0] + (float)pixels[3 * i + 1] * weights[1] + \
-                         (float)pixels[3 * i + 2] * weights[2];                                     \
-        } else {                                                                                    \
-            for (long i = 0; i < count; i++) {                                                      \
-                float sum = 0;                                                                      \
-                for (long c = 0; c < channels; c++) sum += (float)pixels[channels * i + c] * weights[c]; \
-                out[i] = sum;                                                                       \
-            }                                                                                       \
-        }                                                                                           \
-    }
-MIX(uint8_t)
-MIX(uint16_t)
-MIX(float)
-
-/* Write columns `from` to `to` of a row as one float32 channel; beyond the edges, they are repeated. */
-static void read_row(const Recorded *plane, long y, long from, long to, float *restrict out) {
-    const long left = within(from, plane->width), right = within(to - 1, plane->width) + 1;
-    const char *row = plane->pixels + within(y, plane->height) * plane->row_bytes;
-    float *inner = out + most(left - from, 0);
-    if (plane->kind == UINT8)
-        mix_uint8_t((const uint8_t *)row + left * plane->channels, plane->channels, plane->weights, right - left, inner);
-    else if (plane->kind == UINT16)
-        mix_uint16_t((const uint16_t *)row + left * plane->channels, plane->channels, plane->weights, right - left, inner);
-    else
-        mix_float((const float *)row + left * plane->channels, plane->channels, plane->weights, right - left, inner);
-    const long first = inner - out, last = first + right - left;
-    for (long i = 0; i < first; i++) out[i] = out[first];
-    for (long i = last; i < to - from; i++) out[i] = out[last - 1];
-}
 
 /* Interpolate a quarter of a pixel before and after each of `count` values, which lie `step` apart
  * from the values that contribute. */

@@ -15,6 +15,7 @@ from napari_focus_stack.imgproc import compiled_resampling
 from napari_focus_stack.imgproc.alpha import fill_transparent, recorded_by_alpha
 from napari_focus_stack.imgproc.colour import GREY, lightness, mixtures, separated
 from napari_focus_stack.imgproc.compiled_resampling import resample_window
+from napari_focus_stack.imgproc.dtypes import all_finite
 from napari_focus_stack.imgproc.pyramids import reduce
 from napari_focus_stack.imgproc.resampling import SourceWindow, resample, resample_linearly
 from napari_focus_stack.imgproc.smoothing import without_gaps
@@ -89,7 +90,7 @@ class RegisteredPlane:
         opaque = recorded_by_alpha(plane)
         if opaque is not None:
             plane, recorded = fill_transparent(plane, opaque), both_recorded(opaque, recorded)
-        if plane.dtype.kind != "f" or np.isfinite(plane).all():
+        if all_finite(plane):
             return cls(plane, matrix, brightness, recorded)
         filled, finite = without_gaps(plane)
         own = finite.astype(np.uint8) * 255

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_focus_stack._utils.windows import corner_of
+from napari_focus_stack._utils.windows import corner_of, counted_from
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.registered_plane import RegisteredPlane
 from napari_focus_stack.errors import InputError
@@ -133,7 +133,13 @@ class RegisteredStack:
         """
         return self._registered(computable(self._read(k)), k, self.transforms[k], self.marks)
 
-    def part(self, k: int, window: Window, plane: NDArray[Any] | None = None) -> RegisteredPlane:
+    def part(
+        self,
+        k: int,
+        window: Window,
+        plane: NDArray[Any] | None = None,
+        held: Window | None = None,
+    ) -> RegisteredPlane:
         """Return a plane in a window, of which no more is kept than the window needs.
 
         Parameters
@@ -144,6 +150,9 @@ class RegisteredStack:
             Rows and columns of the reference plane.
         plane : numpy.ndarray, optional
             The plane as recorded; by default, it is read.
+        held : tuple of slice, optional
+            Rows and columns of the plane that `plane` holds, which include those of
+            `source_window`; by default, all of them.
 
         Returns
         -------
@@ -155,17 +164,34 @@ class RegisteredStack:
         InputError
             The plane cannot be read; the message names it.
         """
-        crop, matrix = window, np.eye(3)
-        if not np.array_equal(self.transforms[k], matrix):
-            crop = SourceWindow.of(self.transforms[k], window, self.field, even=True).crop
-            matrix = _translation(crop, -1) @ self.transforms[k] @ _translation(window, 1)
+        crop = self.source_window(k, window)
+        matrix = _translation(crop, -1) @ self.transforms[k] @ _translation(window, 1)
         if plane is not None:
-            part = plane[crop]
+            part = plane[crop if held is None else counted_from(held, crop)]
         else:
             part = self._read(k)[crop]
             if not self.at_hand:
                 part = part.copy()  # otherwise the whole plane would be kept
         return self._registered(computable(part), k, matrix, self.marks.within(crop))
+
+    def source_window(self, k: int, window: Window) -> Window:
+        """Return the part of a plane that a window needs.
+
+        Parameters
+        ----------
+        k : int
+            Number of a plane that took part.
+        window : tuple of slice
+            Rows and columns of the reference plane.
+
+        Returns
+        -------
+        tuple of slice
+            Rows and columns of the plane.
+        """
+        if np.array_equal(self.transforms[k], np.eye(3)):
+            return window
+        return SourceWindow.of(self.transforms[k], window, self.field, even=True).crop
 
     def _registered(
         self, part: NDArray[Any], k: int, matrix: Matrix, marks: Marks

@@ -5,15 +5,21 @@ Planes are measured once, during alignment; only a few numbers of each are kept.
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from napari_focus_stack._utils.threads import row_bands
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_focus_stack.imgproc.pyramids import Plane
 
 LEAST_PLATEAU = 1e-3
 """Share of a plane's pixels at its maximum from which on the sensor may be saturated there."""
@@ -174,14 +180,39 @@ def _measure_plane(plane: NDArray[Any], limit: float) -> _PlaneStats:
     light = plane if plane.ndim == 2 else plane[..., :3]  # alpha is no light
     checksum = _checksum(np.ascontiguousarray(plane))
     some = light[::8, ::8] if min(light.shape[:2]) > MANY else light[::4, ::4]
-    known = some[np.isfinite(some)]
-    if not known.size:
+    grey, known = _finite(some if some.ndim == 2 else _mean_of_colours(some)), _finite(some)
+    if not grey.size:
         return _PlaneStats(-np.inf, 0.0, False, 0.0, 0.0, checksum)
-    grey = some if some.ndim == 2 else some.mean(-1)
-    low, middle, high = (float(v) for v in np.nanpercentile(grey, (1, 50, 99)))
-    top = float(light.max() if light.dtype.kind in "ui" else light[np.isfinite(light)].max())
+    low, middle, high = (float(v) for v in np.percentile(grey, (1, 50, 99)))
+    top = _largest(light)
     at_top, plateau = _plateau(light, top, float(known.min()), limit)
     return _PlaneStats(top, at_top, plateau, high - low, middle, checksum)
+
+
+def _finite(values: NDArray[Any]) -> NDArray[Any]:
+    return values if values.dtype.kind in "ui" else values[np.isfinite(values)]
+
+
+def _mean_of_colours(some: NDArray[Any]) -> Plane:
+    """Return the mean of three channels, (y, x) float32, in a quarter of the time of NumPy."""
+    mean: Plane = cv2.transform(some.astype(np.float32), np.full((1, 3), 1 / 3, np.float32))
+    return mean
+
+
+def _largest(light: NDArray[Any]) -> float:
+    """Return the largest finite value of a plane, some of whose values are finite."""
+    # channel by channel beside alpha: NumPy takes six times as long over three of four values
+    adjacent = light.ndim == 2 or light.strides[1] == 3 * light.itemsize
+    channels = [light] if adjacent else [light[..., c] for c in range(3)]
+    bands = [channel[rows] for channel in channels for rows in row_bands(light.shape)]
+    return float(max(_largest_finite(band) for band in bands))
+
+
+def _largest_finite(values: NDArray[Any]) -> float:
+    largest = values.max()
+    if np.isfinite(largest):
+        return float(largest)
+    return float(values.max(where=np.isfinite(values), initial=np.finfo(values.dtype).min))
 
 
 def _checksum(plane: NDArray[Any]) -> tuple[int, int]:
@@ -201,20 +232,27 @@ def _plateau(light: NDArray[Any], top: float, bottom: float, limit: float) -> tu
         return 0.0, False
     if top < limit <= np.iinfo(np.uint8).max:  # 8-bit files use their type
         return 0.0, False
-    at_top = 1 - _share_below(light, top)
+    at_top = _share_at(light, top)
     if top >= limit:
         return at_top, True
     if at_top < LEAST_PLATEAU:
         return at_top, False
-    near = int((light >= top - JUST_BELOW * (top - bottom)).sum())
-    return at_top, 2 * int((light == top).sum()) > near
+    bands = [light[rows] for rows in row_bands(light.shape)]
+    near = _count_from(bands, top - JUST_BELOW * (top - bottom))
+    return at_top, 2 * _count_from(bands, top) > near
 
 
-def _share_below(light: NDArray[Any], top: float) -> float:
-    """Return the share of pixels that are below a value in every channel."""
-    if light.dtype.kind == "f":
-        under = light < top
-        return float((under if under.ndim == 2 else under.all(-1)).mean())
+def _share_at(light: NDArray[Any], top: float) -> float:
+    """Return the share of pixels that reach a value in any channel."""
     some = light[::4] if min(light.shape[:2]) > MANY else light
-    below = cv2.inRange(some, (0.0,) * 4, (top - 1,) * 4)
-    return float(cv2.countNonZero(below) / below.size)
+    bands = [some[rows] for rows in row_bands(some.shape)]
+    if some.ndim == 3:
+        bands = [reduce(np.maximum, cv2.split(band)) for band in bands]
+    return _count_from(bands, top) / math.prod(some.shape[:2])
+
+
+def _count_from(bands: list[NDArray[Any]], value: float) -> int:
+    """Count the values from one on."""
+    if bands[0].dtype.kind in "ui":
+        value = math.ceil(value)  # with a fraction, NumPy would turn all values into float64
+    return sum(int(np.count_nonzero(band >= value)) for band in bands)

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack._utils.threads import row_bands
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.fusion.focus_measure import UNRECORDED
 from napari_focus_stack.imgproc.alpha import recorded_by_alpha
-from napari_focus_stack.imgproc.colour import GREY, lightness
-from napari_focus_stack.imgproc.pyramids import expand
+from napari_focus_stack.imgproc.band_power import BINOMIAL, Sampling, band_power
+from napari_focus_stack.imgproc.colour import GREY, mixtures
+from napari_focus_stack.imgproc.dtypes import all_finite
+from napari_focus_stack.imgproc.pyramids import expand, reduced_shape, reduced_window
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import both_recorded
 
@@ -32,9 +35,9 @@ REGION_LEVELS = 3
 """Number of pyramid levels whose energies determine where a region is in focus."""
 FINE_LEVEL = 2
 """Level of the pyramid that has as many pixels as the finest energies have regions."""
-FINE_WINDOW = 5
-"""Pixels a side over which the finest energies are averaged, one such window every 4 pixels:
-wider ones lose the background between spokes (0.2 dB on `motorcycle-noisy`)."""
+FINE_SAMPLING = Sampling((0.2, 0.2, 0.2), 2**FINE_LEVEL)
+"""The finest energies are averaged over 5 by 5 pixels: wider windows lose the background between
+spokes (0.2 dB on `motorcycle-noisy`)."""
 MOST_REGIONS = 1_000_000
 """Most regions of a plane; larger planes have larger regions."""
 SMALLEST_FIELD = 32
@@ -123,27 +126,24 @@ class RegionalEnergy:
         """
         steps = coarseness(plane.shape)
         recorded = both_recorded(recorded_by_alpha(plane), recorded)
-        if plane.dtype.kind == "f" and not np.isfinite(plane).all():
+        if not all_finite(plane):
             plane, finite = without_gaps(plane)
             recorded = both_recorded(finite.astype(np.uint8) * 255, recorded)
-        smooth = lightness(plane)
+        smooth, weights = plane, mixtures(plane)[0]
         powers = []
         for level in range(REGION_LEVELS):
-            above = cv2.pyrDown(smooth)
-            band = np.subtract(smooth, expand(above, smooth.shape), out=smooth)
+            sampling = FINE_SAMPLING if level == 0 else BINOMIAL
+            power, smooth = band_power(smooth, weights, sampling)
+            weights = (1.0,)
             if level == 0:
-                window = (FINE_WINDOW, FINE_WINDOW)
-                averaged = cv2.sqrBoxFilter(band, cv2.CV_32F, window, normalize=True)
-                some = 2**FINE_LEVEL
-                fine = _reduced(np.ascontiguousarray(averaged[::some, ::some]), steps)
+                fine = _reduced(power, steps)
                 powers.append(cv2.pyrDown(fine))
             else:
-                powers.append(_reduced(np.square(band, out=band), FINE_LEVEL + 1 - level + steps))
-            smooth = above
+                powers.append(_reduced(power, FINE_LEVEL - level + steps))
         unit = max(float(np.sqrt(max(power.max() for power in (fine, *powers)))), 1e-30)
         light = _reduced(smooth, steps) * np.float32(1 if plane.ndim == 2 else 1 / GREY)
         if recorded is not None:
-            known = _reduced(recorded.astype(np.float32) / np.float32(255), FINE_LEVEL + steps)
+            known = _reduced(_recorded_share(recorded), FINE_LEVEL + steps - 1)
             fine[known < LEAST_RECORDED] = np.nan
             light[cv2.pyrDown(known) < LEAST_RECORDED] = np.nan
         roots = [np.sqrt(np.maximum(power, 0)) / np.float32(unit) for power in (fine, *powers)]
@@ -260,6 +260,15 @@ def _reduced(plane: Plane, times: int) -> Plane:
     for _ in range(times):
         plane = cv2.pyrDown(plane)
     return plane
+
+
+def _recorded_share(recorded: Mask) -> Plane:
+    """Return the part of every second pixel's surroundings that was recorded, from 0 to 1."""
+    share = np.empty(reduced_shape(recorded.shape), np.float32)
+    for rows in row_bands(share.shape):
+        share[rows] = reduced_window(recorded, rows)
+    share /= np.float32(255)
+    return share
 
 
 def _moved(regions: Plane, matrix: Matrix, side: int) -> Plane:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_focus_stack._utils.threads import row_bands
 from napari_focus_stack.imgproc.dtypes import as_dtype
 from napari_focus_stack.imgproc.smoothing import without_gaps
 
@@ -52,7 +53,7 @@ def recorded_by_alpha(plane: NDArray[Any]) -> Mask | None:
         (Y, X) uint8, 255 where the plane recorded a value; None if it recorded everything or has
         no alpha channel.
     """
-    if not has_alpha(plane) or plane[..., 3].all():
+    if not has_alpha(plane) or all(plane[rows, :, 3].all() for rows in row_bands(plane.shape)):
         return None
     return (plane[..., 3] > 0).view(np.uint8) * np.uint8(255)
 
@@ -72,7 +73,8 @@ def ignores_alpha(plane: NDArray[Any]) -> bool:
     bool
         False for planes without alpha.
     """
-    return has_alpha(plane) and not plane[..., 3].any()
+    # the first rows of nearly all planes answer it
+    return has_alpha(plane) and not any(plane[rows, :, 3].any() for rows in row_bands(plane.shape))
 
 
 def fill_transparent(plane: NDArray[Any], recorded: Mask, channels: int = 4) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack._compiled.library import library
+from napari_focus_stack._compiled.library import Recorded, library, readable
 from napari_focus_stack.imgproc.resampling import EVENING, scratch
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
 
-KINDS = {"B": 0, "H": 1, "f": 2}
-"""Number of each type of the planes in `resampling.c`, by its character in NumPy."""
-MOST_CHANNELS = 4
 MOST_TURN = 0.01
 """Largest rotation or shear, as a part of a distance, that is resampled along rows and columns one
 after the other: a pixel that contributes lies up to four pixels away, and is taken from up to 0.04
@@ -32,16 +29,6 @@ QUARTER = (-0.03515625, 0.26171875, 0.87890625, -0.10546875)
 """Cubic of Keys (a = -0.75, as in OpenCV) a quarter of a pixel before the third of four pixels."""
 BEFORE = np.convolve(QUARTER, EVENING).astype(np.float32)
 """The same of the planes, with the prefilter."""
-
-
-class _Recorded(ctypes.Structure):
-    _fields_ = (
-        ("pixels", ctypes.c_void_p),
-        *((name, ctypes.c_int64) for name in ("height", "width", "row_bytes")),
-        ("kind", ctypes.c_int32),
-        ("channels", ctypes.c_int32),
-        ("weights", ctypes.c_float * MOST_CHANNELS),
-    )
 
 
 class _Wanted(ctypes.Structure):
@@ -70,20 +57,11 @@ def fits(plane: NDArray[Any], matrix: Matrix) -> bool:
     bool
         False also for large rotations and perspectives, and for planes in unusual memory.
     """
-    channels = 1 if plane.ndim == 2 else plane.shape[2]
-    adjacent = plane.strides[1:] == (plane.itemsize * channels, plane.itemsize)[: plane.ndim - 1]
     (a, b, _), (d, e, _), (g, h, i) = matrix.tolist()
     turned = max(abs(b), abs(d)) > MOST_TURN
     scaled = max(abs(a - 1), abs(e - 1)) > MOST_GROWTH
     tilted = abs(g) * plane.shape[1] + abs(h) * plane.shape[0] > MOST_TURN or abs(i - 1) > 1e-9
-    return bool(
-        library() is not None
-        and adjacent
-        and plane.strides[0] > 0
-        and plane.dtype.char in KINDS
-        and channels <= MOST_CHANNELS
-        and not (turned or scaled or tilted)
-    )
+    return readable(plane) and not (turned or scaled or tilted)
 
 
 def resample_window(
@@ -115,15 +93,7 @@ def resample_window(
     kernels = library()
     assert kernels is not None
     height, width = out.shape
-    channels = 1 if plane.ndim == 2 else plane.shape[2]
-    recorded = _Recorded(
-        plane.ctypes.data,
-        *plane.shape[:2],
-        plane.strides[0],
-        KINDS[plane.dtype.char],
-        channels,
-        (ctypes.c_float * MOST_CHANNELS)(*weights),
-    )
+    recorded = Recorded.of(plane, weights)
     wanted = _Wanted(
         (ctypes.c_double * 9)(*matrix.ravel().tolist()),
         *(window[0].start, window[1].start, height, width),

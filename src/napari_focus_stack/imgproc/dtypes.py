@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_focus_stack._utils.threads import row_bands
+
 Mask = NDArray[np.uint8]
 
 
@@ -32,6 +34,25 @@ def computable(plane: NDArray[Any]) -> NDArray[Any]:
     if not plane.dtype.isnative:
         plane = plane.astype(plane.dtype.newbyteorder("="))
     return plane if plane.dtype.name in COMPUTABLE else plane.astype(np.float32)
+
+
+def all_finite(plane: NDArray[Any]) -> bool:
+    """Return whether all values of a plane are finite.
+
+    Parameters
+    ----------
+    plane : numpy.ndarray
+        (Y, X[, C]) of any type.
+
+    Returns
+    -------
+    bool
+        True for types that hold finite values alone.
+    """
+    # a mask of the whole plane would be a new mapping of memory each time
+    return plane.dtype.kind != "f" or all(
+        bool(np.isfinite(plane[rows]).all()) for rows in row_bands(plane.shape)
+    )
 
 
 def nothing(dtype: np.dtype[Any]) -> float:

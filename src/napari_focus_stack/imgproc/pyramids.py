@@ -290,7 +290,7 @@ def reduced_window(fine: NDArray[Any], rows: slice) -> NDArray[Any]:
     Parameters
     ----------
     fine : numpy.ndarray
-        (Y, X[, C]) float32.
+        (Y, X[, C]) of any type.
     rows : slice
         Rows of the coarser level.
 
@@ -300,7 +300,7 @@ def reduced_window(fine: NDArray[Any], rows: slice) -> NDArray[Any]:
         (rows, x[, C]) float32.
     """
     top, end = max(0, 2 * rows.start - 4), min(len(fine), 2 * rows.stop + 4)
-    small: NDArray[Any] = cv2.pyrDown(fine[top:end])
+    small: NDArray[Any] = cv2.pyrDown(fine[top:end].astype(np.float32, copy=False))
     return small[rows.start - top // 2 : rows.stop - top // 2]
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from napari_focus_stack._utils.sampling import evenly_taken
 from napari_focus_stack._utils.spilled_cache import SpilledCache
+from napari_focus_stack.imgproc.dtypes import all_finite
 from napari_focus_stack.imgproc.pyramids import shrunk
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import rescale, warp
@@ -140,7 +141,7 @@ def _differences(
 
 def _small(light: NDArray[Any]) -> NDArray[Any]:
     """Return a plane without gaps, reduced to `REDUCED_SIDE`."""
-    if light.dtype.kind == "f" and not np.isfinite(light).all():
+    if not all_finite(light):
         light, _ = without_gaps(light)
     factor = min(1.0, REDUCED_SIDE / max(light.shape))
     size = (max(1, round(light.shape[1] * factor)), max(1, round(light.shape[0] * factor)))

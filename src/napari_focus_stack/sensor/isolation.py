@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from napari_focus_stack._compiled.library import library, readable
 
 LEAST_SIGMAS = 8.0
 """Standard deviations of the noise by which a pixel clearly exceeds all of its neighbours."""
@@ -23,6 +24,18 @@ NOISE_SIDE, SOME = 768, 4
 """Side of the part of a plane whose noise is measured, and the step between its rows and
 columns."""
 RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
+
+_StandingOut = tuple[NDArray[np.int32], NDArray[np.float32]]
+"""Flat indices of pixels, and by how much each exceeds the nearest of its neighbours in value."""
+
+
+class _Found(ctypes.Structure):
+    _fields_ = (
+        ("places", ctypes.c_void_p),
+        ("excess", ctypes.c_void_p),
+        ("count", ctypes.c_int64),
+        ("capacity", ctypes.c_int64),
+    )
 
 
 @dataclass(frozen=True)
@@ -54,19 +67,51 @@ class Isolated:
         Isolated or None
             None if there are so many that they are texture or noise.
         """
-        step = _step(light)
-        somewhat, clearly = [], []
-        for beyond in (
-            cv2.subtract(light, cv2.dilate(light, RING)),
-            cv2.subtract(cv2.erode(light, RING), light),
-        ):
-            # NumPy would turn the whole plane into float64 to compare it
-            places = np.flatnonzero(cv2.compare(beyond, SOMEWHAT * step, cv2.CMP_GT) != 0)
-            somewhat.append(places.astype(np.int32))
-            clearly.append(somewhat[-1][beyond.ravel()[places] > step])
-        if sum(map(len, somewhat)) > MOST_ISOLATED * light.size:
+        step, most = _step(light), int(MOST_ISOLATED * light.size)
+        found = _standing_out(light, SOMEWHAT * step, most)
+        if sum(len(places) for places, _ in found) > most:
             return None
-        return cls(np.concatenate(somewhat), np.concatenate(clearly))
+        return cls(
+            np.concatenate([places for places, _ in found]),
+            np.concatenate([places[excess > step] for places, excess in found]),
+        )
+
+
+def _standing_out(light: NDArray[Any], least: float, most: int) -> list[_StandingOut]:
+    """Find pixels that exceed all neighbours by more than `least`, and those that all exceed.
+
+    The search may end as soon as it has found more than `most`.
+    """
+    if readable(light) and min(light.shape) > 1:
+        return _compiled(light, least, most)
+    found = []
+    for beyond in (
+        cv2.subtract(light, cv2.dilate(light, RING)),
+        cv2.subtract(cv2.erode(light, RING), light),
+    ):
+        # NumPy would turn the whole plane into float64 to compare it
+        places = np.flatnonzero(cv2.compare(beyond, least, cv2.CMP_GT) != 0)
+        found.append((places.astype(np.int32), beyond.ravel()[places].astype(np.float32)))
+    return found
+
+
+def _compiled(light: NDArray[Any], least: float, most: int) -> list[_StandingOut]:
+    """Do the same by the compiled kernel (`isolation.c`), which reads the plane once."""
+    kernels = library()
+    assert kernels is not None
+    limit = least if light.dtype.kind == "f" else min(least, np.iinfo(light.dtype).max)
+    room = most + 1
+    arrays = [(np.empty(room, np.int32), np.empty(room, np.float32)) for _ in range(2)]
+    ends = [_Found(p.ctypes.data, e.ctypes.data, 0, room) for p, e in arrays]
+    getattr(kernels, f"isolated_{light.dtype.name}")(
+        ctypes.c_void_p(light.ctypes.data),
+        *(ctypes.c_int64(side) for side in light.shape),
+        ctypes.c_int64(light.strides[0] // light.itemsize),
+        ctypes.c_float(limit),
+        *(ctypes.byref(end) for end in ends),
+    )
+    counts = [end.count for end in ends]
+    return [(p[:n], e[:n]) for (p, e), n in zip(arrays, counts, strict=True)]
 
 
 def _step(light: NDArray[Any]) -> float:
