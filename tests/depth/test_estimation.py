@@ -228,6 +228,7 @@ def test_the_width_of_a_focus_curve_is_found(width: float, team: ThreadTeam) -> 
     estimator = DepthEstimator(team)
     for k in range(9):
         estimator.add(even(1 + 400 * np.exp(-((k - 4.2) ** 2) / 2 / width**2), (256, 256)))
+    estimator.estimate(np.zeros((256, 256), np.float32), 1.0)
     found = estimator.widths(np.ones((256, 256), bool))
     assert [level.size for level in found] == [32**2, 32**2, 16**2]
     for level in found:

@@ -108,7 +108,7 @@ def test_a_peak_is_where_a_gaussian_curve_has_its_top(top: float, width: float) 
     np.testing.assert_allclose(depth, top, atol=0.02)
     assert (trust > 5).all()  # the worth of an error of less than half a plane
     np.testing.assert_allclose(peak.read(slice(0, 8), 8, 2.0)[0], top / 2, atol=0.02)
-    np.testing.assert_allclose(peak.widths(8, every=2), width, rtol=0.05)
+    np.testing.assert_allclose(peak.sample(2).widths(8), width, rtol=0.05)
 
 
 def test_threads_may_begin_a_level_at_a_time() -> None:

@@ -6,6 +6,7 @@
 #ifndef FOCUSSTACK_ROWS_H
 #define FOCUSSTACK_ROWS_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -37,20 +38,18 @@ typedef struct {
     int64_t height, width, stride;
 } Plane;
 
-/* Expand columns `from` to `to` of a row of the next finer level, equal to cv2.pyrUp. `from` is even. */
-static inline void expand_row(const Plane *coarse, long row, long from, long to, float *restrict out) {
+/* Expand columns `from` to `to` of a row of the next finer level, equal to cv2.pyrUp, from the row at
+ * half its number, the next, and, if its number is even, the one before. `from` is even. */
+static inline void expand_between(const float *before, const float *same, const float *next, long width, long from,
+                                  long to, float *restrict out) {
     float between[CHUNK / 2 + 2];
-    const long first = from / 2 - 1, last = (to - 1) / 2 + 1, half = row / 2;
-    const float *same = coarse->values + within(half, coarse->height) * coarse->stride;
-    const float *next = coarse->values + within(half + 1, coarse->height) * coarse->stride;
-    const long left = most(first, 0), right = least(last, coarse->width - 1);
+    const long first = from / 2 - 1, last = (to - 1) / 2 + 1;
+    const long left = most(first, 0), right = least(last, width - 1);
     float *inner = between - first;
-    if (row % 2) {
-        for (long x = left; x <= right; x++) inner[x] = 0.5f * (same[x] + next[x]);
-    } else {
-        /* before the first row comes the second, after the last row the last again */
-        const float *before = coarse->values + within(half ? half - 1 : 1, coarse->height) * coarse->stride;
+    if (before) {
         for (long x = left; x <= right; x++) inner[x] = 0.75f * same[x] + 0.125f * (before[x] + next[x]);
+    } else {
+        for (long x = left; x <= right; x++) inner[x] = 0.5f * (same[x] + next[x]);
     }
     if (first < 0) inner[-1] = inner[least(1, right)];
     if (last > right) inner[last] = inner[right];
@@ -60,6 +59,18 @@ static inline void expand_row(const Plane *coarse, long row, long from, long to,
         out[2 * i + 1] = 0.5f * (between[i + 1] + between[i + 2]);
     }
     if ((to - from) % 2) out[2 * pairs] = 0.75f * between[pairs + 1] + 0.125f * (between[pairs] + between[pairs + 2]);
+}
+
+/* Number of the row before one of `height`, from which a row is expanded: before the first comes the
+ * second. */
+static inline long before_row(long row, long height) { return within(row ? row - 1 : 1, height); }
+
+/* Expand columns of a row of the next finer level. */
+static inline void expand_row(const Plane *coarse, long row, long from, long to, float *restrict out) {
+    const long half = within(row / 2, coarse->height), next = within(half + 1, coarse->height);
+    const float *values = coarse->values;
+    const float *before = row % 2 ? NULL : values + before_row(half, coarse->height) * coarse->stride;
+    expand_between(before, values + half * coarse->stride, values + next * coarse->stride, coarse->width, from, to, out);
 }
 
 /* Exponential for arguments from -87 to 87, within 2e-7 of the result. */

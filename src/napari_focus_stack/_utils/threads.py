@@ -200,10 +200,9 @@ def prefetch(
         pending = deque(reader.submit(read, k) for k in order[:threads])
         try:
             for i, k in enumerate(order):
-                item = pending.popleft().result()
+                item = [pending.popleft().result()]
                 pending.extend(reader.submit(read, k) for k in order[i + threads : i + threads + 1])
-                yield k, item
-                del item
+                yield k, item.pop()  # the caller alone keeps it
         finally:
             for waiting in pending:
                 waiting.cancel()

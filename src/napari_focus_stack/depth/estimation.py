@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack._utils.threads import row_bands
-from napari_focus_stack.depth.peak_fitting import FocusPeak, PeakError
+from napari_focus_stack.depth.peak_fitting import FocusPeak, PeakError, PeakSample
 from napari_focus_stack.fusion.focus_measure import UNRECORDED
 from napari_focus_stack.imgproc.pyramids import reduce
 from napari_focus_stack.imgproc.smoothing import EdgeAwareMean, fill_from_trusted
@@ -38,6 +38,8 @@ SURFACE_SMOOTHNESS = 32.0
 """Smoothness of the surface, in squared pixels of its maps; see `EdgeAwareMean`."""
 SURFACE_EDGE = 0.02
 """Step in the image, as a part of its range, that may be an edge of the surface."""
+EVERY = 4
+"""Step between the pixels of a map whose peak widths are measured."""
 FEWEST_SAMPLED = 200
 LEAST_ERROR = 0.05
 HALF_TRUSTED = 0.22
@@ -66,6 +68,7 @@ class DepthEstimator:
     def __init__(self, team: ThreadTeam) -> None:
         self._team = team
         self._peaks: list[FocusPeak] = []
+        self._sampled: list[PeakSample] = []
         self._count = 0
 
     def add(self, energies: list[Plane], prior: PlanePrior | None = None) -> None:
@@ -131,9 +134,12 @@ class DepthEstimator:
         guide = reduce(image)
         shape = guide.shape
         trust, total = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        for peak in self._peaks:
+        while self._peaks:
             check()
+            peak = self._peaks.pop(0)  # only a sample of it is kept, for `widths`
             known, certainty = self._read(peak, unit)
+            self._sampled.append(peak.sample(EVERY))
+            del peak
             trust += _resized(certainty, shape)
             total += _resized(np.multiply(certainty, known), shape)
         assumed = np.full(shape, NEIGHBOUR_PRECISION, np.float32)
@@ -188,8 +194,11 @@ class DepthEstimator:
         list of numpy.ndarray
             (m,) float32 peak widths in planes, for each level.
         """
-        peaks = zip(self._peaks, LEVEL_STEPS, strict=False)
-        return [peak.widths(self._count, trusted[::step, ::step]) for peak, step in peaks]
+        peaks = zip(self._sampled, LEVEL_STEPS, strict=False)
+        return [
+            peak.widths(self._count, trusted[:: step * EVERY, :: step * EVERY])
+            for peak, step in peaks
+        ]
 
 
 def within_neighbours(confidence: Plane) -> Plane:

@@ -182,7 +182,7 @@ class FocusPeak:
         trust : numpy.ndarray
             (rows, x) float32 inverse variance, in units of depth.
         """
-        samples, floor, finer = self._samples, self._floor(), 1 / unit**2
+        samples, floor, finer = self._samples, least_energy(self._samples), 1 / unit**2
         index = self._index[rows]
         first, last = index == 0, index == count - 1
         energies = [kept[rows] for kept in (self._before, self._best, self._after)]
@@ -235,7 +235,50 @@ class FocusPeak:
         """
         return np.maximum(self._before, np.where(self._index < count - 1, self._after, 0))
 
-    def widths(self, count: int, where: NDArray[np.bool_] | None = None, every: int = 4) -> Plane:
+    def sample(self, every: int) -> PeakSample:
+        """Return the peaks at some pixels, for their widths.
+
+        Parameters
+        ----------
+        every : int
+            Step between the rows and columns that are sampled; even.
+
+        Returns
+        -------
+        PeakSample
+            Copies of the values there.
+        """
+        kept = (self._before, self._best, self._after)
+        before, best, after = (a[::every, ::every].copy() for a in kept)
+        index = self._index[::every, ::every].copy()
+        scores = self._scores[:: every // 2, :: every // 2].copy()
+        return PeakSample(before, best, after, index, scores, self._samples)
+
+
+@dataclass(frozen=True)
+class PeakSample:
+    """Peaks of focus curves at some pixels.
+
+    Attributes
+    ----------
+    before, best, after : numpy.ndarray
+        (y, x) float32 energies of the best plane and those before and after it.
+    index : numpy.ndarray
+        (y, x) uint16 number of the best plane.
+    scores : numpy.ndarray
+        (y, x) float32 sum of the scores of all planes.
+    samples : float
+        Number of independent samples in an energy.
+    """
+
+    before: Plane
+    best: Plane
+    after: Plane
+    index: NDArray[np.uint16]
+    scores: Plane
+    samples: float
+
+    def widths(self, count: int, where: NDArray[np.bool_] | None = None) -> Plane:
         """Measure the peak widths of clear peaks within the stack.
 
         The peak width is the standard deviation (sigma) of a Gaussian.
@@ -246,33 +289,41 @@ class FocusPeak:
             Number of planes.
         where : numpy.ndarray, optional
             (y, x) bool, True where peaks may be measured.
-        every : int
-            Step between the rows and columns that are sampled; even.
 
         Returns
         -------
         numpy.ndarray
             (m,) float32 peak widths in planes.
         """
-        some = np.s_[::every, ::every]
-        inside = (self._index[some] > 0) & (self._index[some] < count - 1)
+        inside = (self.index > 0) & (self.index < count - 1)
         if where is not None:
-            inside &= where[some]
-        before, best, after = (a[some][inside] for a in (self._before, self._best, self._after))
-        scores = self._scores[:: every // 2, :: every // 2]
-        rest = (scores[inside] - score(best, self._samples)) / np.float32(count - 1)
-        lead = score(best, self._samples) - rest
+            inside &= where
+        before, best, after = (a[inside] for a in (self.before, self.best, self.after))
+        rest = (self.scores[inside] - score(best, self.samples)) / np.float32(count - 1)
+        lead = score(best, self.samples) - rest
         known = (lead > CLEAR_LEAD) & (before >= 0) & (after >= 0)
-        floor = self._floor()
         before, best, after = (
-            np.log(np.maximum(a[known] - 1, floor)) for a in (before, best, after)
+            np.log(np.maximum(a[known] - 1, least_energy(self.samples)))
+            for a in (before, best, after)
         )
         bend: Plane = np.minimum(before - 2 * best + after, np.float32(-1e-3))
         return np.sqrt(-1 / bend)
 
-    def _floor(self) -> np.float32:
-        """Return the least energy above the noise whose logarithm is used."""
-        return np.float32(0.5 / np.sqrt(self._samples))
+
+def least_energy(samples: float) -> np.float32:
+    """Return the least energy above the noise whose logarithm is used.
+
+    Parameters
+    ----------
+    samples : float
+        Number of independent samples in an energy.
+
+    Returns
+    -------
+    numpy.float32
+        Energy.
+    """
+    return np.float32(0.5 / np.sqrt(samples))
 
 
 def depth_unit(widths: Iterable[Plane]) -> float:

@@ -113,7 +113,7 @@ class RegionalFocus:
             The surface, further depths, and the weights of the levels' own energies.
         """
         shape = self._fine.best.shape
-        unit = depth_unit(peak.widths(self._count, every=2) for peak in self._coarse)
+        unit = depth_unit(peak.sample(2).widths(self._count) for peak in self._coarse)
         surface = self._surface(unit, INDEPENDENT if faint else 1.0)
         range_ = self._other_depths(surface, unit)
         leads = [self._lead(level, shape) for level in range(2)]

@@ -32,10 +32,15 @@ from napari_focus_stack.imgproc.pyramids import Plane, expand
 from napari_focus_stack.imgproc.resampling import scratch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_focus_stack.fusion.focus_prior import PlanePrior
     from napari_focus_stack.imgproc.noise import Noise
 
 MOST_CHANNELS = 4
+ROWS = 13
+"""Rows that `fold` works in: five of squared bands, two of energies, and four of each map of the
+prior at half the size."""
 
 
 class _Variance(ctypes.Structure):
@@ -44,9 +49,9 @@ class _Variance(ctypes.Structure):
 
 class _Prior(ctypes.Structure):
     _fields_ = (
-        *((name, Described) for name in ("energies", "prior", "share")),
+        ("maps", Described * 3),
         ("present", ctypes.c_int32),
-        ("expanded", ctypes.c_int32),
+        ("steps", ctypes.c_int32),
     )
 
 
@@ -96,6 +101,13 @@ class CompiledLevel(Level):
     left out of the mean.
     """
 
+    def __init__(
+        self, level: int, shape: tuple[int, int], channels: int, noise: Noise, colour: bool
+    ) -> None:
+        super().__init__(level, shape, channels, noise, colour)
+        self._power = np.empty((0, 0), np.float32)
+        self._squares = np.empty(shape, np.uint16)
+
     def gather(self, rows: slice) -> None:
         """Do nothing: `reduce` and `fold` square the bands.
 
@@ -119,7 +131,7 @@ class CompiledLevel(Level):
             ctypes.c_int64(rows.start),
             ctypes.c_int64(rows.stop),
             ctypes.c_void_p(self._halved.ctypes.data),
-            ctypes.c_void_p(scratch("squares", (width + 5 * half,)).ctypes.data),
+            ctypes.c_void_p(scratch("rows", (width + 5 * half,)).ctypes.data),
         )
 
     def prepare(self, count: int, prior: PlanePrior | None) -> None:
@@ -134,14 +146,14 @@ class CompiledLevel(Level):
         """
         super().prepare(count, prior)
         around = expand(self._wide, self._halved.shape)
-        self._wide = cv2.scaleAdd(self._halved, WINDOW_TAIL[0], around, dst=around)
+        self._wide = cv2.scaleAdd(self._halved, WINDOW_TAIL[0], around, dst=self._halved)
         self._alpha: Plane | None = None
         if self.opaque is not None:
             self._alpha = np.log(alpha_weight(self.smooth[ALPHA], self.opaque))
         self._maps, weights = None, _Prior()
         if prior is not None:
-            self._maps, expanded = prior.maps(self.level)
-            weights = _Prior(*(Described.of(found) for found in self._maps), 1, expanded)
+            self._maps, steps = prior.maps(self.level)
+            weights = _Prior(_planes(self._maps), 1, steps)
         self._state = self._described(weights)
 
     def fold(self, rows: slice) -> None:
@@ -156,8 +168,15 @@ class CompiledLevel(Level):
             ctypes.byref(self._state),
             ctypes.c_int64(rows.start),
             ctypes.c_int64(rows.stop),
-            ctypes.c_void_p(address(scratch("squares", (7, self.shape[1])))),
+            ctypes.c_void_p(address(scratch("rows", (ROWS, self.shape[1] + 1)))),
         )
+
+    def _squared_shares(self, rows: slice) -> Plane:
+        """Unpack the sums of squared shares; see `packed` in `bands.c`."""
+        bits = self._squares[rows].astype(np.int32)
+        bits <<= 12
+        bits += 111 << 23
+        return bits.view(np.float32)
 
     def _described(self, weights: _Prior) -> _Fold:
         """Describe the level and the current plane, whose arrays the level keeps."""
@@ -227,5 +246,5 @@ def _kernels() -> ctypes.CDLL:
     return found
 
 
-def _planes(channels: list[Plane]) -> Any:
+def _planes(channels: Sequence[Plane]) -> Any:
     return (Described * len(channels))(*(Described.of(channel) for channel in channels))

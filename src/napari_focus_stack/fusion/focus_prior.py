@@ -242,7 +242,7 @@ class PlanePrior:
         own += prior
         return own
 
-    def maps(self, level: int) -> tuple[tuple[Plane, Plane, Plane], bool]:
+    def maps(self, level: int) -> tuple[tuple[Plane, Plane, Plane], int]:
         """Return what `logarithm_of_weight` computes with, for the whole field.
 
         Parameters
@@ -255,18 +255,16 @@ class PlanePrior:
         maps : tuple of numpy.ndarray
             (y, x) float32 each: weights of energies, logarithm of the prior weight, share of the
             plane's own score.
-        expanded : bool
-            Whether they are at the size of the next coarser level and have to be expanded.
+        steps : int
+            By how many levels they are coarser, and have to be expanded; 2 at most.
         """
-        fine = level < len(self._prior.own)
-        expanded = fine and level < len(self._prior.shapes) - 1
-        size = level + expanded
-        if fine:
-            share, prior = self._prior.own[level].at(size), self._fine.at(size)
-        else:
-            share = self._prior.alone.at(size)
-            prior = np.log(self._coarse.at(size) + np.float32(ABSENT_SHARE))
-        return (self._energies.at(size), prior, share), expanded
+        if level >= len(self._prior.own):
+            prior = np.log(self._coarse.at(level) + np.float32(ABSENT_SHARE))
+            return (self._energies.at(level), prior, self._prior.alone.at(level)), 0
+        steps = max(0, min(2, len(self._prior.shapes) - 1 - level))
+        size = level + steps
+        share, prior = self._prior.own[level].at(size), self._fine.at(size)
+        return (self._energies.at(size), prior, share), steps
 
     def counting_for_depth(self, level: int, rows: slice) -> Plane:
         """Return the weight of the plane's energies in the depth estimate.
@@ -283,7 +281,7 @@ class PlanePrior:
         numpy.ndarray
             (rows, x) float32, 0 to 1.
         """
-        return self._depths.at(level)[rows]
+        return self._depths.rows(level, rows)
 
     def _weights(self, apart: Plane, outside: Plane, tolerance: float) -> Plane:
         """Return the weights of energies by the plane's distance from the surface."""

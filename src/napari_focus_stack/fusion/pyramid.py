@@ -17,6 +17,7 @@ import numpy as np
 from napari_focus_stack._compiled.library import library
 from napari_focus_stack._utils.threads import BLOCK_SHAPE, ThreadTeam, block_grid, row_bands
 from napari_focus_stack._utils.windows import moved_by
+from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.fusion.compiled_level import level_type
 from napari_focus_stack.fusion.pyramid_level import Level, Residual
 from napari_focus_stack.fusion.recorded_range import RecordedRange
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack._utils.windows import Window
-    from napari_focus_stack.alignment.brightness import Brightness
     from napari_focus_stack.alignment.registered_plane import RegisteredPlane
     from napari_focus_stack.fusion.focus_prior import PlanePrior, WindowPrior
     from napari_focus_stack.imgproc.dtypes import Mask
@@ -149,6 +149,7 @@ class PyramidFusion:
         self._range = RecordedRange((shape[0], shape[1]), dtype, self._unit)
         self._recorded = np.empty(shape[:2], np.uint8)
         self._count = 0
+        self._loaded: tuple[Mask | None, Brightness] = None, Brightness()
         self._tiles = block_grid(shape, BLOCK_SHAPE if library() is None else COMPILED_BLOCK)
         self._parts = [_Part(k, rows) for k, v in enumerate(self._levels) for rows in v.parts]
         sizes = [(k, reduced_shape(v.shape)) for k, v in enumerate(self._levels)]
@@ -169,7 +170,22 @@ class PyramidFusion:
         seen : RegisteredPlane
             The plane.
         """
-        self._add(self._load_plane(seen), seen.brightness)
+        self.load(seen)
+        self.add_loaded()
+
+    def load(self, seen: RegisteredPlane) -> None:
+        """Resample a plane, which is not needed afterwards, for `add_loaded`.
+
+        Parameters
+        ----------
+        seen : RegisteredPlane
+            The plane.
+        """
+        self._loaded = self._load_plane(seen), seen.brightness
+
+    def add_loaded(self) -> None:
+        """Add the plane of the last `load` to the mean."""
+        self._add(*self._loaded)
 
     def add_reduced(
         self, channels: list[Plane], recorded: Mask | None, brightness: Brightness

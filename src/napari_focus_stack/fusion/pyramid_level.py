@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -108,7 +108,7 @@ class Level:
         self._energy_channels = energy_parts(level, self._colour)
         self._means = [np.zeros(shape, np.float32) for _ in range(channels)]
         self._weight = np.empty(shape, np.float32)
-        self._squares = np.empty(shape, np.float32)
+        self._squares: NDArray[Any] = np.empty(shape, np.float32)
         self._power = np.empty(shape, np.float32)
         self._halved = np.empty(half, np.float32)
         self._wide = np.empty(0, np.float32)
@@ -198,7 +198,7 @@ class Level:
         def build(rows: slice) -> None:
             around = _around(rows, SHRINK_SIZE // 2, self.shape)
             inner = slice(rows.start - around.start, rows.stop - around.start)
-            left = self._squares[rows]
+            left = self._squared_shares(rows)
             counts.append(float(np.reciprocal(left).sum()))
             for c, mean in enumerate(self._means):
                 fused = expanded_window(below[c], self.shape, rows)
@@ -216,6 +216,11 @@ class Level:
         self._means = []
         del self._weight, self._squares, self._power, self._halved, self._wide
         return self.smooth
+
+    def _squared_shares(self, rows: slice) -> Plane:
+        """Return the sums of squared shares of some rows, which may be overwritten."""
+        found: Plane = self._squares[rows]
+        return found
 
     def _band(self, channel: int, rows: slice) -> Plane:
         coarse = expanded_window(self.above[channel], self.shape, rows)

@@ -293,17 +293,20 @@ def _accumulate(
     with closing(stage.planes()) as planes:
         for k, registered in planes:
             yield run.begin("fuse", k)
-            pyramid.add(registered)
+            pyramid.load(registered)
+            kept = registered if method == "laplacian" or on_plane is not None else None
+            del registered  # frees its memory while the levels are folded
+            pyramid.add_loaded()
             estimator.add(pyramid.energies, pyramid.plane_prior)
             shown: Selectable | None = None
-            if method == "laplacian" or on_plane is not None:
-                shown = selectable(run, survey.stack, registered, k, outer)
+            if kept is not None:
+                shown = selectable(run, survey.stack, kept, k, outer)
                 energy = pyramid.energy
                 if method == "laplacian":
                     energy = original.add(shown.plane, shown.valid, shown.values)
                 if on_plane is not None and energy is not None:
                     on_plane(k, as_dtype(shown.plane, dtype), np.maximum(energy, 0))
-            del registered, shown
+            del kept, shown
     small = None if coarse is None else _reduced_window(outer, 2**TILE_LEVELS)
     pyramid.build(None if coarse is None else [channel[small] for channel in coarse])
     image_dtype = np.dtype(np.float32) if run.settings.picks else dtype
