@@ -228,10 +228,13 @@ static void scores(const Fold *f, const MapRing *rings, const float *restrict en
 
 static void leave_out(const Fold *f, long at, long count, float *restrict energy, float *restrict scored) {
     const uint8_t *recorded = f->recorded + at;
+    const int32_t least_coverage = f->least_coverage;
+    const float unrecorded = f->unrecorded, no_score = f->no_score;
+    int32_t outside[CHUNK];
+    for (long i = 0; i < count; i++) outside[i] = recorded[i] < least_coverage;
     for (long i = 0; i < count; i++) {
-        const int outside = recorded[i] < f->least_coverage;
-        energy[i] = outside ? f->unrecorded : energy[i];
-        scored[i] = outside ? f->no_score : scored[i];
+        energy[i] = outside[i] ? unrecorded : energy[i];
+        scored[i] = outside[i] ? no_score : scored[i];
     }
 }
 
