@@ -140,13 +140,14 @@ typedef struct {
     float *means[MOST_CHANNELS];
     float *weight;
     uint16_t *squares; /* sums of squared shares, see `packed` */
-    Plane tail; /* of the window over the squared band, at half the size */
+    Plane power, wide; /* squared band at half the size, the wide tail of its window at a quarter */
     const uint8_t *recorded; /* 255 where the plane recorded; null if it recorded everything */
     const float *alpha;      /* logarithm of the weight by alpha; null if there is none */
     float *scored;           /* receives the score; null if it is not kept */
     float *energy, *halved;  /* receive the energy, at its size and at half of it; null if not kept */
     Prior prior;
     float core[3];       /* centre of the window's Gaussian core, and one side of it */
+    float near_tail;     /* share of the tail at half the size */
     float scale;         /* of core and tail together */
     float samples;       /* independent samples of an energy */
     float floor;         /* least energy above one half */
@@ -155,23 +156,6 @@ typedef struct {
     float no_score, unrecorded;
     int32_t least_coverage, first;
 } Fold;
-
-/* Average the squared band, of which five rows are given, over the window. */
-static void windowed(const Fold *f, const float *const rows[5], long y, long x, long stop, float *restrict energy) {
-    const long width = f->bands.smooth[0].width;
-    float sums[CHUNK + 4], grown[CHUNK];
-    const long left = most(x - 2, 0), right = least(stop + 2, width);
-    float *inner = sums + 2 - x;
-    for (long i = left; i < right; i++)
-        inner[i] = f->core[0] * rows[2][i] + f->core[1] * (rows[1][i] + rows[3][i]) + f->core[2] * (rows[0][i] + rows[4][i]);
-    for (long i = x - 2; i < left; i++) inner[i] = inner[reflected(i, width)];
-    for (long i = right; i < stop + 2; i++) inner[i] = inner[reflected(i, width)];
-    expand_row(&f->tail, y, x, stop, grown);
-    for (long i = 0; i < stop - x; i++) {
-        const float core = f->core[0] * sums[i + 2] + f->core[1] * (sums[i + 1] + sums[i + 3]) + f->core[2] * (sums[i] + sums[i + 4]);
-        energy[i] = (core + grown[i]) * f->scale;
-    }
-}
 
 /* Expand rows of a map to half the size of the level, up to the one after `row`. */
 static void fill_ring(const Plane *map, MapRing *ring, long row) {
@@ -182,6 +166,42 @@ static void fill_ring(const Plane *map, MapRing *ring, long row) {
         }
 }
 
+/* The same of the wide tail, to which the tail at half the size is added. */
+static void fill_tail(const Fold *f, MapRing *ring, long row) {
+    for (long y = ring->next; y <= least(row + 1, ring->height - 1); y++) {
+        fill_ring(&f->wide, ring, y - 1);
+        const float *restrict power = f->power.values + y * f->power.stride;
+        float *restrict tail = ring->rows + y % MAP_ROWS * ring->width;
+        for (long x = 0; x < ring->width; x++) tail[x] += f->near_tail * power[x];
+    }
+}
+
+/* Expand columns of a row of the level from the rows of a ring. */
+static void expand_ring(const MapRing *ring, long y, long x, long stop, float *restrict out) {
+    const long half = y / 2, next = within(half + 1, ring->height), before = before_row(half, ring->height);
+    const float *rows = ring->rows;
+    expand_between(y % 2 ? NULL : rows + before % MAP_ROWS * ring->width, rows + half % MAP_ROWS * ring->width,
+                   rows + next % MAP_ROWS * ring->width, ring->width, x, stop, out);
+}
+
+/* Average the squared band, of which five rows are given, over the window. */
+static void windowed(const Fold *f, const float *const rows[5], const MapRing *tail, long y, long x, long stop,
+                     float *restrict energy) {
+    const long width = f->bands.smooth[0].width;
+    float sums[CHUNK + 4], grown[CHUNK];
+    const long left = most(x - 2, 0), right = least(stop + 2, width);
+    float *inner = sums + 2 - x;
+    for (long i = left; i < right; i++)
+        inner[i] = f->core[0] * rows[2][i] + f->core[1] * (rows[1][i] + rows[3][i]) + f->core[2] * (rows[0][i] + rows[4][i]);
+    for (long i = x - 2; i < left; i++) inner[i] = inner[reflected(i, width)];
+    for (long i = right; i < stop + 2; i++) inner[i] = inner[reflected(i, width)];
+    expand_ring(tail, y, x, stop, grown);
+    for (long i = 0; i < stop - x; i++) {
+        const float core = f->core[0] * sums[i + 2] + f->core[1] * (sums[i + 1] + sums[i + 3]) + f->core[2] * (sums[i] + sums[i + 4]);
+        energy[i] = (core + grown[i]) * f->scale;
+    }
+}
+
 /* Write columns of a row of a map at the size of the level. */
 static void map_row(const Prior *p, int map, const MapRing *ring, long y, long x, long stop, float *restrict out) {
     const Plane *plane = &p->maps[map];
@@ -190,10 +210,7 @@ static void map_row(const Prior *p, int map, const MapRing *ring, long y, long x
     } else if (p->steps == 1) {
         expand_row(plane, y, x, stop, out);
     } else {
-        const long half = y / 2, next = within(half + 1, ring->height), before = before_row(half, ring->height);
-        const float *rows = ring->rows;
-        expand_between(y % 2 ? NULL : rows + before % MAP_ROWS * ring->width, rows + half % MAP_ROWS * ring->width,
-                       rows + next % MAP_ROWS * ring->width, ring->width, x, stop, out);
+        expand_ring(ring, y, x, stop, out);
     }
 }
 
@@ -297,7 +314,7 @@ static void fold_row(const Fold *f, const float *const rows[5], const MapRing *r
         const long stop = least(x + CHUNK, width), at = y * width + x, count = stop - x;
         float scored[CHUNK], share[CHUNK];
         float *energy = energies + x;
-        windowed(f, rows, y, x, stop, energy);
+        windowed(f, rows, &rings[MAPS], y, x, stop, energy);
         scores(f, rings, energy, y, x, stop, scored);
         if (f->recorded) leave_out(f, at, count, energy, scored);
         if (!matters(f, f->weight + at, scored, count)) continue;
@@ -306,19 +323,20 @@ static void fold_row(const Fold *f, const float *const rows[5], const MapRing *r
     }
 }
 
-/* Add rows of a plane, starting at an even one, to the mean; `space` holds 13 rows and 12 values. */
+/* Add rows of a plane, starting at an even one, to the mean; `space` holds 15 rows and 16 values. */
 EXPORTED void fold(const Fold *f, int64_t top, int64_t end, float *space) {
     const long width = f->bands.smooth[0].width, height = f->bands.smooth[0].height;
     const long half = (width + 1) / 2;
     float *even = space + 5 * width;
-    MapRing rings[MAPS];
-    for (int i = 0; i < MAPS; i++)
+    MapRing rings[MAPS + 1]; /* the last is that of the tail */
+    for (int i = 0; i <= MAPS; i++)
         rings[i] = (MapRing){even + 2 * width + i * MAP_ROWS * half, half, (height + 1) / 2, most(top / 2 - 1, 0)};
     long next = most(top - 2, 0);
     for (long y = top; y < end; y++) {
         const float *rows[5];
         for (int i = 0; i < MAPS && f->prior.present && f->prior.steps == 2; i++)
             fill_ring(&f->prior.maps[i], &rings[i], y / 2);
+        fill_tail(f, &rings[MAPS], y / 2);
         for (int i = 0; i < 5; i++) {
             const long row = reflected(y + i - 2, height);
             for (; next <= row; next++) square_row(&f->bands, next, space + next % 5 * width);

@@ -28,7 +28,6 @@ from napari_focus_stack.fusion.pyramid_level import (
 )
 from napari_focus_stack.imgproc.alpha import alpha_weight
 from napari_focus_stack.imgproc.colour import GREY
-from napari_focus_stack.imgproc.pyramids import Plane, expand
 from napari_focus_stack.imgproc.resampling import scratch
 
 if TYPE_CHECKING:
@@ -36,11 +35,12 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.fusion.focus_prior import PlanePrior
     from napari_focus_stack.imgproc.noise import Noise
+    from napari_focus_stack.imgproc.pyramids import Plane
 
 MOST_CHANNELS = 4
-ROWS = 13
-"""Rows that `fold` works in: five of squared bands, two of energies, and four of each map of the
-prior at half the size."""
+ROWS = 15
+"""Rows that `fold` works in: five of squared bands, two of energies, and at half the size four of
+each map of the prior and of the tail of the window."""
 
 
 class _Variance(ctypes.Structure):
@@ -74,7 +74,8 @@ class _Fold(ctypes.Structure):
         ("means", ctypes.c_void_p * MOST_CHANNELS),
         ("weight", ctypes.c_void_p),
         ("squares", ctypes.c_void_p),
-        ("tail", Described),
+        ("power", Described),
+        ("wide", Described),
         ("recorded", ctypes.c_void_p),
         ("alpha", ctypes.c_void_p),
         ("scored", ctypes.c_void_p),
@@ -85,7 +86,7 @@ class _Fold(ctypes.Structure):
         *(
             (name, ctypes.c_float)
             for name in (
-                *("scale", "samples", "floor", "variance", "limit"),
+                *("near_tail", "scale", "samples", "floor", "variance", "limit"),
                 *("no_score", "unrecorded"),
             )
         ),
@@ -145,8 +146,6 @@ class CompiledLevel(Level):
             Prior of the current plane.
         """
         super().prepare(count, prior)
-        around = expand(self._wide, self._halved.shape)
-        self._wide = cv2.scaleAdd(self._halved, WINDOW_TAIL[0], around, dst=self._halved)
         self._alpha: Plane | None = None
         if self.opaque is not None:
             self._alpha = np.log(alpha_weight(self.smooth[ALPHA], self.opaque))
@@ -187,6 +186,7 @@ class CompiledLevel(Level):
             (ctypes.c_void_p * MOST_CHANNELS)(*(address(mean) for mean in self._means)),
             address(self._weight),
             address(self._squares),
+            Described.of(self._halved),
             Described.of(self._wide),
             address(self.recorded),
             address(self._alpha),
@@ -195,6 +195,7 @@ class CompiledLevel(Level):
             address(self.energy if finest else None),
             weights,
             (ctypes.c_float * 3)(*core),
+            WINDOW_TAIL[0],
             1 / TOTAL,
             selectivity(self.level),
             ENERGY_FLOOR,
