@@ -88,14 +88,16 @@ class DepthEstimator:
                     energies, WIDENED_SAMPLES, LEVEL_ERRORS, strict=False
                 )
             ]
-        todo = [(i, rows) for i, energy in enumerate(energies) for rows in row_bands(energy.shape)]
+        # the finest energies are provided at half their size: that of the next level
+        alike = [[0, 1], [2]] if len(energies) > 2 else [[*range(len(energies))]]
+        todo = [(of, rows) for of in alike for rows in row_bands(energies[of[0]].shape)]
 
-        def add(part: tuple[int, slice]) -> None:
-            level, rows = part
-            energy = _energy_in_rows(energies[level], rows, level)
-            # the finest energies are provided at half their size
-            allowed = None if prior is None else prior.counting_for_depth(max(level, 1), rows)
-            self._peaks[level].add(energy, rows, self._count, allowed)
+        def add(part: tuple[list[int], slice]) -> None:
+            levels, rows = part
+            allowed = None if prior is None else prior.counting_for_depth(max(levels[-1], 1), rows)
+            for level in levels:
+                energy = _energy_in_rows(energies[level], rows, level)
+                self._peaks[level].add(energy, rows, self._count, allowed)
 
         self._team.map(add, todo)
         self._count += 1
