@@ -137,8 +137,14 @@ class OutOfFocus:
 
     def __init__(self, light: Plane, step: float) -> None:
         self._step, self._light = step, light
-        levels = [light, *(defocused(light, step * j) for j in range(1, DISCS + 2))]
-        self._levels = [level.reshape(-1, *light.shape[2:]) for level in levels]
+        self._levels: dict[int, Plane] = {}
+
+    def _level(self, j: int) -> Plane:
+        """Return the flattened image blurred by the disc of `j` steps."""
+        if j not in self._levels:
+            blurred = defocused(self._light, self._step * j)
+            self._levels[j] = blurred.reshape(-1, *self._light.shape[2:])
+        return self._levels[j]
 
     def seen(self, radius: Plane, pixels: NDArray[np.intp]) -> Plane:
         """Return some pixels, each blurred by a disc of its own radius.
@@ -160,12 +166,12 @@ class OutOfFocus:
         np.minimum(place, np.float32(DISCS), out=place)
         below = place.astype(np.intp)
         part = place - below.astype(np.float32)
-        mixed = np.empty((len(pixels), *self._levels[0].shape[1:]), np.float32)
-        for level in np.flatnonzero(np.bincount(below)):
+        mixed = np.empty((len(pixels), *self._light.shape[2:]), np.float32)
+        for level in np.flatnonzero(np.bincount(below)).tolist():
             here = np.flatnonzero(below == level)
             taken, share = pixels[here], spread_over(part[here], self._light)
-            lower = self._levels[level].take(taken, axis=0)
-            upper = self._levels[level + 1].take(taken, axis=0)
+            lower = self._level(level).take(taken, axis=0)
+            upper = self._level(level + 1).take(taken, axis=0)
             mixed[here] = lower + share * (upper - lower)
         return mixed
 

@@ -306,7 +306,8 @@ def unexplained_by_one_surface(patch: Patch) -> NDArray[np.bool_]:
         return patch.discontinuities
     light, lens = patch.light, patch.light.lens
     depths = [np.rint(depth) for depth in sides_of(patch.depth)]
-    front, back = (luminance(pick_plane(patch.lights, depth)) for depth in depths)
+    shown = (to_linear(pick_plane(patch.planes, depth), lens.gamma) for depth in depths)
+    front, back = (luminance(light) for light in shown)
     radius = lens.place(depths[0]) - lens.place(depths[1])
     step = max(lens.blur, float(radius.max()) / DISCS)
     where = dilate(patch.discontinuities, int(2 * COMPARED_SIGMA))

@@ -14,12 +14,12 @@ import numpy as np
 
 from napari_focus_stack._utils.threads import ThreadTeam
 from napari_focus_stack.alignment.cropping import common_crop
-from napari_focus_stack.occlusion.background import Background, restore_background
+from napari_focus_stack.occlusion.background import explain_planes, restore_background
 from napari_focus_stack.occlusion.boundaries import LEAST_JUMP, depth_discontinuities
 from napari_focus_stack.occlusion.lens import SHIFTS, SharpPatch, measured_lens
 from napari_focus_stack.occlusion.model_check import unexplained_by_one_surface
 from napari_focus_stack.occlusion.orientation import Change, Shown, StackOrientation
-from napari_focus_stack.occlusion.patch import ImagingModel, Patch
+from napari_focus_stack.occlusion.patch import ImagingModel
 from napari_focus_stack.occlusion.patch_grid import DepthGrid, FlatPatch, PatchWindow, batches
 from napari_focus_stack.occlusion.samples import SampledPatch, Votes
 from napari_focus_stack.occlusion.summary import OcclusionSummary, Why
@@ -203,7 +203,7 @@ class _OcclusionStep:
         ends = [StackOrientation(self._maps, self._edges, light, last) for last in (True, False)]
         samples = self._most_unexplained(ends[0], candidates)
         inspected = len(candidates)
-        first = self._votes(ends, samples[:AT_HALF_SIZE], min(AT_HALF_SIZE, inspected))
+        first = self._first_votes(ends, samples[:AT_HALF_SIZE], min(AT_HALF_SIZE, inspected))
         if first.hopeless(AT_ONCE):
             return None
         if first.front.beats(first.back, AT_ONCE):
@@ -262,19 +262,40 @@ class _OcclusionStep:
             count,
         )
 
+    def _first_votes(
+        self, ends: Sequence[StackOrientation], samples: Sequence[SampledPatch], least: int
+    ) -> Votes:
+        """Check either end until a sample speaks against it: the other end alone may lead then."""
+        found: dict[int, list[ModelErrors]] = {}
+
+        def check(i: int) -> None:
+            found[i] = []
+            for sample in samples:
+                errors = self._explained(sample, ends[i])
+                if errors is None or errors.lead <= 0:
+                    break
+                found[i].append(errors)
+
+        self._team.map(check, range(len(ends)))
+        return Votes.of(ends, [found[i] for i in range(len(ends))], max(len(samples), least))
+
     def _checks(
-        self, orientation: StackOrientation, samples: Sequence[SampledPatch]
+        self, end: StackOrientation, samples: Sequence[SampledPatch]
     ) -> list[ModelErrors]:
         """Return how well samples are explained with a restored background, if informative."""
         found: dict[int, ModelErrors] = {}
 
         def check(i: int) -> None:
-            background = self._background(samples[i].patch(orientation), judged=True)
-            if background is not None and background.check.informative:
-                found[i] = background.check
+            errors = self._explained(samples[i], end)
+            if errors is not None:
+                found[i] = errors
 
         self._team.map(check, range(len(samples)))
         return [found[i] for i in sorted(found)]
+
+    def _explained(self, sample: SampledPatch, end: StackOrientation) -> ModelErrors | None:
+        with ThreadTeam(1, self._team.check) as alone:
+            return explain_planes(sample.patch(end), alone)
 
     def restore(
         self, orientation: StackOrientation, cover: Plane
@@ -284,7 +305,8 @@ class _OcclusionStep:
 
         def restore(todo: tuple[PatchWindow, Shown]) -> None:
             patch = orientation.patch(*todo)
-            background = self._background(patch)
+            with ThreadTeam(1, self._team.check) as alone:
+                background = restore_background(patch, alone)
             if background is not None:
                 found.append(orientation.change(todo[0], patch, background))
 
@@ -299,10 +321,6 @@ class _OcclusionStep:
             del planes
         for change in found:  # only once all are found, because patches reach beyond their windows
             change.put(self._maps, cover)
-
-    def _background(self, patch: Patch, *, judged: bool = False) -> Background | None:
-        with ThreadTeam(1, self._team.check) as alone:
-            return restore_background(patch, alone, judged=judged)
 
     def can_orient(self) -> bool:
         """Return whether enough samples to find the front end fit into memory."""
