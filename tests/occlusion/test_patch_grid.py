@@ -13,7 +13,7 @@ def test_the_rearmost_depth_is_found_in_cells_that_are_cut_off(shape: tuple[int,
     depth = np.full(shape, 5, np.float32)
     depth[-1, -1] = 2
     sure, nothing = np.ones(shape, np.float32), np.zeros(shape, bool)
-    lowest = DepthGrid(depth, sure, nothing).lowest((slice(0, shape[0]), slice(0, shape[1])))
+    lowest = DepthGrid.of(depth, sure, nothing).lowest((slice(0, shape[0]), slice(0, shape[1])))
     assert lowest.shape == shape
     assert (lowest == 2).all()
 
@@ -22,7 +22,7 @@ def test_samples_begin_at_even_pixels_and_lie_around_discontinuities() -> None:
     depth, sure = np.zeros((400, 300), np.float32), np.ones((400, 300), np.float32)
     edges = np.zeros(depth.shape, bool)
     edges[203:207, 31:271] = True
-    samples = DepthGrid(depth, sure, edges).samples(8, 192)
+    samples = DepthGrid.of(depth, sure, edges).samples(8, 192)
     assert samples
     for part in samples:
         assert all(side.start % CELL == 0 for side in part.outer)

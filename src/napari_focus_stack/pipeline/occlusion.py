@@ -95,7 +95,7 @@ def remove_occlusion_steps(
     cover = np.zeros_like(maps.depth)
     orientation, found = yield from _oriented(team, run, survey, maps, earlier)
     if orientation is not None:
-        step = _OcclusionStep(team, run, survey, maps, orientation.apart)
+        step = _OcclusionStep(team, run, survey, maps, orientation.cells)
         yield from step.restore(orientation, cover)
     return found, cover
 
@@ -112,16 +112,20 @@ def _oriented(
     _keep_recorded(edges, run, survey, maps.origin)
     if not _enough(edges):
         return None, earlier.stopped(Why.FLAT)
-    step = _OcclusionStep(team, run, survey, maps, edges)
     if earlier.light is not None:
         edges &= depth_discontinuities(maps.depth, earlier.light.jump)
-        known = StackOrientation(maps, edges, earlier.light, earlier.last_is_near)
+        grid = DepthGrid.of(maps.depth, maps.confidence, edges)
+        known = StackOrientation(maps, grid, earlier.light, earlier.last_is_near)
         return known, earlier.stopped(Why.UNEXPLAINED)
+    step = _OcclusionStep(
+        team, run, survey, maps, DepthGrid.of(maps.depth, maps.confidence, edges)
+    )
     light, samples = yield from step.first_look()
     if light is None:
         return None, earlier.stopped(Why.NO_LENS)
     if light.jump > LEAST_JUMP:
         edges &= depth_discontinuities(maps.depth, light.jump)
+        step.count_only(edges)
     if not _enough(edges):
         return None, earlier.stopped(Why.FLAT)
     if not step.can_orient():
@@ -156,10 +160,10 @@ class _OcclusionStep:
     """Removal of occlusion from one tile: lens, front end of the stack, and patch by patch."""
 
     def __init__(
-        self, team: ThreadTeam, run: Run, survey: Survey, maps: FusedMaps, edges: NDArray[np.bool_]
+        self, team: ThreadTeam, run: Run, survey: Survey, maps: FusedMaps, grid: DepthGrid
     ) -> None:
         self._team, self._run, self._survey = team, run, survey
-        self._maps, self._edges = maps, edges
+        self._maps, self._grid = maps, grid
         self._order = survey.alignment.order
         self._planes = PlaneWindows(run, survey, maps.origin)
 
@@ -168,7 +172,7 @@ class _OcclusionStep:
     ) -> Generator[Progress, None, tuple[ImagingModel | None, list[SampledPatch]]]:
         """Measure the blur of every plane, None if the planes do not show it, and take samples."""
         maps, count = self._maps, len(self._order)
-        grid = DepthGrid(maps.depth, maps.confidence, self._edges)
+        grid = self._grid
         flat = grid.flat_patches(count)
         parts = grid.samples(min(CANDIDATES, int(self._pixels_at_a_time() / SAMPLE**2)), SAMPLE)
         around = [range(p.plane + min(SHIFTS), p.plane + max(SHIFTS) + 1) for p in flat]
@@ -181,6 +185,10 @@ class _OcclusionStep:
         light = self._measured(flat, shown[: len(flat)])
         samples = zip(parts, shown[len(flat) :], strict=True)
         return light, [SampledPatch(part, pixels, 2) for part, pixels in samples]
+
+    def count_only(self, edges: NDArray[np.bool_]) -> None:
+        """Leave other discontinuities out of account."""
+        self._grid = replace(self._grid, discontinuities=edges)
 
     def _measured(self, flat: list[FlatPatch], shown: list[Shown]) -> ImagingModel | None:
         """Return the imaging model that flat patches show; None if they show none."""
@@ -200,7 +208,7 @@ class _OcclusionStep:
         self, light: ImagingModel, candidates: Sequence[SampledPatch]
     ) -> Generator[Progress, None, StackOrientation | None]:
         """Find the front end of the stack; None if neither end explains the planes, or both do."""
-        ends = [StackOrientation(self._maps, self._edges, light, last) for last in (True, False)]
+        ends = [StackOrientation(self._maps, self._grid, light, last) for last in (True, False)]
         samples = self._most_unexplained(ends[0], candidates)
         inspected = len(candidates)
         first = self._first_votes(ends, samples[:AT_HALF_SIZE], min(AT_HALF_SIZE, inspected))
