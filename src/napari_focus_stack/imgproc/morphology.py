@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from napari_focus_stack._compiled.library import library
+from napari_focus_stack.imgproc import compiled_morphology
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -46,5 +49,32 @@ def dilate(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     """
     if not mask.any():
         return mask
+    if library() is not None and radius <= compiled_morphology.LARGEST_RADIUS:
+        return compiled_morphology.dilate(mask, radius)
     distance = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(distance <= radius)
+
+
+def without_small_regions(mask: NDArray[np.bool_], smallest: int) -> NDArray[np.bool_]:
+    """Return a mask without its small groups of pixels that touch at their sides or corners.
+
+    Parameters
+    ----------
+    mask : numpy.ndarray
+        (Y, X) bool.
+    smallest : int
+        Least number of pixels of a group that stays.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) bool.
+    """
+    if library() is not None:
+        kept = mask.copy()
+        compiled_morphology.erase_small_regions(kept, smallest)
+        return kept
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] >= smallest
+    large[0] = False
+    return np.asarray(large[labels])

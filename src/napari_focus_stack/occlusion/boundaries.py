@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.imgproc.morphology import dilate, disk
+from napari_focus_stack.imgproc.morphology import dilate, disk, without_small_regions
 from napari_focus_stack.imgproc.pyramids import luminance
 from napari_focus_stack.imgproc.selection import pick_plane
 from napari_focus_stack.imgproc.smoothing import EdgeAwareMean
@@ -115,12 +115,7 @@ def depth_discontinuities(depth: Plane, jump: float) -> NDArray[np.bool_]:
     """
     kernel = disk(JUMP_RADIUS)
     apart: NDArray[np.bool_] = cv2.dilate(depth, kernel) - cv2.erode(depth, kernel) > jump
-    if not apart.any():
-        return apart
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(apart.view(np.uint8), connectivity=8)
-    large = stats[:, cv2.CC_STAT_AREA] >= SMALLEST_DISCONTINUITY
-    large[0] = False
-    return np.asarray(large[labels])
+    return without_small_regions(apart, SMALLEST_DISCONTINUITY) if apart.any() else apart
 
 
 def fine_energy(plane: Plane, noisy: bool) -> Plane:
