@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_focus_stack.imgproc.pyramids import spread_over
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,7 +32,6 @@ def pick_plane(planes: Sequence[Plane], depth: Plane) -> Plane:
     index = np.rint(depth).astype(np.intp)
     np.clip(index, 0, len(planes) - 1, out=index)
     taken = np.empty_like(planes[0])
-    for k in np.unique(index):
-        here = index == k
-        taken[here] = planes[k][here]
+    for k in range(int(index.min()), int(index.max()) + 1):
+        np.copyto(taken, planes[k], where=spread_over(index == k, taken))
     return taken

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from napari_focus_stack._utils.windows import area_of, enclosing, intersection
 from napari_focus_stack.imgproc.morphology import dilate, disk
 from napari_focus_stack.occlusion.patch import WIDE
 
@@ -72,8 +73,7 @@ class PatchWindow:
     @property
     def pixels(self) -> int:
         """Number of pixels that are processed."""
-        rows, cols = self.outer
-        return int(rows.stop - rows.start) * int(cols.stop - cols.start)
+        return area_of(self.outer)
 
 
 @dataclass(frozen=True)
@@ -202,15 +202,34 @@ class DepthGrid:
                 here = processed[top : top + side, left : left + side]
                 if here.any():
                     found.append(self._part(top, left, here, margin))
-        return [part for part in found if part.discontinuities]
+        largest = min(pixels, (PATCH_SIDES[0] + 2 * margin) ** 2)
+        return [part for part in self._joined(found, largest) if part.discontinuities]
 
     def _part(self, top: int, left: int, block: NDArray[np.bool_], margin: int) -> PatchWindow:
         """Return the smallest part with all marked cells of a block that starts at a cell."""
         rows, cols = (np.flatnonzero(block.any(axis)) for axis in (1, 0))
         starts = top + int(rows[0]), left + int(cols[0])
         ends = top + int(rows[-1]) + 1, left + int(cols[-1]) + 1
-        inner, outer = self._pixels(starts, ends, 0), self._pixels(starts, ends, margin)
+        return self._counted(self._pixels(starts, ends, margin), self._pixels(starts, ends, 0))
+
+    def _counted(self, outer: Window, inner: Window) -> PatchWindow:
         return PatchWindow(outer, inner, int(np.count_nonzero(self.discontinuities[outer])))
+
+    def _joined(self, parts: list[PatchWindow], largest: float) -> list[PatchWindow]:
+        """Join parts with overlapping margins where one part with both has fewer pixels."""
+        joined: list[PatchWindow] = []
+        for i, part in enumerate(parts):
+            for j, other in enumerate(joined):
+                outer, inner = enclosing(part.outer, other.outer), enclosing(part.inner, other.inner)
+                others = [*joined[:j], *joined[j + 1 :], *parts[i + 1 :]]
+                if area_of(outer) <= min(largest, part.pixels + other.pixels) and not any(
+                    intersection(inner, another.inner) for another in others
+                ):
+                    joined[j] = self._counted(outer, inner)
+                    break
+            else:
+                joined.append(part)
+        return joined
 
     def _pixels(self, starts: tuple[int, int], ends: tuple[int, int], margin: int) -> Window:
         """Return the pixels of a rectangle of cells and of a margin, as far as they exist."""
