@@ -234,7 +234,7 @@ class _Attempt:
         beside = dilate(accepted, DISPUTED_REACH)
         depth, confidence = patch.depth.copy(), patch.confidence.copy()
         foreground = boundary.near & beside
-        depth[foreground] = foreground_depth(self.energies, boundary)[foreground]
+        depth[foreground] = foreground_depth(self.energies, boundary, foreground)
         background = self.hidden & ~boundary.near & beside
         confidence[background] = found.confidence[background]
         taken = self.doubted & dilate(accepted, WIDE)

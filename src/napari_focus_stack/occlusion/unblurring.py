@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from napari_focus_stack._compiled.library import library
+from napari_focus_stack._utils.windows import counted_from, size_of, widened
 from napari_focus_stack.imgproc.defocus import defocused
 from napari_focus_stack.imgproc.morphology import dilate
 from napari_focus_stack.imgproc.pyramids import reduce, reduced_shape, spread_over
 from napari_focus_stack.imgproc.selection import pick_plane
 from napari_focus_stack.imgproc.smoothing import without_gaps
+from napari_focus_stack.occlusion import compiled_layers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,40 +123,43 @@ class _Layer:
         (y, x, 1 + C) float32: share of each of these pixels that it covers, and its light there.
     shape : tuple of int
         Rows and columns of the patch.
+    widest : float
+        Radius of its widest blur, in pixels.
     """
 
     depth: float
     window: Window
     pixels: Plane
     shape: tuple[int, ...]
-
-    @classmethod
-    def of(cls, depth: float, pixels: Plane) -> _Layer:
-        """Return a layer at a depth of which pixels are given for the whole patch."""
-        here = _around(pixels[..., 0])
-        return cls(depth, here, pixels[here], pixels.shape[:2])
+    widest: float
 
     @cached_property
     def halved(self) -> _Layer:
         """The layer at half its size."""
-        whole = np.zeros((*self.shape, self.pixels.shape[2]), np.float32)
-        whole[self.window] = self.pixels
-        return _Layer.of(self.depth, reduce(whole))
+        sides = list(zip(self.window, self.shape, strict=True))
+        (top, bottom), (left, right) = (
+            (side.start % 2, side.stop % 2 if side.stop < full else 0) for side, full in sides
+        )
+        even = cv2.copyMakeBorder(
+            self.pixels, top, bottom, left, right, cv2.BORDER_CONSTANT, value=0
+        )
+        rows, cols = (slice(side.start // 2, (side.stop + 1) // 2) for side in self.window)
+        shape, widest = reduced_shape(self.shape), halved_radius(self.widest)
+        return _Layer(self.depth, (rows, cols), reduce(even), shape, widest)
 
-    def widened(self, margin: int) -> tuple[Window, Plane]:
-        """Return window and pixels with a margin, as far as it lies in the patch."""
-        before = [min(margin, side.start) for side in self.window]
-        after = [
-            min(margin, end - side.stop) for side, end in zip(self.window, self.shape, strict=True)
-        ]
-        rows, cols = (
-            slice(side.start - less, side.stop + more)
-            for side, less, more in zip(self.window, before, after, strict=True)
-        )
-        wide = cv2.copyMakeBorder(
-            self.pixels, before[0], after[0], before[1], after[1], cv2.BORDER_CONSTANT, value=0
-        )
-        return (rows, cols), wide.reshape(*wide.shape[:2], -1)
+    @cached_property
+    def _wide(self) -> tuple[Window, Plane]:
+        """Window and pixels with the margin that the widest blur needs."""
+        outer = widened(self.window, _margin(self.widest), self.shape)
+        pixels = np.zeros((*size_of(outer), self.pixels.shape[2]), np.float32)
+        pixels[counted_from(outer, self.window)] = self.pixels
+        return outer, pixels
+
+    def widened(self, radius: float) -> tuple[Window, Plane]:
+        """Return window and pixels with the margin that a blur needs, within the patch."""
+        outer, pixels = self._wide
+        window = widened(self.window, _margin(radius), self.shape)
+        return window, pixels[counted_from(outer, window)]
 
 
 class ForegroundLayers:
@@ -226,7 +232,11 @@ class ForegroundLayers:
             if total < SMALLEST_LAYER:
                 continue
             depth = float((mask * foreground).sum()) / total
-            layers.append(_Layer.of(depth, np.dstack([mask, image * spread_over(mask, image)])))
+            here = _around(mask)
+            covered, light = mask[here], image[here]
+            pixels = np.dstack([covered, light * spread_over(covered, light)])
+            widest = float(self._lens.place(depth) - self._lens.places[0])
+            layers.append(_Layer(depth, here, pixels, mask.shape, widest))
         return layers
 
     def _hide(self, boundary: OcclusionBoundary, foreground: Plane, background: Plane) -> None:
@@ -296,16 +306,28 @@ class ForegroundLayers:
         light = np.zeros(shape, np.float32)
         for layer, radius in zip(layers, radii, strict=True):
             np.maximum(union[layer.window], layer.pixels[..., 0], out=union[layer.window])
-            here, pixels = layer.widened(2 * int(np.ceil(radius)) + 2)
-            blurred = defocused(pixels, radius)
-            weight = blurred[..., 0]
-            gain = np.clip(defocused(union[here], radius) - cover[here], 0, 1)
-            gain[weight <= LEAST_WEIGHT] = 0
-            shown = blurred[..., 1:].reshape(light[here].shape)
-            part = gain / np.maximum(weight, np.float32(LEAST_WEIGHT))
-            light[here] += shown * spread_over(part, light)
-            cover[here] += gain
+            here, pixels = layer.widened(radius)
+            blurred, covered = defocused(pixels, radius), defocused(union[here], radius)
+            if library() is None:
+                _add_layer(blurred, covered, light[here], cover[here])
+            else:
+                compiled_layers.add_layer(blurred, covered, LEAST_WEIGHT, light[here], cover[here])
         return ForegroundBlur(light, cover)
+
+
+def _add_layer(layer: Plane, covered: Plane, light: Plane, cover: Plane) -> None:
+    """Add a blurred layer behind those before it to light and cover, in place."""
+    weight = layer[..., 0]
+    gain = np.clip(covered - cover, 0, 1)
+    gain[weight <= LEAST_WEIGHT] = 0
+    part = gain / np.maximum(weight, np.float32(LEAST_WEIGHT))
+    light += layer[..., 1:].reshape(light.shape) * spread_over(part, light)
+    cover += gain
+
+
+def _margin(radius: float) -> int:
+    """Return the margin in pixels that a blur needs."""
+    return 2 * int(np.ceil(radius)) + 2
 
 
 def halved_radius(radius: float) -> float:
