@@ -45,6 +45,8 @@ LEAST_COVER = 0.004
 """Alpha, of one grey level in 255, that is not worth removing."""
 LEAST_WEIGHT = 1e-3
 """Least divisor."""
+FILLED_FROM = 64
+"""Distance, in pixels, from which a lost background is filled."""
 BEYOND = 0.02
 """Part of the range by which a restored background may exceed it: beyond that the boundary or the
 blur is wrong, and it left dark dashes."""
@@ -225,18 +227,21 @@ class ForegroundLayers:
         """Return the layers, from front to back."""
         thickness = max(1, round(LAYER / self._lens.blur))
         index = np.rint(foreground).astype(np.intp) // thickness
+        pixels = np.flatnonzero((share > 0) & (index > 0))
+        places, shares = index.take(pixels), share.take(pixels)
+        totals = np.bincount(places, shares)
+        depths = np.bincount(places, shares * foreground.take(pixels))
         layers = []
-        for i in range(int(index.max()), 0, -1):
-            mask = share * (index == i)
-            total = float(mask.sum())
-            if total < SMALLEST_LAYER:
+        for i in range(len(totals) - 1, 0, -1):
+            if totals[i] < SMALLEST_LAYER:
                 continue
-            depth = float((mask * foreground).sum()) / total
-            here = _around(mask)
-            covered, light = mask[here], image[here]
-            pixels = np.dstack([covered, light * spread_over(covered, light)])
+            depth = float(depths[i] / totals[i])
+            chosen = (index == i) & (share > 0)
+            here = _around(chosen)
+            covered, light = share[here] * chosen[here], image[here]
+            colours = np.dstack([covered, light * spread_over(covered, light)])
             widest = float(self._lens.place(depth) - self._lens.places[0])
-            layers.append(_Layer(depth, here, pixels, mask.shape, widest))
+            layers.append(_Layer(depth, here, colours, share.shape, widest))
         return layers
 
     def _hide(self, boundary: OcclusionBoundary, foreground: Plane, background: Plane) -> None:
@@ -248,10 +253,10 @@ class ForegroundLayers:
             here = solid & (index == k)
             if np.count_nonzero(here) < SMALLEST_LAYER:
                 continue
-            reached = dilate(
-                here, max(1, int(np.ceil(self._lens.places[k] - self._lens.places[0])) + 1)
-            )
-            before[reached & (k > background + self._jump)] = k
+            reach = max(1, int(np.ceil(self._lens.places[k] - self._lens.places[0])) + 1)
+            window = widened(_around(here), reach, here.shape)
+            reached = dilate(here[window], reach)
+            before[window][reached & (k > background[window] + self._jump)] = k
         self.hidden = np.isfinite(before)
         edge = boundary.near & ~self.hidden
         before[edge] = foreground[edge]
@@ -355,15 +360,16 @@ def _enlarged(small: Plane, shape: tuple[int, ...]) -> Plane:
 
 def _filled(plane: Plane, lost: NDArray[np.bool_]) -> Plane:
     """Return smooth values for lost pixels of a plane, found at half its size."""
-    kept = reduce((~lost).astype(np.float32))
-    small = reduce(plane * spread_over((~lost).astype(np.float32), plane))
+    around = widened(_around(lost), FILLED_FROM, lost.shape)
+    known, plane = (~lost[around]).astype(np.float32), plane[around]
+    kept, small = reduce(known), reduce(plane * spread_over(known, plane))
     small /= spread_over(np.where(kept > 0, kept, np.float32(np.nan)), plane)
     small, _ = without_gaps(small)
-    return np.asarray(_enlarged(small, plane.shape)[lost])
+    return np.asarray(_enlarged(small, plane.shape)[lost[around]])
 
 
-def _around(mask: Plane) -> Window:
-    """Return the rows and columns of all pixels above 0."""
+def _around(mask: NDArray[np.bool_]) -> Window:
+    """Return the rows and columns of all pixels of a mask."""
     rows, cols = (
         slice(int(found[0]), int(found[-1]) + 1)
         for found in (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
