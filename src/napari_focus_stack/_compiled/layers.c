@@ -17,3 +17,31 @@ EXPORTED void add_layer(const float *restrict layer, const float *restrict cover
             cover[at] += gain;
         }
 }
+
+/* Limits of the removal of foreground blur: light that planes show, and by how much a background may
+ * exceed it; alpha that is not worth removing; transmitted share that is not divided by; least divisor. */
+typedef struct {
+    float low, high, beyond, least_cover, least_left, least_weight;
+} Limits;
+
+/* Divide what is left of each pixel of (size, channels) without the foreground's light by the share that
+ * is transmitted, at pixels in `where`. Pixels that show no background are marked in `lost`. */
+EXPORTED void remove_blur(const float *restrict plane, const float *restrict light, const float *restrict cover,
+                          const uint8_t *restrict where, int64_t size, int64_t channels, const Limits *limits,
+                          float *restrict background, uint8_t *restrict lost) {
+    const float low = limits->low - limits->beyond, high = limits->high + limits->beyond;
+    for (long i = 0; i < size; i++) {
+        const float left = 1.0f - cover[i];
+        const int covered = where[i] && cover[i] > limits->least_cover;
+        const float divisor = larger(left, limits->least_weight);
+        lost[i] = where[i] && left <= limits->least_left;
+        for (long c = 0; c < channels; c++) {
+            const long at = i * channels + c;
+            background[at] = plane[at];
+            if (!covered) continue;
+            const float shown = (plane[at] - light[at]) / divisor;
+            lost[i] |= shown < low || shown > high;
+            background[at] = smaller(larger(shown, limits->low), limits->high);
+        }
+    }
+}

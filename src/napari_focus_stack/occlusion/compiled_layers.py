@@ -1,4 +1,4 @@
-"""Blurred layers of the foreground, added up by a compiled kernel (`layers.c`)."""
+"""Blurred layers of the foreground, added up and removed by compiled kernels (`layers.c`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,26 @@ import numpy as np
 from napari_focus_stack._compiled.library import address, library
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_focus_stack.imgproc.pyramids import Plane
+
+
+class Limits(ctypes.Structure):
+    """Limits of the removal of foreground blur, float32 each.
+
+    Least and greatest light of all planes, and by how much a background may exceed it; alpha that
+    is not worth removing; largest transmitted share that is not divided by; least divisor.
+    """
+
+    _fields_ = (
+        ("low", ctypes.c_float),
+        ("high", ctypes.c_float),
+        ("beyond", ctypes.c_float),
+        ("least_cover", ctypes.c_float),
+        ("least_left", ctypes.c_float),
+        ("least_weight", ctypes.c_float),
+    )
 
 
 def add_layer(
@@ -40,3 +59,39 @@ def add_layer(
         ctypes.c_float(least_weight),
         *(ctypes.c_void_p(address(array)) for array in (light, cover)),
     )
+
+
+def remove_blur(
+    plane: Plane, light: Plane, cover: Plane, where: NDArray[np.bool_], limits: Limits
+) -> tuple[Plane, NDArray[np.bool_]]:
+    """Divide a plane without the foreground's light by the transmitted share.
+
+    Parameters
+    ----------
+    plane, light : numpy.ndarray
+        (Y, X[, C]) float32: the plane as light, and the light of the foreground in it.
+    cover : numpy.ndarray
+        (Y, X) float32: alpha of the foreground.
+    where : numpy.ndarray
+        (Y, X) bool: pixels to restore.
+    limits : Limits
+        Limits of the result.
+
+    Returns
+    -------
+    background : numpy.ndarray
+        (Y, X[, C]) float32; elsewhere `plane`.
+    lost : numpy.ndarray
+        (Y, X) bool: pixels to restore that show no background.
+    """
+    kernels = library()
+    assert kernels is not None
+    given = [np.ascontiguousarray(array) for array in (plane, light, cover, where)]
+    background, lost = np.empty(plane.shape, np.float32), np.empty(cover.shape, np.bool_)
+    kernels.remove_blur(
+        *(ctypes.c_void_p(address(array)) for array in given),
+        *(ctypes.c_int64(size) for size in (cover.size, plane.size // cover.size)),
+        ctypes.byref(limits),
+        *(ctypes.c_void_p(address(array)) for array in (background, lost)),
+    )
+    return background, lost

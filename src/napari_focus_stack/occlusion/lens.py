@@ -144,8 +144,36 @@ class OutOfFocus:
         self._step, self._light = step, light
         self._levels: dict[int, Plane] = {}
 
-    def _level(self, j: int) -> Plane:
-        """Return the flattened image blurred by the disc of `j` steps."""
+    def discs(self, radius: Plane) -> Plane:
+        """Return the number of the disc that blurs each pixel, with a fraction.
+
+        Parameters
+        ----------
+        radius : numpy.ndarray
+            (m,): radii in pixels. Their signs are ignored, and a radius beyond the largest disc
+            counts as that.
+
+        Returns
+        -------
+        numpy.ndarray
+            (m,) float32.
+        """
+        discs: Plane = np.abs(radius).astype(np.float32) / np.float32(self._step)
+        return np.minimum(discs, np.float32(DISCS), out=discs)
+
+    def level(self, j: int) -> Plane:
+        """Return the image blurred by a disc.
+
+        Parameters
+        ----------
+        j : int
+            Number of the disc, 0 for none.
+
+        Returns
+        -------
+        numpy.ndarray
+            (Y * X[, C]) float32, light.
+        """
         if j not in self._levels:
             blurred = defocused(self._light, self._step * j)
             self._levels[j] = blurred.reshape(-1, *self._light.shape[2:])
@@ -167,16 +195,15 @@ class OutOfFocus:
         numpy.ndarray
             (m[, C]) float32, light.
         """
-        place = np.abs(radius).astype(np.float32) / np.float32(self._step)
-        np.minimum(place, np.float32(DISCS), out=place)
+        place = self.discs(radius)
         below = place.astype(np.intp)
         part = place - below.astype(np.float32)
         mixed = np.empty((len(pixels), *self._light.shape[2:]), np.float32)
         for level in np.flatnonzero(np.bincount(below)).tolist():
             here = np.flatnonzero(below == level)
             taken, share = pixels[here], spread_over(part[here], self._light)
-            lower = self._level(level).take(taken, axis=0)
-            upper = self._level(level + 1).take(taken, axis=0)
+            lower = self.level(level).take(taken, axis=0)
+            upper = self.level(level + 1).take(taken, axis=0)
             mixed[here] = lower + share * (upper - lower)
         return mixed
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.occlusion.boundaries import OcclusionBoundary
+    from napari_focus_stack.occlusion.compiled_layers import Limits
     from napari_focus_stack.occlusion.lens import Lens
 
 LAYER = 1.6
@@ -96,19 +97,29 @@ class ForegroundBlur:
         numpy.ndarray
             (Y, X[, C]) float32: background as light; elsewhere `plane`.
         """
-        left = 1 - self.cover
-        covered = where & (self.cover > LEAST_COVER)
-        transmitted = spread_over(np.maximum(left[covered], LEAST_WEIGHT), plane)
-        shown = (plane[covered] - self.light[covered]) / transmitted
-        beyond = np.float32(BEYOND * (ends[1] - ends[0]))
-        wrong = (shown < ends[0] - beyond) | (shown > ends[1] + beyond)
-        lost = where & (left <= least_left)
-        lost[covered] |= wrong if wrong.ndim == 1 else wrong.any(-1)
-        background = plane.copy()
-        background[covered] = np.clip(shown, *ends)
+        beyond = BEYOND * (ends[1] - ends[0])
+        limits = compiled_layers.Limits(*ends, beyond, LEAST_COVER, least_left, LEAST_WEIGHT)
+        remove = _divided if library() is None else compiled_layers.remove_blur
+        background, lost = remove(plane, self.light, self.cover, where, limits)
         if lost.any():
             background[lost] = _filled(background, lost)
         return background
+
+
+def _divided(
+    plane: Plane, light: Plane, cover: Plane, where: NDArray[np.bool_], limits: Limits
+) -> tuple[Plane, NDArray[np.bool_]]:
+    """Return the same as the kernel `compiled_layers.remove_blur`."""
+    left = 1 - cover
+    covered = where & (cover > limits.least_cover)
+    transmitted = spread_over(np.maximum(left[covered], limits.least_weight), plane)
+    shown = (plane[covered] - light[covered]) / transmitted
+    wrong = (shown < limits.low - limits.beyond) | (shown > limits.high + limits.beyond)
+    lost = where & (left <= limits.least_left)
+    lost[covered] |= wrong if wrong.ndim == 1 else wrong.any(-1)
+    background = plane.copy()
+    background[covered] = np.clip(shown, limits.low, limits.high)
+    return background, lost
 
 
 @dataclass(frozen=True)
