@@ -13,6 +13,8 @@ from napari_focus_stack.imgproc import compiled_morphology
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_focus_stack._utils.windows import Window
+
 
 def disk(radius: int) -> NDArray[np.uint8]:
     """Return a structuring element as round as pixels allow.
@@ -78,3 +80,23 @@ def without_small_regions(mask: NDArray[np.bool_], smallest: int) -> NDArray[np.
     large = stats[:, cv2.CC_STAT_AREA] >= smallest
     large[0] = False
     return np.asarray(large[labels])
+
+
+def bounding_window(mask: NDArray[np.bool_]) -> Window:
+    """Return the rows and columns of all pixels of a mask.
+
+    Parameters
+    ----------
+    mask : numpy.ndarray
+        (Y, X) bool, not empty.
+
+    Returns
+    -------
+    tuple of slice
+        Smallest window that holds them.
+    """
+    rows, cols = (
+        slice(int(found[0]), int(found[-1]) + 1)
+        for found in (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    )
+    return rows, cols

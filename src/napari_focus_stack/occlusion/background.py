@@ -18,6 +18,7 @@ from napari_focus_stack.imgproc.morphology import dilate
 from napari_focus_stack.imgproc.selection import pick_plane
 from napari_focus_stack.occlusion.boundaries import find_boundary, fine_energy
 from napari_focus_stack.occlusion.figure_ground import belongs_to_background, foreground_depth
+from napari_focus_stack.occlusion.foreground_layers import ForegroundLayers
 from napari_focus_stack.occlusion.model_check import (
     CHECK_WINDOW,
     LEAST_KNOWN,
@@ -26,7 +27,6 @@ from napari_focus_stack.occlusion.model_check import (
     ModelErrors,
 )
 from napari_focus_stack.occlusion.patch import WIDE, Patch
-from napari_focus_stack.occlusion.unblurring import ForegroundBlur, ForegroundLayers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from napari_focus_stack._utils.threads import ThreadTeam
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.occlusion.boundaries import OcclusionBoundary
+    from napari_focus_stack.occlusion.foreground_blur import ForegroundBlur
 
 DISPUTED_REACH = 16
 """Distance, in pixels, from an accepted background up to which depth is measured anew, for the

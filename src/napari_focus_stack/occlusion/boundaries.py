@@ -227,7 +227,9 @@ def find_boundary(
     nearest, farthest = sides_of(depth)
     side = (2 * depth - nearest - farthest) / np.maximum(nearest - farthest, np.float32(jump))
     band = (nearest - farthest > jump) & dilate(around, BAND_RADIUS)
-    own = detail_peak(energies, band.astype(np.float32), (farthest + jump, nearest + SEARCHED), band)
+    own = detail_peak(
+        energies, band.astype(np.float32), (farthest + jump, nearest + SEARCHED), band
+    )
     np.copyto(nearest, np.maximum(own.depth, farthest + jump), where=band & own.clear)
     guide = pick_plane(picture, nearest)
     smooth = EdgeAwareMean(guide, BOUNDARY_SMOOTHNESS, edge)

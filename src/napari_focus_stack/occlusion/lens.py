@@ -229,8 +229,8 @@ def measured_lens(patches: Sequence[SharpPatch], numbers: NDArray[np.intp]) -> L
     Lens or None
         Places and gamma; None if too few patches show them.
     """
-    first, others = patches[:GAMMA_PATCHES], patches[GAMMA_PATCHES:]
-    readings = min((_readings(first, gamma) for gamma in GAMMAS), key=lambda r: r.difference)
+    few, others = patches[:GAMMA_PATCHES], patches[GAMMA_PATCHES:]
+    readings = min((_readings(few, gamma) for gamma in GAMMAS), key=lambda r: r.difference)
     radii = [*readings.radii, *_readings(others, readings.gamma).radii]
     clear = [reading for reading in radii if reading is not None]
     if len(clear) < FEWEST_READINGS:

@@ -16,8 +16,8 @@ from napari_focus_stack.imgproc.pyramids import luminance, spread_over
 from napari_focus_stack.imgproc.selection import pick_plane
 from napari_focus_stack.occlusion.boundaries import sides_of
 from napari_focus_stack.occlusion.compiled_errors import Rendering
+from napari_focus_stack.occlusion.foreground_blur import ForegroundBlur
 from napari_focus_stack.occlusion.lens import DISCS, OutOfFocus
-from napari_focus_stack.occlusion.unblurring import ForegroundBlur
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

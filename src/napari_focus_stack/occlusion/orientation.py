@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from napari_focus_stack._utils.windows import counted_from
@@ -124,7 +125,8 @@ class StackOrientation:
         image = without_alpha(self.maps.image[part.outer]).astype(np.float32)
         light = self.light
         if image.ndim == 3:
-            light, image = light.averaged(image.shape[2]), image.mean(-1)
+            light = light.averaged(image.shape[2])
+            image = cv2.transform(image, np.full((1, image.shape[2]), 1 / image.shape[2]))
         if step == 2:
             light, image = light.averaged(4).halved, reduce(image)
         return self._patch(part, shown, image, light, step)

@@ -112,9 +112,7 @@ class DepthGrid:
     surest: Plane
 
     @classmethod
-    def of(
-        cls, depth: Plane, confidence: Plane, discontinuities: NDArray[np.bool_]
-    ) -> DepthGrid:
+    def of(cls, depth: Plane, confidence: Plane, discontinuities: NDArray[np.bool_]) -> DepthGrid:
         """Reduce maps to cells.
 
         Parameters
@@ -220,7 +218,8 @@ class DepthGrid:
         joined: list[PatchWindow] = []
         for i, part in enumerate(parts):
             for j, other in enumerate(joined):
-                outer, inner = enclosing(part.outer, other.outer), enclosing(part.inner, other.inner)
+                outer = enclosing(part.outer, other.outer)
+                inner = enclosing(part.inner, other.inner)
                 others = [*joined[:j], *joined[j + 1 :], *parts[i + 1 :]]
                 if area_of(outer) <= min(largest, part.pixels + other.pixels) and not any(
                     intersection(inner, another.inner) for another in others

@@ -14,15 +14,16 @@ import numpy as np
 
 from napari_focus_stack._utils.threads import ThreadTeam
 from napari_focus_stack.alignment.cropping import common_crop
-from napari_focus_stack.occlusion.background import explain_planes, restore_background
+from napari_focus_stack.occlusion.background import restore_background
 from napari_focus_stack.occlusion.boundaries import LEAST_JUMP, depth_discontinuities
 from napari_focus_stack.occlusion.lens import SHIFTS, SharpPatch, measured_lens
 from napari_focus_stack.occlusion.model_check import unexplained_by_one_surface
 from napari_focus_stack.occlusion.orientation import Change, Shown, StackOrientation
 from napari_focus_stack.occlusion.patch import ImagingModel
 from napari_focus_stack.occlusion.patch_grid import DepthGrid, FlatPatch, PatchWindow, batches
-from napari_focus_stack.occlusion.samples import SampledPatch, Votes
+from napari_focus_stack.occlusion.samples import SampledPatch
 from napari_focus_stack.occlusion.summary import OcclusionSummary, Why
+from napari_focus_stack.occlusion.voting import first_votes, further_votes
 from napari_focus_stack.pipeline.occlusion_memory import AT_FIRST, CANDIDATES, SAMPLE, PatchMemory
 from napari_focus_stack.pipeline.occlusion_planes import Kind, PlaneWindows, Wanted
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.occlusion.maps import FusedMaps
-    from napari_focus_stack.occlusion.model_check import ModelErrors
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.pipeline.survey import Survey
     from napari_focus_stack.result import Progress
@@ -117,9 +117,7 @@ def _oriented(
         grid = DepthGrid.of(maps.depth, maps.confidence, edges)
         known = StackOrientation(maps, grid, earlier.light, earlier.last_is_near)
         return known, earlier.stopped(Why.UNEXPLAINED)
-    step = _OcclusionStep(
-        team, run, survey, maps, DepthGrid.of(maps.depth, maps.confidence, edges)
-    )
+    step = _OcclusionStep(team, run, survey, maps, DepthGrid.of(maps.depth, maps.confidence, edges))
     light, samples = yield from step.first_look()
     if light is None:
         return None, earlier.stopped(Why.NO_LENS)
@@ -171,10 +169,10 @@ class _OcclusionStep:
         self,
     ) -> Generator[Progress, None, tuple[ImagingModel | None, list[SampledPatch]]]:
         """Measure the blur of every plane, None if the planes do not show it, and take samples."""
-        maps, count = self._maps, len(self._order)
-        grid = self._grid
-        flat = grid.flat_patches(count)
-        parts = grid.samples(min(CANDIDATES, int(self._pixels_at_a_time() / SAMPLE**2)), SAMPLE)
+        flat = self._grid.flat_patches(len(self._order))
+        parts = self._grid.samples(
+            min(CANDIDATES, int(self._pixels_at_a_time() / SAMPLE**2)), SAMPLE
+        )
         around = [range(p.plane + min(SHIFTS), p.plane + max(SHIFTS) + 1) for p in flat]
         wanted = [
             *(Wanted(p.window, r, Kind.GREY) for p, r in zip(flat, around, strict=True)),
@@ -187,7 +185,7 @@ class _OcclusionStep:
         return light, [SampledPatch(part, pixels, 2) for part, pixels in samples]
 
     def count_only(self, edges: NDArray[np.bool_]) -> None:
-        """Leave other discontinuities out of account."""
+        """Count no discontinuities but these from now on."""
         self._grid = replace(self._grid, discontinuities=edges)
 
     def _measured(self, flat: list[FlatPatch], shown: list[Shown]) -> ImagingModel | None:
@@ -211,15 +209,15 @@ class _OcclusionStep:
         ends = [StackOrientation(self._maps, self._grid, light, last) for last in (True, False)]
         samples = self._most_unexplained(ends[0], candidates)
         inspected = len(candidates)
-        first = self._first_votes(ends, samples[:AT_HALF_SIZE], min(AT_HALF_SIZE, inspected))
+        first = first_votes(self._team, ends, samples[:AT_HALF_SIZE], min(AT_HALF_SIZE, inspected))
         if first.hopeless(AT_ONCE):
             return None
         if first.front.beats(first.back, AT_ONCE):
             return first.end
         samples = yield from self._enlarged(ends[0], samples)
-        votes = self._votes(ends, samples[:AT_FIRST], min(AT_FIRST, inspected))
+        votes = further_votes(self._team, ends, samples[:AT_FIRST], min(AT_FIRST, inspected))
         if votes.front.lead > 0 and not votes.front.beats(votes.back, AT_ONCE):
-            votes = self._votes(ends, samples[AT_FIRST:], len(samples), votes)
+            votes = further_votes(self._team, ends, samples[AT_FIRST:], len(samples), votes)
         return votes.end if votes.front.beats(votes.back) else None
 
     def _most_unexplained(
@@ -250,60 +248,6 @@ class _OcclusionStep:
         found = yield from self._planes.read(wanted)
         large = [SampledPatch(s.part, shown, 1) for s, shown in zip(samples, found, strict=True)]
         return self._most_unexplained(end, large)
-
-    def _votes(
-        self,
-        ends: Sequence[StackOrientation],
-        samples: Sequence[SampledPatch],
-        least: int,
-        earlier: Votes | None = None,
-    ) -> Votes:
-        """Check either end on some samples, which count as `least` samples at least."""
-        known = [[], []] if earlier is None else earlier.checks
-        count = max(len(samples), least)  # uninformative ones included
-        return Votes.of(
-            ends,
-            [
-                [*checks, *self._checks(end, samples)]
-                for checks, end in zip(known, ends, strict=True)
-            ],
-            count,
-        )
-
-    def _first_votes(
-        self, ends: Sequence[StackOrientation], samples: Sequence[SampledPatch], least: int
-    ) -> Votes:
-        """Check either end until a sample speaks against it: the other end alone may lead then."""
-        found: dict[int, list[ModelErrors]] = {}
-
-        def check(i: int) -> None:
-            found[i] = []
-            for sample in samples:
-                errors = self._explained(sample, ends[i])
-                if errors is None or errors.lead <= 0:
-                    break
-                found[i].append(errors)
-
-        self._team.map(check, range(len(ends)))
-        return Votes.of(ends, [found[i] for i in range(len(ends))], max(len(samples), least))
-
-    def _checks(
-        self, end: StackOrientation, samples: Sequence[SampledPatch]
-    ) -> list[ModelErrors]:
-        """Return how well samples are explained with a restored background, if informative."""
-        found: dict[int, ModelErrors] = {}
-
-        def check(i: int) -> None:
-            errors = self._explained(samples[i], end)
-            if errors is not None:
-                found[i] = errors
-
-        self._team.map(check, range(len(samples)))
-        return [found[i] for i in sorted(found)]
-
-    def _explained(self, sample: SampledPatch, end: StackOrientation) -> ModelErrors | None:
-        with ThreadTeam(1, self._team.check) as alone:
-            return explain_planes(sample.patch(end), alone)
 
     def restore(
         self, orientation: StackOrientation, cover: Plane

@@ -1,4 +1,4 @@
-"""Blur that the foreground casts over the background, and its removal."""
+"""Layers of the foreground, and the blur that they cast over the background."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 from napari_focus_stack._compiled.library import library
 from napari_focus_stack._utils.windows import counted_from, size_of, widened
 from napari_focus_stack.imgproc.defocus import defocused
-from napari_focus_stack.imgproc.morphology import dilate
-from napari_focus_stack.imgproc.pyramids import reduce, reduced_shape, spread_over
+from napari_focus_stack.imgproc.morphology import bounding_window, dilate
+from napari_focus_stack.imgproc.pyramids import doubled, reduce, reduced_shape, spread_over
 from napari_focus_stack.imgproc.selection import pick_plane
-from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.occlusion import compiled_layers
+from napari_focus_stack.occlusion.foreground_blur import LEAST_WEIGHT, ForegroundBlur
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.occlusion.boundaries import OcclusionBoundary
-    from napari_focus_stack.occlusion.compiled_layers import Limits
     from napari_focus_stack.occlusion.lens import Lens
 
 LAYER = 1.6
@@ -42,84 +41,6 @@ SMALLEST_HALVED = 4.0
 HALVED_VARIANCE = 1.0
 """Variance along each axis, in pixels squared, that means over two by two pixels (0.25) and linear
 enlargement (0.75) add to blur."""
-LEAST_COVER = 0.004
-"""Alpha, of one grey level in 255, that is not worth removing."""
-LEAST_WEIGHT = 1e-3
-"""Least divisor."""
-FILLED_FROM = 64
-"""Distance, in pixels, from which a lost background is filled."""
-BEYOND = 0.02
-"""Part of the range by which a restored background may exceed it: beyond that the boundary or the
-blur is wrong, and it left dark dashes."""
-
-
-@dataclass(frozen=True)
-class ForegroundBlur:
-    """Foreground out of focus in a plane: the light it adds, and the share of light it blocks.
-
-    Attributes
-    ----------
-    light : numpy.ndarray
-        (Y, X[, C]) float32: light of the foreground.
-    cover : numpy.ndarray
-        (Y, X) float32, 0 to 1: its alpha, the share of the background's light that it blocks.
-    """
-
-    light: Plane
-    cover: Plane
-
-    def removed_from(
-        self,
-        plane: Plane,
-        where: NDArray[np.bool_],
-        ends: tuple[float, float],
-        least_left: float,
-    ) -> Plane:
-        """Return the background under the blur: `(plane - light) / (1 - cover)`.
-
-        Where a share of no more than `least_left` is transmitted, or where the quotient is no
-        light that planes show, the background is filled smoothly from around: a quotient with a
-        small divisor is mostly noise.
-
-        Parameters
-        ----------
-        plane : numpy.ndarray
-            (Y, X[, C]) float32, as light.
-        where : numpy.ndarray
-            (Y, X) bool: pixels to restore.
-        ends : tuple of float
-            Least and greatest light of all planes.
-        least_left : float
-            Largest transmitted share that is not divided by.
-
-        Returns
-        -------
-        numpy.ndarray
-            (Y, X[, C]) float32: background as light; elsewhere `plane`.
-        """
-        beyond = BEYOND * (ends[1] - ends[0])
-        limits = compiled_layers.Limits(*ends, beyond, LEAST_COVER, least_left, LEAST_WEIGHT)
-        remove = _divided if library() is None else compiled_layers.remove_blur
-        background, lost = remove(plane, self.light, self.cover, where, limits)
-        if lost.any():
-            background[lost] = _filled(background, lost)
-        return background
-
-
-def _divided(
-    plane: Plane, light: Plane, cover: Plane, where: NDArray[np.bool_], limits: Limits
-) -> tuple[Plane, NDArray[np.bool_]]:
-    """Return the same as the kernel `compiled_layers.remove_blur`."""
-    left = 1 - cover
-    covered = where & (cover > limits.least_cover)
-    transmitted = spread_over(np.maximum(left[covered], limits.least_weight), plane)
-    shown = (plane[covered] - light[covered]) / transmitted
-    wrong = (shown < limits.low - limits.beyond) | (shown > limits.high + limits.beyond)
-    lost = where & (left <= limits.least_left)
-    lost[covered] |= wrong if wrong.ndim == 1 else wrong.any(-1)
-    background = plane.copy()
-    background[covered] = np.clip(shown, limits.low, limits.high)
-    return background, lost
 
 
 @dataclass(frozen=True)
@@ -248,7 +169,7 @@ class ForegroundLayers:
                 continue
             depth = float(depths[i] / totals[i])
             chosen = (index == i) & (share > 0)
-            here = _around(chosen)
+            here = bounding_window(chosen)
             covered, light = share[here] * chosen[here], image[here]
             colours = np.dstack([covered, light * spread_over(covered, light)])
             widest = float(self._lens.place(depth) - self._lens.places[0])
@@ -265,7 +186,7 @@ class ForegroundLayers:
             if np.count_nonzero(here) < SMALLEST_LAYER:
                 continue
             reach = max(1, int(np.ceil(self._lens.places[k] - self._lens.places[0])) + 1)
-            window = widened(_around(here), reach, here.shape)
+            window = widened(bounding_window(here), reach, here.shape)
             reached = dilate(here[window], reach)
             before[window][reached & (k > background[window] + self._jump)] = k
         self.hidden = np.isfinite(before)
@@ -310,9 +231,7 @@ class ForegroundLayers:
         halved = [layer.halved for layer in found]
         shape = (*reduced_shape(self._shape), *self._shape[2:])
         blur = self._blur(halved, [halved_radius(radius) for radius in radii], shape)
-        return ForegroundBlur(
-            _enlarged(blur.light, self._shape), _enlarged(blur.cover, self._shape)
-        )
+        return ForegroundBlur(doubled(blur.light, self._shape), doubled(blur.cover, self._shape))
 
     def _blur(
         self, layers: Sequence[_Layer], radii: Sequence[float], shape: tuple[int, ...]
@@ -360,29 +279,3 @@ def halved_radius(radius: float) -> float:
         Radius at half the size, in pixels of that.
     """
     return float(np.sqrt(max(radius**2 - 4 * HALVED_VARIANCE, 0))) / 2
-
-
-def _enlarged(small: Plane, shape: tuple[int, ...]) -> Plane:
-    """Return a plane of half the size at the full size."""
-    size = 2 * small.shape[1], 2 * small.shape[0]
-    large = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(large[: shape[0], : shape[1]])
-
-
-def _filled(plane: Plane, lost: NDArray[np.bool_]) -> Plane:
-    """Return smooth values for lost pixels of a plane, found at half its size."""
-    around = widened(_around(lost), FILLED_FROM, lost.shape)
-    known, plane = (~lost[around]).astype(np.float32), plane[around]
-    kept, small = reduce(known), reduce(plane * spread_over(known, plane))
-    small /= spread_over(np.where(kept > 0, kept, np.float32(np.nan)), plane)
-    small, _ = without_gaps(small)
-    return np.asarray(_enlarged(small, plane.shape)[lost[around]])
-
-
-def _around(mask: NDArray[np.bool_]) -> Window:
-    """Return the rows and columns of all pixels of a mask."""
-    rows, cols = (
-        slice(int(found[0]), int(found[-1]) + 1)
-        for found in (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    )
-    return rows, cols
