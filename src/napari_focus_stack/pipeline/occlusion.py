@@ -50,8 +50,8 @@ AT_HALF_SIZE = 2
 MOST_SAMPLES = 10
 """Samples, at most, from which the front end of the stack is found."""
 AT_ONCE = 0.045
-"""Lead after the first samples that suffices: 0.09 or more at half the size in all scenes of the
-bench with occlusion. Without it at half the size (`pcb`: 0.04), or without any lead at full size,
+"""Lead after the first samples that suffices: 0.086 or more at half the size in all scenes of the
+bench with occlusion. Without it at half the size (`pcb`: 0.037), or without any lead at full size,
 the search ends there."""
 
 
