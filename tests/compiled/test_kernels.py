@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from unittest.mock import patch
+from dataclasses import replace
+from unittest import mock
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenes import QUIET, scene
+from parts import BAR, FAR, NEAR, SIDE, patch
+from scenes import QUIET, picture, scene
 
 from napari_focus_stack import focus_stack
 from napari_focus_stack._compiled.library import SWITCH, library
@@ -23,9 +25,13 @@ from napari_focus_stack.fusion.compiled_level import CompiledLevel, level_type
 from napari_focus_stack.fusion.focus_prior import DepthRange, FocusPrior, Surface
 from napari_focus_stack.fusion.pyramid import PyramidFusion
 from napari_focus_stack.fusion.recorded_range import RecordedRange
+from napari_focus_stack.imgproc.morphology import dilate, without_small_regions
 from napari_focus_stack.imgproc.noise import Noise
 from napari_focus_stack.imgproc.pyramids import shapes_of
+from napari_focus_stack.imgproc.selection import pick_plane
 from napari_focus_stack.imgproc.smoothing import EdgeAwareMean
+from napari_focus_stack.occlusion.background import explain_planes, restore_background
+from napari_focus_stack.occlusion.foreground_blur import ForegroundBlur
 
 pytestmark = pytest.mark.skipif(library() is None, reason="no kernels were compiled here")
 
@@ -36,7 +42,7 @@ SIDES = st.integers(20, 150)
 def without_kernels():
     """Let NumPy and OpenCV compute."""
     library.cache_clear()
-    with patch.dict(os.environ, {SWITCH: "0"}):
+    with mock.patch.dict(os.environ, {SWITCH: "0"}):
         yield
     library.cache_clear()
 
@@ -227,3 +233,66 @@ def test_switch_turns_the_kernels_off():
         assert library() is None
         assert level_type() is not CompiledLevel
     assert level_type() is CompiledLevel
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**16), st.data())
+def test_masks(height, width, seed, data):
+    """Dilated masks, and masks without their small groups, are the same."""
+    rng = np.random.default_rng(seed)
+    mask = rng.random((height, width)) < rng.choice([0, 0.002, 0.03, 0.3, 0.6, 1])
+    radius, smallest = data.draw(st.integers(0, 100)), data.draw(st.integers(1, 30))
+    for compute in (lambda: dilate(mask, radius), lambda: without_small_regions(mask, smallest)):
+        found, expected = both(compute)
+        np.testing.assert_array_equal(found, expected)
+
+
+@given(SIDES, SIDES, st.integers(1, 12), st.booleans(), st.integers(0, 2**16))
+def test_selection(height, width, count, colour, seed):
+    """Each pixel is taken from the same plane, halves between two planes included."""
+    rng = np.random.default_rng(seed)
+    shape = (height, width, 3) if colour else (height, width)
+    planes = list(rng.random((count, *shape), np.float32))
+    depth = np.round(rng.uniform(-2, count + 2, (height, width)) * 4).astype(np.float32) / 4
+    found, expected = both(lambda: pick_plane(planes, depth))
+    np.testing.assert_array_equal(found, expected)
+
+
+@given(SIDES, SIDES, st.booleans(), st.integers(0, 2**16))
+def test_removed_blur(height, width, colour, seed):
+    """What is left without foreground blur is the same, and filled at the same pixels."""
+    rng = np.random.default_rng(seed)
+    shape = (height, width, 3) if colour else (height, width)
+    cover = cv2.GaussianBlur(rng.uniform(-1, 2, (height, width)), (0, 0), 2).clip(0, 1)
+    plane, light = (rng.uniform(0, 255, shape).astype(np.float32) for _ in range(2))
+    light *= cover[..., None] if colour else cover
+    blur = ForegroundBlur(light.astype(np.float32), cover.astype(np.float32))
+    where = rng.random((height, width)) < 0.7
+    found, expected = both(lambda: blur.removed_from(plane, where, (0.0, 255.0), 0.35))
+    np.testing.assert_allclose(found, expected, atol=1e-2)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 2.2])
+@pytest.mark.parametrize("colour", [False, True])
+def test_restored_background(gamma, colour):
+    """The background of a bar, the depth beside it and the errors of the check are the same."""
+    image = np.where(BAR, picture("gravel", SIDE, SIDE), picture("camera", SIDE, SIDE, 300, 100))
+    depth = np.where(BAR, NEAR, FAR)
+    shown = patch(image, depth, depth, 2.0, gamma)
+    if colour:
+        planes, image = ([np.dstack([p] * 3) for p in q] for q in (shown.planes, [shown.image]))
+        shown = replace(shown, planes=planes, image=image[0])
+
+    def restored():
+        with ThreadTeam(1) as team:
+            return explain_planes(shown, team), restore_background(shown, team)
+
+    (errors, background), (expected, wanted) = both(restored)
+    assert errors.lead == pytest.approx(expected.lead, rel=0.01)
+    assert errors.opaque / errors.clear == pytest.approx(expected.opaque / expected.clear, rel=0.01)
+    assert (wanted.weight > 0.5).any()
+    for found, reference, most in (
+        (background.weight, wanted.weight, 0.02),
+        (background.image, wanted.image, 0.5),
+        (background.depth, wanted.depth, 0.02),
+    ):
+        assert np.quantile(np.abs(found - reference), 0.999) < most

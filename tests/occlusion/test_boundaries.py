@@ -45,6 +45,9 @@ def test_a_plain_part_of_what_is_near_stays_near() -> None:
     assert edge.near[edge.band & ~BAR].mean() < 0.15
 
 
+ALL = np.ones((20, 30), bool)
+
+
 def bumps(*heights: float) -> list[np.ndarray]:
     """Detail that is the same all over each plane."""
     return [np.full((20, 30), height, np.float32) for height in heights]
@@ -56,24 +59,24 @@ def level(value: float) -> np.ndarray:
 
 def test_a_peak_lies_between_planes_where_its_neighbours_differ() -> None:
     curve = [np.exp(-((k - 3.3) ** 2) / 2) for k in range(8)]
-    found = detail_peak(bumps(*curve), level(1), (level(0), level(7)))
+    found = detail_peak(bumps(*curve), level(1), (level(0), level(7)), ALL)
     assert found.clear.all()
     np.testing.assert_allclose(found.depth, 3.3, atol=0.03)
 
 
 def test_a_peak_is_looked_for_between_depths_only() -> None:
     energies = bumps(1, 9, 1, 1, 4, 1, 1, 8)
-    found = detail_peak(energies, level(1), (level(2.5), level(6)))
+    found = detail_peak(energies, level(1), (level(2.5), level(6)), ALL)
     assert found.clear.all()
     np.testing.assert_allclose(found.depth, 4, atol=0.5)
-    falling = detail_peak(bumps(1, 9, 8, 7, 6, 5, 4, 3), level(1), (level(3), level(6)))
+    falling = detail_peak(bumps(1, 9, 8, 7, 6, 5, 4, 3), level(1), (level(3), level(6)), ALL)
     assert not falling.clear.any()
-    none = detail_peak(energies, level(1), (level(2.2), level(2.8)))
+    none = detail_peak(energies, level(1), (level(2.2), level(2.8)), ALL)
     assert (none.depth < 0).all()
     assert not none.clear.any()
 
 
 def test_the_last_plane_may_be_the_peak() -> None:
-    found = detail_peak(bumps(1, 1, 1, 2, 3, 9), level(1), (level(2), level(7)))
+    found = detail_peak(bumps(1, 1, 1, 2, 3, 9), level(1), (level(2), level(7)), ALL)
     assert found.clear.all()
     np.testing.assert_array_equal(found.depth, 5)

@@ -11,15 +11,11 @@ from scenes import picture
 
 from napari_focus_stack.imgproc.defocus import defocused
 from napari_focus_stack.imgproc.noise import Noise
-from napari_focus_stack.imgproc.pyramids import reduce
+from napari_focus_stack.imgproc.pyramids import reduce, spread_over
+from napari_focus_stack.occlusion.foreground_blur import ForegroundBlur
+from napari_focus_stack.occlusion.foreground_layers import SMALLEST_HALVED, halved_radius
 from napari_focus_stack.occlusion.lens import Lens
 from napari_focus_stack.occlusion.patch import LEAST_LEFT, MOST_LEFT_NOISE, ImagingModel
-from napari_focus_stack.occlusion.unblurring import (
-    SMALLEST_HALVED,
-    ForegroundBlur,
-    halved_radius,
-    spread_over,
-)
 
 SIDE = 48
 EVERYWHERE = np.ones((SIDE, SIDE), bool)

@@ -17,7 +17,9 @@ from napari_focus_stack.cli.main import main
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.io.sources import ArraySource
 from napari_focus_stack.io.writing import write_image
+from napari_focus_stack.occlusion import voting
 from napari_focus_stack.occlusion.summary import Why
+from napari_focus_stack.occlusion.voting import explain_sample
 from napari_focus_stack.pipeline import fuse as fusing
 from napari_focus_stack.pipeline import occlusion, occlusion_memory
 from napari_focus_stack.pipeline.memory_needs import MemoryNeeds
@@ -181,13 +183,12 @@ def test_parts_in_which_only_blur_spreads_do_not_vote(monkeypatch: pytest.Monkey
         maps.depth[wrong] = NEAR
         return occlusion.remove_occlusion_steps(team, run, survey, maps, known)
 
-    def checks(self: Any, orientation: Any, samples: Any) -> Any:
-        voted.extend(sample.part.outer for sample in samples)
-        return known(self, orientation, samples)
+    def explain(sample: Any, *others: Any) -> Any:
+        voted.append(sample.part.outer)
+        return explain_sample(sample, *others)
 
-    known = occlusion._OcclusionStep._checks
     monkeypatch.setattr(fusing, "remove_occlusion_steps", believe)
-    monkeypatch.setattr(occlusion._OcclusionStep, "_checks", checks)
+    monkeypatch.setattr(voting, "explain_sample", explain)
     result = focus_stack(planes.astype(np.uint8), align="none")
     assert result.report.occlusion["found"]
     assert voted

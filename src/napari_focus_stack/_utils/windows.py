@@ -39,6 +39,23 @@ def size_of(window: Window) -> tuple[int, int]:
     return rows.stop - rows.start, cols.stop - cols.start
 
 
+def area_of(window: Window) -> int:
+    """Return the number of pixels of a window.
+
+    Parameters
+    ----------
+    window : tuple of slice
+        Rows and columns.
+
+    Returns
+    -------
+    int
+        Pixels.
+    """
+    height, width = size_of(window)
+    return height * width
+
+
 def corner_of(window: Window) -> tuple[int, int]:
     """Return the first row and the first column of a window.
 
@@ -138,3 +155,22 @@ def intersection(a: Window, b: Window) -> Window | None:
         slice(max(p.start, q.start), min(p.stop, q.stop)) for p, q in zip(a, b, strict=True)
     )
     return (rows, cols) if rows.start < rows.stop and cols.start < cols.stop else None
+
+
+def enclosing(a: Window, b: Window) -> Window:
+    """Return the smallest window with two windows in it.
+
+    Parameters
+    ----------
+    a, b : tuple of slice
+        Rows and columns of the same array.
+
+    Returns
+    -------
+    tuple of slice
+        Rows and columns.
+    """
+    rows, cols = (
+        slice(min(p.start, q.start), max(p.stop, q.stop)) for p, q in zip(a, b, strict=True)
+    )
+    return rows, cols

@@ -18,10 +18,11 @@ SHARP_RADIUS = 0.3
 COARSE_RADIUS = 5.0
 """Radius in pixels above which blurring at half the size gives the same result in a quarter of the
 time."""
-
-
 RADIUS_STEP = 0.05
 """Step in pixels to which radii are rounded, so that few kernels are made."""
+EDGES_TRIED, EDGE_ROUNDS = 17, 8
+"""Edges of a disc that are tried at the same time, and how often, each time with a sixteenth of the
+step: one by one they take as long as a patch's blur."""
 
 
 def to_linear(values: Plane, gamma: float) -> Plane:
@@ -80,16 +81,23 @@ def disc_kernel(radius: float) -> Plane:
     half = int(np.ceil(radius)) + 1
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
     distance = np.hypot(x, y)
-    low, high = 0.5, radius + 1.0  # at 0.5 the ramp ends before the neighbouring pixels
-    for _ in range(40):
-        edge = (low + high) / 2
-        kernel = np.clip(edge + 0.5 - distance, 0.0, 1.0)
-        if (kernel * x**2).sum() / kernel.sum() < radius**2 / 4:
-            low = edge
-        else:
-            high = edge
+    kernel = np.clip(_ramp_edge(radius, half) + 0.5 - distance, 0.0, 1.0)
     normalised: Plane = (kernel / kernel.sum()).astype(np.float32)
     return normalised
+
+
+def _ramp_edge(radius: float, half: int) -> float:
+    """Return where the ramp's middle lies so that a disc has the variance of the ideal one."""
+    y, x = np.mgrid[: half + 1, : half + 1].reshape(2, -1)
+    distance, times = np.hypot(x, y), np.where(x > 0, 2, 1) * np.where(y > 0, 2, 1)
+    low, high = 0.5, radius + 1.0  # at 0.5 the ramp ends before the neighbouring pixels
+    for _ in range(EDGE_ROUNDS):
+        edges = np.linspace(low, high, EDGES_TRIED)
+        tried = np.clip(edges[:, None] + 0.5 - distance, 0.0, 1.0)
+        variances = (tried @ (times * x**2)) / (tried @ times)
+        best = int(np.searchsorted(variances[1:-1], radius**2 / 4))
+        low, high = edges[best], edges[best + 1]
+    return float(low + high) / 2
 
 
 def defocused(image: Plane, radius: float) -> Plane:

@@ -268,6 +268,26 @@ def reduce(plane: NDArray[Any]) -> NDArray[Any]:
     return half
 
 
+def doubled(small: Plane, shape: tuple[int, ...]) -> Plane:
+    """Enlarge the next coarser level linearly to the size of a level.
+
+    Parameters
+    ----------
+    small : numpy.ndarray
+        (y, x[, C]) float32.
+    shape : tuple of int
+        Shape of the level, rows first.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X[, C]) float32.
+    """
+    size = 2 * small.shape[1], 2 * small.shape[0]
+    large = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(large[: shape[0], : shape[1]])
+
+
 def rows_above(rows: slice) -> slice:
     """Return the rows, or columns, of the level above that correspond to those of a level.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
@@ -17,20 +18,23 @@ from napari_focus_stack.imgproc.morphology import dilate
 from napari_focus_stack.imgproc.selection import pick_plane
 from napari_focus_stack.occlusion.boundaries import find_boundary, fine_energy
 from napari_focus_stack.occlusion.figure_ground import belongs_to_background, foreground_depth
+from napari_focus_stack.occlusion.foreground_layers import ForegroundLayers
 from napari_focus_stack.occlusion.model_check import (
     CHECK_WINDOW,
+    LEAST_KNOWN,
     RESTORED_COVER,
     ModelCheck,
     ModelErrors,
 )
 from napari_focus_stack.occlusion.patch import WIDE, Patch
-from napari_focus_stack.occlusion.unblurring import ForegroundBlur, ForegroundLayers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack._utils.threads import ThreadTeam
     from napari_focus_stack.imgproc.pyramids import Plane
+    from napari_focus_stack.occlusion.boundaries import OcclusionBoundary
+    from napari_focus_stack.occlusion.foreground_blur import ForegroundBlur
 
 DISPUTED_REACH = 16
 """Distance, in pixels, from an accepted background up to which depth is measured anew, for the
@@ -65,8 +69,6 @@ class Background:
     cover : numpy.ndarray
         (Y, X) float32, 0 to 1: alpha of the blurred foreground in the plane that is focused on
         the background, the share of light that does not come from the background.
-    check : ModelErrors
-        Errors of the planes as explained with and without the background.
     """
 
     image: Plane
@@ -74,12 +76,32 @@ class Background:
     depth: Plane
     confidence: Plane
     cover: Plane
-    check: ModelErrors
 
 
-def restore_background(
-    patch: Patch, team: ThreadTeam, *, judged: bool = False
-) -> Background | None:
+def explain_planes(patch: Patch, team: ThreadTeam) -> ModelErrors | None:
+    """Check how well the planes of a patch are explained by a restored background.
+
+    Parameters
+    ----------
+    patch : Patch
+        Part of the field.
+    team : ThreadTeam
+        Threads that share the work.
+
+    Returns
+    -------
+    ModelErrors or None
+        Errors of the planes, an opaque and a transparent foreground compared; None if the
+        foreground hides nothing, or the planes show too little of what it hides.
+    """
+    attempt = _Attempt.of(patch, team)
+    if attempt is None or attempt.known <= LEAST_KNOWN:
+        return None
+    check = attempt.check(judged=True)
+    return check if check.informative else None
+
+
+def restore_background(patch: Patch, team: ThreadTeam) -> Background | None:
     """Restore the background in the planes of a patch, fuse them again and check the result.
 
     Parameters
@@ -88,54 +110,26 @@ def restore_background(
         Part of the field.
     team : ThreadTeam
         Threads that share the work.
-    judged : bool, optional
-        Whether to check, too, if a transparent foreground explains the planes as well.
 
     Returns
     -------
     Background or None
         Restored background; None if the foreground hides nothing.
     """
-    light = patch.light
-    energies = [fine_energy(bright, light.noisy) for bright in patch.bright]
-    boundary = find_boundary(
-        energies, patch.depth, patch.discontinuities, patch.bright, light.jump, light.edge
-    )
-    occluders = ForegroundLayers(
-        boundary, patch.lights, patch.depth, patch.discontinuities, light.lens, light.jump
-    )
-    if not occluders.hidden.any():
+    attempt = _Attempt.of(patch, team)
+    if attempt is None:
         return None
-    touched = occluders.hidden | boundary.near
-    doubted = dilate(patch.discontinuities, WIDE) & patch.above & ~touched
-    occluders.doubt(doubted, patch.depth)
-    restoration = _Restoration(patch, occluders, touched, team)
-    found = restoration.fused(int(occluders.last[touched].max()))
-    certainty = cv2.GaussianBlur(found.confidence, (0, 0), CHECK_WINDOW)
-    beyond = occluders.hidden & (boundary.share < np.float32(0.3)) & patch.recorded
-    where = beyond & (certainty > UNSEEN)
-    known = int(np.count_nonzero(where)) / max(int(np.count_nonzero(beyond)), 1)
-    model = ModelCheck(patch, found.image, found.depth, found.blurs, boundary, where)
-    check = model.check(known, judged=judged)
-    better = check.better() * np.clip((certainty - UNSEEN) / np.float32(SEEN - UNSEEN), 0, 1)
+    found, boundary, hidden = attempt.found, attempt.boundary, attempt.hidden
+    seen = (attempt.certainty - UNSEEN) / np.float32(SEEN - UNSEEN)
+    better = attempt.check(judged=False).better() * np.clip(seen, 0, 1)
     weight = np.clip(found.cover / np.float32(RESTORED_COVER), 0, 1) * (1 - boundary.share)
-    weight *= occluders.hidden & patch.recorded
+    weight *= hidden & patch.recorded
     weight *= better
-    transmitted = (1 - found.cover) / np.float32(light.least_left)
+    transmitted = (1 - found.cover) / np.float32(patch.light.least_left)
     weight *= np.clip((transmitted - FILLED) / np.float32(1 - FILLED), 0, 1)
-    accepted = occluders.hidden & patch.recorded & (better > np.float32(0.5))
-    beside = dilate(accepted, DISPUTED_REACH)
-    depth, confidence = patch.depth.copy(), patch.confidence.copy()
-    foreground = boundary.near & beside
-    depth[foreground] = foreground_depth(energies, boundary)[foreground]
-    background = occluders.hidden & ~boundary.near & beside
-    confidence[background] = found.confidence[background]
-    taken = doubted & dilate(accepted, WIDE) & belongs_to_background(patch, energies, boundary)
-    taken &= found.confidence > np.float32(AS_SURE) * patch.confidence
-    confidence[taken] = np.minimum(found.confidence, confidence)[taken]
-    background |= taken
-    depth[background] = np.minimum(found.depth, patch.depth)[background]
-    return Background(found.image, weight, depth, confidence, found.cover, check)
+    accepted = hidden & patch.recorded & (better > np.float32(0.5))
+    depth, confidence = attempt.measured_depth(accepted)
+    return Background(found.image, weight, depth, confidence, found.cover)
 
 
 @dataclass(frozen=True)
@@ -159,6 +153,98 @@ class _Fused:
     confidence: Plane
     cover: Plane
     blurs: dict[int, ForegroundBlur]
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """Background of a patch that is yet to be checked.
+
+    Attributes
+    ----------
+    patch : Patch
+        Part of the field.
+    energies : list of numpy.ndarray
+        `fine_energy` of every plane, (Y, X) float32 each.
+    boundary : OcclusionBoundary
+        Occlusion boundary of the foreground.
+    hidden : numpy.ndarray
+        (Y, X) bool: pixels of the background that the foreground's blur reaches.
+    doubted : numpy.ndarray
+        (Y, X) bool: other pixels whose depth may wrongly be that of the foreground.
+    found : _Fused
+        The background.
+    certainty : numpy.ndarray
+        (Y, X) float32: mean confidence of its depth in a window.
+    """
+
+    patch: Patch
+    energies: list[Plane]
+    boundary: OcclusionBoundary
+    hidden: NDArray[np.bool_]
+    doubted: NDArray[np.bool_]
+    found: _Fused
+    certainty: Plane
+
+    @classmethod
+    def of(cls, patch: Patch, team: ThreadTeam) -> _Attempt | None:
+        """Restore the background of a patch; return None if the foreground hides nothing."""
+        light = patch.light
+        energies = [fine_energy(bright, light.noisy) for bright in patch.bright]
+        boundary = find_boundary(
+            energies, patch.depth, patch.discontinuities, patch.bright, light.jump, light.edge
+        )
+        occluders = ForegroundLayers(
+            boundary, patch.lights, patch.depth, patch.discontinuities, light.lens, light.jump
+        )
+        if not occluders.hidden.any():
+            return None
+        touched = occluders.hidden | boundary.near
+        doubted = dilate(patch.discontinuities, WIDE) & patch.above & ~touched
+        occluders.doubt(doubted, patch.depth)
+        restoration = _Restoration(patch, occluders, touched, team)
+        found = restoration.fused(int(occluders.last[touched].max()))
+        certainty = cv2.GaussianBlur(found.confidence, (0, 0), CHECK_WINDOW)
+        return cls(patch, energies, boundary, occluders.hidden, doubted, found, certainty)
+
+    @cached_property
+    def _beyond(self) -> NDArray[np.bool_]:
+        """Hidden pixels that are clearly background."""
+        return self.hidden & (self.boundary.share < np.float32(0.3)) & self.patch.recorded
+
+    @cached_property
+    def _visible(self) -> NDArray[np.bool_]:
+        """Those whose background is visible."""
+        return np.asarray(self._beyond & (self.certainty > UNSEEN))
+
+    @property
+    def known(self) -> float:
+        """Share of the hidden pixels whose background is visible."""
+        return int(np.count_nonzero(self._visible)) / max(int(np.count_nonzero(self._beyond)), 1)
+
+    def check(self, *, judged: bool) -> ModelErrors:
+        """Return the errors of the planes as explained by the background."""
+        found = self.found
+        model = ModelCheck(
+            self.patch, found.image, found.depth, found.blurs, self.boundary, self._visible
+        )
+        return model.check(self.known, judged=judged)
+
+    def measured_depth(self, accepted: NDArray[np.bool_]) -> tuple[Plane, Plane]:
+        """Return depth and confidence of the frontmost surface, measured anew beside a mask."""
+        patch, boundary, found = self.patch, self.boundary, self.found
+        beside = dilate(accepted, DISPUTED_REACH)
+        depth, confidence = patch.depth.copy(), patch.confidence.copy()
+        foreground = boundary.near & beside
+        depth[foreground] = foreground_depth(self.energies, boundary, foreground)
+        background = self.hidden & ~boundary.near & beside
+        confidence[background] = found.confidence[background]
+        taken = self.doubted & dilate(accepted, WIDE)
+        taken &= belongs_to_background(patch, self.energies, boundary)
+        taken &= found.confidence > np.float32(AS_SURE) * patch.confidence
+        confidence[taken] = np.minimum(found.confidence, confidence)[taken]
+        background |= taken
+        depth[background] = np.minimum(found.depth, patch.depth)[background]
+        return depth, confidence
 
 
 class _Restoration:

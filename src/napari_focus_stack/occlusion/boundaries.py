@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.imgproc.morphology import dilate, disk
+from napari_focus_stack.imgproc.morphology import dilate, disk, without_small_regions
 from napari_focus_stack.imgproc.pyramids import luminance
 from napari_focus_stack.imgproc.selection import pick_plane
 from napari_focus_stack.imgproc.smoothing import EdgeAwareMean
@@ -115,12 +115,7 @@ def depth_discontinuities(depth: Plane, jump: float) -> NDArray[np.bool_]:
     """
     kernel = disk(JUMP_RADIUS)
     apart: NDArray[np.bool_] = cv2.dilate(depth, kernel) - cv2.erode(depth, kernel) > jump
-    if not apart.any():
-        return apart
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(apart.view(np.uint8), connectivity=8)
-    large = stats[:, cv2.CC_STAT_AREA] >= SMALLEST_DISCONTINUITY
-    large[0] = False
-    return np.asarray(large[labels])
+    return without_small_regions(apart, SMALLEST_DISCONTINUITY) if apart.any() else apart
 
 
 def fine_energy(plane: Plane, noisy: bool) -> Plane:
@@ -232,7 +227,9 @@ def find_boundary(
     nearest, farthest = sides_of(depth)
     side = (2 * depth - nearest - farthest) / np.maximum(nearest - farthest, np.float32(jump))
     band = (nearest - farthest > jump) & dilate(around, BAND_RADIUS)
-    own = detail_peak(energies, band.astype(np.float32), (farthest + jump, nearest + SEARCHED))
+    own = detail_peak(
+        energies, band.astype(np.float32), (farthest + jump, nearest + SEARCHED), band
+    )
     np.copyto(nearest, np.maximum(own.depth, farthest + jump), where=band & own.clear)
     guide = pick_plane(picture, nearest)
     smooth = EdgeAwareMean(guide, BOUNDARY_SMOOTHNESS, edge)
@@ -267,7 +264,7 @@ class DetailPeak:
     Attributes
     ----------
     depth : numpy.ndarray
-        float32, in planes; below 0 where no plane lies between the depths.
+        float32, in planes; below 0 where no plane lies between the depths, or none was searched.
     clear : numpy.ndarray
         bool: whether the planes before and after it, if there are any, show less detail.
     """
@@ -277,7 +274,10 @@ class DetailPeak:
 
 
 def detail_peak(
-    energies: Sequence[Plane], weight: Plane, within: tuple[Plane, Plane]
+    energies: Sequence[Plane],
+    weight: Plane,
+    within: tuple[Plane, Plane],
+    where: NDArray[np.bool_],
 ) -> DetailPeak:
     """Find the depth with the most detail between two depths, by a parabola through its logarithm.
 
@@ -289,19 +289,24 @@ def detail_peak(
         (Y, X) float32: weight of each pixel's detail.
     within : tuple of numpy.ndarray
         Least and greatest depth, (Y, X) float32 each, in planes.
+    where : numpy.ndarray
+        (Y, X) bool: pixels at which it is searched for.
 
     Returns
     -------
     DetailPeak
-        Depth of the peak at each pixel.
+        Depth of the peak at each of these pixels; elsewhere there is none.
     """
-    shape, least = weight.shape, floor_of(energies) * np.float32(PEAK_FLOOR)
+    least, pixels = floor_of(energies) * np.float32(PEAK_FLOOR), np.flatnonzero(where)
+    shape = pixels.shape
+    lowest, highest = within[0].take(pixels), within[1].take(pixels)
     best, before, after, last = (np.full(shape, -np.inf, np.float32) for _ in range(4))
     index = np.full(shape, -1, np.float32)
     for k, energy in enumerate(energies):
-        own = np.log(cv2.GaussianBlur(energy * weight, (0, 0), PEAK_WINDOW) + least)
+        smooth = cv2.GaussianBlur(energy * weight, (0, 0), PEAK_WINDOW)
+        own = np.log(smooth.take(pixels) + least)
         np.copyto(after, own, where=index == k - 1)
-        better = (own > best) & (within[0] <= k) & (k <= within[1])
+        better = (own > best) & (lowest <= k) & (k <= highest)
         np.copyto(before, last, where=better)
         np.copyto(best, own, where=better)
         np.copyto(after, -np.inf, where=better)
@@ -312,4 +317,7 @@ def detail_peak(
     offset = np.zeros(shape, np.float32)
     bend = np.minimum(before[inside] - 2 * best[inside] + after[inside], np.float32(-LEAST_BEND))
     offset[inside] = np.float32(0.5) * (before[inside] - after[inside]) / bend
-    return DetailPeak(index + np.clip(offset, -0.5, 0.5), clear)
+    index += np.clip(offset, -0.5, 0.5)
+    peak = DetailPeak(np.full(where.shape, -1, np.float32), np.zeros(where.shape, np.bool_))
+    peak.depth[where], peak.clear[where] = index, clear
+    return peak

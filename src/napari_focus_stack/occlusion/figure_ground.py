@@ -44,7 +44,9 @@ SIDE_EDGE = 0.5 / 255
 """Step of brightness, as a part of the image's range, at which that smoothing stops."""
 
 
-def foreground_depth(energies: Sequence[Plane], edge: OcclusionBoundary) -> Plane:
+def foreground_depth(
+    energies: Sequence[Plane], edge: OcclusionBoundary, where: NDArray[np.bool_]
+) -> Plane:
     """Measure the depth of the foreground from its own detail alone.
 
     Parameters
@@ -53,14 +55,17 @@ def foreground_depth(energies: Sequence[Plane], edge: OcclusionBoundary) -> Plan
         `fine_energy` of every plane, (Y, X) float32 each, from back to front.
     edge : OcclusionBoundary
         Occlusion boundary of the foreground.
+    where : numpy.ndarray
+        (Y, X) bool: pixels at which it is measured.
 
     Returns
     -------
     numpy.ndarray
-        (Y, X) float32, in planes.
+        (m,) float32: depth of these pixels, in planes.
     """
-    own = detail_peak(energies, edge.share, (edge.nearest - SEARCHED, edge.nearest + SEARCHED))
-    return np.where(own.depth >= 0, own.depth, edge.nearest)
+    around = edge.nearest - SEARCHED, edge.nearest + SEARCHED
+    depth = detail_peak(energies, edge.share, around, where).depth[where]
+    return np.where(depth >= 0, depth, edge.nearest[where])
 
 
 def belongs_to_background(

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
+from napari_focus_stack._compiled.library import library
 from napari_focus_stack.imgproc.defocus import to_encoded, to_linear
 from napari_focus_stack.imgproc.morphology import dilate
 from napari_focus_stack.imgproc.pyramids import luminance, spread_over
 from napari_focus_stack.imgproc.selection import pick_plane
 from napari_focus_stack.occlusion.boundaries import sides_of
+from napari_focus_stack.occlusion.compiled_errors import Rendering
+from napari_focus_stack.occlusion.foreground_blur import ForegroundBlur
 from napari_focus_stack.occlusion.lens import DISCS, OutOfFocus
-from napari_focus_stack.occlusion.unblurring import ForegroundBlur
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -234,7 +236,7 @@ class ModelCheck:
         """
         light, lens = self._light, self._light.lens
         total = np.zeros(depth.shape, np.float32)
-        worst = np.float32((UNEXPLAINED * light.span + 2 * light.deviation) ** 2)
+        noise, worst = light.deviation**2, (UNEXPLAINED * light.span + 2 * light.deviation) ** 2
         place = lens.place(depth.ravel()[self._pixels])
         for k, blur in blurs.items():
             cover = blur.cover.ravel()[self._pixels]
@@ -242,19 +244,36 @@ class ModelCheck:
             if not compared.size:
                 continue
             pixels = self._pixels[compared]
-            rendered = background.seen(place[compared] - lens.places[k], pixels)
-            if how == "behind":
-                rendered *= spread_over(1 - cover[compared], blur.light)
-            if how != "alone":
-                rendered += _taken(blur.light, pixels)
-            error = np.square(
-                _taken(self._patch.planes[k], pixels) - to_encoded(rendered, lens.gamma)
-            )
-            error = error if error.ndim == 1 else error.mean(-1)
-            error -= np.float32(light.deviation**2)
-            total.ravel()[pixels] += np.minimum(error, worst)
+            radii = place[compared] - lens.places[k]
+            added = None if how == "alone" else blur.light
+            blocking = blur.cover if how == "behind" else None
+            if library() is None:
+                errors = self._squared(background.seen(radii, pixels), k, pixels, added, blocking)
+                total.ravel()[pixels] += np.minimum(errors - np.float32(noise), worst)
+                continue
+            discs = background.discs(radii)
+            levels = [background.level(j) for j in range(int(discs.max()) + 2)]
+            rendering = Rendering(pixels, discs, levels, added, blocking, lens.gamma)
+            rendering.add_errors(self._patch.planes[k], noise, worst, total)
         windowed: Plane = cv2.GaussianBlur(total, (0, 0), CHECK_WINDOW)
         return np.maximum(windowed, 0, out=windowed)
+
+    def _squared(
+        self,
+        rendered: Plane,
+        k: int,
+        pixels: NDArray[np.intp],
+        light: Plane | None,
+        cover: Plane | None,
+    ) -> Plane:
+        """Return the squared errors of some pixels of a plane as `Rendering` computes them."""
+        if cover is not None:
+            rendered = rendered * spread_over(1 - _taken(cover, pixels), self._image)
+        if light is not None:
+            rendered = rendered + _taken(light, pixels)
+        shown = to_encoded(rendered, self._light.lens.gamma)
+        errors: Plane = np.square(_taken(self._patch.planes[k], pixels) - shown)
+        return errors if errors.ndim == 1 else errors.mean(-1)
 
 
 def _taken(plane: Plane, pixels: NDArray[np.intp]) -> Plane:
@@ -306,7 +325,8 @@ def unexplained_by_one_surface(patch: Patch) -> NDArray[np.bool_]:
         return patch.discontinuities
     light, lens = patch.light, patch.light.lens
     depths = [np.rint(depth) for depth in sides_of(patch.depth)]
-    front, back = (luminance(pick_plane(patch.lights, depth)) for depth in depths)
+    shown = (to_linear(pick_plane(patch.planes, depth), lens.gamma) for depth in depths)
+    front, back = (luminance(light) for light in shown)
     radius = lens.place(depths[0]) - lens.place(depths[1])
     step = max(lens.blur, float(radius.max()) / DISCS)
     where = dilate(patch.discontinuities, int(2 * COMPARED_SIGMA))

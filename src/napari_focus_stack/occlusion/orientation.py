@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from napari_focus_stack._utils.windows import counted_from
 from napari_focus_stack.imgproc.dtypes import as_dtype
 from napari_focus_stack.imgproc.pyramids import reduce, spread_over
 from napari_focus_stack.occlusion.patch import ImagingModel, Patch
-from napari_focus_stack.occlusion.patch_grid import DepthGrid, PatchWindow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.occlusion.background import Background
     from napari_focus_stack.occlusion.maps import FusedMaps
+    from napari_focus_stack.occlusion.patch_grid import DepthGrid, PatchWindow
 
 LEAST_CHANGE = 1 / 255
 """Weight below which a pixel is left as it is."""
@@ -47,8 +49,8 @@ class StackOrientation:
     ----------
     maps : FusedMaps
         Image and maps of the tile.
-    apart : numpy.ndarray
-        (Y, X) bool: depth discontinuities of the tile.
+    cells : DepthGrid
+        Grid of the tile's depth, counted from the first plane, and of its discontinuities.
     light : ImagingModel
         Model of how the planes were recorded.
     last_is_near : bool
@@ -56,21 +58,34 @@ class StackOrientation:
 
     Attributes
     ----------
-    maps, apart, light, last_is_near
+    maps, light, last_is_near
         The parameters.
-    depth : numpy.ndarray
-        (Y, X) float32, in planes, counted from the back end.
     cells : DepthGrid
-        Grid of this depth.
+        Grid of the depth counted from the back end.
     """
 
     def __init__(
-        self, maps: FusedMaps, apart: NDArray[np.bool_], light: ImagingModel, last_is_near: bool
+        self, maps: FusedMaps, cells: DepthGrid, light: ImagingModel, last_is_near: bool
     ) -> None:
-        self.maps, self.apart, self.light, self.last_is_near = maps, apart, light, last_is_near
-        last = np.float32(len(light.lens.places) - 1)
-        self.depth: Plane = maps.depth.copy() if last_is_near else last - maps.depth
-        self.cells = DepthGrid(self.depth, maps.confidence, apart)
+        self.maps, self.light, self.last_is_near = maps, light, last_is_near
+        self._last = len(light.lens.places) - 1
+        self.cells = cells if last_is_near else cells.turned(self._last)
+
+    def depth(self, window: Window) -> Plane:
+        """Return the depth counted from the back end.
+
+        Parameters
+        ----------
+        window : tuple of slice
+            Rows and columns of the tile.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x) float32, in planes.
+        """
+        depth = self.maps.depth[window]
+        return depth.copy() if self.last_is_near else np.float32(self._last) - depth
 
     def patch(self, part: PatchWindow, shown: Shown) -> Patch:
         """Return a patch of the tile, with its planes from back to front.
@@ -110,7 +125,8 @@ class StackOrientation:
         image = without_alpha(self.maps.image[part.outer]).astype(np.float32)
         light = self.light
         if image.ndim == 3:
-            light, image = light.averaged(image.shape[2]), image.mean(-1)
+            light = light.averaged(image.shape[2])
+            image = cv2.transform(image, np.full((1, image.shape[2]), 1 / image.shape[2]))
         if step == 2:
             light, image = light.averaged(4).halved, reduce(image)
         return self._patch(part, shown, image, light, step)
@@ -123,16 +139,16 @@ class StackOrientation:
         if not self.last_is_near:
             lens = lens.turned
         places = sorted(planes, reverse=not self.last_is_near)
-        first = places[0] if self.last_is_near else len(lens.places) - 1 - places[0]
+        first = places[0] if self.last_is_near else self._last - places[0]
         np.copyto(image, planes[places[0]], where=~np.isfinite(image))
         kept = slice(None, None, step), slice(None, None, step)
         return Patch(
             [planes[i] for i in places],
             image,
-            self.depth[outer][kept] - np.float32(first),
+            self.depth(outer)[kept] - np.float32(first),
             self.maps.confidence[outer][kept].copy(),
             self.cells.lowest(outer)[kept] - np.float32(first),
-            self.apart[outer][kept],
+            self.cells.discontinuities[outer][kept],
             shown.recorded & self.maps.recorded[outer][kept],
             replace(light, lens=lens.of(first, len(places))),
         )
@@ -168,7 +184,7 @@ class StackOrientation:
         cover[changed] *= differs if differs.ndim == 1 else differs.any(-1)
         forward = background.depth[here] - patch.depth[here]
         depth = maps.depth[inner] + (forward if self.last_is_near else -forward)
-        np.clip(depth, 0, len(self.light.lens.places) - 1, out=depth)
+        np.clip(depth, 0, self._last, out=depth)
         confidence = np.where(patch.recorded[here], background.confidence[here], np.float32(0))
         return Change(part, changed, image, depth, confidence, cover)
 

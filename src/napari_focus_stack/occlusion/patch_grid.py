@@ -6,12 +6,14 @@ cell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from napari_focus_stack._utils.windows import area_of, enclosing, intersection
 from napari_focus_stack.imgproc.morphology import dilate, disk
 from napari_focus_stack.occlusion.patch import WIDE
 
@@ -71,8 +73,7 @@ class PatchWindow:
     @property
     def pixels(self) -> int:
         """Number of pixels that are processed."""
-        rows, cols = self.outer
-        return int(rows.stop - rows.start) * int(cols.stop - cols.start)
+        return area_of(self.outer)
 
 
 @dataclass(frozen=True)
@@ -91,25 +92,69 @@ class FlatPatch:
     plane: int
 
 
+@dataclass(frozen=True)
 class DepthGrid:
     """Depth, confidence and discontinuities in cells of 8 x 8 pixels.
 
-    Parameters
+    Attributes
     ----------
-    depth, confidence : numpy.ndarray
-        (Y, X) float32: depth in planes, counted from the back, and its confidence.
     discontinuities : numpy.ndarray
         (Y, X) bool: depth discontinuities that count.
+    least, greatest : numpy.ndarray
+        (y, x) float32, one value for each cell: depth in planes, counted from the back.
+    surest : numpy.ndarray
+        (y, x) float32: least confidence of the depth.
     """
 
-    def __init__(self, depth: Plane, confidence: Plane, discontinuities: NDArray[np.bool_]) -> None:
-        self._shape = depth.shape
-        self._least: Plane = _cells(depth, np.minimum)
-        self._greatest: Plane = _cells(depth, np.maximum)
-        self._surest: Plane = _cells(confidence, np.minimum)
-        self._apart: NDArray[np.bool_] = _cells(discontinuities, np.logical_or)
-        self._counted = discontinuities
-        self._lowest: Plane = cv2.erode(self._least, disk(WIDE // CELL))
+    discontinuities: NDArray[np.bool_]
+    least: Plane
+    greatest: Plane
+    surest: Plane
+
+    @classmethod
+    def of(cls, depth: Plane, confidence: Plane, discontinuities: NDArray[np.bool_]) -> DepthGrid:
+        """Reduce maps to cells.
+
+        Parameters
+        ----------
+        depth, confidence : numpy.ndarray
+            (Y, X) float32: depth in planes, counted from the back, and its confidence.
+        discontinuities : numpy.ndarray
+            (Y, X) bool: depth discontinuities that count.
+
+        Returns
+        -------
+        DepthGrid
+            Grid that covers the maps.
+        """
+        least, greatest = _cells(depth, np.minimum), _cells(depth, np.maximum)
+        return cls(discontinuities, least, greatest, _cells(confidence, np.minimum))
+
+    def turned(self, last: float) -> DepthGrid:
+        """Return the grid of the depth counted from the front.
+
+        Parameters
+        ----------
+        last : float
+            Depth of the last plane.
+
+        Returns
+        -------
+        DepthGrid
+            Grid of `last` less the depth.
+        """
+        far = np.float32(last)
+        return replace(self, least=far - self.greatest, greatest=far - self.least)
+
+    @cached_property
+    def _apart(self) -> NDArray[np.bool_]:
+        """Cells with discontinuities."""
+        return _cells(self.discontinuities, np.logical_or)
+
+    @cached_property
+    def _lowest(self) -> Plane:
+        """Rearmost depth around each cell."""
+        return np.asarray(cv2.erode(self.least, disk(WIDE // CELL)))
 
     def lowest(self, window: Window) -> Plane:
         """Return the rearmost depth within `WIDE` pixels, rounded to whole cells.
@@ -145,7 +190,7 @@ class DepthGrid:
             Parts with discontinuities.
         """
         margin = PATCH_MARGIN + int(reach)
-        doubted = dilate(self._apart, WIDE // CELL) & (self._greatest - self._lowest > jump)
+        doubted = dilate(self._apart, WIDE // CELL) & (self.greatest - self._lowest > jump)
         processed = dilate(self._apart, -(-(LOOKED_BESIDE + int(reach)) // CELL)) | doubted
         block = next((b for b in PATCH_SIDES if (b + 2 * margin) ** 2 <= pixels), PATCH_SIDES[-1])
         side = block // CELL
@@ -155,21 +200,41 @@ class DepthGrid:
                 here = processed[top : top + side, left : left + side]
                 if here.any():
                     found.append(self._part(top, left, here, margin))
-        return [part for part in found if part.discontinuities]
+        largest = min(pixels, (PATCH_SIDES[0] + 2 * margin) ** 2)
+        return [part for part in self._joined(found, largest) if part.discontinuities]
 
     def _part(self, top: int, left: int, block: NDArray[np.bool_], margin: int) -> PatchWindow:
         """Return the smallest part with all marked cells of a block that starts at a cell."""
         rows, cols = (np.flatnonzero(block.any(axis)) for axis in (1, 0))
         starts = top + int(rows[0]), left + int(cols[0])
         ends = top + int(rows[-1]) + 1, left + int(cols[-1]) + 1
-        inner, outer = self._pixels(starts, ends, 0), self._pixels(starts, ends, margin)
-        return PatchWindow(outer, inner, int(np.count_nonzero(self._counted[outer])))
+        return self._counted(self._pixels(starts, ends, margin), self._pixels(starts, ends, 0))
+
+    def _counted(self, outer: Window, inner: Window) -> PatchWindow:
+        return PatchWindow(outer, inner, int(np.count_nonzero(self.discontinuities[outer])))
+
+    def _joined(self, parts: list[PatchWindow], largest: float) -> list[PatchWindow]:
+        """Join parts with overlapping margins where one part with both has fewer pixels."""
+        joined: list[PatchWindow] = []
+        for i, part in enumerate(parts):
+            for j, other in enumerate(joined):
+                outer = enclosing(part.outer, other.outer)
+                inner = enclosing(part.inner, other.inner)
+                others = [*joined[:j], *joined[j + 1 :], *parts[i + 1 :]]
+                if area_of(outer) <= min(largest, part.pixels + other.pixels) and not any(
+                    intersection(inner, another.inner) for another in others
+                ):
+                    joined[j] = self._counted(outer, inner)
+                    break
+            else:
+                joined.append(part)
+        return joined
 
     def _pixels(self, starts: tuple[int, int], ends: tuple[int, int], margin: int) -> Window:
         """Return the pixels of a rectangle of cells and of a margin, as far as they exist."""
         rows, cols = (
             slice(max(0, start * CELL - margin), min(side, end * CELL + margin))
-            for start, end, side in zip(starts, ends, self._shape, strict=True)
+            for start, end, side in zip(starts, ends, self.discontinuities.shape, strict=True)
         )
         return rows, cols
 
@@ -220,9 +285,9 @@ class DepthGrid:
             The largest patches of each plane, those with the most flat cells first.
         """
         kernel = disk(FLAT_RADIUS)
-        change = cv2.dilate(self._greatest, kernel) - cv2.erode(self._least, kernel)
-        flat = (change < FLAT_CELL) & (self._surest > CREDIBLE)
-        middle = (self._least + self._greatest) / 2
+        change = cv2.dilate(self.greatest, kernel) - cv2.erode(self.least, kernel)
+        flat = (change < FLAT_CELL) & (self.surest > CREDIBLE)
+        middle = (self.least + self.greatest) / 2
         found: list[tuple[float, FlatPatch]] = []
         half = PATCH // 2
         for k in range(count):

@@ -14,15 +14,16 @@ import numpy as np
 
 from napari_focus_stack._utils.threads import ThreadTeam
 from napari_focus_stack.alignment.cropping import common_crop
-from napari_focus_stack.occlusion.background import Background, restore_background
+from napari_focus_stack.occlusion.background import restore_background
 from napari_focus_stack.occlusion.boundaries import LEAST_JUMP, depth_discontinuities
 from napari_focus_stack.occlusion.lens import SHIFTS, SharpPatch, measured_lens
 from napari_focus_stack.occlusion.model_check import unexplained_by_one_surface
 from napari_focus_stack.occlusion.orientation import Change, Shown, StackOrientation
-from napari_focus_stack.occlusion.patch import ImagingModel, Patch
+from napari_focus_stack.occlusion.patch import ImagingModel
 from napari_focus_stack.occlusion.patch_grid import DepthGrid, FlatPatch, PatchWindow, batches
-from napari_focus_stack.occlusion.samples import SampledPatch, Votes
+from napari_focus_stack.occlusion.samples import SampledPatch
 from napari_focus_stack.occlusion.summary import OcclusionSummary, Why
+from napari_focus_stack.occlusion.voting import first_votes, further_votes
 from napari_focus_stack.pipeline.occlusion_memory import AT_FIRST, CANDIDATES, SAMPLE, PatchMemory
 from napari_focus_stack.pipeline.occlusion_planes import Kind, PlaneWindows, Wanted
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.occlusion.maps import FusedMaps
-    from napari_focus_stack.occlusion.model_check import ModelErrors
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.pipeline.survey import Survey
     from napari_focus_stack.result import Progress
@@ -50,8 +50,8 @@ AT_HALF_SIZE = 2
 MOST_SAMPLES = 10
 """Samples, at most, from which the front end of the stack is found."""
 AT_ONCE = 0.045
-"""Lead after the first samples that suffices: 0.09 or more at half the size in all scenes of the
-bench with occlusion. Without it at half the size (`pcb`: 0.04), or without any lead at full size,
+"""Lead after the first samples that suffices: 0.086 or more at half the size in all scenes of the
+bench with occlusion. Without it at half the size (`pcb`: 0.037), or without any lead at full size,
 the search ends there."""
 
 
@@ -95,7 +95,7 @@ def remove_occlusion_steps(
     cover = np.zeros_like(maps.depth)
     orientation, found = yield from _oriented(team, run, survey, maps, earlier)
     if orientation is not None:
-        step = _OcclusionStep(team, run, survey, maps, orientation.apart)
+        step = _OcclusionStep(team, run, survey, maps, orientation.cells)
         yield from step.restore(orientation, cover)
     return found, cover
 
@@ -112,16 +112,18 @@ def _oriented(
     _keep_recorded(edges, run, survey, maps.origin)
     if not _enough(edges):
         return None, earlier.stopped(Why.FLAT)
-    step = _OcclusionStep(team, run, survey, maps, edges)
     if earlier.light is not None:
         edges &= depth_discontinuities(maps.depth, earlier.light.jump)
-        known = StackOrientation(maps, edges, earlier.light, earlier.last_is_near)
+        grid = DepthGrid.of(maps.depth, maps.confidence, edges)
+        known = StackOrientation(maps, grid, earlier.light, earlier.last_is_near)
         return known, earlier.stopped(Why.UNEXPLAINED)
+    step = _OcclusionStep(team, run, survey, maps, DepthGrid.of(maps.depth, maps.confidence, edges))
     light, samples = yield from step.first_look()
     if light is None:
         return None, earlier.stopped(Why.NO_LENS)
     if light.jump > LEAST_JUMP:
         edges &= depth_discontinuities(maps.depth, light.jump)
+        step.count_only(edges)
     if not _enough(edges):
         return None, earlier.stopped(Why.FLAT)
     if not step.can_orient():
@@ -156,10 +158,10 @@ class _OcclusionStep:
     """Removal of occlusion from one tile: lens, front end of the stack, and patch by patch."""
 
     def __init__(
-        self, team: ThreadTeam, run: Run, survey: Survey, maps: FusedMaps, edges: NDArray[np.bool_]
+        self, team: ThreadTeam, run: Run, survey: Survey, maps: FusedMaps, grid: DepthGrid
     ) -> None:
         self._team, self._run, self._survey = team, run, survey
-        self._maps, self._edges = maps, edges
+        self._maps, self._grid = maps, grid
         self._order = survey.alignment.order
         self._planes = PlaneWindows(run, survey, maps.origin)
 
@@ -167,10 +169,10 @@ class _OcclusionStep:
         self,
     ) -> Generator[Progress, None, tuple[ImagingModel | None, list[SampledPatch]]]:
         """Measure the blur of every plane, None if the planes do not show it, and take samples."""
-        maps, count = self._maps, len(self._order)
-        grid = DepthGrid(maps.depth, maps.confidence, self._edges)
-        flat = grid.flat_patches(count)
-        parts = grid.samples(min(CANDIDATES, int(self._pixels_at_a_time() / SAMPLE**2)), SAMPLE)
+        flat = self._grid.flat_patches(len(self._order))
+        parts = self._grid.samples(
+            min(CANDIDATES, int(self._pixels_at_a_time() / SAMPLE**2)), SAMPLE
+        )
         around = [range(p.plane + min(SHIFTS), p.plane + max(SHIFTS) + 1) for p in flat]
         wanted = [
             *(Wanted(p.window, r, Kind.GREY) for p, r in zip(flat, around, strict=True)),
@@ -181,6 +183,10 @@ class _OcclusionStep:
         light = self._measured(flat, shown[: len(flat)])
         samples = zip(parts, shown[len(flat) :], strict=True)
         return light, [SampledPatch(part, pixels, 2) for part, pixels in samples]
+
+    def count_only(self, edges: NDArray[np.bool_]) -> None:
+        """Count no discontinuities but these from now on."""
+        self._grid = replace(self._grid, discontinuities=edges)
 
     def _measured(self, flat: list[FlatPatch], shown: list[Shown]) -> ImagingModel | None:
         """Return the imaging model that flat patches show; None if they show none."""
@@ -200,18 +206,18 @@ class _OcclusionStep:
         self, light: ImagingModel, candidates: Sequence[SampledPatch]
     ) -> Generator[Progress, None, StackOrientation | None]:
         """Find the front end of the stack; None if neither end explains the planes, or both do."""
-        ends = [StackOrientation(self._maps, self._edges, light, last) for last in (True, False)]
+        ends = [StackOrientation(self._maps, self._grid, light, last) for last in (True, False)]
         samples = self._most_unexplained(ends[0], candidates)
         inspected = len(candidates)
-        first = self._votes(ends, samples[:AT_HALF_SIZE], min(AT_HALF_SIZE, inspected))
+        first = first_votes(self._team, ends, samples[:AT_HALF_SIZE], min(AT_HALF_SIZE, inspected))
         if first.hopeless(AT_ONCE):
             return None
         if first.front.beats(first.back, AT_ONCE):
             return first.end
         samples = yield from self._enlarged(ends[0], samples)
-        votes = self._votes(ends, samples[:AT_FIRST], min(AT_FIRST, inspected))
+        votes = further_votes(self._team, ends, samples[:AT_FIRST], min(AT_FIRST, inspected))
         if votes.front.lead > 0 and not votes.front.beats(votes.back, AT_ONCE):
-            votes = self._votes(ends, samples[AT_FIRST:], len(samples), votes)
+            votes = further_votes(self._team, ends, samples[AT_FIRST:], len(samples), votes)
         return votes.end if votes.front.beats(votes.back) else None
 
     def _most_unexplained(
@@ -243,39 +249,6 @@ class _OcclusionStep:
         large = [SampledPatch(s.part, shown, 1) for s, shown in zip(samples, found, strict=True)]
         return self._most_unexplained(end, large)
 
-    def _votes(
-        self,
-        ends: Sequence[StackOrientation],
-        samples: Sequence[SampledPatch],
-        least: int,
-        earlier: Votes | None = None,
-    ) -> Votes:
-        """Check either end on some samples, which count as `least` samples at least."""
-        known = [[], []] if earlier is None else earlier.checks
-        count = max(len(samples), least)  # uninformative ones included
-        return Votes.of(
-            ends,
-            [
-                [*checks, *self._checks(end, samples)]
-                for checks, end in zip(known, ends, strict=True)
-            ],
-            count,
-        )
-
-    def _checks(
-        self, orientation: StackOrientation, samples: Sequence[SampledPatch]
-    ) -> list[ModelErrors]:
-        """Return how well samples are explained with a restored background, if informative."""
-        found: dict[int, ModelErrors] = {}
-
-        def check(i: int) -> None:
-            background = self._background(samples[i].patch(orientation), judged=True)
-            if background is not None and background.check.informative:
-                found[i] = background.check
-
-        self._team.map(check, range(len(samples)))
-        return [found[i] for i in sorted(found)]
-
     def restore(
         self, orientation: StackOrientation, cover: Plane
     ) -> Generator[Progress, None, None]:
@@ -284,7 +257,8 @@ class _OcclusionStep:
 
         def restore(todo: tuple[PatchWindow, Shown]) -> None:
             patch = orientation.patch(*todo)
-            background = self._background(patch)
+            with ThreadTeam(1, self._team.check) as alone:
+                background = restore_background(patch, alone)
             if background is not None:
                 found.append(orientation.change(todo[0], patch, background))
 
@@ -299,10 +273,6 @@ class _OcclusionStep:
             del planes
         for change in found:  # only once all are found, because patches reach beyond their windows
             change.put(self._maps, cover)
-
-    def _background(self, patch: Patch, *, judged: bool = False) -> Background | None:
-        with ThreadTeam(1, self._team.check) as alone:
-            return restore_background(patch, alone, judged=judged)
 
     def can_orient(self) -> bool:
         """Return whether enough samples to find the front end fit into memory."""

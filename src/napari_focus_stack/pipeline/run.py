@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 READERS = 2
 """Planes that are read ahead at the same time; the fusion reads one ahead."""
-MOST_KEPT = 16 * 2**20
+MOST_KEPT = 32 * 2**20
 """Bytes of planes up to which a stack of files is kept once it is read, instead of decoded by every
 pass: an eighth of the processor time for 12 PNG files of 512 x 512 in colour."""
 

@@ -1,4 +1,4 @@
-"""Blur that the foreground casts over the background, and its removal."""
+"""Layers of the foreground, and the blur that they cast over the background."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from napari_focus_stack._compiled.library import library
+from napari_focus_stack._utils.windows import counted_from, size_of, widened
 from napari_focus_stack.imgproc.defocus import defocused
-from napari_focus_stack.imgproc.morphology import dilate
-from napari_focus_stack.imgproc.pyramids import reduce, reduced_shape, spread_over
+from napari_focus_stack.imgproc.morphology import bounding_window, dilate
+from napari_focus_stack.imgproc.pyramids import doubled, reduce, reduced_shape, spread_over
 from napari_focus_stack.imgproc.selection import pick_plane
-from napari_focus_stack.imgproc.smoothing import without_gaps
+from napari_focus_stack.occlusion import compiled_layers
+from napari_focus_stack.occlusion.foreground_blur import LEAST_WEIGHT, ForegroundBlur
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,72 +41,6 @@ SMALLEST_HALVED = 4.0
 HALVED_VARIANCE = 1.0
 """Variance along each axis, in pixels squared, that means over two by two pixels (0.25) and linear
 enlargement (0.75) add to blur."""
-LEAST_COVER = 0.004
-"""Alpha, of one grey level in 255, that is not worth removing."""
-LEAST_WEIGHT = 1e-3
-"""Least divisor."""
-BEYOND = 0.02
-"""Part of the range by which a restored background may exceed it: beyond that the boundary or the
-blur is wrong, and it left dark dashes."""
-
-
-@dataclass(frozen=True)
-class ForegroundBlur:
-    """Foreground out of focus in a plane: the light it adds, and the share of light it blocks.
-
-    Attributes
-    ----------
-    light : numpy.ndarray
-        (Y, X[, C]) float32: light of the foreground.
-    cover : numpy.ndarray
-        (Y, X) float32, 0 to 1: its alpha, the share of the background's light that it blocks.
-    """
-
-    light: Plane
-    cover: Plane
-
-    def removed_from(
-        self,
-        plane: Plane,
-        where: NDArray[np.bool_],
-        ends: tuple[float, float],
-        least_left: float,
-    ) -> Plane:
-        """Return the background under the blur: `(plane - light) / (1 - cover)`.
-
-        Where a share of no more than `least_left` is transmitted, or where the quotient is no
-        light that planes show, the background is filled smoothly from around: a quotient with a
-        small divisor is mostly noise.
-
-        Parameters
-        ----------
-        plane : numpy.ndarray
-            (Y, X[, C]) float32, as light.
-        where : numpy.ndarray
-            (Y, X) bool: pixels to restore.
-        ends : tuple of float
-            Least and greatest light of all planes.
-        least_left : float
-            Largest transmitted share that is not divided by.
-
-        Returns
-        -------
-        numpy.ndarray
-            (Y, X[, C]) float32: background as light; elsewhere `plane`.
-        """
-        left = 1 - self.cover
-        covered = where & (self.cover > LEAST_COVER)
-        transmitted = spread_over(np.maximum(left[covered], LEAST_WEIGHT), plane)
-        shown = (plane[covered] - self.light[covered]) / transmitted
-        beyond = np.float32(BEYOND * (ends[1] - ends[0]))
-        wrong = (shown < ends[0] - beyond) | (shown > ends[1] + beyond)
-        lost = where & (left <= least_left)
-        lost[covered] |= wrong if wrong.ndim == 1 else wrong.any(-1)
-        background = plane.copy()
-        background[covered] = np.clip(shown, *ends)
-        if lost.any():
-            background[lost] = _filled(background, lost)
-        return background
 
 
 @dataclass(frozen=True)
@@ -120,40 +57,43 @@ class _Layer:
         (y, x, 1 + C) float32: share of each of these pixels that it covers, and its light there.
     shape : tuple of int
         Rows and columns of the patch.
+    widest : float
+        Radius of its widest blur, in pixels.
     """
 
     depth: float
     window: Window
     pixels: Plane
     shape: tuple[int, ...]
-
-    @classmethod
-    def of(cls, depth: float, pixels: Plane) -> _Layer:
-        """Return a layer at a depth of which pixels are given for the whole patch."""
-        here = _around(pixels[..., 0])
-        return cls(depth, here, pixels[here], pixels.shape[:2])
+    widest: float
 
     @cached_property
     def halved(self) -> _Layer:
         """The layer at half its size."""
-        whole = np.zeros((*self.shape, self.pixels.shape[2]), np.float32)
-        whole[self.window] = self.pixels
-        return _Layer.of(self.depth, reduce(whole))
+        sides = list(zip(self.window, self.shape, strict=True))
+        (top, bottom), (left, right) = (
+            (side.start % 2, side.stop % 2 if side.stop < full else 0) for side, full in sides
+        )
+        even = cv2.copyMakeBorder(
+            self.pixels, top, bottom, left, right, cv2.BORDER_CONSTANT, value=0
+        )
+        rows, cols = (slice(side.start // 2, (side.stop + 1) // 2) for side in self.window)
+        shape, widest = reduced_shape(self.shape), halved_radius(self.widest)
+        return _Layer(self.depth, (rows, cols), reduce(even), shape, widest)
 
-    def widened(self, margin: int) -> tuple[Window, Plane]:
-        """Return window and pixels with a margin, as far as it lies in the patch."""
-        before = [min(margin, side.start) for side in self.window]
-        after = [
-            min(margin, end - side.stop) for side, end in zip(self.window, self.shape, strict=True)
-        ]
-        rows, cols = (
-            slice(side.start - less, side.stop + more)
-            for side, less, more in zip(self.window, before, after, strict=True)
-        )
-        wide = cv2.copyMakeBorder(
-            self.pixels, before[0], after[0], before[1], after[1], cv2.BORDER_CONSTANT, value=0
-        )
-        return (rows, cols), wide.reshape(*wide.shape[:2], -1)
+    @cached_property
+    def _wide(self) -> tuple[Window, Plane]:
+        """Window and pixels with the margin that the widest blur needs."""
+        outer = widened(self.window, _margin(self.widest), self.shape)
+        pixels = np.zeros((*size_of(outer), self.pixels.shape[2]), np.float32)
+        pixels[counted_from(outer, self.window)] = self.pixels
+        return outer, pixels
+
+    def widened(self, radius: float) -> tuple[Window, Plane]:
+        """Return window and pixels with the margin that a blur needs, within the patch."""
+        outer, pixels = self._wide
+        window = widened(self.window, _margin(radius), self.shape)
+        return window, pixels[counted_from(outer, window)]
 
 
 class ForegroundLayers:
@@ -219,14 +159,21 @@ class ForegroundLayers:
         """Return the layers, from front to back."""
         thickness = max(1, round(LAYER / self._lens.blur))
         index = np.rint(foreground).astype(np.intp) // thickness
+        pixels = np.flatnonzero((share > 0) & (index > 0))
+        places, shares = index.take(pixels), share.take(pixels)
+        totals = np.bincount(places, shares)
+        depths = np.bincount(places, shares * foreground.take(pixels))
         layers = []
-        for i in range(int(index.max()), 0, -1):
-            mask = share * (index == i)
-            total = float(mask.sum())
-            if total < SMALLEST_LAYER:
+        for i in range(len(totals) - 1, 0, -1):
+            if totals[i] < SMALLEST_LAYER:
                 continue
-            depth = float((mask * foreground).sum()) / total
-            layers.append(_Layer.of(depth, np.dstack([mask, image * spread_over(mask, image)])))
+            depth = float(depths[i] / totals[i])
+            chosen = (index == i) & (share > 0)
+            here = bounding_window(chosen)
+            covered, light = share[here] * chosen[here], image[here]
+            colours = np.dstack([covered, light * spread_over(covered, light)])
+            widest = float(self._lens.place(depth) - self._lens.places[0])
+            layers.append(_Layer(depth, here, colours, share.shape, widest))
         return layers
 
     def _hide(self, boundary: OcclusionBoundary, foreground: Plane, background: Plane) -> None:
@@ -238,10 +185,10 @@ class ForegroundLayers:
             here = solid & (index == k)
             if np.count_nonzero(here) < SMALLEST_LAYER:
                 continue
-            reached = dilate(
-                here, max(1, int(np.ceil(self._lens.places[k] - self._lens.places[0])) + 1)
-            )
-            before[reached & (k > background + self._jump)] = k
+            reach = max(1, int(np.ceil(self._lens.places[k] - self._lens.places[0])) + 1)
+            window = widened(bounding_window(here), reach, here.shape)
+            reached = dilate(here[window], reach)
+            before[window][reached & (k > background[window] + self._jump)] = k
         self.hidden = np.isfinite(before)
         edge = boundary.near & ~self.hidden
         before[edge] = foreground[edge]
@@ -284,9 +231,7 @@ class ForegroundLayers:
         halved = [layer.halved for layer in found]
         shape = (*reduced_shape(self._shape), *self._shape[2:])
         blur = self._blur(halved, [halved_radius(radius) for radius in radii], shape)
-        return ForegroundBlur(
-            _enlarged(blur.light, self._shape), _enlarged(blur.cover, self._shape)
-        )
+        return ForegroundBlur(doubled(blur.light, self._shape), doubled(blur.cover, self._shape))
 
     def _blur(
         self, layers: Sequence[_Layer], radii: Sequence[float], shape: tuple[int, ...]
@@ -296,16 +241,28 @@ class ForegroundLayers:
         light = np.zeros(shape, np.float32)
         for layer, radius in zip(layers, radii, strict=True):
             np.maximum(union[layer.window], layer.pixels[..., 0], out=union[layer.window])
-            here, pixels = layer.widened(2 * int(np.ceil(radius)) + 2)
-            blurred = defocused(pixels, radius)
-            weight = blurred[..., 0]
-            gain = np.clip(defocused(union[here], radius) - cover[here], 0, 1)
-            gain[weight <= LEAST_WEIGHT] = 0
-            shown = blurred[..., 1:].reshape(light[here].shape)
-            part = gain / np.maximum(weight, np.float32(LEAST_WEIGHT))
-            light[here] += shown * spread_over(part, light)
-            cover[here] += gain
+            here, pixels = layer.widened(radius)
+            blurred, covered = defocused(pixels, radius), defocused(union[here], radius)
+            if library() is None:
+                _add_layer(blurred, covered, light[here], cover[here])
+            else:
+                compiled_layers.add_layer(blurred, covered, LEAST_WEIGHT, light[here], cover[here])
         return ForegroundBlur(light, cover)
+
+
+def _add_layer(layer: Plane, covered: Plane, light: Plane, cover: Plane) -> None:
+    """Add a blurred layer behind those before it to light and cover, in place."""
+    weight = layer[..., 0]
+    gain = np.clip(covered - cover, 0, 1)
+    gain[weight <= LEAST_WEIGHT] = 0
+    part = gain / np.maximum(weight, np.float32(LEAST_WEIGHT))
+    light += layer[..., 1:].reshape(light.shape) * spread_over(part, light)
+    cover += gain
+
+
+def _margin(radius: float) -> int:
+    """Return the margin in pixels that a blur needs."""
+    return 2 * int(np.ceil(radius)) + 2
 
 
 def halved_radius(radius: float) -> float:
@@ -322,28 +279,3 @@ def halved_radius(radius: float) -> float:
         Radius at half the size, in pixels of that.
     """
     return float(np.sqrt(max(radius**2 - 4 * HALVED_VARIANCE, 0))) / 2
-
-
-def _enlarged(small: Plane, shape: tuple[int, ...]) -> Plane:
-    """Return a plane of half the size at the full size."""
-    size = 2 * small.shape[1], 2 * small.shape[0]
-    large = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(large[: shape[0], : shape[1]])
-
-
-def _filled(plane: Plane, lost: NDArray[np.bool_]) -> Plane:
-    """Return smooth values for lost pixels of a plane, found at half its size."""
-    kept = reduce((~lost).astype(np.float32))
-    small = reduce(plane * spread_over((~lost).astype(np.float32), plane))
-    small /= spread_over(np.where(kept > 0, kept, np.float32(np.nan)), plane)
-    small, _ = without_gaps(small)
-    return np.asarray(_enlarged(small, plane.shape)[lost])
-
-
-def _around(mask: Plane) -> Window:
-    """Return the rows and columns of all pixels above 0."""
-    rows, cols = (
-        slice(int(found[0]), int(found[-1]) + 1)
-        for found in (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    )
-    return rows, cols
