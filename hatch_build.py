@@ -14,12 +14,15 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCES = Path("src/napari_focus_stack/_compiled")
+SWITCH = "FOCUSSTACK_COMPILED"
+"""Environment variable that leaves the kernels out if it is 0."""
 ZIG = "ziglang>=0.13"
 """C compiler that pip can install, for machines that have none."""
 LEVELS = {"": None, "-avx2": "x86-64-v3", "-avx512": "x86-64-v4"}
@@ -33,20 +36,42 @@ class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     """Compile the kernels before a wheel, or an editable installation, is put together."""
 
     def dependencies(self) -> list[str]:
-        """Return Zig if the system has no compiler."""
-        return [] if system_compiler() else [ZIG]
+        """Return Zig if the system has no compiler and one is wanted."""
+        return [] if switched_off() or system_compiler() else [ZIG]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile the kernels; on failure, say so and go on without them."""
+        """Compile the kernels; what fails is said, and left out."""
         del version
-        try:
-            compiled = compile_kernels(Path(self.root))
-        except (OSError, subprocess.CalledProcessError) as problem:
-            self.app.display_warning(f"Kernels not compiled, NumPy takes their place: {problem}")
+        compiled = [] if switched_off() else self.compile_kernels()
+        if not compiled:
             return
         build_data["artifacts"] += [str(path.relative_to(self.root)) for path in compiled]
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform_tag()}"
+
+    def compile_kernels(self) -> list[Path]:
+        """Compile one library for each level of processors; return the paths of those that did."""
+        intel = platform.machine().lower() in ("x86_64", "amd64")
+        folder, compiled = Path(self.root) / SOURCES, []
+        for suffix, level in LEVELS.items():
+            library = folder / f"kernels{suffix}{library_suffix()}"
+            library.unlink(missing_ok=True)  # an older one, which a process may have loaded
+            if level is not None and not intel:
+                continue
+            try:
+                compile_library(library, level)
+            except (OSError, subprocess.CalledProcessError) as problem:
+                self.app.display_warning(f"{library.name} not compiled: {problem}")
+            else:
+                compiled.append(library)
+        if not compiled:
+            self.app.display_warning("No kernels were compiled; NumPy takes their place.")
+        return compiled
+
+
+def switched_off() -> bool:
+    """Return whether the user wants a package without kernels, which needs no compiler."""
+    return os.environ.get(SWITCH) == "0"
 
 
 def system_compiler() -> list[str] | None:
@@ -57,30 +82,32 @@ def system_compiler() -> list[str] | None:
     return wanted if shutil.which(wanted[0]) else None
 
 
-def compile_kernels(root: Path) -> list[Path]:
-    """Compile one library for each level of processors; return their paths."""
-    intel = platform.machine().lower() in ("x86_64", "amd64")
-    return [
-        compile_library(root / SOURCES, suffix, level)
-        for suffix, level in LEVELS.items()
-        if intel or level is None
-    ]
-
-
-def compile_library(folder: Path, suffix: str, level: str | None) -> Path:
-    """Compile the sources of a folder to a library beside them; return its path."""
-    library = folder / f"kernels{suffix}{library_suffix()}"
-    system, windows = system_compiler(), os.name == "nt"
-    compiler = system or [sys.executable, "-m", "ziglang", "cc"]
-    if level is not None and system is None:
-        level = level.replace("-", "_")
-    options = [*FLAGS, *([] if level is None else [f"-march={level}"])]
-    shared = ["-shared", *([] if windows else ["-fPIC"]), "-o", str(library)]
+def compile_library(library: Path, level: str | None) -> None:
+    """Compile the sources beside a library for a level of processors."""
+    folder, windows = library.parent, os.name == "nt"
     sources = [str(path) for path in sorted(folder.glob("*.c"))]
-    options.append(f'-DSOURCES="{digest(folder)}"')
-    command = [*compiler, *options, *shared, *sources, *([] if windows else ["-lm"])]
-    subprocess.run(command, check=True)
-    return library
+    shared = ["-shared", *([] if windows else ["-fPIC"]), *target(level)]
+    with tempfile.TemporaryDirectory() as scratch:  # compilers leave other files beside it
+        made = Path(scratch) / library.name
+        options = [*FLAGS, *shared, f'-DSOURCES="{digest(folder)}"', "-o", str(made)]
+        command = [*compiler(), *options, *sources, *([] if windows else ["-lm"])]
+        subprocess.run(command, check=True)
+        shutil.copyfile(made, library)
+
+
+def compiler() -> list[str]:
+    """Return the command of the C compiler."""
+    return system_compiler() or [sys.executable, "-m", "ziglang", "cc"]
+
+
+def target(level: str | None) -> list[str]:
+    """Return the options for a level of processors and the oldest system of the wheel's tag."""
+    oldest: list[str] = []
+    if sys.platform == "darwin":
+        oldest = [f"-mmacosx-version-min={sysconfig.get_platform().split('-')[1]}"]
+    if level is None:
+        return oldest
+    return [*oldest, f"-march={level if system_compiler() else level.replace('-', '_')}"]
 
 
 def digest(folder: Path) -> str:
@@ -95,5 +122,6 @@ def library_suffix() -> str:
 
 
 def platform_tag() -> str:
-    """Return the platform's part of the wheel's tag."""
-    return sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    """Return the platform's part of the wheel's tag; one kind of processor is compiled for."""
+    platform_of = sysconfig.get_platform().replace("universal2", platform.machine())
+    return platform_of.replace("-", "_").replace(".", "_")

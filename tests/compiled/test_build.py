@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import shutil
 from pathlib import Path
 
 import pytest
 
-from napari_focus_stack._compiled.library import _up_to_date
+from napari_focus_stack._compiled.library import _loaded
 
 pytest.importorskip("hatchling")
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,21 +60,50 @@ def test_a_compiler_makes_libraries_that_load(sources, hook):
     assert not data["pure_python"]
     plain = hook.SOURCES / f"kernels{hook.library_suffix()}"
     assert str(plain) in data["artifacts"]
-    library = ctypes.CDLL(str(sources / plain))
-    assert library.fold is not None
-    assert _up_to_date(library, sources / hook.SOURCES) is library
+    assert {path.suffix for path in (sources / hook.SOURCES).iterdir()} == {
+        ".c",
+        ".h",
+        ".py",
+        plain.suffix,
+    }
+    assert _loaded(sources / plain).fold is not None
     (sources / hook.SOURCES / "bands.c").write_text("/* changed */")
     with pytest.warns(UserWarning, match="pip install -e"):
-        assert _up_to_date(library, sources / hook.SOURCES) is None
+        assert _loaded(sources / plain) is None
+
+
+def test_a_level_that_a_compiler_does_not_have_is_left_out(sources, hook, monkeypatch):
+    if hook.system_compiler() is None:
+        pytest.skip("no C compiler here")
+    monkeypatch.setattr(hook, "LEVELS", {"": None, "-new": "no-such-processor"})
+    monkeypatch.setattr(hook.platform, "machine", lambda: "x86_64")
+    data, warnings, _ = built(hook, sources)
+    assert [Path(path).stem for path in data["artifacts"]] == ["kernels"]
+    assert "kernels-new" in warnings[0]
+
+
+def test_a_library_of_another_system_is_left_out(tmp_path):
+    library = tmp_path / "kernels.so"
+    library.write_bytes(b"no library")
+    with pytest.warns(UserWarning, match=r"kernels\.so.*cannot be loaded"):
+        assert _loaded(library) is None
 
 
 def test_without_a_compiler_zig_is_fetched(hook, monkeypatch):
     monkeypatch.setenv("CC", "no-such-compiler")
-    assert hook.KernelBuildHook("", {}, None, None, "", "").dependencies() == [hook.ZIG]
+    made = hook.KernelBuildHook("", {}, None, None, "", "")
+    assert made.dependencies() == [hook.ZIG]
+    monkeypatch.setenv(hook.SWITCH, "0")
+    assert made.dependencies() == []
 
 
 def test_what_does_not_compile_leaves_a_pure_package(sources, hook):
     (sources / hook.SOURCES / "bands.c").write_text("this is no C")
     data, warnings, _ = built(hook, sources)
-    assert "NumPy takes their place" in warnings[0]
+    assert "NumPy takes their place" in warnings[-1]
     assert data == {"artifacts": [], "pure_python": True}
+
+
+def test_kernels_can_be_left_out(sources, hook, monkeypatch):
+    monkeypatch.setenv(hook.SWITCH, "0")
+    assert built(hook, sources)[:2] == ({"artifacts": [], "pure_python": True}, [])

@@ -173,6 +173,32 @@ def test_resampling_a_shift_is_the_same_to_a_thousandth():
     assert np.abs(found - expected).max() < 1e-3 * 257
 
 
+@pytest.mark.parametrize(("x", "y"), [(-700, 3), (700, 3), (3, -200), (3, 200), (-2e5, 2e5)])
+def test_windows_wholly_beside_a_plane_repeat_its_edge(x, y):
+    plane, motion = detail((90, 300), 0, np.uint8), np.eye(3)
+    motion[:2, 2] = x, y
+
+    def resampled():
+        out = [np.zeros(plane.shape, np.float32)]
+        RegisteredPlane.of(plane, motion, Brightness()).channels(np.s_[0:90, 0:300], out)
+        return out[0]
+
+    found, expected = both(resampled)
+    np.testing.assert_allclose(found, expected, atol=1e-2)
+
+
+def test_parts_of_a_perspective_are_resampled_as_the_whole():
+    """Their matrices differ in scale, which changes nothing."""
+    plane, motion = detail((900, 900), 0, np.uint8), np.eye(3)
+    motion[2, :2] = 2e-6, -1e-6
+    far = motion @ np.array([[1, 0, 600], [0, 1, 600], [0, 0, 1]], np.float64)
+    whole, part = np.zeros((300, 300), np.float32), np.zeros((300, 300), np.float32)
+    for matrix, corner, out in ((motion, 600, whole), (far, 0, part)):
+        window = slice(corner, corner + 300), slice(corner, corner + 300)
+        RegisteredPlane.of(plane, matrix, Brightness()).channels(window, [out])
+    np.testing.assert_allclose(part, whole, atol=1e-2)
+
+
 @given(SIDES, SIDES, st.booleans(), st.integers(0, 2**16))
 def test_peaks(height, width, weighed, seed):
     rng = np.random.default_rng(seed)

@@ -73,7 +73,7 @@ def test_parts_of_a_level_are_those_of_the_whole(
 ) -> None:
     """To the bit, or seams would show."""
     fine = np.random.default_rng(height).uniform(0, 255, (height, width)).astype(dtype)
-    whole = cv2.pyrDown(fine)
+    whole = cv2.pyrDown(fine.astype(np.float32))
     assert whole.shape == reduced_shape(fine.shape)
     for top in range(0, len(whole), step):
         rows = slice(top, min(top + step, len(whole)))

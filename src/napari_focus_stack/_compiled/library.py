@@ -118,6 +118,9 @@ def readable(plane: NDArray[Any]) -> bool:
         library() is not None
         and adjacent
         and plane.strides[0] > 0
+        and plane.strides[0] % plane.itemsize == 0
+        and plane.flags.aligned
+        and plane.dtype.isnative
         and plane.dtype.char in KINDS
         and channels <= MOST_CHANNELS
     )
@@ -142,13 +145,24 @@ def library() -> ctypes.CDLL | None:
     folder = Path(__file__).parent
     for suffix in _supported():
         path = folder / f"kernels{suffix}{ENDING}"
-        if path.exists():
-            return _up_to_date(ctypes.CDLL(str(path)), folder)
+        found = _loaded(path) if path.exists() else None
+        if found is not None:
+            return found
     return None
 
 
-def _up_to_date(found: ctypes.CDLL, folder: Path) -> ctypes.CDLL | None:
-    """Return the library, or None if its sources lie beside it and have changed since."""
+def _loaded(path: Path) -> ctypes.CDLL | None:
+    """Load a library; warn and return None if it does not fit this system or its sources."""
+    try:
+        found = ctypes.CDLL(str(path))
+    except OSError as problem:
+        warnings.warn(
+            f"The compiled kernels in '{path.name}' cannot be loaded, so NumPy takes their place "
+            f"({problem}); install napari-focus-stack again on this system.",
+            stacklevel=3,
+        )
+        return None
+    folder = path.parent
     texts = [path.read_bytes() for path in sorted(folder.glob("*.[ch]"))]
     digest = hashlib.sha256(b"".join(texts)).hexdigest()[:16]
     sources = getattr(found, "sources", None)
@@ -157,8 +171,8 @@ def _up_to_date(found: ctypes.CDLL, folder: Path) -> ctypes.CDLL | None:
     if not texts or (sources is not None and sources().decode() == digest):
         return found
     warnings.warn(
-        "The compiled kernels are older than their sources, so NumPy takes their place; "
-        "install the checkout again: pip install -e .",
+        f"The compiled kernels in '{path.name}' are older than their sources, so NumPy takes their "
+        "place; install the checkout again: pip install -e .",
         stacklevel=3,
     )
     return None

@@ -40,7 +40,8 @@ MIX(float)
 static inline void read_row(const Recorded *plane, long y, long from, long to, float *restrict out) {
     const long left = within(from, plane->width), right = within(to - 1, plane->width) + 1;
     const char *row = plane->pixels + within(y, plane->height) * plane->row_bytes;
-    float *inner = out + most(left - from, 0);
+    /* a row wholly beside the plane repeats the one pixel nearest to it */
+    float *inner = out + within(left - from, to - from);
     if (plane->kind == UINT8)
         mix_uint8_t((const uint8_t *)row + left * plane->channels, plane->channels, plane->weights, right - left, inner);
     else if (plane->kind == UINT16)

@@ -27,9 +27,9 @@ static inline float smaller(float a, float b) { return a < b ? a : b; }
 
 /* Index mirrored at the first and last pixel, as OpenCV's BORDER_REFLECT_101. */
 static inline long reflected(long i, long size) {
-    if (i < 0) i = -i;
-    if (i >= size) i = 2 * size - 2 - i;
-    return within(i, size);
+    if (size < 2) return 0;
+    while (i < 0 || i >= size) i = i < 0 ? -i : 2 * size - 2 - i;
+    return i;
 }
 
 /* One level of a pyramid, or part of an image: float32, rows `stride` values apart. */

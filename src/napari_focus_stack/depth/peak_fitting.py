@@ -144,6 +144,8 @@ class FocusPeak:
         self, kernels: ctypes.CDLL, energy: Plane, rows: slice, k: int, allowed: Plane | None
     ) -> None:
         """Add some rows by a compiled kernel (`peaks.c`)."""
+        if allowed is None and self._chosen is not self._best:
+            raise TypeError("weighed energies need their weights")
         energy = np.ascontiguousarray(energy)
         weights = None if allowed is None else np.ascontiguousarray(allowed)
         kept = (self._best, self._before, self._after, self._last)

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
 
-MOST_TURN = 0.01
+MOST_TURN = 0.004
 """Largest rotation or shear, as a part of a distance, that is resampled along rows and columns one
-after the other: a pixel that contributes lies up to four pixels away, and is taken from up to 0.04
+after the other: a pixel that contributes lies up to four pixels away, and is taken from up to 0.016
 pixels beside its place."""
 MOST_GROWTH = 0.1
 """Largest change of scale over the field, for the same reason."""
+MOST_TILT = 1e-5
+"""Largest change of scale from pixel to pixel: places along 64 pixels, which are taken to be evenly
+apart, then err by up to 0.01 pixels."""
 QUARTER = (-0.03515625, 0.26171875, 0.87890625, -0.10546875)
 """Cubic of Keys (a = -0.75, as in OpenCV) a quarter of a pixel before the third of four pixels."""
 BEFORE = np.convolve(QUARTER, EVENING).astype(np.float32)
@@ -57,11 +60,12 @@ def fits(plane: NDArray[Any], matrix: Matrix) -> bool:
     bool
         False also for large rotations and perspectives, and for planes in unusual memory.
     """
-    (a, b, _), (d, e, _), (g, h, i) = matrix.tolist()
+    # in a part of the field, a perspective has another last element
+    (a, b, _), (d, e, _), (g, h, _) = (matrix / matrix[2, 2]).tolist()
     turned = max(abs(b), abs(d)) > MOST_TURN
     scaled = max(abs(a - 1), abs(e - 1)) > MOST_GROWTH
-    tilted = abs(g) * plane.shape[1] + abs(h) * plane.shape[0] > MOST_TURN or abs(i - 1) > 1e-9
-    return readable(plane) and not (turned or scaled or tilted)
+    tilted = max(abs(g), abs(h)) > MOST_TILT
+    return not (turned or scaled or tilted) and readable(plane)
 
 
 def resample_window(

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_focus_stack._compiled.library import library, readable
+from napari_focus_stack.imgproc.dtypes import all_finite
+from napari_focus_stack.imgproc.smoothing import without_gaps
 
 LEAST_SIGMAS = 8.0
 """Standard deviations of the noise by which a pixel clearly exceeds all of its neighbours."""
@@ -67,6 +69,8 @@ class Isolated:
         Isolated or None
             None if there are so many that they are texture or noise.
         """
+        if not all_finite(light):
+            light, _ = without_gaps(light)
         step, most = _step(light), int(MOST_ISOLATED * light.size)
         found = _standing_out(light, SOMEWHAT * step, most)
         if sum(len(places) for places, _ in found) > most:
