@@ -22,7 +22,7 @@ import numpy as np
 from skimage import data
 
 from napari_focus_stack import focus_stack
-from napari_focus_stack.depth.estimation import HALF_TRUSTED
+from napari_focus_stack.depth.confidence import HALF_TRUSTED
 from napari_focus_stack.simulation.benchmark import SENSOR
 from napari_focus_stack.simulation.scenes import SCENES, VARIANTS, Camera, render_ground_truth
 

@@ -13,13 +13,8 @@ from scenes import QUIET, picture, scene
 
 from napari_focus_stack import focus_stack
 from napari_focus_stack.alignment.brightness import Brightness
-from napari_focus_stack.depth.peak_fitting import (
-    FEWEST_WIDTHS,
-    SHARP,
-    FocusPeak,
-    PeakError,
-    depth_unit,
-)
+from napari_focus_stack.depth.peak_fitting import FocusPeak, PeakError
+from napari_focus_stack.depth.peak_widths import FEWEST_WIDTHS, SHARP, depth_unit
 from napari_focus_stack.fusion.regional_energy import RegionalEnergy
 from napari_focus_stack.imgproc.noise import Noise
 

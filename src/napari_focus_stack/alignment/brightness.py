@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack.imgproc.pyramids import reduced_to
+from napari_focus_stack.imgproc.shrinking import reduced_to
 from napari_focus_stack.imgproc.transforms import Matrix, rescale, warp
 
 if TYPE_CHECKING:

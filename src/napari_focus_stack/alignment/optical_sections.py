@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack.alignment.brightness import densest
-from napari_focus_stack.imgproc.pyramids import reduced_to
+from napari_focus_stack.imgproc.shrinking import reduced_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

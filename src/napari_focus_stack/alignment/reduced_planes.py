@@ -13,7 +13,8 @@ from napari_focus_stack.alignment.brightness import IlluminationSample
 from napari_focus_stack.alignment.features import Features
 from napari_focus_stack.alignment.gauss_newton import pyramid
 from napari_focus_stack.alignment.similarity import Region, correlation
-from napari_focus_stack.imgproc.pyramids import Plane, grey, reduced_to, shrunk
+from napari_focus_stack.imgproc.pyramids import Plane, grey
+from napari_focus_stack.imgproc.shrinking import reduced_to, shrunk
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import Matrix, rescale, warp
 

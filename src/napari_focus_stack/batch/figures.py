@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.batch.records import Figures
-from napari_focus_stack.depth.estimation import TRUSTED
+from napari_focus_stack.depth.confidence import TRUSTED
 from napari_focus_stack.diagnostics.health import AT_END
 from napari_focus_stack.imgproc.transforms import corner_distance
 

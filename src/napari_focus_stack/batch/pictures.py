@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack.depth.estimation import TRUSTED
+from napari_focus_stack.depth.confidence import TRUSTED
 from napari_focus_stack.diagnostics.health import GUESS
 from napari_focus_stack.imgproc.alpha import has_alpha, ignores_alpha, opaque_value
 from napari_focus_stack.imgproc.dtypes import computable
-from napari_focus_stack.imgproc.pyramids import reduced_to
+from napari_focus_stack.imgproc.shrinking import reduced_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

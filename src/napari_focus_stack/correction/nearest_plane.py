@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
-from napari_focus_stack.depth.estimation import TRUSTED
+from napari_focus_stack.depth.confidence import TRUSTED
 from napari_focus_stack.depth_labels import NOT_CORRECTED
 from napari_focus_stack.errors import SettingsError
 

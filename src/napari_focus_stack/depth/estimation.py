@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from napari_focus_stack._utils.threads import row_bands
-from napari_focus_stack.depth.peak_fitting import FocusPeak, PeakError, PeakSample
+from napari_focus_stack.depth.confidence import confidence_of
+from napari_focus_stack.depth.peak_fitting import FocusPeak, PeakError
 from napari_focus_stack.fusion.focus_measure import UNRECORDED
 from napari_focus_stack.imgproc.pyramids import reduce
 from napari_focus_stack.imgproc.smoothing import EdgeAwareMean, fill_from_trusted
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack._utils.threads import ThreadTeam
+    from napari_focus_stack.depth.peak_widths import PeakSample
     from napari_focus_stack.fusion.focus_prior import PlanePrior, WindowPrior
     from napari_focus_stack.imgproc.pyramids import Plane
 
@@ -41,16 +43,6 @@ SURFACE_EDGE = 0.02
 EVERY = 4
 """Step between the pixels of a map whose peak widths are measured."""
 FEWEST_SAMPLED = 200
-LEAST_ERROR = 0.05
-HALF_TRUSTED = 0.22
-"""Expected error at which confidence is one half: planes, or units of depth if more."""
-TRUSTED = 0.5
-"""Confidence above which a depth is trusted."""
-CONFIDENCE_WINDOW = 9
-"""Side, in pixels, of the window in which neighbours limit confidence, twice. Without this 4 % of
-the trusted pixels at the edges of unstained cells and 4 % beside bars have another depth, and their
-mean error is 0.27 and 0.31 where 0.22 is expected. Once over 11 or 19 pixels leaves 0.24 and 0.23
-at the cells, twice over 9 leaves 0.21."""
 
 
 class DepthEstimator:
@@ -166,7 +158,7 @@ class DepthEstimator:
         depth += more / support
         depth *= np.float32(unit)
         np.clip(depth, 0, self._count - 1, out=depth)
-        confidence = _confidence(known, disagreement / support)
+        confidence = confidence_of(known, disagreement / support)
         shape = image.shape
         return _full_size(depth, shape, self._team), _full_size(confidence, shape, self._team)
 
@@ -201,29 +193,6 @@ class DepthEstimator:
             peak.widths(self._count, trusted[:: step * EVERY, :: step * EVERY])
             for peak, step in peaks
         ]
-
-
-def within_neighbours(confidence: Plane) -> Plane:
-    """Limit each pixel's confidence to the mean confidence of its neighbourhood.
-
-    Smoothing extends depth beyond the edges of objects. This is for results only; the search for
-    occlusion relies on the unlimited confidence, and loses 0.3 dB on `strands-still` otherwise.
-
-    Parameters
-    ----------
-    confidence : numpy.ndarray
-        (Y, X) float32, 0 to 1.
-
-    Returns
-    -------
-    numpy.ndarray
-        (Y, X) float32, nowhere larger than `confidence`.
-    """
-    least = confidence
-    for _ in range(2):
-        around = cv2.blur(least, (CONFIDENCE_WINDOW, CONFIDENCE_WINDOW))
-        least = np.minimum(least, around, out=around)
-    return least
 
 
 def peak_width(parts: list[list[Plane]]) -> float | None:
@@ -262,20 +231,6 @@ def edge_contrast(span: float, deviation: float) -> float:
         Step in brightness.
     """
     return SURFACE_EDGE * span + deviation
-
-
-def _confidence(trust: Plane, disagreement: Plane) -> Plane:
-    """Compute 1 / (1 + (error / 0.22)^2) from the precision and disagreement of neighbourhoods.
-
-    Noise alone makes a pixel disagree by `1 / sqrt(trust)`, and averages out; a larger disagreement
-    indicates an edge of the surface, or several surfaces, and does not average out.
-    """
-    by_noise = 1 / np.sqrt(np.maximum(trust, np.float32(1e-9)))
-    beyond = np.maximum(disagreement - by_noise, 0)
-    error = LEAST_ERROR**2 + np.square(by_noise / 2) + np.square(2 * beyond)
-    error += np.square(np.float32(0.15) * disagreement)
-    confidence: Plane = 1 / (1 + error / np.float32(HALF_TRUSTED**2))
-    return confidence
 
 
 def wider_mean(energy: Plane) -> Plane:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from napari_focus_stack.depth.peak_fitting import FocusPeak, PeakError, depth_unit
+from napari_focus_stack.depth.peak_fitting import FocusPeak, PeakError
+from napari_focus_stack.depth.peak_widths import depth_unit
 from napari_focus_stack.fusion.focus_measure import score, selectivity
 from napari_focus_stack.fusion.focus_prior import DepthRange, FocusPrior, Surface
 from napari_focus_stack.fusion.regional_energy import FINE_LEVEL

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_focus_stack._utils.memory import drop_pages
 from napari_focus_stack._utils.threads import row_bands
-from napari_focus_stack.depth.estimation import TRUSTED
+from napari_focus_stack.depth.confidence import TRUSTED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import cv2
 import numpy as np
 
-from napari_focus_stack._compiled.library import library
-from napari_focus_stack._utils.threads import BLOCK_SHAPE, ThreadTeam, block_grid, row_bands
-from napari_focus_stack._utils.windows import moved_by
+from napari_focus_stack._utils.threads import ThreadTeam, row_bands
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.fusion.compiled_level import level_type
+from napari_focus_stack.fusion.plane_loading import PlaneLoader
 from napari_focus_stack.fusion.pyramid_level import Level, Residual
 from napari_focus_stack.fusion.recorded_range import RecordedRange
 from napari_focus_stack.imgproc.alpha import opaque_value
@@ -29,14 +28,12 @@ from napari_focus_stack.imgproc.pyramids import (
     level_count,
     reduced_shape,
     reduced_window,
-    rows_above,
 )
 from napari_focus_stack.imgproc.resampling import expanded_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.alignment.registered_plane import RegisteredPlane
     from napari_focus_stack.fusion.focus_prior import PlanePrior, WindowPrior
     from napari_focus_stack.imgproc.dtypes import Mask
@@ -44,8 +41,6 @@ if TYPE_CHECKING:
 
 DEPTH_LEVELS = 3
 """Number of levels whose energies determine depth; the finest is provided at half its size."""
-COMPILED_BLOCK = (256, 1024)
-"""Rows and columns that the compiled kernel resamples in one call: it divides them itself."""
 
 
 class _Part(NamedTuple):
@@ -147,10 +142,10 @@ class PyramidFusion:
             level.above = above.smooth
         self._levels[-1].above = self._residual.smooth
         self._range = RecordedRange((shape[0], shape[1]), dtype, self._unit)
-        self._recorded = np.empty(shape[:2], np.uint8)
+        self._loader = PlaneLoader(self._levels[0], self._range, team, self._halved)
+        self._recorded = self._loader.recorded
         self._count = 0
         self._loaded: tuple[Mask | None, Brightness] = None, Brightness()
-        self._tiles = block_grid(shape, BLOCK_SHAPE if library() is None else COMPILED_BLOCK)
         self._parts = [_Part(k, rows) for k, v in enumerate(self._levels) for rows in v.parts]
         sizes = [(k, reduced_shape(v.shape)) for k, v in enumerate(self._levels)]
         self._parts_above = [_Part(k, rows) for k, size in sizes for rows in row_bands(size)]
@@ -234,20 +229,9 @@ class PyramidFusion:
     def _load_plane(self, seen: RegisteredPlane) -> Mask | None:
         """Resample a plane into the levels; return where it recorded, None for everywhere."""
         self._team.check()
-        self._range.add_plane(seen)
-        unrecorded: list[Window] = []
-
-        def load(tile: Window) -> None:
-            recorded = seen.recorded_in(moved_by(tile, *self._origin))
-            self._resample(seen, tile)
-            if recorded is not None:
-                self._recorded[tile] = recorded
-                unrecorded.append(tile)
-            self._range.add_tile(self._levels[0].smooth[0][tile], tile, recorded)
-
-        self._team.map(load, self._tiles)
+        recorded = self._loader.load(seen, self._origin)
         self._reduce()
-        return self._coverage(unrecorded)
+        return recorded
 
     def _add(self, recorded: Mask | None, brightness: Brightness) -> None:
         """Add the loaded plane to the mean of every level."""
@@ -263,25 +247,6 @@ class PyramidFusion:
         self._team.map(lambda part: self._levels[part.level].fold(part.rows), self._parts)
         self._residual.fold(self._scored, recorded, self._count)
         self._count += 1
-
-    def _resample(self, seen: RegisteredPlane, tile: Window) -> None:
-        finest, above = self._levels[0].smooth, self._levels[0].above
-        if not self._halved:
-            seen.channels(moved_by(tile, *self._origin), [channel[tile] for channel in finest])
-            return
-        seen.resample_brightness(moved_by(tile, *self._origin), finest[0][tile])
-        half = rows_above(tile[0]), rows_above(tile[1])
-        seen.differences(moved_by(tile, *self._origin), [channel[half] for channel in above[1:]])
-
-    def _coverage(self, unrecorded: list[Window]) -> Mask | None:
-        """Complete the mask of what the loaded plane recorded; None if it recorded everything."""
-        if not unrecorded:
-            return None
-        known = {(rows.start, cols.start) for rows, cols in unrecorded}
-        for rows, cols in self._tiles:
-            if (rows.start, cols.start) not in known:
-                self._recorded[rows, cols] = 255
-        return self._recorded
 
     def _reduce(self) -> None:
         def reduce(todo: tuple[Plane, Plane, slice]) -> None:

@@ -18,13 +18,12 @@ from napari_focus_stack._utils.memory import drop_pages
 from napari_focus_stack._utils.threads import ThreadTeam, opencv_on_one_thread, prefetch
 from napari_focus_stack._utils.windows import corner_of, counted_from, intersection, size_of, whole
 from napari_focus_stack._utils.wording import format_bytes
+from napari_focus_stack.depth.confidence import TRUSTED, within_neighbours
 from napari_focus_stack.depth.estimation import (
-    TRUSTED,
     DepthEstimator,
     edge_contrast,
     nearest_plane,
     peak_width,
-    within_neighbours,
 )
 from napari_focus_stack.fusion.pyramid import PyramidFusion
 from napari_focus_stack.fusion.selection import (

@@ -19,7 +19,7 @@ import numpy as np
 from napari_focus_stack._utils.sampling import evenly_taken
 from napari_focus_stack._utils.spilled_cache import SpilledCache
 from napari_focus_stack.imgproc.dtypes import all_finite
-from napari_focus_stack.imgproc.pyramids import shrunk
+from napari_focus_stack.imgproc.shrinking import shrunk
 from napari_focus_stack.imgproc.smoothing import without_gaps
 from napari_focus_stack.imgproc.transforms import rescale, warp
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack.depth.estimation import HALF_TRUSTED, LEAST_ERROR, nearest_plane
+from napari_focus_stack.depth.confidence import HALF_TRUSTED, LEAST_ERROR
+from napari_focus_stack.depth.estimation import nearest_plane
 from napari_focus_stack.imgproc.dtypes import computable
 from napari_focus_stack.imgproc.transforms import warp
 from napari_focus_stack.io.sources import PlaneSource

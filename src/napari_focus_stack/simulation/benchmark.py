@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._version import __version__
-from napari_focus_stack.depth.estimation import TRUSTED
+from napari_focus_stack.depth.confidence import TRUSTED
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import METHODS
