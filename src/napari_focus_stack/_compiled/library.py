@@ -151,6 +151,25 @@ def library() -> ctypes.CDLL | None:
     return None
 
 
+def kernels() -> ctypes.CDLL:
+    """Return the library, which is known to be there.
+
+    Returns
+    -------
+    ctypes.CDLL
+        `library()`.
+
+    Raises
+    ------
+    RuntimeError
+        There is none.
+    """
+    found = library()
+    if found is None:
+        raise RuntimeError("no kernels were compiled")
+    return found
+
+
 def _loaded(path: Path) -> ctypes.CDLL | None:
     """Load a library; warn and return None if it does not fit this system or its sources."""
     try:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from napari_focus_stack._compiled.library import Plane as Described
-from napari_focus_stack._compiled.library import address, library
+from napari_focus_stack._compiled.library import address, kernels, library
 from napari_focus_stack.fusion.focus_measure import (
     CORE_SIZE,
     ENERGY_FLOOR,
@@ -127,7 +127,7 @@ class CompiledLevel(Level):
             Rows of the level above.
         """
         width, half = self.shape[1], self._halved.shape[1]
-        _kernels().reduce_squares(
+        kernels().reduce_squares(
             ctypes.byref(self._bands()),
             ctypes.c_int64(rows.start),
             ctypes.c_int64(rows.stop),
@@ -163,7 +163,7 @@ class CompiledLevel(Level):
         rows : slice
             Rows of the level, starting at an even one.
         """
-        _kernels().fold(
+        kernels().fold(
             ctypes.byref(self._state),
             ctypes.c_int64(rows.start),
             ctypes.c_int64(rows.stop),
@@ -239,12 +239,6 @@ def level_type() -> type[Level]:
         `CompiledLevel`, or `Level` where nothing was compiled.
     """
     return Level if library() is None else CompiledLevel
-
-
-def _kernels() -> ctypes.CDLL:
-    found = library()
-    assert found is not None
-    return found
 
 
 def _planes(channels: Sequence[Plane]) -> Any:

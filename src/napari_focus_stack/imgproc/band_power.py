@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from napari_focus_stack._compiled.library import Recorded, library, readable
+from napari_focus_stack._compiled.library import Recorded, kernels, readable
 from napari_focus_stack.imgproc.pyramids import expand, reduced_shape
 
 if TYPE_CHECKING:
@@ -87,14 +87,13 @@ def band_power(
 def _compiled(
     plane: NDArray[Any], weights: Sequence[float], sampling: Sampling
 ) -> tuple[Plane, Plane]:
-    kernels = library()
-    assert kernels is not None
     height, width = plane.shape[:2]
     power = np.empty((-(-height // sampling.step), -(-width // sampling.step)), np.float32)
     coarser = np.empty(reduced_shape(plane.shape), np.float32)
-    kernels.detail_space.restype = ctypes.c_int64
-    space = np.empty(kernels.detail_space(ctypes.c_int64(width)), np.float32)
-    kernels.measure_detail(
+    measure = kernels().detail_space
+    measure.restype = ctypes.c_int64
+    space = np.empty(measure(ctypes.c_int64(width)), np.float32)
+    kernels().measure_detail(
         ctypes.byref(Recorded.of(plane, weights)),
         ctypes.byref(_Window((ctypes.c_float * 3)(*sampling.weights), sampling.step)),
         *(ctypes.c_void_p(array.ctypes.data) for array in (coarser, power, space)),

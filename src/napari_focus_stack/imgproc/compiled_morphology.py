@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_focus_stack._compiled.library import address, library
+from napari_focus_stack._compiled.library import address, kernels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,11 +40,9 @@ def erase_small_regions(mask: NDArray[np.bool_], smallest: int) -> None:
     smallest : int
         Least number of pixels of a group that stays.
     """
-    kernels = library()
-    assert kernels is not None
     seen, places = np.zeros(mask.shape, np.uint8), np.empty(smallest, np.int64)
     regions = _Regions(address(mask), address(seen), *mask.shape, smallest, address(places))
-    kernels.erase_small_regions(ctypes.byref(regions))
+    kernels().erase_small_regions(ctypes.byref(regions))
 
 
 def dilate(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
@@ -62,12 +60,10 @@ def dilate(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     numpy.ndarray
         (Y, X) bool, True within `radius` of a pixel of the mask.
     """
-    kernels = library()
-    assert kernels is not None
     mask = np.ascontiguousarray(mask)
     height, width = mask.shape
     found, row, widths = np.empty_like(mask), np.empty(width, np.uint8), _widths(radius)
-    kernels.dilate_mask(
+    kernels().dilate_mask(
         ctypes.c_void_p(address(mask)),
         *(ctypes.c_int64(height), ctypes.c_int64(width), ctypes.c_int32(radius)),
         *(ctypes.c_void_p(address(array)) for array in (widths, found, row)),

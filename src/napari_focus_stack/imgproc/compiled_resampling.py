@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack._compiled.library import Recorded, library, readable
+from napari_focus_stack._compiled.library import Recorded, kernels, readable
 from napari_focus_stack.imgproc.resampling import EVENING, scratch
 
 if TYPE_CHECKING:
@@ -94,8 +94,6 @@ def resample_window(
     linear : bool
         Whether to interpolate linearly, which does not sharpen.
     """
-    kernels = library()
-    assert kernels is not None
     height, width = out.shape
     recorded = Recorded.of(plane, weights)
     wanted = _Wanted(
@@ -106,13 +104,13 @@ def resample_window(
         out.ctypes.data,
         out.strides[0] // out.itemsize,
     )
-    space = scratch("space", (_space(kernels, wanted),))
-    kernels.resample(
+    space = scratch("space", (_space(wanted),))
+    kernels().resample(
         ctypes.byref(recorded), ctypes.byref(wanted), ctypes.c_void_p(space.ctypes.data)
     )
 
 
-def _space(kernels: ctypes.CDLL, wanted: _Wanted) -> int:
-    measure = kernels.resampling_space
+def _space(wanted: _Wanted) -> int:
+    measure = kernels().resampling_space
     measure.restype = ctypes.c_int64
     return int(measure(ctypes.byref(wanted)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import TYPE_CHECKING
 
-from napari_focus_stack._compiled.library import address, library
+from napari_focus_stack._compiled.library import address, kernels
 from napari_focus_stack.imgproc.resampling import scratch
 
 if TYPE_CHECKING:
@@ -76,15 +76,14 @@ class CompiledLines:
 
     def _solve(self, maps: list[Map], strength: float, axis: int, first: int) -> None:
         """Solve the lines along an axis from the first to the next `SIDE_BY_SIDE`."""
-        kernels, coupling = library(), self._couplings[axis]
-        assert kernels is not None
+        coupling = self._couplings[axis]
         shape = maps[0].shape
         here = [plane[first:] if axis else plane[:, first:] for plane in maps]
         beside = coupling[first:] if axis else coupling[:, first:]
         places = (ctypes.c_void_p * len(maps))(*(address(plane) for plane in here))
         count = min(SIDE_BY_SIDE, shape[1 - axis] - first)
         steps = [a.strides[i] // a.itemsize for a in (here[0], beside) for i in (axis, 1 - axis)]
-        kernels.smooth_lines(
+        kernels().smooth_lines(
             places,
             ctypes.c_int32(len(maps)),
             ctypes.c_void_p(address(beside)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_focus_stack._compiled.library import address, library
+from napari_focus_stack._compiled.library import address, kernels, library
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,10 +44,8 @@ def pick_plane(planes: Sequence[Plane], depth: Plane) -> Plane:
 
 def _pick_compiled(planes: Sequence[Plane], depth: Plane, taken: Plane) -> None:
     """Pick planes by the compiled kernel (`selection.c`)."""
-    kernels = library()
-    assert kernels is not None
     shown, depth = [np.ascontiguousarray(plane) for plane in planes], np.ascontiguousarray(depth)
-    kernels.pick_plane(
+    kernels().pick_plane(
         (ctypes.c_void_p * len(shown))(*(address(plane) for plane in shown)),
         ctypes.c_int64(len(shown)),
         ctypes.c_void_p(address(depth)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_focus_stack._compiled.library import address, library
+from napari_focus_stack._compiled.library import address, kernels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,8 +74,6 @@ class Rendering:
         total : numpy.ndarray
             (Y, X) float32; changed in place.
         """
-        kernels = library()
-        assert kernels is not None
         plane = np.ascontiguousarray(plane)
         pointers = (ctypes.c_void_p * len(self.levels))(*(address(one) for one in self.levels))
         rendered = _Rendered(
@@ -85,7 +83,7 @@ class Rendering:
             *(address(self.light), address(self.cover)),
             *(self.gamma, noise, worst),
         )
-        kernels.add_errors(
+        kernels().add_errors(
             ctypes.byref(rendered),
             *(ctypes.c_void_p(address(array)) for array in (plane, total)),
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_focus_stack._compiled.library import address, library
+from napari_focus_stack._compiled.library import address, kernels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,12 +48,10 @@ def add_layer(
     light, cover : numpy.ndarray
         (y, x[, C]) and (y, x) float32, windows of arrays of the same rows and columns; changed.
     """
-    kernels = library()
-    assert kernels is not None
     layer, covered = np.ascontiguousarray(layer), np.ascontiguousarray(covered)
     height, width, values = layer.shape
     sizes = height, width, values - 1, cover.strides[0] // cover.itemsize
-    kernels.add_layer(
+    kernels().add_layer(
         *(ctypes.c_void_p(address(array)) for array in (layer, covered)),
         *(ctypes.c_int64(size) for size in sizes),
         ctypes.c_float(least_weight),
@@ -84,11 +82,9 @@ def remove_blur(
     lost : numpy.ndarray
         (Y, X) bool: pixels to restore that show no background.
     """
-    kernels = library()
-    assert kernels is not None
     given = [np.ascontiguousarray(array) for array in (plane, light, cover, where)]
     background, lost = np.empty(plane.shape, np.float32), np.empty(cover.shape, np.bool_)
-    kernels.remove_blur(
+    kernels().remove_blur(
         *(ctypes.c_void_p(address(array)) for array in given),
         *(ctypes.c_int64(size) for size in (cover.size, plane.size // cover.size)),
         ctypes.byref(limits),

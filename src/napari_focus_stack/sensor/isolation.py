@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_focus_stack._compiled.library import library, readable
+from napari_focus_stack._compiled.library import kernels, readable
 from napari_focus_stack.imgproc.dtypes import all_finite
 from napari_focus_stack.imgproc.smoothing import without_gaps
 
@@ -101,13 +101,11 @@ def _standing_out(light: NDArray[Any], least: float, most: int) -> list[_Standin
 
 def _compiled(light: NDArray[Any], least: float, most: int) -> list[_StandingOut]:
     """Do the same by the compiled kernel (`isolation.c`), which reads the plane once."""
-    kernels = library()
-    assert kernels is not None
     limit = least if light.dtype.kind == "f" else min(least, np.iinfo(light.dtype).max)
     room = most + 1
     arrays = [(np.empty(room, np.int32), np.empty(room, np.float32)) for _ in range(2)]
     ends = [_Found(p.ctypes.data, e.ctypes.data, 0, room) for p, e in arrays]
-    getattr(kernels, f"isolated_{light.dtype.name}")(
+    getattr(kernels(), f"isolated_{light.dtype.name}")(
         ctypes.c_void_p(light.ctypes.data),
         *(ctypes.c_int64(side) for side in light.shape),
         ctypes.c_int64(light.strides[0] // light.itemsize),
