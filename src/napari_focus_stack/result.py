@@ -139,7 +139,15 @@ class Report:
         Part of the reference plane that cropped results show: first row, end row, first column,
         end column.
     spacing : dict
-        Pixel size, z step and unit, where known.
+        Pixel size, z step and unit, where known. The z step includes the factor of
+        `z_calibration`.
+    z_calibration : dict
+        `factor` by which distances between planes exceed those of the focus drive, its relative
+        standard `uncertainty`, and `drive_step`, the z step before the factor. Empty where the
+        distances are taken as they are.
+    depth_unit : float
+        Planes over which fine detail stays sharp, at least 1: the unit in which confidence stands
+        for an error.
     health : dict
         Quality of the recording: noise, sampling, saturation; see `Health`.
     occlusion : dict
@@ -187,6 +195,8 @@ class Report:
     intensities: dict[str, Any] = field(default_factory=dict)
     crop: list[int] | None = None
     spacing: dict[str, Any] = field(default_factory=dict)
+    z_calibration: dict[str, Any] = field(default_factory=dict)
+    depth_unit: float = 1.0
     health: dict[str, Any] = field(default_factory=dict)
     occlusion: dict[str, Any] = field(default_factory=dict)
     advice: dict[str, list[str]] = field(default_factory=dict)

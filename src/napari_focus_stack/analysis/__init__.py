@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         project_points,
     )
     from napari_focus_stack.analysis.areas import AreaTable, measure_areas
+    from napari_focus_stack.analysis.height_map import HeightMap
     from napari_focus_stack.analysis.mesh import SurfaceMesh, surface_mesh
     from napari_focus_stack.analysis.projection import project
 
@@ -27,12 +28,14 @@ _HOME = {
         "project_points",
     ],
     "areas": ["AreaTable", "measure_areas"],
+    "height_map": ["HeightMap"],
     "mesh": ["SurfaceMesh", "surface_mesh"],
     "projection": ["project"],
 }
 
 __all__ = [
     "AreaTable",
+    "HeightMap",
     "SurfaceMesh",
     "measure_areas",
     "measure_label_centres",

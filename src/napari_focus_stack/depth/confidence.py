@@ -48,6 +48,25 @@ def confidence_of(trust: Plane, disagreement: Plane) -> Plane:
     return confidence
 
 
+def standard_error(confidence: Plane) -> Plane:
+    """Return the standard uncertainty of depths from their confidence: the inverse of its formula.
+
+    Parameters
+    ----------
+    confidence : numpy.ndarray
+        (Y, X) float32, 0 to 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) float32 in units of depth, infinite where confidence is 0.
+    """
+    with np.errstate(divide="ignore"):
+        odds = 1 / np.asarray(confidence, np.float32) - np.float32(1)
+    error: Plane = np.float32(HALF_TRUSTED) * np.sqrt(np.maximum(odds, 0))
+    return error
+
+
 def within_neighbours(confidence: Plane) -> Plane:
     """Limit each pixel's confidence to the mean confidence of its neighbourhood.
 

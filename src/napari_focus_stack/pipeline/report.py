@@ -111,6 +111,7 @@ def assemble_report(run: Run, survey: Survey, fused: FusedField, box: Box | None
         intensities=changes,
         crop=None if box is None else list(box),
         spacing=_spacing(run),
+        depth_unit=1.0 if survey.prior is None else survey.prior.unit,
         health=health.as_dict(),
         occlusion=fused.occlusion.as_dict(fused.maps.depth.size),
         advice=advised,
