@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.analysis.mesh import SurfaceMesh, surface_mesh
     from napari_focus_stack.analysis.opening import OpenedHeights, open_heights
     from napari_focus_stack.analysis.projection import project
+    from napari_focus_stack.analysis.z_calibration import ZCalibration, calibrate_z, focus_factor
 
 _HOME = {
     "annotations": [
@@ -33,6 +34,7 @@ _HOME = {
     "mesh": ["SurfaceMesh", "surface_mesh"],
     "opening": ["OpenedHeights", "open_heights"],
     "projection": ["project"],
+    "z_calibration": ["ZCalibration", "calibrate_z", "focus_factor"],
 }
 
 __all__ = [
@@ -40,6 +42,9 @@ __all__ = [
     "HeightMap",
     "OpenedHeights",
     "SurfaceMesh",
+    "ZCalibration",
+    "calibrate_z",
+    "focus_factor",
     "measure_areas",
     "measure_label_centres",
     "measure_labels",
