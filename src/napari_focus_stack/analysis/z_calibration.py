@@ -90,7 +90,7 @@ def focus_factor(
     >>> focus_factor(1.33)
     1.33
     >>> round(focus_factor(1.33, na=0.8), 3)
-    1.383
+    1.384
     """
     for name, index in (("medium_index", medium_index), ("immersion_index", immersion_index)):
         if not LEAST_INDEX <= index < math.inf:
