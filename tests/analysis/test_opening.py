@@ -193,7 +193,7 @@ def test_positions_and_results_of_a_batch(film: np.ndarray, tmp_path: Path) -> N
                     "PhysicalSizeZ": 2.0,
                 },
             )
-    focus_batch(source, out, quiet=0, align="none", **Z)
+    list(focus_batch(source, out, quiet=0, align="none", **Z))
     name = out / "a" / "two.ome.tif"
     with pytest.raises(InputError, match=r"choose position \(well-0, well-1\)"):
         open_heights(name)
