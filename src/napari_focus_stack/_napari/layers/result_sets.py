@@ -16,6 +16,7 @@ from napari_focus_stack._napari.layers.metadata import METADATA_KEY, of_other_fi
 from napari_focus_stack._napari.layers.names import source_name
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.saved_heights import OF_ONE_RUN
 from napari_focus_stack.result import Report, StackResult, crop_corner
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
     from napari.layers import Layer
     from numpy.typing import NDArray
-
-OF_ONE_RUN = ("sources", "cut", "aligned_on", "settings", "transforms", "crop", "spacing")
-"""Metadata that the layers of one run have in common."""
 
 
 @dataclass(frozen=True)
