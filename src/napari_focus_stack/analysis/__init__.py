@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     )
     from napari_focus_stack.analysis.areas import AreaTable, measure_areas
     from napari_focus_stack.analysis.height_map import HeightMap
-    from napari_focus_stack.analysis.mesh import SurfaceMesh, surface_mesh
+    from napari_focus_stack.analysis.mesh import SurfaceMesh
     from napari_focus_stack.analysis.projection import project
+    from napari_focus_stack.analysis.surface import surface_mesh
 
 _HOME = {
     "annotations": [
@@ -29,8 +30,9 @@ _HOME = {
     ],
     "areas": ["AreaTable", "measure_areas"],
     "height_map": ["HeightMap"],
-    "mesh": ["SurfaceMesh", "surface_mesh"],
+    "mesh": ["SurfaceMesh"],
     "projection": ["project"],
+    "surface": ["surface_mesh"],
 }
 
 __all__ = [
