@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.analysis.projection import project
     from napari_focus_stack.analysis.slopes import CurvatureMap, SlopeMap, curvature_map, slope_map
     from napari_focus_stack.analysis.sphere import SphereFit, fit_sphere
+    from napari_focus_stack.analysis.surface import surface_mesh
     from napari_focus_stack.analysis.z_calibration import ZCalibration, calibrate_z, focus_factor
 
 _HOME = {
@@ -46,6 +47,7 @@ _HOME = {
     "projection": ["project"],
     "slopes": ["CurvatureMap", "SlopeMap", "curvature_map", "slope_map"],
     "sphere": ["SphereFit", "fit_sphere"],
+    "surface": ["surface_mesh"],
     "z_calibration": ["ZCalibration", "calibrate_z", "focus_factor"],
 }
 
