@@ -19,6 +19,8 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+__all__ = ["BINDING", "HEIGHT", "RESTYLING", "WIDTH", "ThemedPlot", "pg"]
+
 BINDING = "PYQTGRAPH_QT_LIB"
 """Environment variable that chooses pyqtgraph's Qt binding."""
 
