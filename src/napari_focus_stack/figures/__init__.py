@@ -1,0 +1,1 @@
+"""Pictures of results: hillshade, contour lines, views of the relief, films and figures."""

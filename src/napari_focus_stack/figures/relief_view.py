@@ -1,0 +1,347 @@
+"""Views of a relief with its image as texture, drawn without a screen and without a GPU."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.figures.grid import (
+    check_exaggeration,
+    finite_range,
+    pixel_aspect,
+    pixels_per_height,
+    reduced_heights,
+    reduced_picture,
+)
+from napari_focus_stack.figures.hillshade import ALTITUDE, lambert
+from napari_focus_stack.figures.pictures import as_rgb8, check_picture, contrast_limits
+from napari_focus_stack.figures.poses import STEEPEST, Pose
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.analysis.height_map import HeightMap
+
+Colour = tuple[int, int, int]
+
+SHADING = 0.5
+"""Share of light from one side in the brightness of a relief, by default."""
+FILLED = 0.96
+"""Part of the picture's width or height that the relief fills."""
+FINER = 2
+"""Rows and columns that are computed for each one of the picture, and averaged."""
+SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
+"""Bounds of the sides of a picture, in pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Relief:
+    """Relief that is reduced to the size of a picture, ready to be seen from any side.
+
+    Attributes
+    ----------
+    texture : numpy.ndarray
+        (Y, X, 3) uint8: colours of the surface.
+    heights : numpy.ndarray
+        (Y, X) float32 in pixels of the picture, from the middle of their range; 0 where there is
+        none.
+    known : numpy.ndarray
+        (Y, X) bool: where the surface is.
+    pixel : tuple of float
+        Size of one of these pixels along y and x, in pixels of the picture.
+    thickness : float
+        Distance between the lowest and the highest height, in pixels of the picture.
+    frame : tuple of int
+        Width and height of the picture.
+    """
+
+    texture: NDArray[np.uint8]
+    heights: NDArray[np.float32]
+    known: NDArray[np.bool_]
+    pixel: tuple[float, float]
+    thickness: float
+    frame: tuple[int, int]
+
+    @property
+    def extents(self) -> tuple[float, float, float]:
+        """Extents along x, y and height, in pixels of the picture."""
+        rows, cols = self.known.shape
+        return cols * self.pixel[1], rows * self.pixel[0], self.thickness
+
+
+def prepare_relief(
+    source: HeightMap,
+    image: NDArray[Any] | None,
+    poses: Sequence[Pose],
+    *,
+    frame: tuple[int, int] = (1280, 960),
+    exaggeration: float = 1.0,
+    shading: float = SHADING,
+) -> Relief:
+    """Return a relief reduced to a picture that it fits in from every side.
+
+    Parameters
+    ----------
+    source : HeightMap
+        Heights of any confidence. They are true to scale where heights and pixels have one unit;
+        otherwise a plane counts as a pixel wide.
+    image : numpy.ndarray or None
+        (Y, X), RGB or RGBA, of any type; None colours the relief by its heights.
+    poses : sequence of Pose
+        Sides from which the relief will be seen.
+    frame : tuple of int
+        Width and height of the picture in pixels.
+    exaggeration : float
+        Factor on heights; below 0 where heights increase away from the viewer.
+    shading : float
+        Share of light from the upper left in the brightness, 0 to 1.
+
+    Returns
+    -------
+    Relief
+        The relief.
+
+    Raises
+    ------
+    InputError
+        The image does not fit, or there is no height.
+    SettingsError
+        A number is out of bounds.
+    """
+    _check(frame, exaggeration, shading, poses)
+    if image is not None:
+        check_picture(image, source.shape)
+    (rows, cols), aspect = source.shape, pixel_aspect(source)
+    low, high = finite_range(source)
+    in_pixels = exaggeration * pixels_per_height(source)
+    thickness = abs(in_pixels) * (high - low)
+    scale = _fitting((cols, rows * aspect, thickness), poses, frame)
+    size = _size((rows, cols), scale, aspect)
+    heights, known = reduced_heights(source.heights, size)
+    pixel = scale * rows * aspect / size[1], scale * cols / size[0]
+    texture = _by_height(heights, low, high) if image is None else _texture(image, size)
+    shade = lambert(heights, known, scale * in_pixels / pixel[1], pixel[0] / pixel[1])
+    heights -= np.float32((low + high) / 2)
+    heights *= np.float32(scale * in_pixels)
+    heights[~known] = 0
+    return Relief(_lit(texture, shade, shading), heights, known, pixel, scale * thickness, frame)
+
+
+def view(relief: Relief, pose: Pose, background: Colour = (0, 0, 0)) -> NDArray[np.uint8]:
+    """Return a picture of a relief, seen from one side without perspective.
+
+    The hidden parts are found by the horizon that rises from the front to the back [1]_, which is
+    exact for heights over a grid: along each column, a row of the picture shows the first piece of
+    the surface that reaches it.
+
+    Parameters
+    ----------
+    relief : Relief
+        Relief that fits into the picture from this side.
+    pose : Pose
+        The side.
+    background : tuple of int
+        RGB where there is no surface, 0 to 255.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X, 3) uint8.
+
+    References
+    ----------
+    .. [1] T. J. Wright, "A two-space solution to the hidden line problem for plotting functions of
+       two variables", IEEE Transactions on Computers C-22, 1 (1973), 28-33
+    """
+    azimuth, tilt = math.radians(pose.azimuth), math.radians(pose.tilt)
+    cols, depth, rows = _working_size(relief.extents, azimuth, tilt)
+    place = _place(relief, azimuth, cols, depth)
+    screen = _screen_rows(relief, place, (cols, depth), tilt, rows)
+    seen, shown = _visible(screen, rows)
+    column = np.arange(cols, dtype=np.float32)
+    picture = cv2.remap(
+        relief.texture,
+        seen * np.float32(place[0, 1])
+        + (column * np.float32(place[0, 0]) + np.float32(place[0, 2])),
+        seen * np.float32(place[1, 1])
+        + (column * np.float32(place[1, 0]) + np.float32(place[1, 2])),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    picture[~shown] = background
+    return _framed(picture, relief.frame, pose.roll, background)
+
+
+def _check(
+    frame: tuple[int, int], exaggeration: float, shading: float, poses: Sequence[Pose]
+) -> None:
+    """Refuse numbers that give no picture."""
+    check_exaggeration(exaggeration)
+    if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in frame):
+        raise SettingsError(
+            f"frame {frame[0]} x {frame[1]} must have sides of {SMALLEST_SIDE} to {LARGEST_SIDE} "
+            "pixels."
+        )
+    if not 0 <= shading <= 1:
+        raise SettingsError(f"shading {shading} must be 0 to 1.")
+    for pose in poses:
+        if not 0 <= pose.tilt <= STEEPEST:
+            raise SettingsError(f"tilt {pose.tilt:g} must be 0 to {STEEPEST:g} degrees.")
+
+
+def _fitting(
+    extents: tuple[float, float, float], poses: Sequence[Pose], frame: tuple[int, int]
+) -> float:
+    """Return pixels of the picture per pixel of the map, so that the relief fits in."""
+    needed = [np.abs(pose.rotation[:2]) @ np.array(extents) for pose in poses]
+    across, down = np.max(needed, axis=0)
+    return float(FILLED * min(frame[0] / across, frame[1] / down))
+
+
+def _size(shape: tuple[int, int], scale: float, aspect: float) -> tuple[int, int]:
+    """Return width and height of the reduced map; details finer than the picture are averaged."""
+    rows, cols = shape
+    factors = min(1.0, FINER * scale), min(1.0, FINER * scale * aspect)
+    return max(2, round(cols * factors[0])), max(2, round(rows * factors[1]))
+
+
+def _texture(image: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return an image reduced, as 8-bit RGB."""
+    return as_rgb8(reduced_picture(image, size), contrast_limits(image))
+
+
+def _by_height(heights: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
+    """Return the colours of heights."""
+    share = (heights - np.float32(low)) * np.float32(255 / max(high - low, 1e-30))
+    grey = np.clip(share, 0, 255).astype(np.uint8)
+    coloured: NDArray[np.uint8] = cv2.applyColorMap(grey, cv2.COLORMAP_VIRIDIS)[..., ::-1]
+    return np.ascontiguousarray(coloured)
+
+
+def _lit(
+    texture: NDArray[np.uint8], shade: NDArray[np.float32], shading: float
+) -> NDArray[np.uint8]:
+    """Return a texture under light from one side; level parts remain as bright as they are."""
+    level = math.sin(math.radians(ALTITUDE))
+    light = np.float32(1 - shading) + np.float32(shading / level) * shade
+    return np.clip(texture * light[..., None], 0, 255).astype(np.uint8)
+
+
+def _working_size(
+    extents: tuple[float, float, float], azimuth: float, tilt: float
+) -> tuple[int, int, int]:
+    """Return columns, rows of the surface and rows of the picture, before it is averaged.
+
+    Columns and rows of the picture are even, so that pixels that are averaged are whole.
+    """
+    c, s = abs(math.cos(azimuth)), abs(math.sin(azimuth))
+    across, along = c * extents[0] + s * extents[1], s * extents[0] + c * extents[1]
+    down = along * math.cos(tilt) + extents[2] * math.sin(tilt)
+    cols, depth, rows = (math.ceil(FINER * length / 2) * 2 + 2 for length in (across, along, down))
+    return cols, depth, rows
+
+
+def _place(relief: Relief, azimuth: float, cols: int, depth: int) -> NDArray[np.float64]:
+    """Return (2, 3): columns and rows, from the front, to x and y in pixels of the relief."""
+    c, s = math.cos(azimuth), math.sin(azimuth)
+    turned = np.array([[c, -s], [-s, -c]]) / FINER  # rows run from the front, towards -y
+    linear = turned / np.array([[relief.pixel[1]], [relief.pixel[0]]])
+    rows, columns = relief.known.shape
+    middle = np.array([columns - 1, rows - 1]) / 2
+    shift = middle - linear @ np.array([cols - 1, depth - 1]) / 2
+    return np.column_stack([linear, shift])
+
+
+def _screen_rows(
+    relief: Relief,
+    place: NDArray[np.float64],
+    size: tuple[int, int],
+    tilt: float,
+    rows: int,
+) -> NDArray[np.float32]:
+    """Return (depth, cols) float32: the picture's row of each point; infinite without a surface."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    heights: NDArray[np.float32] = cv2.warpAffine(relief.heights, place, size, flags=flags)
+    known = cv2.warpAffine(relief.known.astype(np.float32), place, size, flags=flags)
+    # outside counts as height 0 in the mean; dividing by the known share takes that out
+    with np.errstate(divide="ignore", invalid="ignore"):
+        heights /= known
+    depth = size[1]
+    along = ((depth - 1) / 2 - np.arange(depth)) * math.cos(tilt) + (rows - 1) / 2
+    heights *= np.float32(-FINER * math.sin(tilt))
+    heights += along.astype(np.float32)[:, None]
+    heights[known < 0.5] = np.inf
+    return heights
+
+
+def _visible(
+    screen: NDArray[np.float32], rows: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the surface's row that each row of the picture shows, and where there is one.
+
+    Both are (rows, cols). A piece of the surface covers the rows between its end and the horizon
+    of all that is in front.
+    """
+    depth, cols = screen.shape
+    horizon = np.minimum.accumulate(screen, axis=0)
+    reached = np.minimum(np.ceil(horizon), np.float32(rows)).astype(np.int32)
+    np.maximum(reached, 0, out=reached)
+    rises = np.empty(screen.shape, bool)
+    rises[0] = reached[0] < rows
+    np.less(reached[1:], reached[:-1], out=rises[1:])
+    point = np.flatnonzero(rises)
+    behind, column = np.divmod(point, cols)
+    first = np.full((rows, cols), depth, np.int32)
+    first[reached.ravel()[point], column] = behind
+    np.minimum.accumulate(first, axis=0, out=first)
+    return _between(screen, first)
+
+
+def _between(
+    screen: NDArray[np.float32], first: NDArray[np.int32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return positions between points `first` and those in front of them, and where they exist."""
+    depth, cols = screen.shape
+    rows = np.arange(len(first), dtype=np.float32)[:, None]
+    index = np.minimum(first, depth - 1)
+    index *= cols
+    index += np.arange(cols, dtype=np.int32)
+    end = screen.ravel()[index]
+    index -= cols
+    front = screen.ravel()[np.maximum(index, 0)]
+    front[index < 0] = np.inf
+    exact = end == rows  # visible even at the edge, which has no piece in front
+    shown = (first < depth) & (np.isfinite(front) | exact)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = (front - rows) / (front - end)
+    share[exact | ~shown] = 1
+    share += first
+    share -= 1
+    return share, shown
+
+
+def _framed(
+    picture: NDArray[np.uint8], frame: tuple[int, int], roll: float, background: Colour
+) -> NDArray[np.uint8]:
+    """Return a picture turned, averaged and centred in its frame."""
+    angle = math.radians(roll)
+    c, s = math.cos(angle) * FINER, math.sin(angle) * FINER
+    linear = np.array([[c, s], [-s, c]])
+    middle = np.array([picture.shape[1] - 1, picture.shape[0] - 1]) / 2
+    shift = middle - linear @ np.array([frame[0] - 1, frame[1] - 1]) / 2
+    whole: NDArray[np.uint8] = cv2.warpAffine(
+        picture,
+        np.column_stack([linear, shift]),
+        frame,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=background,
+    )
+    return whole
