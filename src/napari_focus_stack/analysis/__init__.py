@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.analysis.areas import AreaTable, measure_areas
     from napari_focus_stack.analysis.height_map import HeightMap
     from napari_focus_stack.analysis.mesh import SurfaceMesh, surface_mesh
+    from napari_focus_stack.analysis.opening import OpenedHeights, open_heights
     from napari_focus_stack.analysis.projection import project
 
 _HOME = {
@@ -30,17 +31,20 @@ _HOME = {
     "areas": ["AreaTable", "measure_areas"],
     "height_map": ["HeightMap"],
     "mesh": ["SurfaceMesh", "surface_mesh"],
+    "opening": ["OpenedHeights", "open_heights"],
     "projection": ["project"],
 }
 
 __all__ = [
     "AreaTable",
     "HeightMap",
+    "OpenedHeights",
     "SurfaceMesh",
     "measure_areas",
     "measure_label_centres",
     "measure_labels",
     "measure_points",
+    "open_heights",
     "project",
     "project_labels",
     "project_points",

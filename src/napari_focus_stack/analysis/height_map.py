@@ -149,9 +149,9 @@ class HeightMap:
     def uncertainty(self) -> NDArray[np.float32] | None:
         """(Y, X) float32: standard uncertainty of each height in `unit`, without that of the scale.
 
-        None where confidence is unknown.
+        None where confidence is unknown, or the z step of heights that are lengths.
         """
-        if self.confidence is None:
+        if self.confidence is None or (self.unit != PLANE and math.isnan(self.z_step)):
             return None
         return standard_error(self.confidence) * np.float32(self.depth_unit * self.plane_height)
 

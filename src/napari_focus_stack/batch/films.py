@@ -15,11 +15,11 @@ from napari_focus_stack.batch.stores import complete_store, created_store
 from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.imgproc.dtypes import nothing
 from napari_focus_stack.io.hyperstack_writer import HyperstackWriter
+from napari_focus_stack.io.map_names import ROLES
 from napari_focus_stack.io.placed_image import open_placed_image
 from napari_focus_stack.io.places import make_folder
 from napari_focus_stack.io.replacing import os_errors, put_in_place, temporary_name
 from napari_focus_stack.series.files import map_legend
-from napari_focus_stack.series.result import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Literal
 
 from napari_focus_stack.batch.markers import FOLDER, SUFFIX
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.io.map_names import ROLES, map_name
 from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.series.file_names import (
     LONGEST,
     cut,
     folded,
-    map_name,
     position_labels,
     report_names,
 )
-from napari_focus_stack.series.result import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -16,9 +16,9 @@ from napari_focus_stack.batch.plan import FilmPlan, Listed
 from napari_focus_stack.batch.records import BatchRecord, StackName
 from napari_focus_stack.batch.result_names import result_names
 from napari_focus_stack.batch.tasks import LeadTask, StackTask
+from napari_focus_stack.io.map_names import ROLES
 from napari_focus_stack.io.placed_plate import field_place
 from napari_focus_stack.series.model import StackIndex
-from napari_focus_stack.series.result import ROLES
 from napari_focus_stack.series.selection import find_channel
 
 if TYPE_CHECKING:

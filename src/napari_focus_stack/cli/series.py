@@ -189,7 +189,7 @@ def series_command(call: argparse.Namespace, series: Series, wanted: Recipe) -> 
         A result cannot be written.
     """
     from napari_focus_stack.cli.prior_reports import prior_reports
-    from napari_focus_stack.series.file_names import split_name
+    from napari_focus_stack.io.map_names import split_name
     from napari_focus_stack.series.files import OnDisk
     from napari_focus_stack.series.steps import focus_series_steps
 

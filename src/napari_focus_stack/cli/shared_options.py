@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import math
 import re
 from typing import TYPE_CHECKING, NoReturn
 
@@ -129,6 +130,30 @@ def as_switch(text: str) -> bool:
     if text.lower() not in words:
         raise argparse.ArgumentTypeError(f"'{text}' is neither true nor false")
     return words[text.lower()]
+
+
+def as_number(text: str) -> float:
+    """Convert the argument of an option to a number, which may have a decimal comma.
+
+    Parameters
+    ----------
+    text : str
+        Such as "0.5" or "0,5".
+
+    Returns
+    -------
+    float
+        The number.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        It is none, or not finite.
+    """
+    number = _literal(text)
+    if isinstance(number, str) or not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number")
+    return float(number)
 
 
 def add_settings(group: argparse._ArgumentGroup) -> None:

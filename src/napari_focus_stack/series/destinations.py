@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.imgproc.dtypes import nothing
+from napari_focus_stack.io.map_names import ROLES
 from napari_focus_stack.io.writing import role_words
-from napari_focus_stack.series.result import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.map_names import ROLES, map_name, report_folder_name, split_name
 from napari_focus_stack.series.model import StackIndex
-from napari_focus_stack.series.result import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,86 +17,12 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.series.model import Series
 
-TIFF_SUFFIXES = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
-ZARR_SUFFIXES = (".ome.zarr", ".zarr")
 LONGEST = 255
 """Bytes in the name of a file: the limit of Linux; Windows and macOS have 255 characters."""
 _LABEL = 120
 """Bytes of a position's label at most, so that names of reports have room for the channel."""
 _SHORTEST_LABEL = 24
 _NO_NAME = re.compile(r"[^\w.-]+")
-
-
-def split_name(out: PurePath) -> tuple[str, str]:
-    """Return stem and suffix of the name of a series.
-
-    Parameters
-    ----------
-    out : pathlib.PurePath
-        Such as "film.ome.tif".
-
-    Returns
-    -------
-    tuple of str
-        Such as "film" and ".ome.tif".
-
-    Raises
-    ------
-    OutputError
-        The suffix is not one that holds a series, or the name has characters that none may have.
-    """
-    try:
-        possible = b"\0" not in os.fsencode(out.name)
-    except UnicodeEncodeError:
-        possible = False
-    if not possible:
-        raise OutputError(f"{str(out)!r} is no name that a file can have; choose another.")
-    lower = out.name.lower()
-    for suffix in (*TIFF_SUFFIXES, *ZARR_SUFFIXES):
-        if lower.endswith(suffix) and len(lower) > len(suffix):
-            return out.name[: -len(suffix)], out.name[-len(suffix) :]
-    raise OutputError(
-        f"'{out}' cannot hold a series; end it in .ome.tif or .ome.zarr, or give a folder "
-        "that exists."
-    )
-
-
-def map_name(stem: str, label: str, role: str, suffix: str) -> str:
-    """Return the name of one map.
-
-    Parameters
-    ----------
-    stem : str
-        Name that the user gave.
-    label : str
-        Label of the position; empty if there is one alone.
-    role : str
-        One of `ROLES`.
-    suffix : str
-        Such as ".ome.tif".
-
-    Returns
-    -------
-    str
-        Such as "film_B02_depth.ome.tif".
-    """
-    return "_".join(filter(None, (stem, label, "" if role == "image" else role))) + suffix
-
-
-def report_folder_name(stem: str) -> str:
-    """Return the name of the folder of reports.
-
-    Parameters
-    ----------
-    stem : str
-        Name that the user gave.
-
-    Returns
-    -------
-    str
-        Such as "film_reports".
-    """
-    return f"{stem}_reports"
 
 
 def position_labels(series: Series, out: PurePath) -> list[str]:

@@ -11,6 +11,13 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.hyperstack_writer import HyperstackLegend, HyperstackWriter
+from napari_focus_stack.io.map_names import (
+    ROLES,
+    ZARR_SUFFIXES,
+    map_name,
+    report_folder_name,
+    split_name,
+)
 from napari_focus_stack.io.ome_zarr_store import check_place, open_level
 from napari_focus_stack.io.ome_zarr_writer import OmeZarrImage, create_ome_zarr
 from napari_focus_stack.io.output_formats import is_colour, xml_text
@@ -21,17 +28,13 @@ from napari_focus_stack.io.spacing_metadata import even_step
 from napari_focus_stack.io.writing import Outputs, describe_values
 from napari_focus_stack.series.destinations import Destination, MapWriter, PositionMaps
 from napari_focus_stack.series.file_names import (
-    ZARR_SUFFIXES,
     folded,
-    map_name,
     position_labels,
     repeated,
-    report_folder_name,
     report_names,
-    split_name,
 )
 from napari_focus_stack.series.own_files import check_own_reports, is_own_map, removed
-from napari_focus_stack.series.result import ROLES, MapsInFiles
+from napari_focus_stack.series.result import MapsInFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from napari_focus_stack.result import Progress, Report
     from napari_focus_stack.series.model import Position, StackIndex
 
-ROLES = ("image", "depth", "height", "confidence")
-"""Maps of a series; heights only where the z step is known."""
-
 
 @dataclass(frozen=True)
 class SeriesProgress:

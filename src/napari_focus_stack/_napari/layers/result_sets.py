@@ -16,6 +16,7 @@ from napari_focus_stack._napari.layers.metadata import METADATA_KEY, of_other_fi
 from napari_focus_stack._napari.layers.names import source_name
 from napari_focus_stack._napari.layers.stack_slice import StackSlice, stack_in
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.saved_heights import OF_ONE_RUN
 from napari_focus_stack.result import Report, StackResult, crop_corner
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 LEVELLED = "levelled"
 """Key of the metadata of heights that were levelled: what was subtracted, in words."""
-OF_ONE_RUN = ("sources", "cut", "aligned_on", "settings", "transforms", "crop", "spacing")
-"""Metadata that the layers of one run have in common."""
 
 
 @dataclass(frozen=True)

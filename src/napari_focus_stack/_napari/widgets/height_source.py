@@ -55,7 +55,10 @@ class HeightSource(Container[Any]):
         self.worker = LatestOnlyWorker(self._show_share, "share-of-heights", "The share of heights")
         self._changes = LayerChanges(self.remake)
         super().__init__(
-            widgets=[self._which, row("Confidence \N{GREATER-THAN OR EQUAL TO}", self.confidence, self.share)],
+            widgets=[
+                self._which,
+                row("Confidence \N{GREATER-THAN OR EQUAL TO}", self.confidence, self.share),
+            ],
             labels=False,
         )
         self.margins = (0, 0, 0, 0)
