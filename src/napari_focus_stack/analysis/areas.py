@@ -8,10 +8,8 @@ sum of squares would accumulate it.
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,8 +24,8 @@ from napari_focus_stack._utils.windows import (
     widened,
 )
 from napari_focus_stack.analysis.local_fits import REACH, fitted
-from napari_focus_stack.errors import OutputError, SettingsError
-from napari_focus_stack.io.writing import Outputs
+from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.io.tables import write_table
 
 if TYPE_CHECKING:
     import os
@@ -167,27 +165,8 @@ def write_csv(path: str | os.PathLike[str], table: AreaTable) -> None:
     OutputError
         The name does not end in .csv, or the file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".csv":
-        raise OutputError(f"'{path}' is no name for a table; end it in .csv.")
-    with Outputs() as files:
-        files.file(path, lambda temporary: _write_rows(temporary, table))
-
-
-def _write_rows(path: Path, table: AreaTable) -> None:
-    """Write the headings and the rows of a table."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(table.headings)
-        for row in zip(*(column.tolist() for column in table.columns.values()), strict=True):
-            writer.writerow([_cell(value) for value in row])
-
-
-def _cell(value: float) -> str:
-    """Return a number as text, with nine digits; empty for NaN."""
-    if isinstance(value, int):
-        return str(value)
-    return "" if math.isnan(value) else f"{value:.9g}"
+    rows = zip(*(column.tolist() for column in table.columns.values()), strict=True)
+    write_table(path, table.headings, rows)
 
 
 def _table(
