@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.analysis.height_map import HeightMap
     from napari_focus_stack.analysis.level_volumes import Volumes, volumes
     from napari_focus_stack.analysis.levelling import Levelled, level
-    from napari_focus_stack.analysis.mesh import SurfaceMesh, surface_mesh
+    from napari_focus_stack.analysis.mesh import SurfaceMesh
     from napari_focus_stack.analysis.opening import OpenedHeights, open_heights
     from napari_focus_stack.analysis.projection import project
     from napari_focus_stack.analysis.slopes import CurvatureMap, SlopeMap, curvature_map, slope_map
@@ -42,7 +42,7 @@ _HOME = {
     "height_map": ["HeightMap"],
     "level_volumes": ["Volumes", "volumes"],
     "levelling": ["Levelled", "level"],
-    "mesh": ["SurfaceMesh", "surface_mesh"],
+    "mesh": ["SurfaceMesh"],
     "opening": ["OpenedHeights", "open_heights"],
     "projection": ["project"],
     "slopes": ["CurvatureMap", "SlopeMap", "curvature_map", "slope_map"],
