@@ -160,9 +160,14 @@ def _chosen(
     ]
     if len(left) == 1:
         return left[0]
-    what = f"'{path}' holds {len(stored)} height maps" if len(stored) > 1 else f"'{path}' holds one"
+    if len(stored) == 1:
+        raise InputError(
+            f"'{path}' holds one height map alone; leave out position, time and channel."
+        )
     which = "none of them is chosen" if left else "none of them has that place"
-    raise InputError(f"{what}, and {which}; choose {_choices(left or stored)}.")
+    raise InputError(
+        f"'{path}' holds {len(stored)} height maps, and {which}; choose {_choices(left or stored)}."
+    )
 
 
 def _choices(stored: Sequence[StoredHeights]) -> str:
@@ -180,7 +185,7 @@ def _choices(stored: Sequence[StoredHeights]) -> str:
     }
     listed = {name: list(dict.fromkeys(filter(None, values))) for name, values in axes.items()}
     words = [f"{name} ({', '.join(values)})" for name, values in listed.items() if len(values) > 1]
-    return " and ".join(words) or "no place, because there is one alone"
+    return " and ".join(words)
 
 
 def _given_files(

@@ -117,6 +117,13 @@ def _batch(argv: list[str]) -> int:
     return batch_command(argv)
 
 
+def _measure(argv: list[str]) -> None:
+    """Run `focusstack measure`, whose module no other call needs."""
+    from napari_focus_stack.cli.measure import measure_command
+
+    measure_command(argv)
+
+
 def _say(sentence: str) -> None:
     """Print a message in one line on stderr."""
     with contextlib.suppress(BrokenPipeError):
@@ -132,6 +139,7 @@ def _describe(problem: Exception) -> str:
 _COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "info": _info,
     "batch": _batch,
+    "measure": _measure,
     "demo": demo_command,
     "bench": bench_command,
 }
