@@ -171,7 +171,9 @@ def _choices(stored: Sequence[StoredHeights]) -> str:
         "position": [one.position for one in stored],
         "time": [str(one.time) for one in stored if one.time is not None],
         "channel": [
-            f"{one.channel} '{one.channel_name}'" if one.channel_name else str(one.channel)
+            f"{one.channel} '{one.channel_name}'"
+            if one.channel_name not in ("", str(one.channel))
+            else str(one.channel)
             for one in stored
             if one.channel is not None
         ],

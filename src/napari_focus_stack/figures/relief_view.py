@@ -290,16 +290,18 @@ def _visible(
     of all that is in front.
     """
     depth, cols = screen.shape
-    horizon = np.minimum.accumulate(screen, axis=0)
-    reached = np.minimum(np.ceil(horizon), np.float32(rows)).astype(np.int32)
-    np.maximum(reached, 0, out=reached)
+    reached = np.minimum.accumulate(screen, axis=0)
+    np.clip(np.ceil(reached, out=reached), 0, rows, out=reached)
     rises = np.empty(screen.shape, bool)
-    rises[0] = reached[0] < rows
+    np.less(reached[0], rows, out=rises[0])
     np.less(reached[1:], reached[:-1], out=rises[1:])
-    point = np.flatnonzero(rises)
-    behind, column = np.divmod(point, cols)
+    # a point that rises is the only one of its column with this row
+    place = reached[rises].astype(np.int32)
+    place *= cols
+    place += np.broadcast_to(np.arange(cols, dtype=np.int32), rises.shape)[rises]
+    behind = np.arange(depth, dtype=np.int32)
     first = np.full((rows, cols), depth, np.int32)
-    first[reached.ravel()[point], column] = behind
+    first.ravel()[place] = np.repeat(behind, np.count_nonzero(rises, axis=1))
     np.minimum.accumulate(first, axis=0, out=first)
     return _between(screen, first)
 
@@ -313,15 +315,20 @@ def _between(
     index = np.minimum(first, depth - 1)
     index *= cols
     index += np.arange(cols, dtype=np.int32)
-    end = screen.ravel()[index]
+    end = screen.ravel().take(index)
     index -= cols
-    front = screen.ravel()[np.maximum(index, 0)]
+    front = screen.ravel().take(index, mode="clip")
     front[index < 0] = np.inf
     exact = end == rows  # visible even at the edge, which has no piece in front
-    shown = (first < depth) & (np.isfinite(front) | exact)
+    shown = np.isfinite(front)
+    shown |= exact
+    shown &= first < depth
     with np.errstate(invalid="ignore", divide="ignore"):
-        share = (front - rows) / (front - end)
-    share[exact | ~shown] = 1
+        np.subtract(front, end, out=end)
+        share = np.subtract(front, rows, out=front)
+        share /= end
+    exact |= ~shown
+    share[exact] = 1
     share += first
     share -= 1
     return share, shown

@@ -12,6 +12,7 @@ from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.output_formats import SAVED, TIFF, check_image
 from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.io.replacing import os_errors, temporary_name
+from napari_focus_stack.io.results_file import check_saved
 from napari_focus_stack.io.writing import MEASURES, role_words
 
 if TYPE_CHECKING:
@@ -99,8 +100,13 @@ def _canonical(path: str | os.PathLike[str]) -> str:
 def _check_suffix(role: str, path: Path, source: PlaneSource) -> None:
     """Refuse a suffix that cannot hold the result."""
     if path.name.lower().endswith(SAVED):
-        raise OutputError(f"'{path}' is a name for results saved in napari; end it in plain .tif.")
-    if role == "report":
+        if role != "image":
+            raise OutputError(
+                f"'{path}' is a name for a whole result and not for its {role_words(role)}; give "
+                "it with --output, or choose another ending."
+            )
+        check_saved(path, (tuple(source.plane_shape), source.dtype), "the image")
+    elif role == "report":
         _check_json(path)
     elif role in MEASURES:
         if path.suffix.lower() not in TIFF:

@@ -259,8 +259,8 @@ def draped(relief: PlacedRelief, cover: Cover) -> tuple[Mesh, Colours | None]:
     texture : numpy.ndarray or None
         (Y, X, 3) uint8; None where vertices are coloured by their heights.
     """
-    from napari_focus_stack.analysis.mesh import surface_mesh
+    from napari_focus_stack.analysis.mesh import grid_mesh
 
     heights = relief.heights
-    mesh = surface_mesh(heights, heights, relief.spacing, most_vertices=SHOWN_VERTICES)
+    mesh = grid_mesh(heights, heights, relief.spacing, most_vertices=SHOWN_VERTICES)
     return mesh, None if isinstance(cover, HeightColours) else cover.texture()
