@@ -8,12 +8,17 @@ from napari_focus_stack._napari.layers.drawn_shapes import letter
 from napari_focus_stack._napari.layers.geometry import placement
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Shapes
+    from napari.layers import Image, Layer, Shapes
 
 COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2")
 """Okabe and Ito's colours, which most colour-blind users can tell apart."""
+DRAWN_FOR = "napari-focus-stack-drawing"
+"""Key of the metadata of a layer that says what is drawn on it."""
+PROFILES, REGIONS = "profiles", "regions"
 WIDTHS = 180
 """How often the width of a line fits into the longer side of the result."""
+POINTS = 50
+"""How often a point fits into the longer side of the result."""
 REGION = "region"
 """Column of the features that holds the letter of each region."""
 
@@ -31,7 +36,7 @@ def profiles_arguments(image: Image) -> dict[str, Any]:
     dict
         Arguments of `add_shapes`.
     """
-    return {"name": "Profiles", **_look(image), "face_color": "transparent"}
+    return {"name": "Profiles", **_look(image, PROFILES)}
 
 
 def regions_arguments(image: Image) -> dict[str, Any]:
@@ -55,21 +60,40 @@ def regions_arguments(image: Image) -> dict[str, Any]:
     }
     return {
         "name": "Regions",
-        **_look(image),
-        "face_color": "transparent",
+        **_look(image, REGIONS),
         "features": {REGION: []},
         "text": text,
     }
 
 
-def _look(image: Image) -> dict[str, Any]:
+def _look(image: Image, purpose: str) -> dict[str, Any]:
     return {
+        "metadata": {DRAWN_FOR: purpose},
+        "face_color": "transparent",
         **placement(image),
         "ndim": 2,
         "edge_color": COLOURS[0],
         "opacity": 1.0,
         "edge_width": max(1.0, max(image.data.shape[:2]) / WIDTHS),
     }
+
+
+def is_drawn_for(layer: Layer, purpose: str) -> bool:
+    """Return whether a layer may hold what is drawn for a purpose.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Any layer.
+    purpose : str
+        `PROFILES` or `REGIONS`.
+
+    Returns
+    -------
+    bool
+        False for a layer that was made for the other purpose.
+    """
+    return bool(layer.metadata.get(DRAWN_FOR, purpose) == purpose)
 
 
 def next_colour(shapes: Shapes) -> None:
@@ -96,3 +120,25 @@ def name_regions(shapes: Shapes) -> None:
         names = [letter(place) for place in range(len(shapes.data))]
         if list(shapes.features[REGION]) != names:
             shapes.features = shapes.features.assign(**{REGION: names})
+
+
+def points_arguments(image: Image) -> dict[str, Any]:
+    """Return the arguments of a layer to place points on by which heights are levelled.
+
+    Parameters
+    ----------
+    image : napari.layers.Image
+        Stacked image.
+
+    Returns
+    -------
+    dict
+        Arguments of `add_points`.
+    """
+    return {
+        "name": "Points to level by",
+        **placement(image),
+        "ndim": 2,
+        "face_color": COLOURS[0],
+        "size": max(image.data.shape[:2]) / POINTS,
+    }

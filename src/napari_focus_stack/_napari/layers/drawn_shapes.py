@@ -19,7 +19,7 @@ from napari_focus_stack._utils.threads import row_bands
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari.layers import Image, Layer
+    from napari.layers import Image, Layer, Points
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -289,3 +289,22 @@ def _on_ellipse(corners: Any) -> Floats:
     return np.asarray(
         centre + np.cos(angles) * (second - first) / 2 + np.sin(angles) * (fourth - first) / 2
     )
+
+
+def placed_points(points: Points, image: Image) -> list[tuple[float, float]]:
+    """Return the points of a layer over a result.
+
+    Parameters
+    ----------
+    points : napari.layers.Points
+        Layer whose last axes are y and x.
+    image : napari.layers.Image
+        Stacked image of the result.
+
+    Returns
+    -------
+    list of (float, float)
+        y, x in pixels of the result.
+    """
+    places = _moved(points.data, pixel_matrix(points, image))
+    return [(y, x) for y, x in places.tolist()]

@@ -8,12 +8,13 @@ from magicgui.widgets import Container, PushButton
 from napari.layers import Shapes
 from psygnal import Signal
 
+from napari_focus_stack._napari.layers.drawing_layers import is_drawn_for
 from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.layer_changes import LayerChanges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     import napari
     from napari.layers import Image, Layer
@@ -34,10 +35,14 @@ class DrawnLayer(Container[Any]):
         Of the choice.
     tools : mapping of str to (str, str)
         Texts of the buttons, each with napari's name of a tool of Shapes layers and a tooltip.
+    purpose : str
+        As `is_drawn_for` takes it.
     arguments : callable
         Returns the arguments of a new Shapes layer over an image.
     kinds : tuple of type
         Types of the layers that may be chosen.
+    ahead : sequence of tuple, optional
+        Texts and values that are offered before the layers.
     """
 
     redrawn = Signal()
@@ -50,9 +55,12 @@ class DrawnLayer(Container[Any]):
         label: str,
         tooltip: str,
         tools: Mapping[str, tuple[str, str]],
+        purpose: str,
         arguments: Callable[[Image], dict[str, Any]],
         kinds: tuple[type[Layer], ...],
+        ahead: Sequence[tuple[str, Hashable]] = (),
     ) -> None:
+        self._ahead, self._purpose = ahead, purpose
         self._viewer, self._chosen, self._arguments, self._kinds = viewer, chosen, arguments, kinds
         self.choice = LayerChooser(tooltip)
         self._followed: Layer | None = None
@@ -72,15 +80,15 @@ class DrawnLayer(Container[Any]):
     def offer(self) -> None:
         """List the layers anew."""
         offered = [one for one in reversed(self._viewer.layers) if self._may_be(one)]
-        self.choice.offer(offered)
-        self._which.visible = len(offered) > 1
+        self.choice.offer(offered, self._ahead)
+        self._which.visible = len(offered) + len(self._ahead) > 1
         for button in self.buttons.values():
             button.enabled = self._chosen() is not None
         self._choose()
 
     def _may_be(self, layer: Layer) -> bool:
         flat = isinstance(layer, Shapes) or layer.ndim == 2
-        return isinstance(layer, self._kinds) and flat
+        return isinstance(layer, self._kinds) and flat and is_drawn_for(layer, self._purpose)
 
     def layer(self) -> Any:
         """Return the chosen layer.

@@ -12,7 +12,11 @@ from napari.layers import Shapes
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
-from napari_focus_stack._napari.layers.drawing_layers import next_colour, profiles_arguments
+from napari_focus_stack._napari.layers.drawing_layers import (
+    PROFILES,
+    next_colour,
+    profiles_arguments,
+)
 from napari_focus_stack._napari.layers.drawn_shapes import drawn_lines
 from napari_focus_stack._napari.viewer.place_marker import PlaceMarker
 from napari_focus_stack._napari.widgets.drawing import DrawnLayer
@@ -84,6 +88,7 @@ class ProfilePanel(Container[Any]):
             "Lines",
             "Shapes layer whose lines and polylines are profiles.",
             TOOLS,
+            PROFILES,
             profiles_arguments,
             (Shapes,),
         )

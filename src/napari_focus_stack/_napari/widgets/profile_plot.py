@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QColor, QPainterPath
+from qtpy.QtCore import QBuffer, QRectF, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QColor, QPainter, QPainterPath
+from qtpy.QtSvg import QSvgGenerator
 from qtpy.QtWidgets import QGraphicsPathItem
 
 from napari_focus_stack._napari.widgets.themed_plot import ThemedPlot, pg
-from napari_focus_stack._utils.wording import format_unit
+from napari_focus_stack._utils.wording import format_measure, format_unit
 from napari_focus_stack.io.writing import Outputs
 
 if TYPE_CHECKING:
@@ -131,16 +132,31 @@ class ProfilePlot(ThemedPlot):
         OutputError
             The file cannot be written.
         """
-        from pyqtgraph.exporters import SVGExporter  # by now it has napari's binding
-
         self._hide_value()
         self._colour(*ON_PAPER)
         try:
-            drawn = SVGExporter(self._view.getPlotItem()).export(toBytes=True)
+            drawn = self._svg()
         finally:
             self._restyle()
         with Outputs() as files:
             files.file(path, lambda temporary: _write(temporary, drawn))
+
+    def _svg(self) -> bytes:
+        """Return the plot as it is drawn; pyqtgraph's own exporter fails at filled paths."""
+        drawn, view = QBuffer(), QRectF(self._view.viewport().rect())
+        generator = QSvgGenerator()
+        generator.setOutputDevice(drawn)
+        generator.setSize(self._view.viewport().size())
+        generator.setViewBox(view)
+        # axes are recorded for the screen: at another resolution they would leave their curves
+        generator.setResolution(self._view.logicalDpiX())
+        generator.setTitle("Height profiles")
+        painter = QPainter(generator)
+        try:
+            self._view.render(painter)
+        finally:
+            painter.end()
+        return bytes(drawn.data().data())
 
     def leaveEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Hide the value and the place that were under the pointer.
@@ -205,16 +221,16 @@ def sample_words(profile: Profile, k: int) -> str:
     Returns
     -------
     str
-        Distance, height with its uncertainty, and confidence.
+        Height with its uncertainty, distance and confidence, a line each.
     """
-    height, unit = profile.height[k], _symbol(profile.unit)
-    words = [f"{height:.4g} {unit} at {profile.distance[k]:.4g} {_symbol(profile.distance_unit)}"]
-    if profile.uncertainty is not None and np.isfinite(profile.uncertainty[k]):
-        words = [f"{height:.4g} \N{PLUS-MINUS SIGN} {profile.uncertainty[k]:.2g} {unit} at "
-                 f"{profile.distance[k]:.4g} {_symbol(profile.distance_unit)}"]  # fmt: skip
+    error = None if profile.uncertainty is None else float(profile.uncertainty[k])
+    words = [
+        format_measure(float(profile.height[k]), error, _symbol(profile.unit)),
+        f"at {profile.distance[k]:.4g} {_symbol(profile.distance_unit)}",
+    ]
     if profile.confidence is not None:
         words.append(f"confidence {profile.confidence[k]:.2f}")
-    return ", ".join(words)
+    return "\n".join(words)
 
 
 def height_limits(profiles: Sequence[Profile]) -> tuple[float, float]:
