@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack._version import __version__
+from napari_focus_stack.cli.measure_files import (
+    check_call,
+    document_of,
+    outputs_of,
+    write_files,
+)
 from napari_focus_stack.cli.result_input import add_result_arguments, opened
 from napari_focus_stack.cli.shared_options import Parser, as_number, as_path
-from napari_focus_stack.errors import OutputError, SettingsError
+from napari_focus_stack.errors import SettingsError
 
 if TYPE_CHECKING:
     import argparse
@@ -23,16 +27,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.cli.measuring import Box
 
 _BOX = ("Y0", "Y1", "X0", "X1")
-_ENDS = {
-    "json": (".json",),
-    "csv": (".csv",),
-    "svg": (".svg",),
-    "mesh": (".glb", ".ply", ".obj", ".stl"),
-    "height": (".tif", ".tiff", ".gsf", ".x3p"),
-}
-"""Ends of the names of the files that each option writes."""
 _FACES = 500_000
-_KINDS = ("profiles", "steps", "textures", "volumes", "spheres")
 
 
 def measure_parser() -> argparse.ArgumentParser:
@@ -165,14 +160,14 @@ def measure_command(argv: list[str]) -> None:
         A file cannot be written.
     """
     call = measure_parser().parse_args(argv)
-    outputs = _outputs(call)
-    _check(call, outputs)
+    outputs = outputs_of(call)
+    check_call(call, outputs)
     found = opened(call)
     surface, form = _levelled(call, found.height_map)
     profiles = _profiles(call, surface)
     findings = _findings(call, found.height_map, surface, profiles)
-    document = _document(call, found, form, findings)
-    _write(call, outputs, found, surface, [profile for _, profile in profiles], document)
+    document = document_of(call, found, form, findings)
+    write_files(call, outputs, found, surface, [profile for _, profile in profiles], document)
     if call.json == "-":
         print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
         return
@@ -181,33 +176,6 @@ def measure_command(argv: list[str]) -> None:
         print(f"\n{finding}")
     for path in outputs.values():
         print(f"Wrote {path}")
-
-
-def _outputs(call: argparse.Namespace) -> dict[str, Path]:
-    """Return the files to write by their options."""
-    named = {name: getattr(call, name) for name in _ENDS}
-    return {name: Path(path) for name, path in named.items() if path not in (None, "-")}
-
-
-def _check(call: argparse.Namespace, outputs: dict[str, Path]) -> None:
-    """Refuse a call, before the work, whose options have no effect or cannot be written."""
-    from napari_focus_stack.io.output_checks import check_files, check_not_overwritten
-
-    for name in ("csv", "svg"):
-        if name in outputs and not call.profile:
-            raise SettingsError(f"--{name} is for profiles; give --profile, or --json for figures.")
-    for name in ("s_filter", "l_filter"):
-        if getattr(call, name) is not None and not call.texture:
-            raise SettingsError(f"--{name.replace('_', '-')} is for the texture; give --texture.")
-    for name, path in outputs.items():
-        if path.suffix.lower() not in _ENDS[name]:
-            raise OutputError(
-                f"--{name} '{path}' has no known ending; end it in {' or '.join(_ENDS[name])}."
-            )
-    check_files(list(outputs.values()))
-    for file in (call.result, call.confidence, call.image):
-        if file is not None:
-            check_not_overwritten(outputs, file)
 
 
 def _levelled(call: argparse.Namespace, source: HeightMap) -> tuple[HeightMap, str | None]:
@@ -312,26 +280,6 @@ def _required(numbers: Sequence[float]) -> Box:
     return box
 
 
-def _document(
-    call: argparse.Namespace, found: OpenedHeights, form: str | None, findings: list[Finding]
-) -> dict[str, Any]:
-    """Return all figures as plain JSON, whose keys are the same in every call."""
-    from napari_focus_stack.cli.findings import plain
-
-    document: dict[str, Any] = {
-        "version": __version__,
-        "result": str(call.result),
-        "name": found.name,
-        "notes": list(found.notes),
-        "level": form,
-        "field": plain(findings[0].content),
-        **{kind: [] for kind in _KINDS},
-    }
-    for finding in findings[1:]:
-        document[finding.kind].append(plain(finding.content))
-    return document
-
-
 def _heading(call: argparse.Namespace, found: OpenedHeights, form: str | None) -> str:
     """Return the lines before the tables."""
     from napari_focus_stack.cli.findings import symbol
@@ -354,38 +302,3 @@ def _heading(call: argparse.Namespace, found: OpenedHeights, form: str | None) -
     if form is not None:
         lines.append(f"Levelled: {form} was subtracted.")
     return "\n".join([*lines, *(f"Note: {note}" for note in found.notes)])
-
-
-def _write(
-    call: argparse.Namespace,
-    outputs: dict[str, Path],
-    found: OpenedHeights,
-    surface: HeightMap,
-    profiles: list[Profile],
-    document: dict[str, Any],
-) -> None:
-    """Write the files of a call; those first that may be refused."""
-    if "mesh" in outputs:
-        from napari_focus_stack.analysis.surface import surface_mesh
-
-        mesh = surface_mesh(surface, found.image, most_faces=call.faces)
-    if "svg" in outputs:
-        from napari_focus_stack.figures.figure import write_profiles
-
-        write_profiles(outputs["svg"], profiles)
-    if "height" in outputs:
-        from napari_focus_stack.io.height_files import write_heights
-
-        write_heights(outputs["height"], surface)
-    if "mesh" in outputs:
-        mesh.save(outputs["mesh"])
-    if "csv" in outputs:
-        from napari_focus_stack.analysis.profile_tables import profile_headings, profile_rows
-        from napari_focus_stack.io.tables import write_table
-
-        rows = profile_rows(list(enumerate(profiles, 1)))
-        write_table(outputs["csv"], profile_headings(profiles[0]), rows)
-    if "json" in outputs:
-        from napari_focus_stack.io.writing import write_report
-
-        write_report(outputs["json"], document)
