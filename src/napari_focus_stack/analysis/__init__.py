@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from napari_focus_stack.analysis.height_map import HeightMap
     from napari_focus_stack.analysis.mesh import SurfaceMesh, surface_mesh
     from napari_focus_stack.analysis.opening import OpenedHeights, open_heights
+    from napari_focus_stack.analysis.profile import Profile, profile
     from napari_focus_stack.analysis.projection import project
+    from napari_focus_stack.analysis.step_height import Measurement, step_height
 
 _HOME = {
     "annotations": [
@@ -32,22 +34,28 @@ _HOME = {
     "height_map": ["HeightMap"],
     "mesh": ["SurfaceMesh", "surface_mesh"],
     "opening": ["OpenedHeights", "open_heights"],
+    "profile": ["Profile", "profile"],
     "projection": ["project"],
+    "step_height": ["Measurement", "step_height"],
 }
 
 __all__ = [
     "AreaTable",
     "HeightMap",
+    "Measurement",
     "OpenedHeights",
+    "Profile",
     "SurfaceMesh",
     "measure_areas",
     "measure_label_centres",
     "measure_labels",
     "measure_points",
     "open_heights",
+    "profile",
     "project",
     "project_labels",
     "project_points",
+    "step_height",
     "surface_mesh",
 ]
 
