@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 MOST_WIDTH = 1000
 """Largest width of the band that a profile averages, in pixels."""
-ALL_COUNT = 1 - 1e-6
-"""Interpolated share above which all neighbours of a place count; their weights are rounded."""
+ROUNDING = 1e-6
+"""Error, in pixels and of weights, that rounding may add to a place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +165,8 @@ def _band_mean(field: HeightMap, band: Floats) -> tuple[Floats, NDArray[np.bool_
         (width, n, 2): y, x of the places across each sample.
     """
     heights = _interpolated(field.heights, band)
-    counted = _interpolated(field.counted, band) > ALL_COUNT
-    sure = counted.any(axis=0)
+    counted = np.asarray(_interpolated(field.counted, band) > 1 - ROUNDING)
+    sure = np.asarray(counted.any(axis=0))
     taken = np.where(sure, counted, True) & np.isfinite(heights)
     number = taken.sum(axis=0)
     total = np.where(taken, heights, 0).sum(axis=0)
@@ -175,8 +175,10 @@ def _band_mean(field: HeightMap, band: Floats) -> tuple[Floats, NDArray[np.bool_
 
 def _interpolated(values: NDArray[np.generic], places: Floats) -> Floats:
     """Interpolate a map linearly; NaN outside it."""
-    y, x = places[..., 0], places[..., 1]
-    inside = (y >= 0) & (x >= 0) & (y <= values.shape[0] - 1) & (x <= values.shape[1] - 1)
+    last = np.array(values.shape) - 1
+    held = np.clip(places, 0, last)
+    inside = (np.abs(held - places) < ROUNDING).all(axis=-1)
+    y, x = held[..., 0], held[..., 1]
     top, left = (np.where(inside, np.floor(a), 0).astype(np.intp) for a in (y, x))
     down, right = y - top, x - left
     total = np.zeros(y.shape)

@@ -140,15 +140,15 @@ def _weights(field: HeightMap, counted: NDArray[np.bool_]) -> Floats:
         return np.ones(np.count_nonzero(counted))
     least = LEAST_WEIGHING * field.depth_unit * field.plane_height
     variance: Floats = np.square(field.uncertainty[counted].astype(np.float64)) + least**2
-    weights: Floats = np.reciprocal(variance)
-    return weights
+    return np.asarray(1 / variance, np.float64)
 
 
 def _tilts(counted: NDArray[np.bool_]) -> Floats:
     """Return y and x of the pixels that count, (n, 2), around 0 and of a spread of about 1."""
     places = np.argwhere(counted).astype(np.float64)
     places -= places.mean(axis=0)
-    return places / np.maximum(places.std(axis=0), 1.0)
+    tilts: Floats = places / np.maximum(places.std(axis=0), 1.0)
+    return tilts
 
 
 def _estimator(form: Floats, weights: Floats) -> Floats:
