@@ -43,12 +43,15 @@ class OpenedHeights:
         Name of the result, with its position, time point and channel.
     notes : tuple of str
         Assumptions, one sentence each.
+    files : tuple of pathlib.Path
+        Files that were read, which no output may replace.
     """
 
     height_map: HeightMap
     image: NDArray[Any] | None
     name: str
     notes: tuple[str, ...]
+    files: tuple[Path, ...] = ()
 
 
 def open_heights(
@@ -115,8 +118,13 @@ def open_heights(
     chosen = _chosen(stored, path, time, channel, position)
     found = _given_files(chosen.read(), path, confidence, image)
     scaled, notes = height_map_in_micrometres(found, path, pixel_size, z_step)
+    given = (Path(file) for file in (confidence, image) if file is not None)
     return OpenedHeights(
-        replace(scaled, least_confidence=least_confidence), found.image, _name(chosen), notes
+        replace(scaled, least_confidence=least_confidence),
+        found.image,
+        _name(chosen),
+        notes,
+        (path, *chosen.files, *given),
     )
 
 

@@ -62,7 +62,7 @@ def check_call(call: argparse.Namespace, outputs: dict[str, Path]) -> None:
     OutputError
         A file has the wrong ending, is read by the call, or cannot be written.
     """
-    from napari_focus_stack.io.output_checks import check_files, check_not_overwritten
+    from napari_focus_stack.io.output_checks import check_files
 
     for name in ("csv", "svg"):
         if name in outputs and not call.profile:
@@ -76,9 +76,6 @@ def check_call(call: argparse.Namespace, outputs: dict[str, Path]) -> None:
                 f"--{name} '{path}' has no known ending; end it in {' or '.join(_ENDS[name])}."
             )
     check_files(list(outputs.values()))
-    for file in (call.result, call.confidence, call.image):
-        if file is not None:
-            check_not_overwritten(outputs, file)
 
 
 def document_of(
@@ -160,12 +157,16 @@ def write_files(
     InputError
         The heights make no mesh.
     """
+    from napari_focus_stack.io.output_checks import check_not_overwritten
+
+    for file in found.files:
+        check_not_overwritten(outputs, file)
     if "mesh" in outputs:
         from napari_focus_stack.analysis.surface import surface_mesh
 
         mesh = surface_mesh(surface, found.image, most_faces=call.faces)
     if "svg" in outputs:
-        from napari_focus_stack.figures.figure import write_profiles
+        from napari_focus_stack.figures.profile_plot import write_profiles
 
         write_profiles(outputs["svg"], profiles)
     if "height" in outputs:

@@ -191,6 +191,7 @@ def _fields(files: MapSet) -> Iterator[StoredHeights]:
                 time=time if main.times > 1 else None,
                 channel=channel if main.channels > 1 else None,
                 channel_name=named[0] if named and main.channels > 1 else "",
+                files=tuple(files.files.values()),
             )
 
 
