@@ -164,19 +164,17 @@ def test_profile_is_drawn_where_it_lies_and_solid_where_it_is_sure() -> None:
     assert [text.get_text() for text in panel.get_legend().texts] == ["A to A': 75.0% sure"]
 
 
-def test_svg_has_text_as_text_and_is_the_same_each_time(tmp_path: Path) -> None:
+def test_svg_has_text_as_text_and_is_the_same_each_time(tmp_path: Path, monkeypatch) -> None:
     import matplotlib
 
-    before = dict(matplotlib.rcParams)
-    matplotlib.rcParams["font.size"] = 30  # a user's style changes nothing
+    first, second = tmp_path / "one.svg", tmp_path / "two.svg"
     source = _ramp()
-    files = [tmp_path / name for name in ("one.svg", "two.svg")]
-    for file in files:
-        write_figure(source, _grey(source), file, [_line()], FigureSettings(contours=True))
-        assert matplotlib.rcParams["font.size"] == 30
-        matplotlib.rcParams.update(before)
-    assert files[0].read_bytes() == files[1].read_bytes()
-    root = ElementTree.parse(files[0]).getroot()
+    write_figure(source, _grey(source), first, [_line()], FigureSettings(contours=True))
+    monkeypatch.setitem(matplotlib.rcParams, "font.size", 30)  # a user's style changes nothing
+    write_figure(source, _grey(source), second, [_line()], FigureSettings(contours=True))
+    assert matplotlib.rcParams["font.size"] == 30
+    assert first.read_bytes() == second.read_bytes()
+    root = ElementTree.parse(first).getroot()
     texts = {"".join(one.itertext()) for one in root.iter("{http://www.w3.org/2000/svg}text")}
     wanted = {"a", "b", "c", "A", "A'", "50 µm", "Height (µm)", "Distance (µm)"}
     assert wanted <= texts
