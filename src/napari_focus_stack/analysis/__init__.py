@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from napari_focus_stack.analysis.levelling import Levelled, level
     from napari_focus_stack.analysis.mesh import SurfaceMesh
     from napari_focus_stack.analysis.opening import OpenedHeights, open_heights
+    from napari_focus_stack.analysis.profile import Profile, profile
     from napari_focus_stack.analysis.projection import project
     from napari_focus_stack.analysis.slopes import CurvatureMap, SlopeMap, curvature_map, slope_map
     from napari_focus_stack.analysis.sphere import SphereFit, fit_sphere
+    from napari_focus_stack.analysis.step_height import Measurement, step_height
     from napari_focus_stack.analysis.surface import surface_mesh
     from napari_focus_stack.analysis.z_calibration import ZCalibration, calibrate_z, focus_factor
 
@@ -44,9 +46,11 @@ _HOME = {
     "levelling": ["Levelled", "level"],
     "mesh": ["SurfaceMesh"],
     "opening": ["OpenedHeights", "open_heights"],
+    "profile": ["Profile", "profile"],
     "projection": ["project"],
     "slopes": ["CurvatureMap", "SlopeMap", "curvature_map", "slope_map"],
     "sphere": ["SphereFit", "fit_sphere"],
+    "step_height": ["Measurement", "step_height"],
     "surface": ["surface_mesh"],
     "z_calibration": ["ZCalibration", "calibrate_z", "focus_factor"],
 }
@@ -57,7 +61,9 @@ __all__ = [
     "Filtered",
     "HeightMap",
     "Levelled",
+    "Measurement",
     "OpenedHeights",
+    "Profile",
     "SlopeMap",
     "SphereFit",
     "SurfaceMesh",
@@ -74,11 +80,13 @@ __all__ = [
     "measure_labels",
     "measure_points",
     "open_heights",
+    "profile",
     "project",
     "project_labels",
     "project_points",
     "s_filter",
     "slope_map",
+    "step_height",
     "surface_mesh",
     "texture",
     "volumes",

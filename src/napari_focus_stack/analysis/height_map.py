@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack.depth.confidence import TRUSTED, standard_error
+from napari_focus_stack.analysis.height_uncertainty import standard_uncertainty
+from napari_focus_stack.depth.confidence import TRUSTED
 from napari_focus_stack.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
@@ -153,7 +154,8 @@ class HeightMap:
         """
         if self.confidence is None or (self.unit != PLANE and math.isnan(self.z_step)):
             return None
-        return standard_error(self.confidence) * np.float32(self.depth_unit * self.plane_height)
+        unit = self.depth_unit * self.plane_height
+        return standard_uncertainty(self.heights, self.confidence, unit)
 
     def counted_in(self, region: NDArray[Any] | None) -> NDArray[np.bool_]:
         """Return which heights of a region count.

@@ -48,8 +48,8 @@ def confidence_of(trust: Plane, disagreement: Plane) -> Plane:
     return confidence
 
 
-def standard_error(confidence: Plane) -> Plane:
-    """Return the standard uncertainty of depths from their confidence: the inverse of its formula.
+def expected_error(confidence: Plane) -> Plane:
+    """Return the error for which confidences stand: the inverse of `confidence_of`.
 
     Parameters
     ----------

@@ -66,9 +66,9 @@ def test_a_line_on_a_tilted_plane_has_its_heights_and_lengths(qtbot, viewer, doc
     shapes = viewer.layers["Profiles"]
     assert viewer.layers.selection.active is shapes
     assert shapes.mode == "add_line"
-    shapes.add_lines([(10, 10), (50, 70)])  # in pixels: the layer lies where the result does
-    shapes.add_paths([(5.0, 5.0), (5.0, 45.0), (45.0, 45.0)])
-    shapes.add_rectangles([(0, 0), (9, 9)])
+    shapes.add_lines(np.array([(10, 10), (50, 70)], float))  # in pixels: the layer lies where the result does
+    shapes.add_paths(np.array([(5.0, 5.0), (5.0, 45.0), (45.0, 45.0)], float))
+    shapes.add_rectangles(np.array([(0, 0), (9, 9)], float))
     settled(qtbot, docked)
     (first, line), (second, path) = docked.profile.profiles
     assert (first, second) == (1, 2)
@@ -130,8 +130,8 @@ def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
     assert docked.step.step.value.startswith("Press 'Draw region'")
     docked.step.regions.buttons["add_rectangle"].native.click()
     shapes = viewer.layers["Regions"]
-    shapes.add_rectangles([(10, 5), (40, 30)])
-    shapes.add_ellipses([(10, 50), (40, 75)])
+    shapes.add_rectangles(np.array([(10, 5), (40, 30)], float))
+    shapes.add_ellipses(np.array([(10, 50), (40, 75)], float))
     settled(qtbot, docked)
     assert list(shapes.features["region"]) == ["A", "B"]
     said = docked.step.step.value
@@ -160,7 +160,7 @@ def test_texture_and_volume_of_regions_are_tabulated(qtbot, viewer, docked, tmp_
     assert rows["Sq"].values[0] == pytest.approx(3 / np.sqrt(2), rel=0.02)
     assert rows["counted"].values == (100,)
     docked.surface.regions.draw("add_rectangle")
-    viewer.layers["Regions"].add_rectangles([(10, 8), (49.4, 71.4)])
+    viewer.layers["Regions"].add_rectangles(np.array([(10, 8), (49.4, 71.4)], float))
     docked.surface.regions.choice.value = viewer.layers["Regions"].unique_id
     docked.surface.level.value = "-100"
     press(qtbot, docked, docked.surface.volume_button)
@@ -231,7 +231,7 @@ def test_without_a_result_nothing_can_be_measured(qtbot, viewer, docked):
     image = add_result(viewer)
     assert docked.surface.texture_button.enabled
     docked.profile.lines.draw("add_line")
-    viewer.layers["Profiles"].add_lines([(10, 10), (50, 70)])
+    viewer.layers["Profiles"].add_lines(np.array([(10, 10), (50, 70)], float))
     settled(qtbot, docked)
     viewer.layers.remove(image)
     settled(qtbot, docked)
@@ -242,7 +242,7 @@ def test_the_pointer_in_the_plot_marks_the_place(qtbot, viewer, docked):
     image = add_result(viewer)
     docked.profile.lines.draw("add_line")
     shapes = viewer.layers["Profiles"]
-    shapes.add_lines([(10, 10), (50, 70)])
+    shapes.add_lines(np.array([(10, 10), (50, 70)], float))
     settled(qtbot, docked)
     docked.profile.plot.pointed.emit((20.0, 25.0))
     mark = viewer.layers["Place in the plot"]
@@ -263,7 +263,7 @@ def test_a_closed_dock_leaves_the_window_as_it_was(qtbot, viewer):
     add_result(viewer)
     widget.profile.lines.draw("add_line")
     shapes = viewer.layers["Profiles"]
-    shapes.add_lines([(10, 10), (50, 70)])
+    shapes.add_lines(np.array([(10, 10), (50, 70)], float))
     settled(qtbot, widget)
     widget.profile.plot.pointed.emit((20.0, 25.0))
     viewer.window.remove_dock_widget(dock)

@@ -1,0 +1,159 @@
+"""Height of a step between two regions, with its uncertainty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack.analysis.correlation import correlation_area
+from napari_focus_stack.analysis.height_map import as_height_map
+from napari_focus_stack.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.analysis.height_map import HeightMap
+    from napari_focus_stack.result import StackResult
+
+    Floats = NDArray[np.float64]
+
+SYSTEMATIC = 0.02
+"""Standard uncertainty, in units of depth, of the difference between the mean heights of two
+regions, beyond what their roughness indicates: peaks between planes are drawn towards the nearest
+one or away from it. With that of the tilt it makes the stated uncertainty cover 69 % of the errors
+of 280 rendered steps, and twice of it 93 %; without both 44 %."""
+SYSTEMATIC_TILT = 0.01
+"""The same, for each standard deviation by which the fit of a tilt enlarges the difference."""
+LEAST_WEIGHING = 0.02
+"""Uncertainty, in units of depth, below which a height counts no more than others."""
+FEWEST = 16
+"""Least number of heights that must count in each region."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A measured value with its uncertainty.
+
+    Attributes
+    ----------
+    value : float
+        In `unit`.
+    uncertainty : float
+        Standard uncertainty in `unit`, that of the z scale included: about 68 % of the errors are
+        smaller.
+    share : float
+        Share of the pixels that counted, 0 to 1.
+    unit : str
+        Unit of the value.
+    """
+
+    value: float
+    uncertainty: float
+    share: float
+    unit: str
+
+    def __str__(self) -> str:
+        """Return the value with its uncertainty, unit and share."""
+        return (
+            f"{self.value:.4g} ± {self.uncertainty:.2g} {self.unit} "
+            f"({self.share:.0%} of the pixels counted)"
+        )
+
+
+def step_height(
+    source: HeightMap | StackResult,
+    region_a: NDArray[Any],
+    region_b: NDArray[Any],
+    *,
+    tilt: bool = True,
+) -> Measurement:
+    """Measure how much higher region B is than region A.
+
+    Two parallel planes are fitted to the regions by least squares, as ISO 5436-1 fits two parallel
+    lines to a step [1]_; their distance along z is the height. Heights are weighted by the inverse
+    of their squared uncertainty, where that is known.
+
+    Parameters
+    ----------
+    source : HeightMap or StackResult
+        Heights.
+    region_a, region_b : numpy.ndarray
+        (Y, X) bool, without a common pixel. Leave out the edge of the step, as the standard does.
+    tilt : bool, optional
+        Whether both planes may be tilted, alike. Without tilt the uncertainty is half as large, and
+        the height is wrong where the field is not level.
+
+    Returns
+    -------
+    Measurement
+        Height of B above A. Its uncertainty has three parts: the residuals, which count once for
+        each area over which they are correlated; a systematic part; and the z scale.
+
+    Raises
+    ------
+    InputError
+        The regions overlap, or too few of their heights count.
+
+    References
+    ----------
+    .. [1] ISO 5436-1:2000, "Geometrical Product Specifications (GPS) - Surface texture: Profile
+       method; Measurement standards - Part 1: Material measures", section 8.
+    """
+    field = as_height_map(source)
+    a, b = (np.asarray(region, bool) for region in (region_a, region_b))
+    counted_a, counted_b = field.counted_in(a), field.counted_in(b)
+    if (a & b).any():
+        raise InputError("The two regions of a step overlap; draw them apart.")
+    for name, counted in (("A", counted_a), ("B", counted_b)):
+        if np.count_nonzero(counted) < FEWEST:
+            raise InputError(
+                f"Fewer than {FEWEST} heights of region {name} count; draw a larger region."
+            )
+    counted = counted_a | counted_b
+    heights = field.heights[counted].astype(np.float64)
+    weights = _weights(field, counted)
+    level = np.stack([np.ones(len(heights)), counted_b[counted]], axis=1)
+    form = np.concatenate([level, _tilts(counted)], axis=1) if tilt else level
+    estimator = _estimator(form, weights)
+    residuals = heights - form @ (estimator @ heights)
+    area = correlation_area(residuals, counted)
+    freedom = max(len(heights) / area - form.shape[1], 1.0) * area / len(heights)
+    random = np.square(estimator[1]) @ np.square(residuals) * area / freedom
+    lever = np.square(estimator[1]).sum() / np.square(_estimator(level, weights)[1]).sum()
+    unit = field.depth_unit * field.plane_height
+    systematic = (SYSTEMATIC**2 + SYSTEMATIC_TILT**2 * (lever - 1)) * unit**2
+    value = float(estimator[1] @ heights)
+    scale = (field.scale_uncertainty * value) ** 2
+    return Measurement(
+        value=value,
+        uncertainty=float(np.sqrt(random + systematic + scale)),
+        share=min(field.share_in(a), field.share_in(b)),
+        unit=field.unit,
+    )
+
+
+def _weights(field: HeightMap, counted: NDArray[np.bool_]) -> Floats:
+    """Return the weight of each height that counts."""
+    if field.uncertainty is None:
+        return np.ones(np.count_nonzero(counted))
+    least = LEAST_WEIGHING * field.depth_unit * field.plane_height
+    variance: Floats = np.square(field.uncertainty[counted].astype(np.float64)) + least**2
+    return np.asarray(1 / variance, np.float64)
+
+
+def _tilts(counted: NDArray[np.bool_]) -> Floats:
+    """Return y and x of the pixels that count, (n, 2), around 0 and of a spread of about 1."""
+    places = np.argwhere(counted).astype(np.float64)
+    places -= places.mean(axis=0)
+    tilts: Floats = places / np.maximum(places.std(axis=0), 1.0)
+    return tilts
+
+
+def _estimator(form: Floats, weights: Floats) -> Floats:
+    """Return the matrix that turns heights into coefficients, (coefficients, n)."""
+    weighted = form * weights[:, None]
+    # tilts that one line of pixels leaves open stay 0
+    inverse = np.linalg.pinv(form.T @ weighted, hermitian=True)
+    return np.asarray(inverse @ weighted.T, np.float64)
