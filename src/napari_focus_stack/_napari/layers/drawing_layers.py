@@ -55,7 +55,7 @@ def regions_arguments(image: Image) -> dict[str, Any]:
     text = {
         "string": f"{{{REGION}}}",
         "color": COLOURS[0],
-        "size": 14,
+        "size": 18,
         "anchor": "center",
     }
     return {

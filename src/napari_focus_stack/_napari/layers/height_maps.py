@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Made = tuple[str, Any, dict[str, Any]]
     """Kind of a layer, its data, and its look as arguments of `add_image` or `add_vectors`."""
 
+MAP = "napari-focus-stack-map"
+"""Key of the metadata of a map that says what it shows."""
 SHARE_SHOWN = (1, 99)
 """Percentiles between which curvature is coloured: at occlusion boundaries it is a hundred times as
 large as elsewhere."""
@@ -156,4 +158,5 @@ def map_arguments(found: ResultSet, word: str, look: dict[str, Any]) -> dict[str
     dict
         Arguments of `add_image` or `add_vectors`.
     """
-    return {"name": with_role(str(found.image.name), word), **placement(found.image), **look}
+    name = with_role(str(found.image.name), word)
+    return {"name": name, **placement(found.image), "metadata": {MAP: word}, **look}

@@ -16,7 +16,8 @@ from napari_focus_stack.analysis.height_map import PIXEL, PLANE, HeightMap
 from napari_focus_stack.errors import InputError
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.components import LayerList
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
 RIGHT_ANGLE = 1e-3
@@ -129,3 +130,18 @@ def height_layers(found: ResultSet) -> list[Image]:
         Empty where the result has a depth at most.
     """
     return [*([found.maps["height"]] if "height" in found.maps else []), *found.levelled]
+
+
+def put_over(layers: LayerList, layer: Layer, image: Image) -> None:
+    """Move a new layer to just above a stacked image, so that what is drawn over it stays in sight.
+
+    Parameters
+    ----------
+    layers : napari.components.LayerList
+        Layers of the viewer.
+    layer : napari.layers.Layer
+        The new layer.
+    image : napari.layers.Image
+        The stacked image.
+    """
+    layers.move(layers.index(layer), layers.index(image) + 1)

@@ -10,8 +10,8 @@ from napari_focus_stack._utils.wording import format_unit
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from napari_focus_stack.analysis.level_volumes import Volumes
     from napari_focus_stack.analysis.sphere import SphereFit
-    from napari_focus_stack.analysis.volumes import Volumes
 
 WHOLE = "whole field"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, FloatSpinBox, Label
@@ -109,7 +110,7 @@ class HeightSource(Container[Any]):
             self.worker.forget()
             self.share.value = ""
         else:
-            self.worker.take(lambda: float(heights.counted.mean()))
+            self.worker.take(partial(_share, heights))
         self.remade.emit()
 
     def stop(self) -> None:
@@ -120,3 +121,10 @@ class HeightSource(Container[Any]):
     def _show_share(self, outcome: Outcome) -> None:
         share = outcome.result
         self.share.value = "" if share is None else f"{format_percentage(share)} of the field"
+
+
+def _share(heights: HeightMap) -> float:
+    """Return the share of heights that count, and compute what the first profile would wait for."""
+    share = float(heights.counted.mean())
+    _ = heights.uncertainty
+    return share

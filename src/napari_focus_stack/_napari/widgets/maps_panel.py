@@ -6,8 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, LineEdit, PushButton
+from napari.layers import Image
 
-from napari_focus_stack._napari.layers.height_maps import MAPS, map_arguments
+from napari_focus_stack._napari.layers.height_maps import MAP, MAPS, map_arguments
+from napari_focus_stack._napari.layers.measured_heights import put_over
 from napari_focus_stack._napari.widgets.length_fields import read_lengths
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
@@ -75,5 +77,8 @@ class MapsPanel(Container[Any]):
         add = getattr(self._viewer, f"add_{kind}")
         layer = add(data, **map_arguments(found, word, look))
         if kind == "image":
-            layer.colorbar.visible = True
+            put_over(self._viewer.layers, layer, found.image)
+            for other in self._viewer.layers:  # bars lie beside each other and have no titles
+                if MAP in other.metadata and isinstance(other, Image):
+                    other.colorbar.visible = other is layer
         return f"Added '{layer.name}'."

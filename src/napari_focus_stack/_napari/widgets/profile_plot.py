@@ -57,18 +57,21 @@ class _Curve:
         self.band.setPen(pg.mkPen(None))
         self.band.setBrush(_pale(rgb, BAND_OPACITY))
         self.band.setPath(band_path(profile))
+        self.band.setVisible(True)
         self.sure.setPen(pg.mkPen(rgb, width=SURE_WIDTH))
         self.unsure.setPen(pg.mkPen(_pale(rgb, UNSURE_OPACITY), width=UNSURE_WIDTH))
         sure = profile.counted
         self.sure.setData(profile.distance, np.where(sure, profile.height, np.nan))
         # one sample further on either side, so that stretches meet
         beside = ~sure | np.roll(~sure, 1) | np.roll(~sure, -1)
+        self.sure.setVisible(bool(sure.any()))
+        self.unsure.setVisible(not sure.all())  # an empty path is damage in a file
         self.unsure.setData(profile.distance, np.where(beside, profile.height, np.nan))
 
-    def show(self, shown: bool) -> None:
-        """Show or hide all items."""
+    def hide(self) -> None:
+        """Hide all items."""
         for item in self.items:
-            item.setVisible(shown)
+            item.setVisible(False)
 
 
 class ProfilePlot(ThemedPlot):
@@ -107,10 +110,10 @@ class ProfilePlot(ThemedPlot):
         self._hide_value()
         while len(self._curves) < len(profiles):
             self._curves.append(_Curve(self._box))
-        for place, curve in enumerate(self._curves):
-            curve.show(place < len(profiles))
-            if place < len(profiles):
-                curve.draw(*profiles[place])
+        for curve in self._curves[len(profiles) :]:
+            curve.hide()
+        for curve, drawn in zip(self._curves, profiles, strict=False):
+            curve.draw(*drawn)
         self._empty_ticks(not profiles)
         if profiles:
             first = profiles[0][0]

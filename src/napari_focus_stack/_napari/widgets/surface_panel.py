@@ -114,7 +114,7 @@ class SurfacePanel(Container[Any]):
         self.degree.enabled = self.form.value == "polynomial"
 
     def _texture(self) -> Task:
-        from napari_focus_stack.analysis.texture import texture
+        from napari_focus_stack.analysis.areal_texture import texture
 
         short, _ = read_lengths("S-filter", self.s_filter.value.strip(), 1)
         long, _ = read_lengths("L-filter", self.l_filter.value.strip(), 1)
@@ -150,7 +150,7 @@ class SurfacePanel(Container[Any]):
 
 def _volumes_of(level: float | None, heights: HeightMap, region: NDArray[Any] | None) -> Any:
     """Return the level with its unit, and the volumes above and below it."""
-    from napari_focus_stack.analysis.volumes import volumes
+    from napari_focus_stack.analysis.level_volumes import volumes
 
     if level is None:
         level = float(heights.heights[heights.counted_in(region)].mean(dtype=float))
