@@ -13,6 +13,7 @@ from napari_focus_stack.analysis.sphere import fit_sphere
 from napari_focus_stack.analysis.step_height import step_height
 from napari_focus_stack.cli.findings import Finding, Row
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.figures.panels import profile_letter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,7 +172,8 @@ def profile_finding(number: int, points: Sequence[Sequence[float]], found: Profi
         },
     }
     line = " to ".join(f"({y:g}, {x:g})" for y, x in points)
-    return Finding("profiles", f"Profile {number} from {line}", found.share, rows, content)
+    title = f"Profile {number} ({profile_letter(number - 1)} in plots) from {line}"
+    return Finding("profiles", title, found.share, rows, content)
 
 
 def step_finding(source: HeightMap, a: Box, b: Box) -> Finding:
