@@ -15,10 +15,10 @@ if TYPE_CHECKING:
         project_points,
     )
     from napari_focus_stack.analysis.areas import AreaTable, measure_areas
+    from napari_focus_stack.analysis.height_export import save_heights
     from napari_focus_stack.analysis.height_map import HeightMap
-    from napari_focus_stack.analysis.mesh import SurfaceMesh
     from napari_focus_stack.analysis.projection import project
-    from napari_focus_stack.analysis.surface import surface_mesh
+    from napari_focus_stack.analysis.surface import SurfaceMesh, surface_mesh
 
 _HOME = {
     "annotations": [
@@ -29,10 +29,10 @@ _HOME = {
         "project_points",
     ],
     "areas": ["AreaTable", "measure_areas"],
+    "height_export": ["save_heights"],
     "height_map": ["HeightMap"],
-    "mesh": ["SurfaceMesh"],
     "projection": ["project"],
-    "surface": ["surface_mesh"],
+    "surface": ["SurfaceMesh", "surface_mesh"],
 }
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "project",
     "project_labels",
     "project_points",
+    "save_heights",
     "surface_mesh",
 ]
 
