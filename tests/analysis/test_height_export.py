@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from scenes import scene
 
 from napari_focus_stack.analysis import HeightMap, save_heights
 from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.height_files import read_heights
 from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import Settings
-from scenes import scene
 
 HEIGHTS = np.arange(12, dtype=np.float32).reshape(3, 4)
 

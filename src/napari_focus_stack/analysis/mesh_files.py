@@ -82,7 +82,8 @@ def _positions(mesh: TriangleMesh) -> NDArray[np.float32]:
 def _comment(mesh: TriangleMesh) -> str:
     """Return what a reader of the file must be told of its numbers."""
     stretched = f", heights times {mesh.exaggeration:g}" if mesh.exaggeration != 1 else ""
-    return f"{SOFTWARE} {__version__}, unit {mesh.unit or 'unknown'}{stretched}"
+    unit = "no unit (pixels and planes)" if mesh.unit is None else f"unit {mesh.unit}"
+    return f"{SOFTWARE} {__version__}, {unit}{stretched}"
 
 
 def _vertex_colours(mesh: TriangleMesh) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack.analysis.height_map import HeightMap, as_height_map
+from napari_focus_stack.analysis.height_map import PIXEL, PLANE, HeightMap, as_height_map
 from napari_focus_stack.analysis.mesh import (
     FEWEST_VERTICES,
     TriangleMesh,
@@ -108,7 +108,8 @@ def surface_mesh(
     Parameters
     ----------
     source : StackResult or HeightMap
-        Heights, and pixel sizes in the same unit.
+        Heights, and pixel sizes in the same unit; or neither calibrated, for a mesh without a
+        unit, whose planes are as far apart as its pixels.
     image : numpy.ndarray, optional
         (Y, X) grey, (Y, X, 3) RGB or (Y, X, 4) RGBA, of any type of real number; that of the
         result by default. A height map without an image has grey levels by its heights.
@@ -132,7 +133,7 @@ def surface_mesh(
     Raises
     ------
     InputError
-        Heights and pixels have no common unit, height and image do not match, there are no
+        Heights and pixels are in different units, height and image do not match, there are no
         neighbouring heights for a triangle, or fast-simplification is not installed.
     SettingsError
         A number is out of bounds.
@@ -141,11 +142,13 @@ def surface_mesh(
     if not most_faces >= least:
         raise SettingsError(f"most_faces {most_faces} must be {least} or more.")
     surface = as_height_map(source)
-    surface.require_isometric("A mesh")
+    calibrated = (surface.unit, surface.pixel_unit) != (PLANE, PIXEL)
+    if calibrated:
+        surface.require_isometric("A mesh")
     heights = np.where(surface.counted, surface.heights, np.nan) if sure_only else surface.heights
     picture = getattr(source, "image", heights) if image is None else image
     y, x = surface.pixel_size
-    spacing = Spacing(y=y, x=x, unit=surface.unit)
+    spacing = Spacing(y=y, x=x, unit=surface.unit if calibrated else None)
     if picture is heights and limits is None:
         limits = _range(heights)
 
