@@ -61,12 +61,12 @@ def press(qtbot, docked, button):
 
 
 def test_a_line_on_a_tilted_plane_has_its_heights_and_lengths(qtbot, viewer, docked, tmp_path):
-    image = add_result(viewer)
+    add_result(viewer)
     docked.profile.lines.buttons["add_line"].native.click()
     shapes = viewer.layers["Profiles"]
     assert viewer.layers.selection.active is shapes
     assert shapes.mode == "add_line"
-    shapes.add_lines(np.array([(10, 10), (50, 70)], float))  # in pixels: the layer lies where the result does
+    shapes.add_lines(np.array([(10, 10), (50, 70)], float))  # in pixels, as it lies over the result
     shapes.add_paths(np.array([(5.0, 5.0), (5.0, 45.0), (45.0, 45.0)], float))
     shapes.add_rectangles(np.array([(0, 0), (9, 9)], float))
     settled(qtbot, docked)
@@ -131,7 +131,7 @@ def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
     docked.step.regions.buttons["add_rectangle"].native.click()
     shapes = viewer.layers["Regions"]
     shapes.add_rectangles(np.array([(10, 5), (40, 30)], float))
-    shapes.add_ellipses(np.array([(10, 50), (40, 75)], float))
+    shapes.add_ellipses(np.array([(25, 62), (15, 12)], float))  # centre and radii
     settled(qtbot, docked)
     assert list(shapes.features["region"]) == ["A", "B"]
     said = docked.step.step.value
