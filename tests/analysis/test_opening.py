@@ -14,9 +14,13 @@ from napari_focus_stack import ArraySource, Spacing, focus_series, focus_stack
 from napari_focus_stack.analysis import HeightMap, open_heights
 from napari_focus_stack.batch.focus import focus_batch
 from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.io.height_files import write_heights
+from napari_focus_stack.io.height_scale import HeightScale
+from napari_focus_stack.io.ome_zarr_writer import create_ome_zarr
+from napari_focus_stack.io.placed_plate import create_plate, field_place
 from napari_focus_stack.io.result_outputs import write_outputs
 from napari_focus_stack.io.results_file import SavedResult, read_saved, write_saved
-from napari_focus_stack.io.writing import Legend, write_image
+from napari_focus_stack.io.writing import Legend, describe_values, write_image
 from tests.scenes import scene
 
 if TYPE_CHECKING:
@@ -221,6 +225,51 @@ def test_a_height_map_of_another_program(tmp_path: Path) -> None:
     planes = open_heights(path, z_step=3)
     np.testing.assert_allclose(planes.height_map.heights, 3 * heights)
     assert "taken as planes of 3 µm" in planes.notes[0]
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".gsf", ".x3p"])
+def test_exported_heights_open_with_their_unit(
+    run: StackResult, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"heights{suffix}"
+    scale = HeightScale(500.0, 250.0, "nanometer", "millimeter")
+    write_heights(path, run.height / 1000, scale)
+    opened = open_heights(path)
+    np.testing.assert_allclose(opened.height_map.heights, run.height, rtol=1e-6)
+    assert (opened.height_map.unit, opened.height_map.pixel_unit) == ("micrometer", "micrometer")
+    assert opened.height_map.pixel_size == pytest.approx((0.5, 0.25), rel=1e-6)
+    assert len(opened.notes) == 1  # that there is no confidence
+    write_heights(tmp_path / "depth.tif", run.depth, HeightScale(unit="plane"))
+    planes = open_heights(tmp_path / "depth.tif", z_step=2.5)
+    np.testing.assert_allclose(planes.height_map.heights, run.height, rtol=1e-6)
+
+
+def test_fields_of_a_plate_are_positions(run: StackResult, tmp_path: Path) -> None:
+    for role in ("depth", "height", "confidence"):
+        plate = tmp_path / f"p_{role}.ome.zarr"
+        create_plate(plate, {"A01": 1, "B02": 2})
+        for well, field, factor in (("A01", 0, 1), ("B02", 0, 2), ("B02", 1, 3)):
+            array = getattr(run, role) * np.float32(1 if role == "confidence" else factor)
+            about = describe_values(role, "micrometer")
+            image = create_ome_zarr(
+                field_place(plate, well, field),
+                (1, 1, *SIZE),
+                np.dtype(np.float32),
+                SPACING,
+                channels=[("", None)],
+                name="p",
+                about=about,
+            )
+            image.write(0, 0, array)
+            image.complete()
+            image.close()
+            image.temporary.rename(field_place(plate, well, field))
+    for position, factor in (("A01 field 0", 1), ("B02 field 0", 2), ("B02 field 1", 3)):
+        found = open_heights(tmp_path / "p_height.ome.zarr", position=position).height_map
+        np.testing.assert_allclose(found.heights, factor * run.height, rtol=1e-6)
+        np.testing.assert_array_equal(found.confidence, run.confidence)
+    with pytest.raises(InputError, match=r"choose position \(A01 field 0, B02 field 0, B02"):
+        open_heights(tmp_path / "p_depth.ome.zarr")
 
 
 def test_what_is_no_height_map_is_refused_by_its_name(run: StackResult, tmp_path: Path) -> None:

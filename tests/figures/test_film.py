@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,6 +13,9 @@ import pytest
 from napari_focus_stack.analysis.height_map import HeightMap
 from napari_focus_stack.errors import InputError, OutputError, SettingsError
 from napari_focus_stack.figures.film import FilmSettings, film_frames, film_steps, write_film
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SMALL = FilmSettings(seconds=0.5, fps=20, frame=(160, 120))
 ENCODES = """

@@ -204,9 +204,30 @@ def test_what_makes_no_picture_is_refused() -> None:
     flat = HeightMap(heights=np.zeros((20, 20), np.float32))
     with pytest.raises(InputError, match="does not fit"):
         prepare_relief(flat, np.zeros((20, 21), np.uint8), [Pose()])
-    with pytest.raises(InputError, match="no heights"):
+    with pytest.raises(InputError, match="No height is sure"):
         prepare_relief(HeightMap(heights=np.full((9, 9), np.nan)), None, [Pose()])
     with pytest.raises(SettingsError, match="tilt 95"):
         prepare_relief(flat, None, [Pose(0, 95)])
     with pytest.raises(SettingsError, match="frame 4 x 9000"):
         prepare_relief(flat, None, [Pose()], frame=(4, 9000))
+
+
+def test_heights_that_are_not_sure_are_smooth_between_those_that_are() -> None:
+    y, x = np.mgrid[:200, :300].astype(np.float32)
+    ramp = 0.1 * x
+    doubtful = np.hypot(y - 100, x - 150) < 30
+    noisy = np.where(doubtful, np.random.default_rng(1).uniform(-500, 500, ramp.shape), ramp)
+    noisy[:20, :20] = np.nan
+    source = HeightMap(
+        heights=noisy.astype(np.float32), confidence=np.where(doubtful, 0, 1).astype(np.float32)
+    )
+    relief = prepare_relief(source, None, [Pose()], frame=(600, 400))
+    scale = relief.pixel[1]
+    assert relief.thickness == pytest.approx(29.9 * scale, rel=1e-3)  # the noise does not count
+    shown = relief.heights / scale + 29.9 / 2
+    around = np.hypot(y - 100, x - 150) < 60
+    # sure heights are kept; a gap 60 wide over a ramp is filled within a few per cent of its rise
+    assert shown[around & ~doubtful] == pytest.approx(ramp[around & ~doubtful], abs=1e-3)
+    assert np.abs(shown - ramp)[doubtful].max() < 2
+    assert not relief.known[:20, :20].any()
+    assert relief.known.sum() == 200 * 300 - 400

@@ -91,7 +91,8 @@ def _vertex_colours(mesh: SurfaceMesh) -> NDArray[np.uint8]:
     if colours is None and mesh.values is not None:
         grey = scaled_colours(mesh.values[:, None], mesh.limits, mesh.values.dtype)
         colours = np.repeat(grey, 3, axis=1)
-    return np.rint(np.asarray(colours) * 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(np.asarray(colours) * 255).astype(np.uint8)
+    return levels
 
 
 def _texture(mesh: SurfaceMesh) -> NDArray[np.uint8] | None:

@@ -117,6 +117,27 @@ def _batch(argv: list[str]) -> int:
     return batch_command(argv)
 
 
+def _measure(argv: list[str]) -> None:
+    """Run `focusstack measure`, whose module no other call needs."""
+    from napari_focus_stack.cli.measure import measure_command
+
+    measure_command(argv)
+
+
+def _figure(argv: list[str]) -> None:
+    """Run `focusstack figure`, whose module no other call needs."""
+    from napari_focus_stack.cli.figure import figure_command
+
+    figure_command(argv)
+
+
+def _film(argv: list[str]) -> None:
+    """Run `focusstack film`, whose module no other call needs."""
+    from napari_focus_stack.cli.film import film_command
+
+    film_command(argv)
+
+
 def _say(sentence: str) -> None:
     """Print a message in one line on stderr."""
     with contextlib.suppress(BrokenPipeError):
@@ -132,6 +153,9 @@ def _describe(problem: Exception) -> str:
 _COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "info": _info,
     "batch": _batch,
+    "measure": _measure,
+    "figure": _figure,
+    "film": _film,
     "demo": demo_command,
     "bench": bench_command,
 }

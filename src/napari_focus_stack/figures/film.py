@@ -157,7 +157,7 @@ def write_film(
     Parameters
     ----------
     source : HeightMap
-        Heights of any confidence.
+        Heights; those that are not sure are replaced by smooth ones between those that are.
     image : numpy.ndarray or None
         (Y, X), RGB or RGBA, of any type; None colours the relief by its heights.
     path : path
@@ -176,7 +176,7 @@ def write_film(
     Raises
     ------
     InputError
-        The image does not fit, or there is no height.
+        The image does not fit, or no height is sure.
     SettingsError
         A value is out of bounds.
     OutputError
@@ -208,7 +208,7 @@ def film_steps(
     Raises
     ------
     InputError
-        The image does not fit, or there is no height.
+        The image does not fit, or no height is sure.
     SettingsError
         A value is out of bounds.
     OutputError
@@ -252,7 +252,7 @@ def film_frames(
     Raises
     ------
     InputError
-        The image does not fit, or there is no height.
+        The image does not fit, or no height is sure.
     SettingsError
         A value is out of bounds.
     """

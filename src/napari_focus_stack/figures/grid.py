@@ -37,6 +37,27 @@ def pixels_per_height(source: HeightMap) -> float:
     return 1 / (source.pixel_size[1] if source.is_isometric else source.plane_height)
 
 
+def scale_note(source: HeightMap) -> str | None:
+    """Return what limits the proportions of a view, as a sentence for the user.
+
+    Parameters
+    ----------
+    source : HeightMap
+        Map with its calibration.
+
+    Returns
+    -------
+    str or None
+        None where heights are true to scale.
+    """
+    if source.is_isometric:
+        return None
+    return (
+        "Pixel size and z step are not both known: a plane counts as a pixel wide, and slopes are "
+        "not true."
+    )
+
+
 def pixel_aspect(source: HeightMap) -> float:
     """Return the length of a pixel along y in widths of a pixel.
 
@@ -53,13 +74,13 @@ def pixel_aspect(source: HeightMap) -> float:
     return source.pixel_size[0] / source.pixel_size[1]
 
 
-def finite_range(source: HeightMap) -> tuple[float, float]:
-    """Return the lowest and the highest height.
+def sure_range(source: HeightMap) -> tuple[float, float]:
+    """Return the lowest and the highest sure height.
 
     Parameters
     ----------
     source : HeightMap
-        Heights of any confidence count.
+        Height map.
 
     Returns
     -------
@@ -69,14 +90,18 @@ def finite_range(source: HeightMap) -> tuple[float, float]:
     Raises
     ------
     InputError
-        There is no height.
+        No height is sure.
     """
-    finite = np.isfinite(source.heights)
-    if not finite.any():
-        raise InputError("The height map has no heights to show; choose another.")
+    sure = source.counted
+    if not sure.any():
+        raise InputError(
+            "No height is sure enough to show; choose another result or a lower least confidence "
+            f"than {source.least_confidence:g}."
+        )
+    # comparisons with NaN are false, and warn
     with np.errstate(invalid="ignore"):
-        low = np.min(source.heights, where=finite, initial=np.inf)
-        high = np.max(source.heights, where=finite, initial=-np.inf)
+        low = np.min(source.heights, where=sure, initial=np.inf)
+        high = np.max(source.heights, where=sure, initial=-np.inf)
     return float(low), float(high)
 
 

@@ -10,13 +10,14 @@ import cv2
 import numpy as np
 
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.figures.filling import filled
 from napari_focus_stack.figures.grid import (
     check_exaggeration,
-    finite_range,
     pixel_aspect,
     pixels_per_height,
     reduced_heights,
     reduced_picture,
+    sure_range,
 )
 from napari_focus_stack.figures.hillshade import ALTITUDE, lambert
 from napari_focus_stack.figures.pictures import as_rgb8, check_picture, contrast_limits
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 Colour = tuple[int, int, int]
 
-SHADING = 0.5
+SHADING = 0.3
 """Share of light from one side in the brightness of a relief, by default."""
 FILLED = 0.96
 """Part of the picture's width or height that the relief fills."""
@@ -90,8 +91,9 @@ def prepare_relief(
     Parameters
     ----------
     source : HeightMap
-        Heights of any confidence. They are true to scale where heights and pixels have one unit;
-        otherwise a plane counts as a pixel wide.
+        Heights that are not sure are replaced by smooth ones between those that are; a least
+        confidence of 0 shows all as they are. Heights are true to scale where heights and pixels
+        have one unit; otherwise a plane counts as a pixel wide.
     image : numpy.ndarray or None
         (Y, X), RGB or RGBA, of any type; None colours the relief by its heights.
     poses : sequence of Pose
@@ -111,7 +113,7 @@ def prepare_relief(
     Raises
     ------
     InputError
-        The image does not fit, or there is no height.
+        The image does not fit, or no height is sure.
     SettingsError
         A number is out of bounds.
     """
@@ -119,19 +121,19 @@ def prepare_relief(
     if image is not None:
         check_picture(image, source.shape)
     (rows, cols), aspect = source.shape, pixel_aspect(source)
-    low, high = finite_range(source)
+    low, high = sure_range(source)
     in_pixels = exaggeration * pixels_per_height(source)
     thickness = abs(in_pixels) * (high - low)
     scale = _fitting((cols, rows * aspect, thickness), poses, frame)
     size = _size((rows, cols), scale, aspect)
-    heights, known = reduced_heights(source.heights, size)
+    heights, known = _calm(source, size)
     pixel = scale * rows * aspect / size[1], scale * cols / size[0]
     texture = _by_height(heights, low, high) if image is None else _texture(image, size)
     shade = lambert(heights, known, scale * in_pixels / pixel[1], pixel[0] / pixel[1])
     heights -= np.float32((low + high) / 2)
     heights *= np.float32(scale * in_pixels)
     heights[~known] = 0
-    return Relief(_lit(texture, shade, shading), heights, known, pixel, scale * thickness, frame)
+    return Relief(lit(texture, shade, shading), heights, known, pixel, scale * thickness, frame)
 
 
 def view(relief: Relief, pose: Pose, background: Colour = (0, 0, 0)) -> NDArray[np.uint8]:
@@ -212,6 +214,18 @@ def _size(shape: tuple[int, int], scale: float, aspect: float) -> tuple[int, int
     return max(2, round(cols * factors[0])), max(2, round(rows * factors[1]))
 
 
+def _calm(
+    source: HeightMap, size: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return reduced heights, smooth where they are not sure, and where there are any."""
+    heights, sure = reduced_heights(np.where(source.counted, source.heights, np.nan), size)
+    if source.confidence is None:
+        return heights, sure
+    _, known = reduced_heights(source.heights, size)
+    # all areas may be less than half sure
+    return filled(heights, sure) if sure.any() else heights, known
+
+
 def _texture(image: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return an image reduced, as 8-bit RGB."""
     return as_rgb8(reduced_picture(image, size), contrast_limits(image))
@@ -225,10 +239,25 @@ def _by_height(heights: NDArray[np.float32], low: float, high: float) -> NDArray
     return np.ascontiguousarray(coloured)
 
 
-def _lit(
+def lit(
     texture: NDArray[np.uint8], shade: NDArray[np.float32], shading: float
 ) -> NDArray[np.uint8]:
-    """Return a texture under light from one side; level parts remain as bright as they are."""
+    """Return a texture under light from one side.
+
+    Parameters
+    ----------
+    texture : numpy.ndarray
+        (Y, X, 3) uint8.
+    shade : numpy.ndarray
+        (Y, X) float32, as `lambert` returns it for the light by default.
+    shading : float
+        Share of that light in the brightness, 0 to 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X, 3) uint8; level parts remain as bright as they are.
+    """
     level = math.sin(math.radians(ALTITUDE))
     light = np.float32(1 - shading) + np.float32(shading / level) * shade
     return np.clip(texture * light[..., None], 0, 255).astype(np.uint8)

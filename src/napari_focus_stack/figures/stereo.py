@@ -42,7 +42,7 @@ def stereo_pair(
     Parameters
     ----------
     source : HeightMap
-        Heights of any confidence.
+        Heights; those that are not sure are replaced by smooth ones between those that are.
     image : numpy.ndarray or None
         (Y, X), RGB or RGBA, of any type; None colours the relief by its heights.
     angle : float
@@ -66,7 +66,7 @@ def stereo_pair(
     Raises
     ------
     InputError
-        The image does not fit, or there is no height.
+        The image does not fit, or no height is sure.
     SettingsError
         A number is out of bounds.
     """

@@ -16,7 +16,7 @@ from napari_focus_stack.io.results_file import check_saved
 from napari_focus_stack.io.writing import MEASURES, role_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari_focus_stack.io.sources import PlaneSource
 
@@ -73,6 +73,26 @@ def check_not_overwritten(outputs: Mapping[str, Path], file: Path) -> None:
     for path in outputs.values():
         if _canonical(path) == _canonical(file):
             raise OutputError(f"'{path}' is read by this run; choose another name to write.")
+
+
+def check_files(paths: Sequence[Path]) -> None:
+    """Refuse files that could not be written, or of which two are the same.
+
+    Parameters
+    ----------
+    paths : sequence of pathlib.Path
+        Files to write.
+
+    Raises
+    ------
+    OutputError
+        A folder is missing or cannot be written to, or two files share a path.
+    """
+    if len({_canonical(path) for path in paths}) < len(paths):
+        names = ", ".join(f"'{path}'" for path in paths)
+        raise OutputError(f"Two of the files {names} are the same; choose different names.")
+    for path in paths:
+        _check_place(path)
 
 
 def check_report(path: Path) -> None:

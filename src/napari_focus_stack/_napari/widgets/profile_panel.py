@@ -18,11 +18,6 @@ from napari_focus_stack._napari.layers.drawing_layers import (
     profiles_arguments,
 )
 from napari_focus_stack._napari.layers.drawn_shapes import drawn_lines
-from napari_focus_stack._napari.layers.profile_tables import (
-    profile_columns,
-    profile_headings,
-    profile_rows,
-)
 from napari_focus_stack._napari.viewer.place_marker import PlaceMarker
 from napari_focus_stack._napari.widgets.drawing import DrawnLayer
 from napari_focus_stack._napari.widgets.profile_plot import ProfilePlot
@@ -30,6 +25,11 @@ from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.widgets.sentences import Sentences
 from napari_focus_stack._napari.workers.latest import LatestOnlyWorker
 from napari_focus_stack.analysis.profile import MOST_WIDTH, Profile, profile
+from napari_focus_stack.analysis.profile_tables import (
+    profile_columns,
+    profile_headings,
+    profile_rows,
+)
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.io.tables import write_table
 
