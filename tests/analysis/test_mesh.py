@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_focus_stack.analysis.mesh import SurfaceMesh, grid_mesh
+from napari_focus_stack.analysis.mesh import TriangleMesh, grid_mesh
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.io.sources import Spacing
 
@@ -22,7 +22,7 @@ def slope(shape: tuple[int, int], rise: tuple[float, float] = (0.4, -0.7)) -> np
     return 5 + rise[0] * y * UM.y + rise[1] * x * UM.x
 
 
-def normals(surface: SurfaceMesh) -> np.ndarray:
+def normals(surface: TriangleMesh) -> np.ndarray:
     """Cross products of two edges of every face, as z, y, x: twice its area long."""
     a, b, c = (surface.vertices[surface.faces[:, i]].astype(float) for i in range(3))
     return np.cross(b - a, c - a)

@@ -102,6 +102,8 @@ def test_ply_and_stl_name_the_unit(tmp_path):
         head = (tmp_path / f"a{suffix}").read_bytes()[:160]
         assert b"unit micrometer, heights times 2" in head
     assert not (tmp_path / "a.stl").read_bytes().startswith(b"solid")
+    surface_mesh(HeightMap(heights=np.zeros((3, 4), np.float32))).save(tmp_path / "b.stl")
+    assert b"no unit (pixels and planes)" in (tmp_path / "b.stl").read_bytes()[:80]
 
 
 def test_grey_images_are_shown_between_their_limits(tmp_path):

@@ -129,7 +129,9 @@ def test_a_small_map_needs_no_library(monkeypatch):
 
 def test_what_makes_no_mesh_is_refused():
     with pytest.raises(InputError, match="A mesh needs heights and pixels in one unit"):
-        surface_mesh(HeightMap(heights=terrain()))
+        surface_mesh(HeightMap(heights=terrain(), unit="micrometer"))
+    with pytest.raises(InputError, match="in plane and micrometer; give the pixel size"):
+        surface_mesh(HeightMap(heights=terrain(), pixel_unit="micrometer"))
     with pytest.raises(SettingsError, match="most_faces 7 must be 8 or more"):
         surface_mesh(calibrated(terrain()), most_faces=7)
     with pytest.raises(InputError, match="no heights side by side"):

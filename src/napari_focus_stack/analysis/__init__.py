@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from napari_focus_stack.analysis.areal_filter import Filtered, l_filter, s_filter
     from napari_focus_stack.analysis.areal_texture import texture
     from napari_focus_stack.analysis.areas import AreaTable, measure_areas
+    from napari_focus_stack.analysis.height_export import save_heights
     from napari_focus_stack.analysis.height_map import HeightMap
     from napari_focus_stack.analysis.level_volumes import Volumes, volumes
     from napari_focus_stack.analysis.levelling import Levelled, level
-    from napari_focus_stack.analysis.mesh import SurfaceMesh
     from napari_focus_stack.analysis.opening import OpenedHeights, open_heights
     from napari_focus_stack.analysis.profile import Profile, profile
     from napari_focus_stack.analysis.projection import project
     from napari_focus_stack.analysis.slopes import CurvatureMap, SlopeMap, curvature_map, slope_map
     from napari_focus_stack.analysis.sphere import SphereFit, fit_sphere
     from napari_focus_stack.analysis.step_height import Measurement, step_height
-    from napari_focus_stack.analysis.surface import surface_mesh
+    from napari_focus_stack.analysis.surface import SurfaceMesh, surface_mesh
     from napari_focus_stack.analysis.z_calibration import ZCalibration, calibrate_z, focus_factor
 
 _HOME = {
@@ -41,17 +41,17 @@ _HOME = {
     "areal_filter": ["Filtered", "l_filter", "s_filter"],
     "areal_texture": ["texture"],
     "areas": ["AreaTable", "measure_areas"],
+    "height_export": ["save_heights"],
     "height_map": ["HeightMap"],
     "level_volumes": ["Volumes", "volumes"],
     "levelling": ["Levelled", "level"],
-    "mesh": ["SurfaceMesh"],
     "opening": ["OpenedHeights", "open_heights"],
     "profile": ["Profile", "profile"],
     "projection": ["project"],
     "slopes": ["CurvatureMap", "SlopeMap", "curvature_map", "slope_map"],
     "sphere": ["SphereFit", "fit_sphere"],
     "step_height": ["Measurement", "step_height"],
-    "surface": ["surface_mesh"],
+    "surface": ["SurfaceMesh", "surface_mesh"],
     "z_calibration": ["ZCalibration", "calibrate_z", "focus_factor"],
 }
 
@@ -85,6 +85,7 @@ __all__ = [
     "project_labels",
     "project_points",
     "s_filter",
+    "save_heights",
     "slope_map",
     "step_height",
     "surface_mesh",

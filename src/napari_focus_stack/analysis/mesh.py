@@ -15,8 +15,6 @@ from napari_focus_stack.imgproc.dtypes import computable
 from napari_focus_stack.io.sources import COLOUR_CHANNELS
 
 if TYPE_CHECKING:
-    import os
-
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.io.sources import Spacing
 
@@ -31,32 +29,8 @@ MEASURED_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class SurfaceMesh:
-    """Triangles over a height map.
-
-    Attributes
-    ----------
-    vertices : numpy.ndarray
-        (m, 3) float32: z, y, x in the units of the spacing; the centre of pixel (0, 0) is at 0.
-    faces : numpy.ndarray
-        (k, 3) int32: three vertices each, in such an order that the normal, the cross product of
-        the first two edges as z, y, x, points to increasing z.
-    colors : numpy.ndarray or None
-        (m, 3) or (m, 4) float32, 0 to 1, RGB or RGBA; None for a grey image.
-    values : numpy.ndarray or None
-        (m,) float32 in grey levels of the image; None for a colour image.
-    limits : tuple of float
-        Values of the image that are shown black and white.
-    texcoords : numpy.ndarray
-        (m, 2) float32: position of each vertex on the whole image as a texture, from left (0) to
-        right (1) and from bottom (0) to top (1), as napari's Surface takes it.
-    unit : str or None
-        Unit of the vertices; None where it is unknown.
-    exaggeration : float
-        Factor by which the heights of the vertices were multiplied.
-    picture : numpy.ndarray or None
-        (Y, X[, C]) the whole image, from which files take their texture; None for none.
-    """
+class TriangleMesh:
+    """Triangles over a height map; `surface.SurfaceMesh` explains the fields."""
 
     vertices: NDArray[np.float32]
     faces: NDArray[np.int32]
@@ -68,24 +42,6 @@ class SurfaceMesh:
     exaggeration: float = 1.0
     picture: NDArray[Any] | None = None
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the mesh to a file of the format that the suffix names.
-
-        Parameters
-        ----------
-        path : path
-            `.glb` or `.obj` (with the image as texture), `.ply` (with the colours of the
-            vertices) or `.stl` (without colour); see `mesh_files.write_mesh`.
-
-        Raises
-        ------
-        OutputError
-            The suffix is another, or a file cannot be written.
-        """
-        from napari_focus_stack.analysis.mesh_files import write_mesh
-
-        write_mesh(path, self)
-
 
 def grid_mesh(
     height: NDArray[Any],
@@ -95,7 +51,7 @@ def grid_mesh(
     most_vertices: int = MOST_VERTICES,
     exaggeration: float = 1.0,
     limits: tuple[float, float] | None = None,
-) -> SurfaceMesh:
+) -> TriangleMesh:
     """Create the surface of a height map with the colours of an image, in physical units.
 
     Parameters
@@ -119,7 +75,7 @@ def grid_mesh(
 
     Returns
     -------
-    SurfaceMesh
+    TriangleMesh
         Two triangles for each four neighbours that all have a height; vertices without a
         triangle are left out.
 
@@ -145,7 +101,7 @@ def grid_mesh(
     picture = averaged(image, size)[0]
     shown = limits or _limits(image, picture)
     painted = picture[used]
-    return SurfaceMesh(
+    return TriangleMesh(
         vertices=np.stack([place[used] for place in places], axis=1).astype(np.float32),
         faces=faces,
         colors=None if image.ndim == 2 else scaled_colours(painted, shown, image.dtype),

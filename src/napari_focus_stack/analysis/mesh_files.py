@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.analysis.mesh import SurfaceMesh
+    from napari_focus_stack.analysis.mesh import TriangleMesh
 
 LONGEST_TEXTURE = 8192
 """Pixels along a side that graphics cards of the last ten years take as a texture."""
@@ -42,7 +42,7 @@ _ARRAY, _INDICES = 34962, 34963
 _FLOAT, _UINT32 = 5126, 5125
 
 
-def write_mesh(path: str | os.PathLike[str], mesh: SurfaceMesh) -> None:
+def write_mesh(path: str | os.PathLike[str], mesh: TriangleMesh) -> None:
     """Write a mesh in the format of the file's suffix, whole or not at all.
 
     Parameters
@@ -53,7 +53,7 @@ def write_mesh(path: str | os.PathLike[str], mesh: SurfaceMesh) -> None:
         `NAME_surface.mtl` and `NAME_texture.png`, lie beside it. `.ply`: binary, with the colours
         of the vertices. `.stl`: binary, without colour. The unit is in the comments, the header of
         80 bytes, or `asset.extras`.
-    mesh : SurfaceMesh
+    mesh : TriangleMesh
         Of a height map.
 
     Raises
@@ -73,19 +73,20 @@ def write_mesh(path: str | os.PathLike[str], mesh: SurfaceMesh) -> None:
         files.file(path, lambda temporary: _ENCODERS[suffix](temporary, mesh))
 
 
-def _positions(mesh: SurfaceMesh) -> NDArray[np.float32]:
+def _positions(mesh: TriangleMesh) -> NDArray[np.float32]:
     """Return (m, 3) float32 x, y, z; the turn of the faces remains, since two axes change."""
     z, y, x = mesh.vertices.T
     return np.stack([x, 0 - y, z], axis=1).astype("<f4")
 
 
-def _comment(mesh: SurfaceMesh) -> str:
+def _comment(mesh: TriangleMesh) -> str:
     """Return what a reader of the file must be told of its numbers."""
     stretched = f", heights times {mesh.exaggeration:g}" if mesh.exaggeration != 1 else ""
-    return f"{SOFTWARE} {__version__}, unit {mesh.unit or 'unknown'}{stretched}"
+    unit = "no unit (pixels and planes)" if mesh.unit is None else f"unit {mesh.unit}"
+    return f"{SOFTWARE} {__version__}, {unit}{stretched}"
 
 
-def _vertex_colours(mesh: SurfaceMesh) -> NDArray[np.uint8]:
+def _vertex_colours(mesh: TriangleMesh) -> NDArray[np.uint8]:
     """Return (m, 3) or (m, 4) uint8."""
     colours = mesh.colors
     if colours is None and mesh.values is not None:
@@ -95,7 +96,7 @@ def _vertex_colours(mesh: SurfaceMesh) -> NDArray[np.uint8]:
     return levels
 
 
-def _texture(mesh: SurfaceMesh) -> NDArray[np.uint8] | None:
+def _texture(mesh: TriangleMesh) -> NDArray[np.uint8] | None:
     """Return the image as it is shown, (Y, X) or (Y, X, 3) uint8; None without an image."""
     if mesh.picture is None:
         return None
@@ -113,7 +114,7 @@ def _texture(mesh: SurfaceMesh) -> NDArray[np.uint8] | None:
     return texture
 
 
-def _encode_stl(path: Path, mesh: SurfaceMesh) -> None:
+def _encode_stl(path: Path, mesh: TriangleMesh) -> None:
     corners = _positions(mesh)[mesh.faces]
     record = [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")]
     triangles = np.zeros(len(corners), record)
@@ -127,7 +128,7 @@ def _encode_stl(path: Path, mesh: SurfaceMesh) -> None:
         file.write(triangles.tobytes())
 
 
-def _encode_ply(path: Path, mesh: SurfaceMesh) -> None:
+def _encode_ply(path: Path, mesh: TriangleMesh) -> None:
     colours = _vertex_colours(mesh)
     names = ("red", "green", "blue", "alpha")[: colours.shape[1]]
     vertices = np.empty(len(colours), [("place", "<f4", 3), ("colour", "u1", colours.shape[1])])
@@ -151,7 +152,7 @@ def _encode_ply(path: Path, mesh: SurfaceMesh) -> None:
         file.write(faces.tobytes())
 
 
-def _write_obj(path: Path, mesh: SurfaceMesh) -> None:
+def _write_obj(path: Path, mesh: TriangleMesh) -> None:
     """Write an OBJ, its material and its texture, all or none."""
     # readers end the name of a material file at a space
     stem = "_".join(path.stem.split())
@@ -175,7 +176,7 @@ def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _encode_obj(path: Path, mesh: SurfaceMesh, beside: list[str]) -> None:
+def _encode_obj(path: Path, mesh: TriangleMesh, beside: list[str]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(f"# {_comment(mesh)}\n")
         if beside:
@@ -195,7 +196,7 @@ def _lines(form: str, rows: NDArray[Any]) -> Iterator[str]:
         yield form * len(part) % tuple(part.ravel().tolist())
 
 
-def _encode_glb(path: Path, mesh: SurfaceMesh) -> None:
+def _encode_glb(path: Path, mesh: TriangleMesh) -> None:
     """Write glTF 2.0 in one file: a chunk of JSON, and one of arrays and the image."""
     positions, texture = _positions(mesh), _texture(mesh)
     u, v = mesh.texcoords.T  # glTF has the origin of textures at the top
@@ -233,7 +234,7 @@ def _normals(positions: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArra
 
 
 def _gltf(
-    mesh: SurfaceMesh, positions: NDArray[np.float32], lengths: list[int], textured: bool
+    mesh: TriangleMesh, positions: NDArray[np.float32], lengths: list[int], textured: bool
 ) -> dict[str, Any]:
     """Return the JSON of a GLB, whose buffer has parts of these lengths."""
     starts = np.cumsum([0, *(length + -length % 4 for length in lengths)]).tolist()

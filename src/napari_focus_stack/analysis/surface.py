@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import importlib
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack.analysis.height_map import HeightMap, as_height_map
+from napari_focus_stack.analysis.height_map import PIXEL, PLANE, HeightMap, as_height_map
 from napari_focus_stack.analysis.mesh import (
     FEWEST_VERTICES,
-    SurfaceMesh,
+    TriangleMesh,
     averaged,
     grid_mesh,
     reduced_size,
     scaled_colours,
 )
+from napari_focus_stack.analysis.mesh_files import write_mesh
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.io.sources import Spacing
 
 if TYPE_CHECKING:
+    import os
+
     from numpy.typing import NDArray
 
     from napari_focus_stack.imgproc.pyramids import Plane
@@ -39,6 +42,51 @@ and 10 s of CPU time.
 _MOST_AT_START = 4_000_000
 """Triangles that are decimated in 5 s and with 1.4 GB at the peak of the process; twice as many
 take 2.6 GB."""
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceMesh(TriangleMesh):
+    """Surface of a result as triangles, for other programs.
+
+    Attributes
+    ----------
+    vertices : numpy.ndarray
+        (m, 3) float32: z, y, x in the units of the spacing; the centre of pixel (0, 0) is at 0.
+    faces : numpy.ndarray
+        (k, 3) int32: three vertices each, in such an order that the normal, the cross product of
+        the first two edges as z, y, x, points to increasing z.
+    colors : numpy.ndarray or None
+        (m, 3) or (m, 4) float32, 0 to 1, RGB or RGBA; None for a grey image.
+    values : numpy.ndarray or None
+        (m,) float32 in grey levels of the image; None for a colour image.
+    limits : tuple of float
+        Values of the image that are shown black and white.
+    texcoords : numpy.ndarray
+        (m, 2) float32: position of each vertex on the whole image as a texture, from left (0) to
+        right (1) and from bottom (0) to top (1), as napari's Surface takes it.
+    unit : str or None
+        Unit of the vertices; None where it is unknown.
+    exaggeration : float
+        Factor by which the heights of the vertices were multiplied.
+    picture : numpy.ndarray or None
+        (Y, X[, C]) the whole image, from which files take their texture; None for none.
+    """
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the mesh to a file of the format that the suffix names.
+
+        Parameters
+        ----------
+        path : path
+            `.glb` or `.obj` (with the image as texture), `.ply` (with the colours of the
+            vertices) or `.stl` (without colour); see `mesh_files.write_mesh`.
+
+        Raises
+        ------
+        OutputError
+            The suffix is another, or a file cannot be written.
+        """
+        write_mesh(path, self)
 
 
 def surface_mesh(
@@ -60,7 +108,8 @@ def surface_mesh(
     Parameters
     ----------
     source : StackResult or HeightMap
-        Heights, and pixel sizes in the same unit.
+        Heights, and pixel sizes in the same unit; or neither calibrated, for a mesh without a
+        unit, whose planes are as far apart as its pixels.
     image : numpy.ndarray, optional
         (Y, X) grey, (Y, X, 3) RGB or (Y, X, 4) RGBA, of any type of real number; that of the
         result by default. A height map without an image has grey levels by its heights.
@@ -84,7 +133,7 @@ def surface_mesh(
     Raises
     ------
     InputError
-        Heights and pixels have no common unit, height and image do not match, there are no
+        Heights and pixels are in different units, height and image do not match, there are no
         neighbouring heights for a triangle, or fast-simplification is not installed.
     SettingsError
         A number is out of bounds.
@@ -93,15 +142,17 @@ def surface_mesh(
     if not most_faces >= least:
         raise SettingsError(f"most_faces {most_faces} must be {least} or more.")
     surface = as_height_map(source)
-    surface.require_isometric("A mesh")
+    calibrated = (surface.unit, surface.pixel_unit) != (PLANE, PIXEL)
+    if calibrated:
+        surface.require_isometric("A mesh")
     heights = np.where(surface.counted, surface.heights, np.nan) if sure_only else surface.heights
     picture = getattr(source, "image", heights) if image is None else image
     y, x = surface.pixel_size
-    spacing = Spacing(y=y, x=x, unit=surface.unit)
+    spacing = Spacing(y=y, x=x, unit=surface.unit if calibrated else None)
     if picture is heights and limits is None:
         limits = _range(heights)
 
-    def averaged_mesh(faces: int) -> SurfaceMesh:
+    def averaged_mesh(faces: int) -> TriangleMesh:
         return grid_mesh(
             heights,
             picture,
@@ -118,16 +169,16 @@ def surface_mesh(
         fewer = _decimated(fine, most_faces, surface, colours, picture.dtype)
         # a map full of holes is border almost everywhere, which stays
         fine = averaged_mesh(most_faces) if len(fewer.faces) > most_faces else fewer
-    return replace(fine, picture=picture)
+    return SurfaceMesh(**{**vars(fine), "picture": picture})
 
 
 def _decimated(
-    mesh: SurfaceMesh,
+    mesh: TriangleMesh,
     most_faces: int,
     surface: HeightMap,
     picture: Plane,
     dtype: np.dtype[Any],
-) -> SurfaceMesh:
+) -> TriangleMesh:
     """Return a mesh with fewer triangles, coloured by an averaged image of a type of pixels."""
     simplify = _simplification()
     middle = mesh.vertices.mean(axis=0, dtype=np.float64)

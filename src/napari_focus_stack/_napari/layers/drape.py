@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_focus_stack._napari.layers.pictures import Colours
     from napari_focus_stack._napari.layers.relief import PlacedRelief
     from napari_focus_stack._napari.layers.result_sets import ResultSet
-    from napari_focus_stack.analysis.mesh import SurfaceMesh as Mesh
+    from napari_focus_stack.analysis.mesh import TriangleMesh as Mesh
 
 
 SHOWN_VERTICES = 100_000
@@ -254,7 +254,7 @@ def draped(relief: PlacedRelief, cover: Cover) -> tuple[Mesh, Colours | None]:
 
     Returns
     -------
-    mesh : SurfaceMesh
+    mesh : TriangleMesh
         In the unit of the heights.
     texture : numpy.ndarray or None
         (Y, X, 3) uint8; None where vertices are coloured by their heights.
