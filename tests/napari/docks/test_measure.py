@@ -10,6 +10,7 @@ from stacks import in_a_window
 
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.result_sets import result_sets
+from napari_focus_stack.analysis import open_heights
 from napari_focus_stack.errors import InputError
 
 SHAPE = (60, 80)
@@ -255,6 +256,33 @@ def test_the_pointer_in_the_plot_marks_the_place(qtbot, viewer, docked):
     viewer.layers.remove(mark)
     docked.profile.plot.pointed.emit((20.0, 25.0))
     assert isinstance(viewer.layers["Place in the plot"], Points)
+
+
+def test_heights_and_meshes_are_handed_on_as_they_are(qtbot, viewer, docked, tmp_path):
+    add_result(viewer)
+    docked.export.save("Height map...", str(tmp_path / "h.gsf"))
+    settled(qtbot, docked)
+    assert docked.job.status.value == f"Saved '{tmp_path / 'h.gsf'}'."
+    opened = open_heights(tmp_path / "h.gsf").height_map
+    np.testing.assert_allclose(opened.heights, TILT, rtol=1e-6)
+    np.testing.assert_allclose(opened.pixel_size, SIZE)
+    docked.export.save("Mesh...", str(tmp_path / "m.stl"))
+    settled(qtbot, docked)
+    assert (tmp_path / "m.stl").stat().st_size > 84
+    docked.export.save("Mesh...", str(tmp_path / "m.abc"))
+    settled(qtbot, docked)
+    assert "is no name for a mesh" in docked.job.status.value
+
+
+def test_a_film_that_is_cancelled_leaves_no_file(qtbot, viewer, docked, tmp_path):
+    add_result(viewer)
+    docked.export.save("Film...", str(tmp_path / "film.mp4"))
+    qtbot.waitUntil(lambda: docked.job.progress.value > 0, timeout=20_000)
+    assert not docked.export.buttons["Film..."].enabled
+    docked.job.cancel_button.native.click()
+    settled(qtbot, docked)
+    assert docked.job.status.value.startswith("Cancelled")
+    assert list(tmp_path.iterdir()) == []
 
 
 @in_a_window

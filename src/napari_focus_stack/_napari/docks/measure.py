@@ -8,6 +8,7 @@ from magicgui.widgets import Container
 from qtpy.QtWidgets import QTabWidget
 
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
+from napari_focus_stack._napari.widgets.export_panel import ExportPanel
 from napari_focus_stack._napari.widgets.height_source import HeightSource
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.layer_choosers import ResultChooser
@@ -46,10 +47,12 @@ class MeasureWidget(Container[Any]):
         self.surface = SurfacePanel(napari_viewer, chosen, heights, self._start)
         self.level = LevelPanel(napari_viewer, chosen, self.source, self._start)
         self.maps = MapsPanel(napari_viewer, chosen, heights, self._start)
+        self.export = ExportPanel(chosen, heights, self.profile.drawn, self._start)
         self._starters = [
             *self.surface.starters,
             *self.level.starters,
             *self.maps.starters,
+            *self.export.starters,
         ]
         self._drawn = (self.profile.lines, self.step.regions, self.surface.regions,
                        self.level.regions)  # fmt: skip
@@ -72,6 +75,7 @@ class MeasureWidget(Container[Any]):
             "Texture": self.surface,
             "Level": self.level,
             "Maps": self.maps,
+            "Export": self.export,
         }
 
     def reset_choices(self, *_: Any) -> None:
