@@ -203,6 +203,9 @@ def test_maps_show_the_slope_and_the_levels_of_a_plane(qtbot, viewer, docked):
     for name in ("Slope", "Hillshade", "Contour lines"):
         press(qtbot, docked, docked.maps.buttons[name])
     slope = viewer.layers["cells [slope]"]
+    assert [one.name for one in viewer.layers][-4:] == [
+        "cells [stacked]", "cells [slope]", "cells [hillshade]", "cells [contour lines]"
+    ]  # fmt: skip
     steep = np.degrees(np.arctan(np.hypot(0.3 / 0.5, 0.1 / 0.25)))
     np.testing.assert_allclose(slope.data, steep, rtol=1e-4)
     lines = viewer.layers["cells [contour lines]"]
@@ -281,7 +284,7 @@ def test_a_film_that_is_cancelled_leaves_no_file(qtbot, viewer, docked, tmp_path
     assert not docked.export.buttons["Film..."].enabled
     docked.job.cancel_button.native.click()
     settled(qtbot, docked)
-    assert docked.job.status.value.startswith("Cancelled")
+    assert docked.job.status.value == "Cancelled; nothing was added or written."
     assert list(tmp_path.iterdir()) == []
 
 

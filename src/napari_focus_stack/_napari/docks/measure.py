@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from napari_focus_stack._napari.workers.job import Task
 
 
+CANCELLED = "Cancelled; nothing was added or written."
+
+
 class MeasureWidget(Container[Any]):
     """Measure the heights of a result.
 
@@ -103,7 +106,7 @@ class MeasureWidget(Container[Any]):
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return
-        self.job.run(steps, add)
+        self.job.run(steps, add, on_cancel=lambda: CANCELLED)
 
     def _docked(self, parent: object) -> None:
         if parent is not None:
