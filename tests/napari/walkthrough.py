@@ -150,7 +150,7 @@ class Session:
     def look_at_depth(self):
         self.show_alone(f"{SAMPLE} [depth index]")
         self.me.picture("depth-index")
-        assert self.layer(f"{SAMPLE} [depth index]").colorbar.visible
+        assert self.viewer.window.dock_widgets["Colour bar"].titles == ["Depth index (planes)"]
         self.show_alone(f"{SAMPLE} [sharp]")
 
     def show_alone(self, name):

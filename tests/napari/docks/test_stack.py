@@ -437,11 +437,11 @@ def test_only_the_map_that_is_seen_has_a_colour_bar(viewer, docked, stacked, pla
     widget = docked()
     widget.form.checks["confidence"].value = True
     first, second = stacked(widget), stacked(widget)
-    maps = [first["depth-index"], first["confidence"], second["depth-index"], second["confidence"]]
     top = second["stacked"]
 
     def bars():
-        return [layer for layer in maps if layer in viewer.layers and layer.colorbar.visible]
+        dock = viewer.window.dock_widgets.get("Colour bar")
+        return [] if dock is None or dock.parent().isHidden() else list(dock.layers)
 
     assert bars() == []  # the sharp picture covers them
     top.visible = False

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import Container, PushButton
 from napari.layers import Image, Shapes
 
+from napari_focus_stack._napari.docks.color_legend import LegendDock
 from napari_focus_stack._napari.docks.series_stacking import (
     SeriesOrder,
     SeriesStacking,
@@ -80,7 +81,8 @@ class FocusStackWidget(Container[Any]):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._viewer = napari_viewer
         self._shown: list[Hashable] = []
-        self._color_bars = ColorBars(napari_viewer)
+        self._legend = LegendDock(napari_viewer)
+        self._color_bars = ColorBars(napari_viewer, self._legend.show)
         self._started, self._done_before = 0.0, 0
         self._results = ResultDisplay(napari_viewer)
         self.form, self.series_form = SettingsForm(), SeriesForm()

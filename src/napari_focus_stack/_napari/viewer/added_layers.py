@@ -14,6 +14,7 @@ from napari_focus_stack._napari.layers.lying_over import coarser, is_left_previe
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, PREVIEW
 from napari_focus_stack._napari.layers.names import numbered, with_role
 from napari_focus_stack._napari.layers.results import result_layers
+from napari_focus_stack._napari.viewer.scale_bar import offer_scale_bar
 
 if TYPE_CHECKING:
     import threading
@@ -128,6 +129,7 @@ class ResultDisplay:
         image = self._show(*top)
         shown = [*(self._show(array, arguments, below=image) for array, arguments in maps), image]
         self._viewer.layers.selection.active = image
+        offer_scale_bar(self._viewer, image)
         self.set_aside()
         return [layer.name for layer in shown]
 

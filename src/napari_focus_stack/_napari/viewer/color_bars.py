@@ -1,8 +1,4 @@
-"""Colour bars of the depth maps, of which only that of the visible map is shown.
-
-napari draws a layer's colour bar even where other layers cover the layer, without a title, and all
-bars in one corner. Therefore only the topmost visible map that no image covers has a bar.
-"""
+"""Maps whose colours are seen, and need a colour bar."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.metadata import role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import napari
 
@@ -25,16 +21,19 @@ COVERING = ("opaque", "translucent", "translucent_no_depth")
 
 
 class ColorBars:
-    """Colour bars of a viewer's maps, updated when layers change.
+    """Maps of a viewer that need a colour bar, found anew when layers change.
 
     Parameters
     ----------
     viewer : napari.viewer.Viewer
         Viewer whose events this object follows as long as it exists.
+    show : callable
+        Called with the maps whose bars are to be shown, when they are others than before.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        self._viewer = viewer
+    def __init__(self, viewer: napari.viewer.Viewer, show: Callable[[list[Image]], object]) -> None:
+        self._viewer, self._show = viewer, show
+        self._seen: list[Image] = []
         self._grid = getattr(viewer, "canvas", viewer).grid  # moved in napari 0.9
         viewer.layers.events.connect(self._changed)
         self._grid.events.enabled.connect(self.update)
@@ -45,7 +44,7 @@ class ColorBars:
             self.update()
 
     def update(self, _: object = None) -> None:
-        """Show the bar of the uncovered map, or in napari's grid of every visible map.
+        """Show the bar of the uncovered map, or in napari's grid those of all visible maps.
 
         Parameters
         ----------
@@ -57,8 +56,9 @@ class ColorBars:
             seen = [layer for layer in maps if layer.visible]
         else:
             seen = [layer for layer in _uncovered(self._viewer.layers) if layer in maps][:1]
-        for layer in maps:
-            layer.colorbar.visible = layer in seen
+        if seen != self._seen:
+            self._seen = seen
+            self._show(seen)
 
 
 def _uncovered(layers: Iterable[Any]) -> Iterator[Any]:
