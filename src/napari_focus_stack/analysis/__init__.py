@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from napari_focus_stack.analysis.height_map import HeightMap
     from napari_focus_stack.analysis.level_volumes import Volumes, volumes
     from napari_focus_stack.analysis.levelling import Levelled, level
-    from napari_focus_stack.analysis.mesh import SurfaceMesh
     from napari_focus_stack.analysis.opening import OpenedHeights, open_heights
     from napari_focus_stack.analysis.profile import Profile, profile
     from napari_focus_stack.analysis.projection import project
@@ -46,7 +45,6 @@ _HOME = {
     "height_map": ["HeightMap"],
     "level_volumes": ["Volumes", "volumes"],
     "levelling": ["Levelled", "level"],
-    "mesh": ["SurfaceMesh"],
     "opening": ["OpenedHeights", "open_heights"],
     "profile": ["Profile", "profile"],
     "projection": ["project"],

@@ -10,6 +10,7 @@ from stacks import in_a_window
 
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.result_sets import result_sets
+from napari_focus_stack.analysis import open_heights
 from napari_focus_stack.errors import InputError
 
 SHAPE = (60, 80)
@@ -61,12 +62,12 @@ def press(qtbot, docked, button):
 
 
 def test_a_line_on_a_tilted_plane_has_its_heights_and_lengths(qtbot, viewer, docked, tmp_path):
-    image = add_result(viewer)
+    add_result(viewer)
     docked.profile.lines.buttons["add_line"].native.click()
     shapes = viewer.layers["Profiles"]
     assert viewer.layers.selection.active is shapes
     assert shapes.mode == "add_line"
-    shapes.add_lines(np.array([(10, 10), (50, 70)], float))  # in pixels: the layer lies where the result does
+    shapes.add_lines(np.array([(10, 10), (50, 70)], float))  # in pixels, as it lies over the result
     shapes.add_paths(np.array([(5.0, 5.0), (5.0, 45.0), (45.0, 45.0)], float))
     shapes.add_rectangles(np.array([(0, 0), (9, 9)], float))
     settled(qtbot, docked)
@@ -131,7 +132,7 @@ def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
     docked.step.regions.buttons["add_rectangle"].native.click()
     shapes = viewer.layers["Regions"]
     shapes.add_rectangles(np.array([(10, 5), (40, 30)], float))
-    shapes.add_ellipses(np.array([(10, 50), (40, 75)], float))
+    shapes.add_ellipses(np.array([(25, 62), (15, 12)], float))  # centre and radii
     settled(qtbot, docked)
     assert list(shapes.features["region"]) == ["A", "B"]
     said = docked.step.step.value
@@ -202,6 +203,9 @@ def test_maps_show_the_slope_and_the_levels_of_a_plane(qtbot, viewer, docked):
     for name in ("Slope", "Hillshade", "Contour lines"):
         press(qtbot, docked, docked.maps.buttons[name])
     slope = viewer.layers["cells [slope]"]
+    assert [one.name for one in viewer.layers][-4:] == [
+        "cells [stacked]", "cells [slope]", "cells [hillshade]", "cells [contour lines]"
+    ]  # fmt: skip
     steep = np.degrees(np.arctan(np.hypot(0.3 / 0.5, 0.1 / 0.25)))
     np.testing.assert_allclose(slope.data, steep, rtol=1e-4)
     lines = viewer.layers["cells [contour lines]"]
@@ -255,6 +259,33 @@ def test_the_pointer_in_the_plot_marks_the_place(qtbot, viewer, docked):
     viewer.layers.remove(mark)
     docked.profile.plot.pointed.emit((20.0, 25.0))
     assert isinstance(viewer.layers["Place in the plot"], Points)
+
+
+def test_heights_and_meshes_are_handed_on_as_they_are(qtbot, viewer, docked, tmp_path):
+    add_result(viewer)
+    docked.export.save("Height map...", str(tmp_path / "h.gsf"))
+    settled(qtbot, docked)
+    assert docked.job.status.value == f"Saved '{tmp_path / 'h.gsf'}'."
+    opened = open_heights(tmp_path / "h.gsf").height_map
+    np.testing.assert_allclose(opened.heights, TILT, rtol=1e-6)
+    np.testing.assert_allclose(opened.pixel_size, SIZE)
+    docked.export.save("Mesh...", str(tmp_path / "m.stl"))
+    settled(qtbot, docked)
+    assert (tmp_path / "m.stl").stat().st_size > 84
+    docked.export.save("Mesh...", str(tmp_path / "m.abc"))
+    settled(qtbot, docked)
+    assert "is no name for a mesh" in docked.job.status.value
+
+
+def test_a_film_that_is_cancelled_leaves_no_file(qtbot, viewer, docked, tmp_path):
+    add_result(viewer)
+    docked.export.save("Film...", str(tmp_path / "film.mp4"))
+    qtbot.waitUntil(lambda: docked.job.progress.value > 0, timeout=20_000)
+    assert not docked.export.buttons["Film..."].enabled
+    docked.job.cancel_button.native.click()
+    settled(qtbot, docked)
+    assert docked.job.status.value == "Cancelled; nothing was added or written."
+    assert list(tmp_path.iterdir()) == []
 
 
 @in_a_window

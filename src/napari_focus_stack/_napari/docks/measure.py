@@ -8,6 +8,7 @@ from magicgui.widgets import Container
 from qtpy.QtWidgets import QTabWidget
 
 from napari_focus_stack._napari.viewer.dock_tabs import tabbed
+from napari_focus_stack._napari.widgets.export_panel import ExportPanel
 from napari_focus_stack._napari.widgets.height_source import HeightSource
 from napari_focus_stack._napari.widgets.job_row import JobRow
 from napari_focus_stack._napari.widgets.layer_choosers import ResultChooser
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     import napari
 
     from napari_focus_stack._napari.workers.job import Task
+
+
+CANCELLED = "Cancelled; nothing was added or written."
 
 
 class MeasureWidget(Container[Any]):
@@ -46,10 +50,12 @@ class MeasureWidget(Container[Any]):
         self.surface = SurfacePanel(napari_viewer, chosen, heights, self._start)
         self.level = LevelPanel(napari_viewer, chosen, self.source, self._start)
         self.maps = MapsPanel(napari_viewer, chosen, heights, self._start)
+        self.export = ExportPanel(chosen, heights, self.profile.drawn, self._start)
         self._starters = [
             *self.surface.starters,
             *self.level.starters,
             *self.maps.starters,
+            *self.export.starters,
         ]
         self._drawn = (self.profile.lines, self.step.regions, self.surface.regions,
                        self.level.regions)  # fmt: skip
@@ -72,6 +78,7 @@ class MeasureWidget(Container[Any]):
             "Texture": self.surface,
             "Level": self.level,
             "Maps": self.maps,
+            "Export": self.export,
         }
 
     def reset_choices(self, *_: Any) -> None:
@@ -99,7 +106,7 @@ class MeasureWidget(Container[Any]):
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return
-        self.job.run(steps, add)
+        self.job.run(steps, add, on_cancel=lambda: CANCELLED)
 
     def _docked(self, parent: object) -> None:
         if parent is not None:

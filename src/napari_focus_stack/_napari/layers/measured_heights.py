@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Image
 
 from napari_focus_stack._napari.layers.appearance import map_appearance
 from napari_focus_stack._napari.layers.geometry import pixel_shape, placement
@@ -17,7 +18,7 @@ from napari_focus_stack.errors import InputError
 
 if TYPE_CHECKING:
     from napari.components import LayerList
-    from napari.layers import Image, Layer
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
 RIGHT_ANGLE = 1e-3
@@ -132,8 +133,8 @@ def height_layers(found: ResultSet) -> list[Image]:
     return [*([found.maps["height"]] if "height" in found.maps else []), *found.levelled]
 
 
-def put_over(layers: LayerList, layer: Layer, image: Image) -> None:
-    """Move a new layer to just above a stacked image, so that what is drawn over it stays in sight.
+def put_over_images(layers: LayerList, layer: Layer) -> None:
+    """Move a new layer to just above all images, so that what is drawn over them stays in sight.
 
     Parameters
     ----------
@@ -141,7 +142,6 @@ def put_over(layers: LayerList, layer: Layer, image: Image) -> None:
         Layers of the viewer.
     layer : napari.layers.Layer
         The new layer.
-    image : napari.layers.Image
-        The stacked image.
     """
-    layers.move(layers.index(layer), layers.index(image) + 1)
+    images = [k for k, one in enumerate(layers) if isinstance(one, Image) and one is not layer]
+    layers.move(layers.index(layer), max(images, default=-1) + 1)

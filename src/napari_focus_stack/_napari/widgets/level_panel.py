@@ -10,7 +10,7 @@ from magicgui.widgets import ComboBox, Container, PushButton, SpinBox
 
 from napari_focus_stack._napari.layers.drawing_layers import points_arguments
 from napari_focus_stack._napari.layers.drawn_shapes import placed_points
-from napari_focus_stack._napari.layers.measured_heights import levelled_layer, put_over
+from napari_focus_stack._napari.layers.measured_heights import levelled_layer, put_over_images
 from napari_focus_stack._napari.widgets.drawn_regions import DrawnRegions
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
@@ -147,7 +147,7 @@ class LevelPanel(Container[Any]):
             return f"'{found.image.name}' was removed; nothing was levelled."
         heights, arguments = levelled_layer(found, levelled.surface.heights, levelled.method)
         layer = self._viewer.add_image(heights, **arguments)
-        put_over(self._viewer.layers, layer, found.image)
+        put_over_images(self._viewer.layers, layer)
         self._source.layers.value = layer.unique_id
         tilt = "" if levelled.tilt is None else f" Its tilt was {levelled.tilt:.3g} degrees."
         return (

@@ -9,7 +9,7 @@ from magicgui.widgets import Container, LineEdit, PushButton
 from napari.layers import Image
 
 from napari_focus_stack._napari.layers.height_maps import MAP, MAPS, map_arguments
-from napari_focus_stack._napari.layers.measured_heights import put_over
+from napari_focus_stack._napari.layers.measured_heights import put_over_images
 from napari_focus_stack._napari.widgets.length_fields import read_lengths
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
@@ -77,7 +77,7 @@ class MapsPanel(Container[Any]):
         add = getattr(self._viewer, f"add_{kind}")
         layer = add(data, **map_arguments(found, word, look))
         if kind == "image":
-            put_over(self._viewer.layers, layer, found.image)
+            put_over_images(self._viewer.layers, layer)
             for other in self._viewer.layers:  # bars lie beside each other and have no titles
                 if MAP in other.metadata and isinstance(other, Image):
                     other.colorbar.visible = other is layer

@@ -128,6 +128,10 @@ class ProfilePanel(Container[Any]):
         """Profiles that are shown, each with the number of its shape."""
         return [(line.number, one) for line, one in self._measured]
 
+    def drawn(self) -> list[Profile]:
+        """Return the profiles that are shown."""
+        return [one for _, one in self._measured]
+
     def measure(self, *_: Any) -> None:
         """Measure all lines anew, in the background."""
         found, layer = self._chosen(), self.lines.layer()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, PushButton
+from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 from qtpy.QtWidgets import QApplication
 
 from napari_focus_stack._napari.widgets.drawn_regions import DrawnRegions
@@ -54,12 +54,19 @@ class StepPanel(Container[Any]):
         self.regions = DrawnRegions(viewer, chosen)
         self.first = ComboBox(choices=(), tooltip=_HELP)
         self.second = ComboBox(choices=(), tooltip=_HELP)
+        self.tilted = CheckBox(
+            value=True,
+            text="Both sides may be tilted",
+            tooltip="Two parallel planes are fitted to the regions, as ISO 5436-1 does with lines. "
+            "Without it the step is the difference of their mean heights.",
+        )
         self.step = Sentences()
         self.copy_button = PushButton(text="Copy", enabled=False, tooltip="Copy the sentence.")
         super().__init__(
             widgets=[
                 self.regions,
                 row("From, to", self.first, self.second),
+                self.tilted,
                 self.step,
                 self.copy_button,
             ],
@@ -69,6 +76,7 @@ class StepPanel(Container[Any]):
         self.regions.redrawn.connect(self.measure)
         self.first.changed.connect(self.measure)
         self.second.changed.connect(self.measure)
+        self.tilted.changed.connect(self.measure)
         self.copy_button.changed.connect(self._copy)
         source.remade.connect(self.measure)
         self.native.destroyed.connect(self.worker.stop)
@@ -86,7 +94,9 @@ class StepPanel(Container[Any]):
         except FocusStackError as problem:
             self._say(str(problem))
             return
-        self.worker.take(partial(_step, heights, *(regions[name] for name in ends)))
+        self.worker.take(
+            partial(_step, heights, *(regions[name] for name in ends), self.tilted.value)
+        )
 
     def stop(self) -> None:
         """Leave the viewer."""
@@ -125,11 +135,11 @@ class StepPanel(Container[Any]):
             clipboard.setText(self.step.value)
 
 
-def _step(heights: HeightMap, first: Region, second: Region) -> str:
+def _step(heights: HeightMap, first: Region, second: Region, tilt: bool) -> str:
     """Measure a step, and return a sentence on it."""
     from napari_focus_stack.analysis.step_height import step_height
 
-    found = step_height(heights, first.mask(heights.shape), second.mask(heights.shape))
+    found = step_height(heights, first.mask(heights.shape), second.mask(heights.shape), tilt=tilt)
     height = format_measure(found.value, found.uncertainty, found.unit)
     known = " (68 %)" if found.uncertainty is not None else ""
     return (
