@@ -225,6 +225,8 @@ def test_files_hold_what_was_measured(result: Path, heights: HeightMap, tmp_path
     written, scale = read_heights(files["gsf"])
     np.testing.assert_allclose(written, heights.heights, rtol=1e-6)
     assert (scale.y, scale.x) == pytest.approx((PIXEL, PIXEL))
+    assert run("measure", result, "--height", files["gsf"], "--sure-only").returncode == 0
+    np.testing.assert_array_equal(np.isfinite(read_heights(files["gsf"])[0]), heights.counted)
 
 
 @pytest.mark.parametrize(
@@ -238,6 +240,7 @@ def test_files_hold_what_was_measured(result: Path, heights: HeightMap, tmp_path
         (("--level", "plane", 3), ["--level plane 3"]),
         (("--level", "polynomial", "x"), ["--level", "'x'"]),
         (("--level", "points", 1, 2, 3, 4), ["--level points", "3 points"]),
+        (("--sure-only",), ["--sure-only", "--mesh"]),
         (("--s-filter", 3), ["--s-filter", "--texture"]),
         (("--csv", "OUT/a.csv"), ["--csv", "--profile"]),
         (("--mesh", "OUT/a.xyz"), ["--mesh", ".glb"]),

@@ -140,6 +140,12 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="Write the (levelled) heights with their scale, .tif, .gsf or .x3p.",
     )
+    group.add_argument(
+        "--sure-only",
+        action="store_true",
+        help="Leave out heights that do not count, from --mesh and --height; by default both are "
+        "closed surfaces.",
+    )
 
 
 def measure_command(argv: list[str]) -> None:
