@@ -107,6 +107,11 @@ def _add_conditions(group: argparse._ArgumentGroup) -> None:
         help="Texture: wavelength in µm above which structure (waviness) is removed.",
     )
     group.add_argument(
+        "--no-tilt",
+        action="store_true",
+        help="Steps: take the field for level; by default both regions may be tilted alike.",
+    )
+    group.add_argument(
         "--width",
         type=int,
         default=1,
@@ -265,7 +270,9 @@ def _findings(
             for number, (line, found) in enumerate(profiles, 1)
         ),
         *(
-            measuring.step_finding(surface, _required(numbers[:4]), _required(numbers[4:]))
+            measuring.step_finding(
+                surface, _required(numbers[:4]), _required(numbers[4:]), tilt=not call.no_tilt
+            )
             for numbers in call.step
         ),
         *(

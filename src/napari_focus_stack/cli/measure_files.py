@@ -68,6 +68,8 @@ def check_call(call: argparse.Namespace, outputs: dict[str, Path]) -> None:
             raise SettingsError(f"--{name} is for profiles; give --profile, or --json for figures.")
     if call.sure_only and not outputs.keys() & {"mesh", "height"}:
         raise SettingsError("--sure-only is for files; give --mesh or --height.")
+    if call.no_tilt and not call.step:
+        raise SettingsError("--no-tilt is for steps; give --step.")
     for name in ("s_filter", "l_filter"):
         if getattr(call, name) is not None and not call.texture:
             raise SettingsError(f"--{name.replace('_', '-')} is for the texture; give --texture.")

@@ -176,7 +176,7 @@ def profile_finding(number: int, points: Sequence[Sequence[float]], found: Profi
     return Finding("profiles", title, found.share, rows, content)
 
 
-def step_finding(source: HeightMap, a: Box, b: Box) -> Finding:
+def step_finding(source: HeightMap, a: Box, b: Box, *, tilt: bool) -> Finding:
     """Measure the step between two regions.
 
     Parameters
@@ -185,15 +185,22 @@ def step_finding(source: HeightMap, a: Box, b: Box) -> Finding:
         The height map.
     a, b : tuple of int
         The regions.
+    tilt : bool
+        Whether both may be tilted alike.
 
     Returns
     -------
     Finding
         Height of the second above the first.
     """
-    found = step_height(source, region_of(source, a), region_of(source, b))
+    found = step_height(source, region_of(source, a), region_of(source, b), tilt=tilt)
     rows = [Row("step height", found.value, found.unit, found.uncertainty)]
-    content = {"a": a, "b": b, **_fields(found, "value", "uncertainty", "share", "unit")}
+    content = {
+        "a": a,
+        "b": b,
+        "tilt": tilt,
+        **_fields(found, "value", "uncertainty", "share", "unit"),
+    }
     title = f"Step from {_where(a)} up to {_where(b)}"
     return Finding("steps", title, found.share, rows, content)
 
