@@ -30,9 +30,9 @@ LARGEST_UNCERTAINTY = 1 / 3
 noise is three times its uncertainty in one of 400 cases."""
 MOST_CONDITION = 1e13
 """Condition of the normal equations above which float64 does not solve them."""
-WHOLE_ERROR = 0.015
-"""Standard uncertainty, in planes, of the rise of a cap that its depth has as a whole: 0.007 to
-0.024 on rendered hills and hollows of three radii that this package fused."""
+WHOLE_ERROR = 0.01
+"""Standard uncertainty, in planes, of the rise of a cap that its depth has as a whole: 0.003 to
+0.017 on rendered hills and hollows of three radii that this package fused."""
 PARTS = 6
 """Parts along each side of a region whose errors are taken as independent of each other."""
 LEAST_EXPLAINED = 0.95
