@@ -83,7 +83,7 @@ def test_least_squares_are_those_of_the_pixels_that_count() -> None:
 def test_point_is_the_mean_of_sure_heights_within_three_pixels() -> None:
     heights = np.zeros(SHAPE)
     heights[7:14, 17:24] = np.nan
-    heights[8, 20], heights[12, 20] = 4.0, 8.0  # alone around (10, 20); their middle is (10, 20)
+    heights[7, 20], heights[13, 20] = 4.0, 8.0  # alone around (10, 20); their middle is (10, 20)
     found = level(height_map(heights), "points", points=[(10, 20), (80, 20), (45, 100)])
     assert found.form.heights[10, 20] == pytest.approx(6, abs=1e-5)
     assert found.form.heights[80, 20] == pytest.approx(0, abs=1e-5)

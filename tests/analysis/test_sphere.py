@@ -67,6 +67,13 @@ def test_uncertainty_of_the_scale_is_added() -> None:
     assert fit_sphere(source).radius_uncertainty == pytest.approx(6, rel=1e-3)
 
 
+def test_uncertainty_holds_a_share_of_a_plane_in_the_rise_of_the_cap() -> None:
+    source = height_map(cap(500, (59.5, 74.5), (1, 1), hollow=True), z_step=2.0)
+    rise = 74.5**2 / (2 * 500)
+    found = fit_sphere(source)
+    assert found.radius_uncertainty / found.radius == pytest.approx(0.01 * 2 / rise, rel=0.01)
+
+
 def test_what_is_no_cap_is_refused() -> None:
     y, x = places(SHAPE)
     noise = cv2.GaussianBlur(np.random.default_rng(0).normal(size=SHAPE), (0, 0), 4)
