@@ -47,7 +47,10 @@ def checked(field: dataclasses.Field[Any], value: Any) -> Any:
     if "box" in bounds:
         return None if value is None else _box(name, value)
     if "above" in bounds:
-        return None if value is None else _number_above(name, value, bounds["above"])
+        left_out = value is None and field.default is None
+        return None if left_out else _number_above(name, value, bounds["above"])
+    if "least" in bounds:
+        return _number_within(name, value, bounds["least"], bounds["below"])
     if "maximum" in bounds:
         return None if value is None else _count(name, value, bounds["minimum"], bounds["maximum"])
     return _reference(value)
@@ -113,16 +116,32 @@ def _odd(name: str, value: Any, least: int, most: int | None) -> int:
     return size
 
 
+def _number_within(name: str, value: Any, least: float, below: float) -> float:
+    """Check a number from one bound on and below another."""
+    number = _number(value)
+    if not least <= number < below:
+        raise SettingsError(
+            f"{name} {value!r} must be a number from {least:g} on and below {below:g}."
+        )
+    return number
+
+
 def _number_above(name: str, value: Any, bound: float) -> float:
     """Check a finite number above a bound."""
+    number = _number(value)
+    if not bound < number < math.inf:
+        raise SettingsError(f"{name} {value!r} must be a number above {bound:g}.")
+    return number
+
+
+def _number(value: Any) -> float:
+    """Convert a real number; NaN for all that is none."""
     number = math.nan
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         try:
             number = float(value)
         except OverflowError:
             number = math.inf
-    if not bound < number < math.inf:
-        raise SettingsError(f"{name} {value!r} must be a number above {bound:g}.")
     return number
 
 

@@ -61,6 +61,10 @@ class Settings:
         Whether foreground blur is removed from the background.
     z_step : float or None
         Distance of neighbouring planes, in the unit of the pixel size.
+    z_factor : float
+        Factor on distances along z.
+    z_uncertainty : float
+        Relative standard uncertainty of the z scale.
     memory : int or None
         Bytes that the run may use; text such as "1.5GB" is converted.
     threads : int or None
@@ -143,6 +147,19 @@ class Settings:
         "Distance between neighbouring planes, in the unit of the pixel size (µm if the files "
         "name none); by default the distance in the files.",
         above=0.0,
+    )
+    z_factor: float = _parameter(
+        1.0,
+        "Factor on distances along z, for example the refractive index of the water or resin that "
+        "is focused through, divided by that of the objective's medium.",
+        above=0.0,
+    )
+    z_uncertainty: float = _parameter(
+        0.0,
+        "Relative standard uncertainty of the z scale, for example 0.01 for 1 %, from its "
+        "calibration with a step of known height.",
+        least=0.0,
+        below=1.0,
     )
 
     memory: int | None = _parameter(

@@ -15,7 +15,7 @@ from napari_focus_stack import ArraySource, Settings, Spacing, focus_stack, read
 from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.alignment.cropping import common_crop, recorded_box
 from napari_focus_stack.imgproc.transforms import is_plausible, valid_area
-from napari_focus_stack.io.writing import write_outputs
+from napari_focus_stack.io.result_outputs import write_outputs
 from napari_focus_stack.settings import METHODS
 
 if TYPE_CHECKING:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_focus_stack.analysis import (
+    HeightMap,
     measure_label_centres,
     measure_labels,
     measure_points,
@@ -58,7 +60,8 @@ def test_points_over_a_tilted_plane_have_its_height_and_its_perpendicular() -> N
     depth = 6 + 0.05 * y + 0.1 * x
     slope = np.array([0.05 * 2 / 0.5, 0.1 * 2 / 0.25])  # µm of height in a µm
     assert list(found) == [
-        "depth (planes)", "height (µm)", "distance along z (µm)", "distance to surface (µm)"
+        "depth (planes)", "height (µm)", "standard uncertainty (µm)", "distance along z (µm)",
+        "distance to surface (µm)",
     ]  # fmt: skip
     np.testing.assert_allclose(found["depth (planes)"], depth, atol=1e-5)
     np.testing.assert_allclose(found["height (µm)"], 2 * depth, atol=1e-5)
@@ -97,14 +100,29 @@ def test_points_within_a_sphere_lie_as_far_as_their_radius_says(
 def test_units_and_columns_are_those_that_are_known() -> None:
     points, depth = scattered(5), 3.5 * np.ones(SHAPE)
     bare = measure_points(points, over(depth, {}))
-    assert list(bare) == ["depth (planes)", "distance along z (planes)"]
+    assert list(bare) == [
+        "depth (planes)", "standard uncertainty (planes)", "distance along z (planes)"
+    ]  # fmt: skip
     np.testing.assert_allclose(bare["distance along z (planes)"], points[:, 0] - 3.5)
     step_alone = measure_points(points, over(depth, {"z": 4.0, "unit": "nanometer"}))
-    assert list(step_alone) == ["depth (planes)", "height (nm)", "distance along z (nm)"]
+    assert list(step_alone) == [
+        "depth (planes)", "height (nm)", "standard uncertainty (nm)", "distance along z (nm)"
+    ]  # fmt: skip
     flat = measure_points(points[:, 1:], over(depth), plane=7)
     assert {name: float(column[0]) for name, column in flat.items()} == {
-        "depth (planes)": 3.5, "height (µm)": 7.0
+        "depth (planes)": 3.5, "height (µm)": 7.0, "standard uncertainty (µm)": 0.0
     }  # fmt: skip
+
+
+def test_points_have_the_uncertainty_of_the_pixel_under_them() -> None:
+    sure = np.where(COLS < 50, 0.8, 0.3).astype(np.float32)
+    result = replace(tilted(), confidence=sure)
+    field = HeightMap(heights=result.depth * 2, confidence=sure, unit="micrometer", z_step=2.0)
+    points = scattered(50)
+    found = measure_points(points, result)["standard uncertainty (µm)"]
+    y, x = np.rint(points[:, 1:]).astype(int).T
+    np.testing.assert_allclose(found, field.uncertainty[y, x], rtol=1e-4)
+    assert found[x < 50].max() < found[x >= 50].min()
 
 
 def test_points_beside_the_surface_or_over_a_hole_have_no_distance() -> None:

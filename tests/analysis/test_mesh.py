@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_focus_stack.analysis.mesh import SurfaceMesh, surface_mesh
+from napari_focus_stack.analysis.mesh import TriangleMesh, grid_mesh
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.io.sources import Spacing
 
@@ -22,7 +22,7 @@ def slope(shape: tuple[int, int], rise: tuple[float, float] = (0.4, -0.7)) -> np
     return 5 + rise[0] * y * UM.y + rise[1] * x * UM.x
 
 
-def normals(surface: SurfaceMesh) -> np.ndarray:
+def normals(surface: TriangleMesh) -> np.ndarray:
     """Cross products of two edges of every face, as z, y, x: twice its area long."""
     a, b, c = (surface.vertices[surface.faces[:, i]].astype(float) for i in range(3))
     return np.cross(b - a, c - a)
@@ -34,7 +34,7 @@ def test_tilted_plane_stays_where_it_is_however_few_vertices_there_are(
     height: int, width: int, most: int, exaggeration: float
 ) -> None:
     shape = (height, width)
-    surface = surface_mesh(
+    surface = grid_mesh(
         slope(shape), np.zeros(shape), UM, most_vertices=most, exaggeration=exaggeration
     )
     z, y, x = surface.vertices.T
@@ -57,7 +57,7 @@ def test_tilted_plane_stays_where_it_is_however_few_vertices_there_are(
 def test_few_pixels_are_taken_as_they_are() -> None:
     rng = np.random.default_rng(0)
     height, image = rng.normal(0, 1, (20, 30)), rng.integers(0, 4000, (20, 30), np.uint16)
-    surface = surface_mesh(height, image, UM)
+    surface = grid_mesh(height, image, UM)
     y, x = np.indices((20, 30)).reshape(2, -1)
     np.testing.assert_allclose(
         surface.vertices, np.stack([height.ravel(), y * 0.5, x * 0.25], axis=1), rtol=1e-6
@@ -68,13 +68,11 @@ def test_few_pixels_are_taken_as_they_are() -> None:
     u, v = surface.texcoords.T * [[30], [20]]
     np.testing.assert_array_equal(image[::-1][np.floor(v).astype(int), np.floor(u).astype(int)],
                                   image.ravel())  # fmt: skip
-    assert surface_mesh(height, image, Spacing()).vertices[:, 1:].max(0).tolist() == [19, 29]
+    assert grid_mesh(height, image, Spacing()).vertices[:, 1:].max(0).tolist() == [19, 29]
 
 
 def test_vertices_keep_pixels_square() -> None:
-    surface = surface_mesh(
-        np.zeros((600, 1500)), np.zeros((600, 1500)), Spacing(), most_vertices=999
-    )
+    surface = grid_mesh(np.zeros((600, 1500)), np.zeros((600, 1500)), Spacing(), most_vertices=999)
     rows, cols = (np.unique(surface.vertices[:, i]) for i in (1, 2))
     assert 900 < len(rows) * len(cols) <= 999
     assert np.diff(rows).mean() == pytest.approx(np.diff(cols).mean(), rel=0.05)
@@ -88,7 +86,7 @@ def test_colours_are_means_of_areas(dtype: str, channels: tuple[int, ...]) -> No
     image = (rng.random((40, 60, *channels)) * white).astype(dtype)
     if channels == (4,):
         image[..., 3] = 1 if white == 1 else np.iinfo(dtype).max
-    surface = surface_mesh(np.zeros((40, 60)), image, UM, most_vertices=150, limits=(0, white))
+    surface = grid_mesh(np.zeros((40, 60)), image, UM, most_vertices=150, limits=(0, white))
     means = image.reshape(10, 4, 15, 4, *channels).astype(float).mean((1, 3))
     level = 0.51 if np.dtype(dtype).kind != "f" else 1e-6
     if not channels:
@@ -106,11 +104,11 @@ def test_colours_are_means_of_areas(dtype: str, channels: tuple[int, ...]) -> No
 def test_limits_of_colour_end_where_the_picture_does_but_for_8_bits() -> None:
     image = np.full((10, 10, 3), 100, np.uint8)
     flat = np.zeros((10, 10))
-    assert surface_mesh(flat, image, UM).colors.max() == np.float32(100 / 255)
-    camera = surface_mesh(flat, image.astype(np.uint16) * 40, UM)
+    assert grid_mesh(flat, image, UM).colors.max() == np.float32(100 / 255)
+    camera = grid_mesh(flat, image.astype(np.uint16) * 40, UM)
     assert camera.limits == (0, 4000)
     assert camera.colors.max() == 1
-    shown = surface_mesh(flat, image, UM, limits=(50, 90))
+    shown = grid_mesh(flat, image, UM, limits=(50, 90))
     assert (shown.colors == 1).all()
 
 
@@ -120,7 +118,7 @@ def test_nothing_hangs_over_what_has_no_height() -> None:
     height[30:, 40] = np.inf
     height[:, 47:] = np.nan
     height[5, 48] = 1.0  # alone
-    surface = surface_mesh(height, np.zeros((40, 50)), UM)
+    surface = grid_mesh(height, np.zeros((40, 50)), UM)
     at = np.rint(surface.vertices[:, 1:] / [UM.y, UM.x]).astype(int)
     assert np.isfinite(surface.vertices).all()
     assert np.isfinite(height[at[:, 0], at[:, 1]]).all()
@@ -138,7 +136,7 @@ def test_heights_beside_gaps_are_not_pulled_down() -> None:
     height[:, 17:] = np.nan
     image = np.full((40, 40), np.nan, np.float32)
     image[:, :18] = 3.0
-    surface = surface_mesh(height, image, UM, most_vertices=100)
+    surface = grid_mesh(height, image, UM, most_vertices=100)
     np.testing.assert_allclose(surface.vertices[:, 0], 9, rtol=1e-6)
     np.testing.assert_allclose(surface.values, 3, rtol=1e-6)
     # areas of 4 columns: of the fifth, one column in four has heights
@@ -147,7 +145,7 @@ def test_heights_beside_gaps_are_not_pulled_down() -> None:
 
 def test_whole_numbers_are_averaged_to_fractions_of_a_plane() -> None:
     index = np.tile(np.array([[1, 2], [2, 2]], np.uint16), (10, 10))
-    surface = surface_mesh(index, index, UM, most_vertices=100)
+    surface = grid_mesh(index, index, UM, most_vertices=100)
     np.testing.assert_allclose(surface.vertices[:, 0], 1.75)
 
 
@@ -170,4 +168,4 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     call = {"height": np.zeros((10, 10)), "image": np.zeros((10, 10)), "spacing": UM, **changed}
     with pytest.raises(kind, match=words):
-        surface_mesh(**call)
+        grid_mesh(**call)

@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, ImageCms
 
 from napari_focus_stack import focus_stack
 from napari_focus_stack.io.picture_metadata import PictureMetadata, picture_metadata
-from napari_focus_stack.io.writing import write_outputs
+from napari_focus_stack.io.result_outputs import write_outputs
 
 RNG = np.random.default_rng(2)
 COLOUR = RNG.integers(0, 256, (40, 48, 3), np.uint8)

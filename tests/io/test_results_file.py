@@ -245,8 +245,8 @@ def test_an_aligned_stack_can_be_stacked(tmp_path):
 
 def test_the_name_is_kept_for_saved_results(tmp_path):
     source = ArraySource(np.zeros((2, 24, 32), np.uint8))
-    with pytest.raises(OutputError, match=f"{NAME}' is a name for results"):
-        check_outputs({"image": tmp_path / NAME}, source)
+    with pytest.raises(OutputError, match=f"{NAME}' is a name for a whole result"):
+        check_outputs({"depth": tmp_path / NAME}, source)
 
 
 # --- refused

@@ -19,8 +19,9 @@ from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.output_checks import check_outputs
 from napari_focus_stack.io.output_formats import Legend
 from napari_focus_stack.io.reading import read_stack, scan
+from napari_focus_stack.io.result_outputs import write_outputs
 from napari_focus_stack.io.sources import ArraySource, Spacing
-from napari_focus_stack.io.writing import Outputs, write_image, write_outputs, write_report
+from napari_focus_stack.io.writing import Outputs, write_image, write_report
 from napari_focus_stack.result import Report, StackResult
 
 RNG = np.random.default_rng(9)

@@ -144,3 +144,30 @@ def format_duration(seconds: float) -> str:
         return f"{max(0, round(seconds))} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def format_measure(value: float, uncertainty: float | None, unit: str | None) -> str:
+    """Format a measured value with its standard uncertainty, rounded to the latter's digits.
+
+    Parameters
+    ----------
+    value : float
+        The value.
+    uncertainty : float or None
+        Its standard uncertainty; None or not finite where it is unknown.
+    unit : str or None
+        Unit of both; None for a number.
+
+    Returns
+    -------
+    str
+        Such as "4.02 ± 0.05 µm"; two digits of an uncertainty that begins with 1, as in
+        "4.02 ± 0.15 µm", because one would be 30 % off. Four digits without an uncertainty.
+    """
+    symbol = format_unit(unit)
+    words = f" {symbol}" if symbol else ""
+    if uncertainty is None or not 0 < uncertainty < math.inf:
+        return f"{value:.4g}{words}"
+    decade = math.floor(math.log10(uncertainty))
+    digits = max(0, (1 if uncertainty < 1.95 * 10.0**decade else 0) - decade)
+    return f"{value:.{digits}f} \N{PLUS-MINUS SIGN} {uncertainty:.{digits}f}{words}"

@@ -1,4 +1,4 @@
-"""Analysis of results: projections of other data, meshes and areas."""
+"""Analysis of results: projections of other data, meshes, areas, and measurements of heights."""
 
 from __future__ import annotations
 
@@ -14,13 +14,21 @@ if TYPE_CHECKING:
         project_labels,
         project_points,
     )
+    from napari_focus_stack.analysis.areal_filter import Filtered, l_filter, s_filter
+    from napari_focus_stack.analysis.areal_texture import texture
     from napari_focus_stack.analysis.areas import AreaTable, measure_areas
+    from napari_focus_stack.analysis.height_export import save_heights
     from napari_focus_stack.analysis.height_map import HeightMap
-    from napari_focus_stack.analysis.mesh import SurfaceMesh, surface_mesh
+    from napari_focus_stack.analysis.level_volumes import Volumes, volumes
+    from napari_focus_stack.analysis.levelling import Levelled, level
     from napari_focus_stack.analysis.opening import OpenedHeights, open_heights
     from napari_focus_stack.analysis.profile import Profile, profile
     from napari_focus_stack.analysis.projection import project
+    from napari_focus_stack.analysis.slopes import CurvatureMap, SlopeMap, curvature_map, slope_map
+    from napari_focus_stack.analysis.sphere import SphereFit, fit_sphere
     from napari_focus_stack.analysis.step_height import Measurement, step_height
+    from napari_focus_stack.analysis.surface import SurfaceMesh, surface_mesh
+    from napari_focus_stack.analysis.z_calibration import ZCalibration, calibrate_z, focus_factor
 
 _HOME = {
     "annotations": [
@@ -30,22 +38,43 @@ _HOME = {
         "project_labels",
         "project_points",
     ],
+    "areal_filter": ["Filtered", "l_filter", "s_filter"],
+    "areal_texture": ["texture"],
     "areas": ["AreaTable", "measure_areas"],
+    "height_export": ["save_heights"],
     "height_map": ["HeightMap"],
-    "mesh": ["SurfaceMesh", "surface_mesh"],
+    "level_volumes": ["Volumes", "volumes"],
+    "levelling": ["Levelled", "level"],
     "opening": ["OpenedHeights", "open_heights"],
     "profile": ["Profile", "profile"],
     "projection": ["project"],
+    "slopes": ["CurvatureMap", "SlopeMap", "curvature_map", "slope_map"],
+    "sphere": ["SphereFit", "fit_sphere"],
     "step_height": ["Measurement", "step_height"],
+    "surface": ["SurfaceMesh", "surface_mesh"],
+    "z_calibration": ["ZCalibration", "calibrate_z", "focus_factor"],
 }
 
 __all__ = [
     "AreaTable",
+    "CurvatureMap",
+    "Filtered",
     "HeightMap",
+    "Levelled",
     "Measurement",
     "OpenedHeights",
     "Profile",
+    "SlopeMap",
+    "SphereFit",
     "SurfaceMesh",
+    "Volumes",
+    "ZCalibration",
+    "calibrate_z",
+    "curvature_map",
+    "fit_sphere",
+    "focus_factor",
+    "l_filter",
+    "level",
     "measure_areas",
     "measure_label_centres",
     "measure_labels",
@@ -55,8 +84,13 @@ __all__ = [
     "project",
     "project_labels",
     "project_points",
+    "s_filter",
+    "save_heights",
+    "slope_map",
     "step_height",
     "surface_mesh",
+    "texture",
+    "volumes",
 ]
 
 __getattr__, __dir__, _ = lazy_loader.attach(__name__, submod_attrs=_HOME)

@@ -18,6 +18,7 @@ from napari_focus_stack.analysis.checks import (
     checked_offset,
     plane_of,
 )
+from napari_focus_stack.analysis.height_map import HeightMap
 from napari_focus_stack.analysis.surface_distance import depth_under, distance_to_surface
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.imgproc.transforms import apply
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.analysis.surface_distance import Numbers
     from napari_focus_stack.result import StackResult
+
+UNCERTAINTY = "standard uncertainty"
 
 
 def project_labels(
@@ -178,6 +181,8 @@ def measure_points(
 
         - "depth (planes)" of the surface under the point, interpolated between pixels;
         - "height (µm)", the same times the z step, if that is known;
+        - "standard uncertainty (µm)" of the height, in planes if the z step is unknown: that of
+          the nearest pixel, without that of the z scale;
         - "distance along z (µm)", of (m, 3) points, from the surface to the point: positive towards
           higher planes, in planes if the z step is unknown;
         - "distance to surface (µm)", of (m, 3) points, along the perpendicular and of the same
@@ -262,7 +267,7 @@ def measure_label_centres(labels: Any, result: StackResult) -> dict[str, NDArray
     -------
     dict of str to numpy.ndarray
         Columns with a row for each label: "label", and of the centre of its voxels the distances of
-        `measure_points`.
+        `measure_points` and the standard uncertainty of the height under it.
 
     Raises
     ------
@@ -277,8 +282,9 @@ def measure_label_centres(labels: Any, result: StackResult) -> dict[str, NDArray
     total = np.bincount(row, counts, len(known))
     z, y, x = (np.bincount(row, counts * axis, len(known)) / total for axis in centres.T)
     measured = _over_surface(np.column_stack([y, x]), z, result)
-    distances = {name: measured[name] for name in measured if name.startswith("distance")}
-    return {"label": known, **distances}
+    kept = ("distance", UNCERTAINTY)
+    columns = {name: measured[name] for name in measured if name.startswith(kept)}
+    return {"label": known, **columns}
 
 
 def _plane_centres(
@@ -306,6 +312,8 @@ def _over_surface(places: Numbers, z: Numbers | None, result: StackResult) -> di
     columns = {"depth (planes)": depth}
     if step is not None:
         columns[_heading("height", result)] = depth * step
+    uncertain = _heading(UNCERTAINTY, result) if step is not None else f"{UNCERTAINTY} (planes)"
+    columns[uncertain] = _planes_uncertain(result, places, depth) * (step or 1)
     if z is None:
         return columns
     if step is None:
@@ -318,6 +326,20 @@ def _over_surface(places: Numbers, z: Numbers | None, result: StackResult) -> di
         across = np.sign(along) * np.minimum(away, np.abs(along))
         columns[_heading("distance to surface", result)] = across
     return columns
+
+
+def _planes_uncertain(result: StackResult, places: Numbers, depth: Numbers) -> Numbers:
+    """Return the standard uncertainty of the depth at the pixels nearest to places, in planes.
+
+    NaN where it is unknown.
+    """
+    field = HeightMap.of_result(result)
+    found, known = np.full(len(places), np.nan), np.isfinite(depth)
+    if field.uncertainty is not None:
+        limits = np.array(field.shape) - 1
+        rows, cols = np.clip(np.floor(places[known] + 0.5), 0, limits).astype(np.intp).T
+        found[known] = field.uncertainty[rows, cols] / field.plane_height
+    return found
 
 
 def _heading(name: str, result: StackResult) -> str:

@@ -8,13 +8,10 @@ sum of squares would accumulate it.
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,8 +23,9 @@ from napari_focus_stack._utils.windows import (
     size_of,
     widened,
 )
-from napari_focus_stack.errors import OutputError, SettingsError
-from napari_focus_stack.io.writing import Outputs
+from napari_focus_stack.analysis.local_fits import REACH, fitted
+from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.io.tables import write_table
 
 if TYPE_CHECKING:
     import os
@@ -45,10 +43,6 @@ are 0.5 % too small at a radius of curvature of 50 pixels and 0.07 % at 150; 0.7
 """
 MOST_SMOOTHING = 50.0
 """Largest standard deviation of the window, in pixels."""
-SMOOTHING_REACH = 3.0
-"""Half the width of the window, in standard deviations."""
-RIDGE = 1e-6
-"""Variance that keeps the slope across a line of pixels, which is undetermined, at 0."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +128,7 @@ def measure_areas(
     """
     _check(labels, height, pixel_size, smoothing, skew)
     known, boxes = _boxes(labels)
-    reach = math.ceil(SMOOTHING_REACH * smoothing)
+    reach = math.ceil(REACH * smoothing)
     jobs = [(i, box, part) for i, box in enumerate(boxes) for part in block_grid(size_of(box))]
     sums = np.zeros((len(jobs), 4))
 
@@ -171,27 +165,8 @@ def write_csv(path: str | os.PathLike[str], table: AreaTable) -> None:
     OutputError
         The name does not end in .csv, or the file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".csv":
-        raise OutputError(f"'{path}' is no name for a table; end it in .csv.")
-    with Outputs() as files:
-        files.file(path, lambda temporary: _write_rows(temporary, table))
-
-
-def _write_rows(path: Path, table: AreaTable) -> None:
-    """Write the headings and the rows of a table."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(table.headings)
-        for row in zip(*(column.tolist() for column in table.columns.values()), strict=True):
-            writer.writerow([_cell(value) for value in row])
-
-
-def _cell(value: float) -> str:
-    """Return a number as text, with nine digits; empty for NaN."""
-    if isinstance(value, int):
-        return str(value)
-    return "" if math.isnan(value) else f"{value:.9g}"
+    rows = zip(*(column.tolist() for column in table.columns.values()), strict=True)
+    write_table(path, table.headings, rows)
 
 
 def _table(
@@ -232,52 +207,13 @@ def _sums(
     level = float(heights[inside].mean())  # moments are more precise if heights are close to 0
     centred = np.where(inside, heights, level) - level
     sizes, skew = pixel_shape
+    (_, *rises), _ = fitted(centred, inside, (sigma, sigma), 1)
     rise_y, rise_x = (
-        rise[inner][inside[inner]] / size
-        for rise, size in zip(_slopes(centred, inside, sigma), sizes, strict=True)
+        rise[inner][inside[inner]] / (size * sigma) for rise, size in zip(rises, sizes, strict=True)
     )
     slope = np.hypot(rise_y, (rise_x - skew * rise_y) / math.sqrt(1 - skew**2))
     height = float(heights[inner][inside[inner]].sum())
     return slope.size, height, float(np.hypot(1, slope).sum()), float(np.arctan(slope).sum())
-
-
-def _slopes(
-    centred: MeasuredValues, inside: NDArray[np.bool_], sigma: float
-) -> tuple[MeasuredValues, MeasuredValues]:
-    """Return the rise per pixel along y and x of the plane that best fits around each pixel.
-
-    All arrays are (y, x): heights that are 0 outside the object, and a mask that is True in it. The
-    window has a standard deviation of `sigma` pixels.
-    """
-    away = np.arange(
-        -math.ceil(SMOOTHING_REACH * sigma),
-        math.ceil(SMOOTHING_REACH * sigma) + 1,
-        dtype=np.float64,
-    )
-    weight = np.exp(-0.5 * (away / sigma) ** 2)
-    weight /= weight.sum()
-    first, second = away * weight, away**2 * weight
-
-    def moment(
-        values: MeasuredValues, along_y: MeasuredValues, along_x: MeasuredValues
-    ) -> MeasuredValues:
-        border = cv2.BORDER_CONSTANT
-        summed: MeasuredValues = cv2.sepFilter2D(
-            values, cv2.CV_64F, along_x, along_y, borderType=border
-        )
-        return summed
-
-    mask = inside.astype(np.float64)
-    total = np.maximum(moment(mask, weight, weight), RIDGE)
-    y, x = moment(mask, first, weight), moment(mask, weight, first)
-    z = moment(centred, weight, weight)
-    yy = moment(mask, second, weight) - y * y / total + RIDGE
-    xx = moment(mask, weight, second) - x * x / total + RIDGE
-    xy = moment(mask, first, first) - x * y / total
-    yz = moment(centred, first, weight) - y * z / total
-    xz = moment(centred, weight, first) - x * z / total
-    determinant = yy * xx - xy * xy
-    return (xx * yz - xy * xz) / determinant, (yy * xz - xy * yz) / determinant
 
 
 # --- where objects are

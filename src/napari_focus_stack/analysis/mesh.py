@@ -1,4 +1,4 @@
-"""Surface mesh for a 3-D view, from a height map and the image on it."""
+"""Triangles over a height map and the image on it: two for each four neighbours."""
 
 from __future__ import annotations
 
@@ -29,26 +29,8 @@ MEASURED_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class SurfaceMesh:
-    """Triangles over a height map.
-
-    Attributes
-    ----------
-    vertices : numpy.ndarray
-        (m, 3) float32: z, y, x in the units of the spacing; the centre of pixel (0, 0) is at 0.
-    faces : numpy.ndarray
-        (k, 3) int32: three vertices each, in such an order that the normal, the cross product of
-        the first two edges as z, y, x, points to increasing z.
-    colors : numpy.ndarray or None
-        (m, 3) or (m, 4) float32, 0 to 1, RGB or RGBA; None for a grey image.
-    values : numpy.ndarray or None
-        (m,) float32 in grey levels of the image; None for a colour image.
-    limits : tuple of float
-        Values of the image that are shown black and white.
-    texcoords : numpy.ndarray
-        (m, 2) float32: position of each vertex on the whole image as a texture, from left (0) to
-        right (1) and from bottom (0) to top (1), as napari's Surface takes it.
-    """
+class TriangleMesh:
+    """Triangles over a height map; `surface.SurfaceMesh` explains the fields."""
 
     vertices: NDArray[np.float32]
     faces: NDArray[np.int32]
@@ -56,9 +38,12 @@ class SurfaceMesh:
     values: NDArray[np.float32] | None
     limits: tuple[float, float]
     texcoords: NDArray[np.float32]
+    unit: str | None = None
+    exaggeration: float = 1.0
+    picture: NDArray[Any] | None = None
 
 
-def surface_mesh(
+def grid_mesh(
     height: NDArray[Any],
     image: NDArray[Any],
     spacing: Spacing,
@@ -66,7 +51,7 @@ def surface_mesh(
     most_vertices: int = MOST_VERTICES,
     exaggeration: float = 1.0,
     limits: tuple[float, float] | None = None,
-) -> SurfaceMesh:
+) -> TriangleMesh:
     """Create the surface of a height map with the colours of an image, in physical units.
 
     Parameters
@@ -90,7 +75,7 @@ def surface_mesh(
 
     Returns
     -------
-    SurfaceMesh
+    TriangleMesh
         Two triangles for each four neighbours that all have a height; vertices without a
         triangle are left out.
 
@@ -104,8 +89,8 @@ def surface_mesh(
     _check(height, image)
     _check_numbers(most_vertices, exaggeration, limits)
     shape = height.shape
-    size = _reduced(shape, most_vertices)
-    z, known = _averaged(height.astype(np.float32, copy=False), size)
+    size = reduced_size(shape, most_vertices)
+    z, known = averaged(height.astype(np.float32, copy=False), size)
     faces, used = _triangles(known)
     if not len(faces):
         raise InputError("The height map has no heights side by side; choose another.")
@@ -113,21 +98,36 @@ def surface_mesh(
     y, x = np.meshgrid(rows, cols, indexing="ij")
     places = [z * np.float32(exaggeration), y * (spacing.y or 1.0), x * (spacing.x or 1.0)]
     across = [(x + 0.5) / shape[1], 1 - (y + 0.5) / shape[0]]
-    picture, _ = _averaged(image, size)
+    picture = averaged(image, size)[0]
     shown = limits or _limits(image, picture)
     painted = picture[used]
-    return SurfaceMesh(
+    return TriangleMesh(
         vertices=np.stack([place[used] for place in places], axis=1).astype(np.float32),
         faces=faces,
-        colors=None if image.ndim == 2 else _colours(painted, shown, image.dtype),
+        colors=None if image.ndim == 2 else scaled_colours(painted, shown, image.dtype),
         values=painted if image.ndim == 2 else None,
         limits=shown,
         texcoords=np.stack([place[used] for place in across], axis=1).astype(np.float32),
+        unit=spacing.unit,
+        exaggeration=exaggeration,
     )
 
 
-def _reduced(shape: tuple[int, ...], most: int) -> tuple[int, int]:
-    """Return rows and columns of as many vertices as allowed, equally far apart along y and x."""
+def reduced_size(shape: tuple[int, ...], most: int) -> tuple[int, int]:
+    """Return rows and columns of as many vertices as allowed, equally far apart along y and x.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the height map.
+    most : int
+        Largest number of vertices.
+
+    Returns
+    -------
+    tuple of int
+        Rows and columns.
+    """
     factor = max(1.0, math.sqrt(shape[0] * shape[1] / most))
     height, width = (max(2, int(side / factor)) for side in shape)
     # a narrow field keeps at least two rows or columns
@@ -144,8 +144,23 @@ def _centres(before: int, after: int) -> Plane:
     return places
 
 
-def _averaged(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[Plane, BooleanMask]:
-    """Return means of the finite pixels of areas, 0 without any, and which areas have enough."""
+def averaged(pixels: NDArray[Any], size: tuple[int, int]) -> tuple[Plane, BooleanMask]:
+    """Return means of the finite pixels of areas, and which areas have enough of them.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        (Y, X[, C]) numbers.
+    size : tuple of int
+        Areas along y and x.
+
+    Returns
+    -------
+    means : numpy.ndarray
+        (*size[, C]) float32; 0 without a finite pixel.
+    known : numpy.ndarray
+        (*size) bool: whether at least `MEASURED_SHARE` of the area is finite.
+    """
     plane = computable(pixels)
     if plane.dtype.kind != "f" or np.isfinite(plane).all():
         mean = _mean(plane, size)
@@ -191,10 +206,27 @@ def _limits(image: NDArray[Any], picture: Plane) -> tuple[float, float]:
     return low, max(float(light.max()), np.nextafter(low, math.inf))
 
 
-def _colours(painted: Plane, limits: tuple[float, float], dtype: np.dtype[Any]) -> Plane:
-    """Scale colours to 0 to 1 between the limits."""
+def scaled_colours(painted: Plane, limits: tuple[float, float], dtype: np.dtype[Any]) -> Plane:
+    """Scale colours to 0 to 1 between the limits, and alpha by the range of its type.
+
+    Parameters
+    ----------
+    painted : numpy.ndarray
+        (m, 3) or (m, 4) float32.
+    limits : tuple of float
+        Values that are shown black and white.
+    dtype : numpy.dtype
+        Type of the image.
+
+    Returns
+    -------
+    numpy.ndarray
+        As `painted`, 0 to 1.
+    """
     low, high = limits
-    colours: Plane = (painted - np.float32(low)) / np.float32(high - low)
+    # a black picture has limits that are nearer than float32 can say
+    span = max(np.float32(high - low), np.finfo(np.float32).tiny)
+    colours: Plane = (painted - np.float32(low)) / span
     if painted.shape[1] > 3:  # alpha uses the whole range of its type
         opaque = 1 if dtype.kind in "bf" else np.iinfo(dtype).max
         colours[:, 3] = painted[:, 3] / np.float32(opaque)
@@ -219,7 +251,7 @@ def _check(height: NDArray[Any], image: NDArray[Any]) -> None:
 def _check_numbers(
     most_vertices: int, exaggeration: float, limits: tuple[float, float] | None
 ) -> None:
-    """Check the numbers that are passed to `surface_mesh`."""
+    """Check the numbers that are passed to `grid_mesh`."""
     if not most_vertices >= FEWEST_VERTICES:
         raise SettingsError(f"most_vertices {most_vertices} must be {FEWEST_VERTICES} or more.")
     if not 0 < exaggeration < math.inf:

@@ -117,6 +117,13 @@ def _batch(argv: list[str]) -> int:
     return batch_command(argv)
 
 
+def _measure(argv: list[str]) -> None:
+    """Run `focusstack measure`, whose module no other call needs."""
+    from napari_focus_stack.cli.measure import measure_command
+
+    measure_command(argv)
+
+
 def _figure(argv: list[str]) -> None:
     """Run `focusstack figure`, whose module no other call needs."""
     from napari_focus_stack.cli.figure import figure_command
@@ -146,6 +153,7 @@ def _describe(problem: Exception) -> str:
 _COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "info": _info,
     "batch": _batch,
+    "measure": _measure,
     "figure": _figure,
     "film": _film,
     "demo": demo_command,

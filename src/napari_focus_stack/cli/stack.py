@@ -96,7 +96,9 @@ def _add_image_files(parser: argparse.ArgumentParser) -> None:
         type=as_path,
         required=True,
         metavar="FILE",
-        help="The sharp image, .png, .tif or .jpg; of a series, .ome.tif, .ome.zarr or a folder.",
+        help="The sharp image, .png, .tif or .jpg; or image, maps and recipe in one file, "
+        ".focusstack, which napari and 'focusstack measure' open; of a series, .ome.tif, "
+        ".ome.zarr or a folder.",
     )
 
 
@@ -230,7 +232,7 @@ def _run(
 ) -> tuple[StackResult, list[Path]]:
     """Stack and write; the debug folder appears last, when nothing can fail any more."""
     from napari_focus_stack.cli.debug import debug_folder, folder_beside
-    from napari_focus_stack.io.writing import write_outputs
+    from napari_focus_stack.io.result_outputs import write_outputs
     from napari_focus_stack.pipeline.stack import stack_steps
 
     folder = folder_beside(call.output)
@@ -238,7 +240,7 @@ def _run(
     with debug_folder(folder) if call.debug else contextlib.nullcontext() as on_plane:
         steps = stack_steps(source, wanted.settings, transforms=transforms, on_plane=on_plane)
         result = _corrected(source, follow(steps), wanted)
-        write_outputs(outputs, result)
+        write_outputs(outputs, result, wanted.correction)
     return result, [*outputs.values(), *([folder] if call.debug else [])]
 
 

@@ -121,17 +121,34 @@ def write_figure(
     """
     path, chosen = Path(path), settings or FigureSettings()
     check_figure_name(path)
+    with own_style():
+        save_figure(path, draw_figure(source, image, profiles, chosen), chosen.dpi)
+
+
+def save_figure(path: Path, figure: Figure, dpi: int) -> None:
+    """Write a figure, whole or not at all; the same figure is the same file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File to write, `.png` or `.svg`.
+    figure : matplotlib.figure.Figure
+        What is drawn, in `own_style`.
+    dpi : int
+        Pixels an inch.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
     kind = path.suffix.lower().removeprefix(".")
     stamp = {"svg": {"Date": None, "Creator": "napari-focus-stack"}, "png": {}}[kind]
-    with _own_style():
-        figure = draw_figure(source, image, profiles, chosen)
-        with Outputs() as files:
-            files.file(
-                path,
-                lambda temporary: figure.savefig(
-                    temporary, format=kind, dpi=chosen.dpi, metadata=stamp
-                ),
-            )
+    with Outputs() as files:
+        files.file(
+            path,
+            lambda temporary: figure.savefig(temporary, format=kind, dpi=dpi, metadata=stamp),
+        )
 
 
 def check_figure_name(path: Path) -> None:
@@ -176,7 +193,7 @@ def draw_figure(
     OutputError
         Matplotlib is missing.
     """
-    drawing = _matplotlib("figure")
+    drawing = matplotlib_module("figure")
     chosen = settings or FigureSettings()
     if image is not None:
         check_picture(image, source.shape)
@@ -214,7 +231,7 @@ def _draw_height_panel(
     """Draw the height map, its contour lines and its colour bar."""
     source, shown = heights
     low, high = height_limits(source, shown)
-    norm = _matplotlib("colors").Normalize(low, high)
+    norm = matplotlib_module("colors").Normalize(low, high)
     draw_heights(axes, source, shown, size, norm)
     if settings.contours:
         draw_contours(axes, source, shown, settings.interval)
@@ -257,16 +274,43 @@ def _panel(figure: Figure, layout: Layout, place: Place, letter: str) -> Axes:
 
 
 @contextlib.contextmanager
-def _own_style() -> Iterator[None]:
-    """Draw in the style of figures here, whatever the user's own is, which remains."""
-    root = _matplotlib()
+def own_style() -> Iterator[None]:
+    """Draw in the style of figures here, whatever the user's own is, which remains.
+
+    Yields
+    ------
+    None
+        Nothing; the function is a context manager.
+
+    Raises
+    ------
+    OutputError
+        Matplotlib is missing.
+    """
+    root = matplotlib_module()
     plain = {name: value for name, value in root.rcParamsDefault.items() if name not in _PROGRAM}
     with root.rc_context({**plain, **_STYLE}):
         yield
 
 
-def _matplotlib(module: str | None = None) -> Any:
-    """Import matplotlib, or a module of it."""
+def matplotlib_module(module: str | None = None) -> Any:
+    """Import matplotlib, or a module of it.
+
+    Parameters
+    ----------
+    module : str, optional
+        Name of the module, such as "figure".
+
+    Returns
+    -------
+    module
+        The library or its module.
+
+    Raises
+    ------
+    OutputError
+        Matplotlib is missing.
+    """
     try:
         return importlib.import_module("matplotlib" + (f".{module}" if module else ""))
     except ImportError:

@@ -46,7 +46,10 @@ def draw_line(axes: Axes, source: HeightMap, profile: Profile, number: int) -> N
     colour = COLOURS[number % len(COLOURS)]
     axes.plot(x, y, color="white", linewidth=2.2, solid_capstyle="round")
     axes.plot(x, y, color=colour, linewidth=1.2, solid_capstyle="round")
-    for end, before, text in ((0, 1, _letter(number)), (-1, -2, f"{_letter(number)}'")):
+    for end, before, text in (
+        (0, 1, profile_letter(number)),
+        (-1, -2, f"{profile_letter(number)}'"),
+    ):
         axes.annotate(
             text,
             (x[end], y[end]),
@@ -96,7 +99,7 @@ def draw_profiles(axes: Axes, profiles: Sequence[Profile]) -> None:
     """
     for number, profile in enumerate(profiles):
         colour = COLOURS[number % len(COLOURS)]
-        letter, heights = _letter(number), np.asarray(profile.height, float)
+        letter, heights = profile_letter(number), np.asarray(profile.height, float)
         axes.plot(profile.distance, heights, color=colour, linewidth=0.7, linestyle=":")
         solid = np.where(profile.counted, heights, np.nan)
         label = f"{letter} to {letter}': {format_percentage(profile.share)} sure"
@@ -132,7 +135,18 @@ def distance_label(unit: str) -> str:
     return "Distance (pixels)" if unit == PIXEL else f"Distance ({format_unit(unit)})"
 
 
-def _letter(number: int) -> str:
-    """Return the letter of a profile: A to Z, then A1, B1."""
+def profile_letter(number: int) -> str:
+    """Return the letter of a profile: A to Z, then A1, B1.
+
+    Parameters
+    ----------
+    number : int
+        Its number from 0.
+
+    Returns
+    -------
+    str
+        As it is drawn beside the line.
+    """
     round_, place = divmod(number, 26)
     return chr(ord("A") + place) + (str(round_) if round_ else "")

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.height_files import read_heights
+from napari_focus_stack.io.height_scale import PLANES
 from napari_focus_stack.io.map_images import MapImages, open_map
 from napari_focus_stack.io.map_names import TIFF_SUFFIXES, ZARR_SUFFIXES, map_name
 from napari_focus_stack.io.map_reports import report_of_stack, reports_beside
 from napari_focus_stack.io.ome_zarr_store import own_attributes
+from napari_focus_stack.io.output_formats import TIFF
 from napari_focus_stack.io.placed_plate import field_place
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.stored_heights import HeightField, Kind, StoredHeights
@@ -188,6 +191,7 @@ def _fields(files: MapSet) -> Iterator[StoredHeights]:
                 time=time if main.times > 1 else None,
                 channel=channel if main.channels > 1 else None,
                 channel_name=named[0] if named and main.channels > 1 else "",
+                files=tuple(files.files.values()),
             )
 
 
@@ -198,6 +202,8 @@ def _read(files: MapSet, main: MapImages, role: str, time: int, channel: int) ->
         for other, place in files.files.items()
         if other in ("confidence", "image", "depth") and other != role
     }
+    if role == "unknown" and main.path.suffix.lower() in TIFF:
+        return height_file(main.path)
     values = main.read(time, channel)
     for other, array in others.items():
         if array.shape[:2] != values.shape[:2]:
@@ -213,6 +219,32 @@ def _read(files: MapSet, main: MapImages, role: str, time: int, channel: int) ->
         spacing=replace(main.spacing, unit=_unit(main)),
     )
     return _stepped(_reported(found, files, main, time, channel), others.get("depth"))
+
+
+def height_file(path: Path) -> HeightField:
+    """Read a height map of another program, or one that was exported.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        `.tif`, `.gsf` or `.x3p`.
+
+    Returns
+    -------
+    HeightField
+        Of unknown kind, with the values as they are stored, if the file names no unit of values.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or is no height map.
+    """
+    heights, scale = read_heights(path)
+    spacing = Spacing(y=scale.y, x=scale.x, unit=scale.pixel_unit or scale.unit)
+    if scale.unit is None:
+        return HeightField(values=open_map(path).read(0, 0), kind="unknown", spacing=spacing)
+    kind: Kind = "depth" if scale.unit == PLANES else "height"
+    return HeightField(values=heights, kind=kind, spacing=spacing)
 
 
 def _kind(role: str) -> Kind:

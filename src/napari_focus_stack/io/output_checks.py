@@ -12,10 +12,11 @@ from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.output_formats import SAVED, TIFF, check_image
 from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.io.replacing import os_errors, temporary_name
+from napari_focus_stack.io.results_file import check_saved
 from napari_focus_stack.io.writing import MEASURES, role_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari_focus_stack.io.sources import PlaneSource
 
@@ -74,6 +75,26 @@ def check_not_overwritten(outputs: Mapping[str, Path], file: Path) -> None:
             raise OutputError(f"'{path}' is read by this run; choose another name to write.")
 
 
+def check_files(paths: Sequence[Path]) -> None:
+    """Refuse files that could not be written, or of which two are the same.
+
+    Parameters
+    ----------
+    paths : sequence of pathlib.Path
+        Files to write.
+
+    Raises
+    ------
+    OutputError
+        A folder is missing or cannot be written to, or two files share a path.
+    """
+    if len({_canonical(path) for path in paths}) < len(paths):
+        names = ", ".join(f"'{path}'" for path in paths)
+        raise OutputError(f"Two of the files {names} are the same; choose different names.")
+    for path in paths:
+        _check_place(path)
+
+
 def check_report(path: Path) -> None:
     """Refuse a JSON file that could not be written after the work.
 
@@ -99,8 +120,13 @@ def _canonical(path: str | os.PathLike[str]) -> str:
 def _check_suffix(role: str, path: Path, source: PlaneSource) -> None:
     """Refuse a suffix that cannot hold the result."""
     if path.name.lower().endswith(SAVED):
-        raise OutputError(f"'{path}' is a name for results saved in napari; end it in plain .tif.")
-    if role == "report":
+        if role != "image":
+            raise OutputError(
+                f"'{path}' is a name for a whole result and not for its {role_words(role)}; give "
+                "it with --output, or choose another ending."
+            )
+        check_saved(path, (tuple(source.plane_shape), source.dtype), "the image")
+    elif role == "report":
         _check_json(path)
     elif role in MEASURES:
         if path.suffix.lower() not in TIFF:

@@ -117,12 +117,27 @@ def _encode_png(path: Path, image: NDArray[Any], legend: Legend) -> None:
 
 
 def _encode_jpeg(path: Path, image: NDArray[Any], legend: Legend) -> None:
+    path.write_bytes(with_jpeg_metadata(jpeg_bytes(image), legend.metadata, image.shape))
+
+
+def jpeg_bytes(image: NDArray[np.uint8]) -> bytes:
+    """Return an image as JPEG.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        (Y, X) or (Y, X, 3) uint8, at most 65500 pixels long.
+
+    Returns
+    -------
+    bytes
+        The file.
+    """
     import imagecodecs
 
     pixels = np.ascontiguousarray(image)
     # full chroma, so that edges between colours stay sharp
-    data = bytes(imagecodecs.jpeg8_encode(pixels, level=_JPEG_QUALITY, subsampling="444"))
-    path.write_bytes(with_jpeg_metadata(data, legend.metadata, image.shape))
+    return bytes(imagecodecs.jpeg8_encode(pixels, level=_JPEG_QUALITY, subsampling="444"))
 
 
 def _encode_tiff(path: Path, image: NDArray[Any], legend: Legend, *, ome: bool) -> None:

@@ -20,6 +20,7 @@ from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.ome_annotations import annotated, annotation
 from napari_focus_stack.io.output_formats import (
     SAVED,
+    Kind,
     is_colour,
     ome_metadata,
     tiff_options,
@@ -105,28 +106,51 @@ def write_saved(path: str | os.PathLike[str], images: Sequence[SavedResult]) -> 
     if not images:
         raise OutputError(f"There is nothing to save in '{path}'; choose a result.")
     for image in images:
-        _check(image, path)
+        check_saved(path, (image.array.shape, image.array.dtype), f"'{image.name}'")
     with Outputs() as files:
-        files.file(path, lambda temporary: _encode(temporary, images))
+        files.file(path, lambda temporary: encode_saved(temporary, images))
 
 
-def _check(image: SavedResult, path: Path) -> None:
-    """Refuse an array whose type or shape is not supported."""
-    shape, dtype = image.array.shape, image.array.dtype
+def check_saved(path: Path, kind: Kind, what: str) -> None:
+    """Refuse an array whose type or shape is not supported.
+
+    Parameters
+    ----------
+    path : path
+        File of saved results.
+    kind : (tuple of int, numpy.dtype)
+        Shape and dtype of the array.
+    what : str
+        What the array is, for the message.
+
+    Raises
+    ------
+    OutputError
+        The file cannot hold it.
+    """
+    shape, dtype = kind
     if dtype.name not in (*_HELD, *_WIDENED):
         raise OutputError(
-            f"'{path}' cannot hold '{image.name}', which is {dtype}; convert it to float32 or an "
+            f"'{path}' cannot hold {what}, which is {dtype}; convert it to float32 or an "
             "integer of 8, 16 or 32 bits."
         )
     if len(shape) - is_colour(shape) not in (2, 3) or 0 in shape:
         raise OutputError(
-            f"'{path}' cannot hold '{image.name}', whose shape is {shape}; save one picture, one "
+            f"'{path}' cannot hold {what}, whose shape is {shape}; save one picture, one "
             "stack or one film."
         )
 
 
-def _encode(path: Path, images: Sequence[SavedResult]) -> None:
-    """Write results into an OME-TIFF."""
+def encode_saved(path: Path, images: Sequence[SavedResult]) -> None:
+    """Write results into an OME-TIFF.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File to create; a temporary name, if it is to appear whole.
+    images : sequence of SavedResult
+        Arrays that `check_saved` accepts.
+    """
     size = sum(np.prod(image.array.shape) * _stored(image.array.dtype).itemsize for image in images)
     with TiffWriter(path, bigtiff=bool(size > _CLASSIC), ome=True) as tif:
         for image in images:

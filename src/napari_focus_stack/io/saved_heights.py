@@ -88,6 +88,7 @@ def _plane_axes(result: SavedResult) -> int:
 def _fields(run: Run, *, several: bool) -> Iterator[StoredHeights]:
     """Yield every field of a run: one for each entry of its leading axes."""
     main = _main(run)
+    name = run.get("stacked", main).name
     lengths = _leading(main)
     labels = (main.more.get("layer") or {}).get("axis_labels") or ["t"] * len(lengths)
     for number, place in enumerate(np.ndindex(*lengths)):
@@ -96,11 +97,11 @@ def _fields(run: Run, *, several: bool) -> Iterator[StoredHeights]:
             for label, index, length in zip(labels, place, lengths, strict=False)
             if length > 1
         }
-        position = f"{main.name} {at['position']}" if several and "position" in at else ""
+        parts = [*([name] if several else []), *([str(at["position"])] if "position" in at else [])]
         yield StoredHeights(
-            name=main.name,
+            name=name,
             read=partial(_read, run, number if lengths else None),
-            position=position or (main.name if several else str(at.get("position", ""))),
+            position=" ".join(parts),
             time=at.get("time"),
             channel=at.get("channel"),
         )

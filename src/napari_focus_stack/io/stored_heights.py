@@ -9,6 +9,7 @@ from napari_focus_stack.io.sources import Spacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -66,6 +67,8 @@ class StoredHeights:
         Number of the channel; None if there is one alone.
     channel_name : str
         Its name; empty if it has none.
+    files : tuple of pathlib.Path
+        Its files beside the one that was given.
     read : callable
         Returns the `HeightField`.
     """
@@ -76,3 +79,4 @@ class StoredHeights:
     time: int | None = None
     channel: int | None = None
     channel_name: str = ""
+    files: tuple[Path, ...] = ()

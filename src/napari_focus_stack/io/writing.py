@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack._utils.memory import drop_pages
 from napari_focus_stack.io.output_formats import Legend, check_image, encode_stack, encoder
-from napari_focus_stack.io.picture_metadata import PictureMetadata, picture_metadata_of_plane
 from napari_focus_stack.io.replacing import os_errors, put_in_place, remove, temporary_name
 from napari_focus_stack.io.sources import Spacing
 
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.result import Report, StackResult
 
 MEASURES = {"depth": "depth map", "height": "height map", "confidence": "confidence map"}
 """Fields of `StackResult` that are float32 and are written as TIFF, and their names."""
@@ -65,41 +61,6 @@ def describe_values(role: str, unit: str | None) -> str:
         "height": f"height above plane 0 in {unit or 'the unit of the z step'}",
         "confidence": "confidence of the depth, 0 to 1",
     }.get(role, "")
-
-
-def write_outputs(outputs: Mapping[str, Path], result: StackResult) -> None:
-    """Write results, all of them or none.
-
-    Parameters
-    ----------
-    outputs : mapping of str to path
-        Outputs that `check_outputs` accepted.
-    result : StackResult
-        Results, whose report has the pixel size.
-
-    Raises
-    ------
-    OutputError
-        A file cannot be written; files that existed before remain.
-    """
-    known = result.report.spacing
-    spacing = Spacing(y=known.get("y"), x=known.get("x"), unit=known.get("unit"))
-    with Outputs() as files:
-        for role, path in outputs.items():
-            if role == "report":
-                files.report(path, result.report.as_dict())
-            else:
-                legend = Legend(spacing, describe_values(role, spacing.unit))
-                if role == "image":
-                    legend = replace(legend, metadata=_metadata_of_reference(result.report))
-                files.image(path, getattr(result, role), legend, role_words(role))
-                drop_pages(getattr(result, role))
-
-
-def _metadata_of_reference(report: Report) -> PictureMetadata:
-    """Return the colour profile and EXIF of the reference plane."""
-    files = [Path(name) for name in report.inputs]
-    return picture_metadata_of_plane(files, len(report.planes), report.reference)
 
 
 def write_image(path: Path, image: NDArray[Any], legend: Legend | None = None) -> None:

@@ -44,6 +44,8 @@ class Options(AlignOptions, total=False):
     values: ValuesMode
     occlusion: OcclusionMode
     z_step: float | None
+    z_factor: float
+    z_uncertainty: float
 
 
 def names_of(kind: type[AlignOptions]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack._utils.wording import format_percentage, format_runs
+from napari_focus_stack._utils.wording import format_percentage, format_runs, format_unit
 from napari_focus_stack._version import __version__
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.diagnostics.advice import advice
@@ -75,7 +75,7 @@ def assemble_report(run: Run, survey: Survey, fused: FusedField, box: Box | None
     source, alignment, marks = run.source, survey.alignment, survey.stack.marks
     health = _examined(run, survey, fused)
     advised = _advice(run, survey, health)
-    notes = list(run.notes)
+    notes = [*run.notes, *_note_on_z(run)]
     changes = intensities(run.settings, survey, fused.counts)
     if source.dtype.name not in EXACT and not changes["selected"]:
         notes.append(
@@ -111,6 +111,7 @@ def assemble_report(run: Run, survey: Survey, fused: FusedField, box: Box | None
         intensities=changes,
         crop=None if box is None else list(box),
         spacing=_spacing(run),
+        z_calibration=_z_calibration(run),
         depth_unit=1.0 if survey.prior is None else survey.prior.unit,
         health=health.as_dict(),
         occlusion=fused.occlusion.as_dict(fused.maps.depth.size),
@@ -139,7 +140,7 @@ def _advice(run: Run, survey: Survey, health: Health) -> dict[str, list[str]]:
     return advice(
         health,
         survey.alignment.fitting,
-        run.z_step,
+        run.drive_step,
         _spacing(run)["unit"],
         _gains_applied(survey),
         survey.alignment.order,
@@ -155,6 +156,32 @@ def _motion(survey: Survey) -> dict[str, Any]:
 
 def _gains_applied(survey: Survey) -> bool:
     return any(change != Brightness() for change in survey.stack.brightness)
+
+
+def _z_calibration(run: Run) -> dict[str, float]:
+    """Return the factor and the uncertainty of distances along z; empty where there are none."""
+    factor, uncertainty = run.settings.z_factor, run.settings.z_uncertainty
+    if run.drive_step is None or (factor == 1 and uncertainty == 0):
+        return {}
+    return {"factor": factor, "uncertainty": uncertainty, "drive_step": run.drive_step}
+
+
+def _note_on_z(run: Run) -> list[str]:
+    """Return a sentence on a factor on distances along z."""
+    factor = run.settings.z_factor
+    if factor == 1:
+        return []
+    if run.z_step is None or run.drive_step is None:
+        return [
+            f"The factor {factor:g} on distances along z had no effect, because the z step is "
+            "unknown; give the z step."
+        ]
+    unit = format_unit(_spacing(run)["unit"])
+    drive, step = (f"{length:.6g} {unit}".rstrip() for length in (run.drive_step, run.z_step))
+    return [
+        f"Heights are those behind the factor {factor:g} on distances along z: planes that are "
+        f"{drive} apart by the focus drive count as {step} apart."
+    ]
 
 
 def _spacing(run: Run) -> dict[str, Any]:

@@ -72,8 +72,10 @@ class Run:
         (Y, X) bool, True where motion is estimated; None for the whole field.
     prior : PriorTransforms or None
         Prior transforms, used instead of estimated ones.
+    drive_step : float or None
+        Way of the focus drive between neighbouring planes, in the unit of the source's spacing.
     z_step : float or None
-        Distance of neighbouring planes, in the unit of the source's spacing.
+        Distance of neighbouring planes: the same, times the factor of the settings.
     notes : Notes
         Sentences for the user.
     progress : ProgressPlan
@@ -121,7 +123,9 @@ class Run:
             self.prior = prior_transforms(transforms, source)
             self.reference = self.prior.reference(self.reference)
         self.notes.add(*_without_effect(self, align_mask is not None))
-        self.z_step = settings.z_step if settings.z_step is not None else source.spacing.z
+        step = settings.z_step if settings.z_step is not None else source.spacing.z
+        self.drive_step = step
+        self.z_step = None if step is None else step * settings.z_factor
         self.progress = ProgressPlan(self.n)
         self.statistics = PlaneStatistics(source.dtype)
         self.ignoring_alpha: set[int] = set()

@@ -109,6 +109,11 @@ def focus_series(
         Whether the blur that foreground objects cast over the background is removed.
     z_step : float, optional
         Distance of neighbouring planes, in the unit of the pixel size.
+    z_factor : float
+        Factor on distances along z, for example the refractive index of the medium that is
+        focused through, divided by that of the objective's medium.
+    z_uncertainty : float
+        Relative standard uncertainty of the z scale.
     memory : int or str, optional
         Memory that the run may use, in bytes or as in "1.5GB".
     threads : int, optional

@@ -119,12 +119,14 @@ def test_points_and_labels_get_columns_beside_those_of_the_user(
     added = pressed(qtbot, viewer, docked)
     measured = measure_points(in_stack, result)
     assert list(added.features) == [
-        "kind", "height (µm)", "depth (planes)", "height (µm) 2", "distance along z (µm)",
-        "distance to surface (µm)",
+        "kind", "height (µm)", "depth (planes)", "height (µm) 2", "standard uncertainty (µm)",
+        "distance along z (µm)", "distance to surface (µm)",
     ]  # fmt: skip
     for name, column in own.items():
         assert list(added.features[name]) == column
     np.testing.assert_allclose(added.features["height (µm) 2"], measured["height (µm)"], rtol=1e-5)
+    # without a confidence map nothing is known of it
+    assert added.features["standard uncertainty (µm)"].isna().all()
     along = added.features["distance along z (µm)"]
     np.testing.assert_allclose(along + measured["height (µm)"], 2 * in_stack[:, 0], rtol=1e-5)
     added.save(str(tmp_path / "spots.csv"))

@@ -1,5 +1,6 @@
 """The probe names the plane in focus where the mouse points, and a click goes to it."""
 
+import re
 import threading
 from dataclasses import replace
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from napari.utils.interactions import (
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS
 from napari_focus_stack._napari.layers.results import SourceInfo, result_layers
+from napari_focus_stack.analysis.height_map import HeightMap
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import Settings
@@ -80,13 +82,34 @@ def test_the_line_names_the_plane_in_focus_over_result_and_stack(qtbot, viewer, 
         assert said.startswith(
             f"Pixel ({8 * plane + 4}, 30): plane {plane} is shown, sharpest at {plane}"
         )
-        assert "depth" in said
+        assert re.search(r"height [-\d.]+ ± [\d.]+ µm \(plane [-\d.]+ ± [\d.]+\)", said), said
         assert "confidence" in said
         curve = docked.plot.curve
         assert int(np.nanargmax(curve.energies)) == plane
     image.translate = (1000, 1000)  # laid beside: the stack is pointed at instead
     said = point(qtbot, viewer, docked, viewer.layers["cells"], (20, 10))
     assert said.startswith("Pixel (20, 10): plane 2 is shown, sharpest at 2")
+
+
+def test_a_height_is_told_with_its_uncertainty_where_that_is_known(qtbot, viewer, docked, planes):
+    result = add_result(viewer, planes)
+    height = float(result.height[20, 30])
+    error = float(HeightMap.of_result(result).uncertainty[20, 30])
+    image = viewer.layers["cells [sharp]"]
+    told = docked._probed.height_at((20, 30))
+    assert (told.height, told.uncertainty) == (pytest.approx(height), pytest.approx(error))
+    assert (told.unit, told.plane_height) == ("micrometer", 2)
+    viewer.layers.remove("cells [confidence]")
+    said = point(qtbot, viewer, docked, image, (20, 30))
+    assert f"height {height:.4g} µm (plane {height / 2:.4g})" in said
+    assert "±" not in said
+    for layer in viewer.layers:
+        known = layer.metadata.get("napari-focus-stack", {})
+        if "spacing" in known:
+            known["spacing"] = {}
+    viewer.layers.remove("cells [height]")
+    said = point(qtbot, viewer, docked, image, (20, 31))
+    assert f"depth {float(result.depth[20, 31]):.4g}." in said
 
 
 def test_what_is_not_known_is_not_said(qtbot, viewer, docked, planes):

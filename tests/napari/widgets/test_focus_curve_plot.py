@@ -16,14 +16,16 @@ from qtpy.QtGui import QColor, QImage, QPalette, QWheelEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_focus_stack._napari.widgets.focus_curve_plot import (
-    BINDING,
-    HEIGHT,
-    WIDTH,
     EnergyAxis,
     FocusCurvePlot,
     PlaneAxis,
-    _napari_binding,
     energy_limits,
+)
+from napari_focus_stack._napari.widgets.themed_plot import (
+    BINDING,
+    HEIGHT,
+    WIDTH,
+    _napari_binding,
 )
 from napari_focus_stack.depth.focus_curve import FocusCurve
 

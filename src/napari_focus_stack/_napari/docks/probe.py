@@ -13,13 +13,19 @@ import numpy as np
 from magicgui.widgets import Container
 
 from napari_focus_stack._napari.layers.geometry import position_of, world_units
-from napari_focus_stack._napari.layers.probed_result import ProbedResult, probed_result
+from napari_focus_stack._napari.layers.probed_result import (
+    PixelHeight,
+    ProbedResult,
+    probed_result,
+)
 from napari_focus_stack._napari.viewer.dock_tabs import in_sight, tabbed
 from napari_focus_stack._napari.widgets.focus_curve_plot import FocusCurvePlot
 from napari_focus_stack._napari.widgets.layer_choosers import ResultChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.widgets.sentences import Sentences
 from napari_focus_stack._napari.workers.latest import LatestOnlyWorker
+from napari_focus_stack._utils.wording import format_measure
+from napari_focus_stack.analysis.height_map import PLANE
 from napari_focus_stack.errors import FocusStackError
 
 if TYPE_CHECKING:
@@ -37,7 +43,7 @@ CLICK_PIXELS = 4
 """Distance on the canvas beyond which a press is a drag."""
 
 
-def sentence(curve: FocusCurve, roles: Sequence[str]) -> str:
+def sentence(curve: FocusCurve, roles: Sequence[str], height: PixelHeight | None = None) -> str:
     """Describe a curve in one line.
 
     Parameters
@@ -46,6 +52,8 @@ def sentence(curve: FocusCurve, roles: Sequence[str]) -> str:
         Curve of one pixel.
     roles : sequence of str
         Maps of the run that are in the viewer; the values of the others are not known.
+    height : PixelHeight, optional
+        Height of the surface there, if it is known.
 
     Returns
     -------
@@ -58,11 +66,26 @@ def sentence(curve: FocusCurve, roles: Sequence[str]) -> str:
     parts.append(f"sharpest at {curve.peak:.1f}")
     if curve.runner_up is not None:
         parts.append(f"next sharpest in plane {curve.runner_up}")
-    if curve.depth is not None and "depth" in roles:
-        parts.append(f"depth {curve.depth:.2f}")
+    if height is not None:
+        parts.append(_height_words(height))
     if curve.confidence is not None and "confidence" in roles:
         parts.append(f"confidence {curve.confidence:.2f}")
     return f"Pixel ({curve.y}, {curve.x}): {', '.join(parts)}."
+
+
+def _height_words(found: PixelHeight) -> str:
+    """Describe a height in its unit and in planes, with its uncertainty."""
+    if found.unit == PLANE:
+        return f"depth {format_measure(found.height, found.uncertainty, None)}"
+    plane = found.height / found.plane_height
+    error = None if found.uncertainty is None else found.uncertainty / found.plane_height
+    height = format_measure(found.height, found.uncertainty, found.unit)
+    return f"height {height} (plane {format_measure(plane, error, None)})"
+
+
+def _look(ready: ProbedResult, pixel: tuple[int, int]) -> tuple[FocusCurve, PixelHeight | None]:
+    """Return the curve and the height of a pixel."""
+    return ready.probe.curve(*pixel), ready.height_at(pixel)
 
 
 class ProbeWidget(Container[Any]):
@@ -148,7 +171,7 @@ class ProbeWidget(Container[Any]):
         if pointed is None or pointed[1] == self._last_pixel:
             return
         ready, self._last_pixel = pointed
-        self.worker.take(partial(ready.probe.curve, *self._last_pixel))
+        self.worker.take(partial(_look, ready, self._last_pixel))
 
     def _show(self, outcome: Outcome) -> None:
         """Show a curve that is done, or the error in its place."""
@@ -158,8 +181,9 @@ class ProbeWidget(Container[Any]):
             self._last_pixel = None  # the next move tries again
             self._say(outcome.error)
             return
-        self.status.value = sentence(outcome.result, tuple(self._probed.found.maps))
-        self.plot.show_curve(outcome.result, joined=self._probed.joined)
+        curve, height = outcome.result
+        self.status.value = sentence(curve, tuple(self._probed.found.maps), height)
+        self.plot.show_curve(curve, joined=self._probed.joined)
 
     def _press(self, _: object, event: Any) -> Iterator[None]:
         """Distinguish a click from a drag, and act on the click."""

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack._napari.layers.result_sets import ResultSet
-    from napari_focus_stack.analysis.mesh import SurfaceMesh as Mesh
+    from napari_focus_stack.analysis.mesh import TriangleMesh as Mesh
 
     Raised = tuple[NDArray[np.float64], dict[str, Any], int]
     """Points on the surface, as `on_surface` returned them."""

@@ -15,13 +15,13 @@ from napari_focus_stack._napari.io.series_layers import series_layers
 from napari_focus_stack._napari.layers.appearance import OUTPUTS, map_appearance
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.names import role_name
-from napari_focus_stack._napari.layers.results import carried
 from napari_focus_stack._napari.layers.saved_results import layer_data
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
 from napari_focus_stack.errors import FocusStackError, InputError
 from napari_focus_stack.io.places import read_errors
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.recipe import Recipe
+from napari_focus_stack.io.result_outputs import carried
 from napari_focus_stack.io.results_file import SavedResult
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.result import Report

@@ -82,7 +82,7 @@ def results_path(path: str) -> Path:
     file = Path(path)
     if file.name.lower().endswith(SAVED):
         return file
-    return _unless_taken(file.with_name(_TYPED.sub("", file.name) + SAVED[0]))
+    return unless_taken(file.with_name(_TYPED.sub("", file.name) + SAVED[0]))
 
 
 def write_picture(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:
@@ -111,7 +111,7 @@ def write_picture(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:
     """
     file = Path(path)
     if file.suffix.lower() not in PNG:
-        file = _unless_taken(file.with_name(file.name + PNG[0]))
+        file = unless_taken(file.with_name(file.name + PNG[0]))
     picture = data[0] if arguments.get("multiscale") else data
     if picture.ndim - bool(arguments.get("rgb")) != 2:
         raise OutputError(
@@ -132,8 +132,24 @@ def _metadata_of_reference(known: Mapping[str, Any]) -> PictureMetadata:
     return picture_metadata_of_plane(files, len(past["planes"]), past["reference"])
 
 
-def _unless_taken(whole: Path) -> Path:
-    """Return a completed path; refuse an existing file that the user did not confirm."""
+def unless_taken(whole: Path) -> Path:
+    """Return a completed path, unless such a file exists, which the user did not confirm.
+
+    Parameters
+    ----------
+    whole : pathlib.Path
+        A path that was typed without its suffix, and the suffix.
+
+    Returns
+    -------
+    pathlib.Path
+        The same.
+
+    Raises
+    ------
+    OutputError
+        Such a file exists.
+    """
     if whole.exists():
         raise OutputError(f"'{whole}' exists; choose it to replace it, or give another name.")
     return whole

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_focus_stack._napari.layers.pictures import Colours
     from napari_focus_stack._napari.layers.relief import PlacedRelief
     from napari_focus_stack._napari.layers.result_sets import ResultSet
-    from napari_focus_stack.analysis.mesh import SurfaceMesh as Mesh
+    from napari_focus_stack.analysis.mesh import TriangleMesh as Mesh
 
 
 SHOWN_VERTICES = 100_000
@@ -254,13 +254,13 @@ def draped(relief: PlacedRelief, cover: Cover) -> tuple[Mesh, Colours | None]:
 
     Returns
     -------
-    mesh : SurfaceMesh
+    mesh : TriangleMesh
         In the unit of the heights.
     texture : numpy.ndarray or None
         (Y, X, 3) uint8; None where vertices are coloured by their heights.
     """
-    from napari_focus_stack.analysis.mesh import surface_mesh
+    from napari_focus_stack.analysis.mesh import grid_mesh
 
     heights = relief.heights
-    mesh = surface_mesh(heights, heights, relief.spacing, most_vertices=SHOWN_VERTICES)
+    mesh = grid_mesh(heights, heights, relief.spacing, most_vertices=SHOWN_VERTICES)
     return mesh, None if isinstance(cover, HeightColours) else cover.texture()

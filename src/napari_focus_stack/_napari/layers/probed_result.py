@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_focus_stack._napari.layers.geometry import data_at
+from napari_focus_stack._napari.layers.measured_heights import height_map_of
 from napari_focus_stack._napari.layers.planes import finest, planes_of
 from napari_focus_stack._napari.layers.result_sets import ResultSet, as_result, sources_of, stack_of
+from napari_focus_stack.depth.confidence import TRUSTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +20,30 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from napari_focus_stack._napari.layers.geometry import Units
+    from napari_focus_stack.analysis.height_map import HeightMap
     from napari_focus_stack.depth.focus_curve import FocusProbe
+
+
+@dataclass(frozen=True)
+class PixelHeight:
+    """Height of the surface at a pixel.
+
+    Attributes
+    ----------
+    height : float
+        In `unit`.
+    uncertainty : float or None
+        Its standard uncertainty, without that of the z scale; None where it is unknown.
+    unit : str
+        Unit of the height, "plane" where the z step is unknown.
+    plane_height : float
+        Distance between neighbouring planes, in `unit`.
+    """
+
+    height: float
+    uncertainty: float | None
+    unit: str
+    plane_height: float
 
 
 @dataclass(frozen=True)
@@ -40,6 +66,8 @@ class ProbedResult:
         Row and column of the planes at which the result begins.
     data : tuple
         Objects that the probe was made from; others need another probe.
+    heights : HeightMap or None
+        Heights of the result; None where neither height nor depth is in the viewer.
     """
 
     found: ResultSet
@@ -49,6 +77,34 @@ class ProbedResult:
     joined: bool
     corner: tuple[int, int]
     data: tuple[Any, ...]
+    heights: HeightMap | None = None
+
+    def height_at(self, pixel: tuple[int, int]) -> PixelHeight | None:
+        """Return the height of the surface at a pixel.
+
+        Its first call takes a while, because uncertainties are computed for the whole field.
+
+        Parameters
+        ----------
+        pixel : tuple of int
+            Row and column of the reference plane.
+
+        Returns
+        -------
+        PixelHeight or None
+            None where there is no height, or the result was cropped away.
+        """
+        heights, place = self.heights, (pixel[0] - self.corner[0], pixel[1] - self.corner[1])
+        if heights is None or not all(
+            0 <= at < size for at, size in zip(place, heights.shape, strict=True)
+        ):
+            return None
+        height = float(heights.heights[place])
+        if not math.isfinite(height):
+            return None
+        error = None if heights.uncertainty is None else float(heights.uncertainty[place])
+        known = error if error is not None and math.isfinite(error) else None
+        return PixelHeight(height, known, heights.unit, heights.plane_height)
 
     def holds(self, found: ResultSet, layers: Sequence[Layer]) -> bool:
         """Return whether result and stack are still the same objects; names do not matter.
@@ -148,7 +204,16 @@ def probed_result(found: ResultSet, layers: Sequence[Layer]) -> ProbedResult:
         result.report.in_order,
         found.corner,
         _data(found, sources),
+        _heights(found),
     )
+
+
+def _heights(found: ResultSet) -> HeightMap | None:
+    """Return the heights of a result, if it has any beside whole planes."""
+    layer = found.maps.get("height")
+    if layer is None and "depth" not in found.maps:
+        return None
+    return height_map_of(found, layer, TRUSTED)
 
 
 def _data(found: ResultSet, sources: Sequence[Image]) -> tuple[Any, ...]:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from numpy.typing import NDArray
 
+LEVELLED = "levelled"
+"""Key of the metadata of heights that were levelled: what was subtracted, in words."""
+
 
 @dataclass(frozen=True)
 class ResultSet:
@@ -36,10 +39,13 @@ class ResultSet:
         The stacked image.
     maps : mapping of str to napari.layers.Image
         The layers beside it, by role.
+    levelled : sequence of napari.layers.Image
+        Its levelled heights, from the bottom up.
     """
 
     image: Image
     maps: Mapping[str, Image]
+    levelled: Sequence[Image] = ()
 
     @property
     def past(self) -> dict[str, Any]:
@@ -94,7 +100,7 @@ def result_sets(layers: Sequence[Layer]) -> list[ResultSet]:
     """
     images = [layer for layer in layers if isinstance(layer, Image)]
     return [
-        ResultSet(image, _maps_of(place, images))
+        ResultSet(image, *_maps_of(place, images))
         for place, image in reversed(list(enumerate(images)))
         if role(image) == "stacked" and image.ndim == 2
     ]
@@ -120,15 +126,16 @@ def newest_result(layers: Sequence[Layer]) -> list[Image]:
     return [one for one in layers if isinstance(one, Image) and one in own]
 
 
-def _maps_of(place: int, images: Sequence[Image]) -> dict[str, Image]:
-    """Return the maps of an image's run; of two runs with the same record, the nearest maps."""
+def _maps_of(place: int, images: Sequence[Image]) -> tuple[dict[str, Image], list[Image]]:
+    """Return the maps of an image's run, and its levelled heights.
 
-    def distance(other: int) -> int:
-        return abs(other - place)
-
-    farthest_first = sorted(range(len(images)), key=distance, reverse=True)
-    own = [images[k] for k in farthest_first if _of_one_run(images[k], images[place])]
-    return {str(role(layer)): layer for layer in own if role(layer) in OUTPUTS}
+    Of two runs with the same record the nearest maps are taken.
+    """
+    own = [one for one in images if role(one) in OUTPUTS and _of_one_run(one, images[place])]
+    levelled = [one for one in own if LEVELLED in one.metadata[METADATA_KEY]]
+    recorded = [one for one in own if one not in levelled]
+    farthest_first = sorted(recorded, key=lambda one: abs(images.index(one) - place), reverse=True)
+    return {str(role(layer)): layer for layer in farthest_first}, levelled
 
 
 def _of_one_run(layer: Image, image: Image) -> bool:

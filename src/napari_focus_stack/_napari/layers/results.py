@@ -19,6 +19,7 @@ from napari_focus_stack._napari.layers.metadata import (
 )
 from napari_focus_stack._napari.layers.names import role_name
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
+from napari_focus_stack.io.result_outputs import carried
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,31 +33,6 @@ if TYPE_CHECKING:
 
 NUMBERING = "0123456789 _-.(["
 """Characters that names may end with before and in their numbers: "img_01", "img_02" have "img"."""
-REPORT_KEYS = (
-    "version",
-    "settings",
-    "planes",
-    "shape",
-    "dtype",
-    "reference",
-    "align",
-    "transforms",
-    "gains",
-    "offsets",
-    "gains_applied",
-    "in_order",
-    "left_out",
-    "marks",
-    "dust",
-    "specks",
-    "crop",
-    "spacing",
-    "notes",
-    "inputs",
-)
-"""Fields of the report that layers carry: enough to put the result on other data of the field."""
-SHOWN_REPORT_KEYS = ("occlusion",)
-"""Fields that layers carry for the reader of their metadata alone."""
 
 
 def shared_name(names: Sequence[str]) -> str:
@@ -208,23 +184,6 @@ def _map_layer(
         **_placement(result, origin),
         "metadata": provenance(result.report, name, origin),
     }
-
-
-def carried(report: Report) -> dict[str, Any]:
-    """Return the fields of a report that layers carry.
-
-    Parameters
-    ----------
-    report : Report
-        Report of a run.
-
-    Returns
-    -------
-    dict
-        Plain values by the names of the fields.
-    """
-    fields = report.as_dict()
-    return {key: fields[key] for key in (*REPORT_KEYS, *SHOWN_REPORT_KEYS)}
 
 
 def provenance(report: Report, name: str, origin: SourceInfo) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from qtpy.QtCore import QTimer
 from napari_focus_stack._napari.layers.geometry import data_at, world_units
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.names import numbered
-from napari_focus_stack._napari.layers.results import carried
 from napari_focus_stack._napari.layers.series_maps import StackDone
 from napari_focus_stack._napari.layers.series_results import series_layers
+from napari_focus_stack.io.result_outputs import carried
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

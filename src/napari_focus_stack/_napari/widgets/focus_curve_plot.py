@@ -1,56 +1,19 @@
-"""The plot of a focus curve, drawn by pyqtgraph.
-
-Zoom, panning and export are pyqtgraph's own. Only this module imports it: when the "Probe focus"
-dock is opened for the first time, and not when napari starts.
-"""
+"""The plot of a focus curve."""
 
 from __future__ import annotations
 
-import os
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import qtpy
-from qtpy.QtCore import QEvent
-from qtpy.QtGui import QColor, QFontMetrics, QPalette
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtGui import QColor
+
+from napari_focus_stack._napari.widgets.themed_plot import ThemedPlot, pg
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from napari_focus_stack.depth.focus_curve import FocusCurve
 
-BINDING = "PYQTGRAPH_QT_LIB"
-"""Environment variable that chooses pyqtgraph's Qt binding."""
-
-
-@contextmanager
-def _napari_binding() -> Iterator[None]:
-    """Make pyqtgraph, imported within, take napari's Qt binding and leave the process as it was.
-
-    Left to itself it takes PyQt6 if both bindings are loaded, and with PyQt it replaces
-    `sys.excepthook`.
-    """
-    before, hook = os.environ.get(BINDING), sys.excepthook
-    os.environ[BINDING] = qtpy.API_NAME
-    try:
-        yield
-    finally:
-        sys.excepthook = hook
-        if before is None:
-            del os.environ[BINDING]
-        else:
-            os.environ[BINDING] = before
-
-
-with _napari_binding():
-    import pyqtgraph as pg
-
-HEIGHT, WIDTH = 260, 320
 MARKS = (
     "How sharp each plane is at this pixel. Line: where it is sharpest, also between planes; "
     "large dot: the plane that the result shows; ring: the next sharpest one."
@@ -67,7 +30,6 @@ FEWEST_DECADES = 0.7
 """Range below which, after a zoom, even 1, 2 and 5 leave fewer than two labels."""
 CLOSEST = {"minXRange": 1, "minYRange": 0.01}
 """Closest zoom: one plane, and energies that differ by 2 %."""
-RESTYLING = (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleChange)
 
 
 def energy_limits(energies: NDArray[np.float32]) -> tuple[float, float]:
@@ -158,7 +120,7 @@ class EnergyAxis(pg.AxisItem):  # type: ignore[misc]
         return [f"{10**logarithm:.6g}" for logarithm in logarithms]
 
 
-class FocusCurvePlot(QWidget):
+class FocusCurvePlot(ThemedPlot):
     """Energies over planes, on a logarithmic axis: the peak is a line, the runner-up a ring.
 
     The wheel zooms and the pointer reads a value. A new curve keeps the zoom along the planes, but
@@ -171,14 +133,14 @@ class FocusCurvePlot(QWidget):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(EnergyAxis("left"), PlaneAxis("bottom"), MARKS)
         self.curve: FocusCurve | None = None
-        self._axes: dict[str, Any] = {"left": EnergyAxis("left"), "bottom": PlaneAxis("bottom")}
-        self._view = pg.PlotWidget(axisItems=self._axes)
-        self._box = self._view.getPlotItem().getViewBox()
         self._levels = np.empty(0)
+        self._axes["left"].setLabel("sharpness (noise is 1)")
+        self._axes["bottom"].setLabel("plane")
+        self._box.setLimits(**CLOSEST)
         self._add_items()
-        self._set_up()
+        self._view.scene().sigMouseMoved.connect(self._show_value)
         self._restyle()
         self.show_curve(None)
 
@@ -195,87 +157,25 @@ class FocusCurvePlot(QWidget):
         self.curve = curve
         self._value.setVisible(False)
         empty = curve is None or not np.isfinite(curve.energies).any()
-        for axis in self._axes.values():
-            axis.setTicks([] if empty else None)
+        self._empty_ticks(empty)
         self._line.setVisible(joined)
         if curve is None or empty:
             self._clear()
         else:
             self._draw(curve)
 
-    def changeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Follow the theme.
-
-        Parameters
-        ----------
-        event : QEvent
-            Qt's.
-        """
-        super().changeEvent(event)
-        if event.type() in RESTYLING:
-            self._restyle()
-
-    def leaveEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Hide the value that was under the pointer.
-
-        Parameters
-        ----------
-        event : QEvent
-            Qt's.
-        """
-        super().leaveEvent(event)
-        self._value.setVisible(False)
-
-    def hideEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Close pyqtgraph's export window, which would outlive the plot.
-
-        Parameters
-        ----------
-        event : QHideEvent
-            Qt's.
-        """
-        super().hideEvent(event)
-        dialog = self._view.scene().exportDialog
-        if dialog is not None:
-            dialog.close()
-
     def _add_items(self) -> None:
         """Add all items, each over those before it."""
-        self._frame = pg.PlotCurveItem(pen=None)  # alone decides on the range
-        self._box.addItem(self._frame)
         self._peak = pg.InfiniteLine(pen=pg.mkPen(CHOSEN, width=2))
         self._line = pg.PlotCurveItem(connect="finite", antialias=True)
         self._dots = pg.ScatterPlotItem()
         self._ring = pg.ScatterPlotItem(size=RING, brush=None)
-        self._value = pg.TextItem()
-        for item in (self._peak, self._line, self._dots, self._ring, self._value):
+        for item in (self._peak, self._line, self._dots, self._ring):
             self._box.addItem(item, ignoreBounds=True)
         # what is drawn are clipped logarithms; the CSV export takes the plot's items, shown or not
         self._exported = pg.PlotCurveItem(name="sharpness")
         self._exported.setVisible(False)
         self._view.addItem(self._exported, ignoreBounds=True)
-
-    def _set_up(self) -> None:
-        plot = self._view.getPlotItem()
-        plot.layout.setContentsMargins(4, 6, 8, 4)
-        plot.setMenuEnabled(False, enableViewBoxMenu=True)  # its transforms would distort the curve
-        for name, words in (("left", "sharpness (noise is 1)"), ("bottom", "plane")):
-            axis = self._axes[name]
-            axis.enableAutoSIPrefix(False)
-            axis.setLabel(words)
-            # fixed space: the plot would move whenever labels get longer or shorter
-            axis.setStyle(autoExpandTextSpace=False, hideOverlappingLabels=False, tickLength=3)
-        self._box.setDefaultPadding(0)
-        self._box.setLimits(**CLOSEST)
-        self._view.scene().sigMouseMoved.connect(self._show_value)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._view)
-        self._view.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
-        self.setFixedHeight(HEIGHT)
-        self.setMinimumWidth(WIDTH)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip(MARKS)
 
     def _clear(self) -> None:
         """Take the curve away, and the zoom with it."""
@@ -300,12 +200,6 @@ class FocusCurvePlot(QWidget):
             self._peak.setValue(curve.peak)
         self._set_range((-0.5, len(planes) - 0.5), (low, high))
 
-    def _set_range(self, planes: tuple[float, float], levels: tuple[float, float]) -> None:
-        self._frame.setData(list(planes), list(levels))
-        self._box.setLimits(xMin=planes[0], xMax=planes[1], yMin=levels[0], yMax=levels[1])
-        self._box.enableAutoRange(y=True)
-        self._box.updateAutoRange()  # else the paint event does so, and paints twice
-
     def _show_value(self, position: Any) -> None:
         """Write the plane nearest the pointer, and its energy, beside its dot."""
         curve, inside = self.curve, self._box.sceneBoundingRect().contains(position)
@@ -316,29 +210,12 @@ class FocusCurvePlot(QWidget):
         pointed = self._box.mapSceneToView(position).x()
         plane = int(present[np.abs(present - pointed).argmin()])
         place = float(plane), float(self._levels[plane])
-        middle = self._box.viewRect().center()
-        self._value.setText(f"plane {plane}: {curve.energies[plane]:.4g}")
-        self._value.setAnchor((int(place[0] > middle.x()), int(place[1] < middle.y())))
-        self._value.setPos(*place)
-        self._value.setVisible(True)
+        self._write_value(f"plane {plane}: {curve.energies[plane]:.4g}", place)
 
-    def _restyle(self) -> None:
-        """Take colours and font of the theme."""
-        ink = self.palette().color(QPalette.ColorRole.WindowText)
-        paper = self.palette().color(QPalette.ColorRole.Window)
-        letter = QFontMetrics(self.font())
-        widest = letter.horizontalAdvance("100000")  # seven digits are written as 1e+06
-        self._view.setBackground(paper)
-        for axis in self._axes.values():
-            axis.setPen(ink)
-            axis.setTextPen(ink)
-            axis.setTickFont(self.font())
-            axis.label.setFont(self.font())
-            axis.setStyle(tickTextWidth=widest, tickTextHeight=letter.height())
+    def _colour(self, ink: QColor, paper: QColor) -> None:
+        """Draw axes, curve and words in one colour on another."""
+        super()._colour(ink, paper)
         pen = pg.mkPen(ink, width=1.5)
         for item in (self._line, self._dots, self._ring):
             item.setPen(pen)
         self._dots.setBrush(ink)
-        self._value.setColor(ink)
-        self._value.setFont(self.font())
-        self._value.fill, self._value.border = pg.mkBrush(paper), pg.mkPen(ink)

@@ -11,6 +11,7 @@ from napari.utils.notifications import show_error
 from napari_focus_stack._napari.widgets.sentences import Sentences
 from napari_focus_stack._napari.workers.batch_process import BatchState
 from napari_focus_stack._napari.workers.job import Job, Outcome, Steps
+from napari_focus_stack.figures.film import FilmProgress
 from napari_focus_stack.result import Progress
 from napari_focus_stack.series.result import SeriesProgress
 
@@ -92,7 +93,7 @@ class JobRow(Container[Any]):
         add : callable
             Receives what the job returned, in the main thread; returns a sentence on it.
         describe : callable
-            Makes a sentence of each `Progress`, `SeriesProgress` or `BatchState`.
+            Makes a sentence of each `Progress`, `SeriesProgress`, `BatchState` or `FilmProgress`.
         on_other : callable, optional
             Receives what the job yields beside `Progress`, until it is cancelled.
         on_end : callable, optional
@@ -173,7 +174,7 @@ class JobRow(Container[Any]):
         describe: Callable[[Any], str],
         on_other: Callable[[Any], None] | None,
     ) -> None:
-        if isinstance(step, Progress | SeriesProgress | BatchState):
+        if isinstance(step, Progress | SeriesProgress | BatchState | FilmProgress):
             self.progress.max = max(step.total, 1)
             self.progress.value = step.done
             if self.cancel_button.enabled:

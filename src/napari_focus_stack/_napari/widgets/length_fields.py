@@ -85,3 +85,34 @@ def read_lengths(label: str, text: str, most: int) -> tuple[float | None, float 
     if not 1 <= len(numbers) <= most or not all(0 < n < math.inf for n in numbers):
         raise SettingsError(f"{label} '{text}' is no length; give a number above 0, as in 0.65.")
     return numbers[0], numbers[-1]
+
+
+def read_number(label: str, text: str) -> float | None:
+    """Read a number from text, of any sign; a comma is a decimal comma.
+
+    Parameters
+    ----------
+    label : str
+        Label of the field, for messages.
+    text : str
+        Typed text.
+
+    Returns
+    -------
+    float or None
+        None if the text is empty.
+
+    Raises
+    ------
+    SettingsError
+        The text is no number.
+    """
+    if not text:
+        return None
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise SettingsError(f"{label} '{text}' is no number; give one, as in 12.5.")
+    return number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox, ComboBox, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, SpinBox
 
 from napari_focus_stack.settings import Settings
 
@@ -37,6 +37,9 @@ QCheckBox::indicator:focus { border-color: rgb(230, 120, 0); }
 out from both themes."""
 LARGEST_KERNEL = 255
 """Maximum of the spin box for a size without a maximum in `Settings`."""
+
+STEPS = {"z_factor": (0.001, 10.0), "z_uncertainty": (0.001, 0.999)}
+"""Step and maximum of the spin boxes of numbers that are no sizes."""
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
 
@@ -126,5 +129,8 @@ def control_of(name: str) -> ValueWidget[Any]:
         return ComboBox(choices=in_words(bounds["choices"]), **arguments_of(name))
     if "switch" in bounds:
         return check_box(text=SWITCHES[name], **arguments_of(name))
+    if name in STEPS:
+        step, most = STEPS[name]
+        return FloatSpinBox(min=0.0, max=most, step=step, **arguments_of(name))
     most = bounds.get("maximum", LARGEST_KERNEL)
     return SpinBox(min=bounds["minimum"], max=most, step=2, **arguments_of(name))

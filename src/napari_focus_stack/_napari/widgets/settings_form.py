@@ -45,6 +45,9 @@ ONLY_FOR = {
     "occlusion": "pyramid",
 }
 """Parameters of one method, and the method."""
+OF_ONE_RECORDING = ("z_factor", "z_uncertainty")
+"""Parameters of medium and instrument, which are not remembered: another stack would have wrong
+heights."""
 CHECK_WIDTH = 112
 """Width of "Depth index" in pixels, so that two rows of check boxes form columns."""
 
@@ -89,6 +92,8 @@ class SettingsForm:
             "occlusion": control_of("occlusion"),
             "gaussian": control_of("gaussian"),
             "laplacian": control_of("laplacian"),
+            "z_factor": control_of("z_factor"),
+            "z_uncertainty": control_of("z_uncertainty"),
         }
         self.align_on = ComboBox(
             label="Align on", choices=_region_choices(()), tooltip=_ALIGN_ON_HELP
@@ -219,6 +224,8 @@ class SettingsForm:
         values = {name: control.value for name, control in self.parameters.items()}
         if not isinstance(values["reference"], str):  # a plane of this stack
             del values["reference"]
+        for name in OF_ONE_RECORDING:
+            del values[name]
         return values | {role: bool(check.value) for role, check in self.checks.items()}
 
     def take(self, values: Mapping[str, Any]) -> None:

@@ -23,6 +23,8 @@ from napari_focus_stack.result import Progress
 Engine = Generator[Progress, None, Any]
 Steps = Callable[[threading.Event], Engine]
 """Callable that starts the engine; the event stops it."""
+Task = tuple[Steps, Callable[[Any], str]]
+"""Steps of a job, and what shows its result in the main thread and returns a sentence on it."""
 
 _log = logging.getLogger(__name__)
 

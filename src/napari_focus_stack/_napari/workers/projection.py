@@ -164,6 +164,9 @@ def transfer_job(
     if isinstance(layer, Image):
         addition = Addition("image", {**arguments, **_shown(layer)})
         return _image_steps(layer, result, options, note), addition
+    if "confidence" not in found.maps or note:  # then uncertainties are unknown, too
+        unknown = np.broadcast_to(np.float32(np.nan), result.confidence.shape)
+        result = replace(result, confidence=unknown)
     if isinstance(layer, Labels):
         addition = Addition("labels", arguments)
         work = partial(_labels_applied, layer, layer.features.copy(), result, options, note)

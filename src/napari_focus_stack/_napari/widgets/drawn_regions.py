@@ -1,0 +1,91 @@
+"""Choice of the regions that are measured, and buttons that begin to draw one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels, Shapes
+
+from napari_focus_stack._napari.layers.drawing_layers import (
+    REGIONS,
+    name_regions,
+    regions_arguments,
+)
+from napari_focus_stack._napari.layers.drawn_shapes import drawn_regions
+from napari_focus_stack._napari.widgets.drawing import DrawnLayer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    import napari
+
+    from napari_focus_stack._napari.layers.drawn_shapes import Region
+    from napari_focus_stack._napari.layers.result_sets import ResultSet
+
+TOOLS = {
+    "Draw region": ("add_rectangle", "Drag a rectangle over the picture."),
+    "Draw ellipse": (
+        "add_ellipse",
+        "Drag an ellipse over the picture. Polygons are among napari's tools, upper left.",
+    ),
+}
+WHOLE_FIELD = ("whole field", "field")
+
+
+class DrawnRegions(DrawnLayer):
+    """Choice among layers of shapes and labels, whose shapes or labels are regions.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where the layers are.
+    chosen : callable
+        Returns the result, or None.
+    label : str
+        Of the choice.
+    whole : bool
+        Whether the whole field may be chosen, too.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.viewer.Viewer,
+        chosen: Callable[[], ResultSet | None],
+        label: str = "Regions",
+        *,
+        whole: bool = False,
+    ) -> None:
+        ahead: Sequence[tuple[str, Hashable]] = [WHOLE_FIELD] if whole else []
+        super().__init__(
+            viewer,
+            chosen,
+            label,
+            "Shapes layer whose rectangles, ellipses and polygons are regions, or 2-D labels.",
+            TOOLS,
+            REGIONS,
+            regions_arguments,
+            (Shapes, Labels),
+            ahead,
+        )
+        self.redrawn.connect(self._name)
+
+    def regions(self) -> list[Region]:
+        """Return the regions, in pixels of the result.
+
+        Returns
+        -------
+        list of PolygonRegion or LabelRegion
+            Empty for the whole field.
+        """
+        found = self._chosen()
+        return [] if found is None else drawn_regions(self.layer(), found.image)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the whole field is chosen."""
+        return bool(self.choice.value == WHOLE_FIELD[1])
+
+    def _name(self, *_: Any) -> None:
+        layer = self.layer()
+        if isinstance(layer, Shapes):
+            name_regions(layer)

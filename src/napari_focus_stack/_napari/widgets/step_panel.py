@@ -1,0 +1,148 @@
+"""Panel of the step between two regions."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
+from qtpy.QtWidgets import QApplication
+
+from napari_focus_stack._napari.widgets.drawn_regions import DrawnRegions
+from napari_focus_stack._napari.widgets.rows import row
+from napari_focus_stack._napari.widgets.sentences import Sentences
+from napari_focus_stack._napari.workers.latest import LatestOnlyWorker
+from napari_focus_stack._utils.wording import format_measure, format_percentage
+from napari_focus_stack.errors import FocusStackError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari
+
+    from napari_focus_stack._napari.layers.drawn_shapes import Region
+    from napari_focus_stack._napari.layers.result_sets import ResultSet
+    from napari_focus_stack._napari.widgets.height_source import HeightSource
+    from napari_focus_stack._napari.workers.job import Outcome
+    from napari_focus_stack.analysis.height_map import HeightMap
+
+HINT = "Press 'Draw region', and drag a rectangle over either side of the step."
+_HELP = "Height of the second region minus that of the first (ISO 5436-1)."
+
+
+class StepPanel(Container[Any]):
+    """Buttons that begin a region, and a sentence that follows two of them.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Where the result is.
+    chosen : callable
+        Returns the result, or None.
+    source : HeightSource
+        The heights.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.viewer.Viewer,
+        chosen: Callable[[], ResultSet | None],
+        source: HeightSource,
+    ) -> None:
+        self._source = source
+        self.worker = LatestOnlyWorker(self._show, "step-height", "The step")
+        self.regions = DrawnRegions(viewer, chosen)
+        self.first = ComboBox(choices=(), tooltip=_HELP)
+        self.second = ComboBox(choices=(), tooltip=_HELP)
+        self.tilted = CheckBox(
+            value=True,
+            text="Both sides may be tilted",
+            tooltip="Two parallel planes are fitted to the regions, as ISO 5436-1 does with lines. "
+            "Without it the step is the difference of their mean heights.",
+        )
+        self.step = Sentences()
+        self.copy_button = PushButton(text="Copy", enabled=False, tooltip="Copy the sentence.")
+        super().__init__(
+            widgets=[
+                self.regions,
+                row("From, to", self.first, self.second),
+                self.tilted,
+                self.step,
+                self.copy_button,
+            ],
+            labels=False,
+        )
+        self.native.layout().addStretch(1)
+        self.regions.redrawn.connect(self.measure)
+        self.first.changed.connect(self.measure)
+        self.second.changed.connect(self.measure)
+        self.tilted.changed.connect(self.measure)
+        self.copy_button.changed.connect(self._copy)
+        source.remade.connect(self.measure)
+        self.native.destroyed.connect(self.worker.stop)
+
+    def measure(self, *_: Any) -> None:
+        """Measure the step anew, in the background."""
+        try:
+            regions = {one.name: one for one in self.regions.regions()}
+            self._offer(list(regions))
+            ends = self.first.value, self.second.value
+            if len(regions) < 2 or ends[0] == ends[1]:
+                self._say(HINT)
+                return
+            heights = self._source.heights()
+        except FocusStackError as problem:
+            self._say(str(problem))
+            return
+        self.worker.take(
+            partial(_step, heights, *(regions[name] for name in ends), self.tilted.value)
+        )
+
+    def stop(self) -> None:
+        """Leave the viewer."""
+        self.regions.stop()
+        self.worker.stop()
+
+    def _offer(self, names: list[str]) -> None:
+        """Offer regions; the first and the second are chosen until the user chooses others."""
+        if list(self.first.choices) == names:
+            return
+        for place, choice in enumerate((self.first, self.second)):
+            with choice.changed.blocked():
+                before = choice.value
+                choice.choices = ()
+                choice.choices = names
+                if before in names and len(names) > 2:
+                    choice.value = before
+                elif len(names) > 1:
+                    choice.value = names[place]
+
+    def _say(self, words: str) -> None:
+        self.worker.forget()
+        self.step.value = words
+        self.copy_button.enabled = False
+
+    def _show(self, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            self._say(outcome.error)
+        else:
+            self.step.value = outcome.result
+            self.copy_button.enabled = True
+
+    def _copy(self, *_: Any) -> None:
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self.step.value)
+
+
+def _step(heights: HeightMap, first: Region, second: Region, tilt: bool) -> str:
+    """Measure a step, and return a sentence on it."""
+    from napari_focus_stack.analysis.step_height import step_height
+
+    found = step_height(heights, first.mask(heights.shape), second.mask(heights.shape), tilt=tilt)
+    height = format_measure(found.value, found.uncertainty, found.unit)
+    known = " (68 %)" if found.uncertainty is not None else ""
+    return (
+        f"Step {second.name} \N{MINUS SIGN} {first.name}: {height}{known}; "
+        f"{format_percentage(found.share)} of the pixels counted."
+    )

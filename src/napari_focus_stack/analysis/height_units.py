@@ -1,0 +1,169 @@
+"""Heights of files in micrometres, and what had to be assumed for that."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_focus_stack._utils.wording import format_unit
+from napari_focus_stack.analysis.height_map import PIXEL, PLANE, HeightMap
+from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.io.spacing_metadata import UNIT, micrometres
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_focus_stack.io.stored_heights import HeightField
+
+_NO_CONFIDENCE = (
+    "There is no confidence beside these heights, so that every one of them counts and their "
+    "uncertainty is unknown."
+)
+
+
+def height_map_in_micrometres(
+    found: HeightField,
+    path: Path,
+    pixel_size: float | tuple[float, float] | None,
+    z_step: float | None,
+) -> tuple[HeightMap, tuple[str, ...]]:
+    """Return heights and pixel size in micrometres, where they are lengths.
+
+    Parameters
+    ----------
+    found : HeightField
+        Heights as the file has them.
+    path : pathlib.Path
+        The file, for messages.
+    pixel_size : float or tuple of float or None
+        Pixel size in micrometres that has priority.
+    z_step : float or None
+        The same of the z step.
+
+    Returns
+    -------
+    height_map : HeightMap
+        The heights.
+    notes : tuple of str
+        What had to be assumed, one sentence each.
+
+    Raises
+    ------
+    InputError
+        The values are no heights.
+    SettingsError
+        A number is out of bounds.
+    """
+    notes = list(found.notes)
+    step = _checked(z_step, "z_step")
+    heights, unit, known = _heights(found, path, step, notes)
+    pixels, pixel_unit = _pixels(found, pixel_size)
+    if found.confidence is None:
+        notes.append(_NO_CONFIDENCE)
+    recorded = found.z_calibration if step is None else {}
+    confidence = None if found.confidence is None else np.asarray(found.confidence, np.float32)
+    made = HeightMap(
+        heights=np.asarray(heights, np.float32),
+        confidence=confidence,
+        pixel_size=pixels,
+        unit=unit,
+        pixel_unit=pixel_unit,
+        z_step=known,
+        depth_unit=found.depth_unit,
+        scale_uncertainty=float(recorded.get("uncertainty", 0.0)),
+    )
+    return made, tuple(notes)
+
+
+def _checked(value: float | None, name: str) -> float | None:
+    if value is not None and not 0 < value < math.inf:
+        raise SettingsError(f"{name} {value} must be a number above 0.")
+    return value
+
+
+def _heights(
+    found: HeightField, path: Path, step: float | None, notes: list[str]
+) -> tuple[NDArray[Any], str, float]:
+    """Return heights, their unit and the z step; what had to be assumed is noted."""
+    if found.values.ndim != 2 or found.values.dtype.kind not in "uif":
+        raise InputError(f"'{path}' is a picture in colour, and heights are one number a pixel.")
+    unit = found.spacing.unit or UNIT
+    length = micrometres(1.0, unit)
+    if found.kind == "unknown":
+        return _unexplained(found.values, path, step, notes)
+    known = found.spacing.z
+    if length is not None:
+        unit, known = UNIT, None if known is None else known * length
+    if found.kind == "depth":
+        return _of_depth(found.values, path, step or known, UNIT if step else unit, notes)
+    values = found.values.astype(np.float32) * np.float32(length or 1.0)
+    if step is None or known is None:
+        used = step or known
+        if used is None and found.confidence is not None:
+            notes.append(
+                f"'{path.name}' does not name the z step, so that the uncertainty of heights is "
+                "unknown; give it for an uncertainty."
+            )
+        return values, unit, used or math.nan
+    if not math.isclose(step, known, rel_tol=1e-6):
+        notes.append(
+            f"Heights were scaled from the z step in the file, {known:g} {format_unit(unit)}, to "
+            f"{step:g} µm."
+        )
+    return values * np.float32(step / known), UNIT, step
+
+
+def _of_depth(
+    values: NDArray[Any], path: Path, step: float | None, unit: str, notes: list[str]
+) -> tuple[NDArray[Any], str, float]:
+    """Return the heights of depths; those without a z step are in planes."""
+    if step is None:
+        notes.append(
+            f"'{path.name}' has depths and no z step, so that heights are in planes; give the z "
+            "step for heights in micrometres."
+        )
+        return values, PLANE, math.nan
+    return values.astype(np.float32) * np.float32(step), unit, step
+
+
+def _unexplained(
+    values: NDArray[Any], path: Path, step: float | None, notes: list[str]
+) -> tuple[NDArray[Any], str, float]:
+    """Return heights of values whose meaning the file does not say."""
+    if step is not None:
+        notes.append(
+            f"The values of '{path.name}' were taken as planes of {step:g} µm, because the file "
+            "does not say what they are and a z step was given."
+        )
+        return values.astype(np.float32) * np.float32(step), UNIT, step
+    if values.dtype.kind != "f":
+        raise InputError(
+            f"'{path}' is an image of whole numbers and no height map; give the result of a stack, "
+            "or the z step if the numbers are planes."
+        )
+    notes.append(
+        f"The values of '{path.name}' were taken as heights in micrometres, because the file does "
+        "not say what they are."
+    )
+    return values, UNIT, math.nan
+
+
+def _pixels(
+    found: HeightField, given: float | tuple[float, float] | None
+) -> tuple[tuple[float, float], str]:
+    """Return the pixel size and its unit."""
+    if given is not None:
+        y, x = given if isinstance(given, tuple) else (given, given)
+        return (y, x), UNIT
+    spacing = found.spacing
+    if spacing.y is None or spacing.x is None:
+        return (1.0, 1.0), PIXEL
+    unit = spacing.unit or UNIT
+    length = micrometres(1.0, unit)
+    if length is None:
+        return (spacing.y, spacing.x), unit
+    return (spacing.y * length, spacing.x * length), UNIT

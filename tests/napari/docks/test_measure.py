@@ -1,0 +1,308 @@
+"""Heights measured in the window are those of the surface, wherever its layers lie."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from napari.layers import Image, Points, Shapes
+from stacks import in_a_window
+
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.result_sets import result_sets
+from napari_focus_stack.analysis import open_heights
+from napari_focus_stack.errors import InputError
+
+SHAPE = (60, 80)
+ROWS, COLS = np.indices(SHAPE, np.float32)
+SIZE = 0.5, 0.25
+TILT = 0.3 * ROWS + 0.1 * COLS
+STEP = np.where(COLS < 40, 2.0, 6.0).astype(np.float32)
+PLACE = {"scale": SIZE, "translate": (30, -7), "rotate": 30, "units": "um"}
+TITLE = "Measure heights"
+
+
+@pytest.fixture
+def docked(dock):
+    return dock(TITLE)
+
+
+def add_result(viewer, heights=TILT, confidence=None, spacing=None, role="height"):
+    """Layers as the Focus Stack dock adds them."""
+    known = {"y": SIZE[0], "x": SIZE[1], "z": 2.0, "unit": "micrometer"}
+    past = {
+        "sources": ["cells"], "cut": {}, "aligned_on": None, "settings": {}, "transforms": [],
+        "crop": None, "spacing": known if spacing is None else spacing, "depth_unit": 1.0,
+    }  # fmt: skip
+    sure = np.ones(SHAPE, np.float32) if confidence is None else confidence
+    maps = {role: np.asarray(heights, np.float32), "confidence": sure}
+    for name, array in {**maps, "stacked": np.zeros(SHAPE, np.uint8)}.items():
+        metadata = {METADATA_KEY: {**past, "role": name}}
+        viewer.add_image(array, name=f"cells [{name}]", metadata=metadata, **PLACE)
+    return viewer.layers[-1]
+
+
+def drawn(image, *pixels, ndim=2):
+    """World coordinates of pixels of a result, for a layer without a place of its own."""
+    return [[*[0] * (ndim - 2), *image.data_to_world(pixel)] for pixel in pixels]
+
+
+def settled(qtbot, docked):
+    """Wait for all that was begun."""
+    qtbot.wait(5)  # changes of one turn of the event loop count as one
+    workers = (docked.profile.worker, docked.step.worker, docked.source.worker)
+    qtbot.waitUntil(lambda: all(one.idle for one in workers), timeout=10_000)
+    qtbot.waitUntil(lambda: not docked.job.running, timeout=10_000)
+
+
+def press(qtbot, docked, button):
+    button.native.click()
+    settled(qtbot, docked)
+    return docked.job.status.value
+
+
+def test_a_line_on_a_tilted_plane_has_its_heights_and_lengths(qtbot, viewer, docked, tmp_path):
+    add_result(viewer)
+    docked.profile.lines.buttons["add_line"].native.click()
+    shapes = viewer.layers["Profiles"]
+    assert viewer.layers.selection.active is shapes
+    assert shapes.mode == "add_line"
+    shapes.add_lines(np.array([(10, 10), (50, 70)], float))  # in pixels, as it lies over the result
+    shapes.add_paths(np.array([(5.0, 5.0), (5.0, 45.0), (45.0, 45.0)], float))
+    shapes.add_rectangles(np.array([(0, 0), (9, 9)], float))
+    settled(qtbot, docked)
+    (first, line), (second, path) = docked.profile.profiles
+    assert (first, second) == (1, 2)
+    assert line.length == pytest.approx(np.hypot(40 * 0.5, 60 * 0.25))
+    assert path.length == pytest.approx(40 * 0.25 + 40 * 0.5)
+    for one in (line, path):
+        y, x = one.points.T
+        np.testing.assert_allclose(one.height, 0.3 * y + 0.1 * x, atol=1e-5)
+    shapes.data = [np.array([(10.0, 10), (10.0, 70)]), *shapes.data[1:]]
+    settled(qtbot, docked)
+    assert docked.profile.profiles[0][1].length == pytest.approx(60 * 0.25)
+    qtbot.waitUntil(lambda: "length (µm)" in shapes.features, timeout=5000)
+    table = shapes.features
+    np.testing.assert_allclose(table["length (µm)"], [15, 30, np.nan])
+    np.testing.assert_allclose(table["highest (µm)"], [10, 18, np.nan], rtol=1e-5)
+    docked.profile.save(str(tmp_path / "p.csv"))
+    names, *rows = (tmp_path / "p.csv").read_text().splitlines()
+    assert names.split(",")[:4] == [
+        "profile", "distance (µm)", "height (µm)", "standard uncertainty (µm)",
+    ]  # fmt: skip
+    cells = np.genfromtxt(rows, delimiter=",")
+    np.testing.assert_allclose(cells[:, 2], 0.3 * cells[:, 6] + 0.1 * cells[:, 7], atol=1e-5)
+    docked.profile.save(str(tmp_path / "p.svg"))
+    assert "polyline" in (tmp_path / "p.svg").read_text()
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_shapes_of_the_user_lie_over_the_same_pixels(qtbot, viewer, docked, ndim):
+    image = add_result(viewer)
+    shapes = viewer.add_shapes(
+        [np.array(drawn(image, (10, 20), (40, 20), ndim=ndim))], shape_type="line", ndim=ndim
+    )
+    settled(qtbot, docked)
+    [(_, line)] = docked.profile.profiles
+    np.testing.assert_allclose(line.points[[0, -1]], [(10, 20), (40, 20)], atol=1e-6)
+    assert line.length == pytest.approx(15)
+    viewer.layers.remove(shapes)
+    settled(qtbot, docked)
+    assert docked.profile.profiles == []
+    assert not docked.profile.save_button.enabled
+
+
+def test_only_sure_heights_count(qtbot, viewer, docked):
+    confidence = np.where(ROWS < 30, 0.9, 0.2).astype(np.float32)
+    image = add_result(viewer, STEP, confidence)
+    viewer.add_shapes([np.array(drawn(image, (0, 10), (59, 10)))], shape_type="line")
+    settled(qtbot, docked)
+    assert docked.source.share.value == "50.0% of the field"
+    [(_, line)] = docked.profile.profiles
+    np.testing.assert_array_equal(line.counted, line.points[:, 0] < 29.5)
+    docked.source.confidence.value = 0.1
+    settled(qtbot, docked)
+    assert docked.source.share.value == "100.0% of the field"
+    assert docked.profile.profiles[0][1].counted.all()
+
+
+def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
+    image = add_result(viewer, STEP)
+    assert docked.step.step.value.startswith("Press 'Draw region'")
+    docked.step.regions.buttons["add_rectangle"].native.click()
+    shapes = viewer.layers["Regions"]
+    shapes.add_rectangles(np.array([(10, 5), (40, 30)], float))
+    shapes.add_ellipses(np.array([(25, 62), (15, 12)], float))  # centre and radii
+    settled(qtbot, docked)
+    assert list(shapes.features["region"]) == ["A", "B"]
+    said = docked.step.step.value
+    assert said.startswith("Step B \N{MINUS SIGN} A: 4")
+    assert "100.0% of the pixels counted" in said
+    docked.step.first.value, docked.step.second.value = "B", "A"
+    settled(qtbot, docked)
+    assert docked.step.step.value.startswith("Step A \N{MINUS SIGN} B: -4")
+    labels = np.zeros(SHAPE, int)
+    labels[:, :20], labels[:, 60:] = 3, 7
+    layer = viewer.add_labels(labels, name="sides", **PLACE)
+    docked.step.regions.choice.value = layer.unique_id
+    settled(qtbot, docked)
+    assert docked.step.step.value.startswith("Step 7 \N{MINUS SIGN} 3: 4")
+    image.translate = (500, 500)  # no pixel of the labels lies over the result now
+    settled(qtbot, docked)
+    assert "Step" not in docked.step.step.value
+
+
+def test_texture_and_volume_of_regions_are_tabulated(qtbot, viewer, docked, tmp_path):
+    add_result(viewer, 3 * np.sin(COLS * 2 * np.pi / 16) + TILT)
+    press(qtbot, docked, docked.surface.texture_button)
+    table = docked.surface.table
+    rows = {one.name: one for one in table.measures.rows}
+    assert rows["Sq"].unit == "µm"
+    assert rows["Sq"].values[0] == pytest.approx(3 / np.sqrt(2), rel=0.02)
+    assert rows["counted"].values == (100,)
+    docked.surface.regions.draw("add_rectangle")
+    viewer.layers["Regions"].add_rectangles(np.array([(10, 8), (49.4, 71.4)], float))
+    docked.surface.regions.choice.value = viewer.layers["Regions"].unique_id
+    docked.surface.level.value = "-100"
+    press(qtbot, docked, docked.surface.volume_button)
+    rows = {one.name: one for one in table.measures.rows}
+    # 40 rows and 64 columns, which are four whole waves
+    mean = 0.3 * 29.5 + 0.1 * 39.5 + 100
+    assert rows["volume above"].unit == "µm³"
+    assert rows["volume above"].values[0] == pytest.approx(mean * 40 * 0.5 * 64 * 0.25, rel=1e-5)
+    assert rows["volume below"].values == (0,)
+    table.save(str(tmp_path / "v.csv"))
+    first, second, *_ = (tmp_path / "v.csv").read_text().splitlines()
+    assert (first, second) == ("quantity,unit,A", "level,µm,-100")
+    docked.surface.s_filter.value = "fine"
+    assert "S-filter 'fine' is no length" in press(qtbot, docked, docked.surface.texture_button)
+
+
+def test_levelled_heights_lie_beside_those_of_the_stack(qtbot, viewer, docked):
+    image = add_result(viewer, TILT + STEP)
+    docked.level.method.value = "points"
+    docked.level.points_button.native.click()
+    assert "none are placed" in press(qtbot, docked, docked.level.level_button)
+    viewer.layers["Points to level by"].add([(10, 10), (50, 10), (30, 30)])
+    said = press(qtbot, docked, docked.level.level_button)
+    levelled = viewer.layers["cells [height, levelled]"]
+    assert levelled.name in said
+    np.testing.assert_allclose(levelled.data, STEP - 2, atol=1e-4)
+    np.testing.assert_array_equal(viewer.layers["cells [height]"].data, TILT + STEP)
+    for pixel in ((0, 0), (10, 20)):
+        np.testing.assert_allclose(levelled.data_to_world(pixel), image.data_to_world(pixel))
+    [found] = result_sets(viewer.layers)
+    assert found.maps["height"] is viewer.layers["cells [height]"]
+    np.testing.assert_array_equal(docked.source.heights().heights, levelled.data)
+    viewer.layers.remove(levelled)
+    np.testing.assert_array_equal(docked.source.heights().heights, TILT + STEP)
+
+
+def test_maps_show_the_slope_and_the_levels_of_a_plane(qtbot, viewer, docked):
+    image = add_result(viewer)
+    for name in ("Slope", "Hillshade", "Contour lines"):
+        press(qtbot, docked, docked.maps.buttons[name])
+    slope = viewer.layers["cells [slope]"]
+    assert [one.name for one in viewer.layers][-4:] == [
+        "cells [stacked]", "cells [slope]", "cells [hillshade]", "cells [contour lines]"
+    ]  # fmt: skip
+    steep = np.degrees(np.arctan(np.hypot(0.3 / 0.5, 0.1 / 0.25)))
+    np.testing.assert_allclose(slope.data, steep, rtol=1e-4)
+    lines = viewer.layers["cells [contour lines]"]
+    (y, x), level = lines.data[:, 0].T, lines.features["height (µm)"]
+    np.testing.assert_allclose(0.3 * y + 0.1 * x, level, atol=1e-4)
+    for layer in (slope, lines):
+        np.testing.assert_allclose(layer.data_to_world((3, 4)), image.data_to_world((3, 4)))
+
+
+def test_without_a_z_step_heights_are_planes(qtbot, viewer, docked):
+    image = add_result(viewer, spacing={}, role="depth")
+    viewer.add_shapes([np.array(drawn(image, (10, 20), (40, 20)))], shape_type="line")
+    settled(qtbot, docked)
+    [(_, line)] = docked.profile.profiles
+    assert (line.unit, line.distance_unit) == ("plane", "pixel")
+    assert line.length == pytest.approx(30)
+    assert "give the pixel size and the z step" in press(
+        qtbot, docked, docked.maps.buttons["Slope"]
+    )
+
+
+def test_without_a_result_nothing_can_be_measured(qtbot, viewer, docked):
+    assert docked.job.status.value.startswith("No result with a map of depth or height")
+    assert not docked.surface.texture_button.enabled
+    with pytest.raises(InputError, match="no result"):
+        docked.source.heights()
+    image = add_result(viewer)
+    assert docked.surface.texture_button.enabled
+    docked.profile.lines.draw("add_line")
+    viewer.layers["Profiles"].add_lines(np.array([(10, 10), (50, 70)], float))
+    settled(qtbot, docked)
+    viewer.layers.remove(image)
+    settled(qtbot, docked)
+    assert docked.profile.profiles == []
+
+
+def test_the_pointer_in_the_plot_marks_the_place(qtbot, viewer, docked):
+    image = add_result(viewer)
+    docked.profile.lines.draw("add_line")
+    shapes = viewer.layers["Profiles"]
+    shapes.add_lines(np.array([(10, 10), (50, 70)], float))
+    settled(qtbot, docked)
+    docked.profile.plot.pointed.emit((20.0, 25.0))
+    mark = viewer.layers["Place in the plot"]
+    np.testing.assert_allclose(mark.data, [(20, 25)])
+    np.testing.assert_allclose(mark.data_to_world((20, 25)), image.data_to_world((20, 25)))
+    assert viewer.layers.selection.active is shapes  # or the tool to draw with would be gone
+    assert shapes.mode == "add_line"
+    docked.profile.plot.pointed.emit(None)
+    assert not mark.visible
+    viewer.layers.remove(mark)
+    docked.profile.plot.pointed.emit((20.0, 25.0))
+    assert isinstance(viewer.layers["Place in the plot"], Points)
+
+
+def test_heights_and_meshes_are_handed_on_as_they_are(qtbot, viewer, docked, tmp_path):
+    add_result(viewer)
+    docked.export.save("Height map...", str(tmp_path / "h.gsf"))
+    settled(qtbot, docked)
+    assert docked.job.status.value == f"Saved '{tmp_path / 'h.gsf'}'."
+    opened = open_heights(tmp_path / "h.gsf").height_map
+    np.testing.assert_allclose(opened.heights, TILT, rtol=1e-6)
+    np.testing.assert_allclose(opened.pixel_size, SIZE)
+    docked.export.save("Mesh...", str(tmp_path / "m.stl"))
+    settled(qtbot, docked)
+    assert (tmp_path / "m.stl").stat().st_size > 84
+    docked.export.save("Mesh...", str(tmp_path / "m.abc"))
+    settled(qtbot, docked)
+    assert "is no name for a mesh" in docked.job.status.value
+
+
+def test_a_film_that_is_cancelled_leaves_no_file(qtbot, viewer, docked, tmp_path):
+    add_result(viewer)
+    docked.export.save("Film...", str(tmp_path / "film.mp4"))
+    qtbot.waitUntil(lambda: docked.job.progress.value > 0, timeout=20_000)
+    assert not docked.export.buttons["Film..."].enabled
+    docked.job.cancel_button.native.click()
+    settled(qtbot, docked)
+    assert docked.job.status.value == "Cancelled; nothing was added or written."
+    assert list(tmp_path.iterdir()) == []
+
+
+@in_a_window
+def test_a_closed_dock_leaves_the_window_as_it_was(qtbot, viewer):
+    dock, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", TITLE)
+    add_result(viewer)
+    widget.profile.lines.draw("add_line")
+    shapes = viewer.layers["Profiles"]
+    shapes.add_lines(np.array([(10, 10), (50, 70)], float))
+    settled(qtbot, widget)
+    widget.profile.plot.pointed.emit((20.0, 25.0))
+    viewer.window.remove_dock_widget(dock)
+    assert "Place in the plot" not in viewer.layers
+    gone = weakref.ref(widget)
+    del widget, dock
+    shapes.data = [np.array([(10.0, 10), (20.0, 20)])]
+    qtbot.wait(20)
+    gc.collect()
+    assert {type(one) for one in viewer.layers} == {Image, Shapes}
+    assert gone() is None or gone().profile.worker.idle
