@@ -164,6 +164,30 @@ def test_profile_is_drawn_where_it_lies_and_solid_where_it_is_sure() -> None:
     assert [text.get_text() for text in panel.get_legend().texts] == ["A to A': 75.0% sure"]
 
 
+@pytest.mark.parametrize(
+    ("start", "end"), [((0, 0), (89, 119)), ((45, 0), (45, 119)), ((0, 60), (89, 60))]
+)
+def test_letters_of_a_line_from_border_to_border_lie_in_the_panel_beside_its_ends(
+    start, end
+) -> None:
+    source, line = _ramp(), _line()
+    line.points = np.linspace(start, end, 40)
+    figure = draw_figure(source, _grey(source), [line], FigureSettings(dpi=100))
+    _drawn(figure)
+    renderer = figure.canvas.get_renderer()
+    for panel in figure.axes[:2]:
+        border = panel.get_window_extent(renderer)
+        letters = [text for text in panel.texts if text.get_bbox_patch()]
+        assert [text.get_text() for text in letters] == ["A", "A'"]
+        for text, (y, x) in zip(letters, (start, end), strict=True):
+            box = text.get_bbox_patch().get_window_extent(renderer)
+            assert border.x0 - 1 <= box.x0 < box.x1 <= border.x1 + 1
+            assert border.y0 - 1 <= box.y0 < box.y1 <= border.y1 + 1
+            place = panel.transData.transform((2 * x, 2 * y))
+            middle = np.array([(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2])
+            assert np.hypot(*(place - middle)) < 22 * 100 / 72
+
+
 def test_svg_has_text_as_text_and_is_the_same_each_time(tmp_path: Path, monkeypatch) -> None:
     import matplotlib
 

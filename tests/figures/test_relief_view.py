@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from napari_focus_stack.analysis.height_map import HeightMap
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.figures.poses import Pose, swung
-from napari_focus_stack.figures.relief_view import Relief, prepare_relief, view
+from napari_focus_stack.figures.relief import Relief, prepare_relief
+from napari_focus_stack.figures.relief_view import view
 
 SIDE = 120
 FRAME = (240, 240)

@@ -13,7 +13,7 @@ from napari_focus_stack.analysis.sphere import fit_sphere
 from napari_focus_stack.analysis.step_height import step_height
 from napari_focus_stack.cli.findings import Finding, Row
 from napari_focus_stack.errors import SettingsError
-from napari_focus_stack.figures.panels import profile_letter
+from napari_focus_stack.figures.profile_panel import profile_letter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,11 +19,10 @@ from napari_focus_stack.figures.panels import (
     draw_contours,
     draw_heights,
     draw_image,
-    draw_line,
-    draw_profiles,
     height_limits,
 )
 from napari_focus_stack.figures.pictures import check_picture
+from napari_focus_stack.figures.profile_panel import draw_line, draw_profiles
 from napari_focus_stack.io.writing import Outputs
 
 if TYPE_CHECKING:

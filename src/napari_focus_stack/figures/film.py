@@ -12,7 +12,8 @@ from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.errors import OutputError, SettingsError
 from napari_focus_stack.figures.film_encoder import encoder, frames_in
 from napari_focus_stack.figures.poses import STEEPEST, Pose, swung
-from napari_focus_stack.figures.relief_view import SHADING, Colour, prepare_relief, view
+from napari_focus_stack.figures.relief import SHADING, prepare_relief
+from napari_focus_stack.figures.relief_view import Colour, view
 from napari_focus_stack.io.replacing import temporary_name
 from napari_focus_stack.io.writing import Outputs
 

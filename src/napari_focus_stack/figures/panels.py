@@ -1,4 +1,4 @@
-"""Panels of a figure: image, height map with its colour bar, profiles."""
+"""Panels of a figure: an image with its scale bar, a height map with its colour bar."""
 
 from __future__ import annotations
 
@@ -18,25 +18,16 @@ from napari_focus_stack.figures.grid import (
 )
 from napari_focus_stack.figures.hillshade import lambert
 from napari_focus_stack.figures.pictures import as_rgb8, contrast_limits
-from napari_focus_stack.figures.relief_view import lit
+from napari_focus_stack.figures.relief import lit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from napari_focus_stack.analysis.height_map import HeightMap
-    from napari_focus_stack.analysis.profile import Profile
 
-COLOURS = ("#d55e00", "#56b4e9", "#cc79a7", "#009e73", "#e69f00", "#0072b2")
-"""Colours of profiles, which people with any colour vision tell apart [1]_.
-
-.. [1] B. Wong, "Points of view: Color blindness", Nature Methods 8 (2011), 441,
-   https://doi.org/10.1038/nmeth.1618
-"""
 RANGE = (0.5, 99.5)
 """Percentiles of the heights at the ends of the colour bar."""
 SHADING = 0.4
@@ -61,22 +52,6 @@ def height_label(unit: str) -> str:
         Such as "Height (µm)".
     """
     return "Depth (planes)" if unit == PLANE else f"Height ({format_unit(unit)})"
-
-
-def distance_label(unit: str) -> str:
-    """Return the name of distances along the surface with their unit.
-
-    Parameters
-    ----------
-    unit : str
-        Unit of a pixel size.
-
-    Returns
-    -------
-    str
-        Such as "Distance (µm)".
-    """
-    return "Distance (pixels)" if unit == PIXEL else f"Distance ({format_unit(unit)})"
 
 
 def draw_image(axes: Axes, source: HeightMap, image: NDArray[Any], size: tuple[int, int]) -> None:
@@ -182,8 +157,7 @@ def draw_contours(
     )
     levels = np.unique([line.level for line in found])
     if len(levels) > 1:
-        unit = "planes" if source.unit == PLANE else format_unit(source.unit)
-        _note(axes, f"Contour lines every {float(np.diff(levels).min()):g} {unit}")
+        _note(axes, f"Contour lines every {_height(float(np.diff(levels).min()), source.unit)}")
 
 
 def draw_bar(figure: Figure, axes: Axes, source: HeightMap, norm: Normalize, ends: str) -> None:
@@ -208,91 +182,6 @@ def draw_bar(figure: Figure, axes: Axes, source: HeightMap, norm: Normalize, end
     bar = figure.colorbar(mappable, cax=axes, extend=ends)
     bar.set_label(height_label(source.unit))
     bar.outline.set_linewidth(0.5)
-
-
-def draw_line(axes: Axes, source: HeightMap, profile: Profile, number: int) -> None:
-    """Draw the line of a profile over an image or a height map.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Panel.
-    source : HeightMap
-        Height map.
-    profile : Profile
-        Profile.
-    number : int
-        Number of the profile, from 0, which determines its letter and colour.
-    """
-    x, y = (np.asarray(profile.points, float) * source.pixel_size).T[::-1]
-    colour = COLOURS[number % len(COLOURS)]
-    axes.plot(x, y, color="white", linewidth=2.2, solid_capstyle="round")
-    axes.plot(x, y, color=colour, linewidth=1.2, solid_capstyle="round")
-    for end, before, text in (
-        (0, 1, profile_letter(number)),
-        (-1, -2, f"{profile_letter(number)}'"),
-    ):
-        away = np.array([x[end] - x[before], y[before] - y[end]])
-        axes.annotate(
-            text,
-            (x[end], y[end]),
-            xytext=tuple(9 * away / max(float(np.hypot(*away)), 1e-12)),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            color="black",
-            fontsize=7,
-            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": colour, "lw": 0.6},
-        )
-
-
-def draw_profiles(axes: Axes, profiles: Sequence[Profile]) -> None:
-    """Draw heights over distance with their uncertainty.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Panel.
-    profiles : sequence of Profile
-        Profiles, one or more. Lines are dotted where heights are not sure.
-    """
-    for number, profile in enumerate(profiles):
-        colour = COLOURS[number % len(COLOURS)]
-        letter, heights = profile_letter(number), np.asarray(profile.height, float)
-        axes.plot(profile.distance, heights, color=colour, linewidth=0.7, linestyle=":")
-        solid = np.where(profile.counted, heights, np.nan)
-        label = f"{letter} to {letter}': {format_percentage(profile.share)} sure"
-        axes.plot(profile.distance, solid, color=colour, linewidth=1.1, label=label)
-        if profile.uncertainty is not None:
-            spread = np.asarray(profile.uncertainty, float)
-            axes.fill_between(
-                profile.distance, solid - spread, solid + spread, color=colour, alpha=0.25, lw=0
-            )
-    axes.set_xlabel(distance_label(profiles[0].distance_unit))
-    axes.set_ylabel(height_label(profiles[0].unit))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.01)
-    # above the panel, where it covers no line
-    axes.legend(
-        loc="lower right", bbox_to_anchor=(1, 1), ncols=min(4, len(profiles)), frameon=False
-    )
-
-
-def profile_letter(number: int) -> str:
-    """Return the letter of a profile: A to Z, then A1, B1.
-
-    Parameters
-    ----------
-    number : int
-        Its number from 0.
-
-    Returns
-    -------
-    str
-        As it is drawn beside the line.
-    """
-    round_, place = divmod(number, 26)
-    return chr(ord("A") + place) + (str(round_) if round_ else "")
 
 
 def _show(axes: Axes, picture: NDArray[np.uint8], source: HeightMap) -> None:
@@ -337,10 +226,17 @@ def _draw_scale_bar(axes: Axes, source: HeightMap) -> None:
     )
 
 
+def _height(height: float, unit: str) -> str:
+    """Return a difference of heights with its unit."""
+    if unit == PLANE:
+        return f"{height:g} {'plane' if height == 1 else 'planes'}"
+    return f"{height:g} {format_unit(unit)}"
+
+
 def _length(length: float, unit: str) -> str:
     """Return a length with its unit, in millimetres from 1000 micrometres on."""
     if unit == PIXEL:
-        return f"{length:g} pixels"
+        return f"{length:g} {'pixel' if length == 1 else 'pixels'}"
     if unit == "micrometer" and length >= 1000:
         return f"{length / 1000:g} mm"
     return f"{length:g} {format_unit(unit)}"

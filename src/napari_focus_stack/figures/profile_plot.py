@@ -13,7 +13,7 @@ from napari_focus_stack.figures.figure import (
     own_style,
     save_figure,
 )
-from napari_focus_stack.figures.panels import draw_profiles
+from napari_focus_stack.figures.profile_panel import draw_profiles
 
 if TYPE_CHECKING:
     import os

@@ -8,7 +8,8 @@ import numpy as np
 
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.figures.poses import swung
-from napari_focus_stack.figures.relief_view import SHADING, Colour, prepare_relief, view
+from napari_focus_stack.figures.relief import SHADING, prepare_relief
+from napari_focus_stack.figures.relief_view import Colour, view
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -461,6 +461,9 @@ def test_only_the_map_that_is_seen_has_a_colour_bar(viewer, docked, stacked, pla
     assert bars() == []
     viewer.canvas.grid.enabled = True
     assert bars() == [first["depth-index"], second["depth-index"]]
+    viewer.window.dock_widgets["Colour bar"].parent().close()
+    first["depth-index"].visible = False
+    assert bars() == []  # closed by the user
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class LegendDock:
     def show(self, layers: Sequence[Image]) -> None:
         """Show the bars of maps, or hide the dock if there are none.
 
-        A dock that the user closed remains closed until another map is uncovered.
+        A dock that the user closed remains closed until no map is seen, and then one again.
 
         Parameters
         ----------
