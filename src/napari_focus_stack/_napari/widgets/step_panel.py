@@ -94,9 +94,8 @@ class StepPanel(Container[Any]):
         except FocusStackError as problem:
             self._say(str(problem))
             return
-        self.worker.take(
-            partial(_step, heights, *(regions[name] for name in ends), self.tilted.value)
-        )
+        first, second = (regions[name] for name in ends)
+        self.worker.take(partial(_step, heights, first, second, self.tilted.value))
 
     def stop(self) -> None:
         """Leave the viewer."""
