@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,27 @@ def height_layers(found: ResultSet) -> list[Image]:
         Empty where the result has a depth at most.
     """
     return [*([found.maps["height"]] if "height" in found.maps else []), *found.levelled]
+
+
+def with_heights(found: ResultSet, key: object) -> ResultSet:
+    """Return a result with other heights in the place of its own.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result.
+    key : object
+        Id of one of its `height_layers`.
+
+    Returns
+    -------
+    ResultSet
+        The same where there is no such layer.
+    """
+    chosen = {layer.unique_id: layer for layer in height_layers(found)}.get(key)
+    if chosen is None:
+        return found
+    return dataclasses.replace(found, maps={**found.maps, "height": chosen})
 
 
 def put_over_images(layers: LayerList, layer: Layer) -> None:
