@@ -131,6 +131,7 @@ def test_only_sure_heights_count(qtbot, viewer, docked):
 
 def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
     image = add_result(viewer, STEP)
+    settled(qtbot, docked)
     assert docked.step.step.value.startswith("Press 'Draw region'")
     docked.step.regions.buttons["add_rectangle"].native.click()
     shapes = viewer.layers["Regions"]
@@ -141,6 +142,7 @@ def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
     said = docked.step.step.value
     assert said.startswith("Step B \N{MINUS SIGN} A: 4")
     assert "100.0% of the pixels counted" in said
+    np.testing.assert_allclose(shapes.features["mean height (µm)"], [2, 6])
     docked.step.first.value, docked.step.second.value = "B", "A"
     settled(qtbot, docked)
     assert docked.step.step.value.startswith("Step A \N{MINUS SIGN} B: -4")
