@@ -5,9 +5,12 @@ import weakref
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Image, Points, Shapes
 from stacks import in_a_window
 
+from napari_focus_stack._napari.io.results_reader import get_reader
+from napari_focus_stack._napari.io.writers import write_results
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.result_sets import result_sets
 from napari_focus_stack.analysis import open_heights
@@ -128,6 +131,7 @@ def test_only_sure_heights_count(qtbot, viewer, docked):
 
 def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
     image = add_result(viewer, STEP)
+    settled(qtbot, docked)
     assert docked.step.step.value.startswith("Press 'Draw region'")
     docked.step.regions.buttons["add_rectangle"].native.click()
     shapes = viewer.layers["Regions"]
@@ -138,6 +142,7 @@ def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
     said = docked.step.step.value
     assert said.startswith("Step B \N{MINUS SIGN} A: 4")
     assert "100.0% of the pixels counted" in said
+    np.testing.assert_allclose(shapes.features["mean height (µm)"], [2, 6])
     docked.step.first.value, docked.step.second.value = "B", "A"
     settled(qtbot, docked)
     assert docked.step.step.value.startswith("Step A \N{MINUS SIGN} B: -4")
@@ -196,6 +201,32 @@ def test_levelled_heights_lie_beside_those_of_the_stack(qtbot, viewer, docked):
     np.testing.assert_array_equal(docked.source.heights().heights, levelled.data)
     viewer.layers.remove(levelled)
     np.testing.assert_array_equal(docked.source.heights().heights, TILT + STEP)
+
+
+def test_levelled_heights_are_shown_in_3d_and_saved_beside_the_others(
+    qtbot, viewer, docked, dock, tmp_path
+):
+    add_result(viewer, TILT + STEP)
+    press(qtbot, docked, docked.level.level_button)
+    levelled = viewer.layers["cells [height, levelled]"]
+    shown = dock("Show in 3-D")
+    for layer in (viewer.layers["cells [height]"], levelled):
+        shown.heights.value = layer.unique_id
+        shown.show_button.native.click()
+        qtbot.waitUntil(lambda: not shown.job.running, timeout=10_000)
+        surface = viewer.layers["cells [surface]"]
+        heights = surface.vertices[:, 0] * abs(surface.scale[0])
+        np.testing.assert_allclose(np.ptp(heights), np.ptp(layer.data), rtol=0.05)
+    pair = [viewer.layers["cells [height]"], levelled, viewer.layers["cells [stacked]"]]
+    [path] = write_results(
+        str(tmp_path / "r.focusstack"), [layer.as_layer_data_tuple() for layer in pair]
+    )
+    opened = ViewerModel()
+    for data in get_reader(path)(path):
+        opened._add_layer_from_data(*data)
+    [found] = result_sets(opened.layers)
+    np.testing.assert_array_equal(found.maps["height"].data, TILT + STEP)
+    np.testing.assert_array_equal(found.levelled[0].data, levelled.data)
 
 
 def test_maps_show_the_slope_and_the_levels_of_a_plane(qtbot, viewer, docked):
