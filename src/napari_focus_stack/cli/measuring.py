@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -195,18 +195,9 @@ def step_finding(source: HeightMap, a: Box, b: Box, *, tilt: bool) -> Finding:
     """
     found = step_height(source, region_of(source, a), region_of(source, b), tilt=tilt)
     rows = [Row("step height", found.value, found.unit, found.uncertainty)]
-    content = {
-        "a": a,
-        "b": b,
-        "tilt": tilt,
-        **_fields(found, "value", "uncertainty", "share", "unit"),
-    }
+    content = {"a": a, "b": b, "tilt": tilt, **dataclasses.asdict(found)}
     title = f"Step from {_where(a)} up to {_where(b)}"
     return Finding("steps", title, found.share, rows, content)
-
-
-def _fields(found: Any, *names: str) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in names}
 
 
 def texture_finding(
