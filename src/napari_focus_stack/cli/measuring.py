@@ -10,7 +10,7 @@ import numpy as np
 from napari_focus_stack.analysis.areal_texture import texture
 from napari_focus_stack.analysis.level_volumes import volumes
 from napari_focus_stack.analysis.sphere import fit_sphere
-from napari_focus_stack.analysis.step_height import step_height
+from napari_focus_stack.analysis.step_heights import step_height
 from napari_focus_stack.cli.findings import Finding, Row
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.figures.profile_panel import profile_letter
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.analysis.height_map import HeightMap
-    from napari_focus_stack.analysis.profile import Profile
+    from napari_focus_stack.analysis.height_profiles import Profile
 
 Box = tuple[int, int, int, int]
 """First row, end row, first column, end column."""
