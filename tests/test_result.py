@@ -35,6 +35,8 @@ def made_report():
         intensities={"clipped": 0.1},
         crop=[0, 18, 2, 24],
         spacing={"y": 0.5, "x": 0.5, "z": None, "unit": "micrometer"},
+        z_calibration={"factor": 1.33, "uncertainty": 0.01, "drive_step": 0.5},
+        depth_unit=2.5,
         health={"noise": 1.5},
         occlusion={"found": False, "why": "not looked"},
         advice={"focus": ["Step less."]},

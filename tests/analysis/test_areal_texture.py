@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_focus_stack.analysis import texture
-from napari_focus_stack.depth.confidence import standard_error
 from napari_focus_stack.errors import SettingsError
 
 SIZES = (0.5, 0.8)
@@ -104,8 +103,10 @@ def test_noise_is_the_root_mean_square_of_the_uncertainty_and_a_note_says_if_it_
     random = np.random.default_rng(2)
     surface = random.normal(0, 0.1, (60, 60))
     confidence = random.uniform(0.5, 1, (60, 60)).astype(np.float32)
-    expected = 2 * math.sqrt(float(np.mean(standard_error(confidence).astype(float) ** 2)))
-    noisy = texture(height_map(surface, confidence=confidence, z_step=2.0))
+    source = height_map(surface, confidence=confidence, z_step=2.0)
+    assert source.noise is not None
+    expected = math.sqrt(float(np.mean(source.noise.astype(float) ** 2)))
+    noisy = texture(source)
     assert noisy["noise"] == pytest.approx(expected, rel=1e-6)
     assert any("a good part of it may be noise" in note for note in noisy["notes"])
     rough = texture(height_map(100 * surface, confidence=confidence, z_step=2.0))

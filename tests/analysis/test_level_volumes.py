@@ -9,7 +9,6 @@ import pytest
 from height_maps import height_map, places
 
 from napari_focus_stack.analysis import volumes
-from napari_focus_stack.depth.confidence import standard_error
 from napari_focus_stack.errors import SettingsError
 
 SIZES = (0.5, 0.8)
@@ -53,12 +52,13 @@ def test_what_does_not_count_is_an_area_and_not_a_volume() -> None:
 def test_uncertainty_is_that_of_one_error_in_all_pixels_and_of_the_scale() -> None:
     heights = np.array([[4.0, 6.0], [-1.0, 1.0]])
     confidence = np.full((2, 2), 0.8, np.float32)
-    one = float(standard_error(confidence[:1, :1])[0, 0]) * 2.5
-    found = volumes(
-        height_map(heights, SIZES, confidence=confidence, z_step=2.5, scale_uncertainty=0.02), 0.0
-    )
-    assert found.uncertainty_above == pytest.approx(0.4 * math.hypot(3 * one, 0.02 * 11))
-    assert found.uncertainty_below == pytest.approx(0.4 * math.hypot(one, 0.02))
+    source = height_map(heights, SIZES, confidence=confidence, z_step=2.5, scale_uncertainty=0.02)
+    assert source.uncertainty is not None
+    one = source.uncertainty.astype(float)
+    found = volumes(source, 0.0)
+    above = math.hypot(one.sum() - one[1, 0], 0.02 * 11)
+    assert found.uncertainty_above == pytest.approx(0.4 * above)
+    assert found.uncertainty_below == pytest.approx(0.4 * math.hypot(one[1, 0], 0.02))
     assert volumes(height_map(heights), 0.0).uncertainty_above is None
 
 
