@@ -12,14 +12,14 @@ from napari_focus_stack.depth.confidence import expected_error
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-OF_EXPECTED = 0.40
+OF_EXPECTED = 0.26
 """Standard uncertainty over the error that confidence expects, on flat and tilted surfaces.
 
-This and `SMOOTHED` are fitted (Student's t, 4 degrees of freedom) to 265 rendered surfaces and the
-35 scenes of `benchmarks/confidence.py`, both alike in weight: 72 % of the errors are within one
-standard uncertainty on the former and 64 % on the latter, 50 to 86 % on four of five scenes.
-Confidence alone leaves 45 to 86 %."""
-SMOOTHED = 7.4
+This and `SMOOTHED` are fitted to rendered surfaces and to the 35 scenes of
+`benchmarks/confidence.py` together: one standard uncertainty covers 71 % of the errors on the
+former (`benchmarks/heights.py coverage`) and 64 % on the latter. By confidence alone, 45 to 86 %
+would be covered on four scenes of five."""
+SMOOTHED = 11.0
 """Squared pixels by which curvature changes a height: the mean over neighbours flattens it."""
 CURVATURE_SIGMA = 2.0
 """Gaussian sigma, in pixels, of the heights whose curvature counts; 4 and 8 predict less."""
