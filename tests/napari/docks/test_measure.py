@@ -2,11 +2,14 @@
 
 import gc
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Points, Shapes
+from napari.utils._proxies import ReadOnlyWrapper
+from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks
 from stacks import in_a_window
 
 from napari_focus_stack._napari.io.results_reader import get_reader
@@ -97,6 +100,37 @@ def test_a_line_on_a_tilted_plane_has_its_heights_and_lengths(qtbot, viewer, doc
     np.testing.assert_allclose(cells[:, 2], 0.3 * cells[:, 6] + 0.1 * cells[:, 7], atol=1e-5)
     docked.profile.save(str(tmp_path / "p.svg"))
     assert "polyline" in (tmp_path / "p.svg").read_text()
+
+
+def drag(layer, image, *pixels):
+    """Press on the first pixel and move to the others; the button is not released."""
+    pressed = None
+    for pixel in pixels:
+        event = SimpleNamespace(
+            type="mouse_move" if pressed else "mouse_press", position=image.data_to_world(pixel),
+            pos=np.array(pixel, float), view_direction=None, dims_displayed=[0, 1],
+            modifiers=(), button=1, is_dragging=bool(pressed), handled=False,
+        )  # fmt: skip
+        if pressed is None:
+            pressed = ReadOnlyWrapper(event)
+            mouse_press_callbacks(layer, pressed)
+        else:
+            mouse_move_callbacks(layer, ReadOnlyWrapper(event))
+
+
+@in_a_window
+def test_the_profile_follows_a_line_that_is_being_dragged(qtbot, viewer, docked):
+    image = add_result(viewer)
+    docked.profile.lines.buttons["add_line"].native.click()
+    shapes = viewer.layers["Profiles"]
+    lengths = []
+    for end in ((10, 30), (10, 50), (40, 50)):
+        drag(shapes, image, (10, 10), (10, 20), end)
+        settled(qtbot, docked)
+        lengths.append(docked.profile.profiles[-1][1].length)
+        shapes.mode = "pan_zoom"  # ends the drawing
+        shapes.mode = "add_line"
+    np.testing.assert_allclose(lengths, [5, 10, np.hypot(15, 10)], rtol=5e-3)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
