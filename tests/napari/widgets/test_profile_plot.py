@@ -66,7 +66,11 @@ def test_curves_in_a_file_end_where_its_axes_say(plot, tmp_path):
     words = re.findall(r"<text[^>]*>([^<]+)</text>", svg)
     assert {"height (µm)", "distance (µm)"} <= {one.strip() for one in words}
     # numbers at an axis are as far apart as on its curves: at another resolution they were not
-    at = {n: float(re.search(rf'\sx="([-\d.]+)"[^>]*>{n}<', svg)[1]) for n in (20, 40)}
+    at = {}
+    for n in (20, 40):
+        found = re.search(rf'\sx="([-\d.]+)"[^>]*>{n}<', svg)
+        scale = svg[: found.start()].rpartition("matrix(")[2].split(",")[0]
+        at[n] = float(found[1]) * float(scale)
     assert at[40] - at[20] == pytest.approx((x[1] - x[0]) * 20 / 50, abs=0.5)
 
 
