@@ -128,6 +128,7 @@ def test_the_profile_follows_a_line_that_is_being_dragged(qtbot, viewer, docked)
         drag(shapes, image, (10, 10), (10, 20), end)
         settled(qtbot, docked)
         lengths.append(docked.profile.profiles[-1][1].length)
+        assert len(np.unique(shapes.edge_color, axis=0)) == len(lengths)
         shapes.mode = "pan_zoom"  # ends the drawing
         shapes.mode = "add_line"
     np.testing.assert_allclose(lengths, [5, 10, np.hypot(15, 10)], rtol=5e-3)
@@ -264,7 +265,7 @@ def test_levelled_heights_are_shown_in_3d_and_saved_beside_the_others(
 
 
 def test_maps_show_the_slope_and_the_levels_of_a_plane(qtbot, viewer, docked):
-    image = add_result(viewer)
+    image = add_result(viewer, confidence=np.where(ROWS < 40, 1, 0.2).astype(np.float32))
     for name in ("Slope", "Hillshade", "Contour lines"):
         press(qtbot, docked, docked.maps.buttons[name])
     slope = viewer.layers["cells [slope]"]
@@ -272,10 +273,12 @@ def test_maps_show_the_slope_and_the_levels_of_a_plane(qtbot, viewer, docked):
         "cells [stacked]", "cells [slope]", "cells [hillshade]", "cells [contour lines]"
     ]  # fmt: skip
     steep = np.degrees(np.arctan(np.hypot(0.3 / 0.5, 0.1 / 0.25)))
-    np.testing.assert_allclose(slope.data, steep, rtol=1e-4)
+    np.testing.assert_allclose(slope.data[:40], steep, rtol=1e-4)
+    assert np.isnan(slope.data[40:]).all()
     lines = viewer.layers["cells [contour lines]"]
     (y, x), level = lines.data[:, 0].T, lines.features["height (µm)"]
     np.testing.assert_allclose(0.3 * y + 0.1 * x, level, atol=1e-4)
+    assert 38 < y.max() < 40
     for layer in (slope, lines):
         np.testing.assert_allclose(layer.data_to_world((3, 4)), image.data_to_world((3, 4)))
 
