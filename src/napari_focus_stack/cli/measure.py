@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_focus_stack.analysis.height_map import HeightMap
+    from napari_focus_stack.analysis.height_profiles import Profile
     from napari_focus_stack.analysis.opening import OpenedHeights
-    from napari_focus_stack.analysis.profile import Profile
     from napari_focus_stack.cli.findings import Finding
     from napari_focus_stack.cli.measuring import Box
 
@@ -246,7 +246,7 @@ def _profiles(
     call: argparse.Namespace, surface: HeightMap
 ) -> list[tuple[list[tuple[float, float]], Profile]]:
     """Return the lines of a call and the profiles along them."""
-    from napari_focus_stack.analysis.profile import profile
+    from napari_focus_stack.analysis.height_profiles import profile
 
     lines = [_pairs(numbers, "--profile", least=2) for numbers in call.profile]
     return [(line, profile(surface, line, width=call.width)) for line in lines]

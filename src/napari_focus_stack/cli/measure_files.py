@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import argparse
 
     from napari_focus_stack.analysis.height_map import HeightMap
+    from napari_focus_stack.analysis.height_profiles import Profile
     from napari_focus_stack.analysis.opening import OpenedHeights
-    from napari_focus_stack.analysis.profile import Profile
     from napari_focus_stack.cli.findings import Finding
 
 _ENDS = {

@@ -24,7 +24,7 @@ from napari_focus_stack._napari.widgets.profile_plot import ProfilePlot
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.widgets.sentences import Sentences
 from napari_focus_stack._napari.workers.latest import LatestOnlyWorker
-from napari_focus_stack.analysis.profile import MOST_WIDTH, Profile, profile
+from napari_focus_stack.analysis.height_profiles import MOST_WIDTH, Profile, profile
 from napari_focus_stack.analysis.profile_tables import (
     profile_columns,
     profile_headings,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.analysis.profile import Profile
+    from napari_focus_stack.analysis.height_profiles import Profile
 
     Colour = tuple[float, float, float, float]
     Drawn = tuple[Profile, Colour]

@@ -169,7 +169,7 @@ def _step(
 
 def _step_words(heights: HeightMap, first: Region, second: Region, tilt: bool) -> str:
     """Return a sentence on the step between two regions."""
-    from napari_focus_stack.analysis.step_height import step_height
+    from napari_focus_stack.analysis.step_heights import step_height
 
     found = step_height(heights, first.mask(heights.shape), second.mask(heights.shape), tilt=tilt)
     height = format_measure(found.value, found.uncertainty, found.unit)
