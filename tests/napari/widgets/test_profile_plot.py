@@ -12,7 +12,7 @@ from napari_focus_stack._napari.widgets.profile_plot import (
     height_limits,
     sample_words,
 )
-from napari_focus_stack.analysis.profile import Profile
+from napari_focus_stack.analysis import Profile
 
 RED, BLUE = (1.0, 0.0, 0.0, 1.0), (0.0, 0.0, 1.0, 1.0)
 N = 101
