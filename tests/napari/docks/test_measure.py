@@ -283,6 +283,15 @@ def test_maps_show_the_slope_and_the_levels_of_a_plane(qtbot, viewer, docked):
         np.testing.assert_allclose(layer.data_to_world((3, 4)), image.data_to_world((3, 4)))
 
 
+def test_a_layer_with_a_shear_is_refused(qtbot, viewer, docked):
+    image = add_result(viewer)
+    image.affine = [[1, 0.4, 0], [0, 1, 0], [0, 0, 1]]
+    viewer.add_shapes([np.array(drawn(image, (10, 20), (40, 20)))], shape_type="line")
+    settled(qtbot, docked)
+    assert docked.profile.profiles == []
+    assert "has a shear" in docked.profile.status.value
+
+
 def test_without_a_z_step_heights_are_planes(qtbot, viewer, docked):
     image = add_result(viewer, spacing={}, role="depth")
     viewer.add_shapes([np.array(drawn(image, (10, 20), (40, 20)))], shape_type="line")
