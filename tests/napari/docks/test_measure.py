@@ -192,7 +192,9 @@ def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
     assert "Step" not in docked.step.step.value
 
 
-def test_texture_and_volume_of_regions_are_tabulated(qtbot, viewer, docked, tmp_path):
+def test_texture_and_volume_of_regions_are_tabulated(
+    qtbot, viewer, docked, tmp_path, monkeypatch, notifications
+):
     add_result(viewer, 3 * np.sin(COLS * 2 * np.pi / 16) + TILT)
     press(qtbot, docked, docked.surface.texture_button)
     table = docked.surface.table
@@ -214,6 +216,12 @@ def test_texture_and_volume_of_regions_are_tabulated(qtbot, viewer, docked, tmp_
     table.save(str(tmp_path / "v.csv"))
     first, second, *_ = (tmp_path / "v.csv").read_text().splitlines()
     assert (first, second) == ("quantity,unit,A", "level,µm,-100")
+    monkeypatch.setattr(
+        "napari_focus_stack._napari.widgets.measures_table.QFileDialog.getSaveFileName",
+        lambda *_: (str(tmp_path / "missing" / "v.csv"), ""),
+    )
+    table.save_button.native.click()
+    assert "missing" in notifications[-1]
     docked.surface.s_filter.value = "fine"
     assert "S-filter 'fine' is no length" in press(qtbot, docked, docked.surface.texture_button)
 
