@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from napari_focus_stack.figures.relief_view import view
 SIDE = 120
 FRAME = (240, 240)
 BACKGROUND = (0, 0, 255)
+NOTHING = -1e6
 
 
 def _relief(heights: np.ndarray, known: np.ndarray | None = None) -> Relief:
@@ -103,19 +105,22 @@ def test_every_pixel_shows_the_foremost_point_that_projects_to_it(azimuth, tilt,
     points = np.stack([fine_x, fine_y, fine_z]).reshape(3, -1) - _MIDDLE
     u, v, near = pose.rotation @ points
     column, row = np.rint(u + (FRAME[0] - 1) / 2), np.rint(v + (FRAME[1] - 1) / 2)
-    foremost = np.full(FRAME[::-1], -np.inf)
+    foremost = np.full(FRAME[::-1], NOTHING)
     np.maximum.at(foremost, (row.astype(int), column.astype(int)), near)
     here = np.stack([x, y, _bilinear(relief.heights, y, x)]).reshape(3, -1) - _MIDDLE
     seen_u, seen_v, seen_near = (pose.rotation @ here).reshape(3, *FRAME)
     across, down = _screen()
-    in_place = np.hypot(seen_u - across, seen_v - down)[shown]
-    hidden_by = (foremost - seen_near)[shown]
-    # outlines of hills mix what is before with what is behind, and steep slopes span much depth
-    assert np.quantile(in_place, 0.9) < 0.8
-    assert np.median(hidden_by) < 1
-    assert np.quantile(hidden_by, 0.85) < 3
-    covered = np.isfinite(foremost)
-    assert (shown != covered).sum() < 8 * SIDE  # the outline alone differs
+    # a pixel may show any point of its own area and of its neighbours': outlines of hills are mixed
+    block = np.ones((3, 3), np.uint8)
+    nearest, farthest = cv2.dilate(foremost, block), cv2.erode(foremost, block)
+    in_sight = (seen_near > farthest - 2) & (seen_near < nearest + 2)
+    smooth = nearest - farthest < 6
+    in_place = np.hypot(seen_u - across, seen_v - down) < 0.8
+    assert in_sight[shown & smooth].mean() > 0.995
+    assert in_place[shown & smooth].mean() > 0.99
+    assert (shown & smooth).sum() > 0.4 * shown.sum()
+    covered = foremost > NOTHING
+    assert (shown != covered).sum() < 12 * SIDE  # the outline alone differs
 
 
 _MIDDLE = np.array([[(SIDE - 1) / 2], [(SIDE - 1) / 2], [0]])
@@ -123,8 +128,6 @@ _MIDDLE = np.array([[(SIDE - 1) / 2], [(SIDE - 1) / 2], [0]])
 
 def _hills(seed: int) -> np.ndarray:
     """Return smooth hills of up to 25 to both sides of level."""
-    import cv2
-
     noise = np.random.default_rng(seed).normal(size=(SIDE, SIDE)).astype(np.float32)
     hills = cv2.GaussianBlur(noise, (0, 0), 12)
     return hills * (25 / np.abs(hills).max())

@@ -2,11 +2,14 @@
 
 import gc
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Points, Shapes
+from napari.utils._proxies import ReadOnlyWrapper
+from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks
 from stacks import in_a_window
 
 from napari_focus_stack._napari.io.results_reader import get_reader
@@ -99,6 +102,38 @@ def test_a_line_on_a_tilted_plane_has_its_heights_and_lengths(qtbot, viewer, doc
     assert "polyline" in (tmp_path / "p.svg").read_text()
 
 
+def drag(layer, image, *pixels):
+    """Press on the first pixel and move to the others; the button is not released."""
+    pressed = None
+    for pixel in pixels:
+        event = SimpleNamespace(
+            type="mouse_move" if pressed else "mouse_press", position=image.data_to_world(pixel),
+            pos=np.array(pixel, float), view_direction=None, dims_displayed=[0, 1],
+            modifiers=(), button=1, is_dragging=bool(pressed), handled=False,
+        )  # fmt: skip
+        if pressed is None:
+            pressed = ReadOnlyWrapper(event)
+            mouse_press_callbacks(layer, pressed)
+        else:
+            mouse_move_callbacks(layer, ReadOnlyWrapper(event))
+
+
+@in_a_window
+def test_the_profile_follows_a_line_that_is_being_dragged(qtbot, viewer, docked):
+    image = add_result(viewer)
+    docked.profile.lines.buttons["add_line"].native.click()
+    shapes = viewer.layers["Profiles"]
+    lengths = []
+    for end in ((10, 30), (10, 50), (40, 50)):
+        drag(shapes, image, (10, 10), (10, 20), end)
+        settled(qtbot, docked)
+        lengths.append(docked.profile.profiles[-1][1].length)
+        assert len(np.unique(shapes.edge_color, axis=0)) == len(lengths)
+        shapes.mode = "pan_zoom"  # ends the drawing
+        shapes.mode = "add_line"
+    np.testing.assert_allclose(lengths, [5, 10, np.hypot(15, 10)], rtol=5e-3)
+
+
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_shapes_of_the_user_lie_over_the_same_pixels(qtbot, viewer, docked, ndim):
     image = add_result(viewer)
@@ -157,7 +192,9 @@ def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
     assert "Step" not in docked.step.step.value
 
 
-def test_texture_and_volume_of_regions_are_tabulated(qtbot, viewer, docked, tmp_path):
+def test_texture_and_volume_of_regions_are_tabulated(
+    qtbot, viewer, docked, tmp_path, monkeypatch, notifications
+):
     add_result(viewer, 3 * np.sin(COLS * 2 * np.pi / 16) + TILT)
     press(qtbot, docked, docked.surface.texture_button)
     table = docked.surface.table
@@ -179,6 +216,12 @@ def test_texture_and_volume_of_regions_are_tabulated(qtbot, viewer, docked, tmp_
     table.save(str(tmp_path / "v.csv"))
     first, second, *_ = (tmp_path / "v.csv").read_text().splitlines()
     assert (first, second) == ("quantity,unit,A", "level,µm,-100")
+    monkeypatch.setattr(
+        "napari_focus_stack._napari.widgets.measures_table.QFileDialog.getSaveFileName",
+        lambda *_: (str(tmp_path / "missing" / "v.csv"), ""),
+    )
+    table.save_button.native.click()
+    assert "missing" in notifications[-1]
     docked.surface.s_filter.value = "fine"
     assert "S-filter 'fine' is no length" in press(qtbot, docked, docked.surface.texture_button)
 
@@ -230,7 +273,7 @@ def test_levelled_heights_are_shown_in_3d_and_saved_beside_the_others(
 
 
 def test_maps_show_the_slope_and_the_levels_of_a_plane(qtbot, viewer, docked):
-    image = add_result(viewer)
+    image = add_result(viewer, confidence=np.where(ROWS < 40, 1, 0.2).astype(np.float32))
     for name in ("Slope", "Hillshade", "Contour lines"):
         press(qtbot, docked, docked.maps.buttons[name])
     slope = viewer.layers["cells [slope]"]
@@ -238,12 +281,23 @@ def test_maps_show_the_slope_and_the_levels_of_a_plane(qtbot, viewer, docked):
         "cells [stacked]", "cells [slope]", "cells [hillshade]", "cells [contour lines]"
     ]  # fmt: skip
     steep = np.degrees(np.arctan(np.hypot(0.3 / 0.5, 0.1 / 0.25)))
-    np.testing.assert_allclose(slope.data, steep, rtol=1e-4)
+    np.testing.assert_allclose(slope.data[:40], steep, rtol=1e-4)
+    assert np.isnan(slope.data[40:]).all()
     lines = viewer.layers["cells [contour lines]"]
     (y, x), level = lines.data[:, 0].T, lines.features["height (µm)"]
     np.testing.assert_allclose(0.3 * y + 0.1 * x, level, atol=1e-4)
+    assert 38 < y.max() < 40
     for layer in (slope, lines):
         np.testing.assert_allclose(layer.data_to_world((3, 4)), image.data_to_world((3, 4)))
+
+
+def test_a_layer_with_a_shear_is_refused(qtbot, viewer, docked):
+    image = add_result(viewer)
+    image.affine = [[1, 0.4, 0], [0, 1, 0], [0, 0, 1]]
+    viewer.add_shapes([np.array(drawn(image, (10, 20), (40, 20)))], shape_type="line")
+    settled(qtbot, docked)
+    assert docked.profile.profiles == []
+    assert "has a shear" in docked.profile.status.value
 
 
 def test_without_a_z_step_heights_are_planes(qtbot, viewer, docked):

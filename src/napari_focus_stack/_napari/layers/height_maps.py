@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,7 +109,7 @@ def _colours(title: str, colormap: str, limits: tuple[float, float]) -> dict[str
 
 
 def contours_of(heights: HeightMap, interval: float | None = None) -> Made:
-    """Return the contour lines of a surface as vectors, which thousands of shapes would slow down.
+    """Return the contour lines of the sure heights, as vectors: so many shapes would be slow.
 
     Parameters
     ----------
@@ -129,7 +130,8 @@ def contours_of(heights: HeightMap, interval: float | None = None) -> Made:
     """
     from napari_focus_stack.figures.contours import contours
 
-    lines = contours(heights, interval)
+    sure = np.where(heights.counted, heights.heights, np.float32(np.nan))
+    lines = contours(dataclasses.replace(heights, heights=sure), interval)
     pieces = [np.stack([one.points[:-1], np.diff(one.points, axis=0)], axis=1) for one in lines]
     levels = np.repeat([one.level for one in lines], [len(piece) for piece in pieces])
     look = {

@@ -45,19 +45,14 @@ def height_map_of(found: ResultSet, layer: Image | None, least_confidence: float
     Raises
     ------
     InputError
-        The result has neither heights nor depth, or its pixels are skewed.
+        The result has neither heights nor depth.
     """
     heights, unit = _heights(found, layer)
     sure = found.maps.get("confidence")
     past = found.past
     z = (past.get("spacing") or {}).get("z")
     known = knows_pixel_size(found)
-    size, skew = pixel_shape(found.image, unit) if known else ((1.0, 1.0), 0.0)
-    if abs(skew) > RIGHT_ANGLE:
-        raise InputError(
-            f"'{found.image.name}' has a shear, and distances along its rows and columns do not "
-            "add up; remove the shear of the layer."
-        )
+    size = pixel_shape(found.image, unit)[0] if known else (1.0, 1.0)
     return HeightMap(
         heights=heights,
         confidence=None if sure is None else np.asarray(sure.data),
@@ -69,6 +64,27 @@ def height_map_of(found: ResultSet, layer: Image | None, least_confidence: float
         scale_uncertainty=float((past.get("z_calibration") or {}).get("uncertainty") or 0.0),
         least_confidence=least_confidence,
     )
+
+
+def check_right_angles(found: ResultSet) -> None:
+    """Refuse a result whose layer has a shear, for measurements of distances.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result.
+
+    Raises
+    ------
+    InputError
+        Its rows and columns are not perpendicular.
+    """
+    _, skew = pixel_shape(found.image, None)
+    if abs(skew) > RIGHT_ANGLE:
+        raise InputError(
+            f"'{found.image.name}' has a shear, and distances along its rows and columns do not "
+            "add up; remove the shear of the layer."
+        )
 
 
 def _heights(found: ResultSet, layer: Image | None) -> tuple[NDArray[Any], str | None]:

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import Container, FloatSpinBox, Label
 from psygnal import Signal
 
-from napari_focus_stack._napari.layers.measured_heights import height_layers, height_map_of
+from napari_focus_stack._napari.layers.measured_heights import (
+    check_right_angles,
+    height_layers,
+    height_map_of,
+)
 from napari_focus_stack._napari.widgets.layer_choosers import LayerChooser
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.latest import LatestOnlyWorker
@@ -96,6 +100,7 @@ class HeightSource(Container[Any]):
         found = self._chosen()
         if found is None:
             raise InputError(NO_RESULT)
+        check_right_angles(found)
         if self._map is None:
             layers = {layer.unique_id: layer for layer in height_layers(found)}
             self._map = height_map_of(found, layers.get(self.layers.value), self.confidence.value)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, PushButton
-from psygnal import Signal
+from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QTableWidget, QTableWidgetItem
 
 from napari_focus_stack._napari.widgets.sentences import Sentences
+from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.io.tables import write_table
 
 if TYPE_CHECKING:
@@ -53,9 +54,6 @@ class MeasuresTable(Container[Any]):
         self.copy_button.changed.connect(self.copy)
         self.save_button.changed.connect(self._ask_and_save)
 
-    failed = Signal(str)
-    """Emitted with a sentence where a table cannot be saved."""
-
     def show_measures(self, measures: Measures) -> None:
         """Show a table.
 
@@ -95,8 +93,12 @@ class MeasuresTable(Container[Any]):
         path, _ = QFileDialog.getSaveFileName(
             self.native, "Save measurements", "measurements.csv", "Table (*.csv)"
         )
-        if path:
+        if not path:
+            return
+        try:
             self.save(path if path.lower().endswith(".csv") else f"{path}.csv")
+        except FocusStackError as problem:
+            show_error(str(problem))
 
     def save(self, path: str) -> None:
         """Write the table to a file.
