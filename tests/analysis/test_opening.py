@@ -227,6 +227,29 @@ def test_a_height_map_of_another_program(tmp_path: Path) -> None:
     assert "taken as planes of 3 µm" in planes.notes[0]
 
 
+def test_results_of_several_runs_in_one_file_are_kept_apart(tmp_path: Path) -> None:
+    """Films, as napari saves them: pictures of all places one after the other."""
+    random = np.random.default_rng(3)
+    held, saved = {}, []
+    for name in ("dim", "bright"):
+        past = {"sources": [name], "depth_unit": 2.0}
+        shape = {"shape": [2, 3, *SIZE], "axis_labels": ["p", "t", "y", "x"]}
+        for role in ("height", "confidence"):
+            held[name, role] = random.uniform(size=(2, 3, *SIZE)).astype(np.float32)
+            array = held[name, role].reshape(6, *SIZE)
+            more = {"metadata": past, "layer": shape}
+            saved.append(SavedResult(role, name, array, SPACING, more=more, first="T"))
+    write_saved(tmp_path / "r.focusstack", saved)
+    for number, name in enumerate(("dim 0", "dim 1", "bright 0", "bright 1")):
+        opened = open_heights(tmp_path / "r.focusstack", position=name, time=2)
+        for role in ("height", "confidence"):
+            given = opened.height_map.heights if role == "height" else opened.height_map.confidence
+            np.testing.assert_array_equal(given, held[name.split()[0], role][number % 2, 2])
+        assert opened.height_map.depth_unit == 2
+    with pytest.raises(InputError, match=r"position \(dim 0, dim 1, bright 0, bright 1\) and time"):
+        open_heights(tmp_path / "r.focusstack")
+
+
 @pytest.mark.parametrize("suffix", [".tif", ".gsf", ".x3p"])
 def test_exported_heights_open_with_their_unit(
     run: StackResult, tmp_path: Path, suffix: str

@@ -2,6 +2,7 @@
 
 import sys
 
+import fast_simplification
 import numpy as np
 import pytest
 from scipy.interpolate import LinearNDInterpolator
@@ -117,6 +118,18 @@ def test_a_map_that_is_border_everywhere_is_averaged_only():
     assert 0 < len(mesh.faces) <= FACES
 
 
+def test_a_library_that_cannot_keep_borders_closes_no_hole(monkeypatch):
+    newer = fast_simplification.simplify
+
+    def older(points, faces, *, target_count):
+        return newer(points, faces, target_count=target_count)
+
+    monkeypatch.setattr(fast_simplification, "simplify", older)
+    mesh = surface_mesh(calibrated(terrain()), most_faces=FACES)
+    assert len(mesh.faces) <= FACES
+    assert areas_from_above(mesh).sum() == pytest.approx(covered(terrain()), rel=2e-3)
+
+
 def test_a_small_map_needs_no_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "fast_simplification", None)
     heights = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -132,7 +145,8 @@ def test_what_makes_no_mesh_is_refused():
         surface_mesh(HeightMap(heights=terrain(), unit="micrometer"))
     with pytest.raises(InputError, match="in plane and micrometer; give the pixel size"):
         surface_mesh(HeightMap(heights=terrain(), pixel_unit="micrometer"))
-    with pytest.raises(SettingsError, match="most_faces 7 must be 8 or more"):
-        surface_mesh(calibrated(terrain()), most_faces=7)
+    for most in (7, 1e5):
+        with pytest.raises(SettingsError, match="must be a whole number, 8 or more"):
+            surface_mesh(calibrated(terrain()), most_faces=most)
     with pytest.raises(InputError, match="no heights side by side"):
         surface_mesh(calibrated(np.full((5, 5), np.nan, np.float32)))

@@ -108,8 +108,10 @@ def test_figures_are_those_of_the_library(result: Path, heights: HeightMap) -> N
     assert found["level"] == level(heights, "plane").method
     step = step_height(levelled, mask(LOW), mask(HIGH))
     assert found["steps"] == [
-        {"a": list(LOW), "b": list(HIGH), **dataclasses.asdict(step)},
+        {"a": list(LOW), "b": list(HIGH), "tilt": True, **dataclasses.asdict(step)},
     ]
+    (flat,) = measured(result, "--step", *LOW, *HIGH, "--no-tilt")["steps"]
+    assert flat["value"] == step_height(heights, mask(LOW), mask(HIGH), tilt=False).value
     along = profile(levelled, line, width=3)
     (drawn,) = found["profiles"]
     for name, values in drawn["samples"].items():
@@ -225,6 +227,14 @@ def test_files_hold_what_was_measured(result: Path, heights: HeightMap, tmp_path
     written, scale = read_heights(files["gsf"])
     np.testing.assert_allclose(written, heights.heights, rtol=1e-6)
     assert (scale.y, scale.x) == pytest.approx((PIXEL, PIXEL))
+    assert run("measure", result, "--height", files["gsf"], "--sure-only").returncode == 0
+    np.testing.assert_array_equal(np.isfinite(read_heights(files["gsf"])[0]), heights.counted)
+    # what a plane measures is no longer known, nor what it contributes to an uncertainty
+    (step,) = measured(files["gsf"], "--step", *LOW, *HIGH)["steps"]
+    assert step["uncertainty"] is None
+    assert step["value"] == pytest.approx(
+        step_height(heights, mask(LOW), mask(HIGH)).value, abs=Z_STEP / 20
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,6 +248,7 @@ def test_files_hold_what_was_measured(result: Path, heights: HeightMap, tmp_path
         (("--level", "plane", 3), ["--level plane 3"]),
         (("--level", "polynomial", "x"), ["--level", "'x'"]),
         (("--level", "points", 1, 2, 3, 4), ["--level points", "3 points"]),
+        (("--sure-only",), ["--sure-only", "--mesh"]),
         (("--s-filter", 3), ["--s-filter", "--texture"]),
         (("--csv", "OUT/a.csv"), ["--csv", "--profile"]),
         (("--mesh", "OUT/a.xyz"), ["--mesh", ".glb"]),

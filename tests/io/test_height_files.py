@@ -124,6 +124,8 @@ def test_a_calibration_of_fiji_counts(tmp_path):
     found, scale = read_heights(tmp_path / "a.tif")
     np.testing.assert_allclose(found, [[0.005, 0.055]], rtol=1e-6)
     assert scale == HeightScale(unit="micrometer")
+    tifffile.imwrite(tmp_path / "a.tif", np.float32(raw), imagej=True, metadata=line)
+    np.testing.assert_allclose(read_heights(tmp_path / "a.tif")[0], [[0, 0.1]], rtol=1e-6)
     tifffile.imwrite(tmp_path / "a.tif", raw, imagej=True, metadata={**line, "cf": 4})
     with pytest.raises(InputError, match="curved calibration"):
         read_heights(tmp_path / "a.tif")

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from napari_focus_stack.analysis.areas import AreaTable, measure_areas
     from napari_focus_stack.analysis.height_export import save_heights
     from napari_focus_stack.analysis.height_map import HeightMap
+    from napari_focus_stack.analysis.height_profiles import Profile, profile
     from napari_focus_stack.analysis.level_volumes import Volumes, volumes
     from napari_focus_stack.analysis.levelling import Levelled, level
     from napari_focus_stack.analysis.opening import OpenedHeights, open_heights
-    from napari_focus_stack.analysis.profile import Profile, profile
     from napari_focus_stack.analysis.projection import project
     from napari_focus_stack.analysis.slopes import CurvatureMap, SlopeMap, curvature_map, slope_map
     from napari_focus_stack.analysis.sphere import SphereFit, fit_sphere
-    from napari_focus_stack.analysis.step_height import Measurement, step_height
+    from napari_focus_stack.analysis.step_heights import Measurement, step_height
     from napari_focus_stack.analysis.surface import SurfaceMesh, surface_mesh
     from napari_focus_stack.analysis.z_calibration import ZCalibration, calibrate_z, focus_factor
 
@@ -43,14 +43,14 @@ _HOME = {
     "areas": ["AreaTable", "measure_areas"],
     "height_export": ["save_heights"],
     "height_map": ["HeightMap"],
+    "height_profiles": ["Profile", "profile"],
+    "step_heights": ["Measurement", "step_height"],
     "level_volumes": ["Volumes", "volumes"],
     "levelling": ["Levelled", "level"],
     "opening": ["OpenedHeights", "open_heights"],
-    "profile": ["Profile", "profile"],
     "projection": ["project"],
     "slopes": ["CurvatureMap", "SlopeMap", "curvature_map", "slope_map"],
     "sphere": ["SphereFit", "fit_sphere"],
-    "step_height": ["Measurement", "step_height"],
     "surface": ["SurfaceMesh", "surface_mesh"],
     "z_calibration": ["ZCalibration", "calibrate_z", "focus_factor"],
 }

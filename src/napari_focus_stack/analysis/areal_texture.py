@@ -129,7 +129,7 @@ def texture(
         "s_filter": s_filter,
         "l_filter": l_filter,
         "levelling": levelling,
-        "notes": [*missing, *doubt, *_selection(height_map, region, levelling, degree)],
+        "notes": [*missing, *doubt, *_selection(height_map, levelled.form.heights, region)],
     }
 
 
@@ -226,15 +226,17 @@ def _noise(
 
 
 def _selection(
-    height_map: HeightMap, region: NDArray[Any] | None, levelling: Form, degree: int
+    height_map: HeightMap, form: NDArray[np.float32], region: NDArray[Any] | None
 ) -> list[str]:
     """Return a note where the heights that count are no fair sample of the surface."""
     everything = dataclasses.replace(height_map, confidence=None)
     unsure = everything.share_in(region) - height_map.share_in(region)
     if unsure < FEW:
         return []
+    levelled = height_map.heights - form
     sure, whole = (
-        _unfiltered_sq(one, region, levelling, degree) for one in (height_map, everything)
+        float(np.std(levelled[one.counted_in(region)], dtype=np.float64))
+        for one in (height_map, everything)
     )
     if abs(whole - sure) <= UNFAIR * sure:
         return []
@@ -243,15 +245,6 @@ def _selection(
         f"filter, from {sure:.3g} to {whole:.3g} {height_map.unit}: they are outliers, or the "
         "heights that count are no fair sample of the surface, because steep places are less sure."
     ]
-
-
-def _unfiltered_sq(
-    height_map: HeightMap, region: NDArray[Any] | None, levelling: Form, degree: int
-) -> float:
-    """Return Sq of the heights that count, levelled without filters."""
-    levelled = level(height_map, levelling, degree=degree, region=region)
-    counted = levelled.surface.heights[height_map.counted_in(region)]
-    return float(np.std(counted, dtype=np.float64))
 
 
 def _described(

@@ -131,6 +131,11 @@ class HeightMap:
         return 1.0 if math.isnan(self.z_step) else self.z_step
 
     @property
+    def has_plane_height(self) -> bool:
+        """Whether the height of a plane is known, by which uncertainties are scaled."""
+        return self.unit == PLANE or not math.isnan(self.z_step)
+
+    @property
     def is_isometric(self) -> bool:
         """Whether heights and distances along the surface have one unit."""
         return self.unit == self.pixel_unit
@@ -152,7 +157,7 @@ class HeightMap:
 
         None where confidence is unknown, or the z step of heights that are lengths.
         """
-        if self.confidence is None or (self.unit != PLANE and math.isnan(self.z_step)):
+        if self.confidence is None or not self.has_plane_height:
             return None
         unit = self.depth_unit * self.plane_height
         return standard_uncertainty(self.heights, self.confidence, unit)

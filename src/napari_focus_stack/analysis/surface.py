@@ -139,8 +139,8 @@ def surface_mesh(
         A number is out of bounds.
     """
     least = 2 * FEWEST_VERTICES
-    if not most_faces >= least:
-        raise SettingsError(f"most_faces {most_faces} must be {least} or more.")
+    if not isinstance(most_faces, int | np.integer) or most_faces < least:
+        raise SettingsError(f"most_faces {most_faces} must be a whole number, {least} or more.")
     surface = as_height_map(source)
     calibrated = (surface.unit, surface.pixel_unit) != (PLANE, PIXEL)
     if calibrated:
@@ -180,16 +180,10 @@ def _decimated(
     dtype: np.dtype[Any],
 ) -> TriangleMesh:
     """Return a mesh with fewer triangles, coloured by an averaged image of a type of pixels."""
-    simplify = _simplification()
     middle = mesh.vertices.mean(axis=0, dtype=np.float64)
     # the library's thresholds are absolute: about one apart, vertices mean the same in every unit
     pitch = math.sqrt(2 * np.prod(np.ptp(mesh.vertices[:, 1:], axis=0)) / len(mesh.faces))
-    points, faces = simplify(
-        (mesh.vertices - middle) / pitch,
-        mesh.faces,
-        target_count=most_faces,
-        preserve_border=True,
-    )
+    points, faces = _simplified((mesh.vertices - middle) / pitch, mesh.faces, most_faces)
     vertices = points * pitch + middle
     down, across = ((vertices[:, 1:] / surface.pixel_size + 0.5) / surface.shape).T
     painted = _sampled(picture, down, across)
@@ -224,12 +218,20 @@ def _sampled(picture: Plane, down: Plane, across: Plane) -> Plane:
     return found
 
 
-def _simplification() -> Any:
-    """Return the function of the optional library that decimates."""
+def _simplified(
+    points: NDArray[np.float64], faces: NDArray[np.int32], most_faces: int
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Return fewer points and triangles, found by the optional library."""
     try:
-        return importlib.import_module("fast_simplification").simplify
+        simplify = importlib.import_module("fast_simplification").simplify
     except ImportError:
         raise InputError(
             "A mesh with fewer triangles than the height map needs fast-simplification",
             'install it with pip install "napari-focus-stack[heights]"',
         ) from None
+    try:
+        found = simplify(points, faces, target_count=most_faces, preserve_border=True)
+    except TypeError:  # before version 0.2; corners of borders are cut by a few vertices
+        found = simplify(points, faces, target_count=most_faces)
+    fewer: tuple[NDArray[np.float64], NDArray[Any]] = found
+    return fewer

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
 
     from napari_focus_stack.analysis.height_map import HeightMap
-    from napari_focus_stack.analysis.profile import Profile
+    from napari_focus_stack.analysis.height_profiles import Profile
 
 _ROUND = 0.0
 """`--contours` without a number: a round distance of the levels."""
@@ -110,7 +110,7 @@ def figure_command(argv: list[str]) -> None:
 
 def _profiles(source: HeightMap, lines: list[list[float]]) -> list[Profile]:
     """Return the profiles along lines of a call."""
-    from napari_focus_stack.analysis.profile import profile
+    from napari_focus_stack.analysis.height_profiles import profile
 
     for line in lines:
         if len(line) < 4 or len(line) % 2:

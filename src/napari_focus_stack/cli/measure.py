@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_focus_stack.analysis.height_map import HeightMap
+    from napari_focus_stack.analysis.height_profiles import Profile
     from napari_focus_stack.analysis.opening import OpenedHeights
-    from napari_focus_stack.analysis.profile import Profile
     from napari_focus_stack.cli.findings import Finding
     from napari_focus_stack.cli.measuring import Box
 
@@ -107,6 +107,11 @@ def _add_conditions(group: argparse._ArgumentGroup) -> None:
         help="Texture: wavelength in µm above which structure (waviness) is removed.",
     )
     group.add_argument(
+        "--no-tilt",
+        action="store_true",
+        help="Steps: take the field for level; by default both regions may be tilted alike.",
+    )
+    group.add_argument(
         "--width",
         type=int,
         default=1,
@@ -139,6 +144,12 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
         type=as_path,
         metavar="FILE",
         help="Write the (levelled) heights with their scale, .tif, .gsf or .x3p.",
+    )
+    group.add_argument(
+        "--sure-only",
+        action="store_true",
+        help="Leave out heights that do not count, from --mesh and --height; by default both are "
+        "closed surfaces.",
     )
 
 
@@ -235,7 +246,7 @@ def _profiles(
     call: argparse.Namespace, surface: HeightMap
 ) -> list[tuple[list[tuple[float, float]], Profile]]:
     """Return the lines of a call and the profiles along them."""
-    from napari_focus_stack.analysis.profile import profile
+    from napari_focus_stack.analysis.height_profiles import profile
 
     lines = [_pairs(numbers, "--profile", least=2) for numbers in call.profile]
     return [(line, profile(surface, line, width=call.width)) for line in lines]
@@ -259,7 +270,9 @@ def _findings(
             for number, (line, found) in enumerate(profiles, 1)
         ),
         *(
-            measuring.step_finding(surface, _required(numbers[:4]), _required(numbers[4:]))
+            measuring.step_finding(
+                surface, _required(numbers[:4]), _required(numbers[4:]), tilt=not call.no_tilt
+            )
             for numbers in call.step
         ),
         *(

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     import argparse
 
     from napari_focus_stack.analysis.height_map import HeightMap
+    from napari_focus_stack.analysis.height_profiles import Profile
     from napari_focus_stack.analysis.opening import OpenedHeights
-    from napari_focus_stack.analysis.profile import Profile
     from napari_focus_stack.cli.findings import Finding
-    from napari_focus_stack.io.height_scale import HeightScale
 
 _ENDS = {
     "json": (".json",),
@@ -67,6 +66,10 @@ def check_call(call: argparse.Namespace, outputs: dict[str, Path]) -> None:
     for name in ("csv", "svg"):
         if name in outputs and not call.profile:
             raise SettingsError(f"--{name} is for profiles; give --profile, or --json for figures.")
+    if call.sure_only and not outputs.keys() & {"mesh", "height"}:
+        raise SettingsError("--sure-only is for files; give --mesh or --height.")
+    if call.no_tilt and not call.step:
+        raise SettingsError("--no-tilt is for steps; give --step.")
     for name in ("s_filter", "l_filter"):
         if getattr(call, name) is not None and not call.texture:
             raise SettingsError(f"--{name.replace('_', '-')} is for the texture; give --texture.")
@@ -115,16 +118,6 @@ def document_of(
     return document
 
 
-def _scale(source: HeightMap) -> HeightScale:
-    """Return the calibration of a height map, for a file."""
-    from napari_focus_stack.analysis.height_map import PIXEL
-    from napari_focus_stack.io.height_scale import HeightScale
-
-    if source.pixel_unit == PIXEL:
-        return HeightScale(unit=source.unit)
-    return HeightScale(*source.pixel_size, source.pixel_unit, source.unit)
-
-
 def write_files(
     call: argparse.Namespace,
     outputs: dict[str, Path],
@@ -164,15 +157,15 @@ def write_files(
     if "mesh" in outputs:
         from napari_focus_stack.analysis.surface import surface_mesh
 
-        mesh = surface_mesh(surface, found.image, most_faces=call.faces)
+        mesh = surface_mesh(surface, found.image, most_faces=call.faces, sure_only=call.sure_only)
     if "svg" in outputs:
         from napari_focus_stack.figures.profile_plot import write_profiles
 
         write_profiles(outputs["svg"], profiles)
     if "height" in outputs:
-        from napari_focus_stack.io.height_files import write_heights
+        from napari_focus_stack.analysis.height_export import save_heights
 
-        write_heights(outputs["height"], surface.heights, _scale(surface))
+        save_heights(surface, outputs["height"], sure_only=call.sure_only)
     if "mesh" in outputs:
         mesh.save(outputs["mesh"])
     if "csv" in outputs:

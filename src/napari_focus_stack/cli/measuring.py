@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_focus_stack.analysis.areal_texture import texture
 from napari_focus_stack.analysis.level_volumes import volumes
 from napari_focus_stack.analysis.sphere import fit_sphere
-from napari_focus_stack.analysis.step_height import step_height
+from napari_focus_stack.analysis.step_heights import step_height
 from napari_focus_stack.cli.findings import Finding, Row
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.figures.profile_panel import profile_letter
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.analysis.height_map import HeightMap
-    from napari_focus_stack.analysis.profile import Profile
+    from napari_focus_stack.analysis.height_profiles import Profile
 
 Box = tuple[int, int, int, int]
 """First row, end row, first column, end column."""
@@ -176,7 +176,7 @@ def profile_finding(number: int, points: Sequence[Sequence[float]], found: Profi
     return Finding("profiles", title, found.share, rows, content)
 
 
-def step_finding(source: HeightMap, a: Box, b: Box) -> Finding:
+def step_finding(source: HeightMap, a: Box, b: Box, *, tilt: bool) -> Finding:
     """Measure the step between two regions.
 
     Parameters
@@ -185,21 +185,19 @@ def step_finding(source: HeightMap, a: Box, b: Box) -> Finding:
         The height map.
     a, b : tuple of int
         The regions.
+    tilt : bool
+        Whether both may be tilted alike.
 
     Returns
     -------
     Finding
         Height of the second above the first.
     """
-    found = step_height(source, region_of(source, a), region_of(source, b))
+    found = step_height(source, region_of(source, a), region_of(source, b), tilt=tilt)
     rows = [Row("step height", found.value, found.unit, found.uncertainty)]
-    content = {"a": a, "b": b, **_fields(found, "value", "uncertainty", "share", "unit")}
+    content = {"a": a, "b": b, "tilt": tilt, **dataclasses.asdict(found)}
     title = f"Step from {_where(a)} up to {_where(b)}"
     return Finding("steps", title, found.share, rows, content)
-
-
-def _fields(found: Any, *names: str) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in names}
 
 
 def texture_finding(

@@ -60,9 +60,10 @@ def stack_parser() -> argparse.ArgumentParser:
         prog="focusstack",
         description="Fuse planes focused at different distances into one sharp image and a depth "
         "map.",
-        epilog="'focusstack info PATH' shows the axes of a file or folder; 'focusstack demo' "
-        "stacks a built-in sample; 'focusstack bench' measures how accurate every method is. "
-        "'--help' after each explains its options.",
+        epilog="'focusstack info PATH' shows the axes of a file or folder; 'focusstack batch' "
+        "stacks all below a folder; 'focusstack measure', 'figure' and 'film' measure and show the "
+        "heights of a result; 'focusstack demo' stacks a built-in sample; 'focusstack bench' "
+        "measures how accurate every method is. '--help' after each explains its options.",
         allow_abbrev=False,
     )
     _add_image_files(parser)

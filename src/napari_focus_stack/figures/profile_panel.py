@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from napari_focus_stack.analysis.height_map import HeightMap
-    from napari_focus_stack.analysis.profile import Profile
+    from napari_focus_stack.analysis.height_profiles import Profile
 
 COLOURS = ("#d55e00", "#56b4e9", "#cc79a7", "#009e73", "#e69f00", "#0072b2")
 """Colours of profiles, which people with any colour vision tell apart [1]_.

@@ -96,7 +96,7 @@ def _encode_tiff(path: Path, heights: NDArray[np.float32], scale: HeightScale, n
     finite = heights[np.isfinite(heights)]
     metadata: dict[str, Any] = {"axes": "YX", "Labels": [named.stem]}
     if scale.unit is not None:
-        # a straight line that changes nothing: without one ImageJ ignores the unit
+        # a line that changes nothing: without one, older versions of ImageJ ignore the unit
         unit = "um" if micrometres(1, scale.unit) == 1 else scale.unit
         metadata |= {"cf": 0, "c0": 0.0, "c1": 1.0, "vunit": unit}
     if finite.size:
@@ -148,9 +148,12 @@ def _value_unit(tif: TiffFile) -> str | None:
 
 
 def _calibration(tif: TiffFile, path: Path) -> tuple[float, float]:
-    """Return offset and factor of ImageJ's calibration of values."""
+    """Return offset and factor of ImageJ's calibration of whole numbers.
+
+    ImageJ shows floats as they are, whatever calibration their file has.
+    """
     known = tif.imagej_metadata or {}
-    if known.get("cf", 20) == 20:
+    if "cf" not in known or np.dtype(tif.pages.first.dtype).kind == "f":
         return 0.0, 1.0
     line = [finite_number(known.get(name)) for name in ("c0", "c1")]
     if known["cf"] != 0 or None in line:

@@ -263,8 +263,7 @@ def _reported(
     found: HeightField, files: MapSet, main: MapImages, time: int, channel: int
 ) -> HeightField:
     """Add the calibration in the report of the stack."""
-    image = files.files.get("image", main.path)
-    reports = reports_beside(files.home, image, files.stem, files.label)
+    reports = reports_beside(files.home, main.path, files.stem, files.label)
     fitting = [report for report in reports if _extent(report) == found.values.shape[:2]]
     if not fitting:
         return found

@@ -19,15 +19,15 @@ _UPWARDS = 6
 """Folders above a result of a batch in which the folder of its reports is looked for."""
 
 
-def reports_beside(home: Path, image: Path, stem: str, label: str) -> list[Mapping[str, Any]]:
+def reports_beside(home: Path, file: Path, stem: str, label: str) -> list[Mapping[str, Any]]:
     """Return the reports of all stacks whose results are in the files of one position.
 
     Parameters
     ----------
     home : pathlib.Path
         Folder of the results.
-    image : pathlib.Path
-        The sharp image of the position, which need not exist; in a plate, its place in the store.
+    file : pathlib.Path
+        Image or map of the position.
     stem : str
         Name of the series without suffix.
     label : str
@@ -40,7 +40,7 @@ def reports_beside(home: Path, image: Path, stem: str, label: str) -> list[Mappi
     """
     folder = home / report_folder_name(stem)
     found = _reports(folder.glob(f"{label or '*'}_t[0-9]*_c[0-9]*.json"))
-    return _ordered(found or _of_batch(home, image) or _reports([home / f"{stem}.json"]))
+    return _ordered(found or _of_batch(home, file) or _reports([home / f"{stem}.json"]))
 
 
 def _reports(files: Iterable[Path]) -> list[Mapping[str, Any]]:
@@ -56,24 +56,24 @@ def _content(file: Path) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _of_batch(home: Path, image: Path) -> list[Mapping[str, Any]]:
-    """Return the markers of a batch that name the image as their result."""
+def _of_batch(home: Path, file: Path) -> list[Mapping[str, Any]]:
+    """Return the markers of a batch that name a file as one of their results."""
     home = home.absolute()
     for out in [home, *home.parents][:_UPWARDS]:
         folder = out / _BATCH / home.relative_to(out)
         if folder.is_dir():
-            name = image.absolute().relative_to(out).as_posix()
+            name = file.absolute().relative_to(out).as_posix()
             made = _reports(folder.glob(f"*{_MARKER}"))
-            return [report for report in made if _result_of(report) == name]
+            return [report for report in made if name in _results_of(report)]
     return []
 
 
-def _result_of(marker: Mapping[str, Any]) -> str | None:
-    """Return the image that the marker of a stack names."""
+def _results_of(marker: Mapping[str, Any]) -> list[str]:
+    """Return the files that the marker of a stack names."""
     try:
-        return str(marker["batch"]["record"]["results"]["image"])
-    except (LookupError, TypeError):
-        return None
+        return list(marker["batch"]["record"]["results"].values())
+    except (LookupError, TypeError, AttributeError):
+        return []
 
 
 def _ordered(reports: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.io.results_file import SavedResult, read_saved
+from napari_focus_stack.io.sources import Spacing
+from napari_focus_stack.io.spacing_metadata import micrometres
 from napari_focus_stack.io.stored_heights import HeightField, StoredHeights
 
 if TYPE_CHECKING:
@@ -125,7 +127,23 @@ def _read(run: Run, number: int | None) -> HeightField:
         kind="height" if main.role == "height" else "depth",
         confidence=arrays.get("confidence"),
         image=arrays.get("stacked"),
-        spacing=main.spacing,
+        spacing=_spacing(main.spacing, known.get("spacing") or {}),
         z_calibration=known.get("z_calibration") or {},
         depth_unit=float(known.get("depth_unit") or 1.0),
     )
+
+
+def _spacing(layer: Spacing, run: Mapping[str, Any]) -> Spacing:
+    """Return the distances in the unit of the heights, which is that of the run.
+
+    A layer may have been given another unit in the viewer since.
+    """
+    unit = run.get("unit") or layer.unit
+    if unit == layer.unit:
+        return layer
+    there, here = micrometres(1.0, layer.unit), micrometres(1.0, unit)
+    z = run.get("z")
+    if there is None or here is None or layer.y is None or layer.x is None:
+        return Spacing(z=z, unit=unit)
+    factor = there / here
+    return Spacing(y=layer.y * factor, x=layer.x * factor, z=z, unit=unit)

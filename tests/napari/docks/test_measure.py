@@ -2,12 +2,18 @@
 
 import gc
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Image, Points, Shapes
+from napari.utils._proxies import ReadOnlyWrapper
+from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks
 from stacks import in_a_window
 
+from napari_focus_stack._napari.io.results_reader import get_reader
+from napari_focus_stack._napari.io.writers import write_results
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.result_sets import result_sets
 from napari_focus_stack.analysis import open_heights
@@ -96,6 +102,38 @@ def test_a_line_on_a_tilted_plane_has_its_heights_and_lengths(qtbot, viewer, doc
     assert "polyline" in (tmp_path / "p.svg").read_text()
 
 
+def drag(layer, image, *pixels):
+    """Press on the first pixel and move to the others; the button is not released."""
+    pressed = None
+    for pixel in pixels:
+        event = SimpleNamespace(
+            type="mouse_move" if pressed else "mouse_press", position=image.data_to_world(pixel),
+            pos=np.array(pixel, float), view_direction=None, dims_displayed=[0, 1],
+            modifiers=(), button=1, is_dragging=bool(pressed), handled=False,
+        )  # fmt: skip
+        if pressed is None:
+            pressed = ReadOnlyWrapper(event)
+            mouse_press_callbacks(layer, pressed)
+        else:
+            mouse_move_callbacks(layer, ReadOnlyWrapper(event))
+
+
+@in_a_window
+def test_the_profile_follows_a_line_that_is_being_dragged(qtbot, viewer, docked):
+    image = add_result(viewer)
+    docked.profile.lines.buttons["add_line"].native.click()
+    shapes = viewer.layers["Profiles"]
+    lengths = []
+    for end in ((10, 30), (10, 50), (40, 50)):
+        drag(shapes, image, (10, 10), (10, 20), end)
+        settled(qtbot, docked)
+        lengths.append(docked.profile.profiles[-1][1].length)
+        assert len(np.unique(shapes.edge_color, axis=0)) == len(lengths)
+        shapes.mode = "pan_zoom"  # ends the drawing
+        shapes.mode = "add_line"
+    np.testing.assert_allclose(lengths, [5, 10, np.hypot(15, 10)], rtol=5e-3)
+
+
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_shapes_of_the_user_lie_over_the_same_pixels(qtbot, viewer, docked, ndim):
     image = add_result(viewer)
@@ -128,6 +166,7 @@ def test_only_sure_heights_count(qtbot, viewer, docked):
 
 def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
     image = add_result(viewer, STEP)
+    settled(qtbot, docked)
     assert docked.step.step.value.startswith("Press 'Draw region'")
     docked.step.regions.buttons["add_rectangle"].native.click()
     shapes = viewer.layers["Regions"]
@@ -138,6 +177,7 @@ def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
     said = docked.step.step.value
     assert said.startswith("Step B \N{MINUS SIGN} A: 4")
     assert "100.0% of the pixels counted" in said
+    np.testing.assert_allclose(shapes.features["mean height (µm)"], [2, 6])
     docked.step.first.value, docked.step.second.value = "B", "A"
     settled(qtbot, docked)
     assert docked.step.step.value.startswith("Step A \N{MINUS SIGN} B: -4")
@@ -198,8 +238,34 @@ def test_levelled_heights_lie_beside_those_of_the_stack(qtbot, viewer, docked):
     np.testing.assert_array_equal(docked.source.heights().heights, TILT + STEP)
 
 
+def test_levelled_heights_are_shown_in_3d_and_saved_beside_the_others(
+    qtbot, viewer, docked, dock, tmp_path
+):
+    add_result(viewer, TILT + STEP)
+    press(qtbot, docked, docked.level.level_button)
+    levelled = viewer.layers["cells [height, levelled]"]
+    shown = dock("Show in 3-D")
+    for layer in (viewer.layers["cells [height]"], levelled):
+        shown.heights.value = layer.unique_id
+        shown.show_button.native.click()
+        qtbot.waitUntil(lambda: not shown.job.running, timeout=10_000)
+        surface = viewer.layers["cells [surface]"]
+        heights = surface.vertices[:, 0] * abs(surface.scale[0])
+        np.testing.assert_allclose(np.ptp(heights), np.ptp(layer.data), rtol=0.05)
+    pair = [viewer.layers["cells [height]"], levelled, viewer.layers["cells [stacked]"]]
+    [path] = write_results(
+        str(tmp_path / "r.focusstack"), [layer.as_layer_data_tuple() for layer in pair]
+    )
+    opened = ViewerModel()
+    for data in get_reader(path)(path):
+        opened._add_layer_from_data(*data)
+    [found] = result_sets(opened.layers)
+    np.testing.assert_array_equal(found.maps["height"].data, TILT + STEP)
+    np.testing.assert_array_equal(found.levelled[0].data, levelled.data)
+
+
 def test_maps_show_the_slope_and_the_levels_of_a_plane(qtbot, viewer, docked):
-    image = add_result(viewer)
+    image = add_result(viewer, confidence=np.where(ROWS < 40, 1, 0.2).astype(np.float32))
     for name in ("Slope", "Hillshade", "Contour lines"):
         press(qtbot, docked, docked.maps.buttons[name])
     slope = viewer.layers["cells [slope]"]
@@ -207,10 +273,12 @@ def test_maps_show_the_slope_and_the_levels_of_a_plane(qtbot, viewer, docked):
         "cells [stacked]", "cells [slope]", "cells [hillshade]", "cells [contour lines]"
     ]  # fmt: skip
     steep = np.degrees(np.arctan(np.hypot(0.3 / 0.5, 0.1 / 0.25)))
-    np.testing.assert_allclose(slope.data, steep, rtol=1e-4)
+    np.testing.assert_allclose(slope.data[:40], steep, rtol=1e-4)
+    assert np.isnan(slope.data[40:]).all()
     lines = viewer.layers["cells [contour lines]"]
     (y, x), level = lines.data[:, 0].T, lines.features["height (µm)"]
     np.testing.assert_allclose(0.3 * y + 0.1 * x, level, atol=1e-4)
+    assert 38 < y.max() < 40
     for layer in (slope, lines):
         np.testing.assert_allclose(layer.data_to_world((3, 4)), image.data_to_world((3, 4)))
 

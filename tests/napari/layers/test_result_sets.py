@@ -1,6 +1,6 @@
 """Results found in the viewer: the layers of one run, and the result they still tell of."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -23,8 +23,10 @@ from napari_focus_stack._napari.layers.result_sets import (
     result_sets,
 )
 from napari_focus_stack._napari.layers.results import SourceInfo, result_layers
+from napari_focus_stack.analysis import HeightMap, open_heights
 from napari_focus_stack.correction.retouch import apply_correction
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.result_outputs import write_outputs
 from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import Settings
@@ -44,6 +46,40 @@ def run(planes, spacing=UM, **settings):
 def add(viewer, result, source, wanted=tuple(OUTPUTS)):
     made = result_layers(result, wanted, SourceInfo.of([source], Settings()))
     return [viewer.add_image(array, **arguments) for array, arguments in made]
+
+
+def test_a_result_that_the_command_wrote_is_a_result_in_the_viewer(viewer, planes, tmp_path):
+    made = run(planes, z_factor=1.33, z_uncertainty=0.02)
+    write_outputs({"image": tmp_path / "cells.focusstack"}, made)
+    for data, arguments, _ in reopen(str(tmp_path / "cells.focusstack")):
+        viewer.add_image(data, **arguments)
+    (found,) = result_sets(viewer.layers)
+    again = as_result(found)
+    for name in ("image", "depth", "depth_index", "height", "confidence"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
+    assert again.report.z_calibration == made.report.z_calibration
+    assert again.report.depth_unit == made.report.depth_unit
+    assert again.report.spacing == made.report.spacing
+    assert viewer.layers[-1] is found.image  # on top
+    np.testing.assert_array_equal(found.image.scale, (0.5, 0.5))
+
+
+@pytest.mark.parametrize("unit", ["um", "nm"])
+def test_heights_saved_from_the_viewer_are_measured_as_they_are(viewer, planes, tmp_path, unit):
+    source = viewer.add_image(planes, name="cells", scale=(2, 0.5, 0.5), units="um")
+    made = run(planes, z_factor=1.33, z_uncertainty=0.02)
+    layers = add(viewer, made, source)
+    if unit == "nm":  # another unit for the same size
+        for layer in layers:
+            layer.scale, layer.units = (500, 500), ("nm", "nm")
+    write_results(str(tmp_path / "r.focusstack"), [layer.as_layer_data_tuple() for layer in layers])
+    opened = open_heights(tmp_path / "r.focusstack")
+    expected = HeightMap.of_result(made)
+    for field in fields(HeightMap):
+        one, other = (getattr(each, field.name) for each in (opened.height_map, expected))
+        np.testing.assert_allclose(one, other, rtol=1e-6) if field.type != "str" else None
+        assert field.type != "str" or one == other
+    np.testing.assert_array_equal(opened.image, made.image)
 
 
 def test_layers_of_a_run_are_found_together_and_tell_its_result(viewer, planes):

@@ -18,6 +18,7 @@ from napari_focus_stack._napari.layers.drape import (
     draped,
     lies_over,
 )
+from napari_focus_stack._napari.layers.measured_heights import height_layers, with_heights
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
 from napari_focus_stack._napari.layers.pictures import Picture
 from napari_focus_stack._napari.layers.points import on_surface
@@ -79,6 +80,8 @@ class SurfaceWidget(ResultDock):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         self._flat = FlatView(napari_viewer, RAISED)
+        self.heights = LayerChooser("Heights as stacked, or levelled ones.")
+        self._heights_row = row("Heights", self.heights)
         self.colours = LayerChooser(_COLOURS_HELP)
         self.show_button = PushButton(
             text="Show in 3-D", tooltip="Show the surface alone, with the points that lie on it."
@@ -97,6 +100,7 @@ class SurfaceWidget(ResultDock):
             napari_viewer,
             self.show_button,
             [
+                self._heights_row,
                 row("Colours", self.colours),
                 self.show_button,
                 row("Height x", self.stretch),
@@ -105,7 +109,8 @@ class SurfaceWidget(ResultDock):
             tab="3-D",
             brief=True,
         )
-        self.result.changed.connect(self._offer_colours)
+        self.result.changed.connect(self._offer_layers)
+        self.heights.changed.connect(self._recolour)
         self.colours.changed.connect(self._recolour)
         self.stretch.changed.connect(self._stretch)
         self.flat_button.changed.connect(self.show_flat)
@@ -115,10 +120,14 @@ class SurfaceWidget(ResultDock):
     def reset_choices(self, *_: Any) -> None:
         """List the layers anew; napari calls this when its layer list changes."""
         super().reset_choices()
-        self._offer_colours()
+        self._offer_layers()
 
-    def _offer_colours(self, *_: Any) -> None:
+    def _offer_layers(self, *_: Any) -> None:
+        """List the heights and the colours of the chosen result anew."""
         found = self.result.chosen()
+        heights = [] if found is None else height_layers(found)
+        self.heights.offer(heights)
+        self._heights_row.visible = len(heights) > 1
         own = [] if found is None else [found.image, found.maps.get("height")]
         others = [
             layer
@@ -131,7 +140,7 @@ class SurfaceWidget(ResultDock):
         self.colours.offer(others, ahead=COLOURS)
 
     def _recolour(self, *_: Any) -> None:
-        """Colour the surface of the chosen result anew while it is shown."""
+        """Make the surface of the chosen result anew while it is shown."""
         found = self.result.chosen()
         shown = [one for one in self._surfaces() if one.visible and role(one) == SURFACE]
         if found is not None and self._viewer.dims.ndisplay == 3 and shown:
@@ -139,6 +148,7 @@ class SurfaceWidget(ResultDock):
 
     def _start_on(self, found: ResultSet) -> None:
         """Make the surface of a result and show it alone."""
+        found = with_heights(found, self.heights.value)
         relief = PlacedRelief.of(found)
         points = [
             on_surface(layer, found, relief, self._viewer.layers)

@@ -22,6 +22,8 @@ class _Output:
     help: str
 
 
+BAR_TITLE = "napari-focus-stack-bar"
+"""Key of the metadata of other maps: name and unit of their values, for the colour bar."""
 OUTPUTS = {
     "depth-index": _Output(
         "depth index",

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import string
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from napari.layers import Labels, Shapes
 
 from napari_focus_stack._napari.layers.geometry import to_world, unit_ratios
@@ -17,7 +19,7 @@ from napari_focus_stack._napari.layers.planes import finest
 from napari_focus_stack._utils.threads import row_bands
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari.layers import Image, Layer, Points
     from numpy.typing import NDArray
@@ -158,8 +160,8 @@ def drawn_lines(shapes: Shapes, image: Image) -> list[DrawnLine]:
     return lines
 
 
-def drawn_regions(layer: Layer | None, image: Image) -> list[Region]:
-    """Return the regions of a layer over a result.
+def drawn_regions(layer: Layer | None, image: Image) -> Callable[[], list[Region]]:
+    """Return what finds the regions of a layer over a result, wherever it is called.
 
     Parameters
     ----------
@@ -170,17 +172,23 @@ def drawn_regions(layer: Layer | None, image: Image) -> list[Region]:
 
     Returns
     -------
-    list of PolygonRegion or LabelRegion
-        One for each shape that has an area, or for each label.
+    callable
+        Returns a `PolygonRegion` for each shape that has an area, or a `LabelRegion` for each
+        label; in the latter case it takes a while.
     """
     if isinstance(layer, Shapes):
-        outlines = polygons(layer, image)
-        return [PolygonRegion(letter(place), corners) for place, corners in outlines]
+        found: list[Region] = [
+            PolygonRegion(letter(place), corners) for place, corners in polygons(layer, image)
+        ]
+        return lambda: found
     if isinstance(layer, Labels) and layer.ndim == 2:
-        labels, matrix = finest(layer), pixel_matrix(image, layer)
-        numbers = np.unique(np.asarray(labels))
-        return [LabelRegion(str(one), labels, matrix) for one in numbers.tolist() if one]
-    return []
+        return partial(_label_regions, finest(layer), pixel_matrix(image, layer))
+    return list
+
+
+def _label_regions(labels: Any, matrix: Floats) -> list[Region]:
+    numbers = pd.unique(np.asarray(labels).ravel())  # by hashes: np.unique would sort all pixels
+    return [LabelRegion(str(one), labels, matrix) for one in sorted(numbers.tolist()) if one]
 
 
 def letter(place: int) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_focus_stack._napari.layers.appearance import BAR_TITLE
 from napari_focus_stack._napari.layers.geometry import placement
 from napari_focus_stack._napari.layers.names import with_role
 from napari_focus_stack._utils.wording import format_unit
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     Made = tuple[str, Any, dict[str, Any]]
     """Kind of a layer, its data, and its look as arguments of `add_image` or `add_vectors`."""
 
-MAP = "napari-focus-stack-map"
-"""Key of the metadata of a map that says what it shows."""
 SHARE_SHOWN = (1, 99)
 """Percentiles between which curvature is coloured: at occlusion boundaries it is a hundred times as
 large as elsewhere."""
@@ -48,7 +48,7 @@ def slope_of(heights: HeightMap) -> Made:
 
     slope = slope_map(heights).slope
     steepest = max(float(np.nanmax(slope, initial=0)), 1e-3)
-    return "image", slope, {"colormap": "magma", "contrast_limits": (0, steepest)}
+    return "image", slope, _colours("Slope (degrees)", "magma", (0, steepest))
 
 
 def curvature_of(heights: HeightMap) -> Made:
@@ -71,11 +71,13 @@ def curvature_of(heights: HeightMap) -> Made:
     """
     from napari_focus_stack.analysis.slopes import curvature_map
 
-    mean = curvature_map(heights).mean
+    found = curvature_map(heights)
+    mean = found.mean
     known = mean[np.isfinite(mean)]
     most = float(np.abs(np.percentile(known, SHARE_SHOWN)).max()) if known.size else 0.0
     most = most or 1e-6
-    return "image", mean, {"colormap": "PiYG", "contrast_limits": (-most, most)}
+    title = f"Mean curvature (1/{format_unit(found.unit.removeprefix('1/'))})"
+    return "image", mean, _colours(title, "PiYG", (-most, most))
 
 
 def hillshade_of(heights: HeightMap) -> Made:
@@ -93,11 +95,21 @@ def hillshade_of(heights: HeightMap) -> Made:
     """
     from napari_focus_stack.figures.hillshade import hillshade
 
-    return "image", hillshade(heights), {"colormap": "gray", "contrast_limits": (0, 1)}
+    return "image", hillshade(heights), _colours("Brightness", "gray", (0, 1))
+
+
+def _colours(title: str, colormap: str, limits: tuple[float, float]) -> dict[str, Any]:
+    """Return how a map is coloured, and what its colour bar says."""
+    return {
+        "colormap": colormap,
+        "contrast_limits": limits,
+        "interpolation2d": "nearest",
+        "metadata": {BAR_TITLE: title},
+    }
 
 
 def contours_of(heights: HeightMap, interval: float | None = None) -> Made:
-    """Return the contour lines of a surface as vectors, which thousands of shapes would slow down.
+    """Return the contour lines of the sure heights, as vectors: so many shapes would be slow.
 
     Parameters
     ----------
@@ -118,7 +130,8 @@ def contours_of(heights: HeightMap, interval: float | None = None) -> Made:
     """
     from napari_focus_stack.figures.contours import contours
 
-    lines = contours(heights, interval)
+    sure = np.where(heights.counted, heights.heights, np.float32(np.nan))
+    lines = contours(dataclasses.replace(heights, heights=sure), interval)
     pieces = [np.stack([one.points[:-1], np.diff(one.points, axis=0)], axis=1) for one in lines]
     levels = np.repeat([one.level for one in lines], [len(piece) for piece in pieces])
     look = {
@@ -159,4 +172,4 @@ def map_arguments(found: ResultSet, word: str, look: dict[str, Any]) -> dict[str
         Arguments of `add_image` or `add_vectors`.
     """
     name = with_role(str(found.image.name), word)
-    return {"name": name, **placement(found.image), "metadata": {MAP: word}, **look}
+    return {"name": name, **placement(found.image), **look}

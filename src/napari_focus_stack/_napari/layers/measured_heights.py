@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
 
-from napari_focus_stack._napari.layers.appearance import map_appearance
 from napari_focus_stack._napari.layers.geometry import pixel_shape, placement
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.names import with_role
@@ -89,32 +89,26 @@ def _unit(found: ResultSet) -> str:
     return (found.past.get("spacing") or {}).get("unit") or str(found.image.units[-1])
 
 
-def levelled_layer(
-    found: ResultSet, heights: NDArray[np.float32], what: str
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Return the layer of levelled heights, which lies over the result.
+def levelled_arguments(found: ResultSet, what: str) -> dict[str, Any]:
+    """Return the arguments of a layer of levelled heights, which lies over the result.
 
     Parameters
     ----------
     found : ResultSet
         The result.
-    heights : numpy.ndarray
-        (Y, X) float32 levelled heights.
     what : str
         What was subtracted, in words.
 
     Returns
     -------
-    tuple of (numpy.ndarray, dict)
-        Heights, and arguments of `add_image`.
+    dict
+        Arguments of `add_image`, without the look.
     """
-    arguments = {
+    return {
         "name": with_role(str(found.image.name), "height, levelled"),
-        **map_appearance("height", heights, 1.0),
         **placement(found.image),
         "metadata": {METADATA_KEY: {**found.past, "role": "height", LEVELLED: what}},
     }
-    return heights, arguments
 
 
 def height_layers(found: ResultSet) -> list[Image]:
@@ -131,6 +125,27 @@ def height_layers(found: ResultSet) -> list[Image]:
         Empty where the result has a depth at most.
     """
     return [*([found.maps["height"]] if "height" in found.maps else []), *found.levelled]
+
+
+def with_heights(found: ResultSet, key: object) -> ResultSet:
+    """Return a result with other heights in the place of its own.
+
+    Parameters
+    ----------
+    found : ResultSet
+        The result.
+    key : object
+        Id of one of its `height_layers`.
+
+    Returns
+    -------
+    ResultSet
+        The same where there is no such layer.
+    """
+    chosen = {layer.unique_id: layer for layer in height_layers(found)}.get(key)
+    if chosen is None:
+        return found
+    return dataclasses.replace(found, maps={**found.maps, "height": chosen})
 
 
 def put_over_images(layers: LayerList, layer: Layer) -> None:

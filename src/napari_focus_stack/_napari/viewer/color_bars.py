@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
-from napari_focus_stack._napari.layers.appearance import OUTPUTS
+from napari_focus_stack._napari.layers.appearance import BAR_TITLE, OUTPUTS
 from napari_focus_stack._napari.layers.metadata import role
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ColorBars:
         _ : object, optional
             Event, ignored.
         """
-        maps = [layer for layer in self._viewer.layers if role(layer) in OUTPUTS]
+        maps = [layer for layer in self._viewer.layers if _is_map(layer)]
         if self._grid.enabled:
             seen = [layer for layer in maps if layer.visible]
         else:
@@ -59,6 +59,10 @@ class ColorBars:
         if seen != self._seen:
             self._seen = seen
             self._show(seen)
+
+
+def _is_map(layer: Any) -> bool:
+    return isinstance(layer, Image) and (role(layer) in OUTPUTS or BAR_TITLE in layer.metadata)
 
 
 def _uncovered(layers: Iterable[Any]) -> Iterator[Any]:

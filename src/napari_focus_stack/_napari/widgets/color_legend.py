@@ -12,6 +12,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize
 from qtpy.QtGui import QColor, QImage, QPainter, QPalette
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_focus_stack._napari.layers.appearance import BAR_TITLE
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
 from napari_focus_stack._napari.layers.names import source_name
 from napari_focus_stack._utils.wording import format_unit
@@ -49,6 +50,8 @@ def map_label(layer: Image) -> str:
     str
         Such as "Height (µm)".
     """
+    if BAR_TITLE in layer.metadata:
+        return str(layer.metadata[BAR_TITLE])
     spacing = layer.metadata.get(METADATA_KEY, {}).get("spacing") or {}
     unit = format_unit(spacing.get("unit") or "micrometer")
     return _NAMES.get(str(role(layer)), f"Height ({unit})")

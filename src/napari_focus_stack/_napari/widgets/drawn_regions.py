@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Shapes
@@ -13,6 +14,7 @@ from napari_focus_stack._napari.layers.drawing_layers import (
 )
 from napari_focus_stack._napari.layers.drawn_shapes import drawn_regions
 from napari_focus_stack._napari.widgets.drawing import DrawnLayer
+from napari_focus_stack.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -69,16 +71,19 @@ class DrawnRegions(DrawnLayer):
         )
         self.redrawn.connect(self._name)
 
-    def regions(self) -> list[Region]:
-        """Return the regions, in pixels of the result.
+    def regions(self) -> Callable[[], list[Region]]:
+        """Return what finds the regions, in the background.
 
         Returns
         -------
-        list of PolygonRegion or LabelRegion
-            Empty for the whole field.
+        callable
+            Returns a list that is empty for the whole field. It raises InputError where there is
+            no region, although the whole field is not chosen.
         """
         found = self._chosen()
-        return [] if found is None else drawn_regions(self.layer(), found.image)
+        if found is None or self.is_whole:
+            return list
+        return partial(_any, drawn_regions(self.layer(), found.image))
 
     @property
     def is_whole(self) -> bool:
@@ -89,3 +94,10 @@ class DrawnRegions(DrawnLayer):
         layer = self.layer()
         if isinstance(layer, Shapes):
             name_regions(layer)
+
+
+def _any(find: Callable[[], list[Region]]) -> list[Region]:
+    regions = find()
+    if not regions:
+        raise InputError("There is no region to measure; draw one, or choose the whole field.")
+    return regions

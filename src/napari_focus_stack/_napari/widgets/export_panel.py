@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_focus_stack._napari.layers.result_sets import ResultSet
     from napari_focus_stack._napari.workers.job import Steps, Task
     from napari_focus_stack.analysis.height_map import HeightMap
-    from napari_focus_stack.analysis.profile import Profile
+    from napari_focus_stack.analysis.height_profiles import Profile
 
 KINDS = {
     "Mesh...": (

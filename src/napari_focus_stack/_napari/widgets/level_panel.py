@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from magicgui.widgets import ComboBox, Container, PushButton, SpinBox
 
+from napari_focus_stack._napari.layers.appearance import map_appearance
 from napari_focus_stack._napari.layers.drawing_layers import points_arguments
 from napari_focus_stack._napari.layers.drawn_shapes import placed_points
-from napari_focus_stack._napari.layers.measured_heights import levelled_layer, put_over_images
+from napari_focus_stack._napari.layers.measured_heights import levelled_arguments, put_over_images
 from napari_focus_stack._napari.widgets.drawn_regions import DrawnRegions
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
@@ -125,10 +126,8 @@ class LevelPanel(Container[Any]):
         assert found is not None, "there are heights"
         method = self.method.value
         points = self._places(found) if method == POINTS else None
-        regions = [] if method == POINTS else self.regions.regions()
-        if not regions and method != POINTS and not self.regions.is_whole:
-            raise InputError("There is no region to level by; draw one, or choose the whole field.")
-        work = partial(_levelled, heights, method, self.degree.value, points, regions)
+        find = list if method == POINTS else self.regions.regions()
+        work = partial(_levelled, heights, method, self.degree.value, points, find)
         return at_once(work), partial(self._add, found)
 
     def _places(self, found: ResultSet) -> list[tuple[float, float]]:
@@ -142,11 +141,12 @@ class LevelPanel(Container[Any]):
             )
         return places
 
-    def _add(self, found: ResultSet, levelled: Levelled) -> str:
+    def _add(self, found: ResultSet, made: tuple[Levelled, dict[str, Any]]) -> str:
+        levelled, look = made
         if found.image not in self._viewer.layers:
             return f"'{found.image.name}' was removed; nothing was levelled."
-        heights, arguments = levelled_layer(found, levelled.surface.heights, levelled.method)
-        layer = self._viewer.add_image(heights, **arguments)
+        arguments = {**levelled_arguments(found, levelled.method), **look}
+        layer = self._viewer.add_image(levelled.surface.heights, **arguments)
         put_over_images(self._viewer.layers, layer)
         self._source.layers.value = layer.unique_id
         tilt = "" if levelled.tilt is None else f" Its tilt was {levelled.tilt:.3g} degrees."
@@ -161,12 +161,14 @@ def _levelled(
     method: Any,
     degree: int,
     points: list[tuple[float, float]] | None,
-    regions: list[Region],
-) -> Levelled:
-    """Level heights by points, by some regions together, or by the whole field."""
+    find: Callable[[], list[Region]],
+) -> tuple[Levelled, dict[str, Any]]:
+    """Level heights by points, by some regions, or by the whole field; return them and a look."""
     from napari_focus_stack.analysis.levelling import level
 
     region: NDArray[np.bool_] | None = None
+    regions = find()
     if regions:
         region = np.logical_or.reduce([one.mask(heights.shape) for one in regions])
-    return level(heights, method, degree=degree, points=points, region=region)
+    found = level(heights, method, degree=degree, points=points, region=region)
+    return found, map_appearance("height", found.surface.heights, 1.0)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import Container, LineEdit, PushButton
 from napari.layers import Image
 
-from napari_focus_stack._napari.layers.height_maps import MAP, MAPS, map_arguments
+from napari_focus_stack._napari.layers.appearance import BAR_TITLE
+from napari_focus_stack._napari.layers.height_maps import MAPS, map_arguments
 from napari_focus_stack._napari.layers.measured_heights import put_over_images
+from napari_focus_stack._napari.viewer.dock_tabs import STACK
 from napari_focus_stack._napari.widgets.length_fields import read_lengths
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
@@ -78,7 +80,14 @@ class MapsPanel(Container[Any]):
         layer = add(data, **map_arguments(found, word, look))
         if kind == "image":
             put_over_images(self._viewer.layers, layer)
-            for other in self._viewer.layers:  # bars lie beside each other and have no titles
-                if MAP in other.metadata and isinstance(other, Image):
-                    other.colorbar.visible = other is layer
+            self._show_bar(layer)
         return f"Added '{layer.name}'."
+
+    def _show_bar(self, layer: Image) -> None:
+        """Show napari's colour bar of a map alone, unless our legend is there, which has titles."""
+        window = getattr(self._viewer, "window", None)
+        if window is not None and STACK in window.dock_widgets:
+            return
+        for other in self._viewer.layers:
+            if isinstance(other, Image) and BAR_TITLE in other.metadata:
+                other.colorbar.visible = other is layer

@@ -24,7 +24,7 @@ from napari_focus_stack._napari.widgets.profile_plot import ProfilePlot
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.widgets.sentences import Sentences
 from napari_focus_stack._napari.workers.latest import LatestOnlyWorker
-from napari_focus_stack.analysis.profile import MOST_WIDTH, Profile, profile
+from napari_focus_stack.analysis.height_profiles import MOST_WIDTH, Profile, profile
 from napari_focus_stack.analysis.profile_tables import (
     profile_columns,
     profile_headings,
@@ -81,6 +81,7 @@ class ProfilePanel(Container[Any]):
         self._marker = PlaceMarker(viewer)
         self._lines_of: Shapes | None = None
         self._measured: Measured = []
+        self._shapes = 0
         self.worker = LatestOnlyWorker(self._show, "profiles", "The profile")
         self.lines = DrawnLayer(
             viewer,
@@ -172,17 +173,19 @@ class ProfilePanel(Container[Any]):
             self._clear(outcome.error)
             return
         self._measured = outcome.result
+        if len(self._lines_of.data) != self._shapes:  # else the user may have chosen a colour
+            self._shapes = len(self._lines_of.data)
+            next_colour(self._lines_of)
         self.plot.show_profiles([(one, line.colour) for line, one in self._measured])
         self.save_button.enabled = True
         self.status.value = _shares(self.profiles)
         self._at_rest.start()
 
     def _keep(self) -> None:
-        """Write the measurements into the table of the layer, and choose the next colour."""
+        """Write the measurements into the table of the layer."""
         layer = self._lines_of
         if layer is None:
             return
-        next_colour(layer)
         columns = profile_columns(self.profiles, len(layer.data))
         features = layer.features.assign(**columns)
         if not pd.DataFrame(layer.features).equals(features):

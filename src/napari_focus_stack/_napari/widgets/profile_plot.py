@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_focus_stack.analysis.profile import Profile
+    from napari_focus_stack.analysis.height_profiles import Profile
 
     Colour = tuple[float, float, float, float]
     Drawn = tuple[Profile, Colour]
@@ -56,8 +56,10 @@ class _Curve:
         rgb = QColor.fromRgbF(*colour[:3])
         self.band.setPen(pg.mkPen(None))
         self.band.setBrush(_pale(rgb, BAND_OPACITY))
-        self.band.setPath(band_path(profile))
-        self.band.setVisible(True)
+        around = band_path(profile)
+        self.band.setPath(around)
+
+        self.band.setVisible(not around.isEmpty())
         self.sure.setPen(pg.mkPen(rgb, width=SURE_WIDTH))
         self.unsure.setPen(pg.mkPen(_pale(rgb, UNSURE_OPACITY), width=UNSURE_WIDTH))
         sure = profile.counted
@@ -65,7 +67,7 @@ class _Curve:
         # one sample further on either side, so that stretches meet
         beside = ~sure | np.roll(~sure, 1) | np.roll(~sure, -1)
         self.sure.setVisible(bool(sure.any()))
-        self.unsure.setVisible(not sure.all())  # an empty path is damage in a file
+        self.unsure.setVisible(not sure.all())
         self.unsure.setData(profile.distance, np.where(beside, profile.height, np.nan))
 
     def hide(self) -> None:

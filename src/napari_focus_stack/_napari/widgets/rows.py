@@ -16,8 +16,8 @@ LABELS = {
     "occlusion": "Remove halos",
     "gaussian": "Gaussian size",
     "laplacian": "Laplacian size",
-    "z_factor": "Z factor",
-    "z_uncertainty": "Z uncertainty",
+    "z_factor": "z factor",
+    "z_uncertainty": "z uncertainty",
 }
 LABEL_WIDTH = 105
 """Width, in pixels, of "Pixel size (y, x)" in napari's font, so that controls form a column."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
+from napari.layers import Shapes
 from qtpy.QtWidgets import QApplication
 
+from napari_focus_stack._napari.layers.region_heights import RegionHeight, keep_heights
 from napari_focus_stack._napari.widgets.drawn_regions import DrawnRegions
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.widgets.sentences import Sentences
 from napari_focus_stack._napari.workers.latest import LatestOnlyWorker
 from napari_focus_stack._utils.wording import format_measure, format_percentage
-from napari_focus_stack.errors import FocusStackError
+from napari_focus_stack.errors import FocusStackError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,20 +86,13 @@ class StepPanel(Container[Any]):
 
     def measure(self, *_: Any) -> None:
         """Measure the step anew, in the background."""
+        ends = self.first.value, self.second.value
         try:
-            regions = {one.name: one for one in self.regions.regions()}
-            self._offer(list(regions))
-            ends = self.first.value, self.second.value
-            if len(regions) < 2 or ends[0] == ends[1]:
-                self._say(HINT)
-                return
-            heights = self._source.heights()
+            heights, find = self._source.heights(), self.regions.regions()
         except FocusStackError as problem:
             self._say(str(problem))
             return
-        self.worker.take(
-            partial(_step, heights, *(regions[name] for name in ends), self.tilted.value)
-        )
+        self.worker.take(partial(_step, heights, find, ends, self.tilted.value))
 
     def stop(self) -> None:
         """Leave the viewer."""
@@ -125,9 +121,14 @@ class StepPanel(Container[Any]):
     def _show(self, outcome: Outcome) -> None:
         if outcome.error is not None:
             self._say(outcome.error)
-        else:
-            self.step.value = outcome.result
-            self.copy_button.enabled = True
+            return
+        found: FoundStep = outcome.result
+        self._offer([one.name for one in found.regions])
+        self.step.value = found.words
+        self.copy_button.enabled = found.is_measured
+        layer = self.regions.layer()
+        if isinstance(layer, Shapes):
+            keep_heights(layer, found.regions, self._source.heights().unit)
 
     def _copy(self, *_: Any) -> None:
         clipboard = QApplication.clipboard()
@@ -135,9 +136,40 @@ class StepPanel(Container[Any]):
             clipboard.setText(self.step.value)
 
 
-def _step(heights: HeightMap, first: Region, second: Region, tilt: bool) -> str:
-    """Measure a step, and return a sentence on it."""
-    from napari_focus_stack.analysis.step_height import step_height
+@dataclass(frozen=True)
+class FoundStep:
+    """Heights of regions, and the step between two of them in words."""
+
+    regions: list[RegionHeight]
+    words: str
+    is_measured: bool
+
+
+def _step(
+    heights: HeightMap,
+    find: Callable[[], list[Region]],
+    ends: tuple[str | None, str | None],
+    tilt: bool,
+) -> FoundStep:
+    """Measure all regions, and the step between two: the first ones unless others are there."""
+    try:
+        regions = {one.name: one for one in find()}
+    except InputError:
+        return FoundStep([], HINT, False)
+    measured = [RegionHeight.of(one, heights) for one in regions.values()]
+    chosen = ends if set(ends) <= set(regions) else tuple(regions)[:2]
+    if len(set(chosen)) < 2:
+        return FoundStep(measured, HINT, False)
+    first, second = (regions[str(name)] for name in chosen)
+    try:
+        return FoundStep(measured, _step_words(heights, first, second, tilt), True)
+    except FocusStackError as problem:
+        return FoundStep(measured, str(problem), False)
+
+
+def _step_words(heights: HeightMap, first: Region, second: Region, tilt: bool) -> str:
+    """Return a sentence on the step between two regions."""
+    from napari_focus_stack.analysis.step_heights import step_height
 
     found = step_height(heights, first.mask(heights.shape), second.mask(heights.shape), tilt=tilt)
     height = format_measure(found.value, found.uncertainty, found.unit)

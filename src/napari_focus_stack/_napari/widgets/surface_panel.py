@@ -18,7 +18,7 @@ from napari_focus_stack._napari.widgets.drawn_regions import DrawnRegions
 from napari_focus_stack._napari.widgets.length_fields import read_lengths, read_number
 from napari_focus_stack._napari.widgets.measures_table import MeasuresTable
 from napari_focus_stack._napari.widgets.rows import row
-from napari_focus_stack.errors import Cancelled, InputError
+from napari_focus_stack.errors import Cancelled
 
 if TYPE_CHECKING:
     import threading
@@ -138,10 +138,7 @@ class SurfacePanel(Container[Any]):
 
     def _of_each(self, measure: Measure) -> Steps:
         """Return the steps that measure each region, or the whole field if that is chosen."""
-        regions = self.regions.regions()
-        if not regions and not self.regions.is_whole:
-            raise InputError("There is no region to measure; draw one, or choose the whole field.")
-        return partial(_each_region, self._heights(), regions, measure)
+        return partial(_each_region, self._heights(), self.regions.regions(), measure)
 
     def _show(self, tabulate: Callable[[Any], Measures], found: Any) -> str:
         self.table.show_measures(tabulate(found))
@@ -158,10 +155,14 @@ def _volumes_of(level: float | None, heights: HeightMap, region: NDArray[Any] | 
 
 
 def _each_region(
-    heights: HeightMap, regions: list[Region], measure: Measure, cancel: threading.Event
+    heights: HeightMap,
+    find: Callable[[], list[Region]],
+    measure: Measure,
+    cancel: threading.Event,
 ) -> Engine:
     """Measure each region, or the whole field where there is none."""
     yield from ()
+    regions = find()
     if not regions:
         return {WHOLE: measure(heights, None)}
     found = {}

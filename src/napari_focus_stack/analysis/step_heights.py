@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ class Measurement:
         In `unit`.
     uncertainty : float
         Standard uncertainty in `unit`, that of the z scale included: about 68 % of the errors are
-        smaller.
+        smaller. NaN where heights are lengths and the z step is unknown.
     share : float
         Share of the pixels that counted, 0 to 1.
     unit : str
@@ -122,7 +123,7 @@ def step_height(
     freedom = max(len(heights) / area - form.shape[1], 1.0) * area / len(heights)
     random = np.square(estimator[1]) @ np.square(residuals) * area / freedom
     lever = np.square(estimator[1]).sum() / np.square(_estimator(level, weights)[1]).sum()
-    unit = field.depth_unit * field.plane_height
+    unit = field.depth_unit * field.plane_height if field.has_plane_height else math.nan
     systematic = (SYSTEMATIC**2 + SYSTEMATIC_TILT**2 * (lever - 1)) * unit**2
     value = float(estimator[1] @ heights)
     scale = (field.scale_uncertainty * value) ** 2
