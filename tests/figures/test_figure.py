@@ -96,6 +96,21 @@ def test_nothing_covers_data_and_nothing_is_cut_off(shape, with_image) -> None:
     ) == pytest.approx(shape[1] / shape[0], rel=1e-6)
 
 
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_key_of_profiles_covers_neither_panels_nor_their_words(count) -> None:
+    source = _ramp()
+    source.heights[:9] = np.nan
+    figure = draw_figure(source, _grey(source), [_line()] * count, FigureSettings(contours=True))
+    _drawn(figure)
+    renderer = figure.canvas.get_renderer()
+    *others, profiles = figure.axes
+    key = profiles.get_legend().get_window_extent(renderer)
+    assert key.x0 >= 0
+    assert key.y0 >= profiles.get_window_extent(renderer).y1
+    assert not any(key.overlaps(axes.get_tightbbox(renderer)) for axes in others)
+    assert not any(key.overlaps(text.get_window_extent(renderer)) for text in profiles.texts)
+
+
 @pytest.mark.parametrize(
     ("calibration", "length", "text"),
     [
@@ -161,7 +176,8 @@ def test_profile_is_drawn_where_it_lies_and_solid_where_it_is_sure() -> None:
     (band,) = panel.collections
     low, high = band.get_datalim(panel.transData).intervaly
     assert (low, high) == pytest.approx((-2, line.height[line.counted].max() + 2))
-    assert [text.get_text() for text in panel.get_legend().texts] == ["A to A': 75.0% sure"]
+    key = [text.get_text() for text in panel.get_legend().texts]
+    assert key == ["A to A': 75.0% sure", "not sure", "± standard uncertainty"]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from napari_focus_stack.figures.panels import (
     height_limits,
 )
 from napari_focus_stack.figures.pictures import check_picture
-from napari_focus_stack.figures.profile_panel import draw_line, draw_profiles
+from napari_focus_stack.figures.profile_panel import draw_line, draw_profiles, key_rows
 from napari_focus_stack.io.writing import Outputs
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def draw_figure(
     shown = _shown(source, only_sure=chosen.only_sure)
     rows, cols = source.shape
     layout = Layout.of(
-        rows / cols * pixel_aspect(source), image=image is not None, profile=bool(profiles)
+        rows / cols * pixel_aspect(source), image=image is not None, key_rows=key_rows(profiles)
     )
     figure: Figure = drawing.Figure(figsize=layout.size, dpi=chosen.dpi)
     letters = iter("abc")
@@ -215,7 +215,7 @@ def draw_figure(
         for axes in panels:
             draw_line(axes, source, profile, number)
     if layout.profile is not None:
-        axes = _panel(figure, layout, layout.profile, next(letters))
+        axes = _panel(figure, layout, layout.profile, next(letters), -30)
         draw_profiles(axes, profiles)
     return figure
 
@@ -258,14 +258,14 @@ def _embedded(shape: tuple[int, int], place: Place, dpi: int) -> tuple[int, int]
     return min(cols, math.ceil(across * dpi)), min(rows, math.ceil(down * dpi))
 
 
-def _panel(figure: Figure, layout: Layout, place: Place, letter: str) -> Axes:
-    """Return a panel with its letter at the upper left."""
+def _panel(figure: Figure, layout: Layout, place: Place, letter: str, shift: float = 0) -> Axes:
+    """Return a panel with its letter at the upper left, shifted by points along x."""
     axes = figure.add_axes(layout.share(place))
     axes.annotate(
         letter,
         (0, 1),
         xycoords="axes fraction",
-        xytext=(0, 4),
+        xytext=(shift, 4),
         textcoords="offset points",
         fontsize=10,
         fontweight="bold",

@@ -12,7 +12,7 @@ WIDTH = 7.2
 _HIGHEST_PANEL, _LOWEST_BAR = 4.2, 0.9
 _MARGIN, _GAP, _HEAD, _FOOT = 0.12, 0.28, 0.28, 0.44
 _BAR, _BAR_GAP, _BAR_TEXT = 0.12, 0.08, 0.75
-_PROFILE, _PROFILE_LEFT, _PROFILE_FOOT, _PROFILE_HEAD = 1.6, 0.65, 0.48, 0.3
+_PROFILE, _PROFILE_LEFT, _PROFILE_FOOT, _KEY_LINE = 1.6, 0.65, 0.48, 0.15
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Layout:
     profile: Place | None
 
     @classmethod
-    def of(cls, shape: float, *, image: bool, profile: bool) -> Layout:
+    def of(cls, shape: float, *, image: bool, key_rows: int) -> Layout:
         """Return the layout of a figure.
 
         Parameters
@@ -49,8 +49,8 @@ class Layout:
             Height of a map divided by its width.
         image : bool
             Whether there is an image beside the height map.
-        profile : bool
-            Whether there is a panel of profiles below.
+        key_rows : int
+            Lines of the key above the panel of profiles; 0 without profiles.
 
         Returns
         -------
@@ -63,8 +63,10 @@ class Layout:
         across = min(across, _HIGHEST_PANEL / shape)
         down = across * shape
         bar = max(down, _LOWEST_BAR)
-        width = max(beside + panels * across, 0.5 * WIDTH)
-        below = _PROFILE_FOOT + _PROFILE + _PROFILE_HEAD if profile else 0.0
+        # the key of profiles needs the whole width
+        width = max(beside + panels * across, WIDTH if key_rows else 0.5 * WIDTH)
+        key = 0.15 + key_rows * _KEY_LINE
+        below = _PROFILE_FOOT + _PROFILE + key if key_rows else 0.0
         bottom = below + _FOOT
         second = _MARGIN + (panels - 1) * (across + _GAP)
         return cls(
@@ -73,7 +75,7 @@ class Layout:
             heights=(second, bottom, across, down),
             bar=(second + across + _BAR_GAP, bottom, _BAR, bar),
             profile=(_PROFILE_LEFT, _PROFILE_FOOT, width - _PROFILE_LEFT - 0.2, _PROFILE)
-            if profile
+            if key_rows
             else None,
         )
 

@@ -13,6 +13,7 @@ from napari_focus_stack.figures.panels import height_label
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
     from napari_focus_stack.analysis.height_map import HeightMap
@@ -24,6 +25,7 @@ COLOURS = ("#d55e00", "#56b4e9", "#cc79a7", "#009e73", "#e69f00", "#0072b2")
 .. [1] B. Wong, "Points of view: Color blindness", Nature Methods 8 (2011), 441,
    https://doi.org/10.1038/nmeth.1618
 """
+KEY_COLUMNS = 4
 _LETTER = 9
 """Distance of a letter from its line and from the border of the panel, in points."""
 
@@ -77,14 +79,31 @@ def _beside_end(
     low, high = (np.array(corner) * points for corner in (axes.bbox.min, axes.bbox.max))
     along = (place - inner) / max(float(np.hypot(*(place - inner))), 1e-12)
     across = np.array([-along[1], along[0]])
-    towards = np.sign(across @ ((low + high) / 2 - place)) or 1.0
+    above = across if across[1] > 0 else -across
     inside = low + _LETTER, high - _LETTER
-    for away in (along, towards * across):
+    for away in (along, above, -above):
         centre = place + _LETTER * away
         if (centre >= inside[0]).all() and (centre <= inside[1]).all():
             break
     x, y = np.clip(centre, *inside) - place
     return float(x), float(y)
+
+
+def key_rows(profiles: Sequence[Profile]) -> int:
+    """Return the number of lines of the key of profiles.
+
+    Parameters
+    ----------
+    profiles : sequence of Profile
+        Profiles.
+
+    Returns
+    -------
+    int
+        0 without a profile.
+    """
+    # each profile, what is dotted, and the band
+    return -(-(len(profiles) + 2) // KEY_COLUMNS) if profiles else 0
 
 
 def draw_profiles(axes: Axes, profiles: Sequence[Profile]) -> None:
@@ -113,9 +132,29 @@ def draw_profiles(axes: Axes, profiles: Sequence[Profile]) -> None:
     axes.set_ylabel(height_label(profiles[0].unit))
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.01)
-    # above the panel, where it covers no line
+    _draw_key(axes, profiles)
+
+
+def _draw_key(axes: Axes, profiles: Sequence[Profile]) -> None:
+    """Draw the key above the panel, where it covers no line."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Artist] = list(axes.get_legend_handles_labels()[0])
+    if not all(profile.counted.all() for profile in profiles):
+        handles.append(Line2D([], [], color="0.3", linewidth=0.7, linestyle=":", label="not sure"))
+    if any(profile.uncertainty is not None for profile in profiles):
+        handles.append(Patch(color="0.3", alpha=0.25, lw=0, label="± standard uncertainty"))
     axes.legend(
-        loc="lower right", bbox_to_anchor=(1, 1), ncols=min(4, len(profiles)), frameon=False
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=min(KEY_COLUMNS, len(handles)),
+        frameon=False,
+        borderaxespad=0.1,
+        fontsize=7,
+        handlelength=1.6,
+        columnspacing=1.4,
     )
 
 

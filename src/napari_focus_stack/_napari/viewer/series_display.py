@@ -12,6 +12,7 @@ from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.names import numbered
 from napari_focus_stack._napari.layers.series_maps import StackDone
 from napari_focus_stack._napari.layers.series_results import series_layers
+from napari_focus_stack._napari.viewer.scale_bar import offer_scale_bar
 from napari_focus_stack.io.result_outputs import carried
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class SeriesDisplay:
         layer = self._former(arguments)
         if layer is None:
             layer = self._viewer.add_image(data, **arguments)
+            offer_scale_bar(self._viewer, layer)
         else:
             layer.data = data
             for attribute in CHANGED_ATTRIBUTES:
