@@ -210,7 +210,7 @@ def _noise(
     height_map: HeightMap, inside: NDArray[np.bool_], sq: float
 ) -> tuple[float | None, list[str]]:
     """Return the root mean square uncertainty of the heights that count, and what it means."""
-    uncertainty, unit = height_map.noise, height_map.unit
+    uncertainty, unit = height_map.uncertainty, height_map.unit
     if uncertainty is None:
         return None, ["How much of Sq is noise is unknown, because there is no confidence map."]
     noise = math.sqrt(float(np.square(uncertainty[inside], dtype=np.float64).mean()))

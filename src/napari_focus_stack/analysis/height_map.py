@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack.analysis.height_uncertainty import flat_uncertainty, standard_uncertainty
+from napari_focus_stack.analysis.height_uncertainty import standard_uncertainty
 from napari_focus_stack.depth.confidence import TRUSTED
 from napari_focus_stack.errors import InputError, SettingsError
 
@@ -159,18 +159,8 @@ class HeightMap:
         """
         if self.confidence is None or not self.has_plane_height:
             return None
-        return standard_uncertainty(self.heights, self.confidence, self._unit_height)
-
-    @property
-    def noise(self) -> NDArray[np.float32] | None:
-        """(Y, X) float32: the part of `uncertainty` that does not come from curvature."""
-        if self.confidence is None or not self.has_plane_height:
-            return None
-        return flat_uncertainty(self.confidence, self._unit_height)
-
-    @property
-    def _unit_height(self) -> float:
-        return self.depth_unit * self.plane_height
+        unit = self.depth_unit * self.plane_height
+        return standard_uncertainty(self.heights, self.confidence, unit)
 
     def counted_in(self, region: NDArray[Any] | None) -> NDArray[np.bool_]:
         """Return which heights of a region count.

@@ -45,29 +45,11 @@ def standard_uncertainty(
         (Y, X) float32 in the unit of the heights; NaN where there is no height, infinite where
         confidence is 0.
     """
-    error = flat_uncertainty(confidence, unit)
+    error = expected_error(confidence) * np.float32(OF_EXPECTED * unit)
     bend = _laplacian(np.asarray(heights, np.float32)) * np.float32(SMOOTHED)
     uncertainty: NDArray[np.float32] = np.hypot(error, bend)
     uncertainty[~np.isfinite(heights)] = np.nan
     return uncertainty
-
-
-def flat_uncertainty(confidence: NDArray[np.float32], unit: float) -> NDArray[np.float32]:
-    """Return the standard uncertainty of heights where the surface is not curved.
-
-    Parameters
-    ----------
-    confidence : numpy.ndarray
-        (Y, X) float32, 0 to 1.
-    unit : float
-        Height of one unit of depth, in the unit of the result.
-
-    Returns
-    -------
-    numpy.ndarray
-        (Y, X) float32, infinite where confidence is 0.
-    """
-    return expected_error(confidence) * np.float32(OF_EXPECTED * unit)
 
 
 def _laplacian(heights: NDArray[np.float32]) -> NDArray[np.float32]:
