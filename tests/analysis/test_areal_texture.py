@@ -110,7 +110,7 @@ def test_noise_is_the_root_mean_square_of_the_uncertainty_and_a_note_says_if_it_
     noisy = texture(source)
     assert noisy["noise"] == pytest.approx(expected, rel=1e-6)
     assert any("a good part of it may be noise" in note for note in noisy["notes"])
-    hills = 100 * cv2.GaussianBlur(surface, (0, 0), 6)
+    hills = 1000 * cv2.GaussianBlur(surface, (0, 0), 12)
     rough = texture(height_map(hills, confidence=confidence, z_step=2.0))
     assert not any("may be noise" in note for note in rough["notes"])
     assert texture(height_map(surface))["noise"] is None
