@@ -237,6 +237,12 @@ def test_files_hold_what_was_measured(result: Path, heights: HeightMap, tmp_path
     )
 
 
+@pytest.mark.parametrize("level", ["-1,5", "-1.5", "-15e-1", "-,15e1"])
+def test_numbers_below_0_are_no_options(result: Path, level: str) -> None:
+    (found,) = measured(result, "--volume", level)["volumes"]
+    assert found["level"] == -1.5
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -247,6 +253,7 @@ def test_files_hold_what_was_measured(result: Path, heights: HeightMap, tmp_path
         (("--level", "cubic"), ["--level cubic"]),
         (("--level", "plane", 3), ["--level plane 3"]),
         (("--level", "polynomial", "x"), ["--level", "'x'"]),
+        (("--level", "polynomial", 2.7), ["--level polynomial 2.7"]),
         (("--level", "points", 1, 2, 3, 4), ["--level points", "3 points"]),
         (("--sure-only",), ["--sure-only", "--mesh"]),
         (("--s-filter", 3), ["--s-filter", "--texture"]),

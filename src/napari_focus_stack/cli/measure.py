@@ -199,7 +199,7 @@ def _levelled(call: argparse.Namespace, source: HeightMap) -> tuple[HeightMap, s
     numbers = [_number(text) for text in rest]
     if form == "points":
         found = level(source, "points", points=_pairs(numbers, "--level points", least=3))
-    elif form == "polynomial" and len(numbers) < 2:
+    elif form == "polynomial" and len(numbers) < 2 and all(map(float.is_integer, numbers)):
         found = level(source, "polynomial", degree=int(*numbers) if numbers else 2)
     elif form in ("offset", "plane") and not numbers:
         found = level(source, form)

@@ -135,7 +135,7 @@ def contours(
     if not finite.any():
         raise InputError("The height map has no heights to draw contour lines of; choose another.")
     low, high = float(small[finite].min()), float(small[finite].max())
-    if low == high:
+    if low == high or min(small.shape) < 2:
         return []
     step = interval or nice_interval(high - low, wanted)
     if (high - low) / step > MOST_LEVELS:
