@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack.analysis.height_uncertainty import flat_uncertainty, standard_uncertainty
 from napari_focus_stack.depth.confidence import TRUSTED
 from napari_focus_stack.errors import InputError, SettingsError
@@ -237,8 +238,9 @@ class HeightMap:
         """
         if not self.is_isometric:
             raise InputError(
-                f"{what} needs heights and pixels in one unit, and they are in {self.unit} and "
-                f"{self.pixel_unit}; give the pixel size and the z step."
+                f"{what} needs heights and pixels in one unit, and they are in "
+                f"{format_unit(self.unit)} and {format_unit(self.pixel_unit)}; give the pixel size "
+                "and the z step."
             )
 
 
