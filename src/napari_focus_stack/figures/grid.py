@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack._utils.wording import format_percentage
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.imgproc.dtypes import computable
 
@@ -55,6 +56,28 @@ def scale_note(source: HeightMap) -> str | None:
     return (
         "Pixel size and z step are not both known: a plane counts as a pixel wide, and slopes are "
         "not true."
+    )
+
+
+def filling_note(source: HeightMap) -> str | None:
+    """Return which heights of a relief are not measured, as a sentence for the user.
+
+    Parameters
+    ----------
+    source : HeightMap
+        Map of which a relief was drawn.
+
+    Returns
+    -------
+    str or None
+        None where every height is sure.
+    """
+    unsure = float((np.isfinite(source.heights) & ~source.counted).mean())
+    if unsure == 0:
+        return None
+    return (
+        f"{format_percentage(unsure)} of the heights are not sure and were replaced by smooth ones "
+        "between those that are; choose a least confidence of 0 to show all as they are."
     )
 
 
