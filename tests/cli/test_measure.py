@@ -181,6 +181,12 @@ def test_a_table_has_units_uncertainties_and_shares(result: Path, heights: Heigh
     assert re.search(r"volume above +\(\S+ ± \S+\) µm³\n", printed)
 
 
+def test_texture_of_levelled_heights_says_what_was_subtracted(result: Path) -> None:
+    levelled = run("measure", result, "--level", "plane", "--texture", *HIGH).stdout
+    assert "The least-squares plane of the whole field was subtracted before." in levelled
+    assert "was subtracted before" not in run("measure", result, "--texture", *HIGH).stdout
+
+
 @pytest.mark.parametrize(
     ("row", "text"),
     [
