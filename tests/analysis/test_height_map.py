@@ -33,3 +33,15 @@ def test_numbers_out_of_bounds_are_refused(wrong: dict[str, Any], error: type, w
 def test_an_array_is_no_height_map() -> None:
     with pytest.raises(InputError, match="ndarray has no calibrated heights; give a result"):
         texture(HEIGHTS)  # type: ignore[arg-type]
+
+
+def test_uncertainty_does_not_depend_on_where_heights_are_counted_from() -> None:
+    y, x = np.mgrid[:60, :80]
+    hill = (2 * np.exp(-((x - 40) ** 2 + (y - 30) ** 2) / 200)).astype(np.float32)
+    hill = np.round(hill * 64) / 64  # exact on both heights
+    sure = np.full(hill.shape, 0.95, np.float32)
+    low, high = (
+        HeightMap(heights=hill + np.float32(offset), confidence=sure).uncertainty
+        for offset in (0, 1e5)
+    )
+    np.testing.assert_allclose(high, low, rtol=0.01)
