@@ -93,7 +93,7 @@ def test_filters_take_what_lies_beyond_them_around_the_form() -> None:
     assert found["Sq"] == pytest.approx(expected, rel=0.04)  # 3 % is lost within 50 of the border
     assert found["surface"] == (
         "S-L surface of the pixels that are finite, 100.0% of the region: S-filter of 18 "
-        "micrometer, least-squares polynomial of degree 2 subtracted, L-filter of 98 micrometer "
+        "µm, least-squares polynomial of degree 2 subtracted, L-filter of 98 µm "
         "(Gaussian, ISO 16610-61)."
     )
     alone = texture(source, x > 120, 18.0)
@@ -132,3 +132,20 @@ def test_wrong_choices_are_refused() -> None:
         texture(source, levelling="points")
     with pytest.raises(SettingsError, match="shorter than the L-filter"):
         texture(source, s_filter=20, l_filter=10)
+
+
+def test_roughness_below_the_rounding_of_high_heights_is_said() -> None:
+    rough = np.random.default_rng(3).normal(0, 1e-3, (80, 80))
+    said = {
+        offset: [note for note in texture(height_map(rough + offset))["notes"] if "32-bit" in note]
+        for offset in (0, 1e3, 1e5)
+    }
+    assert said[0] == said[1e3] == []
+    assert "only known to 0.0078 µm" in said[1e5][0]
+
+
+def test_an_unknown_noise_names_what_is_missing() -> None:
+    rough = np.random.default_rng(3).normal(0, 1, (40, 40))
+    sure = np.ones(rough.shape, np.float32)
+    for more, word in (({}, "no confidence map"), ({"confidence": sure}, "no z step")):
+        assert any(word in note for note in texture(height_map(rough, **more))["notes"])

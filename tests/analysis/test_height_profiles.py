@@ -71,6 +71,9 @@ def test_gaps_and_unsure_heights_do_not_count_and_are_not_bridged() -> None:
         ([(1, 1), (np.nan, 2)], 1, InputError),
         ([(1, 1, 1), (2, 2, 2)], 1, InputError),
         ([(1, 1), (2, 2)], 0, SettingsError),
+        ([(0, 0), (1e9, 1e9)], 1, SettingsError),
+        ([(0, 0), (0, 1e300)], 1, SettingsError),
+        ([(0, 0), (0, 3e4)], 1000, SettingsError),
     ],
 )
 def test_what_is_no_line_is_refused(

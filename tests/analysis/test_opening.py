@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_focus_stack import ArraySource, Spacing, focus_series, focus_stack
-from napari_focus_stack.analysis import HeightMap, open_heights
+from napari_focus_stack.analysis import HeightMap, open_heights, save_heights
 from napari_focus_stack.batch.focus import focus_batch
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.io.height_files import write_heights
@@ -115,6 +115,10 @@ def test_another_z_step_scales_heights_once(run: StackResult, tmp_path: Path) ->
     np.testing.assert_allclose(found.heights, run.depth * 5, rtol=1e-5)
     assert (found.z_step, found.pixel_size, found.scale_uncertainty) == (5, (3, 4), 0)
     assert "from the z step in the file, 2.5 µm, to 5 µm" in opened.notes[0]
+    save_heights(run, tmp_path / "r.gsf")  # which has no z step
+    unscaled = open_heights(tmp_path / "r.gsf", z_step=5)
+    np.testing.assert_allclose(unscaled.height_map.heights, run.height, rtol=1e-5)
+    assert "'r.gsf' does not name the z step with which its heights were made" in unscaled.notes[0]
 
 
 def test_files_of_the_command_are_found_beside_each_other(run: StackResult, tmp_path: Path) -> None:
@@ -318,6 +322,9 @@ def test_what_is_no_height_map_is_refused_by_its_name(run: StackResult, tmp_path
             open_heights(tmp_path / name)
     with pytest.raises(InputError, match=r"photo\.tif' is no confidence"):
         open_heights(tmp_path / "h.tif", confidence=tmp_path / "photo.tif")
+    tifffile.imwrite(tmp_path / "below.tif", np.full(SIZE, -0.5, np.float32))
+    with pytest.raises(InputError, match=r"below\.tif' is no confidence"):
+        open_heights(tmp_path / "h.tif", confidence=tmp_path / "below.tif")
     tifffile.imwrite(tmp_path / "small.tif", np.zeros((8, 8), np.float32))
     with pytest.raises(InputError, match=r"small\.tif' has 8 x 8 pixels"):
         open_heights(tmp_path / "h.tif", confidence=tmp_path / "small.tif")

@@ -181,6 +181,12 @@ def test_a_table_has_units_uncertainties_and_shares(result: Path, heights: Heigh
     assert re.search(r"volume above +\(\S+ ± \S+\) µm³\n", printed)
 
 
+def test_texture_of_levelled_heights_says_what_was_subtracted(result: Path) -> None:
+    levelled = run("measure", result, "--level", "plane", "--texture", *HIGH).stdout
+    assert "The least-squares plane of the whole field was subtracted before." in levelled
+    assert "was subtracted before" not in run("measure", result, "--texture", *HIGH).stdout
+
+
 @pytest.mark.parametrize(
     ("row", "text"),
     [
@@ -237,6 +243,12 @@ def test_files_hold_what_was_measured(result: Path, heights: HeightMap, tmp_path
     )
 
 
+@pytest.mark.parametrize("level", ["-1,5", "-1.5", "-15e-1", "-,15e1"])
+def test_numbers_below_0_are_no_options(result: Path, level: str) -> None:
+    (found,) = measured(result, "--volume", level)["volumes"]
+    assert found["level"] == -1.5
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -247,6 +259,7 @@ def test_files_hold_what_was_measured(result: Path, heights: HeightMap, tmp_path
         (("--level", "cubic"), ["--level cubic"]),
         (("--level", "plane", 3), ["--level plane 3"]),
         (("--level", "polynomial", "x"), ["--level", "'x'"]),
+        (("--level", "polynomial", 2.7), ["--level polynomial 2.7"]),
         (("--level", "points", 1, 2, 3, 4), ["--level points", "3 points"]),
         (("--sure-only",), ["--sure-only", "--mesh"]),
         (("--s-filter", 3), ["--s-filter", "--texture"]),

@@ -113,3 +113,14 @@ def test_figure_does_not_replace_what_it_reads(result, tmp_path, capsys) -> None
     assert main(call) == 2
     assert "choose another name" in capsys.readouterr().err
     assert picture.read_bytes() == before
+
+
+@pytest.mark.parametrize(("least", "said"), [("0.5", True), ("0", False)])
+def test_replaced_heights_are_said(result, tmp_path, capsys, least, said) -> None:
+    sure = np.ones((60, 80), np.float32)
+    sure[:, :20] = 0.1
+    legend = Legend(Spacing(), describe_values("confidence", None))
+    write_image(tmp_path / "hill_confidence.tif", sure, legend)
+    call = ["film", str(result), "--stereo", str(tmp_path / "p.png"), "--size", "96x64"]
+    assert main([*call, "--least-confidence", least]) == 0
+    assert ("25.0% of the heights are not sure" in capsys.readouterr().out) == said

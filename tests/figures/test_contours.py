@@ -66,6 +66,8 @@ def test_levels_are_all_multiples_inside_and_print_as_round_numbers(low, span, i
 
 def test_what_gives_no_lines_is_refused_or_empty() -> None:
     assert contours(HeightMap(heights=np.ones((9, 9), np.float32))) == []
+    for side in ((1, 9), (9, 1)):  # one line of pixels
+        assert contours(HeightMap(heights=np.arange(9, dtype=np.float32).reshape(side))) == []
     with pytest.raises(InputError, match="no heights"):
         contours(HeightMap(heights=np.full((9, 9), np.nan, np.float32)))
     with pytest.raises(SettingsError, match="more than 200"):

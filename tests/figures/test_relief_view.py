@@ -235,3 +235,17 @@ def test_heights_that_are_not_sure_are_smooth_between_those_that_are() -> None:
     assert np.abs(shown - ramp)[doubtful].max() < 2
     assert not relief.known[:20, :20].any()
     assert relief.known.sum() == 200 * 300 - 400
+
+
+@pytest.mark.parametrize("share", [0.1, 0.001])
+def test_few_sure_heights_far_apart_make_the_same_relief(share: float) -> None:
+    ramp = np.broadcast_to(100 + np.arange(1200, dtype=np.float32) / 4, (900, 1200))
+    sure = np.random.default_rng(0).random(ramp.shape) < share
+    wild = np.where(sure, ramp, np.float32(1000))
+    few = HeightMap(heights=wild, confidence=sure.astype(np.float32))
+    whole, sparse = (
+        prepare_relief(source, None, [Pose()], frame=(160, 120))
+        for source in (HeightMap(heights=ramp), few)
+    )
+    difference = np.abs(sparse.heights - whole.heights)[20:-20, 20:-20]
+    assert difference.max() < 0.05 * whole.thickness

@@ -160,6 +160,7 @@ def test_gsf_of_others_in_other_units(tmp_path):
         ({"XRes": 2**31 - 1, "YRes": 2**31 - 1}, HEIGHTS, "heights need"),
         ({"XRes": 9**40, "YRes": 2}, HEIGHTS, "is no size"),
         ({"XRes": -3, "YRes": 2}, HEIGHTS, "is no size"),
+        ({"XRes": f"{1:020}" + "9" * 5000, "YRes": 2}, HEIGHTS, "is no size"),
         ({"YRes": 2}, HEIGHTS, "XRes '', which is no size"),
         ({"XRes": 3, "YRes": 2, "ZUnits": "V"}, HEIGHTS, "values in V, which are no heights"),
     ],

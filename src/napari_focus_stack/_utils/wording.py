@@ -93,6 +93,15 @@ def format_count(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
 
 
+_SYMBOLS = {
+    "micrometer": "µm",
+    "nanometer": "nm",
+    "millimeter": "mm",
+    "plane": "planes",
+    "pixel": "pixels",
+}
+
+
 def format_unit(unit: str | None) -> str:
     """Return the symbol of a unit.
 
@@ -104,9 +113,9 @@ def format_unit(unit: str | None) -> str:
     Returns
     -------
     str
-        "µm" for "micrometer"; other units as they are; empty for None.
+        "µm" for "micrometer", "planes" for "plane"; other units as they are; empty for None.
     """
-    return {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm"}.get(unit or "", unit or "")
+    return _SYMBOLS.get(unit or "", unit or "")
 
 
 def format_bytes(size: float) -> str:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from napari_focus_stack._utils.threads import ThreadTeam, block_grid, opencv_on_one_thread
 from napari_focus_stack._utils.windows import counted_from, widened
+from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack.analysis.height_map import HeightMap, as_height_map
 from napari_focus_stack.analysis.local_fits import fitted, powers, solved, windowed
 from napari_focus_stack.errors import SettingsError
@@ -198,9 +199,9 @@ def _sigmas(height_map: HeightMap, cut_off: float) -> Sigmas:
     most = max(count * size for count, size in sides)
     if not least <= cut_off <= most:
         raise SettingsError(
-            f"A cut-off wavelength of {cut_off:g} {height_map.pixel_unit} must be {least:g} "
-            f"(4 pixels) to {most:g} (the longer side of the field); choose another wavelength or "
-            "leave the filter out."
+            f"A cut-off wavelength of {cut_off:g} {format_unit(height_map.pixel_unit)} must be "
+            f"{least:g} (4 pixels) to {most:g} (the longer side of the field); choose another "
+            "wavelength or leave the filter out."
         )
     along_y, along_x = (SIGMA_PER_WAVELENGTH * cut_off / size for size in height_map.pixel_size)
     return along_y, along_x

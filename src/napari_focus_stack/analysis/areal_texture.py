@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_focus_stack._utils.threads import row_bands
+from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack.analysis.areal_filter import smoothed
 from napari_focus_stack.analysis.height_map import as_height_map
 from napari_focus_stack.analysis.levelling import level
@@ -115,21 +116,27 @@ def texture(
     if l_filter is not None:
         waves = smoothed(surface, l_filter, region)
         surface = dataclasses.replace(surface, heights=surface.heights - waves)
-    heights = _height_parameters(surface.heights, inside, _largest(height_map.heights, inside))
+    largest, unit = _largest(height_map.heights, inside), height_map.unit
+    heights = _height_parameters(surface.heights, inside, largest)
     hybrid, missing = _hybrid_parameters(surface, inside)
     noise, doubt = _noise(height_map, inside, heights["Sq"])
     return {
         **heights,
         **hybrid,
         "share": levelled.share,
-        "unit": height_map.unit,
+        "unit": unit,
         "filter_unit": height_map.pixel_unit,
         "noise": noise,
         "surface": _described(height_map, levelled.share, levelled.method, s_filter, l_filter),
         "s_filter": s_filter,
         "l_filter": l_filter,
         "levelling": levelling,
-        "notes": [*missing, *doubt, *_selection(height_map, levelled.form.heights, region)],
+        "notes": [
+            *missing,
+            *doubt,
+            *_rounding(largest, heights["Sq"], unit),
+            *_selection(height_map, levelled.form.heights, region),
+        ],
     }
 
 
@@ -173,8 +180,8 @@ def _hybrid_parameters(
     """Return Sdq and Sdr, and why they are missing."""
     if not surface.is_isometric:
         return {"Sdq": None, "Sdr": None}, [
-            f"Sdq and Sdr are missing because heights are in {surface.unit} and pixels in "
-            f"{surface.pixel_unit}; give the pixel size and the z step."
+            f"Sdq and Sdr are missing because heights are in {format_unit(surface.unit)} and "
+            f"pixels in {format_unit(surface.pixel_unit)}; give the pixel size and the z step."
         ]
     corners, squares, stretch = 0, 0.0, 0.0
     for rows in row_bands(surface.shape):
@@ -210,9 +217,10 @@ def _noise(
     height_map: HeightMap, inside: NDArray[np.bool_], sq: float
 ) -> tuple[float | None, list[str]]:
     """Return the root mean square uncertainty of the heights that count, and what it means."""
-    uncertainty, unit = height_map.uncertainty, height_map.unit
+    uncertainty, unit = height_map.uncertainty, format_unit(height_map.unit)
     if uncertainty is None:
-        return None, ["How much of Sq is noise is unknown, because there is no confidence map."]
+        missing = "confidence map" if height_map.confidence is None else "z step"
+        return None, [f"How much of Sq is noise is unknown, because there is no {missing}."]
     noise = math.sqrt(float(np.square(uncertainty[inside], dtype=np.float64).mean()))
     if not math.isfinite(noise):
         return None, ["How much of Sq is noise is unknown, because heights of confidence 0 count."]
@@ -223,6 +231,18 @@ def _noise(
     if noise < NOISY * sq:
         return noise, [f"{said}."]
     return noise, [f"{said}: a good part of it may be noise; compare it with a smooth surface."]
+
+
+def _rounding(largest: float, sq: float, unit: str) -> list[str]:
+    """Return a note where a good part of Sq may be the rounding of heights to float32."""
+    step = float(np.spacing(np.float32(largest)))
+    if sq == 0 or step / math.sqrt(12) < NOISY * sq:
+        return []
+    return [
+        f"Heights of up to {largest:.3g} {format_unit(unit)} are only known to {step:.2g} "
+        f"{format_unit(unit)}, because they are held as 32-bit numbers: Sq and all that follows "
+        "from it may be rounding; subtract a constant from the heights before they are opened."
+    ]
 
 
 def _selection(
@@ -242,7 +262,8 @@ def _selection(
         return []
     return [
         f"The {unsure:.1%} of the region that are not sure enough would change Sq, before any "
-        f"filter, from {sure:.3g} to {whole:.3g} {height_map.unit}: they are outliers, or the "
+        f"filter, from {sure:.3g} to {whole:.3g} "
+        f"{format_unit(height_map.unit)}: they are outliers, or the "
         "heights that count are no fair sample of the surface, because steep places are less sure."
     ]
 
@@ -258,7 +279,7 @@ def _described(
     short, long = (
         f"no {name}-filter"
         if cut_off is None
-        else f"{name}-filter of {cut_off:g} {height_map.pixel_unit}"
+        else f"{name}-filter of {cut_off:g} {format_unit(height_map.pixel_unit)}"
         for name, cut_off in (("S", s_filter), ("L", l_filter))
     )
     sure = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack.analysis.height_uncertainty import standard_uncertainty
 from napari_focus_stack.depth.confidence import TRUSTED
 from napari_focus_stack.errors import InputError, SettingsError
@@ -82,10 +83,28 @@ class HeightMap:
                 f"A confidence map of shape {confidence.shape} does not fit a height map of shape "
                 f"{heights.shape}; give the two of one result."
             )
-        if not all(0 < size < math.inf for size in self.pixel_size):
+        self._check_confidence()
+        if len(self.pixel_size) != 2 or not all(0 < size < math.inf for size in self.pixel_size):
             raise SettingsError(f"pixel_size {self.pixel_size} must be two numbers above 0.")
         if not 0 <= self.least_confidence <= 1:
             raise SettingsError(f"least_confidence {self.least_confidence} must be 0 to 1.")
+        if not (math.isnan(self.z_step) or 0 < self.z_step < math.inf):
+            raise SettingsError(f"z_step {self.z_step} must be a number above 0, or NaN.")
+        if not 1 <= self.depth_unit < math.inf:
+            raise SettingsError(f"depth_unit {self.depth_unit} must be 1 plane or more.")
+        if not 0 <= self.scale_uncertainty < math.inf:
+            raise SettingsError(f"scale_uncertainty {self.scale_uncertainty} must be 0 or more.")
+
+    def _check_confidence(self) -> None:
+        """Refuse a confidence in other numbers, of which all would count."""
+        if self.confidence is None or not self.confidence.size:
+            return
+        ends = np.nanmin(self.confidence, initial=0), np.nanmax(self.confidence, initial=0)
+        if ends[0] < 0 or ends[1] > 1:
+            raise InputError(
+                f"A confidence of {ends[0]:g} to {ends[1]:g} cannot be compared with the least "
+                "confidence; give numbers of 0 to 1."
+            )
 
     @classmethod
     def of_result(cls, result: StackResult, least_confidence: float = TRUSTED) -> HeightMap:
@@ -227,8 +246,9 @@ class HeightMap:
         """
         if not self.is_isometric:
             raise InputError(
-                f"{what} needs heights and pixels in one unit, and they are in {self.unit} and "
-                f"{self.pixel_unit}; give the pixel size and the z step."
+                f"{what} needs heights and pixels in one unit, and they are in "
+                f"{format_unit(self.unit)} and {format_unit(self.pixel_unit)}; give the pixel size "
+                "and the z step."
             )
 
 
@@ -244,5 +264,17 @@ def as_height_map(source: HeightMap | StackResult) -> HeightMap:
     -------
     HeightMap
         Heights with their calibration.
+
+    Raises
+    ------
+    InputError
+        The source is something else, such as an array without a calibration.
     """
-    return source if isinstance(source, HeightMap) else HeightMap.of_result(source)
+    if isinstance(source, HeightMap):
+        return source
+    if not (hasattr(source, "report") and hasattr(source, "depth")):
+        raise InputError(
+            f"A {type(source).__name__} has no calibrated heights; give a result, a HeightMap, or "
+            "the height_map of opened heights."
+        )
+    return HeightMap.of_result(source)

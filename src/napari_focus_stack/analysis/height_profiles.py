@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_WIDTH = 1000
 """Largest width of the band that a profile averages, in pixels."""
+MOST_PLACES = 20_000_000
+"""Largest number of samples times the width, which takes 3 GB."""
 ROUNDING = 1e-6
 """Error, in pixels and of weights, that rounding may add to a place."""
 
@@ -111,7 +113,7 @@ def profile(
         raise SettingsError(f"width {width} must be 1 to {MOST_WIDTH} pixels.")
     if samples is not None and samples < 2:
         raise SettingsError(f"samples {samples} must be 2 or more.")
-    places, across = _samples(vertices, samples)
+    places, across = _samples(vertices, samples, MOST_PLACES // width)
     offsets = np.arange(width) - (width - 1) / 2
     band = places[None] + offsets[:, None, None] * across[None]
     height, counted = _band_mean(field, band)
@@ -141,11 +143,16 @@ def _checked(points: Sequence[Sequence[float]] | Floats) -> Floats:
     return kept
 
 
-def _samples(vertices: Floats, samples: int | None) -> tuple[Floats, Floats]:
+def _samples(vertices: Floats, samples: int | None, most: int) -> tuple[Floats, Floats]:
     """Return places at equal distances along a polyline, and the unit vectors across it there."""
     legs = np.diff(vertices, axis=0)
     lengths = np.hypot(*legs.T)
     ends = np.concatenate([[0.0], np.cumsum(lengths)])
+    if max(samples or 0, ends[-1]) >= most:
+        raise SettingsError(
+            f"A profile {ends[-1]:.3g} pixels long has more than {most:,} samples; check its "
+            "points, or choose a smaller width or number of samples."
+        )
     number = samples or math.ceil(ends[-1]) + 1
     at = np.linspace(0, ends[-1], number)
     leg = np.clip(np.searchsorted(ends, at, side="right") - 1, 0, len(legs) - 1)

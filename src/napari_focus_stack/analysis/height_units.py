@@ -103,6 +103,11 @@ def _heights(
     values = found.values.astype(np.float32) * np.float32(length or 1.0)
     if step is None or known is None:
         used = step or known
+        if step is not None:
+            notes.append(
+                f"'{path.name}' does not name the z step with which its heights were made, so that "
+                "they were left as they are."
+            )
         if used is None and found.confidence is not None:
             notes.append(
                 f"'{path.name}' does not name the z step, so that the uncertainty of heights is "

@@ -220,7 +220,8 @@ def _given_files(
 
 def _confidence(file: Path) -> NDArray[Any]:
     read = open_map(file).read(0, 0)
-    if read.dtype.kind != "f" or read.ndim != 2 or (np.nanmax(read, initial=0) > 1):
+    ends = np.nanmin(read, initial=0), np.nanmax(read, initial=0)
+    if read.dtype.kind != "f" or read.ndim != 2 or ends[0] < 0 or ends[1] > 1:
         raise InputError(
             f"'{file}' is no confidence, which is a float image of 0 to 1; give the file that "
             "--confidence wrote."

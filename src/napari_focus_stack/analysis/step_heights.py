@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_focus_stack._utils.wording import format_measure, format_percentage
 from napari_focus_stack.analysis.correlation import correlation_area
 from napari_focus_stack.analysis.height_map import as_height_map
 from napari_focus_stack.errors import InputError
@@ -57,10 +58,8 @@ class Measurement:
 
     def __str__(self) -> str:
         """Return the value with its uncertainty, unit and share."""
-        return (
-            f"{self.value:.4g} ± {self.uncertainty:.2g} {self.unit} "
-            f"({self.share:.0%} of the pixels counted)"
-        )
+        measured = format_measure(self.value, self.uncertainty, self.unit)
+        return f"{measured} ({format_percentage(self.share)} of the pixels counted)"
 
 
 def step_height(

@@ -27,8 +27,9 @@ def film_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="focusstack film",
         description="Show the relief of a result in a film that rocks or turns, or as a stereo "
-        "pair. No screen is needed. Films are H.264 if ffmpeg is installed; otherwise MPEG-4 Part "
-        "2, which browsers do not play.",
+        "pair. Heights that are not sure are replaced by smooth ones between those that are; "
+        "--least-confidence 0 shows all as they are. No screen is needed. Films are H.264 if "
+        "ffmpeg is installed; otherwise MPEG-4 Part 2, which browsers do not play.",
         allow_abbrev=False,
     )
     add_result_arguments(parser)
@@ -134,9 +135,10 @@ def _write_stereo(call: argparse.Namespace, given: dict[str, Any]) -> None:
 
 def _print_notes(result: OpenedHeights) -> None:
     """Print the assumptions of an opened result, and of its proportions."""
-    from napari_focus_stack.figures.grid import scale_note
+    from napari_focus_stack.figures.grid import filling_note, scale_note
 
-    for note in filter(None, (*result.notes, scale_note(result.height_map))):
+    source = result.height_map
+    for note in filter(None, (*result.notes, scale_note(source), filling_note(source))):
         print(f"Note: {note}")
 
 

@@ -106,7 +106,7 @@ def symbol(unit: str) -> str:
     str
         Such as "µm³".
     """
-    names = {"plane": "planes", "pixel": "pixels", "degree": "°", "percent": "%"}
+    names = {"degree": "°", "percent": "%"}
     powers = str.maketrans({"2": "²", "3": "³"})
     parts = [part.partition("^") for part in unit.split()]
     return " ".join(

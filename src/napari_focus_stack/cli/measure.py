@@ -176,7 +176,7 @@ def measure_command(argv: list[str]) -> None:
     found = opened(call)
     surface, form = _levelled(call, found.height_map)
     profiles = _profiles(call, surface)
-    findings = _findings(call, found.height_map, surface, profiles)
+    findings = _findings(call, found.height_map, (surface, form), profiles)
     document = document_of(call, found, form, findings)
     write_files(call, outputs, found, surface, [profile for _, profile in profiles], document)
     if call.json == "-":
@@ -199,7 +199,7 @@ def _levelled(call: argparse.Namespace, source: HeightMap) -> tuple[HeightMap, s
     numbers = [_number(text) for text in rest]
     if form == "points":
         found = level(source, "points", points=_pairs(numbers, "--level points", least=3))
-    elif form == "polynomial" and len(numbers) < 2:
+    elif form == "polynomial" and len(numbers) < 2 and all(map(float.is_integer, numbers)):
         found = level(source, "polynomial", degree=int(*numbers) if numbers else 2)
     elif form in ("offset", "plane") and not numbers:
         found = level(source, form)
@@ -255,13 +255,13 @@ def _profiles(
 def _findings(
     call: argparse.Namespace,
     source: HeightMap,
-    surface: HeightMap,
+    levelled: tuple[HeightMap, str | None],
     profiles: list[tuple[list[tuple[float, float]], Profile]],
 ) -> list[Finding]:
     """Measure all that a call wants."""
     from napari_focus_stack.cli import measuring
 
-    levelling = "plane" if call.level is None else "offset"
+    surface, form = levelled
     filters = (call.s_filter, call.l_filter)
     return [
         measuring.summary(surface),
@@ -276,7 +276,7 @@ def _findings(
             for numbers in call.step
         ),
         *(
-            measuring.texture_finding(surface, _box(numbers, "--texture"), filters, levelling)
+            measuring.texture_finding(surface, _box(numbers, "--texture"), filters, form)
             for numbers in call.texture
         ),
         *(

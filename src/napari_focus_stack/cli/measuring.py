@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_focus_stack.analysis.areal_texture import Form
     from napari_focus_stack.analysis.height_map import HeightMap
     from napari_focus_stack.analysis.height_profiles import Profile
 
@@ -204,7 +205,7 @@ def texture_finding(
     source: HeightMap,
     box: Box | None,
     filters: tuple[float | None, float | None],
-    levelling: str,
+    form: str | None,
 ) -> Finding:
     """Measure the areal texture of a region.
 
@@ -216,22 +217,25 @@ def texture_finding(
         The region; None for the whole field.
     filters : tuple of float or None
         Cut-offs of the S-filter and the L-filter.
-    levelling : {"plane", "offset"}
-        Form that is subtracted.
+    form : str or None
+        What was subtracted from the whole field before, of which the mean alone is subtracted
+        then; None if nothing was, and a plane is.
 
     Returns
     -------
     Finding
         Parameters of ISO 25178-2.
     """
-    found = texture(source, _part(source, box), *filters, levelling=levelling)  # type: ignore[arg-type]
+    levelling: Form = "plane" if form is None else "offset"
+    found = texture(source, _part(source, box), *filters, levelling=levelling)
     rows = [
         Row(f"{name}  {words}", found[name], _TEXTURE_UNITS.get(name, found["unit"]))
         for name, words in _TEXTURE.items()
     ]
     if found["noise"] is not None:
         rows.append(Row("    uncertainty of one height", found["noise"], found["unit"]))
-    notes = [found["surface"], *found["notes"]]
+    before = [] if form is None else [f"The {form} of the whole field was subtracted before."]
+    notes = [found["surface"], *before, *found["notes"]]
     content = {"region": box, **found}
     title = f"Areal texture (ISO 25178-2) of {_where(box)}"
     return Finding("textures", title, found["share"], rows, content, notes)

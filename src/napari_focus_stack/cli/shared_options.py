@@ -7,6 +7,8 @@ import contextlib
 import dataclasses
 import math
 import re
+import sys
+from decimal import Decimal
 from typing import TYPE_CHECKING, NoReturn
 
 from napari_focus_stack.errors import SettingsError
@@ -15,7 +17,7 @@ from napari_focus_stack.series.series_settings import SeriesSettings
 from napari_focus_stack.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 SHORT = {"gaussian": "-g", "laplacian": "-l"}
@@ -26,6 +28,26 @@ _BOX = ("Y0", "Y1", "X0", "X1")
 
 class Parser(argparse.ArgumentParser):
     """Parser that reports a wrong call in one line, as all other errors."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Take numbers below 0 for numbers, also with a decimal comma or an exponent.
+
+        Parameters
+        ----------
+        args : sequence of str, optional
+            Arguments; those of the program by default.
+        namespace : argparse.Namespace, optional
+            Where values are stored.
+
+        Returns
+        -------
+        tuple of argparse.Namespace and list of str
+            Values, and arguments that are left.
+        """
+        given = sys.argv[1:] if args is None else args
+        return super().parse_known_args([_plain_negative(text) for text in given], namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise an error instead of printing the usage.
@@ -200,9 +222,16 @@ def flags(name: str) -> list[str]:
     return [SHORT[name], flag(name)] if name in SHORT else [flag(name)]
 
 
+def _plain_negative(text: str) -> str:
+    """Return a number below 0 as argparse tells it from an option; other text remains."""
+    if re.fullmatch(r"-(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d{1,2})?", text, re.IGNORECASE) is None:
+        return text
+    return f"{Decimal(text.replace(',', '.')):f}"
+
+
 def _literal(text: str) -> int | float | str:
     """Convert a number; other text remains, and is refused by `Settings` if it is wrong."""
-    if re.fullmatch(r"\d*,\d+", text):  # a decimal comma
+    if re.fullmatch(r"-?\d*,\d+", text):  # a decimal comma
         text = text.replace(",", ".")
     for kind in (int, float):
         with contextlib.suppress(ValueError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_focus_stack._utils.wording import format_unit
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.figures.grid import reduced_heights
 
@@ -135,13 +136,13 @@ def contours(
     if not finite.any():
         raise InputError("The height map has no heights to draw contour lines of; choose another.")
     low, high = float(small[finite].min()), float(small[finite].max())
-    if low == high:
+    if low == high or min(small.shape) < 2:
         return []
     step = interval or nice_interval(high - low, wanted)
     if (high - low) / step > MOST_LEVELS:
         raise SettingsError(
             f"interval {interval} gives more than {MOST_LEVELS} contour lines over heights from "
-            f"{low:g} to {high:g} {source.unit}; choose a larger one."
+            f"{low:g} to {high:g} {format_unit(source.unit)}; choose a larger one."
         )
     return [
         Contour(float(level), (points + 0.5) * factors - 0.5)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from napari_focus_stack._utils.wording import format_percentage
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.imgproc.dtypes import computable
 
@@ -55,6 +56,28 @@ def scale_note(source: HeightMap) -> str | None:
     return (
         "Pixel size and z step are not both known: a plane counts as a pixel wide, and slopes are "
         "not true."
+    )
+
+
+def filling_note(source: HeightMap) -> str | None:
+    """Return which heights of a relief are not measured, as a sentence for the user.
+
+    Parameters
+    ----------
+    source : HeightMap
+        Map of which a relief was drawn.
+
+    Returns
+    -------
+    str or None
+        None where every height is sure.
+    """
+    unsure = float((np.isfinite(source.heights) & ~source.counted).mean())
+    if unsure == 0:
+        return None
+    return (
+        f"{format_percentage(unsure)} of the heights are not sure and were replaced by smooth ones "
+        "between those that are; choose a least confidence of 0 to show all as they are."
     )
 
 
@@ -123,7 +146,7 @@ def check_exaggeration(exaggeration: float) -> None:
 
 
 def reduced_heights(
-    heights: NDArray[Any], size: tuple[int, int]
+    heights: NDArray[Any], size: tuple[int, int], least: float = KNOWN_SHARE
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Reduce heights to area means of those that are finite.
 
@@ -133,12 +156,14 @@ def reduced_heights(
         (Y, X), NaN where there is none.
     size : tuple of int
         Width and height of the result, not larger than those of `heights`.
+    least : float
+        Least share of an area that must have heights, above 0.
 
     Returns
     -------
     tuple of numpy.ndarray
-        (y, x) float32 heights, 0 where there is none, and (y, x) bool, where at least half of the
-        area has heights.
+        (y, x) float32 heights, 0 where there is none, and (y, x) bool, where enough of the area has
+        heights.
     """
     values = heights.astype(np.float32, copy=False)
     finite = np.isfinite(values)
@@ -147,7 +172,7 @@ def reduced_heights(
     filled = np.where(finite, values, np.float32(0))
     share = cv2.resize(finite.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     total = cv2.resize(filled, size, interpolation=cv2.INTER_AREA)
-    known = np.asarray(share >= KNOWN_SHARE)
+    known = np.asarray(share >= least)
     return np.divide(total, share, out=np.zeros_like(total), where=known), known
 
 

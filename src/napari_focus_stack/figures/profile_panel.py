@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack._utils.wording import format_percentage, format_unit
-from napari_focus_stack.analysis.height_map import PIXEL
 from napari_focus_stack.figures.panels import height_label
 
 if TYPE_CHECKING:
@@ -171,7 +170,7 @@ def distance_label(unit: str) -> str:
     str
         Such as "Distance (µm)".
     """
-    return "Distance (pixels)" if unit == PIXEL else f"Distance ({format_unit(unit)})"
+    return f"Distance ({format_unit(unit)})"
 
 
 def profile_letter(number: int) -> str:

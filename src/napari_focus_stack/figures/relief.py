@@ -35,6 +35,8 @@ SHADING = 0.3
 """Share of light from one side in the brightness of a relief, by default."""
 FILLED = 0.96
 """Part of the picture's width or height that the relief fills."""
+_ANY = 1e-6
+"""Least share of an area that must be sure: a single height, which is better than none."""
 FINER = 2
 """Rows and columns that are computed for each one of the picture, and averaged."""
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
@@ -171,13 +173,13 @@ def _size(shape: tuple[int, int], scale: float, aspect: float) -> tuple[int, int
 def _calm(
     source: HeightMap, size: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return reduced heights, smooth where they are not sure, and where there are any."""
-    heights, sure = reduced_heights(np.where(source.counted, source.heights, np.nan), size)
+    """Return reduced heights, smooth where none is sure, and where there are any."""
+    known_heights, known = reduced_heights(source.heights, size)
     if source.confidence is None:
-        return heights, sure
-    _, known = reduced_heights(source.heights, size)
-    # all areas may be less than half sure
-    return filled(heights, sure) if sure.any() else heights, known
+        return known_heights, known
+    # of a field without much texture all areas may be less than half sure
+    sure_heights = np.where(source.counted, source.heights, np.nan)
+    return filled(*reduced_heights(sure_heights, size, _ANY)), known
 
 
 def _texture(image: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:

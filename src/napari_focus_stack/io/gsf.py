@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MAGIC = b"Gwyddion Simple Field 1.0\n"
 _LONGEST_HEADER = 2**16
 _FLOAT = 4
+_DIGITS = 10
 
 
 def encode_gsf(path: Path, heights: NDArray[np.float32], scale: HeightScale, named: Path) -> None:
@@ -113,7 +114,7 @@ def _fields(text: bytes) -> dict[str, str]:
 
 def _resolution(path: Path, fields: Mapping[str, str], axis: str) -> int:
     text = fields.get(f"{axis}Res", "")
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) < 2**31):
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and 0 < int(text) < 2**31):
         raise InputError(f"'{path}' has {axis}Res '{text[:20]}', which is no size; copy it anew.")
     return int(text)
 
