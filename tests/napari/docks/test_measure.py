@@ -298,6 +298,19 @@ def test_a_layer_with_a_shear_is_refused(qtbot, viewer, docked):
     settled(qtbot, docked)
     assert docked.profile.profiles == []
     assert "has a shear" in docked.profile.status.value
+    assert "has a shear" in docked.job.status.value
+    assert not docked.maps.buttons["Slope"].enabled
+    image.affine = np.eye(3)
+    settled(qtbot, docked)
+    assert docked.profile.profiles[0][1].length == pytest.approx(15)
+    assert docked.maps.buttons["Slope"].enabled
+    assert docked.job.status.value == ""
+
+
+def test_a_result_without_heights_is_refused_before_anything_is_pressed(viewer, docked):
+    add_result(viewer, role="depth-index")
+    assert "stack again with 'Height' or 'Depth' ticked" in docked.job.status.value
+    assert not docked.surface.texture_button.enabled
 
 
 def test_without_a_z_step_heights_are_planes(qtbot, viewer, docked):
@@ -310,6 +323,37 @@ def test_without_a_z_step_heights_are_planes(qtbot, viewer, docked):
     assert "give the pixel size and the z step" in press(
         qtbot, docked, docked.maps.buttons["Slope"]
     )
+
+
+@pytest.mark.parametrize("z", [None, 2.0])
+def test_a_levelled_depth_has_the_unit_of_the_depth(qtbot, viewer, docked, z):
+    spacing = {"y": SIZE[0], "x": SIZE[1], "z": z, "unit": "micrometer"}
+    add_result(viewer, TILT, spacing=spacing, role="depth")
+    before = docked.source.heights()
+    press(qtbot, docked, docked.level.level_button)
+    levelled, after = viewer.layers[-1], docked.source.heights()
+    kind, unit = ("depth", "plane") if z is None else ("height", "micrometer")
+    assert levelled.name == f"cells [{kind}, levelled]"
+    assert before.unit == after.unit == unit
+    np.testing.assert_allclose(after.heights, 0, atol=1e-4)
+    docked.source.layers.value = viewer.layers["cells [depth]"].unique_id
+    np.testing.assert_array_equal(docked.source.heights().heights, TILT * (z or 1))
+
+
+@pytest.mark.parametrize("role", ["height", "depth"])
+def test_pixels_count_in_the_unit_of_the_run_whatever_that_of_the_layer_is(
+    qtbot, viewer, docked, role
+):
+    spacing = {"y": SIZE[0], "x": SIZE[1], "z": None, "unit": "micrometer"}
+    image = add_result(viewer, spacing=spacing, role=role)
+    for layer in viewer.layers:
+        layer.units, layer.scale = ("nm", "nm"), np.multiply(SIZE, 1000)
+    heights = docked.source.heights()
+    np.testing.assert_allclose(heights.pixel_size, SIZE)
+    assert heights.pixel_unit == "micrometer"
+    image.affine = np.diag([2.0, 2.0, 1.0])  # as another pixel size of its stack makes it
+    settled(qtbot, docked)
+    np.testing.assert_allclose(docked.source.heights().pixel_size, np.multiply(SIZE, 2))
 
 
 def test_without_a_result_nothing_can_be_measured(qtbot, viewer, docked):

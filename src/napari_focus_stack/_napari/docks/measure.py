@@ -66,6 +66,7 @@ class MeasureWidget(Container[Any]):
             self.tabs.addTab(panel.native, title)
         self.native.layout().insertWidget(2, self.tabs)
         self.result.changed.connect(self._choose)
+        self.source.remade.connect(self._allow)
         self.job.ends_with(self)
         self.native_parent_changed.connect(self._docked)
         tabbed(self, "Measure")
@@ -91,7 +92,11 @@ class MeasureWidget(Container[Any]):
         for drawn in self._drawn:
             drawn.offer()
         self.source.offer()
-        missing = "" if self.result.value is not None else self.result.missing
+        self._allow()
+
+    def _allow(self) -> None:
+        """Enable what begins a job where there are heights; else show what is missing."""
+        missing = self.result.missing if self.result.value is None else self.source.missing
         if not self.job.running:
             for button in self._starters:
                 button.enabled = not missing

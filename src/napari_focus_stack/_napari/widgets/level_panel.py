@@ -145,8 +145,9 @@ class LevelPanel(Container[Any]):
         levelled, look = made
         if found.image not in self._viewer.layers:
             return f"'{found.image.name}' was removed; nothing was levelled."
-        arguments = {**levelled_arguments(found, levelled.method), **look}
-        layer = self._viewer.add_image(levelled.surface.heights, **arguments)
+        surface = levelled.surface
+        arguments = {**levelled_arguments(found, levelled.method, surface.unit), **look}
+        layer = self._viewer.add_image(surface.heights, **arguments)
         put_over_images(self._viewer.layers, layer)
         self._source.layers.value = layer.unique_id
         tilt = "" if levelled.tilt is None else f" Its tilt was {levelled.tilt:.3g} degrees."
