@@ -192,6 +192,30 @@ def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
     assert "Step" not in docked.step.step.value
 
 
+def test_regions_drawn_one_by_one_make_a_step_and_those_that_go_leave_the_others(
+    qtbot, viewer, docked
+):
+    add_result(viewer, STEP)
+    docked.step.regions.buttons["add_rectangle"].native.click()
+    shapes, panel = viewer.layers["Regions"], docked.step
+    for corners in ([(10, 5), (40, 30)], [(10, 50), (40, 70)], [(5, 2), (50, 12)]):
+        shapes.add_rectangles(np.array(corners, float))
+        settled(qtbot, docked)
+    assert panel.step.value.startswith("Step B \N{MINUS SIGN} A: 4")
+    panel.first.value, panel.second.value = "B", "C"
+    settled(qtbot, docked)
+    assert panel.step.value.startswith("Step C \N{MINUS SIGN} B: -4")
+    panel.second.value = "B"
+    settled(qtbot, docked)
+    assert panel.step.value == "Choose two different regions."
+    panel.second.value = "C"
+    settled(qtbot, docked)
+    shapes.data = shapes.data[:2]
+    settled(qtbot, docked)
+    assert (panel.first.value, panel.second.value) == ("A", "B")
+    assert panel.step.value.startswith("Step B \N{MINUS SIGN} A: 4")
+
+
 def test_texture_and_volume_of_regions_are_tabulated(
     qtbot, viewer, docked, tmp_path, monkeypatch, notifications
 ):
