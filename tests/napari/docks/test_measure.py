@@ -250,6 +250,41 @@ def test_texture_and_volume_of_regions_are_tabulated(
     assert "S-filter 'fine' is no length" in press(qtbot, docked, docked.surface.texture_button)
 
 
+def test_a_table_says_that_heights_regions_or_the_result_are_others_now(qtbot, viewer, docked):
+    image = add_result(viewer, STEP)
+    panel, words = docked.surface, "press the button again"
+    panel.regions.draw("add_rectangle")
+    shapes = viewer.layers["Regions"]
+    shapes.add_rectangles(np.array([(10, 8), (49, 71)], float))
+    panel.regions.choice.value = shapes.unique_id
+
+    def move():
+        shapes.data = [one + 1 for one in shapes.data]
+
+    def lower():
+        docked.source.confidence.value -= 0.1
+
+    for change in (move, lower, lambda: viewer.layers.remove(image)):
+        press(qtbot, docked, panel.volume_button)
+        assert words not in panel.table.notes.value
+        change()
+        settled(qtbot, docked)
+        assert words in panel.table.notes.value
+        assert any(words in str(line[0]) for line in panel.table.measures.cells)
+
+
+def test_the_longest_table_fits_on_a_low_screen(qtbot, viewer, docked):
+    add_result(viewer)
+    docked.surface.regions.draw("add_rectangle")
+    shapes = viewer.layers["Regions"]
+    for top in (5, 15, 25, 35):
+        shapes.add_rectangles(np.array([(top, 8), (top + 9, 71)], float))
+    docked.surface.regions.choice.value = shapes.unique_id
+    press(qtbot, docked, docked.surface.texture_button)
+    assert len(docked.surface.table.notes.value) > 500
+    assert docked.native.minimumSizeHint().height() < 600
+
+
 def test_levelled_heights_lie_beside_those_of_the_stack(qtbot, viewer, docked):
     image = add_result(viewer, TILT + STEP)
     docked.level.method.value = "points"

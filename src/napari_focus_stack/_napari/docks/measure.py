@@ -16,6 +16,7 @@ from napari_focus_stack._napari.widgets.level_panel import LevelPanel
 from napari_focus_stack._napari.widgets.maps_panel import MapsPanel
 from napari_focus_stack._napari.widgets.profile_panel import ProfilePanel
 from napari_focus_stack._napari.widgets.rows import row
+from napari_focus_stack._napari.widgets.scroll_area import ScrollArea
 from napari_focus_stack._napari.widgets.step_panel import StepPanel
 from napari_focus_stack._napari.widgets.surface_panel import SurfacePanel
 from napari_focus_stack.errors import FocusStackError
@@ -63,10 +64,11 @@ class MeasureWidget(Container[Any]):
         super().__init__(widgets=[row("Result", self.result), self.source, self.job], labels=False)
         self.tabs = QTabWidget()
         for title, panel in self._panels().items():
-            self.tabs.addTab(panel.native, title)
+            self.tabs.addTab(ScrollArea(panel), title)
         self.native.layout().insertWidget(2, self.tabs)
         self.result.changed.connect(self._choose)
         self.source.remade.connect(self._allow)
+        self.source.remade.connect(self.surface.table.outdate)
         self.job.ends_with(self)
         self.native_parent_changed.connect(self._docked)
         tabbed(self, "Measure")

@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     Measure = Callable[[HeightMap, NDArray[Any] | None], Any]
 
 S_HELP = (
-    "S-filter (Gaussian, ISO 16610-61): cut-off wavelength in µm below which noise and the finest "
-    "roughness are removed; empty for none."
+    "S-filter (Gaussian, ISO 16610-61): cut-off wavelength below which noise and the finest "
+    "roughness are removed, in the unit of the pixel size; empty for none."
 )
 L_HELP = (
-    "L-filter (Gaussian, ISO 16610-61): cut-off wavelength in µm above which waviness is removed; "
-    "empty for none."
+    "L-filter (Gaussian, ISO 16610-61): cut-off wavelength above which waviness is removed, in "
+    "the unit of the pixel size; empty for none."
 )
 FORMS = [("plane", "plane"), ("polynomial", "polynomial"), ("mean", "offset")]
 FORM_HELP = "Form (F-operation) that is subtracted before texture is measured."
@@ -101,6 +101,7 @@ class SurfacePanel(Container[Any]):
             labels=False,
         )
         self.native.layout().addStretch(1)
+        self.regions.redrawn.connect(self.table.outdate)
         self.form.changed.connect(self._offer_degree)
         self.texture_button.changed.connect(lambda: start(self._texture))
         self.volume_button.changed.connect(lambda: start(self._volumes))
