@@ -1,6 +1,8 @@
 """Heights measured in the window are those of the surface, wherever its layers lie."""
 
 import gc
+import threading
+import time
 import weakref
 from types import SimpleNamespace
 
@@ -17,6 +19,7 @@ from napari_focus_stack._napari.io.writers import write_results
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.result_sets import result_sets
 from napari_focus_stack.analysis import open_heights
+from napari_focus_stack.analysis.height_profiles import profile
 from napari_focus_stack.errors import InputError
 
 SHAPE = (60, 80)
@@ -132,6 +135,26 @@ def test_the_profile_follows_a_line_that_is_being_dragged(qtbot, viewer, docked)
         shapes.mode = "pan_zoom"  # ends the drawing
         shapes.mode = "add_line"
     np.testing.assert_allclose(lengths, [5, 10, np.hypot(15, 10)], rtol=5e-3)
+
+
+def test_profiles_go_into_the_table_of_their_own_layer(qtbot, viewer, docked, monkeypatch):
+    image, begun = add_result(viewer), threading.Event()
+
+    def slow(*arguments, **options):
+        begun.set()
+        time.sleep(0.3)
+        return profile(*arguments, **options)
+
+    monkeypatch.setattr("napari_focus_stack._napari.widgets.profile_panel.profile", slow)
+    ends = [np.array(drawn(image, (10, 20), (40, k))) for k in (20, 20, 30)]
+    viewer.add_shapes(ends[:1], shape_type="line")
+    qtbot.waitUntil(begun.is_set, timeout=5000)
+    second = viewer.add_shapes(ends[1:], shape_type="line")
+    written = []
+    second.events.features.connect(lambda _: written.append(second.features["length (µm)"]))
+    docked.profile.lines.choice.value = second.unique_id
+    qtbot.waitUntil(lambda: bool(written), timeout=5000)
+    np.testing.assert_allclose(written[0], [15, np.hypot(15, 2.5)])
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
@@ -250,6 +273,20 @@ def test_texture_and_volume_of_regions_are_tabulated(
     assert "S-filter 'fine' is no length" in press(qtbot, docked, docked.surface.texture_button)
 
 
+def test_lines_and_regions_of_one_layer_keep_their_shares(qtbot, viewer, docked):
+    image = add_result(viewer, confidence=np.where(ROWS < 30, 1, 0.2).astype(np.float32))
+    shapes = viewer.add_shapes([np.array(drawn(image, (10, 20), (48, 20)))], shape_type="line")
+    settled(qtbot, docked)
+    qtbot.waitUntil(lambda: "share that counts" in shapes.features, timeout=5000)
+    assert not any("region" in name for name in shapes.features)
+    corners = drawn(image, (9.6, 4.6), (9.6, 15.4), (39.4, 15.4), (39.4, 4.6))
+    shapes.add_polygons(np.array(corners))
+    settled(qtbot, docked)
+    table = shapes.features
+    np.testing.assert_allclose(table["share that counts"][0], 20 / 39, atol=0.02)
+    np.testing.assert_allclose(table["share of region that counts"][1], 2 / 3, rtol=0.01)
+
+
 def test_a_table_says_that_heights_regions_or_the_result_are_others_now(qtbot, viewer, docked):
     image = add_result(viewer, STEP)
     panel, words = docked.surface, "press the button again"
@@ -266,6 +303,8 @@ def test_a_table_says_that_heights_regions_or_the_result_are_others_now(qtbot, v
 
     for change in (move, lower, lambda: viewer.layers.remove(image)):
         press(qtbot, docked, panel.volume_button)
+        image.visible = not image.visible  # by which layers are read anew
+        settled(qtbot, docked)
         assert words not in panel.table.notes.value
         change()
         settled(qtbot, docked)
@@ -464,6 +503,47 @@ def test_heights_and_meshes_are_handed_on_as_they_are(qtbot, viewer, docked, tmp
     docked.export.save("Mesh...", str(tmp_path / "m.abc"))
     settled(qtbot, docked)
     assert "is no name for a mesh" in docked.job.status.value
+
+
+def test_the_chosen_format_decides_and_nothing_is_replaced_unasked(
+    qtbot, viewer, docked, tmp_path, monkeypatch
+):
+    add_result(viewer)
+    for typed, chosen, written in (
+        ("a", "GSF (*.gsf)", "a.gsf"),
+        ("v1.5", "TIFF (*.tif)", "v1.5.tif"),
+        ("b.tif", "GSF (*.gsf)", "b.gsf"),  # offered as .tif before the format was chosen
+        ("c.X3P", "TIFF (*.tif)", "c.X3P"),
+    ):
+        monkeypatch.setattr(
+            "napari_focus_stack._napari.widgets.export_panel.QFileDialog.getSaveFileName",
+            lambda *_, path=tmp_path / typed, chosen=chosen: (str(path), chosen),
+        )
+        said = press(qtbot, docked, docked.export.buttons["Height map..."])
+        assert said == f"Saved '{tmp_path / written}'."
+        again = press(qtbot, docked, docked.export.buttons["Height map..."])
+        asked = typed == written
+        assert ("Saved" if asked else "exists; choose it to replace it") in again
+
+
+def test_a_mesh_that_is_cancelled_leaves_no_file(qtbot, viewer, docked, tmp_path, monkeypatch):
+    from napari_focus_stack.analysis import surface
+
+    add_result(viewer)
+    begun, make = threading.Event(), surface.surface_mesh
+
+    def slow(*arguments, **options):
+        begun.set()
+        time.sleep(0.3)
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(surface, "surface_mesh", slow)
+    docked.export.save("Mesh...", str(tmp_path / "m.stl"))
+    qtbot.waitUntil(begun.is_set, timeout=5000)
+    docked.job.cancel_button.native.click()
+    settled(qtbot, docked)
+    assert docked.job.status.value == "Cancelled; nothing was added or written."
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_film_that_is_cancelled_leaves_no_file(qtbot, viewer, docked, tmp_path):

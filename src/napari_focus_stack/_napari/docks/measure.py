@@ -68,7 +68,7 @@ class MeasureWidget(Container[Any]):
         self.native.layout().insertWidget(2, self.tabs)
         self.result.changed.connect(self._choose)
         self.source.remade.connect(self._allow)
-        self.source.remade.connect(self.surface.table.outdate)
+        self.source.remade.connect(self.surface.compare)
         self.job.ends_with(self)
         self.native_parent_changed.connect(self._docked)
         tabbed(self, "Measure")
