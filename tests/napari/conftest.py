@@ -147,6 +147,19 @@ def dock(qapp, viewer):
 
 
 @pytest.fixture
+def registered_plugins(mock_app_model):
+    """Napari's plugins and ours, in an application of this test, as its window finds them.
+
+    In napari's own application, which lasts, a second registration would fail: `make_napari_viewer`
+    clears the cache that prevents it.
+    """
+    from napari.plugins import _initialize_plugins
+
+    _initialize_plugins.cache_clear()
+    _initialize_plugins()
+
+
+@pytest.fixture
 def notifications():
     """Messages that the user would see, as a list that grows."""
     from napari.utils.notifications import notification_manager

@@ -1,6 +1,8 @@
 """Heights measured in the window are those of the surface, wherever its layers lie."""
 
 import gc
+import threading
+import time
 import weakref
 from types import SimpleNamespace
 
@@ -17,6 +19,7 @@ from napari_focus_stack._napari.io.writers import write_results
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.result_sets import result_sets
 from napari_focus_stack.analysis import open_heights
+from napari_focus_stack.analysis.height_profiles import profile
 from napari_focus_stack.errors import InputError
 
 SHAPE = (60, 80)
@@ -134,6 +137,26 @@ def test_the_profile_follows_a_line_that_is_being_dragged(qtbot, viewer, docked)
     np.testing.assert_allclose(lengths, [5, 10, np.hypot(15, 10)], rtol=5e-3)
 
 
+def test_profiles_go_into_the_table_of_their_own_layer(qtbot, viewer, docked, monkeypatch):
+    image, begun = add_result(viewer), threading.Event()
+
+    def slow(*arguments, **options):
+        begun.set()
+        time.sleep(0.3)
+        return profile(*arguments, **options)
+
+    monkeypatch.setattr("napari_focus_stack._napari.widgets.profile_panel.profile", slow)
+    ends = [np.array(drawn(image, (10, 20), (40, k))) for k in (20, 20, 30)]
+    viewer.add_shapes(ends[:1], shape_type="line")
+    qtbot.waitUntil(begun.is_set, timeout=5000)
+    second = viewer.add_shapes(ends[1:], shape_type="line")
+    written = []
+    second.events.features.connect(lambda _: written.append(second.features["length (µm)"]))
+    docked.profile.lines.choice.value = second.unique_id
+    qtbot.waitUntil(lambda: bool(written), timeout=5000)
+    np.testing.assert_allclose(written[0], [15, np.hypot(15, 2.5)])
+
+
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_shapes_of_the_user_lie_over_the_same_pixels(qtbot, viewer, docked, ndim):
     image = add_result(viewer)
@@ -192,6 +215,30 @@ def test_the_step_between_two_regions_follows_them(qtbot, viewer, docked):
     assert "Step" not in docked.step.step.value
 
 
+def test_regions_drawn_one_by_one_make_a_step_and_those_that_go_leave_the_others(
+    qtbot, viewer, docked
+):
+    add_result(viewer, STEP)
+    docked.step.regions.buttons["add_rectangle"].native.click()
+    shapes, panel = viewer.layers["Regions"], docked.step
+    for corners in ([(10, 5), (40, 30)], [(10, 50), (40, 70)], [(5, 2), (50, 12)]):
+        shapes.add_rectangles(np.array(corners, float))
+        settled(qtbot, docked)
+    assert panel.step.value.startswith("Step B \N{MINUS SIGN} A: 4")
+    panel.first.value, panel.second.value = "B", "C"
+    settled(qtbot, docked)
+    assert panel.step.value.startswith("Step C \N{MINUS SIGN} B: -4")
+    panel.second.value = "B"
+    settled(qtbot, docked)
+    assert panel.step.value == "Choose two different regions."
+    panel.second.value = "C"
+    settled(qtbot, docked)
+    shapes.data = shapes.data[:2]
+    settled(qtbot, docked)
+    assert (panel.first.value, panel.second.value) == ("A", "B")
+    assert panel.step.value.startswith("Step B \N{MINUS SIGN} A: 4")
+
+
 def test_texture_and_volume_of_regions_are_tabulated(
     qtbot, viewer, docked, tmp_path, monkeypatch, notifications
 ):
@@ -224,6 +271,57 @@ def test_texture_and_volume_of_regions_are_tabulated(
     assert "missing" in notifications[-1]
     docked.surface.s_filter.value = "fine"
     assert "S-filter 'fine' is no length" in press(qtbot, docked, docked.surface.texture_button)
+
+
+def test_lines_and_regions_of_one_layer_keep_their_shares(qtbot, viewer, docked):
+    image = add_result(viewer, confidence=np.where(ROWS < 30, 1, 0.2).astype(np.float32))
+    shapes = viewer.add_shapes([np.array(drawn(image, (10, 20), (48, 20)))], shape_type="line")
+    settled(qtbot, docked)
+    qtbot.waitUntil(lambda: "share that counts" in shapes.features, timeout=5000)
+    assert not any("region" in name for name in shapes.features)
+    corners = drawn(image, (9.6, 4.6), (9.6, 15.4), (39.4, 15.4), (39.4, 4.6))
+    shapes.add_polygons(np.array(corners))
+    settled(qtbot, docked)
+    table = shapes.features
+    np.testing.assert_allclose(table["share that counts"][0], 20 / 39, atol=0.02)
+    np.testing.assert_allclose(table["share of region that counts"][1], 2 / 3, rtol=0.01)
+
+
+def test_a_table_says_that_heights_regions_or_the_result_are_others_now(qtbot, viewer, docked):
+    image = add_result(viewer, STEP)
+    panel, words = docked.surface, "press the button again"
+    panel.regions.draw("add_rectangle")
+    shapes = viewer.layers["Regions"]
+    shapes.add_rectangles(np.array([(10, 8), (49, 71)], float))
+    panel.regions.choice.value = shapes.unique_id
+
+    def move():
+        shapes.data = [one + 1 for one in shapes.data]
+
+    def lower():
+        docked.source.confidence.value -= 0.1
+
+    for change in (move, lower, lambda: viewer.layers.remove(image)):
+        press(qtbot, docked, panel.volume_button)
+        image.visible = not image.visible  # by which layers are read anew
+        settled(qtbot, docked)
+        assert words not in panel.table.notes.value
+        change()
+        settled(qtbot, docked)
+        assert words in panel.table.notes.value
+        assert any(words in str(line[0]) for line in panel.table.measures.cells)
+
+
+def test_the_longest_table_fits_on_a_low_screen(qtbot, viewer, docked):
+    add_result(viewer)
+    docked.surface.regions.draw("add_rectangle")
+    shapes = viewer.layers["Regions"]
+    for top in (5, 15, 25, 35):
+        shapes.add_rectangles(np.array([(top, 8), (top + 9, 71)], float))
+    docked.surface.regions.choice.value = shapes.unique_id
+    press(qtbot, docked, docked.surface.texture_button)
+    assert len(docked.surface.table.notes.value) > 500
+    assert docked.native.minimumSizeHint().height() < 600
 
 
 def test_levelled_heights_lie_beside_those_of_the_stack(qtbot, viewer, docked):
@@ -294,10 +392,24 @@ def test_maps_show_the_slope_and_the_levels_of_a_plane(qtbot, viewer, docked):
 def test_a_layer_with_a_shear_is_refused(qtbot, viewer, docked):
     image = add_result(viewer)
     image.affine = [[1, 0.4, 0], [0, 1, 0], [0, 0, 1]]
-    viewer.add_shapes([np.array(drawn(image, (10, 20), (40, 20)))], shape_type="line")
+    ends = np.array(drawn(image, (10, 20), (40, 20)))
+    viewer.add_shapes([ends], shape_type="line")
     settled(qtbot, docked)
     assert docked.profile.profiles == []
     assert "has a shear" in docked.profile.status.value
+    assert "has a shear" in docked.job.status.value
+    assert not docked.maps.buttons["Slope"].enabled
+    image.affine = np.eye(3)
+    settled(qtbot, docked)
+    assert docked.profile.profiles[0][1].length == pytest.approx(np.hypot(*np.ptp(ends, axis=0)))
+    assert docked.maps.buttons["Slope"].enabled
+    assert docked.job.status.value == ""
+
+
+def test_a_result_without_heights_is_refused_before_anything_is_pressed(viewer, docked):
+    add_result(viewer, role="depth-index")
+    assert "stack again with 'Height' or 'Depth' ticked" in docked.job.status.value
+    assert not docked.surface.texture_button.enabled
 
 
 def test_without_a_z_step_heights_are_planes(qtbot, viewer, docked):
@@ -310,6 +422,37 @@ def test_without_a_z_step_heights_are_planes(qtbot, viewer, docked):
     assert "give the pixel size and the z step" in press(
         qtbot, docked, docked.maps.buttons["Slope"]
     )
+
+
+@pytest.mark.parametrize("z", [None, 2.0])
+def test_a_levelled_depth_has_the_unit_of_the_depth(qtbot, viewer, docked, z):
+    spacing = {"y": SIZE[0], "x": SIZE[1], "z": z, "unit": "micrometer"}
+    add_result(viewer, TILT, spacing=spacing, role="depth")
+    before = docked.source.heights()
+    press(qtbot, docked, docked.level.level_button)
+    levelled, after = viewer.layers[-1], docked.source.heights()
+    kind, unit = ("depth", "plane") if z is None else ("height", "micrometer")
+    assert levelled.name == f"cells [{kind}, levelled]"
+    assert before.unit == after.unit == unit
+    np.testing.assert_allclose(after.heights, 0, atol=1e-4)
+    docked.source.layers.value = viewer.layers["cells [depth]"].unique_id
+    np.testing.assert_array_equal(docked.source.heights().heights, TILT * (z or 1))
+
+
+@pytest.mark.parametrize("role", ["height", "depth"])
+def test_pixels_count_in_the_unit_of_the_run_whatever_that_of_the_layer_is(
+    qtbot, viewer, docked, role
+):
+    spacing = {"y": SIZE[0], "x": SIZE[1], "z": None, "unit": "micrometer"}
+    image = add_result(viewer, spacing=spacing, role=role)
+    for layer in viewer.layers:
+        layer.units, layer.scale = ("nm", "nm"), np.multiply(SIZE, 1000)
+    heights = docked.source.heights()
+    np.testing.assert_allclose(heights.pixel_size, SIZE)
+    assert heights.pixel_unit == "micrometer"
+    image.affine = np.diag([2.0, 2.0, 1.0])  # as another pixel size of its stack makes it
+    settled(qtbot, docked)
+    np.testing.assert_allclose(docked.source.heights().pixel_size, np.multiply(SIZE, 2))
 
 
 def test_without_a_result_nothing_can_be_measured(qtbot, viewer, docked):
@@ -360,6 +503,47 @@ def test_heights_and_meshes_are_handed_on_as_they_are(qtbot, viewer, docked, tmp
     docked.export.save("Mesh...", str(tmp_path / "m.abc"))
     settled(qtbot, docked)
     assert "is no name for a mesh" in docked.job.status.value
+
+
+def test_the_chosen_format_decides_and_nothing_is_replaced_unasked(
+    qtbot, viewer, docked, tmp_path, monkeypatch
+):
+    add_result(viewer)
+    for typed, chosen, written in (
+        ("a", "GSF (*.gsf)", "a.gsf"),
+        ("v1.5", "TIFF (*.tif)", "v1.5.tif"),
+        ("b.tif", "GSF (*.gsf)", "b.gsf"),  # offered as .tif before the format was chosen
+        ("c.X3P", "TIFF (*.tif)", "c.X3P"),
+    ):
+        monkeypatch.setattr(
+            "napari_focus_stack._napari.widgets.export_panel.QFileDialog.getSaveFileName",
+            lambda *_, path=tmp_path / typed, chosen=chosen: (str(path), chosen),
+        )
+        said = press(qtbot, docked, docked.export.buttons["Height map..."])
+        assert said == f"Saved '{tmp_path / written}'."
+        again = press(qtbot, docked, docked.export.buttons["Height map..."])
+        asked = typed == written
+        assert ("Saved" if asked else "exists; choose it to replace it") in again
+
+
+def test_a_mesh_that_is_cancelled_leaves_no_file(qtbot, viewer, docked, tmp_path, monkeypatch):
+    from napari_focus_stack.analysis import surface
+
+    add_result(viewer)
+    begun, make = threading.Event(), surface.surface_mesh
+
+    def slow(*arguments, **options):
+        begun.set()
+        time.sleep(0.3)
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(surface, "surface_mesh", slow)
+    docked.export.save("Mesh...", str(tmp_path / "m.stl"))
+    qtbot.waitUntil(begun.is_set, timeout=5000)
+    docked.job.cancel_button.native.click()
+    settled(qtbot, docked)
+    assert docked.job.status.value == "Cancelled; nothing was added or written."
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_film_that_is_cancelled_leaves_no_file(qtbot, viewer, docked, tmp_path):

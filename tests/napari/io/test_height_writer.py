@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
-from napari.plugins import _initialize_plugins
 from napari.plugins._npe2 import file_extensions_string_for_layers
 
 from napari_focus_stack._napari.io.height_writer import write_height_layer
@@ -20,13 +19,10 @@ from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("registered_plugins")
+
 PLUGIN = "napari-focus-stack"
 ENTRY = "Focus Stack heights with pixel size and unit (*.tif *.tiff *.gsf *.x3p)"
-
-
-@pytest.fixture(autouse=True)
-def _plugins():
-    _initialize_plugins()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import zarr
 from napari._qt.dialogs.qt_reader_dialog import QtReaderDialog
 from napari.components import ViewerModel
 from napari.layers import Image
-from napari.plugins import _initialize_plugins, _npe2
+from napari.plugins import _npe2
 from napari.plugins._npe2 import file_extensions_string_for_layers
 from napari.utils import Colormap
 
@@ -27,18 +27,14 @@ from napari_focus_stack.io.sources import ArraySource, Spacing
 from napari_focus_stack.pipeline.stack import focus_stack
 from napari_focus_stack.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("registered_plugins")
+
 PLUGIN = "napari-focus-stack"
 NAME = "leaf.focusstack"
 ROLES = ("depth-index", "depth", "height", "confidence")
 SETTINGS = Settings(method="depth", align="none", z_step=2.0)
 LIKE = ("name", "scale", "translate", "rotate", "shear", "units", "axis_labels", "rgb")
 SHOWN = ("contrast_limits", "gamma", "opacity", "blending", "visible", "interpolation2d")
-
-
-@pytest.fixture(autouse=True)
-def _plugins():
-    """Napari's and ours, as its window finds them."""
-    _initialize_plugins()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from napari_focus_stack._napari.widgets.level_panel import LevelPanel
 from napari_focus_stack._napari.widgets.maps_panel import MapsPanel
 from napari_focus_stack._napari.widgets.profile_panel import ProfilePanel
 from napari_focus_stack._napari.widgets.rows import row
+from napari_focus_stack._napari.widgets.scroll_area import ScrollArea
 from napari_focus_stack._napari.widgets.step_panel import StepPanel
 from napari_focus_stack._napari.widgets.surface_panel import SurfacePanel
 from napari_focus_stack.errors import FocusStackError
@@ -63,9 +64,11 @@ class MeasureWidget(Container[Any]):
         super().__init__(widgets=[row("Result", self.result), self.source, self.job], labels=False)
         self.tabs = QTabWidget()
         for title, panel in self._panels().items():
-            self.tabs.addTab(panel.native, title)
+            self.tabs.addTab(ScrollArea(panel), title)
         self.native.layout().insertWidget(2, self.tabs)
         self.result.changed.connect(self._choose)
+        self.source.remade.connect(self._allow)
+        self.source.remade.connect(self.surface.compare)
         self.job.ends_with(self)
         self.native_parent_changed.connect(self._docked)
         tabbed(self, "Measure")
@@ -91,7 +94,11 @@ class MeasureWidget(Container[Any]):
         for drawn in self._drawn:
             drawn.offer()
         self.source.offer()
-        missing = "" if self.result.value is not None else self.result.missing
+        self._allow()
+
+    def _allow(self) -> None:
+        """Enable what begins a job where there are heights; else show what is missing."""
+        missing = self.result.missing if self.result.value is None else self.source.missing
         if not self.job.running:
             for button in self._starters:
                 button.enabled = not missing

@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Image
 
 from napari_focus_stack._napari.layers.geometry import pixel_shape, placement
-from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
 from napari_focus_stack._napari.layers.names import with_role
 from napari_focus_stack._napari.layers.result_sets import LEVELLED, ResultSet, knows_pixel_size
 from napari_focus_stack.analysis.height_map import PIXEL, PLANE, HeightMap
@@ -33,7 +33,7 @@ def height_map_of(found: ResultSet, layer: Image | None, least_confidence: float
     found : ResultSet
         The result.
     layer : napari.layers.Image or None
-        Layer of the heights, one of `height_layers`; None for the depth times the z step.
+        Layer of the heights, one of `height_layers`; None where there is none.
     least_confidence : float
         Least confidence of a height that counts, 0 to 1.
 
@@ -49,16 +49,15 @@ def height_map_of(found: ResultSet, layer: Image | None, least_confidence: float
     """
     heights, unit = _heights(found, layer)
     sure = found.maps.get("confidence")
-    past = found.past
+    past, length = found.past, _unit(found)
     z = (past.get("spacing") or {}).get("z")
     known = knows_pixel_size(found)
-    size = pixel_shape(found.image, unit)[0] if known else (1.0, 1.0)
     return HeightMap(
         heights=heights,
         confidence=None if sure is None else np.asarray(sure.data),
-        pixel_size=size,
+        pixel_size=pixel_shape(found.image, length)[0] if known else (1.0, 1.0),
         unit=unit or PLANE,
-        pixel_unit=(unit or _unit(found)) if known else PIXEL,
+        pixel_unit=length if known else PIXEL,
         z_step=math.nan if unit is None or z is None else float(z),
         depth_unit=float(past.get("depth_unit") or 1.0),
         scale_uncertainty=float((past.get("z_calibration") or {}).get("uncertainty") or 0.0),
@@ -89,23 +88,22 @@ def check_right_angles(found: ResultSet) -> None:
 
 def _heights(found: ResultSet, layer: Image | None) -> tuple[NDArray[Any], str | None]:
     """Return heights and their unit; None where they count planes."""
-    step = (found.past.get("spacing") or {}).get("z")
-    if layer is not None:
-        return np.asarray(layer.data), _unit(found)
-    if "depth" not in found.maps:
+    if layer is None:
         raise InputError(
             f"Neither height nor depth of '{found.image.name}' is in the viewer; stack again with "
             "'Height' or 'Depth' ticked."
         )
-    planes = np.asarray(found.maps["depth"].data)
-    return (planes, None) if step is None else (planes * np.float32(step), _unit(found))
+    step, values = (found.past.get("spacing") or {}).get("z"), np.asarray(layer.data)
+    if role(layer) == "height":
+        return values, _unit(found)
+    return (values, None) if step is None else (values * np.float32(step), _unit(found))
 
 
 def _unit(found: ResultSet) -> str:
     return (found.past.get("spacing") or {}).get("unit") or str(found.image.units[-1])
 
 
-def levelled_arguments(found: ResultSet, what: str) -> dict[str, Any]:
+def levelled_arguments(found: ResultSet, what: str, unit: str) -> dict[str, Any]:
     """Return the arguments of a layer of levelled heights, which lies over the result.
 
     Parameters
@@ -114,21 +112,24 @@ def levelled_arguments(found: ResultSet, what: str) -> dict[str, Any]:
         The result.
     what : str
         What was subtracted, in words.
+    unit : str
+        Unit of the heights; those in planes make a depth.
 
     Returns
     -------
     dict
         Arguments of `add_image`, without the look.
     """
+    kind = "depth" if unit == PLANE else "height"
     return {
-        "name": with_role(str(found.image.name), "height, levelled"),
+        "name": with_role(str(found.image.name), f"{kind}, levelled"),
         **placement(found.image),
-        "metadata": {METADATA_KEY: {**found.past, "role": "height", LEVELLED: what}},
+        "metadata": {METADATA_KEY: {**found.past, "role": kind, LEVELLED: what}},
     }
 
 
 def height_layers(found: ResultSet) -> list[Image]:
-    """Return the layers of a result that hold heights: its own, then the levelled ones.
+    """Return the layers of a result that hold heights: its own or its depth, then levelled ones.
 
     Parameters
     ----------
@@ -138,9 +139,10 @@ def height_layers(found: ResultSet) -> list[Image]:
     Returns
     -------
     list of napari.layers.Image
-        Empty where the result has a depth at most.
+        Empty where the result has a depth index at most.
     """
-    return [*([found.maps["height"]] if "height" in found.maps else []), *found.levelled]
+    own = found.maps.get("height", found.maps.get("depth"))
+    return [*([] if own is None else [own]), *found.levelled]
 
 
 def with_heights(found: ResultSet, key: object) -> ResultSet:
@@ -161,7 +163,7 @@ def with_heights(found: ResultSet, key: object) -> ResultSet:
     chosen = {layer.unique_id: layer for layer in height_layers(found)}.get(key)
     if chosen is None:
         return found
-    return dataclasses.replace(found, maps={**found.maps, "height": chosen})
+    return dataclasses.replace(found, maps={**found.maps, str(role(chosen)): chosen})
 
 
 def put_over_images(layers: LayerList, layer: Layer) -> None:

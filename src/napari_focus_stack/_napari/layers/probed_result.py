@@ -210,10 +210,8 @@ def probed_result(found: ResultSet, layers: Sequence[Layer]) -> ProbedResult:
 
 def _heights(found: ResultSet) -> HeightMap | None:
     """Return the heights of a result, if it has any beside whole planes."""
-    layer = found.maps.get("height")
-    if layer is None and "depth" not in found.maps:
-        return None
-    return height_map_of(found, layer, TRUSTED)
+    layer = found.maps.get("height", found.maps.get("depth"))
+    return None if layer is None else height_map_of(found, layer, TRUSTED)
 
 
 def _data(found: ResultSet, sources: Sequence[Image]) -> tuple[Any, ...]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from napari_focus_stack._napari.layers.drawn_shapes import Region
     from napari_focus_stack.analysis.height_map import HeightMap
 
+SHARE = "share of region that counts"
+"""Column of the features; lines in the same layer have one of their own."""
+
 
 @dataclass(frozen=True)
 class RegionHeight:
@@ -72,12 +75,14 @@ def keep_heights(shapes: Shapes, regions: Sequence[RegionHeight], unit: str) -> 
     unit : str
         Unit of the heights.
     """
+    if not regions and SHARE not in shapes.features:
+        return  # a layer of lines
     found = {one.name: one for one in regions}
     names = [letter(place) for place in range(len(shapes.data))]
     unknown = RegionHeight("", math.nan, math.nan)
     columns = {
         f"mean height ({format_unit(unit)})": [found.get(name, unknown).mean for name in names],
-        "share that counts": [found.get(name, unknown).share for name in names],
+        SHARE: [found.get(name, unknown).share for name in names],
     }
     features = shapes.features.assign(**columns)
     if not features.equals(shapes.features):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
+import numpy as np
 from napari.layers import Labels, Shapes
 
 from napari_focus_stack._napari.layers.drawing_layers import (
@@ -13,6 +15,8 @@ from napari_focus_stack._napari.layers.drawing_layers import (
     regions_arguments,
 )
 from napari_focus_stack._napari.layers.drawn_shapes import drawn_regions
+from napari_focus_stack._napari.layers.geometry import to_world
+from napari_focus_stack._napari.layers.planes import finest
 from napari_focus_stack._napari.widgets.drawing import DrawnLayer
 from napari_focus_stack.errors import InputError
 
@@ -84,6 +88,22 @@ class DrawnRegions(DrawnLayer):
         if found is None or self.is_whole:
             return list
         return partial(_any, drawn_regions(self.layer(), found.image))
+
+    def fingerprint(self) -> Hashable:
+        """Return what differs if the regions do; napari's events say only that they may.
+
+        Returns
+        -------
+        hashable
+            Of the choice, its layer's place, and its shapes or labels.
+        """
+        layer = None if self.is_whole else self.layer()
+        if layer is None:
+            return (self.choice.value,)
+        place = to_world(layer).tobytes()
+        if isinstance(layer, Shapes):
+            return layer.unique_id, place, *layer.shape_type, *(one.tobytes() for one in layer.data)
+        return layer.unique_id, place, crc32(np.ascontiguousarray(finest(layer)).data)
 
     @property
     def is_whole(self) -> bool:

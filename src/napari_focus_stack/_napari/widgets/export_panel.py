@@ -11,6 +11,7 @@ import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, PushButton, SpinBox
 from qtpy.QtWidgets import QFileDialog
 
+from napari_focus_stack._napari.io.writers import unless_taken
 from napari_focus_stack._napari.layers.names import source_name
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.workers.job import at_once
@@ -125,7 +126,7 @@ class ExportPanel(Container[Any]):
             ";;".join(formats),
         )
         if path:
-            self.save(kind, path if Path(path).suffix else f"{path}{_suffix(chosen)}")
+            self._start(lambda: self._task(kind, _completed(Path(path), chosen, formats)))
 
     def save(self, kind: str, path: str) -> None:
         """Write a file.
@@ -156,7 +157,7 @@ class ExportPanel(Container[Any]):
         sure, stretch = self.only_sure.value, self.stretch.value
         if kind == MESH:
             most = self.faces.value
-            return at_once(partial(_write_mesh, path, heights, image, limits, most, stretch, sure))
+            return partial(_mesh, path, heights, image, limits, most, stretch, sure)
         if kind == HEIGHTS:
             return at_once(partial(_write_heights, path, heights, sure))
         if kind == FIGURE:
@@ -177,7 +178,26 @@ def _suffix(format_: str) -> str:
     return format_.rpartition("*")[2].rstrip(")")
 
 
-def _write_mesh(
+def _completed(path: Path, chosen: str, formats: Sequence[str]) -> Path:
+    """Return the path of a file dialog with the suffix of a format.
+
+    One that was typed counts, unless it is the one that was offered and another format was chosen.
+
+    Raises
+    ------
+    OutputError
+        The path is another one than the dialog asked about, and exists.
+    """
+    offered, typed = _suffix(formats[0]), path.suffix.lower()
+    known = [*map(_suffix, formats), ".tiff"]
+    if typed == offered and _suffix(chosen) not in ("", offered):
+        return unless_taken(path.with_suffix(_suffix(chosen)))
+    if typed in known:
+        return path
+    return unless_taken(path.with_name(path.name + (_suffix(chosen) or offered)))
+
+
+def _mesh(
     path: Path,
     heights: HeightMap,
     image: NDArray[Any],
@@ -185,17 +205,23 @@ def _write_mesh(
     most_faces: int,
     exaggeration: float,
     sure_only: bool,
-) -> Path:
+    cancel: threading.Event,
+) -> Generator[Any, None, Path]:
+    """Write a mesh, unless that is cancelled while it is made."""
     from napari_focus_stack.analysis.surface import surface_mesh
 
-    surface_mesh(
+    yield from ()
+    mesh = surface_mesh(
         heights,
         image,
         most_faces=most_faces,
         exaggeration=exaggeration,
         limits=limits,
         sure_only=sure_only,
-    ).save(path)
+    )
+    if cancel.is_set():
+        raise Cancelled
+    mesh.save(path)
     return path
 
 

@@ -42,6 +42,11 @@ class HeightSource(Container[Any]):
     ----------
     chosen : callable
         Returns the result, or None.
+
+    Attributes
+    ----------
+    missing : str
+        Why there are no heights to measure, in a sentence; empty where there are.
     """
 
     remade = Signal()
@@ -50,6 +55,7 @@ class HeightSource(Container[Any]):
     def __init__(self, chosen: Callable[[], ResultSet | None]) -> None:
         self._chosen = chosen
         self._map: HeightMap | None = None
+        self.missing = NO_RESULT
         self._read: tuple[Any, ...] | None = None
         self.layers = LayerChooser("Heights as stacked, or levelled ones, which Level adds.")
         self.confidence = FloatSpinBox(
@@ -108,10 +114,11 @@ class HeightSource(Container[Any]):
 
     def remake(self, *_: Any) -> None:
         """Read the heights anew, which have changed."""
-        self._map = None
+        self._map, self.missing = None, ""
         try:
             heights = self.heights()
-        except FocusStackError:
+        except FocusStackError as problem:
+            self.missing = str(problem)
             self.worker.forget()
             self.share.value = ""
         else:
@@ -119,7 +126,8 @@ class HeightSource(Container[Any]):
         self.remade.emit()
 
     def stop(self) -> None:
-        """Follow nothing any longer."""
+        """Follow nothing any longer, and keep no heights, which would be outdated later."""
+        self._map = self._read = None
         self._changes.follow(())
         self.worker.stop()
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from napari_focus_stack.analysis.levelling import Levelled
 
 POINTS = "points"
+LEAST_TILT = 1e-3
+"""Degrees below which a tilt is rounding: of heights that were level, or less their mean."""
 METHODS = [
     ("plane", "plane"),
     ("polynomial", "polynomial"),
@@ -145,11 +147,13 @@ class LevelPanel(Container[Any]):
         levelled, look = made
         if found.image not in self._viewer.layers:
             return f"'{found.image.name}' was removed; nothing was levelled."
-        arguments = {**levelled_arguments(found, levelled.method), **look}
-        layer = self._viewer.add_image(levelled.surface.heights, **arguments)
+        surface = levelled.surface
+        arguments = {**levelled_arguments(found, levelled.method, surface.unit), **look}
+        layer = self._viewer.add_image(surface.heights, **arguments)
         put_over_images(self._viewer.layers, layer)
         self._source.layers.value = layer.unique_id
-        tilt = "" if levelled.tilt is None else f" Its tilt was {levelled.tilt:.3g} degrees."
+        tilted = levelled.tilt is not None and levelled.tilt >= LEAST_TILT
+        tilt = f" Its tilt was {levelled.tilt:.3g} degrees." if tilted else ""
         return (
             f"Added '{layer.name}', which is measured from now on: {levelled.method} of "
             f"{format_percentage(levelled.share)} of the pixels subtracted.{tilt}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, PushButton
@@ -16,6 +17,7 @@ from napari_focus_stack.io.tables import write_table
 if TYPE_CHECKING:
     from napari_focus_stack._napari.layers.measures import Measures
 
+OUTDATED = "The heights or the regions have changed since; press the button again."
 LINE_HEIGHT = 22
 TABLE_HEIGHT = 275
 """Height in pixels, enough for the parameters of texture."""
@@ -77,9 +79,19 @@ class MeasuresTable(Container[Any]):
                     )
                 self.table.setItem(line, place, item)
         self.table.resizeColumnsToContents()
+        self._show_notes(measures)
+        self.visible = True
+
+    def _show_notes(self, measures: Measures) -> None:
         self.notes.value = " ".join(measures.notes)
         self.notes.visible = bool(measures.notes)
-        self.visible = True
+
+    def outdate(self, *_: Any) -> None:
+        """Say, also in copies and files, that what was measured is no longer so."""
+        if self.measures is not None and OUTDATED not in self.measures.notes:
+            notes = (OUTDATED, *self.measures.notes)
+            self.measures = dataclasses.replace(self.measures, notes=notes)
+            self._show_notes(self.measures)
 
     def copy(self) -> None:
         """Put the table on the clipboard."""

@@ -147,8 +147,9 @@ class ProfilePanel(Container[Any]):
         if not lines:
             self._clear(HINT)
             return
+        self._at_rest.stop()
         self._lines_of = layer
-        self.worker.take(partial(_profiles, heights, lines, self.across.value))
+        self.worker.take(partial(_profiles, layer, heights, lines, self.across.value))
 
     def stop(self) -> None:
         """Leave the viewer."""
@@ -172,7 +173,10 @@ class ProfilePanel(Container[Any]):
         if outcome.error is not None:
             self._clear(outcome.error)
             return
-        self._measured = outcome.result
+        layer, measured = outcome.result
+        if layer is not self._lines_of:
+            return  # those of the layer that is chosen now come next
+        self._measured = measured
         if len(self._lines_of.data) != self._shapes:  # else the user may have chosen a colour
             self._shapes = len(self._lines_of.data)
             next_colour(self._lines_of)
@@ -230,9 +234,11 @@ class ProfilePanel(Container[Any]):
         self.status.value = f"Saved '{path}'."
 
 
-def _profiles(heights: HeightMap, lines: Sequence[DrawnLine], width: int) -> Measured:
-    """Measure lines."""
-    return [(line, profile(heights, line.points, width=width)) for line in lines]
+def _profiles(
+    layer: Shapes, heights: HeightMap, lines: Sequence[DrawnLine], width: int
+) -> tuple[Shapes, Measured]:
+    """Measure the lines of a layer, which is returned with them."""
+    return layer, [(line, profile(heights, line.points, width=width)) for line in lines]
 
 
 def _shares(profiles: Sequence[tuple[int, Profile]]) -> str:

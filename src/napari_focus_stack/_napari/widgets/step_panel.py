@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 from napari.layers import Shapes
 from qtpy.QtWidgets import QApplication
 
+from napari_focus_stack._napari.layers.drawn_shapes import PolygonRegion
 from napari_focus_stack._napari.layers.region_heights import RegionHeight, keep_heights
 from napari_focus_stack._napari.widgets.drawn_regions import DrawnRegions
 from napari_focus_stack._napari.widgets.rows import row
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
+    from napari.layers import Layer
 
     from napari_focus_stack._napari.layers.drawn_shapes import Region
     from napari_focus_stack._napari.layers.result_sets import ResultSet
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.analysis.height_map import HeightMap
 
 HINT = "Press 'Draw region', and drag a rectangle over either side of the step."
+SAME = "Choose two different regions."
 _HELP = "Height of the second region minus that of the first (ISO 5436-1)."
 
 
@@ -92,26 +96,24 @@ class StepPanel(Container[Any]):
         except FocusStackError as problem:
             self._say(str(problem))
             return
-        self.worker.take(partial(_step, heights, find, ends, self.tilted.value))
+        layer, tilt = self.regions.layer(), self.tilted.value
+        self.worker.take(partial(_step, heights, find, ends, tilt, layer))
 
     def stop(self) -> None:
         """Leave the viewer."""
         self.regions.stop()
         self.worker.stop()
 
-    def _offer(self, names: list[str]) -> None:
-        """Offer regions; the first and the second are chosen until the user chooses others."""
-        if list(self.first.choices) == names:
-            return
+    def _offer(self, names: list[str], ends: tuple[str, ...]) -> None:
+        """Offer regions, and choose those that were measured; one alone has no second."""
         for place, choice in enumerate((self.first, self.second)):
+            offered = names if len(names) > place else []
             with choice.changed.blocked():
-                before = choice.value
-                choice.choices = ()
-                choice.choices = names
-                if before in names and len(names) > 2:
-                    choice.value = before
-                elif len(names) > 1:
-                    choice.value = names[place]
+                if list(choice.choices) != offered:
+                    choice.choices = ()
+                    choice.choices = offered
+                if len(ends) > place:
+                    choice.value = ends[place]
 
     def _say(self, words: str) -> None:
         self.worker.forget()
@@ -123,12 +125,11 @@ class StepPanel(Container[Any]):
             self._say(outcome.error)
             return
         found: FoundStep = outcome.result
-        self._offer([one.name for one in found.regions])
+        self._offer(found.names, found.ends)
         self.step.value = found.words
         self.copy_button.enabled = found.is_measured
-        layer = self.regions.layer()
-        if isinstance(layer, Shapes):
-            keep_heights(layer, found.regions, self._source.heights().unit)
+        if isinstance(found.layer, Shapes):
+            keep_heights(found.layer, found.regions, found.unit)
 
     def _copy(self, *_: Any) -> None:
         clipboard = QApplication.clipboard()
@@ -138,11 +139,15 @@ class StepPanel(Container[Any]):
 
 @dataclass(frozen=True)
 class FoundStep:
-    """Heights of regions, and the step between two of them in words."""
+    """Regions of a layer, mean heights of those that are shapes, and a step in words."""
 
+    layer: Layer | None
+    names: list[str]
     regions: list[RegionHeight]
-    words: str
-    is_measured: bool
+    unit: str
+    ends: tuple[str, ...] = ()
+    words: str = HINT
+    is_measured: bool = False
 
 
 def _step(
@@ -150,21 +155,28 @@ def _step(
     find: Callable[[], list[Region]],
     ends: tuple[str | None, str | None],
     tilt: bool,
+    layer: Layer | None,
 ) -> FoundStep:
-    """Measure all regions, and the step between two: the first ones unless others are there."""
+    """Measure all shapes, and the step between two regions: the first unless others are there."""
     try:
         regions = {one.name: one for one in find()}
     except InputError:
-        return FoundStep([], HINT, False)
-    measured = [RegionHeight.of(one, heights) for one in regions.values()]
+        return FoundStep(layer, [], [], heights.unit)
+    # a segmentation may have thousands of labels, whose means have no place in their layer
+    shapes = (one for one in regions.values() if isinstance(one, PolygonRegion))
+    measured = [RegionHeight.of(one, heights) for one in shapes]
     chosen = ends if set(ends) <= set(regions) else tuple(regions)[:2]
-    if len(set(chosen)) < 2:
-        return FoundStep(measured, HINT, False)
-    first, second = (regions[str(name)] for name in chosen)
+    names = tuple(str(name) for name in chosen)
+    found = FoundStep(layer, list(regions), measured, heights.unit, names)
+    if len(names) < 2:
+        return found
+    if names[0] == names[1]:
+        return dataclasses.replace(found, words=SAME)
     try:
-        return FoundStep(measured, _step_words(heights, first, second, tilt), True)
+        words = _step_words(heights, regions[names[0]], regions[names[1]], tilt)
     except FocusStackError as problem:
-        return FoundStep(measured, str(problem), False)
+        return dataclasses.replace(found, words=str(problem))
+    return dataclasses.replace(found, words=words, is_measured=True)
 
 
 def _step_words(heights: HeightMap, first: Region, second: Region, tilt: bool) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from magicgui.widgets import ComboBox, Container, LineEdit, PushButton, SpinBox
 
 from napari_focus_stack._napari.layers.measures import (
@@ -18,11 +20,11 @@ from napari_focus_stack._napari.widgets.drawn_regions import DrawnRegions
 from napari_focus_stack._napari.widgets.length_fields import read_lengths, read_number
 from napari_focus_stack._napari.widgets.measures_table import MeasuresTable
 from napari_focus_stack._napari.widgets.rows import row
-from napari_focus_stack.errors import Cancelled
+from napari_focus_stack.errors import Cancelled, FocusStackError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     import napari
     from numpy.typing import NDArray
@@ -35,12 +37,12 @@ if TYPE_CHECKING:
     Measure = Callable[[HeightMap, NDArray[Any] | None], Any]
 
 S_HELP = (
-    "S-filter (Gaussian, ISO 16610-61): cut-off wavelength in µm below which noise and the finest "
-    "roughness are removed; empty for none."
+    "S-filter (Gaussian, ISO 16610-61): cut-off wavelength below which noise and the finest "
+    "roughness are removed, in the unit of the pixel size; empty for none."
 )
 L_HELP = (
-    "L-filter (Gaussian, ISO 16610-61): cut-off wavelength in µm above which waviness is removed; "
-    "empty for none."
+    "L-filter (Gaussian, ISO 16610-61): cut-off wavelength above which waviness is removed, in "
+    "the unit of the pixel size; empty for none."
 )
 FORMS = [("plane", "plane"), ("polynomial", "polynomial"), ("mean", "offset")]
 FORM_HELP = "Form (F-operation) that is subtracted before texture is measured."
@@ -70,6 +72,7 @@ class SurfacePanel(Container[Any]):
         start: Callable[[Callable[[], Task]], None],
     ) -> None:
         self._heights, self._start = heights, start
+        self._measured: tuple[HeightMap, Hashable] | None = None
         self.regions = DrawnRegions(viewer, chosen, "Measure", whole=True)
         self.s_filter = _field(S_HELP, "S: none")
         self.l_filter = _field(L_HELP, "L: none")
@@ -101,6 +104,7 @@ class SurfacePanel(Container[Any]):
             labels=False,
         )
         self.native.layout().addStretch(1)
+        self.regions.redrawn.connect(self.compare)
         self.form.changed.connect(self._offer_degree)
         self.texture_button.changed.connect(lambda: start(self._texture))
         self.volume_button.changed.connect(lambda: start(self._volumes))
@@ -109,6 +113,7 @@ class SurfacePanel(Container[Any]):
     def stop(self) -> None:
         """Leave the viewer."""
         self.regions.stop()
+        self._measured = None
 
     def _offer_degree(self, *_: Any) -> None:
         self.degree.enabled = self.form.value == "polynomial"
@@ -138,11 +143,37 @@ class SurfacePanel(Container[Any]):
 
     def _of_each(self, measure: Measure) -> Steps:
         """Return the steps that measure each region, or the whole field if that is chosen."""
+        self._measured = self._heights(), self.regions.fingerprint()
         return partial(_each_region, self._heights(), self.regions.regions(), measure)
 
     def _show(self, tabulate: Callable[[Any], Measures], found: Any) -> str:
         self.table.show_measures(tabulate(found))
+        self.compare()
         return ""
+
+    def compare(self, *_: Any) -> None:
+        """Say beside the table if its heights or its regions have changed."""
+        if self._measured is None:
+            return
+        heights, regions = self._measured
+        try:
+            same = _alike(heights, self._heights()) and regions == self.regions.fingerprint()
+        except FocusStackError:
+            same = False
+        if not same:
+            self.table.outdate()
+
+
+def _alike(one: HeightMap, other: HeightMap) -> bool:
+    """Return whether two maps measure alike; hiding a layer has one read anew, for example."""
+    pairs = [(getattr(one, f.name), getattr(other, f.name)) for f in dataclasses.fields(one)]
+    return all(a is b or _equal(a, b) for a, b in pairs)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return np.array_equal(a, b, equal_nan=True)
+    return bool(a == b or (a != a and b != b))
 
 
 def _volumes_of(level: float | None, heights: HeightMap, region: NDArray[Any] | None) -> Any:

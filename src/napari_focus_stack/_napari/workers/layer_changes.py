@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
     from napari.layers import Layer
 
-EVENTS = ("set_data", "data", "edge_color", "paint", "labels_update", "scale", "translate")
+CONTENT = ("set_data", "data", "edge_color", "paint", "labels_update")
+PLACE = ("scale", "translate", "rotate", "shear", "affine", "units")
+EVENTS = (*CONTENT, *PLACE)
 """Events of layers of any type by which their content or their place changes; a drag in a Shapes
 layer is `set_data` alone until the button is released."""
 
