@@ -15,7 +15,7 @@ from PIL import Image
 
 HERE = Path(__file__).parent
 SCRIPT = HERE.parent / "tests" / "napari" / "walkthrough.py"
-SHOWN = ("open-folder", "result", "probe", "background", "areas", "surface")
+SHOWN = ("open-folder", "result", "probe", "profile", "background", "areas", "surface")
 STEP = 4
 """Grey levels that are rounded to one: files are a third smaller, with no visible difference."""
 

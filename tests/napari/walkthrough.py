@@ -191,6 +191,23 @@ class Session:
         sure = filters.gaussian(sure, 6)
         return np.unravel_index(sure.argmax(), sure.shape)
 
+    def profile(self):
+        """A line across the relief, and its heights beside the truth."""
+        dock = self.open_dock("Measure heights", "Measure")
+        self.me.click(dock.profile.lines.buttons["add_line"].native)
+        ends = (200, 30), (200, 380)
+        places = [self.me.point_of(row / 2, col / 2) for row, col in ends]
+        self.me.drag(self.me.canvas, places, "a line")
+        self.me.wait_for(lambda: len(dock.profile.profiles) == 1, "the profile")
+        [(_, found)] = dock.profile.profiles
+        rows, cols = np.rint(found.points).astype(int).T
+        error = found.height - 2 * self.sample.depth[rows, cols]
+        assert found.counted.mean() > 0.9
+        assert np.abs(error[found.counted]).mean() < 0.2, "micrometres, of 2 a plane"
+        self.me.picture("profile")
+        self.viewer.layers.remove("Profiles")
+        self.me.pick(self.layer(f"{SAMPLE} [sharp]"))
+
     def correct(self):
         """A stroke of the plane under the brush, undone; then the slit, where no tissue is."""
         dock = self.open_dock("Correct depth", "Annotate")
@@ -364,6 +381,7 @@ def main():
             session.stack_again,
             session.look_at_depth,
             session.probe,
+            session.profile,
             session.correct,
             session.apply,
             session.measure,
