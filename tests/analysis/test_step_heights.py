@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_focus_stack import focus_stack
-from napari_focus_stack.analysis import HeightMap, step_height
+from napari_focus_stack.analysis import HeightMap, step_height, step_heights
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.simulation import render_stack
 from napari_focus_stack.simulation.rendering import SensorNoise
@@ -45,6 +45,18 @@ def test_correlated_noise_is_covered_by_the_uncertainty(sigma: float) -> None:
     # 80 cases: 68 % within 10 % for two standard deviations of the count
     assert np.mean(np.abs(ratios) < 1) == pytest.approx(0.68, abs=0.11)
     assert np.std(ratios) == pytest.approx(1, abs=0.25)
+
+
+def test_some_pixels_of_large_regions_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    heights = (correlated(0, 4.0) + 2.0 * (X >= 80)).astype(np.float32)
+    field = HeightMap(heights=heights, z_step=1e-9, unit="mm")
+    whole = step_height(field, LEFT, RIGHT)
+    monkeypatch.setattr(step_heights, "ENOUGH", np.count_nonzero(LEFT) // 10)
+    thinned = step_height(field, LEFT, RIGHT)
+    assert thinned.value != whole.value
+    assert thinned.value == pytest.approx(whole.value, abs=0.3 * whole.uncertainty)
+    assert thinned.uncertainty == pytest.approx(whole.uncertainty, rel=0.2)
+    assert thinned.share == whole.share
 
 
 def test_the_scale_adds_its_share() -> None:

@@ -80,6 +80,7 @@ def test_stereo_pair_is_two_pictures_or_one_for_glasses(result, tmp_path, option
         (["figure", "-o", "f.png", "--profile", "1", "2", "3"], "--profile needs pairs"),
         (["figure", "-o", "f.png", "--dpi", "1"], "dpi 1"),
         (["figure", "-o", "f.png", "--contours", "0.0001"], "more than 200 contour lines"),
+        (["figure", "-o", "f.png", "--contours", "0"], "--contours 0 must be above 0"),
         (["figure"], "-o/--output"),
         (["film"], "--stereo"),
         (["film", "-o", "f.avi"], "end in .mp4"),

@@ -274,3 +274,15 @@ def test_what_makes_no_figure_is_refused_and_nothing_is_written(tmp_path, monkey
     with pytest.raises(OutputError, match=r'pip install "napari-focus-stack\[heights\]"'):
         write_figure(source, None, tmp_path / "f.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_interval_of_contour_lines_is_stated_where_no_two_levels_follow_each_other() -> None:
+    y, x = np.mgrid[:60, :120]
+    islands = np.full((60, 120), np.nan, np.float32)
+    for middle, base in ((30, 0.5), (90, 8.5)):
+        near = np.hypot(y - 30, x - middle) < 25
+        islands[near] = base + 0.04 * np.hypot(y - 30, x - middle)[near]
+    source = HeightMap(heights=islands)
+    figure = draw_figure(source, _grey(source), [], FigureSettings(contours=True, dpi=100))
+    notes = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert any(note.endswith("every 1 plane") or "every 1 planes" in note for note in notes), notes

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SCREEN = ["xvfb-run", "--auto-servernum", "--server-args", "-screen 0 1600x1000x24"]
-PICTURES = {"walkthrough.py": 17, "series_walkthrough.py": 5}
+PICTURES = {"walkthrough.py": 18, "series_walkthrough.py": 5}
 
 
 @pytest.mark.skipif(

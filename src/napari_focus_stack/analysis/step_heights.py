@@ -30,6 +30,9 @@ SYSTEMATIC_TILT = 0.01
 """The same, for each standard deviation by which the fit of a tilt enlarges the difference."""
 LEAST_WEIGHING = 0.02
 """Uncertainty, in units of depth, below which a height counts no more than others."""
+ENOUGH = 250_000
+"""Heights of each region that are fitted, about: of larger ones, rows and columns at equal
+distances, because neighbours err together. 12 megapixels take 0.8 s and 0.2 GB instead of 5.8 s and 1.7 GB."""
 FEWEST = 16
 """Least number of heights that must count in each region."""
 
@@ -111,10 +114,38 @@ def step_height(
             raise InputError(
                 f"Fewer than {FEWEST} heights of region {name} count; draw a larger region."
             )
-    counted = counted_a | counted_b
-    heights = field.heights[counted].astype(np.float64)
-    weights = _weights(field, counted)
-    level = np.stack([np.ones(len(heights)), counted_b[counted]], axis=1)
+    apart = _distance(counted_a, counted_b)
+    value, variance = _fitted(field, counted_a, counted_b, apart, tilt=tilt)
+    scale = (field.scale_uncertainty * value) ** 2
+    return Measurement(
+        value=value,
+        uncertainty=math.sqrt(variance + scale),
+        share=min(field.share_in(a), field.share_in(b)),
+        unit=field.unit,
+    )
+
+
+def _distance(counted_a: NDArray[np.bool_], counted_b: NDArray[np.bool_]) -> int:
+    """Return the distance between the rows and columns of large regions that are fitted."""
+    fewest = min(np.count_nonzero(counted_a), np.count_nonzero(counted_b))
+    return max(1, math.isqrt(fewest // ENOUGH))
+
+
+def _fitted(
+    field: HeightMap,
+    counted_a: NDArray[np.bool_],
+    counted_b: NDArray[np.bool_],
+    apart: int,
+    *,
+    tilt: bool,
+) -> tuple[float, float]:
+    """Return the height of the step and its variance, without that of the scale."""
+    some = np.s_[::apart, ::apart]
+    upper, counted = counted_b[some], (counted_a | counted_b)[some]
+    heights = field.heights[some][counted].astype(np.float64)
+    uncertainty = None if field.uncertainty is None else field.uncertainty[some][counted]
+    weights = _weights(field, uncertainty, len(heights))
+    level = np.stack([np.ones(len(heights)), upper[counted]], axis=1)
     form = np.concatenate([level, _tilts(counted)], axis=1) if tilt else level
     estimator = _estimator(form, weights)
     residuals = heights - form @ (estimator @ heights)
@@ -124,22 +155,15 @@ def step_height(
     lever = np.square(estimator[1]).sum() / np.square(_estimator(level, weights)[1]).sum()
     unit = field.depth_unit * field.plane_height if field.has_plane_height else math.nan
     systematic = (SYSTEMATIC**2 + SYSTEMATIC_TILT**2 * (lever - 1)) * unit**2
-    value = float(estimator[1] @ heights)
-    scale = (field.scale_uncertainty * value) ** 2
-    return Measurement(
-        value=value,
-        uncertainty=float(np.sqrt(random + systematic + scale)),
-        share=min(field.share_in(a), field.share_in(b)),
-        unit=field.unit,
-    )
+    return float(estimator[1] @ heights), float(random + systematic)
 
 
-def _weights(field: HeightMap, counted: NDArray[np.bool_]) -> Floats:
-    """Return the weight of each height that counts."""
-    if field.uncertainty is None:
-        return np.ones(np.count_nonzero(counted))
+def _weights(field: HeightMap, uncertainty: NDArray[np.float32] | None, number: int) -> Floats:
+    """Return the weight of each height by its uncertainty, alike where that is unknown."""
+    if uncertainty is None:
+        return np.ones(number)
     least = LEAST_WEIGHING * field.depth_unit * field.plane_height
-    variance: Floats = np.square(field.uncertainty[counted].astype(np.float64)) + least**2
+    variance: Floats = np.square(uncertainty.astype(np.float64)) + least**2
     return np.asarray(1 / variance, np.float64)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.cli.result_input import add_result_arguments, opened
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.analysis.height_map import HeightMap
     from napari_focus_stack.analysis.height_profiles import Profile
 
-_ROUND = 0.0
+_ROUND = math.inf
 """`--contours` without a number: a round distance of the levels."""
 
 
@@ -88,13 +89,15 @@ def figure_command(argv: list[str]) -> None:
         The figure cannot be written, or matplotlib is missing.
     """
     call = figure_parser().parse_args(argv)
+    if call.contours is not None and call.contours <= 0:
+        raise SettingsError(f"--contours {call.contours:g} must be above 0.")
     from napari_focus_stack.figures.figure import FigureSettings, check_figure_name, write_figure
     from napari_focus_stack.io.output_checks import check_not_overwritten
 
     check_figure_name(call.output)
     settings = FigureSettings(
         contours=call.contours is not None,
-        interval=call.contours or None,
+        interval=None if call.contours == _ROUND else call.contours,
         only_sure=not call.all_heights,
         dpi=call.dpi,
     )

@@ -97,6 +97,27 @@ def levels_between(low: float, high: float, interval: float) -> NDArray[np.float
     return levels[(levels > low) & (levels < high)]
 
 
+def contour_interval(source: HeightMap, wanted: int = WANTED) -> float | None:
+    """Return the round interval of a map's contour lines.
+
+    Parameters
+    ----------
+    source : HeightMap
+        Heights of any confidence.
+    wanted : int
+        Number of levels, about.
+
+    Returns
+    -------
+    float or None
+        None where all heights are equal, or where there are none.
+    """
+    heights = _reduced(source)[0]
+    finite = heights[np.isfinite(heights)]
+    span = float(np.ptp(finite)) if finite.size else 0.0
+    return nice_interval(span, wanted) if span else None
+
+
 def contours(
     source: HeightMap, interval: float | None = None, wanted: int = WANTED
 ) -> list[Contour]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_focus_stack._utils.wording import format_percentage, format_unit
 from napari_focus_stack.analysis.height_map import PIXEL, PLANE
-from napari_focus_stack.figures.contours import contours, nice_interval
+from napari_focus_stack.figures.contours import contour_interval, contours, nice_interval
 from napari_focus_stack.figures.grid import (
     pixel_aspect,
     pixels_per_height,
@@ -143,9 +143,9 @@ def draw_contours(
     """
     from matplotlib.collections import LineCollection
 
-    found = contours(
-        replace(source, heights=np.where(shown, source.heights, np.float32(np.nan))), interval
-    )
+    drawn = replace(source, heights=np.where(shown, source.heights, np.float32(np.nan)))
+    step = contour_interval(drawn) if interval is None else interval
+    found = contours(drawn, step)
     least = _SHORTEST * float(np.hypot(*source.shape))
     lines = [
         line.points[:, ::-1] * source.pixel_size[::-1]
@@ -155,9 +155,8 @@ def draw_contours(
     axes.add_collection(
         LineCollection(lines, colors="black", linewidths=0.4, alpha=0.7), autolim=False
     )
-    levels = np.unique([line.level for line in found])
-    if len(levels) > 1:
-        _note(axes, f"Contour lines every {_height(float(np.diff(levels).min()), source.unit)}")
+    if lines and step is not None:
+        _note(axes, f"Contour lines every {_height(step, source.unit)}")
 
 
 def draw_bar(figure: Figure, axes: Axes, source: HeightMap, norm: Normalize, ends: str) -> None:
