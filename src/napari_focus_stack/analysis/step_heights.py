@@ -32,7 +32,8 @@ LEAST_WEIGHING = 0.02
 """Uncertainty, in units of depth, below which a height counts no more than others."""
 ENOUGH = 250_000
 """Heights of each region that are fitted, about: of larger ones, rows and columns at equal
-distances, because neighbours err together. 12 megapixels take 0.8 s and 0.2 GB instead of 5.8 s and 1.7 GB."""
+distances, because neighbours err together. 12 megapixels take 0.8 s and 0.2 GB instead of 5.8 s
+and 1.7 GB."""
 FEWEST = 16
 """Least number of heights that must count in each region."""
 
