@@ -5,6 +5,7 @@ import os
 import struct
 import zipfile
 
+import gsffile
 import numpy as np
 import pytest
 import tifffile
@@ -53,6 +54,18 @@ def test_micrometres_come_back_to_the_bit_from_tiff_and_x3p(tmp_path):
     for suffix in (".tif", ".x3p"):
         write_heights(tmp_path / f"a{suffix}", heights, UM)
         np.testing.assert_array_equal(read_heights(tmp_path / f"a{suffix}")[0], heights)
+
+
+def test_gsf_of_a_library_of_others_and_back(tmp_path):
+    write_heights(tmp_path / "ours.gsf", HEIGHTS, UM)
+    pixels, fields = gsffile.read_gsf(tmp_path / "ours.gsf")
+    np.testing.assert_allclose(pixels * 1e6, HEIGHTS, rtol=1e-6)
+    assert (fields["XReal"], fields["YReal"]) == pytest.approx((3 * 0.25e-6, 2 * 0.5e-6))
+    assert (fields["XYUnits"], fields["ZUnits"]) == ("m", "m")
+    gsffile.write_gsf(tmp_path / "theirs.gsf", pixels, fields)
+    found, scale = read_heights(tmp_path / "theirs.gsf")
+    np.testing.assert_allclose(found, HEIGHTS, rtol=1e-6)
+    assert (scale.y, scale.x) == pytest.approx((0.5, 0.25))
 
 
 def test_gsf_is_what_gwyddion_describes(tmp_path):
