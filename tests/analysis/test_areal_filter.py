@@ -87,5 +87,9 @@ def test_cut_offs_that_cannot_be_are_refused() -> None:
     for cut_off in (3.1, 32.1, math.nan):  # 4 pixels of 0.8, and the longer side
         with pytest.raises(SettingsError, match=r"3\.2 \(4 pixels\) to 32"):
             s_filter(source, cut_off)
+    part = np.zeros((20, 40), bool)
+    part[5:15, 10:20] = True
+    with pytest.raises(SettingsError, match=r"to 8 \(the longer side of what is measured\)"):
+        l_filter(source, 20.0, part)
     with pytest.raises(InputError, match="sure enough"):
         l_filter(source, 10.0, np.zeros((20, 40), bool))

@@ -112,9 +112,12 @@ def test_another_z_step_scales_heights_once(run: StackResult, tmp_path: Path) ->
     write_outputs({"image": tmp_path / "r.focusstack"}, run)
     opened = open_heights(tmp_path / "r.focusstack", z_step=5, pixel_size=(3, 4))
     found = opened.height_map
-    np.testing.assert_allclose(found.heights, run.depth * 5, rtol=1e-5)
-    assert (found.z_step, found.pixel_size, found.scale_uncertainty) == (5, (3, 4), 0)
-    assert "from the z step in the file, 2.5 µm, to 5 µm" in opened.notes[0]
+    factor = run.report.z_calibration["factor"]
+    np.testing.assert_allclose(found.heights, run.depth * 5 * factor, rtol=1e-5)
+    assert found.z_step == pytest.approx(5 * factor)
+    assert (found.pixel_size, found.scale_uncertainty) == ((3, 4), 0.02)
+    assert opened.notes[0].startswith("The factor of this run on distances along z, 1.25, was")
+    assert "from the z step in the file, 2.5 µm, to 6.25 µm" in opened.notes[1]
     save_heights(run, tmp_path / "r.gsf")  # which has no z step
     unscaled = open_heights(tmp_path / "r.gsf", z_step=5)
     np.testing.assert_allclose(unscaled.height_map.heights, run.height, rtol=1e-5)
@@ -330,3 +333,15 @@ def test_what_is_no_height_map_is_refused_by_its_name(run: StackResult, tmp_path
         open_heights(tmp_path / "h.tif", confidence=tmp_path / "small.tif")
     with pytest.raises(SettingsError, match="z_step 0"):
         open_heights(tmp_path / "h.tif", z_step=0)
+
+
+def test_heights_at_an_end_of_the_stack_are_said(run: StackResult, tmp_path: Path) -> None:
+    beyond = replace(run, height=np.minimum(run.height, np.quantile(run.height, 0.9)))
+    write_outputs({"image": tmp_path / "cut.focusstack"}, beyond)
+    [note] = open_heights(tmp_path / "cut.focusstack").notes
+    sure = beyond.height[beyond.confidence >= 0.5]
+    share = np.mean(sure == sure.max())
+    assert note.startswith(f"{share:.1%} of the heights that count are exactly the highest")
+    assert 0.05 < share < 0.2
+    write_outputs({"image": tmp_path / "whole.focusstack"}, run)
+    assert not open_heights(tmp_path / "whole.focusstack").notes

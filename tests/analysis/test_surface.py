@@ -143,7 +143,7 @@ def test_a_small_map_needs_no_library(monkeypatch):
 def test_what_makes_no_mesh_is_refused():
     with pytest.raises(InputError, match="A mesh needs heights and pixels in one unit"):
         surface_mesh(HeightMap(heights=terrain(), unit="micrometer"))
-    with pytest.raises(InputError, match="in planes and µm; give the pixel size"):
+    with pytest.raises(InputError, match="in planes and µm; give the z step"):
         surface_mesh(HeightMap(heights=terrain(), pixel_unit="micrometer"))
     for most in (7, 1e5):
         with pytest.raises(SettingsError, match="must be a whole number, 8 or more"):

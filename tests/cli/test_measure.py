@@ -273,6 +273,7 @@ def test_numbers_below_0_are_no_options(result: Path, level: str) -> None:
         (("--time", 3), ["one height map alone"]),
         (("--sphere", *LOW), ["sphere"]),
         (("--mesh", "OUT/a.glb", "--faces", 1), ["faces"]),
+        (("--mesh", "OUT/a.glb", "--mesh", "OUT/a.stl"), ["--mesh may be given once"]),
     ],
 )
 def test_a_wrong_call_is_named_and_writes_nothing(
@@ -283,6 +284,15 @@ def test_a_wrong_call_is_named_and_writes_nothing(
     outcome = run("measure", result, *own, *files)
     assert_one_line(outcome, 2, *words)
     assert everything_in(tmp_path) == set()
+
+
+def test_unsure_heights_that_are_written_are_said(result: Path, tmp_path: Path) -> None:
+    share = measured(result)["field"]["share"]
+    assert share < 1
+    call = ("measure", result, "--height", tmp_path / "a.gsf")
+    words = f"{1 - share:.1%} of the heights that were written are not sure"
+    assert words in run(*call).stdout
+    assert "not sure" not in run(*call, "--sure-only").stdout
 
 
 def test_no_file_that_is_read_is_replaced(result: Path, folder: Path, tmp_path: Path) -> None:

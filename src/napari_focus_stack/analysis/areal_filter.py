@@ -82,7 +82,7 @@ def s_filter(
         Surface.
     cut_off : float
         Wavelength of which half of the amplitude passes, in the unit of the pixel size; at least 4
-        pixels, and at most the longer side of the field.
+        pixels, and at most the longer side of the field or of the region.
     region : numpy.ndarray, optional
         (Y, X) bool; heights outside count as little as those that are not sure.
 
@@ -170,7 +170,7 @@ def smoothed(height_map: HeightMap, cut_off: float, region: NDArray[Any] | None 
         The cut-off is out of bounds.
     """
     inside = height_map.counted_in(region)
-    sigmas = _sigmas(height_map, cut_off)
+    sigmas = _sigmas(height_map, cut_off, region)
     level = float(height_map.heights[inside].mean(dtype=np.float64))
     centred: Map = np.zeros(height_map.shape, np.float32)
     np.subtract(height_map.heights, level, out=centred, where=inside, casting="unsafe")
@@ -192,19 +192,27 @@ def _filtered(
     return Filtered(surface, cut_off, height_map.pixel_unit, height_map.share_in(region))
 
 
-def _sigmas(height_map: HeightMap, cut_off: float) -> Sigmas:
+def _sigmas(height_map: HeightMap, cut_off: float, region: NDArray[Any] | None) -> Sigmas:
     """Return the standard deviations of the window along y and x, in pixels."""
     least = FEWEST_PIXELS * max(height_map.pixel_size)
-    sides = zip(height_map.shape, height_map.pixel_size, strict=True)
+    sides = zip(_sides(height_map, region), height_map.pixel_size, strict=True)
     most = max(count * size for count, size in sides)
     if not least <= cut_off <= most:
         raise SettingsError(
             f"A cut-off wavelength of {cut_off:g} {format_unit(height_map.pixel_unit)} must be "
-            f"{least:g} (4 pixels) to {most:g} (the longer side of the field); choose another "
-            "wavelength or leave the filter out."
+            f"{least:g} (4 pixels) to {most:g} (the longer side of what is measured); choose "
+            "another wavelength or leave the filter out."
         )
     along_y, along_x = (SIGMA_PER_WAVELENGTH * cut_off / size for size in height_map.pixel_size)
     return along_y, along_x
+
+
+def _sides(height_map: HeightMap, region: NDArray[Any] | None) -> tuple[int, int]:
+    """Return the rows and columns of the field, or of the box around a region."""
+    if region is None:
+        return height_map.shape
+    rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
+    return int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
 
 
 def _block(sigmas: Sigmas) -> tuple[int, int]:

@@ -230,7 +230,9 @@ def _noise(
     )
     if noise < NOISY * sq:
         return noise, [f"{said}."]
-    return noise, [f"{said}: a good part of it may be noise; compare it with a smooth surface."]
+    if noise < sq:
+        return noise, [f"{said}: a good part of it may be noise; compare it with a smooth surface."]
+    return noise, [f"{said}: it cannot be distinguished from noise."]
 
 
 def _rounding(largest: float, sq: float, unit: str) -> list[str]:

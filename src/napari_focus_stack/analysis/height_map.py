@@ -245,10 +245,11 @@ class HeightMap:
             The z step or the pixel size is unknown, or their units differ.
         """
         if not self.is_isometric:
+            unknown = {"the pixel size": self.pixel_unit == PIXEL, "the z step": self.unit == PLANE}
+            missing = " and ".join([name for name, lacks in unknown.items() if lacks] or unknown)
             raise InputError(
                 f"{what} needs heights and pixels in one unit, and they are in "
-                f"{format_unit(self.unit)} and {format_unit(self.pixel_unit)}; give the pixel size "
-                "and the z step."
+                f"{format_unit(self.unit)} and {format_unit(self.pixel_unit)}; give {missing}."
             )
 
 

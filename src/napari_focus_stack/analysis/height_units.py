@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack._utils.wording import format_unit
+from napari_focus_stack._utils.wording import format_percentage, format_unit
 from napari_focus_stack.analysis.height_map import PIXEL, PLANE, HeightMap
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.io.spacing_metadata import UNIT, micrometres
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.io.stored_heights import HeightField
 
+MANY = 0.01
+"""Share of heights at an end of a stack that is said."""
 _NO_CONFIDENCE = (
     "There is no confidence beside these heights, so that every one of them counts and their "
     "uncertainty is unknown."
@@ -59,12 +61,15 @@ def height_map_in_micrometres(
         A number is out of bounds.
     """
     notes = list(found.notes)
+    factor = float(found.z_calibration.get("factor", 1.0))
     step = _checked(z_step, "z_step")
+    if step is not None and factor != 1:
+        step *= factor
+        notes.append(f"The factor of this run on distances along z, {factor:g}, was applied.")
     heights, unit, known = _heights(found, path, step, notes)
     pixels, pixel_unit = _pixels(found, pixel_size)
     if found.confidence is None:
         notes.append(_NO_CONFIDENCE)
-    recorded = found.z_calibration if step is None else {}
     confidence = None if found.confidence is None else np.asarray(found.confidence, np.float32)
     made = HeightMap(
         heights=np.asarray(heights, np.float32),
@@ -74,9 +79,36 @@ def height_map_in_micrometres(
         pixel_unit=pixel_unit,
         z_step=known,
         depth_unit=found.depth_unit,
-        scale_uncertainty=float(recorded.get("uncertainty", 0.0)),
+        scale_uncertainty=float(found.z_calibration.get("uncertainty", 0.0)),
     )
     return made, tuple(notes)
+
+
+def at_ends(source: HeightMap) -> list[str]:
+    """Return a note for each end of the heights at which many lie, as at an end of a stack.
+
+    Parameters
+    ----------
+    source : HeightMap
+        Heights.
+
+    Returns
+    -------
+    list of str
+        One sentence for an end, none if few heights lie there.
+    """
+    sure = source.heights[source.counted]
+    if not sure.size:
+        return []
+    ends = {"lowest": float(sure.min()), "highest": float(sure.max())}
+    shares = {name: float(np.mean(sure == end)) for name, end in ends.items()}
+    return [
+        f"{format_percentage(shares[name])} of the heights that count are exactly the {name}, "
+        f"{end:.4g} {format_unit(source.unit)}: where that is an end of the stack, the surface "
+        "goes on beyond it, and what is measured there is wrong; record more planes."
+        for name, end in ends.items()
+        if shares[name] >= MANY
+    ]
 
 
 def _checked(value: float | None, name: str) -> float | None:

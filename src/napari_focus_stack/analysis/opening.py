@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack.analysis.height_units import height_map_in_micrometres
+from napari_focus_stack.analysis.height_units import at_ends, height_map_in_micrometres
 from napari_focus_stack.depth.confidence import TRUSTED
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.height_files import GSF, X3P
@@ -80,8 +80,9 @@ def open_heights(
     pixel_size : float or tuple of float, optional
         Pixel size in micrometres, or those along y and x; by default that in the file.
     z_step : float, optional
-        Distance between neighbouring planes in micrometres, with the factor on z if there is one;
-        by default that in the file. Heights that were made with another one are scaled.
+        Distance between neighbouring planes in micrometres, without the factor on z of the run,
+        which is applied; by default that in the file. Heights that were made with another one are
+        scaled.
     time : int, optional
         Number of the time point, where there are several.
     channel : int or str, optional
@@ -118,12 +119,13 @@ def open_heights(
     chosen = _chosen(stored, path, time, channel, position)
     found = _given_files(chosen.read(), path, confidence, image)
     scaled, notes = height_map_in_micrometres(found, path, pixel_size, z_step)
+    counted = replace(scaled, least_confidence=least_confidence)
     given = (Path(file) for file in (confidence, image) if file is not None)
     return OpenedHeights(
-        replace(scaled, least_confidence=least_confidence),
+        counted,
         found.image,
         _name(chosen),
-        notes,
+        (*notes, *at_ends(counted)),
         (path, *chosen.files, *given),
     )
 

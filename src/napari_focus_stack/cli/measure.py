@@ -6,6 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from napari_focus_stack._utils.wording import format_percentage
 from napari_focus_stack.cli.measure_files import (
     check_call,
     document_of,
@@ -13,7 +14,7 @@ from napari_focus_stack.cli.measure_files import (
     write_files,
 )
 from napari_focus_stack.cli.result_input import add_result_arguments, opened
-from napari_focus_stack.cli.shared_options import Parser, as_number, as_path
+from napari_focus_stack.cli.shared_options import Once, Parser, as_number, as_path
 from napari_focus_stack.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -122,12 +123,20 @@ def _add_conditions(group: argparse._ArgumentGroup) -> None:
 
 def _add_files(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--json", metavar="FILE", help="Write all figures as JSON; '-' prints them instead."
+        "--json",
+        action=Once,
+        metavar="FILE",
+        help="Write all figures as JSON; '-' prints them instead.",
     )
-    group.add_argument("--csv", type=as_path, metavar="FILE", help="Write the profiles as a table.")
-    group.add_argument("--svg", type=as_path, metavar="FILE", help="Write the profiles as a plot.")
+    group.add_argument(
+        "--csv", action=Once, type=as_path, metavar="FILE", help="Write the profiles as a table."
+    )
+    group.add_argument(
+        "--svg", action=Once, type=as_path, metavar="FILE", help="Write the profiles as a plot."
+    )
     group.add_argument(
         "--mesh",
+        action=Once,
         type=as_path,
         metavar="FILE",
         help="Write the surface with its image as a mesh, .glb, .ply, .obj or .stl.",
@@ -141,6 +150,7 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--height",
+        action=Once,
         type=as_path,
         metavar="FILE",
         help="Write the (levelled) heights with their scale, .tif, .gsf or .x3p.",
@@ -187,6 +197,19 @@ def measure_command(argv: list[str]) -> None:
         print(f"\n{finding}")
     for path in outputs.values():
         print(f"Wrote {path}")
+    for note in _unsure(call, surface):
+        print(f"Note: {note}")
+
+
+def _unsure(call: argparse.Namespace, surface: HeightMap) -> list[str]:
+    """Return a note on heights that were written although they are not sure."""
+    unsure = 1 - surface.share_in(None)
+    if call.sure_only or unsure == 0 or not (call.mesh or call.height):
+        return []
+    return [
+        f"{format_percentage(unsure)} of the heights that were written are not sure; --sure-only "
+        "leaves gaps in their place."
+    ]
 
 
 def _levelled(call: argparse.Namespace, source: HeightMap) -> tuple[HeightMap, str | None]:

@@ -26,6 +26,22 @@ _VALUES = {"reference": ("middle", "first", "N"), "memory": ("SIZE",)}
 _BOX = ("Y0", "Y1", "X0", "X1")
 
 
+class Once(argparse.Action):
+    """Option that may be given once, such as a file, of which the first would be lost."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the value, or refuse a second one."""
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string} may be given once; run the command again for more")
+        setattr(namespace, self.dest, values)
+
+
 class Parser(argparse.ArgumentParser):
     """Parser that reports a wrong call in one line, as all other errors."""
 
