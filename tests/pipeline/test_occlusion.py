@@ -24,7 +24,7 @@ from napari_focus_stack.pipeline import fuse as fusing
 from napari_focus_stack.pipeline import occlusion, occlusion_memory
 from napari_focus_stack.pipeline.memory_needs import MemoryNeeds
 from napari_focus_stack.pipeline.tiling import Tiling, cut, least_memory, needed_memory
-from napari_focus_stack.simulation.rendering import drift, render_stack
+from napari_focus_stack.simulation.rendering import SensorNoise, drift, render_stack
 
 SIDE, PLANES, BLUR = 256, 10, 0.8
 NEAR, FAR = 8.0, 1.0
@@ -362,3 +362,21 @@ def test_what_else_the_process_holds_changes_no_result(part: float) -> None:
 def test_too_few_planes_are_noted() -> None:
     report = focus_stack(stack()[:4], align="none").report
     assert report.occlusion == {"found": False, "why": Why.FEW_PLANES.value}
+
+
+def test_a_foreground_wider_than_the_search_keeps_its_depth_everywhere():
+    random = np.random.default_rng(3)
+    shape = (300, 300)
+    fine, coarse = (
+        cv2.GaussianBlur(random.standard_normal(shape), (0, 0), sigma) for sigma in (1.0, 4.0)
+    )
+    image = np.clip(0.5 + 0.13 * fine / fine.std() + 0.08 * coarse / coarse.std(), 0, 1)
+    depth = np.full(shape, 3.3)
+    depth[:, 150:] += 4.0
+    planes = render_stack(
+        image, depth, 12, 1.0, noise=SensorNoise(0.005, 1e-4), layers_per_plane=30
+    )
+    result = focus_stack(planes)
+    assert result.report.occlusion["found"]
+    plateau = np.abs(result.depth - 7.3)[:, 170:]
+    assert plateau.max() < 0.5, np.unique(np.argwhere(plateau > 0.5)[:, 1] + 170)

@@ -35,6 +35,9 @@ BACKGROUND_SEEN = 0.07
 """Confidence from which on a depth that is not in front of another counts as background."""
 WEIGHT_OF_FAR = 3.0
 """Weight of such a depth as evidence for the background."""
+FRINGE = 8
+"""Pixels by which evidence for the background ends before `WIDE`. Behind that border the far parts
+of a wide foreground count as background, and gave its depth to a line of pixels, 1.2 planes off."""
 FAR_ENOUGH = 0.8
 """Evidence for the background, over that for the foreground, from which on a pixel belongs to the
 background."""
@@ -101,7 +104,9 @@ def belongs_to_background(
     disputed = patch.above | edge.band
     foreground = np.where(disputed, np.maximum(cv2.erode(side, kernel), 0), 0)
     foreground[~dilate(patch.discontinuities, WIDE)] = 0
-    visible = np.float32(WEIGHT_OF_FAR) * (patch.confidence > np.float32(BACKGROUND_SEEN))
+    seen = patch.confidence > np.float32(BACKGROUND_SEEN)
+    seen &= dilate(patch.discontinuities, WIDE - FRINGE)
+    visible = np.float32(WEIGHT_OF_FAR) * seen
     background = np.where(disputed, np.maximum(-cv2.dilate(side, kernel), 0), visible)
     smooth = EdgeAwareMean(
         luminance(patch.image), SIDE_REACH, SIDE_EDGE * light.span + light.deviation
