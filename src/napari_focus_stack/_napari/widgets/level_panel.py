@@ -42,7 +42,6 @@ METHODS = [
     ("plane through three points", POINTS),
 ]
 METHOD_HELP = "What is subtracted from the heights, fitted to those that are sure enough."
-BY_HELP = "What is to become level: the whole field, or the regions of a layer."
 
 
 class LevelPanel(Container[Any]):
