@@ -1,0 +1,225 @@
+"""Open mutated files of every kind, each in a process that may crash; exit with 1 for any finding.
+
+    python tests/hostile/fuzz.py [--inputs N] [--seed S] [--kinds KIND ...] [--keep FOLDER]
+    python tests/hostile/fuzz.py --replay KIND FILE ...
+
+An input may be read, or refused by an error of ours in one clear line. Findings are everything
+else: another exception, a crash, over 10 s of CPU time, over twice the declared size and 200 MB of
+memory, warnings and text on stderr, files that are written or read elsewhere, the network, and
+messages that a user cannot read. The first input of each finding is kept with what was seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[0] = str(TESTS)  # as in pytest's `pythonpath`
+
+from hostile.kinds import all_kinds  # noqa: E402
+from hostile.verdicts import MOST_SECONDS, Guard, judged  # noqa: E402
+from hostile.worker import STATE  # noqa: E402
+
+_SHARE = 1000
+"""Inputs of one process, whose start takes a second or two."""
+_MOST_WALL_SECONDS = 120.0
+"""Seconds without CPU time after which an input counts as a hang, on a machine with other work."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Inputs `start` to `stop` of a kind."""
+
+    kind: str
+    seed: int
+    start: int
+    stop: int
+
+
+@dataclass
+class Found:
+    """Findings of a kind, told apart by what was seen and where."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    findings: dict[tuple[str, str], tuple[int, str, bytes]] = field(default_factory=dict)
+    repeated: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, key: tuple[str, str], number: int, detail: str, data: bytes) -> None:
+        self.repeated[key] += 1
+        self.findings.setdefault(key, (number, detail, data))
+
+    def merge(self, other: Found) -> None:
+        self.counts += other.counts
+        self.repeated += other.repeated
+        self.findings = other.findings | self.findings
+
+
+def opened(share: Share) -> Found:
+    """Open the inputs of a share; a process that dies is followed by one that goes on."""
+    found, start = Found(), share.start
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_fast_folder()) as folder:
+        while start < share.stop:
+            start = _run(share, start, Path(folder), found)
+        for line in _lines(Path(folder, "found.jsonl")):
+            number, outcome, place, detail = json.loads(line)
+            data = Path(folder, f"input-{number}").read_bytes()
+            found.add((outcome, place), number, detail, data)
+    found.counts["inputs"] = share.stop - share.start
+    return found
+
+
+def _run(share: Share, start: int, folder: Path, found: Found) -> int:
+    """Run a worker from `start` on; return the number of the first input that it did not open."""
+    command = [sys.executable, "-m", "hostile.worker", share.kind, str(share.seed)]
+    command += [str(start), str(share.stop), str(folder)]
+    paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    state = folder / "state"
+    state.unlink(missing_ok=True)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, stderr=log, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        )
+        hung = _wait(process, state)
+    text = (folder / "log").read_text(errors="replace")
+    if not state.exists():
+        raise RuntimeError(f"no input of {share.kind} was opened: {text[-4000:]}")
+    number, read, refused = STATE.unpack(state.read_bytes())
+    found.counts.update(read=read, refused=refused)
+    if number >= share.stop:
+        return share.stop
+    data = (folder / "input").read_bytes()
+    if hung:
+        found.add(("hang", _own_frame(text)), number, text[-8000:], data)
+    else:
+        code = process.returncode
+        name = signal.Signals(-code).name if code < 0 else f"exit {code}"
+        found.add(("crash", f"{name} {_own_frame(text)}"), number, text[-8000:], data)
+    return number + 1
+
+
+def _wait(process: subprocess.Popen[bytes], state: Path) -> bool:
+    """Wait for a worker; end it when one input takes too long, and return whether that was so."""
+    watched = psutil.Process(process.pid)
+    last, cpu, wall = -1, 0.0, time.monotonic()
+    while process.poll() is None:
+        time.sleep(0.1)
+        number = STATE.unpack(state.read_bytes())[0] if _has_state(state) else -1
+        try:
+            used = sum(watched.cpu_times()[:2])
+        except psutil.NoSuchProcess:
+            continue
+        if number != last:
+            last, cpu, wall = number, used, time.monotonic()
+        elif used - cpu > 2 * MOST_SECONDS or time.monotonic() - wall > _MOST_WALL_SECONDS:
+            process.send_signal(signal.SIGUSR1)  # the worker writes where it is
+            time.sleep(0.5)
+            process.kill()
+            process.wait()
+            return True
+    return False
+
+
+def _has_state(state: Path) -> bool:
+    return state.exists() and state.stat().st_size == STATE.size
+
+
+def _own_frame(log: str) -> str:
+    """Return our innermost frame in a trace of faulthandler, whose innermost is the first."""
+    frames = [line.split('"') for line in log.splitlines() if line.startswith('  File "')]
+    own = [(path, end) for _, path, end in frames if "napari_focus_stack" in path]
+    return f"{Path(own[0][0]).name}{own[0][1].split(' in ')[-1]}" if own else "outside"
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _fast_folder() -> str | None:
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def shares(kinds: list[str], inputs: int, seed: int) -> list[Share]:
+    """Return shares of all kinds, as many inputs of each."""
+    each = -(-inputs // len(kinds))
+    starts = range(0, each, _SHARE)
+    return [Share(kind, seed, k, min(k + _SHARE, each)) for k in starts for kind in kinds]
+
+
+def kept(folder: Path, kind: str, suffix: str, found: Found) -> None:
+    """Write the first input of each finding and what was seen."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for (outcome, _), (number, detail, data) in found.findings.items():
+        stem = f"{kind}-{outcome}-{number}"
+        (folder / f"{stem}{suffix}").write_bytes(data)
+        (folder / f"{stem}.txt").write_text(detail)
+
+
+def replayed(name: str, files: list[Path]) -> int:
+    """Open kept inputs in this process, and print what happens."""
+    kind, guard, failed = all_kinds()[name], Guard(), False
+    for file in files:
+        with tempfile.TemporaryDirectory(prefix="replay-", dir=_fast_folder()) as folder:
+            verdict = judged(kind, kind.written(Path(folder), file.read_bytes()), guard)
+        print(f"{file}: {verdict.outcome} {verdict.place}\n{verdict.detail}")
+        failed |= verdict.is_finding
+    return int(failed)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    kinds = all_kinds()
+    if arguments.replay:
+        name, *files = arguments.replay
+        return replayed(name, [Path(file) for file in files])
+    chosen = arguments.kinds or list(kinds)
+    found = {name: Found() for name in chosen}
+    started = time.monotonic()
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        work = shares(chosen, arguments.inputs, arguments.seed)
+        for share, result in zip(work, pool.map(opened, work), strict=True):
+            found[share.kind].merge(result)
+    for name in chosen:
+        kept(arguments.keep, name, kinds[name].suffix, found[name])
+        _print_kind(name, found[name])
+    total = sum(result.counts["inputs"] for result in found.values())
+    findings = sum(len(result.findings) for result in found.values())
+    print(f"{total} inputs, {findings} findings in {time.monotonic() - started:.0f} s")
+    return int(findings > 0)
+
+
+def _print_kind(name: str, found: Found) -> None:
+    counts = found.counts
+    print(
+        f"{name:12} {counts['inputs']:6} inputs, {counts['read']:6} read, {counts['refused']:6} "
+        f"refused, {len(found.findings)} findings"
+    )
+    for (outcome, place), (number, detail, _) in found.findings.items():
+        last = (detail.strip().splitlines() or [""])[-1][:160]
+        print(f"    {outcome} {place} ({found.repeated[outcome, place]} x, first {number}): {last}")
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--inputs", type=int, default=50_000, help="inputs of all kinds together")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", metavar="KIND", choices=sorted(all_kinds()))
+    parser.add_argument("--keep", type=Path, default=TESTS.parent / "build" / "hostile")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--replay", nargs="+", metavar=("KIND", "FILE"), help="open kept inputs")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main(parsed()))

@@ -1,0 +1,227 @@
+"""Judgement of one input: read, refused in one clear line, or a finding."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import sysconfig
+import time
+import traceback
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import napari_focus_stack
+from napari_focus_stack.errors import FocusStackError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType, TracebackType
+
+    from hostile.kinds import Kind
+
+READ, REFUSED = "read", "refused"
+MOST_SECONDS = 10.0
+"""Seconds of CPU time that an input may take."""
+_FREE_MEMORY = 200 << 20
+_LONGEST_MESSAGE = 600
+_UNCLEAR = re.compile(
+    r"Unable to allocate|Traceback|<[\w.]+(?: object)? at 0x|<tifffile|cv2\.error|b'|NoneType"
+    r"|'\w+' object|not supported between|unsupported operand|\bNone\b"
+)
+"""What a message shows of a program's inside and not of a file."""
+_OWN = str(Path(napari_focus_stack.__file__).parent)
+_LIBRARIES = tuple(
+    str(path)
+    for path in {
+        *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")),
+        Path(sys.prefix),
+        Path(sys.base_prefix, "share"),
+        Path(_OWN).parent,
+        Path(__file__).parent,
+        *map(Path, ("/proc", "/sys", "/dev", "/etc/localtime")),
+    }
+)
+
+
+_NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto", "urllib.")
+_REFUSED = frozenset(
+    ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.remove")
+) | {"os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree"}
+"""Events of Python's audit that no reader has a reason for."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of an input.
+
+    Attributes
+    ----------
+    outcome : str
+        "read", "refused", or the kind of a finding.
+    place : str
+        What tells findings apart: the exception and our innermost frame.
+    detail : str
+        Message or traceback.
+    """
+
+    outcome: str
+    place: str = ""
+    detail: str = ""
+
+    @property
+    def is_finding(self) -> bool:
+        return self.outcome not in (READ, REFUSED)
+
+
+class Trespass(BaseException):
+    """Access to the network, another program, or files that are not the input's."""
+
+
+class Guard:
+    """Stop any access beyond a folder while an input is opened.
+
+    An audit hook of Python stays for the life of its process; it acts only between `allowed`.
+    """
+
+    def __init__(self) -> None:
+        self._folder: str | None = None
+        self.seen: list[str] = []
+        sys.addaudithook(self._check)
+
+    @contextlib.contextmanager
+    def only(self, folder: Path) -> Iterator[None]:
+        self._folder, self.seen = str(folder), []
+        try:
+            yield
+        finally:
+            self._folder = None
+
+    def _check(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self._folder is None:
+            return
+        if (
+            event.startswith(("socket.", "urllib.", "http.", "ftplib."))
+            and event != "socket.__new__"
+        ):
+            self._stop(f"{event} {arguments[1:]}")
+        elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork"):
+            self._stop(event)
+        elif event in ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link"):
+            self._stop(f"{event} {arguments}")
+        elif event == "open" and isinstance(arguments[0], str | bytes):
+            self._check_open(os.fsdecode(arguments[0]), arguments[2])
+
+    def _check_open(self, path: str, flags: object) -> None:
+        writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        place = os.path.abspath(path)
+        inside = place.startswith(f"{self._folder}{os.sep}") or place == self._folder
+        if writes and place != os.devnull:
+            self._stop(f"writes {path}")
+        elif not inside and not place.startswith(_LIBRARIES):
+            self._stop(f"reads {path}")
+
+    def _stop(self, what: str) -> None:
+        self.seen.append(what)
+        raise Trespass(what)
+
+
+def judged(kind: Kind, path: Path, guard: Guard) -> Verdict:
+    """Open an input as a user does, and judge what happens."""
+    before = _resident_after_reset()
+    errors = os.fstat(2).st_size
+    started = time.process_time()
+    declared = 0
+    with warnings.catch_warnings(record=True) as warned, guard.only(path.parent):
+        warnings.simplefilter("always")
+        try:
+            for size in kind.open(path):
+                declared = max(declared, size)
+            verdict = Verdict(READ)
+        except FocusStackError as problem:
+            verdict = _refusal(problem)
+        except BaseException as problem:  # noqa: BLE001 - any other exception is a finding
+            verdict = _unexpected(problem)
+    seconds, grown = time.process_time() - started, _peak() - before
+    if guard.seen:
+        return Verdict("trespass", guard.seen[0].split()[0], f"{guard.seen[0]}\n{verdict.detail}")
+    if verdict.is_finding:
+        return verdict
+    if seconds > MOST_SECONDS:
+        return Verdict("slow", "", f"{seconds:.1f} s; {verdict.outcome}: {verdict.detail}")
+    if grown > 2 * declared + _FREE_MEMORY:
+        sizes = f"{grown >> 20} MB for {declared >> 20} MB declared"
+        return Verdict("memory", "", f"{sizes}; {verdict.outcome}: {verdict.detail}")
+    if warned:
+        first = warned[0]
+        where = f"{first.category.__name__} {Path(first.filename).name}:{first.lineno}"
+        return Verdict("warning", where, str(first.message))
+    text = _written_errors(errors)
+    if text:
+        return Verdict("stderr", re.sub(r"[^a-zA-Z ]+", "", text)[:60], text)
+    return verdict
+
+
+def _written_errors(start: int) -> str:
+    """Return what libraries wrote to stderr, where that is a file."""
+    if os.fstat(2).st_size <= start or not Path("/proc/self/fd/2").exists():
+        return ""
+    return Path("/proc/self/fd/2").read_bytes()[start:].decode(errors="replace")
+
+
+def _refusal(problem: FocusStackError) -> Verdict:
+    """Judge the message of an error for the user."""
+    message = str(problem)
+    unclear = _UNCLEAR.search(message)
+    if not message.strip() or not message.isprintable() or len(message) > _LONGEST_MESSAGE:
+        return Verdict("message", f"shape {_place(problem)}", message)
+    if unclear is not None:
+        return Verdict("message", f"{unclear.group()} {_place(problem)}", message)
+    return Verdict(REFUSED, detail=message)
+
+
+def _unexpected(problem: BaseException) -> Verdict:
+    lines = "".join(traceback.format_exception(problem))
+    return Verdict("traceback", f"{type(problem).__name__} {_place(problem)}", lines)
+
+
+def _place(problem: BaseException) -> str:
+    """Return our innermost frame."""
+    own = [_frame(frame) for frame in _frames(problem.__traceback__) if _is_own(frame)]
+    return own[-1] if own else "outside"
+
+
+def _frames(trace: TracebackType | None) -> Iterator[FrameType]:
+    while trace is not None:
+        yield trace.tb_frame
+        trace = trace.tb_next
+
+
+def _is_own(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_OWN)
+
+
+def _frame(frame: FrameType) -> str:
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_qualname}"
+
+
+def _resident_after_reset() -> int:
+    """Forget the largest resident memory so far, and return the present one; 0 beyond Linux."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    # "5" resets the peak alone, as proc(5) says
+    Path("/proc/self/clear_refs").write_text("5")
+    return _peak()
+
+
+def _peak() -> int:
+    """Return the largest resident memory in bytes; 0 beyond Linux."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) << 10
+    return 0
