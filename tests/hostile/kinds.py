@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 import random
+import struct
+import zipfile
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
 
     from hostile.byte_mutations import Mutator
 
-FAMILIES = ("pictures",)
-_PARSING = (ValueError, LookupError, TypeError, ArithmeticError, SyntaxError, zlib.error)
+FAMILIES = ("pictures", "tiffs", "heights")
+_PARSING = (ValueError, LookupError, TypeError, ArithmeticError, SyntaxError, RecursionError)
+_PARSING += (struct.error, zlib.error, zipfile.BadZipFile, StopIteration, EOFError)
 """Exceptions of a mutator that an earlier one left nothing to parse."""
 
 
