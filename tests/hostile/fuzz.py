@@ -5,8 +5,9 @@
 
 An input may be read, or refused by an error of ours in one clear line. Findings are everything
 else: another exception, a crash, over 10 s of CPU time, over twice the declared size and 200 MB of
-memory, warnings and text on stderr, files that are written or read elsewhere, the network, and
-messages that a user cannot read. The first input of each finding is kept with what was seen.
+memory, warnings of Python, files that are written or read elsewhere, the network, and messages that
+a user cannot read. What libraries in C print on stderr is none. The first input of each finding is
+kept with what was seen.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from hostile.kinds import all_kinds  # noqa: E402
 from hostile.verdicts import MOST_SECONDS, Guard, judged  # noqa: E402
 from hostile.worker import STATE  # noqa: E402
 
-_SHARE = 1000
+_SHARE = 2000
 """Inputs of one process, whose start takes a second or two."""
 _MOST_WALL_SECONDS = 120.0
 """Seconds without CPU time after which an input counts as a hang, on a machine with other work."""
@@ -190,9 +191,9 @@ def main(arguments: argparse.Namespace) -> int:
         work = shares(chosen, arguments.inputs, arguments.seed)
         for share, result in zip(work, pool.map(opened, work), strict=True):
             found[share.kind].merge(result)
-    for name in chosen:
-        kept(arguments.keep, name, kinds[name].suffix, found[name])
-        _print_kind(name, found[name])
+            if share.stop == work[-1].stop:
+                kept(arguments.keep, share.kind, kinds[share.kind].suffix, found[share.kind])
+                _print_kind(share.kind, found[share.kind])
     total = sum(result.counts["inputs"] for result in found.values())
     findings = sum(len(result.findings) for result in found.values())
     print(f"{total} inputs, {findings} findings in {time.monotonic() - started:.0f} s")
@@ -207,7 +208,8 @@ def _print_kind(name: str, found: Found) -> None:
     )
     for (outcome, place), (number, detail, _) in found.findings.items():
         last = (detail.strip().splitlines() or [""])[-1][:160]
-        print(f"    {outcome} {place} ({found.repeated[outcome, place]} x, first {number}): {last}")
+        times = f"{found.repeated[outcome, place]} x, first {number}"
+        print(f"    {outcome} {place} ({times}): {last}", flush=True)
 
 
 def parsed() -> argparse.Namespace:

@@ -132,7 +132,6 @@ class Guard:
 def judged(kind: Kind, path: Path, guard: Guard) -> Verdict:
     """Open an input as a user does, and judge what happens."""
     before = _resident_after_reset()
-    errors = os.fstat(2).st_size
     started = time.process_time()
     declared = 0
     with warnings.catch_warnings(record=True) as warned, guard.only(path.parent):
@@ -159,17 +158,7 @@ def judged(kind: Kind, path: Path, guard: Guard) -> Verdict:
         first = warned[0]
         where = f"{first.category.__name__} {Path(first.filename).name}:{first.lineno}"
         return Verdict("warning", where, str(first.message))
-    text = _written_errors(errors)
-    if text:
-        return Verdict("stderr", re.sub(r"[^a-zA-Z ]+", "", text)[:60], text)
     return verdict
-
-
-def _written_errors(start: int) -> str:
-    """Return what libraries wrote to stderr, where that is a file."""
-    if os.fstat(2).st_size <= start or not Path("/proc/self/fd/2").exists():
-        return ""
-    return Path("/proc/self/fd/2").read_bytes()[start:].decode(errors="replace")
 
 
 def _refusal(problem: FocusStackError) -> Verdict:

@@ -109,12 +109,11 @@ def _encode_tiff(path: Path, heights: NDArray[np.float32], scale: HeightScale, n
 
 
 def _read_tiff(path: Path) -> tuple[NDArray[np.float32], HeightScale]:
-    from tifffile import TiffFile
-
     from napari_focus_stack.io.tiff import tiff_spacing
+    from napari_focus_stack.io.tiff_file import open_tiff_file
 
     try:
-        with TiffFile(path) as tif:
+        with open_tiff_file(path) as tif:
             page = tif.pages.first
             if len(tif.pages) > 1 or page.axes != "YX" or np.dtype(page.dtype).kind not in "uif":
                 raise InputError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.xml_documents import parse_xml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +65,7 @@ def annotated(xml: str, path: Path) -> list[dict[str, Any] | None]:
         The XML or our annotation is damaged, or a newer version wrote it.
     """
     try:
-        root = ElementTree.fromstring(xml)
+        root = parse_xml(xml)
         notes = {
             note.get("ID"): _entries(note)
             for note in root.findall("{*}StructuredAnnotations/{*}MapAnnotation")

@@ -13,11 +13,10 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import tifffile
-
 from napari_focus_stack.io.camera_formats import is_heic, is_raw
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.raster import jpeg_segments, png_chunks
+from napari_focus_stack.io.tiff_file import open_tiff_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,7 +178,7 @@ def _of_heic(path: Path) -> PictureMetadata:
 
 
 def _of_tiff(path: Path) -> PictureMetadata:
-    with tifffile.TiffFile(path) as tif:
+    with open_tiff_file(path) as tif:
         tags = tif.pages.first.tags
         profile = tags.valueof(ICC_TAG, default=b"")
         described = any(tag in tags for tag in (*KEPT, EXIF_TAG, GPS_TAG))

@@ -227,10 +227,10 @@ def ome_xml(path: Path) -> str:
     InputError
         The file is damaged, or no OME-TIFF.
     """
-    from tifffile import TiffFile
+    from napari_focus_stack.io.tiff_file import open_tiff_file
 
     try:
-        with TiffFile(path) as tif:
+        with open_tiff_file(path) as tif:
             xml = tif.ome_metadata
     except DAMAGE as problem:
         raise InputError(f"'{path}' is damaged ({problem}); save it again.") from problem

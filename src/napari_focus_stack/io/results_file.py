@@ -29,6 +29,7 @@ from napari_focus_stack.io.output_formats import (
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.io.sources import Spacing
+from napari_focus_stack.io.tiff_file import open_tiff_file
 from napari_focus_stack.io.writing import Outputs, describe_values
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def read_saved(path: str | os.PathLike[str]) -> list[SavedResult]:
     """
     path = Path(path)
     try:
-        with TiffFile(path) as tif:
+        with open_tiff_file(path) as tif:
             found = [_saved(note, series, path) for note, series in _images(tif, path)]
     except OSError as problem:
         why = problem.strerror or str(problem)

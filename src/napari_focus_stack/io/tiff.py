@@ -11,9 +11,6 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import tifffile
-from tifffile import TiffFile
-
 from napari_focus_stack.io.ome_place import ome_place
 from napari_focus_stack.io.plane_files import (
     DAMAGE,
@@ -28,6 +25,7 @@ from napari_focus_stack.io.spacing_metadata import (
     ome_spacing,
     resolution_spacing,
 )
+from napari_focus_stack.io.tiff_file import open_tiff_file
 from napari_focus_stack.io.tiff_pixels import sample_channels
 from napari_focus_stack.io.tiff_planes import (
     TRUNCATED,
@@ -40,6 +38,9 @@ from napari_focus_stack.io.vendor_spacing import vendor_spacing
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import tifffile
+    from tifffile import TiffFile
 
     from napari_focus_stack.io.sources import Spacing
 
@@ -87,7 +88,7 @@ def open_tiff(path: Path) -> ImageFile:
         The file is damaged, or of a kind that is no image to stack.
     """
     try:
-        with TiffFile(path) as tif:
+        with open_tiff_file(path) as tif:
             return _TiffHeader(path, tif).image_file()
     except DAMAGE as problem:
         raise Unreadable(f"it is a damaged TIFF ({problem})") from problem

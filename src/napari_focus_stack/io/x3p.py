@@ -21,6 +21,7 @@ from napari_focus_stack.io.height_scale import HeightScale
 from napari_focus_stack.io.output_formats import SOFTWARE
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.spacing_metadata import UNIT, micrometres
+from napari_focus_stack.io.xml_documents import parse_xml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,7 +146,7 @@ def _read(archive: zipfile.ZipFile, path: Path) -> tuple[NDArray[np.float32], He
             stated = file.read(64).split()
         _check_sum(path, main, stated[0].decode("ascii", "replace") if stated else "")
     _refuse_declarations(main, path)
-    root = ElementTree.fromstring(main)
+    root = parse_xml(main)
     axes = _element(root, "Record1/Axes")
     _check_grid(root, axes, path)
     rows, columns = (int(_text(root, f"Record3/MatrixDimension/Size{axis}")) for axis in "YX")

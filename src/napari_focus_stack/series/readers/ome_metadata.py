@@ -13,6 +13,7 @@ from napari_focus_stack.io.spacing_metadata import (
     micrometres,
     ome_pixels_spacing,
 )
+from napari_focus_stack.io.xml_documents import parse_xml
 from napari_focus_stack.series.model import Channel
 from napari_focus_stack.series.readers.metadata_values import colour_of_integer, relative, seconds
 from napari_focus_stack.series.readers.plane_grid import PlaneGrid
@@ -79,7 +80,7 @@ def parse_ome(xml: str) -> ElementTree.Element | None:
         None if it cannot be parsed.
     """
     try:
-        return ElementTree.fromstring(xml)
+        return parse_xml(xml)
     except (ElementTree.ParseError, ValueError):
         return None
 
