@@ -12,7 +12,7 @@ from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.gsf import encode_gsf, read_gsf
 from napari_focus_stack.io.height_scale import PLANES, HeightScale
 from napari_focus_stack.io.output_formats import TIFF
-from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.spacing_metadata import UNIT, finite_number, micrometres
 from napari_focus_stack.io.writing import Outputs, describe_values
 from napari_focus_stack.io.x3p import encode_x3p, read_x3p
@@ -110,7 +110,7 @@ def _encode_tiff(path: Path, heights: NDArray[np.float32], scale: HeightScale, n
 
 def _read_tiff(path: Path) -> tuple[NDArray[np.float32], HeightScale]:
     from napari_focus_stack.io.tiff import tiff_spacing
-    from napari_focus_stack.io.tiff_file import open_tiff_file
+    from napari_focus_stack.io.tiff_file import open_tiff_file, page_pixels
 
     try:
         with open_tiff_file(path) as tif:
@@ -120,12 +120,12 @@ def _read_tiff(path: Path) -> tuple[NDArray[np.float32], HeightScale]:
                     f"'{path}' has {len(tif.pages)} pages with the axes {page.axes}; give a "
                     "height map, which is one grey picture."
                 )
-            values = page.asarray().astype(np.float64)
+            values = page_pixels(page).astype(np.float64)
             unit = _value_unit(tif)
             spacing, _ = tiff_spacing(tif)
             first, factor = _calibration(tif, path)
     except DAMAGE as problem:
-        raise InputError(f"'{path}' cannot be read ({problem}); copy it anew.") from problem
+        raise InputError(f"'{path}' cannot be read ({reason(problem)}); copy it anew.") from problem
     micro = micrometres(1, unit)
     heights = (first + values * factor) * (1.0 if micro is None else micro)
     known = spacing.y is not None and spacing.x is not None

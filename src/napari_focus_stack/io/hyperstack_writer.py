@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.output_formats import ome_metadata, tiff_options
+from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.replacing import os_errors
 from napari_focus_stack.io.tiff_file import open_tiff_file
 
@@ -137,7 +138,7 @@ class HyperstackWriter:
                 stored = np.dtype(tif.pages.first.dtype or "V").itemsize
                 same = tif.pages.first.shape == shape[2:] and stored == writer._dtype.itemsize
         except (TiffFileError, IndexError) as problem:
-            raise InputError(f"'{path}' is damaged ({problem}); delete it.") from problem
+            raise InputError(f"'{path}' is damaged ({reason(problem)}); delete it.") from problem
         if not same or path.stat().st_size < writer._offset + size:
             raise InputError(f"'{path}' holds other images than these; delete it.")
         return writer

@@ -13,7 +13,7 @@ import numpy as np
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.ome_zarr_store import open_level, own_attributes
 from napari_focus_stack.io.output_formats import SOFTWARE
-from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import micrometres, spacing_in_micrometres
 from napari_focus_stack.io.tiff import is_preview, tiff_spacing
@@ -119,8 +119,7 @@ def open_map(path: Path) -> MapImages:
 
 
 def _damaged(path: Path, problem: Exception) -> InputError:
-    why = getattr(problem, "strerror", None) or problem
-    return InputError(f"'{path}' cannot be read ({why}); give the file of a result.")
+    return InputError(f"'{path}' cannot be read ({reason(problem)}); give the file of a result.")
 
 
 def _tiff_map(path: Path) -> MapImages:
@@ -186,7 +185,7 @@ def _tiff_image(
     path: Path, letters: str, lengths: dict[str, int], time: int, channel: int
 ) -> NDArray[Any]:
     """Return one page."""
-    from napari_focus_stack.io.tiff_file import open_tiff_file
+    from napari_focus_stack.io.tiff_file import open_tiff_file, page_pixels, series_pixels
 
     at = {"T": time, "C": channel}
     shape = [lengths[letter] for letter in letters]
@@ -195,9 +194,9 @@ def _tiff_image(
     with open_tiff_file(path) as tif:
         series = tif.series[0]
         if len(series.pages) < math.prod(shape):  # one block behind a single header, as of ImageJ
-            whole = series.asarray().reshape(-1, *series.keyframe.shape)
+            whole = series_pixels(series).reshape(-1, *series.keyframe.shape)
             return np.asarray(whole[number])
-        return np.asarray(tif.asarray(key=number))
+        return page_pixels(tif.pages[number])
 
 
 def _zarr_map(path: Path) -> MapImages:

@@ -19,7 +19,7 @@ from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.height_scale import HeightScale
 from napari_focus_stack.io.output_formats import SOFTWARE
-from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.spacing_metadata import UNIT, micrometres
 from napari_focus_stack.io.xml_documents import parse_xml
 
@@ -133,7 +133,7 @@ def read_x3p(path: Path) -> tuple[NDArray[np.float32], HeightScale]:
             return _read(archive, path)
     except (*DAMAGE, zipfile.BadZipFile, ElementTree.ParseError, expat.ExpatError) as problem:
         raise InputError(
-            f"'{path}' cannot be read as X3P ({problem}); export it anew."
+            f"'{path}' cannot be read as X3P ({reason(problem)}); export it anew."
         ) from problem
 
 

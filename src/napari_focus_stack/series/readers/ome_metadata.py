@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.spacing_metadata import (
     finite_number,
     micrometres,
@@ -127,7 +128,9 @@ def ome_images(root: ElementTree.Element, where: str) -> list[OmeImage]:
     try:
         images = [_image(image, uuid) for image in root.findall("{*}Image")]
     except (ValueError, KeyError, TypeError) as problem:
-        raise InputError(f"'{where}' has OME-XML without valid sizes ({problem}).") from problem
+        raise InputError(
+            f"'{where}' has OME-XML without valid sizes ({reason(problem)})."
+        ) from problem
     return [image for image in images if image is not None and any(image.addresses)]
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped
+from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped, reason
 from napari_focus_stack.io.spacing_metadata import completed
 from napari_focus_stack.io.tiff_file import open_tiff_file
 from napari_focus_stack.io.tiff_planes import TRUNCATED
@@ -119,7 +119,7 @@ def companion_xml(path: Path) -> str | None:
         # the declaration of an encoding would not agree with a string
         return path.read_bytes().decode("utf-8-sig").partition("?>")[2]
     except (OSError, ValueError) as problem:
-        raise InputError(f"'{path.name}' cannot be read: {problem}") from problem
+        raise InputError(f"'{path.name}' cannot be read: {reason(problem)}") from problem
 
 
 def _xml_of(path: Path) -> str:
@@ -128,7 +128,7 @@ def _xml_of(path: Path) -> str:
         with open_tiff_file(path) as tif:
             return tif.ome_metadata or ""
     except DAMAGE as problem:
-        raise InputError(f"'{path.name}' cannot be read: {problem}") from problem
+        raise InputError(f"'{path.name}' cannot be read: {reason(problem)}") from problem
 
 
 def _files(holder: Path, names: Sequence[str]) -> dict[str, Path]:
@@ -178,7 +178,7 @@ class _OmeFiles:
         try:
             return self.opened(path)
         except DAMAGE as problem:
-            return Skipped(label, f"it is a damaged TIFF ({problem})")
+            return Skipped(label, f"it is a damaged TIFF ({reason(problem)})")
 
     def _of_file(
         self, name: str | None, pages: Sequence[int], sample: int | None

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped
+from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped, reason
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.tiff import tiff_spacing
 from napari_focus_stack.io.tiff_file import open_tiff_file
@@ -113,7 +113,7 @@ class PagedFile:
         except IndexError:
             return Skipped(self._name(number), TRUNCATED)
         except DAMAGE as problem:
-            return Skipped(self._name(number), f"its header is damaged ({problem})")
+            return Skipped(self._name(number), f"its header is damaged ({reason(problem)})")
 
     def _name(self, number: int) -> str:
         return f"{self.path.name}, page {number}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import FocusStackError, InputError
-from napari_focus_stack.io.plane_files import DAMAGE, Unreadable
+from napari_focus_stack.io.plane_files import DAMAGE, Unreadable, reason
 from napari_focus_stack.io.reading import read_stack, scan
 from napari_focus_stack.io.spacing_metadata import spacing_in_micrometres
 from napari_focus_stack.io.surplus_axes import refuse_results
@@ -99,7 +99,7 @@ def _opened(path: Path, axes: str | None) -> Series:
     except Unreadable as problem:
         raise InputError(f"'{path.name}' cannot be read: {problem}.") from problem
     except DAMAGE as problem:
-        raise InputError(f"'{path.name}' is a damaged TIFF ({problem}).") from problem
+        raise InputError(f"'{path.name}' is a damaged TIFF ({reason(problem)}).") from problem
     return _plain_series(path, notes)
 
 
