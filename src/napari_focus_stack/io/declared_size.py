@@ -6,7 +6,7 @@ import math
 
 from napari_focus_stack._utils.wording import format_bytes
 
-ALWAYS = 2**28
+ALWAYS = 2**27
 """Bytes of pixels that any file may declare: a plane of one value shrinks to almost nothing."""
 DEFLATE = 1032
 """Bytes that a byte of deflate holds at most: 258 bytes in two bits (RFC 1951)."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.gsf import encode_gsf, read_gsf
-from napari_focus_stack.io.height_scale import PLANES, HeightScale
+from napari_focus_stack.io.height_scale import PLANES, HeightScale, single_precision
 from napari_focus_stack.io.output_formats import TIFF
 from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.spacing_metadata import UNIT, finite_number, micrometres
@@ -131,7 +131,7 @@ def _read_tiff(path: Path) -> tuple[NDArray[np.float32], HeightScale]:
     known = spacing.y is not None and spacing.x is not None
     scale = HeightScale(spacing.y, spacing.x, UNIT) if known else HeightScale()
     name = UNIT if micro is not None else PLANES if unit == PLANES else None
-    return heights.astype(np.float32), replace(scale, unit=name)
+    return single_precision(heights), replace(scale, unit=name)
 
 
 def _value_unit(tif: TiffFile) -> str | None:

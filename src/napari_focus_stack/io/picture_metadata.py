@@ -101,7 +101,7 @@ def picture_metadata(path: Path) -> PictureMetadata:
         found = _of_tiff(path)
         # a profile in camera RAW is that of its preview
         return PictureMetadata(exif=found.exif) if is_raw(path) else found
-    except (*DAMAGE, zlib.error, ImportError):
+    except (*DAMAGE, ImportError):
         return PictureMetadata()
 
 
@@ -195,7 +195,7 @@ def _clean(exif: bytes) -> bytes:
         return b""
     try:
         return _written(load_exif(io.BytesIO(exif)))
-    except (*DAMAGE, SyntaxError):  # Pillow's error for a header that is no TIFF
+    except DAMAGE:
         return b""
 
 

@@ -44,6 +44,8 @@ SyntaxError is that of ElementTree for XML, and of Pillow for headers.
 _INTERNAL = (LookupError, TypeError, AttributeError, AssertionError, ArithmeticError)
 """Of these, exceptions whose text is about a program and not about a file."""
 _OBJECT = re.compile(r"<[^<>]*>\s*")
+_INTERNAL_WORDS = re.compile(r"\bb['\"]|invalid literal|could not convert|object |unpack|None")
+"""Words of messages that Python makes of values, whatever their exception."""
 _LONGEST_REASON = 200
 
 
@@ -67,7 +69,7 @@ def reason(problem: Exception) -> str:
     whole = _OBJECT.sub("", str(problem))
     text = "".join(c if c.isprintable() else " " for c in whole[: 2 * _LONGEST_REASON])
     line = " ".join(text.split()).strip(" .:")
-    if isinstance(problem, _INTERNAL) or not line:
+    if isinstance(problem, _INTERNAL) or not line or _INTERNAL_WORDS.search(line):
         return "its parts contradict each other"
     return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}…"
 

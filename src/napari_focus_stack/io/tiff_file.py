@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from tifffile import COMPRESSION, TiffFile, TiffFileError
 
 from napari_focus_stack.io.declared_size import ANY, DEFLATE, JPEG, bytes_of, oversize
 from napari_focus_stack.io.xml_documents import refuse_document_type
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import tifffile
@@ -32,7 +35,8 @@ _EXPANSIONS = {
 """Bytes of pixels in a byte of the file, by compression; bits become bytes when they are read."""
 
 
-def open_tiff_file(path: Path) -> TiffFile:
+@contextmanager
+def open_tiff_file(path: Path) -> Iterator[TiffFile]:
     """Open a TIFF whose chain of pages ends, and whose XML declares no document type.
 
     Parameters
@@ -40,8 +44,8 @@ def open_tiff_file(path: Path) -> TiffFile:
     path : pathlib.Path
         The file.
 
-    Returns
-    -------
+    Yields
+    ------
     tifffile.TiffFile
         The open file.
 
@@ -50,16 +54,13 @@ def open_tiff_file(path: Path) -> TiffFile:
     OSError, ValueError and others of `DAMAGE`
         It is no TIFF, is damaged, or is made to fill the memory.
     """
-    tif = TiffFile(path)
-    try:
+    # dates of MetaMorph overflow in damaged files, which tifffile would warn of
+    with np.errstate(over="ignore"), TiffFile(path) as tif:
         _refuse_loop(tif)
         text = tif.pages.first.tags.valueof(_DESCRIPTION)
         if isinstance(text, str):
             refuse_document_type(text)
-    except BaseException:
-        tif.close()
-        raise
-    return tif
+        yield tif
 
 
 def _refuse_loop(tif: TiffFile) -> None:

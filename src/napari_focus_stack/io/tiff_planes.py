@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from napari_focus_stack.io.plane_files import FilePlane, Skipped, Unreadable
 from napari_focus_stack.io.tiff_file import oversized_page
@@ -108,7 +107,7 @@ def plane_count(series: tifffile.TiffPageSeries) -> int:
     int
         Product of the lengths of its axes beyond those of a page.
     """
-    return int(np.prod(series.shape)) // int(np.prod(series.keyframe.shape))
+    return math.prod(map(int, series.shape)) // math.prod(map(int, series.keyframe.shape))
 
 
 def raw_plane(
