@@ -68,13 +68,13 @@ def png_parts(data: bytes) -> Parts:
     return parts
 
 
-def png_of(parts: Parts) -> bytes:
-    """Return a PNG of chunks with the right checksums."""
+def png_of(parts: Parts, most: int = MOST_BYTES) -> bytes:
+    """Return a PNG of chunks with the right checksums, cut off at `most` bytes."""
     chunks = []
     for name, payload in parts:
         checksum = struct.pack(">I", zlib.crc32(name + payload))
         chunks.append(struct.pack(">I", len(payload)) + name + payload + checksum)
-    return (_PNG + b"".join(chunks))[:MOST_BYTES]
+    return (_PNG + b"".join(chunks))[:most]
 
 
 def _compressed_bomb(size: int) -> bytes:

@@ -242,6 +242,8 @@ def _saved(note: dict[str, Any], series: TiffPageSeries, path: Path) -> SavedRes
     """Return the result of an image and its annotation."""
     recipe = note.get("recipe")
     dtype = np.dtype(note.get("dtype", series.dtype.name))
+    if _stored(dtype) != series.dtype.newbyteorder("="):
+        raise InputError(f"'{path}' has pixels of {series.dtype} for {dtype}; save it again.")
     return SavedResult(
         role=str(note["role"]),
         name=str(note["name"]),
