@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HUGE = 60_000
-_GIGABYTE = 1 << 30
+_UNPACKED = 1 << 28
+"""Bytes beyond the 200 MB that an input may take."""
 
 
 def refused(folder: Path) -> Iterator[tuple[str, bytes, str]]:
@@ -49,15 +50,15 @@ def refused(folder: Path) -> Iterator[tuple[str, bytes, str]]:
     pages = written(folder, np.zeros((3, 20, 20), np.uint8), metadata=None, photometric=1)
     yield "tiff-loop.tif", _loop(pages), "form a loop"
     yield "tiff-series-loop.tif", _loop(pages), "form a loop"
-    yield "tiff-strip.tif", _strip_of_a_gigabyte(folder), "it is damaged"
+    yield "tiff-strip.tif", _strip_that_unpacks_to_more(folder), "it is damaged"
     yield from _texts(folder)
     yield from _surfaces()
 
 
 def read(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of sound pictures, with a part that unpacks to a gigabyte."""
+    """Yield name and content of sound pictures, with a part that unpacks to more."""
     png = png_parts(bytes(imagecodecs.png_encode(pixels(np.uint8, 3))))
-    packed = _zeros_deflated(_GIGABYTE)
+    packed = _zeros_deflated(_UNPACKED)
     yield "png-profile.png", png_of([png[0], (b"iCCP", b"x\0\0" + packed), *png[1:]], 1 << 22)
     yield "png-text.png", png_of([png[0], (b"zTXt", b"x\0\0" + packed), *png[1:]], 1 << 22)
 
@@ -79,7 +80,7 @@ def _surfaces() -> Iterator[tuple[str, bytes, str]]:
     """Yield files of heights of absurd sizes."""
     head = b"Gwyddion Simple Field 1.0\nXRes = 2000000000\nYRes = 2000000000\n"
     yield "gsf-size.gsf", head + bytes(4 - len(head) % 4) + bytes(64), "heights need"
-    for name, content in (("size", b" " * _GIGABYTE), ("entities", ENTITIES.encode() + b"<x/>")):
+    for name, content in (("size", b" " * _UNPACKED), ("entities", ENTITIES.encode() + b"<x/>")):
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             archive.writestr("main.xml", content)
@@ -115,9 +116,9 @@ def with_values(data: bytes, values: dict[int, int]) -> bytes:
     return bytes(changed)
 
 
-def _strip_of_a_gigabyte(folder: Path) -> bytes:
+def _strip_that_unpacks_to_more(folder: Path) -> bytes:
     """Return a TIFF of a few pixels, whose strip unpacks to more."""
-    packed = _zeros_deflated(_GIGABYTE)
+    packed = _zeros_deflated(_UNPACKED)
     data = written(folder, pixels(np.uint16), compression="zlib", metadata=None)
     [(entries, _)] = directories(data)
     places = {entry.code: entry for entry in entries}

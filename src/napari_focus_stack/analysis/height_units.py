@@ -168,8 +168,8 @@ def _of_depth(
 
 
 def _times(values: NDArray[Any], factor: float) -> NDArray[np.float32]:
-    """Return values as float32, multiplied; damaged files hold signalling NaN and absurd numbers."""
-    with np.errstate(invalid="ignore", over="ignore"):
+    """Return the products of values and a factor as float32."""
+    with np.errstate(invalid="ignore", over="ignore"):  # damaged files hold signalling NaN
         return values.astype(np.float32) * np.float32(factor)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from napari_focus_stack.io.declared_size import ANY, oversize
 from napari_focus_stack.io.plane_files import Unreadable
 
-_SIZ = b"\xff\x4f\xff\x51"
+_START = b"\xff\x4f\xff\x51"
 """Start of a codestream of JPEG 2000 and of the segment with its size."""
 _BMP_PLAIN = (0, 3, 6)
 """Compressions of BMP that are none: pixels of one value or of masks."""
@@ -85,7 +85,7 @@ def _webp(data: bytes) -> _Size | None:
 
 def _jpeg2000(data: bytes) -> _Size | None:
     """Return the size of JPEG 2000, whose decoder needs four bytes for each sample."""
-    at = data.find(_SIZ)
+    at = data.find(_START)
     if at < 0:
         return None
     right, bottom, left, top = struct.unpack_from(">IIII", data, at + 8)
