@@ -31,8 +31,7 @@ def refused(folder: Path) -> Iterator[tuple[str, bytes, str]]:
     png = bytes(imagecodecs.png_encode(pixels(np.uint8, 3)))
     yield "png-size.png", _png_of_size(png, _HUGE), "cannot hold"
     jpeg = bytes(imagecodecs.jpeg8_encode(pixels(np.uint8, 3)))
-    frame = jpeg.index(b"\xff\xc0") + 5
-    yield "jpeg-size.jpg", jpeg[:frame] + b"\xff" * 4 + jpeg[frame + 4 :], "cannot hold"
+    yield "jpeg-size.jpg", _jpeg_of_size(jpeg, 65_535), "cannot hold"
     for form in ("jp2", "j2k"):
         data = bytes(imagecodecs.jpeg2k_encode(pixels(np.uint8, 3), codecformat=form))
         yield f"jp2-size-{form}.jp2", _jpeg2000_of_size(data, _HUGE), "cannot hold"
@@ -50,6 +49,7 @@ def refused(folder: Path) -> Iterator[tuple[str, bytes, str]]:
     pages = written(folder, np.zeros((3, 20, 20), np.uint8), metadata=None, photometric=1)
     yield "tiff-loop.tif", _loop(pages), "form a loop"
     yield "tiff-series-loop.tif", _loop(pages), "form a loop"
+    yield from _inner(folder)
     yield "tiff-strip.tif", _strip_that_unpacks_to_more(folder), "it is damaged"
     yield from _texts(folder)
     yield from _surfaces()
@@ -118,14 +118,41 @@ def with_values(data: bytes, values: dict[int, int]) -> bytes:
 
 def _strip_that_unpacks_to_more(folder: Path) -> bytes:
     """Return a TIFF of a few pixels, whose strip unpacks to more."""
-    packed = _zeros_deflated(_UNPACKED)
     data = written(folder, pixels(np.uint16), compression="zlib", metadata=None)
-    [(entries, _)] = directories(data)
-    places = {entry.code: entry for entry in entries}
-    changed = bytearray(data + packed)
-    struct.pack_into("<I", changed, places[273].value_at, len(data))
-    struct.pack_into("<I", changed, places[279].value_at, len(packed))
+    return _with_strip(data, _zeros_deflated(_UNPACKED))
+
+
+def _inner(folder: Path) -> Iterator[tuple[str, bytes, str]]:
+    """Yield TIFFs of a few pixels, whose strips are pictures of many."""
+    side = 20_000
+    for compression, sized in (("jpeg", _jpeg_of_size), ("jpeg2000", _jpeg2000_of_size)):
+        data = written(folder, pixels(np.uint8, 3), compression=compression, metadata=None)
+        strip = sized(_strip(data), side)
+        yield f"tiff-inner-{compression}.tif", _with_strip(data, strip), "of its own"
+    data = written(folder, pixels(np.uint8, 3), compression="png", metadata=None)
+    black = bytes(imagecodecs.png_encode(np.zeros((8000, 8000, 3), np.uint8), level=1))
+    yield "tiff-inner-png.tif", _with_strip(data, black), "of its own"
+
+
+def _strip(data: bytes) -> bytes:
+    """Return the first strip of a TIFF."""
+    places = {entry.code: entry.value_at for entry in directories(data)[0][0]}
+    start, length = (struct.unpack_from("<I", data, places[code])[0] for code in (273, 279))
+    return data[start : start + length]
+
+
+def _with_strip(data: bytes, strip: bytes) -> bytes:
+    """Return a TIFF with another first strip."""
+    places = {entry.code: entry.value_at for entry in directories(data)[0][0]}
+    changed = bytearray(data + strip)
+    struct.pack_into("<I", changed, places[273], len(data))
+    struct.pack_into("<I", changed, places[279], len(strip))
     return bytes(changed)
+
+
+def _jpeg_of_size(data: bytes, side: int) -> bytes:
+    frame = data.index(b"\xff\xc0") + 5
+    return data[:frame] + struct.pack(">HH", side, side) + data[frame + 4 :]
 
 
 def _loop(data: bytes) -> bytes:
