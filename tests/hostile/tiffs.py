@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 from typing import TYPE_CHECKING, Any
@@ -174,10 +175,9 @@ def _ome_of_set(folder: Path, film: np.ndarray) -> bytes:
 
 
 def _opened_series(path: Path) -> Iterator[int]:
-    """Open a file as a series, and read the planes of its first stack and of its last."""
+    """Open a file as a series, and read planes of its first stacks."""
     series = open_series(path)
-    indexes = list(series)
-    for index in dict.fromkeys((*indexes[:1], *indexes[-1:])):
+    for index in itertools.islice(series, 3):
         source = series.stack(position=index.position, time=index.time, channel=index.channel)
         for k in range(min(len(source), 8)):
             yield int(np.prod(source.plane_shape, dtype=object)) * source.dtype.itemsize

@@ -121,7 +121,7 @@ class Guard:
         inside = place.startswith(f"{self._folder}{os.sep}") or place == self._folder
         if writes and place != os.devnull:
             self._stop(f"writes {path}")
-        elif not inside and not place.startswith(_LIBRARIES):
+        elif not inside and not place.startswith(_LIBRARIES) and not path.startswith("<"):
             self._stop(f"reads {path}")
 
     def _stop(self, what: str) -> None:

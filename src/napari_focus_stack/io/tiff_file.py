@@ -53,8 +53,8 @@ def open_tiff_file(path: Path) -> Iterator[TiffFile]:
     OSError, ValueError and others of `DAMAGE`
         It is no TIFF, is damaged, or is made to fill the memory.
     """
-    # dates of MetaMorph overflow in damaged files, which tifffile would warn of
-    with np.errstate(over="ignore"), TiffFile(path) as tif:
+    # dates and distances of MetaMorph overflow in damaged files, which NumPy would warn of
+    with np.errstate(all="ignore"), TiffFile(path) as tif:
         _refuse_loop(tif)
         text = tif.pages.first.tags.valueof(_DESCRIPTION)
         if isinstance(text, str):
