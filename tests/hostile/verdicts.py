@@ -48,10 +48,9 @@ _LIBRARIES = tuple(
 
 
 _NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto", "urllib.")
-_REFUSED = frozenset(
-    ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.remove")
-) | {"os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree"}
-"""Events of Python's audit that no reader has a reason for."""
+_REFUSED = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.symlink")
+_CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link")
+"""Events of Python's audit that no reader has a reason for, and those that its folder may see."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +102,9 @@ class Guard:
     def _check(self, event: str, arguments: tuple[object, ...]) -> None:
         if self._folder is None:
             return
-        if (
-            event.startswith(("socket.", "urllib.", "http.", "ftplib."))
-            and event != "socket.__new__"
-        ):
-            self._stop(f"{event} {arguments[1:]}")
-        elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork"):
-            self._stop(event)
-        elif event in ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link"):
+        if event in _CHANGES and self._is_inside(os.path.abspath(str(arguments[0]))):
+            return
+        if event in (*_REFUSED, *_CHANGES) or event.startswith(_NETWORK):
             self._stop(f"{event} {arguments}")
         elif event == "open" and isinstance(arguments[0], str | bytes):
             self._check_open(os.fsdecode(arguments[0]), arguments[2])
@@ -118,11 +112,14 @@ class Guard:
     def _check_open(self, path: str, flags: object) -> None:
         writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
         place = os.path.abspath(path)
-        inside = place.startswith(f"{self._folder}{os.sep}") or place == self._folder
-        if writes and place != os.devnull:
+        inside = self._is_inside(place)
+        if writes and not inside and place != os.devnull:
             self._stop(f"writes {path}")
         elif not inside and not place.startswith(_LIBRARIES) and not path.startswith("<"):
             self._stop(f"reads {path}")
+
+    def _is_inside(self, place: str) -> bool:
+        return place.startswith(f"{self._folder}{os.sep}") or place == self._folder
 
     def _stop(self, what: str) -> None:
         self.seen.append(what)
