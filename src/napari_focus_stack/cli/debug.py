@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.replacing import put_in_place, remove, temporary_name
 from napari_focus_stack.io.writing import write_image
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def debug_folder(folder: Path) -> Iterator[OnPlane]:
         A file cannot be written, or `check_folder` refuses the folder.
     """
     check_folder(folder)
-    staging = folder.with_name(f".{folder.name}-{os.getpid()}")
+    staging = temporary_name(folder)
 
     def write(k: int, plane: NDArray[Any], energy: NDArray[np.float32]) -> None:
         """Write a plane and its energy."""
@@ -96,12 +96,10 @@ def debug_folder(folder: Path) -> Iterator[OnPlane]:
         with _as_output_error(folder):
             staging.mkdir()
         yield write
-        with _as_output_error(folder):
-            if folder.exists():
-                shutil.rmtree(folder)
-            staging.rename(folder)
+        check_folder(folder)
+        put_in_place([(staging, folder)])
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        remove([staging])
 
 
 @contextlib.contextmanager

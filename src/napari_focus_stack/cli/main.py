@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from napari_focus_stack.cli.exit_codes import DONE, INTERNAL_ERROR, INTERRUPTED, WRONG_CALL
 from napari_focus_stack.cli.stack import stack_command, stack_parser
 from napari_focus_stack.cli.subcommands import bench_command, demo_command
-from napari_focus_stack.errors import FocusStackError, NoImagesError, SettingsError
+from napari_focus_stack.errors import FocusStackError, NoImagesError, SettingsError, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,6 +74,10 @@ def _exit_code(argv: list[str]) -> int:
     except Exception as problem:
         if os.environ.get(TRACEBACK):
             raise
+        of_system = in_words(problem)
+        if of_system is not None:
+            _say(str(of_system))
+            return WRONG_CALL
         _say(f"internal error ({_describe(problem)}); set {TRACEBACK}=1 to see where.")
         return INTERNAL_ERROR
 

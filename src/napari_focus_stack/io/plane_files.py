@@ -123,7 +123,29 @@ def _decoded(load: Callable[[], NDArray[Any]]) -> NDArray[Any]:
     except FileNotFoundError as problem:
         raise Unreadable("it is gone") from problem
     except DAMAGE as problem:
-        raise Unreadable(f"it is damaged ({problem})") from problem
+        raise Unreadable(why_unreadable(problem)) from problem
+
+
+def why_unreadable(problem: BaseException, damaged: str = "it is damaged") -> str:
+    """Return why a file cannot be read: by a fault of the disk or system, or by its own.
+
+    Parameters
+    ----------
+    problem : BaseException
+        One of `DAMAGE`.
+    damaged : str
+        Words for a fault of the file.
+
+    Returns
+    -------
+    str
+        Clause that goes on after the name of the file.
+    """
+    if isinstance(problem, OSError) and problem.strerror:
+        return f"it cannot be opened or read to its end ({problem.strerror})"
+    if isinstance(problem, MemoryError):
+        return "there is not enough memory to read it"
+    return f"{damaged} ({problem})"
 
 
 @dataclass(frozen=True)

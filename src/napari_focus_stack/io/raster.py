@@ -30,6 +30,7 @@ from napari_focus_stack.io.plane_files import (
     ImageFile,
     Unreadable,
     grey_alpha_as_rgba,
+    why_unreadable,
 )
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def open_raster(path: Path, head: bytes) -> ImageFile | None:
     try:
         header = known.header(path, load)
     except DAMAGE as problem:
-        raise Unreadable(f"its header is damaged ({problem})") from problem
+        raise Unreadable(why_unreadable(problem, "its header is damaged")) from problem
     reduced = known.load_reduced if header.dtype == np.uint8 else None
     plane = FilePlane(
         path,
@@ -110,7 +111,7 @@ def _decoded_header(_path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
     try:
         pixels = load()
     except DAMAGE as problem:
-        raise Unreadable(f"it is damaged ({problem})") from problem
+        raise Unreadable(why_unreadable(problem)) from problem
     return _Header(pixels.shape, pixels.dtype)
 
 

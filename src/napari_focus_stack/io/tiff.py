@@ -21,6 +21,7 @@ from napari_focus_stack.io.plane_files import (
     ImageFile,
     Skipped,
     Unreadable,
+    why_unreadable,
 )
 from napari_focus_stack.io.spacing_metadata import (
     completed,
@@ -90,7 +91,7 @@ def open_tiff(path: Path) -> ImageFile:
         with TiffFile(path) as tif:
             return _TiffHeader(path, tif).image_file()
     except DAMAGE as problem:
-        raise Unreadable(f"it is a damaged TIFF ({problem})") from problem
+        raise Unreadable(why_unreadable(problem, "it is a damaged TIFF")) from problem
 
 
 @dataclass(frozen=True)
