@@ -11,13 +11,14 @@ import numpy as np
 import tifffile
 
 from napari_focus_stack.cli import main as cli
-from napari_focus_stack.errors import FocusStackError
+from napari_focus_stack.errors import in_words
 from tests.scenes import scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from napari_focus_stack.analysis.height_map import HeightMap
     from tests.scenes import Scene
 
 SIZE = (48, 64)
@@ -70,10 +71,14 @@ def _scene() -> Scene:
 
 
 def _planes(folder: Path) -> None:
-    (folder / "planes").mkdir()
-    for k, plane in enumerate(_scene().planes):
-        size = {"resolution": (20000, 20000), "resolutionunit": "CENTIMETER"}
-        tifffile.imwrite(folder / "planes" / f"p{k}.tif", plane, **size)
+    _write_planes(folder / "planes", "step")
+
+
+def _write_planes(folder: Path, surface: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    size = {"resolution": (20000, 20000), "resolutionunit": "CENTIMETER"}
+    for k, plane in enumerate(scene("gravel", surface, n=4, size=SIZE).planes):
+        tifffile.imwrite(folder / f"p{k}.tif", plane, **size)
 
 
 def _film(folder: Path) -> None:
@@ -84,9 +89,11 @@ def _film(folder: Path) -> None:
 
 def _tree(folder: Path) -> None:
     for name in "ab":
-        (folder / "planes" / name).mkdir(parents=True)
-        for k, plane in enumerate(_scene().planes):
-            tifffile.imwrite(folder / "planes" / name / f"p{k}.tif", plane)
+        _write_planes(folder / "planes" / name, "dome")
+
+
+def _nothing(folder: Path) -> None:
+    """Make no input."""
 
 
 def _result(folder: Path) -> None:
@@ -108,34 +115,57 @@ def _stack(outputs: str) -> Callable[[Path, bool], int]:
     return partial(_command, f"-i @planes --threads 1 --z-step 2 {outputs}", "--method depth")
 
 
+def _series(output: str) -> Callable[[Path, bool], int]:
+    return partial(_command, f"-i @planes.tif --threads 1 -o @{output}", "--method depth")
+
+
+def _shown(line: str, earlier: str) -> Callable[[Path, bool], int]:
+    return partial(_command, line, earlier)
+
+
 def _batch(form: str, folder: Path, before: bool) -> int:
-    """Do a batch, and go on with it after one stack has changed and another has come."""
-    if not before:
-        for name, source in (("b", "a"), ("c", "b")):
-            (folder / "planes" / name).mkdir(exist_ok=True)
-            for plane in (folder / "planes" / source).iterdir():
-                (folder / "planes" / name / plane.name).write_bytes(plane.read_bytes()[:])
-    return _command(
-        f"batch @planes -o @out --quiet-time 0 --workers 1 --format {form}", "", folder, before
-    )
+    """Do a batch; after the earlier one, one stack changes and another one comes."""
+    line = f"batch @planes -o @out --quiet-time 0 --workers 1 --format {form}"
+    code = _command(line, "", folder, before)
+    if before:
+        for name, scene_of in (("b", "step"), ("c", "slant")):
+            _write_planes(folder / "planes" / name, scene_of)
+    return code
 
 
 def _called(work: Callable[[Path, bool], object], folder: Path, before: bool) -> int:
     """Run a function of the library as the command and napari do."""
     try:
         work(folder, before)
-    except FocusStackError as problem:
-        print(" ".join(str(problem).splitlines()), file=sys.stderr)
+    except Exception as problem:
+        said = in_words(problem)
+        if said is None:
+            raise
+        print(" ".join(str(said).splitlines()), file=sys.stderr)
         return 2
     return 0
 
 
-def _write_mesh(suffix: str, folder: Path, before: bool) -> None:
-    from napari_focus_stack.analysis import HeightMap, save_mesh
+def _surface(before: bool) -> HeightMap:
+    """Return heights, which differ in the earlier run."""
+    from napari_focus_stack.analysis.height_map import HeightMap
 
-    depth = np.array(_scene().depth) * (2 if before else 1)
-    heights = HeightMap(depth, pixel_size=0.5, pixel_unit="um", unit="um")
-    save_mesh(heights, folder / f"mesh{suffix}", image=_scene().truth)
+    depth = np.array(_scene().depth) * np.float32(2 if before else 1)
+    return HeightMap(heights=depth, pixel_size=(0.5, 0.5), pixel_unit="um", unit="um")
+
+
+def _mesh(suffix: str, folder: Path, before: bool) -> None:
+    from napari_focus_stack.analysis.mesh_files import write_mesh
+    from napari_focus_stack.analysis.surface import surface_mesh
+
+    write_mesh(folder / f"mesh{suffix}", surface_mesh(_surface(before), _scene().truth))
+
+
+def _heights(folder: Path, before: bool) -> None:
+    from napari_focus_stack.analysis.height_export import save_heights
+
+    for suffix in (".tif", ".gsf", ".x3p"):
+        save_heights(_surface(before), folder / f"heights{suffix}")
 
 
 def _correct(folder: Path, before: bool) -> None:
@@ -161,84 +191,41 @@ def _napari_results(folder: Path, before: bool) -> None:
         height_writer.write_height_layer(str(folder / f"heights{suffix}"), grown, height[1])
 
 
+_ALL_MAPS = (
+    "-o @out.tif --depth @d.tif --depth-index @i.png --confidence @c.tif --height @h.tif "
+    "--report @r.json"
+)
 _MEASURE = (
-    f"measure @{RESULT} --profile 5 5 40 60 --json @m.json --csv @m.csv --svg @m.svg "
+    "measure @result.focusstack --profile 5 5 40 60 --json @m.json --csv @m.csv --svg @m.svg "
     "--height @m.gsf --mesh @m.obj"
 )
-_SUMMARIES = ("summary.csv", "index.html", ".focusstack.json", "_stacks/", "thumbs")
+_FILM = "film @result.focusstack --size 64x48"
+_REPORTS = ("_reports/",)
+_SUMMARIES = ("summary.csv", "index.html", ".focusstack.json", "thumbs", ".focusstack-batch")
+"""Files that follow what was done: they are whole, whatever they say."""
 
 OPERATIONS = (
     Operation("picture", _planes, _stack("-o @out.png")),
-    Operation(
-        "pictures, maps, report",
-        _planes,
-        _stack(
-            "-o @out.tif --depth @d.tif --depth-index @i.png --confidence @c.tif"
-            " --height @h.tif --report @r.json"
-        ),
-    ),
+    Operation("maps and report", _planes, _stack(_ALL_MAPS)),
     Operation("saved result", _planes, _stack("-o @out.focusstack")),
-    Operation("tiles", _planes, _stack("-o @out.jpg --memory 161MB")),
+    Operation("tiles", _planes, _stack("-o @out.jpg --memory 230MB")),
     Operation("debug planes", _planes, _stack("-o @out.png -d"), together=False),
+    Operation("series, tif", _film, _series("film.ome.tif"), may_differ=_REPORTS),
+    Operation("series, zarr", _film, _series("film.ome.zarr"), may_differ=_REPORTS),
+    Operation("batch, tif", _tree, partial(_batch, "tif"), False, _SUMMARIES),
+    Operation("batch, zarr", _tree, partial(_batch, "zarr"), False, _SUMMARIES),
+    Operation("measure", _result, _shown(_MEASURE, "--width 3 --level plane"), together=False),
+    Operation("figure, png", _result, _shown("figure @result.focusstack -o @f.png", "--dpi 50")),
     Operation(
-        "series, tif",
-        _film,
-        partial(_command, "-i @planes.tif --threads 1 -o @film.ome.tif", "--method depth"),
+        "figure, svg", _result, _shown("figure @result.focusstack -o @f.svg", "--all-heights")
     ),
-    Operation(
-        "series, zarr",
-        _film,
-        partial(_command, "-i @planes.tif --threads 1 -o @film.ome.zarr", "--method depth"),
-    ),
-    Operation(
-        "batch, tif",
-        _tree,
-        partial(
-            _command, "batch @planes -o @out --quiet-time 0 --workers 1 --redo", "--method depth"
-        ),
-        together=False,
-        may_differ=_SUMMARIES,
-    ),
-    Operation(
-        "batch, zarr",
-        _tree,
-        partial(
-            _command,
-            "batch @planes -o @out --quiet-time 0 --workers 1 --redo --format zarr",
-            "--method depth",
-        ),
-        together=False,
-        may_differ=_SUMMARIES,
-    ),
-    Operation("measure", _result, partial(_command, _MEASURE, "--width 3 --level plane")),
-    Operation(
-        "figure, png",
-        _result,
-        partial(_command, f"figure @{RESULT} -o @f.png --dpi 60", "--dpi 50"),
-    ),
-    Operation(
-        "figure, svg",
-        _result,
-        partial(_command, f"figure @{RESULT} -o @f.svg --dpi 60", "--all-heights"),
-    ),
-    Operation(
-        "film",
-        _result,
-        partial(
-            _command, f"film @{RESULT} -o @f.mp4 --seconds 1 --fps 5 --size 64x48", "--tilt 20"
-        ),
-    ),
-    Operation(
-        "stereo",
-        _result,
-        partial(_command, f"film @{RESULT} --stereo @s.png --size 64x48", "--anaglyph"),
-    ),
-    *(
-        Operation(
-            f"mesh {suffix}", lambda folder: None, partial(_called, partial(_write_mesh, suffix))
-        )
-        for suffix in (".ply", ".stl", ".glb", ".obj")
-    ),
+    Operation("film", _result, _shown(f"{_FILM} -o @f.mp4 --seconds 1 --fps 5", "--tilt 20")),
+    Operation("stereo", _result, _shown(f"{_FILM} --stereo @s.png", "--anaglyph")),
+    Operation("mesh, obj", _nothing, partial(_called, partial(_mesh, ".obj"))),
+    Operation("mesh, ply", _nothing, partial(_called, partial(_mesh, ".ply"))),
+    Operation("mesh, stl", _nothing, partial(_called, partial(_mesh, ".stl"))),
+    Operation("mesh, glb", _nothing, partial(_called, partial(_mesh, ".glb"))),
+    Operation("heights", _nothing, partial(_called, _heights), together=False),
     Operation("correction", _result, partial(_called, _correct)),
     Operation("napari's writers", _result, partial(_called, _napari_results), together=False),
 )

@@ -29,6 +29,7 @@ from napari_focus_stack.io.output_formats import (
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.io.sources import Spacing
+from napari_focus_stack.io.special_files import refuse_special
 from napari_focus_stack.io.writing import Outputs, describe_values
 
 if TYPE_CHECKING:
@@ -214,6 +215,7 @@ def read_saved(path: str | os.PathLike[str]) -> list[SavedResult]:
         The file cannot be read, holds no results, or was written by a newer version.
     """
     path = Path(path)
+    refuse_special(path)
     try:
         with TiffFile(path) as tif:
             found = [_saved(note, series, path) for note, series in _images(tif, path)]
