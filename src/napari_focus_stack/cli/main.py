@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.cli.exit_codes import DONE, INTERNAL_ERROR, INTERRUPTED, WRONG_CALL
@@ -44,16 +45,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:  # this process is the program
         os.environ.setdefault(_BLAS_THREADS, "1")
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by the program that started this one
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+            setattr(sys, stream, nowhere)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be any bytes
     try:
         code = _exit_code(list(sys.argv[1:] if argv is None else argv))
-        print(end="", flush=True)
+        return code if _is_printed() else WRONG_CALL
     except BrokenPipeError:
         # the reader of our output has closed it, as `head` does; all files are written by then
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return DONE
-    return code
+
+
+def _is_printed() -> bool:
+    """Print what is left; return whether the output took it, or else say why not."""
+    try:
+        print(end="", flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        _drop_output()
+        _say(f"what it prints cannot be written: {problem.strerror}; send it to another place.")
+        return False
+    return True
+
+
+def _drop_output() -> None:
+    """Let nothing more be printed: Python would try it again as it ends, and fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit_code(argv: list[str]) -> int:
@@ -76,7 +98,8 @@ def _exit_code(argv: list[str]) -> int:
             raise
         of_system = in_words(problem)
         if of_system is not None:
-            _say(str(of_system))
+            if _is_printed():  # or that is what failed
+                _say(str(of_system))
             return WRONG_CALL
         _say(f"internal error ({_describe(problem)}); set {TRACEBACK}=1 to see where.")
         return INTERNAL_ERROR
@@ -144,7 +167,7 @@ def _film(argv: list[str]) -> None:
 
 def _say(sentence: str) -> None:
     """Print a message in one line on stderr."""
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):  # nobody reads it, or the disk of a log is full
         print("focusstack:", " ".join(sentence.splitlines()), file=sys.stderr)
 
 

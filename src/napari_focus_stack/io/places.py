@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from napari_focus_stack.errors import FocusStackError, InputError, OutputError
 from napari_focus_stack.io.replacing import os_errors, put_in_place, remove, temporary_name
+from napari_focus_stack.io.special_files import refuse_special
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,11 +191,14 @@ def read_bytes_of(place: Path) -> bytes:
 
     Raises
     ------
+    InputError
+        It is a pipe, a device or a socket.
     OSError
         It cannot be read. Servers raise exceptions of their own too, which `read_errors` turns into
         an InputError.
     """
     if not is_remote(place):
+        refuse_special(place)
         return place.read_bytes()
     content: bytes = file_system(place).cat_file(key_of(place))
     return content
