@@ -142,6 +142,22 @@ def absolute(place: Path) -> Path:
     return place if is_remote(place) else Path(os.path.abspath(place))
 
 
+def followed(place: Path) -> Path:
+    """Return the path on disk to which links lead; those of a loop stay as they are.
+
+    Parameters
+    ----------
+    place : pathlib.Path
+        Path on disk, which may not exist.
+
+    Returns
+    -------
+    pathlib.Path
+        Absolute path.
+    """
+    return Path(os.path.realpath(place))  # `Path.resolve` raises at a loop
+
+
 def absolute_name(name: str, folder: Path) -> str:
     """Return the name of a file as an absolute path, or as it is if it is a URL.
 

@@ -21,7 +21,7 @@ from napari_focus_stack.io.map_names import (
 from napari_focus_stack.io.ome_zarr_store import check_place, open_level
 from napari_focus_stack.io.ome_zarr_writer import OmeZarrImage, create_ome_zarr
 from napari_focus_stack.io.output_formats import is_colour, xml_text
-from napari_focus_stack.io.places import is_remote
+from napari_focus_stack.io.places import followed, is_remote
 from napari_focus_stack.io.replacing import os_errors, temporary_name
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import even_step
@@ -124,7 +124,7 @@ class OnDisk(Destination):
         if (
             not is_remote(self._series.path)
             and self._series.path.is_dir()
-            and self._series.path.resolve() in self._out.resolve().parents
+            and followed(self._series.path) in followed(self._out).parents
         ):
             raise OutputError(
                 f"'{self._out}' lies in the folder of the series, where the next run would find "
@@ -153,9 +153,9 @@ class OnDisk(Destination):
     def _check_places(self) -> None:
         """Refuse to replace files of the series and files that were not written here."""
         files = (*self._series.files, self._series.path)
-        inputs = {folded(str(file.resolve())) for file in files if not is_remote(file)}
+        inputs = {folded(str(followed(file))) for file in files if not is_remote(file)}
         for place, role in self._places.items():
-            if place.exists() and folded(str(place.resolve())) in inputs:
+            if place.exists() and folded(str(followed(place))) in inputs:
                 raise OutputError(f"'{place}' is one of the files to stack; choose another name.")
             if self._is_zarr:
                 check_place(place)
