@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from napari_focus_stack.cli.exit_codes import DONE, INTERNAL_ERROR, INTERRUPTED, WRONG_CALL
 from napari_focus_stack.cli.stack import stack_command, stack_parser
 from napari_focus_stack.cli.subcommands import bench_command, demo_command
+from napari_focus_stack.cli.terminal import one_line, printable_output
 from napari_focus_stack.errors import FocusStackError, NoImagesError, SettingsError, in_words
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be any bytes
     try:
-        code = _exit_code(list(sys.argv[1:] if argv is None else argv))
+        with contextlib.redirect_stdout(printable_output(sys.stdout)):
+            code = _exit_code(list(sys.argv[1:] if argv is None else argv))
         return code if _is_printed() else WRONG_CALL
     except BrokenPipeError:
         # the reader of our output has closed it, as `head` does; all files are written by then
@@ -168,7 +170,7 @@ def _film(argv: list[str]) -> None:
 def _say(sentence: str) -> None:
     """Print a message in one line on stderr."""
     with contextlib.suppress(OSError):  # nobody reads it, or the disk of a log is full
-        print("focusstack:", " ".join(sentence.splitlines()), file=sys.stderr)
+        print("focusstack:", one_line(sentence), file=sys.stderr)
 
 
 def _describe(problem: Exception) -> str:
