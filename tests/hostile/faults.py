@@ -291,6 +291,8 @@ class Trial:
             problems.append(f"exit code {outcome.code}")
         if "Traceback" in outcome.said or "internal error" in outcome.said:
             problems.append("an internal error")
+        if ".part" in outcome.said:
+            problems.append("a temporary file is named")
         if outcome.code == DONE and missing and not lines:
             problems.append(f"without a word not written: {sorted(missing)}")
         if outcome.code == WRONG_CALL and len(lines) != 1:

@@ -25,7 +25,7 @@ from napari_focus_stack.io.places import followed, is_remote
 from napari_focus_stack.io.replacing import os_errors, temporary_name
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import even_step
-from napari_focus_stack.io.writing import Outputs, describe_values
+from napari_focus_stack.io.writing import Outputs, describe_values, encode_report
 from napari_focus_stack.series.destinations import Destination, MapWriter, PositionMaps
 from napari_focus_stack.series.file_names import (
     folded,
@@ -197,7 +197,7 @@ class OnDisk(Destination):
         else:
             temporary = temporary_name(place)
             self._temporary.append((temporary, place))
-            writer = HyperstackWriter(temporary, shape, dtype, legend)
+            writer = HyperstackWriter(temporary, shape, dtype, legend, place)
         self._open.append(writer)
         return writer
 
@@ -216,10 +216,10 @@ class OnDisk(Destination):
         if self._reports is None:
             self._reports = temporary_name(self.report_folder)
             self._temporary.append((self._reports, self.report_folder))
-            with os_errors(self._reports):
+            with os_errors(self.report_folder):
                 self._reports.mkdir()
-        with Outputs() as files:
-            files.report(self._reports / self._report_names[index], report.as_dict())
+        with os_errors(self.report_folder):
+            encode_report(self._reports / self._report_names[index], report.as_dict())
 
     def finish(self) -> tuple[Path, ...]:
         """Rename everything to its place.
