@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 
 from napari_focus_stack.cli import main as cli
-from napari_focus_stack.errors import in_words
+from napari_focus_stack.errors import InputError, in_words
 from tests.scenes import scene
 
 if TYPE_CHECKING:
@@ -181,6 +181,8 @@ def _napari_results(folder: Path, before: bool) -> None:
     from napari_focus_stack._napari.io import height_writer, results_reader, writers
 
     layers = results_reader.reopen(str(folder / RESULT))
+    if layers == [(None,)]:
+        raise InputError("the reader said why")
     data, arguments, kind = layers[0]
     brighter = np.array(data) + (1 if before else 2)
     writers.write_results(str(folder / "saved.focusstack"), [(brighter, arguments, kind)])

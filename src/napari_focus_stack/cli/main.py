@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 2 the input or the call is wrong, 3 some stacks of a series failed, 1 an internal
-        error, 130 interrupted.
+        0 done, 2 the input or the call is wrong, or a file, the disk or the memory failed, 3 some
+        stacks of a series failed, 1 an internal error, 130 interrupted.
     """
     if argv is None:  # this process is the program
         os.environ.setdefault(_BLAS_THREADS, "1")
