@@ -4,7 +4,14 @@ import pickle
 
 import pytest
 
-from napari_focus_stack.errors import FocusStackError, InputError, NoImagesError, SettingsError
+from napari_focus_stack.errors import (
+    FocusStackError,
+    InputError,
+    NoImagesError,
+    OutputError,
+    SettingsError,
+    in_words,
+)
 
 
 def test_a_remedy_follows_the_message_and_stays_apart():
@@ -24,3 +31,21 @@ def test_errors_survive_the_way_between_processes(kind, told):
 
 def test_an_error_without_a_remedy_is_its_message():
     assert str(InputError("Select a layer.")) == "Select a layer."
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (MemoryError(), "There is not enough memory"),
+        (OSError(28, "No space left on device", "/a/b.tif"), "'/a/b.tif' cannot be used: No space"),
+        (OSError(24, "Too many open files"), "A file cannot be used: Too many open files"),
+        (OutputError("own"), "own"),
+    ],
+)
+def test_errors_of_the_system_have_words(problem: Exception, words: str) -> None:
+    assert str(in_words(problem)).startswith(words)
+
+
+@pytest.mark.parametrize("problem", [ValueError("a"), OSError("no number"), KeyError(1)])
+def test_defects_have_none(problem: Exception) -> None:
+    assert in_words(problem) is None

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+_OPENCV_NO_MEMORY = -4
+"""Code of `cv2.error` if an array does not fit into the memory (`StsNoMem`)."""
+
 
 class FocusStackError(Exception):
     """An input or a call that cannot be used.
@@ -48,6 +53,36 @@ class NoImagesError(InputError):
 
 class OutputError(FocusStackError):
     """A file that cannot be written, or that cannot hold its data."""
+
+
+def in_words(problem: Exception) -> FocusStackError | None:
+    """Return an error of the system, which is no defect of the program, as one for the user.
+
+    Parameters
+    ----------
+    problem : Exception
+        What was raised.
+
+    Returns
+    -------
+    FocusStackError or None
+        None for any other exception.
+    """
+    if isinstance(problem, FocusStackError):
+        return problem
+    if isinstance(problem, MemoryError) or getattr(problem, "code", None) == _OPENCV_NO_MEMORY:
+        return FocusStackError(
+            "There is not enough memory for this; close other programs, or set the memory of a run "
+            "(--memory) to less."
+        )
+    if isinstance(problem, OSError) and problem.strerror:
+        name = problem.filename
+        what = f"'{os.fsdecode(name)}'" if isinstance(name, str | bytes) else "A file"
+        return FocusStackError(
+            f"{what} cannot be used: {problem.strerror}; look at it, its folder and the disk, then "
+            "try again."
+        )
+    return None
 
 
 class Cancelled(Exception):  # noqa: N818 - no error, but a request of the user

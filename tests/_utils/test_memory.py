@@ -44,7 +44,7 @@ def test_a_full_disk_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(OutputError, match=r"no room for 2 GB of results .* set TMPDIR"):
+    with pytest.raises(OutputError, match=r"no room for 2 GB .* set TMPDIR"):
         memory_mapped_zeros((1000, 2000, 1000), np.dtype(np.uint8))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -228,6 +229,35 @@ def test_debug_leaves_planes_and_energies(
     energy = tifffile.imread(debug / "energy_002.tif")
     assert energy.shape == (SIZE, SIZE)
     assert energy[:, 18:22].mean() > 5 * energy[:, 60:].mean()
+
+
+def test_debug_folder_that_cannot_be_replaced_stays(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = ("-d", "-i", folder, "-o", tmp_path / "sharp.png", "--align", "none")
+    assert run(*call).returncode == 0
+    before = {file.name: file.read_bytes() for file in (tmp_path / "sharp-debug").iterdir()}
+    move = type(tmp_path).replace
+
+    def fails_for_the_new_one(file: Path, target: Path) -> Path:
+        if str(target).endswith("sharp-debug") and (file / "energy_000.tif").exists():
+            monkeypatch.undo()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return move(file, target)
+
+    monkeypatch.setattr(type(tmp_path), "replace", fails_for_the_new_one)
+    monkeypatch.setattr(type(tmp_path), "rename", fails_for_the_new_one)
+    assert_one_line(run(*call, "--method", "depth"), 2, "sharp-debug", "Input/output error")
+    after = {file.name: file.read_bytes() for file in (tmp_path / "sharp-debug").iterdir()}
+    assert after == before
+    assert everything_in(tmp_path) == {"sharp.png", "sharp-debug", "planes"} | {
+        f"{place}/{name}"
+        for place, names in (
+            ("sharp-debug", before),
+            ("planes", [file.name for file in folder.iterdir()]),
+        )
+        for name in names
+    }
 
 
 def test_debug_replaces_its_own_folder_only(folder: Path, tmp_path: Path) -> None:
@@ -692,7 +722,32 @@ def test_earlier_output_survives_a_refused_call(folder: Path, tmp_path: Path) ->
 # what files and lines cannot show
 
 
-@pytest.mark.parametrize("error", [RuntimeError("wheel came off"), MemoryError()])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "not enough memory"),
+        (OSError(errno.EIO, "Input/output error", "/a/b.tif"), "'/a/b.tif' cannot be used"),
+    ],
+)
+def test_a_fault_of_the_system_is_one_line(
+    error: Exception,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(_: list[str]) -> int:
+        raise error
+
+    monkeypatch.setitem(cli._COMMANDS, "demo", fail)
+    monkeypatch.delenv(cli.TRACEBACK, raising=False)
+    assert cli.main(["demo"]) == 2
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert words in said
+    assert "internal" not in said
+
+
+@pytest.mark.parametrize("error", [RuntimeError("wheel came off"), KeyError("wheel")])
 def test_internal_error_is_one_line(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

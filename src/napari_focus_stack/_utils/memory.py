@@ -18,6 +18,8 @@ from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.errors import OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 MOST_OF_IT = 0.8
@@ -105,16 +107,47 @@ def memory_mapped_zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray
         The disk is full.
     """
     size = max(1, math.prod(shape) * dtype.itemsize)
-    try:
-        with tempfile.TemporaryFile(prefix="focusstack-") as file:
-            _preallocate(file, size)
-            mapped = mmap.mmap(file.fileno(), size)
-    except OSError as problem:
-        raise OutputError(
-            f"'{tempfile.gettempdir()}' has no room for {format_bytes(size)} of results "
-            f"({problem.strerror}); free the disk or set TMPDIR to another folder."
-        ) from problem
+    with temporary_files(size), tempfile.TemporaryFile(prefix="focusstack-") as file:
+        _preallocate(file, size)
+        mapped = mmap.mmap(file.fileno(), size)
     return np.frombuffer(mapped, dtype, math.prod(shape)).reshape(shape)
+
+
+@contextlib.contextmanager
+def temporary_files(size: int | None = None) -> Iterator[None]:
+    """Turn an OSError of temporary files into an OutputError that names their folder.
+
+    Parameters
+    ----------
+    size : int, optional
+        Bytes that are written to them.
+
+    Yields
+    ------
+    None
+        Nothing; the function is a context manager.
+
+    Raises
+    ------
+    OutputError
+        The block raised an OSError.
+    """
+    try:
+        yield
+    except OSError as problem:
+        what = "cannot be used" if size is None else f"has no room for {format_bytes(size)}"
+        raise OutputError(
+            f"'{_temporary_folder()}', the folder of temporary files, {what} ({problem.strerror}); "
+            "free the disk or set TMPDIR to another folder."
+        ) from problem
+
+
+def _temporary_folder() -> str:
+    """Return the folder of temporary files, or that which was asked for if none can be used."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        return os.environ.get("TMPDIR", "/tmp")
 
 
 def _preallocate(file: IO[bytes], size: int) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import tempfile
 import threading
 from typing import IO, Generic, Protocol, TypeVar
+
+from napari_focus_stack._utils.memory import temporary_files
 
 MOST_CACHED = 32 * 2**20
 """Bytes that a cache keeps in memory; further items are written to a temporary file."""
@@ -53,16 +56,24 @@ class SpilledCache(Generic[Cached]):
             Number of the plane.
         item : Cacheable
             Its item, which must not be changed later.
+
+        Raises
+        ------
+        OutputError
+            The disk of temporary files is full.
         """
         with self._lock:
             if self._bytes + item.nbytes <= self._part * MOST_CACHED:
                 self._bytes += item.nbytes
                 self._kept[k] = item
                 return
-            if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="focusstack-")  # noqa: SIM115
-            self._places[k] = self._file.seek(0, 2)
-            pickle.dump(item, self._file, protocol=5)
+            with temporary_files(item.nbytes):
+                if self._file is None:
+                    self._file = tempfile.TemporaryFile(prefix="focusstack-")  # noqa: SIM115
+                place = self._file.seek(0, 2)
+                pickle.dump(item, self._file, protocol=5)
+                self._file.flush()
+            self._places[k] = place
 
     def __getitem__(self, k: int) -> Cached:
         """Return the item of plane `k`; raise KeyError if it has none."""
@@ -71,8 +82,9 @@ class SpilledCache(Generic[Cached]):
         with self._lock:
             if self._file is None or k not in self._places:
                 raise KeyError(k)
-            self._file.seek(self._places[k])
-            item: Cached = pickle.load(self._file)
+            with temporary_files():
+                self._file.seek(self._places[k])
+                item: Cached = pickle.load(self._file)
         return item
 
     def clear(self) -> None:
@@ -87,4 +99,5 @@ class SpilledCache(Generic[Cached]):
     def close(self) -> None:
         """Close the temporary file."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what a full disk did not take is not needed
+                self._file.close()

@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.imgproc.transforms import IMPLAUSIBLE, Matrix, is_plausible
+from napari_focus_stack.io.special_files import refuse_special
 from napari_focus_stack.result import StackResult
 from napari_focus_stack.settings import LEAST_REGION
 
@@ -126,6 +127,7 @@ def prior_transforms(transforms: Any, source: PlaneSource) -> PriorTransforms:
 
 def _read_report(path: Path) -> tuple[list[Any], list[int]]:
     """Read transforms and shape from the report of any version."""
+    refuse_special(path)
     try:
         report = json.loads(path.read_bytes())
     except OSError as problem:

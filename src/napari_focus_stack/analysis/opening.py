@@ -17,6 +17,7 @@ from napari_focus_stack.io.map_files import height_file, heights_of_maps
 from napari_focus_stack.io.map_images import open_map
 from napari_focus_stack.io.output_formats import SAVED, TIFF
 from napari_focus_stack.io.saved_heights import saved_heights
+from napari_focus_stack.io.special_files import refuse_special
 from napari_focus_stack.io.stored_heights import StoredHeights
 
 if TYPE_CHECKING:
@@ -113,6 +114,9 @@ def open_heights(
     'micrometer'
     """
     path = Path(path)
+    for file in (path, confidence, image):
+        if file is not None:
+            refuse_special(Path(file))
     stored = _stored(path)
     if not stored:
         raise InputError(f"'{path}' holds neither heights nor depths; give a result that has them.")

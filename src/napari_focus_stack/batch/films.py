@@ -143,7 +143,7 @@ def _create(place: Path, film: Position, role: str, stem: str, kept: list[int]) 
         return
     temporary = temporary_name(working)
     try:
-        writer = HyperstackWriter(temporary, shape, dtype, map_legend(film, role, stem))
+        writer = HyperstackWriter(temporary, shape, dtype, map_legend(film, role, stem), place)
         if kept:
             before = working if working.exists() else place
             _copy(_shorter_film(before, shape, dtype), writer, kept, shape[1])

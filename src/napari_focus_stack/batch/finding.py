@@ -18,7 +18,7 @@ from napari_focus_stack.batch.folder_contents import (
 from napari_focus_stack.batch.folder_entries import is_passed_over, list_entries
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.listing import is_folder
-from napari_focus_stack.io.places import is_remote, read_errors
+from napari_focus_stack.io.places import followed, is_remote, read_errors
 from napari_focus_stack.series.axes import parse_axes
 from napari_focus_stack.series.patterns import compile_pattern
 from napari_focus_stack.series.readers.zarr_nodes import DOCUMENTS
@@ -160,7 +160,7 @@ def _leads_back(folder: Path, root: Path) -> bool:
     """Check whether a folder is a link to one that is searched anyway, or that holds the root."""
     if not folder.is_symlink():
         return False
-    target, whole = folder.resolve(), root.resolve()
+    target, whole = followed(folder), followed(root)
     return target.is_relative_to(whole) or whole.is_relative_to(target)
 
 

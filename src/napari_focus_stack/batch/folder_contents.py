@@ -14,6 +14,7 @@ from napari_focus_stack.io.name_axes import NamedAxesError
 from napari_focus_stack.io.ome_zarr_store import own_attributes
 from napari_focus_stack.io.plane_files import DAMAGE, REMEDY, reason_among_many
 from napari_focus_stack.io.reading import scan
+from napari_focus_stack.io.special_files import special_kind
 from napari_focus_stack.io.tiff import is_preview
 from napari_focus_stack.io.tiff_planes import plane_count
 from napari_focus_stack.series.opening import STACK, find_series, open_series
@@ -297,7 +298,7 @@ def _kind(file: Path) -> _Kind:
     """Return what a file is by its headers; one that is damaged counts as a plane."""
     from napari_focus_stack.io.tiff_file import open_tiff_file
 
-    if file.suffix.lower() not in TIFF_SUFFIXES:
+    if file.suffix.lower() not in TIFF_SUFFIXES or special_kind(file):
         return "plane"
     try:
         with open_tiff_file(file) as tif:

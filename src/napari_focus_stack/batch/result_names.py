@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from napari_focus_stack.batch.markers import FOLDER, SUFFIX
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.map_names import ROLES, map_name
-from napari_focus_stack.io.places import is_remote
+from napari_focus_stack.io.places import followed, is_remote
 from napari_focus_stack.series.file_names import (
     LONGEST,
     cut,
@@ -214,7 +214,7 @@ def _real(place: Path) -> PurePosixPath:
     """Return the absolute path of a place, links followed; of a URL its address."""
     if is_remote(place):
         return PurePosixPath(str(place))
-    return PurePosixPath(os.path.normcase(place.resolve()).replace("\\", "/"))
+    return PurePosixPath(os.path.normcase(followed(place)).replace("\\", "/"))
 
 
 def _files(names: ResultNames) -> Iterator[str]:
@@ -242,7 +242,7 @@ def _collision(one: str, other: str, path: str) -> SettingsError:
 
 def _root_name(root: Path) -> str:
     """Return the name of the root, which may be a relative path such as "."."""
-    return root.name if is_remote(root) else root.resolve().name or "stacks"
+    return root.name if is_remote(root) else followed(root).name or "stacks"
 
 
 def _writable(name: str) -> str:

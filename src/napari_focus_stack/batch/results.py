@@ -144,7 +144,9 @@ class TaskResults(Destination):
             return created_store(place, self._film, role, task.stem, shape, dtype)
         temporary = temporary_name(place)
         self._temporary.append((temporary, place))
-        return HyperstackWriter(temporary, shape, dtype, map_legend(self._film, role, task.stem))
+        return HyperstackWriter(
+            temporary, shape, dtype, map_legend(self._film, role, task.stem), place
+        )
 
     def report(self, position: Position, index: StackIndex, report: Report) -> None:
         """Measure the maps of a stack and write its pictures."""

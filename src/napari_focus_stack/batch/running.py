@@ -56,7 +56,7 @@ class BatchRun:
         self._records = {
             name: marker.record
             for name, marker in plan.markers.items()
-            if name not in plan.outdated and marker.record.name.source not in failed
+            if marker.record.name.source not in failed
         } | {record.report: record for record in plan.kept}
         self._progress, self._lock = BatchProgress.beginning(plan), threading.Lock()
         self._left = Counter({name: film.tasks for name, film in plan.films.items()})
@@ -84,8 +84,8 @@ class BatchRun:
         Cancelled
             `cancel` was set.
         """
+        claim(self._order)  # if that fails, nothing of an earlier run was touched
         with self._summed_up():
-            claim(self._order)
             self._remove_outdated()
             self._finish_films_without_tasks()
             self._create_plates()
@@ -110,6 +110,7 @@ class BatchRun:
         """Remove markers that no longer hold."""
         for name in self._plan.outdated:
             remove_marker(self._order.result(name))
+            self._records.pop(name, None)
 
     def _create_plates(self) -> None:
         """Create the groups of plates, whose images their tasks create."""

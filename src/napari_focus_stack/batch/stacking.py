@@ -17,7 +17,13 @@ from napari_focus_stack.batch.memory import memory_of_stack
 from napari_focus_stack.batch.records import OLDER_RESULT, BatchRecord, StackName
 from napari_focus_stack.batch.results import TaskResults
 from napari_focus_stack.batch.tasks import opened
-from napari_focus_stack.errors import Cancelled, FocusStackError, OutputError, SettingsError
+from napari_focus_stack.errors import (
+    Cancelled,
+    FocusStackError,
+    OutputError,
+    SettingsError,
+    in_words,
+)
 from napari_focus_stack.io.plane_files import reason_among_many
 from napari_focus_stack.series.lead import lead_steps
 from napari_focus_stack.series.steps import focus_series_steps
@@ -174,13 +180,21 @@ def _stack(
     except FocusStackError as problem:
         why = reason_among_many(problem)
     except Exception as problem:  # noqa: BLE001 - a defect in one stack must not end a night's work
-        traceback.print_exc()
-        what = f"{type(problem).__name__}: {problem}"
-        why = f"Internal error ({what}); please report it with the file."
+        why = _reason(problem)
     else:
         return results.failed
     results.finished.clear()
     return {index: results.failed.get(index, why) for index in part}
+
+
+def _reason(problem: Exception) -> str:
+    """Return why a stack failed; the details of a defect go to the terminal."""
+    of_system = in_words(problem)
+    if of_system is not None:
+        return str(of_system)
+    traceback.print_exception(problem)
+    what = f"{type(problem).__name__}: {problem}"
+    return f"Internal error ({what}); please report it with the file."
 
 
 def _has_changed(task: StackTask, series: Series) -> bool:

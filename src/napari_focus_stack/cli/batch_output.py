@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_focus_stack._utils.wording import format_count, format_duration
 from napari_focus_stack.batch.records import STILL_WRITTEN
 from napari_focus_stack.batch.wording import stack_title
+from napari_focus_stack.cli.terminal import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ class BatchOutput:
 
     def ended(self, why: str) -> None:
         """Print why the batch ended before its time."""
-        print(f"focusstack: {why}", file=sys.stderr)
+        print("focusstack:", one_line(why), file=sys.stderr)
         self.line(f"Ended early. {self.totals()} Nothing is half-written; run it again to go on.")
 
     def totals(self) -> str:
@@ -171,7 +172,10 @@ class LiveOutput(BatchOutput):
         with self._lock:
             self._latest = progress
             workers = list(progress.workers.items())[:MOST_WORKERS]
-            lines = [progress.summary, *(f"  {name}: {step}" for name, step in workers)]
+            lines = [
+                progress.summary,
+                *(f"  {one_line(f'{name}: {step}')}" for name, step in workers),
+            ]
             self._live.update(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))
 
     def print_done(self, record: BatchRecord) -> None:
@@ -179,7 +183,8 @@ class LiveOutput(BatchOutput):
 
     def line(self, text: str) -> None:
         """Print one line above the view."""
-        self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        text = one_line(text)
+        self._live.console.print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def stop(self) -> None:
         """Remove the view."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.writing import write_image
+from napari_focus_stack.io.output_formats import Legend, encoder
+from napari_focus_stack.io.replacing import os_errors, put_in_place, remove, temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,31 +85,20 @@ def debug_folder(folder: Path) -> Iterator[OnPlane]:
         A file cannot be written, or `check_folder` refuses the folder.
     """
     check_folder(folder)
-    staging = folder.with_name(f".{folder.name}-{os.getpid()}")
+    staging = temporary_name(folder)
 
     def write(k: int, plane: NDArray[Any], energy: NDArray[np.float32]) -> None:
         """Write a plane and its energy."""
-        write_image(staging / f"aligned_{k:03d}.tif", plane)
-        write_image(staging / f"energy_{k:03d}.tif", energy)
+        with os_errors(folder):
+            for kind, image in (("aligned", plane), ("energy", energy)):
+                file = staging / f"{kind}_{k:03d}.tif"
+                encoder(file)(file, image, Legend())
 
     try:
-        with _as_output_error(folder):
+        with os_errors(folder):
             staging.mkdir()
         yield write
-        with _as_output_error(folder):
-            if folder.exists():
-                shutil.rmtree(folder)
-            staging.rename(folder)
+        check_folder(folder)
+        put_in_place([(staging, folder)])
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _as_output_error(folder: Path) -> Iterator[None]:
-    """Turn an OSError into an OutputError that names the folder."""
-    try:
-        yield
-    except OSError as problem:
-        raise OutputError(
-            f"--debug cannot write the folder '{folder}': {problem.strerror or problem}."
-        ) from problem
+        remove([staging])

@@ -10,12 +10,14 @@ import contextlib
 import io
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.cli.exit_codes import DONE, INTERNAL_ERROR, INTERRUPTED, WRONG_CALL
 from napari_focus_stack.cli.stack import stack_command, stack_parser
 from napari_focus_stack.cli.subcommands import bench_command, demo_command
-from napari_focus_stack.errors import FocusStackError, NoImagesError, SettingsError
+from napari_focus_stack.cli.terminal import one_line, printable_output
+from napari_focus_stack.errors import FocusStackError, NoImagesError, SettingsError, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,21 +41,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 2 the input or the call is wrong, 3 some stacks of a series failed, 1 an internal
-        error, 130 interrupted.
+        0 done, 2 the input or the call is wrong, or a file, the disk or the memory failed, 3 some
+        stacks of a series failed, 1 an internal error, 130 interrupted.
     """
     if argv is None:  # this process is the program
         os.environ.setdefault(_BLAS_THREADS, "1")
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by the program that started this one
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+            setattr(sys, stream, nowhere)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be any bytes
     try:
-        code = _exit_code(list(sys.argv[1:] if argv is None else argv))
-        print(end="", flush=True)
+        with contextlib.redirect_stdout(printable_output(sys.stdout)):
+            code = _exit_code(list(sys.argv[1:] if argv is None else argv))
+        return code if _is_printed() else WRONG_CALL
     except BrokenPipeError:
         # the reader of our output has closed it, as `head` does; all files are written by then
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return DONE
-    return code
+
+
+def _is_printed() -> bool:
+    """Print what is left; return whether the output took it, or else say why not."""
+    try:
+        print(end="", flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        _drop_output()
+        _say(f"what it prints cannot be written: {problem.strerror}; send it to another place.")
+        return False
+    return True
+
+
+def _drop_output() -> None:
+    """Let nothing more be printed: Python would try it again as it ends, and fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit_code(argv: list[str]) -> int:
@@ -74,6 +98,11 @@ def _exit_code(argv: list[str]) -> int:
     except Exception as problem:
         if os.environ.get(TRACEBACK):
             raise
+        of_system = in_words(problem)
+        if of_system is not None:
+            if _is_printed():  # or that is what failed
+                _say(str(of_system))
+            return WRONG_CALL
         _say(f"internal error ({_describe(problem)}); set {TRACEBACK}=1 to see where.")
         return INTERNAL_ERROR
 
@@ -140,8 +169,8 @@ def _film(argv: list[str]) -> None:
 
 def _say(sentence: str) -> None:
     """Print a message in one line on stderr."""
-    with contextlib.suppress(BrokenPipeError):
-        print("focusstack:", " ".join(sentence.splitlines()), file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody reads it, or the disk of a log is full
+        print("focusstack:", one_line(sentence), file=sys.stderr)
 
 
 def _describe(problem: Exception) -> str:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.io.special_files import refuse_special
 from napari_focus_stack.io.stack_place import checked_place
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def prior_reports(path: Path | None, series: Series) -> dict[tuple[int, int], An
 
 def _report(file: Path) -> dict[str, Any]:
     """Return the report in a file."""
+    refuse_special(file)
     try:
         report = json.loads(file.read_bytes())
     except (OSError, ValueError) as problem:

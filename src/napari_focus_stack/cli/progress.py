@@ -6,6 +6,8 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from napari_focus_stack.cli.terminal import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -61,4 +63,4 @@ def follow(steps: Generator[Step, None, Result]) -> Result:
 def _rewrite(line: str) -> None:
     """Write over the last line of the terminal."""
     width = min(_WIDTH, shutil.get_terminal_size().columns - 1)
-    print(f"\r{line[:width]:<{width}}", end="", file=sys.stderr, flush=True)
+    print(f"\r{one_line(line)[:width]:<{width}}", end="", file=sys.stderr, flush=True)

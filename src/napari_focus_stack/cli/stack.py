@@ -31,6 +31,7 @@ from napari_focus_stack.cli.shared_options import (
     options_named,
 )
 from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.io.places import followed
 
 if TYPE_CHECKING:
     import argparse
@@ -278,7 +279,7 @@ def _notes_on_call(call: argparse.Namespace, wanted: Recipe, written: list[Path]
     """Return notes on options without effect, and on outputs among the planes."""
     from napari_focus_stack.io.listing import SUFFIXES
 
-    method, folder = wanted.settings.method, Path(wanted.inputs[0]).resolve()
+    method, folder = wanted.settings.method, followed(Path(wanted.inputs[0]))
     notes = []
     if wanted.correction is not None:
         notes.append(f"The depth was corrected as '{call.recipe}' says.")
@@ -287,7 +288,7 @@ def _notes_on_call(call: argparse.Namespace, wanted: Recipe, written: list[Path]
     idle = ["/".join(flags(name)) for name in SHORT if getattr(call, name) is not None]
     if idle and method != "laplacian":
         notes.append(f"{' and '.join(idle)} had no effect because the method is {method}.")
-    beside = [p for p in written if p.suffix.lower() in SUFFIXES and p.resolve().parent == folder]
+    beside = [p for p in written if p.suffix.lower() in SUFFIXES and followed(p).parent == folder]
     if beside:
         names = ", ".join(f"'{p.name}'" for p in beside)
         notes.append(

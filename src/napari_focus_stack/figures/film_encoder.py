@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import cv2
 
+from napari_focus_stack._utils.memory import temporary_files
 from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.replacing import os_errors
 
@@ -124,7 +125,10 @@ def _piped(
         *("-c:v", "libx264", "-crf", "18", "-movflags", "+faststart", "-f", "mp4"),
         f"file:{temporary}",
     ]
-    with tempfile.TemporaryFile() as errors:  # a pipe that nothing reads would block at 64 KB
+    with temporary_files():
+        # a pipe that nothing reads would block at 64 KB
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the block that follows
+    with errors:
         process = subprocess.Popen(
             arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
         )

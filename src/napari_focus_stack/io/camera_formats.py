@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.io.declared_size import ANY, bytes_of, oversize
-from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, ImageFile, Unreadable, reason
+from napari_focus_stack.io.plane_files import (
+    DAMAGE,
+    FilePlane,
+    ImageFile,
+    Unreadable,
+    why_unreadable,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,7 +164,7 @@ def open_heic(path: Path) -> ImageFile:
         opened = open_heif(path, convert_hdr_to_8bit=False)
         (width, height), mode = opened.size, str(opened.mode)
     except DAMAGE as problem:
-        raise Unreadable(f"it is damaged ({reason(problem)})") from problem
+        raise Unreadable(why_unreadable(problem)) from problem
     channels = {"L": 1, "RGB": 3, "RGBA": 4}.get(mode.removesuffix(";16"))
     if channels is None:
         raise Unreadable(f"its pixels are {mode}; save it as PNG or TIFF")

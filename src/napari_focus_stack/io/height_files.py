@@ -14,6 +14,7 @@ from napari_focus_stack.io.height_scale import PLANES, HeightScale, single_preci
 from napari_focus_stack.io.output_formats import TIFF
 from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.spacing_metadata import UNIT, finite_number, micrometres
+from napari_focus_stack.io.special_files import refuse_special
 from napari_focus_stack.io.writing import Outputs, describe_values
 from napari_focus_stack.io.x3p import encode_x3p, read_x3p
 
@@ -86,6 +87,7 @@ def read_heights(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], Hei
     read = {GSF: read_gsf, X3P: read_x3p} | dict.fromkeys(TIFF, _read_tiff)
     if path.suffix.lower() not in read:
         raise InputError(f"'{path}' is no file of heights; give a .tif, .gsf or .x3p.")
+    refuse_special(path)
     return read[path.suffix.lower()](path)
 
 

@@ -70,6 +70,8 @@ class HyperstackWriter:
         Type of the images.
     legend : HyperstackLegend
         Sizes and names.
+    named : pathlib.Path, optional
+        The file in messages, if `path` is a temporary name.
 
     Raises
     ------
@@ -78,13 +80,18 @@ class HyperstackWriter:
     """
 
     def __init__(
-        self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], legend: HyperstackLegend
+        self,
+        path: Path,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        legend: HyperstackLegend,
+        named: Path | None = None,
     ) -> None:
         import tifffile
 
-        self._set(path, shape, dtype)
+        self._set(path, shape, dtype, named)
         size = int(np.prod(shape)) * self._dtype.itemsize
-        with os_errors(path):
+        with os_errors(self._named):
             found = tifffile.imwrite(
                 path,
                 shape=shape,
@@ -143,9 +150,15 @@ class HyperstackWriter:
             raise InputError(f"'{path}' holds other images than these; delete it.")
         return writer
 
-    def _set(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    def _set(
+        self,
+        path: Path,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        named: Path | None = None,
+    ) -> None:
         """Set what the file holds."""
-        self.path, self._shape = path, shape
+        self.path, self._shape, self._named = path, shape, named or path
         self._dtype = dtype.newbyteorder("<")
         self._file: BinaryIO | None = None
 
@@ -168,7 +181,7 @@ class HyperstackWriter:
         if image.shape != self._shape[2:] or not same:
             raise ValueError(f"an image of {image.shape} {image.dtype} for {self._shape}")
         pixels = np.ascontiguousarray(image, self._dtype)
-        with os_errors(self.path):
+        with os_errors(self._named):
             self._at(time, channel).write(pixels.data)
 
     def read(self, time: int, channel: int) -> NDArray[Any]:
@@ -184,7 +197,7 @@ class HyperstackWriter:
         numpy.ndarray
             (Y, X[, S]).
         """
-        with os_errors(self.path):
+        with os_errors(self._named):
             file = self._at(time, channel)
             pixels = np.fromfile(file, self._dtype, int(np.prod(self._shape[2:])))
         return pixels.reshape(self._shape[2:])
@@ -198,7 +211,7 @@ class HyperstackWriter:
         """Close the file; the next access opens it again."""
         if self._file is not None:
             file, self._file = self._file, None
-            with os_errors(self.path):
+            with os_errors(self._named):
                 file.close()
 
     def _at(self, time: int, channel: int) -> BinaryIO:

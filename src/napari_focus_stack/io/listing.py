@@ -13,6 +13,7 @@ from napari_focus_stack.io.companions import companions
 from napari_focus_stack.io.file_order import natural_order
 from napari_focus_stack.io.foreign_formats import foreign_format, foreign_suffix
 from napari_focus_stack.io.output_formats import SAVED
+from napari_focus_stack.io.special_files import refuse_special
 
 StackPath = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -103,7 +104,7 @@ def is_folder(path: Path) -> bool:
     Raises
     ------
     InputError
-        The path does not exist.
+        The path does not exist, or is a pipe, a device or a socket.
     """
     try:
         if path.is_dir():
@@ -113,6 +114,7 @@ def is_folder(path: Path) -> bool:
         raise InputError(f"'{path}' cannot be read ({problem.strerror}); check the path.") from None
     if not exists:
         raise InputError(f"There is no file or folder '{path}'; check the path.")
+    refuse_special(path)
     return False
 
 
@@ -121,6 +123,7 @@ def _listed(files: list[Path]) -> Listing:
     for file in files:
         if file.is_dir():
             raise InputError(f"'{file}' is a folder; give one folder or several files.")
+        refuse_special(file)
         if not file.is_file():
             raise InputError(f"There is no file '{file}'; check the path.")
     if not files:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from napari_focus_stack.errors import FocusStackError, InputError, OutputError
 from napari_focus_stack.io.replacing import os_errors, put_in_place, remove, temporary_name
+from napari_focus_stack.io.special_files import refuse_special
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,6 +142,22 @@ def absolute(place: Path) -> Path:
     return place if is_remote(place) else Path(os.path.abspath(place))
 
 
+def followed(place: Path) -> Path:
+    """Return the path on disk to which links lead; those of a loop stay as they are.
+
+    Parameters
+    ----------
+    place : pathlib.Path
+        Path on disk, which may not exist.
+
+    Returns
+    -------
+    pathlib.Path
+        Absolute path.
+    """
+    return Path(os.path.realpath(place))  # `Path.resolve` raises at a loop
+
+
 def absolute_name(name: str, folder: Path) -> str:
     """Return the name of a file as an absolute path, or as it is if it is a URL.
 
@@ -190,11 +207,14 @@ def read_bytes_of(place: Path) -> bytes:
 
     Raises
     ------
+    InputError
+        It is a pipe, a device or a socket.
     OSError
         It cannot be read. Servers raise exceptions of their own too, which `read_errors` turns into
         an InputError.
     """
     if not is_remote(place):
+        refuse_special(place)
         return place.read_bytes()
     content: bytes = file_system(place).cat_file(key_of(place))
     return content

@@ -75,6 +75,7 @@ def reason(problem: Exception) -> str:
 
 
 REMEDY = "remove or replace it, or pass skip_unreadable=True"
+"""Remedy in errors about one file; the command replaces it by its own option."""
 
 
 def reason_among_many(problem: FocusStackError) -> str:
@@ -93,9 +94,6 @@ def reason_among_many(problem: FocusStackError) -> str:
     if problem.remedy == REMEDY:
         return f"{problem.message}; copy it again, or leave that stack out."
     return str(problem)
-
-
-"""Remedy in errors about one file; the command replaces it by its own option."""
 
 
 class Unreadable(Exception):  # noqa: N818 - a reason, which reading turns into an error
@@ -159,10 +157,30 @@ def _decoded(load: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         return load()
     except FileNotFoundError as problem:
         raise Unreadable("it is gone") from problem
-    except MemoryError as problem:
-        raise Unreadable(reason(problem)) from problem
     except DAMAGE as problem:
-        raise Unreadable(f"it is damaged ({reason(problem)})") from problem
+        raise Unreadable(why_unreadable(problem)) from problem
+
+
+def why_unreadable(problem: Exception, damaged: str = "it is damaged") -> str:
+    """Return why a file cannot be read: by a fault of the disk or system, or by its own.
+
+    Parameters
+    ----------
+    problem : BaseException
+        One of `DAMAGE`.
+    damaged : str
+        Words for a fault of the file.
+
+    Returns
+    -------
+    str
+        Clause that goes on after the name of the file.
+    """
+    if isinstance(problem, OSError) and problem.strerror:
+        return f"it cannot be opened or read to its end ({problem.strerror})"
+    if isinstance(problem, MemoryError):
+        return "there is not enough memory to read it"
+    return f"{damaged} ({reason(problem)})"
 
 
 @dataclass(frozen=True)

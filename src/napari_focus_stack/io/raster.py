@@ -32,7 +32,7 @@ from napari_focus_stack.io.plane_files import (
     ImageFile,
     Unreadable,
     grey_alpha_as_rgba,
-    reason,
+    why_unreadable,
 )
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def open_raster(path: Path, head: bytes) -> ImageFile | None:
     try:
         header = known.header(path, load)
     except DAMAGE as problem:
-        raise Unreadable(f"its header is damaged ({reason(problem)})") from problem
+        raise Unreadable(why_unreadable(problem, "its header is damaged")) from problem
     reduced = known.load_reduced if header.dtype == np.uint8 else None
     plane = FilePlane(
         path,
@@ -113,7 +113,7 @@ def _decoded_header(_path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
     try:
         pixels = load()
     except DAMAGE as problem:
-        raise Unreadable(f"it is damaged ({reason(problem)})") from problem
+        raise Unreadable(why_unreadable(problem)) from problem
     return _Header(pixels.shape, pixels.dtype)
 
 

@@ -28,6 +28,7 @@ from napari_focus_stack.io.plane_files import REMEDY, FilePlane, ImageFile, Skip
 from napari_focus_stack.io.raster import open_raster
 from napari_focus_stack.io.recorded_order import at_one_position, by_position, contradicts_order
 from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
+from napari_focus_stack.io.special_files import special_kind
 from napari_focus_stack.io.surplus_axes import refuse_surplus_axes
 from napari_focus_stack.io.tiff import MAGIC, open_tiff
 
@@ -235,6 +236,9 @@ def _open(path: Path) -> ImageFile:
 
 def _open_any(path: Path) -> ImageFile:
     """Read the headers of one file; its kind follows from its content, not its suffix."""
+    kind = special_kind(path)
+    if kind is not None:
+        raise Unreadable(f"it is {kind} and no file")
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)

@@ -26,6 +26,7 @@ from napari_focus_stack.errors import InputError, OutputError, SettingsError
 from napari_focus_stack.io.ome_annotations import NAMESPACE, annotated
 from napari_focus_stack.io.places import absolute_name
 from napari_focus_stack.io.plane_files import DAMAGE, reason
+from napari_focus_stack.io.special_files import refuse_special
 from napari_focus_stack.io.stack_place import checked_place, not_repeated
 from napari_focus_stack.io.tiff import MAGIC
 from napari_focus_stack.io.writing import Outputs
@@ -100,6 +101,7 @@ class Recipe:
             have.
         """
         path = Path(path)
+        refuse_special(path)
         try:
             with path.open("rb") as file:
                 head = file.read(len(MAGIC[0]))

@@ -36,26 +36,25 @@ def put_in_place(files: list[tuple[Path, Path]]) -> None:
     try:
         for temporary, path in files:
             with os_errors(path):
-                undo.append((temporary, path, _set_aside(path, folder=temporary.is_dir())))
+                aside = temporary_name(path) if _is_there(path, folder=temporary.is_dir()) else None
+                undo.append((temporary, path, aside))  # first: an interrupt may come in between
+                if aside is not None:
+                    path.replace(aside)
                 temporary.replace(path)
     except BaseException:
         for temporary, path, before in reversed(undo):
             if not temporary.exists():  # what lies in its place was written here
                 remove([path])
-            with contextlib.suppress(OSError):
-                if before is not None:
+            if before is not None and before.exists():
+                with contextlib.suppress(OSError):
                     before.replace(path)
         raise
     remove(before for _temporary, _path, before in undo if before is not None)
 
 
-def _set_aside(path: Path, *, folder: bool) -> Path | None:
-    """Rename an existing file or folder; return its temporary name, None if there was none."""
-    if not (path.is_dir() if folder else path.is_file()):
-        return None
-    aside = temporary_name(path)
-    path.replace(aside)
-    return aside
+def _is_there(path: Path, *, folder: bool) -> bool:
+    """Return whether there is a file, or a folder, that goes."""
+    return path.is_dir() if folder else path.is_file()
 
 
 def remove(files: Iterable[Path]) -> None:

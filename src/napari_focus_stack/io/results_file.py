@@ -29,6 +29,7 @@ from napari_focus_stack.io.output_formats import (
 from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.io.sources import Spacing
+from napari_focus_stack.io.special_files import refuse_special
 from napari_focus_stack.io.tiff_file import open_tiff_file, series_pixels
 from napari_focus_stack.io.writing import Outputs, describe_values
 
@@ -217,6 +218,7 @@ def read_saved(path: str | os.PathLike[str]) -> list[SavedResult]:
         The file cannot be read, holds no results, or was written by a newer version.
     """
     path = Path(path)
+    refuse_special(path)
     try:
         with open_tiff_file(path) as tif:
             found = [_saved(note, series, path) for note, series in _images(tif, path)]

@@ -18,7 +18,7 @@ from napari_focus_stack.io.plane_files import (
     ImageFile,
     Skipped,
     Unreadable,
-    reason,
+    why_unreadable,
 )
 from napari_focus_stack.io.spacing_metadata import (
     completed,
@@ -92,7 +92,7 @@ def open_tiff(path: Path) -> ImageFile:
         with open_tiff_file(path) as tif:
             return _TiffHeader(path, tif).image_file()
     except DAMAGE as problem:
-        raise Unreadable(f"it is a damaged TIFF ({reason(problem)})") from problem
+        raise Unreadable(why_unreadable(problem, "it is a damaged TIFF")) from problem
 
 
 @dataclass(frozen=True)

@@ -182,8 +182,7 @@ class Outputs:
         OutputError
             The file cannot be written.
         """
-        text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        self.file(Path(path), lambda temporary: _write_text(temporary, text))
+        self.file(Path(path), lambda temporary: encode_report(temporary, report))
 
     def file(self, path: Path, write: Callable[[Path], None]) -> None:
         """Write a file by a function.
@@ -230,7 +229,21 @@ class Outputs:
             remove(temporary for temporary, _path in self._files)
 
 
-def _write_text(path: Path, text: str) -> None:
-    """Write text in UTF-8."""
+def encode_report(path: Path, report: Mapping[str, Any]) -> None:
+    """Write a dictionary as JSON in UTF-8.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File to create; a temporary name, if it is to appear whole.
+    report : mapping of str to object
+        Plain JSON.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # a file's name may be any bytes; those that are no character become JSON's own escape
     path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")

@@ -59,7 +59,7 @@ def documents_of(folders: Iterable[Path], names: Sequence[str] = (DOCUMENT, *OLD
     remaining = iter(folders)
     first = next(remaining, None)
     if first is None or not is_remote(first):
-        return Path.read_bytes  # the rest is left as it is: thousands of folders take a while
+        return read_bytes_of  # the rest is left as it is: thousands of folders take a while
     places = list(dict.fromkeys((first, *remaining)))
     found = _fetched([place / DOCUMENT for place in places if DOCUMENT in names])
     older = [place for place in places if place / DOCUMENT not in found]

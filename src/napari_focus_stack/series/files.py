@@ -21,11 +21,11 @@ from napari_focus_stack.io.map_names import (
 from napari_focus_stack.io.ome_zarr_store import check_place, open_level
 from napari_focus_stack.io.ome_zarr_writer import OmeZarrImage, create_ome_zarr
 from napari_focus_stack.io.output_formats import is_colour, xml_text
-from napari_focus_stack.io.places import is_remote
+from napari_focus_stack.io.places import followed, is_remote
 from napari_focus_stack.io.replacing import os_errors, temporary_name
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import even_step
-from napari_focus_stack.io.writing import Outputs, describe_values
+from napari_focus_stack.io.writing import Outputs, describe_values, encode_report
 from napari_focus_stack.series.destinations import Destination, MapWriter, PositionMaps
 from napari_focus_stack.series.file_names import (
     folded,
@@ -124,7 +124,7 @@ class OnDisk(Destination):
         if (
             not is_remote(self._series.path)
             and self._series.path.is_dir()
-            and self._series.path.resolve() in self._out.resolve().parents
+            and followed(self._series.path) in followed(self._out).parents
         ):
             raise OutputError(
                 f"'{self._out}' lies in the folder of the series, where the next run would find "
@@ -153,9 +153,9 @@ class OnDisk(Destination):
     def _check_places(self) -> None:
         """Refuse to replace files of the series and files that were not written here."""
         files = (*self._series.files, self._series.path)
-        inputs = {folded(str(file.resolve())) for file in files if not is_remote(file)}
+        inputs = {folded(str(followed(file))) for file in files if not is_remote(file)}
         for place, role in self._places.items():
-            if place.exists() and folded(str(place.resolve())) in inputs:
+            if place.exists() and folded(str(followed(place))) in inputs:
                 raise OutputError(f"'{place}' is one of the files to stack; choose another name.")
             if self._is_zarr:
                 check_place(place)
@@ -197,7 +197,7 @@ class OnDisk(Destination):
         else:
             temporary = temporary_name(place)
             self._temporary.append((temporary, place))
-            writer = HyperstackWriter(temporary, shape, dtype, legend)
+            writer = HyperstackWriter(temporary, shape, dtype, legend, place)
         self._open.append(writer)
         return writer
 
@@ -216,10 +216,10 @@ class OnDisk(Destination):
         if self._reports is None:
             self._reports = temporary_name(self.report_folder)
             self._temporary.append((self._reports, self.report_folder))
-            with os_errors(self._reports):
+            with os_errors(self.report_folder):
                 self._reports.mkdir()
-        with Outputs() as files:
-            files.report(self._reports / self._report_names[index], report.as_dict())
+        with os_errors(self.report_folder):
+            encode_report(self._reports / self._report_names[index], report.as_dict())
 
     def finish(self) -> tuple[Path, ...]:
         """Rename everything to its place.

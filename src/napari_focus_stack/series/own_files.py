@@ -141,8 +141,9 @@ def removed(paths: Sequence[Path]) -> Iterator[None]:
     aside: list[tuple[Path, Path]] = []
     try:
         for path in paths:
+            aside.append((temporary_name(path), path))  # first: an interrupt may come in between
             with os_errors(path):
-                aside.append((path.replace(temporary_name(path)), path))
+                path.replace(aside[-1][0])
         yield
     except BaseException:
         for temporary, path in aside:

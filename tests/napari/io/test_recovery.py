@@ -1,17 +1,19 @@
 """Results on disk for the case of a sudden end: bounded, of each session apart, for one user."""
 
+import errno
 import os
 import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_focus_stack._napari.io import recovery
 from napari_focus_stack._napari.io.recovery import RecoveryFolder, discard, sudden_ends
-from napari_focus_stack.errors import InputError
+from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.results_file import SavedResult, read_saved
 
 OTHER = """
@@ -71,6 +73,40 @@ def test_what_a_killed_session_kept_is_there_with_every_value():
 def test_a_session_that_ends_in_order_leaves_nothing(end):
     ended(end)
     assert os.listdir(recovery.recovery_place()) == []
+
+
+def test_results_that_cannot_be_listed_now_are_offered_later(monkeypatch):
+    ended()
+
+    def broken(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recovery, "_files", broken)
+        assert sudden_ends() == []
+    [left] = sudden_ends()
+    assert len(left.files) == 2
+    discard(left)
+
+
+def test_results_that_cannot_be_moved_stay_where_they_were(folder, monkeypatch):
+    ended()
+    [left] = sudden_ends()
+    folder.update({0: result()}, [])
+    move = Path.replace
+
+    def fails_at_the_second(file, target):
+        if file == left.files[1]:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return move(file, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", fails_at_the_second)
+        with pytest.raises(OutputError):
+            folder.take_over(left, 1)
+    folder.close()
+    assert [again.files for again in sudden_ends()] == [left.files]
+    discard(left)
 
 
 def test_sessions_at_the_same_time_leave_each_other_alone(folder):

@@ -2,12 +2,15 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QTextDocument
 
 from napari_focus_stack._napari.widgets.sentences import (
     BREAK,
     LONGEST_WORD,
     Sentences,
     breakable,
+    plain_tip,
 )
 
 
@@ -33,3 +36,15 @@ def test_a_long_name_takes_lines_and_no_width(qtbot):
     assert (said.native.sizeHint(), said.native.size().width()) == (size, width)
     said.value = "Done."
     assert said.enabled
+
+
+def test_a_name_is_no_rich_text(qtbot):
+    name = "<b>a</b><img src='file:///none'>"
+    said = Sentences()
+    qtbot.addWidget(said.native)
+    said.value = name
+    assert said.native.textFormat() == Qt.TextFormat.PlainText
+    document = QTextDocument()
+    document.setHtml(plain_tip(name))
+    assert document.toPlainText() == name
+    assert plain_tip("a & b") == "a & b"

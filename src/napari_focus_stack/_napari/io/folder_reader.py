@@ -26,6 +26,7 @@ from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.io.file_source import FileSource
 from napari_focus_stack.io.listing import SUFFIXES, list_files
 from napari_focus_stack.io.name_axes import NamedAxesError, find_axes
+from napari_focus_stack.io.places import followed
 from napari_focus_stack.io.reading import scan, too_few
 from napari_focus_stack.series.model import Series
 from napari_focus_stack.series.opening import find_series, open_series
@@ -202,7 +203,7 @@ def as_list(path: Paths) -> list[str]:
 def _name(paths: list[str]) -> str:
     """Return the name of the layer: that of the folder or file, or what files have in common."""
     if len(paths) == 1:
-        chosen = Path(paths[0]).resolve()
+        chosen = followed(Path(paths[0]))
         if chosen.is_dir() and chosen.suffix.lower() != ".zarr":
             return chosen.name
         return re.sub(r"\.(ome|companion)$", "", chosen.stem, flags=re.IGNORECASE)

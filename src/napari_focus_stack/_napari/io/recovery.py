@@ -7,6 +7,7 @@ lock belongs to no running process is that of a session that ended suddenly. Wit
 from __future__ import annotations
 
 import atexit
+import contextlib
 import shutil
 import tempfile
 import threading
@@ -84,11 +85,12 @@ def sudden_ends() -> list[SuddenEnd]:
         lock = _locked(folder)
         if lock is None:  # of a session that runs
             continue
-        left = _left_in(folder)
-        if left is None or time.time() - left.ended > LONGEST:
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            found.append(left)
+        with contextlib.suppress(OSError):  # what cannot be read now may be so later: it stays
+            left = _left_in(folder)
+            if left is None or time.time() - left.ended > LONGEST:
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                found.append(left)
         lock.unlock()
     return sorted(found, key=lambda left: left.ended)
 
@@ -116,16 +118,31 @@ def _folders(place: Path) -> list[Path]:
 
 def _files(folder: Path) -> list[Path]:
     """Return the files of results in a folder, by their numbers."""
-    return sorted(folder.glob(f"[0-9]*{SAVED[0]}"))
+    try:  # not `glob`, which passes over a folder that cannot be read
+        entries = list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    return sorted(file for file in entries if file.name[0].isdigit() and file.suffix == SAVED[0])
+
+
+def _moved(folder: Path, place: Callable[[int], Path]) -> list[Path]:
+    """Move all files of results to their places, or none: this session removes its own."""
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for k, file in enumerate(_files(folder)):
+            moved.append((file, file.replace(place(k))))
+    except OSError:
+        for before, now in moved:
+            with contextlib.suppress(OSError):
+                now.replace(before)
+        raise
+    return [now for _, now in moved]
 
 
 def _left_in(folder: Path) -> SuddenEnd | None:
-    """Return what a session left; None for nothing, or a folder that cannot be read."""
-    try:
-        files = _files(folder)
-        ended = max((file.stat().st_mtime for file in files), default=None)
-    except OSError:
-        return None
+    """Return what a session left; None for nothing."""
+    files = _files(folder)
+    ended = max((file.stat().st_mtime for file in files), default=None)
     return None if ended is None else SuddenEnd(folder, tuple(files), ended)
 
 
@@ -267,12 +284,10 @@ class RecoveryFolder:
             lock = _locked(left.folder)
             if lock is None or not left.folder.is_dir():
                 raise InputError("Another window has opened these results; close it to see them.")
-            moved = {}
-            for number, file in enumerate(_files(left.folder), first):
-                moved[number] = file.replace(self.file(number))
+            moved = _moved(left.folder, lambda k: self.file(first + k))
             shutil.rmtree(left.folder, ignore_errors=True)
             lock.unlock()
-        return moved
+        return {first + k: file for k, file in enumerate(moved)}
 
     def close(self) -> None:
         """Remove the folder; nothing is written any more."""

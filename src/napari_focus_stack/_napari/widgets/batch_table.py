@@ -23,6 +23,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_focus_stack._napari.widgets.sentences import plain_tip
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -164,8 +166,10 @@ class BatchModel(QAbstractTableModel):
     def data(self, index: Any, role: int = TEXT) -> Any:
         """Return what Qt wants of a cell."""
         row, column = self.rows[index.row()], index.column()
-        if role in (TEXT, TIP):
+        if role == TEXT:
             return row.texts[column]
+        if role == TIP:
+            return plain_tip(row.texts[column])
         if role == SEARCHED:
             return "\n".join(row.texts)
         if role == COLOUR:

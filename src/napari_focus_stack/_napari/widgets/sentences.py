@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import Any
 
 from magicgui.widgets import Label
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
 BREAK = "\N{ZERO WIDTH SPACE}"
@@ -30,6 +32,22 @@ def breakable(text: str) -> str:
     return re.sub(r"\S+", _broken, text)
 
 
+def plain_tip(text: str) -> str:
+    """Return a tooltip that shows a text as it is, even if it looks like rich text.
+
+    Parameters
+    ----------
+    text : str
+        Plain text, such as the name of a file.
+
+    Returns
+    -------
+    str
+        What Qt takes for a tooltip.
+    """
+    return f"<qt>{escape(text)}</qt>" if "<" in text else text
+
+
 def _broken(found: re.Match[str]) -> str:
     """Return a word with places to break it: in a path after its separators, while these do."""
     parts = re.findall(r"[^/\\]*[/\\]+|[^/\\]+", found[0])
@@ -43,6 +61,8 @@ class Sentences(Label):
     def __init__(self) -> None:
         super().__init__()
         self.native.setWordWrap(True)
+        # or Qt takes a file's name with "<b>" or "<img>" in it for rich text
+        self.native.setTextFormat(Qt.TextFormat.PlainText)
         self.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
 
     def get_value(self) -> str:

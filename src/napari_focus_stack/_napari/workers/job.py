@@ -17,7 +17,7 @@ from typing import Any
 from napari.qt.threading import GeneratorWorker
 from qtpy.QtCore import QTimer
 
-from napari_focus_stack.errors import Cancelled, FocusStackError
+from napari_focus_stack.errors import Cancelled, in_words
 from napari_focus_stack.result import Progress
 
 Engine = Generator[Progress, None, Any]
@@ -86,8 +86,9 @@ def outcome_of_error(problem: Exception, subject: str = "Focus Stack") -> Outcom
     """
     if isinstance(problem, Cancelled):
         return Outcome(cancelled=True)
-    if isinstance(problem, FocusStackError):
-        return Outcome(error=str(problem))
+    for_user = in_words(problem)
+    if for_user is not None:
+        return Outcome(error=str(for_user))
     _log.error("%s failed inside", subject, exc_info=problem)
     message = str(problem).strip()
     what = message.splitlines()[0] if message else "no message"

@@ -102,7 +102,7 @@ def _walk(folder: Path, depth: int, *, any_folder: bool) -> Iterator[str]:
         if name.startswith("."):
             continue
         if os.path.splitext(name)[1] in SUFFIXES and not name.endswith(SAVED):
-            if not entry.is_dir():
+            if not os.path.isdir(entry.path):  # DirEntry raises at a link to itself
                 yield entry.name
         elif depth and entry.is_dir() and (any_folder or SUB_FOLDERS.fullmatch(entry.name)):
             inner = _walk(Path(entry.path), depth - 1, any_folder=any_folder)

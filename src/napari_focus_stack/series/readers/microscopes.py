@@ -8,6 +8,7 @@ from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.camera_formats import HEIC_SUFFIXES, RAW_SUFFIXES
 from napari_focus_stack.io.foreign_formats import foreign_suffix
 from napari_focus_stack.io.listing import SUFFIXES
+from napari_focus_stack.io.special_files import refuse_special
 from napari_focus_stack.io.tiff import MAGIC
 from napari_focus_stack.series.readers.bioio_files import open_bioio
 from napari_focus_stack.series.readers.held_file import UnsupportedHereError
@@ -79,6 +80,7 @@ def _opened(path: Path, reader: Callable[[Path], Series]) -> Series:
 
 def _head(path: Path) -> bytes:
     """Read the first bytes of a file."""
+    refuse_special(path)
     try:
         with path.open("rb") as file:
             return file.read(_HEAD)

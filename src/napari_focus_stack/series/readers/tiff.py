@@ -10,6 +10,7 @@ from napari_focus_stack.errors import FocusStackError, InputError
 from napari_focus_stack.io.plane_files import DAMAGE, Unreadable, reason
 from napari_focus_stack.io.reading import read_stack, scan
 from napari_focus_stack.io.spacing_metadata import spacing_in_micrometres
+from napari_focus_stack.io.special_files import refuse_special
 from napari_focus_stack.io.surplus_axes import refuse_results
 from napari_focus_stack.io.tiff import MAGIC
 from napari_focus_stack.io.tiff_file import open_tiff_file
@@ -60,6 +61,7 @@ def open_tiff_series(path: Path, axes: str | None = None) -> Series | None:
         `axes` do not fit.
     """
     path = Path(path)
+    refuse_special(path)
     xml = companion_xml(path)
     if xml is not None:
         series = open_ome(path, xml, axes)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.places import read_bytes_of
 from napari_focus_stack.io.spacing_metadata import (
     finite_number,
     micrometres,
@@ -24,6 +24,8 @@ from napari_focus_stack.series.model import Channel, Position
 from napari_focus_stack.series.readers.zarr_nodes import read_node
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_focus_stack.io.zarr_documents import ReadBytes
     from napari_focus_stack.series.readers.zarr_nodes import Node
 
@@ -119,7 +121,7 @@ def full_size(image: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], 
 
 
 def read_image(
-    node: Node, name: str = "", well: str | None = None, read: ReadBytes = Path.read_bytes
+    node: Node, name: str = "", well: str | None = None, read: ReadBytes = read_bytes_of
 ) -> ZarrImage:
     """Read the metadata of an image; its pixels stay on disk.
 

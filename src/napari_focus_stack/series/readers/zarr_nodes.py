@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.places import read_bytes_of
 from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.zarr_documents import DOCUMENT, OLDER, documents_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_focus_stack.io.zarr_documents import ReadBytes
 
 _DEPTH = 4
@@ -53,7 +55,7 @@ class Node:
         return next((key for key in _LAYOUTS if key in self.ome), None)
 
 
-def read_node(folder: Path, read: ReadBytes = Path.read_bytes) -> Node | None:
+def read_node(folder: Path, read: ReadBytes = read_bytes_of) -> Node | None:
     """Read the metadata of a folder, which may be a zarr group or array of format 2 or 3.
 
     Parameters
