@@ -166,7 +166,7 @@ class Settings:
         None,
         "Memory that the run may use, as in 1.5GB, 160 MB of it for Python and its libraries: a "
         "stack that needs more is fused tile by tile, with its results in temporary files; by "
-        "default most of the free memory.",
+        "default 8 GB, or half of the machine's memory if that is less.",
         size=True,
     )
     threads: int | None = _parameter(

@@ -18,10 +18,13 @@ from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.imgproc.pyramids import Plane, level_count
 from napari_focus_stack.pipeline.memory_needs import (
+    THREAD_BYTES,
     MemoryNeeds,
     PlaneKind,
     memory_needs,
     roomy_bytes,
+    with_threads,
+    without_threads,
 )
 from napari_focus_stack.pipeline.occlusion_memory import PatchMemory
 
@@ -79,22 +82,23 @@ class Tiling:
     untiled: float
 
 
-def cut(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling:
+def cut(shape: tuple[int, int], limit: int, needs: MemoryNeeds) -> Tiling:
     """Divide a field into as few tiles as fit into memory.
 
     Parameters
     ----------
     shape : tuple of int
         (Y, X) of the field.
-    limit : int or None
-        Bytes that the run may use; None if there is no limit.
+    limit : int
+        Bytes that the run may use.
     needs : MemoryNeeds
         Bytes that the run needs.
 
     Returns
     -------
     Tiling
-        The whole field as one tile, or as few tiles as fit.
+        The whole field as one tile, or as few tiles as fit beside several threads, or else beside
+        one.
 
     Raises
     ------
@@ -103,28 +107,35 @@ def cut(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling
     """
     height, width = shape
     everything = Tile((slice(0, height), slice(0, width)), (slice(0, height), slice(0, width)))
-    untiled = _untiled(shape, needs)
-    if limit is None or untiled <= limit:
+    untiled, planned = _untiled(shape, needs), without_threads(limit)
+    if untiled <= planned:
         return Tiling([everything], True, untiled)
+    grid = _fewest_tiles(shape, needs.pixel, planned - needs.alone) or _fewest_tiles(
+        shape, needs.pixel, limit - needs.least
+    )
+    if grid is None:
+        raise SettingsError(
+            f"memory {format_bytes(limit)} is too little for planes of {width} x {height} pixels; "
+            f"give about {format_bytes(1.05 * _least(shape, needs))}, or "
+            f"{format_bytes(with_threads(untiled))} to fuse them whole, which is faster."
+        )
+    return Tiling(list(_tiles(shape, *grid)), False, untiled)
+
+
+def _fewest_tiles(shape: tuple[int, int], pixel: float, room: float) -> tuple[int, int] | None:
+    """Return the number of tiles down and across that fit into so many bytes, or None."""
     rows, cols = (_longest(side) for side in shape)
     grids = [
-        (i, j)
-        for i in range(len(rows))
-        for j in range(len(cols))
-        if _tiled(rows[i] * cols[j], needs) <= limit
+        (down, across)
+        for down in range(1, len(rows) + 1)
+        for across in range(1, len(cols) + 1)
+        if pixel * rows[down - 1] * cols[across - 1] <= room
     ]
-    if not grids:
-        least = _least(shape, needs)
-        workers = f" with {needs.threads} threads" if needs.threads > 1 else ""
-        raise SettingsError(
-            f"memory {format_bytes(limit)} is too little for planes of {width} x {height} pixels"
-            f"{workers}; give about {format_bytes(1.05 * least)}, or {format_bytes(untiled)} to "
-            "fuse them whole, which is faster."
-        )
-    down, across = min(
-        grids, key=lambda grid: ((grid[0] + 1) * (grid[1] + 1), rows[grid[0]] * cols[grid[1]])
+    return min(
+        grids,
+        key=lambda grid: (math.prod(grid), rows[grid[0] - 1] * cols[grid[1] - 1]),
+        default=None,
     )
-    return Tiling(list(_tiles(shape, down + 1, across + 1)), False, untiled)
 
 
 def _untiled(shape: tuple[int, int], needs: MemoryNeeds) -> float:
@@ -133,13 +144,8 @@ def _untiled(shape: tuple[int, int], needs: MemoryNeeds) -> float:
 
 
 def _least(shape: tuple[int, int], needs: MemoryNeeds) -> float:
-    """Return the bytes needed to fuse a field in the smallest tiles."""
-    return _tiled(math.prod(_longest(side)[-1] for side in shape), needs)
-
-
-def _tiled(pixels: int, needs: MemoryNeeds) -> float:
-    """Return the bytes needed to fuse a field in tiles of so many pixels, margins included."""
-    return needs.alone + needs.pixel * pixels
+    """Return the bytes needed to fuse a field in the smallest tiles, with one thread."""
+    return needs.least + needs.pixel * math.prod(_longest(side)[-1] for side in shape)
 
 
 def _longest(side: int) -> list[int]:
@@ -208,25 +214,19 @@ def plan_tiling(run: Run, on_plane: bool = False) -> Tiling:
     SettingsError
         Not even the smallest tile fits, or whole planes are requested and do not fit.
     """
-    readers = run.readers > 0
-    needs = memory_needs(run.kind, run.settings, run.threads, readers=readers, on_plane=on_plane)
     height, width = run.kind.shape[:2]
-    tiling = cut((height, width), run.limit, needs)
+    tiling = cut((height, width), run.limit, memory_needs(run.kind, run.settings, on_plane))
     if on_plane and not tiling.whole:
         raise SettingsError(
-            f"memory {format_bytes(run.limit or 0)} is too little for whole planes beside the "
+            f"memory {format_bytes(run.limit)} is too little for whole planes beside the "
             f"results, which --debug (on_plane) takes; give "
-            f"{format_bytes(tiling.untiled)} or leave it out."
+            f"{format_bytes(with_threads(tiling.untiled))} or leave it out."
         )
     return tiling
 
 
 def needed_memory(
-    planes: int,
-    plane_shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    settings: Settings,
-    threads: int = 1,
+    planes: int, plane_shape: tuple[int, ...], dtype: np.dtype[Any], settings: Settings
 ) -> int:
     """Return the memory from which on more changes no result of a stack.
 
@@ -243,25 +243,22 @@ def needed_memory(
         Type of the planes as stored.
     settings : Settings
         Parameters of the run; `memory` and `threads` do not count.
-    threads : int
-        Number of threads of the run.
 
     Returns
     -------
     int
-        Bytes of the whole process, for `memory` of the settings.
+        Bytes of the whole process, for `memory` of the settings; `without_threads` of it with one
+        thread.
     """
     kind = PlaneKind(plane_shape, dtype)
-    needs = memory_needs(kind, settings, threads, readers=threads > 1)
-    found = [_untiled((plane_shape[0], plane_shape[1]), needs), roomy_bytes(kind)]
+    untiled = _untiled((plane_shape[0], plane_shape[1]), memory_needs(kind, settings))
+    found: list[float] = [with_threads(untiled), roomy_bytes(kind)]
     if settings.removes_occlusion:
-        found.append(PatchMemory(kind, planes, kind.pixels, threads).enough())
+        found.append(PatchMemory(kind, planes, kind.pixels).enough())
     return math.ceil(max(found))
 
 
-def least_memory(
-    plane_shape: tuple[int, ...], dtype: np.dtype[Any], settings: Settings, threads: int = 1
-) -> int:
+def least_memory(plane_shape: tuple[int, ...], dtype: np.dtype[Any], settings: Settings) -> int:
     """Return the memory at which a stack can be fused at all, in the smallest tiles.
 
     Parameters
@@ -272,17 +269,39 @@ def least_memory(
         Type of the planes as stored.
     settings : Settings
         Parameters of the run; `memory` and `threads` do not count.
-    threads : int
-        Number of threads of the run.
 
     Returns
     -------
     int
         Bytes of the whole process. Less is refused by `plan_tiling`; occlusion may take more.
     """
-    kind = PlaneKind(plane_shape, dtype)
-    needs = memory_needs(kind, settings, threads, readers=threads > 1)
+    needs = memory_needs(PlaneKind(plane_shape, dtype), settings)
     return math.ceil(_least((plane_shape[0], plane_shape[1]), needs))
+
+
+def most_threads(kind: PlaneKind, settings: Settings, limit: int) -> int:
+    """Return the number of threads that fit into memory beside what a run is planned with.
+
+    Parameters
+    ----------
+    kind : PlaneKind
+        Shape and type of the planes.
+    settings : Settings
+        Parameters of the run; `memory` and `threads` do not count.
+    limit : int
+        Bytes that the run may use.
+
+    Returns
+    -------
+    int
+        1 or more. No result depends on it.
+    """
+    shape, needs = (kind.shape[0], kind.shape[1]), memory_needs(kind, settings)
+    planned = without_threads(limit)
+    if _fewest_tiles(shape, needs.pixel, planned - needs.alone) is None:
+        return 1
+    most = max(_untiled(shape, needs), PatchMemory.most_beside(kind))
+    return 1 + int((limit - min(planned, most)) // THREAD_BYTES)
 
 
 def has_coarse(run: Run, tiling: Tiling) -> bool:
