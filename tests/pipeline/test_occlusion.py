@@ -23,7 +23,7 @@ from napari_focus_stack.occlusion.voting import explain_sample
 from napari_focus_stack.pipeline import fuse as fusing
 from napari_focus_stack.pipeline import occlusion, occlusion_memory
 from napari_focus_stack.pipeline.memory_needs import MemoryNeeds
-from napari_focus_stack.pipeline.tiling import Tiling, cut, least_memory, needed_memory
+from napari_focus_stack.pipeline.tiles import Tiling, cut, least_memory, needed_memory
 from napari_focus_stack.simulation.rendering import SensorNoise, drift, render_stack
 
 SIDE, PLANES, BLUR = 256, 10, 0.8

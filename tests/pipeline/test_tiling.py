@@ -32,15 +32,15 @@ from napari_focus_stack.pipeline.memory_needs import (
 )
 from napari_focus_stack.pipeline.occlusion_memory import PatchMemory
 from napari_focus_stack.pipeline.run import Run
-from napari_focus_stack.pipeline.tiling import (
+from napari_focus_stack.pipeline.tiles import (
     GRID,
     TILE_MARGIN,
     Tiling,
     cut,
     least_memory,
     needed_memory,
-    plan_tiling,
 )
+from napari_focus_stack.pipeline.tiling import plan_tiling
 
 PIXEL = 60.0
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.pipeline.memory_needs import without_threads
-from napari_focus_stack.pipeline.tiling import least_memory, needed_memory
+from napari_focus_stack.pipeline.tiles import least_memory, needed_memory
 
 if TYPE_CHECKING:
     from napari_focus_stack.series.model import Position, Series

@@ -22,7 +22,7 @@ from napari_focus_stack.imgproc.dtypes import computable
 from napari_focus_stack.pipeline.memory_needs import PlaneKind, roomy_bytes
 from napari_focus_stack.pipeline.notes import Notes
 from napari_focus_stack.pipeline.progress_plan import ProgressPlan
-from napari_focus_stack.pipeline.tiling import most_threads
+from napari_focus_stack.pipeline.tiles import most_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
