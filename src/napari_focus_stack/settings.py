@@ -317,3 +317,13 @@ class Settings:
             Every field by its name.
         """
         return dataclasses.asdict(self)
+
+    def of_result(self) -> dict[str, Any]:
+        """Return what a result depends on, for its report and its recipe.
+
+        Returns
+        -------
+        dict
+            As `as_dict`, without the number of threads, which changes no bit.
+        """
+        return {name: value for name, value in self.as_dict().items() if name != "threads"}
