@@ -16,14 +16,6 @@ SIDES = (8, 9, 13, 31, 64)
 FLAWS = ("none", "zero plane", "all zero", "saturated", "hot pixel", "stripe of zeros")
 NOT_FINITE = ("one NaN", "one infinite", "NaN region", "NaN plane", "never recorded")
 WILD = ("negative", "huge pixel")
-    "one NaN",
-    "one infinite",
-    "NaN region",
-    "NaN plane",
-    "never recorded",
-    "negative",
-    "huge pixel",
-)
 
 
 @dataclass(frozen=True)
