@@ -12,10 +12,13 @@ from skimage.filters import gaussian
 FLOATS = ("float16", "float32", "float64")
 WHOLE = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
 SIDES = (8, 9, 13, 31, 64)
-"""Sides in pixels: lines, too few for a pyramid, odd, and its smallest levels."""
+"""Sides in pixels: the least, odd ones, and one of four levels of a pyramid."""
 FLAWS = ("none", "zero plane", "all zero", "saturated", "hot pixel", "stripe of zeros")
 NOT_FINITE = ("one NaN", "one infinite", "NaN region", "NaN plane", "never recorded")
 WILD = ("negative", "huge pixel")
+
+HUGE = 1e12
+"""Multiple of the usual value that is out of the range of sensors."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,22 @@ class OddStack:
 
     planes: np.ndarray
     flaw: str
+
+    @property
+    def is_one_plane(self) -> bool:
+        """Whether only one plane shows anything, so that nothing can be aligned to it."""
+        flaw = self.flaw.split(",")[0]
+        return len(self.planes) == 2 and flaw in ("zero plane", "NaN plane", "NaN region")
+
+    @property
+    def in_range(self) -> np.ndarray:
+        """Where a value is finite and no more than any sensor records beside the others."""
+        if self.planes.dtype.kind != "f":
+            return np.ones(self.planes.shape, bool)
+        sizes = np.abs(self.planes.astype(np.float64))
+        finite = np.isfinite(sizes)
+        usual = np.median(sizes[finite & (sizes > 0)]) if (sizes[finite] > 0).any() else 1.0
+        return finite & (sizes < HUGE * usual)
 
     def __repr__(self) -> str:
         """Return what it takes to find the stack again."""
@@ -77,7 +96,7 @@ def _flawed(planes: np.ndarray, flaw: str, seed: int) -> np.ndarray:
     elif flaw == "never recorded":
         planes[:, y, x] = np.nan
     elif flaw == "huge pixel":
-        planes[k, y, x] = 10.0 ** rng.integers(3, 25)
+        planes[k, y, x] = rng.choice([1e3, 1e6, 2 * HUGE, 1e25])
     elif flaw == "negative":
         planes -= 0.7
     return planes
@@ -101,17 +120,19 @@ EXPONENTS = {"float16": (-3, 4), "float32": (-40, 36), "float64": (-310, 300)}
 
 
 @st.composite
-def odd_stacks(draw, *, dtypes: tuple[str, ...] = (*FLOATS, *WHOLE, "bool"), finite=False):
-    """Draw an `OddStack`: small, of any type, shape and flaw."""
+def odd_stacks(
+    draw, *, dtypes: tuple[str, ...] = (*FLOATS, *WHOLE, "bool"), finite=False, ordinary=False
+):
+    """Draw an `OddStack`: small, of any type, shape and flaw; `ordinary` ones are within 0 to 1."""
     dtype = draw(st.sampled_from(dtypes))
     is_float = np.dtype(dtype).kind == "f"
-    flaws = FLAWS if finite or not is_float else FLAWS + WILD + (() if finite else NOT_FINITE)
+    flaws = FLAWS + (WILD * (not ordinary) + NOT_FINITE * (not finite)) * is_float
     flaw = draw(st.sampled_from(flaws))
     height, width = draw(st.sampled_from(SIDES)), draw(st.sampled_from(SIDES))
     n, seed = draw(st.integers(2, 6)), draw(st.integers(0, 2**16))
     colour = draw(st.sampled_from([0, 0, 0, 3, 4])) if dtype not in ("int8", "bool") else 0
     low, high = EXPONENTS.get(dtype, (0, 0))
-    exponent = draw(st.integers(low, high)) if draw(st.booleans()) else 0
+    exponent = draw(st.integers(low, high)) if not ordinary and draw(st.booleans()) else 0
     planes = _flawed(textured(n, height, width, seed), flaw, seed)
     if colour:
         planes = np.stack([planes] * colour, -1) * np.linspace(1, 0.8, colour)
