@@ -30,9 +30,10 @@ class OddStack:
 
     @property
     def is_one_plane(self) -> bool:
-        """Whether only one plane shows anything, so that nothing can be aligned to it."""
+        """Whether one of two planes shows nothing beside the other, so that none can be aligned."""
         flaw = self.flaw.split(",")[0]
-        return len(self.planes) == 2 and flaw in ("zero plane", "NaN plane", "NaN region")
+        blank = ("zero plane", "NaN plane", "NaN region", "stripe of zeros", "huge pixel")
+        return len(self.planes) == 2 and flaw in blank
 
     @property
     def in_range(self) -> np.ndarray:
