@@ -28,6 +28,8 @@ MOST_OF_BRIGHT = 2.0**30
 BRIGHT = 1e-4
 """Share of the pixels of a plane that may be brighter than its bright value, three at least: hot
 pixels are, and beads or stars over a background of almost nothing are not."""
+SOME = 2**18
+"""Pixels of a plane, about, from which its bright value is taken."""
 
 
 class OrdinaryPlanes(PlaneSource):
@@ -53,6 +55,7 @@ class OrdinaryPlanes(PlaneSource):
         # no smaller unit, because its inverse must be a number too
         self.unit = 1.0 if within else 2.0 ** max(math.frexp(bright)[1], -1000)
         self._source, self._limit = source, MOST_OF_BRIGHT * bright / self.unit
+        self._within_range: set[int] = set()
 
     def __getitem__(self, k: int) -> NDArray[Any]:
         """Return plane `k` in the unit.
@@ -73,7 +76,13 @@ class OrdinaryPlanes(PlaneSource):
         InputError
             The plane cannot be read; the message names it.
         """
-        return self._ordinary(self._source[k])
+        plane = self._in_unit(self._source[k])
+        if k in self._within_range:
+            return plane
+        ordinary = self._limited(plane)
+        if ordinary is plane:
+            self._within_range.add(k)  # it is read two to four times
+        return ordinary
 
     def reduction(self, pixels: int) -> int:
         """Return that of the source."""
@@ -81,11 +90,13 @@ class OrdinaryPlanes(PlaneSource):
 
     def reduced(self, k: int, factor: int) -> NDArray[Any]:
         """Return plane `k` in the unit, at a reduced size."""
-        return self._ordinary(self._source.reduced(k, factor))
+        return self._limited(self._in_unit(self._source.reduced(k, factor)))
 
-    def _ordinary(self, plane: NDArray[Any]) -> NDArray[Any]:
-        """Return a plane of the source in the unit and within range."""
-        plane = scaled(plane.astype(self.dtype.newbyteorder("="), copy=False), 1 / self.unit)
+    def _in_unit(self, plane: NDArray[Any]) -> NDArray[Any]:
+        return scaled(plane.astype(self.dtype.newbyteorder("="), copy=False), 1 / self.unit)
+
+    def _limited(self, plane: NDArray[Any]) -> NDArray[Any]:
+        """Return a plane with values out of range made infinite; `plane` itself without such."""
         if cv2.checkRange(plane, True, -self._limit, self._limit)[0]:  # as fast as `isfinite`
             return plane
         infinite = np.copysign(plane.dtype.type(np.inf), plane)
@@ -125,7 +136,9 @@ def ordinary_planes(source: PlaneSource, first: int) -> tuple[PlaneSource, float
 
 def _bright(plane: NDArray[Any]) -> float:
     """Return the absolute value that few pixels of a plane exceed, or 0."""
-    light = np.abs(plane if plane.ndim == 2 else plane[..., :3]).ravel()
+    step = max(1, math.isqrt(plane.shape[0] * plane.shape[1] // SOME))
+    some = plane[::step, ::step]
+    light = np.abs(some if some.ndim == 2 else some[..., :3]).ravel()
     finite = light[np.isfinite(light)]
     few = max(3, int(BRIGHT * finite.size))
     return float(np.partition(finite, -few)[-few]) if finite.size >= few else 0.0
