@@ -166,7 +166,7 @@ class Settings:
         None,
         "Memory that the run may use, as in 1.5GB, 160 MB of it for Python and its libraries: a "
         "stack that needs more is fused tile by tile, with its results in temporary files; by "
-        "default most of the free memory.",
+        "default 8 GB, or half of the machine's memory if that is less.",
         size=True,
     )
     threads: int | None = _parameter(
@@ -317,3 +317,13 @@ class Settings:
             Every field by its name.
         """
         return dataclasses.asdict(self)
+
+    def of_result(self) -> dict[str, Any]:
+        """Return what a result depends on, for its report and its recipe.
+
+        Returns
+        -------
+        dict
+            As `as_dict`, without the number of threads, which changes no bit.
+        """
+        return {name: value for name, value in self.as_dict().items() if name != "threads"}

@@ -8,6 +8,7 @@ import gc
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,15 +16,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_focus_stack import Settings
+from napari_focus_stack._utils import memory
 from napari_focus_stack._utils.memory import (
+    default_limit,
     drop_pages,
-    limit,
+    free_memory,
     memory_mapped_zeros,
     resident,
     share_malloc_arena,
 )
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.errors import OutputError, SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and takes it back")
 
@@ -66,11 +72,37 @@ def test_an_ordinary_array_is_left_alone() -> None:
     np.testing.assert_array_equal(array, np.arange(12))
 
 
+def machine(folder: Path, monkeypatch: pytest.MonkeyPatch, total: int, free: int) -> None:
+    """Be on a Linux machine of so many bytes, some of which are free."""
+    lines = [f"MemTotal: {total // 1024} kB", f"MemAvailable: {free // 1024} kB"]
+    (folder / "meminfo").write_text("\n".join(lines))
+    monkeypatch.setattr(memory, "_MEMINFO", folder / "meminfo")
+    monkeypatch.setattr(memory, "_CGROUPS", [folder / "memory.max"])
+
+
 @LINUX
-def test_the_limit_lies_between_what_is_taken_and_what_there_is() -> None:
-    most = limit()
-    assert most is not None
-    assert 10**8 < most < 2**50
+@pytest.mark.parametrize("free", [0, 100 * 2**20, 15 * 2**30])
+def test_the_default_limit_is_that_of_the_machine_whatever_is_free(
+    free: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for total, limit in ((64 * 2**30, 8 * 10**9), (16 * 2**30, 8 * 10**9), (2**32, 2**31)):
+        machine(tmp_path, monkeypatch, total, min(free, total))
+        assert default_limit() == limit
+        assert free_memory() == min(free, total)
+
+
+@LINUX
+@pytest.mark.parametrize(("bound", "limit"), [("max", 8 * 10**9), (str(2**30), 2**29)])
+def test_the_default_limit_is_within_that_of_a_container(
+    bound: str, limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(tmp_path, monkeypatch, 64 * 2**30, 2**30)
+    (tmp_path / "memory.max").write_text(f"{bound}\n")
+    assert default_limit() == limit
+
+
+def test_there_is_a_default_limit_on_every_system() -> None:
+    assert 10**8 < default_limit() <= 8 * 10**9
 
 
 @given(st.integers(10**7, 10**13))

@@ -467,7 +467,7 @@ def test_options_beside_a_recipe_win(
     call = ("--recipe", recipe, "-o", tmp_path / "o.png", "--report", report, *options.split())
     outcome = run(*call)
     assert (outcome.returncode, outcome.stderr) == (0, "")
-    as_written = Recipe.read(recipe).settings.as_dict()
+    as_written = Recipe.read(recipe).settings.of_result()
     assert written(report)["settings"] == {**as_written, **changed}
 
 

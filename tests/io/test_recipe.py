@@ -139,7 +139,7 @@ def test_what_a_recipe_looks_like(tmp_path):
             "recipe": 2,
             "version": __version__,
             "inputs": ["/a/1.tif"],
-            "settings": Settings(reference=3).as_dict(),
+            "settings": Settings(reference=3).of_result(),
             "correction": None,
             "place": place,
         }
@@ -170,7 +170,7 @@ def test_a_report_is_a_recipe_and_its_transforms_count_if_they_were_given(tmp_pa
     for result, expected in ((found, None), (follower, shifted)):
         (tmp_path / "r.json").write_text(json.dumps(result.report.as_dict()))
         recipe = Recipe.read(tmp_path / "r.json")
-        assert recipe.settings.as_dict() == result.report.settings
+        assert recipe.settings.of_result() == result.report.settings
         assert recipe.inputs == ()
         assert recipe.correction is None
         if expected is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import tracemalloc
 from functools import cache
@@ -25,23 +26,26 @@ from napari_focus_stack.pipeline.memory_needs import (
     THREAD_BYTES,
     MemoryNeeds,
     PlaneKind,
+    memory_needs,
     pixel_bytes,
+    with_threads,
 )
+from napari_focus_stack.pipeline.occlusion_memory import PatchMemory
 from napari_focus_stack.pipeline.run import Run
-from napari_focus_stack.pipeline.tiling import (
+from napari_focus_stack.pipeline.tiles import (
     GRID,
     TILE_MARGIN,
     Tiling,
     cut,
     least_memory,
     needed_memory,
-    plan_tiling,
 )
+from napari_focus_stack.pipeline.tiling import plan_tiling
 
 PIXEL = 60.0
 
 
-def area(window: tuple[slice, slice]) -> int:
+def area_of(window: tuple[slice, slice]) -> int:
     return (window[0].stop - window[0].start) * (window[1].stop - window[1].start)
 
 
@@ -52,7 +56,7 @@ def area(window: tuple[slice, slice]) -> int:
 )
 def test_tiles_cover_the_field_once_and_fit(shape: tuple[int, int], limit: int) -> None:
     alone = 10**6
-    tiling = cut(shape, limit, MemoryNeeds(PIXEL, 5 * 10**6, alone, 1))
+    tiling = cut(shape, limit, MemoryNeeds(PIXEL, 5 * 10**6, alone, alone))
     covered = np.zeros([-(-side // GRID) for side in shape], int)
     for tile in tiling.tiles:
         for inner, outer, side in zip(tile.inner, tile.outer, shape, strict=True):
@@ -62,23 +66,23 @@ def test_tiles_cover_the_field_once_and_fit(shape: tuple[int, int], limit: int) 
             assert inner.stop % GRID == 0 or inner.stop == side
         rows, cols = (slice(s.start // GRID, -(-s.stop // GRID)) for s in tile.inner)
         covered[rows, cols] += 1
-        assert alone + PIXEL * area(tile.outer) <= limit
+        assert alone + PIXEL * area_of(tile.outer) <= limit
     assert (covered == 1).all()
 
 
 def test_what_fits_is_not_cut() -> None:
-    assert cut((4000, 3000), None, MemoryNeeds(PIXEL, 10**9, 10**8, 1)).whole
-    needs = MemoryNeeds(PIXEL, 4 * 10**7, 10**7, 1)
-    assert cut((1000, 1000), 10**8, needs).whole
-    assert not cut((1000, 1000), 99 * 10**6, needs).whole
-    assert cut((1000, 1000), 99 * 10**6, needs).untiled == 10**8
+    needs = MemoryNeeds(PIXEL, 4 * 10**7, 10**7, 10**7)
+    whole = with_threads(10**8)
+    assert cut((1000, 1000), whole, needs).whole
+    assert not cut((1000, 1000), whole - 10**6, needs).whole
+    assert cut((1000, 1000), whole - 10**6, needs).untiled == 10**8
 
 
 @settings(deadline=None)
 @given(st.tuples(st.integers(1000, 9000), st.integers(1000, 9000)))
 def test_too_little_memory_names_the_figure_that_is_enough(shape: tuple[int, int]) -> None:
-    needs = MemoryNeeds(PIXEL, 10**9, 25 * 10**6, 4)
-    with pytest.raises(SettingsError, match=r"memory 30 MB .* with 4 threads") as caught:
+    needs = MemoryNeeds(PIXEL, 10**9, 26 * 10**6, 25 * 10**6)
+    with pytest.raises(SettingsError, match="memory 30 MB is too little for planes") as caught:
         cut(shape, 30 * 10**6, needs)
     figures = re.search(r"give about (\S+ [GM]B), or (\S+ [GM]B) to", str(caught.value))
     assert figures is not None
@@ -92,9 +96,9 @@ def in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fuse in tiles whatever the memory."""
 
     def always(shape, limit, needs) -> Tiling:
-        few = MemoryNeeds(needs.pixel, 10**15, needs.alone, 1)
+        few = dataclasses.replace(needs, ahead=10**15)
         pixels = max(500 * 800, shape[0] * shape[1] // 2)
-        return cut(shape, int(needs.alone + needs.pixel * pixels), few)
+        return cut(shape, with_threads(needs.alone + needs.pixel * pixels), few)
 
     monkeypatch.setattr(tilings, "cut", always)
 
@@ -204,22 +208,52 @@ KINDS = st.tuples(
 
 @settings(deadline=None, max_examples=examples(40))
 @example(((300, 400), "float64"), 2, 1, "auto")  # its least was refused by a rounding
-@given(KINDS, st.integers(2, 40), st.integers(1, 8), st.sampled_from(["auto", "off"]))
+@given(KINDS, st.integers(2, 40), st.integers(1, 64), st.sampled_from(["auto", "off"]))
 def test_a_stack_is_whole_with_the_memory_needed_and_refused_below_the_least(
     kind: tuple[tuple[int, ...], str], planes: int, threads: int, occlusion: str
 ) -> None:
     shape, dtype = kind[0], np.dtype(kind[1])
     source = ArraySource([np.broadcast_to(dtype.type(0), shape)] * planes)
     chosen = Settings(occlusion=occlusion, threads=threads)
-    needed = needed_memory(planes, shape, dtype, chosen, threads)
-    least = least_memory(shape, dtype, chosen, threads)
+    needed = needed_memory(planes, shape, dtype, chosen)
+    least = least_memory(shape, dtype, chosen)
     enough = Run(source, dataclasses.replace(chosen, memory=needed))
     assert plan_tiling(enough).whole
     assert not enough.frugal
-    plan_tiling(Run(source, dataclasses.replace(chosen, memory=least)))
-    if threads == 1:  # more of them read fewer planes ahead where memory is short
-        with pytest.raises(SettingsError, match="too little"):
-            plan_tiling(Run(source, dataclasses.replace(chosen, memory=least - 2)))
+    assert enough.threads >= min(threads, 2)
+    fewest = Run(source, dataclasses.replace(chosen, memory=least))
+    plan_tiling(fewest)
+    assert fewest.threads == 1
+    with pytest.raises(SettingsError, match="too little"):
+        plan_tiling(Run(source, dataclasses.replace(chosen, memory=least - 2)))
+
+
+@settings(deadline=None, max_examples=examples(60))
+@given(
+    KINDS,
+    st.sampled_from(["pyramid", "depth"]),
+    st.floats(0.0, 1.5),
+    st.tuples(st.integers(1, 64), st.integers(1, 64)),
+)
+def test_threads_divide_no_field_otherwise_and_fit_beside_the_tiles(
+    kind: tuple[tuple[int, ...], str], method: str, part: float, threads: tuple[int, int]
+) -> None:
+    shape, dtype = kind[0], np.dtype(kind[1])
+    source = ArraySource([np.broadcast_to(dtype.type(0), shape)] * 9)
+    chosen = Settings(method=method)
+    least, needed = least_memory(shape, dtype, chosen), needed_memory(9, shape, dtype, chosen)
+    memory = math.ceil(least + part * (needed - least))
+    runs = [Run(source, dataclasses.replace(chosen, memory=memory, threads=t)) for t in threads]
+    one, other = (plan_tiling(run) for run in runs)
+    assert one == other
+    for area in (runs[0].kind.pixels, 512 * 512):
+        held = {PatchMemory(run.kind, run.n, area).pixels_within(run.limit) for run in runs}
+        assert len(held) == 1
+    needs = memory_needs(runs[0].kind, chosen)
+    for run in runs:
+        largest = max(area_of(tile.outer) for tile in one.tiles)
+        beside = needs.ahead if one.whole else needs.alone if run.threads > 1 else needs.least
+        assert beside + needs.pixel * largest + THREAD_BYTES * (run.threads - 1) <= run.limit
 
 
 @pytest.mark.parametrize("colour", [False, True], ids=["grey", "colour"])

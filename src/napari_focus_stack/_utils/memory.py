@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MOST_OF_IT = 0.8
-"""Part of the free memory that a run uses unless a limit is set."""
+MOST_BY_DEFAULT = 8 * 10**9
+"""Bytes that a run may use at most unless a limit is set. What is free at the moment does not
+count, so that a stack is divided, and comes out, alike on every machine of 16 GB or more."""
+PART_OF_MACHINE = 0.5
+"""Part of the machine's memory that a run may use at most unless a limit is set."""
 PROCESS_BYTES = 160 * 10**6
 """Bytes that the interpreter and its libraries count as: at most 117 MB were seen in the command,
 which read CZI and wrote OME-Zarr, and 158 MB in a worker of distributed after eight such stacks."""
@@ -32,7 +35,11 @@ _HEAP = ((-8, 1), (-3, 4 * 2**20), (-1, 128 * 2**20), (-2, 16 * 2**20))
 bytes at the end of the heap above which they are released, bytes by which the heap grows."""
 _STATM = Path("/proc/self/statm")
 _MEMINFO = Path("/proc/meminfo")
-_CGROUP = Path("/sys/fs/cgroup/memory.max")
+_CGROUPS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+"""Bound of a container, by the second and the first version of control groups."""
 
 
 def resident() -> int:
@@ -50,26 +57,52 @@ def resident() -> int:
     return pages * mmap.PAGESIZE
 
 
-def limit() -> int | None:
-    """Return the default limit of the memory of a run.
+def default_limit() -> int:
+    """Return the memory of a run for which no limit is set.
 
-    What this process holds already is not part of it, but for `PROCESS_BYTES`.
+    It follows from what the machine or the container has, never from what is free.
+
+    Returns
+    -------
+    int
+        Bytes, `PROCESS_BYTES` included.
+    """
+    return min([MOST_BY_DEFAULT, *(int(PART_OF_MACHINE * size) for size in _installed())])
+
+
+def free_memory() -> int | None:
+    """Return the memory that is free now, for advice alone: results must not follow from it.
 
     Returns
     -------
     int or None
-        Bytes, `PROCESS_BYTES` included; None where the free memory is unknown.
+        Bytes; None where the system does not say.
     """
-    free = []
+    return _meminfo("MemAvailable")
+
+
+def _installed() -> list[int]:
+    """Return the memory of the machine and the bounds of its container, in bytes, if known."""
+    found = [_meminfo("MemTotal") or 0]
+    for bound in _CGROUPS:
+        with contextlib.suppress(OSError, ValueError):  # "max" where there is no bound
+            found.append(int(bound.read_text()))
+    if sys.platform == "darwin":
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    if sys.platform == "win32":
+        kilobytes = ctypes.c_ulonglong()
+        if ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes)):
+            found.append(kilobytes.value * 1024)
+    return [size for size in found if size > 0]
+
+
+def _meminfo(name: str) -> int | None:
+    """Return a line of Linux's account of the memory, in bytes."""
     with contextlib.suppress(OSError, ValueError, IndexError, StopIteration):
         lines = _MEMINFO.read_text().splitlines()
-        line = next(line for line in lines if line.startswith("MemAvailable:"))
-        free.append(int(line.split()[1]) * 1024)
-    with contextlib.suppress(OSError, ValueError):  # "max" where there is no bound
-        free.append(int(_CGROUP.read_text()) - resident())
-    if not free and sys.platform == "darwin":
-        free.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") - resident())
-    return int(MOST_OF_IT * (PROCESS_BYTES + max(0, min(free)))) if free else None
+        line = next(line for line in lines if line.startswith(f"{name}:"))
+        return int(line.split()[1]) * 1024
+    return None
 
 
 def share_malloc_arena() -> None:

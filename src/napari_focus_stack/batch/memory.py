@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.errors import SettingsError
-from napari_focus_stack.pipeline.memory_needs import PlaneKind
-from napari_focus_stack.pipeline.tiling import least_memory, needed_memory
+from napari_focus_stack.pipeline.memory_needs import without_threads
+from napari_focus_stack.pipeline.tiles import least_memory, needed_memory
 
 if TYPE_CHECKING:
     from napari_focus_stack.series.model import Position, Series
@@ -50,7 +50,9 @@ def memory_of_task(position: Position, settings: Settings, series_settings: Seri
     pooled = times * len(position.channels) * maps if times > 1 else 0
     # planes of several times are averaged as numbers of 32 bits
     averaged = 3 * 4 * math.prod(position.plane_shape) if times > 1 else 0
-    return memory_of_stack(position, settings) + pooled + averaged
+    stack = without_threads(memory_of_stack(position, settings))
+    least = least_memory(position.plane_shape, position.dtype, settings)
+    return max(stack, least) + pooled + averaged
 
 
 def check_memory(series: Series, settings: Settings) -> None:
@@ -81,7 +83,7 @@ def check_memory(series: Series, settings: Settings) -> None:
             )
 
 
-def memory_of_stack(position: Position, settings: Settings, threads: int = 1) -> int:
+def memory_of_stack(position: Position, settings: Settings) -> int:
     """Return the bytes that one stack may take, and with which it is fused.
 
     Parameters
@@ -90,20 +92,13 @@ def memory_of_stack(position: Position, settings: Settings, threads: int = 1) ->
         Position of the stack.
     settings : Settings
         Parameters of the batch; its memory is that of all processes of this machine.
-    threads : int
-        Threads that work on the stack.
 
     Returns
     -------
     int
-        Bytes that change no result, or else the most for one stack. More threads take more, and
-        give no more room: the stack is divided as with one.
+        Bytes that change no result, or else the most for one stack; with one thread,
+        `without_threads` of it is taken.
     """
-    kind = PlaneKind(position.plane_shape, position.dtype)
-    need, with_threads = (
-        needed_memory(position.planes, kind.shape, kind.dtype, settings, count)
-        for count in (1, threads)
-    )
+    need = needed_memory(position.planes, position.plane_shape, position.dtype, settings)
     most = MOST_FOR_ONE if settings.memory is None else max(settings.memory - OWN - SLACK, 1)
-    read_ahead = kind.read_bytes if need > most and threads > 1 else 0
-    return min(need, most) + with_threads - need + read_ahead
+    return min(need, most)

@@ -8,7 +8,6 @@ import traceback
 from typing import TYPE_CHECKING
 
 from napari_focus_stack._utils.steps import drain
-from napari_focus_stack._utils.threads import available_threads
 from napari_focus_stack._version import __version__
 from napari_focus_stack.batch.fingerprints import Fingerprints
 from napari_focus_stack.batch.folder import check_claim
@@ -155,9 +154,8 @@ def _remove_markers(order: BatchOrder, task: StackTask) -> None:
 
 def _own_order(order: BatchOrder, film: Position, lead: str | int | None) -> BatchOrder:
     """Return the order with the memory of one stack and the lead channel of its series."""
-    threads = order.settings.threads or available_threads()
-    memory = memory_of_stack(film, order.settings, threads)
-    settings = dataclasses.replace(order.settings, memory=memory, threads=threads)
+    memory = memory_of_stack(film, order.settings)
+    settings = dataclasses.replace(order.settings, memory=memory)
     if lead is None:
         return dataclasses.replace(order, settings=settings)
     of_series = dataclasses.replace(order.series_settings, lead_channel=lead)

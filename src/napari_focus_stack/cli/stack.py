@@ -167,6 +167,7 @@ def stack_command(call: argparse.Namespace) -> int:
         An output cannot be written.
     """
     from napari_focus_stack._utils.memory import share_malloc_arena
+    from napari_focus_stack.pipeline.memory_advice import advise_on_memory
 
     share_malloc_arena()
     wanted = wanted_recipe(call)
@@ -186,6 +187,9 @@ def stack_command(call: argparse.Namespace) -> int:
         wanted.settings.region_in(source.plane_shape)
     outputs = _outputs(call)
     _check(call, wanted, source, outputs)
+    advice = advise_on_memory(source, wanted.settings)
+    if advice is not None:
+        print(f"Note: {advice}", flush=True)
     result, written = _run(call, wanted, source, outputs)
     _summarise(call, wanted, result, written)
     return DONE

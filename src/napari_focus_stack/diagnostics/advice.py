@@ -259,6 +259,8 @@ def _on_drift(health: Health, motion: dict[str, float]) -> list[str]:
         seen.append(f"the field moved by {health.drift:.0f} pixels")
     if health.magnification >= LEAST_MAGNIFIED:
         seen.append(f"the magnification changed by {health.magnification:.1%}")
+    if not seen:  # a large part of a field of few pixels
+        return []
     what = " and ".join(seen)
     return [
         f"{what[0].upper()}{what[1:]} over the stack, and the planes were aligned"

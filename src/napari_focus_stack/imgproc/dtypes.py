@@ -29,11 +29,15 @@ def computable(plane: NDArray[Any]) -> NDArray[Any]:
     Returns
     -------
     numpy.ndarray
-        As `plane`, uint8, uint16 or float32; `plane` itself if nothing needs to change.
+        As `plane`, uint8, uint16 or float32; `plane` itself if nothing needs to change. Values
+        beyond float32 become infinite.
     """
     if not plane.dtype.isnative:
         plane = plane.astype(plane.dtype.newbyteorder("="))
-    return plane if plane.dtype.name in COMPUTABLE else plane.astype(np.float32)
+    if plane.dtype.name in COMPUTABLE:
+        return plane
+    with np.errstate(over="ignore"):
+        return plane.astype(np.float32, copy=False)
 
 
 def all_finite(plane: NDArray[Any]) -> bool:

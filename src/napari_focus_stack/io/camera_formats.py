@@ -13,6 +13,7 @@ from napari_focus_stack.io.plane_files import (
     FilePlane,
     ImageFile,
     Unreadable,
+    reason,
     why_unreadable,
 )
 

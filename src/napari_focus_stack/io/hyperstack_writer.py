@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.output_formats import ome_metadata, tiff_options
+from napari_focus_stack.io.output_formats import identified, ome_metadata, tiff_options
 from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.replacing import os_errors
 from napari_focus_stack.io.tiff_file import open_tiff_file
@@ -101,7 +101,7 @@ class HyperstackWriter:
                 byteorder="<",
                 contiguous=True,
                 returnoffset=True,
-                metadata=_metadata(shape, legend),
+                metadata=identified(_metadata(shape, legend), shape, dtype.name),
                 **tiff_options(shape[2:], legend.spacing),
             )
             assert found is not None, "an uncompressed file has its pixels in one block"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import uuid
+import zlib
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -149,6 +151,8 @@ def _encode_tiff(path: Path, image: NDArray[Any], legend: Legend, *, ome: bool) 
     if legend.about and not ome:
         options |= {"description": legend.about.encode()}
     metadata = ome_metadata(image.shape, legend.spacing, legend.about) if ome else None
+    if metadata is not None:
+        metadata = identified(metadata, zlib.crc32(np.ascontiguousarray(image).data))
     tifffile.imwrite(path, image, ome=ome, metadata=metadata, **options)
     complete_tiff(path, legend.metadata)
 
@@ -229,6 +233,26 @@ def ome_metadata(
         if size is not None:
             metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
     return metadata
+
+
+def identified(metadata: dict[str, Any], *more: object) -> dict[str, Any]:
+    """Return the metadata of the first image of an OME-TIFF, with an identifier of the file.
+
+    Parameters
+    ----------
+    metadata : dict of str to object
+        Result of `ome_metadata`.
+    more : object
+        Anything else in which files with equal metadata differ, with a text of its own.
+
+    Returns
+    -------
+    dict of str to object
+        With a "UUID" that follows from all of this. That of tifffile follows from the time and from
+        the address of the network card.
+    """
+    name = repr((sorted(metadata.items()), *more))
+    return metadata | {"UUID": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, name)}"}
 
 
 def xml_text(text: str) -> str:

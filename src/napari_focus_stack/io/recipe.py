@@ -178,7 +178,7 @@ class Recipe:
             "recipe": RECIPE_FORMAT,
             "version": self.version,
             "inputs": list(self.inputs),
-            "settings": self.settings.as_dict(),
+            "settings": self.settings.of_result(),
             "correction": None,
         }
         if self.place:

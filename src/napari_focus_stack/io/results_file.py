@@ -21,6 +21,7 @@ from napari_focus_stack.io.ome_annotations import annotated, annotation
 from napari_focus_stack.io.output_formats import (
     SAVED,
     Kind,
+    identified,
     is_colour,
     ome_metadata,
     tiff_options,
@@ -156,14 +157,17 @@ def encode_saved(path: Path, images: Sequence[SavedResult]) -> None:
         Arrays that `check_saved` accepts.
     """
     size = sum(np.prod(image.array.shape) * _stored(image.array.dtype).itemsize for image in images)
+    legends = [_metadata(image) for image in images]
+    if legends:
+        legends[0] = identified(legends[0], legends[1:])
     with TiffWriter(path, bigtiff=bool(size > _CLASSIC), ome=True) as tif:
-        for image in images:
+        for image, metadata in zip(images, legends, strict=True):
             shape, dtype = image.array.shape, _stored(image.array.dtype)
             tif.write(
                 _pages(image.array),
                 shape=shape,
                 dtype=dtype,
-                metadata=_metadata(image),
+                metadata=metadata,
                 **tiff_options(shape, image.spacing),
             )
 

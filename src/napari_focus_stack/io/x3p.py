@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
 _NAMESPACE = "http://www.opengps.eu/2008/ISO5436_2"
 _MAIN, _CHECKSUM, _DATA = "main.xml", "md5checksum.hex", "bindata/data.bin"
 _TYPES = {"I": "<i2", "L": "<i4", "F": "<f4", "D": "<f8"}
+_NO_DATE = "1970-01-01T00:00:00+00:00"
+"""Dates that the schema demands: equal heights make equal files, and the time of writing is neither
+that of the measurement nor that of a calibration."""
 _MOST_XML = 2**24
 MOST_PIXELS = 2**28
 """Heights that a file may declare; more are taken for damage, because zip can declare anything."""
@@ -59,9 +61,14 @@ def encode_x3p(path: Path, heights: NDArray[np.float32], scale: HeightScale, nam
     main = _document(heights.shape, (y, x), _md5(data))
     # noise hardly shrinks, and the fastest level is five times as fast as the default
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        archive.writestr(_MAIN, main)
-        archive.writestr(_DATA, data)
-        archive.writestr(_CHECKSUM, f"{_md5(main)} *{_MAIN}\n")
+        for name, content in (
+            (_MAIN, main),
+            (_DATA, data),
+            (_CHECKSUM, f"{_md5(main)} *{_MAIN}\n".encode()),
+        ):
+            # without a date of its own, an entry has the time of writing
+            entry = zipfile.ZipInfo(name)
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=1)
 
 
 def _md5(data: bytes) -> str:
@@ -70,7 +77,6 @@ def _md5(data: bytes) -> str:
 
 def _document(shape: tuple[int, ...], size: tuple[float, float], checksum: str) -> bytes:
     """Return the XML, with every element that the schema demands in its order."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
     steps = {"CX": ("I", size[1]), "CY": ("I", size[0]), "CZ": ("A", 1.0)}
     axes = {
         name: {"AxisType": kind, "DataType": "D", "Increment": repr(step), "Offset": "0.0"}
@@ -80,10 +86,11 @@ def _document(shape: tuple[int, ...], size: tuple[float, float], checksum: str) 
     content = {
         "Record1": {"Revision": "ISO5436 - 2000", "FeatureType": "SUR", "Axes": axes},
         "Record2": {
-            "Date": now,
+            "Date": _NO_DATE,
             "Instrument": maker | {"Version": __version__},
-            "CalibrationDate": now,
+            "CalibrationDate": _NO_DATE,
             "ProbingSystem": {"Type": "NonContacting", "Identification": "focus variation"},
+            "Comment": "The dates of measurement and calibration are unknown.",
         },
         "Record3": {
             "MatrixDimension": {"SizeX": shape[1], "SizeY": shape[0], "SizeZ": 1},

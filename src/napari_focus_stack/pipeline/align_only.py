@@ -15,6 +15,7 @@ from napari_focus_stack.io.sources import PlaneSource
 from napari_focus_stack.pipeline.alignment import alignment_steps
 from napari_focus_stack.pipeline.options import AlignOptions, chosen, with_options
 from napari_focus_stack.pipeline.run import Run
+from napari_focus_stack.pipeline.value_unit import ordinary_planes, scaled
 from napari_focus_stack.result import describe_left_out
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class AlignedPlanes(PlaneSource):
         Transforms of the planes.
     notes : sequence of str
         Notes on the alignment, for the user.
+    ordinary : PlaneSource, optional
+        The planes in which values are resampled, by default `source`.
+    unit : float
+        Their unit, as `ordinary_planes` returns it.
 
     Attributes
     ----------
@@ -55,9 +60,19 @@ class AlignedPlanes(PlaneSource):
         Files of the planes that were aligned; `files` is empty.
     """
 
-    def __init__(self, source: PlaneSource, alignment: Alignment, notes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        source: PlaneSource,
+        alignment: Alignment,
+        notes: Sequence[str],
+        ordinary: PlaneSource | None = None,
+        unit: float = 1.0,
+    ) -> None:
         self.alignment = alignment
-        self._stack = RegisteredStack(source, alignment.transforms)
+        self._source, self._unit = source, unit
+        self._stack = RegisteredStack(
+            source if ordinary is None else ordinary, alignment.transforms
+        )
         self.describe_as(source)
         self.files = ()  # the pixels of these planes are in no file; a recipe must not read any
         self.notes = tuple(notes)
@@ -89,11 +104,11 @@ class AlignedPlanes(PlaneSource):
         if not np.isfinite(matrix).all():
             return as_dtype(np.full(self.plane_shape, np.nan, np.float32), self.dtype)
         if np.array_equal(matrix, np.eye(3)):
-            return self._stack.source[k]
+            return self._source[k]
         plane, recorded = self._stack.plane(k).colour()
         if recorded is not None:
             plane[recorded == 0] = np.nan
-        return as_dtype(plane, self.dtype)
+        return scaled(as_dtype(plane, self.dtype), self._unit)
 
 
 def align_only_steps(
@@ -138,7 +153,8 @@ def align_only_steps(
     Cancelled
         `cancel` was set.
     """
-    run = Run(source, settings, transforms, align_mask, cancel)
+    planes, unit = ordinary_planes(source, settings.reference_plane(len(source)))
+    run = Run(planes, settings, transforms, align_mask, cancel)
     alignment = yield from alignment_steps(run)
     run.check()
     left_out = describe_left_out(alignment.named_left_out(source.names))
@@ -146,7 +162,7 @@ def align_only_steps(
         left_out.append("Planes that were left out are empty.")
     order = [] if alignment.in_order else [describe_order(alignment.order)]
     notes = [*run.notes, *order, *left_out, *_on_margins(run, alignment)]
-    return AlignedPlanes(source, alignment, notes)
+    return AlignedPlanes(source, alignment, notes, planes, unit)
 
 
 def _on_margins(run: Run, alignment: Alignment) -> list[str]:

@@ -40,7 +40,7 @@ from napari_focus_stack.pipeline.fused_field import FusedField
 from napari_focus_stack.pipeline.intensities import FusedPixels
 from napari_focus_stack.pipeline.occlusion import remove_occlusion_steps
 from napari_focus_stack.pipeline.selectable import Selectable, selectable
-from napari_focus_stack.pipeline.tiling import TILE_LEVELS, Tile, Tiling, fusion_rounds, has_coarse
+from napari_focus_stack.pipeline.tiling import TILE_LEVELS, fusion_rounds, has_coarse
 
 if TYPE_CHECKING:
     from napari_focus_stack._utils.windows import Window
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.fusion.focus_prior import WindowPrior
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.pipeline.survey import Survey
+    from napari_focus_stack.pipeline.tiles import Tile, Tiling
     from napari_focus_stack.result import Progress
 
 OnPlane = Callable[[int, NDArray[Any], Plane], None]

@@ -1,7 +1,7 @@
-"""Bytes that a run needs, from planes, settings and threads alone.
+"""Bytes that a run needs, from planes and settings alone.
 
-What else the process or the machine holds does not count, so that a stack is divided, and its
-occlusion looked for, alike wherever it is fused.
+What else the process or the machine holds does not count, and neither does the number of threads,
+so that a stack is divided, and its occlusion looked for, alike wherever it is fused.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 THREAD_BYTES = 24 * 10**6
 """Bytes that a thread keeps for the parts it processes."""
+MOST_FOR_THREADS = 7 * THREAD_BYTES
+"""Bytes that are set aside for threads beside the first, at most: as many threads as by default."""
+PART_FOR_THREADS = 1 / 8
+"""Part of the memory that is set aside for threads beside the first, at most."""
 FILLING_BYTES = 28
 """Bytes for each pixel of a float plane while its gaps are filled."""
 ROOMY = 8
@@ -92,20 +96,18 @@ class MemoryNeeds:
         Other bytes if the field is a single tile and planes are read ahead.
     alone : int
         Other bytes if the field is divided into tiles.
-    threads : int
-        Number of threads that these figures allow for.
+    least : int
+        Other bytes if it is, and one thread reads and works.
     """
 
     pixel: float
     ahead: int
     alone: int
-    threads: int
+    least: int
 
 
-def memory_needs(
-    kind: PlaneKind, settings: Settings, threads: int, *, readers: bool, on_plane: bool = False
-) -> MemoryNeeds:
-    """Return the bytes that the fusion needs.
+def memory_needs(kind: PlaneKind, settings: Settings, on_plane: bool = False) -> MemoryNeeds:
+    """Return the bytes that the fusion needs with one thread.
 
     Parameters
     ----------
@@ -113,10 +115,6 @@ def memory_needs(
         Shape and type of the planes.
     settings : Settings
         Parameters of the run.
-    threads : int
-        Number of threads.
-    readers : bool
-        Whether planes of tiles are read ahead.
     on_plane : bool
         Whether whole planes are passed to the caller as they are fused.
 
@@ -125,32 +123,62 @@ def memory_needs(
     MemoryNeeds
         For each pixel, and besides.
     """
-    own, plane = process_bytes(kind, threads), kind.read_bytes
+    own, plane = process_bytes(kind), kind.read_bytes
     return MemoryNeeds(
         pixel_bytes(kind, settings, on_plane),
         ahead=own + 4 * plane,
-        alone=own + (3 if readers else 2) * plane,
-        threads=threads,
+        alone=own + 3 * plane,
+        least=own + 2 * plane,
     )
 
 
-def process_bytes(kind: PlaneKind, threads: int) -> int:
-    """Return the bytes that a run takes beside its planes and maps.
+def without_threads(limit: int) -> int:
+    """Return the memory by which a stack is divided, whatever the number of threads.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes that the run may use.
+
+    Returns
+    -------
+    int
+        Bytes of the run with one thread; the rest is for further threads.
+    """
+    return limit - min(MOST_FOR_THREADS, int(PART_FOR_THREADS * limit))
+
+
+def with_threads(planned: float) -> int:
+    """Return the memory of which `without_threads` leaves so much.
+
+    Parameters
+    ----------
+    planned : float
+        Bytes of a run with one thread.
+
+    Returns
+    -------
+    int
+        Bytes that the run may use, the room for further threads included.
+    """
+    return math.ceil(min(planned + MOST_FOR_THREADS, planned / (1 - PART_FOR_THREADS)))
+
+
+def process_bytes(kind: PlaneKind) -> int:
+    """Return the bytes that a run takes beside its planes and maps, with one thread.
 
     Parameters
     ----------
     kind : PlaneKind
         Shape and type of the planes.
-    threads : int
-        Number of threads.
 
     Returns
     -------
     int
-        Bytes of the interpreter, caches and threads.
+        Bytes of the interpreter, caches and the thread.
     """
     filling = FILLING_BYTES * kind.pixels if kind.dtype.kind == "f" else 0
-    return PROCESS_BYTES + MOST_CACHED + THREAD_BYTES * threads + filling
+    return PROCESS_BYTES + MOST_CACHED + THREAD_BYTES + filling
 
 
 def roomy_bytes(kind: PlaneKind) -> int:

@@ -287,7 +287,7 @@ class _OcclusionStep:
         return self._memory(self._maps.depth.size).pixels_within(self._run.limit)
 
     def _memory(self, area: int) -> PatchMemory:
-        return PatchMemory(self._run.kind, len(self._order), area, self._run.threads)
+        return PatchMemory(self._run.kind, len(self._order), area)
 
     def _wanted(self, parts: Sequence[PatchWindow], around: int, kind: Kind) -> list[Wanted]:
         """Request the informative planes of each patch: those in focus there, and some around."""

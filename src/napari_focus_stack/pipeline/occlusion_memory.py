@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_focus_stack.occlusion.patch import LARGEST_REACH
-from napari_focus_stack.occlusion.patch_grid import PATCH_MARGIN, PATCH_SIDES
-from napari_focus_stack.pipeline.memory_needs import process_bytes
+from napari_focus_stack.pipeline.memory_needs import process_bytes, with_threads, without_threads
 
 if TYPE_CHECKING:
     from napari_focus_stack.pipeline.memory_needs import PlaneKind
@@ -25,8 +23,6 @@ WORKING_MAPS = 60
 MAP_BYTES = 40
 """Bytes for each pixel of a tile beside its image: depth, confidence, cover, discontinuities, depth
 from either end, and the changes of all patches."""
-LARGEST_PATCH = (PATCH_SIDES[0] + 2 * (PATCH_MARGIN + int(LARGEST_REACH))) ** 2
-"""Pixels of the largest patch with its margin."""
 
 
 @dataclass(frozen=True)
@@ -41,35 +37,45 @@ class PatchMemory:
         Number of planes that take part.
     area : int
         Pixels of the tile.
-    threads : int
-        Number of threads, each with a patch.
     """
 
     kind: PlaneKind
     planes: int
     area: int
-    threads: int
 
-    def pixels_within(self, limit: int | None) -> float:
-        """Return how many pixels of patches fit into memory in all their planes.
+    @classmethod
+    def most_beside(cls, kind: PlaneKind) -> float:
+        """Return the most memory that the search takes in a field that is a single tile.
 
         Parameters
         ----------
-        limit : int or None
-            Bytes that the run may use; None if there is no limit.
+        kind : PlaneKind
+            Shape and type of the planes.
+
+        Returns
+        -------
+        float
+            Bytes of the whole process, with one thread.
+        """
+        return cls(kind, 0, kind.pixels)._beside + MOST_PATCH_BYTES
+
+    def pixels_within(self, limit: int) -> float:
+        """Return how many pixels of patches fit into memory in all their planes.
+
+        Threads may process all of them at the same time.
+
+        Parameters
+        ----------
+        limit : int
+            Bytes that the run may use.
 
         Returns
         -------
         float
             Number of pixels, those of overlapping patches counted each time.
         """
-        if limit is None:
-            return self._most
-        left, processed = max(limit - self._beside, 0), self._processed_bytes
-        if left <= processed * self._most_processed:
-            return min(self._most, left / processed)
-        working = (processed - self._held_bytes) * self._most_processed
-        return min(self._most, (left - working) / self._held_bytes)
+        left = max(without_threads(limit) - self._beside, 0)
+        return min(self._most, left / self._processed_bytes)
 
     def least(self) -> float:
         """Return the memory at which occlusion is looked for at all.
@@ -89,7 +95,7 @@ class PatchMemory:
         float
             Bytes of the whole process; 0 if no amount would suffice to look for occlusion.
         """
-        # the largest patch is smaller than all candidates together
+        # the largest patch, of 800 x 800 pixels, is smaller than all candidates together
         wanted = min(self._most, CANDIDATES * SAMPLE**2)
         return self._bytes_for(wanted) if self._can_orient else 0.0
 
@@ -99,9 +105,7 @@ class PatchMemory:
 
     def _bytes_for(self, pixels: float) -> float:
         """Return the memory that patches of so many pixels take, with all else."""
-        working = self._processed_bytes - self._held_bytes
-        at_work = min(pixels, self._most_processed)
-        return self._beside + self._held_bytes * pixels + working * at_work
+        return with_threads(self._beside + self._processed_bytes * pixels)
 
     @property
     def _most(self) -> float:
@@ -112,23 +116,13 @@ class PatchMemory:
         return min(self.kind.channels, 3)
 
     @property
-    def _held_bytes(self) -> int:
-        """Bytes of a pixel whose patch waits: a float32 for each plane, and where it recorded."""
-        return 4 * self.planes * self._colours + 1
-
-    @property
     def _processed_bytes(self) -> int:
         """Bytes of a pixel whose patch is processed."""
         return 4 * (self.planes * (2 * self._colours + 4) + WORKING_MAPS)
-
-    @property
-    def _most_processed(self) -> int:
-        """Pixels that all threads process at the same time, at most."""
-        return self.threads * min(self.area, LARGEST_PATCH)
 
     @property
     def _beside(self) -> float:
         """Bytes beside the patches: the process, planes that are read, maps of the tile."""
         image = self.kind.channels * self.kind.dtype.itemsize + 4 * self._colours
         planes = 3 * self.kind.read_bytes
-        return process_bytes(self.kind, self.threads) + planes + (MAP_BYTES + image) * self.area
+        return process_bytes(self.kind) + planes + (MAP_BYTES + image) * self.area

@@ -90,7 +90,7 @@ def assemble_report(run: Run, survey: Survey, fused: FusedField, box: Box | None
         )
     return Report(
         version=__version__,
-        settings=run.settings.as_dict(),
+        settings=run.settings.of_result(),
         planes=list(source.names),
         shape=[run.n, *source.plane_shape],
         dtype=source.dtype.name,

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack._utils.memory import limit
+from napari_focus_stack._utils.memory import default_limit
 from napari_focus_stack._utils.threads import available_threads
 from napari_focus_stack.alignment.prior_transforms import (
     NO_EFFECT,
@@ -22,6 +22,7 @@ from napari_focus_stack.imgproc.dtypes import computable
 from napari_focus_stack.pipeline.memory_needs import PlaneKind, roomy_bytes
 from napari_focus_stack.pipeline.notes import Notes
 from napari_focus_stack.pipeline.progress_plan import ProgressPlan
+from napari_focus_stack.pipeline.tiles import most_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,10 +87,10 @@ class Run:
         Planes read so far whose alpha channel is 0 everywhere.
     reduction : int
         Factor by which planes are reduced for an alignment that is not followed by a fusion.
-    limit : int or None
-        Bytes of memory that the run may use, `PROCESS_BYTES` included; None if there is no limit.
+    limit : int
+        Bytes of memory that the run may use, `PROCESS_BYTES` included.
     threads : int
-        Number of threads.
+        Number of threads, as many as were chosen and fit into memory.
     faint : bool
         Whether depth of little evidence follows wider surroundings.
     frugal : bool
@@ -130,10 +131,11 @@ class Run:
         self.statistics = PlaneStatistics(source.dtype)
         self.ignoring_alpha: set[int] = set()
         self.reduction = source.reduction(WORKING_PIXELS)
-        self.limit = settings.memory or limit()
-        self.threads = settings.threads or available_threads()
+        self.limit = settings.memory or default_limit()
         self.kind = PlaneKind.of(source)
-        self.frugal = self.limit is not None and roomy_bytes(self.kind) > self.limit
+        wanted = settings.threads or available_threads()
+        self.threads = min(wanted, most_threads(self.kind, settings, self.limit))
+        self.frugal = roomy_bytes(self.kind) > self.limit
         self._cancel = cancel
         self._kept: dict[int, NDArray[Any]] = {}
         small = self.n * self.kind.read_bytes <= MOST_KEPT

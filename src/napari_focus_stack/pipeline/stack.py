@@ -15,6 +15,11 @@ from napari_focus_stack.pipeline.report import assemble_report, note_unrecorded
 from napari_focus_stack.pipeline.run import Run
 from napari_focus_stack.pipeline.survey import Survey, survey_steps
 from napari_focus_stack.pipeline.tiling import fusion_rounds, height_map, plan_tiling
+from napari_focus_stack.pipeline.value_unit import (
+    ordinary_planes,
+    result_as_recorded,
+    scaled,
+)
 from napari_focus_stack.result import Progress, StackResult
 
 if TYPE_CHECKING:
@@ -61,7 +66,8 @@ def stack_steps(
         plane.
     on_plane : callable, optional
         Called as ``on_plane(k, plane, energy)`` with every plane as it is fused, (Y, X[, C]) in
-        the source's dtype, and its energy, (Y, X) float32. Neither is cropped.
+        the source's dtype, and its energy, (Y, X) float32. Neither is cropped. Energies of floats
+        far from 1 are in squares of another unit.
     faint : bool
         Whether depth of little evidence follows that of wider surroundings, where it is otherwise
         drawn towards their mean: for planes pooled over time.
@@ -86,8 +92,22 @@ def stack_steps(
     Cancelled
         `cancel` was set.
     """
-    run = Run(source, settings, transforms, align_mask, cancel, faint=faint)
-    tiling = plan_tiling(run, on_plane is not None)
+    planes, unit = ordinary_planes(source, settings.reference_plane(len(source)))
+    run = Run(planes, settings, transforms, align_mask, cancel, faint=faint)
+    result = yield from _run_steps(run, _as_recorded(on_plane, unit))
+    return result_as_recorded(result, unit)
+
+
+def _as_recorded(on_plane: OnPlane | None, unit: float) -> OnPlane | None:
+    """Return the function that is called with every plane, for planes divided by the unit."""
+    if on_plane is None or unit == 1:
+        return on_plane
+    return lambda k, plane, energy: on_plane(k, scaled(plane, unit), energy)
+
+
+def _run_steps(run: Run, on_plane: OnPlane | None) -> Generator[Progress, None, StackResult]:
+    """Align and fuse the planes of a run."""
+    source, tiling = run.source, plan_tiling(run, on_plane is not None)
     run.progress.plan_fusion(fusion_rounds(run, tiling))
     run.progress.expect(len(noise_pairs(run.n)))
     survey = yield from survey_steps(run)

@@ -5,166 +5,25 @@ Each tile is fused with a margin around it.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_focus_stack._utils.memory import drop_pages, memory_mapped_zeros
 from napari_focus_stack._utils.threads import row_bands
-from napari_focus_stack._utils.windows import widened
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.imgproc.pyramids import Plane, level_count
-from napari_focus_stack.pipeline.memory_needs import (
-    MemoryNeeds,
-    PlaneKind,
-    memory_needs,
-    roomy_bytes,
-)
-from napari_focus_stack.pipeline.occlusion_memory import PatchMemory
+from napari_focus_stack.pipeline.memory_needs import memory_needs, with_threads
+from napari_focus_stack.pipeline.tiles import Tiling, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from napari_focus_stack._utils.windows import Window
     from napari_focus_stack.pipeline.run import Run
-    from napari_focus_stack.settings import Settings
 
-TILE_MARGIN = 256
-"""Pixels around a tile that are fused with it and then dropped, because a pixel of the result
-depends on its surroundings."""
-GRID = 256
-"""Pixels of which borders of tiles are multiples, so that the pyramid of a tile has the same pixels
-as that of the whole field."""
 TILE_LEVELS = 5
 """Pyramid levels that a tile has of its own. Coarser ones depend on pixels beyond its margin, so
 they are fused for the whole field first: with 7 levels of its own, a tile is up to 6 grey levels
 off (`sphere`)."""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """Part of the field that is fused on its own.
-
-    Attributes
-    ----------
-    outer : tuple of slice
-        Rows and columns that are fused, with the margin.
-    inner : tuple of slice
-        Rows and columns that are kept.
-    """
-
-    outer: Window
-    inner: Window
-
-
-@dataclass(frozen=True)
-class Tiling:
-    """Division of the field into tiles.
-
-    Attributes
-    ----------
-    tiles : list of Tile
-        Tiles in the order in which they are fused.
-    whole : bool
-        Whether the field is a single tile, so that results can be kept in memory.
-    untiled : float
-        Bytes needed to fuse the field as a single tile.
-    """
-
-    tiles: list[Tile]
-    whole: bool
-    untiled: float
-
-
-def cut(shape: tuple[int, int], limit: int | None, needs: MemoryNeeds) -> Tiling:
-    """Divide a field into as few tiles as fit into memory.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (Y, X) of the field.
-    limit : int or None
-        Bytes that the run may use; None if there is no limit.
-    needs : MemoryNeeds
-        Bytes that the run needs.
-
-    Returns
-    -------
-    Tiling
-        The whole field as one tile, or as few tiles as fit.
-
-    Raises
-    ------
-    SettingsError
-        Not even the smallest tile fits; the message states the memory needed.
-    """
-    height, width = shape
-    everything = Tile((slice(0, height), slice(0, width)), (slice(0, height), slice(0, width)))
-    untiled = _untiled(shape, needs)
-    if limit is None or untiled <= limit:
-        return Tiling([everything], True, untiled)
-    rows, cols = (_longest(side) for side in shape)
-    grids = [
-        (i, j)
-        for i in range(len(rows))
-        for j in range(len(cols))
-        if _tiled(rows[i] * cols[j], needs) <= limit
-    ]
-    if not grids:
-        least = _least(shape, needs)
-        workers = f" with {needs.threads} threads" if needs.threads > 1 else ""
-        raise SettingsError(
-            f"memory {format_bytes(limit)} is too little for planes of {width} x {height} pixels"
-            f"{workers}; give about {format_bytes(1.05 * least)}, or {format_bytes(untiled)} to "
-            "fuse them whole, which is faster."
-        )
-    down, across = min(
-        grids, key=lambda grid: ((grid[0] + 1) * (grid[1] + 1), rows[grid[0]] * cols[grid[1]])
-    )
-    return Tiling(list(_tiles(shape, down + 1, across + 1)), False, untiled)
-
-
-def _untiled(shape: tuple[int, int], needs: MemoryNeeds) -> float:
-    """Return the bytes needed to fuse a field as a single tile."""
-    return needs.ahead + needs.pixel * shape[0] * shape[1]
-
-
-def _least(shape: tuple[int, int], needs: MemoryNeeds) -> float:
-    """Return the bytes needed to fuse a field in the smallest tiles."""
-    return _tiled(math.prod(_longest(side)[-1] for side in shape), needs)
-
-
-def _tiled(pixels: int, needs: MemoryNeeds) -> float:
-    """Return the bytes needed to fuse a field in tiles of so many pixels, margins included."""
-    return needs.alone + needs.pixel * pixels
-
-
-def _longest(side: int) -> list[int]:
-    """Return the longest part, margins included, of a side cut into one span, two and so on."""
-    counts = range(1, math.ceil(side / GRID) + 1)
-    parts = ([_with_margin(span, side) for span in _spans(side, count)] for count in counts)
-    return [max(part.stop - part.start for part in spans) for spans in parts]
-
-
-def _tiles(shape: tuple[int, int], down: int, across: int) -> Iterator[Tile]:
-    """Yield the tiles of a field, row by row."""
-    for rows in _spans(shape[0], down):
-        for cols in _spans(shape[1], across):
-            yield Tile(widened((rows, cols), TILE_MARGIN, shape), (rows, cols))
-
-
-def _spans(side: int, count: int) -> list[slice]:
-    """Divide a side into at most `count` spans of equal length."""
-    step = math.ceil(side / count / GRID) * GRID
-    return [slice(start, min(start + step, side)) for start in range(0, side, step)]
-
-
-def _with_margin(span: slice, side: int) -> slice:
-    """Return a span of a side with the margin of a tile."""
-    return widened((span, span), TILE_MARGIN, (side, side))[0]
 
 
 def fusion_rounds(run: Run, tiling: Tiling, tiles: int | None = None) -> int:
@@ -208,81 +67,15 @@ def plan_tiling(run: Run, on_plane: bool = False) -> Tiling:
     SettingsError
         Not even the smallest tile fits, or whole planes are requested and do not fit.
     """
-    readers = run.readers > 0
-    needs = memory_needs(run.kind, run.settings, run.threads, readers=readers, on_plane=on_plane)
     height, width = run.kind.shape[:2]
-    tiling = cut((height, width), run.limit, needs)
+    tiling = cut((height, width), run.limit, memory_needs(run.kind, run.settings, on_plane))
     if on_plane and not tiling.whole:
         raise SettingsError(
-            f"memory {format_bytes(run.limit or 0)} is too little for whole planes beside the "
+            f"memory {format_bytes(run.limit)} is too little for whole planes beside the "
             f"results, which --debug (on_plane) takes; give "
-            f"{format_bytes(tiling.untiled)} or leave it out."
+            f"{format_bytes(with_threads(tiling.untiled))} or leave it out."
         )
     return tiling
-
-
-def needed_memory(
-    planes: int,
-    plane_shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    settings: Settings,
-    threads: int = 1,
-) -> int:
-    """Return the memory from which on more changes no result of a stack.
-
-    The field is fused as a whole, specks are looked for, and occlusion in as many patches as with
-    all the memory of the machine.
-
-    Parameters
-    ----------
-    planes : int
-        Number of planes.
-    plane_shape : tuple of int
-        (Y, X) or (Y, X, C).
-    dtype : numpy.dtype
-        Type of the planes as stored.
-    settings : Settings
-        Parameters of the run; `memory` and `threads` do not count.
-    threads : int
-        Number of threads of the run.
-
-    Returns
-    -------
-    int
-        Bytes of the whole process, for `memory` of the settings.
-    """
-    kind = PlaneKind(plane_shape, dtype)
-    needs = memory_needs(kind, settings, threads, readers=threads > 1)
-    found = [_untiled((plane_shape[0], plane_shape[1]), needs), roomy_bytes(kind)]
-    if settings.removes_occlusion:
-        found.append(PatchMemory(kind, planes, kind.pixels, threads).enough())
-    return math.ceil(max(found))
-
-
-def least_memory(
-    plane_shape: tuple[int, ...], dtype: np.dtype[Any], settings: Settings, threads: int = 1
-) -> int:
-    """Return the memory at which a stack can be fused at all, in the smallest tiles.
-
-    Parameters
-    ----------
-    plane_shape : tuple of int
-        (Y, X) or (Y, X, C).
-    dtype : numpy.dtype
-        Type of the planes as stored.
-    settings : Settings
-        Parameters of the run; `memory` and `threads` do not count.
-    threads : int
-        Number of threads of the run.
-
-    Returns
-    -------
-    int
-        Bytes of the whole process. Less is refused by `plan_tiling`; occlusion may take more.
-    """
-    kind = PlaneKind(plane_shape, dtype)
-    needs = memory_needs(kind, settings, threads, readers=threads > 1)
-    return math.ceil(_least((plane_shape[0], plane_shape[1]), needs))
 
 
 def has_coarse(run: Run, tiling: Tiling) -> bool:

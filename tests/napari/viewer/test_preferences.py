@@ -1,5 +1,6 @@
 """Preferences of napari that reach a run, and values of the last session."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import napari.settings
@@ -18,6 +19,8 @@ from napari_focus_stack._napari.viewer.preferences import (
     remembered,
 )
 from napari_focus_stack._napari.widgets import last_settings
+from napari_focus_stack._utils.threads import ThreadTeam
+from napari_focus_stack.pipeline import fuse
 from napari_focus_stack.settings import METHODS, MOST_THREADS, Settings
 
 UNSET = {"threads": None, "memory": None}
@@ -77,7 +80,14 @@ def test_a_plugin_that_was_not_found_leaves_the_defaults(monkeypatch):
 
 
 @needs_pages
-def test_a_run_of_the_widget_goes_by_them(viewer, stack_page, qtbot):
+def test_a_run_of_the_widget_goes_by_them(viewer, stack_page, qtbot, monkeypatch):
+    teams = []
+
+    def team(threads: int, check: Callable[[], None]) -> ThreadTeam:
+        teams.append(threads)
+        return ThreadTeam(threads, check)
+
+    monkeypatch.setattr(fuse, "ThreadTeam", team)
     stack_page.threads, stack_page.memory, stack_page.method = 2, 8.0, "depth"
     viewer.add_image(banded_planes(), name="leaf")
     _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
@@ -87,7 +97,8 @@ def test_a_run_of_the_widget_goes_by_them(viewer, stack_page, qtbot):
     found = [layer for layer in viewer.layers if METADATA_KEY in layer.metadata]
     assert found, widget.job.status.value
     used = found[-1].metadata[METADATA_KEY]["settings"]
-    assert [used[name] for name in ("threads", "memory", "method")] == [2, 8 * 10**9, "depth"]
+    assert [used[name] for name in ("memory", "method")] == [8 * 10**9, "depth"]
+    assert teams == [2]
 
 
 REAL_PLACE = page._place

@@ -1,0 +1,165 @@
+"""Properties that hold for every stack, whatever its numbers and its shape.
+
+A mirrored stack is not mirrored to the bit: pyramids sample every second pixel from the first one
+on, so a mirrored field of even size is sampled at the other ones, and where planes are equally
+sharp either may be taken.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from long_runs import examples, only_long
+from odd_stacks import OddStack, odd_stacks, textured
+from scenes import scene
+
+from napari_focus_stack import StackResult, align_stack, focus_stack
+from napari_focus_stack.errors import InputError
+
+CHOICES = st.fixed_dictionaries(
+    {
+        "method": st.sampled_from(["pyramid", "depth", "laplacian"]),
+        "align": st.sampled_from(["none", "auto", "shift", "affine"]),
+        "values": st.sampled_from(["fused", "recorded"]),
+        "occlusion": st.sampled_from(["auto", "off"]),
+        "threads": st.sampled_from([1, 2, 3]),
+    }
+)
+STILL = CHOICES.map(lambda chosen: chosen | {"align": "none"})
+
+
+def stacked(stack: OddStack, chosen: dict[str, Any]) -> StackResult | None:
+    """Stack planes as they were recorded; None if fewer than two of them show anything."""
+    try:
+        return focus_stack(stack.planes, brightness="keep", **chosen)
+    except InputError:
+        if stack.is_one_plane and chosen["align"] != "none":
+            return None
+        raise
+
+
+@settings(deadline=None, max_examples=examples(100))
+@given(odd_stacks(), CHOICES)
+def test_maps_of_any_stack_are_finite_and_within_it(stack: OddStack, chosen) -> None:
+    result = stacked(stack, chosen)
+    if result is None:
+        return
+    planes, image = stack.planes, result.image
+    assert (image.dtype, image.shape) == (planes.dtype, planes.shape[1:])
+    assert result.depth_index.max() < len(planes)
+    assert (result.depth >= 0).all()
+    assert (result.depth <= len(planes) - 1).all()
+    assert (result.confidence >= 0).all()
+    assert (result.confidence <= 1).all()
+    if chosen["align"] != "none" or planes.shape[3:] == (4,):
+        return
+    recorded = stack.in_range
+    assert (np.isfinite(image) == recorded.any(0)).all()
+    if chosen["method"] != "pyramid" or chosen["values"] == "recorded":
+        of_planes = (image == planes) & recorded
+        assert of_planes.any(0)[recorded.any(0)].all()
+
+
+@settings(deadline=None, max_examples=examples(40))
+@given(odd_stacks(), st.sampled_from(["none", "auto", "affine"]))
+def test_aligned_planes_of_any_stack_are_within_it(stack: OddStack, align: str) -> None:
+    try:
+        aligned = align_stack(stack.planes, align=align)
+    except InputError:
+        if stack.is_one_plane and align != "none":
+            return
+        raise
+    for k, plane in enumerate(stack.planes):
+        found = aligned[k]
+        assert (found.dtype, found.shape) == (plane.dtype, plane.shape)
+        if np.array_equal(aligned.transforms[k], np.eye(3)):
+            np.testing.assert_array_equal(found, plane)
+
+
+@settings(deadline=None, max_examples=examples(40))
+@given(odd_stacks(), CHOICES, st.sampled_from([2, 3, 8]))
+def test_threads_change_no_bit_of_any_stack(stack: OddStack, chosen, threads: int) -> None:
+    one, other = (stacked(stack, chosen | {"threads": count}) for count in (1, threads))
+    if one is None or other is None:
+        assert one is other
+        return
+    for name in ("image", "depth_index", "depth", "confidence", "transforms"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert one.report.as_dict() == other.report.as_dict()
+
+
+def scaled(planes: np.ndarray, factor: float) -> np.ndarray:
+    """Return planes times a factor, except for their alpha."""
+    colour = np.arange(planes.shape[-1]) < 3 if planes.shape[-1] == 4 else True
+    return np.where(colour, planes * factor, planes)
+
+
+FACTORS = (2.0**-900, 1e-300, 1e-30, 2.0**-20, 0.003, 7.3, 2.0**40, 1e30, 1e290)
+
+
+@settings(deadline=None, max_examples=examples(40))
+@given(odd_stacks(dtypes=("float64",), finite=True, ordinary=True), STILL, st.sampled_from(FACTORS))
+def test_values_times_a_factor_give_the_result_times_it(stack, chosen, factor: float) -> None:
+    one, other = (
+        stacked(OddStack(planes, stack.flaw), chosen)
+        for planes in (stack.planes, scaled(stack.planes, factor))
+    )
+    assert one is not None
+    assert other is not None
+    apart = np.abs(scaled(other.image, 1 / factor) - one.image)
+    # where planes are equally sharp to the last bits, rounding decides
+    assert np.mean(apart > 1e-3 * np.abs(stack.planes).max()) < 0.01
+    assert np.mean(np.abs(other.depth - one.depth) > 1e-2) < 0.01
+    ours, others = (np.array(result.report.offsets, float) for result in (one, other))
+    np.testing.assert_allclose(others / factor, ours, atol=1e-3)
+
+
+MIRRORED = {
+    "left and right": (lambda planes: planes[:, :, ::-1], lambda map_: map_[:, ::-1]),
+    "top and bottom": (lambda planes: planes[:, ::-1], lambda map_: map_[::-1]),
+    "rows and columns": (lambda planes: planes.swapaxes(1, 2), lambda map_: map_.swapaxes(0, 1)),
+}
+
+
+@settings(deadline=None, max_examples=examples(12))
+@given(
+    st.sampled_from(sorted(MIRRORED)),
+    st.sampled_from(["dome", "slant", "step"]),
+    st.sampled_from([(64, 100), (97, 129), (120, 85)]),
+    st.sampled_from(["pyramid", "laplacian"]),
+)
+def test_a_mirrored_stack_gives_the_mirrored_result(mirror, kind, size, method: str) -> None:
+    there, back = MIRRORED[mirror]
+    planes = scene("gravel", kind, n=8, size=size).planes.astype(np.float32)
+    one = focus_stack(planes, align="none", method=method)
+    other = focus_stack(np.ascontiguousarray(there(planes)), align="none", method=method)
+    apart = np.abs(back(other.image) - one.image) / np.ptp(planes)
+    assert apart.mean() < 1e-3
+    if mirror == "rows and columns":
+        assert np.percentile(apart, 99) < 1e-3
+    sure = (one.confidence > 0.5) & (back(other.confidence) > 0.5)
+    assert np.percentile(np.abs(back(other.depth) - one.depth)[sure], 95) < 0.1
+
+
+@pytest.mark.parametrize(
+    "shape", [(100, 8, 9), (2, 8, 4000), *only_long((2000, 8, 9), (3, 8, 30_000), (3, 30_000, 9))]
+)
+def test_very_many_planes_and_very_long_ones(shape: tuple[int, ...]) -> None:
+    planes = (255 * textured(*shape, seed=1)).astype(np.uint8)
+    result = focus_stack(planes)
+    assert result.image.shape == shape[1:]
+    assert result.depth_index.max() < shape[0]
+    assert result.image.min() >= planes.min()
+    assert result.image.max() <= planes.max()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (7, 64), (64, 2), (64, 7, 3)])
+@pytest.mark.parametrize("call", [focus_stack, align_stack])
+def test_planes_too_thin_to_be_images_are_refused_in_one_sentence(call, shape) -> None:
+    """An array of (Y, X, 1) or (Y, X, 2) is one image, and not a stack of lines."""
+    with pytest.raises(InputError, match=r"are too small .*; each side needs 8"):
+        call(np.zeros((3, *shape), np.uint8))
