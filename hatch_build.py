@@ -28,8 +28,17 @@ ZIG = "ziglang>=0.13"
 LEVELS = {"": None, "-avx2": "x86-64-v3", "-avx512": "x86-64-v4"}
 """Suffix of each library and the processors of AMD and Intel for which it is compiled; the best
 that a processor supports is loaded."""
-# floating point as IEEE 754 has it, but for traps and errno, which vector code cannot set
-FLAGS = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-Wall"]
+FLAGS = [
+    "-O3",
+    "-std=c11",
+    # floating point as IEEE 754 has it, but for traps and errno, which vector code cannot set
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fvisibility=hidden",
+    # Zig records the sources' folder for debuggers, and two builds of one commit would differ
+    "-g0",
+    "-Wall",
+]
 
 
 class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
