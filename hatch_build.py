@@ -28,8 +28,17 @@ ZIG = "ziglang>=0.13"
 LEVELS = {"": None, "-avx2": "x86-64-v3", "-avx512": "x86-64-v4"}
 """Suffix of each library and the processors of AMD and Intel for which it is compiled; the best
 that a processor supports is loaded."""
-# floating point as IEEE 754 has it, but for traps and errno, which vector code cannot set
-FLAGS = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-Wall"]
+FLAGS = [
+    "-O3",
+    "-std=c11",
+    # floating point as IEEE 754 has it, but for traps and errno, which vector code cannot set
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fvisibility=hidden",
+    # Zig records the sources' folder for debuggers, and two builds of one commit would differ
+    "-g0",
+    "-Wall",
+]
 
 
 class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -104,7 +113,7 @@ def target(level: str | None) -> list[str]:
     """Return the options for a level of processors and the oldest system of the wheel's tag."""
     oldest: list[str] = []
     if sys.platform == "darwin":
-        oldest = [f"-mmacosx-version-min={sysconfig.get_platform().split('-')[1]}"]
+        oldest = [f"-mmacosx-version-min={oldest_macos()}"]
     if level is None:
         return oldest
     return [*oldest, f"-march={level if system_compiler() else level.replace('-', '_')}"]
@@ -123,5 +132,20 @@ def library_suffix() -> str:
 
 def platform_tag() -> str:
     """Return the platform's part of the wheel's tag; one kind of processor is compiled for."""
-    platform_of = sysconfig.get_platform().replace("universal2", platform.machine())
-    return platform_of.replace("-", "_").replace(".", "_")
+    system = sysconfig.get_platform().replace("universal2", platform.machine())
+    if sys.platform == "darwin":
+        system = f"macosx-{oldest_macos()}-{system.rsplit('-', 1)[1]}"
+    return system.replace("-", "_").replace(".", "_")
+
+
+def oldest_macos() -> str:
+    """Return the oldest macOS for which this Python is made, as pip accepts it in a tag.
+
+    Pythons for both of Apple's processors name a version before 11, which Apple's own processors
+    never had; and from 11 on, pip accepts no minor version.
+    """
+    version = sysconfig.get_platform().split("-")[1]
+    major, minor = (*map(int, version.split(".")), 0)[:2]
+    if platform.machine() == "arm64" or major > 10:
+        return f"{max(major, 11)}.0"
+    return f"{major}.{minor}"

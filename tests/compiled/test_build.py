@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from packaging.tags import mac_platforms
 
 from napari_focus_stack._compiled.library import _loaded
 
@@ -107,3 +108,26 @@ def test_what_does_not_compile_leaves_a_pure_package(sources, hook):
 def test_kernels_can_be_left_out(sources, hook, monkeypatch):
     monkeypatch.setenv(hook.SWITCH, "0")
     assert built(hook, sources)[:2] == ({"artifacts": [], "pure_python": True}, [])
+
+
+@pytest.mark.parametrize(
+    ("python", "machine", "tag"),
+    [
+        ("macosx-10.13-universal2", "arm64", "macosx_11_0_arm64"),
+        ("macosx-10.13-universal2", "x86_64", "macosx_10_13_x86_64"),
+        ("macosx-11.1-arm64", "arm64", "macosx_11_0_arm64"),
+        ("macosx-14-arm64", "arm64", "macosx_14_0_arm64"),
+        ("macosx-12.3-x86_64", "x86_64", "macosx_12_0_x86_64"),
+        ("linux-x86_64", "x86_64", "linux_x86_64"),
+        ("win-amd64", "AMD64", "win_amd64"),
+    ],
+)
+def test_the_tag_is_one_that_pip_accepts(hook, monkeypatch, python, machine, tag):
+    monkeypatch.setattr(hook.sys, "platform", "darwin" if "mac" in python else "linux")
+    monkeypatch.setattr(hook.sysconfig, "get_platform", lambda: python)
+    monkeypatch.setattr(hook.platform, "machine", lambda: machine)
+    found = hook.platform_tag()
+    assert found == tag
+    if "mac" in python:  # what the compiler is given is what the tag promises
+        assert hook.oldest_macos().replace(".", "_") in tag
+        assert found in set(mac_platforms((15, 0), machine))

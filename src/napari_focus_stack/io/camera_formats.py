@@ -1,4 +1,4 @@
-"""Camera RAW and HEIC, read by rawpy and pillow-heif of the extra `raw`."""
+"""Camera RAW and HEIC, read by rawpy and pi-heif of the extra `raw`."""
 
 from __future__ import annotations
 
@@ -158,9 +158,9 @@ def open_heic(path: Path) -> ImageFile:
         The extra is not installed, or the file is damaged.
     """
     try:
-        from pillow_heif import open_heif
+        from pi_heif import open_heif
     except ImportError:
-        raise Unreadable("HEIC needs pillow-heif", _EXTRA) from None
+        raise Unreadable("HEIC needs pi-heif", _EXTRA) from None
     try:
         opened = open_heif(path, convert_hdr_to_8bit=False)
         (width, height), mode = opened.size, str(opened.mode)
@@ -179,6 +179,7 @@ def open_heic(path: Path) -> ImageFile:
 
 
 def _decode_heic(path: Path) -> NDArray[Any]:
-    from pillow_heif import open_heif
+    from pi_heif import open_heif
 
-    return np.asarray(open_heif(path, convert_hdr_to_8bit=False))
+    opened = open_heif(path, convert_hdr_to_8bit=False)
+    return np.array(opened)  # pi-heif frees the pixels with `opened`, whatever still refers to them

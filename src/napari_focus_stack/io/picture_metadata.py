@@ -171,7 +171,7 @@ def _of_webp(path: Path) -> PictureMetadata:
 
 
 def _of_heic(path: Path) -> PictureMetadata:
-    from pillow_heif import open_heif
+    from pi_heif import open_heif
 
     info = open_heif(path, convert_hdr_to_8bit=False).info
     exif = (info.get("exif") or b"").removeprefix(EXIF)

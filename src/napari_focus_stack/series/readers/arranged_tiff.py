@@ -105,8 +105,7 @@ class TiffSeries:
             return None
         found = tif.series[0]
         in_page = len(found.keyframe.axes)
-        letters = found.get_axes(squeeze=False)
-        lengths = found.get_shape(squeeze=False)
+        letters, lengths = _all_axes(tif)
         # tifffile appends a colour of length 1 to the axes of grey pages
         if letters[-1] in "SC" and lengths[-1] == 1 and "S" not in found.keyframe.axes:
             letters, lengths = letters[:-1], lengths[:-1]
@@ -286,6 +285,15 @@ class TiffSeries:
         ]
         words = " and ".join(lost)
         return [f"Some {words} of the acquisition are missing from its files."] if lost else []
+
+
+def _all_axes(tif: TiffFile) -> tuple[str, tuple[int, ...]]:
+    """Return the letters and lengths of the first series' axes, those of length 1 included."""
+    series: Any = tif.series
+    if callable(series):  # from tifffile 2026.5.2 on, which needs Python 3.12
+        whole = series(squeeze=False)[0]
+        return whole.axes, whole.shape
+    return series[0].get_axes(squeeze=False), series[0].get_shape(squeeze=False)
 
 
 def _truncated_hyperstack(path: Path, tif: TiffFile) -> TiffSeries | None:
