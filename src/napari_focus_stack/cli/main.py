@@ -12,7 +12,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from napari_focus_stack.cli.exit_codes import DONE, INTERNAL_ERROR, INTERRUPTED, WRONG_CALL
+from napari_focus_stack.cli.exit_codes import DONE, INTERNAL_ERROR, WRONG_CALL
+from napari_focus_stack.cli.interrupts import interrupted
 from napari_focus_stack.cli.stack import stack_command, stack_parser
 from napari_focus_stack.cli.subcommands import bench_command, demo_command
 from napari_focus_stack.errors import FocusStackError, NoImagesError, SettingsError
@@ -69,8 +70,7 @@ def _exit_code(argv: list[str]) -> int:
         _say(_with_option(wrong))
         return WRONG_CALL
     except KeyboardInterrupt:
-        _say("interrupted.")
-        return INTERRUPTED
+        return interrupted()
     except Exception as problem:
         if os.environ.get(TRACEBACK):
             raise
@@ -139,8 +139,8 @@ def _film(argv: list[str]) -> None:
 
 
 def _say(sentence: str) -> None:
-    """Print a message in one line on stderr."""
-    with contextlib.suppress(BrokenPipeError):
+    """Print a message in one line on stderr, if somebody listens there."""
+    with contextlib.suppress(OSError):
         print("focusstack:", " ".join(sentence.splitlines()), file=sys.stderr)
 
 

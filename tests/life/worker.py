@@ -1,0 +1,88 @@
+"""Put many stacks through one worker of a batch: of dask, or the calling process.
+
+    python tests/life/worker.py [STACKS]
+
+Prints a row on memory, threads and handles of each worker; fails if something grows or is left.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from measures import HEAD, Life, held, own_folders
+from signals import render
+
+from napari_focus_stack import focus_batch
+
+EVERY = 3
+"""Stacks between two measurements."""
+
+
+def main(stacks: int) -> None:
+    print(HEAD)
+    with own_folders() as made:
+        root = made / "root"
+        for number in range(min(stacks, 8)):
+            render(root / f"s{number:04}.tif", number, 5, 96)
+        for number in range(8, stacks):
+            shutil.copy(root / f"s{number % 8:04}.tif", root / f"s{number:04}.tif")
+        (root / f"s{stacks // 2:04}.tif").write_bytes(b"II*\0damaged")
+        faults = in_this_process(made, stacks) + on_dask(made, stacks)
+    if faults:
+        sys.exit("\n".join(faults))
+
+
+def in_this_process(made: Path, stacks: int) -> list[str]:
+    """Let the calling process do the work."""
+    life, out = Life("batch, this process"), made / "one"
+    batch = focus_batch(made / "root", out, workers=1, quiet=0, occlusion="off", threads=1)
+    check_states(batch, life, stacks, os.getpid())
+    return life.faults(held())
+
+
+def on_dask(made: Path, stacks: int) -> list[str]:
+    """Let one worker of a running cluster do it."""
+    import dask
+    from distributed import LocalCluster
+
+    life = Life("batch, worker of dask")
+    with (
+        dask.config.set({"temporary-directory": str(made)}),
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
+    ):
+        [worker] = cluster.workers.values()
+        batch = focus_batch(
+            made / "root",
+            made / "two",
+            scheduler=cluster.scheduler_address,
+            quiet=0,
+            occlusion="off",
+        )
+        check_states(batch, life, stacks, worker.pid)
+        scheduler = cluster.scheduler
+        faults = life.faults(held(worker.pid))
+        tasks = {
+            "tasks": len(scheduler.tasks),
+            "clients": len([name for name in scheduler.clients if name.startswith("Client-")]),
+            "plugins": "napari-focus-stack" in scheduler.worker_plugins,
+        }
+        faults += [f"dask: {what} are left" for what, count in tasks.items() if count]
+    left = held()
+    return faults + [f"{left.children} processes are left" for _ in range(bool(left.children))]
+
+
+def check_states(batch, life: Life, stacks: int, pid: int) -> None:
+    """Take note of the worker after every few stacks; all but one must be done."""
+    done = 0
+    for number, record in enumerate(batch):
+        done += record.state == "done"
+        if number % EVERY == 0 and number < stacks - EVERY:
+            life.note(held(pid))
+    assert done == stacks - 1, done
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
