@@ -12,7 +12,7 @@ import itertools
 import shutil
 import sys
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tifffile
@@ -28,6 +28,9 @@ from napari_focus_stack import (
     focus_stack,
     stack_steps,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SIDE, PLANES = 192, 6
 

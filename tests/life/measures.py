@@ -103,36 +103,38 @@ class Life:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._helds: list[Held] = []
+        self._noted: list[Held] = []
         self._counts: list[dict[str, int]] = []
 
     def note(self, now: Held, counts: dict[str, int] | None = None) -> None:
         """Take note of a run's end."""
-        self._helds.append(now)
+        self._noted.append(now)
         self._counts.append(counts or {})
-        if len(self._helds) % 20 == 0:
-            print(f"{len(self._helds)}: {now.rss / 2**20:.1f} MiB, {now.threads} threads, "
-                  f"{len(now.handles)} handles {counts or ''}", file=sys.stderr, flush=True)  # fmt: skip
+        if len(self._noted) % 20 == 0:
+            said = f"{now.rss / 2**20:.1f} MiB, {now.threads} threads, {len(now.handles)} handles"
+            print(f"{len(self._noted)}: {said}", file=sys.stderr, flush=True)
 
-    def faults(self, last: Held, counts: dict[str, int] | None = None) -> list[str]:
+    def faults(self, last: Held, every: int = 1) -> list[str]:
         """Print a row of the table on all runs, and return whatever has grown.
 
         Parameters
         ----------
         last : Held
             After everything was closed, as far as threads, handles and files are concerned.
-        counts : dict of str to int, optional
-            Further counts then.
+        every : int
+            Runs after which the process is as it was.
         """
-        warm = min(WARM_UP, len(self._helds) // 3)
-        rss = np.array([one.rss for one in self._helds], float) / 2**20
-        start, end = (np.median(part) for part in (rss[warm:][:AVERAGED], rss[-AVERAGED:]))
+        noted, counts = self._noted[every - 1 :: every], self._counts[every - 1 :: every]
+        warm = min(WARM_UP // every, len(noted) // 3)
+        rss = np.array([one.rss for one in noted], float) / 2**20
+        most = max(AVERAGED // every, 1)
+        start, end = (np.median(part) for part in (rss[warm:][:most], rss[-most:]))
         late = rss[len(rss) // 2 :]
         slope = np.polyfit(np.arange(len(late)), late, 1)[0] * len(rss) / start
-        growth, first = end / start - 1, self._helds[warm]
+        growth, first = end / start - 1, noted[warm]
         print(
-            f"| {self.name} | {len(rss)} | {start:.1f} | {end:.1f} | {growth:+.1%} | {slope:+.1%} "
-            f"| {first.threads} / {last.threads} | {len(first.handles)} / {len(last.handles)} "
+            f"| {self.name} | {len(self._noted)} | {start:.1f} | {end:.1f} | {growth:+.1%} "
+            f"| {slope:+.1%} | {first.threads} / {last.threads} | {len(first.handles)} / {len(last.handles)} "
             f"| {len(last.temporary)} | {last.children} |",
             flush=True,
         )
@@ -149,8 +151,8 @@ class Life:
             found.append(f"handles are left: {new}")
         found += [f"temporary files are left: {last.temporary}"] if last.temporary else []
         found += [f"{last.children} processes are left"] if last.children else []
-        for what, before in self._counts[warm].items():
-            after = (counts or self._counts[-1]).get(what, 0)
+        for what, after in counts[-1].items():
+            before = counts[warm].get(what, 0)
             if after > before:
                 found.append(f"{what}: {before} after the warm-up, {after} at the end")
         return [f"{self.name}: {one}" for one in found]

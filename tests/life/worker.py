@@ -10,12 +10,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from measures import HEAD, Life, held, own_folders
 from signals import render
 
 from napari_focus_stack import focus_batch
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EVERY = 3
 """Stacks between two measurements."""

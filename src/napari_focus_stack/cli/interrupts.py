@@ -47,7 +47,7 @@ class Interrupts:
     def __init__(self) -> None:
         self.came = False
         self._since = -PATIENCE
-        self._terminals = [number for number in (1, 2) if os.isatty(number)]
+        self._terminals = _terminals()
         self._report = sys.unraisablehook
         sys.unraisablehook = self._swallowed
         _install(self.receive)
@@ -69,8 +69,7 @@ class Interrupts:
         KeyboardInterrupt
             The first time, and again after `PATIENCE`.
         """
-        if number == getattr(signal, "SIGHUP", None):
-            self._leave_terminal()
+        _leave(self._terminals, number)
         if time.monotonic() - self._since < PATIENCE:
             return
         if _imports(frame) and _repeat():
@@ -91,14 +90,6 @@ class Interrupts:
             timer = threading.Timer(LONGEST_EXIT, os._exit, (code,))
             timer.daemon = True
             timer.start()
-
-    def _leave_terminal(self) -> None:
-        """Write to nothing instead of a terminal that is closed, where each line is an error."""
-        for number in self._terminals:
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, number)
-            os.close(nothing)
-        self._terminals = []
 
     def _swallowed(self, lost: Any) -> None:
         """Repeat an interrupt that a destructor or callback has swallowed; report other errors."""
@@ -123,7 +114,14 @@ def received_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[No
     None
         Nothing; the function is a context manager.
     """
-    before = _install(handler)
+    terminals = _terminals()
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        """Receive a signal after its terminal was left."""
+        _leave(terminals, number)
+        handler(number, frame)
+
+    before = _install(receive)
     try:
         yield
     finally:
@@ -153,6 +151,21 @@ def _install(handler: Callable[[int, FrameType | None], None] | signal.Handlers)
     numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
     heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
     return {number: signal.signal(number, handler) for number in heeded}
+
+
+def _terminals() -> list[int]:
+    """Return which of the standard handles are terminals."""
+    return [number for number in (1, 2) if os.isatty(number)]
+
+
+def _leave(terminals: list[int], number: int) -> None:
+    """Write to nothing instead of terminals that a signal has closed: each line is an error."""
+    if number != getattr(signal, "SIGHUP", None):
+        return
+    for terminal in terminals:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, terminal)
+        os.close(nothing)
 
 
 def _imports(frame: FrameType | None) -> bool:
