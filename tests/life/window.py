@@ -236,16 +236,7 @@ def main(runs: int) -> None:
         session, life, start = Session(made), Life("window"), time.monotonic()
         for number in range(runs):
             session.steps[number % ROUND]()
-                print(
-                    number,
-                    time.process_time(),
-                    time.monotonic() - start,
-                    len(session.viewer.layers),
-                    file=sys.stderr,
-                    flush=True,
-                )
             life.note(held(), session.counts() if number % ROUND == ROUND - 1 else None)
-                print("COUNTS", number, session.counts(), file=sys.stderr, flush=True)
         faults = life.faults(held(), every=ROUND)
         print(f"{time.monotonic() - start:.0f} s", file=sys.stderr)
         if faults:
