@@ -135,7 +135,8 @@ class Life:
         print(
             f"| {self.name} | {len(self._noted)} | {start:.1f} | {end:.1f} | {growth:+.1%} "
             f"| {slope:+.1%} | {first.threads} / {last.threads} "
-            f"| {len(first.handles)} / {len(last.handles)} | {len(last.temporary)} | {last.children} |",
+            f"| {len(first.handles)} / {len(last.handles)} "
+            f"| {len(last.temporary)} | {last.children} |",
             flush=True,
         )
         found = [f"memory grew by {growth:.1%}"] if growth > MOST_GROWTH else []
