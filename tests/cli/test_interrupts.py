@@ -48,6 +48,20 @@ try:
 except KeyboardInterrupt:
     print(True)
 """
+UNFINISHED = """
+async def write():
+    pass
+
+def begin():
+    begun = write()
+    send()
+    time.sleep(1)
+
+try:
+    begin()
+except KeyboardInterrupt:
+    print(True)
+"""
 TWICE = """
 try:
     send()
@@ -66,7 +80,7 @@ print(True)
 """
 
 
-@pytest.mark.parametrize("script", [IMPORT, DESTRUCTOR, TWICE, IGNORED])
+@pytest.mark.parametrize("script", [IMPORT, DESTRUCTOR, UNFINISHED, TWICE, IGNORED])
 def test_a_signal_comes_once_and_at_a_good_moment(script: str, tmp_path: Path) -> None:
     (tmp_path / "interrupted_module.py").write_text(
         "import __main__\nwhole = False\n__main__.send()\n__main__.time.sleep(0.05)\nwhole = True\n"

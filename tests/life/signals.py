@@ -173,7 +173,7 @@ class Run:
             [*COMMAND, *map(str, arguments)],
             env={**os.environ, "TMPDIR": str(scratch), "PYTHONFAULTHANDLER": ""},
             start_new_session=True,
-            preexec_fn=_take_terminal if terminal else None,
+            preexec_fn=_take_terminal if terminal else _heed_hang_up,
             **ends,  # type: ignore[arg-type]
         )
         if terminal:
@@ -238,11 +238,17 @@ class Run:
         self._errors.close()
 
 
+def _heed_hang_up() -> None:
+    """Undo what `nohup` before this script has done."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def _take_terminal() -> None:
     """Make the terminal of a new session its controlling one."""
     import fcntl
     import termios
 
+    _heed_hang_up()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
@@ -299,6 +305,7 @@ def faults(way: Way, run: Run, ended: Ended, kind: str, out: Path, scratch: Path
     if ended.wall > LONGEST * max(1, os.getloadavg()[0] / (os.cpu_count() or 1)):
         found.append("slow")
     hidden = [name for name in left if ".part" in name or name.endswith(".working")]
+    hidden += [name for name in left if way.together and name.startswith(".")]
     if hidden:
         found.append(f"temporary name {hidden[:2]}")
     if way.together and ended.code != 0 and not hidden and (shown := _outputs(way, out)):

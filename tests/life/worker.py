@@ -7,6 +7,7 @@ Prints a row on memory, threads and handles of each worker; fails if something g
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import sys
@@ -16,10 +17,13 @@ from measures import HEAD, Life, held, own_folders
 from signals import render
 
 from napari_focus_stack import focus_batch
+from napari_focus_stack.batch.clusters import LocalWorkers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+MEMORY = 2**31
+"""Bytes that the worker may use."""
 EVERY = 3
 """Stacks between two measurements."""
 
@@ -47,34 +51,30 @@ def in_this_process(made: Path, stacks: int) -> list[str]:
 
 
 def on_dask(made: Path, stacks: int) -> list[str]:
-    """Let one worker of a running cluster do it."""
-    import dask
-    from distributed import LocalCluster
-
+    """Let one worker of a cluster do it, which is configured as those of a batch."""
     life = Life("batch, worker of dask")
-    with (
-        dask.config.set({"temporary-directory": str(made)}),
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
-    ):
-        [worker] = cluster.workers.values()
+    with LocalWorkers(1, MEMORY).client() as client:
+        [worker] = client.cluster.workers.values()
         batch = focus_batch(
             made / "root",
             made / "two",
-            scheduler=cluster.scheduler_address,
+            scheduler=client.scheduler.address,
             quiet=0,
             occlusion="off",
         )
         check_states(batch, life, stacks, worker.pid)
-        scheduler = cluster.scheduler
-        faults = life.faults(held(worker.pid))
-        tasks = {
+        scheduler = client.cluster.scheduler
+        last, names = held(worker.pid), list(scheduler.clients)
+        last = dataclasses.replace(last, temporary=())  # its own, until it ends
+        left = {
             "tasks": len(scheduler.tasks),
-            "clients": len([name for name in scheduler.clients if name.startswith("Client-")]),
+            "clients": len([name for name in names if name.startswith("Client-")]) - 1,
             "plugins": "napari-focus-stack" in scheduler.worker_plugins,
         }
-        faults += [f"dask: {what} are left" for what, count in tasks.items() if count]
-    left = held()
-    return faults + [f"{left.children} processes are left" for _ in range(bool(left.children))]
+    faults = life.faults(last) + [f"dask: {what} are left" for what, count in left.items() if count]
+    after = held()
+    faults += [f"temporary files are left: {after.temporary}"] if after.temporary else []
+    return faults + ([f"{after.children} processes are left"] if after.children else [])
 
 
 def check_states(batch, life: Life, stacks: int, pid: int) -> None:

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.cli.exit_codes import INTERRUPTED
@@ -75,6 +76,7 @@ class Interrupts:
         if _imports(frame) and _repeat():
             return
         self.came, self._since = True, time.monotonic()
+        warnings.simplefilter("ignore")  # of libraries, on what they leave unfinished
         raise KeyboardInterrupt
 
     def end(self, code: int) -> None:

@@ -141,7 +141,8 @@ def removed(paths: Sequence[Path]) -> Iterator[None]:
     try:
         for path in paths:
             with os_errors(path):
-                aside.append((path.replace(temporary_name(path)), path))
+                aside.append((temporary_name(path), path))  # before an interrupt can come
+                path.replace(aside[-1][0])
         yield
     except BaseException:
         for temporary, path in aside:
