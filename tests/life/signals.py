@@ -40,6 +40,8 @@ LONGEST = 1.0
 TRIES = 3
 """Times that a run which took longer is done, for its shortest delay to count."""
 INTERRUPTED = 130
+ENDING = 0.3
+"""Processor seconds within which a run may end of itself as the signal comes."""
 QUICK = ["--occlusion", "off"]
 COMMAND = [sys.executable, "-m", "napari_focus_stack"]
 
@@ -173,7 +175,7 @@ class Run:
             [*COMMAND, *map(str, arguments)],
             env={**os.environ, "TMPDIR": str(scratch), "PYTHONFAULTHANDLER": ""},
             start_new_session=True,
-            preexec_fn=_take_terminal if terminal else _heed_hang_up,
+            preexec_fn=_take_terminal if terminal else _heed_signals,
             **ends,  # type: ignore[arg-type]
         )
         if terminal:
@@ -238,9 +240,10 @@ class Run:
         self._errors.close()
 
 
-def _heed_hang_up() -> None:
-    """Undo what `nohup` before this script has done."""
+def _heed_signals() -> None:
+    """Undo what `nohup`, or a shell that starts this script in the background, has done."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _take_terminal() -> None:
@@ -248,7 +251,7 @@ def _take_terminal() -> None:
     import fcntl
     import termios
 
-    _heed_hang_up()
+    _heed_signals()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
@@ -297,6 +300,8 @@ def faults(way: Way, run: Run, ended: Ended, kind: str, out: Path, scratch: Path
     if not ended.early:
         if ended.code not in (INTERRUPTED, 0):
             found.append(f"exit code {ended.code}")
+        if ended.code == 0 and ended.cpu > ENDING:
+            found.append("went on")
         if "Traceback" in ended.said or "Exception ignored" in ended.said:
             found.append("traceback")
         elif len(ended.said.splitlines()) > 1:
