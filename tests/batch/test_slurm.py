@@ -68,6 +68,8 @@ def test_a_script_asks_for_what_the_batch_takes(tmp_path, monkeypatch):
     assert main([*call, "--lead-channel", "auto"]) == 0
 
     subprocess.run(["bash", "-n", str(script)], check=True)
+    # a worker's memory would grow by its samples of calls
+    assert "export DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False\n" in script.read_text()
     asked = directives(script)
     order = BatchOrder(
         root=str(root),

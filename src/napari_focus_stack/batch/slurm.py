@@ -35,6 +35,8 @@ out={out}
 mkdir -p "$out"
 scheduler=$out/.focusstack-scheduler-${{SLURM_JOB_ID:-$$}}.json
 rm -f "$scheduler"
+# samples of the stacks' calls, which nobody looks at, take 100 MB of each worker in an hour
+export DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED=False
 steps='' server=''
 finish() {{
   # workers that lose their scheduler first take 8 s to end

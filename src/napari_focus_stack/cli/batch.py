@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 import threading
-from contextlib import closing, contextmanager
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.cli.exit_codes import DONE, FAILED_IN_PART, INTERRUPTED
+from napari_focus_stack.cli.interrupts import PATIENCE, received_by
 from napari_focus_stack.cli.series import add_opening, add_series_settings, series_settings
 from napari_focus_stack.cli.shared_options import Parser, add_settings, as_path, options_named
 from napari_focus_stack.errors import Cancelled, FocusStackError, SettingsError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from napari_focus_stack.batch.focus import BatchCall
     from napari_focus_stack.batch.plan import BatchPlan, Listed
@@ -272,7 +273,7 @@ def _run(batch: BatchCall, call: argparse.Namespace) -> int:
     from napari_focus_stack.cli.batch_output import batch_output
 
     cancel = threading.Event()
-    with _interrupts(cancel), batch_output(call.records, batch.order) as output:
+    with received_by(_ending(cancel)), batch_output(call.records, batch.order) as output:
         steps = batch_steps(batch, output.progress, cancel, output.dashboard)
         try:
             with closing(steps):
@@ -290,22 +291,20 @@ def _run(batch: BatchCall, call: argparse.Namespace) -> int:
         return FAILED_IN_PART if output.failed or output.waiting else DONE
 
 
-@contextmanager
-def _interrupts(cancel: threading.Event) -> Iterator[None]:
-    """End a batch in order at SIGINT and SIGTERM; at once at the second of them."""
+def _ending(cancel: threading.Event) -> Callable[[int, Any], None]:
+    """Return what ends a batch in order at a signal, and at once at one that comes much later."""
+    since = 0.0
 
     def end(number: int, frame: Any) -> None:
         """Cancel the batch."""
-        if cancel.is_set():
+        nonlocal since
+        if not cancel.is_set():
+            since = time.monotonic()
+            cancel.set()
+        elif time.monotonic() - since > PATIENCE:
             raise KeyboardInterrupt
-        cancel.set()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return end
 
 
 def _write_job_script(call: argparse.Namespace, batch: BatchCall, argv: list[str]) -> int:

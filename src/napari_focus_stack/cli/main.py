@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_focus_stack.cli.exit_codes import DONE, INTERNAL_ERROR, INTERRUPTED, WRONG_CALL
+from napari_focus_stack.cli.exit_codes import DONE, INTERNAL_ERROR, WRONG_CALL
+from napari_focus_stack.cli.interrupts import interrupted
 from napari_focus_stack.cli.stack import stack_command, stack_parser
 from napari_focus_stack.cli.subcommands import bench_command, demo_command
 from napari_focus_stack.cli.terminal import one_line, printable_output
@@ -93,8 +94,7 @@ def _exit_code(argv: list[str]) -> int:
         _say(_with_option(wrong))
         return WRONG_CALL
     except KeyboardInterrupt:
-        _say("interrupted.")
-        return INTERRUPTED
+        return interrupted()
     except Exception as problem:
         if os.environ.get(TRACEBACK):
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -57,10 +58,16 @@ def follow(steps: Generator[Step, None, Result]) -> Result:
     finally:
         if on_terminal:
             _rewrite("")
-            print("\r", end="", file=sys.stderr, flush=True)
+            _put("\r")
 
 
 def _rewrite(line: str) -> None:
     """Write over the last line of the terminal."""
     width = min(_WIDTH, shutil.get_terminal_size().columns - 1)
-    print(f"\r{one_line(line)[:width]:<{width}}", end="", file=sys.stderr, flush=True)
+    _put(f"\r{one_line(line)[:width]:<{width}}")
+
+
+def _put(text: str) -> None:
+    """Write to the terminal, unless it was closed."""
+    with contextlib.suppress(OSError):
+        print(text, end="", file=sys.stderr, flush=True)

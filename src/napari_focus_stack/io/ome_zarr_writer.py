@@ -7,7 +7,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._version import __version__
-from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.ome_zarr_levels import (
     Levels,
     create_levels,
@@ -140,7 +139,7 @@ class OmeZarrImage:
                 self._group = zarr.create_group(self.temporary, zarr_format=3)
                 arrays = create_levels(self._group, stored_shape(shape), dtype)
                 self._levels = Levels(arrays, is_colour=self._is_colour, averaged=averaged)
-        except OutputError:
+        except BaseException:  # an interrupt, too: nobody has its name yet
             self.discard()
             raise
 

@@ -11,7 +11,7 @@ import numpy as np
 from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.output_formats import SAVED, TIFF, check_image
 from napari_focus_stack.io.places import is_remote
-from napari_focus_stack.io.replacing import os_errors, temporary_name
+from napari_focus_stack.io.replacing import check_creatable, os_errors
 from napari_focus_stack.io.results_file import check_saved
 from napari_focus_stack.io.writing import MEASURES, role_words
 
@@ -145,7 +145,6 @@ def _check_json(path: Path) -> None:
 
 def _check_place(path: Path) -> None:
     """Check that a file can be created at `path`."""
-    trial = temporary_name(path)
     with os_errors(path):
         if path.is_dir():
             raise OutputError(f"'{path}' is a folder; give a file's name.")
@@ -153,5 +152,4 @@ def _check_place(path: Path) -> None:
             raise OutputError(
                 f"There is no folder '{path.parent}' to write '{path.name}' into; make it."
             )
-        trial.touch(exist_ok=False)
-        trial.unlink()
+        check_creatable(path)

@@ -36,25 +36,46 @@ def put_in_place(files: list[tuple[Path, Path]]) -> None:
     try:
         for temporary, path in files:
             with os_errors(path):
-                aside = temporary_name(path) if _is_there(path, folder=temporary.is_dir()) else None
-                undo.append((temporary, path, aside))  # first: an interrupt may come in between
-                if aside is not None:
-                    path.replace(aside)
+                before = _name_aside(path, folder=temporary.is_dir())
+                # noted first: an interrupt may come as soon as a file has moved
+                undo.append((temporary, path, before))
+                if before is not None:
+                    path.replace(before)
                 temporary.replace(path)
     except BaseException:
         for temporary, path, before in reversed(undo):
             if not temporary.exists():  # what lies in its place was written here
                 remove([path])
-            if before is not None and before.exists():
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):
+                if before is not None and before.exists():
                     before.replace(path)
         raise
     remove(before for _temporary, _path, before in undo if before is not None)
 
 
-def _is_there(path: Path, *, folder: bool) -> bool:
-    """Return whether there is a file, or a folder, that goes."""
-    return path.is_dir() if folder else path.is_file()
+def _name_aside(path: Path, *, folder: bool) -> Path | None:
+    """Return a name for an existing file or folder while it is replaced; None if there is none."""
+    return temporary_name(path) if (path.is_dir() if folder else path.is_file()) else None
+
+
+def check_creatable(path: Path) -> None:
+    """Create a file beside a place, and remove it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The place.
+
+    Raises
+    ------
+    OSError
+        No file can be created there.
+    """
+    trial = temporary_name(path)
+    try:
+        trial.touch(exist_ok=False)
+    finally:
+        remove([trial])
 
 
 def remove(files: Iterable[Path]) -> None:

@@ -22,7 +22,7 @@ from napari_focus_stack.io.ome_zarr_store import check_place, open_level
 from napari_focus_stack.io.ome_zarr_writer import OmeZarrImage, create_ome_zarr
 from napari_focus_stack.io.output_formats import is_colour, xml_text
 from napari_focus_stack.io.places import followed, is_remote
-from napari_focus_stack.io.replacing import os_errors, temporary_name
+from napari_focus_stack.io.replacing import check_creatable, os_errors, temporary_name
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import even_step
 from napari_focus_stack.io.writing import Outputs, describe_values, encode_report
@@ -135,9 +135,7 @@ class OnDisk(Destination):
         check_own_reports(self.report_folder)
         for position in self._series.positions:
             self._check_held(position)
-        trial = temporary_name(self._out)
-        trial.touch(exist_ok=False)
-        trial.unlink()
+        check_creatable(self._out)
 
     def _check_names(self) -> None:
         """Refuse names that are one file."""

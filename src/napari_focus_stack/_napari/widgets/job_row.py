@@ -59,6 +59,7 @@ class JobRow(Container[Any]):
         super().__init__(widgets=self._rows(), labels=False)
         self.margins = (0, 0, 0, 0)
         self.cancel_button.changed.connect(self.cancel)
+        self.native.destroyed.connect(self._abandon)
 
     def _rows(self) -> list[Widget]:
         if not self._lasting:
@@ -106,7 +107,6 @@ class JobRow(Container[Any]):
             partial(self._advance, describe=describe, on_other=on_other),
             partial(self._finish, add=add, on_end=on_end, on_cancel=on_cancel),
         )
-        self.native.destroyed.connect(self._job.abandon)
         self.status.value = ""
         self._show_running(True)
         self._job.start()
@@ -155,6 +155,10 @@ class JobRow(Container[Any]):
     def _docked(self, parent: object) -> None:
         if parent is None:
             self.cancel()
+
+    def _abandon(self, *_: object) -> None:
+        if self._job is not None:
+            self._job.abandon()
 
     def say_error(self, sentence: str) -> None:
         """Show an error, here and in napari's notifications, which fold and go away.

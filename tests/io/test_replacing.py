@@ -1,0 +1,51 @@
+"""Files that replace others by renaming."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_focus_stack.io.replacing import put_in_place
+from napari_focus_stack.series.own_files import removed
+
+NAMES = ("image", "depth")
+
+
+@pytest.mark.parametrize("moves", range(1, 2 * len(NAMES) + 1))
+def test_an_interrupt_after_any_move_brings_everything_back(moves, tmp_path, monkeypatch):
+    places = [tmp_path / name for name in NAMES]
+    files = [(place.with_suffix(".part"), place) for place in places]
+    for temporary, place in files:
+        place.write_text("before")
+        temporary.write_text("after")
+    interrupt_after(moves, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        put_in_place(files)
+    assert {place.read_text() for place in places} == {"before"}
+    assert {file.stem for file in tmp_path.iterdir()} == set(NAMES)
+
+
+def test_an_interrupt_brings_removed_files_back(tmp_path, monkeypatch):
+    places = [tmp_path / name for name in NAMES]
+    for place in places:
+        place.touch()
+    interrupt_after(2, monkeypatch)
+    with pytest.raises(KeyboardInterrupt), removed(places):
+        pass
+    assert set(tmp_path.iterdir()) == set(places)
+
+
+def interrupt_after(moves: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a signal come when a file has been moved, before anything can be noted."""
+    real, count = Path.replace, 0
+
+    def replace(path: Path, target: Path) -> Path:
+        nonlocal count
+        count += 1
+        moved = real(path, target)
+        if count == moves:
+            raise KeyboardInterrupt
+        return moved
+
+    monkeypatch.setattr(Path, "replace", replace)

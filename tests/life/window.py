@@ -1,0 +1,269 @@
+"""Use one napari window for long as a person does, errors and cancelled runs among the others.
+
+    xvfb-run -s "-screen 0 1600x1000x24" python tests/life/window.py [RUNS]
+
+Every tenth run all results are removed, and memory, threads, handles, files, widgets and layer
+callbacks are compared from then on. Prints a row on them; fails if something grows or is left.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import sys
+import tempfile
+import time
+import weakref
+from collections import Counter
+from pathlib import Path
+
+# before napari reads them: whose user's settings would be changed, and asked for
+os.environ["NAPARI_CONFIG"] = os.path.join(tempfile.mkdtemp(prefix="napari-"), "settings.yaml")
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="napari-")  # results that are kept
+sys.path.insert(0, str(Path(__file__).parents[1] / "napari"))
+
+import napari
+import numpy as np
+import tifffile
+from measures import HEAD, Life, held, own_folders
+from napari._qt.dialogs.qt_notification import NapariQtNotification
+from person import Person
+from qtpy.QtCore import QObject, QPoint
+from qtpy.QtWidgets import QApplication
+from signals import render
+from vispy.gloo import glir
+
+from napari_focus_stack._napari.viewer import preferences
+from napari_focus_stack._napari.widgets.settings_form import UPDATE
+
+SIZE = (900, 600)
+"""Of the window, which software OpenGL paints in less time than a large one."""
+SIDE, PLANES = 160, 6
+ROUND = 10
+"""Runs between two moments at which nothing but the stack is in the window."""
+TITLE = "Focus Stack"
+ONE, DAMAGED = "cells", "damaged"
+
+
+class Session:
+    """A person at one window.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        For the planes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.viewer = napari.Viewer()
+        self.viewer.window.set_geometry(20, 20, *SIZE)
+        self.me = Person(self.viewer, folder)
+        planes = folder / ONE
+        planes.mkdir()
+        for z, plane in enumerate(render(None, 1, PLANES, SIDE)):
+            tifffile.imwrite(planes / f"p{z}.tif", plane)
+        self.damaged = folder / DAMAGED
+        shutil.copytree(planes, self.damaged)
+        self.viewer.open(planes, plugin="napari-focus-stack")
+        self.stack = self.viewer.layers[0]
+        self.dock = self.open(TITLE, "Project")
+        self.dock.form.parameters["align"].value = "none"
+        self.steps = [
+            self.plain,
+            self.cancelled,
+            lambda: self.plain("depth"),
+            self.refused,
+            self.probed,
+            self.unreadable,
+            lambda: self.plain("laplacian"),
+            self.corrected,
+            self.measured,
+            self.emptied,
+        ]
+
+    def open(self, name: str, *menus: str):
+        """Open a dock by napari's menu."""
+        shown = f"{name} (Focus Stack)"
+        if shown not in self.viewer.window.dock_widgets:
+            self.me.menu("Layers", *menus, shown)
+        return self.viewer.window.dock_widgets[shown]
+
+    def close(self, name: str) -> None:
+        """Close a dock by the cross in its title."""
+        shown = f"{name} (Focus Stack)"
+        dock = self.viewer.window._wrapped_dock_widgets[shown]
+        dock.show()
+        dock.raise_()
+        self.me.wait(30)
+        self.me.click(dock.title.close_button, what=f"the cross of {name}")
+        self.me.wait_for(lambda: shown not in self.viewer.window.dock_widgets, f"no {name}")
+
+    def run(self) -> str:
+        """Press Stack, wait for the end, and return what is said."""
+        self.viewer.layers.selection = {self.stack}
+        self.show(self.dock)
+        target = self.dock.form.target
+        if target.enabled:
+            target.value = UPDATE  # napari adds and removes a layer the slower, the more there are
+        self.dock.stack_button.native.click()
+        self.me.wait_for(lambda: not self.dock.job.running, "the run", 60)
+        return self.dock.job.status.value
+
+    def show(self, dock) -> None:
+        """Bring a dock in front of those that it shares its place with."""
+        wrapped = dock.native
+        while wrapped is not None and not hasattr(wrapped, "title"):
+            wrapped = wrapped.parentWidget()
+        wrapped.show()
+        wrapped.raise_()
+        self.me.wait(20)
+
+    def plain(self, method: str = "pyramid") -> None:
+        """Stack by a method."""
+        self.dock.form.parameters["method"].value = method
+        said = self.run()
+        assert said.startswith("Stacked"), said
+
+    def cancelled(self) -> None:
+        """Press Cancel as soon as the run is under way."""
+        self.dock.form.parameters["method"].value = "pyramid"
+        self.dock.form.parameters["align"].value = "affine"
+        self.viewer.layers.selection = {self.stack}
+        self.show(self.dock)
+        self.dock.stack_button.native.click()
+        self.dock.job.cancel_button.native.click()
+        self.me.wait_for(lambda: not self.dock.job.running, "the end", 60)
+        self.dock.form.parameters["align"].value = "none"
+        assert self.dock.job.status.value.startswith("Cancelled"), self.dock.job.status.value
+
+    def middle(self, away: int = 0) -> QPoint:
+        """Return a point near the middle of the canvas, where the whole stack is shown."""
+        self.viewer.reset_view()
+        self.me.wait(20)
+        return self.me.canvas.rect().center() + QPoint(away, away)
+
+    def refused(self) -> None:
+        """Align on a line, which is no area."""
+        line = self.viewer.add_shapes(np.array([(5, 5), (40, 40)]), shape_type="line", name="line")
+        form = self.dock.form
+        form.align_on.value = line.unique_id
+        form.parameters["align"].value = "auto"
+        said = self.run()
+        assert said.startswith("'line' holds no area to align on"), said
+        form.parameters["align"].value = "none"
+        self.viewer.layers.remove(line)
+
+    def unreadable(self) -> None:
+        """Stack planes of which one has been cut short since, and remove them."""
+        self.viewer.open(self.damaged, plugin="napari-focus-stack")
+        kept, self.stack = self.stack, self.viewer.layers[DAMAGED]
+        plane = self.damaged / "p3.tif"
+        whole = plane.read_bytes()
+        plane.write_bytes(whole[: len(whole) // 2])
+        said = self.run()
+        assert "p3.tif" in said, said
+        plane.write_bytes(whole)
+        self.viewer.layers.remove(self.stack)
+        self.stack = kept
+
+    def probed(self) -> None:
+        """Look at focus curves, and close the dock."""
+        dock = self.open("Probe focus", "Measure")
+        self.me.move(self.me.canvas, self.middle())
+        self.me.wait_for(lambda: dock.plot.curve is not None, "the curve")
+        self.me.move(self.me.canvas, self.middle(9))
+        self.close("Probe focus")
+        self.plain()
+
+    def corrected(self) -> None:
+        """Paint a plane, and close the dock."""
+        dock = self.open("Correct depth", "Annotate")
+        self.show(dock)
+        self.me.click(dock.correct_button.native)
+        self.me.wait_for(lambda: not dock.job.running, "the correction")
+        self.me.drag(self.me.canvas, [self.middle(k) for k in (0, 5, 10)], "a stroke")
+        self.close("Correct depth")
+        for layer in [one for one in self.viewer.layers if "correction" in one.name]:
+            self.viewer.layers.remove(layer)
+        self.plain()
+
+    def measured(self) -> None:
+        """Measure heights, and close the dock."""
+        self.open("Measure heights", "Measure")
+        self.me.wait(50)
+        self.close("Measure heights")
+        self.plain()
+
+    def emptied(self) -> None:
+        """Stack once more, and remove all results."""
+        self.plain()
+        for layer in [one for one in self.viewer.layers if one is not self.stack]:
+            self.viewer.layers.remove(layer)
+        self.me.wait(50)
+
+    def counts(self) -> dict[str, int]:
+        """Return numbers of widgets, timers, callbacks and objects of ours."""
+        objects: Counter[str] = Counter()
+        for one in gc.get_objects():
+            name = getattr(type(one), "__module__", "")
+            if isinstance(name, str) and name.startswith("napari_focus_stack"):
+                objects[type(one).__name__] += 1
+        windows, app = QApplication.topLevelWidgets(), QApplication.instance()
+        return {
+            "widgets": _ours(QApplication.allWidgets()),
+            "windows": len(windows),
+            "objects of the window": _ours(self.me.window.findChildren(QObject)),
+            "objects of the application": len(app.findChildren(QObject)),
+            "callbacks of the layer": _callbacks(self.stack.events),
+            "callbacks of the list": _callbacks(self.viewer.layers.events),
+            "callbacks of the view": _callbacks(self.viewer.dims.events)
+            + _callbacks(self.viewer.scene.camera.events),
+            "callbacks of the mouse": len(self.viewer.mouse_move_callbacks)
+            + len(self.viewer.mouse_drag_callbacks),
+            **objects,
+        }
+
+
+def _ours(objects: list[QObject]) -> int:
+    """Count objects but those of notifications, which napari 0.9 closes and does not delete."""
+    return sum(not _is_notification(one) for one in objects)
+
+
+def _is_notification(one: QObject | None) -> bool:
+    while one is not None:
+        if isinstance(one, NapariQtNotification):
+            return True
+        one = one.parent()
+    return False
+
+
+def _callbacks(group) -> int:
+    """Count the callbacks of all events of a group whose receivers live.
+
+    napari forgets the others when the event comes again.
+    """
+    found = [call for one in (group, *group.emitters.values()) for call in one.callbacks]
+    owners = [call[0] for call in found if isinstance(call, tuple)]
+    dead = sum(isinstance(one, weakref.ref) and one() is None for one in owners)
+    return len(found) - dead
+
+
+def main(runs: int) -> None:
+    print(HEAD)
+    glir.GlirProgram.delete = lambda self: None  # else Mesa's software OpenGL crashes
+    with own_folders() as made:
+        preferences._place = lambda: made / preferences.FILE
+        session, life, start = Session(made), Life("window"), time.monotonic()
+        for number in range(runs):
+            session.steps[number % ROUND]()
+            life.note(held(), session.counts() if number % ROUND == ROUND - 1 else None)
+        faults = life.faults(held(), every=ROUND)
+        print(f"{time.monotonic() - start:.0f} s", file=sys.stderr)
+        if faults:
+            print("\n".join(faults), file=sys.stderr, flush=True)
+    os._exit(bool(faults))  # napari removes its layers when it closes, where OpenGL may crash
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 300)
