@@ -1,0 +1,91 @@
+"""What each page needs to be run: its files, and the commands that cannot be run, with the reason.
+
+A page that is not declared here has no files of its own and runs all of its commands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import tifffile
+from batch.experiment import write_film, write_plate, write_stack
+
+from napari_focus_stack.simulation.samples import render_sample
+from tests.docs.pages import blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tests.docs.running import Run
+
+
+def nothing(*_: object) -> None:
+    """Need no files, or check nothing more."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page needs.
+
+    Attributes
+    ----------
+    make : callable
+        Takes the empty folder in which the page works, and writes its files.
+    stands_for : mapping of str to str
+        Words of commands for which another file is taken: no library writes ND2.
+    not_run : mapping of str to str
+        Commands of this page alone that cannot be run, and why.
+    codes : mapping of str to int
+        Commands that end with another exit code than 0.
+    check : callable
+        Takes the folder and the `Run` at the end of the page.
+    """
+
+    make: Callable[[Path], None] = nothing
+    stands_for: Mapping[str, str] = field(default_factory=dict)
+    not_run: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, int] = field(default_factory=dict)
+    check: Callable[[Path, Run], None] = nothing
+
+
+def write_sample(folder: Path, name: str = "histology") -> None:
+    """Write the planes of a sample of 416 x 416 pixels, with their pixel size."""
+    folder.mkdir()
+    sample = render_sample(name)
+    centimetre = (1e4 / sample.spacing.x, 1e4 / sample.spacing.y)
+    for k, plane in enumerate(sample.planes):
+        place = folder / f"plane{k:02}.tif"
+        tifffile.imwrite(place, plane, resolution=centimetre, resolutionunit="CENTIMETER")
+
+
+def batch_files(folder: Path) -> None:
+    """Write an experiment of a stack, a film and a plate, and a plate on object storage."""
+    write_stack(folder / "experiment" / "A" / "leaf.tif", 0)
+    write_film(folder / "experiment" / "film.tif", 2)
+    write_plate(folder / "experiment" / "plate.ome.zarr", {"B/2": 1, "C/3": 1})
+    write_plate("s3://experiments/plates/plate.ome.zarr", {"B/2": 1})
+
+
+def check_batch(folder: Path, run: Run) -> None:
+    """Check that everything the tree of the page shows is there, and what snippets print."""
+    [tree] = [block.text for block in blocks("docs/batch.md") if block.text.startswith("fused/")]
+    shown = [line.split()[0] for line in tree.splitlines()[1:]]
+    assert len(shown) == 11
+    for name in shown:
+        assert (folder / "fused" / name).exists(), name
+    assert (folder / "fused-zarr" / "plate_depth.ome.zarr" / "B" / "2").is_dir()
+    assert (folder / "job.sh").exists()
+    assert not (folder / "fused-by-slurm").exists()
+    for place, printed in run.printed.items():
+        lines = printed.splitlines()
+        stacks = ["A/leaf.tif", "film.tif", "plate.ome.zarr"]
+        assert sorted({line.split()[0] for line in lines}) == stacks, place
+        assert all(" done" in line for line in lines), place
+
+
+PAGES = {
+    "docs/batch.md": Page(batch_files, check=check_batch),
+    "docs/heights.md": Page(lambda folder: write_sample(folder / "planes")),
+}
