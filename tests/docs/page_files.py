@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import tifffile
-from batch.experiment import write_film, write_plate, write_stack
+from batch.experiment import film_pixels, write_film, write_plate, write_stack
 
 from napari_focus_stack.simulation.samples import render_sample
 from tests.docs.pages import blocks
@@ -60,6 +61,27 @@ def write_sample(folder: Path, name: str = "histology") -> None:
         tifffile.imwrite(place, plane, resolution=centimetre, resolutionunit="CENTIMETER")
 
 
+def write_named_film(file: Path, times: int) -> None:
+    """Write a film of the channels DAPI and GFP as an OME-TIFF."""
+    film = np.ascontiguousarray(film_pixels(times))
+    metadata = {
+        "axes": "TCZYX",
+        "Channel": {"Name": ["DAPI", "GFP"]},
+        "PhysicalSizeX": 0.5,
+        "PhysicalSizeY": 0.5,
+        "PhysicalSizeZ": 2.0,
+        "TimeIncrement": 60.0,
+        "TimeIncrementUnit": "s",
+    }
+    tifffile.imwrite(file, film, metadata=metadata, photometric="minisblack")
+
+
+def series_files(folder: Path) -> None:
+    """Write a film of two channels, and a plate of two wells."""
+    write_named_film(folder / "film.ome.tiff", 2)
+    write_plate(folder / "plate", {"B/02": 1, "C/03": 1}, ("DAPI", "GFP"))
+
+
 def batch_files(folder: Path) -> None:
     """Write an experiment of a stack, a film and a plate, and a plate on object storage."""
     write_stack(folder / "experiment" / "A" / "leaf.tif", 0)
@@ -87,5 +109,6 @@ def check_batch(folder: Path, run: Run) -> None:
 
 PAGES = {
     "docs/batch.md": Page(batch_files, check=check_batch),
+    "docs/series.md": Page(series_files, stands_for={"film.nd2": "film.ome.tiff"}),
     "docs/heights.md": Page(lambda folder: write_sample(folder / "planes")),
 }

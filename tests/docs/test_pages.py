@@ -12,28 +12,35 @@ from tests.docs.pages import Block, blocks, page_names
 from tests.docs.running import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
-def pages_with_blocks() -> Iterator[object]:
-    """Yield the name of each page that shows blocks; object storage needs its server."""
-    for name in page_names():
-        shown = blocks(name)
-        remote = any("s3://" in block.text for block in shown)
-        if shown:
-            yield pytest.param(name, marks=[pytest.mark.usefixtures("s3")] if remote else [])
+REMOTE = [name for name in page_names() if any("s3://" in block.text for block in blocks(name))]
+"""Pages with commands on object storage."""
 
 
-@pytest.mark.parametrize("name", list(pages_with_blocks()))
-def test_page_does_what_it_says(name: str, tmp_path: Path) -> None:
+def follow(name: str, folder: Path) -> None:
+    """Do everything that a page shows, in an empty folder."""
     page = PAGES.get(name, Page())
     run = Run(page)
-    with contextlib.chdir(tmp_path), contextlib.ExitStack() as running:
-        page.make(tmp_path)
+    with contextlib.chdir(folder), contextlib.ExitStack() as running:
+        page.make(folder)
         for block in blocks(name):
             run.block(block, running)
-    page.check(tmp_path, run)
+    page.check(folder, run)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in page_names() if blocks(name) and name not in REMOTE]
+)
+def test_page_does_what_it_says(name: str, tmp_path: Path) -> None:
+    follow(name, tmp_path)
+
+
+@pytest.mark.usefixtures("s3")
+@pytest.mark.parametrize("name", REMOTE)
+def test_page_with_object_storage_does_what_it_says(name: str, tmp_path: Path) -> None:
+    follow(name, tmp_path)
 
 
 @pytest.mark.parametrize(
