@@ -25,20 +25,13 @@ _OPTICS = {
 """Required options of a microscope, and their help."""
 
 
-def demo_command(argv: list[str]) -> None:
-    """Run `focusstack demo`.
+def demo_parser() -> argparse.ArgumentParser:
+    """Create the parser of `focusstack demo`.
 
-    Parameters
-    ----------
-    argv : list of str
-        Arguments after "demo".
-
-    Raises
-    ------
-    SettingsError
-        The call is wrong.
-    OutputError
-        A file cannot be written.
+    Returns
+    -------
+    argparse.ArgumentParser
+        Parser of the arguments after "demo".
     """
     from napari_focus_stack.simulation.samples import SAMPLES
 
@@ -56,7 +49,25 @@ def demo_command(argv: list[str]) -> None:
         action="store_true",
         help="Open the sample in napari with the widget docked instead.",
     )
-    call = parser.parse_args(argv)
+    return parser
+
+
+def demo_command(argv: list[str]) -> None:
+    """Run `focusstack demo`.
+
+    Parameters
+    ----------
+    argv : list of str
+        Arguments after "demo".
+
+    Raises
+    ------
+    SettingsError
+        The call is wrong.
+    OutputError
+        A file cannot be written.
+    """
+    call = demo_parser().parse_args(argv)
     if call.napari:
         from napari_focus_stack._napari.demo import open_demo
 
