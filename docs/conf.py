@@ -1,7 +1,8 @@
 """Site of the documentation: ``python -m sphinx -W --keep-going -n docs build/docs``.
 
 The pages are Markdown that GitHub shows as well; `_ext/repository_links.py` makes their links to
-files of the repository work here. `_ext/settings_table.py` makes the table of all settings.
+files of the repository work here. The options of the command, the settings and the public names
+come from the package itself.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ extensions = [
     "sphinx.ext.mathjax",
     # MathJax's own files, so that formulas are readable without a network
     "sphinx-mathjax-offline",
-    "sphinx_argparse_cli",
     "sphinx_copybutton",
     "sphinx_design",
+    "command_reference",
+    "public_names",
     "repository_links",
     "settings_table",
 ]
@@ -57,7 +59,9 @@ autosummary_imported_members = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc's sections state the types, with shapes
 numpydoc_show_class_members = False
-default_role = "autolink"
+default_role = "public-name"
+
+smartquotes = False  # quotes are part of options and messages
 
 html_theme = "pydata_sphinx_theme"
 html_title = "napari-focus-stack"
