@@ -71,7 +71,7 @@ def table(head: list[str], body: list[list[nodes.Node]]) -> nodes.table:
     group += [nodes.colspec(colwidth=1) for _ in head]
     group += nodes.thead("", _row([nodes.Text(title) for title in head]))
     group += nodes.tbody("", *(_row(cells) for cells in body))
-    return nodes.table("", group)
+    return nodes.table("", group, classes=["settings", "colwidths-auto"])
 
 
 def _row(cells: list[nodes.Node]) -> nodes.row:
