@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import tifffile
-from batch.experiment import film_pixels, write_film, write_plate, write_stack
+from batch.experiment import film_pixels, pixels, write_film, write_plate, write_stack
 
 from napari_focus_stack.simulation.samples import render_sample
 from tests.docs.pages import blocks
@@ -76,9 +76,40 @@ def write_named_film(file: Path, times: int) -> None:
     tifffile.imwrite(file, film, metadata=metadata, photometric="minisblack")
 
 
-def series_files(folder: Path) -> None:
+def write_planes(folder: Path, seed: int = 0) -> None:
+    """Write six small planes with their pixel size, a file each."""
+    folder.mkdir()
+    for k, plane in enumerate(pixels(seed)):
+        half_a_micrometre = {"resolution": (20_000, 20_000), "resolutionunit": "CENTIMETER"}
+        tifffile.imwrite(folder / f"plane{k}.tif", plane, **half_a_micrometre)
+
+
+def plain_files(folder: Path) -> None:
+    """Write planes as a folder and as one file, and an experiment of one stack."""
+    write_planes(folder / "planes")
+    write_stack(folder / "planes.tif", 0)
+    write_stack(folder / "experiment" / "A" / "leaf.tif", 1)
+
+
+def python_files(folder: Path) -> None:
+    """Write planes, a film and an experiment."""
+    plain_files(folder)
+    write_named_film(folder / "film.ome.tif", 1)
+
+
+def command_files(folder: Path) -> None:
+    """Write a sample, two channels of one field, a film, a plate and an experiment."""
+    write_sample(folder / "planes")
+    write_stack(folder / "planes.tif", 0)
+    write_planes(folder / "brightfield")
+    write_planes(folder / "gfp")
+    write_stack(folder / "experiment" / "A" / "leaf.tif", 1)
+    series_files(folder, times=10)
+
+
+def series_files(folder: Path, times: int = 2) -> None:
     """Write a film of two channels, and a plate of two wells."""
-    write_named_film(folder / "film.ome.tiff", 2)
+    write_named_film(folder / "film.ome.tiff", times)
     write_plate(folder / "plate", {"B/02": 1, "C/03": 1}, ("DAPI", "GFP"))
 
 
@@ -107,8 +138,14 @@ def check_batch(folder: Path, run: Run) -> None:
         assert all(" done" in line for line in lines), place
 
 
+NAMED_ND2 = {"film.nd2": "film.ome.tiff"}
+
 PAGES = {
+    "README.md": Page(plain_files),
+    "docs/start.md": Page(plain_files),
+    "docs/python.md": Page(python_files),
+    "docs/command.md": Page(command_files, stands_for=NAMED_ND2),
     "docs/batch.md": Page(batch_files, check=check_batch),
-    "docs/series.md": Page(series_files, stands_for={"film.nd2": "film.ome.tiff"}),
+    "docs/series.md": Page(series_files, stands_for=NAMED_ND2),
     "docs/heights.md": Page(lambda folder: write_sample(folder / "planes")),
 }

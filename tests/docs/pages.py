@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 TREE = Path(__file__).parents[2]
 _FENCE = re.compile(r"^( *)(```+|~~~+)(.*?)\n(.*?)^\1\2 *$", re.DOTALL | re.MULTILINE)
+_FILLED = re.compile(r"\{(toctree|include|eval-rst|settings-table|command-reference)\}")
+"""Directives of the site, whose content is made there."""
 _SHELL_SIGNS = ("&&", "|", ";", ">", "<", "&")
 
 
@@ -50,7 +52,7 @@ def page_text(name: str) -> str:
 
 
 def blocks(name: str) -> list[Block]:
-    """Return the fenced blocks of a page, in order."""
+    """Return the fenced blocks of a page, in order; those that Sphinx fills are none."""
     text = page_text(name)
     return [
         Block(
@@ -59,6 +61,7 @@ def blocks(name: str) -> list[Block]:
             re.sub(rf"^{found[1]}", "", found[4], flags=re.MULTILINE),
         )
         for found in _FENCE.finditer(text)
+        if not _FILLED.match(found[3].strip())
     ]
 
 
