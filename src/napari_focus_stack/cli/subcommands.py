@@ -40,6 +40,7 @@ def demo_command(argv: list[str]) -> None:
     OutputError
         A file cannot be written.
     """
+    from napari_focus_stack.cli.demo_scenes import SCENES, write_scene
     from napari_focus_stack.simulation.samples import SAMPLES
 
     parser = Parser(
@@ -56,7 +57,18 @@ def demo_command(argv: list[str]) -> None:
         action="store_true",
         help="Open the sample in napari with the widget docked instead.",
     )
+    parser.add_argument(
+        "--scene",
+        choices=SCENES,
+        help="Write the planes of a scene of the tutorials and its truth instead, into the folder "
+        "of --output or one of the scene's name; nothing is stacked.",
+    )
     call = parser.parse_args(argv)
+    if call.scene is not None:
+        if call.napari or call.sample is not None:
+            raise SettingsError("'--scene' stands alone; leave out '--napari' and the sample.")
+        print(write_scene(call.scene, call.output or Path(call.scene)))
+        return
     if call.napari:
         from napari_focus_stack._napari.demo import open_demo
 
