@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-EPITHELIUM_SPACING = Spacing(y=0.25, x=0.25, z=1.0, unit="micrometer")
+EPITHELIUM_SPACING = Spacing(y=0.25, x=0.25, z=1.5, unit="micrometer")
 """Distances of the epithelium and of the plate."""
 EPITHELIUM_PLANES = 16
 NIGHT_INTERVAL = 1800.0

@@ -100,7 +100,8 @@ def draw_epithelium(tissue: Tissue) -> Epithelium:
     inside = (off[..., 0] * squeeze) ** 2 + (off[..., 1] / squeeze) ** 2 < radius**2
     labels = np.where(inside, cell + 1, 0).astype(np.uint16)
     nuclei = inside * brightness[cell] * (0.7 + 0.3 * _grain(rng, shape, 1.2))
-    relief = two_hills(*shape)
+    turned = tuple(axis for axis in (0, 1) if tissue.seed >> axis & 1)
+    relief = np.flip(two_hills(*shape), turned)
     depth = tissue.lowest + (tissue.highest - tissue.lowest) * relief
     return Epithelium(
         np.asarray(cv2.GaussianBlur(nuclei.astype(np.float32), (0, 0), 0.8), np.float32),
