@@ -18,7 +18,7 @@ PAGE = (TREE / "docs" / "findings.md").read_text(encoding="utf-8")
 NO_NOTES = ("cli", "_napari", "simulation", "_compiled", "settings.py", "series/series_settings.py")
 """Where sentences are help, tooltips or prompts; notes of command and docks are checked one way."""
 HELP = {"help", "tooltip", "description", "epilog"}
-FEWEST_WORDS = 4
+FEWEST_WORDS, FEWEST_OF_A_CLAUSE = 4, 12
 FAILURES = ("Error", "Unreadable", "Cancelled")
 
 
@@ -56,8 +56,10 @@ def sentences_of(file: Path) -> list[str]:
 
 
 def is_note(text: str) -> bool:
-    """Return whether a string is a whole sentence of several words."""
-    return text.endswith(".") and len(text.split()) >= FEWEST_WORDS
+    """Return whether a string is a sentence, or a long clause that gets its stop elsewhere."""
+    words = len(text.split())
+    clause = text[:1].isupper() and words >= FEWEST_OF_A_CLAUSE
+    return clause or (text.endswith(".") and words >= FEWEST_WORDS)
 
 
 def notes() -> dict[str, str]:
@@ -77,7 +79,8 @@ def notes() -> dict[str, str]:
 
 def quotes() -> list[str]:
     """Return what the first column of the tables quotes."""
-    rows = re.findall(r"^\| (\".*?\") \|", PAGE, re.MULTILINE)
+    _summary, *subjects = PAGE.split("\n## ")
+    rows = re.findall(r"^\| (\".*?\") \|", "\n".join(subjects), re.MULTILINE)
     return [quote for row in rows for quote in re.findall(r'"([^"]+)"', row)]
 
 

@@ -25,22 +25,15 @@ _OPTICS = {
 """Required options of a microscope, and their help."""
 
 
-def demo_command(argv: list[str]) -> None:
-    """Run `focusstack demo`.
+def demo_parser() -> argparse.ArgumentParser:
+    """Create the parser of `focusstack demo`.
 
-    Parameters
-    ----------
-    argv : list of str
-        Arguments after "demo".
-
-    Raises
-    ------
-    SettingsError
-        The call is wrong.
-    OutputError
-        A file cannot be written.
+    Returns
+    -------
+    argparse.ArgumentParser
+        Parser of the arguments after "demo".
     """
-    from napari_focus_stack.cli.demo_scenes import SCENES, write_scene
+    from napari_focus_stack.cli.demo_scenes import SCENES
     from napari_focus_stack.simulation.samples import SAMPLES
 
     parser = Parser(
@@ -63,10 +56,30 @@ def demo_command(argv: list[str]) -> None:
         help="Write the planes of a scene of the tutorials and its truth instead, into the folder "
         "of --output or one of the scene's name; nothing is stacked.",
     )
-    call = parser.parse_args(argv)
+    return parser
+
+
+def demo_command(argv: list[str]) -> None:
+    """Run `focusstack demo`.
+
+    Parameters
+    ----------
+    argv : list of str
+        Arguments after "demo".
+
+    Raises
+    ------
+    SettingsError
+        The call is wrong.
+    OutputError
+        A file cannot be written.
+    """
+    call = demo_parser().parse_args(argv)
     if call.scene is not None:
         if call.napari or call.sample is not None:
             raise SettingsError("'--scene' stands alone; leave out '--napari' and the sample.")
+        from napari_focus_stack.cli.demo_scenes import write_scene
+
         print(write_scene(call.scene, call.output or Path(call.scene)))
         return
     if call.napari:
