@@ -33,6 +33,7 @@ def demo_parser() -> argparse.ArgumentParser:
     argparse.ArgumentParser
         Parser of the arguments after "demo".
     """
+    from napari_focus_stack.cli.demo_scenes import SCENES
     from napari_focus_stack.simulation.samples import SAMPLES
 
     parser = Parser(
@@ -48,6 +49,12 @@ def demo_parser() -> argparse.ArgumentParser:
         "--napari",
         action="store_true",
         help="Open the sample in napari with the widget docked instead.",
+    )
+    parser.add_argument(
+        "--scene",
+        choices=SCENES,
+        help="Write the planes of a scene of the tutorials and its truth instead, into the folder "
+        "of --output or one of the scene's name; nothing is stacked.",
     )
     return parser
 
@@ -68,6 +75,13 @@ def demo_command(argv: list[str]) -> None:
         A file cannot be written.
     """
     call = demo_parser().parse_args(argv)
+    if call.scene is not None:
+        if call.napari or call.sample is not None:
+            raise SettingsError("'--scene' stands alone; leave out '--napari' and the sample.")
+        from napari_focus_stack.cli.demo_scenes import write_scene
+
+        print(write_scene(call.scene, call.output or Path(call.scene)))
+        return
     if call.napari:
         from napari_focus_stack._napari.demo import open_demo
 
