@@ -43,8 +43,6 @@ myst_fence_as_directive = ["math"]  # as GitHub writes formulas
 # GitHub shows lines that begin with % or +++; MyST would leave them out
 myst_disable_syntax = ["myst_line_comment", "myst_block_break", "myst_target"]
 myst_heading_anchors = 4  # slugs are those of GitHub
-# pages of two authors: those that are missing are a test's concern, tests/docs/test_links.py
-suppress_warnings = ["toc.not_readable"]
 
 repository_files = f"{REPOSITORY}/blob/main"
 repository_pages = {

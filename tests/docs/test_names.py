@@ -13,7 +13,15 @@ from tests.docs.pages import page_names, page_text
 
 USERS_PAGES = [name for name in page_names() if name.startswith(("README", "docs/"))]
 OF_OTHERS = {
-    *("--ntasks", "--mem-per-cpu", "--time", "--signal", "--partition", "--account"),  # SLURM
+    *(
+        "--ntasks",
+        "--mem-per-cpu",
+        "--time",
+        "--signal",
+        "--partition",
+        "--account",
+        "--cpus-per-task",
+    ),  # SLURM
     *("--scheduler-file", "--nworkers", "--nthreads", "--memory-limit"),  # dask
     *("--extras", "--editable"),  # tests/run.py and pip
 }
