@@ -42,6 +42,8 @@ NOT_RUN = {
     "bench": "a bench of minutes; its script is there",
 }
 """Kinds of commands that no page runs, and why."""
+FREE_PORTS = {"scheduler": ["--port", "0", "--no-dashboard"]}
+"""Options of dask beside which a scheduler of somebody else may run."""
 SHOWN = ("", "text", "json", "math")
 """Languages of blocks that show what is printed or written, and formulas."""
 _FILE_NAME = re.compile(r"[^{}]*\.[a-z]\w{2,}")
@@ -86,11 +88,11 @@ class Run:
         if program == "focusstack":
             self._focusstack(place, shown, arguments)
         elif program == "dask":
-            process = start("dask", *arguments)
+            process = start("dask", *arguments, *FREE_PORTS.get(arguments[0], []))
             running.callback(process.wait)
             running.callback(process.terminate)
             if arguments[0] == "scheduler":
-                wait_for(Path(arguments[-1]))
+                wait_for(Path(arguments[-1]), process)
         elif program == "export":
             # the values are those of the server of the tests
             names = {argument.partition("=")[0] for argument in arguments}
@@ -118,7 +120,7 @@ class Run:
         if "__main__" in block.text:
             Path("snippet.py").write_text(block.text, encoding="utf-8")
             process = start("", "snippet.py", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            printed, said = process.communicate(timeout=60)
+            printed, said = process.communicate(timeout=300)
             assert process.returncode == 0, f"{block.place}: {said.decode()}"
             return printed.decode()
         code = compile(block.text, block.place, "exec")
@@ -187,9 +189,10 @@ def start(module: str, *arguments: str, **streams: int) -> subprocess.Popen[byte
     return subprocess.Popen(run, env=environment, **streams)
 
 
-def wait_for(file: Path) -> None:
+def wait_for(file: Path, process: subprocess.Popen[bytes]) -> None:
     """Wait until a process has written its file."""
     while not file.exists():
+        assert process.poll() is None, f"{process.args} ended with {process.returncode}"
         time.sleep(0.05)
 
 
