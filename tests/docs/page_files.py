@@ -5,6 +5,7 @@ A page that is not declared here has no files of its own and runs all of its com
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import tifffile
 from batch.experiment import film_pixels, pixels, write_film, write_plate, write_stack
 
 from napari_focus_stack.simulation.samples import render_sample
-from tests.docs.pages import blocks
+from tests.docs.pages import blocks, page_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -140,6 +141,34 @@ def check_batch(folder: Path, run: Run) -> None:
 
 NAMED_ND2 = {"film.nd2": "film.ome.tiff"}
 
+
+def check_plate(folder: Path, _run: Run) -> None:
+    """The failure was mended, and depth is that of the cells wherever the stack reaches it."""
+    with (folder / "plate" / "truth" / "cells.csv").open(encoding="utf-8") as file:
+        truth = {(row["well"], row["site"]): row for row in csv.DictReader(file)}
+    assert len(truth) == 16
+    with (folder / "plate" / "fused" / "summary.csv").open(encoding="utf-8-sig") as file:
+        rows = [row for row in csv.DictReader(file) if row["channel"] == "w2"]
+    assert {row["status"] for row in rows} == {"done"}
+    off = {
+        row["position"]: float(row["depth median"])
+        - float(truth[row["well"], row["position"][-1]][MEAN_DEPTH])
+        for row in rows
+    }
+    beyond = off.pop("C05 field 1")
+    assert beyond < -0.5
+    assert max(map(abs, off.values())) < 0.2
+
+
+def check_areas(_folder: Path, run: Run) -> None:
+    """The areas that the page prints are those that its snippet finds."""
+    [printed] = run.printed.values()
+    assert printed.strip() in page_text("docs/tutorials/confocal.md")
+
+
+MEAN_DEPTH = "mean depth of the membranes (planes)"
+
+
 PAGES = {
     "README.md": Page(plain_files),
     "docs/start.md": Page(plain_files),
@@ -148,4 +177,9 @@ PAGES = {
     "docs/batch.md": Page(batch_files, check=check_batch),
     "docs/series.md": Page(series_files, stands_for=NAMED_ND2),
     "docs/heights.md": Page(lambda folder: write_sample(folder / "planes")),
+    "docs/tutorials/plate.md": Page(
+        codes={"focusstack batch plate/plate -o plate/fused --lead-channel w2 --z-step 1.5": 3},
+        check=check_plate,
+    ),
+    "docs/tutorials/confocal.md": Page(check=check_areas),
 }
