@@ -136,7 +136,8 @@ def program_of(command: list[str]) -> tuple[str, list[str]]:
     if program in ("python", "python3", "py") and arguments:
         if arguments[0] == "-m":
             module, *arguments = arguments[1:]
-            known = {"napari_focus_stack": "focusstack", "pytest": "checks", "build": "checks"}
+            known = dict.fromkeys(("build", "pytest", "sphinx"), "checks")
+            known["napari_focus_stack"] = "focusstack"
             return known.get(module, module), arguments
         if arguments[0].startswith("benchmarks/"):
             return "bench", arguments
