@@ -67,7 +67,7 @@ class Run:
     _names: dict[str, Any] = field(default_factory=dict)
 
     def block(self, block: Block, running: contextlib.ExitStack) -> None:
-        """Run a block; processes that stay end with `running`."""
+        """Run a block; processes that its commands leave running end with `running`."""
         if block.language == "sh":
             for command in commands(block):
                 self._command(block.place, command, running)

@@ -23,10 +23,11 @@ def follow(name: str, folder: Path) -> None:
     """Do everything that a page shows, in an empty folder."""
     page = PAGES.get(name, Page())
     run = Run(page)
-    with contextlib.chdir(folder), contextlib.ExitStack() as running:
+    with contextlib.chdir(folder):
         page.make(folder)
         for block in blocks(name):
-            run.block(block, running)
+            with contextlib.ExitStack() as running:
+                run.block(block, running)
     page.check(folder, run)
 
 
