@@ -52,6 +52,9 @@ repository_pages = {
     "benchmarks/README.md": "benchmarks.md",
 }
 
+# publishers refuse robots; the form of DOIs is tested in tests/docs/test_links.py
+linkcheck_ignore = [r"https://doi\.org/"]
+
 autosummary_generate = True
 autosummary_ignore_module_all = False
 autosummary_imported_members = True

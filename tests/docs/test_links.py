@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.docs.pages import TREE, page_names, prose
+from tests.docs.pages import TREE, page_names, page_text, prose
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +61,21 @@ def test_every_page_stands_in_one_table_of_contents() -> None:
             listed += [(page.parent / f"{entry}.md").relative_to(docs) for entry in entries]
     pages = sorted(page.relative_to(docs) for page in docs.rglob("*.md"))
     assert sorted(listed) == [page for page in pages if page.as_posix() != "index.md"]
+
+
+def test_the_description_at_pypi_has_no_relative_link() -> None:
+    project = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))
+    hook = project["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    text = page_text("README.md")
+    for change in hook["substitutions"]:
+        text = re.sub(change["pattern"], change["replacement"], text)
+    links = LINK.findall(text)
+    assert len(links) > 20
+    assert all(link.startswith("https://") for link in links)
+
+
+def test_readme_is_read_in_three_minutes() -> None:
+    assert len(page_text("README.md").split()) <= 700  # 230 words a minute
 
 
 def test_dead_links_are_found() -> None:
