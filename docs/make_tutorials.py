@@ -49,7 +49,7 @@ def run_page(page: Path) -> None:
     """Run the commands of a page in the working folder, none of its snippets."""
     text = page.read_text(encoding="utf-8")
     for block in re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        for line in block.splitlines():
+        for line in block.replace("\\\n", " ").splitlines():
             program, *arguments = shlex.split(line, comments=True)
             print("$", line, flush=True)
             if program == "focusstack":
