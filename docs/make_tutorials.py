@@ -46,10 +46,10 @@ COLOURS = 128
 
 
 def run_page(page: Path) -> None:
-    """Run the commands of a page in the working folder."""
+    """Run the commands of a page in the working folder, none of its snippets."""
     text = page.read_text(encoding="utf-8")
     for block in re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        for line in block.splitlines():
+        for line in block.replace("\\\n", " ").splitlines():
             program, *arguments = shlex.split(line, comments=True)
             print("$", line, flush=True)
             if program == "focusstack":
@@ -154,13 +154,7 @@ def errors(
 
 def plate() -> None:
     """Save the contact sheet with the failed stack, as it is before the repair."""
-    (Path("plate/plate") / "dose_C03_s2_w1_z5.tif").write_bytes(b"II*\0")
-    with contextlib.suppress(SystemExit):
-        focusstack(
-            shlex.split(
-                "batch plate/plate -o plate/shown --lead-channel w2 --z-step 1.5 --quiet-time 0"
-            )
-        )
+    focusstack(shlex.split("batch plate/plate -o plate/shown --lead-channel w2 --z-step 1.5"))
     picture = PAGES / "sheet.png"
     take_picture(Path("plate/shown/index.html").resolve(), picture, "Status")
     shrink(picture, "plate.png")

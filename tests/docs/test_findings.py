@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 TREE = Path(__file__).parents[2]
 SOURCE = TREE / "src" / "napari_focus_stack"
 PAGE = (TREE / "docs" / "findings.md").read_text(encoding="utf-8")
-NO_NOTES = ("cli", "_napari", "simulation", "_compiled", "settings.py", "series/series_settings.py")
-"""Where sentences are help, tooltips or prompts; notes of command and docks are checked one way."""
+NO_NOTES = (
+    *("cli", "_napari", "simulation", "_compiled"),
+    *("settings.py", "series/series_settings.py", "io/x3p.py"),
+)
+"""Where sentences are help, tooltips, prompts or parts of a file.
+
+Notes of the command and the docks are checked one way: what the page quotes is said.
+"""
 HELP = {"help", "tooltip", "description", "epilog"}
 FEWEST_WORDS, FEWEST_OF_A_CLAUSE = 4, 12
 FAILURES = ("Error", "Unreadable", "Cancelled")
