@@ -41,6 +41,9 @@ class Page:
         Commands of this page alone that cannot be run, and why.
     codes : mapping of str to int
         Commands that end with another exit code than 0.
+    slow : bool
+        Whether the page takes longer than 4 s of a processor: `long` runs it, and by default its
+        commands are only parsed.
     check : callable
         Takes the folder and the `Run` at the end of the page.
     """
@@ -49,6 +52,7 @@ class Page:
     stands_for: Mapping[str, str] = field(default_factory=dict)
     not_run: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[str, int] = field(default_factory=dict)
+    slow: bool = False
     check: Callable[[Path, Run], None] = nothing
 
 
@@ -177,7 +181,10 @@ PAGES = {
     "docs/batch.md": Page(batch_files, check=check_batch),
     "docs/series.md": Page(series_files, stands_for=NAMED_ND2),
     "docs/heights.md": Page(lambda folder: write_sample(folder / "planes")),
+    "docs/tutorials/photographs.md": Page(slow=True),
+    "docs/tutorials/film.md": Page(slow=True),
     "docs/tutorials/plate.md": Page(
+        slow=True,
         codes={"focusstack batch plate/plate -o plate/fused --lead-channel w2 --z-step 1.5": 3},
         check=check_plate,
     ),

@@ -24,6 +24,7 @@ OF_OTHERS = {
     ),  # SLURM
     *("--scheduler-file", "--nworkers", "--nthreads", "--memory-limit"),  # dask
     *("--extras", "--editable"),  # tests/run.py and pip
+    "--wait-images",  # focus-stack
 }
 """Options of other programs, which pages name."""
 QUOTED = re.compile(r"`([^`]+)`|\"([^\"]+)\"")

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from napari_focus_stack.cli.parsers import every_parser
 from tests.docs.page_files import PAGES, Page
-from tests.docs.pages import Block, blocks, page_names
-from tests.docs.running import Run
+from tests.docs.pages import Block, blocks, commands, page_names
+from tests.docs.running import Run, program_of
+from tests.long_runs import only_long
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,9 +33,15 @@ def follow(name: str, folder: Path) -> None:
     page.check(folder, run)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in page_names() if blocks(name) and name not in REMOTE]
-)
+QUICK = [
+    name
+    for name in page_names()
+    if blocks(name) and name not in REMOTE and not PAGES.get(name, Page()).slow
+]
+SLOW = [name for name, page in PAGES.items() if page.slow]
+
+
+@pytest.mark.parametrize("name", [*QUICK, *only_long(*SLOW)])
 def test_page_does_what_it_says(name: str, tmp_path: Path) -> None:
     follow(name, tmp_path)
 
@@ -42,6 +50,21 @@ def test_page_does_what_it_says(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", REMOTE)
 def test_page_with_object_storage_does_what_it_says(name: str, tmp_path: Path) -> None:
     follow(name, tmp_path)
+
+
+def test_every_command_of_the_pages_is_understood() -> None:
+    parsers = every_parser()
+    understood = 0
+    for name in page_names():
+        for block in blocks(name):
+            for command in commands(block) if block.language == "sh" else ():
+                program, arguments = program_of(command)
+                if program == "focusstack":
+                    own = arguments[0] in parsers
+                    parser = parsers[arguments[0] if own else ""]
+                    parser.parse_args(arguments[own:])
+                    understood += 1
+    assert understood > 50
 
 
 @pytest.mark.parametrize(
