@@ -61,8 +61,8 @@ def write_experiment(root: Path) -> None:
     (root / "slide 2" / "tile 5.tif").write_bytes(whole[: len(whole) // 2])
 
 
-def take_picture(page: Path, picture: Path) -> None:
-    """Save what a browser shows of a page."""
+def take_picture(page: Path, picture: Path, order: str | None = None) -> None:
+    """Save what a browser shows of a page, sorted by the order of that name."""
     options = webdriver.ChromeOptions()
     for argument in ("headless=new", "no-sandbox", "hide-scrollbars"):
         options.add_argument(f"--{argument}")
@@ -73,6 +73,8 @@ def take_picture(page: Path, picture: Path) -> None:
     )
     browser.get(page.as_uri())
     browser.find_element("xpath", "//button[normalize-space()='Both']").click()
+    if order is not None:
+        browser.find_element("xpath", f"//option[normalize-space()='{order}']").click()
     time.sleep(1)  # pictures are loaded as they come into view
     browser.save_screenshot(str(picture))
     browser.quit()

@@ -1,4 +1,4 @@
-"""Take the screenshots of the README during a session in the napari window.
+"""Take the screenshots of docs/napari.md during a session in the napari window.
 
 Run with a screen (``xvfb-run -s "-screen 0 1600x1000x24"``): ``python docs/make_walkthrough.py``.
 """
@@ -21,7 +21,7 @@ STEP = 4
 
 
 def main() -> None:
-    """Run the session and save the screenshots that the README shows."""
+    """Run the session and save the screenshots that the page shows."""
     target = HERE / "walkthrough"
     target.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as taken:

@@ -62,7 +62,9 @@ def write_film_of_files(folder: Path, times: range) -> None:
             )
 
 
-def write_plate(place: Path | str, wells: dict[str, int], **options: object) -> None:
+def write_plate(
+    place: Path | str, wells: dict[str, int], channels: tuple[str, ...] = (), **options: object
+) -> None:
     """Write a plate of OME-Zarr 0.5 with a stack in each field of the wells ("B/2": 1)."""
     root = zarr.open_group(place, mode="w", zarr_format=3, **options)
     rows = sorted({well.split("/")[0] for well in wells})
@@ -82,15 +84,22 @@ def write_plate(place: Path | str, wells: dict[str, int], **options: object) -> 
         images = [{"path": str(field)} for field in range(fields)]
         group.attrs["ome"] = {"version": "0.5", "well": {"images": images}}
         for field in range(fields):
-            _write_image(group.create_group(str(field)), pixels(number + field))
+            _write_image(group.create_group(str(field)), pixels(number + field), channels)
 
 
-def _write_image(group: zarr.Group, planes: np.ndarray) -> None:
+def _write_image(group: zarr.Group, planes: np.ndarray, channels: tuple[str, ...]) -> None:
     axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
-    scale = [{"type": "scale", "scale": [2.0, 0.5, 0.5]}]
-    datasets = [{"path": "0", "coordinateTransformations": scale}]
-    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
-    array = group.create_array("0", shape=planes.shape, dtype=planes.dtype, chunks=(1, *SIZE))
+    scale, named = [2.0, 0.5, 0.5], {}
+    if channels:
+        planes = np.stack([planes // (c + 1) for c in range(len(channels))])
+        axes, scale = [{"name": "c", "type": "channel"}, *axes], [1.0, *scale]
+        named = {"omero": {"channels": [{"label": channel} for channel in channels]}}
+    transforms = [{"type": "scale", "scale": scale}]
+    datasets = [{"path": "0", "coordinateTransformations": transforms}]
+    multiscales = [{"axes": axes, "datasets": datasets}]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": multiscales} | named
+    chunks = (*(1 for _ in planes.shape[:-2]), *SIZE)
+    array = group.create_array("0", shape=planes.shape, dtype=planes.dtype, chunks=chunks)
     array[:] = planes
 
 

@@ -180,6 +180,18 @@ def test_a_stack_that_fails_names_the_older_result_that_remains(tmp_path):
     assert record.why.endswith("The result of an earlier run is still there.")
 
 
+def test_a_channel_that_fails_beside_another_has_no_older_result(tmp_path):
+    root, out = tmp_path / "root", tmp_path / "out"
+    write_film_of_files(root / "film", range(1))
+    for file in sorted((root / "film").glob("*.tif")):
+        file.with_name(file.name.replace("channel000", "channel001")).write_bytes(file.read_bytes())
+    (root / "film" / "img_channel001_position000_time000000000_z002.tif").write_bytes(b"torn")
+    for _ in range(2):  # the second run finds the image of the first, without this channel
+        [failed] = [r for r in batch(root, out, **QUICK) if r.state == "failed"]
+        assert failed.name.channel == 1
+        assert "earlier run" not in failed.why
+
+
 def test_a_file_that_is_torn_and_young_is_waited_for(tmp_path):
     root, out = tmp_path / "root", tmp_path / "out"
     write_stack(root / "good.tif", 0)

@@ -129,7 +129,7 @@ def stack_task(
         results.finished.clear()
     places = {_numbers(task, index): reason for index, reason in failed.items()}
     return [
-        *_write_failures(order, task, places, start, series),
+        *_write_failures(order, task, places, start, series, replaced=bool(results.finished)),
         *(
             _write_finished(order, task, series, results, index, start)
             for index in sorted(results.finished)
@@ -230,10 +230,16 @@ def _write_failures(
     failed: Mapping[tuple[int, int], str],
     start: float,
     series: Series | None = None,
+    *,
+    replaced: bool = False,
 ) -> list[BatchRecord]:
-    """Write the markers of stacks that failed and return their records."""
+    """Write the markers of stacks that failed and return their records.
+
+    The image of a position holds all its channels: where another one of them was stacked, the file
+    is that of this run (`replaced`).
+    """
     records = []
-    stays = task.is_whole and order.result(task.results["image"]).exists()
+    stays = task.is_whole and not replaced and order.result(task.results["image"]).exists()
     for place, reason in failed.items():
         record = BatchRecord(
             name=_name(task, place, series),

@@ -25,21 +25,15 @@ _OPTICS = {
 """Required options of a microscope, and their help."""
 
 
-def demo_command(argv: list[str]) -> None:
-    """Run `focusstack demo`.
+def demo_parser() -> argparse.ArgumentParser:
+    """Create the parser of `focusstack demo`.
 
-    Parameters
-    ----------
-    argv : list of str
-        Arguments after "demo".
-
-    Raises
-    ------
-    SettingsError
-        The call is wrong.
-    OutputError
-        A file cannot be written.
+    Returns
+    -------
+    argparse.ArgumentParser
+        Parser of the arguments after "demo".
     """
+    from napari_focus_stack.cli.demo_scenes import SCENES
     from napari_focus_stack.simulation.samples import SAMPLES
 
     parser = Parser(
@@ -56,7 +50,38 @@ def demo_command(argv: list[str]) -> None:
         action="store_true",
         help="Open the sample in napari with the widget docked instead.",
     )
-    call = parser.parse_args(argv)
+    parser.add_argument(
+        "--scene",
+        choices=SCENES,
+        help="Write the planes of a scene of the tutorials and its truth instead, into the folder "
+        "of --output or one of the scene's name; nothing is stacked.",
+    )
+    return parser
+
+
+def demo_command(argv: list[str]) -> None:
+    """Run `focusstack demo`.
+
+    Parameters
+    ----------
+    argv : list of str
+        Arguments after "demo".
+
+    Raises
+    ------
+    SettingsError
+        The call is wrong.
+    OutputError
+        A file cannot be written.
+    """
+    call = demo_parser().parse_args(argv)
+    if call.scene is not None:
+        if call.napari or call.sample is not None:
+            raise SettingsError("'--scene' stands alone; leave out '--napari' and the sample.")
+        from napari_focus_stack.cli.demo_scenes import write_scene
+
+        print(write_scene(call.scene, call.output or Path(call.scene)))
+        return
     if call.napari:
         from napari_focus_stack._napari.demo import open_demo
 
