@@ -8,6 +8,7 @@ import pytest
 from height_maps import height_map, places, with_unsure
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from long_runs import only_long
 
 from napari_focus_stack.analysis import fit_sphere
 from napari_focus_stack.errors import InputError
@@ -47,7 +48,7 @@ def test_caps_off_their_top_with_gaps(
     assert found.share == source.counted_in(region).sum() / region.sum()
 
 
-@pytest.mark.parametrize("blur", [0.0, 3.0])
+@pytest.mark.parametrize("blur", [3.0, *only_long(0.0)])
 def test_uncertainty_covers_the_error_also_where_neighbours_share_theirs(blur: float) -> None:
     random = np.random.default_rng(4)
     truth = cap(500, (60, 75), (1, 1), hollow=False)

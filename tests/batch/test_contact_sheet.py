@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from long_runs import only_long
 from made_records import done, failed, left
 from scenes import picture
 
@@ -607,15 +608,17 @@ requestAnimationFrame(function scroll(now) {
 """
 
 
-def test_5000_stacks_open_and_scroll_without_a_stutter(
+@pytest.mark.parametrize("stacks", [500, *only_long(5000)])
+def test_any_number_of_stacks_opens_and_scrolls(
     browser: WebDriver,
     tmp_path: Path,
     files: Mapping[str, bytes],
     record_property: Callable[[str, object], None],
+    stacks: int,
 ) -> None:
     (tmp_path / "thumbs").mkdir()
     records = []
-    for k in range(5000):
+    for k in range(stacks):
         place = tmp_path / "thumbs" / f"{k}.jpg"
         if k < 100:
             place.write_bytes(files["image"])
@@ -638,7 +641,8 @@ def test_5000_stacks_open_and_scroll_without_a_stutter(
     print(measured)
     assert ended
     assert most < 120
-    assert len(frames) > 50
-    assert first < 1500, measured
-    assert max(frames) < LONGEST_FRAME, measured
-    assert np.median(frames) < USUAL_FRAME, measured
+    if stacks == 5000:
+        assert len(frames) > 50
+        assert first < 1500, measured
+        assert max(frames) < LONGEST_FRAME, measured
+        assert np.median(frames) < USUAL_FRAME, measured

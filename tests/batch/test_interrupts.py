@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import tifffile
 from batch.experiment import SIZE, batch, results, write_film, write_stack
+from long_runs import only_long
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def made(tmp_path_factory) -> tuple[Path, dict[str, bytes]]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGTERM, *only_long(signal.SIGINT)])
 def test_an_interrupted_batch_ends_at_once_and_can_go_on(tmp_path, made, number):
     root, bits = made
     run = start(root, tmp_path / "out")
