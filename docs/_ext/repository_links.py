@@ -63,7 +63,7 @@ def _rewritten(app: Sphinx, source: Path, text: str) -> str:
             return f"![{label[1:-1]}](/{os.path.relpath(file, app.srcdir)})"
         new = site_target(app, source, target)
         if new is None:
-            _LOGGER.warning("nothing is at '%s'", target, location=(str(source), None))
+            _LOGGER.warning("nothing is at '%s'", target, location=f"{source}:1")
         return f"{label}({new or target})"
 
     fenced = re.split(r"(^ *```.*?^ *```$)", text, flags=re.DOTALL | re.MULTILINE)
