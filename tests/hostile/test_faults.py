@@ -9,8 +9,9 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("accesses to files have no such limits on Windows", allow_module_level=True)
 
+from tests.hostile.fault_injection import FAULTS, Fault, Injector
 from tests.hostile.fault_operations import OPERATIONS
-from tests.hostile.faults import FAULTS, Fault, Injector, Trial
+from tests.hostile.faults import Trial
 
 INJECTOR = Injector()
 BRIEF = ("disk fills up", "i/o error", "handles", "no memory", "plane shrinks")

@@ -71,7 +71,7 @@ class BatchOutput:
 
     def line(self, text: str) -> None:
         """Print one line."""
-        print(text, flush=True)
+        print(one_line(text), flush=True)
 
     def end(self) -> None:
         """Print the totals, the time and where to look."""
