@@ -9,6 +9,7 @@ would interrupt the removal, and are ignored.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -87,6 +88,7 @@ class Interrupts:
         code : int
             Exit code of the process.
         """
+        self._since = math.inf
         # Python restores the defaults before its own end
         _install(signal.SIG_IGN)
         if hasattr(signal, "setitimer"):
