@@ -18,9 +18,10 @@ def program() -> int:
         from napari_focus_stack.cli.main import main
 
         code = main()
+        interrupts.end(code)
     except KeyboardInterrupt:  # before its beginning or after its end
         code = interrupted()
-    interrupts.end(code)
+        interrupts.end(code)
     return code
 
 

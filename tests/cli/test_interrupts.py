@@ -73,6 +73,12 @@ except KeyboardInterrupt:
     send()
     print(True)
 """
+AT_THE_END = """
+signal.setitimer(signal.ITIMER_REAL, 0.01)
+interrupts.end(0)
+time.sleep(0.05)
+print(True)
+"""
 IGNORED = """
 os.kill(os.getpid(), signal.SIGHUP)
 time.sleep(0.01)
@@ -80,7 +86,7 @@ print(True)
 """
 
 
-@pytest.mark.parametrize("script", [IMPORT, DESTRUCTOR, UNFINISHED, TWICE, IGNORED])
+@pytest.mark.parametrize("script", [IMPORT, DESTRUCTOR, UNFINISHED, TWICE, AT_THE_END, IGNORED])
 def test_a_signal_comes_once_and_at_a_good_moment(script: str, tmp_path: Path) -> None:
     (tmp_path / "interrupted_module.py").write_text(
         "import __main__\nwhole = False\n__main__.send()\n__main__.time.sleep(0.05)\nwhole = True\n"

@@ -79,8 +79,8 @@ WAYS = {
         "batch", made / "root", "-o", out, "--quiet-time", "0", "--workers", "2", *QUICK],
         together=False),
     "measure": Way(lambda made, out: [
-        "measure", made / "a.focusstack", "--texture", "--json", out / "m.json", "--csv",
-        out / "m.csv", "--mesh", out / "m.stl"], together=False),
+        "measure", made / "a.focusstack", "--texture", "--json", out / "m.json", "--mesh",
+        out / "m.stl"], together=False),
     "figure": Way(lambda made, out: ["figure", made / "a.focusstack", "-o", out / "f.png"]),
     "film": Way(lambda made, out: [
         "film", made / "a.focusstack", "-o", out / "f.mp4", "--seconds", "2"]),

@@ -9,6 +9,7 @@ would interrupt the removal, and are ignored.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -87,7 +88,12 @@ class Interrupts:
         code : int
             Exit code of the process.
         """
-        _install(signal.SIG_IGN)  # Python restores the default before its own end
+        self._since = math.inf
+        # Python restores the defaults before its own end
+        _install(signal.SIG_IGN)
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
         if self.came:
             timer = threading.Timer(LONGEST_EXIT, os._exit, (code,))
             timer.daemon = True
