@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import imagecodecs
@@ -28,9 +29,10 @@ from napari_focus_stack.io.reading import scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SIZE = 24, 20
+_HEIC = Path(__file__).parent.parent / "io" / "heic"
+"""Files of an encoder that is under the GPL and so no requirement."""
 
 
 def pixels(dtype: type, *channels: int, size: tuple[int, int] = SIZE) -> np.ndarray:
@@ -120,18 +122,9 @@ def _bmp_seeds(_folder: Path) -> Iterator[bytes]:
     yield bytes(imagecodecs.bmp_encode(pixels(np.uint8, 3)))
 
 
-def _heic_seeds(folder: Path) -> Iterator[bytes]:
-    import pillow_heif
-
-    for mode in ("L", "RGB", "RGBA"):
-        path = folder / f"{mode}.heic"
-        picture = Image.fromarray(pixels(np.uint8, 3)).convert(mode)
-        pillow_heif.from_pillow(picture).save(path, exif=_exif(), quality=60)
+def _heic_seeds(_folder: Path) -> Iterator[bytes]:
+    for path in sorted(_HEIC.glob("*.heic")):
         yield path.read_bytes()
-    path = folder / "deep.heic"
-    deep = pixels(np.uint16, 3)
-    pillow_heif.from_bytes("RGB;16", deep.shape[1::-1], deep.tobytes()).save(path, quality=60)
-    yield path.read_bytes()
 
 
 def _raw_seeds(folder: Path) -> Iterator[bytes]:
