@@ -61,7 +61,7 @@ def _zarr_seeds(folder: Path) -> Iterator[bytes]:
             yield packed_folder(top)
     for number, codecs in enumerate(_codecs()):
         top = folder / f"coded-{number}.zarr"
-        _write_image(top, "0.5" if "codecs" in codecs else "0.4", **codecs)
+        _write_image(top, "0.4" if "zarr_format" in codecs else "0.5", **codecs)
         yield packed_folder(top)
 
 
@@ -69,17 +69,14 @@ def _codecs() -> list[dict[str, Any]]:
     import numcodecs
     from zarr import codecs
 
-    packing = codecs.ShardingCodec(
-        chunk_shape=(1, 1, 1, 12, 10), codecs=[codecs.BytesCodec(), codecs.ZstdCodec()]
-    )
     return [
-        {"codecs": packing},
-        {"codecs": codecs.GzipCodec()},
-        {"codecs": codecs.BloscCodec(cname="lz4")},
-        {"compressor": numcodecs.Blosc("zstd")},
-        {"compressor": numcodecs.LZ4()},
-        {"compressor": numcodecs.BZ2()},
-        {"compressor": None},
+        {"shards": (1, 1, 2, 24, 20), "chunks": (1, 1, 1, 12, 10)},
+        {"compressors": codecs.GzipCodec()},
+        {"compressors": codecs.BloscCodec(cname="lz4")},
+        *(
+            {"compressors": packer, "zarr_format": 2}
+            for packer in (numcodecs.Blosc("zstd"), numcodecs.LZ4(), numcodecs.BZ2(), None)
+        ),
     ]
 
 
@@ -90,19 +87,9 @@ def _write_image(top: Path, version: str, **codecs: Any) -> None:
     array = zarr.create_array(
         top / "0",
         shape=shape,
-        chunks=(1, 1, 2 if "codecs" not in codecs else 1, 24, 20),
         dtype="uint16",
-        zarr_format=2 if version == "0.4" else 3,
         chunk_key_encoding={"name": "v2" if version == "0.4" else "default", "separator": "/"},
-        **(
-            {"compressors": codecs["compressor"]}
-            if "compressor" in codecs
-            else {"serializer": codecs["codecs"]}
-            if type(codecs.get("codecs")).__name__ == "ShardingCodec"
-            else {"compressors": codecs["codecs"]}
-            if "codecs" in codecs
-            else {}
-        ),
+        **{"chunks": (1, 1, 2, 24, 20), "zarr_format": 2 if version == "0.4" else 3, **codecs},
     )
     array[:] = np.arange(np.prod(shape)).reshape(shape).astype(np.uint16)
     axes = [{"name": name, "type": kind} for name, kind in _AXES.items()]

@@ -1,12 +1,14 @@
 """Open mutated files of every kind, each in a process that may crash; exit with 1 for any finding.
 
     python tests/hostile/fuzz.py [--inputs N] [--seed S] [--kinds KIND ...] [--keep FOLDER]
-    python tests/hostile/fuzz.py --replay KIND FILE ...
+    python tests/hostile/fuzz.py --here [--inputs N]     a few of each kind in this process
+    python tests/hostile/fuzz.py --replay KIND-NAME ...  kept inputs, in this process
 
 An input may be read, or refused by an error of ours in one clear line. Findings are everything
 else: another exception, a crash, over 10 s of CPU time, over twice the declared size and 200 MB of
-memory, warnings and text on stderr, files that are written or read elsewhere, the network, and
-messages that a user cannot read. The first input of each finding is kept with what was seen.
+memory, warnings of Python, files that are written or read elsewhere, the network, and messages that
+a user cannot read. What libraries in C print on stderr is none. The first input of each finding is
+kept with what was seen.
 """
 
 from __future__ import annotations
@@ -29,11 +31,11 @@ import psutil
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[0] = str(TESTS)  # as in pytest's `pythonpath`
 
-from hostile.kinds import all_kinds  # noqa: E402
+from hostile.kinds import Kind, all_kinds  # noqa: E402
 from hostile.verdicts import MOST_SECONDS, Guard, judged  # noqa: E402
 from hostile.worker import STATE  # noqa: E402
 
-_SHARE = 1000
+_SHARE = 2000
 """Inputs of one process, whose start takes a second or two."""
 _MOST_WALL_SECONDS = 120.0
 """Seconds without CPU time after which an input counts as a hang, on a machine with other work."""
@@ -94,7 +96,7 @@ def _run(share: Share, start: int, folder: Path, found: Found) -> int:
         )
         hung = _wait(process, state)
     text = (folder / "log").read_text(errors="replace")
-    if not state.exists():
+    if not _has_state(state):
         raise RuntimeError(f"no input of {share.kind} was opened: {text[-4000:]}")
     number, read, refused = STATE.unpack(state.read_bytes())
     found.counts.update(read=read, refused=refused)
@@ -167,22 +169,44 @@ def kept(folder: Path, kind: str, suffix: str, found: Found) -> None:
         (folder / f"{stem}.txt").write_text(detail)
 
 
-def replayed(name: str, files: list[Path]) -> int:
-    """Open kept inputs in this process, and print what happens."""
-    kind, guard, failed = all_kinds()[name], Guard(), False
+def replayed(files: list[Path]) -> int:
+    """Open kept inputs in this process, by the kind that begins their names; print findings."""
+    kinds, guard, findings = all_kinds(), Guard(), 0
     for file in files:
-        with tempfile.TemporaryDirectory(prefix="replay-", dir=_fast_folder()) as folder:
-            verdict = judged(kind, kind.written(Path(folder), file.read_bytes()), guard)
-        print(f"{file}: {verdict.outcome} {verdict.place}\n{verdict.detail}")
-        failed |= verdict.is_finding
-    return int(failed)
+        name = max((name for name in kinds if file.name.startswith(f"{name}-")), key=len)
+        findings += _opened_here(kinds[name], file.read_bytes(), guard, file.name)
+    print(f"{len(files)} inputs, {findings} findings")
+    return int(findings > 0)
+
+
+def opened_here(inputs: int, seed: int) -> int:
+    """Open inputs of every kind in this process, without a start for each; print findings."""
+    kinds, guard, findings = all_kinds(), Guard(), 0
+    each = -(-inputs // len(kinds))
+    for kind in kinds.values():
+        with tempfile.TemporaryDirectory(prefix="seeds-") as folder:
+            seeds = tuple(kind.seeds(Path(folder)))
+        for number in range(each):
+            data = kind.mutated(seeds, seed, number)
+            findings += _opened_here(kind, data, guard, f"{kind.name} {number}")
+    print(f"{each * len(kinds)} inputs, {findings} findings")
+    return int(findings > 0)
+
+
+def _opened_here(kind: Kind, data: bytes, guard: Guard, name: str) -> bool:
+    with tempfile.TemporaryDirectory(prefix="here-", dir=_fast_folder()) as folder:
+        verdict = judged(kind, kind.written(Path(folder), data), guard)
+    if verdict.is_finding:
+        print(f"{name}: {verdict.outcome} {verdict.place}\n{verdict.detail}")
+    return verdict.is_finding
 
 
 def main(arguments: argparse.Namespace) -> int:
-    kinds = all_kinds()
     if arguments.replay:
-        name, *files = arguments.replay
-        return replayed(name, [Path(file) for file in files])
+        return replayed(arguments.replay)
+    if arguments.here:
+        return opened_here(arguments.inputs, arguments.seed)
+    kinds = all_kinds()
     chosen = arguments.kinds or list(kinds)
     found = {name: Found() for name in chosen}
     started = time.monotonic()
@@ -190,9 +214,9 @@ def main(arguments: argparse.Namespace) -> int:
         work = shares(chosen, arguments.inputs, arguments.seed)
         for share, result in zip(work, pool.map(opened, work), strict=True):
             found[share.kind].merge(result)
-    for name in chosen:
-        kept(arguments.keep, name, kinds[name].suffix, found[name])
-        _print_kind(name, found[name])
+            if share.stop == work[-1].stop:
+                kept(arguments.keep, share.kind, kinds[share.kind].suffix, found[share.kind])
+                _print_kind(share.kind, found[share.kind])
     total = sum(result.counts["inputs"] for result in found.values())
     findings = sum(len(result.findings) for result in found.values())
     print(f"{total} inputs, {findings} findings in {time.monotonic() - started:.0f} s")
@@ -207,7 +231,8 @@ def _print_kind(name: str, found: Found) -> None:
     )
     for (outcome, place), (number, detail, _) in found.findings.items():
         last = (detail.strip().splitlines() or [""])[-1][:160]
-        print(f"    {outcome} {place} ({found.repeated[outcome, place]} x, first {number}): {last}")
+        times = f"{found.repeated[outcome, place]} x, first {number}"
+        print(f"    {outcome} {place} ({times}): {last}", flush=True)
 
 
 def parsed() -> argparse.Namespace:
@@ -217,7 +242,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--kinds", nargs="+", metavar="KIND", choices=sorted(all_kinds()))
     parser.add_argument("--keep", type=Path, default=TESTS.parent / "build" / "hostile")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--replay", nargs="+", metavar=("KIND", "FILE"), help="open kept inputs")
+    parser.add_argument("--here", action="store_true", help="open all inputs in this process")
+    parser.add_argument("--replay", nargs="+", type=Path, metavar="FILE", help="open kept inputs")
     return parser.parse_args()
 
 

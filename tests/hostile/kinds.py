@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hostile.byte_mutations import Mutator
 
 FAMILIES = ("pictures", "tiffs", "heights", "containers", "documents")
-_PARSING = (ValueError, LookupError, TypeError, ArithmeticError, SyntaxError, RecursionError)
+_PARSING = (ValueError, LookupError, TypeError, ArithmeticError, SyntaxError, RuntimeError, OSError)
 _PARSING += (struct.error, zlib.error, zipfile.BadZipFile, StopIteration, EOFError)
 """Exceptions of a mutator that an earlier one left nothing to parse."""
 
@@ -49,6 +49,8 @@ class Kind:
         more than one file; it must write the same names for every content.
     bytewise : bool
         Whether bytes of the content itself are damaged, too; False for packed folders.
+    writes : bool
+        Whether files may be written, within the folder alone.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Kind:
     mutators: Sequence[Mutator] = ()
     arrange: Callable[[Path, bytes], Path] | None = None
     bytewise: bool = True
+    writes: bool = False
 
     def written(self, folder: Path, data: bytes) -> Path:
         """Write an input and return the path to open."""

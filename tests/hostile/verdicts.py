@@ -29,8 +29,8 @@ MOST_SECONDS = 10.0
 _FREE_MEMORY = 200 << 20
 _LONGEST_MESSAGE = 600
 _UNCLEAR = re.compile(
-    r"Unable to allocate|Traceback|<[\w.]+(?: object)? at 0x|<tifffile|cv2\.error|b'|NoneType"
-    r"|'\w+' object|not supported between|unsupported operand|\bNone\b"
+    r"Unable to allocate|Traceback|<[\w.]+(?: object)? at 0x|<tifffile|cv2\.error|(?<!['\w])b'|NoneType"
+    r"|'\w+' object|not supported between|unsupported operand|(?<!['\w])None\b"
 )
 """What a message shows of a program's inside and not of a file."""
 _OWN = str(Path(napari_focus_stack.__file__).parent)
@@ -40,6 +40,7 @@ _LIBRARIES = tuple(
         *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")),
         Path(sys.prefix),
         Path(sys.base_prefix, "share"),
+        Path(sys.base_prefix, "lib"),
         Path(_OWN).parent,
         Path(__file__).parent,
         *map(Path, ("/proc", "/sys", "/dev", "/etc/localtime")),
@@ -47,10 +48,7 @@ _LIBRARIES = tuple(
 )
 
 
-_NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto", "urllib.")
-_REFUSED = frozenset(
-    ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.remove")
-) | {"os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree"}
+_CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link")
 """Events of Python's audit that no reader has a reason for."""
 
 
@@ -89,12 +87,13 @@ class Guard:
 
     def __init__(self) -> None:
         self._folder: str | None = None
+        self._writes = False
         self.seen: list[str] = []
         sys.addaudithook(self._check)
 
     @contextlib.contextmanager
-    def only(self, folder: Path) -> Iterator[None]:
-        self._folder, self.seen = str(folder), []
+    def only(self, folder: Path, *, writes: bool = False) -> Iterator[None]:
+        self._folder, self._writes, self.seen = str(folder), writes, []
         try:
             yield
         finally:
@@ -110,19 +109,27 @@ class Guard:
             self._stop(f"{event} {arguments[1:]}")
         elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork"):
             self._stop(event)
-        elif event in ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link"):
+        elif event in _CHANGES and not self._may_change(arguments):
             self._stop(f"{event} {arguments}")
         elif event == "open" and isinstance(arguments[0], str | bytes):
             self._check_open(os.fsdecode(arguments[0]), arguments[2])
 
     def _check_open(self, path: str, flags: object) -> None:
         writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-        place = os.path.abspath(path)
-        inside = place.startswith(f"{self._folder}{os.sep}") or place == self._folder
-        if writes and place != os.devnull:
+        inside = self._is_inside(path)
+        if writes and os.path.abspath(path) != os.devnull and not (self._writes and inside):
             self._stop(f"writes {path}")
-        elif not inside and not place.startswith(_LIBRARIES):
+        elif not inside and not os.path.abspath(path).startswith(_LIBRARIES):
             self._stop(f"reads {path}")
+
+    def _is_inside(self, path: str) -> bool:
+        place = os.path.abspath(path)
+        return place.startswith(f"{self._folder}{os.sep}") or place == self._folder
+
+    def _may_change(self, arguments: tuple[object, ...]) -> bool:
+        """Return whether all paths of a change lie in the folder, where that may be changed."""
+        paths = [os.fsdecode(one) for one in arguments if isinstance(one, str | bytes)]
+        return self._writes and all(self._is_inside(path) for path in paths)
 
     def _stop(self, what: str) -> None:
         self.seen.append(what)
@@ -132,10 +139,9 @@ class Guard:
 def judged(kind: Kind, path: Path, guard: Guard) -> Verdict:
     """Open an input as a user does, and judge what happens."""
     before = _resident_after_reset()
-    errors = os.fstat(2).st_size
     started = time.process_time()
     declared = 0
-    with warnings.catch_warnings(record=True) as warned, guard.only(path.parent):
+    with warnings.catch_warnings(record=True) as warned, guard.only(path.parent, writes=kind.writes):
         warnings.simplefilter("always")
         try:
             for size in kind.open(path):
@@ -159,17 +165,7 @@ def judged(kind: Kind, path: Path, guard: Guard) -> Verdict:
         first = warned[0]
         where = f"{first.category.__name__} {Path(first.filename).name}:{first.lineno}"
         return Verdict("warning", where, str(first.message))
-    text = _written_errors(errors)
-    if text:
-        return Verdict("stderr", re.sub(r"[^a-zA-Z ]+", "", text)[:60], text)
     return verdict
-
-
-def _written_errors(start: int) -> str:
-    """Return what libraries wrote to stderr, where that is a file."""
-    if os.fstat(2).st_size <= start or not Path("/proc/self/fd/2").exists():
-        return ""
-    return Path("/proc/self/fd/2").read_bytes()[start:].decode(errors="replace")
 
 
 def _refusal(problem: FocusStackError) -> Verdict:

@@ -175,7 +175,7 @@ def test_gsf_of_others_in_other_units(tmp_path):
         ({"XRes": -3, "YRes": 2}, HEIGHTS, "is no size"),
         ({"XRes": f"{1:020}" + "9" * 5000, "YRes": 2}, HEIGHTS, "is no size"),
         ({"YRes": 2}, HEIGHTS, "XRes '', which is no size"),
-        ({"XRes": 3, "YRes": 2, "ZUnits": "V"}, HEIGHTS, "values in V, which are no heights"),
+        ({"XRes": 3, "YRes": 2, "ZUnits": "V"}, HEIGHTS, "values in 'V', which are no heights"),
     ],
 )
 def test_damaged_gsf_is_refused(tmp_path, fields, values, words):

@@ -156,9 +156,9 @@ def _create(place: Path, film: Position, role: str, stem: str, kept: list[int]) 
 
 def _shorter_film(place: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> HyperstackWriter:
     """Open the file of a film as it was before time points were added."""
-    from tifffile import TiffFile
+    from napari_focus_stack.io.tiff_file import open_tiff_file
 
-    with os_errors(place), TiffFile(place) as tif:
+    with os_errors(place), open_tiff_file(place) as tif:
         times = len(tif.pages) // shape[1]
     return HyperstackWriter.existing(place, (times, *shape[1:]), dtype)
 

@@ -295,12 +295,12 @@ def _files(images: Sequence[Path], axes: str | None) -> Iterator[Content]:
 
 def _kind(file: Path) -> _Kind:
     """Return what a file is by its headers; one that is damaged counts as a plane."""
-    from tifffile import TiffFile
+    from napari_focus_stack.io.tiff_file import open_tiff_file
 
     if file.suffix.lower() not in TIFF_SUFFIXES:
         return "plane"
     try:
-        with TiffFile(file) as tif:
+        with open_tiff_file(file) as tif:
             if is_written_here(tif):
                 return "result"
             if any(not is_preview(page) for page in islice(tif.pages, 1, None)):

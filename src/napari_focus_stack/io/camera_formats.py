@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack.io.plane_files import FilePlane, ImageFile, Unreadable
+from napari_focus_stack.io.declared_size import ANY, bytes_of, oversize
+from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, ImageFile, Unreadable, reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,8 +128,8 @@ def _develop(path: Path) -> NDArray[Any]:
 
 def _reason(problem: Exception) -> str:
     """Return LibRaw's reason, which rawpy passes as bytes."""
-    reason = problem.args[0] if problem.args else problem
-    return reason.decode() if isinstance(reason, bytes) else str(reason)
+    first = problem.args[0] if problem.args else problem
+    return first.decode(errors="replace") if isinstance(first, bytes) else reason(problem)
 
 
 def open_heic(path: Path) -> ImageFile:
@@ -156,13 +157,17 @@ def open_heic(path: Path) -> ImageFile:
     try:
         opened = open_heif(path, convert_hdr_to_8bit=False)
         (width, height), mode = opened.size, str(opened.mode)
-    except (ValueError, OSError, RuntimeError, EOFError, SyntaxError) as problem:
-        raise Unreadable(f"it is damaged ({problem})") from problem
+    except DAMAGE as problem:
+        raise Unreadable(f"it is damaged ({reason(problem)})") from problem
     channels = {"L": 1, "RGB": 3, "RGBA": 4}.get(mode.removesuffix(";16"))
     if channels is None:
         raise Unreadable(f"its pixels are {mode}; save it as PNG or TIFF")
     shape = (height, width) if channels == 1 else (height, width, channels)
     dtype = np.dtype(np.uint16 if mode.endswith(";16") else np.uint8)
+    declared = bytes_of(shape, dtype.itemsize)
+    why = oversize((height, width), declared, path.stat().st_size, ANY)
+    if why is not None:
+        raise Unreadable(why)
     return ImageFile((FilePlane(path, path.name, shape, dtype, partial(_decode_heic, path)),))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.height_scale import HeightScale
+from napari_focus_stack.io.height_scale import HeightScale, single_precision
 from napari_focus_stack.io.spacing_metadata import UNIT, finite_number, micrometres
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _fields(text: bytes) -> dict[str, str]:
 def _resolution(path: Path, fields: Mapping[str, str], axis: str) -> int:
     text = fields.get(f"{axis}Res", "")
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and 0 < int(text) < 2**31):
-        raise InputError(f"'{path}' has {axis}Res '{text[:20]}', which is no size; copy it anew.")
+        raise InputError(f"'{path}' has {axis}Res {text[:20]!r}, which is no size; copy it anew.")
     return int(text)
 
 
@@ -131,8 +131,10 @@ def _calibrated(
     known = y is not None and x is not None
     factor = micrometres(1, vertical)
     if factor is None and vertical:
-        raise InputError(f"'{path}' has values in {vertical}, which are no heights; give heights.")
-    heights = (values * np.float64(1 if factor is None else factor)).astype(np.float32)
+        raise InputError(
+            f"'{path}' has values in {vertical[:20]!a}, which are no heights; give heights."
+        )
+    heights = single_precision(values * np.float64(1 if factor is None else factor))
     scale = HeightScale(
         y if known else None,
         x if known else None,

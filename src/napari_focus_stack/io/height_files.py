@@ -10,9 +10,9 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.gsf import encode_gsf, read_gsf
-from napari_focus_stack.io.height_scale import PLANES, HeightScale
+from napari_focus_stack.io.height_scale import PLANES, HeightScale, single_precision
 from napari_focus_stack.io.output_formats import TIFF
-from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.spacing_metadata import UNIT, finite_number, micrometres
 from napari_focus_stack.io.writing import Outputs, describe_values
 from napari_focus_stack.io.x3p import encode_x3p, read_x3p
@@ -109,30 +109,29 @@ def _encode_tiff(path: Path, heights: NDArray[np.float32], scale: HeightScale, n
 
 
 def _read_tiff(path: Path) -> tuple[NDArray[np.float32], HeightScale]:
-    from tifffile import TiffFile
-
     from napari_focus_stack.io.tiff import tiff_spacing
+    from napari_focus_stack.io.tiff_file import open_tiff_file, page_pixels
 
     try:
-        with TiffFile(path) as tif:
+        with open_tiff_file(path) as tif:
             page = tif.pages.first
             if len(tif.pages) > 1 or page.axes != "YX" or np.dtype(page.dtype).kind not in "uif":
                 raise InputError(
                     f"'{path}' has {len(tif.pages)} pages with the axes {page.axes}; give a "
                     "height map, which is one grey picture."
                 )
-            values = page.asarray().astype(np.float64)
+            values = page_pixels(page).astype(np.float64)
             unit = _value_unit(tif)
             spacing, _ = tiff_spacing(tif)
             first, factor = _calibration(tif, path)
     except DAMAGE as problem:
-        raise InputError(f"'{path}' cannot be read ({problem}); copy it anew.") from problem
+        raise InputError(f"'{path}' cannot be read ({reason(problem)}); copy it anew.") from problem
     micro = micrometres(1, unit)
     heights = (first + values * factor) * (1.0 if micro is None else micro)
     known = spacing.y is not None and spacing.x is not None
     scale = HeightScale(spacing.y, spacing.x, UNIT) if known else HeightScale()
     name = UNIT if micro is not None else PLANES if unit == PLANES else None
-    return heights.astype(np.float32), replace(scale, unit=name)
+    return single_precision(heights), replace(scale, unit=name)
 
 
 def _value_unit(tif: TiffFile) -> str | None:

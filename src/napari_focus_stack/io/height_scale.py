@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_focus_stack.errors import OutputError
 from napari_focus_stack.io.spacing_metadata import micrometres
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 PLANES = "plane"
 """Unit of heights whose z step is unknown."""
@@ -74,3 +78,22 @@ class HeightScale:
                 "the metre; give the pixel size, or end the name in .tif."
             )
         return pixels[0] / _METRE, pixels[1] / _METRE, unit / _METRE
+
+
+def single_precision(heights: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return heights as float32, without those that are infinite or too large for it.
+
+    Parameters
+    ----------
+    heights : numpy.ndarray
+        (...) float64.
+
+    Returns
+    -------
+    numpy.ndarray
+        (...) float32; NaN where there is no height.
+    """
+    most = np.finfo(np.float32).max
+    with np.errstate(invalid="ignore"):  # comparisons of NaN
+        known = np.abs(heights) <= most
+    return np.where(known, heights, np.nan).astype(np.float32)

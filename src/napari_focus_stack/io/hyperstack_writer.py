@@ -13,7 +13,9 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.output_formats import ome_metadata, tiff_options
+from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.replacing import os_errors
+from napari_focus_stack.io.tiff_file import open_tiff_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,18 +127,18 @@ class HyperstackWriter:
         OutputError
             There is no such file, or it cannot be opened.
         """
-        from tifffile import TiffFile, TiffFileError
+        from tifffile import TiffFileError
 
         writer = cls.__new__(cls)
         writer._set(path, shape, dtype)
         size = int(np.prod(shape)) * writer._dtype.itemsize
         try:
-            with os_errors(path), TiffFile(path) as tif:
+            with os_errors(path), open_tiff_file(path) as tif:
                 writer._offset = int(tif.pages.first.dataoffsets[0])
                 stored = np.dtype(tif.pages.first.dtype or "V").itemsize
                 same = tif.pages.first.shape == shape[2:] and stored == writer._dtype.itemsize
         except (TiffFileError, IndexError) as problem:
-            raise InputError(f"'{path}' is damaged ({problem}); delete it.") from problem
+            raise InputError(f"'{path}' is damaged ({reason(problem)}); delete it.") from problem
         if not same or path.stat().st_size < writer._offset + size:
             raise InputError(f"'{path}' holds other images than these; delete it.")
         return writer

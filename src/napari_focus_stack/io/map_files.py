@@ -242,7 +242,9 @@ def height_file(path: Path) -> HeightField:
     heights, scale = read_heights(path)
     spacing = Spacing(y=scale.y, x=scale.x, unit=scale.pixel_unit or scale.unit)
     if scale.unit is None:
-        return HeightField(values=open_map(path).read(0, 0), kind="unknown", spacing=spacing)
+        is_tiff = path.suffix.lower() in TIFF
+        values = open_map(path).read(0, 0) if is_tiff else heights
+        return HeightField(values=values, kind="unknown", spacing=spacing)
     kind: Kind = "depth" if scale.unit == PLANES else "height"
     return HeightField(values=heights, kind=kind, spacing=spacing)
 

@@ -7,17 +7,17 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
 import numpy as np
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.ome_zarr_store import open_level, own_attributes
 from napari_focus_stack.io.output_formats import SOFTWARE
-from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import micrometres, spacing_in_micrometres
 from napari_focus_stack.io.tiff import is_preview, tiff_spacing
+from napari_focus_stack.io.xml_documents import parse_xml
 from napari_focus_stack.io.zarr_documents import DOCUMENT
 
 if TYPE_CHECKING:
@@ -119,15 +119,14 @@ def open_map(path: Path) -> MapImages:
 
 
 def _damaged(path: Path, problem: Exception) -> InputError:
-    why = getattr(problem, "strerror", None) or problem
-    return InputError(f"'{path}' cannot be read ({why}); give the file of a result.")
+    return InputError(f"'{path}' cannot be read ({reason(problem)}); give the file of a result.")
 
 
 def _tiff_map(path: Path) -> MapImages:
     """Open a TIFF."""
-    from tifffile import TiffFile
+    from napari_focus_stack.io.tiff_file import open_tiff_file
 
-    with TiffFile(path) as tif:
+    with open_tiff_file(path) as tif:
         letters, lengths = _tiff_axes(tif, path)
         spacing, _ = tiff_spacing(tif)
         about, names = _tiff_words(tif)
@@ -176,7 +175,7 @@ def _tiff_words(tif: TiffFile) -> tuple[str, tuple[str, ...]]:
     """Return the description of the values, and names of channels."""
     if not tif.is_ome:
         return str(tif.pages.first.description or ""), ()
-    root = ElementTree.fromstring(tif.ome_metadata or "")
+    root = parse_xml(tif.ome_metadata or "")
     channels = root.findall("{*}Image[1]/{*}Pixels/{*}Channel")
     names = tuple(channel.get("Name", "") for channel in channels)
     return root.findtext("{*}Image/{*}Description", ""), names
@@ -186,18 +185,18 @@ def _tiff_image(
     path: Path, letters: str, lengths: dict[str, int], time: int, channel: int
 ) -> NDArray[Any]:
     """Return one page."""
-    from tifffile import TiffFile
+    from napari_focus_stack.io.tiff_file import open_tiff_file, page_pixels, series_pixels
 
     at = {"T": time, "C": channel}
     shape = [lengths[letter] for letter in letters]
     place = tuple(at[letter] for letter in letters)
     number = int(np.ravel_multi_index(place, shape)) if shape else 0
-    with TiffFile(path) as tif:
+    with open_tiff_file(path) as tif:
         series = tif.series[0]
         if len(series.pages) < math.prod(shape):  # one block behind a single header, as of ImageJ
-            whole = series.asarray().reshape(-1, *series.keyframe.shape)
+            whole = series_pixels(series).reshape(-1, *series.keyframe.shape)
             return np.asarray(whole[number])
-        return np.asarray(tif.asarray(key=number))
+        return page_pixels(tif.pages[number])
 
 
 def _zarr_map(path: Path) -> MapImages:

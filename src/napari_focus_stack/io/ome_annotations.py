@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.plane_files import reason
+from napari_focus_stack.io.xml_documents import parse_xml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,14 +66,14 @@ def annotated(xml: str, path: Path) -> list[dict[str, Any] | None]:
         The XML or our annotation is damaged, or a newer version wrote it.
     """
     try:
-        root = ElementTree.fromstring(xml)
+        root = parse_xml(xml)
         notes = {
             note.get("ID"): _entries(note)
             for note in root.findall("{*}StructuredAnnotations/{*}MapAnnotation")
             if note.get("Namespace") == NAMESPACE
         }
     except (ElementTree.ParseError, ValueError, RecursionError) as problem:
-        raise InputError(f"'{path}' is damaged ({problem}); save it again.") from problem
+        raise InputError(f"'{path}' is damaged ({reason(problem)}); save it again.") from problem
     if any(note.get("format") != ANNOTATION_FORMAT for note in notes.values()):
         raise InputError(f"'{path}' was saved by a newer napari-focus-stack; update this one.")
     return [_note_of(image, notes) for image in root.findall("{*}Image")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from napari_focus_stack.io.xml_documents import parse_xml
+
 _SEVERAL = re.compile(r'Size[CT]="(?!1")')
 """Several channels or time points; other descriptions of one image are not parsed for it."""
 
@@ -27,7 +29,7 @@ def ome_place(xml: str, name: str) -> tuple[int, int, int] | None:
     if xml.count("Image ID=") < 2 and _SEVERAL.search(xml) is None:
         return None
     try:
-        root = ElementTree.fromstring(xml)
+        root = parse_xml(xml)
         for number, image in enumerate(root.iterfind("{*}Image")):
             for data in image.iterfind("{*}Pixels/{*}TiffData"):
                 uuid = data.find("{*}UUID")

@@ -13,11 +13,10 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import tifffile
-
 from napari_focus_stack.io.camera_formats import is_heic, is_raw
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.raster import jpeg_segments, png_chunks
+from napari_focus_stack.io.tiff_file import open_tiff_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +101,7 @@ def picture_metadata(path: Path) -> PictureMetadata:
         found = _of_tiff(path)
         # a profile in camera RAW is that of its preview
         return PictureMetadata(exif=found.exif) if is_raw(path) else found
-    except (*DAMAGE, zlib.error, ImportError):
+    except (*DAMAGE, ImportError):
         return PictureMetadata()
 
 
@@ -179,7 +178,7 @@ def _of_heic(path: Path) -> PictureMetadata:
 
 
 def _of_tiff(path: Path) -> PictureMetadata:
-    with tifffile.TiffFile(path) as tif:
+    with open_tiff_file(path) as tif:
         tags = tif.pages.first.tags
         profile = tags.valueof(ICC_TAG, default=b"")
         described = any(tag in tags for tag in (*KEPT, EXIF_TAG, GPS_TAG))
@@ -196,7 +195,7 @@ def _clean(exif: bytes) -> bytes:
         return b""
     try:
         return _written(load_exif(io.BytesIO(exif)))
-    except (*DAMAGE, SyntaxError):  # Pillow's error for a header that is no TIFF
+    except DAMAGE:
         return b""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -32,10 +33,46 @@ DAMAGE = (
     AssertionError,
     EOFError,
     MemoryError,
+    SyntaxError,
     struct.error,
     zlib.error,
 )
-"""Exceptions of tifffile, imagecodecs and zarr on files that are damaged or of an unknown kind."""
+"""Exceptions of tifffile, imagecodecs and zarr on files that are damaged or of an unknown kind.
+
+SyntaxError is that of ElementTree for XML, and of Pillow for headers.
+"""
+_INTERNAL = (LookupError, TypeError, AttributeError, AssertionError, ArithmeticError)
+"""Of these, exceptions whose text is about a program and not about a file."""
+_OBJECT = re.compile(r"<[^<>]*>\s*")
+_INTERNAL_WORDS = re.compile(r"\bb['\"]|invalid literal|could not convert|object |unpack|None")
+"""Words of messages that Python makes of values, whatever their exception."""
+_LONGEST_REASON = 200
+
+
+def reason(problem: Exception) -> str:
+    """Return why a library cannot read a file, as words for the brackets of a message.
+
+    Parameters
+    ----------
+    problem : Exception
+        One of `DAMAGE`.
+
+    Returns
+    -------
+    str
+        One line of printable characters.
+    """
+    if isinstance(problem, MemoryError):
+        return "it needs more memory than there is"
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
+    whole = _OBJECT.sub("", str(problem))
+    text = "".join(c if c.isprintable() else " " for c in whole[: 2 * _LONGEST_REASON])
+    line = " ".join(text.split()).strip(" .:")
+    if isinstance(problem, _INTERNAL) or not line or _INTERNAL_WORDS.search(line):
+        return "its parts contradict each other"
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}…"
+
 
 REMEDY = "remove or replace it, or pass skip_unreadable=True"
 
@@ -122,8 +159,10 @@ def _decoded(load: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         return load()
     except FileNotFoundError as problem:
         raise Unreadable("it is gone") from problem
+    except MemoryError as problem:
+        raise Unreadable(reason(problem)) from problem
     except DAMAGE as problem:
-        raise Unreadable(f"it is damaged ({problem})") from problem
+        raise Unreadable(f"it is damaged ({reason(problem)})") from problem
 
 
 @dataclass(frozen=True)

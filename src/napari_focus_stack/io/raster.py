@@ -24,12 +24,15 @@ import imagecodecs
 import numpy as np
 import tifffile
 
+from napari_focus_stack.io.declared_size import DEFLATE, JPEG, oversize
+from napari_focus_stack.io.picture_sizes import refuse_oversize
 from napari_focus_stack.io.plane_files import (
     DAMAGE,
     FilePlane,
     ImageFile,
     Unreadable,
     grey_alpha_as_rgba,
+    reason,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ _TAIL = 64
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}
 """Channels by colour type: grey, RGB, palette, grey with alpha, RGBA."""
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Stored samples of a pixel by colour type."""
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _JPEG_ALONE = {0x01, *range(0xD0, 0xD9)}
 _EXIF = b"Exif\0\0"
@@ -90,7 +95,7 @@ def open_raster(path: Path, head: bytes) -> ImageFile | None:
     try:
         header = known.header(path, load)
     except DAMAGE as problem:
-        raise Unreadable(f"its header is damaged ({problem})") from problem
+        raise Unreadable(f"its header is damaged ({reason(problem)})") from problem
     reduced = known.load_reduced if header.dtype == np.uint8 else None
     plane = FilePlane(
         path,
@@ -110,12 +115,18 @@ def _decoded_header(_path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
     try:
         pixels = load()
     except DAMAGE as problem:
-        raise Unreadable(f"it is damaged ({problem})") from problem
+        raise Unreadable(f"it is damaged ({reason(problem)})") from problem
     return _Header(pixels.shape, pixels.dtype)
 
 
 def _shape(height: int, width: int, channels: int) -> tuple[int, ...]:
     return (height, width) if channels == 1 else (height, width, channels)
+
+
+def _refuse_oversize(path: Path, size: tuple[int, int], declared: int, expansion: int) -> None:
+    why = oversize(size, declared, path.stat().st_size, expansion)
+    if why is not None:
+        raise Unreadable(why)
 
 
 # --- PNG
@@ -131,6 +142,8 @@ def _png_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
         whole = PNG_END in _tail(file)
     if colour not in _PNG_CHANNELS or not width or not height:
         raise Unreadable("its header is damaged")
+    stored_bits = width * bits * _PNG_SAMPLES[colour]
+    _refuse_oversize(path, (height, width), height * (stored_bits // 8 + 1), DEFLATE)
     if not whole:
         _decoded_header(path, load)
     channels = 4 if b"tRNS" in chunks else _PNG_CHANNELS[colour]
@@ -198,6 +211,7 @@ def _jpeg_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
         whole = JPEG_END in _tail(file)
     if channels not in (1, 3):
         raise Unreadable("it is a CMYK image; convert it to RGB")
+    _refuse_oversize(path, (height, width), height * width * channels, JPEG)
     if not whole:
         _decoded_header(path, load)
     dtype = np.dtype(np.uint8 if bits == 8 else np.uint16)
@@ -289,7 +303,9 @@ def _exif_orientation(exif: bytes) -> int:
 
 def _load_with(codec: str, path: Path) -> NDArray[Any]:
     """Decode by the name of a function of imagecodecs, whose first use loads its library."""
-    pixels = np.asarray(getattr(imagecodecs, codec)(path.read_bytes()))
+    data = path.read_bytes()
+    refuse_oversize(data)
+    pixels = np.asarray(getattr(imagecodecs, codec)(data))
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     return pixels

@@ -25,7 +25,7 @@ from napari_focus_stack.depth_labels import decode_labels, encode_labels
 from napari_focus_stack.errors import InputError, OutputError, SettingsError
 from napari_focus_stack.io.ome_annotations import NAMESPACE, annotated
 from napari_focus_stack.io.places import absolute_name
-from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.stack_place import checked_place, not_repeated
 from napari_focus_stack.io.tiff import MAGIC
 from napari_focus_stack.io.writing import Outputs
@@ -227,13 +227,13 @@ def ome_xml(path: Path) -> str:
     InputError
         The file is damaged, or no OME-TIFF.
     """
-    from tifffile import TiffFile
+    from napari_focus_stack.io.tiff_file import open_tiff_file
 
     try:
-        with TiffFile(path) as tif:
+        with open_tiff_file(path) as tif:
             xml = tif.ome_metadata
     except DAMAGE as problem:
-        raise InputError(f"'{path}' is damaged ({problem}); save it again.") from problem
+        raise InputError(f"'{path}' is damaged ({reason(problem)}); save it again.") from problem
     if xml is None:
         raise InputError(f"'{path}' is no OME-TIFF, or a damaged one; {_OTHER}.")
     return str(xml)
@@ -299,5 +299,6 @@ def _correction(value: Any, path: Path) -> NDArray[np.uint16] | None:
         return decode_labels(value["labels"], (rows, columns))
     except (TypeError, KeyError, ValueError, MemoryError) as problem:
         raise InputError(
-            f"'{path}' has a correction that is damaged ({problem}); take it out of the file."
+            f"'{path}' has a correction that is damaged ({reason(problem)}); take it out of the "
+            "file."
         ) from problem

@@ -26,9 +26,10 @@ from napari_focus_stack.io.output_formats import (
     tiff_options,
     xml_text,
 )
-from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.io.sources import Spacing
+from napari_focus_stack.io.tiff_file import open_tiff_file, series_pixels
 from napari_focus_stack.io.writing import Outputs, describe_values
 
 if TYPE_CHECKING:
@@ -215,13 +216,13 @@ def read_saved(path: str | os.PathLike[str]) -> list[SavedResult]:
     """
     path = Path(path)
     try:
-        with TiffFile(path) as tif:
+        with open_tiff_file(path) as tif:
             found = [_saved(note, series, path) for note, series in _images(tif, path)]
     except OSError as problem:
         why = problem.strerror or str(problem)
         raise InputError(f"'{path}' cannot be read: {why}; choose another.") from problem
     except DAMAGE as problem:
-        raise InputError(f"'{path}' is damaged ({problem}); save it again.") from problem
+        raise InputError(f"'{path}' is damaged ({reason(problem)}); save it again.") from problem
     if not found:
         raise InputError(
             f"'{path}' holds no results of napari-focus-stack, or is damaged; open it as an image."
@@ -259,4 +260,4 @@ def _pixels(series: TiffPageSeries, path: Path) -> NDArray[Any]:
     if large and start is not None and series.dtype.isnative:
         mapped: NDArray[Any] = np.memmap(path, series.dtype, "c", start, series.shape)
         return mapped
-    return np.asarray(series.asarray())
+    return series_pixels(series)

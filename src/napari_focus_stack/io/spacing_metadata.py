@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from napari_focus_stack.io.sources import Spacing
+from napari_focus_stack.io.xml_documents import parse_xml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -223,7 +224,7 @@ def ome_spacing(xml: str) -> tuple[Spacing, float | None]:
         Micrometres, if the description is of one plane alone and contains its position.
     """
     try:
-        root = ElementTree.fromstring(xml)
+        root = parse_xml(xml)
     except (ElementTree.ParseError, ValueError):
         return Spacing(), None
     pixels = root.find(".//{*}Image/{*}Pixels")

@@ -11,9 +11,6 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import tifffile
-from tifffile import TiffFile
-
 from napari_focus_stack.io.ome_place import ome_place
 from napari_focus_stack.io.plane_files import (
     DAMAGE,
@@ -21,6 +18,7 @@ from napari_focus_stack.io.plane_files import (
     ImageFile,
     Skipped,
     Unreadable,
+    reason,
 )
 from napari_focus_stack.io.spacing_metadata import (
     completed,
@@ -28,6 +26,7 @@ from napari_focus_stack.io.spacing_metadata import (
     ome_spacing,
     resolution_spacing,
 )
+from napari_focus_stack.io.tiff_file import open_tiff_file
 from napari_focus_stack.io.tiff_pixels import sample_channels
 from napari_focus_stack.io.tiff_planes import (
     TRUNCATED,
@@ -40,6 +39,9 @@ from napari_focus_stack.io.vendor_spacing import vendor_spacing
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import tifffile
+    from tifffile import TiffFile
 
     from napari_focus_stack.io.sources import Spacing
 
@@ -87,10 +89,10 @@ def open_tiff(path: Path) -> ImageFile:
         The file is damaged, or of a kind that is no image to stack.
     """
     try:
-        with TiffFile(path) as tif:
+        with open_tiff_file(path) as tif:
             return _TiffHeader(path, tif).image_file()
     except DAMAGE as problem:
-        raise Unreadable(f"it is a damaged TIFF ({problem})") from problem
+        raise Unreadable(f"it is a damaged TIFF ({reason(problem)})") from problem
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,13 @@ class _TiffHeader:
         if not is_one_block(series):
             return self._planes(list(series.pages))
         first, start, path = series.keyframe, series.dataoffset or 0, self.path
-        numbers = range(plane_count(series))
-        return tuple(raw_plane(first, start, k, path, f"{path.name}, plane {k}") for k in numbers)
+        count = plane_count(series)
+        held = min(count, (self.tif.filehandle.size - start) // max(1, first.nbytes))
+        planes = [
+            raw_plane(first, start, k, path, f"{path.name}, plane {k}") for k in range(max(0, held))
+        ]
+        lost = [Skipped(f"{path.name}, planes from {held} on", TRUNCATED)] if held < count else []
+        return (*planes, *lost)
 
     def _planes(self, pages: list[Any]) -> tuple[FilePlane | Skipped, ...]:
         """Return one plane for each page."""

@@ -95,7 +95,9 @@ def page_kind(page: tifffile.TiffPage) -> tuple[tuple[int, ...], np.dtype[Any]]:
         raise Unreadable(f"it is a {_label(photometric)} image; convert it to grey or RGB")
     if photometric == PHOTOMETRIC.YCBCR and page.compression not in _JPEGS:
         raise Unreadable("it is YCbCr without JPEG; convert it to RGB")
-    if page.dtype is None or page.dtype.kind not in "buif":
+    if page.dtype is None:
+        raise Unreadable(f"its pixels have {page.bitspersample} bits in a form that is not read")
+    if page.dtype.kind not in "buif":
         raise Unreadable(f"its pixels are of type {page.dtype}; convert them to real numbers")
     grey_with_alpha = is_grey_with_alpha(page)
     plain = samples in (1, 3, 4) or grey_with_alpha

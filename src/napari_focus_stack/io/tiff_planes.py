@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from napari_focus_stack.io.plane_files import FilePlane, Skipped, Unreadable
+from napari_focus_stack.io.tiff_file import oversized_page
 from napari_focus_stack.io.tiff_pixels import (
     has_other_channel,
     load_page,
@@ -62,6 +62,9 @@ def page_plane(
         shape, dtype = page_kind(key) if sample is None else sample_kind(key)
     except Unreadable as problem:
         return Skipped(name, str(problem))
+    why = oversized_page(page)
+    if why is not None:
+        return Skipped(name, why)
     size = page.parent.filehandle.size
     ends = (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
     if max(ends, default=size + 1) > size:
@@ -104,7 +107,7 @@ def plane_count(series: tifffile.TiffPageSeries) -> int:
     int
         Product of the lengths of its axes beyond those of a page.
     """
-    return int(np.prod(series.shape)) // int(np.prod(series.keyframe.shape))
+    return math.prod(map(int, series.shape)) // math.prod(map(int, series.keyframe.shape))
 
 
 def raw_plane(

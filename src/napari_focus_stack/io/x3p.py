@@ -11,16 +11,16 @@ import zipfile
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
-from xml.parsers import expat
 
 import numpy as np
 
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.height_scale import HeightScale
+from napari_focus_stack.io.height_scale import HeightScale, single_precision
 from napari_focus_stack.io.output_formats import SOFTWARE
-from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.spacing_metadata import UNIT, micrometres
+from napari_focus_stack.io.xml_documents import parse_xml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,9 +130,9 @@ def read_x3p(path: Path) -> tuple[NDArray[np.float32], HeightScale]:
     try:
         with zipfile.ZipFile(path) as archive:
             return _read(archive, path)
-    except (*DAMAGE, zipfile.BadZipFile, ElementTree.ParseError, expat.ExpatError) as problem:
+    except (*DAMAGE, zipfile.BadZipFile) as problem:
         raise InputError(
-            f"'{path}' cannot be read as X3P ({problem}); export it anew."
+            f"'{path}' cannot be read as X3P ({reason(problem)}); export it anew."
         ) from problem
 
 
@@ -144,8 +144,7 @@ def _read(archive: zipfile.ZipFile, path: Path) -> tuple[NDArray[np.float32], He
         with archive.open(_CHECKSUM) as file:
             stated = file.read(64).split()
         _check_sum(path, main, stated[0].decode("ascii", "replace") if stated else "")
-    _refuse_declarations(main, path)
-    root = ElementTree.fromstring(main)
+    root = parse_xml(main)
     axes = _element(root, "Record1/Axes")
     _check_grid(root, axes, path)
     rows, columns = (int(_text(root, f"Record3/MatrixDimension/Size{axis}")) for axis in "YX")
@@ -159,17 +158,6 @@ def _read(archive: zipfile.ZipFile, path: Path) -> tuple[NDArray[np.float32], He
         raise InputError(f"'{path}' has no pixel size; export it anew.")
     heights = _heights(archive, root, axes, rows * columns, path).reshape(rows, columns)
     return heights, HeightScale(y, x, UNIT, UNIT)
-
-
-def _refuse_declarations(main: bytes, path: Path) -> None:
-    """Refuse a document type, since entities of a kilobyte can fill the memory."""
-
-    def found(*_: Any) -> None:
-        raise InputError(f"'{path}' declares a document type, which X3P has not; export it anew.")
-
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = found
-    parser.Parse(main, True)
 
 
 def _element(parent: ElementTree.Element, path: str) -> ElementTree.Element:
@@ -222,8 +210,7 @@ def _heights(
             _member(archive, link, "ValidPoints", (count + 7) // 8, path), np.uint8
         )
         values[np.unpackbits(bits, count=count, bitorder="little") == 0] = np.nan
-    values[~np.isfinite(values)] = np.nan
-    return values.astype(np.float32)
+    return single_precision(values)
 
 
 def _member(

@@ -13,6 +13,7 @@ from napari_focus_stack.io.output_formats import SOFTWARE
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.replacing import os_errors, remove, temporary_name
 from napari_focus_stack.io.writing import describe_values
+from napari_focus_stack.io.xml_documents import parse_xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,13 +71,13 @@ def is_written_here(tif: TiffFile) -> bool:
 
 def _tiff_about(path: Path) -> str | None:
     """Return the description of an OME-TIFF that was written here, None for other files."""
-    from tifffile import TiffFile
+    from napari_focus_stack.io.tiff_file import open_tiff_file
 
     try:
-        with TiffFile(path) as tif:
+        with open_tiff_file(path) as tif:
             if not is_written_here(tif) or not tif.ome_metadata:
                 return None
-            root = ElementTree.fromstring(tif.ome_metadata)
+            root = parse_xml(tif.ome_metadata)
     except (OSError, ElementTree.ParseError, *DAMAGE):
         return None
     return root.findtext("{*}Image/{*}Description", "")

@@ -9,7 +9,6 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tifffile
 
 from napari_focus_stack._napari.io.series_layers import series_layers
 from napari_focus_stack._napari.layers.appearance import OUTPUTS, map_appearance
@@ -24,6 +23,7 @@ from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.io.result_outputs import carried
 from napari_focus_stack.io.results_file import SavedResult
 from napari_focus_stack.io.sources import Spacing
+from napari_focus_stack.io.tiff_file import open_tiff_file
 from napari_focus_stack.result import Report
 from napari_focus_stack.series.model import Series, StackIndex
 from napari_focus_stack.series.opening import open_series
@@ -122,7 +122,7 @@ def _layer(place: Path, role: str, read: _Read) -> LayerData:
 def _film(place: Path, name: StackName) -> tuple[Any, dict[str, Any]]:
     """Return the images of a channel of a position, and the arguments of their layer."""
     if place.name.endswith(_ENDS[0]):
-        with tifffile.TiffFile(place) as tif:
+        with open_tiff_file(place) as tif:
             if len(tif.pages) == 1:
                 return tif.asarray(), {"rgb": tif.pages.first.samplesperpixel > 1}
     series = open_series(place)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.spacing_metadata import micrometres, spacing_in_micrometres
 from napari_focus_stack.series.model import Channel, Position, Series, StackIndex
 from napari_focus_stack.series.readers.grid_series import grid_series, unique_names
-from napari_focus_stack.series.readers.held_file import DAMAGED, reason
+from napari_focus_stack.series.readers.held_file import DAMAGED
 
 if TYPE_CHECKING:
     from pathlib import Path

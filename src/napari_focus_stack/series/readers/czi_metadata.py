@@ -13,6 +13,7 @@ from napari_focus_stack.io.spacing_metadata import (
     micrometres,
     spacing_in_micrometres,
 )
+from napari_focus_stack.io.xml_documents import parse_xml
 from napari_focus_stack.series.model import Channel
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def parse_czi_metadata(xml: str | None) -> CziMetadata:
         Empty where the file has none, or its XML is damaged: the pixels may be sound all the same.
     """
     try:
-        root = ElementTree.fromstring(xml or "")
+        root = parse_xml(xml or "")
     except (ElementTree.ParseError, ValueError):
         return CziMetadata()
     return CziMetadata(

@@ -21,6 +21,7 @@ from napari_focus_stack.io.spacing_metadata import (
     micrometres,
     spacing_in_micrometres,
 )
+from napari_focus_stack.io.xml_documents import parse_xml
 from napari_focus_stack.series.model import Channel, StackIndex
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def _elements(file: Path, tag: str) -> list[ElementTree.Element]:
     """Return the elements of a file of CellVoyager; none if it is missing or damaged."""
     text = _text(file)
     try:
-        return list(ElementTree.fromstring(text).iter(_YOKOGAWA + tag)) if text else []
+        return list(parse_xml(text).iter(_YOKOGAWA + tag)) if text else []
     except (ElementTree.ParseError, ValueError):
         return []
 

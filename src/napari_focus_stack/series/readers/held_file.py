@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from xml.etree import ElementTree
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.plane_files import DAMAGE, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,22 +106,6 @@ def read_headers(
             f"'{path.name}' cannot be read: it is damaged ({reason(problem)})",
             "copy or save it again",
         ) from problem
-
-
-def reason(problem: BaseException) -> str:
-    """Return the message of an exception, or its kind if it has none.
-
-    Parameters
-    ----------
-    problem : BaseException
-        Exception of a library.
-
-    Returns
-    -------
-    str
-        A clause for our own message.
-    """
-    return str(problem) or type(problem).__name__
 
 
 class HeldFile:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.sources import check_kind
 from napari_focus_stack.io.spacing_metadata import (
     finite_number,
@@ -22,7 +23,6 @@ from napari_focus_stack.series.readers.held_file import (
     HeldFile,
     optional_library,
     read_headers,
-    reason,
 )
 
 if TYPE_CHECKING:

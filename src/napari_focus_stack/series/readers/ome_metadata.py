@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.spacing_metadata import (
     finite_number,
     micrometres,
     ome_pixels_spacing,
 )
+from napari_focus_stack.io.xml_documents import parse_xml
 from napari_focus_stack.series.model import Channel
 from napari_focus_stack.series.readers.metadata_values import colour_of_integer, relative, seconds
 from napari_focus_stack.series.readers.plane_grid import PlaneGrid
@@ -79,7 +81,7 @@ def parse_ome(xml: str) -> ElementTree.Element | None:
         None if it cannot be parsed.
     """
     try:
-        return ElementTree.fromstring(xml)
+        return parse_xml(xml)
     except (ElementTree.ParseError, ValueError):
         return None
 
@@ -126,7 +128,9 @@ def ome_images(root: ElementTree.Element, where: str) -> list[OmeImage]:
     try:
         images = [_image(image, uuid) for image in root.findall("{*}Image")]
     except (ValueError, KeyError, TypeError) as problem:
-        raise InputError(f"'{where}' has OME-XML without valid sizes ({problem}).") from problem
+        raise InputError(
+            f"'{where}' has OME-XML without valid sizes ({reason(problem)})."
+        ) from problem
     return [image for image in images if image is not None and any(image.addresses)]
 
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from tifffile import TiffFile
-
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped
+from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped, reason
 from napari_focus_stack.io.spacing_metadata import completed
+from napari_focus_stack.io.tiff_file import open_tiff_file
 from napari_focus_stack.io.tiff_planes import TRUNCATED
 from napari_focus_stack.series.readers.ome_metadata import (
     OmeImage,
@@ -120,16 +119,16 @@ def companion_xml(path: Path) -> str | None:
         # the declaration of an encoding would not agree with a string
         return path.read_bytes().decode("utf-8-sig").partition("?>")[2]
     except (OSError, ValueError) as problem:
-        raise InputError(f"'{path.name}' cannot be read: {problem}") from problem
+        raise InputError(f"'{path.name}' cannot be read: {reason(problem)}") from problem
 
 
 def _xml_of(path: Path) -> str:
     """Return the OME-XML of a TIFF; empty if it has none."""
     try:
-        with TiffFile(path) as tif:
+        with open_tiff_file(path) as tif:
             return tif.ome_metadata or ""
     except DAMAGE as problem:
-        raise InputError(f"'{path.name}' cannot be read: {problem}") from problem
+        raise InputError(f"'{path.name}' cannot be read: {reason(problem)}") from problem
 
 
 def _files(holder: Path, names: Sequence[str]) -> dict[str, Path]:
@@ -179,7 +178,7 @@ class _OmeFiles:
         try:
             return self.opened(path)
         except DAMAGE as problem:
-            return Skipped(label, f"it is a damaged TIFF ({problem})")
+            return Skipped(label, f"it is a damaged TIFF ({reason(problem)})")
 
     def _of_file(
         self, name: str | None, pages: Sequence[int], sample: int | None

@@ -13,6 +13,7 @@ from napari_focus_stack._utils.wording import format_names
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.places import absolute, file_system, is_remote, key_of, read_errors
 from napari_focus_stack.io.well_names import well_name
+from napari_focus_stack.io.xml_documents import parse_xml
 from napari_focus_stack.io.zarr_documents import documents_of
 from napari_focus_stack.series.model import Series, channel_name
 from napari_focus_stack.series.readers.zarr_images import ZarrImage, full_size, read_image
@@ -206,7 +207,7 @@ def _collection(group: Node) -> list[_Place]:
 def _names_in_xml(path: Path) -> list[str]:
     """Return the names of the images in OME-XML; nothing if there is none."""
     try:
-        root = ElementTree.fromstring(path.read_bytes())
+        root = parse_xml(path.read_bytes())
     except (OSError, ElementTree.ParseError):
         return []
     return [image.get("Name", "") for image in root.findall("{*}Image")]

@@ -6,11 +6,10 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from tifffile import TiffFile
-
-from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped
+from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped, reason
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.tiff import tiff_spacing
+from napari_focus_stack.io.tiff_file import open_tiff_file
 from napari_focus_stack.io.tiff_pixels import sample_channels
 from napari_focus_stack.io.tiff_planes import TRUNCATED, page_plane
 
@@ -38,7 +37,7 @@ class PagedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        with TiffFile(path) as self._tif:
+        with open_tiff_file(path) as self._tif:
             pass
 
     def planes(self, numbers: Sequence[int], sample: int | None) -> list[FilePlane | Skipped]:
@@ -114,7 +113,7 @@ class PagedFile:
         except IndexError:
             return Skipped(self._name(number), TRUNCATED)
         except DAMAGE as problem:
-            return Skipped(self._name(number), f"its header is damaged ({problem})")
+            return Skipped(self._name(number), f"its header is damaged ({reason(problem)})")
 
     def _name(self, number: int) -> str:
         return f"{self.path.name}, page {number}"

@@ -6,14 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tifffile import TiffFile
-
 from napari_focus_stack.errors import FocusStackError, InputError
-from napari_focus_stack.io.plane_files import DAMAGE, Unreadable
+from napari_focus_stack.io.plane_files import DAMAGE, Unreadable, reason
 from napari_focus_stack.io.reading import read_stack, scan
 from napari_focus_stack.io.spacing_metadata import spacing_in_micrometres
 from napari_focus_stack.io.surplus_axes import refuse_results
 from napari_focus_stack.io.tiff import MAGIC
+from napari_focus_stack.io.tiff_file import open_tiff_file
 from napari_focus_stack.series.axes import parse_axes
 from napari_focus_stack.series.model import Channel, Position, Series
 from napari_focus_stack.series.readers.arranged_tiff import TiffSeries
@@ -25,6 +24,8 @@ from napari_focus_stack.series.readers.vendor_metadata import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tifffile import TiffFile
 
     from napari_focus_stack.io.sources import PlaneSource
     from napari_focus_stack.series.model import StackIndex
@@ -80,7 +81,7 @@ def _opened(path: Path, axes: str | None) -> Series:
     """Open a TIFF by its kind."""
     notes: tuple[str, ...] = ()
     try:
-        with TiffFile(path) as tif:
+        with open_tiff_file(path) as tif:
             if tif.is_ome and not _is_mmstack(tif):
                 series = open_ome(path, tif.ome_metadata or "", axes)
                 if series is not None:
@@ -98,7 +99,7 @@ def _opened(path: Path, axes: str | None) -> Series:
     except Unreadable as problem:
         raise InputError(f"'{path.name}' cannot be read: {problem}.") from problem
     except DAMAGE as problem:
-        raise InputError(f"'{path.name}' is a damaged TIFF ({problem}).") from problem
+        raise InputError(f"'{path.name}' is a damaged TIFF ({reason(problem)}).") from problem
     return _plain_series(path, notes)
 
 
@@ -146,7 +147,7 @@ def _plain_stack(path: Path, _index: StackIndex) -> PlaneSource:
 
 def _metaseries(path: Path) -> tuple[Channel, tuple[float, float] | None]:
     """Return channel and stage position of a file of MetaXpress."""
-    with TiffFile(path) as tif:
+    with open_tiff_file(path) as tif:
         if not tif.is_metaseries:
             return Channel(), None
         try:

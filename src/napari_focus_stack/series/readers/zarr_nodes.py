@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.zarr_documents import DOCUMENT, OLDER, documents_of
 
 if TYPE_CHECKING:
@@ -158,7 +159,9 @@ def _json(path: Path, read: ReadBytes) -> dict[str, Any] | None:
     except OSError as problem:
         raise InputError(f"'{path}' cannot be opened: {problem.strerror}.") from problem
     except ValueError as problem:
-        raise InputError(f"'{path}' is damaged ({problem}); copy the store again.") from problem
+        raise InputError(
+            f"'{path}' is damaged ({reason(problem)}); copy the store again."
+        ) from problem
     if not isinstance(found, dict):
         raise InputError(f"'{path}' is no metadata of zarr; copy the store again.")
     return found

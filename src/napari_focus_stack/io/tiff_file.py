@@ -1,0 +1,165 @@
+"""TIFF files whose directories are checked before tifffile follows and expands them."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from tifffile import COMPRESSION, TiffFile, TiffFileError
+
+from napari_focus_stack.io.declared_size import ANY, DEFLATE, JPEG, bytes_of, oversize
+from napari_focus_stack.io.xml_documents import refuse_document_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import tifffile
+    from numpy.typing import NDArray
+
+_MOST_TAGS = 4096
+"""Tags of a directory above which tifffile takes it for damaged."""
+_DESCRIPTION = 270
+_MOST_CHUNK = 2**26
+"""Bytes of a tile that any page may have; larger ones are no larger than twice the page."""
+_EXPANSIONS = {
+    COMPRESSION.NONE: 8,
+    COMPRESSION.DEFLATE: DEFLATE,
+    COMPRESSION.ADOBE_DEFLATE: DEFLATE,
+    COMPRESSION.JPEG: JPEG,
+    COMPRESSION.OJPEG: JPEG,
+    COMPRESSION.ALT_JPEG: JPEG,
+}
+"""Bytes of pixels in a byte of the file, by compression; bits become bytes when they are read."""
+
+
+@contextmanager
+def open_tiff_file(path: Path) -> Iterator[TiffFile]:
+    """Open a TIFF whose chain of pages ends, and whose XML declares no document type.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Yields
+    ------
+    tifffile.TiffFile
+        The open file.
+
+    Raises
+    ------
+    OSError, ValueError and others of `DAMAGE`
+        It is no TIFF, is damaged, or is made to fill the memory.
+    """
+    # dates of MetaMorph overflow in damaged files, which tifffile would warn of
+    with np.errstate(over="ignore"), TiffFile(path) as tif:
+        _refuse_loop(tif)
+        text = tif.pages.first.tags.valueof(_DESCRIPTION)
+        if isinstance(text, str):
+            refuse_document_type(text)
+        yield tif
+
+
+def _refuse_loop(tif: TiffFile) -> None:
+    """Refuse pages that lead back to earlier ones, which tifffile follows without an end."""
+    layout, handle = tif.tiff, tif.filehandle
+    order: Literal["little", "big"] = "little" if tif.byteorder == "<" else "big"
+    seen: set[int] = set()
+    offset = tif.pages.first.offset
+    while 0 < offset < handle.size:
+        if offset in seen:
+            raise TiffFileError("its pages form a loop")
+        seen.add(offset)
+        handle.seek(offset)
+        tags = int.from_bytes(handle.read(layout.tagnosize), order)
+        if tags > _MOST_TAGS:
+            return
+        handle.seek(offset + layout.tagnosize + tags * layout.tagsize)
+        offset = int.from_bytes(handle.read(layout.offsetsize), order)
+
+
+def oversized_page(page: Any) -> str | None:
+    """Return why the file cannot hold a page as large as its header declares.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage or tifffile.TiffFrame
+        The page.
+
+    Returns
+    -------
+    str or None
+        A clause that follows the name of the file; None if the size is possible.
+    """
+    key = page.keyframe
+    size = (key.imagelength, key.imagewidth)
+    itemsize = 1 if key.dtype is None else key.dtype.itemsize
+    declared = bytes_of(key.shape, itemsize)
+    stored = min(sum(page.databytecounts), page.parent.filehandle.size)
+    expansion = _EXPANSIONS.get(key.compression, ANY)
+    chunk = math.prod(map(int, key.chunks)) * itemsize
+    if chunk > max(_MOST_CHUNK, 2 * declared):
+        return (
+            f"its tiles are larger than its {size[1]} x {size[0]} pixels, so its header is damaged"
+        )
+    return oversize(size, declared, stored, expansion)
+
+
+def page_pixels(page: Any) -> NDArray[Any]:
+    """Decode a page whose declared size is possible.
+
+    Parameters
+    ----------
+    page : tifffile.TiffPage or tifffile.TiffFrame
+        Page of an open file.
+
+    Returns
+    -------
+    numpy.ndarray
+        Its pixels as stored.
+
+    Raises
+    ------
+    tifffile.TiffFileError
+        The file cannot hold a page of its size.
+    """
+    _refuse(page)
+    pixels: NDArray[Any] = page.asarray()
+    return pixels
+
+
+def series_pixels(series: tifffile.TiffPageSeries) -> NDArray[Any]:
+    """Decode all pages of a series, whose declared sizes are possible.
+
+    Parameters
+    ----------
+    series : tifffile.TiffPageSeries
+        Series of an open file.
+
+    Returns
+    -------
+    numpy.ndarray
+        Its pixels as stored.
+
+    Raises
+    ------
+    tifffile.TiffFileError
+        The file cannot hold pages of their size.
+    """
+    pages = [page for page in series.pages if page is not None]
+    for page in pages:
+        _refuse(page)
+    size = pages[0].parent.filehandle.size
+    declared = bytes_of(series.shape, series.dtype.itemsize)
+    if len(pages) < math.prod(series.shape[:-2]) and declared > size:
+        raise TiffFileError("it ends before its last plane")
+    return series.asarray()
+
+
+def _refuse(page: Any) -> None:
+    why = oversized_page(page)
+    if why is not None:
+        raise TiffFileError(why)
