@@ -234,7 +234,9 @@ def _mutated_file_name(data: bytes, rng: random.Random) -> bytes:
     """Let a name in OME-XML be that of another file, of the same length."""
     start = rng.choice([k for k in range(len(data)) if data.startswith(b'FileName="', k)]) + 10
     end = data.index(b'"', start)
-    name = rng.choice((b"/etc/hostname", b"../../../etc/hostname", b"", b".", b"\xff\xfe", b"..\\x"))
+    name = rng.choice(
+        (b"/etc/hostname", b"../../../etc/hostname", b"", b".", b"\xff\xfe", b"..\\x")
+    )
     return data[:start] + name[: end - start].ljust(end - start, b"/") + data[end:]
 
 
@@ -287,9 +289,7 @@ def _plain_tiff() -> bytes:
 
     written = io.BytesIO()
     planes = np.stack([np.full((8, 9), k, np.uint16) for k in range(4)])
-    tifffile.imwrite(
-        written, planes, photometric="minisblack", description="x" * 9, metadata=None
-    )
+    tifffile.imwrite(written, planes, photometric="minisblack", description="x" * 9, metadata=None)
     return written.getvalue()
 
 
@@ -339,8 +339,8 @@ def _czi_seeds(folder: Path) -> Iterator[bytes]:
     xml = (
         "<ImageDocument><Metadata><Scaling><Items><Distance Id='X'><Value>2E-07</Value></Distance>"
         "</Items></Scaling><Information><Image><SizeT>2</SizeT><Dimensions><Channels>"
-        "<Channel Id='Channel:0' Name='DAPI'><Color>#FF00A1FF</Color></Channel></Channels><S><Scenes>"
-        "<Scene Index='0' Name='well'><CenterPosition>7.5,-3</CenterPosition><ArrayName>B2"
+        "<Channel Id='Channel:0' Name='DAPI'><Color>#FF00A1FF</Color></Channel></Channels><S>"
+        "<Scenes><Scene Index='0' Name='well'><CenterPosition>7.5,-3</CenterPosition><ArrayName>B2"
         "</ArrayName></Scene></Scenes></S></Dimensions></Image></Information></Metadata>"
         "</ImageDocument>"
     )
@@ -408,7 +408,17 @@ _NAMED = {
     "axes": [f"exp_t{t}_z{z}_c1.tif" for t in range(2) for z in range(3)],
 }
 _LONG = ("z" + "9" * 200, "t9999999999", "A" * 200, "_z1" * 60, "-" * 100 + "1", "ch00" * 50)
-_NUMBERS_IN_NAMES = ("999999999", "0", "-5", "1" * 100, "\u0663", "", "1e9", "00000000000", "4294967296")
+_NUMBERS_IN_NAMES = (
+    "999999999",
+    "0",
+    "-5",
+    "1" * 100,
+    "\u0663",
+    "",
+    "1e9",
+    "00000000000",
+    "4294967296",
+)
 
 
 def _name_seeds(_folder: Path) -> Iterator[bytes]:

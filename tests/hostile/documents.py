@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tifffile
-from hostile.byte_mutations import BYTE_MUTATORS
-from hostile.json_mutations import JSON_MUTATORS, mutated_lengths
+from hostile.json_mutations import JSON_MUTATORS
 from hostile.kinds import Kind
 from hostile.packed_folders import arranged, folder_mutator, packed_folder
 from hostile.text_mutations import ABSURD_TEXTS
@@ -29,7 +28,6 @@ from napari_focus_stack.errors import FocusStackError, InputError
 from napari_focus_stack.io.sources import ArraySource
 from napari_focus_stack.result import Report
 from napari_focus_stack.series.focus import focus_series
-from napari_focus_stack.series.opening import open_series
 
 if TYPE_CHECKING:
     import random
@@ -52,9 +50,7 @@ def _stack(shift: int = 0) -> np.ndarray:
 def _write_film(file: Path) -> None:
     film = np.stack([[_stack(t + 9 * c) for c in range(2)] for t in range(2)])
     metadata = {"axes": "TZCYX", "spacing": 2.0, "unit": "um"}
-    tifffile.imwrite(
-        file, film.swapaxes(1, 2), imagej=True, metadata=metadata, resolution=(2, 2)
-    )
+    tifffile.imwrite(file, film.swapaxes(1, 2), imagej=True, metadata=metadata, resolution=(2, 2))
 
 
 def _said(*arguments: object) -> None:
@@ -68,8 +64,7 @@ def _said(*arguments: object) -> None:
 def _document_seeds(folder: Path) -> Iterator[bytes]:
     """Yield a recipe, reports of one stack and of a stack in a series."""
     tifffile.imwrite(folder / "a.tif", _stack(), photometric="minisblack", metadata=None)
-    _said("-i", folder / "a.tif", "-o", folder / "out.tif", "--report", folder / "a.json",
-          "--overwrite")  # fmt: skip
+    _said("-i", folder / "a.tif", "-o", folder / "out.tif", "--report", folder / "a.json")
     report = (folder / "a.json").read_bytes()
     yield report
     plain = json.loads(report)
@@ -232,15 +227,15 @@ _ARGUMENTS = (
 
 def _call_seeds(_folder: Path) -> Iterator[bytes]:
     for call in (
-        ["-i", "in/a.tif", "-o", "out/x.tif", "--align", "none", "--align-region", "0", "32", "0", "32"],
-        ["-i", "in/film.tif", "-o", "out/x.ome.tif", "--time", "0:1", "--channel", "0", "--align", "none"],
-        ["info", "in/film.tif"],
-        ["-i", "in/film.tif", "-o", "out/x.ome.tif", "--memory", "1GB", "--threads", "1", "--time", "1"],
-        ["batch", "in", "-o", "out/b", "--time", "0:1", "--channel", "0", "--quiet-time", "0"],
-        ["measure", "in/heights.gsf", "--profile", "1", "1", "9", "9"],
-        ["figure", "in/heights.gsf", "-o", "out/f.png"],
+        "-i in/a.tif -o out/x.tif --report out/r.json --align none --align-region 0 32 0 32",
+        "-i in/film.tif -o out/x.ome.tif --time 0:1 --channel 0 --align none",
+        "info in/film.tif",
+        "-i in/film.tif -o out/x.ome.tif --memory 1GB --threads 1 --time 1:2",
+        "batch in -o out/b --time 0:1 --channel 0 --quiet-time 0",
+        "measure in/heights.gsf --z-step 1",
+        "figure in/heights.gsf -o out/f.png",
     ):
-        yield json.dumps(call).encode()
+        yield json.dumps(call.split()).encode()
 
 
 def _mutated_call(data: bytes, rng: random.Random) -> bytes:

@@ -70,7 +70,7 @@ def _write(top: Path, entry: str, content: bytes) -> None:
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if entry.endswith(LINK):
-            os.symlink(content, path.removesuffix(LINK.encode()))
+            os.symlink(content.replace(b"\0", b""), path.removesuffix(LINK.encode()))
         else:
             with open(path, "wb") as file:
                 file.write(content)

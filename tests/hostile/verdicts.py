@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import sysconfig
+import tempfile
 import time
 import traceback
 import warnings
@@ -29,8 +30,8 @@ MOST_SECONDS = 10.0
 _FREE_MEMORY = 200 << 20
 _LONGEST_MESSAGE = 600
 _UNCLEAR = re.compile(
-    r"Unable to allocate|Traceback|<[\w.]+(?: object)? at 0x|<tifffile|cv2\.error|(?<!['\w])b'|NoneType"
-    r"|'\w+' object|not supported between|unsupported operand|(?<!['\w])None\b"
+    r"Unable to allocate|Traceback|<[\w.]+(?: object)? at 0x|<tifffile|cv2\.error|(?<!['\w])b'"
+    r"|NoneType|'\w+' object|not supported between|unsupported operand|(?<!['\w])None\b"
 )
 """What a message shows of a program's inside and not of a file."""
 _OWN = str(Path(napari_focus_stack.__file__).parent)
@@ -123,8 +124,10 @@ class Guard:
             self._stop(f"reads {path}")
 
     def _is_inside(self, path: str) -> bool:
+        """Return whether a path is in the folder, or a temporary one where that is allowed."""
         place = os.path.abspath(path)
-        return place.startswith(f"{self._folder}{os.sep}") or place == self._folder
+        folders = [str(self._folder), *([tempfile.gettempdir()] if self._writes else [])]
+        return any(place == one or place.startswith(f"{one}{os.sep}") for one in folders)
 
     def _may_change(self, arguments: tuple[object, ...]) -> bool:
         """Return whether all paths of a change lie in the folder, where that may be changed."""
@@ -141,7 +144,10 @@ def judged(kind: Kind, path: Path, guard: Guard) -> Verdict:
     before = _resident_after_reset()
     started = time.process_time()
     declared = 0
-    with warnings.catch_warnings(record=True) as warned, guard.only(path.parent, writes=kind.writes):
+    with (
+        warnings.catch_warnings(record=True) as warned,
+        guard.only(path.parent, writes=kind.writes),
+    ):
         warnings.simplefilter("always")
         try:
             for size in kind.open(path):

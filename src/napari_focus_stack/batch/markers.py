@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.batch.records import BatchRecord
+from napari_focus_stack.io.json_documents import read_json
 from napari_focus_stack.io.places import (
     is_remote,
     make_folder,
@@ -217,7 +218,7 @@ def _marker_names(out: Path) -> Iterator[str]:
 def _read(place: Path) -> Marker | None:
     """Return the marker in a file; None if it is damaged or none."""
     try:
-        content = json.loads(place.read_bytes())
+        content = read_json(place)
         own = content[KEY]
         return Marker(
             record=BatchRecord.from_dict(own["record"]),
@@ -228,5 +229,5 @@ def _read(place: Path) -> Marker | None:
             lead=own["lead"],
             root=own["root"],
         )
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None

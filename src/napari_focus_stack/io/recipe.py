@@ -13,7 +13,6 @@ The report of a run can be used as a recipe too, and so can a file of saved resu
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ import numpy as np
 from napari_focus_stack._version import __version__
 from napari_focus_stack.depth_labels import decode_labels, encode_labels
 from napari_focus_stack.errors import InputError, OutputError, SettingsError
+from napari_focus_stack.io.json_documents import read_json
 from napari_focus_stack.io.ome_annotations import NAMESPACE, annotated
 from napari_focus_stack.io.places import absolute_name
 from napari_focus_stack.io.plane_files import DAMAGE, reason
@@ -120,8 +120,8 @@ class Recipe:
     def _of_json(cls, path: Path) -> Recipe:
         """Read a recipe or a report."""
         try:
-            document = json.loads(path.read_bytes())
-        except (ValueError, RecursionError) as problem:
+            document = read_json(path)
+        except ValueError as problem:
             raise InputError(f"'{path}' is no JSON; {_OTHER}.") from problem
         return cls.of_document(document, path)
 

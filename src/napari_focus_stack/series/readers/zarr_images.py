@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.json_documents import read_document
 from napari_focus_stack.io.spacing_metadata import (
     finite_number,
     micrometres,
@@ -119,7 +120,7 @@ def full_size(image: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], 
 
 
 def read_image(
-    node: Node, name: str = "", well: str | None = None, read: ReadBytes = Path.read_bytes
+    node: Node, name: str = "", well: str | None = None, read: ReadBytes = read_document
 ) -> ZarrImage:
     """Read the metadata of an image; its pixels stay on disk.
 

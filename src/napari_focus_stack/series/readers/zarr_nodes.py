@@ -6,13 +6,13 @@ zarr itself is not imported before a stack is read.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.json_documents import parse_json, read_document
 from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.zarr_documents import DOCUMENT, OLDER, documents_of
 
@@ -53,7 +53,7 @@ class Node:
         return next((key for key in _LAYOUTS if key in self.ome), None)
 
 
-def read_node(folder: Path, read: ReadBytes = Path.read_bytes) -> Node | None:
+def read_node(folder: Path, read: ReadBytes = read_document) -> Node | None:
     """Read the metadata of a folder, which may be a zarr group or array of format 2 or 3.
 
     Parameters
@@ -140,6 +140,8 @@ def _is_there(path: Path, read: ReadBytes) -> bool:
         read(path)
     except OSError:
         return False
+    except ValueError:  # it is too large to be read
+        return True
     return True
 
 
@@ -153,7 +155,7 @@ def _ome(attributes: Any) -> Mapping[str, Any]:
 def _json(path: Path, read: ReadBytes) -> dict[str, Any] | None:
     """Read a JSON object; None if there is no such file."""
     try:
-        found = json.loads(read(path))
+        found = parse_json(read(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:
