@@ -68,13 +68,13 @@ def png_parts(data: bytes) -> Parts:
     return parts
 
 
-def png_of(parts: Parts) -> bytes:
-    """Return a PNG of chunks with the right checksums."""
+def png_of(parts: Parts, most: int = MOST_BYTES) -> bytes:
+    """Return a PNG of chunks with the right checksums, cut off at `most` bytes."""
     chunks = []
     for name, payload in parts:
         checksum = struct.pack(">I", zlib.crc32(name + payload))
         chunks.append(struct.pack(">I", len(payload)) + name + payload + checksum)
-    return (_PNG + b"".join(chunks))[:MOST_BYTES]
+    return (_PNG + b"".join(chunks))[:most]
 
 
 def _compressed_bomb(size: int) -> bytes:
@@ -87,10 +87,10 @@ PNG_EXTRA: tuple[tuple[bytes, bytes], ...] = (
     (b"PLTE", bytes(range(30))),
     (b"eXIf", b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"),
     (b"eXIf", b"MM\0*\0\0\0\x08"),
-    (b"iCCP", b"x\0\0" + _compressed_bomb(1 << 26)),
+    (b"iCCP", b"x\0\0" + _compressed_bomb(1 << 22)),
     (b"iCCP", b"x"),
-    (b"zTXt", b"x\0\0" + _compressed_bomb(1 << 26)),
-    (b"iTXt", b"x\0\1\0\0\0" + _compressed_bomb(1 << 24)),
+    (b"zTXt", b"x\0\0" + _compressed_bomb(1 << 22)),
+    (b"iTXt", b"x\0\1\0\0\0" + _compressed_bomb(1 << 20)),
     (b"acTL", struct.pack(">II", 2**31 - 1, 0)),
     (b"fcTL", struct.pack(">IIIIIHHBB", 0, 60000, 60000, 0, 0, 1, 1, 0, 0)),
     (b"gAMA", bytes(4)),
@@ -181,7 +181,6 @@ def mutated_riff(data: bytes, rng: random.Random) -> bytes:
         (b"EXIF", b"Exif\0\0II*\0\x08\0\0\0"),
         (b"ICCP", bytes(200)),
         (b"ANIM", bytes(6)),
-        (b"ALPH", b"\0" * 20),
     )
     body = b"".join(
         struct.pack("<4sI", name, len(payload)) + payload + bytes(len(payload) % 2)
@@ -191,7 +190,7 @@ def mutated_riff(data: bytes, rng: random.Random) -> bytes:
 
 
 _BOXES = frozenset(
-    (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"iprp", b"ipco", b"jp2h", b"res ", b"uinf")
+    (b"moov", b"mdia", b"minf", b"stbl", b"iprp", b"ipco", b"jp2h", b"res ", b"uinf")
 )
 _FULL_BOXES = {b"meta": 4}
 """Boxes that hold boxes, and bytes before the first of them."""

@@ -170,11 +170,11 @@ def kept(folder: Path, kind: str, suffix: str, found: Found) -> None:
 
 
 def replayed(files: list[Path]) -> int:
-    """Open kept inputs in this process, by the kind that begins their names; print findings."""
+    """Open kept inputs in this process, by the kind that begins their names."""
     kinds, guard, findings = all_kinds(), Guard(), 0
     for file in files:
         name = max((name for name in kinds if file.name.startswith(f"{name}-")), key=len)
-        findings += _opened_here(kinds[name], file.read_bytes(), guard, file.name)
+        findings += _opened_here(kinds[name], file.read_bytes(), guard, file.name, report=True)
     print(f"{len(files)} inputs, {findings} findings")
     return int(findings > 0)
 
@@ -188,16 +188,16 @@ def opened_here(inputs: int, seed: int) -> int:
             seeds = tuple(kind.seeds(Path(folder)))
         for number in range(each):
             data = kind.mutated(seeds, seed, number)
-            findings += _opened_here(kind, data, guard, f"{kind.name} {number}")
+            findings += _opened_here(kind, data, guard, f"{kind.name} {number}", report=False)
     print(f"{each * len(kinds)} inputs, {findings} findings")
     return int(findings > 0)
 
 
-def _opened_here(kind: Kind, data: bytes, guard: Guard, name: str) -> bool:
+def _opened_here(kind: Kind, data: bytes, guard: Guard, name: str, *, report: bool) -> bool:
     with tempfile.TemporaryDirectory(prefix="here-", dir=_fast_folder()) as folder:
         verdict = judged(kind, kind.written(Path(folder), data), guard)
-    if verdict.is_finding:
-        print(f"{name}: {verdict.outcome} {verdict.place}\n{verdict.detail}")
+    if verdict.is_finding or report:
+        print(f"{name}: {verdict.outcome} {verdict.place} {verdict.detail}")
     return verdict.is_finding
 
 

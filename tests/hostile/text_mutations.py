@@ -24,20 +24,20 @@ ABSURD_TEXTS = (
         "\x07",
     ),
     *("../../../etc/hostname", "/etc/hostname", "http://127.0.0.1:9/x", "file:///etc/hostname"),
-    *("C:\\x", "\u202e", "x" * 5000, "None", "true", "[]", "{}", "\ud7ff\uffff", "\U0001f52c"),
+    *("C:\\x", "\u202e", "x" * 5000, "null", "true", "[]", "{}", "\ud7ff\uffff", "\U0001f52c"),
 )
 _ABSURD_VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, -(2**63), 10**400, 1e308, -1e308, 0.5),
     *(float("nan"), float("inf"), -float("inf"), [], {}, [[]], [None], {"": None}, [0] * 1000),
 )
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
-_ENTITIES = (
+ENTITIES = (
     '<!DOCTYPE x [<!ENTITY a "0123456789"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'
     '<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;">'
     '<!ENTITY e "&d;&d;&d;&d;&d;&d;&d;&d;"><!ENTITY f "&e;&e;&e;&e;&e;&e;&e;&e;">'
     '<!ENTITY g "&f;&f;&f;&f;&f;&f;&f;&f;"><!ENTITY h "&g;&g;&g;&g;&g;&g;&g;&g;">]>'
 )
-_FETCHES = (
+FETCHES = (
     '<!DOCTYPE x SYSTEM "http://127.0.0.1:9/x.dtd">',
     '<!DOCTYPE x [<!ENTITY h SYSTEM "file:///etc/hostname">]>',
     '<!DOCTYPE x [<!ENTITY h SYSTEM "http://127.0.0.1:9/x">]>',
@@ -128,7 +128,7 @@ def with_document_type(data: bytes, rng: random.Random) -> bytes:
     places = [match.end() for match in re.finditer(r">", body)]
     at = rng.choice(places)
     used = "&h;" if rng.random() < 0.8 else ""
-    kind = rng.choice((_ENTITIES, *_FETCHES))
+    kind = rng.choice((ENTITIES, *FETCHES))
     return (head + kind + body[:at] + used + body[at:]).encode()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,8 @@ _METASERIES = (
 )
 
 
-def _written(folder: Path, planes: np.ndarray, **options: Any) -> bytes:
+def written(folder: Path, planes: np.ndarray, **options: Any) -> bytes:
+    """Return the content of a TIFF."""
     path = folder / "seed.tif"
     if planes.shape == _STACK.shape:
         options.setdefault("photometric", "minisblack")
@@ -57,17 +59,17 @@ def _written(folder: Path, planes: np.ndarray, **options: Any) -> bytes:
 def _plain_seeds(folder: Path) -> Iterator[bytes]:
     for compression in _COMPRESSIONS:
         picture = pixels(np.uint8, 3) if compression in ("jpeg", "webp") else pixels(np.uint16)
-        yield _written(folder, picture, compression=compression, metadata=None)
+        yield written(folder, picture, compression=compression, metadata=None)
     for picture in (pixels(np.uint8), pixels(np.uint8) > 99, pixels(np.uint16).astype(np.float32)):
-        yield _written(folder, picture, metadata=None)
+        yield written(folder, picture, metadata=None)
     for channels in ((2,), (3,), (4,)):
         picture = pixels(np.uint8, *channels)
         extra = {2: [2], 3: [], 4: [1]}[channels[-1]]
         kind = "minisblack" if channels == (2,) else "rgb"
-        yield _written(folder, picture, photometric=kind, extrasamples=extra, metadata=None)
-    yield _written(folder, pixels(np.uint8, 3).transpose(2, 0, 1), planarconfig="separate")
+        yield written(folder, picture, photometric=kind, extrasamples=extra, metadata=None)
+    yield written(folder, pixels(np.uint8, 3).transpose(2, 0, 1), planarconfig="separate")
     colours = np.arange(768, dtype=np.uint16).reshape(3, 256) * 85
-    yield _written(folder, pixels(np.uint8), colormap=colours, photometric="palette")
+    yield written(folder, pixels(np.uint8), colormap=colours, photometric="palette")
     for options in (
         {"byteorder": ">"},
         {"bigtiff": True},
@@ -77,35 +79,35 @@ def _plain_seeds(folder: Path) -> Iterator[bytes]:
         {"compression": "jpeg2000", "tile": (16, 16)},
         {"extratags": [(274, "H", 1, 8, True)], "resolution": (5000, 5000), "resolutionunit": 3},
     ):
-        yield _written(folder, _STACK, metadata=None, **options)
+        yield written(folder, _STACK, metadata=None, **options)
 
 
 def _tagged(folder: Path, code: int, kind: str, count: int, value: Any, **more: Any) -> bytes:
     tag = (code, kind, count, value, True)
-    return _written(folder, _STACK, metadata=None, extratags=[tag], **more)
+    return written(folder, _STACK, metadata=None, extratags=[tag], **more)
 
 
 def _vendor_seeds(folder: Path) -> Iterator[bytes]:
     yield _tagged(folder, 34412, "B", 512, _lsm_header())
     yield _stk(folder)
     stamps = [(34361, "B", 1000, _fluoview_header(), True), (34362, "d", 4, (0.0,) * 4, True)]
-    yield _written(folder, _STACK, metadata=None, extratags=stamps)
+    yield written(folder, _STACK, metadata=None, extratags=stamps)
     yield _tagged(folder, 34118, "s", 0, b"\0AP_PIXEL_SIZE\r\nPixel Size = 24.0 nm\r\n")
     yield _tagged(folder, 34682, "s", 0, b"[Scan]\r\nPixelWidth=1e-9\r\nPixelHeight=2e-9\r\n")
     yield _tagged(
         folder, 51123, "s", 0, json.dumps({"PixelSizeUm": 0.3, "ZPositionUm": 2}).encode()
     )
     yield _tagged(folder, 33560, "B", 60, b"SIS0" + struct.pack("<4xHHHHH6x32s", *[1] * 5, b"n"))
-    yield _written(folder, _STACK[0], metadata=None, description=_METASERIES, software="MetaSeries")
+    yield written(folder, _STACK[0], metadata=None, description=_METASERIES, software="MetaSeries")
     scan = "SI.hStackManager.stackZStepSize = 3\nSI.hFastZ.enable = true\nSI.VERSION_MAJOR = '5'"
-    yield _written(folder, _STACK, metadata=None, software=scan, description=scan)
-    yield _written(folder, _STACK, description="Aperio Image\n24x20 |MPP = 0.5|AppMag = 20")
+    yield written(folder, _STACK, metadata=None, software=scan, description=scan)
+    yield written(folder, _STACK, description="Aperio Image\n24x20 |MPP = 0.5|AppMag = 20")
     yield _tagged(folder, 37706, "B", 512, bytes(512))
     yield _tagged(
         folder, 50839, "B", 40, bytes(40), description="ImageJ=1.54f\nimages=4\nslices=4\n"
     )
     yield _tagged(folder, 33550, "d", 3, (1.0, 1.0, 0.0))
-    yield _written(folder, _STACK, software="NIH", metadata={"axes": "ZYX", "a": 1})
+    yield written(folder, _STACK, software="NIH", metadata={"axes": "ZYX", "a": 1})
 
 
 def _lsm_header() -> bytes:
@@ -126,7 +128,7 @@ def _stk(folder: Path) -> bytes:
         (33629, "2I", 12, struct.unpack("<24I", planes), True),
         (33628, "I", 4, (4, 1, 5, 1), True),
     ]
-    data = bytearray(_written(folder, _STACK[:1], metadata=None, extratags=tags))
+    data = bytearray(written(folder, _STACK[:1], metadata=None, extratags=tags))
     entry = next(entry for entry in directories(bytes(data))[0][0] if entry.code == 33629)
     struct.pack_into(layout_of(bytes(data)).offset, data, entry.at + 4, 4)
     return bytes(data) + _STACK[1:].tobytes()
@@ -144,23 +146,23 @@ def _fluoview_header() -> bytes:
 
 def _series_seeds(folder: Path) -> Iterator[bytes]:
     film = np.stack([_STACK, _STACK]).reshape(2, 2, 2, *SIZE)
-    yield _written(folder, film, ome=True, metadata=_OME)
-    yield _written(folder, film[0, 0], ome=True, metadata={"axes": "ZYX"}, bigtiff=True)
-    yield _written(folder, film[:, 0, ..., None].astype(np.uint8).repeat(3, -1), imagej=True)
-    yield _written(
+    yield written(folder, film, ome=True, metadata=_OME)
+    yield written(folder, film[0, 0], ome=True, metadata={"axes": "ZYX"}, bigtiff=True)
+    yield written(folder, film[:, 0, ..., None].astype(np.uint8).repeat(3, -1), imagej=True)
+    yield written(
         folder,
         film.swapaxes(1, 2),
         imagej=True,
         metadata={"axes": "TZCYX", "spacing": 2, "unit": "um"},
     )
-    yield _written(folder, film, metadata={"axes": "TCZYX"})
+    yield written(folder, film, metadata={"axes": "TCZYX"})
     yield _ome_of_set(folder, film)
     yield from _vendor_seeds(folder)
 
 
 def _ome_of_set(folder: Path, film: np.ndarray) -> bytes:
     """Return a file of a set, whose XML names another file."""
-    data = _written(folder, film[0], ome=True, metadata={"axes": "CZYX"})
+    data = written(folder, film[0], ome=True, metadata={"axes": "CZYX"})
     path = folder / "set.ome.tif"
     path.write_bytes(data)
     with tifffile.TiffFile(path) as tif:
@@ -173,10 +175,9 @@ def _ome_of_set(folder: Path, film: np.ndarray) -> bytes:
 
 
 def _opened_series(path: Path) -> Iterator[int]:
-    """Open a file as a series, and read the planes of its first stack and of its last."""
+    """Open a file as a series, and read planes of its first stacks."""
     series = open_series(path)
-    indexes = list(series)
-    for index in dict.fromkeys((*indexes[:1], *indexes[-1:])):
+    for index in itertools.islice(series, 3):
         source = series.stack(position=index.position, time=index.time, channel=index.channel)
         for k in range(min(len(source), 8)):
             yield int(np.prod(source.plane_shape, dtype=object)) * source.dtype.itemsize

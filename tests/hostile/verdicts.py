@@ -117,10 +117,10 @@ class Guard:
 
     def _check_open(self, path: str, flags: object) -> None:
         writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-        inside = self._is_inside(path)
-        if writes and os.path.abspath(path) != os.devnull and not (self._writes and inside):
+        inside, place = self._is_inside(path), os.path.abspath(path)
+        if writes and place != os.devnull and not (self._writes and inside):
             self._stop(f"writes {path}")
-        elif not inside and not os.path.abspath(path).startswith(_LIBRARIES):
+        elif not inside and not path.startswith("<") and not place.startswith(_LIBRARIES):
             self._stop(f"reads {path}")
 
     def _is_inside(self, path: str) -> bool:

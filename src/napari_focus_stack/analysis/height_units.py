@@ -132,7 +132,7 @@ def _heights(
         unit, known = UNIT, None if known is None else known * length
     if found.kind == "depth":
         return _of_depth(found.values, path, step or known, UNIT if step else unit, notes)
-    values = found.values.astype(np.float32) * np.float32(length or 1.0)
+    values = _times(found.values, length or 1.0)
     if step is None or known is None:
         used = step or known
         if step is not None:
@@ -151,7 +151,7 @@ def _heights(
             f"Heights were scaled from the z step in the file, {known:g} {format_unit(unit)}, to "
             f"{step:g} µm."
         )
-    return values * np.float32(step / known), UNIT, step
+    return _times(values, step / known), UNIT, step
 
 
 def _of_depth(
@@ -164,7 +164,13 @@ def _of_depth(
             "step for heights in micrometres."
         )
         return values, PLANE, math.nan
-    return values.astype(np.float32) * np.float32(step), unit, step
+    return _times(values, step), unit, step
+
+
+def _times(values: NDArray[Any], factor: float) -> NDArray[np.float32]:
+    """Return the products of values and a factor as float32."""
+    with np.errstate(invalid="ignore", over="ignore"):  # damaged files hold signalling NaN
+        return values.astype(np.float32) * np.float32(factor)
 
 
 def _unexplained(

@@ -134,7 +134,9 @@ def _calibrated(
         raise InputError(
             f"'{path}' has values in {vertical[:20]!a}, which are no heights; give heights."
         )
-    heights = single_precision(values * np.float64(1 if factor is None else factor))
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        scaled = values * np.float64(1 if factor is None else factor)
+    heights = single_precision(scaled)
     scale = HeightScale(
         y if known else None,
         x if known else None,

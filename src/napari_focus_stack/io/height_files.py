@@ -120,14 +120,16 @@ def _read_tiff(path: Path) -> tuple[NDArray[np.float32], HeightScale]:
                     f"'{path}' has {len(tif.pages)} pages with the axes {page.axes}; give a "
                     "height map, which is one grey picture."
                 )
-            values = page_pixels(page).astype(np.float64)
+            with np.errstate(invalid="ignore"):  # signalling NaN
+                values = page_pixels(page).astype(np.float64)
             unit = _value_unit(tif)
             spacing, _ = tiff_spacing(tif)
             first, factor = _calibration(tif, path)
     except DAMAGE as problem:
         raise InputError(f"'{path}' cannot be read ({reason(problem)}); copy it anew.") from problem
     micro = micrometres(1, unit)
-    heights = (first + values * factor) * (1.0 if micro is None else micro)
+    with np.errstate(over="ignore"):
+        heights = (first + values * factor) * (1.0 if micro is None else micro)
     known = spacing.y is not None and spacing.x is not None
     scale = HeightScale(spacing.y, spacing.x, UNIT) if known else HeightScale()
     name = UNIT if micro is not None else PLANES if unit == PLANES else None

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from napari_focus_stack.io.camera_formats import is_heic, is_raw
+from napari_focus_stack.io.picture_sizes import jpeg_segments
 from napari_focus_stack.io.plane_files import DAMAGE
-from napari_focus_stack.io.raster import jpeg_segments, png_chunks
+from napari_focus_stack.io.raster import png_chunks
 from napari_focus_stack.io.tiff_file import open_tiff_file
 
 if TYPE_CHECKING:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import struct
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
 
-from napari_focus_stack.io.declared_size import ANY, oversize
+from napari_focus_stack.io.declared_size import ANY, bytes_of, oversize
 from napari_focus_stack.io.plane_files import Unreadable
 
-_SIZ = b"\xff\x4f\xff\x51"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Markers of the segments of JPEG with its size."""
+_JPEG_ALONE = {0x01, *range(0xD0, 0xD9)}
+
+_START = b"\xff\x4f\xff\x51"
 """Start of a codestream of JPEG 2000 and of the segment with its size."""
 _BMP_PLAIN = (0, 3, 6)
 """Compressions of BMP that are none: pixels of one value or of masks."""
-
-
-@dataclass(frozen=True)
-class _Size:
-    """Rows, columns, and the bytes that a decoder needs for them."""
-
-    rows: int
-    columns: int
-    declared: int
 
 
 def refuse_oversize(data: bytes) -> None:
@@ -37,17 +36,30 @@ def refuse_oversize(data: bytes) -> None:
         Its header is damaged, or declares more than the file can hold.
     """
     try:
-        found = _bmp(data) if data[:2] == b"BM" else _webp(data) or _jpeg2000(data)
+        size, itemsize = _declared(data)
     except struct.error as problem:
         raise Unreadable("it is truncated") from problem
-    if found is None:
+    if size is None:
         return
-    why = oversize((found.rows, found.columns), found.declared, len(data), ANY)
+    if 0 in size:
+        raise Unreadable("its header is damaged")
+    why = oversize(size, bytes_of(size, itemsize), len(data), ANY)
     if why is not None:
         raise Unreadable(why)
 
 
-def _bmp(data: bytes) -> _Size:
+def _declared(data: bytes) -> tuple[tuple[int, int] | None, int]:
+    """Return rows and columns, and the bytes that a decoder needs for each pixel."""
+    if data[:2] == b"BM":
+        return _bmp_size(data), 4
+    size = webp_size(data)
+    if size is not None:
+        return size, 4
+    size = jpeg2000_size(data)
+    return size, 0 if size is None else 4 * _jpeg2000_samples(data)
+
+
+def _bmp_size(data: bytes) -> tuple[int, int]:
     """Return the size of a BMP whose rows are all there, which imagecodecs does not check."""
     start, header = struct.unpack_from("<II", data, 10)
     if header == 12:
@@ -64,33 +76,108 @@ def _bmp(data: bytes) -> _Size:
     whole = abs(rows) * ((columns * bits + 31) // 32 * 4)
     if start + whole > len(data) or 14 + header + palette > len(data):
         raise Unreadable("it is truncated")
-    return _Size(abs(rows), columns, abs(rows) * columns * 4)
+    return abs(rows), columns
 
 
-def _webp(data: bytes) -> _Size | None:
-    """Return the size of a WebP by its first chunk; None for another format."""
-    if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+def webp_size(data: bytes) -> tuple[int, int] | None:
+    """Return the size of a WebP by its first chunk.
+
+    Parameters
+    ----------
+    data : bytes
+        Its beginning.
+
+    Returns
+    -------
+    tuple of int or None
+        Rows and columns; None if it is no WebP, or ends before them.
+    """
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
         return None
     kind = data[12:16]
     if kind == b"VP8X":
         low, high = struct.unpack_from("<IH", data, 24)
-        columns, rows = (low & 0xFFFFFF) + 1, (low >> 24 | high << 8) + 1
-    elif kind == b"VP8L":
+        return (low >> 24 | high << 8) + 1, (low & 0xFFFFFF) + 1
+    if kind == b"VP8L":
         (bits,) = struct.unpack_from("<I", data, 21)
-        columns, rows = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    else:
-        columns, rows = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
-    return _Size(rows, columns, rows * columns * 4)
+        return (bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1
+    columns, rows = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
+    return rows, columns
 
 
-def _jpeg2000(data: bytes) -> _Size | None:
-    """Return the size of JPEG 2000, whose decoder needs four bytes for each sample."""
-    at = data.find(_SIZ)
-    if at < 0:
+def jpeg2000_size(data: bytes) -> tuple[int, int] | None:
+    """Return the size of JPEG 2000.
+
+    Parameters
+    ----------
+    data : bytes
+        Its beginning: a codestream, or boxes with one.
+
+    Returns
+    -------
+    tuple of int or None
+        Rows and columns, at least 0; None if there is no codestream, or its header is cut off.
+    """
+    at = data.find(_START)
+    if at < 0 or len(data) < at + 24:
         return None
     right, bottom, left, top = struct.unpack_from(">IIII", data, at + 8)
-    (samples,) = struct.unpack_from(">H", data, at + 40)
-    columns, rows = right - left, bottom - top
-    if columns <= 0 or rows <= 0:
-        raise Unreadable("its header is damaged")
-    return _Size(rows, columns, rows * columns * samples * 4)
+    return max(0, bottom - top), max(0, right - left)
+
+
+def _jpeg2000_samples(data: bytes) -> int:
+    return int(struct.unpack_from(">H", data, data.find(_START) + 40)[0])
+
+
+def jpeg_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Return the size of a JPEG.
+
+    Parameters
+    ----------
+    file : binary file
+        Open JPEG, or its beginning.
+
+    Returns
+    -------
+    tuple of int or None
+        Rows and columns; None if the file ends before them.
+    """
+    for marker, _ in jpeg_segments(file):
+        if marker in JPEG_FRAMES:
+            frame = file.read(5)
+            return struct.unpack(">HH", frame[1:]) if len(frame) == 5 else None
+    return None
+
+
+def jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int]]:
+    """Read the segments of a JPEG up to its pixels.
+
+    Parameters
+    ----------
+    file : binary file
+        Open JPEG.
+
+    Yields
+    ------
+    marker : int
+        Second byte of the marker; the file is at the payload meanwhile.
+    length : int
+        Bytes of the payload.
+    """
+    file.seek(2)
+    while len(frame := file.read(2)) == 2:
+        marker = frame[1]
+        if frame[0] != 0xFF or marker in (0xDA, 0xD9):
+            return
+        if marker == 0xFF:  # fill byte
+            file.seek(-1, io.SEEK_CUR)
+            continue
+        if marker in _JPEG_ALONE:
+            continue
+        size = file.read(2)
+        if len(size) < 2:
+            return
+        length = struct.unpack(">H", size)[0] - 2
+        after = file.tell() + length
+        yield marker, length
+        file.seek(after)

@@ -25,7 +25,7 @@ import numpy as np
 import tifffile
 
 from napari_focus_stack.io.declared_size import DEFLATE, JPEG, oversize
-from napari_focus_stack.io.picture_sizes import refuse_oversize
+from napari_focus_stack.io.picture_sizes import JPEG_FRAMES, jpeg_segments, refuse_oversize
 from napari_focus_stack.io.plane_files import (
     DAMAGE,
     FilePlane,
@@ -36,7 +36,7 @@ from napari_focus_stack.io.plane_files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -50,8 +50,6 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}
 """Channels by colour type: grey, RGB, palette, grey with alpha, RGBA."""
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Stored samples of a pixel by colour type."""
-_JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_JPEG_ALONE = {0x01, *range(0xD0, 0xD9)}
 _EXIF = b"Exif\0\0"
 _HALVED = b"\x22\x11\x11"
 """Samples across and down of luma and both chroma channels in each block, for 4:2:0."""
@@ -202,7 +200,7 @@ def _jpeg_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
                 segment = file.read(length)
                 if segment.startswith(_EXIF):
                     orientation = _exif_orientation(segment[len(_EXIF) :])
-            elif marker in _JPEG_FRAMES:
+            elif marker in JPEG_FRAMES:
                 bits, height, width, channels = struct.unpack(">BHHB", file.read(6))
                 sampling = file.read(3 * channels)[1::3]
                 break
@@ -221,40 +219,6 @@ def _jpeg_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
         orientation,
         colour_halved=sampling == _HALVED,
     )
-
-
-def jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, int]]:
-    """Read the segments of a JPEG up to its pixels.
-
-    Parameters
-    ----------
-    file : binary file
-        Open JPEG.
-
-    Yields
-    ------
-    marker : int
-        Second byte of the marker; the file is at the payload meanwhile.
-    length : int
-        Bytes of the payload.
-    """
-    file.seek(2)
-    while len(frame := file.read(2)) == 2:
-        marker = frame[1]
-        if frame[0] != 0xFF or marker in (0xDA, 0xD9):
-            return
-        if marker == 0xFF:  # fill byte
-            file.seek(-1, io.SEEK_CUR)
-            continue
-        if marker in _JPEG_ALONE:
-            continue
-        size = file.read(2)
-        if len(size) < 2:
-            return
-        length = struct.unpack(">H", size)[0] - 2
-        after = file.tell() + length
-        yield marker, length
-        file.seek(after)
 
 
 def _whole_jpeg(path: Path) -> bytes:

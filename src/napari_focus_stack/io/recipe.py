@@ -241,9 +241,11 @@ def ome_xml(path: Path) -> str:
 
 def _check_format(content: Mapping[str, Any], path: Path) -> None:
     """Refuse a recipe of which this version would ignore a part."""
-    if content.get("recipe") not in _FORMATS_READ:
+    if content.get("recipe") is None:
+        raise InputError(f"'{path}' does not name the format of its recipe; {_OTHER}.")
+    if content["recipe"] not in _FORMATS_READ:
         raise InputError(
-            f"'{path}' is a recipe of format {content.get('recipe')!r:.20}, and napari-focus-stack "
+            f"'{path}' is a recipe of format {content['recipe']!r:.20}, and napari-focus-stack "
             f"{__version__} follows formats up to {RECIPE_FORMAT} alone; update it."
         )
     _refuse_unknown([key for key in content if content[key] is not None], _KEYS, path)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from tifffile import TiffFile, TiffPageSeries, TiffWriter
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 _HELD = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64")
 _WIDENED = {"bool": "uint8", "float16": "float32"}
 """Types that OME has not, or few programs read, and those that hold each of their values."""
+_GROUPS = ("metadata", "layer")
+"""Notes of a viewer that are mappings themselves."""
 _CLASSIC = 2**32 - 2**25
 """Bytes of pixels above which a TIFF needs 64-bit offsets; the limit that tifffile uses."""
 _MAPPED = 2**28
@@ -242,15 +244,26 @@ def _saved(note: dict[str, Any], series: TiffPageSeries, path: Path) -> SavedRes
     """Return the result of an image and its annotation."""
     recipe = note.get("recipe")
     dtype = np.dtype(note.get("dtype", series.dtype.name))
+    if _stored(dtype) != series.dtype.newbyteorder("="):
+        raise InputError(f"'{path}' has pixels of {series.dtype} for {dtype}; save it again.")
     return SavedResult(
         role=str(note["role"]),
         name=str(note["name"]),
         array=_pixels(series, path).astype(dtype, copy=False),
         spacing=Spacing(**note["spacing"]),
         recipe=None if recipe is None else Recipe.of_document(recipe, path),
-        more=note.get("more", {}),
+        more=_viewer_notes(note),
         first="T" if series.axes.startswith("T") else "Z",
     )
+
+
+def _viewer_notes(note: dict[str, Any]) -> Mapping[str, Any]:
+    """Return the notes of a viewer, whose groups are mappings."""
+    more = note.get("more") or {}
+    groups = [more.get(name) or {} for name in _GROUPS] if isinstance(more, dict) else [None]
+    if not all(isinstance(group, dict) for group in groups):
+        raise ValueError("its notes on the layer are no mapping")
+    return cast("Mapping[str, Any]", more)
 
 
 def _pixels(series: TiffPageSeries, path: Path) -> NDArray[Any]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.results_file import SavedResult, read_saved
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import micrometres
@@ -46,8 +48,12 @@ def saved_heights(path: Path) -> list[StoredHeights]:
     InputError
         The file cannot be read.
     """
-    runs = [run for run in _runs(read_saved(path)) if any(role in run for role in _ROLES)]
-    return [stored for run in runs for stored in _fields(run, several=len(runs) > 1)]
+    saved = read_saved(path)
+    try:
+        runs = [run for run in _runs(saved) if any(role in run for role in _ROLES)]
+        return [stored for run in runs for stored in _fields(run, several=len(runs) > 1)]
+    except DAMAGE as problem:
+        raise InputError(f"'{path}' is damaged ({reason(problem)}); save it again.") from problem
 
 
 def _runs(saved: Sequence[SavedResult]) -> list[Run]:

@@ -10,6 +10,7 @@ import numpy as np
 from tifffile import COMPRESSION, TiffFile, TiffFileError
 
 from napari_focus_stack.io.declared_size import ANY, DEFLATE, JPEG, bytes_of, oversize
+from napari_focus_stack.io.tiff_segments import MOST_CHUNK, refuse_large_segments
 from napari_focus_stack.io.xml_documents import refuse_document_type
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 _MOST_TAGS = 4096
 """Tags of a directory above which tifffile takes it for damaged."""
 _DESCRIPTION = 270
-_MOST_CHUNK = 2**26
-"""Bytes of a tile that any page may have; larger ones are no larger than twice the page."""
 _EXPANSIONS = {
     COMPRESSION.NONE: 8,
     COMPRESSION.DEFLATE: DEFLATE,
@@ -54,8 +53,8 @@ def open_tiff_file(path: Path) -> Iterator[TiffFile]:
     OSError, ValueError and others of `DAMAGE`
         It is no TIFF, is damaged, or is made to fill the memory.
     """
-    # dates of MetaMorph overflow in damaged files, which tifffile would warn of
-    with np.errstate(over="ignore"), TiffFile(path) as tif:
+    # dates and distances of MetaMorph overflow in damaged files, which NumPy would warn of
+    with np.errstate(all="ignore"), TiffFile(path) as tif:
         _refuse_loop(tif)
         text = tif.pages.first.tags.valueof(_DESCRIPTION)
         if isinstance(text, str):
@@ -101,7 +100,7 @@ def oversized_page(page: Any) -> str | None:
     stored = min(sum(page.databytecounts), page.parent.filehandle.size)
     expansion = _EXPANSIONS.get(key.compression, ANY)
     chunk = math.prod(map(int, key.chunks)) * itemsize
-    if chunk > max(_MOST_CHUNK, 2 * declared):
+    if chunk > max(MOST_CHUNK, 2 * declared):
         return (
             f"its tiles are larger than its {size[1]} x {size[0]} pixels, so its header is damaged"
         )
@@ -163,3 +162,4 @@ def _refuse(page: Any) -> None:
     why = oversized_page(page)
     if why is not None:
         raise TiffFileError(why)
+    refuse_large_segments(page)

@@ -8,6 +8,7 @@ import numpy as np
 from tifffile import COMPRESSION, PHOTOMETRIC
 
 from napari_focus_stack.io.plane_files import Unreadable, grey_alpha_as_rgba
+from napari_focus_stack.io.tiff_segments import refuse_large_segments
 
 if TYPE_CHECKING:
     import threading
@@ -96,7 +97,7 @@ def page_kind(page: tifffile.TiffPage) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if photometric == PHOTOMETRIC.YCBCR and page.compression not in _JPEGS:
         raise Unreadable("it is YCbCr without JPEG; convert it to RGB")
     if page.dtype is None:
-        raise Unreadable(f"its pixels have {page.bitspersample} bits in a form that is not read")
+        raise Unreadable("its pixels are of an unknown type; convert them to 8 or 16 bits")
     if page.dtype.kind not in "buif":
         raise Unreadable(f"its pixels are of type {page.dtype}; convert them to real numbers")
     grey_with_alpha = is_grey_with_alpha(page)
@@ -235,6 +236,7 @@ def _decoded(page: Any, lock: threading.Lock) -> NDArray[Any]:
         handle = page.parent.filehandle
         handle.open()
         try:
+            refuse_large_segments(page)
             pixels: NDArray[Any] = page.asarray()
         finally:
             handle.close()

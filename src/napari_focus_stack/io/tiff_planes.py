@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack.io.plane_files import FilePlane, Skipped, Unreadable
+from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped, Unreadable, reason
 from napari_focus_stack.io.tiff_file import oversized_page
 from napari_focus_stack.io.tiff_pixels import (
     has_other_channel,
@@ -57,18 +57,27 @@ def page_plane(
     """
     if page is None:
         return Skipped(name, "it is missing from the file")
-    key = page.keyframe
     try:
-        shape, dtype = page_kind(key) if sample is None else sample_kind(key)
+        return _readable_plane(page, path, name, lock, sample)
     except Unreadable as problem:
         return Skipped(name, str(problem))
+    except DAMAGE as problem:
+        return Skipped(name, f"its header is damaged ({reason(problem)})")
+
+
+def _readable_plane(
+    page: Any, path: Path, name: str, lock: threading.Lock, sample: int | None
+) -> FilePlane:
+    """Return the plane of a page; raise Unreadable if it is truncated or no picture."""
+    key = page.keyframe
+    shape, dtype = page_kind(key) if sample is None else sample_kind(key)
     why = oversized_page(page)
     if why is not None:
-        return Skipped(name, why)
+        raise Unreadable(why)
     size = page.parent.filehandle.size
     ends = (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
     if max(ends, default=size + 1) > size:
-        return Skipped(name, TRUNCATED)
+        raise Unreadable(TRUNCATED)
     orientation = _orientation(key)
     if sample is not None:
         chosen = partial(load_sample, page, lock, sample)

@@ -201,10 +201,13 @@ def _heights(
     link = _element(root, "Record3/DataLink")
     data = _member(archive, link, "PointData", count * kind.itemsize, path)
     step, offset = (axes.findtext(f"{{*}}CZ/{{*}}{name}") for name in ("Increment", "Offset"))
-    values = np.frombuffer(data, kind).astype(np.float64)
-    values *= float(step) if step and step.strip() else 1.0
-    values += float(offset) if offset and offset.strip() else 0.0
-    values *= micrometres(1, "m") or 1.0
+    factor = float(step) if step and step.strip() else 1.0
+    start = float(offset) if offset and offset.strip() else 0.0
+    with np.errstate(invalid="ignore", over="ignore"):  # signalling NaN, and absurd factors
+        values = np.frombuffer(data, kind).astype(np.float64)
+        values *= factor
+        values += start
+        values *= micrometres(1, "m") or 1.0
     if link.find("{*}ValidPointsLink") is not None:
         bits = np.frombuffer(
             _member(archive, link, "ValidPoints", (count + 7) // 8, path), np.uint8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import InputError
@@ -22,7 +23,6 @@ from napari_focus_stack.series.readers.stacked_images import StackedImage, serie
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
     from xml.etree import ElementTree
 
     from napari_focus_stack.series.model import Series
@@ -83,7 +83,7 @@ def _described(path: Path, xml: str) -> tuple[ElementTree.Element | None, Path]:
     name = None if root is None else metadata_file(root)
     if name is None:
         return root, path
-    holder = path.parent / name.replace("\\", "/")
+    holder = _beside(path.parent, name)
     if not name or not holder.is_file():
         raise InputError(
             f"'{path.name}' is one file of a set whose axes are described in '{name}', which is "
@@ -133,11 +133,18 @@ def _xml_of(path: Path) -> str:
 
 def _files(holder: Path, names: Sequence[str]) -> dict[str, Path]:
     """Return the file of each name; a single file may have been renamed."""
-    found = {name: holder.parent / name.replace("\\", "/") for name in names}
+    found = {name: _beside(holder.parent, name) for name in names}
     if len(found) == 1 and not holder.name.endswith(COMPANION):
         name, file = next(iter(found.items()))
         return {name: file if file.is_file() else holder}
     return found
+
+
+def _beside(folder: Path, name: str) -> Path:
+    """Return a file of a folder; of a name that leads out of it, the last part counts."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    inside = parts and ".." not in parts and not Path(*parts).is_absolute()
+    return folder.joinpath(*(parts if inside and ":" not in parts[0] else parts[-1:]))
 
 
 @dataclass(frozen=True)

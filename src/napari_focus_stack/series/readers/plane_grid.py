@@ -26,6 +26,11 @@ _WORDS = {
 }
 
 
+_MOST_PLANES = 2**23
+"""Planes of a file or set; a plate of 384 wells with 9 fields, 4 channels, 20 z and 10 times has a
+third of them."""
+
+
 @dataclass(frozen=True)
 class PlaneGrid:
     """Axes of planes in the order in which a file holds them.
@@ -40,6 +45,12 @@ class PlaneGrid:
 
     letters: str
     lengths: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse more planes than any file has, before there is a place for each."""
+        planes = math.prod(map(int, self.lengths))
+        if planes > _MOST_PLANES:
+            raise ValueError(f"it declares {planes} planes")
 
     def length(self, letter: str) -> int:
         """Return the length of an axis.
