@@ -233,7 +233,6 @@ def _call_seeds(_folder: Path) -> Iterator[bytes]:
         "-i in/film.tif -o out/x.ome.tif --memory 1GB --threads 1 --time 1:2",
         "batch in -o out/b --time 0:1 --channel 0 --quiet-time 0",
         "measure in/heights.gsf --z-step 1",
-        "figure in/heights.gsf -o out/f.png",
     ):
         yield json.dumps(call.split()).encode()
 
@@ -301,7 +300,7 @@ KINDS = (
     Kind("document", ".json", _document_seeds, _opened_document, JSON_MUTATORS),
     Kind("results", ".zip", _series_seeds, _opened_results, (folder_mutator(_by_result_name),),
          arranged("results"), bytewise=False),
-    Kind("batch", ".zip", _batch_seeds, _batch_again, (folder_mutator(_by_batch_name),),
+    Kind("batch", ".zip", _batch_seeds, _batch_again, (folder_mutator(_by_batch_name, links=False),),
          _arrange_batch, bytewise=False, writes=True),
     Kind("call", ".json", _call_seeds, _called, (_mutated_call, _mutated_call, _mutated_call),
          _arrange_call, bytewise=False, writes=True),

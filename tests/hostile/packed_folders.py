@@ -79,9 +79,15 @@ def _write(top: Path, entry: str, content: bytes) -> None:
 
 
 def folder_mutator(
-    by_name: Callable[[str], Sequence[Mutator]], names: Iterable[str] = ABSURD_TEXTS
+    by_name: Callable[[str], Sequence[Mutator]],
+    names: Iterable[str] = ABSURD_TEXTS,
+    *,
+    links: bool = True,
 ) -> Mutator:
-    """Return a mutator of packed folders, which damages one file by the mutators for its name."""
+    """Return a mutator of packed folders, which damages one file by the mutators for its name.
+
+    Links may lead out of the folder, where what writes into it must not be tried.
+    """
     other_names = tuple(names)
 
     def mutated_folder(data: bytes, rng: random.Random) -> bytes:
@@ -90,7 +96,7 @@ def folder_mutator(
         action = rng.randrange(24)
         if action == 0:
             del files[chosen]
-        elif action == 1:
+        elif action == 1 and links:
             files[f"{rng.choice((chosen, chosen.rpartition('/')[0] or 'x'))}{LINK}"] = rng.choice(
                 _LINKS
             )

@@ -286,7 +286,7 @@ def _transforms(value: Any, path: Path) -> NDArray[np.float64] | None:
     try:
         matrices = [np.full((3, 3), np.nan) if m is None else np.asarray(m, float) for m in value]
         return np.stack(matrices).reshape(-1, 3, 3)
-    except (TypeError, ValueError) as problem:
+    except (TypeError, ValueError, OverflowError) as problem:
         raise InputError(f"'{path}' has transforms that are no 3 x 3 matrices.") from problem
 
 
@@ -299,7 +299,7 @@ def _correction(value: Any, path: Path) -> NDArray[np.uint16] | None:
         if min(rows, columns) < 1:
             raise ValueError(f"{rows} x {columns} pixels are none")
         return decode_labels(value["labels"], (rows, columns))
-    except (TypeError, KeyError, ValueError, MemoryError) as problem:
+    except (TypeError, KeyError, ValueError, ArithmeticError, MemoryError) as problem:
         raise InputError(
             f"'{path}' has a correction that is damaged ({reason(problem)}); take it out of the "
             "file."

@@ -26,8 +26,8 @@ _PIECE = re.compile(r"\{([^{}]*)\}|(\*+)|([^{}*]+)|(.)", re.DOTALL)
 _NUMBERS = ("t", "z", "field")
 _WHOLE = dict.fromkeys(("c", "p"), r"\d+(?!\d)|[^/_.]+(?![^/_.])")
 _MOST_FREE = 4
-"""Parts of one name or folder that may end at several places: with each, the tries for a name of 250
-characters that does not fit take 50 times as long, and with four up to 5 s."""
+"""Parts of one name or folder that may end at several places: with each, the tries for a name of
+250 characters that does not fit take 50 times as long, and with four up to 5 s."""
 _MARKER = re.compile(r"[A-Za-z]*$")
 _SUFFIX = r"\.[^./]+"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +24,8 @@ from napari_focus_stack.series.model import Channel, Position
 from napari_focus_stack.series.readers.zarr_nodes import read_node
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_focus_stack.io.zarr_documents import ReadBytes
     from napari_focus_stack.series.readers.zarr_nodes import Node
 

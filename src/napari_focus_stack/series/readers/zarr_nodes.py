@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
@@ -17,6 +16,8 @@ from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.zarr_documents import DOCUMENT, OLDER, documents_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_focus_stack.io.zarr_documents import ReadBytes
 
 _DEPTH = 4
