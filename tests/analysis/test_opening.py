@@ -97,6 +97,16 @@ def test_depth_alone_becomes_heights_by_the_z_step(
     assert "z step" in unscaled.notes[0]
 
 
+def test_gsf_without_a_unit_of_values_is_opened_as_it_is(tmp_path: Path) -> None:
+    values = np.arange(6, dtype="<f4").reshape(2, 3)
+    header = b"Gwyddion Simple Field 1.0\nXRes = 3\nYRes = 2\n"
+    padding = bytes(4 - len(header) % 4)
+    (tmp_path / "a.gsf").write_bytes(header + padding + values.tobytes())
+    opened = open_heights(tmp_path / "a.gsf")
+    np.testing.assert_array_equal(opened.height_map.heights, values)
+    assert opened.notes
+
+
 def test_lengths_of_any_unit_become_micrometres(run: StackResult, tmp_path: Path) -> None:
     spacing = Spacing(y=500.0, x=250.0, z=2500.0, unit="nanometer")
     confidence = SavedResult("confidence", "b", run.confidence, spacing)

@@ -49,8 +49,8 @@ class Kind:
         more than one file; it must write the same names for every content.
     bytewise : bool
         Whether bytes of the content itself are damaged, too; False for packed folders.
-    writes : bool
-        Whether files may be written, within the folder alone.
+    temporary : bool
+        Whether temporary files may be written beside those of the folder.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Kind:
     mutators: Sequence[Mutator] = ()
     arrange: Callable[[Path, bytes], Path] | None = None
     bytewise: bool = True
-    writes: bool = False
+    temporary: bool = False
 
     def written(self, folder: Path, data: bytes) -> Path:
         """Write an input and return the path to open."""

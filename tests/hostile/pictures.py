@@ -22,6 +22,7 @@ from PIL import Image, ImageCms
 
 from napari_focus_stack.io.embedding import with_jpeg_metadata, with_png_metadata
 from napari_focus_stack.io.file_source import FileSource
+from napari_focus_stack.io.output_formats import Legend, encoder
 from napari_focus_stack.io.picture_metadata import PictureMetadata, picture_metadata
 from napari_focus_stack.io.reading import scan
 
@@ -41,15 +42,28 @@ def pixels(dtype: type, *channels: int, size: tuple[int, int] = SIZE) -> np.ndar
     return (ramp * 0.7 + rng.integers(0, top // 4, ramp.shape)).astype(dtype)
 
 
+_GREY, _COLOUR = pixels(np.uint8), pixels(np.uint8, 3)
+
+
 def opened_planes(path: Path) -> Iterator[int]:
     """Open a file as a stack and decode each plane, whole and reduced, and its metadata."""
-    picture_metadata(path)
+    _write_results(path, picture_metadata(path))
     scanned = scan(path)
     source = FileSource(scanned)
     for k, plane in enumerate(scanned.planes):
         yield int(np.prod(plane.shape, dtype=object)) * plane.dtype.itemsize
         source[k]
         source.reduced(k, source.reduction(1))
+
+
+def _write_results(path: Path, metadata: PictureMetadata) -> None:
+    """Write results with the profile and EXIF of an input, as at the end of a run."""
+    if metadata == PictureMetadata():
+        return
+    for name, image in (("a.tif", _GREY), ("b.tif", _COLOUR), ("c.png", _COLOUR), ("d.jpg", _GREY)):
+        result = path.with_name(f"result-{name}")
+        encoder(result)(result, image, Legend(metadata=metadata))
+        result.unlink()
 
 
 def _png_seeds(_folder: Path) -> Iterator[bytes]:

@@ -49,8 +49,10 @@ _LIBRARIES = tuple(
 )
 
 
+_NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto", "urllib.")
+_REFUSED = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.symlink")
 _CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link")
-"""Events of Python's audit that no reader has a reason for."""
+"""Events of Python's audit that no reader has a reason for, and those that its folder may see."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,13 @@ class Guard:
 
     def __init__(self) -> None:
         self._folder: str | None = None
-        self._writes = False
+        self._temporary = False
         self.seen: list[str] = []
         sys.addaudithook(self._check)
 
     @contextlib.contextmanager
-    def only(self, folder: Path, *, writes: bool = False) -> Iterator[None]:
-        self._folder, self._writes, self.seen = str(folder), writes, []
+    def only(self, folder: Path, *, temporary: bool = False) -> Iterator[None]:
+        self._folder, self._temporary, self.seen = str(folder), temporary, []
         try:
             yield
         finally:
@@ -103,36 +105,26 @@ class Guard:
     def _check(self, event: str, arguments: tuple[object, ...]) -> None:
         if self._folder is None:
             return
-        if (
-            event.startswith(("socket.", "urllib.", "http.", "ftplib."))
-            and event != "socket.__new__"
-        ):
-            self._stop(f"{event} {arguments[1:]}")
-        elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork"):
-            self._stop(event)
-        elif event in _CHANGES and not self._may_change(arguments):
+        if event in _CHANGES and self._is_inside(os.path.abspath(str(arguments[0]))):
+            return
+        if event in (*_REFUSED, *_CHANGES) or event.startswith(_NETWORK):
             self._stop(f"{event} {arguments}")
         elif event == "open" and isinstance(arguments[0], str | bytes):
             self._check_open(os.fsdecode(arguments[0]), arguments[2])
 
     def _check_open(self, path: str, flags: object) -> None:
         writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-        inside, place = self._is_inside(path), os.path.abspath(path)
-        if writes and place != os.devnull and not (self._writes and inside):
+        place = os.path.abspath(path)
+        inside = self._is_inside(place)
+        if writes and not inside and place != os.devnull:
             self._stop(f"writes {path}")
         elif not inside and not path.startswith("<") and not place.startswith(_LIBRARIES):
             self._stop(f"reads {path}")
 
-    def _is_inside(self, path: str) -> bool:
-        """Return whether a path is in the folder, or a temporary one where that is allowed."""
-        place = os.path.abspath(path)
-        folders = [str(self._folder), *([tempfile.gettempdir()] if self._writes else [])]
+    def _is_inside(self, place: str) -> bool:
+        """Return whether a path is in the folder, or a temporary one where these are allowed."""
+        folders = [str(self._folder), *([tempfile.gettempdir()] if self._temporary else [])]
         return any(place == one or place.startswith(f"{one}{os.sep}") for one in folders)
-
-    def _may_change(self, arguments: tuple[object, ...]) -> bool:
-        """Return whether all paths of a change lie in the folder, where that may be changed."""
-        paths = [os.fsdecode(one) for one in arguments if isinstance(one, str | bytes)]
-        return self._writes and all(self._is_inside(path) for path in paths)
 
     def _stop(self, what: str) -> None:
         self.seen.append(what)
@@ -146,7 +138,7 @@ def judged(kind: Kind, path: Path, guard: Guard) -> Verdict:
     declared = 0
     with (
         warnings.catch_warnings(record=True) as warned,
-        guard.only(path.parent, writes=kind.writes),
+        guard.only(path.parent, temporary=kind.temporary),
     ):
         warnings.simplefilter("always")
         try:

@@ -674,7 +674,7 @@ ODD = {
     "half.png": (encode(PLANE, ".png")[:3000], "truncated|damaged"),
     "half.jpg": (encode(PLANE, ".jpg")[:1500], "truncated"),
     "half.tif": (encode(PLANE, ".tif")[:3000], "truncated"),
-    "half.bmp": (encode(PLANE, ".bmp")[:3000], "damaged"),
+    "half.bmp": (encode(PLANE, ".bmp")[:3000], "truncated"),
     "half.webp": (encode(PLANE, ".webp")[:300], "damaged"),
     "small.png": (encode(PLANE[:30], ".png"), "50 x 30 uint8 RGB, .* 50 x 40 uint8 RGB"),
     "deep.png": (encode(PLANE.astype(np.uint16), ".png"), "uint16 RGB, .* uint8 RGB"),

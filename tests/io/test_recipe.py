@@ -197,7 +197,7 @@ REFUSED = {
     "newer format": (document(recipe=3), "format 3"),
     "place of nothing": (document(recipe=2, place={"series": "a"}), "without a right position"),
     "place that is none": (document(recipe=2, place=[1]), "correct it"),
-    "no format": (document(recipe=None), "format None"),
+    "no format": (document(recipe=None), "does not name the format"),
     "newer key": (document(slab=3), "'slab'"),
     "newer setting": (document(settings={"deblur": None}), "'deblur'"),
     "newer setting in a report": ('{"settings": {"deblur": 1}}', "'deblur'"),

@@ -269,6 +269,15 @@ def test_what_cannot_be_saved_leaves_nothing(tmp_path, name, array, named):
     assert os.listdir(tmp_path) == []
 
 
+def test_pixels_of_another_type_than_noted_are_refused(tmp_path):
+    path = tmp_path / NAME
+    write_saved(path, [SavedResult("stacked", "a", pixels("uint16", 24, 32))])
+    data = path.read_bytes().replace(b"&quot;uint16&quot;", b"&quot;uint08&quot;")
+    path.write_bytes(data.replace(b"&quot;uint08&quot;", b"&quot;int16&quot; "))
+    with pytest.raises(InputError, match="pixels of uint16 for int16"):
+        read_saved(path)
+
+
 def test_nothing_to_save(tmp_path):
     with pytest.raises(OutputError, match="nothing to save"):
         write_saved(tmp_path / NAME, [])

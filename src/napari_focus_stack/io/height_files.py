@@ -128,7 +128,7 @@ def _read_tiff(path: Path) -> tuple[NDArray[np.float32], HeightScale]:
     except DAMAGE as problem:
         raise InputError(f"'{path}' cannot be read ({reason(problem)}); copy it anew.") from problem
     micro = micrometres(1, unit)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         heights = (first + values * factor) * (1.0 if micro is None else micro)
     known = spacing.y is not None and spacing.x is not None
     scale = HeightScale(spacing.y, spacing.x, UNIT) if known else HeightScale()
