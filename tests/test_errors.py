@@ -24,3 +24,21 @@ def test_errors_survive_the_way_between_processes(kind, told):
 
 def test_an_error_without_a_remedy_is_its_message():
     assert str(InputError("Select a layer.")) == "Select a layer."
+
+
+@pytest.mark.parametrize(
+    "odd", ["a\nb", "a\r\x07b", "\u202egnp.exe", "\udcff", "\x1b[2J", "\u2028"]
+)
+def test_names_of_files_leave_a_message_on_one_readable_line(odd):
+    shown = str(InputError(f"'{odd}' cannot be read", "move it"))
+    assert shown.isprintable()
+    assert shown.endswith("cannot be read; move it.")
+
+
+def test_a_name_longer_than_a_line_can_hold_loses_its_middle():
+    name = "/".join(f"folder{k}" for k in range(1000))
+    shown = str(InputError(f"'{name}/a.tif' and '{name}/b.tif' differ."))
+    assert len(shown) < 500
+    assert all(part in shown for part in ("'folder0/folder1", "/a.tif' and '", "/b.tif' differ."))
+    short = "/".join(f"folder{k}" for k in range(30))
+    assert short in str(InputError(f"'{short}' is empty."))

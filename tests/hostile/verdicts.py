@@ -44,7 +44,7 @@ _LIBRARIES = tuple(
         Path(sys.base_prefix, "lib"),
         Path(_OWN).parent,
         Path(__file__).parent,
-        *map(Path, ("/proc", "/sys", "/dev", "/etc/localtime")),
+        *map(Path, ("/proc", "/sys", "/dev", "/etc/localtime", "/usr/share/zoneinfo")),
     }
 )
 
