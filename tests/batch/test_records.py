@@ -55,5 +55,5 @@ def test_a_record_with_a_value_of_another_type_is_refused(place: str, value: obj
     for parent in parents:
         owner = owner[parent]
     owner[key] = value
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"wrong|\[\]"):
         BatchRecord.from_dict(plain)

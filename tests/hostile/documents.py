@@ -301,7 +301,8 @@ KINDS = (
     Kind("results", ".zip", _series_seeds, _opened_results, (folder_mutator(_by_result_name),),
          arranged("results"), bytewise=False),
     Kind("batch", ".zip", _batch_seeds, _batch_again,
-         (folder_mutator(_by_batch_name, links=False),), _arrange_batch, bytewise=False, temporary=True),
+         (folder_mutator(_by_batch_name, links=False),), _arrange_batch,
+         bytewise=False, temporary=True),
     Kind("call", ".json", _call_seeds, _called, (_mutated_call, _mutated_call, _mutated_call),
          _arrange_call, bytewise=False, temporary=True),
 )  # fmt: skip

@@ -18,7 +18,7 @@ DEEP = "[" * 100_000
 
 @pytest.mark.parametrize("content", [DEEP, DEEP + "]" * 100_000, '{"a":' * 100_000, "1" * 5000])
 def test_what_python_cannot_hold_is_a_value_error(content: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"nested too deeply|4300"):
         parse_json(content)
 
 
