@@ -28,7 +28,8 @@ READ, REFUSED = "read", "refused"
 MOST_SECONDS = 10.0
 """Seconds of CPU time that an input may take."""
 _FREE_MEMORY = 200 << 20
-_LONGEST_MESSAGE = 600
+_LONGEST_MESSAGE = 1000
+"""Letters of a sentence with three names of files, each as long as a disk allows."""
 _UNCLEAR = re.compile(
     r"Unable to allocate|Traceback|<[\w.]+(?: object)? at 0x|<tifffile|cv2\.error|(?<!['\w])b'"
     r"|NoneType|'\w+' object|not supported between|unsupported operand|(?<!['\w])None\b"
