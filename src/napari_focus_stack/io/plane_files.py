@@ -75,6 +75,7 @@ def reason(problem: Exception) -> str:
 
 
 REMEDY = "remove or replace it, or pass skip_unreadable=True"
+"""Remedy in errors about one file; the command replaces it by its own option."""
 
 
 def reason_among_many(problem: FocusStackError) -> str:
@@ -93,9 +94,6 @@ def reason_among_many(problem: FocusStackError) -> str:
     if problem.remedy == REMEDY:
         return f"{problem.message}; copy it again, or leave that stack out."
     return str(problem)
-
-
-"""Remedy in errors about one file; the command replaces it by its own option."""
 
 
 class Unreadable(Exception):  # noqa: N818 - a reason, which reading turns into an error
