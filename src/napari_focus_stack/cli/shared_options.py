@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 SHORT = {"gaussian": "-g", "laplacian": "-l"}
 """Parameters that also have a short option, that of the original command."""
 _VALUES = {"reference": ("middle", "first", "N"), "memory": ("SIZE",)}
-_LONGEST_NAME = 255
-"""Bytes of the name of a file or folder, on all usual disks."""
 _LONGEST_COMPLAINT = 400
 _BOX = ("Y0", "Y1", "X0", "X1")
 
@@ -148,8 +146,6 @@ def as_input(text: str) -> Path:
     """
     if not text:  # an unset shell variable; Path("") would be the current folder
         raise argparse.ArgumentTypeError("the name is empty")
-    if any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in re.split(r"[/\\]", text)):
-        raise argparse.ArgumentTypeError(f"'{text:.60}...' is longer than a name can be")
     return as_place(text)
 
 

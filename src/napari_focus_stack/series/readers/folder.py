@@ -102,9 +102,13 @@ def _walk(folder: Path, depth: int, *, any_folder: bool) -> Iterator[str]:
         if name.startswith("."):
             continue
         if os.path.splitext(name)[1] in SUFFIXES and not name.endswith(SAVED):
-            if not entry.is_dir():
+            if not os.path.isdir(entry.path):
                 yield entry.name
-        elif depth and entry.is_dir() and (any_folder or SUB_FOLDERS.fullmatch(entry.name)):
+        elif (
+            depth
+            and os.path.isdir(entry.path)
+            and (any_folder or SUB_FOLDERS.fullmatch(entry.name))
+        ):
             inner = _walk(Path(entry.path), depth - 1, any_folder=any_folder)
             yield from (f"{entry.name}/{path}" for path in inner)
 

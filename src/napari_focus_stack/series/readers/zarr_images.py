@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_focus_stack.io.zarr_documents import ReadBytes
-    from napari_focus_stack.series.readers.plane_grid import MOST_PLANES
 from napari_focus_stack.series.readers.zarr_nodes import Node
 
 _BY_TYPE = {"time": "t", "channel": "c"}
@@ -200,7 +199,8 @@ def _kind(array: Mapping[str, Any], where: str) -> tuple[tuple[int, ...], np.dty
         shape = tuple(int(length) for length in array["shape"])
     except (TypeError, ValueError, KeyError, OverflowError) as problem:
         raise InputError(
-            f"'{where}' is an array of type {kind!r:.60}, which cannot be stacked; give real numbers."
+            f"'{where}' is an array of type {kind!r:.60}, which cannot be stacked; "
+            "give real numbers."
         ) from problem
     if min(shape, default=1) < 1:
         raise InputError(f"'{where}' is an array without any value; copy the store again.")
