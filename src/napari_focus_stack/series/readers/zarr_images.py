@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_focus_stack.io.zarr_documents import ReadBytes
-from napari_focus_stack.series.readers.zarr_nodes import Node
+    from napari_focus_stack.series.readers.zarr_nodes import Node
 
 _BY_TYPE = {"time": "t", "channel": "c"}
 """Letters of axes by their type, which counts where their name is a word."""
