@@ -104,11 +104,7 @@ def _walk(folder: Path, depth: int, *, any_folder: bool) -> Iterator[str]:
         if os.path.splitext(name)[1] in SUFFIXES and not name.endswith(SAVED):
             if not _is_folder(entry):
                 yield entry.name
-        elif (
-            depth
-            and os.path.isdir(entry.path)
-            and (any_folder or SUB_FOLDERS.fullmatch(entry.name))
-        ):
+        elif depth and _is_folder(entry) and (any_folder or SUB_FOLDERS.fullmatch(entry.name)):
             inner = _walk(Path(entry.path), depth - 1, any_folder=any_folder)
             yield from (f"{entry.name}/{path}" for path in inner)
 
