@@ -45,7 +45,10 @@ _LIBRARIES = tuple(
         Path(sys.base_prefix, "lib"),
         Path(_OWN).parent,
         Path(__file__).parent,
-        *map(Path, ("/proc", "/sys", "/dev", "/etc/localtime", "/usr/share/zoneinfo")),
+        *map(
+            Path,
+            ("/proc", "/sys", "/dev", "/etc/localtime", "/usr/share/zoneinfo", "/etc/mime.types"),
+        ),
     }
 )
 
