@@ -49,3 +49,21 @@ def test_errors_of_the_system_have_words(problem: Exception, words: str) -> None
 @pytest.mark.parametrize("problem", [ValueError("a"), OSError("no number"), KeyError(1)])
 def test_defects_have_none(problem: Exception) -> None:
     assert in_words(problem) is None
+
+
+@pytest.mark.parametrize(
+    "odd", ["a\nb", "a\r\x07b", "\u202egnp.exe", "\udcff", "\x1b[2J", "\u2028"]
+)
+def test_names_of_files_leave_a_message_on_one_readable_line(odd):
+    shown = str(InputError(f"'{odd}' cannot be read", "move it"))
+    assert shown.isprintable()
+    assert shown.endswith("cannot be read; move it.")
+
+
+def test_a_name_longer_than_a_line_can_hold_loses_its_middle():
+    name = "/".join(f"folder{k}" for k in range(1000))
+    shown = str(InputError(f"'{name}/a.tif' and '{name}/b.tif' differ."))
+    assert len(shown) < 500
+    assert all(part in shown for part in ("'folder0/folder1", "/a.tif' and '", "/b.tif' differ."))
+    short = "/".join(f"folder{k}" for k in range(30))
+    assert short in str(InputError(f"'{short}' is empty."))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 
 _OPENCV_NO_MEMORY = -4
 """Code of `cv2.error` if an array does not fit into the memory (`StsNoMem`)."""
+_LONG_NAME = re.compile(r"(?<=')([^']{120})[^']{80,}([^']{80})(?=')")
+"""Name of 280 characters or more in a message."""
 
 
 class FocusStackError(Exception):
@@ -31,12 +34,27 @@ class FocusStackError(Exception):
     """
 
     def __init__(self, message: str = "", remedy: str | None = None) -> None:
+        message = _on_one_line(message)
         super().__init__(*((message,) if remedy is None else (message, remedy)))
         self.message, self.remedy = message, remedy
 
     def __str__(self) -> str:
         """Return the sentence, with the remedy after a semicolon."""
         return self.message if self.remedy is None else f"{self.message}; {self.remedy}."
+
+
+def _on_one_line(message: str) -> str:
+    """Return a message whose characters can all be seen: names of files may hold any.
+
+    Line breaks would begin another message, and marks of direction would turn this one around.
+    Names between quotation marks lose the middle of 280 characters or more.
+    """
+    shown = "".join(letter if letter.isprintable() else _escaped(letter) for letter in message)
+    return _LONG_NAME.sub(r"\1…\2", shown)
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 class SettingsError(FocusStackError, ValueError):

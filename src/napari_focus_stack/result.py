@@ -251,7 +251,7 @@ class Report:
             matrices = [lost if matrix is None else matrix for matrix in known["transforms"]]
             known["transforms"] = np.array(matrices, np.float64).reshape(-1, 3, 3)
             known["left_out"] = [LeftOut(**plane) for plane in known.get("left_out", ())]
-        except (TypeError, ValueError) as problem:
+        except (TypeError, ValueError, OverflowError) as problem:
             raise InputError(f"The report is damaged ({problem}); stack again.") from problem
         known.setdefault("residuals", [None] * len(matrices))
         return cls(**known)

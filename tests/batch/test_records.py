@@ -28,3 +28,32 @@ def test_a_record_without_the_range_of_its_colours_is_read() -> None:
     plain = done("a").as_dict()
     del plain["figures"]["colours"]
     assert BatchRecord.from_dict(plain) == done("a", colours=None)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("results", {"image": {}}),
+        ("results", []),
+        ("seconds", "1"),
+        ("seconds", float("inf")),
+        ("seconds", True),
+        ("state", []),
+        ("notes", [1]),
+        ("report", None),
+        ("name.time", 1.5),
+        ("name.position", 10**30),
+        ("name.source", 3),
+        ("figures.depth", [1.0, 2.0]),
+        ("figures.planes", "12"),
+    ],
+)
+def test_a_record_with_a_value_of_another_type_is_refused(place: str, value: object) -> None:
+    plain = done("a").as_dict()
+    owner = plain
+    *parents, key = place.split(".")
+    for parent in parents:
+        owner = owner[parent]
+    owner[key] = value
+    with pytest.raises(ValueError, match=r"wrong|\[\]"):
+        BatchRecord.from_dict(plain)

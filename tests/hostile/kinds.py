@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hostile.byte_mutations import Mutator
 
-FAMILIES = ("pictures", "tiffs", "heights")
+FAMILIES = ("pictures", "tiffs", "heights", "containers", "documents")
 _PARSING = (ValueError, LookupError, TypeError, ArithmeticError, SyntaxError, RuntimeError, OSError)
 _PARSING += (struct.error, zlib.error, zipfile.BadZipFile, StopIteration, EOFError)
 """Exceptions of a mutator that an earlier one left nothing to parse."""
@@ -47,6 +47,10 @@ class Kind:
     arrange : callable, optional
         Writes the content into an empty folder and returns the path to open, for formats that are
         more than one file; it must write the same names for every content.
+    bytewise : bool
+        Whether bytes of the content itself are damaged, too; False for packed folders.
+    temporary : bool
+        Whether temporary files may be written beside those of the folder.
     """
 
     name: str
@@ -55,6 +59,8 @@ class Kind:
     open: Callable[[Path], Iterator[int]]
     mutators: Sequence[Mutator] = ()
     arrange: Callable[[Path, bytes], Path] | None = None
+    bytewise: bool = True
+    temporary: bool = False
 
     def written(self, folder: Path, data: bytes) -> Path:
         """Write an input and return the path to open."""
@@ -74,11 +80,13 @@ class Kind:
 
     def _damaged(self, data: bytes, seeds: Sequence[bytes], rng: random.Random) -> bytes:
         """Return content with one more damage: by structure twice as often as by bytes."""
-        if self.mutators and rng.random() < 0.67:
+        if not self.bytewise or (self.mutators and rng.random() < 0.67):
             try:
                 return rng.choice(self.mutators)(data, rng)
             except _PARSING:
                 pass
+        if not self.bytewise:
+            return data
         if rng.random() < 0.1:
             return spliced(data, rng.choice(seeds), rng)
         return rng.choice(BYTE_MUTATORS)(data, rng)

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import sysconfig
+import tempfile
 import time
 import traceback
 import warnings
@@ -27,10 +28,11 @@ READ, REFUSED = "read", "refused"
 MOST_SECONDS = 10.0
 """Seconds of CPU time that an input may take."""
 _FREE_MEMORY = 200 << 20
-_LONGEST_MESSAGE = 600
+_LONGEST_MESSAGE = 1000
+"""Letters of a sentence with three names of files, each as long as a disk allows."""
 _UNCLEAR = re.compile(
-    r"Unable to allocate|Traceback|<[\w.]+(?: object)? at 0x|<tifffile|cv2\.error|b'|NoneType"
-    r"|'\w+' object|not supported between|unsupported operand|\bNone\b"
+    r"Unable to allocate|Traceback|<[\w.]+(?: object)? at 0x|<tifffile|cv2\.error|(?<!['\w])b'"
+    r"|NoneType|'\w+' object|not supported between|unsupported operand|(?<!['\w])None\b"
 )
 """What a message shows of a program's inside and not of a file."""
 _OWN = str(Path(napari_focus_stack.__file__).parent)
@@ -40,15 +42,20 @@ _LIBRARIES = tuple(
         *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")),
         Path(sys.prefix),
         Path(sys.base_prefix, "share"),
+        Path(sys.base_prefix, "lib"),
         Path(_OWN).parent,
         Path(__file__).parent,
-        *map(Path, ("/proc", "/sys", "/dev", "/etc/localtime")),
+        *map(
+            Path,
+            ("/proc", "/sys", "/dev", "/etc/localtime", "/usr/share/zoneinfo", "/etc/mime.types"),
+        ),
     }
 )
 
 
 _NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto", "urllib.")
 _REFUSED = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.symlink")
+_OWN_SCHEMAS = tuple(f"file://{place}" for place in _LIBRARIES)
 _CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link")
 """Events of Python's audit that no reader has a reason for, and those that its folder may see."""
 
@@ -88,12 +95,13 @@ class Guard:
 
     def __init__(self) -> None:
         self._folder: str | None = None
+        self._temporary = False
         self.seen: list[str] = []
         sys.addaudithook(self._check)
 
     @contextlib.contextmanager
-    def only(self, folder: Path) -> Iterator[None]:
-        self._folder, self.seen = str(folder), []
+    def only(self, folder: Path, *, temporary: bool = False) -> Iterator[None]:
+        self._folder, self._temporary, self.seen = str(folder), temporary, []
         try:
             yield
         finally:
@@ -102,6 +110,8 @@ class Guard:
     def _check(self, event: str, arguments: tuple[object, ...]) -> None:
         if self._folder is None:
             return
+        if event == "urllib.Request" and str(arguments[0]).startswith(_OWN_SCHEMAS):
+            return  # schemas of xmlschema, which bioio imports
         if event in _CHANGES and self._is_inside(os.path.abspath(str(arguments[0]))):
             return
         if event in (*_REFUSED, *_CHANGES) or event.startswith(_NETWORK):
@@ -115,11 +125,13 @@ class Guard:
         inside = self._is_inside(place)
         if writes and not inside and place != os.devnull:
             self._stop(f"writes {path}")
-        elif not inside and not place.startswith(_LIBRARIES) and not path.startswith("<"):
+        elif not inside and not path.startswith("<") and not place.startswith(_LIBRARIES):
             self._stop(f"reads {path}")
 
     def _is_inside(self, place: str) -> bool:
-        return place.startswith(f"{self._folder}{os.sep}") or place == self._folder
+        """Return whether a path is in the folder, or a temporary one where these are allowed."""
+        folders = [str(self._folder), *([tempfile.gettempdir()] if self._temporary else [])]
+        return any(place == one or place.startswith(f"{one}{os.sep}") for one in folders)
 
     def _stop(self, what: str) -> None:
         self.seen.append(what)
@@ -131,7 +143,10 @@ def judged(kind: Kind, path: Path, guard: Guard) -> Verdict:
     before = _resident_after_reset()
     started = time.process_time()
     declared = 0
-    with warnings.catch_warnings(record=True) as warned, guard.only(path.parent):
+    with (
+        warnings.catch_warnings(record=True) as warned,
+        guard.only(path.parent, temporary=kind.temporary),
+    ):
         warnings.simplefilter("always")
         try:
             for size in kind.open(path):

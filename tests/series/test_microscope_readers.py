@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 import subprocess
 import sys
 from types import ModuleType, SimpleNamespace
@@ -490,3 +491,26 @@ def test_readers_import_no_library_before_a_file_needs_it():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("length", ["1e999", "nan", "-1e308"])
+def test_lif_lengths_that_are_no_numbers_are_unknown_distances(tmp_path, length):
+    pytest.importorskip("liffile")
+    pixels = np.stack([plane(z=z) for z in range(2)])
+    write_lif(tmp_path / "a.lif", [("a", "ZYX", pixels, {"Z": length, "X": length})])
+    (position,) = open_microscope_file(tmp_path / "a.lif").positions
+    assert (position.spacing.x, position.spacing.z) == (None, None)
+
+
+def test_lif_axes_longer_than_the_file_take_no_memory(tmp_path):
+    pytest.importorskip("liffile")
+    pixels = np.stack([plane(z=z) for z in range(2)])
+    write_lif(tmp_path / "a.lif", [("a", "ZYX", pixels, {})])
+    data = (tmp_path / "a.lif").read_bytes()
+    size = struct.unpack_from("<I", data, 9)[0]
+    xml = data[13 : 13 + 2 * size].decode("utf-16-le")
+    text = xml.replace('"3" NumberOfElements="2"', '"3" NumberOfElements="4294967296"')
+    head = struct.pack("<IIBI", 0x70, 5 + 2 * len(text), 0x2A, len(text))
+    (tmp_path / "a.lif").write_bytes(head + text.encode("utf-16-le") + data[13 + 2 * size :])
+    with pytest.raises(InputError, match="'a' is damaged: it declares 4294967296 entries of Z"):
+        open_microscope_file(tmp_path / "a.lif")

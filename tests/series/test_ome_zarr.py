@@ -385,3 +385,21 @@ def test_big_endian_and_missing_chunks(tmp_path):
     assert stack[2].dtype.isnative
     assert np.array_equal(stack[2], plane_of(0, 0, 2))
     assert (stack[1] == 7).all()
+
+
+@pytest.mark.parametrize("length", [2**40, 10**30, float("inf"), -1])
+@pytest.mark.parametrize("axis", [0, 2, 4])
+def test_lengths_that_no_array_has_are_refused_before_there_is_a_place_for_each(
+    tmp_path, length, axis
+):
+    shape = [2, 2, 3, 8, 8]
+    shape[axis] = length
+    level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1.0] * 5}]}
+    axes = [{"name": name, "type": TYPES[name]} for name in "tczyx"]
+    image = {"multiscales": [{"version": "0.4", "axes": axes, "datasets": [level]}]}
+    (tmp_path / "0").mkdir()
+    (tmp_path / ".zattrs").write_text(json.dumps(image))
+    array = {"zarr_format": 2, "shape": shape, "chunks": [1] * 5, "dtype": "<u2"}
+    (tmp_path / "0" / ".zarray").write_text(json.dumps(array))
+    with pytest.raises(InputError, match=r"any array has|without any value|stacked"):
+        open_ome_zarr(tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,6 +129,10 @@ def test_stars_doubled_fields_folders_and_words():
         ("{t}{z}.tif", "without text between"),
         ("z{z.tif", "brace"),
         ("z}{z}.tif", "brace"),
+        ("{name}*z{z}.tif", "star beside {name}"),
+        ("*{name}_z{z}.tif", "star beside {name}"),
+        ("*a*b*c*d*_z{z}.tif", "more than 4"),
+        ("{c}*{c}*{c}*_z{z}", "more than 4"),
     ],
 )
 def test_a_pattern_that_cannot_be_used_is_refused(pattern, words):
@@ -134,6 +140,26 @@ def test_a_pattern_that_cannot_be_used_is_refused(pattern, words):
         compile_pattern(pattern)
     assert pattern in str(problem.value)
     assert words in str(problem.value)
+
+
+@pytest.mark.parametrize("pattern", ["*{z}.tif", "*{z}*.tif", "*_*{z}*"])
+@pytest.mark.parametrize("number", ["7", "12", "0120"])
+def test_a_star_leaves_no_digit_of_a_number_behind(pattern, number):
+    fields = compile_pattern(pattern).fields(f"img_b{number}.tif")
+    assert fields is not None
+    assert fields.z == number
+
+
+def test_stars_one_after_the_other_are_one():
+    found = compile_pattern("*" * 30 + "_z{z}.tif").fields("_" * 240 + "z1.tif")
+    assert found == FileFields(z="1")
+    assert compile_pattern("*" * 30 + "_z{z}.tif").fields("_" * 240) is None
+
+
+def test_a_name_that_fits_no_pattern_of_stars_is_told_soon():
+    started = time.process_time()
+    assert compile_pattern("*_*_*_z{z}x.tif").fields("_" * 250) is None
+    assert time.process_time() - started < 5
 
 
 def test_rows_of_large_plates_go_on_after_z():

@@ -6,7 +6,6 @@ others, so that all channels are registered.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.imgproc.transforms import IMPLAUSIBLE, Matrix, is_plausible
-from napari_focus_stack.io.special_files import refuse_special
+from napari_focus_stack.io.json_documents import read_json
 from napari_focus_stack.result import StackResult
 from napari_focus_stack.settings import LEAST_REGION
 
@@ -127,13 +126,12 @@ def prior_transforms(transforms: Any, source: PlaneSource) -> PriorTransforms:
 
 def _read_report(path: Path) -> tuple[list[Any], list[int]]:
     """Read transforms and shape from the report of any version."""
-    refuse_special(path)
     try:
-        report = json.loads(path.read_bytes())
+        report = read_json(path)
     except OSError as problem:
         why = problem.strerror or str(problem)
         raise InputError(f"'{path}' cannot be read: {why}; {_OTHER}.") from problem
-    except (ValueError, RecursionError) as problem:
+    except ValueError as problem:
         raise InputError(f"'{path}' is no JSON; {_OTHER}.") from problem
     known = report if isinstance(report, dict) else {}
     transforms, shape = known.get("transforms"), known.get("shape")

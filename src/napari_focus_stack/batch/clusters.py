@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import logging
 import socket
 from pathlib import Path
@@ -12,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.io.json_documents import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +134,7 @@ def _read_address(given: str) -> str:
     if "://" in given or not given.endswith(".json"):
         return given
     try:
-        address = json.loads(Path(given).read_bytes())["address"]
+        address = read_json(Path(given))["address"]
     except FileNotFoundError as problem:
         raise SettingsError(
             f"There is no scheduler file '{given}'; start the scheduler first, with 'dask "

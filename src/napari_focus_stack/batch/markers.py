@@ -9,12 +9,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping, Sequence  # noqa: TC003 - `checked` reads the annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_focus_stack.batch.plain_types import checked
 from napari_focus_stack.batch.records import BatchRecord
+from napari_focus_stack.io.json_documents import read_json
 from napari_focus_stack.io.places import (
     is_remote,
     make_folder,
@@ -24,7 +27,7 @@ from napari_focus_stack.io.places import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from napari_focus_stack.batch.tasks import BatchOrder
     from napari_focus_stack.result import Report
@@ -217,16 +220,18 @@ def _marker_names(out: Path) -> Iterator[str]:
 def _read(place: Path) -> Marker | None:
     """Return the marker in a file; None if it is damaged or none."""
     try:
-        content = json.loads(place.read_bytes())
+        content = read_json(place)
         own = content[KEY]
-        return Marker(
-            record=BatchRecord.from_dict(own["record"]),
-            fingerprint=own["fingerprint"],
-            made_with=own["made_with"],
-            layout=own["layout"],
-            sizes=dict(own["sizes"]),
-            lead=own["lead"],
-            root=own["root"],
+        return checked(
+            Marker(
+                record=BatchRecord.from_dict(own["record"]),
+                fingerprint=own["fingerprint"],
+                made_with=own["made_with"],
+                layout=own["layout"],
+                sizes=dict(own["sizes"]),
+                lead=own["lead"],
+                root=own["root"],
+            )
         )
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None

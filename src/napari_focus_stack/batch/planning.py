@@ -190,8 +190,13 @@ def _difference(before: Mapping[str, Any], wanted: Mapping[str, Any], key: str) 
     old, new = before.get(key), wanted[key]
     if isinstance(old, dict) and isinstance(new, dict):
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        return f"{names[0]} {old.get(names[0])!r} instead of {new.get(names[0])!r}"
-    return f"{key} {old} instead of {new}"
+        return f"{names[0]} {_shown(old.get(names[0]))} instead of {_shown(new.get(names[0]))}"
+    return f"{key} {_shown(old)} instead of {_shown(new)}"
+
+
+def _shown(value: object) -> str:
+    """Return a value of JSON for a message, cut short where it is longer than any of ours."""
+    return "none" if value is None else f"{value!r:.60}"
 
 
 def _selected(series: Series, order: BatchOrder) -> SeriesPart:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping  # noqa: TC003 - `checked` reads the annotations
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from napari_focus_stack.batch.plain_types import checked
 
 State = Literal["done", "failed", "left"]
 STILL_WRITTEN = "Its files are still being written; run the batch again when they are complete."
@@ -155,27 +155,29 @@ class BatchRecord:
 
         Raises
         ------
-        KeyError, TypeError, ValueError
-            It is none.
+        KeyError, TypeError, ValueError, AttributeError
+            It is none, or a value is of another type.
         """
         fields = dict(plain)
         if fields["state"] not in STATES:
             raise ValueError(fields["state"])
         figures = fields.get("figures")
         if figures is not None:
-            figures = Figures(
-                **{
-                    **figures,
+            figures = checked(
+                Figures(
                     **{
-                        name: tuple(figures[name])
-                        for name in ("depth", "height", "colours")
-                        if figures.get(name) is not None
-                    },
-                }
+                        **figures,
+                        **{
+                            name: tuple(figures[name])
+                            for name in ("depth", "height", "colours")
+                            if figures.get(name) is not None
+                        },
+                    }
+                )
             )
         fields |= {
-            "name": StackName(**fields["name"]),
+            "name": checked(StackName(**fields["name"])),
             "figures": figures,
             "notes": tuple(fields.get("notes", ())),
         }
-        return cls(**fields)
+        return checked(cls(**fields))

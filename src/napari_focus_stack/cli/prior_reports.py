@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError, SettingsError
-from napari_focus_stack.io.special_files import refuse_special
+from napari_focus_stack.io.json_documents import read_json
 from napari_focus_stack.io.stack_place import checked_place
 
 if TYPE_CHECKING:
@@ -72,9 +71,8 @@ def prior_reports(path: Path | None, series: Series) -> dict[tuple[int, int], An
 
 def _report(file: Path) -> dict[str, Any]:
     """Return the report in a file."""
-    refuse_special(file)
     try:
-        report = json.loads(file.read_bytes())
+        report = read_json(file)
     except (OSError, ValueError) as problem:
         raise InputError(f"'{file}' is no report ({problem}); give that of a run.") from problem
     if not isinstance(report, dict) or not isinstance(report.get("series"), dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -195,7 +196,7 @@ def series_command(call: argparse.Namespace, series: Series, wanted: Recipe) -> 
 
     _refuse_options_of_one_stack(call, series, wanted)
     out = call.output
-    if out.is_dir() and not out.name.lower().endswith(".zarr"):
+    if os.path.isdir(out) and not out.name.lower().endswith(".zarr"):
         out = out / f"{_stem(series.path)}.ome.tif"
     split_name(out)
     with options_named():

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SHORT = {"gaussian": "-g", "laplacian": "-l"}
 """Parameters that also have a short option, that of the original command."""
 _VALUES = {"reference": ("middle", "first", "N"), "memory": ("SIZE",)}
+_LONGEST_COMPLAINT = 400
 _BOX = ("Y0", "Y1", "X0", "X1")
 
 
@@ -78,6 +79,8 @@ class Parser(argparse.ArgumentParser):
         SettingsError
             Always.
         """
+        if len(message) > _LONGEST_COMPLAINT:
+            message = f"{message[:_LONGEST_COMPLAINT]}..."
         raise SettingsError(f"{message}; see {self.prog} --help.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.json_documents import read_json
 from napari_focus_stack.io.ome_zarr_store import open_level, own_attributes
 from napari_focus_stack.io.output_formats import SOFTWARE
 from napari_focus_stack.io.plane_files import DAMAGE, reason
@@ -204,7 +204,7 @@ def _zarr_map(path: Path) -> MapImages:
     own = own_attributes(path)
     if own is None:
         raise InputError(f"'{path}' is a folder that holds no result; give the file of a result.")
-    ome = json.loads((path / DOCUMENT).read_bytes())["attributes"]["ome"]
+    ome = read_json(path / DOCUMENT)["attributes"]["ome"]
     multiscale = ome["multiscales"][0]
     names = [axis["name"] for axis in multiscale["axes"]]
     scale = multiscale["datasets"][0]["coordinateTransformations"][0]["scale"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from napari_focus_stack.io.json_documents import read_json
 from napari_focus_stack.io.map_names import report_folder_name
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def _reports(files: Iterable[Path]) -> list[Mapping[str, Any]]:
 
 def _content(file: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        content = read_json(file)
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.json_documents import parse_json
 from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.xml_documents import parse_xml
 
@@ -72,7 +73,7 @@ def annotated(xml: str, path: Path) -> list[dict[str, Any] | None]:
             for note in root.findall("{*}StructuredAnnotations/{*}MapAnnotation")
             if note.get("Namespace") == NAMESPACE
         }
-    except (ElementTree.ParseError, ValueError, RecursionError) as problem:
+    except (ElementTree.ParseError, ValueError) as problem:
         raise InputError(f"'{path}' is damaged ({reason(problem)}); save it again.") from problem
     if any(note.get("format") != ANNOTATION_FORMAT for note in notes.values()):
         raise InputError(f"'{path}' was saved by a newer napari-focus-stack; update this one.")
@@ -81,7 +82,7 @@ def annotated(xml: str, path: Path) -> list[dict[str, Any] | None]:
 
 def _entries(note: ElementTree.Element) -> dict[str, Any]:
     """Return the entries of one annotation."""
-    return {entry.get("K", ""): json.loads(entry.text or "") for entry in note.iterfind(".//{*}M")}
+    return {entry.get("K", ""): parse_json(entry.text or "") for entry in note.iterfind(".//{*}M")}
 
 
 def _note_of(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.json_documents import parse_json
 from napari_focus_stack.io.places import (
     file_system,
     is_remote,
@@ -105,7 +105,7 @@ def own_attributes(path: Path) -> dict[str, Any] | None:
         The description of its values as "about"; None if the store was not written here.
     """
     try:
-        own = json.loads(read_bytes_of(path / DOCUMENT))["attributes"][OURS]
+        own = parse_json(read_bytes_of(path / DOCUMENT))["attributes"][OURS]
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return own if isinstance(own, dict) else None

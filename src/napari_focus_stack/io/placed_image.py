@@ -6,13 +6,13 @@ chunks no other task has, so that there are no locks; the last step completes th
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import InputError, OutputError
+from napari_focus_stack.io.json_documents import parse_json
 from napari_focus_stack.io.ome_zarr_levels import (
     Levels,
     create_levels,
@@ -114,7 +114,7 @@ def _planned_levels(shape: tuple[int, ...], dtype: np.dtype[Any]) -> dict[str, d
     group = zarr.create_group(MemoryStore(held), zarr_format=3)
     create_levels(group, stored_shape(shape), dtype)
     found = {
-        key.removesuffix(f"/{DOCUMENT}"): json.loads(content.to_bytes())
+        key.removesuffix(f"/{DOCUMENT}"): parse_json(content.to_bytes())
         for key, content in held.items()
         if key != DOCUMENT
     }
@@ -127,7 +127,7 @@ def _documents(place: Path, folders: Sequence[Path]) -> dict[Path, dict[str, Any
     found = {}
     for folder in folders:
         try:
-            found[folder] = json.loads(read(folder / DOCUMENT))
+            found[folder] = parse_json(read(folder / DOCUMENT))
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as problem:

@@ -13,7 +13,6 @@ The report of a run can be used as a recipe too, and so can a file of saved resu
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ import numpy as np
 from napari_focus_stack._version import __version__
 from napari_focus_stack.depth_labels import decode_labels, encode_labels
 from napari_focus_stack.errors import InputError, OutputError, SettingsError
+from napari_focus_stack.io.json_documents import read_json
 from napari_focus_stack.io.ome_annotations import NAMESPACE, annotated
 from napari_focus_stack.io.places import absolute_name
 from napari_focus_stack.io.plane_files import DAMAGE, reason
@@ -122,8 +122,8 @@ class Recipe:
     def _of_json(cls, path: Path) -> Recipe:
         """Read a recipe or a report."""
         try:
-            document = json.loads(path.read_bytes())
-        except (ValueError, RecursionError) as problem:
+            document = read_json(path)
+        except ValueError as problem:
             raise InputError(f"'{path}' is no JSON; {_OTHER}.") from problem
         return cls.of_document(document, path)
 
@@ -288,7 +288,7 @@ def _transforms(value: Any, path: Path) -> NDArray[np.float64] | None:
     try:
         matrices = [np.full((3, 3), np.nan) if m is None else np.asarray(m, float) for m in value]
         return np.stack(matrices).reshape(-1, 3, 3)
-    except (TypeError, ValueError) as problem:
+    except (TypeError, ValueError, OverflowError) as problem:
         raise InputError(f"'{path}' has transforms that are no 3 x 3 matrices.") from problem
 
 
@@ -301,7 +301,7 @@ def _correction(value: Any, path: Path) -> NDArray[np.uint16] | None:
         if min(rows, columns) < 1:
             raise ValueError(f"{rows} x {columns} pixels are none")
         return decode_labels(value["labels"], (rows, columns))
-    except (TypeError, KeyError, ValueError, MemoryError) as problem:
+    except (TypeError, KeyError, ValueError, ArithmeticError, MemoryError) as problem:
         raise InputError(
             f"'{path}' has a correction that is damaged ({reason(problem)}); take it out of the "
             "file."

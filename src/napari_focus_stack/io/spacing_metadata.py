@@ -74,7 +74,7 @@ def micrometres(value: Any, unit: str | None) -> float | None:
     """
     factor = _MICROMETRES.get(_plain_unit(unit or ""))
     number = _positive(value)
-    return None if factor is None or number is None else number * factor
+    return None if factor is None or number is None else _positive(number * factor)
 
 
 def _plain_unit(unit: str) -> str:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from napari_focus_stack.io.json_documents import read_document
 from napari_focus_stack.io.places import (
     file_system,
     is_remote,
@@ -59,7 +60,7 @@ def documents_of(folders: Iterable[Path], names: Sequence[str] = (DOCUMENT, *OLD
     remaining = iter(folders)
     first = next(remaining, None)
     if first is None or not is_remote(first):
-        return read_bytes_of  # the rest is left as it is: thousands of folders take a while
+        return read_document  # the rest is left as it is: thousands of folders take a while
     places = list(dict.fromkeys((first, *remaining)))
     found = _fetched([place / DOCUMENT for place in places if DOCUMENT in names])
     older = [place for place in places if place / DOCUMENT not in found]

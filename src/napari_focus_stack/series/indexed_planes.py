@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.sources import PlaneSource
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class IndexedPlanes(PlaneSource):
         try:
             plane = np.ascontiguousarray(self._read(k), self.dtype)
         except DAMAGE as problem:
-            raise InputError(f"'{self.names[k]}' cannot be read: {problem}") from problem
+            raise InputError(f"'{self.names[k]}' cannot be read: {reason(problem)}.") from problem
         if plane.shape != self.plane_shape:
             raise InputError(
                 f"'{self.names[k]}' has the shape {plane.shape}, not {self.plane_shape}; the file "

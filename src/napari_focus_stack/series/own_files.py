@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.json_documents import read_json
 from napari_focus_stack.io.ome_zarr_store import own_attributes
 from napari_focus_stack.io.output_formats import SOFTWARE
 from napari_focus_stack.io.plane_files import DAMAGE
@@ -113,8 +113,8 @@ def _is_report(file: Path) -> bool:
     if file.suffix != ".json" or not file.is_file():
         return False
     try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        content = read_json(file)
+    except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.keys() >= _KEYS
 

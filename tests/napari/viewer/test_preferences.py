@@ -108,7 +108,7 @@ def test_values_are_kept_beside_the_settings_of_napari():
     assert REAL_PLACE() == Path(get_settings().config_path).parent / FILE
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{", "\xff"])
+@pytest.mark.parametrize("text", ["", "[1]", "{", "\xff", "[" * 100_000])
 def test_a_damaged_file_counts_as_none(text):
     assert remembered() == {}
     remember({"method": "depth"})

@@ -196,4 +196,5 @@ def test_values_go_to_another_session_and_strange_ones_change_nothing(qapp):
     assert values.keys() == after.values().keys() - {"reference"}
     strange = {"method": "magic", "align": 7, "crop": "yes", "gaussian": -5, "other": 1}
     after.take(strange)
+    after.take({"gaussian": 10**400, "laplacian": 2**31})
     assert after.values() == before.values() | {"reference": "middle"}

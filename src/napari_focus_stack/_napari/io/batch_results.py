@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -17,6 +16,7 @@ from napari_focus_stack._napari.layers.names import role_name
 from napari_focus_stack._napari.layers.saved_results import layer_data
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
 from napari_focus_stack.errors import FocusStackError, InputError
+from napari_focus_stack.io.json_documents import read_json
 from napari_focus_stack.io.places import read_errors
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.recipe import Recipe
@@ -99,7 +99,7 @@ def _name(record: BatchRecord) -> str:
 def _report(marker: Path) -> tuple[Report, Recipe]:
     """Return the report and the recipe in the marker of a stack."""
     with read_errors(marker):
-        plain = json.loads(marker.read_bytes())
+        plain = read_json(marker)
     recipe = Recipe.of_document(plain, marker)
     # a marker has paths relative to its folder, with which no layer's files would agree
     inputs = tuple(name if "://" in name else os.path.normpath(name) for name in recipe.inputs)

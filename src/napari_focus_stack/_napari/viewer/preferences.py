@@ -12,6 +12,7 @@ from typing import Any
 
 from napari.settings import get_settings
 
+from napari_focus_stack.io.json_documents import read_json
 from napari_focus_stack.settings import Settings
 
 PLUGIN = "napari-focus-stack"
@@ -89,7 +90,7 @@ def remembered() -> dict[str, Any]:
     if place is None:
         return {}
     try:
-        values = json.loads(place.read_text(encoding="utf-8"))
+        values = read_json(place)
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}

@@ -239,7 +239,7 @@ class SettingsForm:
         controls: dict[str, ValueWidget[Any]] = {**self.parameters, **self.checks}
         for name in controls.keys() & values.keys():
             if type(values[name]) is type(controls[name].value):
-                with suppress(ValueError):  # of another version, with other choices or bounds
+                with suppress(ValueError, OverflowError):  # choices or bounds of another version
                     controls[name].value = values[name]
 
     def outputs(self) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import queue
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.batch.records import BatchRecord
 from napari_focus_stack.errors import Cancelled, FocusStackError
+from napari_focus_stack.io.json_documents import parse_json
 from napari_focus_stack.io.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def _next_lines(
 def _parsed(line: bytes) -> dict[str, Any]:
     """Return what a line holds; nothing for one that a library has printed."""
     with contextlib.suppress(ValueError):
-        found = json.loads(line)
+        found = parse_json(line)
         return found if isinstance(found, dict) else {}
     return {}
 

@@ -102,11 +102,19 @@ def _walk(folder: Path, depth: int, *, any_folder: bool) -> Iterator[str]:
         if name.startswith("."):
             continue
         if os.path.splitext(name)[1] in SUFFIXES and not name.endswith(SAVED):
-            if not os.path.isdir(entry.path):  # DirEntry raises at a link to itself
+            if not _is_folder(entry):
                 yield entry.name
-        elif depth and entry.is_dir() and (any_folder or SUB_FOLDERS.fullmatch(entry.name)):
+        elif depth and _is_folder(entry) and (any_folder or SUB_FOLDERS.fullmatch(entry.name)):
             inner = _walk(Path(entry.path), depth - 1, any_folder=any_folder)
             yield from (f"{entry.name}/{path}" for path in inner)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder; False for a link that cannot be followed."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _check_fit(

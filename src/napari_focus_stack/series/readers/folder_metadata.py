@@ -6,13 +6,13 @@ that are damaged or larger than `LARGEST` are ignored.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from napari_focus_stack.io.json_documents import parse_json
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import (
     completed,
@@ -144,7 +144,7 @@ def _text(file: Path) -> str:
 def _micro_manager(folder: Path, files: _Files) -> tuple[dict[str, Any], list[_Record]]:
     """Return the summary and the records of Micro-Manager's metadata.txt."""
     try:
-        found = json.loads(_text(folder / "metadata.txt") or "{}")
+        found = parse_json(_text(folder / "metadata.txt") or "{}")
     except ValueError:  # an interrupted recording ends in the middle
         found = {}
     found = found if isinstance(found, dict) else {}

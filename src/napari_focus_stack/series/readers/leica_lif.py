@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from napari_focus_stack.series.readers.held_file import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -108,9 +110,12 @@ def _scan(path: Path, file: Any) -> tuple[list[_Image], list[str]]:
     """Read the headers of all images."""
     names = unique_names([str(image.name) for image in file.images])
     images, left_out = [], []
+    stored = path.stat().st_size
     for number, name in enumerate(names):
         try:
-            images.append(_image(file.images[number], number, name))
+            _check_lengths(file.images[number].sizes, stored)
+            with np.errstate(all="ignore"):  # lengths in the file may be any number
+                images.append(_image(file.images[number], number, name))
         except InputError as problem:
             left_out.append(f"'{name}' {problem}")
         except DAMAGED as problem:
@@ -120,6 +125,13 @@ def _scan(path: Path, file: Any) -> tuple[list[_Image], list[str]]:
         raise InputError(f"'{path.name}' has no image that can be stacked: {reasons}.")
     notes = [f"Image {clause}, and was left out." for clause in left_out]
     return images, notes + _unlisted(file)
+
+
+def _check_lengths(sizes: Mapping[str, int], stored: int) -> None:
+    """Refuse axes for whose places alone more memory would be taken than for the whole file."""
+    for axis, length in sizes.items():
+        if length > stored:
+            raise InputError(f"is damaged: it declares {length} entries of {axis}")
 
 
 def _unlisted(file: Any) -> list[str]:
@@ -195,7 +207,8 @@ def _seconds(image: Any, times: int) -> tuple[float, ...]:
     found = image.coords.get("T", ())
     if times < 2 or len(found) != times:
         return ()
-    return tuple(float(seconds - found[0]) for seconds in found)
+    passed = tuple(float(seconds - found[0]) for seconds in found)
+    return passed if all(map(math.isfinite, passed)) else ()
 
 
 def _channels(image: Any, count: int) -> tuple[Channel, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tifffile.tifffile import read_ndtiff_index
 
+from napari_focus_stack.io.json_documents import parse_json
 from napari_focus_stack.io.spacing_metadata import even_step, finite_number
 from napari_focus_stack.series.model import Channel
 from napari_focus_stack.series.readers.metadata_values import colour_of_integer, relative
@@ -191,7 +191,7 @@ def _record(folder: Path, row: _Row) -> dict[str, Any]:
     try:
         with (folder / row.file).open("rb") as file:
             file.seek(row.start)
-            found = json.loads(file.read(row.size))
+            found = parse_json(file.read(row.size))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

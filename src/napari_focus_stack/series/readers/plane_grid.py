@@ -26,7 +26,7 @@ _WORDS = {
 }
 
 
-_MOST_PLANES = 2**23
+MOST_PLANES = 2**23
 """Planes of a file or set; a plate of 384 wells with 9 fields, 4 channels, 20 z and 10 times has a
 third of them."""
 
@@ -49,7 +49,7 @@ class PlaneGrid:
     def __post_init__(self) -> None:
         """Refuse more planes than any file has, before there is a place for each."""
         planes = math.prod(map(int, self.lengths))
-        if planes > _MOST_PLANES:
+        if planes > MOST_PLANES:
             raise ValueError(f"it declares {planes} planes")
 
     def length(self, letter: str) -> int:

@@ -6,6 +6,7 @@ the standard wants, and their planes are sound all the same. Parts that are miss
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.places import read_bytes_of
+from napari_focus_stack.io.json_documents import read_document
 from napari_focus_stack.io.spacing_metadata import (
     finite_number,
     micrometres,
     spacing_in_micrometres,
 )
 from napari_focus_stack.series.model import Channel, Position
+from napari_focus_stack.series.readers.plane_grid import MOST_PLANES
 from napari_focus_stack.series.readers.zarr_nodes import read_node
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ _SECONDS = {
     "h": 3600.0,
     "day": 86400.0,
 }
+_LONGEST = 2**31
+"""Length of an axis above which metadata count as damaged."""
 _COLOUR = re.compile(r"#?([0-9A-Fa-f]{6})")
 _BEFORE_AXES = ("0.1", "0.2")
 """Versions whose standard prescribes t, c, z, y, x and has no place for names."""
@@ -121,7 +125,7 @@ def full_size(image: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], 
 
 
 def read_image(
-    node: Node, name: str = "", well: str | None = None, read: ReadBytes = read_bytes_of
+    node: Node, name: str = "", well: str | None = None, read: ReadBytes = read_document
 ) -> ZarrImage:
     """Read the metadata of an image; its pixels stay on disk.
 
@@ -193,12 +197,19 @@ def _kind(array: Mapping[str, Any], where: str) -> tuple[tuple[int, ...], np.dty
     try:
         dtype = np.dtype(kind if isinstance(kind, str) else "O")
         shape = tuple(int(length) for length in array["shape"])
-    except (TypeError, ValueError, KeyError) as problem:
+    except (TypeError, ValueError, KeyError, OverflowError) as problem:
         raise InputError(
-            f"'{where}' is an array of type {kind!r}, which cannot be stacked; give real numbers."
+            f"'{where}' is an array of type {kind!r:.60}, which cannot be stacked; "
+            "give real numbers."
         ) from problem
-    if 0 in shape:
+    if min(shape, default=1) < 1:
         raise InputError(f"'{where}' is an array without any value; copy the store again.")
+    if math.prod(shape[:-2]) > MOST_PLANES or max(shape, default=1) > _LONGEST:
+        sides = " x ".join(f"{length:.6g}" for length in shape[:6])
+        raise InputError(
+            f"'{where}' declares {sides} values, more than any array has; its metadata are "
+            "damaged, so copy the store again."
+        )
     return shape, dtype.newbyteorder("=")
 
 
@@ -235,7 +246,9 @@ def _letters(
     for letter, axis, length in zip(letters, named, shape, strict=True):
         if letter == _OTHER and length > 1:
             kind = (
-                f" of type '{axis['type']}'" if isinstance(axis, Mapping) and "type" in axis else ""
+                f" of type '{axis['type']}'"
+                if isinstance(axis, Mapping) and isinstance(axis.get("type"), str)
+                else ""
             )
             raise InputError(
                 f"'{where}' has an axis {_name(axis)!r}{kind} of {length} entries, which is none "

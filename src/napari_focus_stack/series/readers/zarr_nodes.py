@@ -6,13 +6,12 @@ zarr itself is not imported before a stack is read.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.places import read_bytes_of
+from napari_focus_stack.io.json_documents import parse_json, read_document
 from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.zarr_documents import DOCUMENT, OLDER, documents_of
 
@@ -55,7 +54,7 @@ class Node:
         return next((key for key in _LAYOUTS if key in self.ome), None)
 
 
-def read_node(folder: Path, read: ReadBytes = read_bytes_of) -> Node | None:
+def read_node(folder: Path, read: ReadBytes = read_document) -> Node | None:
     """Read the metadata of a folder, which may be a zarr group or array of format 2 or 3.
 
     Parameters
@@ -142,6 +141,8 @@ def _is_there(path: Path, read: ReadBytes) -> bool:
         read(path)
     except OSError:
         return False
+    except ValueError:  # it is too large to be read
+        return True
     return True
 
 
@@ -155,7 +156,7 @@ def _ome(attributes: Any) -> Mapping[str, Any]:
 def _json(path: Path, read: ReadBytes) -> dict[str, Any] | None:
     """Read a JSON object; None if there is no such file."""
     try:
-        found = json.loads(read(path))
+        found = parse_json(read(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:
