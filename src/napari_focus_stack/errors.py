@@ -54,7 +54,8 @@ def _on_one_line(message: str) -> str:
 
 
 def _escaped(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")
+    r"""Return an escape as of JSON, such as "\u001b"."""
+    return f"\\u{ord(letter):04x}"
 
 
 class SettingsError(FocusStackError, ValueError):

@@ -54,6 +54,8 @@ _LIBRARIES = tuple(
 
 
 _NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto", "urllib.")
+_OWN_ADDRESS = ("::1", 0)
+"""What urllib3 binds for a moment when it is imported, to see whether there is IPv6."""
 _REFUSED = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.symlink")
 _OWN_SCHEMAS = tuple(f"file://{place}" for place in _LIBRARIES)
 _CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link")
@@ -113,6 +115,8 @@ class Guard:
         if event == "urllib.Request" and str(arguments[0]).startswith(_OWN_SCHEMAS):
             return  # schemas of xmlschema, which bioio imports
         if event in _CHANGES and self._is_inside(os.path.abspath(str(arguments[0]))):
+            return
+        if event == "socket.bind" and arguments[1] == _OWN_ADDRESS:
             return
         if event in (*_REFUSED, *_CHANGES) or event.startswith(_NETWORK):
             self._stop(f"{event} {arguments}")

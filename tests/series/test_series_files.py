@@ -196,7 +196,7 @@ def test_maps_of_an_earlier_run_do_not_stay_beside_a_new_film(tmp_path, fused, s
         raise OutputError("full")
 
     with monkeypatch.context() as patched:
-        patched.setattr("napari_focus_stack.io.replacing._is_there", fail)
+        patched.setattr("napari_focus_stack.io.replacing._name_aside", fail)
         with pytest.raises(OutputError, match="full"):
             run(OnDisk(out, series), series, flat)
     assert names(tmp_path) == before
