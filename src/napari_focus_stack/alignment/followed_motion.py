@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 HALF = 0.5
 """Part of the motion beyond which texture is nearer to the motion than to its absence."""
 
+DOUBTFUL_VOTES = 0.4
+"""Part of the regions beyond which a motion is suggested without being certain: halos and rims that
+stand still, whose intensities suggest a zoom, have at most 0.34."""
+
 
 @dataclass(frozen=True)
 class FollowedMotion:
@@ -125,3 +129,8 @@ class FollowedMotion:
     def is_followed(self) -> bool:
         """Whether the texture follows the motion in most regions, beyond chance."""
         return self.part > HALF and self.votes > LEAST_VOTES and self.certainty > SURE_DEVIATIONS
+
+    @property
+    def is_suggested(self) -> bool:
+        """Whether the texture follows the motion as a whole, though perhaps in too few regions."""
+        return self.part > HALF and self.votes > DOUBTFUL_VOTES

@@ -61,6 +61,9 @@ class Choice:
         Whether transforms were estimated from texture instead of intensities.
     refused : float
         Largest corner motion, in pixels, that intensities suggested and texture did not confirm.
+    doubted : float
+        Largest corner distance, in pixels, of a magnification that texture follows as a whole, but
+        in too few regions.
     """
 
     model: Model
@@ -68,6 +71,7 @@ class Choice:
     support: MotionSupport | None = None
     by_texture: bool = False
     refused: float = 0.0
+    doubted: float = 0.0
 
 
 class ModelSelection:
@@ -141,21 +145,23 @@ class ModelSelection:
         if self._textures.of_sections or "similarity" not in self._scheduler.models:
             return lesser
         proposed = tree.along("similarity")
-        if all(
-            self._distance(paths, proposed) > STILL and self._follows(paths, proposed)
-            for paths in (tree.along("shift"), lesser.paths)
-        ):
+        both = (tree.along("shift"), lesser.paths)
+        if any(self._distance(paths, proposed) <= STILL for paths in both):
+            return lesser
+        followed = [self._followed(paths, proposed) for paths in both]
+        if all(one.is_followed for one in followed):
             return Choice("similarity", proposed, self._support(tree.still, proposed))
-        return lesser
+        suggested = all(one.is_suggested for one in followed)
+        return replace(lesser, doubted=self._distance(lesser.paths, proposed) if suggested else 0.0)
 
-    def _follows(self, before: Paths, after: Paths) -> bool:
-        """Return whether the texture of neighbours follows the motion from one set to the other."""
+    def _followed(self, before: Paths, after: Paths) -> FollowedMotion:
+        """Compare the texture of neighbours with the motion from one set of paths to the other."""
         found = []
         for pair in self._neighbours():
             self._check()
             inner, outer = (self._textures[k] for k in pair)
             found.append(FollowedMotion.of(inner, outer, *_steps(pair, before, after)))
-        return FollowedMotion.together(found).is_followed
+        return FollowedMotion.together(found)
 
     def _adds_to_shift(self, model: Model, proposed: Paths) -> bool:
         """Return whether a richer model than a shift is confirmed relative to the shift as well."""

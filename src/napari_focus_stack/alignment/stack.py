@@ -240,6 +240,7 @@ class _Chain:
             holds_together=together,
             support=choice.support,
             refused=choice.refused,
+            doubted=choice.doubted,
             order=in_order_of_focus(fitting, self._shown),
             left_out=left_out,
         )
