@@ -65,3 +65,4 @@ def test_few_regions_and_none_are_inconclusive() -> None:
     assert not FollowedMotion(np.ones(12), np.ones(12)).is_followed
     assert FollowedMotion(np.ones(60), np.ones(60)).is_followed
     assert not FollowedMotion(np.ones(60), np.zeros(60)).is_followed
+    assert not FollowedMotion(np.full(60, 2.0), np.ones(60)).is_followed

@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 
 HALF = 0.5
 """Part of the motion beyond which texture is nearer to the motion than to its absence."""
-
-DOUBTFUL_VOTES = 0.4
-"""Part of the regions beyond which a motion is suggested without being certain: halos and rims that
-stand still, whose intensities suggest a zoom, have at most 0.34."""
+MOST_FOLLOWED = 1.5
+"""Part of the motion beyond which texture moves otherwise than the motion: true zooms have 0.7 to
+1.2, the growing zone in focus of a dome that is only shifted up to 2.4."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +127,9 @@ class FollowedMotion:
     @property
     def is_followed(self) -> bool:
         """Whether the texture follows the motion in most regions, beyond chance."""
-        return self.part > HALF and self.votes > LEAST_VOTES and self.certainty > SURE_DEVIATIONS
+        return self.is_suggested and self.votes > LEAST_VOTES and self.certainty > SURE_DEVIATIONS
 
     @property
     def is_suggested(self) -> bool:
-        """Whether the texture follows the motion as a whole, though perhaps in too few regions."""
-        return self.part > HALF and self.votes > DOUBTFUL_VOTES
+        """Whether the texture follows the motion as a whole, and in more regions than not."""
+        return HALF < self.part < MOST_FOLLOWED and self.votes > HALF

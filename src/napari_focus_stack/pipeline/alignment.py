@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 WORTH_A_WORD = 2.0
 """Motion in pixels above which a note mentions that texture did not confirm it."""
-LIKELY_ZOOM = 1.0
-"""Motion in pixels above which a note mentions a zoom that the texture follows as a whole."""
 SMALL_REGION = (
     "The region to align on spans less than half of the field, so only a shift was estimated: "
     "magnification and rotation cannot be determined from there. Choose a larger region, or "
@@ -105,9 +103,9 @@ def align_read_steps(run: Run, read: Read, reduction: int) -> Generator[Progress
             "pixels, but fine detail stays where it is, so no plane was moved. If detail does move "
             "when you go through the planes, choose alignment 'shift' or 'similarity'."
         )
-    elif alignment.doubted > LIKELY_ZOOM:
+    elif alignment.doubted > WORTH_A_WORD:
         run.notes.add(
-            f"The lens may zoom as its focus turns, by up to {alignment.doubted:.1f} pixels at the "
+            f"The lens may zoom as its focus turns, by up to {alignment.doubted:.0f} pixels at the "
             "corners, but too little detail shows it, so no plane was resized. Compare with "
             "alignment 'similarity'."
         )
