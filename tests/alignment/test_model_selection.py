@@ -54,7 +54,7 @@ def test_a_likely_zoom_that_is_not_taken_is_named(zoom: float, noted: bool) -> N
     """What a brick dome shows sharp lies on a ring of few regions."""
     size = (240, 320)
     planes = scene("brick", "dome", n=20, size=size, zoom=zoom, shift=0.6, noise=QUIET).planes
-    assert aligned(planes).model == "shift"
+    assert aligned(planes).model in ("none", "shift")
     notes = align_stack(planes).notes
     assert noted is any("may zoom" in note and "'similarity'" in note for note in notes)
 
