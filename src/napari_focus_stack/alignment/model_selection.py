@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_focus_stack._utils.sampling import evenly_taken
+from napari_focus_stack.alignment.followed_motion import FollowedMotion
 from napari_focus_stack.alignment.motion_support import (
     LEAST_VOTES,
     MOST_LEFT,
@@ -18,13 +17,8 @@ from napari_focus_stack.alignment.motion_support import (
     Mismatches,
     MotionSupport,
 )
-from napari_focus_stack.alignment.optical_sections import comes_and_goes
 from napari_focus_stack.alignment.pairwise import FITS_MOST
-from napari_focus_stack.alignment.texture import (
-    Texture,
-    texture_noise,
-    texture_shift,
-)
+from napari_focus_stack.alignment.texture import texture_shift
 from napari_focus_stack.imgproc.transforms import composed, corner_distance
 
 if TYPE_CHECKING:
@@ -32,6 +26,8 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.alignment.scheduler import PairScheduler
     from napari_focus_stack.alignment.spanning_tree import Tree
+    from napari_focus_stack.alignment.texture import Texture
+    from napari_focus_stack.alignment.texture_cache import Textures
     from napari_focus_stack.imgproc.transforms import Matrix, Model
 
     Paths = dict[int, Matrix]
@@ -44,51 +40,9 @@ LEAST_EXPLAINED = 0.07
 Real motion removed 9 % (a zoom of 0.2 % a plane on 128 x 160 pixels) to 90 %, noise and changing
 content (light-sheet, confocal) at most 6 %.
 """
-MOST_TEXTURES = 16
-"""Textures kept in memory, 2 MB each: a plane is compared with its neighbour, with the reference
-and with a distant one, and all of them by two motions."""
 FEWEST_COMPARED = 8
 MOST_COMPARED_PIXELS = 2_500_000
 """Least number of pairs whose texture is compared, and most pixels of pairs beyond that number."""
-
-
-class Textures:
-    """Texture of planes by their number, computed on access.
-
-    Parameters
-    ----------
-    scheduler : PairScheduler
-        Holds the reduced planes.
-    planes : sequence of int
-        Planes that show the same as the reference; noise is measured on them.
-    """
-
-    def __init__(self, scheduler: PairScheduler, planes: list[int]) -> None:
-        self._scheduler, self._planes = scheduler, planes
-        self._kept: OrderedDict[int, Texture] = OrderedDict()
-
-    def __getitem__(self, k: int) -> Texture:
-        """Return the texture of plane `k`."""
-        if k not in self._kept:
-            reduced = self._scheduler.reduced_plane(k)
-            made = Texture.of(reduced, self._noise, self._scheduler.region, fine=self.of_sections)
-            self._kept[k] = made
-            if len(self._kept) > MOST_TEXTURES:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(k)
-        return self._kept[k]
-
-    @cached_property
-    def of_sections(self) -> bool:
-        """Whether the planes are optical sections, whose light comes and goes with focus."""
-        return comes_and_goes(self._scheduler.light(k).recorded for k in self._planes)
-
-    @cached_property
-    def _noise(self) -> float:
-        some = (
-            self._scheduler.reduced_plane(k) for k in evenly_taken(self._planes, FEWEST_COMPARED)
-        )
-        return texture_noise(some, fine=self.of_sections)
 
 
 @dataclass(frozen=True)
@@ -107,6 +61,9 @@ class Choice:
         Whether transforms were estimated from texture instead of intensities.
     refused : float
         Largest corner motion, in pixels, that intensities suggested and texture did not confirm.
+    doubted : float
+        Largest corner distance, in pixels, of a magnification that texture follows as a whole, but
+        in too few regions.
     """
 
     model: Model
@@ -114,6 +71,7 @@ class Choice:
     support: MotionSupport | None = None
     by_texture: bool = False
     refused: float = 0.0
+    doubted: float = 0.0
 
 
 class ModelSelection:
@@ -142,8 +100,9 @@ class ModelSelection:
 
         The model suggested by intensities must be confirmed by texture; failing that, a shift of
         the texture itself may be confirmed, or the model relative to that shift. Only a shift is
-        accepted for optical sections, because a lit ring that grows is no magnification. A model
-        requested by `Settings.align` is used whether confirmed or not.
+        accepted for optical sections, because a lit ring that grows is no magnification. A slow
+        magnification that removes too little of the mismatch to be suggested is accepted if the
+        texture follows it. A model requested by `Settings.align` is used whether confirmed or not.
 
         Returns
         -------
@@ -156,6 +115,12 @@ class ModelSelection:
         if len(models) == 1:
             paths = tree.along(models[0])
             return Choice(models[0], paths, self._support(tree.still, paths))
+        found = self._confirmed()
+        return self._magnified(found) if found.model in ("none", "shift") else found
+
+    def _confirmed(self) -> Choice:
+        """Return the model suggested by intensities, or a shift of texture, once confirmed."""
+        models, tree = self._scheduler.models, self._tree
         model = self._least_model(models[:2] if self._textures.of_sections else models)
         if model == "none":
             return self._shift() if self._may_shift() else Choice("none", tree.still)
@@ -170,14 +135,45 @@ class ModelSelection:
             return Choice(model, proposed, over_still if over_still.bears_out else over_this)
         return replace(shift, refused=self._farthest(proposed) if shift.model == "none" else 0.0)
 
+    def _magnified(self, lesser: Choice) -> Choice:
+        """Return the similarity if the texture follows it relative to both shifts, else `lesser`.
+
+        Magnification by 0.1 % changes the texture of neighbours by 3 %, noise and defocus by more;
+        planes farther apart show other things.
+        """
+        tree = self._tree
+        if self._textures.of_sections or "similarity" not in self._scheduler.models:
+            return lesser
+        proposed = tree.along("similarity")
+        both = (tree.along("shift"), lesser.paths)
+        if any(self._distance(paths, proposed) <= STILL for paths in both):
+            return lesser
+        followed = [self._followed(paths, proposed) for paths in both]
+        if all(one.is_followed for one in followed):
+            return Choice("similarity", proposed, self._support(tree.still, proposed))
+        suggested = all(one.is_suggested for one in followed)
+        return replace(lesser, doubted=self._distance(lesser.paths, proposed) if suggested else 0.0)
+
+    def _followed(self, before: Paths, after: Paths) -> FollowedMotion:
+        """Compare the texture of neighbours with the motion from one set of paths to the other."""
+        found = []
+        for pair in self._neighbours():
+            self._check()
+            inner, outer = (self._textures[k] for k in pair)
+            found.append(FollowedMotion.of(inner, outer, *_steps(pair, before, after)))
+        return FollowedMotion.together(found)
+
     def _adds_to_shift(self, model: Model, proposed: Paths) -> bool:
         """Return whether a richer model than a shift is confirmed relative to the shift as well."""
         return model == "shift" or self._support(self._tree.along("shift"), proposed).bears_out
 
     def _farthest(self, paths: Paths) -> float:
         """Return the corner motion, in pixels, of the plane that moves most."""
-        shape = self._fixed.shape
-        return max(corner_distance(path, np.eye(3), shape) for path in paths.values())
+        return self._distance(self._tree.still, paths)
+
+    def _distance(self, before: Paths, after: Paths) -> float:
+        """Return the corner distance, in pixels, of the plane whose two transforms differ most."""
+        return max(corner_distance(before[k], after[k], self._fixed.shape) for k in after)
 
     def _shift(self) -> Choice:
         """Return the shift of texture if it is large enough and confirmed, else no motion."""
@@ -197,9 +193,7 @@ class ModelSelection:
 
     def _support(self, before: Paths, after: Paths) -> MotionSupport:
         """Compare texture by two sets of transforms from the reference plane."""
-        moved = list(self._tree.parents)
-        some = evenly_taken(moved, self._compared())
-        neighbours = [(self._tree.parents[k], k) for k in some]
+        neighbours = self._neighbours()
         from_reference = [
             (self._tree.reference, k) for inner, k in neighbours if inner != self._tree.reference
         ]
@@ -209,7 +203,7 @@ class ModelSelection:
 
         shape = self._fixed.shape
         moves = [corner_distance(*_steps(pair, before, after), shape) for pair in neighbours]
-        order = sorted([self._tree.reference, *moved])
+        order = sorted([self._tree.reference, *self._tree.parents])
         apart = list(zip(order, order[max(2, len(order) // 4) :], strict=False))
         slow = bool(apart) and np.quantile(moves, 0.9) < SLOW
         return MotionSupport(
@@ -223,6 +217,11 @@ class ModelSelection:
         self._check()
         inner, outer = (self._textures[k] for k in pair)
         return Mismatches.of(inner, outer, *_steps(pair, before, after))
+
+    def _neighbours(self) -> list[tuple[int, int]]:
+        """Return the adjacent planes to compare, the one closer to the reference first."""
+        some = evenly_taken(list(self._tree.parents), self._compared())
+        return [(self._tree.parents[k], k) for k in some]
 
     def _compared(self) -> int:
         """Return how many pairs to compare: all of small planes, some of large ones."""

@@ -46,6 +46,9 @@ class Alignment:
         Support of the motion by texture; None where nothing moved or no motion was estimated.
     refused : float
         Largest corner motion, in pixels, that intensities suggested and texture did not confirm.
+    doubted : float
+        Largest corner distance, in pixels, of a magnification that texture follows as a whole, but
+        in too few regions to be applied.
     order : list of int
         The planes that take part, in the order of focus: that of the files, unless that is
         impossible.
@@ -62,6 +65,7 @@ class Alignment:
     holds_together: bool = True
     support: MotionSupport | None = None
     refused: float = 0.0
+    doubted: float = 0.0
     order: list[int] = field(default_factory=list)
     left_out: dict[int, str] = field(default_factory=dict)
 

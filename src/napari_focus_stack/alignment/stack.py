@@ -19,7 +19,7 @@ from napari_focus_stack._utils.threads import prefetch
 from napari_focus_stack.alignment.focus_order import in_order_of_focus
 from napari_focus_stack.alignment.illumination_drift import compare_illumination
 from napari_focus_stack.alignment.joint_refinement import refine_jointly
-from napari_focus_stack.alignment.model_selection import Choice, ModelSelection, Textures
+from napari_focus_stack.alignment.model_selection import Choice, ModelSelection
 from napari_focus_stack.alignment.motion_support import (
     LEAST_VOTES,
     MOST_LEFT,
@@ -33,6 +33,7 @@ from napari_focus_stack.alignment.result import Alignment
 from napari_focus_stack.alignment.scheduler import WORKERS, PairScheduler
 from napari_focus_stack.alignment.spanning_tree import IS_BLANK, NOT_FINITE, ChainOrder
 from napari_focus_stack.alignment.texture import texture_shift
+from napari_focus_stack.alignment.texture_cache import Textures
 from napari_focus_stack.imgproc.transforms import composed, is_plausible
 
 if TYPE_CHECKING:
@@ -239,6 +240,7 @@ class _Chain:
             holds_together=together,
             support=choice.support,
             refused=choice.refused,
+            doubted=choice.doubted,
             order=in_order_of_focus(fitting, self._shown),
             left_out=left_out,
         )

@@ -103,6 +103,12 @@ def align_read_steps(run: Run, read: Read, reduction: int) -> Generator[Progress
             "pixels, but fine detail stays where it is, so no plane was moved. If detail does move "
             "when you go through the planes, choose alignment 'shift' or 'similarity'."
         )
+    elif alignment.doubted > WORTH_A_WORD:
+        run.notes.add(
+            f"The lens may zoom as its focus turns, by up to {alignment.doubted:.0f} pixels at the "
+            "corners, but too little detail shows it, so no plane was resized. Compare with "
+            "alignment 'similarity'."
+        )
     return alignment
 
 
