@@ -13,6 +13,7 @@ from PIL import Image
 
 from napari_focus_stack.io import declared_size
 from napari_focus_stack.io.reading import read_stack, scan
+from napari_focus_stack.io.tiff_file import open_tiff_file, series_pixels
 from napari_focus_stack.io.tiff_segments import picture_size
 
 if TYPE_CHECKING:
@@ -59,6 +60,13 @@ def test_tiff_planes_of_one_value_are_no_bombs(
         tmp_path / "a.tif", planes, compression=compression, rowsperstrip=3000, metadata=None
     )
     assert len(read_stack(tmp_path / "a.tif")) == 2
+
+
+def test_a_series_in_colour_may_be_smaller_than_its_pixels(tmp_path: Path) -> None:
+    planes = np.zeros((3, 40, 50, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", compression="zlib")
+    with open_tiff_file(tmp_path / "a.tif") as tif:
+        assert series_pixels(tif.series[0]).shape == planes.shape
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (24, 20), (64, 128), (300, 200), (1031, 700)])
