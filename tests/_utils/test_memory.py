@@ -5,10 +5,11 @@ from __future__ import annotations
 import ctypes
 import errno
 import gc
+import mmap
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,16 +23,17 @@ from napari_focus_stack._utils.memory import (
     drop_pages,
     free_memory,
     memory_mapped_zeros,
-    resident,
     share_malloc_arena,
 )
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.errors import OutputError, SettingsError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and takes it back")
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process occupies."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "bool"])

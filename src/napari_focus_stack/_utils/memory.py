@@ -33,28 +33,12 @@ which read CZI and wrote OME-Zarr, and 158 MB in a worker of distributed after e
 _HEAP = ((-8, 1), (-3, 4 * 2**20), (-1, 128 * 2**20), (-2, 16 * 2**20))
 """Parameters of `mallopt`: number of arenas, bytes from which an array is a mapping of its own,
 bytes at the end of the heap above which they are released, bytes by which the heap grows."""
-_STATM = Path("/proc/self/statm")
 _MEMINFO = Path("/proc/meminfo")
 _CGROUPS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
 """Bound of a container, by the second and the first version of control groups."""
-
-
-def resident() -> int:
-    """Return the memory that this process occupies.
-
-    Returns
-    -------
-    int
-        Bytes.
-    """
-    try:
-        pages = int(_STATM.read_text().split()[1])
-    except (OSError, ValueError, IndexError):  # not on macOS and Windows
-        return PROCESS_BYTES
-    return pages * mmap.PAGESIZE
 
 
 def default_limit() -> int:
