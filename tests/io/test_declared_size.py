@@ -74,6 +74,18 @@ def test_a_strip_may_hold_a_whole_grey_page(
     assert read_stack(tmp_path / "a.tif")[1].shape == (300, 200)
 
 
+def test_a_mosaic_may_lack_most_of_its_tiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(declared_size, "ALWAYS", 0)
+    tile = np.full((64, 64), 9, np.uint8)
+    tiles = iter([tile, *[None] * 63] * 2)
+    tifffile.imwrite(tmp_path / "a.tif", tiles, shape=(2, 512, 512), dtype="uint8", tile=(64, 64))
+    plane = read_stack(tmp_path / "a.tif")[1]
+    assert (plane[:64, :64] == 9).all()
+    assert plane.sum() == tile.sum()
+
+
 def test_a_series_in_colour_may_be_smaller_than_its_pixels(tmp_path: Path) -> None:
     planes = np.zeros((3, 40, 50, 3), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", compression="zlib")

@@ -179,7 +179,7 @@ def temporary_files(size: int | None = None) -> Iterator[None]:
 
 
 def _temporary_folder() -> str:
-    """Return the folder of temporary files, or that which was asked for if none can be used."""
+    """Return the folder of temporary files, or the wanted one if none can be used."""
     try:
         return tempfile.gettempdir()
     except FileNotFoundError:

@@ -98,7 +98,8 @@ def oversized_page(page: Any) -> str | None:
     itemsize = 1 if key.dtype is None else key.dtype.itemsize
     declared = bytes_of(key.shape, itemsize)
     stored = min(sum(page.databytecounts), page.parent.filehandle.size)
-    expansion = _EXPANSIONS.get(key.compression, ANY)
+    is_sparse = 0 in page.databytecounts  # tiles of a mosaic that were not recorded
+    expansion = ANY if is_sparse else _EXPANSIONS.get(key.compression, ANY)
     chunk = math.prod(map(int, key.chunks)) * itemsize
     if chunk > max(MOST_CHUNK, 2 * declared):
         return (
