@@ -96,7 +96,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     Returns
     -------
     dict of str to bool
-        What Sphinx needs to know of an extension.
+        Properties of the extension, as Sphinx expects them.
     """
     app.add_config_value("repository_files", "", "env")
     app.add_config_value("repository_pages", {}, "env")

@@ -106,7 +106,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     Returns
     -------
     dict of str to bool
-        What Sphinx needs to know of an extension.
+        Properties of the extension, as Sphinx expects them.
     """
     app.add_directive("settings-table", SettingsTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

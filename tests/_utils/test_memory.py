@@ -5,10 +5,11 @@ from __future__ import annotations
 import ctypes
 import errno
 import gc
+import mmap
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,16 +23,17 @@ from napari_focus_stack._utils.memory import (
     drop_pages,
     free_memory,
     memory_mapped_zeros,
-    resident,
     share_malloc_arena,
 )
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.errors import OutputError, SettingsError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and takes it back")
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process occupies."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "bool"])
@@ -77,7 +79,8 @@ def machine(folder: Path, monkeypatch: pytest.MonkeyPatch, total: int, free: int
     lines = [f"MemTotal: {total // 1024} kB", f"MemAvailable: {free // 1024} kB"]
     (folder / "meminfo").write_text("\n".join(lines))
     monkeypatch.setattr(memory, "_MEMINFO", folder / "meminfo")
-    monkeypatch.setattr(memory, "_CGROUPS", [folder / "memory.max"])
+    monkeypatch.setattr(memory, "_GROUPS", folder / "groups")
+    monkeypatch.setattr(memory, "_BOUNDS", folder / "bounds")
 
 
 @LINUX
@@ -93,11 +96,24 @@ def test_the_default_limit_is_that_of_the_machine_whatever_is_free(
 
 @LINUX
 @pytest.mark.parametrize(("bound", "limit"), [("max", 8 * 10**9), (str(2**30), 2**29)])
-def test_the_default_limit_is_within_that_of_a_container(
-    bound: str, limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("groups", "file"),
+    [
+        ("0::/\n", "memory.max"),
+        ("0::/slice/job_1/step_0\n", "slice/job_1/memory.max"),
+        ("5:cpu:/\n4:memory:/of/the/host\n0::/\n", "memory/memory.limit_in_bytes"),
+        ("4:cpu,memory:/job\n", "memory/job/memory.limit_in_bytes"),
+    ],
+    ids=["container", "job", "container of version 1", "job of version 1"],
+)
+def test_the_default_limit_is_within_that_of_a_container_or_job(
+    bound: str, limit: int, groups: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine(tmp_path, monkeypatch, 64 * 2**30, 2**30)
-    (tmp_path / "memory.max").write_text(f"{bound}\n")
+    (tmp_path / "groups").write_text(groups)
+    place = tmp_path / "bounds" / file
+    place.parent.mkdir(parents=True)
+    place.write_text(f"{bound}\n")
     assert default_limit() == limit
 
 

@@ -42,11 +42,18 @@ def loaded(code: str, names: set[str]) -> list[str]:
             {"numpy", "cv2", "napari", "tifffile", "skimage", "dask"},
         ),
         (
+            "import napari_focus_stack.cli.main as cli\n"
+            "for name in ('info', 'batch', 'measure', 'figure', 'film', 'bench'):\n"
+            "    try: cli.main([name, '--help'])\n"
+            "    except SystemExit: pass",
+            {"numpy", "cv2", "napari", "tifffile", "skimage", "dask"},
+        ),
+        (
             "import napari_focus_stack.pipeline.stack, napari_focus_stack.io.reading",
             VIEWER_ONLY,
         ),
     ],
-    ids=["package", "help", "engine"],
+    ids=["package", "help", "help of subcommands", "engine"],
 )
 def test_what_an_import_loads(code: str, absent: set[str]) -> None:
     assert loaded(code, absent) == []

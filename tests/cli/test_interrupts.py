@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_focus_stack.cli.interrupts import received_by
 from tests.long_runs import only_long
 
 if TYPE_CHECKING:
@@ -103,6 +105,24 @@ def test_a_signal_comes_once_and_at_a_good_moment(script: str, tmp_path: Path) -
         check=False,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("True\n", "", 0)
+
+
+def test_signals_of_another_program_are_left_alone() -> None:
+    """`main` may be called by a thread of a program, and Python may run inside one."""
+    before = signal.getsignal(signal.SIGINT)
+    within = []
+
+    def call() -> None:
+        with received_by(lambda *_: None):
+            within.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert within == [before]
+    call()
+    assert within[1] != before
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", *only_long("SIGINT", "SIGHUP")])

@@ -67,13 +67,13 @@ def _texts(folder: Path) -> Iterator[tuple[str, bytes, str]]:
     """Yield TIFFs whose descriptions declare entities, or more planes than the file has."""
     stack = np.stack([pixels(np.uint16)] * 4)
     ome = written(folder, stack, ome=True, metadata={"axes": "ZYX"})
-    for k, kind in enumerate((ENTITIES, *FETCHES)):
+    for k, kind in enumerate(kind for kind in (ENTITIES, *FETCHES) if "<!ENTITY" in kind):
         xml = tifffile.TiffFile(io.BytesIO(ome)).ome_metadata or ""
         text = xml.replace("?>", f"?>{kind}", 1).replace('Name="Image0"', 'Name="&h;"')
         typed = _described(folder, ome, text)
-        yield f"tiff-entities-{k}.tif", typed, "document type"
-        yield f"tiff-series-entities-{k}.tif", typed, "document type"
-        yield f"saved-entities-{k}.focusstack", typed, "document type"
+        yield f"tiff-entities-{k}.tif", typed, "declares entities"
+        yield f"tiff-series-entities-{k}.tif", typed, "declares entities"
+        yield f"saved-entities-{k}.focusstack", typed, "declares entities"
 
 
 def _surfaces() -> Iterator[tuple[str, bytes, str]]:
@@ -84,7 +84,7 @@ def _surfaces() -> Iterator[tuple[str, bytes, str]]:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             archive.writestr("main.xml", content)
-        words = "heights as text" if name == "size" else "document type"
+        words = "heights as text" if name == "size" else "declares entities"
         yield f"x3p-{name}.x3p", packed.getvalue(), words
 
 

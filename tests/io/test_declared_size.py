@@ -11,8 +11,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_focus_stack.io import declared_size
+from napari_focus_stack.io import declared_size, tiff_segments
 from napari_focus_stack.io.reading import read_stack, scan
+from napari_focus_stack.io.tiff_file import open_tiff_file, series_pixels
 from napari_focus_stack.io.tiff_segments import picture_size
 
 if TYPE_CHECKING:
@@ -59,6 +60,37 @@ def test_tiff_planes_of_one_value_are_no_bombs(
         tmp_path / "a.tif", planes, compression=compression, rowsperstrip=3000, metadata=None
     )
     assert len(read_stack(tmp_path / "a.tif")) == 2
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "jpeg2000", "png", "lerc", "jpegxl"])
+def test_a_strip_may_hold_a_whole_grey_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: str
+) -> None:
+    monkeypatch.setattr(tiff_segments, "_MOST_PIXELS", 0)
+    planes = np.full((2, 300, 200), 7, np.uint8)
+    tifffile.imwrite(
+        tmp_path / "a.tif", planes, compression=compression, rowsperstrip=300, metadata=None
+    )
+    assert read_stack(tmp_path / "a.tif")[1].shape == (300, 200)
+
+
+def test_a_mosaic_may_lack_most_of_its_tiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(declared_size, "ALWAYS", 0)
+    tile = np.full((64, 64), 9, np.uint8)
+    tiles = iter([tile, *[None] * 63] * 2)
+    tifffile.imwrite(tmp_path / "a.tif", tiles, shape=(2, 512, 512), dtype="uint8", tile=(64, 64))
+    plane = read_stack(tmp_path / "a.tif")[1]
+    assert (plane[:64, :64] == 9).all()
+    assert plane.sum() == tile.sum()
+
+
+def test_a_series_in_colour_may_be_smaller_than_its_pixels(tmp_path: Path) -> None:
+    planes = np.zeros((3, 40, 50, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", planes, photometric="rgb", compression="zlib")
+    with open_tiff_file(tmp_path / "a.tif") as tif:
+        assert series_pixels(tif.series[0]).shape == planes.shape
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (24, 20), (64, 128), (300, 200), (1031, 700)])

@@ -248,7 +248,7 @@ TURNED = "<Rotation><r11>0</r11><r12>1</r12></Rotation>"
     [
         ({"checksum": "0" * 32}, "checksum"),
         ({"main_sum": "0" * 32}, "checksum"),
-        ({"doctype": BOMB}, "document type"),
+        ({"doctype": BOMB}, "declares entities"),
         ({"feature": "PRF"}, "is a profile"),
         ({"rotation": TURNED}, "turned axes"),
         ({"columns": 4}, "12 bytes in bindata/data.bin and needs 16"),

@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+import tifffile
 
+from napari_focus_stack.io.tiff_file import open_tiff_file
 from napari_focus_stack.io.xml_documents import parse_xml
 
-TYPES = (
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENTITIES = (
     '<!DOCTYPE x [<!ENTITY h "many">]><x>&h;</x>',
-    '<!DOCTYPE x SYSTEM "file:///etc/hostname"><x/>',
+    '<!DOCTYPE x [<!ENTITY h SYSTEM "file:///etc/hostname">]><x>&h;</x>',
     '<!DOCTYPE x [<!ENTITY % p SYSTEM "http://127.0.0.1:9/x">%p;]><x/>',
 )
 
 
-@pytest.mark.parametrize("text", TYPES)
-def test_a_document_type_is_refused(text: str) -> None:
+@pytest.mark.parametrize("text", ENTITIES)
+def test_entities_are_refused(text: str) -> None:
     for document in (text, text.encode(), text.encode("utf-16")):
-        with pytest.raises(ElementTree.ParseError, match="document type"):
+        with pytest.raises(ElementTree.ParseError, match="declares entities"):
             parse_xml(document)
 
 
-def test_the_word_alone_is_no_document_type() -> None:
-    text = "<x><!-- <!DOCTYPE a> --><![CDATA[<!DOCTYPE b>]]></x>"
-    assert parse_xml(text).text == parse_xml(text.encode()).text == "<!DOCTYPE b>"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<x><!-- <!ENTITY a> --><![CDATA[<!ENTITY b>]]></x>",
+        '<!DOCTYPE x SYSTEM "file:///none/x.dtd"><x>&lt;!ENTITY b&gt;</x>',
+    ],
+)
+def test_a_document_type_and_the_word_alone_are_harmless(text: str) -> None:
+    assert parse_xml(text).text == parse_xml(text.encode()).text == "<!ENTITY b>"
+
+
+def test_the_description_of_a_tiff_is_any_text(tmp_path: Path) -> None:
+    file = tmp_path / "a.tif"
+    for text in ("<!DOCTYPE plist><plist/>", "no XML: <!DOCTYPE <!ENTITY"):
+        tifffile.imwrite(file, np.zeros((4, 4), np.uint8), description=text, metadata=None)
+        with open_tiff_file(file) as tif:
+            assert tif.pages.first.description == text
+    tifffile.imwrite(file, np.zeros((4, 4), np.uint8), description=ENTITIES[0], metadata=None)
+    with pytest.raises(ElementTree.ParseError), open_tiff_file(file):
+        pass

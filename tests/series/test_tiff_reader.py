@@ -351,20 +351,32 @@ def test_a_set_with_missing_files_gives_the_other_stacks(tmp_path):
         open_tiff_series(tmp_path / names[-1])
 
 
-@pytest.mark.parametrize("place", ["../out/", "/", "C:\\data\\", "//server/share/"])
-def test_names_that_lead_out_of_the_folder_are_looked_for_beside_the_file(tmp_path, place):
-    folder = tmp_path / "set"
-    for inside in (folder, tmp_path / "out"):
-        inside.mkdir()
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ("../out/", "out"),
+        ("..\\out\\", "out"),
+        ("../gone/", "set"),
+        ("/", "set"),
+        ("C:\\data\\", "set"),
+        ("//server/share/", "set"),
+    ],
+)
+def test_names_of_a_set_are_relative_and_absolute_ones_count_by_their_last_part(
+    tmp_path, place, found
+):
+    for folder in (tmp_path / "set", tmp_path / "out"):
+        folder.mkdir()
         for z in range(2):
             content = "".join(
                 tiff_data(f"{place}z{k}.ome.tif", FirstZ=k, IFD=0, PlaneCount=1) for k in range(2)
             )
             xml = ome_xml(ome_image("a", {"Z": 2}, content))
-            value = 10 * (inside == folder) + z
-            write_page(inside / f"z{z}.ome.tif", np.full(SIDE, value, np.uint16), xml)
-    stack = open_tiff_series(folder / "z0.ome.tif").stack()
-    assert [int(stack[k].max()) for k in range(2)] == [10, 11]
+            value = 10 * (folder.name == "set") + z
+            write_page(folder / f"z{z}.ome.tif", np.full(SIDE, value, np.uint16), xml)
+    stack = open_tiff_series(tmp_path / "set" / "z0.ome.tif").stack()
+    first = 10 if found == "set" else 0
+    assert [int(stack[k].max()) for k in range(2)] == [first, first + 1]
 
 
 def test_a_renamed_or_truncated_ome_file(tmp_path):

@@ -9,7 +9,7 @@ import mmap
 import os
 import sys
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,28 +33,10 @@ which read CZI and wrote OME-Zarr, and 158 MB in a worker of distributed after e
 _HEAP = ((-8, 1), (-3, 4 * 2**20), (-1, 128 * 2**20), (-2, 16 * 2**20))
 """Parameters of `mallopt`: number of arenas, bytes from which an array is a mapping of its own,
 bytes at the end of the heap above which they are released, bytes by which the heap grows."""
-_STATM = Path("/proc/self/statm")
 _MEMINFO = Path("/proc/meminfo")
-_CGROUPS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
-"""Bound of a container, by the second and the first version of control groups."""
-
-
-def resident() -> int:
-    """Return the memory that this process occupies.
-
-    Returns
-    -------
-    int
-        Bytes.
-    """
-    try:
-        pages = int(_STATM.read_text().split()[1])
-    except (OSError, ValueError, IndexError):  # not on macOS and Windows
-        return PROCESS_BYTES
-    return pages * mmap.PAGESIZE
+_GROUPS = Path("/proc/self/cgroup")
+_BOUNDS = Path("/sys/fs/cgroup")
+"""The control groups of this process, and the folder of their bounds."""
 
 
 def default_limit() -> int:
@@ -84,7 +66,7 @@ def free_memory() -> int | None:
 def _installed() -> list[int]:
     """Return the memory of the machine and the bounds of its container, in bytes, if known."""
     found = [_meminfo("MemTotal") or 0]
-    for bound in _CGROUPS:
+    for bound in _bounds():
         with contextlib.suppress(OSError, ValueError):  # "max" where there is no bound
             found.append(int(bound.read_text()))
     if sys.platform == "darwin":
@@ -94,6 +76,27 @@ def _installed() -> list[int]:
         if ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes)):
             found.append(kilobytes.value * 1024)
     return [size for size in found if size > 0]
+
+
+def _bounds() -> Iterator[Path]:
+    """Yield files with bounds of memory: of the control group of this process and those around it.
+
+    A job of a cluster has its bound in a group of its own, a container in what it sees as the root.
+    """
+    try:
+        lines = _GROUPS.read_text().splitlines()
+    except OSError:  # not on macOS and Windows
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:  # version 2
+            folder, name = _BOUNDS, "memory.max"
+        elif "memory" in controllers.split(","):
+            folder, name = _BOUNDS / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        group = PurePosixPath(path.lstrip("/"))
+        yield from (folder / one / name for one in (group, *group.parents))
 
 
 def _meminfo(name: str) -> int | None:
@@ -176,7 +179,7 @@ def temporary_files(size: int | None = None) -> Iterator[None]:
 
 
 def _temporary_folder() -> str:
-    """Return the folder of temporary files, or that which was asked for if none can be used."""
+    """Return the folder of temporary files, or the wanted one if none can be used."""
     try:
         return tempfile.gettempdir()
     except FileNotFoundError:

@@ -7,12 +7,15 @@ import dataclasses
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from napari_focus_stack.batch.earlier_maps import KeptMaps, earlier_file
 from napari_focus_stack.batch.figures import figures_of
 from napari_focus_stack.batch.films import working_name
 from napari_focus_stack.batch.folder import check_claim
 from napari_focus_stack.batch.pictures import pictures_of
 from napari_focus_stack.batch.stores import IN_PLACE, complete_store, created_store, is_store
+from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.hyperstack_writer import HyperstackWriter
+from napari_focus_stack.io.ome_zarr_store import own_attributes
 from napari_focus_stack.io.placed_image import open_placed_image
 from napari_focus_stack.io.places import make_folder, write_bytes_to
 from napari_focus_stack.io.replacing import remove, temporary_name
@@ -22,18 +25,20 @@ from napari_focus_stack.series.files import map_legend
 from napari_focus_stack.series.own_files import is_own_map, removed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_focus_stack.batch.earlier_maps import EarlierImages
     from napari_focus_stack.batch.records import Figures
     from napari_focus_stack.batch.tasks import BatchOrder, StackTask
     from napari_focus_stack.result import Report, StackResult
     from napari_focus_stack.series.destinations import MapWriter
     from napari_focus_stack.series.model import Position, StackIndex
 
+CHANGED = "Its files changed while they were read; run the batch again when they are complete."
 THUMBS = "thumbs"
 """Folder of the pictures of the contact sheet in that of the results."""
 
@@ -95,6 +100,8 @@ class TaskResults(Destination):
         The task.
     film : Position
         Position with all time points of the files.
+    has_changed : callable
+        Returns whether the files that are stacked are others than when the task was planned.
 
     Attributes
     ----------
@@ -104,11 +111,17 @@ class TaskResults(Destination):
         Reason, as a sentence, of those that were not.
     """
 
-    def __init__(self, order: BatchOrder, task: StackTask, film: Position) -> None:
+    def __init__(
+        self, order: BatchOrder, task: StackTask, film: Position, has_changed: Callable[[], bool]
+    ) -> None:
         self.finished: dict[StackIndex, Finished] = {}
         self.failed: dict[StackIndex, str] = {}
         self._order, self._task, self._film = order, task, film
+        self._has_changed = has_changed
         self._maps: PositionMaps | None = None
+        self._keeps = task.is_whole and film.times == 1 and len(film.channels) > 1
+        self._earlier: dict[str, EarlierImages] = {}
+        self._is_finished = False
         self._temporary: list[tuple[Path, Path]] = []
 
     @property
@@ -120,7 +133,28 @@ class TaskResults(Destination):
     def open(self, number: int, position: Position, first: StackResult) -> PositionMaps:
         """Create or open the maps; see `Destination.open`."""
         self._maps = super().open(number, position, first)
+        if self._keeps:
+            self._maps = KeptMaps(self._maps, self._earlier)
         return self._maps
+
+    def has_older(self, index: StackIndex) -> bool:
+        """Return whether the results of an earlier run are there for a stack that failed.
+
+        Parameters
+        ----------
+        index : StackIndex
+            The stack.
+
+        Returns
+        -------
+        bool
+            False for a time point of a film, which is blank.
+        """
+        if isinstance(self._maps, KeptMaps) and (index.time, index.channel) in self._maps.kept:
+            return True
+        place = self._order.result(self._task.results["image"])
+        written = self._is_finished or (self._maps is not None and is_store(place))
+        return self._task.is_whole and not written and place.exists()
 
     def note(self, index: StackIndex, outcome: Report | str) -> None:
         """Take note of a failure."""
@@ -141,12 +175,25 @@ class TaskResults(Destination):
             return _Shifted(_existing(place, film, dtype), task.times[0] - task.span[0])
         make_folder(place.parent)
         if is_store(place):
-            return created_store(place, self._film, role, task.stem, shape, dtype)
+            return self._store(role, place, shape, dtype)
+        earlier = earlier_file(place, self._film) if self._keeps else None
+        if earlier is not None:
+            self._earlier[role] = earlier
         temporary = temporary_name(place)
         self._temporary.append((temporary, place))
         return HyperstackWriter(
             temporary, shape, dtype, map_legend(self._film, role, task.stem), place
         )
+
+    def _store(
+        self, role: str, place: Path, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> MapWriter:
+        """Create or open the store of a map, with the images of an earlier run that ended."""
+        was_complete = self._keeps and (own_attributes(place) or {}).get("complete") is True
+        store = created_store(place, self._film, role, self._task.stem, shape, dtype)
+        if was_complete:
+            self._earlier[role] = store
+        return store
 
     def report(self, position: Position, index: StackIndex, report: Report) -> None:
         """Measure the maps of a stack and write its pictures."""
@@ -181,6 +228,8 @@ class TaskResults(Destination):
     def finish(self) -> tuple[Path, ...]:
         """Move whole files to their places and complete whole stores; the rest is in its place."""
         check_claim(self._order)
+        if self._has_changed():
+            raise InputError(CHANGED)
         places = tuple(self._order.result(name) for name in self.written.values())
         if self._maps is not None:
             self._maps.close()
@@ -191,6 +240,7 @@ class TaskResults(Destination):
         elif self._task.is_whole and self._maps is not None:
             for place in places:
                 complete_store(place)
+        self._is_finished = True
         return places
 
     def _outdated(self) -> list[Path]:

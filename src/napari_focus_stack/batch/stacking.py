@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_focus_stack._utils.steps import drain
@@ -14,7 +15,7 @@ from napari_focus_stack.batch.folder import check_claim
 from napari_focus_stack.batch.markers import Marker, made_with, remove_marker, write_marker
 from napari_focus_stack.batch.memory import memory_of_stack
 from napari_focus_stack.batch.records import OLDER_RESULT, BatchRecord, StackName
-from napari_focus_stack.batch.results import TaskResults
+from napari_focus_stack.batch.results import CHANGED, TaskResults
 from napari_focus_stack.batch.tasks import opened
 from napari_focus_stack.errors import (
     Cancelled,
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from napari_focus_stack.batch.tasks import BatchOrder, LeadTask, StackTask
     from napari_focus_stack.series.model import Position, Series, StackIndex
     from napari_focus_stack.series.result import SeriesProgress
-
-CHANGED = "Its files changed while they were read; run the batch again when they are complete."
 
 
 def find_lead(
@@ -118,18 +117,22 @@ def stack_task(
         series = opened(order, task)
         part, film = task.part(series), task.film(series).positions[0]
     except (FocusStackError, IndexError) as problem:
-        lost = f"'{task.source}' has changed: {problem}"
+        lost = f"'{task.source}' has changed: {problem}{_older(order, task)}"
         return _write_failures(order, task, dict.fromkeys(task.markers, lost), start)
-    results = TaskResults(order, task, film)
+    has_changed = partial(_has_changed, task, series)
+    results = TaskResults(order, task, film, has_changed)
     own = _own_order(order, film, task.lead if lead is None else lead)
     failed = _stack(own, part, results, on_step, cancel)
     check_claim(order)
-    if _has_changed(task, series):
+    if has_changed():
         failed = dict.fromkeys(part, CHANGED)
         results.finished.clear()
-    places = {_numbers(task, index): reason for index, reason in failed.items()}
+    reasons = {
+        _numbers(task, index): reason + (OLDER_RESULT if results.has_older(index) else "")
+        for index, reason in failed.items()
+    }
     return [
-        *_write_failures(order, task, places, start, series, replaced=bool(results.finished)),
+        *_write_failures(order, task, reasons, start, series),
         *(
             _write_finished(order, task, series, results, index, start)
             for index in sorted(results.finished)
@@ -224,27 +227,26 @@ def _name(task: StackTask, place: tuple[int, int], series: Series | None) -> Sta
     )
 
 
+def _older(order: BatchOrder, task: StackTask) -> str:
+    """Return the sentence on results of an earlier run that a task has not touched."""
+    is_there = task.is_whole and order.result(task.results["image"]).exists()
+    return OLDER_RESULT if is_there else ""
+
+
 def _write_failures(
     order: BatchOrder,
     task: StackTask,
     failed: Mapping[tuple[int, int], str],
     start: float,
     series: Series | None = None,
-    *,
-    replaced: bool = False,
 ) -> list[BatchRecord]:
-    """Write the markers of stacks that failed and return their records.
-
-    The image of a position holds all its channels: where another one of them was stacked, the file
-    is that of this run (`replaced`).
-    """
+    """Write the markers of stacks that failed and return their records."""
     records = []
-    stays = task.is_whole and not replaced and order.result(task.results["image"]).exists()
     for place, reason in failed.items():
         record = BatchRecord(
             name=_name(task, place, series),
             state="failed",
-            why=reason + (OLDER_RESULT if stays else ""),
+            why=reason,
             seconds=time.monotonic() - start,
             report=task.markers[place],
         )
@@ -314,5 +316,5 @@ def lost_task(order: BatchOrder, task: StackTask, deaths: int) -> list[BatchReco
     why = (
         f"{deaths} workers died over it, most likely for want of memory; give more (--memory), or "
         "look whether its files are sound."
-    )
+    ) + _older(order, task)
     return _write_failures(order, task, dict.fromkeys(task.markers, why), time.monotonic())

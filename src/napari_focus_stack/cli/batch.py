@@ -48,9 +48,9 @@ def batch_command(argv: list[str]) -> int:
     OutputError
         A result cannot be written.
     """
+    call = batch_parser().parse_args(argv)
     from napari_focus_stack._utils.memory import share_malloc_arena
 
-    call = batch_parser().parse_args(argv)
     share_malloc_arena()
     with options_named():
         batch = _batch_call(call)

@@ -154,10 +154,12 @@ def _install(handler: Callable[[int, FrameType | None], None] | signal.Handlers)
     """Let a function receive the signals; return what did before.
 
     A signal that is ignored stays so: `nohup` and shells that start a program in the background
-    want that.
+    want that. So does one that a program in another language receives, in which this one runs.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return {}  # Python lets the main thread alone choose
     numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-    heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    heeded = [n for n in numbers if signal.getsignal(n) not in (signal.SIG_IGN, None)]
     return {number: signal.signal(number, handler) for number in heeded}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 import zlib
 from dataclasses import dataclass, field
 from functools import partial
@@ -251,6 +250,8 @@ def identified(metadata: dict[str, Any], *more: object) -> dict[str, Any]:
         With a "UUID" that follows from all of this. That of tifffile follows from the time and from
         the address of the network card.
     """
+    import uuid
+
     name = repr((sorted(metadata.items()), *more))
     return metadata | {"UUID": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, name)}"}
 

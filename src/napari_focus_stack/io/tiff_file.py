@@ -11,7 +11,7 @@ from tifffile import COMPRESSION, TiffFile, TiffFileError
 
 from napari_focus_stack.io.declared_size import ANY, DEFLATE, JPEG, bytes_of, oversize
 from napari_focus_stack.io.tiff_segments import MOST_CHUNK, refuse_large_segments
-from napari_focus_stack.io.xml_documents import refuse_document_type
+from napari_focus_stack.io.xml_documents import refuse_entities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ _EXPANSIONS = {
 
 @contextmanager
 def open_tiff_file(path: Path) -> Iterator[TiffFile]:
-    """Open a TIFF whose chain of pages ends, and whose XML declares no document type.
+    """Open a TIFF whose chain of pages ends, and whose XML declares no entities.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def open_tiff_file(path: Path) -> Iterator[TiffFile]:
         _refuse_loop(tif)
         text = tif.pages.first.tags.valueof(_DESCRIPTION)
         if isinstance(text, str):
-            refuse_document_type(text)
+            refuse_entities(text)
         yield tif
 
 
@@ -98,7 +98,8 @@ def oversized_page(page: Any) -> str | None:
     itemsize = 1 if key.dtype is None else key.dtype.itemsize
     declared = bytes_of(key.shape, itemsize)
     stored = min(sum(page.databytecounts), page.parent.filehandle.size)
-    expansion = _EXPANSIONS.get(key.compression, ANY)
+    is_sparse = 0 in page.databytecounts  # tiles of a mosaic that were not recorded
+    expansion = ANY if is_sparse else _EXPANSIONS.get(key.compression, ANY)
     chunk = math.prod(map(int, key.chunks)) * itemsize
     if chunk > max(MOST_CHUNK, 2 * declared):
         return (
@@ -153,7 +154,8 @@ def series_pixels(series: tifffile.TiffPageSeries) -> NDArray[Any]:
         _refuse(page)
     size = pages[0].parent.filehandle.size
     declared = bytes_of(series.shape, series.dtype.itemsize)
-    if len(pages) < math.prod(series.shape[:-2]) and declared > size:
+    planes = math.prod(map(int, series.shape)) // math.prod(map(int, series.keyframe.shape))
+    if len(pages) < planes and declared > size:
         raise TiffFileError("it ends before its last plane")
     return series.asarray()
 

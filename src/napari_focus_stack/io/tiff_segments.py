@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from tifffile import COMPRESSION, TiffFileError
 
-from napari_focus_stack.io.declared_size import bytes_of
 from napari_focus_stack.io.picture_sizes import jpeg2000_size, jpeg_size, webp_size
 
 if TYPE_CHECKING:
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 
 MOST_CHUNK = 2**26
 """Bytes of a strip or tile of any page; larger ones are no larger than twice the page."""
+_MOST_PIXELS = MOST_CHUNK // 4
+"""Pixels, which decoders may make colours with alpha."""
 _HEAD = 1024
 _OF_PICTURES = {
     *(COMPRESSION.OJPEG, COMPRESSION.JPEG, COMPRESSION.ALT_JPEG, COMPRESSION.JPEG_99),
@@ -42,19 +43,20 @@ def refuse_large_segments(page: Any) -> None:
     Raises
     ------
     tifffile.TiffFileError
-        A picture would take more than 64 MB, and more than twice the page.
+        A picture has more than 16 million pixels, and more than twice those of the page.
     """
     if page.keyframe.compression not in _OF_PICTURES:
         return
     handle = page.parent.filehandle
-    most = max(MOST_CHUNK, 2 * bytes_of(page.keyframe.shape, page.keyframe.dtype.itemsize))
+    key = page.keyframe
+    most = max(_MOST_PIXELS, 2 * key.imagelength * key.imagewidth)
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
         handle.seek(offset)
         data = handle.read(min(count, _HEAD))
         size = picture_size(data)
         if size is None and count > len(data):
             size = picture_size(data + handle.read(count - len(data)))
-        if size is not None and size[0] * size[1] * 4 > most:
+        if size is not None and size[0] * size[1] > most:
             rows, columns = size
             raise TiffFileError(f"a part of it declares {columns} x {rows} pixels of its own")
 

@@ -37,6 +37,6 @@ def advise_on_memory(source: PlaneSource, settings: Settings) -> str | None:
         return None
     return (
         f"The run may take {format_bytes(taken)} of memory, and {format_bytes(free)} are free, so "
-        "it may be slow or be ended by the system: close other programs, or give less memory, with "
-        "which the picture is fused in tiles."
+        "it may be slow or be ended by the system: close other programs, or give less memory "
+        "(--memory), with which the picture is fused in tiles."
     )

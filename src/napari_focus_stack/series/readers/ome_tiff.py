@@ -141,10 +141,18 @@ def _files(holder: Path, names: Sequence[str]) -> dict[str, Path]:
 
 
 def _beside(folder: Path, name: str) -> Path:
-    """Return a file of a folder; of a name that leads out of it, the last part counts."""
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    inside = parts and ".." not in parts and not Path(*parts).is_absolute()
-    return folder.joinpath(*(parts if inside and ":" not in parts[0] else parts[-1:]))
+    """Return a file of a set by its name, which is relative to the folder (OME, "FileName").
+
+    Of an absolute name, which a disk or server of another machine may have, the last part counts;
+    so it does of a name that leads to folders which the copied set has not.
+    """
+    relative = PurePosixPath(name.replace("\\", "/"))
+    parts = relative.parts
+    beside = folder.joinpath(*parts[-1:])
+    if not parts or relative.is_absolute() or ":" in parts[0]:
+        return beside
+    there = folder / relative
+    return beside if ".." in parts and not there.is_file() else there
 
 
 @dataclass(frozen=True)
