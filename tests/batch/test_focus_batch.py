@@ -245,7 +245,7 @@ def test_clashes_are_refused_before_any_work(tmp_path):
         batch(root, out, **QUICK)
     (out / "leaf_depth.ome.tif").unlink()
     write_stack(root / "LEAF.tiff", 1)
-    with pytest.raises(SettingsError, match=r"LEAF\.tiff.*leaf\.tif|leaf\.tif.*LEAF\.tiff"):
+    with pytest.raises(SettingsError, match=r"'LEAF\.tiff' and 'leaf\.tif' .*upper and lower case"):
         batch(root, out, **QUICK)
     assert not list(out.rglob("*.tif"))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from napari_focus_stack.io.replacing import put_in_place
+from napari_focus_stack.errors import OutputError
+from napari_focus_stack.io.replacing import os_errors, put_in_place
 from napari_focus_stack.series.own_files import removed
 
 NAMES = ("image", "depth")
@@ -49,3 +52,16 @@ def interrupt_after(moves: int, monkeypatch: pytest.MonkeyPatch) -> None:
         return moved
 
     monkeypatch.setattr(Path, "replace", replace)
+
+
+@pytest.mark.parametrize(
+    ("number", "full"),
+    [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EROFS, False), (errno.EACCES, False)],
+)
+def test_only_a_full_disk_is_to_be_freed(number, full):
+    with (
+        pytest.raises(OutputError, match="choose another folder") as refused,
+        os_errors(Path("sharp.png")),
+    ):
+        raise OSError(number, os.strerror(number))
+    assert ("free the disk" in str(refused.value)) is full

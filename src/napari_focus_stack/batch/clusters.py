@@ -90,7 +90,7 @@ class RunningCluster:
     Attributes
     ----------
     address : str
-        Address of its scheduler, such as "tcp://node1:8786", or the file in which it lies.
+        Address of its scheduler, such as ``tcp://node1:8786``, or the file in which it lies.
     """
 
     address: str

@@ -230,7 +230,7 @@ def focus_batch(
     scheduler : str
         "local" for worker processes of this machine, as many as its processors and memory allow,
         or the calling process for few or short stacks; the address of a dask scheduler, such as
-        "tcp://node1:8786"; or its scheduler file.
+        ``tcp://node1:8786``; or its scheduler file.
     workers : int, optional
         Worker processes at most, for "local".
     format : {"tif", "zarr"}

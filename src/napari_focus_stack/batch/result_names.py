@@ -166,18 +166,19 @@ def check_collisions(named: Iterable[ResultNames]) -> None:
         Two names are the same, on Windows or macOS at least, where case and the coding of accents
         do not count; or one is that of a folder of others. The message names both sources.
     """
-    owners: dict[str, str] = {}
+    owners: dict[str, tuple[str, str]] = {}
     folders: dict[str, str] = {}
     for names in named:
         for path in _files(names):
             key = folded(path)
             if key in owners:
-                raise _collision(owners[key], names.source, path)
-            owners[key] = names.source
+                source, earlier = owners[key]
+                raise _collision(source, names.source, path, alike=path != earlier)
+            owners[key] = names.source, path
             for parent in PurePosixPath(key).parents[:-1]:
                 folders.setdefault(str(parent), names.source)
     for key in owners.keys() & folders.keys():
-        raise _collision(owners[key], folders[key], key)
+        raise _collision(owners[key][0], folders[key], key)
 
 
 def check_places(root: Path, out: Path) -> None:
@@ -227,16 +228,21 @@ def _files(names: ResultNames) -> Iterator[str]:
         yield names.marker(index)
 
 
-def _collision(one: str, other: str, path: str) -> SettingsError:
-    """Return the error of two stacks with one name."""
+def _collision(one: str, other: str, path: str, *, alike: bool = False) -> SettingsError:
+    """Return the error of two stacks with one name, or with two that some systems take for one."""
     if one == other:
         return SettingsError(
             f"Two positions of '{one}' would be written to one file, '{path}'; select one of them "
             "with --position."
         )
+    where = (
+        " on Windows or macOS, where upper and lower case and the coding of accents do not count"
+        if alike
+        else ""
+    )
     return SettingsError(
-        f"'{one}' and '{other}' would be written to one file, '{path}'; rename one of them, or "
-        "move it out and stack it by a run of its own."
+        f"'{one}' and '{other}' would be written to one file, '{path}'{where}; rename one of them, "
+        "or move it out and stack it by a run of its own."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ from napari_focus_stack.errors import OutputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+_FULL = (None, errno.ENOSPC, errno.EDQUOT)
+"""Errors of a full disk; NumPy sets none when it cuts an array short."""
 
 
 def put_in_place(files: list[tuple[Path, Path]]) -> None:
@@ -133,8 +137,6 @@ def os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        # NumPy sets no strerror when a full disk cuts an array short
         why = problem.strerror or "the disk took only a part of it"
-        raise OutputError(
-            f"'{path}' cannot be written: {why}; free the disk or choose another folder."
-        ) from problem
+        what_to_do = f"{'free the disk or ' if problem.errno in _FULL else ''}choose another folder"
+        raise OutputError(f"'{path}' cannot be written: {why}; {what_to_do}.") from problem

@@ -257,6 +257,19 @@ def test_cancel_adds_nothing_and_leaves_the_widget_ready(
     assert notifications == []
 
 
+def test_too_little_free_memory_is_said_while_the_run_goes_on(
+    qtbot, viewer, docked, planes, endless, monkeypatch
+):
+    monkeypatch.setattr("napari_focus_stack.pipeline.memory_advice.free_memory", lambda: 1000)
+    viewer.add_image(planes)
+    widget = docked()
+    widget.stack_button.native.click()
+    qtbot.waitUntil(lambda: "are free" in widget.job.status.value, timeout=5000)
+    assert widget.job.status.value.startswith("Fusing plane")
+    widget.job.cancel_button.native.click()
+    qtbot.waitUntil(lambda: widget.stack_button.enabled, timeout=5000)
+
+
 def test_a_cancel_after_the_last_step_adds_nothing(qtbot, viewer, docked, planes, monkeypatch):
     from napari_focus_stack.pipeline.stack import stack_steps
 

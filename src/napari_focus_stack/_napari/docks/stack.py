@@ -48,6 +48,7 @@ from napari_focus_stack._napari.widgets.settings_form import SettingsForm
 from napari_focus_stack._napari.widgets.stack_selector import StackSelector, keys
 from napari_focus_stack._napari.workers.stacking import StackOutcome, run_steps, stored_correction
 from napari_focus_stack.errors import FocusStackError, SettingsError
+from napari_focus_stack.pipeline.memory_advice import advise_on_memory
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -84,6 +85,7 @@ class FocusStackWidget(Container[Any]):
         self._legend = LegendDock(napari_viewer)
         self._color_bars = ColorBars(napari_viewer, self._legend.show)
         self._started, self._done_before = 0.0, 0
+        self._memory_advice = ""
         self._results = ResultDisplay(napari_viewer)
         self.form, self.series_form = SettingsForm(), SeriesForm()
         begin_as_left(self.form)
@@ -195,6 +197,7 @@ class FocusStackWidget(Container[Any]):
             origin = SourceInfo.of(chosen.stack, settings, aligned_on=named, cut=chosen.cut)
             earlier = newest_result(self._earlier(chosen)) if self.form.updates else []
             steps = partial(run_steps, chosen.source, settings, mask, stored_correction(earlier))
+            self._memory_advice = advise_on_memory(chosen.source, settings) or ""
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return
@@ -295,7 +298,8 @@ class FocusStackWidget(Container[Any]):
 
     def _described(self, progress: Progress) -> str:
         shown = "; a small preview is shown" if self._results.previewing else ""
-        return f"{progress}{self._time_left(progress)}{shown}"
+        line = f"{progress}{self._time_left(progress)}{shown}"
+        return f"{line}\n{self._memory_advice}" if self._memory_advice else line
 
     def _time_left(self, progress: Progress | SeriesProgress) -> str:
         """Say how long the rest may take, by what is done; nothing while that is guesswork."""

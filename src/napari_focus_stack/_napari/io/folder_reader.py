@@ -13,13 +13,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_info, show_warning
-
 from napari_focus_stack._napari.io.series_layers import series_layers
 from napari_focus_stack._napari.layers.appearance import display_limits
 from napari_focus_stack._napari.layers.geometry import spacing_arguments
 from napari_focus_stack._napari.layers.lazy_planes import LazyPlanes, OpenedStack, lazy_array
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
+from napari_focus_stack._napari.layers.notices import show_info, show_warning
 from napari_focus_stack._napari.layers.results import shared_name
 from napari_focus_stack._version import __version__
 from napari_focus_stack.errors import FocusStackError

@@ -10,9 +10,9 @@ import os
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
-from napari.utils.notifications import show_warning
 
 from napari_focus_stack._napari.io.folder_reader import NO_LAYERS, as_list
+from napari_focus_stack._napari.layers.notices import show_warning
 from napari_focus_stack._napari.layers.saved_results import layer_data
 from napari_focus_stack.errors import FocusStackError, InputError
 from napari_focus_stack.io.output_formats import SAVED

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from napari.utils.notifications import show_warning
 
+from napari_focus_stack._napari.layers.notices import show_warning
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io import plane_files
 from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing

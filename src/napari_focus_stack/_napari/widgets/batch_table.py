@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_focus_stack._napari.widgets.sentences import plain_tip
+from napari_focus_stack._napari.layers.notices import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -169,7 +169,7 @@ class BatchModel(QAbstractTableModel):
         if role == TEXT:
             return row.texts[column]
         if role == TIP:
-            return plain_tip(row.texts[column])
+            return plain(row.texts[column])
         if role == SEARCHED:
             return "\n".join(row.texts)
         if role == COLOUR:

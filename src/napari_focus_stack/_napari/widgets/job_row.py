@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, ProgressBar, PushButton
-from napari.utils.notifications import show_error
 
+from napari_focus_stack._napari.layers.notices import show_error
 from napari_focus_stack._napari.widgets.sentences import Sentences
 from napari_focus_stack._napari.workers.batch_process import BatchState
 from napari_focus_stack._napari.workers.job import Job, Outcome, Steps

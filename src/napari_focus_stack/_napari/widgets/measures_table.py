@@ -6,10 +6,10 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, PushButton
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QTableWidget, QTableWidgetItem
 
+from napari_focus_stack._napari.layers.notices import show_error
 from napari_focus_stack._napari.widgets.sentences import Sentences
 from napari_focus_stack.errors import FocusStackError
 from napari_focus_stack.io.tables import write_table

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Layer
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QMainWindow
 
 from napari_focus_stack._napari.io.recovery import RecoveryFolder
 from napari_focus_stack._napari.io.writers import results_saved
 from napari_focus_stack._napari.layers.metadata import ALIGNED, METADATA_KEY, PREVIEW, role
+from napari_focus_stack._napari.layers.notices import show_warning
 from napari_focus_stack._napari.layers.saved_results import saving_of
 from napari_focus_stack._napari.workers.job import Job, at_once
 from napari_focus_stack.io.output_formats import SAVED

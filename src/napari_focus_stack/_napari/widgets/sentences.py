@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html import escape
 from typing import Any
 
 from magicgui.widgets import Label
@@ -30,22 +29,6 @@ def breakable(text: str) -> str:
         Text that looks the same.
     """
     return re.sub(r"\S+", _broken, text)
-
-
-def plain_tip(text: str) -> str:
-    """Return a tooltip that shows a text as it is, even if it looks like rich text.
-
-    Parameters
-    ----------
-    text : str
-        Plain text, such as the name of a file.
-
-    Returns
-    -------
-    str
-        What Qt takes for a tooltip.
-    """
-    return f"<qt>{escape(text)}</qt>" if "<" in text else text
 
 
 def _broken(found: re.Match[str]) -> str:
