@@ -70,7 +70,7 @@ def textured(n: int, height: int, width: int, seed: int) -> np.ndarray:
     return planes + rng.normal(0, 0.002, planes.shape)
 
 
-def _flawed(planes: np.ndarray, flaw: str, seed: int) -> np.ndarray:
+def flawed(planes: np.ndarray, flaw: str, seed: int) -> np.ndarray:
     """Return float64 planes with a flaw."""
     planes = planes.copy()
     rng = np.random.default_rng(seed)
@@ -134,7 +134,7 @@ def odd_stacks(
     colour = draw(st.sampled_from([0, 0, 0, 3, 4])) if dtype not in ("int8", "bool") else 0
     low, high = EXPONENTS.get(dtype, (0, 0))
     exponent = draw(st.integers(low, high)) if not ordinary and draw(st.booleans()) else 0
-    planes = _flawed(textured(n, height, width, seed), flaw, seed)
+    planes = flawed(textured(n, height, width, seed), flaw, seed)
     if colour:
         planes = np.stack([planes] * colour, -1) * np.linspace(1, 0.8, colour)
     return OddStack(typed(planes, dtype, exponent), f"{flaw}, 1e{exponent}")

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from long_runs import examples, only_long
-from odd_stacks import OddStack, odd_stacks, textured
+from odd_stacks import OddStack, flawed, odd_stacks, textured, typed
 from scenes import scene
 
 from napari_focus_stack import StackResult, align_stack, focus_stack
-from napari_focus_stack.errors import InputError
+from napari_focus_stack.errors import InputError, SettingsError
 
 CHOICES = st.fixed_dictionaries(
     {
@@ -157,9 +157,61 @@ def test_very_many_planes_and_very_long_ones(shape: tuple[int, ...]) -> None:
     assert result.image.max() <= planes.max()
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (7, 64), (64, 2), (64, 7, 3)])
+THIN = [(1, 1), (1, 200), (200, 1), (7, 64), (64, 2), (3, 5)]
+
+
+@settings(deadline=None, max_examples=examples(40))
+@given(
+    st.sampled_from(THIN),
+    st.sampled_from([0, 3, 4]),
+    st.sampled_from(["uint8", "uint16", "float32"]),
+    st.sampled_from(["ordinary", "zero plane", "hot pixel"]),
+    CHOICES,
+)
+def test_line_scans_and_other_thin_planes_are_stacked(sides, colour, dtype, flaw, chosen) -> None:
+    planes = typed(flawed(textured(4, *sides, seed=2), flaw, 2), dtype, 0)
+    if colour:
+        planes = np.stack([planes] * colour, -1)
+    result = focus_stack(list(planes), z_step=2.0, brightness="keep", **chosen)
+    maps = (result.depth_index, result.depth, result.height, result.confidence)
+    assert result.image.shape == planes.shape[1:]
+    assert all(one.shape == sides for one in maps)
+    assert result.report.shape == list(planes.shape)
+    assert result.report.align == "none"
+    assert any("too narrow to be aligned" in note for note in result.report.notes)
+    assert planes.min() <= result.image.min()
+    assert result.image.max() <= planes.max()
+    aligned = align_stack(list(planes), align=chosen["align"])
+    np.testing.assert_array_equal(aligned[1], planes[1])
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_the_depth_of_a_line_scan_is_that_of_the_line(across: bool) -> None:
+    planes = textured(5, 1, 400, seed=3)
+    planes = planes.swapaxes(1, 2) if across else planes
+    result = focus_stack(list(planes))
+    place = np.linspace(0, 4, 400).reshape(planes.shape[1:])
+    assert np.abs(result.depth - place).mean() < 0.3
+    assert np.corrcoef(result.image.ravel(), planes.mean(0).ravel())[0, 1] < 0.99
+
+
+def test_thin_planes_are_moved_by_no_transforms_but_may_be_left_out() -> None:
+    planes = list(textured(4, 1, 200, seed=3))
+    given = np.stack([np.eye(3)] * 4)
+    given[3] = np.nan
+    result = focus_stack(planes, transforms=given)
+    assert [left.plane for left in result.report.left_out] == [3]
+    assert result.depth_index.max() <= 2
+    given[1, 0, 2] = 1.5
+    with pytest.raises(SettingsError, match="move 'plane 1', but planes of 200 x 1 pixels are too"):
+        focus_stack(planes, transforms=given)
+    with pytest.raises(SettingsError, match=r"shape \(8, 200\)"):
+        focus_stack(planes, align_mask=np.ones((8, 200), bool))
+
+
 @pytest.mark.parametrize("call", [focus_stack, align_stack])
-def test_planes_too_thin_to_be_images_are_refused_in_one_sentence(call, shape) -> None:
-    """An array of (Y, X, 1) or (Y, X, 2) is one image, and not a stack of lines."""
-    with pytest.raises(InputError, match=r"are too small .*; each side needs 8"):
-        call(np.zeros((3, *shape), np.uint8))
+@pytest.mark.parametrize("planes", [np.zeros((64, 80, 2)), [[[1, 2, 3], [4, 5, 6]]] * 2])
+def test_an_array_that_may_be_one_picture_is_not_stacked(call, planes) -> None:
+    """An array of (Y, X, 3) is one picture in colour, and not a stack of lines."""
+    with pytest.raises(InputError, match=r"may be the rows of one picture with [23] channels"):
+        call(planes)
