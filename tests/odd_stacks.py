@@ -36,6 +36,12 @@ class OddStack:
         return len(self.planes) == 2 and flaw in blank
 
     @property
+    def has_one_that_varies(self) -> bool:
+        """Whether all planes but one have a single value, or none that is finite."""
+        finite = [plane[np.isfinite(plane)] for plane in self.planes.reshape(len(self.planes), -1)]
+        return sum(one.size > 0 and one.min() < one.max() for one in finite) == 1
+
+    @property
     def in_range(self) -> np.ndarray:
         """Where a value is finite and no more than any sensor records beside the others."""
         if self.planes.dtype.kind != "f":
