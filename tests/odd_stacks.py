@@ -36,6 +36,12 @@ class OddStack:
         return len(self.planes) == 2 and flaw in blank
 
     @property
+    def has_one_that_varies(self) -> bool:
+        """Whether all planes but one have a single value, or none that is finite."""
+        finite = [plane[np.isfinite(plane)] for plane in self.planes.reshape(len(self.planes), -1)]
+        return sum(one.size > 0 and one.min() < one.max() for one in finite) == 1
+
+    @property
     def in_range(self) -> np.ndarray:
         """Where a value is finite and no more than any sensor records beside the others."""
         if self.planes.dtype.kind != "f":
@@ -70,7 +76,7 @@ def textured(n: int, height: int, width: int, seed: int) -> np.ndarray:
     return planes + rng.normal(0, 0.002, planes.shape)
 
 
-def _flawed(planes: np.ndarray, flaw: str, seed: int) -> np.ndarray:
+def flawed(planes: np.ndarray, flaw: str, seed: int) -> np.ndarray:
     """Return float64 planes with a flaw."""
     planes = planes.copy()
     rng = np.random.default_rng(seed)
@@ -134,7 +140,7 @@ def odd_stacks(
     colour = draw(st.sampled_from([0, 0, 0, 3, 4])) if dtype not in ("int8", "bool") else 0
     low, high = EXPONENTS.get(dtype, (0, 0))
     exponent = draw(st.integers(low, high)) if not ordinary and draw(st.booleans()) else 0
-    planes = _flawed(textured(n, height, width, seed), flaw, seed)
+    planes = flawed(textured(n, height, width, seed), flaw, seed)
     if colour:
         planes = np.stack([planes] * colour, -1) * np.linspace(1, 0.8, colour)
     return OddStack(typed(planes, dtype, exponent), f"{flaw}, 1e{exponent}")

@@ -216,9 +216,9 @@ def test_saturation_of_large_planes_is_counted_on_some_rows(dtype, colour, share
 
 def test_empty_planes_are_noted_and_are_no_duplicates() -> None:
     planes = good()
-    blank = np.full((2, *planes.shape[1:]), 100, np.uint8)
-    stack = np.concatenate([planes, blank])
-    report = flat(stack)
+    almost = np.full((2, *planes.shape[1:]), 100, np.uint8)
+    almost[:, 0, 0] = 101  # planes of one value are left out
+    report = flat(np.concatenate([planes, almost]))
     assert report.health["empty"] == [8, 9]
     assert report.health["duplicates"] == []
     assert any(note.startswith("Planes 8, 9 show next to nothing") for note in report.notes)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.sources import ArraySource, Spacing, check_kind, describe
+from napari_focus_stack.io.sources import ArraySource, Spacing, check_sides, describe
 
 RNG = np.random.default_rng(3)
 
@@ -79,11 +79,12 @@ def test_planes_out_of_range(k):
         (stack(4, 2, 10, 12), "axes beyond Y, X and colour"),
         (stack(4, 10, 12, 2), "axes beyond Y, X and colour"),
         (stack(10, 12), "axes beyond"),
-        (stack(10, 12, 3), "10|single colour image"),
+        (stack(10, 12, 3), "12 x 3 pixels may be the rows of one picture with 3 channels"),
         ([stack(10, 12), stack(10, 14)], "'plane 1' is 14 x 10 uint16 grey, but 'plane 0' is 12 x"),
         ([stack(10, 12), stack(10, 12, dtype=np.uint8)], "'plane 1' is 12 x 10 uint8 grey"),
         ([stack(10, 12), stack(10, 12, 3)], "'plane 1' is 12 x 10 uint16 RGB"),
-        ([stack(10, 12), stack(5, 12)], "5 x 12 pixels in 'plane 1' are too small"),
+        ([stack(10, 12), stack(5, 12)], "'plane 1' is 12 x 5 uint16 grey, but 'plane 0' is 12 x"),
+        ([stack(0, 12), stack(0, 12)], "'plane 0' have no pixels"),
         ([stack(10, 12), stack(10, 12, 2)], r"shape \(10, 12, 2\) in 'plane 1'"),
         ([stack(10, 12), stack(10, 12) * 1j], "complex128 in 'plane 1'"),
     ],
@@ -97,6 +98,9 @@ def test_words_for_a_kind():
     assert describe((20, 30), np.dtype(np.uint8)) == "30 x 20 uint8 grey"
     assert describe((20, 30, 3), np.dtype(np.float32)) == "30 x 20 float32 RGB"
     assert describe((20, 30, 4), np.dtype(np.uint16)) == "30 x 20 uint16 RGBA"
-    check_kind((8, 8), np.dtype(np.uint8))
-    with pytest.raises(InputError, match="too small"):
-        check_kind((7, 100), np.dtype(np.uint8))
+
+
+def test_planes_of_a_series_have_8_pixels_a_side():
+    check_sides((8, 8))
+    with pytest.raises(InputError, match="too small for a series"):
+        check_sides((7, 100))

@@ -705,7 +705,7 @@ def test_the_example_in_the_documentation() -> None:
         (np.zeros((16, 16)), {}, InputError, "axes"),
         (np.zeros((2, 3, 16, 16)), {}, InputError, "axes beyond"),
         (np.zeros((3, 16, 16, 2)), {}, InputError, "axes beyond"),
-        (np.zeros((16, 16, 3)), {}, InputError, "single colour image"),
+        (np.zeros((16, 16, 3)), {}, InputError, "may be the rows of one picture"),
         ([np.zeros((16, 16)), np.zeros((16, 17))], {}, InputError, "'plane 1' is 17 x 16"),
         (
             [np.zeros((16, 16), np.uint8), np.zeros((16, 16), np.uint16)],

@@ -34,6 +34,8 @@ TEXTURE = (0.85, 2.5)
 the reduced planes (1.5) shifts of fine texture in optical sections err by half as much again."""
 FAINTEST = 1e-5
 """Part of the brightness below which contrast is the rounding of float32."""
+ROUNDED = 1e-6
+"""Part of the brightness up to which values differ by the rounding of a resampled plane alone."""
 ENERGY_SIDE = 64
 """Longer side of the map of detail, fine enough to be resampled to another plane."""
 FOCUS_SIDE = 16
@@ -56,7 +58,8 @@ class ReducedPlane:
     energy : numpy.ndarray
         (y, x) float32 energy of the finest detail, at most 64 pixels a side.
     contrast : float
-        Standard deviation of the luminance after noise was smoothed; -1 if no pixel is finite.
+        Standard deviation of the luminance after noise was smoothed; 0 if all pixels have one
+        value, -1 if none is finite.
     unit : float
         The contrast, or where there is hardly any, the least value that divides the luminance.
     shape : tuple of int
@@ -95,6 +98,8 @@ class ReducedPlane:
         reduced = shrunk(whole, _fitting(h, w, MOST_FACTOR))
         small = reduced.astype(np.float32)
         contrast = float(cv2.GaussianBlur(small, (0, 0), 2.0).std()) if known else -1.0
+        if known and np.ptp(small) <= ROUNDED * float(np.abs(small).max()):
+            contrast = 0.0
         unit = max(contrast, FAINTEST * float(np.abs(small).max()), 1e-30)
         levels = pyramid(small / unit)
         large = _fitting(h, w) == _fitting(h, w, MOST_FACTOR)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from napari_focus_stack.imgproc.pyramids import Plane
     from napari_focus_stack.imgproc.transforms import Matrix
     from napari_focus_stack.settings import MotionModel
+
+T = TypeVar("T")
 
 FADED = 0.5
 """Contrast of the last plane that is not blank, as a part of the reference's, below which blank
@@ -157,6 +159,7 @@ def apply_transforms_steps(
     yield reference
     fixed = ReducedPlane.of(read(reference), reduction)
     details: dict[int, Plane] = {}
+    contrasts: dict[int, float] = {}
     lights: SpilledCache[IlluminationSample] = SpilledCache()
     with closing(lights):
         for k in range(n):
@@ -168,12 +171,12 @@ def apply_transforms_steps(
             if here.contrast < 0:
                 left_out[k] = NOT_FINITE
                 continue
-            details[k] = here.detail(transforms[k])
+            details[k], contrasts[k] = here.detail(transforms[k]), here.contrast
             lights.put(k, here.light)
-        of_sections = comes_and_goes(lights[k].recorded for k in details)
+        paths = showing({k: transforms[k] for k in details}, contrasts)
+        of_sections = comes_and_goes(lights[k].recorded for k in paths)
         known: dict[int, Brightness] = {}
-        if reference in details:
-            paths = {k: transforms[k] for k in details}
+        if reference in paths:
             known = compare_illumination(lights.__getitem__, paths, reference, of_sections)
     return Alignment(
         reference,
@@ -185,6 +188,24 @@ def apply_transforms_steps(
         order=in_order_of_focus(list(details), details),
         left_out=left_out,
     )
+
+
+def showing(paths: dict[int, T], contrasts: dict[int, float]) -> dict[int, T]:
+    """Return the planes whose brightness can be compared: those that show anything.
+
+    Parameters
+    ----------
+    paths : dict of int to object
+        Transforms of planes.
+    contrasts : dict of int to float
+        Contrast of each plane, 0 for one of a single value.
+
+    Returns
+    -------
+    dict of int to object
+        The planes with contrast; all if none has any.
+    """
+    return {k: path for k, path in paths.items() if contrasts[k] > 0} or paths
 
 
 class _Chain:
@@ -203,7 +224,7 @@ class _Chain:
         self._fixed = scheduler.reduced_plane(reference)
         joining = ChainOrder(scheduler, n, reference, align, check)
         self._tree, self._unfit, self._shown = joining.tree, joining.unfit, joining.shown
-        self._textures = Textures(scheduler, sorted(self._tree.paths))
+        self._textures = Textures(scheduler, sorted(showing(self._tree.paths, scheduler.contrasts)))
 
     def alignment(self) -> Alignment:
         """Select the motion model, and place or leave out the planes that fit nowhere."""
@@ -246,7 +267,8 @@ class _Chain:
         )
 
     def _brightness(self, paths: dict[int, Matrix]) -> list[Brightness | None]:
-        shown = {k: path for k, path in paths.items() if k in self._tree.paths}
+        joined = {k: path for k, path in paths.items() if k in self._tree.paths}
+        shown = showing(joined, self._scheduler.contrasts)
         if self._reference not in shown:
             return [None] * self._n
         known = compare_illumination(

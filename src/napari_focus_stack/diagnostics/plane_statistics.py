@@ -51,6 +51,8 @@ class _PlaneStats:
         Median brightness.
     checksum : tuple of int
         Numbers that equal planes share.
+    blank : bool
+        Whether all finite pixels have one value.
     """
 
     top: float
@@ -59,6 +61,7 @@ class _PlaneStats:
     contrast: float
     level: float
     checksum: tuple[int, int]
+    blank: bool = False
 
 
 class PlaneStatistics:
@@ -154,6 +157,16 @@ class PlaneStatistics:
             return []
         return [k for k, contrast in contrasts.items() if contrast < least]
 
+    def blank(self) -> list[int]:
+        """Find planes whose finite pixels all have one value, alpha included.
+
+        Returns
+        -------
+        list of int
+            Their numbers.
+        """
+        return [k for k, stats in sorted(self._planes.items()) if stats.blank]
+
     def duplicates(self) -> list[list[int]]:
         """Find runs of neighbouring planes that are equal to the last bit.
 
@@ -186,7 +199,15 @@ def _measure_plane(plane: NDArray[Any], limit: float) -> _PlaneStats:
     low, middle, high = (float(v) for v in np.percentile(grey, (1, 50, 99)))
     top = _largest(light)
     at_top, plateau = _plateau(light, top, float(known.min()), limit)
-    return _PlaneStats(top, at_top, plateau, high - low, middle, checksum)
+    blank = low == high and _has_one_value(plane)
+    return _PlaneStats(top, at_top, plateau, high - low, middle, checksum, blank)
+
+
+def _has_one_value(plane: NDArray[Any]) -> bool:
+    """Return whether all finite pixels of a plane are equal."""
+    pixels = plane.reshape(len(plane), plane.shape[1], -1)
+    finite = pixels[np.isfinite(pixels).all(-1)]
+    return bool((finite == finite[:1]).all())
 
 
 def _finite(values: NDArray[Any]) -> NDArray[Any]:

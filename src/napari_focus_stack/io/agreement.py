@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.file_source import ScannedFiles
 from napari_focus_stack.io.plane_files import FilePlane, Skipped
-from napari_focus_stack.io.sources import Spacing, check_kind, describe
+from napari_focus_stack.io.sources import Spacing, check_axes, check_kind, describe
 from napari_focus_stack.io.spacing_metadata import UNEVEN, even_step, spacing_in_micrometres
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def agree(
         raise InputError(f"No plane of '{where}' can be read: {first}", remedy)
     shape, dtype = _usual_kind(planes)
     check_kind(shape, dtype, where)
+    if len(files) == 1:
+        check_axes(len(planes), shape, where)
     entries = [_fitting(entry, shape, dtype) for entry in entries]
     kept = [entry for entry in entries if isinstance(entry, FilePlane)]
     orientation = Counter(plane.orientation for plane in kept).most_common(1)[0][0]

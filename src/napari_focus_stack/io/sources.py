@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COLOUR_CHANNELS = (3, 4)
-SMALLEST_SIDE = 8
-"""Least side of a plane in pixels; a shorter one is a misread axis (such as that of a single RGB
-image), not an image."""
+NARROW = 8
+"""Columns below which an array of three axes may be one picture with its channels last."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +207,7 @@ class ArraySource(PlaneSource):
         if hasattr(self._planes, "shape"):
             kind = tuple(self._planes.shape[1:]), np.dtype(self._planes.dtype)
             check_kind(*kind)
+            check_axes(len(self), kind[0])
             return kind
         kinds = [_kind(plane) for plane in self._planes]
         for name, kind in zip(self.names, kinds, strict=True):
@@ -218,6 +218,8 @@ class ArraySource(PlaneSource):
                     f"but '{self.names[0]}' is {describe(*kinds[0])}; "
                     "planes of one stack must agree in size and type."
                 )
+        if not any(hasattr(plane, "shape") for plane in self._planes):
+            check_axes(len(self), kinds[0][0])
         return kinds[0]
 
     def __getitem__(self, k: int) -> NDArray[Any]:
@@ -263,11 +265,57 @@ def check_kind(shape: tuple[int, ...], dtype: np.dtype[Any], name: str | None = 
             f"Planes of shape {shape}{where} have axes beyond Y, X and colour "
             "(3 or 4 channels, last); choose one time point, one channel."
         )
-    if min(shape[:2]) < SMALLEST_SIDE:
+    if 0 in shape:
+        raise InputError(f"Planes of shape {shape}{where} have no pixels.")
+
+
+def check_axes(count: int, shape: tuple[int, ...], name: str | None = None) -> None:
+    """Refuse planes that may be the rows of one picture, (Y, X, C), instead of narrow planes.
+
+    Parameters
+    ----------
+    count : int
+        Number of the planes, which lie in one array or one file.
+    shape : tuple of int
+        Shape of each plane.
+    name : str, optional
+        Name of the file for the message.
+
+    Raises
+    ------
+    InputError
+        The planes are grey and have fewer than 8 columns.
+    """
+    if len(shape) == 2 and shape[1] < NARROW:
+        where = "" if name is None else f" in '{name}'"
+        each = "array" if name is None else "file"
         raise InputError(
-            f"Planes of {shape[0]} x {shape[1]} pixels{where} are too small "
-            f"(a single colour image?); each side needs {SMALLEST_SIDE}, and the first axis of an "
-            "array is z."
+            f"Planes of {shape[0]} x {shape[1]} pixels{where} may be the rows of one "
+            f"picture with {shape[1]} channels; to stack {count} such planes, give "
+            f"each as {'an' if name is None else 'a'} {each} of its own."
+        )
+
+
+def check_sides(shape: tuple[int, ...], name: str | None = None) -> None:
+    """Refuse planes that are narrower than those of a series may be.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of each plane.
+    name : str, optional
+        Name of the file for the message.
+
+    Raises
+    ------
+    InputError
+        A side is shorter than 8 pixels.
+    """
+    if min(shape[:2]) < NARROW:
+        where = "" if name is None else f" in '{name}'"
+        raise InputError(
+            f"Planes of {shape[0]} x {shape[1]} pixels{where} are too small for a series; each "
+            f"side needs {NARROW}."
         )
 
 

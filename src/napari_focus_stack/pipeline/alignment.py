@@ -91,12 +91,7 @@ def align_read_steps(run: Run, read: Read, reduction: int) -> Generator[Progress
         The run was cancelled.
     """
     alignment = yield from _align(run, read, reduction)
-    if len(alignment.fitting) < 2:
-        k, why = min(alignment.left_out.items())
-        raise InputError(
-            f"'{run.source.names[k]}' was left out because {why}; a stack needs two planes that "
-            "fit."
-        )
+    check_fitting(run, alignment)
     if alignment.refused > WORTH_A_WORD:
         run.notes.add(
             f"Light and blur change as if the field had moved by up to {alignment.refused:.0f} "
@@ -110,6 +105,29 @@ def align_read_steps(run: Run, read: Read, reduction: int) -> Generator[Progress
             "alignment 'similarity'."
         )
     return alignment
+
+
+def check_fitting(run: Run, alignment: Alignment) -> None:
+    """Check that two planes take part.
+
+    Parameters
+    ----------
+    run : Run
+        Source with the names of the planes.
+    alignment : Alignment
+        Planes that take part, and those that were left out.
+
+    Raises
+    ------
+    InputError
+        Fewer than two fit; the message names the first that does not.
+    """
+    if len(alignment.fitting) < 2:
+        k, why = min(alignment.left_out.items())
+        raise InputError(
+            f"'{run.source.names[k]}' was left out because {why}; a stack needs two planes that "
+            "fit."
+        )
 
 
 def _align(run: Run, read: Read, reduction: int) -> Generator[Progress, None, Alignment]:

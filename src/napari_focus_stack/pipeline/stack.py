@@ -14,6 +14,13 @@ from napari_focus_stack.pipeline.options import Options, chosen, with_options
 from napari_focus_stack.pipeline.report import assemble_report, note_unrecorded
 from napari_focus_stack.pipeline.run import Run
 from napari_focus_stack.pipeline.survey import Survey, survey_steps
+from napari_focus_stack.pipeline.thin_planes import (
+    MirroredPlanes,
+    cut_back,
+    is_thin,
+    resting,
+    without_motion,
+)
 from napari_focus_stack.pipeline.tiling import fusion_rounds, height_map, plan_tiling
 from napari_focus_stack.pipeline.value_unit import (
     ordinary_planes,
@@ -93,9 +100,23 @@ def stack_steps(
         `cancel` was set.
     """
     planes, unit = ordinary_planes(source, settings.reference_plane(len(source)))
+    on_recorded = _as_recorded(on_plane, unit)
+    if is_thin(source):
+        still = without_motion(source, settings, align_mask)
+        run = Run(MirroredPlanes(planes), still, resting(source, transforms), None, cancel)
+        wide = yield from _run_steps(run, _within(on_recorded, source))
+        return result_as_recorded(cut_back(wide, source), unit)
     run = Run(planes, settings, transforms, align_mask, cancel, faint=faint)
-    result = yield from _run_steps(run, _as_recorded(on_plane, unit))
+    result = yield from _run_steps(run, on_recorded)
     return result_as_recorded(result, unit)
+
+
+def _within(on_plane: OnPlane | None, source: PlaneSource) -> OnPlane | None:
+    """Return the function that is called with every plane, for planes with their mirror image."""
+    if on_plane is None:
+        return None
+    y, x = source.plane_shape[:2]
+    return lambda k, plane, energy: on_plane(k, plane[:y, :x], energy[:y, :x])
 
 
 def _as_recorded(on_plane: OnPlane | None, unit: float) -> OnPlane | None:

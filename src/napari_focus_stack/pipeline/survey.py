@@ -14,11 +14,12 @@ from napari_focus_stack._utils.threads import opencv_on_one_thread
 from napari_focus_stack._utils.wording import format_count
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.registered_stack import RegisteredStack
+from napari_focus_stack.alignment.spanning_tree import IS_BLANK
 from napari_focus_stack.depth.regional_focus import RegionalFocus
 from napari_focus_stack.fusion.regional_energy import RegionalEnergy, fits
 from napari_focus_stack.imgproc.noise import noise_pairs
 from napari_focus_stack.imgproc.pyramids import grey
-from napari_focus_stack.pipeline.alignment import align_read_steps
+from napari_focus_stack.pipeline.alignment import align_read_steps, check_fitting
 from napari_focus_stack.pipeline.noise import CentralParts, measure_noise_steps
 from napari_focus_stack.pipeline.notes import Notes
 from napari_focus_stack.sensor.hot_pixels import left_behind
@@ -160,12 +161,35 @@ def _align_past_marks(
         cache.clear()
         again = partial(prepared, marks=found, without_isolated=detector.without_lone)
         alignment = yield from align_read_steps(run, again, 1)
+    alignment = _without_blank(run, alignment)
     pixels = left_behind(found.pixels, list(alignment.taking_part.values()))
     marks = Marks(pixels, found.dust)
     lone = {} if run.frugal else {k: detector.lone(k, found) for k in alignment.taking_part}
     marks = replace(marks, specks=_specks(run, lone, partial(read, marks=marks), alignment))
     run.notes.add(*_on_marks(marks, len(found.pixels)))
     return alignment, marks
+
+
+def _without_blank(run: Run, alignment: Alignment) -> Alignment:
+    """Leave out planes of one value: they show nothing, and would darken or brighten the others.
+
+    Coarse levels of a pyramid hold brightness where no plane has detail, to which a black plane
+    would contribute as much as any other. Nothing changes where no plane shows anything.
+    """
+    blank = set(run.statistics.blank()) & set(alignment.order)
+    order = [k for k in alignment.order if k not in blank]
+    if not blank or not order:
+        return alignment
+    transforms = alignment.transforms.copy()
+    transforms[sorted(blank)] = np.nan
+    shown = replace(
+        alignment,
+        transforms=transforms,
+        order=order,
+        left_out=alignment.left_out | dict.fromkeys(sorted(blank), IS_BLANK),
+    )
+    check_fitting(run, shown)
+    return shown
 
 
 def _specks(

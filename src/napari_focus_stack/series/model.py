@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.places import absolute
-from napari_focus_stack.io.sources import PlaneSource, Spacing, check_kind
+from napari_focus_stack.io.sources import PlaneSource, Spacing, check_kind, check_sides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -162,8 +162,11 @@ class Series:
         axes: str | None = None,
         stack_files: Callable[[StackIndex], Sequence[Path]] | None = None,
     ) -> None:
+        several = sum(one.times * len(one.channels) for one in positions) > 1
         for position in positions:
             check_kind(position.plane_shape, position.dtype, str(path))
+            if several:
+                check_sides(position.plane_shape, str(path))
         self.path, self.kind, self.positions = path, kind, tuple(positions)
         self.notes, self.files = tuple(notes), tuple(files)
         self.pattern, self.axes = pattern, axes

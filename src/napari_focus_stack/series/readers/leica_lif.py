@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.plane_files import reason
-from napari_focus_stack.io.sources import check_kind
+from napari_focus_stack.io.sources import check_kind, check_sides
 from napari_focus_stack.io.spacing_metadata import (
     finite_number,
     micrometres,
@@ -171,6 +171,7 @@ def _image(image: Any, number: int, name: str) -> _Image:
     )
     try:
         check_kind(position.plane_shape, position.dtype)
+        check_sides(position.plane_shape)
     except InputError:
         shape = " x ".join(str(side) for side in position.plane_shape)
         raise InputError(f"has planes of {shape} {position.dtype}, which is no image") from None
