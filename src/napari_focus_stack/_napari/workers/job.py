@@ -201,7 +201,7 @@ class Job:
         Until its own thread has deleted it in C++, that one holds it as well, and would be the last
         (7 to 21 of 80 runs, on either binding).
         """
-        if isalive(self._cancel.worker):
+        if isalive(self._cancel.worker):  # type: ignore[no-untyped-call]
             QTimer.singleShot(POLLED, self._release)
             return
         self._cancel.worker = None
