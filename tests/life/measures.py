@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import sys
 import tempfile
@@ -59,6 +60,16 @@ def held(pid: int | None = None) -> Held:
     )
 
 
+def trim() -> None:
+    """Give memory back that is free, of which the C library keeps 100 MiB after a peak.
+
+    Growth would hide in it for a hundred runs.
+    """
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):  # glibc's
+        library.malloc_trim(0)
+
+
 @contextlib.contextmanager
 def own_folders() -> Iterator[Path]:
     """Yield a folder for files, and send temporary ones of this process to one beside it."""
@@ -92,6 +103,27 @@ def _target(link: str) -> str:
         return ""
 
 
+@dataclass(frozen=True)
+class Growth:
+    """How the memory of a process changed, in MiB.
+
+    Attributes
+    ----------
+    start, end : float
+        After the warm-up and after all runs.
+    trend : float
+        By how much it would grow in as many runs as it grows in the latter half of them.
+    """
+
+    start: float
+    end: float
+    trend: float
+
+    def beyond(self, other: Growth) -> Growth:
+        """Return this growth less that of another process."""
+        return Growth(self.start, self.end - (other.end - other.start), self.trend - other.trend)
+
+
 class Life:
     """What a process held after each run.
 
@@ -114,7 +146,34 @@ class Life:
             said = f"{now.rss / 2**20:.1f} MiB, {now.threads} threads, {len(now.handles)} handles"
             print(f"{len(self._noted)}: {said}", file=sys.stderr, flush=True)
 
-    def faults(self, last: Held, every: int = 1) -> list[str]:
+    def growth(self, every: int = 1) -> Growth:
+        """Return how memory changed.
+
+        Parameters
+        ----------
+        every : int
+            Runs after which the process is as it was.
+        """
+        rss = np.array([one.rss for one in self._noted[every - 1 :: every]], float) / 2**20
+        warm, most = _warm(len(rss), every), max(AVERAGED // every, 1)
+        start, end = (float(np.median(part)) for part in (rss[warm:][:most], rss[-most:]))
+        late = rss[len(rss) // 2 :]
+        slope = float(np.polyfit(np.arange(len(late)), late, 1)[0])
+        return Growth(start, end, slope * len(rss))
+
+    def row(self, last: Held, every: int = 1) -> str:
+        """Return a row of the table on all runs; `faults` has the parameters."""
+        growth = self.growth(every)
+        first = self._noted[every - 1 :: every][_warm(len(self._noted) // every, every)]
+        return (
+            f"| {self.name} | {len(self._noted)} | {growth.start:.1f} | {growth.end:.1f} "
+            f"| {growth.end / growth.start - 1:+.1%} | {growth.trend / growth.start:+.1%} "
+            f"| {first.threads} / {last.threads} "
+            f"| {len(first.handles)} / {len(last.handles)} "
+            f"| {len(last.temporary)} | {last.children} |"
+        )
+
+    def faults(self, last: Held, every: int = 1, apart: Growth | None = None) -> list[str]:
         """Print a row of the table on all runs, and return whatever has grown.
 
         Parameters
@@ -123,22 +182,14 @@ class Life:
             After everything was closed, as far as threads, handles and files are concerned.
         every : int
             Runs after which the process is as it was.
+        apart : Growth or None
+            Of a process that does the same without us, whose growth is not ours.
         """
+        print(self.row(last, every), flush=True)
         noted, counts = self._noted[every - 1 :: every], self._counts[every - 1 :: every]
-        warm = min(WARM_UP // every, len(noted) // 3)
-        rss = np.array([one.rss for one in noted], float) / 2**20
-        most = max(AVERAGED // every, 1)
-        start, end = (np.median(part) for part in (rss[warm:][:most], rss[-most:]))
-        late = rss[len(rss) // 2 :]
-        slope = np.polyfit(np.arange(len(late)), late, 1)[0] * len(rss) / start
-        growth, first = end / start - 1, noted[warm]
-        print(
-            f"| {self.name} | {len(self._noted)} | {start:.1f} | {end:.1f} | {growth:+.1%} "
-            f"| {slope:+.1%} | {first.threads} / {last.threads} "
-            f"| {len(first.handles)} / {len(last.handles)} "
-            f"| {len(last.temporary)} | {last.children} |",
-            flush=True,
-        )
+        warm, memory = _warm(len(noted), every), self.growth(every)
+        ours = memory if apart is None else memory.beyond(apart)
+        growth, slope, first = ours.end / ours.start - 1, ours.trend / ours.start, noted[warm]
         found = [f"memory grew by {growth:.1%}"] if growth > MOST_GROWTH else []
         if slope > MOST_GROWTH:
             found.append(f"memory grows by {slope:.1%} in as many runs")
@@ -158,6 +209,11 @@ class Life:
             if after > before:
                 found.append(f"{what}: {before} after the warm-up, {after} at the end")
         return [f"{self.name}: {one}" for one in found]
+
+
+def _warm(moments: int, every: int) -> int:
+    """Return how many of the moments belong to the warm-up."""
+    return min(WARM_UP // every, moments // 3)
 
 
 HEAD = (

@@ -3,14 +3,20 @@
     xvfb-run -s "-screen 0 1600x1000x24" python tests/life/window.py [RUNS]
 
 Every tenth run all results are removed, and memory, threads, handles, files, widgets and layer
-callbacks are compared from then on. Prints a row on them; fails if something grows or is left.
+callbacks are compared from then on. Mesa's software OpenGL crashes when a program of it is deleted
+and another one drawn, so none is deleted here, and every layer that is removed leaves what is
+compiled for it (1.3 MiB). Therefore the same layers are then added to and removed from a window
+without us (`bare_window.py`). Prints a row on each; fails if something is left, or if memory grows
+by more than there.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -26,22 +32,18 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "napari"))
 import napari
 import numpy as np
 import tifffile
-from measures import HEAD, Life, held, own_folders
+from bare_window import ROUND, SIZE, keep_programs
+from measures import HEAD, Growth, Life, held, own_folders, trim
 from napari._qt.dialogs.qt_notification import NapariQtNotification
 from person import Person
 from qtpy.QtCore import QObject, QPoint
 from qtpy.QtWidgets import QApplication
 from signals import render
-from vispy.gloo import glir
 
 from napari_focus_stack._napari.viewer import preferences
 from napari_focus_stack._napari.widgets.settings_form import UPDATE
 
-SIZE = (900, 600)
-"""Of the window, which software OpenGL paints in less time than a large one."""
 SIDE, PLANES = 160, 6
-ROUND = 10
-"""Runs between two moments at which nothing but the stack is in the window."""
 TITLE = "Focus Stack"
 ONE, DAMAGED = "cells", "damaged"
 
@@ -67,6 +69,9 @@ class Session:
         shutil.copytree(planes, self.damaged)
         self.viewer.open(planes, plugin="napari-focus-stack")
         self.stack = self.viewer.layers[0]
+        self.changes: list[list[list[object]]] = []
+        self.viewer.layers.events.inserted.connect(self._inserted)
+        self.viewer.layers.events.removed.connect(self._removed)
         self.dock = self.open(TITLE, "Project")
         self.dock.form.parameters["align"].value = "none"
         self.steps = [
@@ -81,6 +86,19 @@ class Session:
             self.measured,
             self.emptied,
         ]
+
+    def _inserted(self, event) -> None:
+        layer = event.value
+        looks = [type(layer).__name__, np.shape(layer.data), str(getattr(layer, "dtype", ""))]
+        self.changes[-1].append([layer.unique_id, *looks])
+
+    def _removed(self, event) -> None:
+        self.changes[-1].append([event.value.unique_id])
+
+    def step(self, number: int) -> None:
+        """Do what a run of this number is, and note the layers that come and go."""
+        self.changes.append([])
+        self.steps[number % ROUND]()
 
     def open(self, name: str, *menus: str):
         """Open a dock by napari's menu."""
@@ -249,17 +267,38 @@ def _callbacks(group) -> int:
     return len(found) - dead
 
 
+def without_us(changes: list[list[list[object]]], folder: Path) -> Growth:
+    """Return how memory grows in a window of napari's own in which the same layers come and go."""
+    record = folder / "changes.json"
+    record.write_text(json.dumps([SIDE, PLANES, changes], default=str))
+    bare = [sys.executable, str(Path(__file__).with_name("bare_window.py")), str(record)]
+    said = subprocess.run(bare, stdout=subprocess.PIPE, text=True, check=True).stdout
+    *rows, growth = said.splitlines()
+    print(*rows, sep="\n")
+    return Growth(**json.loads(growth))
+
+
 def main(runs: int) -> None:
-    print(HEAD)
-    glir.GlirProgram.delete = lambda self: None  # else Mesa's software OpenGL crashes
+    print(HEAD, flush=True)
+    kept = keep_programs()
     with own_folders() as made:
         preferences._place = lambda: made / preferences.FILE
         session, life, start = Session(made), Life("window"), time.monotonic()
         for number in range(runs):
-            session.steps[number % ROUND]()
-            life.note(held(), session.counts() if number % ROUND == ROUND - 1 else None)
-        faults = life.faults(held(), every=ROUND)
-        print(f"{time.monotonic() - start:.0f} s", file=sys.stderr)
+            session.step(number)
+            if number % ROUND == ROUND - 1:
+                counts = session.counts()
+                trim()
+                life.note(held(), counts)
+            else:
+                life.note(held())
+        last = held()
+        print(f"{time.monotonic() - start:.0f} s, {len(kept)} programs are kept", file=sys.stderr)
+        bare = without_us(session.changes, made)
+        faults = life.faults(last, every=ROUND, apart=bare)
+        ours = life.growth(ROUND).beyond(bare)
+        print(f"ours: {ours.end - ours.start:+.1f} MiB, {ours.end / ours.start - 1:+.1%}; "
+              f"trend {ours.trend / ours.start:+.1%}", flush=True)  # fmt: skip
         if faults:
             print("\n".join(faults), file=sys.stderr, flush=True)
     os._exit(bool(faults))  # napari removes its layers when it closes, where OpenGL may crash

@@ -568,6 +568,7 @@ def test_a_closed_dock_leaves_the_window_as_it_was(qtbot, viewer):
     widget.profile.plot.pointed.emit((20.0, 25.0))
     viewer.window.remove_dock_widget(dock)
     assert "Place in the plot" not in viewer.layers
+    assert all(one.worker.idle for one in (widget.source, widget.profile, widget.step))
     gone = weakref.ref(widget)
     del widget, dock
     shapes.data = [np.array([(10.0, 10), (20.0, 20)])]

@@ -8,7 +8,9 @@ import weakref
 
 import numpy as np
 import pytest
+from napari.qt.threading import GeneratorWorker
 
+from napari_focus_stack._napari.workers import job as job_module
 from napari_focus_stack._napari.workers.job import Job, Outcome
 from napari_focus_stack.errors import Cancelled, InputError
 from napari_focus_stack.result import Progress
@@ -143,3 +145,20 @@ def test_an_abandoned_job_ends_and_calls_nobody(qtbot):
     assert run.cleaned_up
     assert run.outcomes == []
     assert len(run.progress) == seen
+
+
+def test_a_worker_is_deleted_in_the_main_thread(qtbot, monkeypatch):
+    """Its signals are an object of the main thread, which Qt may be delivering to."""
+
+    class Lasting(GeneratorWorker):
+        def run(self):
+            super().run()
+            time.sleep(0.05)  # its thread holds it still, while the main one hears that it is over
+
+    monkeypatch.setattr(job_module, "GeneratorWorker", Lasting)
+    threads, run = [], Run("result")
+    worker = run.job().start()
+    weakref.finalize(worker.signals, lambda: threads.append(threading.current_thread()))
+    del worker
+    qtbot.waitUntil(lambda: bool(threads), timeout=5000)
+    assert threads == [threading.main_thread()]

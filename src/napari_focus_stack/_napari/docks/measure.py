@@ -42,6 +42,7 @@ class MeasureWidget(Container[Any]):
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        self._is_closed = False
         self.result = ResultChooser(napari_viewer)
         chosen = self.result.chosen
         self.source = HeightSource(chosen)
@@ -86,6 +87,8 @@ class MeasureWidget(Container[Any]):
 
     def reset_choices(self, *_: Any) -> None:
         """List results and layers anew; napari calls this when its layer list changes."""
+        if self._is_closed:
+            return  # else its own marker, which goes with it, would have everything measured anew
         self.result.offer_results()
         self._choose()
 
@@ -116,7 +119,8 @@ class MeasureWidget(Container[Any]):
         self.job.run(steps, add, on_cancel=lambda: CANCELLED)
 
     def _docked(self, parent: object) -> None:
-        if parent is not None:
+        self._is_closed = parent is None
+        if not self._is_closed:
             self.reset_choices()
             return
         for part in (self.source, self.profile, self.step, self.surface, self.level):
