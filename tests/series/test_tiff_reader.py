@@ -379,6 +379,17 @@ def test_names_of_a_set_are_relative_and_absolute_ones_count_by_their_last_part(
     assert [int(stack[k].max()) for k in range(2)] == [first, first + 1]
 
 
+def test_a_name_that_leads_to_another_kind_of_file_is_not_followed(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "secret").write_text("of somebody")
+    content = tiff_data("../secret", FirstZ=1, IFD=0, PlaneCount=1)
+    content += tiff_data("a.ome.tif", FirstZ=0, IFD=0, PlaneCount=1)
+    file = tmp_path / "set" / "a.ome.tif"
+    write_page(file, np.full(SIDE, 1, np.uint16), ome_xml(ome_image("a", {"Z": 2}, content)))
+    with pytest.raises(InputError, match=r"'\.\./secret' is missing"):
+        open_tiff_series(file).stack()
+
+
 def test_a_renamed_or_truncated_ome_file(tmp_path):
     file = tmp_path / "old.ome.tif"
     content = tiff_data("old.ome.tif", "urn:uuid:own", IFD=0, PlaneCount=12)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 COMPANION = ".companion.ome"
 _OPEN_AT_ONCE = 64
 """Files whose headers are kept for the next stack."""
+_OF_SETS = (".tif", ".tiff", ".btf", ".ome")
+"""Suffixes of the files of a set."""
 
 
 def open_ome(path: Path, xml: str, axes: str | None) -> Series | None:
@@ -152,7 +154,10 @@ def _beside(folder: Path, name: str) -> Path:
     if not parts or relative.is_absolute() or ":" in parts[0]:
         return beside
     there = folder / relative
-    return beside if ".." in parts and not there.is_file() else there
+    if ".." not in parts:
+        return there
+    # no other files of this computer are opened because a file names them
+    return there if there.suffix.lower() in _OF_SETS and there.is_file() else beside
 
 
 @dataclass(frozen=True)
