@@ -8,6 +8,8 @@ and another one drawn, so none is deleted here, and every layer that is removed 
 compiled for it (1.3 MiB). Therefore the same layers are then added to and removed from a window
 without us (`bare_window.py`). Prints a row on each; fails if something is left, or if memory grows
 by more than there.
+
+On PyQt6: on PySide6 napari 0.9 keeps every layer that is removed, and 117 widgets of each.
 """
 
 from __future__ import annotations
