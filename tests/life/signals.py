@@ -86,7 +86,7 @@ WAYS = {
         "film", made / "a.focusstack", "-o", out / "f.mp4", "--seconds", "2"]),
     "demo": Way(lambda made, out: ["demo", "-o", out]),
     "bench": Way(lambda made, out: [
-        "bench", "--scene", "gravel", "--variant", "clean", "--json", out / "b.json"]),
+        "bench", "--scene", "gravel-hills", "--variant", "still", "--json", out / "b.json"]),
     "info": Way(lambda made, out: ["info", made / "planes"]),
 }  # fmt: skip
 
