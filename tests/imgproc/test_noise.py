@@ -196,3 +196,16 @@ def test_noise_of_large_planes_is_measured_in_their_middle() -> None:
     assert rows.stop - rows.start == cols.stop - cols.start == 768
     assert (rows.start + rows.stop) // 2 == 1500
     assert (cols.start + cols.stop) // 2 == 2000
+
+
+@pytest.mark.parametrize("size", [(16, 16), (64, 80)])
+def test_alpha_is_no_light(size) -> None:
+    """Values of 0.003 beside an alpha of 1 had the noise of rounding of 1."""
+    rng = np.random.default_rng(1)
+    pairs = [rng.normal(0.003, 1e-4, (2, *size, 3)).astype(np.float32) for _ in range(2)]
+    of_colour, with_alpha = NoiseEstimator(), NoiseEstimator()
+    for first, second in pairs:
+        of_colour.add(first, second)
+        opaque = np.ones((*size, 1), np.float32)
+        with_alpha.add(*(np.concatenate([one, opaque], -1) for one in (first, second)))
+    assert with_alpha.noise(0) == of_colour.noise(0)

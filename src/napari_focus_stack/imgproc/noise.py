@@ -229,7 +229,8 @@ class NoiseEstimator:
         recorded : numpy.ndarray, optional
             (Y, X) uint8, 255 where both planes recorded; None for everywhere.
         """
-        self._largest = max(self._largest, float(np.abs(first).max()))
+        colours = first if first.ndim == 2 else first[..., :3]  # alpha is no light
+        self._largest = max(self._largest, float(np.abs(colours).max()))
         if min(first.shape[:2]) < SMALLEST_MEASURED:
             return
         channels = list(zip(_channels(first), _channels(second), strict=True))

@@ -100,7 +100,7 @@ def finite_number(value: Any) -> float | None:
     """
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 
