@@ -109,6 +109,7 @@ def test_a_signal_comes_once_and_at_a_good_moment(script: str, tmp_path: Path) -
 
 def test_signals_of_another_program_are_left_alone() -> None:
     """`main` may be called by a thread of a program, and Python may run inside one."""
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored under nohup
     before = signal.getsignal(signal.SIGINT)
     within = []
 
@@ -123,6 +124,7 @@ def test_signals_of_another_program_are_left_alone() -> None:
     call()
     assert within[1] != before
     assert signal.getsignal(signal.SIGINT) == before
+    signal.signal(signal.SIGINT, inherited)
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", *only_long("SIGINT", "SIGHUP")])

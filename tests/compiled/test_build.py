@@ -46,7 +46,9 @@ def built(hook, root: Path) -> tuple[dict, list[str], object]:
 def sources(tmp_path: Path, hook) -> Path:
     """Return a project that has nothing but the sources of the kernels."""
     shutil.copytree(
-        ROOT / hook.SOURCES, tmp_path / hook.SOURCES, ignore=shutil.ignore_patterns("kernels*")
+        ROOT / hook.SOURCES,
+        tmp_path / hook.SOURCES,
+        ignore=shutil.ignore_patterns("kernels*", "__pycache__"),
     )
     return tmp_path
 
