@@ -35,6 +35,7 @@ class FocusStackError(Exception):
 
     def __init__(self, message: str = "", remedy: str | None = None) -> None:
         message = _on_one_line(message)
+        remedy = None if remedy is None else _on_one_line(remedy)
         super().__init__(*((message,) if remedy is None else (message, remedy)))
         self.message, self.remedy = message, remedy
 

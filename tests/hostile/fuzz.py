@@ -166,7 +166,7 @@ def kept(folder: Path, kind: str, suffix: str, found: Found) -> None:
     for (outcome, _), (number, detail, data) in found.findings.items():
         stem = f"{kind}-{outcome}-{number}"
         (folder / f"{stem}{suffix}").write_bytes(data)
-        (folder / f"{stem}.txt").write_text(detail)
+        (folder / f"{stem}.seen").write_text(detail)  # inputs of names end with .txt
 
 
 def replayed(files: list[Path]) -> int:

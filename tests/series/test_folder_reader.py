@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from napari_focus_stack.io.reading import read_stack
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.series.model import Channel, Series, StackIndex
 from napari_focus_stack.series.opening import open_series
+from napari_focus_stack.series.patterns import FileFields
 from napari_focus_stack.series.readers.folder import open_folder
+from napari_focus_stack.series.readers.folder_grid import make_grid
 
 UNKNOWN = Spacing()
 
@@ -148,6 +151,19 @@ def test_two_files_for_one_plane_are_refused(tmp_path: Path) -> None:
     write_grid(tmp_path, "a_t{t}_z{z}.tif", t=range(2), z=("0", "00", "1"))
     with pytest.raises(InputError, match=r"a_t\d_z0+.tif' and 'a_t\d_z0+.tif' are the same plane"):
         open_folder(tmp_path)
+
+
+def test_a_grid_without_files_is_refused_at_once_and_a_full_one_read(tmp_path: Path) -> None:
+    one = FileFields(z="1")
+    diagonal = [replace(one, p=f"p{k}", t=str(k), c=f"c{k}") for k in range(300)]
+    with pytest.raises(InputError, match="300 channels, but hold files of 300 of 27000000 stacks"):
+        make_grid([(tmp_path / str(k), fields) for k, fields in enumerate(diagonal)])
+    square = itertools.product(range(20), range(20))
+    full = [(tmp_path / f"{p} {t}", replace(one, p=f"p{p}", t=str(t))) for p, t in square]
+    grid = make_grid(full)
+    assert all(grid.is_whole(index) for index in grid.indices())
+    grid = make_grid([*full, (tmp_path / "deep", FileFields(p="p0", t="0", z="2"))])
+    assert sum(map(grid.is_whole, grid.indices())) == 400 - 19
 
 
 def test_a_pattern_names_the_axes_of_any_folder(tmp_path: Path) -> None:

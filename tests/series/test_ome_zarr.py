@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from long_runs import examples
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io import zarr_chunks
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.series.model import Channel
 from napari_focus_stack.series.readers import zarr_planes
@@ -353,13 +354,13 @@ class _Counting:
 
 def test_planes_that_share_chunks_are_decoded_once(tmp_path, monkeypatch):
     path = write_image(tmp_path / "a.zarr", "0.5", coded("zyx"), "zyx", chunks=(3, 9, 11))
-    opened, real = [], zarr.open_array
+    opened, real = [], zarr_chunks.bounded
 
-    def counted(*given, **named):
-        opened.append(_Counting(real(*given, **named)))
+    def counted(array):
+        opened.append(_Counting(real(array)))
         return opened[-1]
 
-    monkeypatch.setattr(zarr, "open_array", counted)
+    monkeypatch.setattr(zarr_chunks, "bounded", counted)
     stack = open_ome_zarr(path).stack()
     assert not stack.concurrent
     for k in range(4):

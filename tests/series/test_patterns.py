@@ -170,3 +170,15 @@ def test_rows_of_large_plates_go_on_after_z():
         fields = pattern.fields(path(row))
         assert fields is not None
         assert fields.well == well
+
+
+@pytest.mark.parametrize("row", ["00", "100", "999999999"])
+def test_rows_that_no_plate_has_make_no_well(row):
+    assert named_pattern([f"r{row}c01f01p01-ch1sk1fk1fl1.tiff"]) is None
+
+
+def test_digits_of_other_scripts_are_no_numbers():
+    assert named_pattern(["r01c\u0663f01p01-ch1sk1fk1fl1.tiff"]) is None
+    pattern = compile_pattern("{well}_z{z}.tif")
+    assert pattern.fields("B02_z\u0663.tif") is None
+    assert pattern.fields("B\u0663_z1.tif") is None

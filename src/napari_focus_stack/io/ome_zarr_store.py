@@ -87,7 +87,9 @@ def open_level(path: Path) -> zarr.Array[Any] | ColourImages:
     """
     import zarr
 
-    level: zarr.Array[Any] = zarr.open_array(path, path="0", mode="r")
+    from napari_focus_stack.io.zarr_chunks import bounded
+
+    level = bounded(zarr.open_array(path, path="0", mode="r"))
     return ColourImages(level) if (own_attributes(path) or {}).get("colour") else level
 
 

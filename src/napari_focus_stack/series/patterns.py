@@ -162,7 +162,7 @@ def compile_pattern(pattern: str) -> FilePattern:
             seen.add(field)
             parts.append(f"(?P<{field}>{_expression(field, pieces, k)})")
     suffix = "" if "." in path.rpartition("}")[2] else _SUFFIX
-    expression = re.compile("".join(parts) + suffix, re.IGNORECASE)
+    expression = _compiled("".join(parts) + suffix, re.IGNORECASE)
     return FilePattern(f"pattern '{pattern}'", expression, path.count("/"))
 
 
@@ -223,13 +223,18 @@ def _expression(field: str, pieces: Sequence[tuple[str, str, str, str]], k: int)
     return f"{begins}{FIELDS[field]}"
 
 
+def _compiled(expression: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
+    """Compile an expression whose digits are 0 to 9: other digits are no numbers of programs."""
+    return re.compile(expression.replace(r"\d", "[0-9]"), flags)
+
+
 _TIFF = r"(?i:\.tiff?)"
 _GUID = r"(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?"
 _NAME = r"(?P<name>[^/]+?)"
 _POSITION_FOLDER = r"(?:(?P<folder>[^/]+)/)?"
 _SITE = r"(?P<name>[^/]+)_(?P<well>[A-P]\d\d)(?:_s(?P<field>\d+))?(?:_w(?P<c>\d+?))?"
 NAMED = tuple(
-    FilePattern(kind, re.compile(expression + _TIFF), 2)
+    FilePattern(kind, _compiled(expression + _TIFF), 2)
     for kind, expression in (
         (
             "Micro-Manager",
@@ -249,7 +254,7 @@ NAMED = tuple(
         ),
         (
             "Opera",
-            r"(?:Images/)?r(?P<row>\d+)c(?P<column>\d+)f(?P<field>\d+)p(?P<z>\d+)"
+            r"(?:Images/)?r(?P<row>0*[1-9]\d?)c(?P<column>\d+)f(?P<field>\d+)p(?P<z>\d+)"
             r"-ch(?P<c>\d+)sk(?P<t>\d+)fk\d+fl\d+",
         ),
         (

@@ -173,13 +173,13 @@ def _flat_channels(channels: Sequence[str]) -> list[str]:
 
 def _holes(grid: FolderGrid) -> list[str]:
     """Return notes on channels that lack planes everywhere, and on other stacks that do."""
-    gaps = {index: gap for index in grid.indices() if (gap := grid.gap(index))}
+    gaps = [index for index in grid.indices() if not grid.is_whole(index)]
     stacks = len(grid.places) * len(grid.times)
     by_channel = Counter(index.channel for index in gaps)
     notes = []
     for channel, count in sorted(by_channel.items()):
         if count == stacks:
-            gap = next(gap for index, gap in gaps.items() if index.channel == channel)
+            gap = grid.gap(next(index for index in gaps if index.channel == channel))
             notes.append(
                 f"Channel '{grid.channels[channel]}' lacks planes everywhere ({gap}), so it is "
                 "not stacked."
@@ -189,9 +189,8 @@ def _holes(grid: FolderGrid) -> list[str]:
         stacks_are = format_count(
             len(others), "stack lacks planes and is", "stacks lack planes and are"
         )
-        notes.append(
-            f"{stacks_are} not stacked; the first is {grid.words(others[0])} ({gaps[others[0]]})."
-        )
+        first = f"{grid.words(others[0])} ({grid.gap(others[0])})"
+        notes.append(f"{stacks_are} not stacked; the first is {first}.")
     return notes
 
 
@@ -243,7 +242,7 @@ def _first_stack(grid: FolderGrid) -> ScannedFiles:
 
     Damaged files among them are refused when their stack is opened.
     """
-    whole = [index for index in grid.indices() if index in grid.files and not grid.gap(index)]
+    whole = [index for index in grid.indices() if index in grid.files and grid.is_whole(index)]
     stacks = sorted(whole or grid.files, key=lambda index: len(grid.files[index]) < 2)[:_TRIES]
     for index in stacks[:-1]:
         with contextlib.suppress(InputError):

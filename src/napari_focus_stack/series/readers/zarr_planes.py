@@ -78,9 +78,11 @@ def _open(image: ZarrImage) -> zarr.Array[Any]:
     """Open the array of the full size."""
     import zarr
 
+    from napari_focus_stack.io.zarr_chunks import bounded
+
     try:
         with read_errors(image.array):
-            array = zarr.open_array(zarr_store(image.array, read_only=True), mode="r")
+            array = bounded(zarr.open_array(zarr_store(image.array, read_only=True), mode="r"))
         lengths = dict(zip(image.axes, array.shape, strict=True))
     except DAMAGE as problem:
         raise InputError(

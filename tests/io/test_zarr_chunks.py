@@ -1,0 +1,104 @@
+"""Chunks of zarr arrays take no more memory than their metadata declare; sound ones are read."""
+
+import bz2
+import gzip
+import lzma
+import os
+import sys
+import tracemalloc
+import zlib
+
+import numcodecs
+import numpy as np
+import pytest
+import zarr
+from zarr import codecs
+
+from napari_focus_stack.io.zarr_chunks import bounded
+
+VALUES = np.arange(2 * 30 * 40, dtype=np.uint16).reshape(2, 30, 40)
+PACKERS = {
+    "gzip": {"compressors": codecs.GzipCodec()},
+    "blosc": {"compressors": codecs.BloscCodec()},
+    "zstd": {"compressors": [codecs.ZstdCodec(), codecs.Crc32cCodec()]},
+    "shards": {"compressors": codecs.ZstdCodec(), "chunks": (1, 15, 20), "shards": (1, 30, 40)},
+    "none": {"compressors": None},
+    "zlib-2": {"compressors": numcodecs.Zlib(), "filters": [numcodecs.Delta("<u2")]},
+    "bz2-2": {"compressors": numcodecs.BZ2()},
+    "lzma-2": {"compressors": numcodecs.LZMA()},
+    "lz4-2": {"compressors": numcodecs.LZ4()},
+    "zstd-2": {"compressors": numcodecs.Zstd()},
+    "blosc-2": {"compressors": numcodecs.Blosc()},
+    "gzip-2": {"compressors": numcodecs.GZip()},
+}
+MUCH = bytes(2**26)
+ZSTD_LONG = b"\x28\xb5\x2f\xfd\x00\x58" + (((2**17) << 3) | 2).to_bytes(3, "little") + b"\x00"
+"""Frame without its size, whose blocks repeat a byte; a block unpacks to 128 KiB."""
+BOMBS = {
+    "gzip": gzip.compress(MUCH, 1),
+    "gzip-2": gzip.compress(bytes(60_000), 1) * 9,
+    "zlib-2": zlib.compress(MUCH, 1),
+    "bz2-2": bz2.compress(MUCH, 1),
+    "lzma-2": lzma.compress(bytes(2**24), preset=0),
+    "lz4-2": b"\xff\xff\xff\x7f" + bytes(40),
+    "blosc": b"\x02\x01\x91\x02\xff\xff\xff\x7f" + bytes(300),
+    "blosc-2": b"\x02\x01\x91\x02\xff\xff\xff\xff" + bytes(300),  # -1 for numcodecs
+    "zstd-2": b"\x28\xb5\x2f\xfd\xa0\xff\xff\xff\x7f" + bytes(40),
+    "zstd": ZSTD_LONG[:6] + ZSTD_LONG[6:] * 500,
+}
+
+
+def written(path, kind):
+    form = {"chunks": (1, 30, 40), "zarr_format": 2 if kind.endswith("-2") else 3, **PACKERS[kind]}
+    stored = zarr.create_array(path, shape=VALUES.shape, dtype=VALUES.dtype, **form)
+    stored[...] = VALUES
+    return path / ("1.0.0" if kind.endswith("-2") else "c/1/0/0")
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_sound_chunks_are_read(tmp_path, kind):
+    written(tmp_path, kind)
+    assert np.array_equal(bounded(zarr.open_array(tmp_path, mode="r"))[...], VALUES)
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_chunks_that_declare_or_hold_far_more_are_refused_before_they_take_memory(tmp_path, kind):
+    chunk = written(tmp_path, kind)
+    data = BOMBS[kind]
+    if kind == "zstd":
+        data += numcodecs.registry.get_codec({"id": "crc32c"}).encode(data)[-4:].tobytes()
+    chunk.write_bytes(data)
+    array = bounded(zarr.open_array(tmp_path, mode="r"))
+    assert np.array_equal(array[0], VALUES[0])
+    tracemalloc.start()
+    try:
+        with pytest.raises((ValueError, RuntimeError), match=r"far more|too small"):
+            array[1]
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_frame_without_its_size_and_streams_that_follow_each_other_are_read(tmp_path):
+    plane = np.full((1, 30, 40), 0x0707, np.uint16)
+    chunk = written(tmp_path / "zstd", "zstd-2")
+    block = ((plane.nbytes << 3) | 3).to_bytes(3, "little")
+    chunk.write_bytes(b"\x28\xb5\x2f\xfd\x00\x58" + block + b"\x07")
+    assert np.array_equal(bounded(zarr.open_array(tmp_path / "zstd", mode="r"))[1:], plane)
+    chunk = written(tmp_path / "gzip", "gzip")
+    raw = plane.tobytes()
+    chunk.write_bytes(gzip.compress(raw[:1000]) + gzip.compress(raw[1000:]))
+    assert np.array_equal(bounded(zarr.open_array(tmp_path / "gzip", mode="r"))[1:], plane)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_chunks_that_are_devices_or_far_too_large_are_not_read(tmp_path):
+    chunk = written(tmp_path, "none")
+    with chunk.open("wb") as file:
+        file.truncate(2**33)
+    with pytest.raises(ValueError, match="c/1/0/0' has far more bytes"):
+        bounded(zarr.open_array(tmp_path, mode="r"))[1]
+    chunk.unlink()
+    os.mkfifo(chunk)
+    with pytest.raises(ValueError, match="c/1/0/0' is a pipe"):
+        bounded(zarr.open_array(tmp_path, mode="r"))[1]
