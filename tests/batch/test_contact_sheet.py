@@ -377,7 +377,8 @@ def test_a_failed_stack_shows_its_reason(browser: WebDriver, sheet: Path) -> Non
 
 def test_the_table_gives_the_reason_in_the_row(browser: WebDriver, sheet: Path) -> None:
     # in one step, because rows are drawn anew while the page takes its size
-    rows = """return [...document.querySelectorAll("#sheet .row > .reason")].map(one => [one.innerText,
+    rows = """return [...document.querySelectorAll("#sheet .row > .reason")].map(one => [
+        one.innerText,
         one.scrollHeight > one.clientHeight + 1 || one.scrollWidth > one.clientWidth])"""
     for width in WIDTHS:
         opened(browser, sheet, width)
