@@ -16,7 +16,7 @@ from napari_focus_stack.io.places import as_place
 QUICK = {"occlusion": "off"}
 
 
-@pytest.mark.parametrize("work", ["in workers", *only_long("in this process")])
+@pytest.mark.parametrize("work", ["in this process", *only_long("in workers")])
 def test_a_plate_on_object_storage_becomes_a_plate_there(tmp_path, s3, monkeypatch, work):
     if work == "in workers":
         monkeypatch.setattr(choice, "WORTH_WORKERS", 0.0)
