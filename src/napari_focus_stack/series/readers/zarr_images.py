@@ -6,6 +6,7 @@ the standard wants, and their planes are sound all the same. Parts that are miss
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -196,11 +197,16 @@ def _kind(array: Mapping[str, Any], where: str) -> tuple[tuple[int, ...], np.dty
     kind = array.get("data_type", array.get("dtype"))
     try:
         dtype = np.dtype(kind if isinstance(kind, str) else "O")
+    except (TypeError, ValueError) as problem:
+        raise InputError(
+            f"'{where}' is an array of type {json.dumps(kind):.60}, which cannot be stacked; "
+            "give real numbers."
+        ) from problem
+    try:
         shape = tuple(int(length) for length in array["shape"])
     except (TypeError, ValueError, KeyError, OverflowError) as problem:
         raise InputError(
-            f"'{where}' is an array of type {kind!r:.60}, which cannot be stacked; "
-            "give real numbers."
+            f"'{where}' has metadata without the lengths of its axes; copy the store again."
         ) from problem
     if min(shape, default=1) < 1:
         raise InputError(f"'{where}' is an array without any value; copy the store again.")
