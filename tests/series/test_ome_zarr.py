@@ -289,8 +289,8 @@ def test_arrays_that_hold_no_planes_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("shape", [4, None, 11], "without the lengths of its axes"),
-        ("data_type", None, "array of type null"),
+        ("shape", [4, None, 11], r"shape \[4, null, 11\], which cannot be stacked"),
+        ("data_type", None, "type object .*cannot be stacked"),
     ],
 )
 def test_metadata_of_an_array_without_a_value_are_refused(tmp_path, key, value, message):

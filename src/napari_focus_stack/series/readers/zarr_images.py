@@ -197,16 +197,11 @@ def _kind(array: Mapping[str, Any], where: str) -> tuple[tuple[int, ...], np.dty
     kind = array.get("data_type", array.get("dtype"))
     try:
         dtype = np.dtype(kind if isinstance(kind, str) else "O")
-    except (TypeError, ValueError) as problem:
-        raise InputError(
-            f"'{where}' is an array of type {json.dumps(kind):.60}, which cannot be stacked; "
-            "give real numbers."
-        ) from problem
-    try:
         shape = tuple(int(length) for length in array["shape"])
     except (TypeError, ValueError, KeyError, OverflowError) as problem:
         raise InputError(
-            f"'{where}' has metadata without the lengths of its axes; copy the store again."
+            f"'{where}' is an array of type {json.dumps(kind):.60} and shape "
+            f"{json.dumps(array.get('shape')):.60}, which cannot be stacked; give real numbers."
         ) from problem
     if min(shape, default=1) < 1:
         raise InputError(f"'{where}' is an array without any value; copy the store again.")
