@@ -55,7 +55,7 @@ def _write_film(file: Path) -> None:
 
 def _said(*arguments: object) -> None:
     """Run the command; its messages do not count."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(io.StringIO()):
         code = main([str(argument) for argument in arguments])
     if code:
         raise AssertionError(f"the command ends with {code}")
@@ -284,7 +284,8 @@ def _called(path: Path) -> Iterator[int]:
     if any("://" in text for text in call):  # a server is asked where its address is given
         return
     yield 1 << 22
-    before, errors, home = os.environ.get("FOCUSSTACK_TRACEBACK"), io.StringIO(), os.getcwd()
+    before, home = os.environ.get("FOCUSSTACK_TRACEBACK"), os.getcwd()
+    output, errors = io.StringIO(), io.StringIO()
     os.environ["FOCUSSTACK_TRACEBACK"] = "1"
     os.chdir(path.parent)
     try:
@@ -297,7 +298,9 @@ def _called(path: Path) -> Iterator[int]:
         if before is None:
             del os.environ["FOCUSSTACK_TRACEBACK"]
     if code:
-        raise InputError(errors.getvalue().strip().splitlines()[-1])
+        # a batch lists stacks that failed among its results
+        said = (errors.getvalue().strip() or output.getvalue().strip()).splitlines()
+        raise InputError(said[-1] if said else "")
 
 
 KINDS = (
