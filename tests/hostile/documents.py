@@ -55,7 +55,7 @@ def _write_film(file: Path) -> None:
 
 def _said(*arguments: object) -> None:
     """Run the command; its messages do not count."""
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         code = main([str(argument) for argument in arguments])
     if code:
         raise AssertionError(f"the command ends with {code}")
@@ -289,7 +289,7 @@ def _called(path: Path) -> Iterator[int]:
     os.environ["FOCUSSTACK_TRACEBACK"] = "1"
     os.chdir(path.parent)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             code = main(call)
     except SystemExit as ended:
         code = ended.code or 0
