@@ -186,6 +186,27 @@ def test_a_series_opens_by_time_and_channel(film: np.ndarray, tmp_path: Path, su
         open_heights(tmp_path / f"film{suffix}", time=2, channel=0)
 
 
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [([2**62, 2, 9, 9], f"declares {2**62} time points"), ([9, 9], "has 2 axes")],
+)
+def test_stores_whose_sizes_are_damaged_are_refused_at_once(
+    film: np.ndarray, tmp_path: Path, shape: list[int], message: str
+) -> None:
+    focus_series(film, axes="TCZYX", spacing=SPACING, out=tmp_path / "a.ome.zarr", align="none")
+    place = tmp_path / "a_height.ome.zarr" / "0" / "zarr.json"
+    array = json.loads(place.read_text())
+    array["shape"] = shape
+    grid = array["chunk_grid"]["configuration"]
+    grid["chunk_shape"] = grid["chunk_shape"][-len(shape) :]
+    array.pop("dimension_names", None)
+    array["codecs"] = [codec for codec in array["codecs"] if codec["name"] != "sharding_indexed"]
+    array["codecs"] = array["codecs"] or [{"name": "bytes", "configuration": {"endian": "little"}}]
+    place.write_text(json.dumps(array))
+    with pytest.raises(InputError, match=message):
+        open_heights(tmp_path / "a_height.ome.zarr", time=1, channel=0)
+
+
 def test_units_of_depth_are_those_of_the_time_point(film: np.ndarray, tmp_path: Path) -> None:
     focus_series(film, axes="TCZYX", spacing=SPACING, out=tmp_path / "f.ome.tif", align="none")
     reports = sorted((tmp_path / "f_reports").iterdir())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import pytest
 from made_records import done, failed, left
 
+from napari_focus_stack.batch.plain_types import checked
 from napari_focus_stack.batch.records import BatchRecord
 
 
@@ -57,3 +59,13 @@ def test_a_record_with_a_value_of_another_type_is_refused(place: str, value: obj
     owner[key] = value
     with pytest.raises(ValueError, match=r"wrong|\[\]"):
         BatchRecord.from_dict(plain)
+
+
+def test_whole_numbers_beyond_any_float_are_no_record() -> None:
+    @dataclass
+    class Shown:
+        seconds: float
+
+    assert checked(Shown(3)).seconds == 3
+    with pytest.raises(ValueError, match="seconds"):
+        checked(Shown(10**400))

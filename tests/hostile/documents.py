@@ -281,12 +281,15 @@ def _called(path: Path) -> Iterator[int]:
         return
     if not call or {"bench", "demo", "--watch", "--scheduler"} & set(call) or "-h" in call:
         return
+    if any("://" in text for text in call):  # a server is asked where its address is given
+        return
     yield 1 << 22
-    before, errors, home = os.environ.get("FOCUSSTACK_TRACEBACK"), io.StringIO(), os.getcwd()
+    before, home = os.environ.get("FOCUSSTACK_TRACEBACK"), os.getcwd()
+    output, errors = io.StringIO(), io.StringIO()
     os.environ["FOCUSSTACK_TRACEBACK"] = "1"
     os.chdir(path.parent)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             code = main(call)
     except SystemExit as ended:
         code = ended.code or 0
@@ -295,7 +298,9 @@ def _called(path: Path) -> Iterator[int]:
         if before is None:
             del os.environ["FOCUSSTACK_TRACEBACK"]
     if code:
-        raise InputError(errors.getvalue().strip().splitlines()[-1])
+        # a batch lists stacks that failed among its results
+        said = (errors.getvalue().strip() or output.getvalue().strip()).splitlines()
+        raise InputError(said[-1] if said else "")
 
 
 KINDS = (

@@ -99,6 +99,7 @@ class Guard:
         self._folder: str | None = None
         self._temporary = False
         self.seen: list[str] = []
+        tempfile.gettempdir()  # looked for now: in the hook below, the search would await itself
         sys.addaudithook(self._check)
 
     @contextlib.contextmanager

@@ -100,6 +100,18 @@ def test_czi_without_distances_or_names_and_with_a_missing_plane(tmp_path):
     assert_planes_are_in_place(series, without=[StackIndex(0, 1, 0)])
 
 
+def test_czi_that_is_marked_as_unfinished_has_a_note_and_no_warning(tmp_path):
+    pytest.importorskip("czifile")
+    file = tmp_path / "film.czi"
+    write_czi(file, [tile(place) for place in tczs()], CZI_XML.format(z="3E-07"))
+    data = file.read_bytes()
+    pending = 32 + struct.calcsize("<iiii16s16siqq")
+    file.write_bytes(data[:pending] + b"\1" + data[pending + 1 :])
+    series = open_microscope_file(file)
+    assert any("marked as unfinished" in note for note in series.notes)
+    assert_planes_are_in_place(series)
+
+
 def test_czi_of_one_plane_has_no_z_step(tmp_path):
     pytest.importorskip("czifile")
     file = tmp_path / "film.czi"

@@ -286,6 +286,21 @@ def test_arrays_that_hold_no_planes_are_refused(tmp_path):
             open_ome_zarr(path)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("shape", [4, None, 11], r"shape \[4, null, 11\], which cannot be stacked"),
+        ("data_type", None, "type object .*cannot be stacked"),
+    ],
+)
+def test_metadata_of_an_array_without_a_value_are_refused(tmp_path, key, value, message):
+    path = write_image(tmp_path / "a.zarr", "0.5", coded("zyx"), "zyx")
+    document = json.loads((path / "s0" / "zarr.json").read_text())
+    (path / "s0" / "zarr.json").write_text(json.dumps({**document, key: value}))
+    with pytest.raises(InputError, match=message):
+        open_ome_zarr(path)
+
+
 def test_damaged_metadata_name_the_file(tmp_path):
     path = write_image(tmp_path / "a.zarr", "0.5", coded("tzyx"), "tzyx")
     (path / "zarr.json").write_text("{")

@@ -12,6 +12,13 @@ from napari_focus_stack.series.axes import axis_lengths, parse_axes
 from napari_focus_stack.series.selection import select
 
 
+def test_numbers_of_thousands_of_digits_are_refused_in_words():
+    many = "9" * 5000
+    for chosen in ({"positions": [many]}, {"channels": [many]}, {"times": many}):
+        with pytest.raises(SettingsError, match=r"no position|no channel|neither a number"):
+            select(grid(["p"]), **chosen)
+
+
 def grid(names, channels=("a", "b", "c"), times=4):
     """A series whose pixels are its position, time and channel."""
     positions = [

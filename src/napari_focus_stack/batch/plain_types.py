@@ -67,7 +67,7 @@ def _is_plain(value: Any, kind: Any) -> bool:
     if kind is Any:
         return True
     if kind is float:
-        return type(value) in (int, float) and math.isfinite(value)
+        return _is_plain(value, int) or (type(value) is float and math.isfinite(value))
     if kind is int:
         return type(value) is int and abs(value) < _MOST
     return isinstance(value, kind)

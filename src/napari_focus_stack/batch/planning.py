@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -196,7 +197,9 @@ def _difference(before: Mapping[str, Any], wanted: Mapping[str, Any], key: str) 
 
 def _shown(value: object) -> str:
     """Return a value of JSON for a message, cut short where it is longer than any of ours."""
-    return "none" if value is None else f"{value!r:.60}"
+    if value is None:
+        return "none"
+    return f"{json.dumps(value) if isinstance(value, list | dict) else repr(value):.60}"
 
 
 def _selected(series: Series, order: BatchOrder) -> SeriesPart:

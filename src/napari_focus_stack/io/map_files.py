@@ -208,8 +208,8 @@ def _read(files: MapSet, main: MapImages, role: str, time: int, channel: int) ->
     for other, array in others.items():
         if array.shape[:2] != values.shape[:2]:
             raise InputError(
-                f"'{files.files[other]}' has {array.shape[1]} x {array.shape[0]} pixels and "
-                f"'{main.path}' {values.shape[1]} x {values.shape[0]}; give files of one run."
+                f"'{files.files[other]}' has {_size(array)} pixels and '{main.path}' "
+                f"{_size(values)}; give files of one run."
             )
     found = HeightField(
         values=values,
@@ -219,6 +219,11 @@ def _read(files: MapSet, main: MapImages, role: str, time: int, channel: int) ->
         spacing=replace(main.spacing, unit=_unit(main)),
     )
     return _stepped(_reported(found, files, main, time, channel), others.get("depth"))
+
+
+def _size(values: NDArray[Any]) -> str:
+    """Return width and height of an image, or what a damaged one has of them."""
+    return " x ".join(str(length) for length in reversed(values.shape[:2]))
 
 
 def height_file(path: Path) -> HeightField:

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.json_documents import read_json
-from napari_focus_stack.io.ome_zarr_store import open_level, own_attributes
+from napari_focus_stack.io.ome_zarr_store import ColourImages, open_level, own_attributes
 from napari_focus_stack.io.output_formats import SOFTWARE
 from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.sources import Spacing
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _WORDS = {"Z": "planes", "Q": "pages", "I": "pages"}
 """Axes that heights have not, by tifffile's letters."""
+
+_MOST_IMAGES = 2**16
+"""Time points times channels of one position, above which metadata count as damaged."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,15 @@ def open_map(path: Path) -> MapImages:
     if not path.exists():
         raise InputError(f"There is no '{path}'; give the file of a result.")
     try:
-        return _zarr_map(path) if path.is_dir() else _tiff_map(path)
+        found = _zarr_map(path) if path.is_dir() else _tiff_map(path)
     except DAMAGE as problem:
         raise _damaged(path, problem) from problem
+    if found.times * found.channels > _MOST_IMAGES:
+        raise InputError(
+            f"'{path}' declares {found.times} time points and {found.channels} channels, more "
+            "than any result has; its metadata are damaged, so copy it again."
+        )
+    return found
 
 
 def _damaged(path: Path, problem: Exception) -> InputError:
@@ -210,6 +219,10 @@ def _zarr_map(path: Path) -> MapImages:
     scale = multiscale["datasets"][0]["coordinateTransformations"][0]["scale"]
     y, x = (_length(multiscale["axes"][k], scale[k]) for k in map(names.index, "yx"))
     level = open_level(path)
+    if len(level.shape) != 4 + isinstance(level, ColourImages):
+        raise InputError(
+            f"'{path}' has {len(level.shape)} axes, which are not those of a result; copy it again."
+        )
     labels = tuple(str(channel.get("label", "")) for channel in ome["omero"]["channels"])
     return MapImages(
         path,

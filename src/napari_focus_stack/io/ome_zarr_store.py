@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.json_documents import parse_json
+from napari_focus_stack.io.json_documents import parse_json, read_document
 from napari_focus_stack.io.places import (
     file_system,
     is_remote,
@@ -89,6 +89,7 @@ def open_level(path: Path) -> zarr.Array[Any] | ColourImages:
 
     from napari_focus_stack.io.zarr_chunks import bounded
 
+    read_document(path / "0" / DOCUMENT)  # which refuses devices, that zarr would read for ever
     level = bounded(zarr.open_array(path, path="0", mode="r"))
     return ColourImages(level) if (own_attributes(path) or {}).get("colour") else level
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.io.sources import PlaneSource
 
-_TIMES = re.compile(r"(\d*):(\d*)|(\d+)")
+_MOST_DIGITS = 18
+"""Digits of a number in text; Python refuses to convert 4300 or more."""
+_TIMES = re.compile(rf"(\d{{0,{_MOST_DIGITS}}}):(\d{{0,{_MOST_DIGITS}}})|(\d{{1,{_MOST_DIGITS}}})")
 
 
 def select(
@@ -156,7 +158,8 @@ def find_channel(position: Position, wanted: str | int) -> int | None:
 
 def _number(wanted: str | int, count: int) -> int | None:
     """Return a number from 0, given as it is or as text; None if it is none or too large."""
-    number = int(wanted) if not isinstance(wanted, str) or wanted.isdecimal() else -1
+    is_number = not isinstance(wanted, str) or (wanted.isdecimal() and len(wanted) <= _MOST_DIGITS)
+    number = int(wanted) if is_number else -1
     return number if 0 <= number < count else None
 
 

@@ -57,12 +57,13 @@ class PagedFile:
         """
         with self._opened():
             pages = [self._page(number) for number in numbers]
-        return [
-            page
-            if isinstance(page, Skipped)
-            else page_plane(page, self.path, self._name(number), self._lock, sample)
-            for number, page in zip(numbers, pages, strict=True)
-        ]
+            # while the file is open: tags of odd lengths are read when they are looked at
+            return [
+                page
+                if isinstance(page, Skipped)
+                else page_plane(page, self.path, self._name(number), self._lock, sample)
+                for number, page in zip(numbers, pages, strict=True)
+            ]
 
     def samples(self, number: int) -> tuple[int, int]:
         """Return how many samples a pixel has, and how many of them are channels.

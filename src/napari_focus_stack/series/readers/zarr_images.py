@@ -6,6 +6,7 @@ the standard wants, and their planes are sound all the same. Parts that are miss
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -199,8 +200,8 @@ def _kind(array: Mapping[str, Any], where: str) -> tuple[tuple[int, ...], np.dty
         shape = tuple(int(length) for length in array["shape"])
     except (TypeError, ValueError, KeyError, OverflowError) as problem:
         raise InputError(
-            f"'{where}' is an array of type {kind!r:.60}, which cannot be stacked; "
-            "give real numbers."
+            f"'{where}' is an array of type {json.dumps(kind):.60} and shape "
+            f"{json.dumps(array.get('shape')):.60}, which cannot be stacked; give real numbers."
         ) from problem
     if min(shape, default=1) < 1:
         raise InputError(f"'{where}' is an array without any value; copy the store again.")

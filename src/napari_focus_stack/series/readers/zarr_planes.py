@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.places import read_errors
-from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.zarr_documents import zarr_store
 from napari_focus_stack.series.indexed_planes import IndexedPlanes
 
@@ -86,7 +86,7 @@ def _open(image: ZarrImage) -> zarr.Array[Any]:
         lengths = dict(zip(image.axes, array.shape, strict=True))
     except DAMAGE as problem:
         raise InputError(
-            f"'{image.array}' cannot be opened: {problem}; copy the store again."
+            f"'{image.array}' cannot be opened: {reason(problem)}; copy the store again."
         ) from problem
     position = image.position
     expected = {"t": position.times, "c": len(position.channels), "z": position.planes}

@@ -31,12 +31,17 @@ if TYPE_CHECKING:
     from napari_focus_stack.series.readers.czi_grid import SceneGrid
 
 _MOSAIC = "Tiles of a mosaic were joined as they are recorded; pixels between them are 0."
+_PENDING = (
+    "The file is marked as unfinished, as after an interrupted recording, so planes may be "
+    "missing; save it again in ZEN."
+)
 
 
 @dataclass(frozen=True)
 class _Headers:
     grids: list[SceneGrid]
     metadata: CziMetadata
+    is_pending: bool
 
 
 def open_czi(path: Path) -> Series:
@@ -60,6 +65,9 @@ def open_czi(path: Path) -> Series:
         The file is damaged, or has axes beyond scene, time, channel and z.
     """
     library = optional_library("czifile", path, "a Zeiss CZI file")
+    # czifile 2019 warns of missing metadata, of names of segments that do not matter for pixels,
+    # and of what `_PENDING` says; catch_warnings would change the filters of other threads, too
+    warnings.filterwarnings("ignore", module=r"czifile(\.|$)")
     has_scenes = hasattr(library.CziFile, "scenes")
     options = {"squeeze": False} if has_scenes else {}
     open_file = partial(library.CziFile, str(path), **options)
@@ -85,17 +93,18 @@ def open_czi(path: Path) -> Series:
         _positions(headers),
         read_plane,
         missing=missing,
-        notes=[_MOSAIC] if any(grid.most_tiles > 1 for grid in headers.grids) else [],
+        notes=[
+            *([_MOSAIC] if any(grid.most_tiles > 1 for grid in headers.grids) else []),
+            *([_PENDING] if headers.is_pending else []),
+        ],
     )
 
 
 def _scan(path: Path, file: Any, *, has_scenes: bool) -> _Headers:
     """Read the directory and the metadata of an open file."""
-    if has_scenes:
-        return _Headers(scenes_of(path, file), parse_czi_metadata(file.metadata()))
-    with warnings.catch_warnings():  # czifile 2019 warns of missing metadata
-        warnings.simplefilter("ignore")
-        return _Headers([single_scene_of(path, file)], parse_czi_metadata(file.metadata()))
+    grids = scenes_of(path, file) if has_scenes else [single_scene_of(path, file)]
+    is_pending = bool(getattr(file.header, "update_pending", False))
+    return _Headers(grids, parse_czi_metadata(file.metadata()), is_pending)
 
 
 def _positions(headers: _Headers) -> list[Position]:
