@@ -9,6 +9,7 @@ as it is; for those that judge by the name, the same may be written as `.focusst
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -33,6 +34,7 @@ from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.special_files import refuse_special
 from napari_focus_stack.io.tiff_file import open_tiff_file, series_pixels
 from napari_focus_stack.io.writing import Outputs, describe_values
+from napari_focus_stack.io.xml_documents import parse_xml
 
 if TYPE_CHECKING:
     import os
@@ -241,9 +243,21 @@ def read_saved(path: str | os.PathLike[str]) -> list[SavedResult]:
 def _images(tif: TiffFile, path: Path) -> Iterator[tuple[dict[str, Any], TiffPageSeries]]:
     """Yield the annotation and the pages of every image that has our annotation."""
     notes = annotated(tif.ome_metadata or "", path) if tif.is_ome else []
+    if any(note is not None for note in notes):
+        _refuse_missing_pages(tif)
     for note, series in zip(notes, tif.series if notes else [], strict=True):
         if note is not None:
             yield note, series
+
+
+def _refuse_missing_pages(tif: TiffFile) -> None:
+    """Refuse images of more pixels than the pages have: tifffile would list a page for each row."""
+    images = parse_xml(tif.ome_metadata or "").findall(".//{*}Pixels")
+    declared = sum(
+        math.prod(int(image.get(f"Size{axis}", 1)) for axis in "XYZCT") for image in images
+    )
+    if declared > sum(page.size for page in tif.pages):
+        raise ValueError("some of its planes are missing")
 
 
 def _saved(note: dict[str, Any], series: TiffPageSeries, path: Path) -> SavedResult:
