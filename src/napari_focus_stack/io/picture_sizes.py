@@ -18,6 +18,8 @@ _JPEG_ALONE = {0x01, *range(0xD0, 0xD9)}
 
 _START = b"\xff\x4f\xff\x51"
 """Start of a codestream of JPEG 2000 and of the segment with its size."""
+_TILE_PART = 14
+"""Bytes of the markers of a tile of JPEG 2000 (SOT and SOD), of which each has one part or more."""
 _BMP_PLAIN = (0, 3, 6)
 """Compressions of BMP that are none: pixels of one value or of masks."""
 
@@ -56,7 +58,12 @@ def _declared(data: bytes) -> tuple[tuple[int, int] | None, int]:
     if size is not None:
         return size, 4
     size = jpeg2000_size(data)
-    return size, 0 if size is None else 4 * _jpeg2000_samples(data)
+    if size is None:
+        return None, 0
+    # OpenJPEG keeps some 7 kB for each tile of the header, whether the file has it or not
+    if _TILE_PART * _jpeg2000_tiles(data) > len(data):
+        raise Unreadable("it has fewer tiles than its header declares")
+    return size, 4 * _jpeg2000_samples(data)
 
 
 def _bmp_size(data: bytes) -> tuple[int, int]:
@@ -123,6 +130,15 @@ def jpeg2000_size(data: bytes) -> tuple[int, int] | None:
         return None
     right, bottom, left, top = struct.unpack_from(">IIII", data, at + 8)
     return max(0, bottom - top), max(0, right - left)
+
+
+def _jpeg2000_tiles(data: bytes) -> int:
+    """Return the number of tiles that a codestream of JPEG 2000 declares."""
+    fields = struct.unpack_from(">8I", data, data.find(_START) + 8)
+    (right, bottom), (width, height, left, top) = fields[:2], fields[4:]
+    if 0 in (width, height):
+        raise Unreadable("its header is damaged")
+    return int(max(0, -(-(right - left) // width)) * max(0, -(-(bottom - top) // height)))
 
 
 def _jpeg2000_samples(data: bytes) -> int:
