@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 EXTRA_SAMPLES = 338
 PREMULTIPLIED = 1
+_UNKNOWN_TYPE = "its pixels are of an unknown type; convert them to 8 or 16 bits"
 _JPEGS = {
     COMPRESSION.JPEG,
     COMPRESSION.JPEG_2000_LOSSY,
@@ -97,7 +98,7 @@ def page_kind(page: tifffile.TiffPage) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if photometric == PHOTOMETRIC.YCBCR and page.compression not in _JPEGS:
         raise Unreadable("it is YCbCr without JPEG; convert it to RGB")
     if page.dtype is None:
-        raise Unreadable("its pixels are of an unknown type; convert them to 8 or 16 bits")
+        raise Unreadable(_UNKNOWN_TYPE)
     if page.dtype.kind not in "buif":
         raise Unreadable(f"its pixels are of type {page.dtype}; convert them to real numbers")
     grey_with_alpha = is_grey_with_alpha(page)
@@ -153,7 +154,9 @@ def sample_kind(page: tifffile.TiffPage) -> tuple[tuple[int, ...], np.dtype[Any]
     Unreadable
         The samples are no grey values that rise with light.
     """
-    if page.dtype is None or page.dtype.kind not in "uif" or page.axes not in ("YXS", "SYX"):
+    if page.dtype is None:
+        raise Unreadable(_UNKNOWN_TYPE)
+    if page.dtype.kind not in "uif" or page.axes not in ("YXS", "SYX"):
         raise Unreadable(f"its pages have axes {page.axes} of type {page.dtype}")
     if page.photometric not in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB):
         raise Unreadable(f"its {page.samplesperpixel} channels are {_label(page.photometric)}")
