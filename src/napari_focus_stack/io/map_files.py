@@ -17,6 +17,7 @@ from napari_focus_stack.io.map_reports import report_of_stack, reports_beside
 from napari_focus_stack.io.ome_zarr_store import own_attributes
 from napari_focus_stack.io.output_formats import TIFF
 from napari_focus_stack.io.placed_plate import field_place
+from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.stored_heights import HeightField, Kind, StoredHeights
 from napari_focus_stack.io.writing import describe_values
@@ -270,6 +271,19 @@ def _reported(
     found: HeightField, files: MapSet, main: MapImages, time: int, channel: int
 ) -> HeightField:
     """Add the calibration in the report of the stack."""
+    try:
+        return _calibrated(found, files, main, time, channel)
+    except (AttributeError, TypeError, ValueError, LookupError) as problem:
+        raise InputError(
+            f"A report beside '{main.path.name}' is damaged ({reason(problem)})",
+            "copy it again, or remove it",
+        ) from problem
+
+
+def _calibrated(
+    found: HeightField, files: MapSet, main: MapImages, time: int, channel: int
+) -> HeightField:
+    """Return heights with the calibration of the report that fits them."""
     reports = reports_beside(files.home, main.path, files.stem, files.label)
     fitting = [report for report in reports if _extent(report) == found.values.shape[:2]]
     if not fitting:

@@ -233,7 +233,7 @@ def _alike(names: Sequence[str]) -> AlikeNames:
         tokens = _tokens(name, wells)
         edges = [0, *(edge for token in tokens for edge in (token.start, token.end)), len(name)]
         texts = (name[a:b].casefold() for a, b in zip(edges[::2], edges[1::2], strict=True))
-        groups[*texts].append((name, tokens))
+        groups[*texts, *(token.kind for token in tokens)].append((name, tokens))
     most: list[tuple[str, list[NameToken]]] = max(groups.values(), key=len, default=[("", [])])
     places = zip(*(tokens for _, tokens in most), strict=True)
     columns = [
