@@ -14,6 +14,9 @@ JPEG = 2048
 """The same of JPEG, whose blocks of 64 samples take a bit each or more; colour may be halved."""
 ANY = 2**16
 """The same of codecs without a bound: real planes of 30,000 x 30,000 have more than 40 kB."""
+MOST_PLANES = 2**23
+"""Planes of a file or set; a plate of 384 wells with 9 fields, 4 channels, 20 z and 10 times has a
+third of them."""
 
 
 def oversize(size: tuple[int, int], declared: int, stored: int, expansion: int) -> str | None:

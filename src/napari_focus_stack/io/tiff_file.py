@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from tifffile import COMPRESSION, TiffFile, TiffFileError
 
-from napari_focus_stack.io.declared_size import ANY, DEFLATE, JPEG, bytes_of, oversize
+from napari_focus_stack.io.declared_size import ANY, DEFLATE, JPEG, MOST_PLANES, bytes_of, oversize
 from napari_focus_stack.io.tiff_segments import MOST_CHUNK, refuse_large_segments
 from napari_focus_stack.io.xml_documents import refuse_entities
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 _MOST_TAGS = 4096
 """Tags of a directory above which tifffile takes it for damaged."""
 _DESCRIPTION = 270
+_PIXELS = re.compile(r"<(?:\w+:)?Pixels\b[^>]*>")
+_SIZE = re.compile(r"\bSize[XYZCT]\s*=\s*[\"']\s*(\d{1,18})\s*[\"']")
+"""Elements and attributes of OME-XML; parsed as a whole, that of a large set takes a second."""
 _EXPANSIONS = {
     COMPRESSION.NONE: 8,
     COMPRESSION.DEFLATE: DEFLATE,
@@ -59,7 +63,16 @@ def open_tiff_file(path: Path) -> Iterator[TiffFile]:
         text = tif.pages.first.tags.valueof(_DESCRIPTION)
         if isinstance(text, str):
             refuse_entities(text)
+            _refuse_many_planes(tif, text)
         yield tif
+
+
+def _refuse_many_planes(tif: TiffFile, text: str) -> None:
+    """Refuse OME-XML of more planes than any recording has: tifffile would list them one by one."""
+    for pixels in _PIXELS.findall(text) if tif.is_ome else []:
+        declared = math.prod(int(size) for size in _SIZE.findall(pixels))
+        if declared > MOST_PLANES * max(1, tif.pages.first.size):
+            raise TiffFileError("its metadata declare more planes than any recording has")
 
 
 def _refuse_loop(tif: TiffFile) -> None:

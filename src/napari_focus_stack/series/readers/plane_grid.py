@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import InputError, SettingsError
+from napari_focus_stack.io.declared_size import MOST_PLANES
 from napari_focus_stack.series.axes import STACKED, axis_lengths, parse_axes
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ _WORDS = {
     "V": "event",
     "S": "sample",
 }
-
-
-MOST_PLANES = 2**23
-"""Planes of a file or set; a plate of 384 wells with 9 fields, 4 channels, 20 z and 10 times has a
-third of them."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.declared_size import MOST_PLANES
 from napari_focus_stack.io.json_documents import read_document
 from napari_focus_stack.io.spacing_metadata import (
     finite_number,
@@ -23,7 +24,6 @@ from napari_focus_stack.io.spacing_metadata import (
     spacing_in_micrometres,
 )
 from napari_focus_stack.series.model import Channel, Position
-from napari_focus_stack.series.readers.plane_grid import MOST_PLANES
 from napari_focus_stack.series.readers.zarr_nodes import read_node
 
 if TYPE_CHECKING:
