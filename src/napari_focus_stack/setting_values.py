@@ -60,9 +60,7 @@ def _count(name: str, value: Any, least: int, most: int) -> int:
     """Check a whole number between two bounds."""
     count = _whole(value)
     if count is None or not least <= count <= most:
-        raise SettingsError(
-            f"{name} {_shown(value)} must be a whole number from {least} to {most}."
-        )
+        raise SettingsError(f"{name} {value!r} must be a whole number from {least} to {most}.")
     return count
 
 
@@ -78,21 +76,21 @@ def _size(name: str, value: Any) -> int:
             power = "KMGT".find(prefix.upper()) + 1 if prefix else 0
             size = float(number.replace(",", ".")) * (1024 if binary else 1000) ** power
     if size is None or not 1 <= size < 2**63:
-        raise SettingsError(f"{name} {_shown(value)} must be a size, as in 1.5GB or 800MB.")
+        raise SettingsError(f"{name} {value!r} must be a size, as in 1.5GB or 800MB.")
     return int(size)
 
 
 def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Check a choice."""
     if not isinstance(value, str) or value not in choices:
-        raise SettingsError(f"{name} {_shown(value)} is unknown; choose from {', '.join(choices)}.")
+        raise SettingsError(f"{name} {value!r} is unknown; choose from {', '.join(choices)}.")
     return str(value)
 
 
 def _switch(name: str, value: Any) -> bool:
     """Check a truth value."""
     if type(value).__name__ not in ("bool", "bool_"):  # NumPy's are named so
-        raise SettingsError(f"{name} {_shown(value)} must be true or false.")
+        raise SettingsError(f"{name} {value!r} must be true or false.")
     return bool(value)
 
 
@@ -114,13 +112,8 @@ def _odd(name: str, value: Any, least: int, most: int | None) -> int:
     size = _whole(value)
     if size is None or size < least or size % 2 == 0 or (most is not None and size > most):
         bound = f"{least} or more" if most is None else f"from {least} to {most}"
-        raise SettingsError(f"{name} {_shown(value)} must be an odd number, {bound}.")
+        raise SettingsError(f"{name} {value!r} must be an odd number, {bound}.")
     return size
-
-
-def _shown(value: Any) -> str:
-    """Return a value as it stands in a recipe."""
-    return "null" if value is None else repr(value)
 
 
 def _number_within(name: str, value: Any, least: float, below: float) -> float:
@@ -128,7 +121,7 @@ def _number_within(name: str, value: Any, least: float, below: float) -> float:
     number = _number(value)
     if not least <= number < below:
         raise SettingsError(
-            f"{name} {_shown(value)} must be a number from {least:g} on and below {below:g}."
+            f"{name} {value!r} must be a number from {least:g} on and below {below:g}."
         )
     return number
 
@@ -137,7 +130,7 @@ def _number_above(name: str, value: Any, bound: float) -> float:
     """Check a finite number above a bound."""
     number = _number(value)
     if not bound < number < math.inf:
-        raise SettingsError(f"{name} {_shown(value)} must be a number above {bound:g}.")
+        raise SettingsError(f"{name} {value!r} must be a number above {bound:g}.")
     return number
 
 
@@ -159,7 +152,7 @@ def _reference(value: Any) -> str | int:
     plane = _whole(value)
     if plane is None or plane < 0:
         raise SettingsError(
-            f"reference {_shown(value)} must be 'middle', 'first' or a plane's number, counted from 0."
+            f"reference {value!r} must be 'middle', 'first' or a plane's number, counted from 0."
         )
     return plane
 
