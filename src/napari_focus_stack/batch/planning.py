@@ -190,7 +190,8 @@ def _difference(before: Mapping[str, Any], wanted: Mapping[str, Any], key: str) 
     """Return the first difference of two runs."""
     old, new = before.get(key), wanted[key]
     if isinstance(old, dict) and isinstance(new, dict):
-        names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        absent = object()  # a name may be there with null
+        names = [k for k in {**old, **new} if old.get(k, absent) != new.get(k, absent)]
         return f"{names[0]} {_shown(old.get(names[0]))} instead of {_shown(new.get(names[0]))}"
     return f"{key} {_shown(old)} instead of {_shown(new)}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import math
 import re
 import sys
 from decimal import Decimal
@@ -192,7 +191,7 @@ def as_number(text: str) -> float:
         It is none, or not finite.
     """
     number = _literal(text)
-    if isinstance(number, str) or not math.isfinite(number):
+    if isinstance(number, str) or not abs(number) <= sys.float_info.max:
         raise argparse.ArgumentTypeError(f"'{text}' is no number")
     return float(number)
 

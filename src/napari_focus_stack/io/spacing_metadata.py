@@ -77,8 +77,8 @@ def micrometres(value: Any, unit: str | None) -> float | None:
     return None if factor is None or number is None else _positive(number * factor)
 
 
-def _plain_unit(unit: str) -> str:
-    plain = unit.strip().lower()
+def _plain_unit(unit: object) -> str:
+    plain = str(unit).strip().lower()
     for sign in _MICRO_SIGNS:
         plain = plain.replace(sign, "u")
     plain = plain.replace("metre", "meter")

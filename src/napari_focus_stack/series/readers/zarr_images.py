@@ -206,7 +206,7 @@ def _kind(array: Mapping[str, Any], where: str) -> tuple[tuple[int, ...], np.dty
     if min(shape, default=1) < 1:
         raise InputError(f"'{where}' is an array without any value; copy the store again.")
     if math.prod(shape[:-2]) > MOST_PLANES or max(shape, default=1) > _LONGEST:
-        sides = " x ".join(f"{length:.6g}" for length in shape[:6])
+        sides = " x ".join(f"{length:.6g}" if length < 1e18 else "…" for length in shape[:6])
         raise InputError(
             f"'{where}' declares {sides} values, more than any array has; its metadata are "
             "damaged, so copy the store again."
