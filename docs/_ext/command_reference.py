@@ -95,17 +95,6 @@ class CommandReference(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the directive.
-
-    Parameters
-    ----------
-    app : sphinx.application.Sphinx
-        The application.
-
-    Returns
-    -------
-    dict of str to bool
-        Properties of the extension, as Sphinx expects them.
-    """
+    """Register the directive, and return what Sphinx expects of an extension."""
     app.add_directive("command-reference", CommandReference)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -58,17 +58,6 @@ class PublicName(SphinxRole):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the role.
-
-    Parameters
-    ----------
-    app : sphinx.application.Sphinx
-        The application.
-
-    Returns
-    -------
-    dict of str to bool
-        Properties of the extension, as Sphinx expects them.
-    """
+    """Register the role, and return what Sphinx expects of an extension."""
     app.add_role("public-name", PublicName())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

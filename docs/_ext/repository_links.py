@@ -86,18 +86,7 @@ def _read_included(app: Sphinx, path: Path, _: str, content: list[str]) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the configuration and the events.
-
-    Parameters
-    ----------
-    app : sphinx.application.Sphinx
-        The application.
-
-    Returns
-    -------
-    dict of str to bool
-        Properties of the extension, as Sphinx expects them.
-    """
+    """Register the configuration and the events, and return what Sphinx expects of an extension."""
     app.add_config_value("repository_files", "", "env")
     app.add_config_value("repository_pages", {}, "env")
     app.connect("source-read", _read_page)
