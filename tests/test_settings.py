@@ -25,6 +25,7 @@ from napari_focus_stack.settings import Settings
         ("reference", "last"),
         ("reference", True),
         ("reference", 1.0),
+        ("gaussian", 10**20 + 1),
         ("gaussian", 0),
         ("gaussian", 4),
         ("gaussian", -3),

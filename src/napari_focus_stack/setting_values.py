@@ -41,7 +41,7 @@ def checked(field: dataclasses.Field[Any], value: Any) -> Any:
     if "size" in bounds:
         return None if value is None else _size(name, value)
     if "odd" in bounds:
-        return _odd(name, value, bounds["minimum"], bounds.get("maximum"))
+        return _odd(name, value, bounds["minimum"], bounds["maximum"])
     if "switch" in bounds:
         return _switch(name, value)
     if "box" in bounds:
@@ -107,12 +107,11 @@ def _box(name: str, value: Any) -> tuple[int, int, int, int]:
     return box[0], box[1], box[2], box[3]
 
 
-def _odd(name: str, value: Any, least: int, most: int | None) -> int:
+def _odd(name: str, value: Any, least: int, most: int) -> int:
     """Check an odd number between two bounds."""
     size = _whole(value)
-    if size is None or size < least or size % 2 == 0 or (most is not None and size > most):
-        bound = f"{least} or more" if most is None else f"from {least} to {most}"
-        raise SettingsError(f"{name} {value!r} must be an odd number, {bound}.")
+    if size is None or size % 2 == 0 or not least <= size <= most:
+        raise SettingsError(f"{name} {value!r} must be an odd number, from {least} to {most}.")
     return size
 
 

@@ -100,6 +100,7 @@ class Settings:
         "Size of the blur against noise before detail is measured, odd, in pixels (method "
         "'laplacian').",
         minimum=1,
+        maximum=32767,
         odd=True,
     )
     laplacian: int = _parameter(
