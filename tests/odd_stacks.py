@@ -32,7 +32,7 @@ class OddStack:
     def is_one_plane(self) -> bool:
         """Whether one of two planes shows nothing beside the other, so that none can be aligned."""
         flaw = self.flaw.split(",")[0]
-        blank = ("zero plane", "NaN plane", "NaN region", "stripe of zeros", "huge pixel")
+        blank = ("zero plane", "NaN plane", "NaN region", "stripe of zeros")
         return len(self.planes) == 2 and flaw in blank
 
     @property

@@ -7,6 +7,7 @@ import numbers
 import operator
 import re
 from collections.abc import Iterable
+from reprlib import repr as shown
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import SettingsError
@@ -60,7 +61,7 @@ def _count(name: str, value: Any, least: int, most: int) -> int:
     """Check a whole number between two bounds."""
     count = _whole(value)
     if count is None or not least <= count <= most:
-        raise SettingsError(f"{name} {value!r} must be a whole number from {least} to {most}.")
+        raise SettingsError(f"{name} {shown(value)} must be a whole number from {least} to {most}.")
     return count
 
 
@@ -76,21 +77,21 @@ def _size(name: str, value: Any) -> int:
             power = "KMGT".find(prefix.upper()) + 1 if prefix else 0
             size = float(number.replace(",", ".")) * (1024 if binary else 1000) ** power
     if size is None or not 1 <= size < 2**63:
-        raise SettingsError(f"{name} {value!r} must be a size, as in 1.5GB or 800MB.")
+        raise SettingsError(f"{name} {shown(value)} must be a size, as in 1.5GB or 800MB.")
     return int(size)
 
 
 def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """Check a choice."""
     if not isinstance(value, str) or value not in choices:
-        raise SettingsError(f"{name} {value!r} is unknown; choose from {', '.join(choices)}.")
+        raise SettingsError(f"{name} {shown(value)} is unknown; choose from {', '.join(choices)}.")
     return str(value)
 
 
 def _switch(name: str, value: Any) -> bool:
     """Check a truth value."""
     if type(value).__name__ not in ("bool", "bool_"):  # NumPy's are named so
-        raise SettingsError(f"{name} {value!r} must be true or false.")
+        raise SettingsError(f"{name} {shown(value)} must be true or false.")
     return bool(value)
 
 
@@ -99,9 +100,9 @@ def _box(name: str, value: Any) -> tuple[int, int, int, int]:
     values = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else []
     box = [whole for whole in map(_whole, values) if whole is not None]
     if len(values) != 4 or len(box) != 4 or not (0 <= box[0] < box[1] and 0 <= box[2] < box[3]):
-        shown = " ".join(repr(value).split())  # an array's repr has several lines
+        given = " ".join(shown(value).split())  # an array's repr has several lines
         raise SettingsError(
-            f"{name} {shown} must be four whole numbers from 0 on, each end beyond its start: "
+            f"{name} {given} must be four whole numbers from 0 on, each end beyond its start: "
             "first row, end row, first column, end column."
         )
     return box[0], box[1], box[2], box[3]
@@ -111,7 +112,7 @@ def _odd(name: str, value: Any, least: int, most: int) -> int:
     """Check an odd number between two bounds."""
     size = _whole(value)
     if size is None or size % 2 == 0 or not least <= size <= most:
-        raise SettingsError(f"{name} {value!r} must be an odd number, from {least} to {most}.")
+        raise SettingsError(f"{name} {shown(value)} must be an odd number, from {least} to {most}.")
     return size
 
 
@@ -120,7 +121,7 @@ def _number_within(name: str, value: Any, least: float, below: float) -> float:
     number = _number(value)
     if not least <= number < below:
         raise SettingsError(
-            f"{name} {value!r} must be a number from {least:g} on and below {below:g}."
+            f"{name} {shown(value)} must be a number from {least:g} on and below {below:g}."
         )
     return number
 
@@ -129,7 +130,7 @@ def _number_above(name: str, value: Any, bound: float) -> float:
     """Check a finite number above a bound."""
     number = _number(value)
     if not bound < number < math.inf:
-        raise SettingsError(f"{name} {value!r} must be a number above {bound:g}.")
+        raise SettingsError(f"{name} {shown(value)} must be a number above {bound:g}.")
     return number
 
 
@@ -151,7 +152,7 @@ def _reference(value: Any) -> str | int:
     plane = _whole(value)
     if plane is None or plane < 0:
         raise SettingsError(
-            f"reference {value!r} must be 'middle', 'first' or a plane's number, counted from 0."
+            f"reference {shown(value)} must be 'middle', 'first' or a plane's number, from 0 on."
         )
     return plane
 

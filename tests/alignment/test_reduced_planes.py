@@ -93,6 +93,25 @@ def test_missing_values_do_not_spread() -> None:
         assert np.isfinite(part).all()
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.floats(50, 1e9), st.integers(0, 2**16), st.integers(1, 3))
+def test_values_of_single_pixels_do_not_count_as_contrast(height: float, seed: int, count) -> None:
+    """Beside the contrast of one reference plane with such a pixel all others looked blank."""
+    plane = np.array(scene("gravel", "slant", n=4, noise=QUIET, dtype="float32").planes[1])
+    spiky, rng = plane.copy(), np.random.default_rng(seed)
+    places = rng.choice(plane.size, count, replace=False)
+    spiky.flat[places] += height * np.std(plane) * rng.choice([-1, 1])
+    assert ReducedPlane.of(spiky).contrast < 1.5 * ReducedPlane.of(plane).contrast
+
+
+def test_the_narrowest_point_of_light_is_kept() -> None:
+    """A lone bead must not be taken for the pixel of a faulty sensor."""
+    y, x = np.mgrid[:96, :96]
+    for sigma in (0.6, 0.85, 1.5):
+        bead = np.exp(-((y - 40) ** 2 + (x - 50) ** 2) / (2 * sigma**2)).astype(np.float32)
+        np.testing.assert_array_equal(ReducedPlane.of(bead).fine, bead)
+
+
 @pytest.mark.parametrize("model", TRUE)
 def test_transforms_are_between_the_full_planes(model: str) -> None:
     fixed, moving = (ReducedPlane.of(plane) for plane in pair("gravel", TRUE[model]))

@@ -135,6 +135,21 @@ def one(browser: WebDriver, selector: str) -> WebElement:
     return browser.find_element("css selector", selector)
 
 
+def text(browser: WebDriver, selector: str) -> str:
+    """The text of an element, read at once: the page replaces cards and rows as it is laid out."""
+    script = "return document.querySelector(arguments[0]).innerText.trim()"
+    return str(browser.execute_script(script, selector))
+
+
+def click(browser: WebDriver, selector: str) -> None:
+    from selenium.common.exceptions import StaleElementReferenceException
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    replaced = [StaleElementReferenceException]
+    waiting = WebDriverWait(browser, 5, poll_frequency=0.02, ignored_exceptions=replaced)
+    waiting.until(lambda _: one(browser, selector).click() or True)
+
+
 def until(browser: WebDriver, condition: Callable[[WebDriver], Any]) -> Any:
     from selenium.webdriver.support.wait import WebDriverWait
 
@@ -181,8 +196,8 @@ def test_loads_from_its_own_files_alone(browser: WebDriver, sheet: Path) -> None
     assert len(addresses) >= 1 + 8
     assert all(address.startswith(("file:///", "data:")) for address in addresses), addresses
     assert not browser.get_log("browser")
-    assert one(browser, "h1").text == browser.title == "Leaves"
-    assert one(browser, "#where").text.startswith("/data/leaves · ")
+    assert text(browser, "h1") == browser.title == "Leaves"
+    assert text(browser, "#where").startswith("/data/leaves · ")
     counts = [chip.text for chip in browser.find_elements("css selector", "#chips button")]
     assert counts == ["All 10", "Done 8", "Failed 1", "Left out 1"]
 
@@ -217,21 +232,21 @@ ORDERS: dict[str, Callable[[BatchRecord], float | None]] = {
 @pytest.mark.parametrize("layout", ["grid", "table"])
 def test_sorts(browser: WebDriver, sheet: Path, layout: str) -> None:
     opened(browser, sheet)
-    one(browser, f"#layout [value={layout}]").click()
+    click(browser, f"#layout [value={layout}]")
     for by, key in ORDERS.items():
-        one(browser, f"#by [value={by}]").click()
+        click(browser, f"#by [value={by}]")
         keyed = [(key(record), record) for record in small_batch()]
         unknown = [record for value, record in keyed if value is None]
         known = sorted((pair for pair in keyed if pair[0] is not None), key=lambda pair: pair[0])
         assert names(browser) == named([record for _, record in known] + unknown), by
-        one(browser, "#reverse").click()
+        click(browser, "#reverse")
         known.sort(key=lambda pair: -pair[0])
         assert names(browser) == named([record for _, record in known] + unknown), by
 
 
 def test_headings_of_the_table_sort(browser: WebDriver, sheet: Path) -> None:
     opened(browser, sheet)
-    one(browser, "#layout [value=table]").click()
+    click(browser, "#layout [value=table]")
     heading = one(browser, "#columns [data-by=sure]")
     heading.click()
     first = names(browser)
@@ -249,7 +264,7 @@ def test_filters(browser: WebDriver, sheet: Path) -> None:
     }
     passing |= {"all": lambda record: True}
     for chip, passes in passing.items():
-        one(browser, f"#chips [value={chip}]").click()
+        click(browser, f"#chips [value={chip}]")
         assert names(browser) == named([one for one in small_batch() if passes(one)]), chip
 
 
@@ -289,9 +304,9 @@ def test_searches(browser: WebDriver, sheet: Path, words: str, found: list[str])
     opened(browser, sheet)
     one(browser, "#search").send_keys(words)
     assert names(browser) == found
-    assert one(browser, "#count").text == f"{len(found)} of 10 stacks"
+    assert text(browser, "#count") == f"{len(found)} of 10 stacks"
     if not found:
-        one(browser, "#all").click()
+        click(browser, "#all")
         assert len(names(browser)) == 10
 
 
@@ -303,28 +318,28 @@ def test_keys_open_leaf_through_and_close(browser: WebDriver, sheet: Path) -> No
         press(browser, Keys.TAB)
     press(browser, Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ENTER)  # three columns
     until(browser, lambda _: one(browser, "#view").is_displayed())
-    assert one(browser, "#view-name").text == "leaf 4"
+    assert text(browser, "#view-name") == "leaf 4"
     assert urllib.parse.unquote(browser.current_url).endswith("#reports/plate/leaf 4")
     press(browser, Keys.ARROW_RIGHT, "d")
-    assert one(browser, "#view-name").text == "leaf 5"
-    assert one(browser, "#place").text == "6 of 10"
+    assert text(browser, "#view-name") == "leaf 5"
+    assert text(browser, "#place") == "6 of 10"
     until(browser, lambda _: loaded(browser, "#picture"))
     assert one(browser, "#picture").get_attribute("src").endswith("_depth_view.jpg")
     press(browser, Keys.ESCAPE)
     assert not one(browser, "#view").is_displayed()
     assert "#" not in browser.current_url
-    assert one(browser, ":focus .name").text == "leaf 5"
+    assert text(browser, ":focus .name") == "leaf 5"
     press(browser, Keys.END)
-    assert one(browser, ":focus .name").text == "leaf 11"
+    assert text(browser, ":focus .name") == "leaf 11"
 
 
 def test_a_linked_stack_shows_its_picture_and_report(browser: WebDriver, sheet: Path) -> None:
     opened(browser, sheet, fragment="#reports/plate/leaf%205")
     until(browser, lambda _: loaded(browser, "#picture"))
-    report = one(browser, "#facts").text
+    report = text(browser, "#facts")
     expected = ("50 %", "12, 1 left out", "similarity", "10 px", "4.25 planes", "8.5 µm", *NOTES)
-    for text in (*expected, "1.5 to 9.75", "3 to 19.5", "13 %", "6.3 %"):
-        assert text in report, report
+    for words in (*expected, "1.5 to 9.75", "3 to 19.5", "13 %", "6.3 %"):
+        assert words in report, report
     links = browser.find_elements("css selector", "#facts a")
     paths = [urllib.parse.unquote(link.get_attribute("href")) for link in links]
     folder = urllib.parse.unquote(sheet.parent.as_uri())
@@ -358,10 +373,10 @@ def test_the_picture_is_zoomed_about_the_pointer_and_moved(browser: WebDriver, s
     assert (middle - zoomed[:2]) / zoomed[2:] == pytest.approx(under, abs=0.01)
     ActionChains(browser, duration=0).drag_and_drop_by_offset(stage, 30, -20).perform()
     assert box() - zoomed == pytest.approx([30, -20, 0, 0], abs=1.5)
-    one(browser, "#view-pictures [value=depth]").click()
+    click(browser, "#view-pictures [value=depth]")
     until(browser, lambda _: loaded(browser, "#picture"))
     assert box()[2] == pytest.approx(zoomed[2])
-    one(browser, "#fit").click()
+    click(browser, "#fit")
     assert box() == pytest.approx(before)
 
 
@@ -371,7 +386,7 @@ def test_a_failed_stack_shows_its_reason(browser: WebDriver, sheet: Path) -> Non
     assert "'leaf 10.tif' ends early; copy it again." in card.text
     card.click()
     until(browser, lambda _: one(browser, "#view").is_displayed())
-    assert one(browser, "#facts .reason.failed").text.startswith("Failed\n'leaf 10.tif' ends")
+    assert text(browser, "#facts .reason.failed").startswith("Failed\n'leaf 10.tif' ends")
     assert not one(browser, "#stage").is_displayed()
 
 
@@ -382,7 +397,7 @@ def test_the_table_gives_the_reason_in_the_row(browser: WebDriver, sheet: Path) 
         one.scrollHeight > one.clientHeight + 1 || one.scrollWidth > one.clientWidth])"""
     for width in WIDTHS:
         opened(browser, sheet, width)
-        one(browser, "#layout [value=table]").click()
+        click(browser, "#layout [value=table]")
         (torn, clipped), (waiting, _) = browser.execute_script(rows)
         assert " ".join(torn.split()) == "Failed 'leaf 10.tif' ends early; copy it again."
         assert " ".join(waiting.split()) == f"Left out {STILL_WRITTEN}"
@@ -407,8 +422,8 @@ def test_image_and_depth_are_shown_in_both_layouts(
     browser: WebDriver, sheet: Path, layout: str, shown: str
 ) -> None:
     opened(browser, sheet)
-    one(browser, f"#layout [value={layout}]").click()
-    one(browser, f"#pictures [value={shown}]").click()
+    click(browser, f"#layout [value={layout}]")
+    click(browser, f"#pictures [value={shown}]")
     pictures = browser.find_elements("css selector", "#sheet .cell:first-child img")
     roles = [one.get_attribute("src").rpartition("_")[2] for one in pictures]
     assert roles == [f"{role}.jpg" for role in ("image", "depth") if shown in (role, "both")]
@@ -417,11 +432,11 @@ def test_image_and_depth_are_shown_in_both_layouts(
 
 def test_colours_of_depth_have_numbers(browser: WebDriver, sheet: Path) -> None:
     opened(browser, sheet)
-    one(browser, "#pictures [value=depth]").click()
-    assert one(browser, ".card .scale").text.split("\n") == ["planes 1.25", "10.5"]
+    click(browser, "#pictures [value=depth]")
+    assert text(browser, ".card .scale").split("\n") == ["planes 1.25", "10.5"]
     opened(browser, sheet, fragment="#reports/plate/leaf%205")
-    one(browser, "#view-pictures [value=depth]").click()
-    legend = one(browser, "#legend").text.split("\n")
+    click(browser, "#view-pictures [value=depth]")
+    legend = text(browser, "#legend").split("\n")
     assert legend == ["planes 1.25", "10.5", "the greyer, the less sure"]
 
 
@@ -431,15 +446,15 @@ def test_a_stack_without_sure_depth_says_so(
     record = done("a", share_sure=0.0, depth=None, height=None, colours=None)
     page = write_contact_sheet(tmp_path, [with_pictures(tmp_path, record, files)], "Unsure")
     opened(browser, page, 1600)
-    one(browser, "#pictures [value=depth]").click()
-    assert one(browser, ".card .scale").text == "no depth is sure"
-    one(browser, "#layout [value=table]").click()
-    assert "no depth is sure" in one(browser, "#sheet .row").text
-    one(browser, ".cell a").click()
+    click(browser, "#pictures [value=depth]")
+    assert text(browser, ".card .scale") == "no depth is sure"
+    click(browser, "#layout [value=table]")
+    assert "no depth is sure" in text(browser, "#sheet .row")
+    click(browser, ".cell a")
     until(browser, lambda _: one(browser, "#view").is_displayed())
-    one(browser, "#view-pictures [value=depth]").click()
-    assert one(browser, "#legend").text == "no depth is sure\nthe map is grey"
-    assert "Median depth\nno depth is sure" in one(browser, "#facts").text
+    click(browser, "#view-pictures [value=depth]")
+    assert text(browser, "#legend") == "no depth is sure\nthe map is grey"
+    assert "Median depth\nno depth is sure" in text(browser, "#facts")
 
 
 def test_numbers_have_two_decimals_at_most_and_none_is_cut_off(
@@ -454,8 +469,8 @@ def test_numbers_have_two_decimals_at_most_and_none_is_cut_off(
           .map((one) => one.textContent)"""
     for width in (360, *WIDTHS):
         opened(browser, page, width)
-        one(browser, "#pictures [value=depth]").click()
-        figures = one(browser, ".card .small").text.split("\n")
+        click(browser, "#pictures [value=depth]")
+        figures = text(browser, ".card .small").split("\n")
         assert figures == [">99.9 % sure", "motion 3.99 px", "12 notes"]
         assert browser.execute_script(cut) == []
 
@@ -466,15 +481,15 @@ def test_the_page_explains_its_words(browser: WebDriver, sheet: Path) -> None:
     folded.find_element("css selector", "summary").click()
     explained = {word.text for word in folded.find_elements("css selector", "dt")}
     assert explained >= {"Sure", "Motion", "Align", "At ends", "Saturated", "Left out"}
-    one(browser, ".card.done").click()
+    click(browser, ".card.done")
     until(browser, lambda _: one(browser, "#view").is_displayed())
-    assert one(browser, "#facts .meanings summary").text == "What the figures mean"
+    assert text(browser, "#facts .meanings summary") == "What the figures mean"
 
 
 def test_hidden_columns_are_named(browser: WebDriver, sheet: Path) -> None:
     for width in WIDTHS:
         opened(browser, sheet, width)
-        one(browser, "#layout [value=table]").click()
+        click(browser, "#layout [value=table]")
         headings = browser.find_elements("css selector", "#columns > span")
         titles = [(one.text or one.get_property("textContent"), one) for one in headings[1:]]
         hidden = [title.split(",")[0].lower() for title, one in titles if not one.is_displayed()]
@@ -508,7 +523,7 @@ def test_names_are_shown_as_they_are(
         until(browser, lambda _: loaded(browser, "#picture"))
         note = "return document.querySelector('#facts li').textContent.toWellFormed()"
         assert browser.execute_script(note) in legible
-        one(browser, "#close").click()
+        click(browser, "#close")
     assert browser.execute_script("return window.harmed") is None
     assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 
@@ -552,7 +567,7 @@ def test_nothing_is_wider_than_the_window(browser: WebDriver, sheet: Path, width
     opened(browser, sheet, width)
     for selector in ("#pictures [value=both]", "#layout [value=table]", ".cell a"):
         assert browser.execute_script(beyond) == []
-        one(browser, selector).click()
+        click(browser, selector)
     until(browser, lambda _: one(browser, "#view").is_displayed())
     assert browser.execute_script(beyond) == []
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import struct
+import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from napari_focus_stack.series.model import Series
 
 _MOST_PLANES = 6
+_ENOUGH_SECONDS = 3.0
+"""CPU time after which no further plane is read: sound planes of 10^5 chunks take seconds each."""
 
 
 def opened(path: Path, pattern: str | None = None) -> Iterator[int]:
@@ -40,7 +43,7 @@ def opened(path: Path, pattern: str | None = None) -> Iterator[int]:
 
 
 def _read(series: Series) -> Iterator[int]:
-    first, last = None, None
+    first, last, started = None, None, time.process_time()
     for index in series:
         first, last = first or index, index
     for index in dict.fromkeys((first, last)):
@@ -49,6 +52,8 @@ def _read(series: Series) -> Iterator[int]:
         series.stack_files(index)
         source = series.stack(position=index.position, time=index.time, channel=index.channel)
         for k in range(min(len(source), _MOST_PLANES)):
+            if time.process_time() - started > _ENOUGH_SECONDS:
+                return
             yield int(np.prod(source.plane_shape, dtype=object)) * source.dtype.itemsize
             source[k]
 

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
 READ, REFUSED = "read", "refused"
 MOST_SECONDS = 10.0
-"""Seconds of CPU time that an input may take."""
+"""Seconds of CPU time that an input may take, beside those in which its pixels are read."""
+_BYTES_A_SECOND = 8e6
+"""Of pixels in many small chunks."""
 _FREE_MEMORY = 200 << 20
 _LONGEST_MESSAGE = 1000
 """Letters of a sentence with three names of files, each as long as a disk allows."""
 _UNCLEAR = re.compile(
-    r"Unable to allocate|Traceback|<[\w.]+(?: object)? at 0x|<tifffile|cv2\.error|(?<!['\w])b'"
+    r"Unable to allocate|Traceback|<[\w.]+(?: object)? at 0x|<tifffile|cv2\.error|(?<!['\w/])b'"
     r"|NoneType|'\w+' object|not supported between|unsupported operand|(?<!['\w])None\b"
 )
 """What a message shows of a program's inside and not of a file."""
@@ -147,7 +149,7 @@ def judged(kind: Kind, path: Path, guard: Guard) -> Verdict:
     """Open an input as a user does, and judge what happens."""
     before = _resident_after_reset()
     started = time.process_time()
-    declared = 0
+    declared = pixels = 0
     with (
         warnings.catch_warnings(record=True) as warned,
         guard.only(path.parent, temporary=kind.temporary),
@@ -155,7 +157,7 @@ def judged(kind: Kind, path: Path, guard: Guard) -> Verdict:
         warnings.simplefilter("always")
         try:
             for size in kind.open(path):
-                declared = max(declared, size)
+                declared, pixels = max(declared, size), pixels + size
             verdict = Verdict(READ)
         except FocusStackError as problem:
             verdict = _refusal(problem)
@@ -166,7 +168,7 @@ def judged(kind: Kind, path: Path, guard: Guard) -> Verdict:
         return Verdict("trespass", guard.seen[0].split()[0], f"{guard.seen[0]}\n{verdict.detail}")
     if verdict.is_finding:
         return verdict
-    if seconds > MOST_SECONDS:
+    if seconds > MOST_SECONDS + pixels / _BYTES_A_SECOND:
         return Verdict("slow", "", f"{seconds:.1f} s; {verdict.outcome}: {verdict.detail}")
     if grown > 2 * declared + _FREE_MEMORY:
         sizes = f"{grown >> 20} MB for {declared >> 20} MB declared"

@@ -14,7 +14,7 @@ import pytest
 import zarr
 from zarr import codecs
 
-from napari_focus_stack.io.zarr_chunks import bounded
+from napari_focus_stack.io.zarr_chunks import open_bounded
 
 VALUES = np.arange(2 * 30 * 40, dtype=np.uint16).reshape(2, 30, 40)
 PACKERS = {
@@ -58,7 +58,7 @@ def written(path, kind):
 @pytest.mark.parametrize("kind", PACKERS)
 def test_sound_chunks_are_read(tmp_path, kind):
     written(tmp_path, kind)
-    assert np.array_equal(bounded(zarr.open_array(tmp_path, mode="r"))[...], VALUES)
+    assert np.array_equal(open_bounded(tmp_path)[...], VALUES)
 
 
 @pytest.mark.parametrize("kind", BOMBS)
@@ -68,7 +68,7 @@ def test_chunks_that_declare_or_hold_far_more_are_refused_before_they_take_memor
     if kind == "zstd":
         data += numcodecs.registry.get_codec({"id": "crc32c"}).encode(data)[-4:].tobytes()
     chunk.write_bytes(data)
-    array = bounded(zarr.open_array(tmp_path, mode="r"))
+    array = open_bounded(tmp_path)
     assert np.array_equal(array[0], VALUES[0])
     tracemalloc.start()
     try:
@@ -84,11 +84,11 @@ def test_a_frame_without_its_size_and_streams_that_follow_each_other_are_read(tm
     chunk = written(tmp_path / "zstd", "zstd-2")
     block = ((plane.nbytes << 3) | 3).to_bytes(3, "little")
     chunk.write_bytes(b"\x28\xb5\x2f\xfd\x00\x58" + block + b"\x07")
-    assert np.array_equal(bounded(zarr.open_array(tmp_path / "zstd", mode="r"))[1:], plane)
+    assert np.array_equal(open_bounded(tmp_path / "zstd")[1:], plane)
     chunk = written(tmp_path / "gzip", "gzip")
     raw = plane.tobytes()
     chunk.write_bytes(gzip.compress(raw[:1000]) + gzip.compress(raw[1000:]))
-    assert np.array_equal(bounded(zarr.open_array(tmp_path / "gzip", mode="r"))[1:], plane)
+    assert np.array_equal(open_bounded(tmp_path / "gzip")[1:], plane)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
@@ -97,8 +97,8 @@ def test_chunks_that_are_devices_or_far_too_large_are_not_read(tmp_path):
     with chunk.open("wb") as file:
         file.truncate(2**33)
     with pytest.raises(ValueError, match="c/1/0/0' has far more bytes"):
-        bounded(zarr.open_array(tmp_path, mode="r"))[1]
+        open_bounded(tmp_path)[1]
     chunk.unlink()
     os.mkfifo(chunk)
     with pytest.raises(ValueError, match="c/1/0/0' is a pipe"):
-        bounded(zarr.open_array(tmp_path, mode="r"))[1]
+        open_bounded(tmp_path)[1]

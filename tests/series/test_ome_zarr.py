@@ -369,13 +369,13 @@ class _Counting:
 
 def test_planes_that_share_chunks_are_decoded_once(tmp_path, monkeypatch):
     path = write_image(tmp_path / "a.zarr", "0.5", coded("zyx"), "zyx", chunks=(3, 9, 11))
-    opened, real = [], zarr_chunks.bounded
+    opened, real = [], zarr_chunks.open_bounded
 
-    def counted(array):
-        opened.append(_Counting(real(array)))
+    def counted(*place):
+        opened.append(_Counting(real(*place)))
         return opened[-1]
 
-    monkeypatch.setattr(zarr_chunks, "bounded", counted)
+    monkeypatch.setattr(zarr_chunks, "open_bounded", counted)
     stack = open_ome_zarr(path).stack()
     assert not stack.concurrent
     for k in range(4):

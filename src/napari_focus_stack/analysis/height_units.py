@@ -70,7 +70,7 @@ def height_map_in_micrometres(
     pixels, pixel_unit = _pixels(found, pixel_size)
     if found.confidence is None:
         notes.append(_NO_CONFIDENCE)
-    confidence = None if found.confidence is None else np.asarray(found.confidence, np.float32)
+    confidence = None if found.confidence is None else _confidence(found.confidence, path)
     made = HeightMap(
         heights=np.asarray(heights, np.float32),
         confidence=confidence,
@@ -115,6 +115,14 @@ def _checked(value: float | None, name: str) -> float | None:
     if value is not None and not 0 < value < math.inf:
         raise SettingsError(f"{name} {value} must be a number above 0.")
     return value
+
+
+def _confidence(values: NDArray[Any], path: Path) -> NDArray[np.float32]:
+    if values.dtype.kind not in "uif":
+        raise InputError(
+            f"'{path}' has confidence of type {values.dtype}, but it is a number from 0 to 1."
+        )
+    return np.asarray(values, np.float32)
 
 
 def _heights(

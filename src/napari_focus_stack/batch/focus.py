@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import threading
 import time
 import uuid
@@ -16,6 +15,7 @@ from napari_focus_stack.batch.planning import check_order, plan_batch
 from napari_focus_stack.batch.records import STILL_WRITTEN, BatchRecord
 from napari_focus_stack.batch.running import BatchRun
 from napari_focus_stack.batch.tasks import BatchOrder, Selection
+from napari_focus_stack.batch.wording import nothing_found
 from napari_focus_stack.errors import Cancelled, InputError, SettingsError
 from napari_focus_stack.io.places import absolute, as_place
 from napari_focus_stack.pipeline.options import Options, chosen, with_options
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 QUIET = 10.0
 """Seconds for which the files of a stack must not have changed."""
+LONGEST_WAIT = 1e7
+"""Most seconds, some four months, that files may be waited for."""
 LOOK = 5.0
 """Seconds between two looks for stacks that are new."""
 
@@ -76,8 +78,10 @@ class BatchCall:
         if self.workers is not None and self.workers < 1:
             raise SettingsError(f"workers {self.workers} must be 1 or more.")
         for name, value in (("quiet", self.quiet), ("watch", self.watch)):
-            if value is not None and not 0 <= value < math.inf:
-                raise SettingsError(f"{name} {value:g} must be a number of 0 or more.")
+            if value is not None and not 0 <= value <= LONGEST_WAIT:
+                raise SettingsError(
+                    f"{name} {value:g} must be from 0 to {LONGEST_WAIT:.0f} seconds."
+                )
 
 
 def batch_steps(
@@ -165,25 +169,6 @@ def _wait(call: BatchCall, plan: BatchPlan, cancel: threading.Event) -> None:
     wait = min(max(quiet, 0), call.quiet) + 0.1 if call.watch is None else LOOK
     if cancel.wait(wait):
         raise Cancelled
-
-
-def nothing_found(order: BatchOrder) -> str:
-    """Return the sentence of a root without a stack.
-
-    Parameters
-    ----------
-    order : BatchOrder
-        The batch.
-
-    Returns
-    -------
-    str
-        What is wrong, and what to do.
-    """
-    return (
-        f"There is no stack below '{order.root}' (results of earlier runs do not count); check the "
-        "path, or name its files (--pattern)."
-    )
 
 
 @with_options(Options)

@@ -15,6 +15,7 @@ from napari_focus_stack._utils.wording import (
 if TYPE_CHECKING:
     from napari_focus_stack.batch.plan import BatchPlan, Listed
     from napari_focus_stack.batch.records import StackName
+    from napari_focus_stack.batch.tasks import BatchOrder
 
 
 def own_source(source: str, root: str) -> str:
@@ -146,3 +147,22 @@ def _work(plan: BatchPlan, workers: int) -> str:
     spent = format_duration(plan.seconds / workers)
     bears = format_count(workers, "worker", "workers")
     return f", and the work about {spent} with {bears} of this machine"
+
+
+def nothing_found(order: BatchOrder) -> str:
+    """Return the sentence of a root without a stack.
+
+    Parameters
+    ----------
+    order : BatchOrder
+        The batch.
+
+    Returns
+    -------
+    str
+        What is wrong, and what to do.
+    """
+    return (
+        f"There is no stack below '{order.root}' (results of earlier runs do not count); check the "
+        "path, or name its files (--pattern)."
+    )

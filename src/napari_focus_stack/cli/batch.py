@@ -167,7 +167,7 @@ def _add_new_stacks(group: argparse._ArgumentGroup) -> None:
 
 def _batch_call(call: argparse.Namespace) -> BatchCall:
     """Return the batch of a call."""
-    from napari_focus_stack.batch.focus import BatchCall
+    from napari_focus_stack.batch.focus import LONGEST_WAIT, BatchCall
     from napari_focus_stack.batch.tasks import BatchOrder, Selection
     from napari_focus_stack.io.places import absolute, as_place
 
@@ -175,8 +175,9 @@ def _batch_call(call: argparse.Namespace) -> BatchCall:
         raise SettingsError(f"--workers {call.workers} must be 1 or more.")
     for name in ("quiet_time", "watch"):
         value = getattr(call, name)
-        if value is not None and not 0 <= value < float("inf"):
-            raise SettingsError(f"--{name.replace('_', '-')} {value:g} must be 0 or more.")
+        if value is not None and not 0 <= value <= LONGEST_WAIT:
+            option = f"--{name.replace('_', '-')}"
+            raise SettingsError(f"{option} {value:g} must be from 0 to {LONGEST_WAIT:.0f} seconds.")
     return BatchCall(
         order=BatchOrder(
             root=str(absolute(as_place(call.root))),
@@ -248,8 +249,8 @@ def _list(batch: BatchCall, redo: bool) -> int:
 
 def _plan(batch: BatchCall, redo: bool, quiet: float) -> BatchPlan:
     """Return what a batch has to do, if anything is found."""
-    from napari_focus_stack.batch.focus import nothing_found
     from napari_focus_stack.batch.planning import plan_batch
+    from napari_focus_stack.batch.wording import nothing_found
     from napari_focus_stack.errors import InputError
 
     plan = plan_batch(batch.order, redo=redo, quiet=quiet)

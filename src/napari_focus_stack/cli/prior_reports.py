@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError, SettingsError
@@ -40,7 +41,7 @@ def prior_reports(path: Path | None, series: Series) -> dict[tuple[int, int], An
     """
     if path is None:
         return {}
-    if not path.is_dir():
+    if not os.path.isdir(path):  # Path.is_dir raises OSError for too long a name, up to Python 3.13
         return {(index.position, index.time): path for index in series}
     by_place: dict[tuple[int, int], Path] = {}
     for file in sorted(path.glob("*.json")):

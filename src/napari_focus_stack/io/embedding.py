@@ -154,18 +154,18 @@ def complete_tiff(path: Path, metadata: PictureMetadata) -> None:
         for placeholder, tag in _PLACEHOLDERS.items():
             found = tif.pages.first.tags.get(placeholder)
             if found is not None:
-                found.overwrite(_appended(tif, exif.get_ifd(tag)), dtype="I")
+                found.overwrite(_appended(tif, tag, exif.get_ifd(tag)), dtype="I")
                 tif.filehandle.seek(found.offset)
                 tif.filehandle.write(tag.to_bytes(2, order))
 
 
-def _appended(tif: tifffile.TiffFile, values: Mapping[int, Any]) -> int:
+def _appended(tif: tifffile.TiffFile, group: int, values: Mapping[int, Any]) -> int:
     """Append a directory of tags to an open TIFF, and return its place."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     handle = tif.filehandle
     head = b"II*\0" if tif.byteorder == "<" else b"MM\0*"
-    directory = ImageFileDirectory_v2(head + bytes(4))
+    directory = ImageFileDirectory_v2(head + bytes(4), group=group)
     for tag, value in values.items():
         directory[tag] = value
     end = handle.seek(0, io.SEEK_END)

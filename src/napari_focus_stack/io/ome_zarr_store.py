@@ -85,12 +85,10 @@ def open_level(path: Path) -> zarr.Array[Any] | ColourImages:
     zarr.Array or ColourImages
         (T, C, Y, X), or (T, 1, Y, X, 3 or 4) of images in colour; read-only.
     """
-    import zarr
-
-    from napari_focus_stack.io.zarr_chunks import bounded
+    from napari_focus_stack.io.zarr_chunks import open_bounded
 
     read_document(path / "0" / DOCUMENT)  # which refuses devices, that zarr would read for ever
-    level = bounded(zarr.open_array(path, path="0", mode="r"))
+    level = open_bounded(path, "0")
     return ColourImages(level) if (own_attributes(path) or {}).get("colour") else level
 
 

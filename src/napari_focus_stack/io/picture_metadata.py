@@ -225,21 +225,22 @@ def load_exif(file: BinaryIO) -> Exif:
             inner = {
                 k: _recorded_bytes(v) for k, v in found.get_ifd(tag).items() if k not in _DROPPED
             }
-            writable = {k: value for k, value in inner.items() if _is_writable(k, value)}
+            writable = {k: value for k, value in inner.items() if _is_writable(tag, k, value)}
             if writable:
                 kept.get_ifd(tag).update(writable)
     return kept
 
 
-def _is_writable(tag: int, value: Any) -> bool:
+def _is_writable(group: int, tag: int, value: Any) -> bool:
     """Return whether a tag can be written: damaged ones may be of another type than is usual."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-    directory = ImageFileDirectory_v2()
+    directory = ImageFileDirectory_v2(group=group)
     try:
-        directory[tag] = value
-        directory.tobytes(8)
-    except DAMAGE:
+        with warnings.catch_warnings(action="error"):
+            directory[tag] = value
+            directory.tobytes(8)
+    except (*DAMAGE, UserWarning):
         return False
     return True
 

@@ -265,7 +265,14 @@ def _refuse_unknown(keys: Sequence[str], names: Sequence[str], path: Path) -> No
 
 def _settings(values: dict[str, Any], path: Path) -> Settings:
     """Return the settings of a recipe."""
-    _refuse_unknown(list(values), [setting.name for setting in dataclasses.fields(Settings)], path)
+    known = dataclasses.fields(Settings)
+    _refuse_unknown(list(values), [setting.name for setting in known], path)
+    for setting in known:
+        if setting.name in values and values[setting.name] is None and setting.default is not None:
+            raise InputError(
+                f"'{path}' cannot be followed: its {setting.name} is null; give a value, or leave "
+                "it out for the usual one."
+            )
     try:
         return Settings(**values)
     except SettingsError as wrong:

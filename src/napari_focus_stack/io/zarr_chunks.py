@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import lzma
 import math
+import warnings
 import zlib
 from asyncio import to_thread
 from dataclasses import dataclass, replace
@@ -33,26 +34,40 @@ if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
     from zarr.core.array_spec import ArraySpec
     from zarr.core.buffer import Buffer, BufferPrototype
+    from zarr.storage import StoreLike
 
 _SLACK = 2**16
 """Bytes by which the steps between stored bytes and values may exceed twice the values."""
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
-def bounded(array: zarr.Array[Any]) -> zarr.Array[Any]:
-    """Return an array for reading whose chunks take no more memory than its metadata declare.
+def open_bounded(store: StoreLike, path: str = "") -> zarr.Array[Any]:
+    """Open an array for reading whose chunks take no more memory than its metadata declare.
 
     Parameters
     ----------
-    array : zarr.Array
-        The array.
+    store : zarr.abc.store.Store or path
+        The store.
+    path : str, optional
+        Path of the array in it.
 
     Returns
     -------
     zarr.Array
-        The same array. It raises ValueError for a chunk that is stored in, or unpacks to, far more
-        bytes than its values have, and for one that is a device or a pipe.
+        The array. It raises ValueError for a chunk that is stored in, or unpacks to, far more bytes
+        than its values have, and for one that is a device or a pipe.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError, TypeError
+        Of zarr: there is no array, or its metadata are damaged.
     """
+    # NumPy warns of a value for missing chunks that its type does not hold: these are not finite
+    warnings.filterwarnings("ignore", "overflow", RuntimeWarning, r"zarr\.core\.dtype")
+    return _bounded(zarr.open_array(store, path=path, mode="r"))
+
+
+def _bounded(array: zarr.Array[Any]) -> zarr.Array[Any]:
     metadata = array.metadata
     limit = _limit(array.chunks, array.dtype)
     is_whole = True

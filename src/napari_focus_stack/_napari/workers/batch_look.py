@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from napari_focus_stack.batch.choice import local_workers
 from napari_focus_stack.batch.finding import FoundSeries, find_series_below
-from napari_focus_stack.batch.focus import nothing_found
 from napari_focus_stack.batch.planning import plan_batch
 from napari_focus_stack.batch.records import StackName
-from napari_focus_stack.batch.wording import plan_totals
+from napari_focus_stack.batch.wording import nothing_found, plan_totals
 from napari_focus_stack.errors import Cancelled, InputError
 
 if TYPE_CHECKING:

@@ -76,13 +76,11 @@ def zarr_planes(
 
 def _open(image: ZarrImage) -> zarr.Array[Any]:
     """Open the array of the full size."""
-    import zarr
-
-    from napari_focus_stack.io.zarr_chunks import bounded
+    from napari_focus_stack.io.zarr_chunks import open_bounded
 
     try:
         with read_errors(image.array):
-            array = bounded(zarr.open_array(zarr_store(image.array, read_only=True), mode="r"))
+            array = open_bounded(zarr_store(image.array, read_only=True))
         lengths = dict(zip(image.axes, array.shape, strict=True))
     except DAMAGE as problem:
         raise InputError(

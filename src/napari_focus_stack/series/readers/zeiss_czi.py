@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,7 @@ def open_czi(path: Path) -> Series:
     warnings.filterwarnings("ignore", module=r"czifile(\.|$)")
     has_scenes = hasattr(library.CziFile, "scenes")
     options = {"squeeze": False} if has_scenes else {}
-    open_file = partial(library.CziFile, str(path), **options)
+    open_file = partial(_opened, library.CziFile, str(path), **options)
     damaged = DAMAGED if has_scenes else (*DAMAGED, library.SegmentNotFoundError)
     scan = partial(_scan, path, has_scenes=has_scenes)
     headers = read_headers(path, open_file, scan, damaged)
@@ -98,6 +99,18 @@ def open_czi(path: Path) -> Series:
             *([_PENDING] if headers.is_pending else []),
         ],
     )
+
+
+def _opened(file_type: Any, name: str, **options: bool) -> Any:
+    """Open a file by czifile, whose constructor leaves a damaged second part of a file open."""
+    file = file_type.__new__(file_type)
+    try:
+        file.__init__(name, **options)
+    except Exception:
+        with suppress(AttributeError):  # none was opened
+            file.close()
+        raise
+    return file
 
 
 def _scan(path: Path, file: Any, *, has_scenes: bool) -> _Headers:
