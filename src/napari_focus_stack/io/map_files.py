@@ -198,22 +198,22 @@ def _fields(files: MapSet) -> Iterator[StoredHeights]:
 
 def _read(files: MapSet, main: MapImages, role: str, time: int, channel: int) -> HeightField:
     """Read one field with the maps beside it."""
-    others = {
-        other: open_map(place).read(time, channel)
+    if role == "unknown" and main.path.suffix.lower() in TIFF:
+        return height_file(main.path)
+    maps = {
+        other: open_map(place)
         for other, place in files.files.items()
         if other in ("confidence", "image", "depth") and other != role
     }
-    if role == "unknown" and main.path.suffix.lower() in TIFF:
-        return height_file(main.path)
-    values = main.read(time, channel)
-    for other, array in others.items():
-        if array.shape[:2] != values.shape[:2]:
+    for other in maps.values():
+        if other.size != main.size:
             raise InputError(
-                f"'{files.files[other]}' has {_size(array)} pixels and '{main.path}' "
-                f"{_size(values)}; give files of one run."
+                f"'{other.path}' has {_in_pixels(other)} and '{main.path}' {_in_pixels(main)}; "
+                "give files of one run."
             )
+    others = {name: other.read(time, channel) for name, other in maps.items()}
     found = HeightField(
-        values=values,
+        values=main.read(time, channel),
         kind=_kind(role),
         confidence=others.get("confidence"),
         image=others.get("image"),
@@ -222,9 +222,9 @@ def _read(files: MapSet, main: MapImages, role: str, time: int, channel: int) ->
     return _stepped(_reported(found, files, main, time, channel), others.get("depth"))
 
 
-def _size(values: NDArray[Any]) -> str:
-    """Return width and height of an image, or what a damaged one has of them."""
-    return " x ".join(str(length) for length in reversed(values.shape[:2]))
+def _in_pixels(images: MapImages) -> str:
+    height, width = images.size
+    return f"{width} x {height} pixels"
 
 
 def height_file(path: Path) -> HeightField:

@@ -44,6 +44,8 @@ class MapImages:
         File or store.
     times, channels : int
         Numbers of time points and of channels.
+    size : tuple of int
+        (Y, X) in pixels.
     spacing : Spacing
         Pixel size in micrometres.
     about : str
@@ -59,6 +61,7 @@ class MapImages:
     path: Path
     times: int
     channels: int
+    size: tuple[int, int]
     spacing: Spacing
     about: str
     is_own: bool
@@ -137,6 +140,7 @@ def _tiff_map(path: Path) -> MapImages:
 
     with open_tiff_file(path) as tif:
         letters, lengths = _tiff_axes(tif, path)
+        height, width = tif.series[0].keyframe.shape[:2]
         spacing, _ = tiff_spacing(tif)
         about, names = _tiff_words(tif)
         is_own = str(tif.pages.first.tags.valueof("Software")).startswith(SOFTWARE)
@@ -144,6 +148,7 @@ def _tiff_map(path: Path) -> MapImages:
         path,
         lengths.get("T", 1),
         lengths.get("C", 1),
+        (height, width),
         Spacing(y=spacing.y, x=spacing.x, unit=spacing.unit),
         about,
         is_own,
@@ -228,6 +233,7 @@ def _zarr_map(path: Path) -> MapImages:
         path,
         level.shape[0],
         level.shape[1],
+        (level.shape[2], level.shape[3]),
         spacing_in_micrometres(y, x, None),
         str(own.get("about", "")),
         True,

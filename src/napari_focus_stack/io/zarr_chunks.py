@@ -64,6 +64,8 @@ def open_bounded(store: StoreLike, path: str = "") -> zarr.Array[Any]:
     """
     # NumPy warns of a value for missing chunks that its type does not hold: these are not finite
     warnings.filterwarnings("ignore", "overflow", RuntimeWarning, r"zarr\.core\.dtype")
+    # zarr warns of codecs that another program may not have; this one reads them
+    warnings.filterwarnings("ignore", "Numcodecs codecs", UserWarning)
     return _bounded(zarr.open_array(store, path=path, mode="r"))
 
 
