@@ -112,7 +112,7 @@ class NameColumn:
             return bool(self.axis)
         numbers = sorted({float(value) for value in self.values})
         longest = max(len(value.partition(".")[0]) for value in self.values)
-        if longest > _SHORT and numbers[-1] >= _LARGE:
+        if len(numbers) < 2 or (longest > _SHORT and numbers[-1] >= _LARGE):
             return False
         steps = [after - before for before, after in pairwise(numbers)]
         return max(steps) - min(steps) <= 1e-6 * max(steps)
