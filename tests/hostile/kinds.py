@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hostile.byte_mutations import Mutator
 
-FAMILIES = ("pictures", "tiffs", "heights", "containers", "documents")
+FAMILIES = ("pictures", "tiffs", "heights", "containers", "nd2s", "documents")
 _PARSING = (ValueError, LookupError, TypeError, ArithmeticError, SyntaxError, RuntimeError, OSError)
 _PARSING += (struct.error, zlib.error, zipfile.BadZipFile, StopIteration, EOFError)
 """Exceptions of a mutator that an earlier one left nothing to parse."""

@@ -33,8 +33,9 @@ _FREE_MEMORY = 200 << 20
 _LONGEST_MESSAGE = 1000
 """Letters of a sentence with three names of files, each as long as a disk allows."""
 _UNCLEAR = re.compile(
-    r"Unable to allocate|Traceback|<[\w.]+(?: object)? at 0x|<tifffile|cv2\.error|(?<!['\w/])b'[ -~]*'"
-    r"|NoneType|'\w+' object|not supported between|unsupported operand|(?<!['\w])None\b"
+    r"Unable to allocate|Traceback|<[\w.]+(?: object)? at 0x|<tifffile|cv2\.error"
+    r"|(?<!['\w/])b'[ -~]*'|NoneType|'\w+' object|not supported between|unsupported operand"
+    r"|(?<!['\w])None\b"
 )
 """What a message shows of a program's inside and not of a file."""
 _OWN = str(Path(napari_focus_stack.__file__).parent)

@@ -12,10 +12,12 @@ import imagecodecs
 import numpy as np
 import pytest
 from series.made_files import SHAPE, plane, write_czi, write_lif
+from series.made_nd2 import write_nd2
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.series.model import Channel, StackIndex
+from napari_focus_stack.series.readers import nikon_nd2
 from napari_focus_stack.series.readers.bioio_files import open_bioio
 from napari_focus_stack.series.readers.grid_series import unique_names
 from napari_focus_stack.series.readers.held_file import UnsupportedHereError
@@ -257,6 +259,9 @@ class FakeNd2:
         entry = SimpleNamespace(channel=channel, volume=volume)
         self.metadata = SimpleNamespace(channels=[entry] * self.channels)
 
+    def unstructured_metadata(self, **_):
+        return {"ImageMetadataSeqLV|0": {}}
+
     def voxel_size(self):
         return SimpleNamespace(x=0.2, y=0.1, z=1.0)
 
@@ -271,7 +276,7 @@ class FakeNd2:
         grey = np.stack([plane(*place, c, at.get("Z", 0)) for c in range(self.channels)]).squeeze()
         return np.stack([grey] * 3, -1) if self.rgb else grey
 
-    is_closed = False
+    is_closed = is_legacy = False
 
     def close(self):
         self.is_closed = True
@@ -298,6 +303,46 @@ def test_nd2_axes_in_any_order(tmp_path, monkeypatch, order):
     assert (position.seconds, position.stage) == ((0.0, 1.0), (1.0, -2.5))
     assert_planes_are_in_place(series)
     assert fake.opened == 2, "once for the headers, once for all pixels"
+
+
+@pytest.mark.parametrize("way", [{}, {"lossless": True}, {"packed": True}])
+def test_nd2_as_nikon_writes_it(tmp_path, way):
+    file = tmp_path / "film.nd2"
+    frames = [
+        [[[plane(p, t, c, z) for c in range(2)] for z in range(3)] for t in range(2)]
+        for p in range(2)
+    ]
+    write_nd2(file, np.array(frames), **way)
+    series = open_microscope_file(file)
+    position = series.positions[1]
+    assert (position.name, position.times, position.planes) == ("well 1", 2, 3)
+    assert position.channels == (Channel("DAPI", "#00FF00"), Channel("GFP", "#00FF00"))
+    assert position.spacing == Spacing(0.2, 0.2, 0.5, "micrometer")
+    assert position.stage == (5.0, 10.0)
+    assert_planes_are_in_place(series)
+
+
+def test_an_nd2_frame_beyond_the_end_is_no_black_plane(tmp_path):
+    """The library returns zeros for it."""
+    file = tmp_path / "film.nd2"
+    write_nd2(file, np.array([[[[plane(z=z)] for z in range(3)]]]), ("DAPI",))
+    data = file.read_bytes()
+    entry = data.rindex(b"ImageDataSeq|1!") + len(b"ImageDataSeq|1!")
+    file.write_bytes(data[:entry] + struct.pack("<Q", len(data)) + data[entry + 8 :])
+    stack = open_nd2(file).stack()
+    np.testing.assert_array_equal(stack[2], plane(z=2))
+    with pytest.raises(InputError, match=r"plane 1' cannot be read: .*the file ends before it"):
+        stack[1]
+
+
+def test_nd2_of_more_frames_than_the_file_holds_is_refused(tmp_path, monkeypatch):
+    """The library makes a dictionary of each frame that the metadata declare."""
+    file = tmp_path / "film.nd2"
+    file.write_bytes(ND2)
+    fake_nd2(monkeypatch)
+    monkeypatch.setattr(nikon_nd2, "_MOST_UNRECORDED", 11)
+    with pytest.raises(InputError, match="declares 12 frames"):
+        open_nd2(file)
 
 
 def test_nd2_without_z_has_no_z_step_and_one_channel_has_no_axis(tmp_path, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import warnings
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
     from napari_focus_stack.io.sources import Spacing
 
 _AXES = frozenset("PTCZYXS")
+_DAMAGED = (*DAMAGED, NameError)
+"""nd2 0.12 refers to what it has not defined where a channel has no fluorescent probe."""
+_FRAME, _MOST_UNRECORDED = 4096, 2**17
+"""Least bytes of a frame in a file, and most frames that an experiment which was stopped may lack:
+nd2 makes a dictionary of each."""
 _Frames = dict[tuple[int, int, int], int]
 """Numbers of frames by position, time and z."""
 
@@ -63,9 +70,11 @@ def open_nd2(path: Path) -> Series:
         The file is damaged, or has axes that are none of ours.
     """
     library = optional_library("nd2", path, "a Nikon ND2 file")
+    # nd2 warns of missing times; catch_warnings would change the filters of other threads, too
+    warnings.filterwarnings("ignore", module=r"nd2(\.|$)")
     open_file = partial(library.ND2File, str(path))
-    headers = read_headers(path, open_file, partial(_scan, path))
-    held = HeldFile(open_file)
+    headers = read_headers(path, open_file, partial(_scan, path), _DAMAGED)
+    held = HeldFile(open_file, _DAMAGED)
 
     def read_plane(index: StackIndex, z: int) -> NDArray[Any]:
         frame = headers.frames[index.position, index.time, z]
@@ -82,22 +91,27 @@ def open_nd2(path: Path) -> Series:
 def _read(file: Any, frame: int, channel: int | None) -> NDArray[Any]:
     """Read one channel of a frame, copied: nd2 may return a view of the file."""
     found = file.read_frame(frame)
+    # for a frame that the file lacks, nd2 returns zeros of its own instead of a view that is fixed
+    if found.flags.writeable and not file.is_legacy and not found.any():
+        raise OSError("the file ends before it")
     return np.array(found if channel is None else found[channel])
 
 
 def _scan(path: Path, file: Any) -> _Headers:
     """Read axes and metadata of an open file."""
-    sizes = dict(file.sizes)
+    sizes = {axis: operator.index(length) for axis, length in file.sizes.items()}
     surplus = sorted(set(sizes) - _AXES)
     if surplus:
         raise InputError(
             f"'{path.name}' has an axis '{surplus[0]}' of {sizes[surplus[0]]} beside position, "
             "time, channel and z; save one entry of it as its own file (in NIS-Elements)."
         )
-    if file.components_per_channel not in (1, 3):
+    declared = (file.components_per_channel, *_declared_components(file))
+    odd = [components for components in declared if components not in (1, 3)]
+    if odd:
         raise InputError(
-            f"'{path.name}' has pixels of {file.components_per_channel} components, which are "
-            "neither grey nor RGB; save it as OME-TIFF in NIS-Elements."
+            f"'{path.name}' has pixels of {odd[0]} components, which are neither grey nor RGB; "
+            "save it as OME-TIFF in NIS-Elements."
         )
     shape = (sizes["Y"], sizes["X"], *([sizes["S"]] if "S" in sizes else []))
     common = Position(
@@ -113,14 +127,30 @@ def _scan(path: Path, file: Any) -> _Headers:
     return _Headers(_positions(file, sizes.get("P", 1), common, frames), frames)
 
 
+def _declared_components(file: Any) -> list[int]:
+    """Return the components of every channel, of which nd2 makes lists: gigabytes if damaged."""
+    if file.is_legacy:
+        return []
+    keys = {"ImageMetadataSeqLV|0", "ImageMetadataSeq|0"}
+    [content] = file.unstructured_metadata(strip_prefix=False, include=keys).values()
+    planes = content.get("SLxPictureMetadata", content).get("sPicturePlanes", {})
+    found = (planes.get("sPlaneNew") or planes.get("sPlane") or {}).values()
+    return [operator.index(plane.get("uiCompCount", 1)) for plane in found]
+
+
 def _frames(path: Path, file: Any, sizes: Mapping[str, int]) -> _Frames:
     """Return the frames that the file holds; an experiment that was stopped lacks the last ones."""
+    expected = sizes.get("P", 1) * sizes.get("T", 1) * sizes.get("Z", 1)
+    if expected > path.stat().st_size // _FRAME + _MOST_UNRECORDED:
+        raise InputError(
+            f"'{path.name}' declares {expected} frames, far more than it holds; its metadata are "
+            "damaged, so copy it again."
+        )
     loops: Sequence[Mapping[str, int]] = file.loop_indices or ({},)
     frames = {
         (loop.get("P", 0), loop.get("T", 0), loop.get("Z", 0)): number
         for number, loop in enumerate(loops)
     }
-    expected = sizes.get("P", 1) * sizes.get("T", 1) * sizes.get("Z", 1)
     if len(frames) != len(loops) or len(frames) != expected:
         raise InputError(
             f"'{path.name}' has {len(loops)} frames, which its axes do not account for; "
@@ -165,7 +195,7 @@ def _first_stage(file: Any) -> tuple[float, float] | None:
     """Return the stage position of the first frame; legacy files have none."""
     try:
         return _stage(file.frame_metadata(0).channels[0].position.stagePositionUm)
-    except DAMAGED:
+    except _DAMAGED:
         return None
 
 
@@ -178,14 +208,17 @@ def _seconds(file: Any, position: int, times: int, frames: _Frames) -> tuple[flo
             file.frame_metadata(frames[position, t, 0]).channels[0].time.relativeTimeMs / 1000
             for t in range(times)
         ]
-    except DAMAGED:
+    except _DAMAGED:
         return ()
     return tuple(float(seconds - found[0]) for seconds in found)
 
 
 def _spacing(file: Any, sizes: Mapping[str, int]) -> Spacing:
     """Return distances; a z step without a z axis is 1.0 by default and means nothing."""
-    voxel = file.voxel_size()
+    try:
+        voxel = file.voxel_size()
+    except _DAMAGED:
+        return spacing_in_micrometres(None, None, None)
     y, x = micrometres(voxel.y, "um"), micrometres(voxel.x, "um")
     if not _is_calibrated(file):
         y = x = None
@@ -197,7 +230,7 @@ def _is_calibrated(file: Any) -> bool:
     """Return whether the pixel size was measured; 1.0 stands where it was not."""
     try:
         return all(file.metadata.channels[0].volume.axesCalibrated[:2])
-    except DAMAGED:
+    except _DAMAGED:
         return True
 
 
@@ -208,7 +241,7 @@ def _channels(file: Any, count: int) -> tuple[Channel, ...]:
             Channel(str(entry.channel.name or ""), _colour(entry.channel.color))
             for entry in file.metadata.channels or ()
         ]
-    except DAMAGED:
+    except _DAMAGED:
         found = []
     return tuple(found) if len(found) == count else (Channel(),) * count
 
