@@ -102,10 +102,11 @@ def test_results_that_cannot_be_moved_stay_where_they_were(folder, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", fails_at_the_second)
-        with pytest.raises(OutputError):
+        with pytest.raises(OutputError) as shown:
             folder.take_over(left, 1)
     folder.close()
     assert [again.files for again in sudden_ends()] == [left.files]
+    assert shown.traceback, "the error was kept until here, as one that is shown"
     discard(left)
 
 

@@ -284,9 +284,11 @@ class RecoveryFolder:
             lock = _locked(left.folder)
             if lock is None or not left.folder.is_dir():
                 raise InputError("Another window has opened these results; close it to see them.")
-            moved = _moved(left.folder, lambda k: self.file(first + k))
-            shutil.rmtree(left.folder, ignore_errors=True)
-            lock.unlock()
+            try:
+                moved = _moved(left.folder, lambda k: self.file(first + k))
+                shutil.rmtree(left.folder, ignore_errors=True)
+            finally:
+                lock.unlock()  # or the error, while it is shown, would keep them from later windows
         return {first + k: file for k, file in enumerate(moved)}
 
     def close(self) -> None:
