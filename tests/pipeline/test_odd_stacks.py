@@ -293,3 +293,16 @@ def test_an_array_that_may_be_one_picture_is_not_stacked(call, planes) -> None:
     """An array of (Y, X, 3) is one picture in colour, and not a stack of lines."""
     with pytest.raises(InputError, match=r"may be the rows of one picture with [23] channels"):
         call(planes)
+
+
+@pytest.mark.parametrize("floor", [0.0, 1e-25, 1e-12])
+@pytest.mark.parametrize("scale", [1.0, 1e-9])
+def test_a_bead_over_almost_nothing_keeps_its_value(floor: float, scale: float) -> None:
+    """Deconvolution leaves such stacks; the bead counted as a value out of all range."""
+    y, x = np.mgrid[:1024, :1024]
+    spot = np.exp(-((y - 200) ** 2 + (x - 300) ** 2) / (2 * 0.7**2))
+    planes = np.array([floor + 200 * 0.1 ** abs(k - 3) * spot for k in range(4)]) * scale
+    planes = planes.astype(np.float32)
+    image = focus_stack(planes, align="none", brightness="keep").image
+    np.testing.assert_allclose(image, planes[3], atol=2 * scale)
+    assert np.isfinite(image).all()

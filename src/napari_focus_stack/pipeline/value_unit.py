@@ -28,6 +28,9 @@ MOST_OF_BRIGHT = 2.0**30
 BRIGHT = 1e-4
 """Share of the pixels of a plane that may be brighter than its bright value, three at least: hot
 pixels are, and beads or stars over a background of almost nothing are not."""
+FEWEST_OF_OBJECT = 4
+"""Pixels that an object has at least: a bead over a background of almost nothing, such as
+deconvolution leaves, covers less of a plane than `BRIGHT`."""
 SOME = 2**18
 """Pixels of a plane, about, from which its bright value is taken."""
 
@@ -109,9 +112,10 @@ def ordinary_planes(source: PlaneSource, first: int) -> tuple[PlaneSource, float
     Parameters
     ----------
     source : PlaneSource
-        The planes; one of them is read if they are floats of 32 or 64 bits.
+        The planes; one of them is read if they are floats of 32 or 64 bits, and all if that one
+        shows less than ordinary values.
     first : int
-        Number of the plane by which the unit is chosen, unless it shows nothing.
+        Number of the plane that is read first.
 
     Returns
     -------
@@ -126,22 +130,43 @@ def ordinary_planes(source: PlaneSource, first: int) -> tuple[PlaneSource, float
         A plane cannot be read; the message names it.
     """
     if source.dtype.kind == "f" and source.dtype.itemsize in (4, 8):
+        bright = 0.0
         for k in sorted(range(len(source)), key=lambda k: k != first):
-            bright = _bright(source[k])
-            if bright > 0:
-                planes = OrdinaryPlanes(source, bright)
-                return planes, planes.unit
+            bright = max(bright, _bright(source[k]))
+            if bright >= ORDINARY[0]:
+                break
+        if bright > 0:
+            planes = OrdinaryPlanes(source, bright)
+            return planes, planes.unit
     return source, 1.0
 
 
 def _bright(plane: NDArray[Any]) -> float:
-    """Return the absolute value that few pixels of a plane exceed, or 0."""
+    """Return the absolute value that few pixels of a plane exceed, or 0.
+
+    It is the brightest object's, however small, unless that is no ordinary number.
+    """
     step = max(1, math.isqrt(plane.shape[0] * plane.shape[1] // SOME))
-    some = plane[::step, ::step]
-    light = np.abs(some if some.ndim == 2 else some[..., :3]).ravel()
-    finite = light[np.isfinite(light)]
-    few = max(3, int(BRIGHT * finite.size))
-    return float(np.partition(finite, -few)[-few]) if finite.size >= few else 0.0
+    some = _light(plane[::step, ::step])
+    bright = _exceeded_by(some, max(3, int(BRIGHT * some.size)))
+    whole = _light(plane)
+    if whole.size and whole.max() > MOST_OF_BRIGHT * bright:
+        brightest = _exceeded_by(whole, FEWEST_OF_OBJECT)
+        if brightest <= ORDINARY[1]:
+            return max(bright, brightest)
+    return bright
+
+
+def _light(plane: NDArray[Any]) -> NDArray[Any]:
+    """Return the absolute values of a plane that are finite, without alpha."""
+    light = np.abs(plane if plane.ndim == 2 else plane[..., :3])
+    finite: NDArray[Any] = light[np.isfinite(light)]
+    return finite
+
+
+def _exceeded_by(light: NDArray[Any], few: int) -> float:
+    """Return the value that few pixels reach, 0 if there are fewer."""
+    return float(np.partition(light, -few)[-few]) if light.size >= few else 0.0
 
 
 def scaled(plane: NDArray[Any], factor: float) -> NDArray[Any]:
