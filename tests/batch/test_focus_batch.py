@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -318,3 +320,13 @@ def test_a_root_that_is_one_stack_has_its_name(tmp_path, capsys):
     assert capsys.readouterr().out.startswith("leaf.tif: 6 planes")
     assert main([*call, "--occlusion", "off"]) == 0
     assert capsys.readouterr().out.startswith("1 of 1 leaf.tif (")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("quiet", 1e20), *itertools.product(("quiet", "watch"), (-1, math.nan, math.inf))],
+)
+def test_a_batch_waits_for_a_time_that_clocks_have(tmp_path, name: str, value: float) -> None:
+    """A wait beyond the range of a system's clock raises OverflowError."""
+    with pytest.raises(SettingsError, match=f"{name} .* must be"):
+        focus_batch(tmp_path, tmp_path / "out", **{name: value})

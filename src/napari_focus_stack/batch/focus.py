@@ -9,6 +9,7 @@ import uuid
 from itertools import count
 from typing import TYPE_CHECKING
 
+from napari_focus_stack.batch.call import QUIET, BatchCall
 from napari_focus_stack.batch.choice import choose_engine
 from napari_focus_stack.batch.folder import own_folder
 from napari_focus_stack.batch.planning import check_order, plan_batch
@@ -16,7 +17,7 @@ from napari_focus_stack.batch.records import STILL_WRITTEN, BatchRecord
 from napari_focus_stack.batch.running import BatchRun
 from napari_focus_stack.batch.tasks import BatchOrder, Selection
 from napari_focus_stack.batch.wording import nothing_found
-from napari_focus_stack.errors import Cancelled, InputError, SettingsError
+from napari_focus_stack.errors import Cancelled, InputError
 from napari_focus_stack.io.places import absolute, as_place
 from napari_focus_stack.pipeline.options import Options, chosen, with_options
 from napari_focus_stack.series.series_settings import SeriesSettings
@@ -32,56 +33,8 @@ if TYPE_CHECKING:
     from napari_focus_stack.series.series_settings import SlabMethod
     from napari_focus_stack.settings import Settings
 
-QUIET = 10.0
-"""Seconds for which the files of a stack must not have changed."""
-LONGEST_WAIT = 1e7
-"""Most seconds, some four months, that files may be waited for."""
 LOOK = 5.0
 """Seconds between two looks for stacks that are new."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class BatchCall:
-    """A batch and where it is done.
-
-    Attributes
-    ----------
-    order : BatchOrder
-        The batch.
-    scheduler : str
-        "local", the address of a scheduler, or the file in which it lies.
-    workers : int or None
-        Worker processes at most; None for as many as fit.
-    redo : bool
-        Whether stacks that are done are done again.
-    quiet : float
-        Seconds for which the files of a stack must not have changed.
-    watch : float or None
-        Minutes without a new stack after which the batch ends; None for one look.
-    """
-
-    order: BatchOrder
-    scheduler: str = "local"
-    workers: int | None = None
-    redo: bool = False
-    quiet: float = QUIET
-    watch: float | None = None
-
-    def __post_init__(self) -> None:
-        """Check the numbers.
-
-        Raises
-        ------
-        SettingsError
-            One of them is out of bounds.
-        """
-        if self.workers is not None and self.workers < 1:
-            raise SettingsError(f"workers {self.workers} must be 1 or more.")
-        for name, value in (("quiet", self.quiet), ("watch", self.watch)):
-            if value is not None and not 0 <= value <= LONGEST_WAIT:
-                raise SettingsError(
-                    f"{name} {value:g} must be from 0 to {LONGEST_WAIT:.0f} seconds."
-                )
 
 
 def batch_steps(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from napari_focus_stack.batch.focus import BatchCall
+    from napari_focus_stack.batch.call import BatchCall
     from napari_focus_stack.batch.plan import BatchPlan, Listed
     from napari_focus_stack.settings import Settings
 
@@ -167,17 +167,13 @@ def _add_new_stacks(group: argparse._ArgumentGroup) -> None:
 
 def _batch_call(call: argparse.Namespace) -> BatchCall:
     """Return the batch of a call."""
-    from napari_focus_stack.batch.focus import LONGEST_WAIT, BatchCall
+    from napari_focus_stack.batch.call import BatchCall, check_waits
     from napari_focus_stack.batch.tasks import BatchOrder, Selection
     from napari_focus_stack.io.places import absolute, as_place
 
     if call.workers is not None and call.workers < 1:
         raise SettingsError(f"--workers {call.workers} must be 1 or more.")
-    for name in ("quiet_time", "watch"):
-        value = getattr(call, name)
-        if value is not None and not 0 <= value <= LONGEST_WAIT:
-            option = f"--{name.replace('_', '-')}"
-            raise SettingsError(f"{option} {value:g} must be from 0 to {LONGEST_WAIT:.0f} seconds.")
+    check_waits(call.quiet_time, call.watch, ("--quiet-time", "--watch"))
     return BatchCall(
         order=BatchOrder(
             root=str(absolute(as_place(call.root))),

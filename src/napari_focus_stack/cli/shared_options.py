@@ -8,7 +8,7 @@ import dataclasses
 import re
 import sys
 from decimal import Decimal
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.places import as_place, is_remote
@@ -43,7 +43,17 @@ class Once(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """Parser that reports a wrong call in one line, as all other errors."""
+    """Parser that reports a wrong call in one line, as all other errors.
+
+    Parameters
+    ----------
+    **options
+        Of argparse.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.color = False  # from Python 3.14 on; escapes of colours would be shown as text
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_focus_stack._utils.wording import format_count
 from napari_focus_stack.errors import InputError
 
 if TYPE_CHECKING:
@@ -290,8 +291,8 @@ def check_axes(count: int, shape: tuple[int, ...], name: str | None = None) -> N
         where = "" if name is None else f" in '{name}'"
         each = "array" if name is None else "file"
         raise InputError(
-            f"Planes of {shape[0]} x {shape[1]} pixels{where} may be the rows of one "
-            f"picture with {shape[1]} channels; to stack {count} such planes, give "
+            f"Planes of {shape[0]} x {shape[1]} pixels{where} may be the rows of one picture with "
+            f"{format_count(shape[1], 'channel', 'channels')}; to stack {count} such planes, give "
             f"each as {'an' if name is None else 'a'} {each} of its own."
         )
 

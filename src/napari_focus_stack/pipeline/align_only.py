@@ -14,13 +14,7 @@ from napari_focus_stack.io.reading import as_source
 from napari_focus_stack.io.sources import PlaneSource
 from napari_focus_stack.pipeline.alignment import alignment_steps
 from napari_focus_stack.pipeline.options import AlignOptions, chosen, with_options
-from napari_focus_stack.pipeline.run import Run
-from napari_focus_stack.pipeline.thin_planes import (
-    MirroredPlanes,
-    is_thin,
-    resting,
-    without_motion,
-)
+from napari_focus_stack.pipeline.thin_planes import run_of_any
 from napari_focus_stack.pipeline.value_unit import ordinary_planes, scaled
 from napari_focus_stack.result import describe_left_out
 
@@ -33,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.alignment.result import Alignment
+    from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.result import Progress
     from napari_focus_stack.settings import Settings
 
@@ -160,11 +155,7 @@ def align_only_steps(
         `cancel` was set.
     """
     planes, unit = ordinary_planes(source, settings.reference_plane(len(source)))
-    if is_thin(source):
-        still = without_motion(source, settings, align_mask)
-        run = Run(MirroredPlanes(planes), still, resting(source, transforms), None, cancel)
-    else:
-        run = Run(planes, settings, transforms, align_mask, cancel)
+    run = run_of_any(source, planes, settings, transforms, align_mask, cancel)
     alignment = yield from alignment_steps(run)
     run.check()
     left_out = describe_left_out(alignment.named_left_out(source.names))

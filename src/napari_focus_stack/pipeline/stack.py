@@ -12,15 +12,8 @@ from napari_focus_stack.io.reading import as_source
 from napari_focus_stack.pipeline.fuse import OnPlane, fuse_steps
 from napari_focus_stack.pipeline.options import Options, chosen, with_options
 from napari_focus_stack.pipeline.report import assemble_report, note_unrecorded
-from napari_focus_stack.pipeline.run import Run
 from napari_focus_stack.pipeline.survey import Survey, survey_steps
-from napari_focus_stack.pipeline.thin_planes import (
-    MirroredPlanes,
-    cut_back,
-    is_thin,
-    resting,
-    without_motion,
-)
+from napari_focus_stack.pipeline.thin_planes import cut_back, is_thin, run_of_any
 from napari_focus_stack.pipeline.tiling import fusion_rounds, height_map, plan_tiling
 from napari_focus_stack.pipeline.value_unit import (
     ordinary_planes,
@@ -36,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from napari_focus_stack.io.sources import PlaneSource
+    from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.settings import Settings
 
 
@@ -101,12 +95,10 @@ def stack_steps(
     """
     planes, unit = ordinary_planes(source, settings.reference_plane(len(source)))
     on_recorded = _as_recorded(on_plane, unit)
+    run = run_of_any(source, planes, settings, transforms, align_mask, cancel, faint=faint)
     if is_thin(source):
-        still = without_motion(source, settings, align_mask)
-        run = Run(MirroredPlanes(planes), still, resting(source, transforms), None, cancel)
         wide = yield from _run_steps(run, _within(on_recorded, source))
         return result_as_recorded(cut_back(wide, source), unit)
-    run = Run(planes, settings, transforms, align_mask, cancel, faint=faint)
     result = yield from _run_steps(run, on_recorded)
     return result_as_recorded(result, unit)
 

@@ -15,8 +15,11 @@ from napari_focus_stack.alignment.prior_transforms import alignment_mask, prior_
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.imgproc.pyramids import SMALLEST_LEVEL
 from napari_focus_stack.io.sources import PlaneSource
+from napari_focus_stack.pipeline.run import Run
 
 if TYPE_CHECKING:
+    import threading
+
     from numpy.typing import NDArray
 
     from napari_focus_stack.imgproc.transforms import Matrix
@@ -88,54 +91,57 @@ def is_thin(source: PlaneSource) -> bool:
     return min(source.plane_shape[:2]) < SMALLEST_LEVEL
 
 
-def without_motion(source: PlaneSource, settings: Settings, align_mask: Any = None) -> Settings:
-    """Return the settings for thin planes: nothing is aligned.
+def run_of_any(
+    source: PlaneSource,
+    planes: PlaneSource,
+    settings: Settings,
+    transforms: Any,
+    align_mask: Any,
+    cancel: threading.Event | None,
+    *,
+    faint: bool = False,
+) -> Run:
+    """Return the run of planes of any width; of thin ones with their mirror image, without motion.
 
     Parameters
     ----------
     source : PlaneSource
-        Thin planes.
+        The recorded planes.
+    planes : PlaneSource
+        The same in the unit in which they are fused.
     settings : Settings
         Settings of the run.
-    align_mask : array-like, optional
-        (Y, X) bool, True where motion is estimated.
-
-    Returns
-    -------
-    Settings
-        The settings, without alignment.
-
-    Raises
-    ------
-    SettingsError
-        The region or the mask does not fit the planes.
-    """
-    alignment_mask(settings, align_mask, source.plane_shape[:2])
-    return replace(settings, align="none", align_region=None)
-
-
-def resting(source: PlaneSource, transforms: Any) -> Matrix | None:
-    """Return prior transforms of thin planes, which may leave planes out but move none.
-
-    Parameters
-    ----------
-    source : PlaneSource
-        Thin planes.
     transforms : array-like, StackResult, path or None
         Prior transforms, as for `stack_steps`.
+    align_mask : array-like or None
+        (Y, X) bool, True where motion is estimated.
+    cancel : threading.Event or None
+        Once set, the run ends.
+    faint : bool
+        As for `stack_steps`.
 
     Returns
     -------
-    numpy.ndarray or None
-        (n, 3, 3) identities, NaN for a plane that is left out; None if none were given.
+    Run
+        The run.
 
     Raises
     ------
     InputError
         The prior transforms cannot be read.
     SettingsError
-        They move a plane, or do not fit the stack.
+        A setting, the mask or the transforms do not fit the planes; transforms of thin planes may
+        leave planes out but move none.
     """
+    if not is_thin(source):
+        return Run(planes, settings, transforms, align_mask, cancel, faint=faint)
+    alignment_mask(settings, align_mask, source.plane_shape[:2])
+    still = replace(settings, align="none", align_region=None)
+    return Run(MirroredPlanes(planes), still, _resting(source, transforms), None, cancel)
+
+
+def _resting(source: PlaneSource, transforms: Any) -> Matrix | None:
+    """Return prior transforms of thin planes: identities, and NaN for planes that are left out."""
     if transforms is None:
         return None
     given = prior_transforms(transforms, source).transforms

@@ -18,7 +18,7 @@ from napari_focus_stack._napari.docks import batch as room
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.workers import batch_process
 from napari_focus_stack._napari.workers.batch_process import command_arguments
-from napari_focus_stack.batch.focus import BatchCall
+from napari_focus_stack.batch.call import BatchCall
 from napari_focus_stack.batch.records import BatchRecord, Figures, StackName
 from napari_focus_stack.batch.tasks import BatchOrder
 from napari_focus_stack.io.recipe import Recipe

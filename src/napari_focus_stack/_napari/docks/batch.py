@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_focus_stack._napari.workers.job import Outcome
-    from napari_focus_stack.batch.focus import BatchCall
+    from napari_focus_stack.batch.call import BatchCall
     from napari_focus_stack.batch.records import BatchRecord
 
 MISSING = "Choose the folder of your stacks; 'Look' then shows what is in it, and does nothing."

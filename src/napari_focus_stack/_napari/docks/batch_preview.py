@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari_focus_stack._napari.docks.present_settings import PresentSettings
     from napari_focus_stack._napari.widgets.job_row import JobRow
     from napari_focus_stack._napari.workers.job import Outcome
-    from napari_focus_stack.batch.focus import BatchCall
+    from napari_focus_stack.batch.call import BatchCall
     from napari_focus_stack.batch.records import StackName
 
 CHANNELS: Scope = frozenset(["channel"])

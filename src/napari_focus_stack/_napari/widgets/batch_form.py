@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack._napari.widgets.scroll_area import show_rows
 from napari_focus_stack._napari.widgets.settings_form import FOLDED, UNFOLDED
-from napari_focus_stack.batch.focus import BatchCall
+from napari_focus_stack.batch.call import BatchCall
 from napari_focus_stack.batch.tasks import BatchOrder
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.places import absolute, as_place

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Generator
 
-    from napari_focus_stack.batch.focus import BatchCall
+    from napari_focus_stack.batch.call import BatchCall
     from napari_focus_stack.batch.plan import BatchPlan
     from napari_focus_stack.result import Progress
 

@@ -27,7 +27,7 @@ from napari_focus_stack.io.recipe import Recipe
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
-    from napari_focus_stack.batch.focus import BatchCall
+    from napari_focus_stack.batch.call import BatchCall
 
 GLANCE = 0.05
 """Seconds between two looks at Cancel."""
