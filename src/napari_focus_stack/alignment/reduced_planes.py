@@ -38,6 +38,8 @@ ROUNDED = 1e-6
 """Part of the brightness up to which values differ by the rounding of a resampled plane alone."""
 LEAST_SPIKE_SHARE = 0.1
 """Share of the variance of a plane that one pixel must hold to be a spike."""
+SPREAD = 16
+"""Most that shrinking divides a spike's share by: over 2 by 2 pixels."""
 MOST_BESIDE_SPIKE = 0.1
 """Part of a spike's height up to which the pixels beside it rise; beside the narrowest point that a
 lens projects (Gaussian sigma 0.6) it is 0.25."""
@@ -99,8 +101,11 @@ class ReducedPlane:
         known = plane.dtype.kind != "f" or bool(np.isfinite(plane).any())
         if plane.dtype.kind == "f" and not np.isfinite(plane).all():
             plane, _ = without_gaps(plane)  # or the gaps' edges would count as still detail
-        whole = _without_spikes(grey(plane))
+        whole = grey(plane)
         reduced = shrunk(whole, _fitting(h, w, MOST_FACTOR))
+        if _largest_share(reduced) > LEAST_SPIKE_SHARE / SPREAD:
+            whole = _without_spikes(whole)
+            reduced = shrunk(whole, _fitting(h, w, MOST_FACTOR))
         small = reduced.astype(np.float32)
         contrast = float(cv2.GaussianBlur(small, (0, 0), 2.0).std()) if known else -1.0
         if known and np.ptp(small) <= ROUNDED * float(np.abs(small).max()):
@@ -215,21 +220,24 @@ class ReducedPlane:
         return rescale(matrix, y / h, x / w)
 
 
+def _largest_share(light: NDArray[Any]) -> float:
+    """Return the largest share of the variance that one pixel holds."""
+    mean, deviation = (float(value.item()) for value in cv2.meanStdDev(light))
+    lowest, highest, _, _ = cv2.minMaxLoc(light)
+    peak = max(mean - lowest, highest - mean)
+    return 0.0 if deviation == 0 else (peak / deviation) ** 2 / light.size
+
+
 def _without_spikes(light: NDArray[Any]) -> NDArray[Any]:
     """Replace single pixels that outweigh a plane, such as those of a faulty sensor, by the median.
 
     Beside the contrast of a reference plane with one value of a thousand times the others, all
     other planes looked blank.
     """
-    means, deviations = cv2.meanStdDev(light)
-    mean, deviation = float(means.item()), float(deviations.item())
+    mean, deviation = (float(value.item()) for value in cv2.meanStdDev(light))
     least = deviation * np.sqrt(LEAST_SPIKE_SHARE * light.size)
-    lowest, highest, _, _ = cv2.minMaxLoc(light)
-    if max(mean - lowest, highest - mean) <= least:
-        return light
-    spikes = np.argwhere(cv2.absdiff(light, mean) > least)
     rest = light.copy()
-    for y, x in spikes:
+    for y, x in np.argwhere(cv2.absdiff(light, mean) > least):
         around = light[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].astype(np.float64)
         beside = np.sort(np.abs(around - mean), axis=None)[:-1]
         if beside[-1] <= MOST_BESIDE_SPIKE * abs(float(light[y, x]) - mean):
