@@ -1,4 +1,4 @@
-"""Add and remove layers in a window of napari without a plugin, as they came and went in another.
+"""Do in a window of napari without a plugin what changed another: layers and notifications.
 
     xvfb-run -s "-screen 0 1600x1000x24" python tests/life/bare_window.py CHANGES.json
 
@@ -22,6 +22,7 @@ import napari
 import numpy as np
 from measures import Life, held, trim
 from napari.layers import Image, Labels, Layer, Shapes
+from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtTest import QTest
 from vispy.gloo import glir
 
@@ -29,6 +30,8 @@ SIZE = (900, 600)
 """Of the window, which software OpenGL paints in less time than a large one."""
 ROUND = 10
 """Runs between two moments at which nothing but the stack is in the window."""
+NOTIFICATION = "notification"
+"""First entry of a change that is a message; of all others it is the layer's id."""
 DRAWN = 20
 """Milliseconds in which a layer is drawn."""
 
@@ -64,7 +67,9 @@ def main(record: Path) -> None:
     viewer.add_layer(layer("Image", [planes, side, side], "uint16"))
     for number, of_run in enumerate(changes):
         for name, *looks in of_run:
-            if looks:
+            if name == NOTIFICATION:
+                notification_manager.dispatch(Notification(*looks))
+            elif looks:
                 layers[name] = viewer.add_layer(layer(*looks))
             else:
                 viewer.layers.remove(layers.pop(name))

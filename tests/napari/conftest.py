@@ -130,7 +130,7 @@ def dock(qapp, viewer):
     def put(name):
         """As napari's window does."""
         widget = widget_named(name)(viewer)
-        for change in ("inserted", "removed", "reordered", "renamed"):
+        for change in {"inserted", "removed", "reordered", "renamed"} & {*viewer.layers.events}:
             getattr(viewer.layers.events, change).connect(widget.reset_choices)
         place = QDockWidget(window)
         place.setWidget(widget.native)

@@ -89,7 +89,7 @@ NEIGHBOURS = {
 def docked(viewer, kind):
     """Widget that hears of the layer list, as napari's window sees to."""
     widget = kind(viewer)
-    for change in ("inserted", "removed", "reordered", "renamed"):
+    for change in {"inserted", "removed", "reordered", "renamed"} & {*viewer.layers.events}:
         getattr(viewer.layers.events, change).connect(widget.reset_choices)
     if kind is ProbeWidget:  # which rests out of sight
         widget.native.show()
