@@ -161,9 +161,23 @@ def test_a_grid_without_files_is_refused_at_once_and_a_full_one_read(tmp_path: P
     square = itertools.product(range(20), range(20))
     full = [(tmp_path / f"{p} {t}", replace(one, p=f"p{p}", t=str(t))) for p, t in square]
     grid = make_grid(full)
-    assert all(grid.is_whole(index) for index in grid.indices())
+    assert all(map(grid.is_whole, grid.indices()))
     grid = make_grid([*full, (tmp_path / "deep", FileFields(p="p0", t="0", z="2"))])
     assert sum(map(grid.is_whole, grid.indices())) == 400 - 19
+
+
+def test_positions_with_times_of_their_own_are_opened(tmp_path: Path) -> None:
+    for p in range(400):
+        for t, z in itertools.product((2 * p, 2 * p + 1), range(2)):
+            tifffile.imwrite(tmp_path / f"p{p}_t{t}_z{z}.tif", np.full((8, 8), z, np.uint8))
+    series = opened(tmp_path, "p{p}_t{t}_z{z}.tif")
+    assert len(series) == 400 * 800
+    assert series.notes == (
+        "319200 stacks lack planes and are not stacked; the first is p0, time 2 (z 0 and 1 of 2).",
+    )
+    assert first_pixels(series, 399, 799) == [0, 1]
+    with pytest.raises(InputError, match="Planes are missing"):
+        series.stack(0, 799)
 
 
 def test_a_pattern_names_the_axes_of_any_folder(tmp_path: Path) -> None:

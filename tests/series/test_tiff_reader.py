@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import struct
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -357,8 +358,11 @@ def test_a_set_with_missing_files_gives_the_other_stacks(tmp_path):
         ("../out/", "out"),
         ("..\\out\\", "out"),
         ("../gone/", "set"),
+        ("../set/12:30/../../gone/", "set"),
         ("/", "set"),
         ("C:\\data\\", "set"),
+        ("./C:/data/", "set"),
+        ("file:///data/", "set"),
         ("//server/share/", "set"),
     ],
 )
@@ -377,6 +381,21 @@ def test_names_of_a_set_are_relative_and_absolute_ones_count_by_their_last_part(
     stack = open_tiff_series(tmp_path / "set" / "z0.ome.tif").stack()
     first = 10 if found == "set" else 0
     assert [int(stack[k].max()) for k in range(2)] == [first, first + 1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no colon may be in a name")
+@pytest.mark.parametrize("folder", ["12:30", "day 1: first", "in/12:30"])
+def test_a_folder_of_a_set_may_have_a_colon_in_its_name(tmp_path, folder):
+    content = "".join(
+        tiff_data(f"{folder}/z{k}.ome.tif", FirstZ=k, IFD=0, PlaneCount=1) for k in range(2)
+    )
+    (tmp_path / folder).mkdir(parents=True)
+    for z in range(2):
+        write_page(tmp_path / folder / f"z{z}.ome.tif", np.full(SIDE, z, np.uint16), "")
+    companion = tmp_path / "a.companion.ome"
+    companion.write_text(ome_xml(ome_image("a", {"Z": 2}, content)))
+    stack = open_tiff_series(companion).stack()
+    assert [int(stack[k].max()) for k in range(2)] == [0, 1]
 
 
 def test_a_name_that_leads_to_another_kind_of_file_is_not_followed(tmp_path):

@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.series.pattern_parts import NameParts, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+_WORD = (r"(\d)\d*", r"([^/_.])[^/_.]*")
 FIELDS = {
-    "name": r"[^/]+?",
-    "t": r"\d+",
-    "c": r"\d+|[^/_.]+",
-    "z": r"[+\u2212-]?\d+(?:[.,]\d+)?",
-    "p": r"\d+|[^/_.]+",
-    "well": r"[A-Za-z]{1,2}\d{1,2}",
-    "field": r"\d+",
+    "name": (r"([^/])[^/]*",),
+    "t": (r"(\d)\d*",),
+    "c": _WORD,
+    "z": (r"([+\u2212-]?\d+[.,]\d)\d*", r"([+\u2212-]?\d)\d*"),
+    "p": _WORD,
+    "well": (r"([A-Za-z]{1,2}\d)\d?",),
+    "field": (r"(\d)\d*",),
 }
 """Fields of a pattern, and what they stand for; a well and its field make a position."""
+_WHOLE = {
+    "c": ("", "(?<![^/_.])"),
+    "p": ("", "(?<![^/_.])"),
+    "z": (r"(?<!\d[.,])",) * 2,
+    "well": ("(?<![A-Za-z])",),
+}
+"""Where the expressions of fields begin after a star that splits no word and no "1.5"."""
+_NO_SPLIT = r"(?:(?<!\d)|(?!\d))"
+_STAR, _FOLDER, _SUFFIX = "()[^/]*", "([^/])[^/]*", r"(\.[^./])[^./]*"
 _PIECE = re.compile(r"\{([^{}]*)\}|(\*+)|([^{}*]+)|(.)", re.DOTALL)
-_NUMBERS = ("t", "z", "field")
-_WHOLE = dict.fromkeys(("c", "p"), r"\d+(?!\d)|[^/_.]+(?![^/_.])")
-_MOST_FREE = 4
-"""Parts of one name or folder that may end at several places: with each, the tries for a name of
-250 characters that does not fit take 50 times as long, and with four up to 5 s."""
 _MARKER = re.compile(r"[A-Za-z]*$")
-_SUFFIX = r"\.[^./]+"
+_NOWHERE = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -65,14 +72,15 @@ class FilePattern:
     ----------
     kind : str
         Program whose names they are, or the pattern itself, for messages.
-    expression : re.Pattern
-        Regular expression of a path with slashes.
+    spans : callable
+        Called with a path with slashes; returns where the fields start and end in it, or None if
+        it does not fit.
     folders : int
         Number of folders in a path.
     """
 
     kind: str
-    expression: re.Pattern[str]
+    spans: Callable[[str], Mapping[str, tuple[int, int]] | None]
     folders: int = 0
 
     def fields(self, path: str) -> FileFields | None:
@@ -87,29 +95,34 @@ class FilePattern:
         -------
         FileFields or None
             None if the path does not fit.
+
+        Raises
+        ------
+        SettingsError
+            A caller's pattern can be read in too many ways.
         """
-        match = self.expression.fullmatch(path)
-        if match is None:
+        spans = self.spans(path)
+        if spans is None:
             return None
-        found = {key: text for key, text in match.groupdict().items() if text}
+        found = {key: path[start:end] for key, (start, end) in spans.items() if start < end}
         well = found.get("well", "")
         if "row" in found:
             well = f"{_row(int(found['row']))}{found['column']}"
         return FileFields(
             name=found.get("name", ""),
             t=found.get("t", ""),
-            c=_label(match, "c"),
+            c=_label(path, spans.get("c", _NOWHERE)),
             z=found.get("z", ""),
-            p=found.get("folder", "") or _label(match, "p"),
+            p=found.get("folder", "") or _label(path, spans.get("p", _NOWHERE)),
             well=_padded(well),
             field=found.get("field", ""),
         )
 
 
-def _label(match: re.Match[str], group: str) -> str:
-    """Return the text of a group; a number with the letters before it."""
-    text = match.groupdict().get(group) or ""
-    marker = _MARKER.search(match.string[: match.start(group)]) if text.isdigit() else None
+def _label(path: str, span: tuple[int, int]) -> str:
+    """Return the text of a field; a number with the letters before it."""
+    text = path[slice(*span)]
+    marker = _MARKER.search(path[: span[0]]) if text.isdigit() else None
     return f"{marker[0] if marker else ''}{text}"
 
 
@@ -132,9 +145,9 @@ def compile_pattern(pattern: str) -> FilePattern:
     ----------
     pattern : str
         Path within a folder with fields of `FIELDS`, such as "{name}_t{t}_z{z}_c{c}.tif" or
-        "ZStep_{z}/{name}_s{p}_w{c}.tif". A star stands for any text, but for no slash. A field
-        that stands twice must have the same text. Without a suffix, any is taken. Case does not
-        count.
+        "ZStep_{z}/{name}_s{p}_w{c}.tif". A star stands for any text, but for no slash, and takes
+        as much as it can; it splits no number, and no word if that can be. A field that stands
+        twice must have the same text. Without a suffix, any is taken. Case does not count.
 
     Returns
     -------
@@ -144,26 +157,23 @@ def compile_pattern(pattern: str) -> FilePattern:
     Raises
     ------
     SettingsError
-        A field is unknown, `{z}` is missing, `{name}` stands twice, two fields touch, a brace is
-        open, or there are more stars than can be tried.
+        A field is unknown, `{z}` is missing, `{name}` stands twice, two fields touch, or a brace
+        is open.
     """
     path = pattern.replace("\\", "/").removeprefix("./")
     pieces = _PIECE.findall(path)
     _check(pattern, pieces)
-    seen: set[str] = set()
-    parts: list[str] = []
-    for k, (field, star, text, _) in enumerate(pieces):
-        if text or star:
-            # the shortest text: a greedy star would take all but the last digit of a number
-            parts.append(re.escape(text) if text else "[^/]*?")
-        elif field in seen:
-            parts.append(f"(?P={field})")
-        else:
-            seen.add(field)
-            parts.append(f"(?P<{field}>{_expression(field, pieces, k)})")
-    suffix = "" if "." in path.rpartition("}")[2] else _SUFFIX
-    expression = _compiled("".join(parts) + suffix, re.IGNORECASE)
-    return FilePattern(f"pattern '{pattern}'", expression, path.count("/"))
+    suffix = () if "." in path.rpartition("}")[2] else (Part((_compiled(_SUFFIX),)),)
+    strict, free = (
+        NameParts(pattern, (*_parts(pieces, whole=whole), *suffix)) for whole in (True, False)
+    )
+    ways = (strict,) if strict == free else (strict, free)
+    return FilePattern(f"pattern '{pattern}'", partial(_first_spans, ways), path.count("/"))
+
+
+def _first_spans(ways: Sequence[NameParts], path: str) -> Mapping[str, tuple[int, int]] | None:
+    """Return where fields lie by the first of several ways to read a path that fits."""
+    return next((spans for way in ways if (spans := way.spans(path)) is not None), None)
 
 
 def _check(pattern: str, pieces: Sequence[tuple[str, str, str, str]]) -> None:
@@ -182,50 +192,59 @@ def _check(pattern: str, pieces: Sequence[tuple[str, str, str, str]]) -> None:
         raise SettingsError(f"pattern '{pattern}' has no {{z}}; name the axis of focus with it.")
     if fields.count("name") > 1:
         raise SettingsError(f"pattern '{pattern}' has {{name}} twice; use * for the other text.")
-    if _free_parts(pieces) > _MOST_FREE:
-        raise SettingsError(
-            f"pattern '{pattern}' has more than {_MOST_FREE} stars and fields of any text in one "
-            "name; put text in their place, or one star for all that follows."
-        )
     if any(pair == ("field", "field") for pair in pairwise(kinds)):
         raise SettingsError(
             f"pattern '{pattern}' has two fields without text between them, so that nothing says "
             "where the first one ends; put what stands between them there."
         )
-    if re.search(r"\*\{name\}|\{name\}\*", pattern):
-        raise SettingsError(
-            f"pattern '{pattern}' has a star beside {{name}}, which may be any text itself; leave "
-            "the star out."
-        )
 
 
-def _free_parts(pieces: Sequence[tuple[str, str, str, str]]) -> int:
-    """Return how many parts of one name or folder may end at several places, where most are."""
-    most = found = 0
+def _parts(pieces: Sequence[tuple[str, str, str, str]], *, whole: bool) -> Iterator[Part]:
+    """Return the parts of a pattern; with `whole`, stars split no words."""
+    texts = [*(text for _, _, text, _ in pieces), ""]
+    if texts[0]:
+        yield Part((_compiled("()"),), texts[0])
+    seen: set[str] = set()
     for k, (field, star, text, _) in enumerate(pieces):
-        around = pieces[k - 1][2][-1:] if k else "", pieces[k + 1][2][:1] if pieces[k + 1 :] else ""
-        is_number = field in _NUMBERS and not any(map(str.isdigit, around))
-        found = 0 if "/" in text else found + (bool(field or star) and not is_number)
-        most = max(most, found)
-    return most
+        if star:
+            yield Part((_compiled(_STAR),), texts[k + 1], is_star=True)
+        elif not text:
+            expressions = ("()",) if field in seen else _expressions(field, pieces, k)
+            if k and pieces[k - 1][1]:
+                begins = _WHOLE.get(field, ()) if whole and field not in seen else ()
+                expressions = _after_star(expressions, begins)
+            compiled = tuple(map(_compiled, expressions))
+            yield Part(compiled, texts[k + 1], field, is_lazy=field == "name")
+            seen.add(field)
 
 
-def _expression(field: str, pieces: Sequence[tuple[str, str, str, str]], k: int) -> str:
-    """Return the expression of a field; a word that is a folder's whole name may be any."""
+def _after_star(expressions: tuple[str, ...], begins: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the expressions of a field that begins where they say, and in no number."""
+    return tuple(
+        f"{_NO_SPLIT}{begin}{expression}"
+        for begin, expression in zip_longest(begins, expressions, fillvalue="")
+    )
+
+
+def _expressions(
+    field: str, pieces: Sequence[tuple[str, str, str, str]], k: int
+) -> tuple[str, ...]:
+    """Return the expressions of a field; a word that is a folder's whole name may be any."""
     before = pieces[k - 1][2] if k else "/"
     after = pieces[k + 1][2] if k + 1 < len(pieces) else ""
-    if before.endswith("/") and after.startswith("/") and field in ("p", "c"):
-        return "[^/]+"
-    # beside stars nothing else says where a number or a word begins and ends
-    begins = r"(?<!\d)" if field in _NUMBERS and k and pieces[k - 1][1] else ""
-    if k + 1 < len(pieces) and pieces[k + 1][1]:
-        return begins + _WHOLE.get(field, rf"{FIELDS[field]}(?!\d)")
-    return f"{begins}{FIELDS[field]}"
+    is_folder = before.endswith("/") and after.startswith("/")
+    return (_FOLDER,) if is_folder and field in ("p", "c") else FIELDS[field]
 
 
-def _compiled(expression: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
+def _compiled(expression: str, flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
     """Compile an expression whose digits are 0 to 9: other digits are no numbers of programs."""
     return re.compile(expression.replace(r"\d", "[0-9]"), flags)
+
+
+def _named_spans(expression: re.Pattern[str], path: str) -> dict[str, tuple[int, int]] | None:
+    """Return where the groups of an expression that fits a path are; None if it does not fit."""
+    match = expression.fullmatch(path)
+    return match and {group: match.span(group) for group in expression.groupindex}
 
 
 _TIFF = r"(?i:\.tiff?)"
@@ -234,7 +253,7 @@ _NAME = r"(?P<name>[^/]+?)"
 _POSITION_FOLDER = r"(?:(?P<folder>[^/]+)/)?"
 _SITE = r"(?P<name>[^/]+)_(?P<well>[A-P]\d\d)(?:_s(?P<field>\d+))?(?:_w(?P<c>\d+?))?"
 NAMED = tuple(
-    FilePattern(kind, _compiled(expression + _TIFF), 2)
+    FilePattern(kind, partial(_named_spans, _compiled(expression + _TIFF, re.NOFLAG)), 2)
     for kind, expression in (
         (
             "Micro-Manager",

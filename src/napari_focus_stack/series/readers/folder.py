@@ -20,7 +20,7 @@ from napari_focus_stack.io.output_formats import SAVED
 from napari_focus_stack.io.reading import read_planes, scan_planes
 from napari_focus_stack.io.sources import describe
 from napari_focus_stack.io.spacing_metadata import completed
-from napari_focus_stack.series.model import Channel, Position, Series
+from napari_focus_stack.series.model import Channel, Position, Series, StackIndex
 from napari_focus_stack.series.patterns import SUB_FOLDERS, compile_pattern, named_pattern
 from napari_focus_stack.series.readers.folder_grid import make_grid
 from napari_focus_stack.series.readers.folder_metadata import read_metadata
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.io.file_source import ScannedFiles
     from napari_focus_stack.io.sources import PlaneSource, Spacing
-    from napari_focus_stack.series.model import StackIndex
     from napari_focus_stack.series.patterns import FileFields, FilePattern
     from napari_focus_stack.series.readers.folder_grid import FolderGrid
     from napari_focus_stack.series.readers.folder_metadata import FolderMetadata
@@ -59,7 +58,8 @@ def open_folder(path: Path, pattern: str | None = None) -> Series | None:
     Raises
     ------
     SettingsError
-        The pattern cannot be used, or fits fewer than half of the files.
+        The pattern cannot be used, can be read in too many ways, or fits fewer than half of the
+        files.
     InputError
         Two files have one place, or no file can be read.
     """
@@ -173,24 +173,24 @@ def _flat_channels(channels: Sequence[str]) -> list[str]:
 
 def _holes(grid: FolderGrid) -> list[str]:
     """Return notes on channels that lack planes everywhere, and on other stacks that do."""
-    gaps = [index for index in grid.indices() if not grid.is_whole(index)]
     stacks = len(grid.places) * len(grid.times)
-    by_channel = Counter(index.channel for index in gaps)
-    notes = []
-    for channel, count in sorted(by_channel.items()):
-        if count == stacks:
-            gap = grid.gap(next(index for index in gaps if index.channel == channel))
-            notes.append(
-                f"Channel '{grid.channels[channel]}' lacks planes everywhere ({gap}), so it is "
-                "not stacked."
-            )
-    others = [index for index in gaps if by_channel[index.channel] < stacks]
-    if others:
+    whole = Counter(index.channel for index in grid.files if grid.is_whole(index))
+    notes = [
+        f"Channel '{name}' lacks planes everywhere ({grid.gap(StackIndex(channel=channel))}), so "
+        "it is not stacked."
+        for channel, name in enumerate(grid.channels)
+        if not whole[channel]
+    ]
+    lacking = len(whole) * stacks - whole.total()
+    if lacking:
+        # most of a grid may be empty: only whole stacks lie before the first that is not
+        gaps = (i for i in grid.indices() if whole[i.channel] and not grid.is_whole(i))
+        first = next(gaps)
+        words = f"{grid.words(first)} ({grid.gap(first)})"
         stacks_are = format_count(
-            len(others), "stack lacks planes and is", "stacks lack planes and are"
+            lacking, "stack lacks planes and is", "stacks lack planes and are"
         )
-        first = f"{grid.words(others[0])} ({grid.gap(others[0])})"
-        notes.append(f"{stacks_are} not stacked; the first is {first}.")
+        notes.append(f"{stacks_are} not stacked; the first is {words}.")
     return notes
 
 
@@ -242,7 +242,7 @@ def _first_stack(grid: FolderGrid) -> ScannedFiles:
 
     Damaged files among them are refused when their stack is opened.
     """
-    whole = [index for index in grid.indices() if index in grid.files and grid.is_whole(index)]
+    whole = sorted(index for index in grid.files if grid.is_whole(index))
     stacks = sorted(whole or grid.files, key=lambda index: len(grid.files[index]) < 2)[:_TRIES]
     for index in stacks[:-1]:
         with contextlib.suppress(InputError):

@@ -13,15 +13,15 @@ from napari_focus_stack.errors import InputError
 from napari_focus_stack.series.model import StackIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
     from napari_focus_stack.series.patterns import FileFields
 
-_MOST_SPARSE, _MOST_PER_FILLED = 2**17, 16
-"""Stacks of a grid, and those for each that has files: 300 names of any text make a grid of 10^6,
-which takes 200 MB and a minute; a series of 10^6 stacks that are nearly all there is read."""
+_MOST_SPARSE, _MOST_PER_FILLED = 2**17, 2**10
+"""Stacks of a grid, and those for each that has files. A thousand positions, each with times of its
+own, are opened at once, and gone through in seconds; 300 names of any text would make 10^7."""
 
 
 @cache
@@ -93,17 +93,17 @@ class FolderGrid:
             names.append(" ".join(word for word in words if word))
         return names
 
-    def indices(self) -> list[StackIndex]:
+    def indices(self) -> Iterator[StackIndex]:
         """Return the place of every stack, those without any file included.
 
         Returns
         -------
-        list of StackIndex
+        iterator of StackIndex
             By position, time point and channel.
         """
         axes = (self.places, self.times, self.channels)
         places = itertools.product(*(range(len(axis)) for axis in axes))
-        return [StackIndex(*place) for place in places]
+        return itertools.starmap(StackIndex, places)
 
     def words(self, index: StackIndex) -> str:
         """Return the name of a stack for messages.
@@ -196,7 +196,7 @@ def make_grid(found: Sequence[tuple[Path, FileFields]]) -> FolderGrid:
     Raises
     ------
     InputError
-        Two files have one place, or nearly all of a great many stacks have no file.
+        Two files have one place, or of more than 1000 stacks only one has files.
     """
     places = sorted({_place(fields) for _, fields in found}, key=Place.key)
     times = sorted({int(fields.t or 0) for _, fields in found})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
@@ -32,6 +33,7 @@ _OPEN_AT_ONCE = 64
 """Files whose headers are kept for the next stack."""
 _OF_SETS = (".tif", ".tiff", ".btf", ".ome")
 """Suffixes of the files of a set."""
+_DRIVE = re.compile("[A-Za-z]:")
 
 
 def open_ome(path: Path, xml: str, axes: str | None) -> Series | None:
@@ -151,11 +153,12 @@ def _beside(folder: Path, name: str) -> Path:
     relative = PurePosixPath(name.replace("\\", "/"))
     parts = relative.parts
     beside = folder.joinpath(*parts[-1:])
-    if not parts or relative.is_absolute() or ":" in parts[0]:
+    if not parts or relative.is_absolute() or _DRIVE.match(parts[0]):
         return beside
     there = folder / relative
     if ".." not in parts:
-        return there
+        # "12:30" is a folder, "file:" the beginning of a place on another machine
+        return there if ":" not in parts[0] or there.is_file() else beside
     # no other files of this computer are opened because a file names them
     return there if there.suffix.lower() in _OF_SETS and there.is_file() else beside
 
