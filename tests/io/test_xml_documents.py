@@ -42,6 +42,15 @@ def test_a_document_type_and_the_word_alone_are_harmless(text: str) -> None:
     assert parse_xml(text).text == parse_xml(text.encode()).text == "<!ENTITY b>"
 
 
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_document_type_in_another_file_is_not_read(tmp_path: Path, scheme: str) -> None:
+    (tmp_path / "x.dtd").write_text('<!ENTITY h "many">')
+    text = f'<!DOCTYPE x SYSTEM "{scheme}{tmp_path.as_posix()}/x.dtd"><x>{{}}</x>'
+    assert parse_xml(text.format("1")).text == "1"
+    with pytest.raises(ElementTree.ParseError, match="undefined entity"):
+        parse_xml(text.format("&h;"))
+
+
 @pytest.mark.parametrize(
     "sizes", ['SizeZ="4000000000"', "SizeZ='4_000_000_000'", 'SizeZ="&#52;000000000"']
 )
