@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_focus_stack.io.tiff_file import open_first_page, open_tiff_file
+from napari_focus_stack.io.tiff_file import open_first_page, open_pages, open_tiff_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,8 @@ def test_a_loop_of_pages_is_refused_where_more_than_the_first_may_be_read(
     end = offsets[-1] + layout.tagnosize + tags * layout.tagsize
     struct.pack_into(layout.offsetformat, data, end, offsets[back_to])
     file.write_bytes(data)
-    with pytest.raises(ValueError, match="form a loop"), open_tiff_file(file):
-        pass
+    for opened in (open_tiff_file, open_pages):
+        with pytest.raises(ValueError, match="form a loop"), opened(file):
+            pass
     with open_first_page(file) as page:
         assert page.shape == (20, 20)

@@ -60,6 +60,7 @@ def test_a_document_type_in_another_file_is_not_read(tmp_path: Path, scheme: str
         '<Pixels SizeX="4" SizeY="4" {}/>',
         '<ome-2:Pixels ID="a>b" SizeX="4" SizeY="4" {}>',
         '<Pixels\nSizeX="4" SizeY="4" {} >',
+        '<Pixels SizeX="4" SizeY="4"><TiffData {} /></Pixels>',
     ],
 )
 def test_planes_that_no_recording_has_are_refused_however_they_are_written(
@@ -67,7 +68,9 @@ def test_planes_that_no_recording_has_are_refused_however_they_are_written(
 ) -> None:
     file = tmp_path / "a.tif"
     for declared in (sizes, 'SizeZ="4"'):
-        text = f"<OME><Image>{pixels.format(declared)}</Image></OME>"
+        part = pixels.format(declared)
+        part = part.replace("TiffData SizeZ", "TiffData PlaneCount")
+        text = f"<OME><Image>{part}</Image></OME>"
         tifffile.imwrite(file, np.zeros((4, 4), np.uint8), description=text, metadata=None)
         refusal = pytest.raises(ValueError, match="more planes than any")
         expected = refusal if declared == sizes else contextlib.nullcontext()

@@ -37,7 +37,10 @@ _DESCRIPTION = 270
 _PIXELS = re.compile(r"Pixels\b(?<=[<:]Pixels)[^<]*")
 _SIZE = re.compile(r"\bSize[XYZCT]\s*=\s*[\"']([^\"']*)")
 """Elements and attributes of OME-XML: parsed as a whole, that of a large set takes a second. With
-letters first, 10 MB are searched in 5 ms; from "<" on, in 20."""
+letters first, the search takes a fourth of the time that it takes from "<" on."""
+_COUNT = re.compile(r"Plane(?:Count|s)\s*=\s*[\"']([^\"']{7,})")
+"""Absurd counts in "PlaneCount" and "NumPlanes" of blocks: the others have fewer letters."""
+_TOO_MANY = "its metadata declare more planes than any recording has"
 _EXPANSIONS = {
     COMPRESSION.NONE: 8,
     COMPRESSION.DEFLATE: DEFLATE,
@@ -68,6 +71,32 @@ def open_tiff_file(path: Path) -> Iterator[TiffFile]:
     OSError, ValueError and others of `DAMAGE`
         It is no TIFF, is damaged, or is made to fill the memory.
     """
+    with open_pages(path) as tif:
+        _refuse_many_planes(tif.ome_metadata or "", tif.pages.first.size)
+        yield tif
+
+
+@contextmanager
+def open_pages(path: Path) -> Iterator[TiffFile]:
+    """Open a TIFF of which pages are looked up by their numbers, and its series are not.
+
+    Each file of a set holds the OME-XML of all: to search it takes as long as to read it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Yields
+    ------
+    tifffile.TiffFile
+        The open file, whose chain of pages ends and whose XML declares no entities.
+
+    Raises
+    ------
+    OSError, ValueError and others of `DAMAGE`
+        It is no TIFF, is damaged, or is made to fill the memory.
+    """
     with open_first_page(path) as page:
         _refuse_loop(page.parent)
         yield page.parent
@@ -87,7 +116,7 @@ def open_first_page(path: Path) -> Iterator[TiffPage]:
     Yields
     ------
     tifffile.TiffPage
-        Its first page, whose XML declares no entities and no more planes than any recording has.
+        Its first page, whose XML declares no entities.
 
     Raises
     ------
@@ -100,8 +129,6 @@ def open_first_page(path: Path) -> Iterator[TiffPage]:
         text = page.tags.valueof(_DESCRIPTION)
         if isinstance(text, str):
             refuse_entities(text)
-            if page.is_ome:
-                _refuse_many_planes(text, page.size)
         yield page
 
 
@@ -110,7 +137,9 @@ def _refuse_many_planes(text: str, size: int) -> None:
     for pixels in _PIXELS.findall(text):
         sizes = map(_whole_number, _SIZE.findall(unescape(pixels)))
         if math.prod(sizes) > MOST_PLANES * max(1, size):
-            raise TiffFileError("its metadata declare more planes than any recording has")
+            raise TiffFileError(_TOO_MANY)
+    if any(_whole_number(unescape(count)) > MOST_PLANES for count in _COUNT.findall(text)):
+        raise TiffFileError(_TOO_MANY)
 
 
 def _whole_number(text: str) -> int:
