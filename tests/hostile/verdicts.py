@@ -13,7 +13,7 @@ import traceback
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import napari_focus_stack
 from napari_focus_stack.errors import FocusStackError
@@ -63,6 +63,14 @@ _REFUSED = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fo
 _OWN_SCHEMAS = tuple(f"file://{place}" for place in _LIBRARIES)
 _CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link")
 """Events of Python's audit that no reader has a reason for, and those that its folder may see."""
+
+_IGNORED: tuple[dict[str, Any], ...] = (
+    {"message": "overflow", "category": RuntimeWarning, "module": r"zarr\.core\.dtype"},
+    {"message": "Numcodecs codecs", "category": UserWarning},
+    {"module": r"czifile(\.|$)"},
+    {"module": r"nd2(\.|$)"},
+)
+"""Warnings that readers ignore from their import on, which counts for no other filters."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +164,8 @@ def judged(kind: Kind, path: Path, guard: Guard) -> Verdict:
         guard.only(path.parent, temporary=kind.temporary),
     ):
         warnings.simplefilter("always")
+        for filtered in _IGNORED:
+            warnings.filterwarnings("ignore", **filtered)
         try:
             for size in kind.open(path):
                 declared, pixels = max(declared, size), pixels + size

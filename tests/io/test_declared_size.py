@@ -12,6 +12,8 @@ import tifffile
 from PIL import Image
 
 from napari_focus_stack.io import declared_size, tiff_segments
+from napari_focus_stack.io.declared_size import refuse_oversize
+from napari_focus_stack.io.plane_files import Unreadable
 from napari_focus_stack.io.reading import read_stack, scan
 from napari_focus_stack.io.tiff_file import open_tiff_file, series_pixels
 from napari_focus_stack.io.tiff_segments import picture_size
@@ -84,6 +86,16 @@ def test_a_mosaic_may_lack_most_of_its_tiles(
     plane = read_stack(tmp_path / "a.tif")[1]
     assert (plane[:64, :64] == 9).all()
     assert plane.sum() == tile.sum()
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [(1, "1 byte"), (782, "782 bytes"), (1001, "2 kB"), (999_001, "1 MB"), (2_500_000, "3 MB")],
+)
+def test_a_small_file_is_not_rounded_up_to_what_could_hold_its_pixels(stored, words) -> None:
+    with pytest.raises(Unreadable, match=rf"12000 x 12000 .*\(144 MB\), which {words} of data"):
+        refuse_oversize((12_000, 12_000), 144_000_000, stored, 1)
+    refuse_oversize((12_000, 12_000), 144_000_000, 144_000_000, 1)
 
 
 def test_a_series_in_colour_may_be_smaller_than_its_pixels(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+import zarr
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io import json_documents
-from napari_focus_stack.io.json_documents import parse_json, read_json
+from napari_focus_stack.io import json_documents, zarr_documents
+from napari_focus_stack.io.json_documents import TooLargeError, parse_json, read_json
 from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.series.opening import open_series
+from napari_focus_stack.series.readers.zarr_nodes import read_node
 
 DEEP = "[" * 100_000
 
@@ -33,8 +35,23 @@ def test_a_document_larger_than_any_is_not_read(tmp_path: Path, monkeypatch) -> 
     (tmp_path / "a.json").write_bytes(b" " * 99 + b"1")
     assert read_json(tmp_path / "a.json") == 1
     (tmp_path / "a.json").write_bytes(b" " * 100 + b"1")
-    with pytest.raises(ValueError, match="too large"):
+    with pytest.raises(TooLargeError, match="it has 101 bytes"):
         read_json(tmp_path / "a.json")
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")  # of format 3
+def test_consolidated_metadata_of_a_plate_may_be_larger_than_any_report(
+    tmp_path: Path, monkeypatch
+) -> None:
+    zarr.create_group(tmp_path / "a.zarr").create_array("0", shape=(4, 4), dtype="u1")
+    zarr.consolidate_metadata(tmp_path / "a.zarr")
+    size = (tmp_path / "a.zarr" / "zarr.json").stat().st_size
+    monkeypatch.setattr(json_documents, "LARGEST", 100)
+    assert read_node(tmp_path / "a.zarr") is not None
+    monkeypatch.setattr(zarr_documents, "_LARGEST", size - 1)
+    with pytest.raises(InputError, match=r"bytes, more than .* without consolidated") as refused:
+        read_node(tmp_path / "a.zarr")
+    assert "damaged" not in str(refused.value)
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device")

@@ -29,6 +29,45 @@ def test_an_interrupt_after_any_move_brings_everything_back(moves, tmp_path, mon
     assert {file.stem for file in tmp_path.iterdir()} == set(NAMES)
 
 
+@pytest.mark.parametrize("vanishes", ["before", "while it is moved"])
+@pytest.mark.parametrize("there", ["nothing", "a file", "a locked file", "a folder"])
+def test_what_lay_in_the_place_of_a_file_that_vanished_stays(
+    there, vanishes, tmp_path, monkeypatch
+):
+    places = [tmp_path / name for name in NAMES]
+    files = [(place.with_suffix(".part"), place) for place in places]
+    for temporary, place in files:
+        temporary.write_text("after")
+        place.write_text("before")
+    gone, last = files[-1]
+    if there in ("nothing", "a folder"):
+        last.unlink()
+    if there == "a folder":
+        last.mkdir()
+        (last / "report").write_text("before")
+    found = {
+        file: file.read_bytes()
+        for file in tmp_path.rglob("*")
+        if file.suffix != ".part" and file.is_file()
+    }
+    real = Path.replace
+
+    def replace(path: Path, target: Path) -> Path:
+        if there == "a locked file" and path == last:
+            gone.unlink(missing_ok=True)
+            raise PermissionError(errno.EACCES, "it is open in another program")
+        if path == gone:
+            gone.unlink(missing_ok=True)
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    if vanishes == "before":
+        gone.unlink()
+    with pytest.raises(OutputError, match="cannot be written"):
+        put_in_place(files)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == found
+
+
 def test_an_interrupt_brings_removed_files_back(tmp_path, monkeypatch):
     places = [tmp_path / name for name in NAMES]
     for place in places:

@@ -278,6 +278,32 @@ def test_pixels_of_another_type_than_noted_are_refused(tmp_path):
         read_saved(path)
 
 
+@pytest.mark.parametrize("first", ["1", "0", "-3", "2", "99"])
+@pytest.mark.parametrize("count", ["4", "9", "-9"])
+def test_missing_planes_are_seen_without_parsing_every_page(tmp_path, monkeypatch, first, count):
+    path, parsed, parse = tmp_path / NAME, [], tifffile.TiffPage.__init__
+
+    def counted(page, *arguments, **options):
+        parsed.append(page)
+        parse(page, *arguments, **options)
+
+    picture = SavedResult("stacked", "picture", pixels(np.uint8, 24, 32, 3))
+    write_saved(path, [picture, SavedResult("aligned", "planes", pixels(np.uint8, 4, 24, 32))])
+    with monkeypatch.context() as patch:
+        patch.setattr(tifffile.TiffPage, "__init__", counted)
+        assert len(read_saved(path)) == 2
+    assert len(parsed) < 4
+    with tifffile.TiffFile(path) as tif:
+        xml = tif.ome_metadata
+    lies = {'SizeZ="4"': 'SizeZ="9"', 'IFD="1"': f'IFD="{first}"', 'Count="4"': f'Count="{count}"'}
+    for sound, lie in lies.items():
+        assert sound in xml
+        xml = xml.replace(sound, lie)
+    tifffile.tiffcomment(path, xml.encode())
+    with pytest.raises(InputError, match=r"planes are missing|have other pages"):
+        read_saved(path)
+
+
 def test_nothing_to_save(tmp_path):
     with pytest.raises(OutputError, match="nothing to save"):
         write_saved(tmp_path / NAME, [])

@@ -1,11 +1,13 @@
 """Chunks of zarr arrays take no more memory than their metadata declare; sound ones are read."""
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import os
 import sys
 import tracemalloc
+import warnings
 import zlib
 
 import numcodecs
@@ -14,6 +16,7 @@ import pytest
 import zarr
 from zarr import codecs
 
+from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.zarr_chunks import open_bounded
 
 VALUES = np.arange(2 * 30 * 40, dtype=np.uint16).reshape(2, 30, 40)
@@ -59,6 +62,69 @@ def written(path, kind):
 def test_sound_chunks_are_read(tmp_path, kind):
     written(tmp_path, kind)
     assert np.array_equal(open_bounded(tmp_path)[...], VALUES)
+
+
+def test_an_array_that_is_opened_makes_python_forget_no_warning(tmp_path):
+    written(tmp_path, "none")
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")
+        for _ in range(2):
+            warnings.warn("of another program", stacklevel=1)
+            open_bounded(tmp_path)
+    assert [str(one.message) for one in shown].count("of another program") == 1
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("filter_of", ["AsType", "FixedScaleOffset"])
+@pytest.mark.parametrize("form", [2, 3])
+def test_filters_may_store_wider_numbers_than_the_array_has(tmp_path, form, filter_of, *, packed):
+    options = {
+        "AsType": {"encode_dtype": "<f8", "decode_dtype": "<u2"},
+        "FixedScaleOffset": {"offset": 0, "scale": 1, "dtype": "<u2", "astype": "<f8"},
+    }[filter_of]
+    home, packer = (codecs, codecs.GzipCodec()) if form == 3 else (numcodecs, numcodecs.Zlib())
+    values = np.random.default_rng(0).integers(0, 255, (300, 400), np.uint16)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Numcodecs codecs")
+        wide = getattr(home, filter_of)(**options)
+    zarr.create_array(
+        tmp_path,
+        data=values,
+        chunks=values.shape,
+        zarr_format=form,
+        filters=[wide],
+        compressors=packer if packed else None,
+    )
+    assert np.array_equal(open_bounded(tmp_path)[...], values)
+    chunk = tmp_path / ("0.0" if form == 2 else "c/0/0")
+    chunk.write_bytes(gzip.compress(MUCH, 1) if form == 3 else zlib.compress(MUCH, 1))
+    if packed:
+        with pytest.raises(ValueError, match="far more"):
+            open_bounded(tmp_path)[...]
+
+
+@pytest.mark.parametrize("tail", [b"\0\0\0", b"\0\0x", b"x", b"BZh9?", b"\x1f\x8b"])
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("kind", ["zlib-2", "bz2-2", "lzma-2", "gzip-2"])
+def test_bytes_after_a_chunk_are_left_out_or_refused_as_zarr_does(tmp_path, kind, tail, *, twice):
+    chunk = written(tmp_path, kind)
+    whole = chunk.read_bytes()
+    if twice and kind != "zlib-2":
+        packer = PACKERS[kind]["compressors"]
+        raw = VALUES[1].tobytes()
+        whole = b"".join(bytes(packer.encode(part)) for part in (raw[:1000], raw[1000:]))
+    chunk.write_bytes(whole + tail)
+    try:
+        expected = zarr.open_array(tmp_path, mode="r")[...]
+    except (*DAMAGE, lzma.LZMAError):
+        with contextlib.suppress(*DAMAGE):
+            assert np.array_equal(open_bounded(tmp_path)[...], VALUES)
+    else:
+        assert np.array_equal(expected, VALUES)
+        assert np.array_equal(open_bounded(tmp_path)[...], VALUES)
+    chunk.write_bytes(tail)
+    with pytest.raises(DAMAGE):
+        open_bounded(tmp_path)[...]
 
 
 @pytest.mark.parametrize("kind", BOMBS)

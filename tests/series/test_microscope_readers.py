@@ -6,6 +6,7 @@ import itertools
 import struct
 import subprocess
 import sys
+import warnings
 from types import ModuleType, SimpleNamespace
 
 import imagecodecs
@@ -112,6 +113,46 @@ def test_czi_that_is_marked_as_unfinished_has_a_note_and_no_warning(tmp_path):
     series = open_microscope_file(file)
     assert any("marked as unfinished" in note for note in series.notes)
     assert_planes_are_in_place(series)
+
+
+@pytest.mark.parametrize("kind", ["czifile", "nd2"])
+def test_a_file_that_is_opened_makes_python_forget_no_warning(tmp_path, kind):
+    pytest.importorskip(kind)
+    file = tmp_path / ("film.czi" if kind == "czifile" else "film.nd2")
+    if kind == "czifile":
+        write_czi(file, [tile(place) for place in tczs()], CZI_XML.format(z="3E-07"))
+    else:
+        write_nd2(file, np.array([[[[plane(z=z)] for z in range(3)]]]), ("DAPI",))
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")
+        for _ in range(2):
+            warnings.warn("of another program", stacklevel=1)
+            open_microscope_file(file)
+    assert [str(one.message) for one in shown].count("of another program") == 1
+
+
+SILENT = """
+import warnings
+from napari_focus_stack.io import zarr_chunks
+from napari_focus_stack.series.readers import nikon_nd2, zeiss_czi
+warnings.filterwarnings("error", append=True)
+for message, category, module in (
+    ("overflow encountered", RuntimeWarning, "zarr.core.dtype.npy.float"),
+    ("Numcodecs codecs are not", UserWarning, "zarr.registry"),
+    ("no metadata", UserWarning, "czifile.czifile"),
+    ("no times", UserWarning, "nd2._parse"),
+):
+    warnings.warn_explicit(message, category, "a.py", 1, module)
+try:
+    warnings.warn_explicit("no metadata", UserWarning, "a.py", 1, "nd2x")
+except UserWarning:
+    print("the others are shown")
+"""
+
+
+def test_warnings_of_libraries_are_silent_from_the_import_on():
+    ended = subprocess.run([sys.executable, "-c", SILENT], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "the others are shown\n"), ended.stderr
 
 
 def test_czi_of_one_plane_has_no_z_step(tmp_path):

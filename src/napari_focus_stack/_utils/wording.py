@@ -136,6 +136,24 @@ def format_bytes(size: float) -> str:
     return f"{max(1, math.ceil(size / 1e6))} MB"
 
 
+def format_size(size: int) -> str:
+    """Format the size of a file, rounded up.
+
+    Parameters
+    ----------
+    size : int
+        Bytes.
+
+    Returns
+    -------
+    str
+        Such as "1 byte", "782 bytes", "13 kB", "300 MB" or "1.5 GB".
+    """
+    if size < 1000:
+        return format_count(size, "byte", "bytes")
+    return f"{math.ceil(size / 1e3)} kB" if size <= 999_000 else format_bytes(size)
+
+
 def format_duration(seconds: float) -> str:
     """Format a span of time in one or two units.
 

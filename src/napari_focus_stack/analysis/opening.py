@@ -217,11 +217,15 @@ def _given_files(
     ):
         if array is not None and array.shape[:2] != found.values.shape:
             raise InputError(
-                f"The {what} in '{file or path}' has {array.shape[1]} x {array.shape[0]} pixels, "
-                f"the heights in '{path}' have {found.values.shape[1]} x {found.values.shape[0]}; "
-                "give those of one result."
+                f"The {what} in '{file or path}' has {_extent(array)} pixels, the heights in "
+                f"'{path}' have {_extent(found.values)}; give those of one result."
             )
     return found
+
+
+def _extent(array: NDArray[Any]) -> str:
+    """Return columns and rows in words; a damaged file may have one axis alone."""
+    return " x ".join(str(length) for length in reversed(array.shape[:2]))
 
 
 def _confidence(file: Path) -> NDArray[Any]:

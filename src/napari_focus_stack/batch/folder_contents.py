@@ -302,7 +302,7 @@ def _kind(file: Path) -> _Kind:
         return "plane"
     try:
         with open_tiff_file(file) as tif:
-            if is_written_here(tif):
+            if is_written_here(tif.pages.first):
                 return "result"
             if any(not is_preview(page) for page in islice(tif.pages, 1, None)):
                 return "stack"

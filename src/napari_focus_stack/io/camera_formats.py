@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack.io.declared_size import ANY, bytes_of, oversize
+from napari_focus_stack.io.declared_size import ANY, bytes_of, refuse_oversize
 from napari_focus_stack.io.plane_files import (
     DAMAGE,
     FilePlane,
@@ -172,9 +172,7 @@ def open_heic(path: Path) -> ImageFile:
     shape = (height, width) if channels == 1 else (height, width, channels)
     dtype = np.dtype(np.uint16 if mode.endswith(";16") else np.uint8)
     declared = bytes_of(shape, dtype.itemsize)
-    why = oversize((height, width), declared, path.stat().st_size, ANY)
-    if why is not None:
-        raise Unreadable(why)
+    refuse_oversize((height, width), declared, path.stat().st_size, ANY)
     return ImageFile((FilePlane(path, path.name, shape, dtype, partial(_decode_heic, path)),))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from napari_focus_stack._utils.wording import format_bytes
+from napari_focus_stack._utils.wording import format_size
+from napari_focus_stack.io.plane_files import Unreadable
 
 ALWAYS = 2**27
 """Bytes of pixels that any file may declare: a plane of one value shrinks to almost nothing."""
@@ -19,8 +20,8 @@ MOST_PLANES = 2**23
 third of them."""
 
 
-def oversize(size: tuple[int, int], declared: int, stored: int, expansion: int) -> str | None:
-    """Return why a file cannot hold the picture that its header declares.
+def refuse_oversize(size: tuple[int, int], declared: int, stored: int, expansion: int) -> None:
+    """Refuse a file that cannot hold the picture that its header declares.
 
     Parameters
     ----------
@@ -33,18 +34,17 @@ def oversize(size: tuple[int, int], declared: int, stored: int, expansion: int) 
     expansion : int
         Bytes of pixels that a byte of the file holds at most.
 
-    Returns
-    -------
-    str or None
-        A clause that follows the name of the file; None if the size is possible.
+    Raises
+    ------
+    Unreadable
+        The size is not possible.
     """
-    if declared <= max(ALWAYS, expansion * stored):
-        return None
-    rows, columns = size
-    return (
-        f"its header declares {columns} x {rows} pixels ({format_bytes(declared)}), which "
-        f"{format_bytes(stored)} of data cannot hold"
-    )
+    if declared > max(ALWAYS, expansion * stored):
+        rows, columns = size
+        raise Unreadable(
+            f"its header declares {columns} x {rows} pixels ({format_size(declared)}), which "
+            f"{format_size(stored)} of data cannot hold"
+        )
 
 
 def bytes_of(shape: tuple[int, ...], itemsize: int) -> int:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from napari_focus_stack._utils.wording import format_size
 from napari_focus_stack.io.places import is_remote, read_bytes_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST = 2**26
-"""Bytes of the largest document that is read: plates of 1536 wells have some megabytes."""
+"""Bytes of the largest report or recipe that is read; those of 10,000 planes have some MB."""
+
+
+class TooLargeError(ValueError):
+    """A file of more bytes than such documents have; the message is a clause after its name."""
 
 
 def parse_json(content: str | bytes) -> Any:
@@ -58,18 +63,20 @@ def read_json(path: Path) -> Any:
     OSError
         It cannot be read.
     ValueError
-        It is no JSON, or too large to be a document.
+        It is no JSON, or larger than `LARGEST`.
     """
-    return parse_json(read_document(path))
+    return parse_json(read_document(path, LARGEST))
 
 
-def read_document(path: Path) -> bytes:
+def read_document(path: Path, largest: int) -> bytes:
     """Return the bytes of a document.
 
     Parameters
     ----------
     path : pathlib.Path
         The file, or its URL.
+    largest : int
+        Most bytes of a file; what a server sends is not bounded.
 
     Returns
     -------
@@ -82,9 +89,11 @@ def read_document(path: Path) -> bytes:
         It is a pipe, a device or a socket.
     OSError
         It cannot be read.
-    ValueError
-        It is larger than `LARGEST`.
+    TooLargeError
+        It has more bytes.
     """
-    if not is_remote(path) and path.stat().st_size > LARGEST:
-        raise ValueError("it is too large to be a document")
+    if not is_remote(path):
+        size = path.stat().st_size
+        if size > largest:
+            raise TooLargeError(f"it has {format_size(size)}, more than such documents have")
     return read_bytes_of(path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_focus_stack.errors import OutputError
-from napari_focus_stack.io.json_documents import parse_json, read_document
+from napari_focus_stack.io.json_documents import parse_json
 from napari_focus_stack.io.places import (
     file_system,
     is_remote,
@@ -16,7 +16,7 @@ from napari_focus_stack.io.places import (
     write_errors,
 )
 from napari_focus_stack.io.replacing import remove, temporary_name
-from napari_focus_stack.io.zarr_documents import DOCUMENT, side_by_side
+from napari_focus_stack.io.zarr_documents import DOCUMENT, read_zarr_document, side_by_side
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,9 @@ def open_level(path: Path) -> zarr.Array[Any] | ColourImages:
     """
     from napari_focus_stack.io.zarr_chunks import open_bounded
 
-    read_document(path / "0" / DOCUMENT)  # which refuses devices, that zarr would read for ever
+    read_zarr_document(
+        path / "0" / DOCUMENT
+    )  # which refuses devices, that zarr would read for ever
     level = open_bounded(path, "0")
     return ColourImages(level) if (own_attributes(path) or {}).get("colour") else level
 

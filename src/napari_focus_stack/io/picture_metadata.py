@@ -17,7 +17,7 @@ from napari_focus_stack.io.camera_formats import is_heic, is_raw
 from napari_focus_stack.io.picture_sizes import jpeg_segments
 from napari_focus_stack.io.plane_files import DAMAGE
 from napari_focus_stack.io.raster import png_chunks
-from napari_focus_stack.io.tiff_file import open_tiff_file
+from napari_focus_stack.io.tiff_file import open_first_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,8 +179,8 @@ def _of_heic(path: Path) -> PictureMetadata:
 
 
 def _of_tiff(path: Path) -> PictureMetadata:
-    with open_tiff_file(path) as tif:
-        tags = tif.pages.first.tags
+    with open_first_page(path) as page:
+        tags = page.tags
         profile = tags.valueof(ICC_TAG, default=b"")
         described = any(tag in tags for tag in (*KEPT, EXIF_TAG, GPS_TAG))
     if not described:  # Pillow takes longer to load than most planes to read

@@ -6,7 +6,7 @@ import io
 import struct
 from typing import TYPE_CHECKING, BinaryIO
 
-from napari_focus_stack.io.declared_size import ANY, bytes_of, oversize
+from napari_focus_stack.io.declared_size import ANY, bytes_of, refuse_oversize
 from napari_focus_stack.io.plane_files import Unreadable
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _BMP_PLAIN = (0, 3, 6)
 """Compressions of BMP that are none: pixels of one value or of masks."""
 
 
-def refuse_oversize(data: bytes) -> None:
+def refuse_large_picture(data: bytes) -> None:
     """Refuse a picture in BMP, WebP or JPEG 2000 that its own bytes cannot hold.
 
     Parameters
@@ -45,9 +45,7 @@ def refuse_oversize(data: bytes) -> None:
         return
     if 0 in size:
         raise Unreadable("its header is damaged")
-    why = oversize(size, bytes_of(size, itemsize), len(data), ANY)
-    if why is not None:
-        raise Unreadable(why)
+    refuse_oversize(size, bytes_of(size, itemsize), len(data), ANY)
 
 
 def _declared(data: bytes) -> tuple[tuple[int, int] | None, int]:

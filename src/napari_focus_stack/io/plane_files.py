@@ -166,7 +166,7 @@ def why_unreadable(problem: Exception, damaged: str = "it is damaged") -> str:
 
     Parameters
     ----------
-    problem : BaseException
+    problem : Exception
         One of `DAMAGE`.
     damaged : str
         Words for a fault of the file.

@@ -24,8 +24,8 @@ import imagecodecs
 import numpy as np
 import tifffile
 
-from napari_focus_stack.io.declared_size import DEFLATE, JPEG, oversize
-from napari_focus_stack.io.picture_sizes import JPEG_FRAMES, jpeg_segments, refuse_oversize
+from napari_focus_stack.io.declared_size import DEFLATE, JPEG, refuse_oversize
+from napari_focus_stack.io.picture_sizes import JPEG_FRAMES, jpeg_segments, refuse_large_picture
 from napari_focus_stack.io.plane_files import (
     DAMAGE,
     FilePlane,
@@ -121,12 +121,6 @@ def _shape(height: int, width: int, channels: int) -> tuple[int, ...]:
     return (height, width) if channels == 1 else (height, width, channels)
 
 
-def _refuse_oversize(path: Path, size: tuple[int, int], declared: int, expansion: int) -> None:
-    why = oversize(size, declared, path.stat().st_size, expansion)
-    if why is not None:
-        raise Unreadable(why)
-
-
 # --- PNG
 
 
@@ -141,7 +135,8 @@ def _png_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
     if colour not in _PNG_CHANNELS or not width or not height:
         raise Unreadable("its header is damaged")
     stored_bits = width * bits * _PNG_SAMPLES[colour]
-    _refuse_oversize(path, (height, width), height * (stored_bits // 8 + 1), DEFLATE)
+    declared = height * (stored_bits // 8 + 1)
+    refuse_oversize((height, width), declared, path.stat().st_size, DEFLATE)
     if not whole:
         _decoded_header(path, load)
     channels = 4 if b"tRNS" in chunks else _PNG_CHANNELS[colour]
@@ -209,7 +204,8 @@ def _jpeg_header(path: Path, load: Callable[[], NDArray[Any]]) -> _Header:
         whole = JPEG_END in _tail(file)
     if channels not in (1, 3):
         raise Unreadable("it is a CMYK image; convert it to RGB")
-    _refuse_oversize(path, (height, width), height * width * channels, JPEG)
+    declared = height * width * channels
+    refuse_oversize((height, width), declared, path.stat().st_size, JPEG)
     if not whole:
         _decoded_header(path, load)
     dtype = np.dtype(np.uint8 if bits == 8 else np.uint16)
@@ -268,7 +264,7 @@ def _exif_orientation(exif: bytes) -> int:
 def _load_with(codec: str, path: Path) -> NDArray[Any]:
     """Decode by the name of a function of imagecodecs, whose first use loads its library."""
     data = path.read_bytes()
-    refuse_oversize(data)
+    refuse_large_picture(data)
     pixels = np.asarray(getattr(imagecodecs, codec)(data))
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]

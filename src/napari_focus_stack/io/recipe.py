@@ -229,11 +229,11 @@ def ome_xml(path: Path) -> str:
     InputError
         The file is damaged, or no OME-TIFF.
     """
-    from napari_focus_stack.io.tiff_file import open_tiff_file
+    from napari_focus_stack.io.tiff_file import open_first_page
 
     try:
-        with open_tiff_file(path) as tif:
-            xml = tif.ome_metadata
+        with open_first_page(path) as page:
+            xml = page.description if page.is_ome else None
     except DAMAGE as problem:
         raise InputError(f"'{path}' is damaged ({reason(problem)}); save it again.") from problem
     if xml is None:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import OutputError
@@ -37,24 +38,36 @@ def put_in_place(files: list[tuple[Path, Path]]) -> None:
             temporary.replace(path)
         return
     undo: list[tuple[Path, Path, Path | None]] = []
+    begun: set[Path] = set()
     try:
         for temporary, path in files:
             with os_errors(path):
-                before = _name_aside(path, folder=temporary.is_dir())
+                is_folder = stat.S_ISDIR(temporary.lstat().st_mode)  # nothing moves for one gone
+                before = _name_aside(path, folder=is_folder)
                 # noted first: an interrupt may come as soon as a file has moved
                 undo.append((temporary, path, before))
                 if before is not None:
                     path.replace(before)
-                temporary.replace(path)
+                _move(temporary, path, begun)
     except BaseException:
         for temporary, path, before in reversed(undo):
-            if not temporary.exists():  # what lies in its place was written here
+            if temporary in begun and not temporary.exists():  # its place holds what it held
                 remove([path])
             with contextlib.suppress(OSError):
                 if before is not None and before.exists():
                     before.replace(path)
         raise
     remove(before for _temporary, _path, before in undo if before is not None)
+
+
+def _move(temporary: Path, path: Path, begun: set[Path]) -> None:
+    """Rename a file, which is noted as begun unless the system refuses."""
+    begun.add(temporary)  # first, as above
+    try:
+        temporary.replace(path)
+    except OSError:
+        begun.remove(temporary)  # one that has vanished is in no place, either
+        raise
 
 
 def _name_aside(path: Path, *, folder: bool) -> Path | None:

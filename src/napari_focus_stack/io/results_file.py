@@ -39,6 +39,7 @@ from napari_focus_stack.io.xml_documents import parse_xml
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping, Sequence
+    from xml.etree import ElementTree
 
     from numpy.typing import NDArray
 
@@ -245,7 +246,10 @@ def _images(tif: TiffFile, path: Path) -> Iterator[tuple[dict[str, Any], TiffPag
     notes = annotated(tif.ome_metadata or "", path) if tif.is_ome else []
     if any(note is not None for note in notes):
         _refuse_missing_pages(tif)
-    for note, series in zip(notes, tif.series if notes else [], strict=True):
+    found = tif.series if notes else []
+    if len(found) != len(notes):
+        raise ValueError("some of its images have other pages than it says")
+    for note, series in zip(notes, found, strict=True):
         if note is not None:
             yield note, series
 
@@ -253,11 +257,30 @@ def _images(tif: TiffFile, path: Path) -> Iterator[tuple[dict[str, Any], TiffPag
 def _refuse_missing_pages(tif: TiffFile) -> None:
     """Refuse images of more pixels than the pages have: tifffile would list a page for each row."""
     images = parse_xml(tif.ome_metadata or "").findall(".//{*}Pixels")
-    declared = sum(
-        math.prod(int(image.get(f"Size{axis}", 1)) for axis in "XYZCT") for image in images
-    )
-    if declared > sum(page.size for page in tif.pages):
+    blocks = [_block(image) for image in images]
+    pages = tif.pages
+    # the first page of each image stands for it: to parse all takes four times as long as the rest
+    if sum(count for _, count in blocks) <= len(pages) and all(
+        0 <= first <= len(pages) - count and _declared(image) <= count * pages[first].size
+        for image, (first, count) in zip(images, blocks, strict=True)
+    ):
+        return
+    if sum(map(_declared, images)) > sum(page.size for page in pages):
         raise ValueError("some of its planes are missing")
+
+
+def _declared(image: ElementTree.Element) -> int:
+    """Return the values that an image has by its sizes."""
+    return math.prod(int(image.get(f"Size{axis}", 1)) for axis in "XYZCT")
+
+
+def _block(image: ElementTree.Element) -> tuple[int, int]:
+    """Return the first page of an image and how many it has; -1 and 1 if not in one block."""
+    parts = image.findall("{*}TiffData")
+    if len(parts) != 1:
+        return -1, 1
+    first, count = (int(parts[0].get(name, 0)) for name in ("IFD", "PlaneCount"))
+    return (first, count) if count > 0 else (-1, 1)
 
 
 def _saved(note: dict[str, Any], series: TiffPageSeries, path: Path) -> SavedResult:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped, Unreadable, reason
-from napari_focus_stack.io.tiff_file import oversized_page
+from napari_focus_stack.io.tiff_file import refuse_large_page
 from napari_focus_stack.io.tiff_pixels import (
     has_other_channel,
     load_page,
@@ -71,9 +71,7 @@ def _readable_plane(
     """Return the plane of a page; raise Unreadable if it is truncated or no picture."""
     key = page.keyframe
     shape, dtype = page_kind(key) if sample is None else sample_kind(key)
-    why = oversized_page(page)
-    if why is not None:
-        raise Unreadable(why)
+    refuse_large_page(page)
     size = page.parent.filehandle.size
     ends = (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
     if max(ends, default=size + 1) > size:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import lzma
 import math
+import re
 import warnings
 import zlib
 from asyncio import to_thread
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import imagecodecs
 import numpy as np
 import zarr
-from zarr.abc.codec import BytesBytesCodec
+from zarr.abc.codec import ArrayArrayCodec, BytesBytesCodec
 from zarr.codecs import ShardingCodec
 from zarr.registry import get_numcodec
 from zarr.storage import LocalStore, StorePath
@@ -27,7 +28,7 @@ from zarr.storage import LocalStore, StorePath
 from napari_focus_stack.io.special_files import special_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from zarr.abc.codec import Codec
@@ -36,8 +37,17 @@ if TYPE_CHECKING:
     from zarr.core.buffer import Buffer, BufferPrototype
     from zarr.storage import StoreLike
 
+# here, since a change at each call makes Python forget which warnings it has shown
+# NumPy warns of a value for missing chunks that its type does not hold: these are not finite
+warnings.filterwarnings("ignore", "overflow", RuntimeWarning, r"zarr\.core\.dtype")
+# zarr warns of codecs that another program may not have; this one reads them
+warnings.filterwarnings("ignore", "Numcodecs codecs", UserWarning)
+
 _SLACK = 2**16
 """Bytes by which the steps between stored bytes and values may exceed twice the values."""
+_TYPES = ("dtype", "astype", "encode_dtype", "decode_dtype")
+"""Options of filters that name a type of values, such as `AsType` and `FixedScaleOffset` have."""
+_NUMBER = re.compile(r"[<>|=]?[iufc]\d{1,2}|(?:u?int|float|complex)\d{1,3}")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
@@ -62,26 +72,24 @@ def open_bounded(store: StoreLike, path: str = "") -> zarr.Array[Any]:
     OSError, ValueError, KeyError, TypeError
         Of zarr: there is no array, or its metadata are damaged.
     """
-    # NumPy warns of a value for missing chunks that its type does not hold: these are not finite
-    warnings.filterwarnings("ignore", "overflow", RuntimeWarning, r"zarr\.core\.dtype")
-    # zarr warns of codecs that another program may not have; this one reads them
-    warnings.filterwarnings("ignore", "Numcodecs codecs", UserWarning)
     return _bounded(zarr.open_array(store, path=path, mode="r"))
 
 
 def _bounded(array: zarr.Array[Any]) -> zarr.Array[Any]:
     metadata = array.metadata
-    limit = _limit(array.chunks, array.dtype)
     is_whole = True
     changed: Any
     if metadata.zarr_format == 2:
         packer, filters = metadata.compressor, metadata.filters
+        widest = _widest(one.get_config() for one in filters or ())
+        limit = _limit(array.chunks, array.dtype, widest)
         changed = replace(
             metadata,
             compressor=packer and _BoundedPacker(packer, limit),
             filters=filters and tuple(_BoundedPacker(one, limit) for one in filters),
         )
     else:
+        limit = _limit(array.chunks, array.dtype, _widest_of_codecs(metadata.codecs))
         is_whole = not any(isinstance(codec, ShardingCodec) for codec in metadata.codecs)
         changed = replace(metadata, codecs=_bounded_codecs(metadata.codecs))
     place = array.store_path
@@ -92,17 +100,38 @@ def _bounded(array: zarr.Array[Any]) -> zarr.Array[Any]:
     return zarr.Array(zarr.AsyncArray(changed, place))
 
 
-def _limit(shape: Iterable[int], dtype: np.dtype[Any]) -> int:
+def _limit(shape: Iterable[int], dtype: np.dtype[Any], widest: int) -> int:
     """Return the most bytes that a chunk takes in any step of its coding."""
-    return 2 * math.prod(shape) * dtype.itemsize + _SLACK
+    return 2 * math.prod(shape) * max(dtype.itemsize, widest) + _SLACK
 
 
-def _bounded_codecs(codecs: Iterable[Codec]) -> tuple[Codec, ...]:
+def _widest(filters: Iterable[Mapping[str, Any]]) -> int:
+    """Return the bytes of the widest number that filters make of a value, by their options."""
+    found = (str(options.get(name)) for options in filters for name in _TYPES)
+    return max((_bytes_of_number(text) for text in found if _NUMBER.fullmatch(text)), default=0)
+
+
+def _bytes_of_number(text: str) -> int:
+    try:
+        return np.dtype(text).itemsize
+    except TypeError:  # such as "f3"
+        return 0
+
+
+def _widest_of_codecs(codecs: Iterable[Codec]) -> int:
+    described: list[Mapping[str, Any]] = [
+        codec.to_dict() for codec in codecs if isinstance(codec, ArrayArrayCodec)
+    ]
+    return _widest(codec.get("configuration", {}) for codec in described)
+
+
+def _bounded_codecs(codecs: Sequence[Codec]) -> tuple[Codec, ...]:
     """Return codecs of format 3 that refuse what exceeds their chunk."""
+    widest = _widest_of_codecs(codecs)
     return tuple(
         replace(codec, codecs=_bounded_codecs(codec.codecs))
         if isinstance(codec, ShardingCodec)
-        else _BoundedCodec(codec)
+        else _BoundedCodec(codec, widest)
         if isinstance(codec, BytesBytesCodec)
         else codec
         for codec in codecs
@@ -145,19 +174,20 @@ class _BoundedCodec(BytesBytesCodec):
     """Codec of format 3 that unpacks no more than its chunk holds."""
 
     codec: BytesBytesCodec
+    widest: int
     is_fixed_size = False
 
     def to_dict(self) -> dict[str, Any]:
         return self.codec.to_dict()
 
     def evolve_from_array_spec(self, array_spec: ArraySpec) -> _BoundedCodec:
-        return _BoundedCodec(self.codec.evolve_from_array_spec(array_spec))
+        return replace(self, codec=self.codec.evolve_from_array_spec(array_spec))
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: ArraySpec) -> int:
         return self.codec.compute_encoded_size(input_byte_length, chunk_spec)
 
     async def _decode_single(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> Buffer:
-        limit = _limit(chunk_spec.shape, chunk_spec.dtype.to_native_dtype())
+        limit = _limit(chunk_spec.shape, chunk_spec.dtype.to_native_dtype(), self.widest)
         described: Mapping[str, Any] = self.codec.to_dict()
         name = described["name"].removeprefix("numcodecs.")
         options = described.get("configuration", {})
@@ -209,7 +239,7 @@ def _unpacked(
 ) -> bytes | None:
     """Unpack a format whose chunks do not say their size; None for others, which are checked."""
     if name in _STREAMS:
-        return _unpacked_stream(lambda: _STREAMS[name](options), data, limit)
+        return _unpacked_stream(name, options, data, limit)
     head = data[:8].tobytes()
     if name == "blosc":
         _check(int.from_bytes(head[4:8], "little"), limit)
@@ -243,13 +273,24 @@ def _zstd_size(head: bytes) -> int | None:
     return size + 256 if length == 2 else size
 
 
-def _unpacked_stream(make: Callable[[], Any], data: NDArray[Any], limit: int) -> bytes:
-    """Unpack streams that follow each other, as far as their chunk may reach."""
+def _unpacked_stream(
+    name: str, options: Mapping[str, Any], data: NDArray[Any], limit: int
+) -> bytes:
+    """Unpack streams that follow each other, as far as their chunk may reach.
+
+    What follows the streams is left out as by numcodecs: anything after one of zlib, what is no
+    stream after those of bz2 and lzma, zeros after those of gzip.
+    """
     parts: list[bytes] = []
     rest, left = data.tobytes(), limit
-    while rest.rstrip(b"\0") or not parts:
-        stream = make()
-        parts.append(stream.decompress(rest, left + 1))
+    while not parts or (rest.rstrip(b"\0") and name != "zlib"):
+        stream = _STREAMS[name](options)
+        try:
+            parts.append(stream.decompress(rest, left + 1))
+        except (OSError, lzma.LZMAError) as problem:  # of bz2 and lzma
+            if parts:
+                break
+            raise ValueError("a chunk of it is damaged") from problem
         left -= len(parts[-1])
         if left < 0:
             raise ValueError("a chunk of it holds far more bytes than its values have")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tifffile import TiffFile
+    from tifffile import TiffPage
 
 _KEYS = {"version", "settings", "planes", "transforms", "series"}
 """Entries by which the report of a stack is recognised."""
@@ -48,13 +48,13 @@ def is_own_map(path: Path, role: str) -> bool:
     return words.startswith(expected) if expected else not words
 
 
-def is_written_here(tif: TiffFile) -> bool:
+def is_written_here(page: TiffPage) -> bool:
     """Return whether a TIFF is a result that was written here, by its own metadata.
 
     Parameters
     ----------
-    tif : tifffile.TiffFile
-        The open file.
+    page : tifffile.TiffPage
+        First page of the open file.
 
     Returns
     -------
@@ -66,18 +66,18 @@ def is_written_here(tif: TiffFile) -> bool:
     ValueError and others of `DAMAGE`
         The file is damaged.
     """
-    return str(tif.pages.first.tags.valueof("Software")).startswith(SOFTWARE)
+    return str(page.tags.valueof("Software")).startswith(SOFTWARE)
 
 
 def _tiff_about(path: Path) -> str | None:
     """Return the description of an OME-TIFF that was written here, None for other files."""
-    from napari_focus_stack.io.tiff_file import open_tiff_file
+    from napari_focus_stack.io.tiff_file import open_first_page
 
     try:
-        with open_tiff_file(path) as tif:
-            if not is_written_here(tif) or not tif.ome_metadata:
+        with open_first_page(path) as page:
+            if not is_written_here(page) or not page.is_ome:
                 return None
-            root = parse_xml(tif.ome_metadata)
+            root = parse_xml(page.description)
     except (OSError, ElementTree.ParseError, *DAMAGE):
         return None
     return root.findtext("{*}Image/{*}Description", "")

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.io.sources import Spacing
 
+# nd2 warns of missing times; catch_warnings would change the filters of other threads, too, and a
+# change at each call makes Python forget which warnings it has shown
+warnings.filterwarnings("ignore", module=r"nd2(\.|$)")
+
 _AXES = frozenset("PTCZYXS")
 _DAMAGED = (*DAMAGED, NameError)
 """nd2 0.12 refers to what it has not defined where a channel has no fluorescent probe."""
@@ -70,8 +74,6 @@ def open_nd2(path: Path) -> Series:
         The file is damaged, or has axes that are none of ours.
     """
     library = optional_library("nd2", path, "a Nikon ND2 file")
-    # nd2 warns of missing times; catch_warnings would change the filters of other threads, too
-    warnings.filterwarnings("ignore", module=r"nd2(\.|$)")
     open_file = partial(library.ND2File, str(path))
     headers = read_headers(path, open_file, partial(_scan, path), _DAMAGED)
     held = HeldFile(open_file, _DAMAGED)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped, reason
 from napari_focus_stack.io.spacing_metadata import completed
-from napari_focus_stack.io.tiff_file import open_tiff_file
+from napari_focus_stack.io.tiff_file import open_first_page
 from napari_focus_stack.io.tiff_planes import TRUNCATED
 from napari_focus_stack.series.readers.ome_metadata import (
     OmeImage,
@@ -129,8 +129,8 @@ def companion_xml(path: Path) -> str | None:
 def _xml_of(path: Path) -> str:
     """Return the OME-XML of a TIFF; empty if it has none."""
     try:
-        with open_tiff_file(path) as tif:
-            return tif.ome_metadata or ""
+        with open_first_page(path) as page:
+            return page.description if page.is_ome else ""
     except DAMAGE as problem:
         raise InputError(f"'{path.name}' cannot be read: {reason(problem)}") from problem
 

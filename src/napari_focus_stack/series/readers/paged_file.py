@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_focus_stack.io.plane_files import DAMAGE, FilePlane, Skipped, reason
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.tiff import tiff_spacing
-from napari_focus_stack.io.tiff_file import open_tiff_file
+from napari_focus_stack.io.tiff_file import open_pages
 from napari_focus_stack.io.tiff_pixels import sample_channels
 from napari_focus_stack.io.tiff_planes import TRUNCATED, page_plane
 
@@ -37,7 +37,7 @@ class PagedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        with open_tiff_file(path) as self._tif:
+        with open_pages(path) as self._tif:
             pass
 
     def planes(self, numbers: Sequence[int], sample: int | None) -> list[FilePlane | Skipped]:

@@ -13,7 +13,7 @@ from napari_focus_stack.io.spacing_metadata import spacing_in_micrometres
 from napari_focus_stack.io.special_files import refuse_special
 from napari_focus_stack.io.surplus_axes import refuse_results
 from napari_focus_stack.io.tiff import MAGIC
-from napari_focus_stack.io.tiff_file import open_tiff_file
+from napari_focus_stack.io.tiff_file import open_first_page, open_tiff_file
 from napari_focus_stack.series.axes import parse_axes
 from napari_focus_stack.series.model import Channel, Position, Series
 from napari_focus_stack.series.readers.arranged_tiff import TiffSeries
@@ -149,11 +149,11 @@ def _plain_stack(path: Path, _index: StackIndex) -> PlaneSource:
 
 def _metaseries(path: Path) -> tuple[Channel, tuple[float, float] | None]:
     """Return channel and stage position of a file of MetaXpress."""
-    with open_tiff_file(path) as tif:
-        if not tif.is_metaseries:
+    with open_first_page(path) as page:
+        if not page.is_metaseries:
             return Channel(), None
         try:
-            metadata = tif.metaseries_metadata or {}
+            metadata = page.parent.metaseries_metadata or {}
         except DAMAGE:  # the pixels may be sound all the same
             return Channel(), None
     return metaseries_channel(metadata), metaseries_stage(metadata)

@@ -17,12 +17,12 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.declared_size import MOST_PLANES
-from napari_focus_stack.io.json_documents import read_document
 from napari_focus_stack.io.spacing_metadata import (
     finite_number,
     micrometres,
     spacing_in_micrometres,
 )
+from napari_focus_stack.io.zarr_documents import read_zarr_document
 from napari_focus_stack.series.model import Channel, Position
 from napari_focus_stack.series.readers.zarr_nodes import read_node
 
@@ -126,7 +126,7 @@ def full_size(image: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], 
 
 
 def read_image(
-    node: Node, name: str = "", well: str | None = None, read: ReadBytes = read_document
+    node: Node, name: str = "", well: str | None = None, read: ReadBytes = read_zarr_document
 ) -> ZarrImage:
     """Read the metadata of an image; its pixels stay on disk.
 

@@ -11,9 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.json_documents import parse_json, read_document
+from napari_focus_stack.io.json_documents import TooLargeError, parse_json
 from napari_focus_stack.io.plane_files import reason
-from napari_focus_stack.io.zarr_documents import DOCUMENT, OLDER, documents_of
+from napari_focus_stack.io.zarr_documents import (
+    DOCUMENT,
+    OLDER,
+    documents_of,
+    read_zarr_document,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +59,7 @@ class Node:
         return next((key for key in _LAYOUTS if key in self.ome), None)
 
 
-def read_node(folder: Path, read: ReadBytes = read_document) -> Node | None:
+def read_node(folder: Path, read: ReadBytes = read_zarr_document) -> Node | None:
     """Read the metadata of a folder, which may be a zarr group or array of format 2 or 3.
 
     Parameters
@@ -72,7 +77,7 @@ def read_node(folder: Path, read: ReadBytes = read_document) -> Node | None:
     Raises
     ------
     InputError
-        Its metadata are damaged.
+        Its metadata are damaged, or larger than any are.
     """
     found = _json(folder / DOCUMENT, read)
     if found is not None:
@@ -161,6 +166,11 @@ def _json(path: Path, read: ReadBytes) -> dict[str, Any] | None:
         return None
     except OSError as problem:
         raise InputError(f"'{path}' cannot be opened: {problem.strerror}.") from problem
+    except TooLargeError as problem:
+        raise InputError(
+            f"'{path}' cannot be read: {problem}; write the store again without consolidated "
+            "metadata."
+        ) from problem
     except ValueError as problem:
         raise InputError(
             f"'{path}' is damaged ({reason(problem)}); copy the store again."

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.series.readers.czi_grid import SceneGrid
 
+# czifile 2019 warns of missing metadata, of names of segments that do not matter for pixels, and of
+# what `_PENDING` says; catch_warnings would change the filters of other threads, too, and a change
+# at each call makes Python forget which warnings it has shown
+warnings.filterwarnings("ignore", module=r"czifile(\.|$)")
+
 _MOSAIC = "Tiles of a mosaic were joined as they are recorded; pixels between them are 0."
 _PENDING = (
     "The file is marked as unfinished, as after an interrupted recording, so planes may be "
@@ -66,9 +71,6 @@ def open_czi(path: Path) -> Series:
         The file is damaged, or has axes beyond scene, time, channel and z.
     """
     library = optional_library("czifile", path, "a Zeiss CZI file")
-    # czifile 2019 warns of missing metadata, of names of segments that do not matter for pixels,
-    # and of what `_PENDING` says; catch_warnings would change the filters of other threads, too
-    warnings.filterwarnings("ignore", module=r"czifile(\.|$)")
     has_scenes = hasattr(library.CziFile, "scenes")
     options = {"squeeze": False} if has_scenes else {}
     open_file = partial(_opened, library.CziFile, str(path), **options)
