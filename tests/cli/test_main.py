@@ -725,7 +725,8 @@ def test_earlier_output_survives_a_refused_call(folder: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (MemoryError(), "not enough memory"),
+        (MemoryError(), "not enough memory for this; close other programs, or set the memory of"),
+        (MemoryError(), " of a run to less (--memory)."),
         (OSError(errno.EIO, "Input/output error", "/a/b.tif"), "'/a/b.tif' cannot be used"),
     ],
 )

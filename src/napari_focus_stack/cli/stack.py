@@ -187,7 +187,7 @@ def stack_command(call: argparse.Namespace) -> int:
         wanted.settings.region_in(source.plane_shape)
     outputs = _outputs(call)
     _check(call, wanted, source, outputs)
-    advice = advise_on_memory(source, wanted.settings)
+    advice = advise_on_memory(source, wanted.settings, set_by="--memory")
     if advice is not None:
         print(f"Note: {advice}", flush=True)
     result, written = _run(call, wanted, source, outputs)

@@ -266,6 +266,8 @@ def test_too_little_free_memory_is_said_while_the_run_goes_on(
     widget.stack_button.native.click()
     qtbot.waitUntil(lambda: "are free" in widget.job.status.value, timeout=5000)
     assert widget.job.status.value.startswith("Fusing plane")
+    assert "(Preferences > Focus Stack" in widget.job.status.value
+    assert "--memory" not in widget.job.status.value
     widget.job.cancel_button.native.click()
     qtbot.waitUntil(lambda: widget.stack_button.enabled, timeout=5000)
 
