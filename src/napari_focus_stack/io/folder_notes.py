@@ -1,12 +1,14 @@
-"""Notes on the files of a folder: their order, kinds of names, and stacks that they are not."""
+"""Notes on the files of a folder: their order, names and formats, and stacks that they are not."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from napari_focus_stack._utils.wording import format_names
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.file_order import kinds_of_names
+from napari_focus_stack.io.listing import TIFF_SUFFIXES
 from napari_focus_stack.io.plane_files import FilePlane, Skipped
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 FEWEST_OF_A_KIND = 3
 """Files whose names differ in their numbers alone from which on they may be a stack."""
+_STRANGERS = 4
+"""Files of a folder for each that differs from the others: with more, none of them is foreign."""
 
 
 def refuse_several(where: str, entries: Sequence[FilePlane | Skipped]) -> None:
@@ -69,6 +73,48 @@ def note_on_kinds(files: Sequence[Path]) -> list[str]:
         f"The files have {len(kinds)} kinds of names (as {format_names(kinds)}) and were taken as "
         "one stack; if they are several, give each a folder of its own."
     ]
+
+
+def note_on_strangers(files: Sequence[Path]) -> list[str]:
+    """Return the note on a few files that differ from most of a folder in name and in format.
+
+    An earlier result among photographs is one plane too many: it may become the reference, and it
+    shifts the depth of all planes behind it.
+
+    Parameters
+    ----------
+    files : sequence of pathlib.Path
+        Its files.
+
+    Returns
+    -------
+    list of str
+        One sentence, or none where names or formats are too many to say what is foreign.
+    """
+    most = max(kinds_of_names(files), key=len, default=[])
+    formats = Counter(_format(file) for file in most).most_common(1)
+    if not formats or formats[0][1] < FEWEST_OF_A_KIND:
+        return []
+    main, count = formats[0]
+    strangers = [file.name for file in files if _format(file) != main and file not in most]
+    if not strangers or 2 * count <= len(files) or len(strangers) * _STRANGERS > len(files):
+        return []
+    names = format_names(strangers)
+    if len(strangers) == 1:
+        return [
+            f"{names} differs from the other files in name and format; if it is no plane but, say, "
+            "an earlier result, move it to another folder."
+        ]
+    return [
+        f"{names} differ from the other files in name and format; if they are no planes but, say, "
+        "earlier results, move them to another folder."
+    ]
+
+
+def _format(file: Path) -> str:
+    """Return the suffix that stands for the format of a file."""
+    suffix = file.suffix.lower()
+    return ".tif" if suffix in TIFF_SUFFIXES else ".jpg" if suffix == ".jpeg" else suffix
 
 
 def note_on_order(entries: list[FilePlane | Skipped], rule: str) -> str:
