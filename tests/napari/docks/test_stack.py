@@ -95,7 +95,9 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
         for step in (0, 5):
             viewer.dims.set_current_step(0, step)
             assert layer.get_value((2.0 * step, 1.0, 1.0), world=True) == layer.data[2, 2]
-    assert widget.job.status.value.startswith("Stacked all 6 planes, which were not moved.")
+    assert widget.job.status.value.startswith(
+        "Stacked all 6 planes of the layer, which were not moved."
+    )
     assert (
         "'cells [sharp]' lies on top; hide it to see 'cells [depth index]'."
         in widget.job.status.value

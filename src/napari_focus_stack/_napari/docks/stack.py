@@ -18,7 +18,7 @@ from napari_focus_stack._napari.docks.series_stacking import (
     SeriesStacking,
     series_layers_over,
 )
-from napari_focus_stack._napari.docks.summary import summary
+from napari_focus_stack._napari.docks.summary import ALIGNED_BY, summary
 from napari_focus_stack._napari.layers.companions import companions
 from napari_focus_stack._napari.layers.geometry import spacing_of
 from napari_focus_stack._napari.layers.lying_over import (
@@ -322,5 +322,5 @@ class FocusStackWidget(Container[Any]):
         layers = result_layers(made.result, wanted, origin, made.correction)
         updated, report = self._results.updating, made.result.report
         names = self._results.show(layers)
-        self.health.show_advice(report.advice)
-        return summary(report, names, origin.aligned_on, updated)
+        self.health.show_advice(report.advice, aligned=report.align in ALIGNED_BY)
+        return summary(report, names, origin, updated)
