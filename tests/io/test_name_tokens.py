@@ -148,7 +148,7 @@ def test_two_kinds_of_names_in_one_folder_are_noted(tmp_path: Path):
         (["IMG_8.png"], ""),  # one plane in another format
         (["IMG_8.JPEG"], ""),
         (["sharp1.jpg"], ""),  # one format: a plane with a name of its own
-        (["a.png", "b.png", "c.png"], ""),  # more than a quarter: nothing to go by
+        (["a.png", "b.png", "c.png"], ""),  # more than one for three: nothing to go by
         ([], ""),
     ],
 )

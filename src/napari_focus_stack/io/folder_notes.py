@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 FEWEST_OF_A_KIND = 3
 """Files whose names differ in their numbers alone from which on they may be a stack."""
-_STRANGERS = 4
-"""Files of a folder for each that differs from the others: with more, none of them is foreign."""
+_FOR_EACH_STRANGER = 3
+"""Files alike for each one that differs from them: with fewer, none of them is foreign."""
 
 
 def refuse_several(where: str, entries: Sequence[FilePlane | Skipped]) -> None:
@@ -76,7 +76,7 @@ def note_on_kinds(files: Sequence[Path]) -> list[str]:
 
 
 def note_on_strangers(files: Sequence[Path]) -> list[str]:
-    """Return the note on a few files that differ from most of a folder in name and in format.
+    """Return the note on a few planes that differ from most in the name and format of their files.
 
     An earlier result among photographs is one plane too many: it may become the reference, and it
     shifts the depth of all planes behind it.
@@ -84,30 +84,29 @@ def note_on_strangers(files: Sequence[Path]) -> list[str]:
     Parameters
     ----------
     files : sequence of pathlib.Path
-        Its files.
+        Files of the planes.
 
     Returns
     -------
     list of str
         One sentence, or none where names or formats are too many to say what is foreign.
     """
-    most = max(kinds_of_names(files), key=len, default=[])
-    formats = Counter(_format(file) for file in most).most_common(1)
-    if not formats or formats[0][1] < FEWEST_OF_A_KIND:
-        return []
-    main, count = formats[0]
-    strangers = [file.name for file in files if _format(file) != main and file not in most]
-    if not strangers or 2 * count <= len(files) or len(strangers) * _STRANGERS > len(files):
+    kinds = kinds_of_names(files)
+    formats = Counter(_format(file) for file in max(kinds, key=len, default=[]))
+    [(usual, count)] = formats.most_common(1) or [("", 0)]
+    few = {file for kind in kinds if len(kind) < FEWEST_OF_A_KIND for file in kind}
+    strangers = [file.name for file in files if file in few and _format(file) != usual]
+    if not strangers or count < max(FEWEST_OF_A_KIND, len(strangers) * _FOR_EACH_STRANGER):
         return []
     names = format_names(strangers)
     if len(strangers) == 1:
         return [
-            f"{names} differs from the other files in name and format; if it is no plane but, say, "
-            "an earlier result, move it to another folder."
+            f"{names} differs from the other files in name and format and was taken as a plane; if "
+            "it is none, such as an earlier result, move it to another folder."
         ]
     return [
-        f"{names} differ from the other files in name and format; if they are no planes but, say, "
-        "earlier results, move them to another folder."
+        f"{names} differ from the other files in name and format and were taken as planes; if they "
+        "are none, such as earlier results, move them to another folder."
     ]
 
 

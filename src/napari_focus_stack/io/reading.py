@@ -20,12 +20,7 @@ from napari_focus_stack.io.file_order import (
     natural_order,
 )
 from napari_focus_stack.io.file_source import FileSource, ScannedFiles
-from napari_focus_stack.io.folder_notes import (
-    note_on_kinds,
-    note_on_order,
-    note_on_strangers,
-    refuse_several,
-)
+from napari_focus_stack.io.folder_notes import note_on_kinds, note_on_order, refuse_several
 from napari_focus_stack.io.foreign_formats import foreign_format
 from napari_focus_stack.io.listing import StackPath, list_files
 from napari_focus_stack.io.name_axes import find_axes, refusal
@@ -119,7 +114,7 @@ def scan(path: StackPath) -> ScannedFiles:
     if axes is not None:
         raise refusal(listing.where, axes)
     if listing.is_sorted:
-        notes += note_on_kinds(files) or note_on_strangers(files)
+        notes += note_on_kinds(files)
     entries = _entries(files)
     if listing.is_sorted:
         refuse_several(listing.where, entries)
