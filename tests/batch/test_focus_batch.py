@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import tifffile
 from batch.experiment import (
     batch,
     maps,
@@ -207,6 +208,27 @@ def test_files_that_are_being_written_are_waited_for_once_and_left(tmp_path):
         ("younger.tif", 0, 0): "left",
     }
     assert "still being written" in records[-1].why
+
+
+def test_the_command_says_once_that_it_waits_and_how_many_have_notes(tmp_path, capsys):
+    root, out = tmp_path / "root", tmp_path / "out"
+    write_stack(root / "old.tif", 0)
+    os.utime(root / "old.tif", (1e9, 1e9))
+    write_stack(root / "copies.tif", 1)
+    planes = tifffile.imread(root / "copies.tif")
+    planes[1] = planes[0]  # which a note names
+    tifffile.imwrite(root / "copies.tif", planes, photometric="minisblack")
+    call = ["batch", str(root), "-o", str(out), "--quiet-time", "2", "--occlusion", "off"]
+    assert main(call) == 0
+    said = capsys.readouterr().out
+    assert said.count("1 stack waits for 2 s until nothing is written to the files.") == 1
+    noted = sum(bool(json.loads(file.read_text())["notes"]) for file in out.rglob("*.json"))
+    assert (
+        f"\n2 stacks done. {noted} ha{'s' if noted == 1 else 've'} notes (see index.html)." in said
+    )
+    assert main([*call, "--records"]) == 0
+    [*_, last] = capsys.readouterr().out.splitlines()
+    assert json.loads(last) == {"end": "0 stacks done, 2 done before."}
 
 
 def test_watching_takes_stacks_that_come_and_ends(tmp_path, monkeypatch):

@@ -338,16 +338,18 @@ def test_options_without_effect_are_noted(
     assert noted is None or f"Note: {noted} " in outcome.stdout
 
 
+@pytest.mark.parametrize("given", ["folder", "files"])
 @pytest.mark.parametrize(
     ("name", "noted"),
     [("{in}/sharp.png", True), ("{in}/sharp.json", False), ("{out}/a.png", False)],
 )
 def test_an_output_that_the_next_run_takes_for_a_plane_is_noted(
-    folder: Path, tmp_path: Path, name: str, noted: bool
+    folder: Path, tmp_path: Path, name: str, noted: bool, given: str
 ) -> None:
     path = name.format(**{"in": folder, "out": tmp_path})
     output = ("-o", path) if path.endswith("png") else ("-o", tmp_path / "o.png", "--report", path)
-    outcome = run("-i", f"{folder}/.", *output, "--align", "none")
+    inputs = [f"{folder}/."] if given == "folder" else sorted(folder.glob("*.png"))
+    outcome = run("-i", *inputs, *output, "--align", "none")
     assert outcome.returncode == 0, outcome.stderr
     assert ("to the next run: move 'sharp.png', or" in outcome.stdout) == noted
 
@@ -725,7 +727,8 @@ def test_earlier_output_survives_a_refused_call(folder: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (MemoryError(), "not enough memory"),
+        (MemoryError(), "not enough memory for this; close other programs, or set the memory of"),
+        (MemoryError(), " of a run to less (--memory)."),
         (OSError(errno.EIO, "Input/output error", "/a/b.tif"), "'/a/b.tif' cannot be used"),
     ],
 )

@@ -178,6 +178,8 @@ def test_a_table_has_units_uncertainties_and_shares(result: Path, heights: Heigh
     sq = texture(heights, mask(HIGH))["Sq"]
     assert f"Sq  root mean square height{' ' * 12}" in printed
     assert re.search(rf"Sq .* {sq:#.4g} µm\n", printed)
+    for what in ("median", "rms"):  # of the field, and of the texture as Sq
+        assert f"uncertainty of one height ({what})" in printed
     assert re.search(r"volume above +\(\S+ ± \S+\) µm³\n", printed)
 
 

@@ -158,6 +158,14 @@ def test_heights_have_the_colours_of_the_bar_and_gaps_are_hatched() -> None:
     assert note in [one.get_text() for one in panel.texts]
 
 
+def test_a_gap_of_few_pixels_has_a_share_in_the_middle_of_a_sentence() -> None:
+    heights = np.full((90, 120), 10, np.float32)
+    heights[0, 0] = np.nan
+    heights[50:] = 50
+    panel = draw_figure(HeightMap(heights=heights, **UM), None).axes[0]
+    assert "Hatched: no height (less than 0.1%)" in [one.get_text() for one in panel.texts]
+
+
 def test_profile_is_drawn_where_it_lies_and_solid_where_it_is_sure() -> None:
     source, line = _ramp(), _line()
     figure = draw_figure(source, _grey(source), [line])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import napari_focus_stack
-from napari_focus_stack.errors import FocusStackError
+from napari_focus_stack.errors import FocusStackError, can_be_seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,7 +195,8 @@ def _refusal(problem: FocusStackError) -> Verdict:
     """Judge the message of an error for the user."""
     message = str(problem)
     unclear = _UNCLEAR.search(message)
-    if not message.strip() or not message.isprintable() or len(message) > _LONGEST_MESSAGE:
+    is_seen = message.strip() and all(map(can_be_seen, message))
+    if not is_seen or len(message) > _LONGEST_MESSAGE:
         return Verdict("message", f"shape {_place(problem)}", message)
     if unclear is not None:
         return Verdict("message", f"{unclear.group()} {_place(problem)}", message)

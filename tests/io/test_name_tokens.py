@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import random
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -14,9 +15,6 @@ from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.name_axes import find_axes
 from napari_focus_stack.io.reading import read_planes, read_stack
 from napari_focus_stack.series.patterns import compile_pattern
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def product(form, *values):
@@ -140,3 +138,35 @@ def test_two_kinds_of_names_in_one_folder_are_noted(tmp_path: Path):
     assert "2 kinds of names (as 'image (0).tif', 'sample0.tif')" in note
     (tmp_path / "image (2).tif").unlink()
     assert read_stack(tmp_path).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("others", "named"),
+    [
+        (["sharp1.png"], "'sharp1.png' differs"),
+        (["mean.TIFF", "sharp1.png"], "'mean.TIFF', 'sharp1.png' differ "),
+        (["IMG_8.png"], ""),  # one plane in another format
+        (["IMG_8.JPEG"], ""),
+        (["sharp1.jpg"], ""),  # one format: a plane with a name of its own
+        (["a.png", "b.png", "c.png"], ""),  # more than one for three: nothing to go by
+        ([], ""),
+    ],
+)
+def test_a_few_files_of_another_name_and_format_are_named(tmp_path: Path, others, named):
+    rng = np.random.default_rng(1)
+    for name in [f"IMG_{k}.jpg" for k in range(7)] + others:
+        written = cv2.imencode(Path(name).suffix.lower(), rng.integers(0, 99, (16, 20), np.uint8))
+        (tmp_path / name).write_bytes(written[1].tobytes())
+    source = read_stack(tmp_path)
+    notes = [note for note in source.notes if "in name and format" in note]
+    assert len(source) == 7 + len(others)
+    assert len(notes) == bool(named)
+    assert not named or notes[0].startswith(named)
+
+
+def test_kinds_of_names_are_not_noted_twice(tmp_path: Path):
+    plane = np.random.default_rng(1).integers(0, 9, (16, 20), np.uint8)
+    for name in [f"IMG_{k}.tif" for k in range(12)] + [f"sharp{k}.bmp" for k in range(3)]:
+        (tmp_path / name).write_bytes(cv2.imencode(Path(name).suffix, plane)[1].tobytes())
+    (note,) = read_stack(tmp_path).notes
+    assert "2 kinds of names" in note

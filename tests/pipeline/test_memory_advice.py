@@ -24,8 +24,8 @@ from napari_focus_stack.pipeline.memory_advice import advise_on_memory
 def test_too_little_free_memory_is_said_with_what_to_do(free, memory, said, monkeypatch) -> None:
     monkeypatch.setattr(memory_advice, "free_memory", lambda: free)
     source = ArraySource([np.broadcast_to(np.uint8(0), (6000, 8000))] * 5)
-    advice = advise_on_memory(source, Settings(memory=memory))
+    advice = advise_on_memory(source, Settings(memory=memory), set_by="--memory")
     assert (advice is not None) is said
     if advice is not None:
         assert "are free" in advice
-        assert "give less memory" in advice
+        assert "give less memory (--memory)" in advice

@@ -23,10 +23,10 @@ def format_percentage(share: float) -> str:
     Returns
     -------
     str
-        "Less than 0.1%" for smaller parts.
+        "less than 0.1%" for smaller parts.
     """
     return (
-        f"{share:.1%}" if share >= SMALLEST_PERCENTAGE else f"Less than {SMALLEST_PERCENTAGE:.1%}"
+        f"{share:.1%}" if share >= SMALLEST_PERCENTAGE else f"less than {SMALLEST_PERCENTAGE:.1%}"
     )
 
 

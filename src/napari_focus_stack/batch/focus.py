@@ -42,6 +42,7 @@ def batch_steps(
     progress: Callable[[BatchProgress], object] = lambda progress: None,
     cancel: threading.Event | None = None,
     on_dashboard: Callable[[str], object] | None = None,
+    on_wait: Callable[[BatchPlan], object] = lambda plan: None,
 ) -> Generator[BatchRecord, None, None]:
     """Do a batch; see `focus_batch`.
 
@@ -55,6 +56,8 @@ def batch_steps(
         Once set, `Cancelled` is raised.
     on_dashboard : callable, optional
         Called with the address of dask's dashboard.
+    on_wait : callable
+        Called once, before the wait for files that are still being written.
 
     Yields
     ------
@@ -83,6 +86,8 @@ def batch_steps(
             worked = time.monotonic() if plan.tasks else worked
             if not _goes_on(call, plan, look, worked):
                 break
+            if call.watch is None:
+                on_wait(plan)
             _wait(call, plan, cancel)
             plan = _look(call, tried, cancel)
         yield from plan.left

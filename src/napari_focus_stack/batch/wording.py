@@ -136,8 +136,28 @@ def _to_do(plan: BatchPlan) -> str:
     count = format_count(plan.stacks + young, "stack", "stacks")
     if not young:
         return f"{count} to do"
-    waiting = f"{young} {'waits' if young == 1 else 'wait'} for {plan.quiet:g} s"
-    return f"{count} to do, of which {waiting} until nothing is written to the files"
+    return f"{count} to do, of which {format_count(young, 'waits', 'wait')} {_for_quiet(plan)}"
+
+
+def waiting(plan: BatchPlan) -> str:
+    """Return why a batch pauses.
+
+    Parameters
+    ----------
+    plan : BatchPlan
+        What is to do, with stacks whose files are still being written.
+
+    Returns
+    -------
+    str
+        One sentence.
+    """
+    return f"{format_count(len(plan.young), 'stack waits', 'stacks wait')} {_for_quiet(plan)}."
+
+
+def _for_quiet(plan: BatchPlan) -> str:
+    """Return what stacks wait for that are still being written."""
+    return f"for {plan.quiet:g} s until nothing is written to the files"
 
 
 def _work(plan: BatchPlan, workers: int) -> str:

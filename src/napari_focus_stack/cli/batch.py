@@ -271,7 +271,7 @@ def _run(batch: BatchCall, call: argparse.Namespace) -> int:
 
     cancel = threading.Event()
     with received_by(_ending(cancel)), batch_output(call.records, batch.order) as output:
-        steps = batch_steps(batch, output.progress, cancel, output.dashboard)
+        steps = batch_steps(batch, output.progress, cancel, output.dashboard, output.wait)
         try:
             with closing(steps):
                 for record in steps:

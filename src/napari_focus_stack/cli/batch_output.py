@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._utils.wording import format_count, format_duration
 from napari_focus_stack.batch.records import STILL_WRITTEN
-from napari_focus_stack.batch.wording import stack_title
+from napari_focus_stack.batch.wording import stack_title, waiting
 from napari_focus_stack.cli.terminal import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from napari_focus_stack.batch.plan import BatchPlan
     from napari_focus_stack.batch.progress import BatchProgress
     from napari_focus_stack.batch.records import BatchRecord
     from napari_focus_stack.batch.tasks import BatchOrder
@@ -37,7 +38,7 @@ class BatchOutput:
     def __init__(self, order: BatchOrder) -> None:
         self._root, self._out = order.root, order.out
         self._start = time.monotonic()
-        self.done = self.failed = self.kept = self.left = self.waiting = 0
+        self.done = self.failed = self.kept = self.left = self.waiting = self.noted = 0
         self._latest: BatchProgress | None = None
 
     def progress(self, progress: BatchProgress) -> None:
@@ -48,8 +49,13 @@ class BatchOutput:
         """Show the address of dask's dashboard."""
         print(f"Dashboard of the workers: {address}")
 
+    def wait(self, plan: BatchPlan) -> None:
+        """Print why nothing happens for some seconds."""
+        self.line(waiting(plan))
+
     def record(self, record: BatchRecord) -> None:
         """Print what became of a stack."""
+        self.noted += bool(record.notes)
         if record.kept:
             self.kept += 1
         elif record.state == "done":
@@ -76,7 +82,9 @@ class BatchOutput:
     def end(self) -> None:
         """Print the totals, the time and where to look."""
         took = format_duration(time.monotonic() - self._start)
-        self.line(f"{self.totals()} It took {took}.")
+        noted = format_count(self.noted, "has notes", "have notes")
+        notes = f" {noted} (see index.html)." if self.noted else ""
+        self.line(f"{self.totals()}{notes} It took {took}.")
         self.line(f"Look at {_joined(self._out, 'index.html')}")
 
     def interrupted(self, redo: bool) -> None:

@@ -18,7 +18,13 @@ from napari_focus_stack.cli.interrupts import interrupted
 from napari_focus_stack.cli.stack import stack_command, stack_parser
 from napari_focus_stack.cli.subcommands import bench_command, demo_command
 from napari_focus_stack.cli.terminal import one_line, printable_output
-from napari_focus_stack.errors import FocusStackError, NoImagesError, SettingsError, in_words
+from napari_focus_stack.errors import (
+    LESS_MEMORY,
+    FocusStackError,
+    NoImagesError,
+    SettingsError,
+    in_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,7 +107,7 @@ def _exit_code(argv: list[str]) -> int:
         of_system = in_words(problem)
         if of_system is not None:
             if _is_printed():  # or that is what failed
-                _say(str(of_system))
+                _say(_with_option(of_system))
             return WRONG_CALL
         _say(f"internal error ({_describe(problem)}); set {TRACEBACK}=1 to see where.")
         return INTERNAL_ERROR
@@ -111,9 +117,13 @@ def _with_option(wrong: FocusStackError) -> str:
     """Return the message of an error, with options of the command instead of Python's."""
     from napari_focus_stack.io.plane_files import REMEDY
 
-    if wrong.remedy != REMEDY:
+    remedies = {
+        REMEDY: "remove or replace it, or pass --skip-unreadable",
+        LESS_MEMORY: f"{LESS_MEMORY} (--memory)",
+    }
+    if wrong.remedy not in remedies:
         return str(wrong)
-    return f"{wrong.message}; remove or replace it, or pass --skip-unreadable."
+    return f"{wrong.message}; {remedies[wrong.remedy]}."
 
 
 def _dispatch(argv: list[str]) -> int:

@@ -207,8 +207,8 @@ def _unsure(call: argparse.Namespace, surface: HeightMap) -> list[str]:
     if call.sure_only or unsure == 0 or not (call.mesh or call.height):
         return []
     return [
-        f"{format_percentage(unsure)} of the heights that were written are not sure; --sure-only "
-        "leaves gaps in their place."
+        f"{format_percentage(unsure).capitalize()} of the heights that were written are not sure; "
+        "--sure-only leaves gaps in their place."
     ]
 
 

@@ -109,7 +109,7 @@ def summary(source: HeightMap) -> Finding:
     error = source.uncertainty
     median = None if error is None else float(np.median(error[inside]))
     if median is not None:
-        rows.append(Row("standard uncertainty of one height", median, source.unit))
+        rows.append(Row("standard uncertainty of one height (median)", median, source.unit))
     content = {
         "rows": source.shape[0],
         "columns": source.shape[1],
@@ -233,7 +233,7 @@ def texture_finding(
         for name, words in _TEXTURE.items()
     ]
     if found["noise"] is not None:
-        rows.append(Row("    uncertainty of one height", found["noise"], found["unit"]))
+        rows.append(Row("    uncertainty of one height (rms)", found["noise"], found["unit"]))
     before = [] if form is None else [f"The {form} of the whole field was subtracted before."]
     notes = [found["surface"], *before, *found["notes"]]
     content = {"region": box, **found}

@@ -35,6 +35,7 @@ from napari_focus_stack.io.places import followed
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from napari_focus_stack.io.recipe import Recipe
     from napari_focus_stack.io.sources import PlaneSource
@@ -187,7 +188,7 @@ def stack_command(call: argparse.Namespace) -> int:
         wanted.settings.region_in(source.plane_shape)
     outputs = _outputs(call)
     _check(call, wanted, source, outputs)
-    advice = advise_on_memory(source, wanted.settings)
+    advice = advise_on_memory(source, wanted.settings, set_by="--memory")
     if advice is not None:
         print(f"Note: {advice}", flush=True)
     result, written = _run(call, wanted, source, outputs)
@@ -283,7 +284,7 @@ def _notes_on_call(call: argparse.Namespace, wanted: Recipe, written: list[Path]
     """Return notes on options without effect, and on outputs among the planes."""
     from napari_focus_stack.io.listing import SUFFIXES
 
-    method, folder = wanted.settings.method, followed(Path(wanted.inputs[0]))
+    method, folders = wanted.settings.method, _folders(wanted.inputs)
     notes = []
     if wanted.correction is not None:
         notes.append(f"The depth was corrected as '{call.recipe}' says.")
@@ -292,7 +293,7 @@ def _notes_on_call(call: argparse.Namespace, wanted: Recipe, written: list[Path]
     idle = ["/".join(flags(name)) for name in SHORT if getattr(call, name) is not None]
     if idle and method != "laplacian":
         notes.append(f"{' and '.join(idle)} had no effect because the method is {method}.")
-    beside = [p for p in written if p.suffix.lower() in SUFFIXES and followed(p).parent == folder]
+    beside = [p for p in written if p.suffix.lower() in SUFFIXES and followed(p).parent in folders]
     if beside:
         names = ", ".join(f"'{p.name}'" for p in beside)
         notes.append(
@@ -300,3 +301,9 @@ def _notes_on_call(call: argparse.Namespace, wanted: Recipe, written: list[Path]
             "another folder."
         )
     return notes
+
+
+def _folders(inputs: Sequence[str]) -> set[Path]:
+    """Return the folders whose files are the planes: the one given, or those of several files."""
+    paths = [Path(path) for path in inputs]
+    return {followed(path.parent if len(paths) > 1 else path) for path in paths}

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from napari_focus_stack.errors import with_escapes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _KEPT = "\n\t"
-_CONTROLS = {*range(0x20), *range(0x7F, 0xA0)} - {ord(character) for character in _KEPT}
-_DIRECTIONS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
-"""Characters that turn the direction of the text that follows: "gpj.exe" shows as "exe.jpg"."""
-_SEPARATORS = {0x2028, 0x2029}
-# an escape that is right in JSON, too
-_ESCAPES = {code: f"\\u{code:04x}" for code in _CONTROLS | _DIRECTIONS | _SEPARATORS}
 
 
 def printable(text: str) -> str:
-    r"""Return a text whose control characters are escapes such as "\u001b".
+    r"""Return a text whose characters that cannot be seen are escapes such as "\u001b".
 
     Parameters
     ----------
@@ -29,7 +25,7 @@ def printable(text: str) -> str:
     str
         Text that leaves colours, title, cursor and direction of a terminal alone.
     """
-    return text.translate(_ESCAPES)
+    return with_escapes(text, kept=_KEPT)
 
 
 def one_line(text: str) -> str:

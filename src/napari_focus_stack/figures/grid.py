@@ -76,8 +76,9 @@ def filling_note(source: HeightMap) -> str | None:
     if unsure == 0:
         return None
     return (
-        f"{format_percentage(unsure)} of the heights are not sure and were replaced by smooth ones "
-        "between those that are; choose a least confidence of 0 to show all as they are."
+        f"{format_percentage(unsure).capitalize()} of the heights are not sure and were replaced "
+        "by smooth ones between those that are; choose a least confidence of 0 to show all as they "
+        "are."
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.file_source import ScannedFiles
+from napari_focus_stack.io.folder_notes import note_on_strangers
 from napari_focus_stack.io.plane_files import FilePlane, Skipped
 from napari_focus_stack.io.sources import Spacing, check_axes, check_kind, describe
 from napari_focus_stack.io.spacing_metadata import UNEVEN, even_step, spacing_in_micrometres
@@ -63,7 +64,8 @@ def agree(
     orientation = Counter(plane.orientation for plane in kept).most_common(1)[0][0]
     upright = (shape[1], shape[0], *shape[2:]) if orientation >= 5 else shape
     measured = even_step([plane.position for plane in kept])
-    notes = [*listing_notes, *_notes(kept, orientation)]
+    strangers = note_on_strangers(list(dict.fromkeys(plane.path for plane in kept)))
+    notes = [*listing_notes, *strangers, *_notes(kept, orientation)]
     if measured is None:
         notes += _gaps(entries)
     spacing = _spacing(kept[0].spacing, measured, turned=orientation >= 5)

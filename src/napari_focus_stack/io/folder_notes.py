@@ -1,12 +1,14 @@
-"""Notes on the files of a folder: their order, kinds of names, and stacks that they are not."""
+"""Notes on the files of a folder: their order, names and formats, and stacks that they are not."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from napari_focus_stack._utils.wording import format_names
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.file_order import kinds_of_names
+from napari_focus_stack.io.listing import TIFF_SUFFIXES
 from napari_focus_stack.io.plane_files import FilePlane, Skipped
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 FEWEST_OF_A_KIND = 3
 """Files whose names differ in their numbers alone from which on they may be a stack."""
+_FOR_EACH_STRANGER = 3
+"""Files alike for each one that differs from them: with fewer, none of them is foreign."""
 
 
 def refuse_several(where: str, entries: Sequence[FilePlane | Skipped]) -> None:
@@ -69,6 +73,47 @@ def note_on_kinds(files: Sequence[Path]) -> list[str]:
         f"The files have {len(kinds)} kinds of names (as {format_names(kinds)}) and were taken as "
         "one stack; if they are several, give each a folder of its own."
     ]
+
+
+def note_on_strangers(files: Sequence[Path]) -> list[str]:
+    """Return the note on a few planes that differ from most in the name and format of their files.
+
+    An earlier result among photographs is one plane too many: it may become the reference, and it
+    shifts the depth of all planes behind it.
+
+    Parameters
+    ----------
+    files : sequence of pathlib.Path
+        Files of the planes.
+
+    Returns
+    -------
+    list of str
+        One sentence, or none where names or formats are too many to say what is foreign.
+    """
+    kinds = kinds_of_names(files)
+    formats = Counter(_format(file) for file in max(kinds, key=len, default=[]))
+    [(usual, count)] = formats.most_common(1) or [("", 0)]
+    few = {file for kind in kinds if len(kind) < FEWEST_OF_A_KIND for file in kind}
+    strangers = [file.name for file in files if file in few and _format(file) != usual]
+    if not strangers or count < max(FEWEST_OF_A_KIND, len(strangers) * _FOR_EACH_STRANGER):
+        return []
+    names = format_names(strangers)
+    if len(strangers) == 1:
+        return [
+            f"{names} differs from the other files in name and format and was taken as a plane; if "
+            "it is none, such as an earlier result, move it to another folder."
+        ]
+    return [
+        f"{names} differ from the other files in name and format and were taken as planes; if they "
+        "are none, such as earlier results, move them to another folder."
+    ]
+
+
+def _format(file: Path) -> str:
+    """Return the suffix that stands for the format of a file."""
+    suffix = file.suffix.lower()
+    return ".tif" if suffix in TIFF_SUFFIXES else ".jpg" if suffix == ".jpeg" else suffix
 
 
 def note_on_order(entries: list[FilePlane | Skipped], rule: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack.errors import InputError
+from napari_focus_stack.errors import InputError, can_be_seen
 from napari_focus_stack.io.sources import Spacing
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ _INTERNAL = (LookupError, TypeError, AttributeError, AssertionError, ArithmeticE
 _OBJECT = re.compile(r"<[^<>]*>\s*")
 _INTERNAL_WORDS = re.compile(r"\bb['\"]|invalid literal|could not convert|object |unpack|None")
 """Words of messages that Python makes of values, whatever their exception."""
+_SPACES = re.compile(" {2,}")
 _LONGEST_REASON = 200
 
 
@@ -60,16 +61,16 @@ def reason(problem: Exception) -> str:
     Returns
     -------
     str
-        One line of printable characters.
+        One line of characters that can be seen.
     """
     if isinstance(problem, MemoryError):
         return "it needs more memory than there is"
     if isinstance(problem, OSError) and problem.strerror:
         return problem.strerror
     whole = _OBJECT.sub("", str(problem))
-    text = "".join(c if c.isprintable() else " " for c in whole[: 2 * _LONGEST_REASON])
-    line = " ".join(text.split()).strip(" .:")
-    if isinstance(problem, _INTERNAL) or not line or _INTERNAL_WORDS.search(line):
+    text = "".join(c if can_be_seen(c) else " " for c in whole[: 2 * _LONGEST_REASON])
+    line = _SPACES.sub(" ", text).strip(" .:")
+    if isinstance(problem, _INTERNAL) or not line.strip() or _INTERNAL_WORDS.search(line):
         return "its parts contradict each other"
     return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}…"
 

@@ -9,7 +9,7 @@ import shutil
 import stat
 from typing import TYPE_CHECKING
 
-from napari_focus_stack.errors import OutputError
+from napari_focus_stack.errors import OutputError, remedy_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -151,5 +151,6 @@ def os_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         why = problem.strerror or "the disk took only a part of it"
-        what_to_do = f"{'free the disk or ' if problem.errno in _FULL else ''}choose another folder"
+        free = "free the disk or " if problem.errno in _FULL else ""
+        what_to_do = remedy_of(problem, f"{free}choose another folder")
         raise OutputError(f"'{path}' cannot be written: {why}; {what_to_do}.") from problem

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_focus_stack.settings import Settings
 
 
-def advise_on_memory(source: PlaneSource, settings: Settings) -> str | None:
+def advise_on_memory(source: PlaneSource, settings: Settings, set_by: str) -> str | None:
     """Return a sentence if a run takes more memory than is free.
 
     Parameters
@@ -23,6 +23,8 @@ def advise_on_memory(source: PlaneSource, settings: Settings) -> str | None:
         The planes.
     settings : Settings
         Parameters of the run.
+    set_by : str
+        Where the user sets the memory of a run: an option, or a menu.
 
     Returns
     -------
@@ -38,5 +40,5 @@ def advise_on_memory(source: PlaneSource, settings: Settings) -> str | None:
     return (
         f"The run may take {format_bytes(taken)} of memory, and {format_bytes(free)} are free, so "
         "it may be slow or be ended by the system: close other programs, or give less memory "
-        "(--memory), with which the picture is fused in tiles."
+        f"({set_by}), with which the picture is fused in tiles."
     )

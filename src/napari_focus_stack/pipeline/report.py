@@ -48,7 +48,7 @@ def note_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any], *, alpha:
         return []
     value = "transparent" if alpha else "NaN" if dtype.kind == "f" else "0"
     return [
-        f"{format_percentage(share)} of the picture was recorded by no plane; "
+        f"{format_percentage(share).capitalize()} of the picture was recorded by no plane; "
         f"its pixels are {value} there."
     ]
 

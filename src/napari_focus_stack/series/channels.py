@@ -244,8 +244,8 @@ def _beyond(led: StackResult, series: SeriesSettings, planes: int) -> list[str]:
     if share == 0:
         return []
     return [
-        f"{format_percentage(share)} of the picture has its surface so near an end of the stack "
-        "that the offset leads out of it; the image is empty there (0, or NaN)."
+        f"{format_percentage(share).capitalize()} of the picture has its surface so near an end of "
+        "the stack that the offset leads out of it; the image is empty there (0, or NaN)."
     ]
 
 

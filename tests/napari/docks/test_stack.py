@@ -95,7 +95,9 @@ def test_a_stack_layer_becomes_an_image_and_a_depth_index(
         for step in (0, 5):
             viewer.dims.set_current_step(0, step)
             assert layer.get_value((2.0 * step, 1.0, 1.0), world=True) == layer.data[2, 2]
-    assert widget.job.status.value.startswith("Stacked all 6 planes, which were not moved.")
+    assert widget.job.status.value.startswith(
+        "Stacked all 6 planes of the layer, which were not moved."
+    )
     assert (
         "'cells [sharp]' lies on top; hide it to see 'cells [depth index]'."
         in widget.job.status.value
@@ -266,6 +268,8 @@ def test_too_little_free_memory_is_said_while_the_run_goes_on(
     widget.stack_button.native.click()
     qtbot.waitUntil(lambda: "are free" in widget.job.status.value, timeout=5000)
     assert widget.job.status.value.startswith("Fusing plane")
+    assert "(Preferences > Focus Stack" in widget.job.status.value
+    assert "--memory" not in widget.job.status.value
     widget.job.cancel_button.native.click()
     qtbot.waitUntil(lambda: widget.stack_button.enabled, timeout=5000)
 

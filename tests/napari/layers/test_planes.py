@@ -1,5 +1,7 @@
 """Layers in, planes out; results in, layers out."""
 
+from dataclasses import replace
+
 import dask.array
 import numpy as np
 import pytest
@@ -369,20 +371,31 @@ def test_results_are_not_over_a_layer_that_was_turned_since():
 
 
 def test_the_summary_says_once_what_was_left_out_and_cut():
-    text = summary(cropped_result().report, ["cells [sharp]"])
+    cells = SourceInfo("cells", ("cells",), ("id",), {}, {})
+    text = summary(cropped_result().report, ["cells [sharp]"], cells)
     assert text.splitlines() == [
         "Stacked 4 of 5 planes, aligned by shifting, turning, resizing and shearing; "
         "results cropped to 15 x 10 pixels.",
         "Plane 1 ('p1') was left out: it fits nowhere.",
     ]
-    whole = summary(made_result().report, ["cells [sharp]"])
+    whole = summary(made_result().report, ["cells [sharp]"], cells)
     assert whole.startswith(
         "Stacked 4 of 5 planes, aligned by shifting, turning, resizing and shearing."
     )
-    on_shapes = summary(cropped_result().report, ["cells [sharp]"], aligned_on="clip")
+    on_clip = replace(cells, aligned_on="clip")
+    on_shapes = summary(cropped_result().report, ["cells [sharp]"], on_clip)
     assert on_shapes.splitlines()[0] == (
         "Stacked 4 of 5 planes, aligned on 'clip' by shifting, turning, resizing and shearing; "
         "results cropped to 15 x 10 pixels."
+    )
+
+
+@pytest.mark.parametrize(("sources", "whose"), [(["cells"], "layer"), (["a", "b"], "layers")])
+def test_all_planes_are_those_of_the_layers_and_not_of_a_folder(sources, whose):
+    report = replace(made_result().report, left_out=[])
+    origin = SourceInfo("cells", tuple(sources), tuple(sources), {}, {})
+    assert summary(report, ["cells [sharp]"], origin).startswith(
+        f"Stacked all 5 planes of the {whose}, aligned by"
     )
 
 

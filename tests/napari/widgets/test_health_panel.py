@@ -14,6 +14,7 @@ def test_what_is_amiss_has_a_line_each_and_what_is_well_shares_one():
         "\N{WARNING SIGN} <i>exposure</i>: d.",
         "\N{CHECK MARK} nothing to improve: z step, drift",
     ]
+    assert lines(advice, aligned=True)[-1].endswith(": z step, drift (small, and removed)")
 
 
 def test_the_panel_tells_of_the_last_run_and_of_nothing_else(qtbot, make_napari_viewer):

@@ -68,6 +68,13 @@ def finish(qtbot, run, job):
         ("done", None),
         ((InputError, "'cells' is odd."), Outcome(error="'cells' is odd.")),
         (
+            (MemoryError, ""),
+            Outcome(
+                error="There is not enough memory for this; close other programs, or set the "
+                "memory of a run to less (Preferences > Focus Stack, from napari 0.9 on)."
+            ),
+        ),
+        (
             (RuntimeError, "a bug\nin two lines"),
             Outcome(
                 error="Focus Stack failed inside: RuntimeError: a bug "

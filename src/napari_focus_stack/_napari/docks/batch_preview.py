@@ -137,7 +137,7 @@ class BatchPreview:
 
     def _add(self, wanted: Sequence[str], origin: SourceInfo, made: StackOutcome) -> str:
         names = self._results.show(result_layers(made.result, wanted, origin))
-        return summary(made.result.report, names)
+        return summary(made.result.report, names, origin)
 
     def _ended(self, outcome: Outcome) -> None:
         if outcome.result is None:

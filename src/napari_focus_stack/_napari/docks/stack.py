@@ -18,7 +18,7 @@ from napari_focus_stack._napari.docks.series_stacking import (
     SeriesStacking,
     series_layers_over,
 )
-from napari_focus_stack._napari.docks.summary import summary
+from napari_focus_stack._napari.docks.summary import ALIGNED_BY, summary
 from napari_focus_stack._napari.layers.companions import companions
 from napari_focus_stack._napari.layers.geometry import spacing_of
 from napari_focus_stack._napari.layers.lying_over import (
@@ -46,6 +46,7 @@ from napari_focus_stack._napari.widgets.scroll_area import ScrollArea
 from napari_focus_stack._napari.widgets.series_form import SeriesForm
 from napari_focus_stack._napari.widgets.settings_form import SettingsForm
 from napari_focus_stack._napari.widgets.stack_selector import StackSelector, keys
+from napari_focus_stack._napari.workers.job import MEMORY_SET_BY
 from napari_focus_stack._napari.workers.stacking import StackOutcome, run_steps, stored_correction
 from napari_focus_stack.errors import FocusStackError, SettingsError
 from napari_focus_stack.pipeline.memory_advice import advise_on_memory
@@ -197,7 +198,7 @@ class FocusStackWidget(Container[Any]):
             origin = SourceInfo.of(chosen.stack, settings, aligned_on=named, cut=chosen.cut)
             earlier = newest_result(self._earlier(chosen)) if self.form.updates else []
             steps = partial(run_steps, chosen.source, settings, mask, stored_correction(earlier))
-            self._memory_advice = advise_on_memory(chosen.source, settings) or ""
+            self._memory_advice = advise_on_memory(chosen.source, settings, MEMORY_SET_BY) or ""
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return
@@ -321,5 +322,5 @@ class FocusStackWidget(Container[Any]):
         layers = result_layers(made.result, wanted, origin, made.correction)
         updated, report = self._results.updating, made.result.report
         names = self._results.show(layers)
-        self.health.show_advice(report.advice)
-        return summary(report, names, origin.aligned_on, updated)
+        self.health.show_advice(report.advice, aligned=report.align in ALIGNED_BY)
+        return summary(report, names, origin, updated)

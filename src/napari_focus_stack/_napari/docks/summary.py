@@ -9,6 +9,7 @@ from napari_focus_stack._napari.layers.names import shortened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_focus_stack._napari.layers.results import SourceInfo
     from napari_focus_stack.result import Report
 
 ALIGNED_BY = {
@@ -20,9 +21,7 @@ ALIGNED_BY = {
 """What was done to the planes by each model of motion."""
 
 
-def summary(
-    report: Report, names: Sequence[str], aligned_on: str | None = None, updated: bool = False
-) -> str:
+def summary(report: Report, names: Sequence[str], origin: SourceInfo, updated: bool = False) -> str:
     """Summarise a run in a few lines for the widget; advice has a panel of its own.
 
     Parameters
@@ -31,8 +30,8 @@ def summary(
         Report of the run.
     names : sequence of str
         Names of the layers, from the bottom up.
-    aligned_on : str, optional
-        Name of the Shapes layer that alignment went by.
+    origin : SourceInfo
+        Layers that were stacked, and the Shapes layer that alignment went by.
     updated : bool
         Whether the layers had been there before, and are as visible as the user left them.
 
@@ -41,7 +40,7 @@ def summary(
     str
         Lines, with the notes of the report.
     """
-    lines = [_done(report, aligned_on)]
+    lines = [_done(report, origin)]
     named = [f"'{name}'" for name in reversed(shortened(names))]
     if updated:
         lines.append(f"Updated {', '.join(named)}.")
@@ -51,11 +50,13 @@ def summary(
     return "\n".join([*lines, *(note for note in report.notes if note not in advised)])
 
 
-def _done(report: Report, aligned_on: str | None) -> str:
+def _done(report: Report, origin: SourceInfo) -> str:
     """Return a sentence on the planes that were stacked, and on how they were aligned."""
     count, used = len(report.planes), len(report.planes) - len(report.left_out)
-    planes = f"all {count} planes" if used == count else f"{used} of {count} planes"
-    on = "" if aligned_on is None else f" on '{aligned_on}'"
+    # files that were left out when a folder was opened are no planes of the layer
+    layer = "layer" if len(origin.sources) == 1 else "layers"
+    planes = f"all {count} planes of the {layer}" if used == count else f"{used} of {count} planes"
+    on = "" if origin.aligned_on is None else f" on '{origin.aligned_on}'"
     how = ALIGNED_BY.get(report.align)
     if how is not None:
         moved = f"aligned{on} by {how}"

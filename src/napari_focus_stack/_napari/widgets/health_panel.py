@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 WELL, AMISS = "\N{CHECK MARK}", "\N{WARNING SIGN}"
 TITLE = "At the microscope"
+SMALL_DRIFT = " (small, and removed)"
 
 
 class HealthPanel(Label):
@@ -27,25 +28,29 @@ class HealthPanel(Label):
         self.native.setTextFormat(Qt.TextFormat.RichText)
         self.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
 
-    def show_advice(self, advice: Mapping[str, list[str]]) -> None:
+    def show_advice(self, advice: Mapping[str, list[str]], aligned: bool = False) -> None:
         """Show the advice of a report, or nothing if it has none.
 
         Parameters
         ----------
         advice : mapping of str to list of str
             Sentences by subject.
+        aligned : bool
+            Whether the planes were moved.
         """
-        self.value = "<br>".join([f"<b>{TITLE}</b>", *lines(advice)]) if advice else ""
+        self.value = "<br>".join([f"<b>{TITLE}</b>", *lines(advice, aligned)]) if advice else ""
         self.visible = bool(advice)
 
 
-def lines(advice: Mapping[str, list[str]]) -> list[str]:
+def lines(advice: Mapping[str, list[str]], aligned: bool = False) -> list[str]:
     """Return one line for each sentence, and a last one for the subjects without any.
 
     Parameters
     ----------
     advice : mapping of str to list of str
         Sentences by subject.
+    aligned : bool
+        Whether the planes were moved, which removed a drift too small for a sentence.
 
     Returns
     -------
@@ -57,5 +62,9 @@ def lines(advice: Mapping[str, list[str]]) -> list[str]:
         for subject, sentences in advice.items()
         for sentence in sentences
     ]
-    well = [escape(subject) for subject, sentences in advice.items() if not sentences]
+    well = [
+        f"{escape(subject)}{SMALL_DRIFT if aligned and subject == 'drift' else ''}"
+        for subject, sentences in advice.items()
+        if not sentences
+    ]
     return [*amiss, *([f"{WELL} nothing to improve: {', '.join(well)}"] if well else [])]

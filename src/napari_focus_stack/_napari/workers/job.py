@@ -18,7 +18,7 @@ from napari.qt.threading import GeneratorWorker
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
-from napari_focus_stack.errors import Cancelled, in_words
+from napari_focus_stack.errors import LESS_MEMORY, Cancelled, FocusStackError, in_words
 from napari_focus_stack.result import Progress
 
 Engine = Generator[Progress, None, Any]
@@ -27,6 +27,8 @@ Steps = Callable[[threading.Event], Engine]
 Task = tuple[Steps, Callable[[Any], str]]
 """Steps of a job, and what shows its result in the main thread and returns a sentence on it."""
 
+MEMORY_SET_BY = "Preferences > Focus Stack, from napari 0.9 on"
+"""Where the user sets the memory of a run."""
 POLLED = 1
 """Milliseconds between two looks at whether a worker that has ended is deleted."""
 
@@ -92,6 +94,8 @@ def outcome_of_error(problem: Exception, subject: str = "Focus Stack") -> Outcom
         return Outcome(cancelled=True)
     for_user = in_words(problem)
     if for_user is not None:
+        if for_user.remedy == LESS_MEMORY:
+            for_user = FocusStackError(for_user.message, f"{LESS_MEMORY} ({MEMORY_SET_BY})")
         return Outcome(error=str(for_user))
     _log.error("%s failed inside", subject, exc_info=problem)
     message = str(problem).strip()
