@@ -7,6 +7,7 @@ import ctypes
 import os
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -189,19 +190,17 @@ class Life:
         noted, counts = self._noted[every - 1 :: every], self._counts[every - 1 :: every]
         warm, memory = _warm(len(noted), every), self.growth(every)
         ours = memory if apart is None else memory.beyond(apart)
-        growth, slope, first = ours.end / ours.start - 1, ours.trend / ours.start, noted[warm]
+        growth, slope = ours.end / ours.start - 1, ours.trend / ours.start
         found = [f"memory grew by {growth:.1%}"] if growth > MOST_GROWTH else []
         if slope > MOST_GROWTH:
             found.append(f"memory grows by {slope:.1%} in as many runs")
-        most = max(one.threads for one in noted[: 2 * warm + 1])  # some come and go, as dask's do
+        early = noted[: 2 * warm + 1]  # some threads come and go with their handles, as dask's do
+        most = max(one.threads for one in early)
         if last.threads > most:
             found.append(f"{last.threads - most} threads are left")
-        new = list(last.handles)
-        for handle in first.handles:
-            if handle in new:
-                new.remove(handle)
-        if len(last.handles) > len(first.handles):
-            found.append(f"handles are left: {new}")
+        usual = max((one.handles for one in early), key=len)
+        if len(last.handles) > len(usual):
+            found.append(f"handles are left: {list(Counter(last.handles) - Counter(usual))}")
         found += [f"temporary files are left: {last.temporary}"] if last.temporary else []
         found += [f"{last.children} processes are left"] if last.children else []
         for what, after in counts[-1].items():

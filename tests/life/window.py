@@ -39,7 +39,7 @@ from measures import HEAD, Growth, Life, held, own_folders, trim
 from napari._qt.dialogs.qt_notification import NapariQtNotification
 from napari.utils.notifications import notification_manager
 from person import Person
-from qtpy.QtCore import QObject, QPoint
+from qtpy.QtCore import QObject, QPoint, QThreadPool
 from qtpy.QtWidgets import QApplication
 from signals import render
 
@@ -226,6 +226,8 @@ class Session:
         self.plain()
         for layer in [one for one in self.viewer.layers if one is not self.stack]:
             self.viewer.layers.remove(layer)
+        pool = QThreadPool.globalInstance()
+        self.me.wait_for(lambda: not pool.activeThreadCount(), "the end of all work")
         self.me.wait(50)
 
     def counts(self) -> dict[str, int]:
