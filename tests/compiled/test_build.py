@@ -53,6 +53,7 @@ def sources(tmp_path: Path, hook) -> Path:
     return tmp_path
 
 
+@pytest.mark.long  # `.ci/kernels.py` compiles them in CI, too
 def test_a_compiler_makes_libraries_that_load(sources, hook):
     if hook.system_compiler() is None:
         pytest.skip("no C compiler here")

@@ -46,6 +46,7 @@ def test_page_does_what_it_says(name: str, tmp_path: Path) -> None:
     follow(name, tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("s3")
 @pytest.mark.parametrize("name", REMOTE)
 def test_page_with_object_storage_does_what_it_says(name: str, tmp_path: Path) -> None:
