@@ -247,7 +247,8 @@ def test_names_that_no_file_can_have_are_refused_in_a_sentence(tmp_path, fused):
     for stem in ("a\0b", "a\ud800b"):
         with pytest.raises(OutputError, match="no name that a file can have"):
             OnDisk(tmp_path / f"{stem}.ome.tif", plate(fused))
-    with pytest.raises(OutputError, match="cannot be written"):
+    # from Python 3.14 on, a folder of too long a name is none that is missing
+    with pytest.raises(OutputError, match=r"cannot be written|There is no folder"):
         OnDisk(tmp_path / "/".join(["deep" * 50] * 30) / "film.ome.tif", plate(fused))
 
 

@@ -11,13 +11,13 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from napari_focus_stack.cli.exit_codes import DONE, INTERNAL_ERROR, WRONG_CALL
 from napari_focus_stack.cli.interrupts import interrupted
 from napari_focus_stack.cli.stack import stack_command, stack_parser
 from napari_focus_stack.cli.subcommands import bench_command, demo_command
-from napari_focus_stack.cli.terminal import one_line, printable_output
+from napari_focus_stack.cli.terminal import PrintableOutput, one_line
 from napari_focus_stack.errors import (
     LESS_MEMORY,
     FocusStackError,
@@ -59,27 +59,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             setattr(sys, stream, nowhere)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be any bytes
+    output = PrintableOutput(sys.stdout)
     try:
-        with contextlib.redirect_stdout(printable_output(sys.stdout)):
+        with contextlib.redirect_stdout(cast("TextIO", output)):
             code = _exit_code(list(sys.argv[1:] if argv is None else argv))
-        return code if _is_printed() else WRONG_CALL
+        return code if _is_printed(output) else WRONG_CALL
     except BrokenPipeError:
         # the reader of our output has closed it, as `head` does; all files are written by then
         _drop_output()
         return DONE
 
 
-def _is_printed() -> bool:
-    """Print what is left; return whether the output took it, or else say why not."""
-    try:
-        print(end="", flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as problem:
-        _drop_output()
-        _say(f"what it prints cannot be written: {problem.strerror}; send it to another place.")
-        return False
-    return True
+def _is_printed(output: PrintableOutput) -> bool:
+    """Print what is left; return whether the output took all, or else say why not."""
+    output.flush()
+    if output.problem is None:
+        return True
+    _drop_output()
+    why = output.problem.strerror
+    _say(f"what it prints cannot be written: {why}; send it to another place.")
+    return False
 
 
 def _drop_output() -> None:
@@ -106,8 +105,7 @@ def _exit_code(argv: list[str]) -> int:
             raise
         of_system = in_words(problem)
         if of_system is not None:
-            if _is_printed():  # or that is what failed
-                _say(_with_option(of_system))
+            _say(_with_option(of_system))
             return WRONG_CALL
         _say(f"internal error ({_describe(problem)}); set {TRACEBACK}=1 to see where.")
         return INTERNAL_ERROR

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO, cast
+import contextlib
+from typing import TYPE_CHECKING, Any, TextIO
 
 from napari_focus_stack.errors import with_escapes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _KEPT = "\n\t"
 
@@ -47,14 +48,23 @@ def one_line(text: str) -> str:
 class PrintableOutput:
     """Stream that writes `printable` text to another one, and is that one in all else.
 
+    Once the other one takes no more, as on a full disk, what is written is dropped: the work goes
+    on.
+
     Parameters
     ----------
     stream : text stream
         Such as `sys.stdout`.
+
+    Attributes
+    ----------
+    problem : OSError or None
+        What the other stream raised, but for a reader that has closed it.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self.problem: OSError | None = None
 
     def write(self, text: str) -> int:
         """Write a text.
@@ -69,7 +79,8 @@ class PrintableOutput:
         int
             Number of its characters.
         """
-        self._stream.write(printable(text))
+        with self._noted():
+            self._stream.write(printable(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -83,22 +94,21 @@ class PrintableOutput:
         for line in lines:
             self.write(line)
 
+    def flush(self) -> None:
+        """Write what is left."""
+        with self._noted():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Keep what is raised as the problem."""
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as problem:
+            self.problem = problem
+
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the other stream."""
         return getattr(self._stream, name)
-
-
-def printable_output(stream: TextIO) -> TextIO:
-    """Return a stream that writes printable text to another one.
-
-    Parameters
-    ----------
-    stream : text stream
-        Such as `sys.stdout`.
-
-    Returns
-    -------
-    text stream
-        It takes what the other one takes.
-    """
-    return cast("TextIO", PrintableOutput(stream))
