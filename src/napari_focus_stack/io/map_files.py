@@ -19,7 +19,12 @@ from napari_focus_stack.io.output_formats import TIFF
 from napari_focus_stack.io.placed_plate import field_place
 from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.sources import Spacing
-from napari_focus_stack.io.stored_heights import HeightField, Kind, StoredHeights
+from napari_focus_stack.io.stored_heights import (
+    HeightField,
+    Kind,
+    StoredHeights,
+    calibration_of,
+)
 from napari_focus_stack.io.writing import describe_values
 
 if TYPE_CHECKING:
@@ -297,7 +302,7 @@ def _calibrated(
     return replace(
         found,
         spacing=Spacing(y=pixels.y, x=pixels.x, z=known.z, unit=known.unit or pixels.unit),
-        z_calibration=report.get("z_calibration") or {},
+        z_calibration=calibration_of(report),
         depth_unit=unit,
     )
 

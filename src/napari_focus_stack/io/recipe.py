@@ -268,7 +268,8 @@ def _settings(values: dict[str, Any], path: Path) -> Settings:
     known = dataclasses.fields(Settings)
     _refuse_unknown(list(values), [setting.name for setting in known], path)
     for setting in known:
-        if setting.name in values and values[setting.name] is None and setting.default is not None:
+        value = values.get(setting.name, setting.default)
+        if None in (value if isinstance(value, list) else [value]) and setting.default is not None:
             raise InputError(
                 f"'{path}' cannot be followed: its {setting.name} is null; give a value, or leave "
                 "it out for the usual one."

@@ -13,7 +13,7 @@ from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.results_file import SavedResult, read_saved
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import micrometres
-from napari_focus_stack.io.stored_heights import HeightField, StoredHeights
+from napari_focus_stack.io.stored_heights import HeightField, StoredHeights, calibration_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -121,6 +121,14 @@ def _main(run: Run) -> SavedResult:
 
 def _read(run: Run, number: int | None) -> HeightField:
     """Return a field of a run, with the notes that its layers carry."""
+    try:
+        return _field(run, number)
+    except DAMAGE as problem:
+        name = _main(run).name
+        raise InputError(f"'{name}' is damaged ({reason(problem)}); save it again.") from problem
+
+
+def _field(run: Run, number: int | None) -> HeightField:
     main = _main(run)
     known = _metadata(main)
     arrays = {
@@ -134,7 +142,7 @@ def _read(run: Run, number: int | None) -> HeightField:
         confidence=arrays.get("confidence"),
         image=arrays.get("stacked"),
         spacing=_spacing(main.spacing, known.get("spacing") or {}),
-        z_calibration=known.get("z_calibration") or {},
+        z_calibration=calibration_of(known),
         depth_unit=float(known.get("depth_unit") or 1.0),
     )
 

@@ -46,9 +46,31 @@ class HeightField:
     confidence: NDArray[Any] | None = None
     image: NDArray[Any] | None = None
     spacing: Spacing = field(default_factory=Spacing)
-    z_calibration: Mapping[str, Any] = field(default_factory=dict)
+    z_calibration: Mapping[str, float] = field(default_factory=dict)
     depth_unit: float = 1.0
     notes: tuple[str, ...] = ()
+
+
+def calibration_of(described: Mapping[str, Any]) -> dict[str, float]:
+    """Return the calibration of z in what a run wrote of itself.
+
+    Parameters
+    ----------
+    described : mapping
+        A report, or the metadata of a saved result.
+
+    Returns
+    -------
+    dict of str to float
+        As in `Report`; empty where distances are taken as they are.
+
+    Raises
+    ------
+    AttributeError, TypeError, ValueError
+        It is damaged.
+    """
+    known = described.get("z_calibration") or {}
+    return {name: float(value) for name, value in known.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
