@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -297,7 +298,7 @@ def _calibrated(
     # of a series with failed stacks the numbers are not certain: the least favourable unit counts
     unit = max(float(report.get("depth_unit", 1.0)) for report in ([own] if own else fitting))
     report = own or fitting[0]
-    known = Spacing(**{axis: report["spacing"].get(axis) for axis in ("y", "x", "z", "unit")})
+    known = _spacing_of(report["spacing"])
     pixels = known if found.spacing.y is None else found.spacing
     return replace(
         found,
@@ -305,6 +306,22 @@ def _calibrated(
         z_calibration=calibration_of(report),
         depth_unit=unit,
     )
+
+
+def _spacing_of(described: Mapping[str, Any]) -> Spacing:
+    """Return the distances in a report; TypeError or ValueError if they are none."""
+    y, x, z = (_distance(described.get(axis)) for axis in "yxz")
+    unit = described.get("unit")
+    if not isinstance(unit, str | None):
+        raise TypeError("its unit is no text")
+    return Spacing(y, x, z, unit)
+
+
+def _distance(value: Any) -> float | None:
+    distance = None if value is None else float(value)
+    if distance is not None and not 0 < distance < math.inf:
+        raise ValueError(f"it has a distance of {distance:g}")
+    return distance
 
 
 def _extent(report: Mapping[str, Any]) -> tuple[int, ...] | None:

@@ -93,9 +93,12 @@ class MapImages:
                 "of one run."
             )
         try:
-            return self.load(time, min(channel, self.channels - 1))
+            image = self.load(time, min(channel, self.channels - 1))
+            if image.shape[:2] != self.size:
+                raise ValueError("an image has another size than the file declares")
         except DAMAGE as problem:
             raise _damaged(self.path, problem) from problem
+        return image
 
 
 def open_map(path: Path) -> MapImages:
