@@ -1,7 +1,9 @@
 """OME-Zarr that is written here is whole or not there, and others read the same from it."""
 
+import asyncio
 import json
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -238,3 +240,22 @@ def test_a_flipped_bit_is_seen(tmp_path):
     assert np.array_equal(stack[1], noise[1])
     with pytest.raises(InputError, match=r"^'a.ome.zarr, plane 0' cannot be read"):
         stack[0]
+
+
+def test_a_chunk_that_is_being_written_leaves_nothing_of_a_discarded_image(tmp_path):
+    """After an interrupt zarr's thread went on, and made the folder that was removed anew."""
+    image = create_ome_zarr(
+        tmp_path / "film.ome.zarr", SHAPE, np.dtype("u2"), SPACING, channels=CHANNELS
+    )
+    begun = threading.Event()
+
+    async def write_chunk():
+        begun.set()
+        await asyncio.sleep(0.2)
+        (image.temporary / "0").mkdir(parents=True, exist_ok=True)
+
+    written = asyncio.run_coroutine_threadsafe(write_chunk(), zarr.core.sync.loop[0])
+    assert begun.wait(10)
+    image.discard()
+    written.result(10)
+    assert os.listdir(tmp_path) == []

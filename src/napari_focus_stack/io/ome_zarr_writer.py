@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
 import threading
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.io.sources import Spacing
+
+LONGEST_WRITING = 0.5
+"""Seconds that chunks may take that are being written when a run is interrupted."""
 
 
 def create_ome_zarr(
@@ -232,6 +237,7 @@ class OmeZarrImage:
 
     def discard(self) -> None:
         """Remove the unfinished image."""
+        _await_writing()
         shutil.rmtree(self.temporary, ignore_errors=True)
 
     def __enter__(self) -> OmeZarrImage:
@@ -245,3 +251,20 @@ class OmeZarrImage:
                 self.finish()
         finally:
             self.discard()
+
+
+def _await_writing() -> None:
+    """Wait until zarr's own thread has written what it began before a run was interrupted.
+
+    It would make the folder anew after its removal.
+    """
+    from zarr.core.sync import sync
+
+    with contextlib.suppress(TimeoutError):
+        sync(_other_tasks(), timeout=LONGEST_WRITING)
+
+
+async def _other_tasks() -> None:
+    """Wait for all tasks of the loop but this one."""
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    await asyncio.gather(*others, return_exceptions=True)
