@@ -51,7 +51,7 @@ def test_sections_that_stand_still_stay_where_they_are() -> None:
     ("drift", "photons"),
     [
         ((0.8, -0.5), 400),
-        ((0.3, -0.3), 25),
+        ((0.3, -0.3), 40),
         pytest.param((-1.3, 0.4), 400, marks=pytest.mark.long),
         pytest.param((0.2, 0.35), 60, marks=pytest.mark.long),
     ],

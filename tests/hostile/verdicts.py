@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy.testing  # noqa: F401 - on ARM's account numpy 2.0 starts lscpu, with the first reader
+
 import napari_focus_stack
 from napari_focus_stack.errors import FocusStackError, can_be_seen
 

@@ -14,6 +14,7 @@ import pytest
 from long_runs import only_long
 from napari.components import ViewerModel
 from qtpy.QtCore import QEvent
+from stacks import grid_of
 
 from napari_focus_stack._napari.docks.align import AlignWidget
 from napari_focus_stack._napari.docks.apply import ApplyWidget
@@ -618,7 +619,7 @@ def test_two_viewers_run_at_a_time_and_one_is_closed(
     monkeypatch.setattr("napari_focus_stack.pipeline.stack.stack_steps", waiting)
     viewers, widgets = [make_napari_viewer(), make_napari_viewer()], []
     for k, viewer in enumerate(viewers):
-        viewer.canvas.grid.enabled = k == 0
+        grid_of(viewer).enabled = k == 0
         viewer.add_image(planes, name=f"cells {k}", **UM)
         _, widget = viewer.window.add_plugin_dock_widget("napari-focus-stack", "Focus Stack")
         widget.form.parameters["align"].value = "none"

@@ -8,7 +8,7 @@ import dask.array
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-from stacks import banded_planes, in_a_window
+from stacks import banded_planes, grid_of, in_a_window
 
 from napari_focus_stack._napari.docks import stack as room
 from napari_focus_stack._napari.docks.stack import FocusStackWidget
@@ -476,7 +476,7 @@ def test_only_the_map_that_is_seen_has_a_colour_bar(viewer, docked, stacked, pla
     assert bars() == [first["confidence"]]
     viewer.layers.remove(first["confidence"])
     assert bars() == []
-    viewer.canvas.grid.enabled = True
+    grid_of(viewer).enabled = True
     assert bars() == [first["depth-index"], second["depth-index"]]
     viewer.window.dock_widgets["Colour bar"].parent().close()
     first["depth-index"].visible = False
