@@ -115,7 +115,7 @@ def is_name(label: str) -> bool:
     Returns
     -------
     bool
-        False for numbers as in "-3", and in "axis -3" of napari before 0.7.
+        False for numbers as in "-3", and in "axis -3" of older napari.
     """
     return not label.removeprefix("axis ").lstrip("-").isdigit() and bool(label)
 
