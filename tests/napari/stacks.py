@@ -22,6 +22,11 @@ def grid_of(viewer):
     return getattr(viewer, "canvas", viewer).grid
 
 
+def in_one_unit(viewer):
+    """Whether units go together; else napari warns, but for older ones, which convert none."""
+    return getattr(viewer.layers.extent, "units", ...) is not None
+
+
 def widget_named(name):
     import npe2
 

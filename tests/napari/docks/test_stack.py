@@ -8,7 +8,7 @@ import dask.array
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-from stacks import banded_planes, grid_of, in_a_window
+from stacks import banded_planes, grid_of, in_a_window, in_one_unit
 
 from napari_focus_stack._napari.docks import stack as room
 from napari_focus_stack._napari.docks.stack import FocusStackWidget
@@ -482,11 +482,6 @@ def test_only_the_map_that_is_seen_has_a_colour_bar(viewer, docked, stacked, pla
     viewer.window.dock_widgets["Colour bar"].parent().close()
     first["depth-index"].visible = False
     assert bars() == []  # closed by the user
-
-
-def in_one_unit(viewer):
-    """Whether units go together; else napari warns, but for older ones, which convert none."""
-    return getattr(viewer.layers.extent, "units", ...) is not None
 
 
 @pytest.fixture
