@@ -34,9 +34,10 @@ POOLS = (
 """Threads that stay for the next call: of dask, tifffile, napari, zarr and fsspec."""
 
 
-# the profile that was on goes on beneath: that of CI servers takes the same examples every time
-settings.register_profile("long", settings(), max_examples=100)
-settings.register_profile("short", settings(), max_examples=30)
+# the profile that was on goes on beneath: that of CI servers takes the same examples every time;
+# other jobs make any example slow
+settings.register_profile("long", settings(), max_examples=100, deadline=None)
+settings.register_profile("short", settings(), max_examples=30, deadline=None)
 settings.load_profile("short")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
 from skimage import data
 
@@ -15,6 +16,14 @@ from napari_focus_stack.simulation.rendering import SensorNoise, drift, render_s
 
 MARGIN = 12
 QUIET = SensorNoise(read=0.002, shot=1 / 20_000)
+STEP = 1 / 32 if cv2.__version__.startswith("4.") else 0.0
+"""Step, in pixels, of the places at which OpenCV interpolates: 4 rounds them (INTER_BITS is 5)."""
+
+
+def over_a_step(plane: np.ndarray) -> float:
+    """Largest change of a plane over one of OpenCV's steps along both axes."""
+    plane = plane.astype(np.float64)
+    return STEP * sum(float(np.abs(np.diff(plane, axis=axis)).max()) for axis in (0, 1))
 
 
 @dataclass(frozen=True)

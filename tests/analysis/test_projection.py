@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from motion import about_centre
-from scenes import MARGIN, Scene, picture, psnr, scene, surface
+from scenes import MARGIN, Scene, over_a_step, picture, psnr, scene, surface
 
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.alignment.registered_plane import RegisteredPlane
@@ -139,7 +139,7 @@ def test_slab_of_whole_planes_is_that_of_whole_warped_planes(
     wanted = plain.filled(0)[y0:y1, x0:x1]
     assert found.dtype == planes.dtype
     assert found.shape == result.depth_index.shape
-    assert np.abs(found - wanted).max() <= 0.51  # rounded once
+    assert np.abs(found - wanted).max() <= 0.51 + over_a_step(planes[0])  # rounded once
 
 
 def test_crop_cuts() -> None:

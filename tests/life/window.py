@@ -42,6 +42,7 @@ from person import Person
 from qtpy.QtCore import QObject, QPoint, QThreadPool
 from qtpy.QtWidgets import QApplication
 from signals import render
+from stacks import camera_of
 
 from napari_focus_stack._napari.viewer import preferences
 from napari_focus_stack._napari.widgets.settings_form import UPDATE
@@ -246,7 +247,7 @@ class Session:
             "callbacks of the layer": _callbacks(self.stack.events),
             "callbacks of the list": _callbacks(self.viewer.layers.events),
             "callbacks of the view": _callbacks(self.viewer.dims.events)
-            + _callbacks(self.viewer.scene.camera.events),
+            + _callbacks(camera_of(self.viewer).events),
             "callbacks of the mouse": len(self.viewer.mouse_move_callbacks)
             + len(self.viewer.mouse_drag_callbacks),
             **objects,

@@ -20,6 +20,7 @@ os.environ["NAPARI_CONFIG"] = os.path.join(tempfile.mkdtemp(prefix="napari-"), "
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="napari-")  # results that are kept
 
 import napari
+import napari.utils  # napari 0.6.5 cannot import its settings first
 import numpy as np
 from qtpy.QtTest import QTest
 from stacks import OURS, banded_planes

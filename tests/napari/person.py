@@ -15,6 +15,7 @@ from napari._qt.dialogs.qt_reader_dialog import QtReaderDialog
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
+from stacks import camera_of
 
 from napari_focus_stack._napari.widgets.scroll_area import ScrollArea
 
@@ -190,7 +191,7 @@ class Person:
 
     def point_of(self, *position):
         """Where on the canvas a world position (y, x) is seen, in two dimensions."""
-        camera = self.viewer.scene.camera
+        camera = camera_of(self.viewer)
         size = np.array([self.canvas.height(), self.canvas.width()])
         row, col = (np.array(position) - camera.center[-2:]) * camera.zoom + size / 2
         return QPoint(round(col), round(row))

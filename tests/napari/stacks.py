@@ -12,6 +12,21 @@ in_a_window = pytest.mark.parametrize("viewer", ["window"], indirect=True, ids=[
 """For tests of what napari's window or canvas does; without it `viewer` has neither."""
 
 
+def camera_of(viewer):
+    """The camera, which moved in napari 0.9."""
+    return getattr(viewer, "scene", viewer).camera
+
+
+def grid_of(viewer):
+    """The grid, which moved in napari 0.9."""
+    return getattr(viewer, "canvas", viewer).grid
+
+
+def in_one_unit(viewer):
+    """Whether units go together; else napari warns, but for older ones, which convert none."""
+    return getattr(viewer.layers.extent, "units", ...) is not None
+
+
 def widget_named(name):
     import npe2
 

@@ -25,7 +25,8 @@ from person import Person
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication
-from skimage import color, filters, measure, morphology
+from skimage import color, filters, measure, morphology, segmentation
+from stacks import camera_of
 
 from napari_focus_stack._napari.layers.metadata import role
 from napari_focus_stack._napari.viewer.dock_tabs import STACK, in_sight
@@ -281,7 +282,7 @@ class Session:
         dock = self.open_dock("Show in 3-D", "Visualize")
         self.me.click(dock.show_button.native)
         self.done(dock.job)
-        camera = self.viewer.scene.camera
+        camera = camera_of(self.viewer)
         surface, angles = self.layer(f"{SAMPLE} [surface]"), camera.angles
         assert self.viewer.dims.ndisplay == 3
         plane = surface.scale[0]
@@ -353,7 +354,9 @@ def segmented(picture):
         2, 0, 1
     )
     nuclei = morphology.opening(blue - red > BLUE, morphology.disk(2))
-    return measure.label(morphology.remove_small_objects(nuclei, max_size=40))
+    found = measure.label(nuclei)
+    found[np.bincount(found.ravel())[found] <= 40] = 0
+    return segmentation.relabel_sequential(found)[0]
 
 
 def write_planes(folder, planes):

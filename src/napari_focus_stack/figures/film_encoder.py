@@ -188,11 +188,13 @@ def _opencv(temporary: Path, path: Path, size: tuple[int, int], fps: float) -> I
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
     """Keep OpenCV's own messages from the terminal: an error of ours says what happened."""
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # at the top in OpenCV 4, where OpenCV 5 has it not
+    set_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
+    before = set_level(0)  # silent
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(before)
+        set_level(before)
 
 
 def frames_in(path: Path) -> int:

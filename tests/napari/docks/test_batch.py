@@ -12,7 +12,7 @@ import pytest
 import tifffile
 import zarr
 from qtpy.QtCore import Qt, QTimer
-from stacks import banded_planes, in_a_window
+from stacks import banded_planes, in_a_window, in_one_unit
 
 from napari_focus_stack._napari.docks import batch as room
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
@@ -360,7 +360,7 @@ def test_a_film_takes_the_steps_and_units_of_planes_beside_it(
     viewer.add_image(np.zeros((2, 9, 48, 64)), **place)
     added = open_row(qtbot, widget, "film.tif, time 1, channel 0")
     assert "moved by the slider" in widget.opening.status.value
-    assert viewer.layers.extent.units is not None
+    assert in_one_unit(viewer)
     assert {float(layer.scale[0]) for layer in added} == {0.5}
     assert viewer.dims.current_step[1] == 1
 

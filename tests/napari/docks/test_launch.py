@@ -88,7 +88,7 @@ def test_the_menu_opens_a_hyperstack_with_its_axes(open_file, tmp_path):
     tifffile.imwrite(path, film, imagej=True, metadata={"axes": "TZCYX"})
     viewer = open_file(str(path))
     assert [layer.name for layer in viewer.layers] == ["film channel 0", "film channel 1"]
-    assert viewer.dims.axis_labels == ("t", "z", "y", "x")
+    assert {layer.axis_labels for layer in viewer.layers} == {("t", "z", "y", "x")}
     np.testing.assert_array_equal(viewer.layers[1].data, film[:, :, 1])
     assert STACK in viewer.window.dock_widgets
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint
 from qtpy.QtTest import QTest
-from stacks import OURS, in_a_window, on_a_screen
+from stacks import OURS, camera_of, in_a_window, on_a_screen
 
 from napari_focus_stack._napari.docks.surface import HEIGHT, PICTURE, VISIBLE
 from napari_focus_stack._napari.layers.drape import draped
@@ -324,13 +324,13 @@ def test_colours_of_height_are_those_of_the_height_map(qtbot, viewer, docked, pl
     viewer.layers["cells [height]"].contrast_limits = (28, 33)
     surface = shown(qtbot, viewer, docked)
     assert not surface.colorbar.visible
-    viewer.scene.camera.angles = angles = (1, 2, 3)
+    camera_of(viewer).angles = angles = (1, 2, 3)
     recoloured(qtbot, docked, HEIGHT)
     np.testing.assert_allclose(surface.vertex_values, heights_of(surface), rtol=1e-6)
     assert (surface.colormap.name, tuple(surface.contrast_limits)) == ("viridis", (28, 33))
     assert surface.texture is None
     assert surface.colorbar.visible
-    assert viewer.scene.camera.angles == angles  # the view is the user's
+    assert camera_of(viewer).angles == angles  # the view is the user's
     recoloured(qtbot, docked, PICTURE)
     assert surface.texture is not None
     assert (surface.vertex_values == 1).all()

@@ -57,10 +57,11 @@ def test_shading_makes_no_times_of_channels_and_motion_no_channels_of_times():
     assert neighbour_likeness(np.zeros((3, 160, 160), np.float32)) == 0
 
 
-def test_labels_decide_and_the_sliders_names_where_a_layer_has_none():
+@pytest.mark.parametrize("unnamed", ["{}", "axis {}"], ids=["newer napari", "older napari"])
+def test_labels_decide_and_the_sliders_names_where_a_layer_has_none(unnamed):
     layer = Image(np.zeros((2, 2, 9, 4, 5)), axis_labels=("Z", "Channel", "t", "y", "x"))
     assert roles_of(layer) == AxisRoles(0, ((1, "channel"), (2, "time")), "label", True)
-    bare = Image(np.zeros((2, 9, 4, 5)))
+    bare = Image(np.zeros((2, 9, 4, 5)), axis_labels=[unnamed.format(k) for k in range(-4, 0)])
     names = axis_names(bare, ("depth", "0", "1", "2"))
     assert names == ("depth", "axis -3", "axis -2", "axis -1")
     roles = roles_of(bare, names)

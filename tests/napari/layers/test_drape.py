@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from stacks import on_a_screen
+from stacks import camera_of, on_a_screen
 
 from napari_focus_stack._napari.layers.drape import Composite, Sheet, lies_over
 
@@ -48,7 +48,7 @@ def drawn(viewer):
     rows, cols = (
         np.rint((np.arange(side) - centre) * ZOOM + size / 2).astype(int)
         for side, centre, size in zip(
-            SHAPE, viewer.scene.camera.center[-2:], canvas.shape[:2], strict=True
+            SHAPE, camera_of(viewer).center[-2:], canvas.shape[:2], strict=True
         )
     )
     return canvas[rows][:, cols, :3].astype(int)
@@ -63,7 +63,7 @@ def composed(viewer, image):
 def test_layers_are_blended_as_on_the_canvas_of_napari(make_napari_viewer):
     viewer = make_napari_viewer(show=True)
     image, top = add_layers(viewer)
-    viewer.scene.camera.center, viewer.scene.camera.zoom = (SHAPE[0] / 2, SHAPE[1] / 2), ZOOM
+    camera_of(viewer).center, camera_of(viewer).zoom = (SHAPE[0] / 2, SHAPE[1] / 2), ZOOM
     for blending in BLENDINGS:
         top.blending = blending
         np.testing.assert_allclose(composed(viewer, image), drawn(viewer), atol=2, err_msg=blending)

@@ -61,22 +61,25 @@ def test_the_stack_widget_opens_once_and_comes_to_the_front(qtbot, viewer):
     assert titles.count("Stack") == 1
 
 
-def chosen_in_menu(qtbot, command):
-    get_app_model().commands.execute_command(f"napari-focus-stack.{command}")
+def choose_stack_in_menu(qtbot):
+    """Run the command of the menu, which older napari names after the widget."""
+    commands = get_app_model().commands
+    names = ("napari-focus-stack.open_widget", "napari-focus-stack:Focus Stack")
+    commands.execute_command(next(name for name in names if name in commands))
     qtbot.wait(50)
 
 
 def test_a_dock_behind_another_comes_to_the_front_when_the_menu_names_it(qtbot, viewer):
-    chosen_in_menu(qtbot, "open_widget")
+    choose_stack_in_menu(qtbot)
     stack = viewer.window.dock_widgets[STACK]
     _, probe = opened(viewer, NAMES[0])
     qtbot.waitUntil(lambda: in_sight(probe.native))
-    chosen_in_menu(qtbot, "open_widget")
+    choose_stack_in_menu(qtbot)
     qtbot.waitUntil(lambda: in_sight(stack.native), timeout=2000)
-    chosen_in_menu(qtbot, "open_widget")
+    choose_stack_in_menu(qtbot)
     qtbot.waitUntil(lambda: not in_sight(stack.native))
     assert in_sight(probe.native)
-    chosen_in_menu(qtbot, "open_widget")
+    choose_stack_in_menu(qtbot)
     qtbot.waitUntil(lambda: in_sight(stack.native), timeout=2000)
 
 

@@ -104,6 +104,22 @@ class AxisRoles:
         return AxisRoles(z, rest, "choice")
 
 
+def is_name(label: str) -> bool:
+    """Return whether a label is a name, and not the number that napari gives for want of one.
+
+    Parameters
+    ----------
+    label : str
+        Label of an axis of a layer or of a slider.
+
+    Returns
+    -------
+    bool
+        False for numbers as in "-3", and in "axis -3" of older napari.
+    """
+    return not label.removeprefix("axis ").lstrip("-").isdigit() and bool(label)
+
+
 def label_role(label: str) -> AxisRole | None:
     """Return the role that a label stands for.
 

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from napari_focus_stack._napari.layers.axis_roles import AxisRoles, likely_roles
+from napari_focus_stack._napari.layers.axis_roles import AxisRoles, is_name, likely_roles
 from napari_focus_stack._napari.layers.planes import finest
 
 if TYPE_CHECKING:
@@ -46,14 +46,9 @@ def axis_names(layer: Image, sliders: Sequence[str] = ()) -> tuple[str, ...]:
     shown = [*[""] * layer.ndim, *map(str, sliders)][-layer.ndim :]
     pairs = zip(own, shown, strict=True)
     return tuple(
-        next((name for name in pair if _is_name(name)), f"{_NUMBERED}{axis - layer.ndim}")
+        next((name for name in pair if is_name(name)), f"{_NUMBERED}{axis - layer.ndim}")
         for axis, pair in enumerate(pairs)
     )
-
-
-def _is_name(label: str) -> bool:
-    """Return whether a label is one, and not the number that napari gives for want of it."""
-    return bool(label) and not label.lstrip("-").isdigit()
 
 
 def named_by_role(names: Sequence[str], roles: AxisRoles) -> tuple[str, ...]:

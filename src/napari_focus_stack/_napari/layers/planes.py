@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack._napari.layers.agreement import check_agreement, check_z_apart
+from napari_focus_stack._napari.layers.axis_roles import is_name
 from napari_focus_stack._napari.layers.geometry import calibrate, spacing_of
 from napari_focus_stack._napari.layers.lazy_planes import LayerPlanes, OpenedStack
 from napari_focus_stack._napari.layers.metadata import ALIGNED, METADATA_KEY, role
@@ -140,7 +141,7 @@ def _check_axes(layer: Image) -> None:
     if layer.ndim in (2, 3):
         return
     shape = " x ".join(str(side) for side in finest(layer).shape)
-    labels = [label for label in layer.axis_labels if not label.lstrip("-").isdigit()]
+    labels = [label for label in layer.axis_labels if is_name(label)]
     axes = f"the axes {', '.join(labels)}" if len(labels) == layer.ndim else f"{layer.ndim} axes"
     raise InputError(
         f"'{layer.name}' has {axes} ({shape}); select a layer of one time point and one channel, "

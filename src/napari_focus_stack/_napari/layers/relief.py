@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_focus_stack._napari.layers.axis_roles import is_name
 from napari_focus_stack._napari.layers.geometry import placement, unit_ratio
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
 from napari_focus_stack._napari.layers.names import with_role
@@ -163,7 +164,7 @@ def _raised(place: dict[str, Any], unit: str, plane_height: float) -> dict[str, 
     """Return the placement of physical vertices over an image, with z before y and x."""
     shear = place["shear"]
     labels = place["axis_labels"]
-    named = not all(label.lstrip("-").isdigit() for label in labels)
+    named = any(map(is_name, labels))
     return {
         # an axis that is flipped stays flipped
         "scale": (plane_height, *np.sign(place["scale"])),
