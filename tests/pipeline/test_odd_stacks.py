@@ -308,3 +308,10 @@ def test_a_bead_over_almost_nothing_keeps_its_value(floor: float, scale: float) 
     image = focus_stack(planes, align="none", brightness="keep").image
     np.testing.assert_allclose(image, planes[3], atol=2 * scale)
     assert np.isfinite(image).all()
+
+
+@pytest.mark.parametrize("scale", [1e29, 1e37])
+def test_values_near_the_end_of_float32_are_fused(scale: float) -> None:
+    planes = (textured(3, 31, 31, 1) * scale).astype(np.float32)
+    image = focus_stack(planes, align="none", brightness="keep").image
+    assert np.abs(image - planes.mean(0)).max() < 0.5 * scale

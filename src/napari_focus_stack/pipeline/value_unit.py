@@ -150,7 +150,7 @@ def _bright(plane: NDArray[Any]) -> float:
     some = _light(plane[::step, ::step])
     bright = _exceeded_by(some, max(3, int(BRIGHT * some.size)))
     whole = _light(plane)
-    if whole.size and whole.max() > MOST_OF_BRIGHT * bright:
+    if whole.size and float(whole.max()) > MOST_OF_BRIGHT * bright:  # may be beyond float32
         brightest = _exceeded_by(whole, FEWEST_OF_OBJECT)
         if brightest <= ORDINARY[1]:
             return max(bright, brightest)
