@@ -269,10 +269,12 @@ def _settings(values: dict[str, Any], path: Path) -> Settings:
     _refuse_unknown(list(values), [setting.name for setting in known], path)
     for setting in known:
         value = values.get(setting.name, setting.default)
-        if None in (value if isinstance(value, list) else [value]) and setting.default is not None:
+        is_null = None in (value if isinstance(value, list) else [value])
+        if (is_null and setting.default is not None) or isinstance(value, dict):
+            what = "null" if is_null else "a mapping"
             raise InputError(
-                f"'{path}' cannot be followed: its {setting.name} is null; give a value, or leave "
-                "it out for the usual one."
+                f"'{path}' cannot be followed: its {setting.name} is {what}; give a value, or "
+                "leave it out for the usual one."
             )
     try:
         return Settings(**values)

@@ -47,6 +47,12 @@ class Place(NamedTuple):
         return key(self.name), len(row), self.well, int(self.field or 0), key(self.p)
 
 
+MOST_LISTED = 8
+"""Missing distances that a message names."""
+LARGEST = 2.0**53
+"""Whole numbers from which on floats skip some, and no longer are those of a name."""
+
+
 @dataclass(frozen=True)
 class FolderGrid:
     """Files of a folder by position, time point, channel and z.
@@ -173,10 +179,12 @@ class FolderGrid:
         missing = [z for z in depths if z not in stack]
         if not missing:
             return ""
-        if all(z.is_integer() for z in missing):
+        if all(z.is_integer() and abs(z) < LARGEST for z in missing):
             listed = format_runs([int(z) for z in missing])
         else:
-            listed = ", ".join(f"{z:g}" for z in missing)
+            listed = ", ".join(f"{z:g}" for z in missing[:MOST_LISTED])
+            others = len(missing) - MOST_LISTED
+            listed += f" and {others} others" if others > 0 else ""
         return f"z {listed} of {len(depths)}"
 
 
