@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import lazy_loader
 
+import napari_focus_stack.io.library_warnings  # noqa: F401 - for its effect
 from napari_focus_stack._version import __version__
 
 if TYPE_CHECKING:

@@ -69,10 +69,10 @@ _CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os
 _IGNORED: tuple[dict[str, Any], ...] = (
     {"message": "overflow", "category": RuntimeWarning, "module": r"zarr\.core\.dtype"},
     {"message": "Numcodecs codecs", "category": UserWarning},
-    {"module": r"czifile(\.|$)"},
-    {"module": r"nd2(\.|$)"},
+    {"module": r"(czifile|nd2)(\.|$)"},
+    {"module": r"PIL\.TiffImagePlugin"},
 )
-"""Warnings that readers ignore from their import on, which counts for no other filters."""
+"""Warnings of `io.library_warnings`, which counts for no filters that come later."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import zarr
 
+from napari_focus_stack import focus_stack
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io import json_documents, zarr_documents
 from napari_focus_stack.io.json_documents import TooLargeError, parse_json, read_json
@@ -37,6 +39,10 @@ def test_a_document_larger_than_any_is_not_read(tmp_path: Path, monkeypatch) -> 
     (tmp_path / "a.json").write_bytes(b" " * 100 + b"1")
     with pytest.raises(TooLargeError, match="it has 101 bytes"):
         read_json(tmp_path / "a.json")
+    planes = np.zeros((2, 9, 9), np.uint8)
+    for read in (Recipe.read, lambda path: focus_stack(planes, transforms=path)):
+        with pytest.raises(InputError, match="it has 101 bytes, more than"):
+            read(tmp_path / "a.json")
 
 
 @pytest.mark.filterwarnings("ignore:Consolidated metadata")  # of format 3

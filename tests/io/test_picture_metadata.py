@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import warnings
 
 import numpy as np
 import pytest
@@ -82,6 +84,24 @@ def test_letters_beyond_ascii_stay(tmp_path, into):
     write_outputs({"image": tmp_path / f"out{into}"}, focus_stack(tmp_path))
     outer, *_ = checked(tmp_path / f"out{into}")
     assert outer["Copyright"] == "\u00a9 J\u00fcrgen M\u00fcller"
+
+
+def test_tags_beside_a_damaged_one_are_kept_and_python_forgets_no_warning(tmp_path):
+    outer = struct.pack("<H HHLL L", 1, ExifTags.IFD.Exif, 4, 1, 26, 0)
+    inner = struct.pack("<H", 2)
+    inner += struct.pack("<HHLL", ExifTags.Base.ISOSpeedRatings, 3, 1, SPEED)
+    inner += struct.pack("<HHLHH L", ExifTags.Base.ExifVersion, 3, 2, 1, 2, 0)
+    damaged = b"Exif\0\0II*\0\x08\0\0\0" + outer + inner
+    path = tmp_path / "damaged.jpg"
+    Image.fromarray(COLOUR).save(path, exif=damaged)
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")
+        for _ in range(2):
+            warnings.warn("of another program", stacklevel=1)
+            kept = Image.Exif()
+            kept.load(picture_metadata(path).exif)
+    assert kept.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ISOSpeedRatings] == SPEED
+    assert [str(one.message) for one in shown].count("of another program") == 1
 
 
 def test_a_large_profile_fills_several_segments_of_jpeg(tmp_path):

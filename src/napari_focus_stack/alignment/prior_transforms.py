@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError, SettingsError
 from napari_focus_stack.imgproc.transforms import IMPLAUSIBLE, Matrix, is_plausible
-from napari_focus_stack.io.json_documents import read_json
+from napari_focus_stack.io.json_documents import TooLargeError, read_json
 from napari_focus_stack.result import StackResult
 from napari_focus_stack.settings import LEAST_REGION
 
@@ -131,6 +131,8 @@ def _read_report(path: Path) -> tuple[list[Any], list[int]]:
     except OSError as problem:
         why = problem.strerror or str(problem)
         raise InputError(f"'{path}' cannot be read: {why}; {_OTHER}.") from problem
+    except TooLargeError as problem:
+        raise InputError(f"'{path}' cannot be read: {problem}; {_OTHER}.") from problem
     except ValueError as problem:
         raise InputError(f"'{path}' is no JSON; {_OTHER}.") from problem
     known = report if isinstance(report, dict) else {}

@@ -76,7 +76,7 @@ def _is_printed(output: PrintableOutput) -> bool:
     if output.problem is None:
         return True
     _drop_output()
-    why = output.problem.strerror
+    why = output.problem.strerror or output.problem
     _say(f"what it prints cannot be written: {why}; send it to another place.")
     return False
 

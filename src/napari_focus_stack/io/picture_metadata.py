@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -216,18 +215,15 @@ def load_exif(file: BinaryIO) -> Exif:
     from PIL import Image
 
     found, kept = Image.Exif(), Image.Exif()
-    with warnings.catch_warnings(action="ignore"):  # of damaged tags, which are left out
-        found.load_from_fp(file)
-        for tag in KEPT:
-            if tag in found:
-                kept[tag] = _recorded_bytes(found[tag])
-        for tag in (EXIF_TAG, GPS_TAG):
-            inner = {
-                k: _recorded_bytes(v) for k, v in found.get_ifd(tag).items() if k not in _DROPPED
-            }
-            writable = {k: value for k, value in inner.items() if _is_writable(tag, k, value)}
-            if writable:
-                kept.get_ifd(tag).update(writable)
+    found.load_from_fp(file)
+    for tag in KEPT:
+        if tag in found:
+            kept[tag] = _recorded_bytes(found[tag])
+    for tag in (EXIF_TAG, GPS_TAG):
+        inner = {k: _recorded_bytes(v) for k, v in found.get_ifd(tag).items() if k not in _DROPPED}
+        writable = {k: value for k, value in inner.items() if _is_writable(tag, k, value)}
+        if writable:
+            kept.get_ifd(tag).update(writable)
     return kept
 
 
@@ -237,12 +233,15 @@ def _is_writable(group: int, tag: int, value: Any) -> bool:
 
     directory = ImageFileDirectory_v2(group=group)
     try:
-        with warnings.catch_warnings(action="error"):
-            directory[tag] = value
-            directory.tobytes(8)
-    except (*DAMAGE, UserWarning):
+        directory[tag] = value
+        directory.tobytes(8)
+    except DAMAGE:
         return False
-    return True
+    return _count(directory[tag]) == _count(value)  # Pillow leaves values that are too many out
+
+
+def _count(value: Any) -> int:
+    return len(value) if isinstance(value, tuple) else 1
 
 
 def _recorded_bytes(value: Any) -> Any:

@@ -22,7 +22,7 @@ import numpy as np
 from napari_focus_stack._version import __version__
 from napari_focus_stack.depth_labels import decode_labels, encode_labels
 from napari_focus_stack.errors import InputError, OutputError, SettingsError
-from napari_focus_stack.io.json_documents import read_json
+from napari_focus_stack.io.json_documents import TooLargeError, read_json
 from napari_focus_stack.io.ome_annotations import NAMESPACE, annotated
 from napari_focus_stack.io.places import absolute_name
 from napari_focus_stack.io.plane_files import DAMAGE, reason
@@ -123,6 +123,8 @@ class Recipe:
         """Read a recipe or a report."""
         try:
             document = read_json(path)
+        except TooLargeError as problem:
+            raise InputError(f"'{path}' cannot be read: {problem}; {_OTHER}.") from problem
         except ValueError as problem:
             raise InputError(f"'{path}' is no JSON; {_OTHER}.") from problem
         return cls.of_document(document, path)

@@ -10,7 +10,6 @@ import bz2
 import lzma
 import math
 import re
-import warnings
 import zlib
 from asyncio import to_thread
 from dataclasses import dataclass, replace
@@ -36,12 +35,6 @@ if TYPE_CHECKING:
     from zarr.core.array_spec import ArraySpec
     from zarr.core.buffer import Buffer, BufferPrototype
     from zarr.storage import StoreLike
-
-# here, since a change at each call makes Python forget which warnings it has shown
-# NumPy warns of a value for missing chunks that its type does not hold: these are not finite
-warnings.filterwarnings("ignore", "overflow", RuntimeWarning, r"zarr\.core\.dtype")
-# zarr warns of codecs that another program may not have; this one reads them
-warnings.filterwarnings("ignore", "Numcodecs codecs", UserWarning)
 
 _SLACK = 2**16
 """Bytes by which the steps between stored bytes and values may exceed twice the values."""

@@ -29,7 +29,7 @@ BRIGHT = 1e-4
 """Share of the pixels of a plane that may be brighter than its bright value, three at least: hot
 pixels are, and beads or stars over a background of almost nothing are not."""
 FEWEST_OF_OBJECT = 4
-"""Pixels that an object has at least: a bead over a background of almost nothing, such as
+"""Pixels that touch in an object at least: a bead over a background of almost nothing, such as
 deconvolution leaves, covers less of a plane than `BRIGHT`."""
 SOME = 2**18
 """Pixels of a plane, about, from which its bright value is taken."""
@@ -151,10 +151,24 @@ def _bright(plane: NDArray[Any]) -> float:
     bright = _exceeded_by(some, max(3, int(BRIGHT * some.size)))
     whole = _light(plane)
     if whole.size and float(whole.max()) > MOST_OF_BRIGHT * bright:  # may be beyond float32
-        brightest = _exceeded_by(whole, FEWEST_OF_OBJECT)
+        brightest = _brightest_object(plane, MOST_OF_BRIGHT * bright)
         if brightest <= ORDINARY[1]:
             return max(bright, brightest)
     return bright
+
+
+def _brightest_object(plane: NDArray[Any], least: float) -> float:
+    """Return the absolute value that few pixels of touching ones above `least` exceed, or 0.
+
+    Wild pixels that stand alone, such as dead ones of a flat field leave, are no object.
+    """
+    light = np.abs(plane if plane.ndim == 2 else plane[..., :3])
+    light = np.where(np.isfinite(light), light, 0)
+    flat = light if light.ndim == 2 else light.max(-1)
+    _, parts, found, _ = cv2.connectedComponentsWithStats((flat > least).astype(np.uint8))
+    is_object = found[:, cv2.CC_STAT_AREA] >= FEWEST_OF_OBJECT
+    is_object[0] = False  # the background
+    return _exceeded_by(flat[is_object[parts]], FEWEST_OF_OBJECT)
 
 
 def _light(plane: NDArray[Any]) -> NDArray[Any]:

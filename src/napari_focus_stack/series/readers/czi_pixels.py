@@ -1,4 +1,4 @@
-"""Pixels of Zeiss CZI files, decoded by imagecodecs where czifile is that of 2019."""
+"""Pixels of Zeiss CZI files: checked, and decoded where czifile is that of 2019."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def decode_tile(
     if compression == JPEG:
         return np.asarray(imagecodecs.jpeg_decode(data)).reshape(shape)
     if compression == JPEG_XR:
-        _check_jpeg_xr(data, shape, dtype)
+        check_jpeg_xr(data, shape, dtype)
         return np.asarray(imagecodecs.jpegxr_decode(data)).reshape(shape)
     if compression == ZSTD:
         data = bytes(imagecodecs.zstd_decode(data))
@@ -61,8 +61,22 @@ def decode_tile(
     return pixels
 
 
-def _check_jpeg_xr(data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def check_jpeg_xr(data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Check the header of JPEG XR, because its decoder crashes where that is damaged.
+
+    Parameters
+    ----------
+    data : bytes
+        Pixels as they are stored.
+    shape : tuple of int
+        (Y, X) or (Y, X, C).
+    dtype : numpy.dtype
+        Type of the pixels.
+
+    Raises
+    ------
+    ValueError
+        The header is of another size or type.
 
     References
     ----------

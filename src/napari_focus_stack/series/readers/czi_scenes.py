@@ -13,6 +13,7 @@ from napari_focus_stack.series.readers.czi_grid import (
     refuse_parts,
     tile_of,
 )
+from napari_focus_stack.series.readers.czi_pixels import JPEG_XR, check_jpeg_xr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +71,26 @@ def read_from_scene(file: Any, grid: SceneGrid, place: tuple[int, int, int]) -> 
     -------
     numpy.ndarray
         Pixels of `plane_shape`.
+
+    Raises
+    ------
+    ValueError
+        A tile is damaged.
     """
     at = {axis: n for axis, n in zip(STACKED, place, strict=True) if axis in grid.axes}
-    found = file.scenes[grid.key](**at).asarray(maxworkers=1)
-    return np.array(found).reshape(grid.plane_shape)
+    image = file.scenes[grid.key](**at)
+    for entry in image.directory_entries:
+        if entry.compression == JPEG_XR:
+            _check_tile(file, entry)
+    return np.array(image.asarray(maxworkers=1)).reshape(grid.plane_shape)
+
+
+def _check_tile(file: Any, entry: Any) -> None:
+    """Check a tile of JPEG XR as czifile is going to decode it."""
+    dtype = np.dtype(entry.pixel_type.dtype)
+    data = entry.read_segment_data(file).data(raw=True)
+    if len(data) == entry.stored_size * dtype.itemsize:
+        return  # the pixels themselves, as some writers of ZEN leave them
+    sizes = dict(zip(entry.dims, entry.stored_shape, strict=True))
+    colours = (sizes["S"],) if sizes.get("S", 1) > 1 else ()
+    check_jpeg_xr(data, (sizes["Y"], sizes["X"], *colours), dtype)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,10 +31,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.io.sources import Spacing
-
-# nd2 warns of missing times; catch_warnings would change the filters of other threads, too, and a
-# change at each call makes Python forget which warnings it has shown
-warnings.filterwarnings("ignore", module=r"nd2(\.|$)")
 
 _AXES = frozenset("PTCZYXS")
 _DAMAGED = (*DAMAGED, NameError)

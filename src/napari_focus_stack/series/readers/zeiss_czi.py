@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,11 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_focus_stack.series.readers.czi_grid import SceneGrid
-
-# czifile 2019 warns of missing metadata, of names of segments that do not matter for pixels, and of
-# what `_PENDING` says; catch_warnings would change the filters of other threads, too, and a change
-# at each call makes Python forget which warnings it has shown
-warnings.filterwarnings("ignore", module=r"czifile(\.|$)")
 
 _MOSAIC = "Tiles of a mosaic were joined as they are recorded; pixels between them are 0."
 _PENDING = (
