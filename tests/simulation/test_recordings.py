@@ -10,9 +10,12 @@ import numpy as np
 from napari_focus_stack.simulation import fly
 from napari_focus_stack.simulation.epithelium import (
     CAMERA_OFFSET,
+    GAIN,
     NUCLEI_BELOW,
+    STRAY,
     Tissue,
     draw_epithelium,
+    light_in_focus,
     record_sections,
 )
 from napari_focus_stack.simulation.metrics import score_image
@@ -80,6 +83,15 @@ def test_sections_are_brightest_at_the_depth() -> None:
     assert np.abs(brightest - tissue.depth[bright]).mean() < 0.5
     assert planes.min() >= CAMERA_OFFSET
     assert len(np.unique(tissue.labels)) == 31
+
+
+def test_a_section_in_focus_holds_the_light_that_the_truth_states() -> None:
+    tissue = draw_epithelium(Tissue(96, 120, cells=30, lowest=4.0, highest=9.0))
+    level = np.full_like(tissue.depth, 5.0)
+    seen = record_sections(tissue.nuclei, level, 6, 600.0)[5] - CAMERA_OFFSET - GAIN * 600 * STRAY
+    inside, truth = tissue.labels > 0, light_in_focus(tissue.nuclei, 600.0)
+    np.testing.assert_allclose(seen[inside].mean(), truth[inside].mean(), rtol=2e-3)
+    np.testing.assert_allclose(seen[~inside].mean(), truth[~inside].mean(), atol=2)
 
 
 def test_the_plate_has_fewer_cells_in_each_column() -> None:
