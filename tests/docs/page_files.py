@@ -6,6 +6,7 @@ A page that is not declared here has no files of its own and runs all of its com
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -171,6 +172,14 @@ def check_nuclei(_folder: Path, run: Run) -> None:
     assert all(text in page_text("docs/tutorials/confocal.md") for text in printed)
 
 
+def check_drift(folder: Path, _run: Run) -> None:
+    """The drift that the page quotes is that of the last report, sign included."""
+    *_, last = sorted((folder / "night" / "steady_reports").iterdir())
+    drift = json.loads(last.read_text(encoding="utf-8"))["series"]["drift"]
+    quoted = json.dumps({axis: round(shift, 2) for axis, shift in drift.items()})
+    assert f'"drift": {quoted}' in page_text("docs/tutorials/film.md")
+
+
 MEAN_DEPTH = "mean depth of the membranes (planes)"
 
 
@@ -183,7 +192,7 @@ PAGES = {
     "docs/series.md": Page(series_files, stands_for=NAMED_ND2),
     "docs/heights.md": Page(lambda folder: write_sample(folder / "planes")),
     "docs/tutorials/photographs.md": Page(slow=True),
-    "docs/tutorials/film.md": Page(slow=True),
+    "docs/tutorials/film.md": Page(slow=True, check=check_drift),
     "docs/tutorials/plate.md": Page(
         slow=True,
         codes={"focusstack batch plate/plate -o plate/fused --lead-channel w2 --z-step 1.5": 3},

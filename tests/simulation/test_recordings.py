@@ -67,12 +67,12 @@ def test_the_fly_is_sharp_at_its_depth(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fly.PLANES - 4 < scene.depth.max() <= fly.PLANES - 1
 
 
-def test_the_field_of_the_film_drifts_as_it_says() -> None:
+def test_the_tissue_of_the_film_moves_as_it_says() -> None:
     first, second = night_film(2)
-    down, right = FILM_STEP
-    np.testing.assert_array_equal(second.image[:-down, :-right], first.image[down:, right:])
+    up, left = FILM_STEP
+    np.testing.assert_array_equal(second.image[:-up, :-left], first.image[up:, left:])
     assert in_focus(first) > max(in_focus(first, 2), in_focus(first, -2))
-    assert (second.depth[:-down, :-right] >= first.depth[down:, right:]).all(), "it thickens"
+    assert (second.depth[:-up, :-left] >= first.depth[up:, left:]).all(), "it thickens"
 
 
 def test_sections_are_brightest_at_the_depth() -> None:
