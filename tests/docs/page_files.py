@@ -180,6 +180,16 @@ def check_drift(folder: Path, _run: Run) -> None:
     assert f'"drift": {quoted}' in page_text("docs/tutorials/film.md")
 
 
+def check_roughness(_folder: Path, run: Run) -> None:
+    """Sq and the share that the snippet prints are those in what the command is shown to print."""
+    [printed] = run.printed.values()
+    _, sq, _, _, share, *_ = printed.split()
+    page = page_text("docs/tutorials/roughness.md")
+    assert f"root mean square height            {sq} µm" in page
+    assert f"| Sq | {sq} µm |" in page
+    assert f"{share} of its heights counted" in page
+
+
 MEAN_DEPTH = "mean depth of the membranes (planes)"
 
 
@@ -198,5 +208,6 @@ PAGES = {
         codes={"focusstack batch plate/plate -o plate/fused --lead-channel w2 --z-step 1.5": 3},
         check=check_plate,
     ),
+    "docs/tutorials/roughness.md": Page(check=check_roughness),
     "docs/tutorials/confocal.md": Page(check=check_nuclei),
 }
