@@ -138,11 +138,11 @@ def errors(
     axes: Axes, alone: NDArray[np.float32], smooth: NDArray[np.float32], truth: NDArray[np.float32]
 ) -> None:
     """Plot the mean depth error over time, with and without the neighbours in time."""
-    down, right = FILM_STEP
+    up, left = FILM_STEP
     steadied = []
     for time, (found, true) in enumerate(zip(smooth, truth, strict=True)):
-        moved = np.roll(true, (down * time, right * time), (0, 1))[down * 8 :, right * 8 :]
-        steadied.append(np.nanmean(np.abs(found[down * 8 :, right * 8 :] - moved)))
+        moved = np.roll(true, (up * time, left * time), (0, 1))[up * 8 :, left * 8 :]
+        steadied.append(np.nanmean(np.abs(found[up * 8 :, left * 8 :] - moved)))
     axes.plot(np.abs(alone - truth).mean(axis=(1, 2)), "o-", label="alone")
     axes.plot(steadied, "o-", label="steadied")
     axes.set_ylim(0)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     ("name", "stacks", "planes", "truth"),
     [
         ("metal", 1, 20, {"height.tif", "image.png"}),
-        ("epithelium", 2, 16, {"membranes-depth.tif", "nuclei-labels.tif"}),
+        ("epithelium", 2, 16, {"membranes-depth.tif", "nuclei-labels.tif", "nuclei-light.tif"}),
         ("night", 8, 10, {"depth.ome.tif"}),
         ("plate", 32, 10, {"cells.csv", DAMAGED}),
         ("fly", 1, fly.PLANES, {"depth.tif", "image.png"}),

@@ -6,6 +6,7 @@ A page that is not declared here has no files of its own and runs all of its com
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -164,10 +165,29 @@ def check_plate(folder: Path, _run: Run) -> None:
     assert max(map(abs, off.values())) < 0.2
 
 
-def check_areas(_folder: Path, run: Run) -> None:
-    """The areas that the page prints are those that its snippet finds."""
+def check_nuclei(_folder: Path, run: Run) -> None:
+    """Light and areas that the page shows are those that its snippets find."""
+    printed = [text.strip() for text in run.printed.values()]
+    assert len(printed) == 2
+    assert all(text in page_text("docs/tutorials/confocal.md") for text in printed)
+
+
+def check_drift(folder: Path, _run: Run) -> None:
+    """The drift that the page quotes is that of the last report, sign included."""
+    *_, last = sorted((folder / "night" / "steady_reports").iterdir())
+    drift = json.loads(last.read_text(encoding="utf-8"))["series"]["drift"]
+    quoted = json.dumps({axis: round(shift, 2) for axis, shift in drift.items()})
+    assert f'"drift": {quoted}' in page_text("docs/tutorials/film.md")
+
+
+def check_roughness(_folder: Path, run: Run) -> None:
+    """Sq and the share that the snippet prints are those in what the command is shown to print."""
     [printed] = run.printed.values()
-    assert printed.strip() in page_text("docs/tutorials/confocal.md")
+    _, sq, _, _, share, *_ = printed.split()
+    page = page_text("docs/tutorials/roughness.md")
+    assert f"root mean square height            {sq} µm" in page
+    assert f"| Sq | {sq} µm |" in page
+    assert f"{share} of its heights counted" in page
 
 
 MEAN_DEPTH = "mean depth of the membranes (planes)"
@@ -182,11 +202,12 @@ PAGES = {
     "docs/series.md": Page(series_files, stands_for=NAMED_ND2),
     "docs/heights.md": Page(lambda folder: write_sample(folder / "planes")),
     "docs/tutorials/photographs.md": Page(slow=True),
-    "docs/tutorials/film.md": Page(slow=True),
+    "docs/tutorials/film.md": Page(slow=True, check=check_drift),
     "docs/tutorials/plate.md": Page(
         slow=True,
         codes={"focusstack batch plate/plate -o plate/fused --lead-channel w2 --z-step 1.5": 3},
         check=check_plate,
     ),
-    "docs/tutorials/confocal.md": Page(check=check_areas),
+    "docs/tutorials/roughness.md": Page(check=check_roughness),
+    "docs/tutorials/confocal.md": Page(check=check_nuclei),
 }

@@ -10,9 +10,12 @@ import numpy as np
 from napari_focus_stack.simulation import fly
 from napari_focus_stack.simulation.epithelium import (
     CAMERA_OFFSET,
+    GAIN,
     NUCLEI_BELOW,
+    STRAY,
     Tissue,
     draw_epithelium,
+    light_in_focus,
     record_sections,
 )
 from napari_focus_stack.simulation.metrics import score_image
@@ -64,12 +67,12 @@ def test_the_fly_is_sharp_at_its_depth(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fly.PLANES - 4 < scene.depth.max() <= fly.PLANES - 1
 
 
-def test_the_field_of_the_film_drifts_as_it_says() -> None:
+def test_the_tissue_of_the_film_moves_as_it_says() -> None:
     first, second = night_film(2)
-    down, right = FILM_STEP
-    np.testing.assert_array_equal(second.image[:-down, :-right], first.image[down:, right:])
+    up, left = FILM_STEP
+    np.testing.assert_array_equal(second.image[:-up, :-left], first.image[up:, left:])
     assert in_focus(first) > max(in_focus(first, 2), in_focus(first, -2))
-    assert (second.depth[:-down, :-right] >= first.depth[down:, right:]).all(), "it thickens"
+    assert (second.depth[:-up, :-left] >= first.depth[up:, left:]).all(), "it thickens"
 
 
 def test_sections_are_brightest_at_the_depth() -> None:
@@ -80,6 +83,15 @@ def test_sections_are_brightest_at_the_depth() -> None:
     assert np.abs(brightest - tissue.depth[bright]).mean() < 0.5
     assert planes.min() >= CAMERA_OFFSET
     assert len(np.unique(tissue.labels)) == 31
+
+
+def test_a_section_in_focus_holds_the_light_that_the_truth_states() -> None:
+    tissue = draw_epithelium(Tissue(96, 120, cells=30, lowest=4.0, highest=9.0))
+    level = np.full_like(tissue.depth, 5.0)
+    seen = record_sections(tissue.nuclei, level, 6, 600.0)[5] - CAMERA_OFFSET - GAIN * 600 * STRAY
+    inside, truth = tissue.labels > 0, light_in_focus(tissue.nuclei, 600.0)
+    np.testing.assert_allclose(seen[inside].mean(), truth[inside].mean(), rtol=2e-3)
+    np.testing.assert_allclose(seen[~inside].mean(), truth[~inside].mean(), atol=2)
 
 
 def test_the_plate_has_fewer_cells_in_each_column() -> None:

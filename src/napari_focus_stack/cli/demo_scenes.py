@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 EPITHELIUM_SPACING = Spacing(y=0.25, x=0.25, z=1.5, unit="micrometer")
 """Distances of the epithelium and of the plate."""
 EPITHELIUM_PLANES = 16
+EPITHELIUM_PHOTONS = 60.0
 NIGHT_INTERVAL = 1800.0
 """Seconds between two time points of the film."""
 DAMAGED = "dose_C03_s2_w1_z5.tif"
@@ -93,20 +94,23 @@ def _metal(folder: Path, files: Outputs) -> None:
 
 
 def _epithelium(folder: Path, files: Outputs) -> None:
-    """Write a hyperstack of two channels, and their depth and the outlines of the nuclei."""
+    """Write a hyperstack of two channels; their depth, and outlines and light of the nuclei."""
     from napari_focus_stack.simulation.epithelium import (
         CHANNELS,
         NUCLEI_BELOW,
         Tissue,
         draw_epithelium,
+        light_in_focus,
         record_sections,
     )
 
     tissue = draw_epithelium(Tissue(320, 400, cells=260, lowest=5.0, highest=14.0))
     below = tissue.depth - NUCLEI_BELOW
     channels = [
-        record_sections(tissue.nuclei, below, EPITHELIUM_PLANES, 60.0, seed=1),
-        record_sections(tissue.membranes, tissue.depth, EPITHELIUM_PLANES, 60.0, seed=2),
+        record_sections(tissue.nuclei, below, EPITHELIUM_PLANES, EPITHELIUM_PHOTONS, seed=1),
+        record_sections(
+            tissue.membranes, tissue.depth, EPITHELIUM_PLANES, EPITHELIUM_PHOTONS, seed=2
+        ),
     ]
     extra = {"Channel": {"Name": list(CHANNELS)}}
     planes = np.stack(channels)
@@ -114,6 +118,8 @@ def _epithelium(folder: Path, files: Outputs) -> None:
     legend = Legend(EPITHELIUM_SPACING)
     files.image(folder / TRUTH / "membranes-depth.tif", tissue.depth, legend)
     files.image(folder / TRUTH / "nuclei-labels.tif", tissue.labels, legend)
+    light = light_in_focus(tissue.nuclei, EPITHELIUM_PHOTONS)
+    files.image(folder / TRUTH / "nuclei-light.tif", light, legend)
 
 
 def _night(folder: Path, files: Outputs) -> None:

@@ -22,6 +22,10 @@ SECTION = 1.1
 """Standard deviation of an optical section, in planes."""
 CAMERA_OFFSET = 100
 """Value of a pixel without light."""
+GAIN = 20
+"""Grey values of a photon."""
+STRAY = 0.01
+"""Light that lies over every pixel of a section."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,8 @@ def record_sections(
     Returns
     -------
     numpy.ndarray
-        (planes, Y, X) uint16: `CAMERA_OFFSET` and twenty for each photon.
+        (planes, Y, X) uint16: `CAMERA_OFFSET` and `GAIN` for each photon, those of `STRAY` light
+        included.
     """
     import cv2
 
@@ -165,6 +170,25 @@ def record_sections(
     for k in range(planes):
         off = np.square(k - depth)
         fades, softens = np.exp(-off / (2 * SECTION**2)), 1 - np.exp(-off / 2)
-        seen = photons * (fades * (light + softens * (soft - light)) + 0.01)
-        sections[k] = np.minimum(CAMERA_OFFSET + 20 * rng.poisson(seen), 65535)
+        seen = photons * (fades * (light + softens * (soft - light)) + STRAY)
+        sections[k] = np.minimum(CAMERA_OFFSET + GAIN * rng.poisson(seen), 65535)
     return sections
+
+
+def light_in_focus(light: Floats, photons: float) -> Floats:
+    """Return what a section in focus adds to the background, without noise.
+
+    Parameters
+    ----------
+    light : numpy.ndarray
+        (Y, X) float32, 0 to 1, as `record_sections` takes it.
+    photons : float
+        Photons of a pixel of light 1 in focus.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) float32, grey values above those of `CAMERA_OFFSET` and `STRAY` light.
+    """
+    grey: Floats = (GAIN * photons * light).astype(np.float32)
+    return grey

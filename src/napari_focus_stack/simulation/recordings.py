@@ -22,7 +22,7 @@ METAL_SQ = 1.5
 FILM_SPACING = Spacing(y=0.5, x=0.5, z=2.0, unit="micrometer")
 """Distances of `night_film`."""
 FILM_STEP = (2, 1)
-"""Pixels, down and to the right, by which the field of `night_film` drifts between time points."""
+"""Pixels, up and to the left, by which the tissue of `night_film` moves between time points."""
 
 
 def ground_metal() -> GroundTruthStack:
