@@ -18,6 +18,7 @@ from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.series.model import Channel, Series, StackIndex
 from napari_focus_stack.series.opening import open_series
 from napari_focus_stack.series.patterns import FileFields
+from napari_focus_stack.series.readers import folder_grid
 from napari_focus_stack.series.readers.folder import open_folder
 from napari_focus_stack.series.readers.folder_grid import make_grid
 
@@ -156,8 +157,14 @@ def test_two_files_for_one_plane_are_refused(tmp_path: Path) -> None:
 def test_a_grid_without_files_is_refused_at_once_and_a_full_one_read(tmp_path: Path) -> None:
     one = FileFields(z="1")
     diagonal = [replace(one, p=f"p{k}", t=str(k), c=f"c{k}") for k in range(300)]
-    with pytest.raises(InputError, match="300 channels, but hold files of 300 of 27000000 stacks"):
-        make_grid([(tmp_path / str(k), fields) for k, fields in enumerate(diagonal)])
+    found = [(tmp_path / str(k), fields) for k, fields in enumerate(diagonal)]
+    refused = "300 channels, but hold files of 300 of 27000000 stacks"
+    for pattern, remedy in [
+        (None, r"own, or give a pattern without {t} \(--pattern\)\."),
+        ("{p}_{t}_{c}_{z}", r"put \* in place of {t} in the pattern: the other fields name every"),
+    ]:
+        with pytest.raises(InputError, match=f"{refused}; .*{remedy}"):
+            make_grid(found, pattern)
     square = itertools.product(range(20), range(20))
     full = [(tmp_path / f"{p} {t}", replace(one, p=f"p{p}", t=str(t))) for p, t in square]
     grid = make_grid(full)
@@ -167,17 +174,40 @@ def test_a_grid_without_files_is_refused_at_once_and_a_full_one_read(tmp_path: P
 
 
 def test_positions_with_times_of_their_own_are_opened(tmp_path: Path) -> None:
-    for p in range(400):
-        for t, z in itertools.product((2 * p, 2 * p + 1), range(2)):
-            tifffile.imwrite(tmp_path / f"p{p}_t{t}_z{z}.tif", np.full((8, 8), z, np.uint8))
-    series = opened(tmp_path, "p{p}_t{t}_z{z}.tif")
-    assert len(series) == 400 * 800
+    planes = []
+    for z in range(2):
+        tifffile.imwrite(tmp_path / "plane", np.full((8, 8), z, np.uint8))
+        planes.append((tmp_path / "plane").read_bytes())
+    for k, (row, column) in enumerate(itertools.product(range(32), range(1, 49))):
+        well = f"{'A' if row > 25 else ''}{chr(65 + row % 26)}{column:02d}"
+        for z, plane in enumerate(planes):
+            (tmp_path / f"{well}_t{k}_z{z}.tif").write_bytes(plane)
+    series = opened(tmp_path, "{well}_t{t}_z{z}.tif")
+    assert len(series) == 1536**2
     assert series.notes == (
-        "319200 stacks lack planes and are not stacked; the first is p0, time 2 (z 0 and 1 of 2).",
+        f"{1536 * 1535} stacks lack planes and are not stacked; the first is A01, time 1 "
+        "(z 0 and 1 of 2).",
     )
-    assert first_pixels(series, 399, 799) == [0, 1]
+    assert first_pixels(series, 1535, 1535) == [0, 1]
     with pytest.raises(InputError, match="Planes are missing"):
-        series.stack(0, 799)
+        series.stack(0, 1535)
+
+
+def test_a_grid_that_is_refused_is_opened_by_the_pattern_that_its_message_gives(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(folder_grid, "_MOST_SPARSE", 30)
+    monkeypatch.setattr(folder_grid, "_MOST_PER_FILLED", 2)
+    write_grid(tmp_path / "own", "p{p}_t{p}_z{z}.tif", p=range(6), z=range(2))
+    pattern = "p{p}_t{t}_z{z}.tif"
+    with pytest.raises(InputError, match=r"put \* in place of {t} in the pattern"):
+        open_folder(tmp_path / "own", pattern)
+    series = opened(tmp_path / "own", pattern.replace("{t}", "*"))
+    assert (len(series.positions), len(series)) == (6, 6)
+    for p, t, z in itertools.product(range(6), range(2), range(2)):  # no field is to spare
+        write(tmp_path / "several" / f"p{p}_t{2 * p + t}_z{z}.tif", z)
+    with pytest.raises(InputError, match=r"of each position on their own\.$"):
+        open_folder(tmp_path / "several", pattern)
 
 
 def test_a_pattern_names_the_axes_of_any_folder(tmp_path: Path) -> None:

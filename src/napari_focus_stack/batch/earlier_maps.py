@@ -12,7 +12,7 @@ from napari_focus_stack.io.output_formats import xml_text
 from napari_focus_stack.series.destinations import PositionMaps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -36,6 +36,8 @@ class KeptMaps(PositionMaps):
         The maps that are written.
     earlier : mapping of str to EarlierImages
         Images of the earlier run by role.
+    alike : collection of (int, int)
+        Time and channel of those that were made with the same settings.
 
     Attributes
     ----------
@@ -43,20 +45,26 @@ class KeptMaps(PositionMaps):
         Time and channel of the stacks that have them.
     """
 
-    def __init__(self, maps: PositionMaps, earlier: Mapping[str, EarlierImages]) -> None:
+    def __init__(
+        self,
+        maps: PositionMaps,
+        earlier: Mapping[str, EarlierImages],
+        alike: Collection[tuple[int, int]],
+    ) -> None:
         super().__init__(maps.writers, maps.frames)
         self.kept: set[tuple[int, int]] = set()
-        self._earlier = earlier
+        self._earlier, self._alike = earlier, alike
 
     def write_failed(self, time: int, channel: int) -> None:
-        """Write the images of the earlier run, or blank ones if it has none of this size and type.
+        """Write the images of the earlier run, or blank ones if it has none that were made alike.
 
         Parameters
         ----------
         time, channel : int
             Place of the stack.
         """
-        images = self._earlier_images(time, channel)
+        is_alike = (time, channel) in self._alike
+        images = self._earlier_images(time, channel) if is_alike else None
         if images is None:
             super().write_failed(time, channel)
             return

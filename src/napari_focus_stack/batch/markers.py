@@ -54,7 +54,8 @@ class Marker:
     made_with : mapping of str to object
         Settings, format and version of the run.
     layout : sequence of int
-        `StackTask.layout`.
+        `StackTask.layout`; of a stack that failed, empty unless images of an earlier run are still
+        there which were made with the same settings.
     sizes : mapping of str to int
         Bytes of each file of results, where they are files.
     lead : str or int or None

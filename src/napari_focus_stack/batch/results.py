@@ -12,10 +12,15 @@ from napari_focus_stack.batch.figures import figures_of
 from napari_focus_stack.batch.films import working_name
 from napari_focus_stack.batch.folder import check_claim
 from napari_focus_stack.batch.pictures import pictures_of
-from napari_focus_stack.batch.stores import IN_PLACE, complete_store, created_store, is_store
+from napari_focus_stack.batch.stores import (
+    IN_PLACE,
+    complete_store,
+    created_store,
+    is_complete,
+    is_store,
+)
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.hyperstack_writer import HyperstackWriter
-from napari_focus_stack.io.ome_zarr_store import own_attributes
 from napari_focus_stack.io.placed_image import open_placed_image
 from napari_focus_stack.io.places import make_folder, write_bytes_to
 from napari_focus_stack.io.replacing import remove, temporary_name
@@ -119,7 +124,8 @@ class TaskResults(Destination):
         self._order, self._task, self._film = order, task, film
         self._has_changed = has_changed
         self._maps: PositionMaps | None = None
-        self._keeps = task.is_whole and film.times == 1 and len(film.channels) > 1
+        is_alone = task.is_whole and film.times == 1 and len(film.channels) > 1
+        self._keeps = is_alone and bool(task.alike)
         self._earlier: dict[str, EarlierImages] = {}
         self._is_finished = False
         self._temporary: list[tuple[Path, Path]] = []
@@ -134,7 +140,9 @@ class TaskResults(Destination):
         """Create or open the maps; see `Destination.open`."""
         self._maps = super().open(number, position, first)
         if self._keeps:
-            self._maps = KeptMaps(self._maps, self._earlier)
+            start, channels = self._task.times[0], self._task.channels
+            alike = {(time - start, channels.index(c)) for time, c in self._task.alike}
+            self._maps = KeptMaps(self._maps, self._earlier, alike)
         return self._maps
 
     def has_older(self, index: StackIndex) -> bool:
@@ -154,7 +162,7 @@ class TaskResults(Destination):
             return True
         place = self._order.result(self._task.results["image"])
         written = self._is_finished or (self._maps is not None and is_store(place))
-        return self._task.is_whole and not written and place.exists()
+        return not written and has_whole_result(self._order, self._task)
 
     def note(self, index: StackIndex, outcome: Report | str) -> None:
         """Take note of a failure."""
@@ -189,7 +197,7 @@ class TaskResults(Destination):
         self, role: str, place: Path, shape: tuple[int, ...], dtype: np.dtype[Any]
     ) -> MapWriter:
         """Create or open the store of a map, with the images of an earlier run that ended."""
-        was_complete = self._keeps and (own_attributes(place) or {}).get("complete") is True
+        was_complete = self._keeps and is_complete(place)
         store = created_store(place, self._film, role, self._task.stem, shape, dtype)
         if was_complete:
             self._earlier[role] = store
@@ -273,6 +281,25 @@ class TaskResults(Destination):
             with contextlib.suppress(Exception):
                 self._maps.close()
         remove(temporary for temporary, _ in self._temporary)
+
+
+def has_whole_result(order: BatchOrder, task: StackTask) -> bool:
+    """Return whether the files or stores of a task that has written nothing hold a result.
+
+    Parameters
+    ----------
+    order : BatchOrder
+        The batch.
+    task : StackTask
+        The task.
+
+    Returns
+    -------
+    bool
+        False for a part of a film, and for stores that a process left half-written.
+    """
+    place = order.result(task.results["image"])
+    return task.is_whole and (is_complete(place) if is_store(place) else place.exists())
 
 
 def picture_name(marker: str, kind: str) -> str:

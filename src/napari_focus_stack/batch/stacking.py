@@ -15,7 +15,7 @@ from napari_focus_stack.batch.folder import check_claim
 from napari_focus_stack.batch.markers import Marker, made_with, remove_marker, write_marker
 from napari_focus_stack.batch.memory import memory_of_stack
 from napari_focus_stack.batch.records import OLDER_RESULT, BatchRecord, StackName
-from napari_focus_stack.batch.results import CHANGED, TaskResults
+from napari_focus_stack.batch.results import CHANGED, TaskResults, has_whole_result
 from napari_focus_stack.batch.tasks import opened
 from napari_focus_stack.errors import (
     Cancelled,
@@ -30,7 +30,7 @@ from napari_focus_stack.series.steps import focus_series_steps
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from napari_focus_stack.batch.tasks import BatchOrder, LeadTask, StackTask
     from napari_focus_stack.series.model import Position, Series, StackIndex
@@ -117,8 +117,8 @@ def stack_task(
         series = opened(order, task)
         part, film = task.part(series), task.film(series).positions[0]
     except (FocusStackError, IndexError) as problem:
-        lost = f"'{task.source}' has changed: {problem}{_older(order, task)}"
-        return _write_failures(order, task, dict.fromkeys(task.markers, lost), start)
+        lost = f"'{task.source}' has changed: {problem}"
+        return _write_whole_failure(order, task, lost, start)
     has_changed = partial(_has_changed, task, series)
     results = TaskResults(order, task, film, has_changed)
     own = _own_order(order, film, task.lead if lead is None else lead)
@@ -127,12 +127,10 @@ def stack_task(
     if has_changed():
         failed = dict.fromkeys(part, CHANGED)
         results.finished.clear()
-    reasons = {
-        _numbers(task, index): reason + (OLDER_RESULT if results.has_older(index) else "")
-        for index, reason in failed.items()
-    }
+    reasons = {_numbers(task, index): reason for index, reason in failed.items()}
+    older = {_numbers(task, index) for index in failed if results.has_older(index)}
     return [
-        *_write_failures(order, task, reasons, start, series),
+        *_write_failures(order, task, reasons, older, start, series),
         *(
             _write_finished(order, task, series, results, index, start)
             for index in sorted(results.finished)
@@ -227,35 +225,36 @@ def _name(task: StackTask, place: tuple[int, int], series: Series | None) -> Sta
     )
 
 
-def _older(order: BatchOrder, task: StackTask) -> str:
-    """Return the sentence on results of an earlier run that a task has not touched."""
-    is_there = task.is_whole and order.result(task.results["image"]).exists()
-    return OLDER_RESULT if is_there else ""
+def _write_whole_failure(
+    order: BatchOrder, task: StackTask, reason: str, start: float
+) -> list[BatchRecord]:
+    """Write the markers of a task that has stacked nothing and return its records."""
+    older = set(task.markers) if has_whole_result(order, task) else set()
+    return _write_failures(order, task, dict.fromkeys(task.markers, reason), older, start)
 
 
 def _write_failures(
     order: BatchOrder,
     task: StackTask,
     failed: Mapping[tuple[int, int], str],
+    older: Collection[tuple[int, int]],
     start: float,
     series: Series | None = None,
 ) -> list[BatchRecord]:
-    """Write the markers of stacks that failed and return their records."""
+    """Write the markers of stacks that failed, some with older results; return their records."""
     records = []
     for place, reason in failed.items():
         record = BatchRecord(
             name=_name(task, place, series),
             state="failed",
-            why=reason,
+            why=reason + (OLDER_RESULT if place in older else ""),
             seconds=time.monotonic() - start,
             report=task.markers[place],
         )
         fingerprint = task.fingerprints.get(place[0], "")
-        write_marker(
-            order.result(record.report),
-            Marker(record, fingerprint, made_with(order), root=order.root),
-            None,
-        )
+        layout = task.layout if place in older and place in task.alike else ()
+        marker = Marker(record, fingerprint, made_with(order), layout, root=order.root)
+        write_marker(order.result(record.report), marker, None)
         records.append(record)
     return records
 
@@ -316,5 +315,5 @@ def lost_task(order: BatchOrder, task: StackTask, deaths: int) -> list[BatchReco
     why = (
         f"{deaths} workers died over it, most likely for want of memory; give more (--memory), or "
         "look whether its files are sound."
-    ) + _older(order, task)
-    return _write_failures(order, task, dict.fromkeys(task.markers, why), time.monotonic())
+    )
+    return _write_whole_failure(order, task, why, time.monotonic())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari_focus_stack.io.ome_zarr_store import own_attributes
 from napari_focus_stack.io.placed_image import (
     complete_placed_image,
     create_placed_image,
@@ -89,6 +90,22 @@ def created_store(
         averaged=role == "image",
     )
     return open_placed_image(place)
+
+
+def is_complete(place: Path) -> bool:
+    """Return whether the store of a map is there and complete.
+
+    Parameters
+    ----------
+    place : pathlib.Path
+        The store, or its place in a plate.
+
+    Returns
+    -------
+    bool
+        False also where it is being written, or was when a process died.
+    """
+    return (own_attributes(place) or {}).get("complete") is True
 
 
 def complete_store(place: Path) -> None:

@@ -75,11 +75,11 @@ def open_folder(path: Path, pattern: str | None = None) -> Series | None:
     found = {name: fields for name in names if (fields := chosen.fields(name)) and fields.z}
     if pattern is not None:
         _check_fit(path, pattern, names, found)
-    grid = make_grid([(files[name], fields) for name, fields in found.items()])
+    grid = make_grid([(files[name], fields) for name, fields in found.items()], pattern)
     flat = _recorded_in_one_plane(grid)
     if flat:
         found = {name: fields for name, fields in found.items() if fields.c not in flat}
-        grid = make_grid([(files[name], fields) for name, fields in found.items()])
+        grid = make_grid([(files[name], fields) for name, fields in found.items()], pattern)
     if pattern is None and len(grid.files) == 1 and not any("/" in name for name in found):
         return None
     what = f"the names of {chosen.kind}" if pattern is None else f"the {chosen.kind}"

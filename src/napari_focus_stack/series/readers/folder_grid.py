@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.series.patterns import FileFields
 
-_MOST_SPARSE, _MOST_PER_FILLED = 2**17, 2**10
-"""Stacks of a grid, and those for each that has files. A thousand positions, each with times of its
-own, are opened at once, and gone through in seconds; 300 names of any text would make 10^7."""
+_MOST_SPARSE, _MOST_PER_FILLED = 2**23, 2**10
+"""Stacks of a grid, and those for each that has files. 2896 positions, each with a time of its own,
+are opened in 0.3 s of a processor and 10 MB, and gone through in 4 s; 300 names of any text would
+make 10^7."""
+_SPARED = ("t", "c")
+"""Fields that a pattern may do without; one without its positions would make a film of them."""
 
 
 @cache
@@ -188,13 +192,15 @@ class FolderGrid:
         return f"z {listed} of {len(depths)}"
 
 
-def make_grid(found: Sequence[tuple[Path, FileFields]]) -> FolderGrid:
+def make_grid(found: Sequence[tuple[Path, FileFields]], pattern: str | None = None) -> FolderGrid:
     """Arrange files by the fields in their names.
 
     Parameters
     ----------
     found : sequence of (pathlib.Path, FileFields)
         Files that fit one pattern, each with a z.
+    pattern : str, optional
+        That pattern, if the caller gave it.
 
     Returns
     -------
@@ -204,7 +210,8 @@ def make_grid(found: Sequence[tuple[Path, FileFields]]) -> FolderGrid:
     Raises
     ------
     InputError
-        Two files have one place, or of more than 1000 stacks only one has files.
+        Two files have one place; or the grid has more than `_MOST_SPARSE` stacks, and of more than
+        `_MOST_PER_FILLED` only one has files.
     """
     places = sorted({_place(fields) for _, fields in found}, key=Place.key)
     times = sorted({int(fields.t or 0) for _, fields in found})
@@ -223,17 +230,41 @@ def make_grid(found: Sequence[tuple[Path, FileFields]]) -> FolderGrid:
                 "keep one of them, or give a pattern that tells them apart (--pattern)",
             )
     stacks = len(places) * len(times) * len(channels)
-    if stacks > max(_MOST_SPARSE, _MOST_PER_FILLED * len(files)):
+    if stacks > _most_stacks(len(files)):
         raise InputError(
             f"The file names count {len(places)} positions, {len(times)} time points and "
             f"{len(channels)} channels, but hold files of {len(files)} of {stacks} stacks",
-            "open the files of each position on their own, or give a pattern (--pattern)",
+            _remedy([fields for _, fields in found], pattern),
         )
     depths: list[set[float]] = [set() for _ in places]
     for index, stack in files.items():
         depths[index.position].update(stack)
     rising = tuple(tuple(sorted(found)) for found in depths)
     return FolderGrid(tuple(places), tuple(times), tuple(channels), rising, dict(files))
+
+
+def _most_stacks(filled: int) -> int:
+    """Return how many stacks a grid may have of which so many have files."""
+    return max(_MOST_SPARSE, _MOST_PER_FILLED * filled)
+
+
+def _remedy(found: Sequence[FileFields], pattern: str | None) -> str:
+    """Return what to do about a grid of too many stacks without files."""
+    apart = "open the files of each position on their own"
+    field = next((one for one in _SPARED if _is_superfluous(one, found)), None)
+    if field is None:
+        return apart if pattern else f"{apart}, or give a pattern (--pattern)"
+    if pattern:
+        return f"put * in place of {{{field}}} in the pattern: the other fields name every stack"
+    return f"{apart}, or give a pattern without {{{field}}} (--pattern)"
+
+
+def _is_superfluous(field: str, found: Sequence[FileFields]) -> bool:
+    """Check whether without a field no two files are one plane, and few stacks have no files."""
+    rest = {replace(fields, **{field: ""}) for fields in found}
+    stacks = {(_place(fields), fields.t, fields.c) for fields in rest}
+    axes = (len(set(axis)) for axis in zip(*stacks, strict=True))
+    return len(rest) == len(found) and math.prod(axes) <= _most_stacks(len(stacks))
 
 
 def _place(fields: FileFields) -> Place:
