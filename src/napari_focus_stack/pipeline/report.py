@@ -14,6 +14,7 @@ from napari_focus_stack.diagnostics.advice import advice
 from napari_focus_stack.diagnostics.health import Health, examine
 from napari_focus_stack.imgproc.dtypes import EXACT
 from napari_focus_stack.io.places import absolute
+from napari_focus_stack.io.spacing_metadata import with_pixel_size
 from napari_focus_stack.pipeline.intensities import intensities
 from napari_focus_stack.result import Report, describe_left_out
 
@@ -185,6 +186,6 @@ def _note_on_z(run: Run) -> list[str]:
 
 
 def _spacing(run: Run) -> dict[str, Any]:
-    spacing = run.source.spacing
+    spacing = with_pixel_size(run.source.spacing, run.settings.pixel_size)
     unit = spacing.unit or (None if run.settings.z_step is None else "micrometer")
     return {"y": spacing.y, "x": spacing.x, "z": run.z_step, "unit": unit}
