@@ -59,6 +59,8 @@ class Settings:
         Whether pixels may lie between recorded values.
     occlusion : {"auto", "off"}
         Whether foreground blur is removed from the background.
+    pixel_size : float or None
+        Size of a pixel, in the unit of the files.
     z_step : float or None
         Distance of neighbouring planes, in the unit of the pixel size.
     z_factor : float
@@ -142,6 +144,12 @@ class Settings:
         "only where the planes confirm it; 'off': nowhere). For method 'pyramid' with fused "
         "values.",
         choices=OCCLUSION,
+    )
+    pixel_size: float | None = _parameter(
+        None,
+        "Size of a pixel in the specimen, in the unit of the files (µm if they name none); by "
+        "default that in the files.",
+        above=0.0,
     )
     z_step: float | None = _parameter(
         None,

@@ -376,3 +376,31 @@ def test_heights_at_an_end_of_the_stack_are_said(run: StackResult, tmp_path: Pat
     assert 0.05 < share < 0.2
     write_outputs({"image": tmp_path / "whole.focusstack"}, run)
     assert not open_heights(tmp_path / "whole.focusstack").notes
+
+
+def test_heights_of_whole_planes_are_named_and_reach_the_ends_of_the_stack_alone(
+    run: StackResult, tmp_path: Path
+) -> None:
+    last = len(run.transforms) - 1
+    lost = run.transforms.copy()
+    lost[last] = np.nan
+    without = replace(run, report=replace(run.report, transforms=lost))
+    for result, highest, said in (
+        (run, last - 1, False),
+        (run, last, True),
+        (without, last - 1, True),  # the last plane that was used
+    ):
+        index = np.where(run.depth_index > 2, highest, 1).astype(np.uint16)
+        made = replace(result, depth_index=index)
+        path = tmp_path / "i.tif"
+        write_outputs({"depth_index": path, "report": tmp_path / "i.json"}, made)
+        write_outputs({"image": tmp_path / "all.focusstack"}, made)
+        kept = [one for one in read_saved(tmp_path / "all.focusstack") if "index" in one.role]
+        write_saved(tmp_path / "i.focusstack", kept)
+        for file in (path, tmp_path / "i.focusstack"):
+            notes = " ".join(open_heights(file).notes)
+            assert f"'{file.name}' has depth in whole planes alone" in notes
+            assert ("exactly the highest" in notes) is said
+            assert "exactly the lowest" not in notes
+    tifffile.imwrite(tmp_path / "numbers.tif", index)
+    assert "whole planes alone" in " ".join(open_heights(tmp_path / "numbers.tif", z_step=2).notes)

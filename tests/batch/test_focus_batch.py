@@ -23,6 +23,7 @@ from batch.experiment import (
 )
 
 from napari_focus_stack import OutputError, SettingsError, focus_batch, focus_series, open_series
+from napari_focus_stack.analysis import open_heights
 from napari_focus_stack.batch import stacking
 from napari_focus_stack.batch.films import working_name
 from napari_focus_stack.cli.main import main
@@ -51,14 +52,19 @@ def test_results_are_those_of_each_series_alone(tmp_path, form):
     root, out = tmp_path / "root", tmp_path / "out"
     write_stack(root / "A" / "leaf.tif", 0)
     write_film(root / "film.tif", 3)
-    records = batch(root, out, format=form, **QUICK)
+    options = {**QUICK, "pixel_size": 0.75}
+    records = batch(root, out, format=form, **options)
 
     assert set(states(records).values()) == {"done"}
     assert len(records) == 7
     for source in ("A/leaf", "film"):
         alone = tmp_path / f"alone.ome.{form}"
-        lead = focus_series(root / f"{source}.tif", out=alone, **QUICK).lead
+        lead = focus_series(root / f"{source}.tif", out=alone, **options).lead
         assert same(maps(out / f"{source}.ome.{form}"), maps(alone))
+        for place in (out / f"{source}.ome.{form}", alone):
+            chosen = {"time": 1, "channel": 0} if source == "film" else {}
+            found = open_heights(place, **chosen).height_map
+            assert (found.pixel_size, found.pixel_unit) == ((0.75, 0.75), "micrometer")
     # all time points have the lead channel that the whole film has
     leads = {json.loads((out / r.report).read_text())["series"].get("lead") for r in records}
     assert leads == {None, str(lead)}

@@ -7,11 +7,12 @@ import json
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import QUIET, picture, scene, surface
 
-from napari_focus_stack import focus_stack
+from napari_focus_stack import focus_stack, read_stack
 from napari_focus_stack.diagnostics.plane_statistics import PlaneStatistics
 from napari_focus_stack.simulation.rendering import render_stack
 
@@ -339,3 +340,20 @@ def test_a_moving_field_names_shift_magnification_and_how_sure_that_is() -> None
     assert magnified == pytest.approx(7, abs=0.5)
     assert "the field moved by " in note.lower()
     assert "so this is certain" in note
+
+
+@pytest.mark.parametrize("kept", [np.s_[3:], np.s_[:5]], ids=["top", "bottom"])
+def test_a_file_that_may_be_no_plane_gives_no_advice_on_ends_and_step(kept, tmp_path) -> None:
+    planes = good()
+    files = [tmp_path / f"img_{k}.tif" for k in range(len(planes[kept]))]
+    for file, plane in zip(files, planes[kept], strict=True):
+        tifffile.imwrite(file, np.round(plane).astype(np.uint8))
+    alone = focus_stack(read_stack(tmp_path), align="none").report
+    assert alone.advice["range of z"]
+    sharp = focus_stack(planes, align="none").image
+    cv2.imwrite(str(tmp_path / "sharp.png"), np.round(sharp).astype(np.uint8))
+    report = focus_stack(read_stack(tmp_path), align="none").report
+    assert len(report.planes) == len(files) + 1
+    assert "'sharp.png' differs from the other files" in report.notes[0]
+    assert not {"range of z", "z step"} & report.advice.keys()
+    assert not [note for note in report.notes if "Next time take" in note]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,21 @@ def write_sample(folder: Path, name: str = "histology") -> None:
     for k, plane in enumerate(sample.planes):
         place = folder / f"plane{k:02}.tif"
         tifffile.imwrite(place, plane, resolution=centimetre, resolutionunit="CENTIMETER")
+
+
+def check_step(folder: Path, _: Run) -> None:
+    """Compare the step of the page with its words and with the sample."""
+    (step,) = json.loads((folder / "step.json").read_text())["steps"]
+    sample = render_sample("histology")
+    low, high = (
+        sample.depth[y0:y1, x0:x1].mean() * sample.spacing.z
+        for y0, y1, x0, x1 in (step["a"], step["b"])
+    )
+    said = re.search(r"\((\S+) ± (\S+)\) µm, in truth (\S+) µm", page_text("docs/heights.md"))
+    assert said is not None
+    measured = step["value"], step["uncertainty"], high - low
+    np.testing.assert_allclose([float(number) for number in said.groups()], measured, atol=0.03)
+    assert abs(step["value"] - (high - low)) < 2 * step["uncertainty"]
 
 
 def write_named_film(file: Path, times: int) -> None:
@@ -200,7 +216,7 @@ PAGES = {
     "docs/command.md": Page(command_files, stands_for=NAMED_ND2),
     "docs/batch.md": Page(batch_files, check=check_batch),
     "docs/series.md": Page(series_files, stands_for=NAMED_ND2),
-    "docs/heights.md": Page(lambda folder: write_sample(folder / "planes")),
+    "docs/heights.md": Page(lambda folder: write_sample(folder / "planes"), check=check_step),
     "docs/tutorials/photographs.md": Page(slow=True),
     "docs/tutorials/film.md": Page(slow=True, check=check_drift),
     "docs/tutorials/plate.md": Page(

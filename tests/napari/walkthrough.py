@@ -126,7 +126,7 @@ class Session:
             self.me.click(saving.save_button.native)
         self.done(saving.job)
         assert first.exists()
-        assert "Saved 2 layers" in saving.job.status.value
+        assert "Saved 4 images and maps" in saving.job.status.value
         assert self.me.clicks <= MOST_CLICKS, self.me.clicked
         print(f"{self.me.clicks} clicks from a folder to a saved result:", self.me.clicked)
 

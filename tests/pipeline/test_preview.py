@@ -44,7 +44,7 @@ def test_a_preview_is_the_result_made_smaller(monkeypatch: pytest.MonkeyPatch) -
     rough = large()
     planes = np.stack([cv2.resize(p, None, fx=4, fy=4) for p in rough.planes])
     monkeypatch.setattr(previewing, "PIXELS", 160 * 192)
-    found = preview(ArraySource(planes), Settings(z_step=0.5))
+    found = preview(ArraySource(planes), Settings(z_step=0.5, pixel_size=0.2))
     assert found is not None
     assert found.factor == 4
     assert found.result.image.shape == (160, 192)
@@ -52,6 +52,7 @@ def test_a_preview_is_the_result_made_smaller(monkeypatch: pytest.MonkeyPatch) -
     assert np.abs(found.result.depth - rough.depth)[inner].mean() < 0.3
     assert found.result.height is not None
     np.testing.assert_allclose(found.result.height, found.result.depth * 0.5, rtol=1e-6)
+    assert found.result.report.spacing["x"] == pytest.approx(0.8)  # of squares of four
 
 
 def test_only_large_planes_in_memory_have_one(few_pixels: None) -> None:

@@ -22,6 +22,7 @@ from scenes import QUIET, Scene, picture, psnr, scene, surface
 from napari_focus_stack import Settings, focus_stack, read_stack, stack_steps
 from napari_focus_stack._utils import spilled_cache as cache_module
 from napari_focus_stack._utils.steps import drain
+from napari_focus_stack.analysis import surface_mesh
 from napari_focus_stack.errors import Cancelled, FocusStackError, InputError, SettingsError
 from napari_focus_stack.imgproc.transforms import corner_distance
 from napari_focus_stack.io.sources import ArraySource, PlaneSource, Spacing
@@ -643,6 +644,25 @@ def test_height_is_depth_times_the_z_step() -> None:
     told = focus_stack(ArraySource(planes, spacing=known), z_step=3)
     np.testing.assert_allclose(told.height, told.depth * 3, rtol=1e-6)
     assert told.report.spacing["z"] == 3
+
+
+def test_a_pixel_size_that_is_given_has_priority() -> None:
+    planes = still().planes
+    bare = focus_stack(planes, z_step=3)
+    with pytest.raises(InputError, match="give the pixel size"):
+        surface_mesh(bare)
+    given = focus_stack(planes, z_step=3, pixel_size=0.5)
+    assert given.report.spacing == {"y": 0.5, "x": 0.5, "z": 3, "unit": "micrometer"}
+    assert surface_mesh(given).vertices[:, 1:].max() == pytest.approx(
+        0.5 * (max(planes[0].shape[:2]) - 1)
+    )
+    known = ArraySource(planes, spacing=Spacing(y=0.1, x=0.2, z=2.5, unit="nanometer"))
+    assert focus_stack(known, pixel_size=0.5).report.spacing == {
+        "y": 0.5,
+        "x": 0.5,
+        "z": 2.5,
+        "unit": "nanometer",
+    }
 
 
 def test_the_report_says_what_was_done() -> None:

@@ -70,6 +70,12 @@ def height_map_in_micrometres(
     pixels, pixel_unit = _pixels(found, pixel_size)
     if found.confidence is None:
         notes.append(_NO_CONFIDENCE)
+    if whole_planes(found, step) is not None:
+        notes.append(
+            f"'{path.name}' has depth in whole planes alone, so that heights are stairs, which "
+            "makes roughness, slopes and areas wrong and ± too small; measure a result that was "
+            "saved with depth or height."
+        )
     confidence = None if found.confidence is None else _confidence(found.confidence, path)
     made = HeightMap(
         heights=np.asarray(heights, np.float32),
@@ -84,13 +90,43 @@ def height_map_in_micrometres(
     return made, tuple(notes)
 
 
-def at_ends(source: HeightMap) -> list[str]:
+def whole_planes(found: HeightField, z_step: float | None) -> NDArray[Any] | None:
+    """Return the values of a file that are nothing but numbers of planes.
+
+    Parameters
+    ----------
+    found : HeightField
+        Heights as the file has them.
+    z_step : float or None
+        Distance between planes that was given, which makes unexplained values planes.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        (Y, X); None for heights, and for depths between planes.
+    """
+    if found.kind == "height" or (found.kind == "unknown" and z_step is None):
+        return None
+    known = found.values[np.isfinite(found.values)]
+    return found.values if known.size and (known == np.rint(known)).all() else None
+
+
+def at_ends(
+    source: HeightMap,
+    planes: NDArray[Any] | None = None,
+    ends: tuple[int | None, int | None] = (0, None),
+) -> list[str]:
     """Return a note for each end of the heights at which many lie, as at an end of a stack.
 
     Parameters
     ----------
     source : HeightMap
         Heights.
+    planes : numpy.ndarray or None
+        (Y, X) the whole planes that the heights stand for: there many share the highest plane,
+        which is no end of the stack for that.
+    ends : tuple of int or None
+        First and last plane that the stack used, as far as they are known.
 
     Returns
     -------
@@ -100,13 +136,17 @@ def at_ends(source: HeightMap) -> list[str]:
     sure = source.heights[source.counted]
     if not sure.size:
         return []
-    ends = {"lowest": float(sure.min()), "highest": float(sure.max())}
-    shares = {name: float(np.mean(sure == end)) for name, end in ends.items()}
+    extremes = {"lowest": float(sure.min()), "highest": float(sure.max())}
+    if planes is not None:
+        counted = planes[source.counted]
+        reached = counted.min() == ends[0], counted.max() == ends[1]
+        extremes = {name: extremes[name] for name, at in zip(extremes, reached, strict=True) if at}
+    shares = {name: float(np.mean(sure == end)) for name, end in extremes.items()}
     return [
         f"{format_percentage(shares[name])} of the heights that count are exactly the {name}, "
         f"{end:.4g} {format_unit(source.unit)}: where that is an end of the stack, the surface "
         "goes on beyond it, and what is measured there is wrong; record more planes."
-        for name, end in ends.items()
+        for name, end in extremes.items()
         if shares[name] >= MANY
     ]
 

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_focus_stack.analysis.height_units import at_ends, height_map_in_micrometres
+from napari_focus_stack.analysis.height_units import (
+    at_ends,
+    height_map_in_micrometres,
+    whole_planes,
+)
 from napari_focus_stack.depth.confidence import TRUSTED
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.height_files import GSF, X3P
@@ -129,7 +133,7 @@ def open_heights(
         counted,
         found.image,
         _name(chosen),
-        (*notes, *at_ends(counted)),
+        (*notes, *at_ends(counted, whole_planes(found, z_step), found.ends)),
         (path, *chosen.files, *given),
     )
 

@@ -19,7 +19,7 @@ from napari_focus_stack.batch.tasks import LeadTask, StackTask
 from napari_focus_stack.io.map_names import ROLES
 from napari_focus_stack.io.placed_plate import field_place
 from napari_focus_stack.series.model import StackIndex
-from napari_focus_stack.series.selection import find_channel
+from napari_focus_stack.series.selection import find_channel, sized
 
 if TYPE_CHECKING:
     from napari_focus_stack.batch.earlier import EarlierResults
@@ -234,7 +234,7 @@ class SeriesPlanner:
             return
         start = first.span[0]
         plan.films[first.results["image"]] = FilmPlan(
-            film=film,
+            film=sized(film, self._order.settings.pixel_size),
             first=first,
             tasks=len(tasks),
             complete=complete,

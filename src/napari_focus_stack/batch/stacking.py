@@ -26,6 +26,7 @@ from napari_focus_stack.errors import (
 )
 from napari_focus_stack.io.plane_files import reason_among_many
 from napari_focus_stack.series.lead import lead_steps
+from napari_focus_stack.series.selection import sized
 from napari_focus_stack.series.steps import focus_series_steps
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def stack_task(
     _remove_markers(order, task)
     try:
         series = opened(order, task)
-        part, film = task.part(series), task.film(series).positions[0]
+        part = task.part(series)
+        film = sized(task.film(series).positions[0], order.settings.pixel_size)
     except (FocusStackError, IndexError) as problem:
         lost = f"'{task.source}' has changed: {problem}"
         return _write_whole_failure(order, task, lost, start)

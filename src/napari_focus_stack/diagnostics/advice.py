@@ -36,8 +36,8 @@ of the motorcycle are 0.9 %)."""
 MOST_MOVED = 0.03
 """Part of the shorter side by which the field may move over the stack; as much is lost at its
 edges."""
-IN_ORDER_ONLY = ("range of z", "z step")
-"""Subjects without advice where the planes are in no order."""
+ALONG_Z = ("range of z", "z step")
+"""Subjects without advice where the planes are in no order, or one of them is no plane."""
 MOST_MAGNIFIED = 0.03
 """Largest change of the field's size; as much is lost at its edges."""
 LEAST_MAGNIFIED = 0.001
@@ -63,6 +63,8 @@ def advice(
     order: list[int],
     left_out: list[str],
     motion: dict[str, float],
+    *,
+    has_strangers: bool = False,
 ) -> dict[str, list[str]]:
     """Return advice for the user, in sentences by subject.
 
@@ -84,6 +86,9 @@ def advice(
     motion : dict
         Support of the motion by texture, as from `MotionSupport.as_dict`; empty where no motion
         was searched for or found.
+    has_strangers : bool
+        Whether a plane may be none, such as an earlier result: ends and step would be those of
+        that file.
 
     Returns
     -------
@@ -99,11 +104,11 @@ def advice(
         "brightness": _on_brightness(health, planes, gains_applied),
         "exposure": _on_exposure(health, planes),
     }
-    if order == planes:
-        return found
-    symmetric = _on_symmetric_contrast(health, planes, order)
-    found["planes"] = [*found["planes"], *(symmetric or [describe_order(order)])]
-    return {k: v for k, v in found.items() if k not in IN_ORDER_ONLY}
+    if order != planes:
+        symmetric = _on_symmetric_contrast(health, planes, order)
+        found["planes"] = [*found["planes"], *(symmetric or [describe_order(order)])]
+    left = ALONG_Z if has_strangers or order != planes else ()
+    return {k: v for k, v in found.items() if k not in left}
 
 
 def describe_order(order: list[int]) -> str:

@@ -75,8 +75,8 @@ def note_on_kinds(files: Sequence[Path]) -> list[str]:
     ]
 
 
-def note_on_strangers(files: Sequence[Path]) -> list[str]:
-    """Return the note on a few planes that differ from most in the name and format of their files.
+def strangers(files: Sequence[Path]) -> list[Path]:
+    """Return the few files of planes that differ from most in name and format.
 
     An earlier result among photographs is one plane too many: it may become the reference, and it
     shifts the depth of all planes behind it.
@@ -88,18 +88,35 @@ def note_on_strangers(files: Sequence[Path]) -> list[str]:
 
     Returns
     -------
-    list of str
-        One sentence, or none where names or formats are too many to say what is foreign.
+    list of pathlib.Path
+        None where names or formats are too many to say what is foreign.
     """
     kinds = kinds_of_names(files)
     formats = Counter(_format(file) for file in max(kinds, key=len, default=[]))
     [(usual, count)] = formats.most_common(1) or [("", 0)]
     few = {file for kind in kinds if len(kind) < FEWEST_OF_A_KIND for file in kind}
-    strangers = [file.name for file in files if file in few and _format(file) != usual]
-    if not strangers or count < max(FEWEST_OF_A_KIND, len(strangers) * _FOR_EACH_STRANGER):
+    found = [file for file in files if file in few and _format(file) != usual]
+    return found if count >= max(FEWEST_OF_A_KIND, len(found) * _FOR_EACH_STRANGER) else []
+
+
+def note_on_strangers(files: Sequence[Path]) -> list[str]:
+    """Return the note on planes that may be none by the name and format of their files.
+
+    Parameters
+    ----------
+    files : sequence of pathlib.Path
+        Files of the planes.
+
+    Returns
+    -------
+    list of str
+        One sentence, or none.
+    """
+    found = strangers(files)
+    if not found:
         return []
-    names = format_names(strangers)
-    if len(strangers) == 1:
+    names = format_names([file.name for file in found])
+    if len(found) == 1:
         return [
             f"{names} differs from the other files in name and format and was taken as a plane; if "
             "it is none, such as an earlier result, move it to another folder."

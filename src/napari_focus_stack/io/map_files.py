@@ -25,6 +25,7 @@ from napari_focus_stack.io.stored_heights import (
     Kind,
     StoredHeights,
     calibration_of,
+    ends_of,
 )
 from napari_focus_stack.io.writing import describe_values
 
@@ -305,6 +306,7 @@ def _calibrated(
         spacing=Spacing(y=pixels.y, x=pixels.x, z=known.z, unit=known.unit or pixels.unit),
         z_calibration=calibration_of(report),
         depth_unit=unit,
+        ends=ends_of(report),
     )
 
 

@@ -13,7 +13,7 @@ from napari_focus_stack.io.plane_files import DAMAGE, reason
 from napari_focus_stack.io.results_file import SavedResult, read_saved
 from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import micrometres
-from napari_focus_stack.io.stored_heights import HeightField, StoredHeights, calibration_of
+from napari_focus_stack.io.stored_heights import HeightField, StoredHeights, calibration_of, ends_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -144,6 +144,7 @@ def _field(run: Run, number: int | None) -> HeightField:
         spacing=_spacing(main.spacing, known.get("spacing") or {}),
         z_calibration=calibration_of(known),
         depth_unit=float(known.get("depth_unit") or 1.0),
+        ends=ends_of(known),
     )
 
 

@@ -148,6 +148,26 @@ def completed(spacing: Spacing, other: Spacing) -> Spacing:
     return spacing_in_micrometres(pixels.y, pixels.x, z)
 
 
+def with_pixel_size(spacing: Spacing, size: float | None) -> Spacing:
+    """Return a spacing with the pixel size that a caller gave.
+
+    Parameters
+    ----------
+    spacing : Spacing
+        Distances as the files or the caller's array have them.
+    size : float or None
+        Pixel size in their unit, in micrometres if they have none; None leaves them as they are.
+
+    Returns
+    -------
+    Spacing
+        Distances in the same unit.
+    """
+    if size is None:
+        return spacing
+    return Spacing(y=size, x=size, z=spacing.z, unit=spacing.unit or UNIT)
+
+
 def resolution_spacing(
     x_resolution: Any, y_resolution: Any, resolution_unit: int, imagej_unit: str | None = None
 ) -> Spacing:

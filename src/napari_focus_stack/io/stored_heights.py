@@ -37,6 +37,8 @@ class HeightField:
         As in `Report`.
     depth_unit : float
         As in `Report`.
+    ends : tuple of int or None
+        First and last plane that the stack used, as far as they are known.
     notes : tuple of str
         Assumptions, one sentence each.
     """
@@ -48,6 +50,7 @@ class HeightField:
     spacing: Spacing = field(default_factory=Spacing)
     z_calibration: Mapping[str, float] = field(default_factory=dict)
     depth_unit: float = 1.0
+    ends: tuple[int | None, int | None] = (0, None)
     notes: tuple[str, ...] = ()
 
 
@@ -71,6 +74,29 @@ def calibration_of(described: Mapping[str, Any]) -> dict[str, float]:
     """
     known = described.get("z_calibration") or {}
     return {name: float(value) for name, value in known.items() if value is not None}
+
+
+def ends_of(described: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Return the first and the last plane that a run used, by what it wrote of itself.
+
+    Parameters
+    ----------
+    described : mapping
+        A report, or the metadata of a saved result.
+
+    Returns
+    -------
+    tuple of int or None
+        The last is None where the planes are not described.
+
+    Raises
+    ------
+    TypeError
+        It is damaged.
+    """
+    transforms = described.get("transforms") or []
+    used = [plane for plane, matrix in enumerate(transforms) if matrix is not None]
+    return (used[0], used[-1]) if used else (0, None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,6 +43,7 @@ class Options(AlignOptions, total=False):
     crop: bool
     values: ValuesMode
     occlusion: OcclusionMode
+    pixel_size: float | None
     z_step: float | None
     z_factor: float
     z_uncertainty: float

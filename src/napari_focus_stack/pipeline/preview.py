@@ -162,6 +162,13 @@ def _reduced_settings(settings: Settings, factor: int) -> Settings:
             for end, start in zip(region[1::2], starts, strict=True)
         ]
         region = starts[0], ends[0], starts[1], ends[1]
+    size = settings.pixel_size
     return replace(
-        settings, align_region=region, values="fused", occlusion="off", memory=None, threads=1
+        settings,
+        align_region=region,
+        pixel_size=None if size is None else size * factor,
+        values="fused",
+        occlusion="off",
+        memory=None,
+        threads=1,
     )

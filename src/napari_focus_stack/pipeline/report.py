@@ -13,7 +13,9 @@ from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.diagnostics.advice import advice
 from napari_focus_stack.diagnostics.health import Health, examine
 from napari_focus_stack.imgproc.dtypes import EXACT
+from napari_focus_stack.io.folder_notes import strangers
 from napari_focus_stack.io.places import absolute
+from napari_focus_stack.io.spacing_metadata import with_pixel_size
 from napari_focus_stack.pipeline.intensities import intensities
 from napari_focus_stack.result import Report, describe_left_out
 
@@ -146,7 +148,14 @@ def _advice(run: Run, survey: Survey, health: Health) -> dict[str, list[str]]:
         survey.alignment.order,
         describe_left_out(survey.alignment.named_left_out(run.source.names)),
         _motion(survey),
+        has_strangers=_has_strangers(run, survey),
     )
+
+
+def _has_strangers(run: Run, survey: Survey) -> bool:
+    """Return whether a plane took part whose file may be no plane of the stack."""
+    names = {file.name for file in strangers(run.source.files)}
+    return any(run.source.names[k] in names for k in survey.alignment.fitting)
 
 
 def _motion(survey: Survey) -> dict[str, Any]:
@@ -185,6 +194,6 @@ def _note_on_z(run: Run) -> list[str]:
 
 
 def _spacing(run: Run) -> dict[str, Any]:
-    spacing = run.source.spacing
+    spacing = with_pixel_size(run.source.spacing, run.settings.pixel_size)
     unit = spacing.unit or (None if run.settings.z_step is None else "micrometer")
     return {"y": spacing.y, "x": spacing.x, "z": run.z_step, "unit": unit}

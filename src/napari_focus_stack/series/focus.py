@@ -107,6 +107,9 @@ def focus_series(
         Whether pixels may lie between recorded values.
     occlusion : {"auto", "off"}
         Whether the blur that foreground objects cast over the background is removed.
+    pixel_size : float, optional
+        Size of a pixel in the specimen, in the unit of the source (µm if it has none); by default
+        that of the source.
     z_step : float, optional
         Distance of neighbouring planes, in the unit of the pixel size.
     z_factor : float

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.io.spacing_metadata import with_pixel_size
 from napari_focus_stack.series.model import Position, Series, StackIndex
 
 if TYPE_CHECKING:
@@ -53,6 +55,24 @@ def select(
     spans = {p: _span(times, series.positions[p]) for p in places}
     picked = {p: _channels(series.positions[p], channels) for p in places}
     return SeriesPart(series, list(dict.fromkeys(places)), spans, picked)
+
+
+def sized(position: Position, pixel_size: float | None) -> Position:
+    """Return a position with the pixel size of the settings.
+
+    Parameters
+    ----------
+    position : Position
+        A position of a series.
+    pixel_size : float or None
+        `Settings.pixel_size`; None leaves it as the files have it.
+
+    Returns
+    -------
+    Position
+        The rest is the same.
+    """
+    return replace(position, spacing=with_pixel_size(position.spacing, pixel_size))
 
 
 class SeriesPart(Series):

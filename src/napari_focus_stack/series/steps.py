@@ -17,7 +17,7 @@ from napari_focus_stack.series.film import Film
 from napari_focus_stack.series.lead import lead_name, lead_of, lead_steps
 from napari_focus_stack.series.model import StackIndex
 from napari_focus_stack.series.result import PositionResult, SeriesProgress, SeriesResult
-from napari_focus_stack.series.selection import find_channel
+from napari_focus_stack.series.selection import find_channel, sized
 from napari_focus_stack.series.setting_checks import check_settings
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ def focus_series_steps(
     return SeriesResult(
         tuple(
             PositionResult(
-                position, destination.arrays(maps[number], number) if number in maps else {}
+                sized(position, settings.pixel_size),
+                destination.arrays(maps[number], number) if number in maps else {},
             )
             for number, position in enumerate(series.positions)
         ),
@@ -195,7 +196,7 @@ def _position_steps(
     first_time: int,
 ) -> Generator[SeriesProgress, None, PositionMaps | None]:
     """Focus one position; return None if none of its stacks could be fused."""
-    position = series.positions[number]
+    position = sized(series.positions[number], plan.settings.pixel_size)
     maps, waiting = destination.opened(number), []
     if not (left := _times_left(number, position, record, first_time)):
         return maps

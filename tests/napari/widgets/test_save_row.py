@@ -1,12 +1,17 @@
 """Results saved from the dock: the newest of what is chosen, with its maps, as the menu saves."""
 
+import numpy as np
 import pytest
 import tifffile
 from qtpy.QtWidgets import QFileDialog
 
+from napari_focus_stack import focus_stack
 from napari_focus_stack._napari.io.results_reader import reopen
+from napari_focus_stack._napari.layers.appearance import OUTPUTS
+from napari_focus_stack._napari.layers.kept_maps import KEPT_KEY, KeptMaps, with_kept_maps
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
 from napari_focus_stack._napari.widgets.save_row import SaveRow
+from napari_focus_stack.analysis import open_heights
 
 NAME = "a_b.focusstack"
 
@@ -56,14 +61,40 @@ def test_the_newest_result_is_saved_with_its_maps(qtbot, viewer, widget, asked, 
     save(qtbot, widget.saving)
     assert asked[0].endswith("a_b 2.focusstack")
     file = tmp_path / "kept.focusstack"
-    assert widget.saving.job.status.value == f"Saved 2 layers in '{file}'."
+    assert widget.saving.job.status.value == f"Saved 4 images and maps in '{file}'."
     layers = reopen(str(file))
     assert [shown["metadata"][METADATA_KEY]["role"] for _, shown, _ in layers] == [
-        "depth-index",
-        "stacked",
+        *("depth-index", "depth", "confidence", "stacked"),
     ]
+    assert [shown["visible"] for _, shown, _ in layers] == [True, False, False, True]
     assert layers[-1][1]["metadata"][METADATA_KEY]["settings"]["method"] == "laplacian"
     assert (layers[-1][0] == viewer.layers[-1].data).all()
+
+
+def test_heights_of_the_saved_file_are_those_of_the_run(
+    qtbot, viewer, widget, asked, planes, tmp_path
+):
+    run = focus_stack(planes, align="none", z_step=1.5)
+    for wanted in (("depth-index",), (), tuple(OUTPUTS)):
+        for role_, check in widget.form.checks.items():
+            check.value = role_ in wanted
+        widget.form.z_step.value = "1.5"
+        stack(qtbot, widget)
+        asked.answer = str(tmp_path / f"{len(wanted)}.focusstack")
+        save(qtbot, widget.saving)
+        opened = open_heights(asked.answer)
+        np.testing.assert_allclose(opened.height_map.heights, run.height, rtol=1e-6)
+        np.testing.assert_array_equal(opened.height_map.confidence, run.confidence)
+    assert_corrections_leave_out_what_lacks_them(viewer.layers[-1])
+
+
+def assert_corrections_leave_out_what_lacks_them(image):
+    """Maps that were kept without a layer do not follow the brush."""
+    kept = KeptMaps({"depth": np.zeros(image.data.shape[:2], np.float32)}, None)
+    image.metadata[KEPT_KEY] = kept
+    assert [role(one) for one in with_kept_maps([image])] == ["depth", "stacked"]
+    image.metadata[METADATA_KEY]["correction"] = {"shape": [1, 1], "labels": ""}
+    assert with_kept_maps([image]) == [image]
 
 
 def test_nothing_is_written_without_a_name_or_over_a_file_nobody_was_asked_about(
@@ -87,7 +118,7 @@ def test_what_was_saved_is_noted_until_something_else_is_here(
     save(qtbot, widget.saving)
     assert "Saved" in widget.saving.job.status.value
     with tifffile.TiffFile(tmp_path / NAME) as written:
-        assert len(written.series) == 2
+        assert len(written.series) == 4
     widget.form.target.value = "update the last ones"
     stack(qtbot, widget)
     assert widget.saving.job.status.value == ""

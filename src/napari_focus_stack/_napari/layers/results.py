@@ -13,10 +13,8 @@ from napari_focus_stack._napari.layers.appearance import (
     map_appearance,
 )
 from napari_focus_stack._napari.layers.geometry import moved, placement
-from napari_focus_stack._napari.layers.metadata import (
-    METADATA_KEY,
-    identity,
-)
+from napari_focus_stack._napari.layers.kept_maps import KEPT_KEY, KeptMaps
+from napari_focus_stack._napari.layers.metadata import METADATA_KEY, identity
 from napari_focus_stack._napari.layers.names import role_name
 from napari_focus_stack._napari.layers.stack_slice import StackSlice
 from napari_focus_stack.io.result_outputs import carried
@@ -164,7 +162,10 @@ def result_layers(
         "name": role_name(origin.name, "sharp"),
         **shown,
         **_placement(result, origin),
-        "metadata": provenance(result.report, "stacked", origin),
+        "metadata": {
+            **provenance(result.report, "stacked", origin),
+            KEPT_KEY: KeptMaps.of(result, wanted, correction),
+        },
     }
     made = [*maps, (result.image, image)]
     if correction is not None:

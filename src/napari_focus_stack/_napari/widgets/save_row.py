@@ -12,6 +12,7 @@ from napari.utils.history import get_save_history, update_save_history
 from qtpy.QtWidgets import QFileDialog
 
 from napari_focus_stack._napari.io.writers import results_path, results_saved
+from napari_focus_stack._napari.layers.kept_maps import with_kept_maps
 from napari_focus_stack._napari.layers.metadata import role
 from napari_focus_stack._napari.layers.names import source_name
 from napari_focus_stack._napari.layers.saved_results import saving_of
@@ -45,8 +46,8 @@ class SaveRow(Container[Any]):
         self._layers: list[Image] = []
         self.save_button = PushButton(
             text="Save results...",
-            tooltip="The newest result of these layers and its maps, in one file that opens here "
-            "as it was.",
+            tooltip="The newest result of these layers and all its maps, shown or not, in one file "
+            "that opens here as it was.",
         )
         self.job = JobRow([self.save_button], brief=True)
         super().__init__(widgets=[self.save_button, self.job], labels=False, visible=False)
@@ -96,7 +97,7 @@ class SaveRow(Container[Any]):
         """
         try:
             file = results_path(path)
-            layers = [saving_of(layer) for layer in self._layers]
+            layers = [saving_of(layer) for layer in with_kept_maps(self._layers)]
         except FocusStackError as problem:
             self.job.say_error(str(problem))
             return
@@ -117,4 +118,4 @@ def _describe(written: tuple[Path, list[SavedResult]]) -> str:
     file, saved = written
     results_saved.emit([one.array for one in saved])
     count = len(saved)
-    return f"Saved {count} layers in '{file}'." if count > 1 else f"Saved '{file}'."
+    return f"Saved {count} images and maps in '{file}'." if count > 1 else f"Saved '{file}'."
