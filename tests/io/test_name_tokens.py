@@ -57,6 +57,11 @@ ONE_STACK = [
     # two numbers that run together
     [f"a{k:02d}_b{k:02d}.tif" for k in range(9)],
     [f"z{k:02d}_t{3 * k:03d}.tif" for k in range(9)],
+    # planes with numbers, and a picture named otherwise
+    [*product("img_{:03d}.tif", range(30)), "img_BF.tif"],
+    [*product("img-{}.tif", range(350, 450)), "img-DAPI.tif"],
+    [*product("cell_t03_{:03d}.tif", range(9)), "cell_t03_DAPI.tif"],
+    [*product("{}.tif", range(1, 10)), "A1.tif"],
 ]
 SEVERAL = {
     "film_t{z}.tif": product("film_t{:03d}.tif", range(10)),
@@ -73,6 +78,15 @@ SEVERAL = {
     "{well}_z{z}.tif": product("{}{:02d}_z{}.tif", "AB", range(1, 3), range(3)),
     "B_T{t}F{p}L1A1Z{z}C{c}.tif": product("B_T{}F{}L1A1Z{}C{}.tif", *[range(1, 3)] * 4),
     "a_Time{t}_pos{p}_z{z}.tif": product("a_Time{}_pos{}_z{}.tif", *[range(2)] * 3),
+    # dyes and wavelengths, or other names of both kinds, at one place
+    "img-{c}-z{z}.tif": product("img-{}-z{}.tif", ("DAPI", "488"), range(2)),
+    "img-z{z}-{c}.tif": product("img-z{}-{}.tif", range(2), ("DAPI", "488", "640")),
+    "{z}-{c}.tif": product("{}-{}.tif", range(4), ("405", "DAPI", "GFP")),
+    "a-z{z}-{c}.tif": product("a-z{}-{}.tif", range(2), ("DAPI", "488nm")),
+    "b-z{z}-{c}.tif": product("b-z{}-{}.tif", range(3), ("BF", "488 nm", "561", "640nm")),
+    "c-z{z}-{c}.tif": product("c-z{}-{}.tif", range(3), ("BF", "1", "2")),
+    "d-z{z}-{c}.tif": product("d-z{}-{}.tif", range(3), ("BF", "488"))[:-1],
+    "e-{p}-z{z}.tif": product("e-{}-z{}.tif", ("A1", "12", "B2"), range(3)),
 }
 
 
@@ -91,6 +105,27 @@ def test_names_that_carry_axes_give_a_pattern_that_fits_all_of_them(pattern):
         assert axes.pattern == pattern
     expression = compile_pattern(pattern)
     assert len({expression.fields(name) for name in names} - {None}) == len(names)
+
+
+@pytest.mark.parametrize("others", [["a_t1_DAPI.tif"], ["a_t0_DAPI.tif", "a_t1_DAPI.tif"]])
+def test_pictures_named_by_a_dye_beside_a_film_by_numbers_change_no_pattern(others):
+    names = product("a_t{}_{:03d}.tif", range(2), range(9))
+    for mixed in (names + others, others + names):
+        axes = find_axes(mixed)
+        assert axes is not None
+        assert axes.pattern == "a_t{t}_{z}.tif"
+
+
+@pytest.mark.parametrize("names", [("DAPI", "488"), ("405", "488", "BF"), ("488nm", "Cy5")])
+def test_one_plane_of_each_channel_is_no_stack(names):
+    for ordered in itertools.permutations(product("a-{}.tif", names)):
+        axes = find_axes(ordered)
+        assert axes is not None
+        first, *_, last = sorted(names)
+        assert axes.tokens == (
+            f"{first} {'to' if names[2:] else 'and'} {last}".replace("Cy", "CY"),
+        )
+        assert (axes.pattern, axes.has_z) == ("", False)
 
 
 def test_digits_of_guids_are_no_numbers():

@@ -403,19 +403,39 @@ def test_big_endian_and_missing_chunks(tmp_path):
     assert (stack[1] == 7).all()
 
 
-@pytest.mark.parametrize("length", [2**40, 10**30, float("inf"), -1])
-@pytest.mark.parametrize("axis", [0, 2, 4])
+def write_metadata(folder, axes, shape):
+    """Write the metadata of an image without its pixels."""
+    scale = {"type": "scale", "scale": [1.0] * len(axes)}
+    level = {"path": "0", "coordinateTransformations": [scale]}
+    named = [{"name": name, "type": TYPES[name]} for name in axes]
+    image = {"multiscales": [{"version": "0.4", "axes": named, "datasets": [level]}]}
+    (folder / "0").mkdir()
+    (folder / ".zattrs").write_text(json.dumps(image))
+    array = {"zarr_format": 2, "shape": shape, "chunks": [1] * len(axes), "dtype": "<u2"}
+    (folder / "0" / ".zarray").write_text(json.dumps(array))
+
+
+@pytest.mark.parametrize("axes", ["tczyx", "yxzct"])
+@pytest.mark.parametrize(
+    ("axis", "length"),
+    [
+        *itertools.product("tzx", [2**40, 10**30, float("inf"), -1]),
+        *itertools.product("tcz", [2**22]),  # two or more of each: beyond 2**23
+    ],
+)
 def test_lengths_that_no_array_has_are_refused_before_there_is_a_place_for_each(
-    tmp_path, length, axis
+    tmp_path, axes, axis, length
 ):
-    shape = [2, 2, 3, 8, 8]
-    shape[axis] = length
-    level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1.0] * 5}]}
-    axes = [{"name": name, "type": TYPES[name]} for name in "tczyx"]
-    image = {"multiscales": [{"version": "0.4", "axes": axes, "datasets": [level]}]}
-    (tmp_path / "0").mkdir()
-    (tmp_path / ".zattrs").write_text(json.dumps(image))
-    array = {"zarr_format": 2, "shape": shape, "chunks": [1] * 5, "dtype": "<u2"}
-    (tmp_path / "0" / ".zarray").write_text(json.dumps(array))
+    lengths = {"t": 2, "c": 2, "z": 3, "y": 8, "x": 8, axis: length}
+    write_metadata(tmp_path, axes, [lengths[letter] for letter in axes])
     with pytest.raises(InputError, match=r"any array has|without any value|stacked"):
         open_ome_zarr(tmp_path)
+
+
+@pytest.mark.parametrize("axes", ["zyxc", "xyzc", "yxcz", "czyx"])
+def test_large_planes_are_no_many_planes_in_any_order_of_axes(tmp_path, axes):
+    lengths = {"c": 2, "z": 800, "y": 12000, "x": 8000}
+    write_metadata(tmp_path, axes, [lengths[letter] for letter in axes])
+    (position,) = open_ome_zarr(tmp_path).positions
+    assert (len(position.channels), position.planes) == (2, 800)
+    assert position.plane_shape == (12000, 8000)

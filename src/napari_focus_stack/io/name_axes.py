@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.name_tokens import MASK, alike_names, names_in_pieces
+from napari_focus_stack.io.name_columns import MASK, alike_names, names_in_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_focus_stack.io.name_tokens import NameColumn, NameToken
+    from napari_focus_stack.io.name_columns import NameColumn
+    from napari_focus_stack.io.name_tokens import NameToken
 
 _FEWEST = 3
 """Numbers beside a word from which on each value of the word is a stack."""

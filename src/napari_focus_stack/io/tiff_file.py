@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from contextlib import contextmanager
 from html import unescape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from xml.etree import ElementTree
 
 import numpy as np
 from tifffile import COMPRESSION, TiffFile, TiffFileError
@@ -19,13 +22,12 @@ from napari_focus_stack.io.declared_size import (
     bytes_of,
     refuse_oversize,
 )
-from napari_focus_stack.io.plane_files import Unreadable
+from napari_focus_stack.io.plane_files import DAMAGE, Unreadable
 from napari_focus_stack.io.tiff_segments import MOST_CHUNK, refuse_large_segments
-from napari_focus_stack.io.xml_documents import refuse_entities
+from napari_focus_stack.io.xml_documents import parse_xml, refuse_entities
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
     import tifffile
     from numpy.typing import NDArray
@@ -41,6 +43,9 @@ letters first, the search takes a fourth of the time that it takes from "<" on."
 _COUNT = re.compile(r"Plane(?:Count|s)\s*=\s*[\"']([^\"']{7,})")
 """Absurd counts in "PlaneCount" and "NumPlanes" of blocks: the others have fewer letters."""
 _TOO_MANY = "its metadata declare more planes than any recording has"
+_PAGE = re.compile("[0-9]{1,9}")
+_ELSEWHERE = re.compile(r"[/\\:]")
+"""Letters of names that lead out of a folder."""
 _EXPANSIONS = {
     COMPRESSION.NONE: 8,
     COMPRESSION.DEFLATE: DEFLATE,
@@ -72,7 +77,7 @@ def open_tiff_file(path: Path) -> Iterator[TiffFile]:
         It is no TIFF, is damaged, or is made to fill the memory.
     """
     with open_pages(path) as tif:
-        _refuse_many_planes(tif.ome_metadata or "", tif.pages.first.size)
+        _refuse_many_planes(tif)
         yield tif
 
 
@@ -132,14 +137,82 @@ def open_first_page(path: Path) -> Iterator[TiffPage]:
         yield page
 
 
-def _refuse_many_planes(text: str, size: int) -> None:
+def _refuse_many_planes(tif: TiffFile) -> None:
     """Refuse OME-XML of more planes than any recording has: tifffile would list them one by one."""
-    for pixels in _PIXELS.findall(text):
-        sizes = map(_whole_number, _SIZE.findall(unescape(pixels)))
-        if math.prod(sizes) > MOST_PLANES * max(1, size):
-            raise TiffFileError(_TOO_MANY)
+    text, size = tif.ome_metadata or "", tif.pages.first.size
+    declared = (_SIZE.findall(unescape(pixels)) for pixels in _PIXELS.findall(text))
+    if any(_are_too_many(sizes, size) for sizes in declared) and not _fit_their_pages(tif, text):
+        raise TiffFileError(_TOO_MANY)
     if any(_whole_number(unescape(count)) > MOST_PLANES for count in _COUNT.findall(text)):
         raise TiffFileError(_TOO_MANY)
+
+
+def _are_too_many(sizes: Iterable[str], page: int) -> bool:
+    """Check whether the lengths of axes are those of more pages than any recording has."""
+    return math.prod(map(_whole_number, sizes)) > MOST_PLANES * max(1, page)
+
+
+def _fit_their_pages(tif: TiffFile, text: str) -> bool:
+    """Check whether images of too many planes for the first page are no more than theirs allow.
+
+    The first image may be a small one, such as a bleached region, before stacks of large planes.
+    """
+    try:
+        root = parse_xml(text)
+    except ElementTree.ParseError:
+        return False
+    files: dict[str | None, str] = {}  # the first name of a UUID would count for tifffile
+    uuids = [part for part in root.iter() if part.tag.endswith("UUID")]
+    if any(files.setdefault(one.text, _file_name(one)) != _file_name(one) for one in uuids):
+        return False
+    first = tif.pages.first.size
+    images = [part for part in root.iter() if part.tag.endswith("Pixels")]
+    return not any(
+        _are_too_many(_lengths(image), min(_named_sizes(tif, root, image), default=first))
+        for image in images
+        if _are_too_many(_lengths(image), first)
+    )
+
+
+def _lengths(pixels: ElementTree.Element) -> list[str]:
+    return [pixels.get(f"Size{axis}", "1") for axis in "XYZCT"]
+
+
+def _named_sizes(
+    tif: TiffFile, root: ElementTree.Element, pixels: ElementTree.Element
+) -> Iterator[int]:
+    """Yield the sizes of the pages that an image names; 0 for what is not looked at."""
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for data in pixels:
+        if data.tag.endswith("TiffData"):
+            uuid = next((part for part in data if part.tag.endswith("UUID")), None)
+            is_own = uuid is None or uuid.text == root.get("UUID")
+            name = "" if uuid is None or is_own else _file_name(uuid)
+            wanted["" if name == tif.filename else name].add(data.get("IFD", "0"))
+    for name, numbers in wanted.items():
+        beside = Path(tif.filehandle.dirname, name)
+        is_plain = not _ELSEWHERE.search(name) and name.lower() != tif.filename.lower()
+        if not is_plain or not all(map(_PAGE.fullmatch, numbers)):
+            yield 0
+        elif not name:
+            yield from _page_sizes(tif, numbers)
+        elif beside.is_file():
+            with open_pages(beside) as other:
+                yield from _page_sizes(other, numbers)
+
+
+def _file_name(uuid: ElementTree.Element) -> str:
+    return uuid.get("FileName", "")
+
+
+def _page_sizes(tif: TiffFile, numbers: Iterable[str]) -> Iterator[int]:
+    """Yield the sizes of pages that can be read: of others, tifffile lists no planes."""
+    for number in map(int, numbers):
+        try:
+            size = tif.pages[number].size
+        except DAMAGE:
+            continue
+        yield size
 
 
 def _whole_number(text: str) -> int:

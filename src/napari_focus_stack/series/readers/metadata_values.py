@@ -12,21 +12,22 @@ if TYPE_CHECKING:
 
 _SECONDS = {
     "ns": 1e-9,
+    "nanosecond": 1e-9,
     "µs": 1e-6,
     "us": 1e-6,
+    "microsecond": 1e-6,
     "ms": 1e-3,
     "msec": 1e-3,
+    "millisecond": 1e-3,
     "s": 1.0,
     "sec": 1.0,
     "second": 1.0,
-    "seconds": 1.0,
     "min": 60.0,
     "minute": 60.0,
-    "minutes": 60.0,
     "h": 3600.0,
     "hour": 3600.0,
-    "hours": 3600.0,
     "d": 86400.0,
+    "day": 86400.0,
 }
 
 
@@ -55,14 +56,15 @@ def seconds(value: Any, unit: str) -> float | None:
     value : object
         A number, or a string that holds one.
     unit : str
-        As files spell it.
+        As files spell it: "ms", "second", "seconds" and so on.
 
     Returns
     -------
     float or None
         None if it is no finite number, or the unit is none of time.
     """
-    factor = _SECONDS.get(unit.strip().lower().replace("\u03bc", "µ"))
+    plain = unit.strip().lower().replace("\u03bc", "µ")
+    factor = _SECONDS.get(plain, _SECONDS.get(plain.removesuffix("s")))
     number = finite_number(value)
     return None if factor is None or number is None else number * factor
 

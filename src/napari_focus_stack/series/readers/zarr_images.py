@@ -24,6 +24,7 @@ from napari_focus_stack.io.spacing_metadata import (
 )
 from napari_focus_stack.io.zarr_documents import read_zarr_document
 from napari_focus_stack.series.model import Channel, Position
+from napari_focus_stack.series.readers.metadata_values import seconds
 from napari_focus_stack.series.readers.zarr_nodes import read_node
 
 if TYPE_CHECKING:
@@ -37,20 +38,6 @@ _BY_TYPE = {"time": "t", "channel": "c"}
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _OTHER = "-"
 """Letter of an axis of one entry that is none of them."""
-_SECONDS = {
-    "nanosecond": 1e-9,
-    "microsecond": 1e-6,
-    "millisecond": 1e-3,
-    "ms": 1e-3,
-    "second": 1.0,
-    "sec": 1.0,
-    "s": 1.0,
-    "minute": 60.0,
-    "min": 60.0,
-    "hour": 3600.0,
-    "h": 3600.0,
-    "day": 86400.0,
-}
 _LONGEST = 2**31
 """Length of an axis above which metadata count as damaged."""
 _COLOUR = re.compile(r"#?([0-9A-Fa-f]{6})")
@@ -205,12 +192,6 @@ def _kind(array: Mapping[str, Any], where: str) -> tuple[tuple[int, ...], np.dty
         ) from problem
     if min(shape, default=1) < 1:
         raise InputError(f"'{where}' is an array without any value; copy the store again.")
-    if math.prod(shape[:-2]) > MOST_PLANES or max(shape, default=1) > _LONGEST:
-        sides = " x ".join(f"{length:.6g}" if length < 1e18 else "…" for length in shape[:6])
-        raise InputError(
-            f"'{where}' declares {sides} values, more than any array has; its metadata are "
-            "damaged, so copy the store again."
-        )
     return shape, dtype.newbyteorder("=")
 
 
@@ -244,6 +225,7 @@ def _letters(
             "with zarr and name them, as in focus_series(array, axes='TCZYX')."
         )
     letters = [_letter(axis) for axis in named]
+    _refuse_absurd(letters, shape, where)
     for letter, axis, length in zip(letters, named, shape, strict=True):
         if letter == _OTHER and length > 1:
             kind = (
@@ -264,6 +246,17 @@ def _letters(
             "correct the names in its metadata."
         )
     return axes
+
+
+def _refuse_absurd(letters: list[str], shape: tuple[int, ...], where: str) -> None:
+    """Refuse more planes than any recording has, before each gets a place."""
+    planes = math.prod(n for letter, n in zip(letters, shape, strict=True) if letter not in "yx")
+    if planes > MOST_PLANES or max(shape) > _LONGEST:
+        sides = " x ".join(f"{length:.6g}" if length < 1e18 else "…" for length in shape[:6])
+        raise InputError(
+            f"'{where}' declares {sides} values, more than any array has; its metadata are "
+            "damaged, so copy the store again."
+        )
 
 
 def _name(axis: Any) -> str:
@@ -325,11 +318,10 @@ def _units(multiscale: Mapping[str, Any], axes: int) -> list[str | None]:
 
 def _times(axis: _Axis) -> tuple[float, ...]:
     """Return the time of each time point in seconds; nothing if unknown."""
-    unit = (axis.unit or "").strip().lower()
-    factor = _SECONDS.get(unit, _SECONDS.get(unit.removesuffix("s")))
-    if not axis.step or factor is None or axis.length < 2:
+    step = seconds(axis.step, axis.unit or "")
+    if not step or axis.length < 2:
         return ()
-    return tuple(t * axis.step * factor for t in range(axis.length))
+    return tuple(t * step for t in range(axis.length))
 
 
 def _stage(y: _Axis, x: _Axis) -> tuple[float, float] | None:
