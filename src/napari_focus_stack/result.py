@@ -152,7 +152,8 @@ class Report:
         Quality of the recording: noise, sampling, saturation; see `Health`.
     occlusion : dict
         Whether a background was restored behind a foreground (`found`). If not, the reason
-        (`why`). If so, the front end of the stack (`near_end`), the pixels by which the radius of
+        (`why`). If so, the front end of the stack (`near_end`), the share of the edges of objects
+        in front that are sharpest there (`share_at_end`), the pixels by which the radius of
         the blur increases with each plane (`blur_per_plane`), the power of pixel values to which
         light is proportional (`gamma`), the part of the image that was changed (`share`), the part
         of its light that was removed (`mean_cover`), and boxes of changed pixels in the reference

@@ -47,6 +47,11 @@ def test_what_does_not_count_is_an_area_and_not_a_volume() -> None:
     assert found.above == pytest.approx(3 * 99 * 0.4)
     assert found.area_unmeasured == pytest.approx(101 * 0.4)
     assert found.share == pytest.approx(99 / 200)
+    [note] = found.notes
+    assert "those of 49.5% of the region" in note
+    confidence[10:] = 0.6
+    whole = volumes(height_map(heights, SIZES, confidence=confidence), 2.0, region)
+    assert (whole.share, whole.notes) == (199 / 200, [])
 
 
 def test_uncertainty_is_that_of_one_error_in_all_pixels_and_of_the_scale() -> None:

@@ -125,7 +125,9 @@ def test_figures_are_those_of_the_library(result: Path, heights: HeightMap) -> N
         assert given.pop("region") == (None if region is None else list(HIGH))
         assert given == json.loads(json.dumps(wanted))
     for given, (at, region) in zip(found["volumes"], ((-1, None), (0.5, mask(LOW))), strict=True):
-        wanted = dataclasses.asdict(volumes(levelled, at, region))
+        volume = volumes(levelled, at, region)
+        wanted = dataclasses.asdict(volume)
+        assert given["notes"] == volume.notes
         assert {name: given[name] for name in wanted} == pytest.approx(wanted)
     field = found["field"]
     assert field["percentiles"]["50"] == pytest.approx(
@@ -181,6 +183,9 @@ def test_a_table_has_units_uncertainties_and_shares(result: Path, heights: Heigh
     for what in ("median", "rms"):  # of the field, and of the texture as Sq
         assert f"uncertainty of one height ({what})" in printed
     assert re.search(r"volume above +\(\S+ ± \S+\) µm³\n", printed)
+    [note] = volumes(heights, 5).notes
+    assert f"{heights.share_in(None):.1%} of the region" in note
+    assert f"  Note: {note}\n" in printed
 
 
 def test_texture_of_levelled_heights_says_what_was_subtracted(result: Path) -> None:

@@ -260,6 +260,39 @@ def test_a_guessed_depth_is_noted() -> None:
     assert any("depth is a guess" in note for note in report.notes)
 
 
+@pytest.mark.parametrize(("noise", "uncertain"), [(5, False), (12, False), (16, True), (24, True)])
+def test_a_depth_of_which_next_to_nothing_is_sure_is_noted(noise: float, uncertain: bool) -> None:
+    """Light alone decides: the depth is within a fifth of a plane all the same."""
+    made = scene("gravel", "slant", noise=QUIET)
+    added = np.random.default_rng(0).normal(0, noise, made.planes.shape)
+    result = focus_stack(np.clip(made.planes + added, 0, 255).astype(np.uint8), align="none")
+    assert float((result.confidence >= 0.5).mean()) == pytest.approx(
+        result.report.health["trusted"]
+    )
+    assert (result.report.health["trusted"] < 0.1) is uncertain
+    assert np.abs(result.depth - made.depth).mean() < 0.2
+    said = [note for note in result.report.notes if "Hardly any of the depth is sure" in note]
+    assert result.report.advice["texture"] == said
+    assert len(said) == uncertain
+
+
+def test_a_small_specimen_before_a_noisy_blurred_background_is_sure() -> None:
+    """Depth of such a background is neither a guess nor sure, and nothing is amiss."""
+    texture = picture("gravel", 240, 320) * 255
+    y, x = np.mgrid[:240, :320]
+    inside = (np.hypot(y - 120, x - 160) < 28).astype(np.float32)  # 3 % of the field
+    planes = [
+        cv2.GaussianBlur(texture, (0, 0), 0.3 + abs(k - 4)) * inside
+        + cv2.GaussianBlur(texture, (0, 0), 6 + k) * (1 - inside)
+        for k in range(10)
+    ]
+    noise = np.random.default_rng(0).normal(0, 3, (10, 240, 320))
+    report = flat(np.clip(np.array(planes) + noise, 0, 255).astype(np.uint8))
+    assert report.health["guessed"] < 0.2
+    assert report.health["trusted"] < 0.1
+    assert report.advice["texture"] == []
+
+
 def test_the_planes_are_not_held() -> None:
     """A census keeps numbers: it may be shown any number of planes."""
     import gc

@@ -158,7 +158,7 @@ def test_folder_of_a_film_is_refused_and_its_files_as_a_list_are_not(tmp_path: P
     with pytest.raises(InputError) as problem:
         read_stack(tmp_path)
     assert "t0 to t1, z0 to z1 and ch0 to ch1" in str(problem.value)
-    assert 'by the pattern "a_t{t}_z{z}_ch{c}.tif"' in str(problem.value)
+    assert 'of focus, give --pattern "a_t{t}_z{z}_ch{c}.tif" (in Python' in str(problem.value)
     assert read_stack(files[:2]).notes == ()
     reverse = read_planes(files[::-1], "a stack")
     assert reverse.names == tuple(file.name for file in files[::-1])

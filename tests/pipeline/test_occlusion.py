@@ -24,6 +24,7 @@ from napari_focus_stack.pipeline import fuse as fusing
 from napari_focus_stack.pipeline import occlusion, occlusion_memory
 from napari_focus_stack.pipeline.memory_needs import MemoryNeeds
 from napari_focus_stack.pipeline.tiles import Tiling, cut, least_memory, needed_memory
+from napari_focus_stack.simulation.fly import fly_photographs
 from napari_focus_stack.simulation.rendering import SensorNoise, drift, render_stack
 
 SIDE, PLANES, BLUR = 256, 10, 0.8
@@ -111,6 +112,40 @@ def test_either_end_may_be_near() -> None:
     assert error(turned, beside()) < 0.25 * error(stacked("off"), beside())
     apart = np.abs(PLANES - 1 - turned.depth - stacked("auto").depth)
     assert np.median(apart[beside()]) < 0.1
+
+
+@pytest.mark.parametrize("near_end", ["last", "first"])
+def test_a_thin_bar_beyond_the_near_end_is_noted_and_one_within_it_is_not(near_end: str) -> None:
+    """It covers less of the field than a surface that leaves the range."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    thin = np.abs(y + 0.4 * x - 180) < 4
+    slope = np.linspace(FAR, FAR + 1.5, SIDE, dtype=np.float32)[None].repeat(SIDE, 0)
+    background, near = picture("camera", SIDE, SIDE, 200, 200), picture("gravel", SIDE, SIDE)
+    image = np.where(thin, np.clip(1.3 * near + 0.1, 0, 1), background)
+    planes = render_stack(image, np.where(thin, np.float32(NEAR), slope), PLANES, BLUR)
+    for count, is_cut in ((PLANES, False), (int(NEAR), True)):
+        recorded = planes[:count] if near_end == "last" else planes[:count][::-1]
+        report = focus_stack(recorded, align="none").report
+        assert report.occlusion["near_end"] == near_end
+        assert max(report.health["at_first"], report.health["at_last"]) < 0.05
+        assert (report.occlusion["share_at_end"] > 0.5) is is_cut
+        said = report.advice["range of z"]
+        assert [f"sharpest in the {near_end} plane (plane " in one for one in said] == [
+            True
+        ] * is_cut
+        assert set(said) <= set(report.notes)
+
+
+@pytest.mark.parametrize(("count", "is_cut"), [(22, False), (16, True)])
+def test_bristles_that_are_cut_off_are_noted(count: int, is_cut: bool) -> None:
+    """Under 1 % of the picture lies beyond plane 15."""
+    fly = fly_photographs()
+    assert (fly.depth > 15.5).mean() < 0.01
+    report = focus_stack(fly.planes[:count]).report
+    assert report.occlusion["found"]
+    said = report.advice["range of z"]
+    assert [one for one in said if "objects in front are sharpest in the last plane" in one] == said
+    assert len(said) == is_cut
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -116,6 +117,27 @@ def test_wrong_calls_are_refused_in_one_sentence(file, tmp_path, capsys, options
     assert sentence in error
     assert error.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.ome.tif"]
+
+
+def test_a_folder_that_is_refused_for_its_names_opens_by_the_option_that_is_named(
+    tmp_path, film, capsys
+):
+    folder = tmp_path / "film"
+    folder.mkdir()
+    for c in range(2):
+        for z in range(6):
+            tifffile.imwrite(folder / f"pos1_z{z:02d}_c{c}.tif", film[0, c, z])
+    out = tmp_path / "out.ome.tif"
+    refused = []
+    for call in (["-i", str(folder), "-o", str(out)], ["info", str(folder)]):
+        assert main(call) == 2
+        refused.append(capsys.readouterr().err)
+    assert refused[0] == refused[1]
+    option = shlex.split(refused[0].split("give ")[1])[:2]
+    assert option == ["--pattern", "pos1_z{z}_c{c}.tif"]
+    assert main(["-i", str(folder), "-o", str(out), "--align", "none", *option]) == 0
+    expected = focus_series(film[:1], axes="TCZYX", align="none").image[0]
+    np.testing.assert_array_equal(tifffile.imread(out), expected)
 
 
 def test_a_folder_as_output_gets_the_name_of_the_series(file, tmp_path):

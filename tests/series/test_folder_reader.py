@@ -239,7 +239,7 @@ def test_a_film_can_be_stacked_as_z_by_its_pattern(tmp_path: Path) -> None:
     assert open_folder(tmp_path) is None
     with pytest.raises(InputError) as problem:
         open_series(tmp_path)
-    assert 'by the pattern "x_t{z}.tif"' in str(problem.value)
+    assert 'all the same, give --pattern "x_t{z}.tif" (in Python' in str(problem.value)
     series = opened(tmp_path, "x_t{z}.tif")
     assert list(series) == [StackIndex()]
     assert first_pixels(series) == [0, 1, 2]

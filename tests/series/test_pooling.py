@@ -81,6 +81,18 @@ def test_a_weak_film_is_measured_far_better(weak):
     assert depth_error(pooled.depth[:, 0], truth) < 0.75 * depth_error(alone.depth[:, 0], truth)
 
 
+def test_what_is_said_of_depth_is_of_the_planes_that_it_was_measured_on():
+    planes, _ = film("gravel", 100)
+    for n, uncertain in ((1, True), (3, False)):
+        run = focus_series(planes, axes="TZYX", smooth_time=n, threads=1)
+        for index, report in run.reports.items():
+            sure = float((run.confidence[index.time, 0] >= 0.5).mean())
+            assert report.health["trusted"] == pytest.approx(sure, abs=0.02)
+            said = [note for note in report.notes if "Hardly any of the depth" in note]
+            assert report.advice["texture"] == said
+            assert bool(said) is uncertain
+
+
 def test_the_climb_of_the_field_leaves_no_lag_at_the_ends(weak):
     truth, _, pooled = weak
     inner = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_focus_stack._utils.wording import format_percentage
 from napari_focus_stack.analysis.height_map import as_height_map
 from napari_focus_stack.errors import SettingsError
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.analysis.height_map import HeightMap
     from napari_focus_stack.result import StackResult
+
+LEAST_SHARE = 0.9
+"""Share of a region from which on what is missing of its volume is of no account."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,17 @@ class Volumes:
     share: float
     unit: str
     area_unit: str
+
+    @property
+    def notes(self) -> list[str]:
+        """A sentence where the volume of a part of the region is missing, or none."""
+        if self.share >= LEAST_SHARE:
+            return []
+        return [
+            f"Volumes and areas are those of {format_percentage(self.share)} of the region, whose "
+            "heights are sure; the rest is missing, also in \N{PLUS-MINUS SIGN}. A lower least "
+            "confidence lets more of it count."
+        ]
 
 
 def volumes(

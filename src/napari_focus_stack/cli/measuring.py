@@ -266,10 +266,11 @@ def volume_finding(source: HeightMap, height: float, box: Box | None) -> Finding
         Row("area below", found.area_below, found.area_unit),
         Row("area without a sure height", found.area_unmeasured, found.area_unit),
     ]
-    content = {"region": box, "level": height, **dataclasses.asdict(found)}
+    placed = {"region": box, "level": height}
+    content = {**placed, **dataclasses.asdict(found), "notes": found.notes}
     unit = Row("", height, source.unit)
     title = f"Volumes above and below the level {unit} of {_where(box)}"
-    return Finding("volumes", title, found.share, rows, content)
+    return Finding("volumes", title, found.share, rows, content, found.notes)
 
 
 def sphere_finding(source: HeightMap, box: Box | None) -> Finding:

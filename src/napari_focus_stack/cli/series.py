@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.cli.exit_codes import DONE, FAILED_IN_PART
@@ -13,6 +12,7 @@ from napari_focus_stack.cli.shared_options import flag, options_named
 from napari_focus_stack.errors import SettingsError
 from napari_focus_stack.io.places import is_remote
 from napari_focus_stack.series.series_settings import SLAB_METHODS, SeriesSettings
+from napari_focus_stack.series.shared_notes import shared_notes
 
 if TYPE_CHECKING:
     import argparse
@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 
     from napari_focus_stack.io.listing import StackPath
     from napari_focus_stack.io.recipe import Recipe
-    from napari_focus_stack.series.model import Series, StackIndex
+    from napari_focus_stack.series.model import Series
     from napari_focus_stack.series.result import SeriesResult
 
 _OF_ONE_STACK = ("depth_index", "depth", "height", "confidence", "report", "debug")
 """Options of one stack: a series writes its maps and reports beside the images."""
 _MOST_LISTED = 10
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 def add_opening(group: argparse._ArgumentGroup) -> None:
@@ -280,31 +279,7 @@ def _summarise(series: Series, result: SeriesResult) -> None:
         print(f"Failed: {reason if name in reason else f'{name}. {reason}'}")
     if len(result.failed) > _MOST_LISTED:
         print(f"Failed: {len(result.failed) - _MOST_LISTED} more.")
-    for note in (*result.notes, *_shared_notes(series, result)):
+    for note in (*result.notes, *shared_notes(series, result.reports)):
         print(f"Note: {note}")
     for path in result.files:
         print(f"Wrote {path}")
-
-
-def _shared_notes(series: Series, result: SeriesResult) -> list[str]:
-    """Return the notes of reports, each kind once, with the number of stacks that have it.
-
-    Notes that differ in their numbers alone are of one kind.
-    """
-    kinds: dict[str, dict[StackIndex, str]] = {}
-    for index, report in result.reports.items():
-        for note in report.notes:
-            kinds.setdefault(_NUMBER.sub("#", note), {})[index] = note
-    ordered = sorted(kinds.values(), key=len, reverse=True)[:_MOST_LISTED]
-    return [_with_count(series, notes, len(result.reports)) for notes in ordered]
-
-
-def _with_count(series: Series, notes: dict[StackIndex, str], stacks: int) -> str:
-    """Return the first of some notes, with the number of stacks that have such a note."""
-    first, note = next(iter(notes.items()))
-    if len(notes) == stacks and len(set(notes.values())) == 1:
-        return note
-    if len(notes) == 1:
-        return f"{note} ({series.describe(first)})"
-    such = "" if len(set(notes.values())) == 1 else ", with their own figures in the reports"
-    return f"{note} ({len(notes)} of {stacks} stacks, first {series.describe(first)}{such})"

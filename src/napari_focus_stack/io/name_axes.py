@@ -208,16 +208,9 @@ def refusal(where: str, axes: NameAxes) -> NamedAxesError:
     message = f"'{where}' is {kind} by its file names, which count {listed}"
     if not axes.pattern:
         return NamedAxesError(message, "give a folder of one stack")
-    pattern = f'the pattern "{axes.pattern}"'
-    if axes.has_z:
-        return NamedAxesError(
-            message,
-            f"open it as a series (focusstack -i, or open_series in Python), if need be by "
-            f"{pattern}, where {{z}} is the axis of focus",
-            axes.pattern,
-        )
+    condition = "if {z} is the axis of focus" + ("" if axes.has_z else " all the same")
     return NamedAxesError(
         message,
-        f"if {{z}} is the axis of focus all the same, open it as a series by {pattern}",
+        f'{condition}, give --pattern "{axes.pattern}" (in Python: open_series(..., pattern=...))',
         axes.pattern,
     )

@@ -63,6 +63,9 @@ class OcclusionSummary:
         Reason why nothing was restored; of several tiles, the one last in the order of the checks.
     needed : float
         Bytes of memory that the analysis needs, if there was less; 0 if unknown.
+    edges, edges_at_end : int
+        Pixels of depth discontinuities, and those of them at objects that are sharpest at the front
+        end of the stack.
     """
 
     light: ImagingModel | None = None
@@ -72,6 +75,16 @@ class OcclusionSummary:
     removed: float = 0.0
     why: Why = Why.NOT_ASKED
     needed: float = 0.0
+    edges: int = 0
+    edges_at_end: int = 0
+
+    @property
+    def share_at_end(self) -> float:
+        """Share of the depth discontinuities at objects that are sharpest at the front end.
+
+        0 where no blur was removed, so that nothing is known to lie in front.
+        """
+        return self.edges_at_end / max(self.edges, 1) if self.pixels else 0.0
 
     def stopped(self, why: Why, needed: float = 0.0) -> OcclusionSummary:
         """Return the summary with a tile in which nothing is restored.
@@ -135,6 +148,7 @@ class OcclusionSummary:
         return {
             "found": True,
             "near_end": "last" if self.last_is_near else "first",
+            "share_at_end": round(self.share_at_end, 3),
             "blur_per_plane": round(self.light.lens.blur, 3),
             "gamma": self.light.lens.gamma,
             "share": self.pixels / area,

@@ -16,6 +16,7 @@ from napari_focus_stack._utils.threads import ThreadTeam
 from napari_focus_stack.alignment.cropping import common_crop
 from napari_focus_stack.occlusion.background import restore_background
 from napari_focus_stack.occlusion.boundaries import LEAST_JUMP, depth_discontinuities
+from napari_focus_stack.occlusion.cut_fronts import fronts_at_end
 from napari_focus_stack.occlusion.lens import SHIFTS, SharpPatch, measured_lens
 from napari_focus_stack.occlusion.model_check import unexplained_by_one_surface
 from napari_focus_stack.occlusion.orientation import Change, Shown, StackOrientation
@@ -97,6 +98,9 @@ def remove_occlusion_steps(
     if orientation is not None:
         step = _OcclusionStep(team, run, survey, maps, orientation.cells)
         yield from step.restore(orientation, cover)
+        near = len(survey.alignment.order) - 1 if orientation.last_is_near else 0
+        edges, at_end = fronts_at_end(maps.depth, orientation.light.jump, near)
+        found = replace(found, edges=found.edges + edges, edges_at_end=found.edges_at_end + at_end)
     return found, cover
 
 

@@ -76,7 +76,7 @@ def assemble_report(run: Run, survey: Survey, fused: FusedField, box: Box | None
     """
     source, alignment, marks = run.source, survey.alignment, survey.stack.marks
     health = _examined(run, survey, fused)
-    advised = _advice(run, survey, health)
+    advised = _advice(run, survey, health, _nearest(survey, fused))
     notes = [*run.notes, *_note_on_z(run)]
     changes = intensities(run.settings, survey, fused.counts)
     if source.dtype.name not in EXACT and not changes["selected"]:
@@ -138,7 +138,15 @@ def _examined(run: Run, survey: Survey, fused: FusedField) -> Health:
     )
 
 
-def _advice(run: Run, survey: Survey, health: Health) -> dict[str, list[str]]:
+def _nearest(survey: Survey, fused: FusedField) -> tuple[int, float]:
+    """Return the plane at the front end, and the share of edges in front sharpest in it."""
+    planes, occlusion = survey.alignment.fitting, fused.occlusion
+    return planes[-1 if occlusion.last_is_near else 0], occlusion.share_at_end
+
+
+def _advice(
+    run: Run, survey: Survey, health: Health, nearest: tuple[int, float]
+) -> dict[str, list[str]]:
     return advice(
         health,
         survey.alignment.fitting,
@@ -148,6 +156,7 @@ def _advice(run: Run, survey: Survey, health: Health) -> dict[str, list[str]]:
         survey.alignment.order,
         describe_left_out(survey.alignment.named_left_out(run.source.names)),
         _motion(survey),
+        nearest,
         has_strangers=_has_strangers(run, survey),
     )
 

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from napari_focus_stack.fusion.regional_energy import RegionalEnergy
     from napari_focus_stack.imgproc.transforms import Matrix
     from napari_focus_stack.io.sources import PlaneSource
-    from napari_focus_stack.result import Progress
+    from napari_focus_stack.result import Progress, Report
     from napari_focus_stack.series.channels import ChannelPlan, Outcome
     from napari_focus_stack.series.model import Series
+
+SURENESS = ("trusted", "guessed", "well_sure")
+"""Figures of the health of a recording that are of depth, and thus of the pooled planes."""
 
 
 class Film:
@@ -152,7 +155,7 @@ class Film:
         )
         times = [self._original(one) for one in sorted([time, *neighbours])]
         note = f"Depth was measured on the planes of time points {format_runs(times)}, averaged."
-        noted = _noted(own, note).report
+        noted = _with_sureness_of(found.report, _noted(own, note).report)
         report = dataclasses.replace(noted, series={**noted.series, "pooled": times})
         measured = dataclasses.replace(
             own,
@@ -217,6 +220,17 @@ class Film:
             before, after = (image.image for image in images if isinstance(image, StackResult))
             self._drifts[lead, time, other] = drift_between(before, after, self._plan.cancel)
         return self._drifts[lead, time, other]
+
+
+def _with_sureness_of(pooled: Report, own: Report) -> Report:
+    """Return the report of a time point with what is said of depth on the pooled planes."""
+    before, now = (report.advice.get("texture", []) for report in (own, pooled))
+    return dataclasses.replace(
+        own,
+        health={**own.health, **{name: pooled.health[name] for name in SURENESS}},
+        advice={**own.advice, "texture": now},
+        notes=[*(note for note in own.notes if note not in before), *now],
+    )
 
 
 def _noted(result: StackResult, note: str) -> StackResult:

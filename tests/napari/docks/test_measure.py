@@ -260,6 +260,7 @@ def test_texture_and_volume_of_regions_are_tabulated(
     assert rows["volume above"].unit == "µm³"
     assert rows["volume above"].values[0] == pytest.approx(mean * 40 * 0.5 * 64 * 0.25, rel=1e-5)
     assert rows["volume below"].values == (0,)
+    assert table.measures.notes == ()
     table.save(str(tmp_path / "v.csv"))
     first, second, *_ = (tmp_path / "v.csv").read_text().splitlines()
     assert (first, second) == ("quantity,unit,A", "level,µm,-100")
@@ -271,6 +272,16 @@ def test_texture_and_volume_of_regions_are_tabulated(
     assert "missing" in notifications[-1]
     docked.surface.s_filter.value = "fine"
     assert "S-filter 'fine' is no length" in press(qtbot, docked, docked.surface.texture_button)
+
+
+def test_a_volume_of_a_part_of_the_field_says_so(qtbot, viewer, docked):
+    add_result(viewer, STEP, confidence=np.where(ROWS < 30, 1, 0.2).astype(np.float32))
+    press(qtbot, docked, docked.surface.volume_button)
+    measures = docked.surface.table.measures
+    [note] = measures.notes
+    share = next(one.values[0] for one in measures.rows if one.name == "counted")
+    assert f"those of {share:.1f}% of the region" in note
+    assert measures.cells[-1] == [note]
 
 
 def test_lines_and_regions_of_one_layer_keep_their_shares(qtbot, viewer, docked):

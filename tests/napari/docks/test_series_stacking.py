@@ -7,8 +7,10 @@ import tempfile
 import numpy as np
 import pytest
 from napari.layers import Layer
+from scenes import QUIET, scene
 from stacks import banded_planes, in_a_window
 
+from napari_focus_stack import focus_stack
 from napari_focus_stack._napari.docks import series_stacking as room
 from napari_focus_stack._napari.io.results_reader import reopen
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY
@@ -169,6 +171,22 @@ def test_failures_are_listed_with_their_reason(viewer, widget, press, film):
     assert [lines[0], lines[2]] == ["Stacked 2 stacks.", "1 stack failed and stays blank:"]
     assert lines[3].startswith("time 1: ")
     assert np.isnan(np.asarray(added["film [sharp]"].data[1])).all()
+
+
+def test_notes_of_one_kind_are_shown_once_though_their_figures_differ(viewer, widget, press):
+    recorded = scene("gravel", "slant", size=(96, 128), noise=QUIET).planes
+    noisy = [
+        np.clip(recorded + np.random.default_rng(0).normal(0, noise, recorded.shape), 0, 255)
+        for noise in (15, 16)
+    ]
+    film = np.array(noisy).astype(np.uint8)
+    viewer.add_image(film, name="film", axis_labels=("t", "z", "y", "x"))
+    widget.input.scope.value = frozenset({"time"})
+    press()
+    own = [set(focus_stack(one, align="none").report.notes) for one in film]
+    assert own[0].isdisjoint(own[1])
+    [said] = [line for line in widget.job.status.value.splitlines() if "Hardly any" in line]
+    assert said.split(" (2 of 2 stacks")[0] in own[0]
 
 
 def test_another_run_may_fill_the_layers_of_the_last_one(viewer, widget, press, film):

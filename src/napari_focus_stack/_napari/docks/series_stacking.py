@@ -16,6 +16,7 @@ from napari_focus_stack._napari.widgets.job_row import CANCELLED
 from napari_focus_stack._napari.workers.series_stacking import SeriesRun, series_run_steps
 from napari_focus_stack._utils.wording import format_count
 from napari_focus_stack.errors import SettingsError
+from napari_focus_stack.series.shared_notes import shared_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from napari_focus_stack._napari.layers.series_input import SeriesInput
     from napari_focus_stack._napari.widgets.job_row import JobRow
     from napari_focus_stack._napari.workers.job import Outcome
-    from napari_focus_stack.result import Report
     from napari_focus_stack.series.model import Series, StackIndex
     from napari_focus_stack.series.result import SeriesProgress, SeriesResult
     from napari_focus_stack.series.series_settings import SeriesSettings
@@ -244,7 +244,7 @@ def series_summary(run: SeriesRun, notes: Sequence[str] = ()) -> str:
     Returns
     -------
     str
-        Lines: what was done, what failed and why, and the notes that all stacks share.
+        Lines: what was done, what failed and why, and the notes of the stacks.
     """
     reports, failed = run.maps.reports, list(run.maps.failed.items())
     lines = [f"Stacked {format_count(len(reports), 'stack', 'stacks')}{_led_by(run)}."]
@@ -256,7 +256,7 @@ def series_summary(run: SeriesRun, notes: Sequence[str] = ()) -> str:
         lines += [f"{_place(run.series, index)}: {reason}" for index, reason in failed[:MOST_NAMED]]
         if len(failed) > MOST_NAMED:
             lines.append(f"and {len(failed) - MOST_NAMED} more.")
-    return "\n".join([*lines, *notes, *_common_notes(list(reports.values()))])
+    return "\n".join([*lines, *notes, *shared_notes(run.series, reports)])
 
 
 def _led_by(run: SeriesRun) -> str:
@@ -275,12 +275,6 @@ def _led_by(run: SeriesRun) -> str:
 def _place(series: Series, index: StackIndex) -> str:
     """Return the place of a stack without the name of the layer."""
     return series.describe(index).partition(", ")[2] or series.describe(index)
-
-
-def _common_notes(reports: Sequence[Report]) -> list[str]:
-    """Return the notes that every stack has, in the order of the first one."""
-    first = reports[0].notes if reports else []
-    return [note for note in first if all(note in report.notes for report in reports)]
 
 
 def series_layers_over(chosen: SeriesInput, layers: Sequence[Any]) -> list[Image]:

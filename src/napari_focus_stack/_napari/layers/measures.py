@@ -157,7 +157,8 @@ def volume_measures(found: Mapping[str, tuple[float, str, Volumes]]) -> Measures
         ),
         _share([one.share for _, _, one in each]),
     ]
-    return Measures(tuple(found), tuple(rows))
+    noted = {name: {"notes": one.notes} for name, (_, _, one) in found.items()}
+    return Measures(tuple(found), tuple(rows), _notes(noted, "notes"))
 
 
 def _all(found: Mapping[str, tuple[Any, ...]], place: int) -> tuple[Any, ...]:
