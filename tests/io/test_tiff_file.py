@@ -96,3 +96,18 @@ def test_planes_that_their_pages_do_not_bear_out_are_refused(
     file = write_images(tmp_path, data, first)
     with pytest.raises(ValueError, match="more planes than any"), open_tiff_file(file):
         pass
+
+
+@pytest.mark.parametrize(
+    ("name", "order", "message"),
+    [("XPixels", "XYZCT", "more planes than any"), ("Pixels", "XYZZZ", "an axis twice")],
+)
+def test_elements_that_tifffile_takes_for_images_are_counted_as_it_counts_them(
+    tmp_path: Path, name: str, order: str, message: str
+) -> None:
+    sizes = 'SizeX="4" SizeY="4" SizeZ="90000" SizeC="9000" SizeT="1"'
+    text = f'<OME><Image><{name} DimensionOrder="{order}" {sizes}></{name}></Image></OME>'
+    file = tmp_path / "a.tif"
+    tifffile.imwrite(file, np.zeros((4, 4), np.uint8), metadata=None, description=text)
+    with pytest.raises(ValueError, match=message), open_tiff_file(file):
+        pass
