@@ -403,4 +403,14 @@ def test_heights_of_whole_planes_are_named_and_reach_the_ends_of_the_stack_alone
             assert ("exactly the highest" in notes) is said
             assert "exactly the lowest" not in notes
     tifffile.imwrite(tmp_path / "numbers.tif", index)
-    assert "whole planes alone" in " ".join(open_heights(tmp_path / "numbers.tif", z_step=2).notes)
+    notes = " ".join(open_heights(tmp_path / "numbers.tif", z_step=2).notes)
+    assert "whole planes alone" in notes
+    assert "exactly the highest" in notes  # that may be the last plane: no report is beside it
+
+
+def test_depth_between_planes_that_happens_to_be_whole_is_named_no_stairs(
+    run: StackResult, tmp_path: Path
+) -> None:
+    made = replace(run, depth=np.where(run.depth > 2, 3, 2).astype(np.float32), height=None)
+    write_outputs({"image": tmp_path / "flat.focusstack"}, made)
+    assert "whole planes" not in " ".join(open_heights(tmp_path / "flat.focusstack").notes)

@@ -657,12 +657,18 @@ def test_a_pixel_size_that_is_given_has_priority() -> None:
         0.5 * (max(planes[0].shape[:2]) - 1)
     )
     known = ArraySource(planes, spacing=Spacing(y=0.1, x=0.2, z=2.5, unit="nanometer"))
-    assert focus_stack(known, pixel_size=0.5).report.spacing == {
-        "y": 0.5,
-        "x": 0.5,
-        "z": 2.5,
-        "unit": "nanometer",
-    }
+    report = focus_stack(known, pixel_size=0.5).report
+    assert report.spacing == {"y": 0.5, "x": 0.5, "z": 2.5, "unit": "nanometer"}
+    assert (
+        "The pixel size of 0.5 nm was given; that in the files, 0.1 x 0.2 nm, does not count."
+        in report.notes
+    )
+    same = ArraySource(planes, spacing=Spacing(y=0.499, x=0.5, unit="micrometer"))
+    assert not focus_stack(same, pixel_size=0.5).report.notes
+    counted = ArraySource(planes, spacing=Spacing(y=1, x=1, z=1, unit="pixel"))
+    found = focus_stack(counted, pixel_size=0.5).report
+    assert found.spacing == {"y": 0.5, "x": 0.5, "z": None, "unit": "micrometer"}
+    assert not found.notes
 
 
 def test_the_report_says_what_was_done() -> None:

@@ -105,16 +105,22 @@ def whole_planes(found: HeightField, z_step: float | None) -> NDArray[Any] | Non
     numpy.ndarray or None
         (Y, X); None for heights, and for depths between planes.
     """
+    values = found.values
     if found.kind == "height" or (found.kind == "unknown" and z_step is None):
         return None
-    known = found.values[np.isfinite(found.values)]
-    return found.values if known.size and (known == np.rint(known)).all() else None
+    if values.dtype.kind in "iu":
+        return values
+    if found.kind == "depth":  # whole numbers by chance, as of a flat specimen
+        return None
+    known = values[np.isfinite(values)]
+    are_whole = known.size and known.min() < known.max() and (known == np.rint(known)).all()
+    return values if are_whole else None
 
 
 def at_ends(
     source: HeightMap,
     planes: NDArray[Any] | None = None,
-    ends: tuple[int | None, int | None] = (0, None),
+    ends: tuple[int | None, int | None] = (None, None),
 ) -> list[str]:
     """Return a note for each end of the heights at which many lie, as at an end of a stack.
 
@@ -139,8 +145,12 @@ def at_ends(
     extremes = {"lowest": float(sure.min()), "highest": float(sure.max())}
     if planes is not None:
         counted = planes[source.counted]
-        reached = counted.min() == ends[0], counted.max() == ends[1]
-        extremes = {name: extremes[name] for name, at in zip(extremes, reached, strict=True) if at}
+        outermost = int(counted.min()), int(counted.max())
+        extremes = {
+            name: extremes[name]
+            for name, plane, end in zip(extremes, outermost, ends, strict=True)
+            if end in (None, plane)
+        }
     shares = {name: float(np.mean(sure == end)) for name, end in extremes.items()}
     return [
         f"{format_percentage(shares[name])} of the heights that count are exactly the {name}, "

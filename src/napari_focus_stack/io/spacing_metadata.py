@@ -13,7 +13,8 @@ from napari_focus_stack.io.xml_documents import parse_xml
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-UNIT = "micrometer"
+UNIT, PIXEL = "micrometer", "pixel"
+"""Unit of lengths in files, and that of pixels of unknown size."""
 
 _MICROMETRES = {
     "pm": 1e-6,
@@ -156,7 +157,8 @@ def with_pixel_size(spacing: Spacing, size: float | None) -> Spacing:
     spacing : Spacing
         Distances as the files or the caller's array have them.
     size : float or None
-        Pixel size in their unit, in micrometres if they have none; None leaves them as they are.
+        Pixel size in their unit, in micrometres if they have none or count pixels; None leaves them
+        as they are.
 
     Returns
     -------
@@ -165,6 +167,8 @@ def with_pixel_size(spacing: Spacing, size: float | None) -> Spacing:
     """
     if size is None:
         return spacing
+    if spacing.unit == PIXEL:
+        return Spacing(y=size, x=size, unit=UNIT)
     return Spacing(y=size, x=size, z=spacing.z, unit=spacing.unit or UNIT)
 
 

@@ -50,7 +50,7 @@ class HeightField:
     spacing: Spacing = field(default_factory=Spacing)
     z_calibration: Mapping[str, float] = field(default_factory=dict)
     depth_unit: float = 1.0
-    ends: tuple[int | None, int | None] = (0, None)
+    ends: tuple[int | None, int | None] = (None, None)
     notes: tuple[str, ...] = ()
 
 
@@ -87,7 +87,7 @@ def ends_of(described: Mapping[str, Any]) -> tuple[int | None, int | None]:
     Returns
     -------
     tuple of int or None
-        The last is None where the planes are not described.
+        None where the planes are not described.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def ends_of(described: Mapping[str, Any]) -> tuple[int | None, int | None]:
     """
     transforms = described.get("transforms") or []
     used = [plane for plane, matrix in enumerate(transforms) if matrix is not None]
-    return (used[0], used[-1]) if used else (0, None)
+    return (used[0], used[-1]) if used else (None, None)
 
 
 @dataclass(frozen=True, kw_only=True)

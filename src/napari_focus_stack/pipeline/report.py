@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from napari_focus_stack.diagnostics.health import Health, examine
 from napari_focus_stack.imgproc.dtypes import EXACT
 from napari_focus_stack.io.folder_notes import strangers
 from napari_focus_stack.io.places import absolute
-from napari_focus_stack.io.spacing_metadata import with_pixel_size
+from napari_focus_stack.io.spacing_metadata import PIXEL
 from napari_focus_stack.pipeline.intensities import intensities
 from napari_focus_stack.result import Report, describe_left_out
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from napari_focus_stack.pipeline.fused_field import FusedField
     from napari_focus_stack.pipeline.run import Run
     from napari_focus_stack.pipeline.survey import Survey
+
+SAME_SIZE = 0.01
+"""Relative difference of two pixel sizes up to which they are the same, one of them rounded."""
 
 
 def note_unrecorded(recorded: NDArray[np.bool_], dtype: np.dtype[Any], *, alpha: bool) -> list[str]:
@@ -77,7 +81,7 @@ def assemble_report(run: Run, survey: Survey, fused: FusedField, box: Box | None
     source, alignment, marks = run.source, survey.alignment, survey.stack.marks
     health = _examined(run, survey, fused)
     advised = _advice(run, survey, health, _nearest(survey, fused))
-    notes = [*run.notes, *_note_on_z(run)]
+    notes = [*run.notes, *_note_on_pixels(run), *_note_on_z(run)]
     changes = intensities(run.settings, survey, fused.counts)
     if source.dtype.name not in EXACT and not changes["selected"]:
         notes.append(
@@ -184,6 +188,21 @@ def _z_calibration(run: Run) -> dict[str, float]:
     return {"factor": factor, "uncertainty": uncertainty, "drive_step": run.drive_step}
 
 
+def _note_on_pixels(run: Run) -> list[str]:
+    """Return a sentence on a pixel size that is not the one in the files."""
+    known, given = run.source.spacing, run.settings.pixel_size
+    if given is None or known.y is None or known.x is None or known.unit == PIXEL:
+        return []
+    if all(math.isclose(size, given, rel_tol=SAME_SIZE) for size in (known.y, known.x)):
+        return []
+    unit, sizes = format_unit(_spacing(run)["unit"]), dict.fromkeys((known.y, known.x))
+    there = " x ".join(f"{size:.6g}" for size in sizes)
+    return [
+        f"The pixel size of {given:.6g} {unit} was given; that in the files, {there} {unit}, does "
+        "not count."
+    ]
+
+
 def _note_on_z(run: Run) -> list[str]:
     """Return a sentence on a factor on distances along z."""
     factor = run.settings.z_factor
@@ -203,6 +222,6 @@ def _note_on_z(run: Run) -> list[str]:
 
 
 def _spacing(run: Run) -> dict[str, Any]:
-    spacing = with_pixel_size(run.source.spacing, run.settings.pixel_size)
+    spacing = run.spacing
     unit = spacing.unit or (None if run.settings.z_step is None else "micrometer")
     return {"y": spacing.y, "x": spacing.x, "z": run.z_step, "unit": unit}

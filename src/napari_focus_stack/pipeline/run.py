@@ -19,6 +19,7 @@ from napari_focus_stack.diagnostics.plane_statistics import PlaneStatistics
 from napari_focus_stack.errors import Cancelled
 from napari_focus_stack.imgproc.alpha import continued, ignores_alpha
 from napari_focus_stack.imgproc.dtypes import computable
+from napari_focus_stack.io.spacing_metadata import with_pixel_size
 from napari_focus_stack.pipeline.memory_needs import PlaneKind, roomy_bytes
 from napari_focus_stack.pipeline.notes import Notes
 from napari_focus_stack.pipeline.progress_plan import ProgressPlan
@@ -73,8 +74,10 @@ class Run:
         (Y, X) bool, True where motion is estimated; None for the whole field.
     prior : PriorTransforms or None
         Prior transforms, used instead of estimated ones.
+    spacing : Spacing
+        That of the source, with the pixel size of the settings.
     drive_step : float or None
-        Way of the focus drive between neighbouring planes, in the unit of the source's spacing.
+        Way of the focus drive between neighbouring planes, in the unit of `spacing`.
     z_step : float or None
         Distance of neighbouring planes: the same, times the factor of the settings.
     notes : Notes
@@ -124,7 +127,8 @@ class Run:
             self.prior = prior_transforms(transforms, source)
             self.reference = self.prior.reference(self.reference)
         self.notes.add(*_without_effect(self, align_mask is not None))
-        step = settings.z_step if settings.z_step is not None else source.spacing.z
+        self.spacing = with_pixel_size(source.spacing, settings.pixel_size)
+        step = settings.z_step if settings.z_step is not None else self.spacing.z
         self.drive_step = step
         self.z_step = None if step is None else step * settings.z_factor
         self.progress = ProgressPlan(self.n)

@@ -12,6 +12,9 @@ from napari_focus_stack._napari.layers.kept_maps import KEPT_KEY, KeptMaps, with
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
 from napari_focus_stack._napari.widgets.save_row import SaveRow
 from napari_focus_stack.analysis import open_heights
+from napari_focus_stack.correction import apply_correction
+from napari_focus_stack.depth_labels import BACKGROUND, encode_labels
+from napari_focus_stack.io.sources import ArraySource
 
 NAME = "a_b.focusstack"
 
@@ -85,16 +88,26 @@ def test_heights_of_the_saved_file_are_those_of_the_run(
         opened = open_heights(asked.answer)
         np.testing.assert_allclose(opened.height_map.heights, run.height, rtol=1e-6)
         np.testing.assert_array_equal(opened.height_map.confidence, run.confidence)
-    assert_corrections_leave_out_what_lacks_them(viewer.layers[-1])
 
 
-def assert_corrections_leave_out_what_lacks_them(image):
-    """Maps that were kept without a layer do not follow the brush."""
-    kept = KeptMaps({"depth": np.zeros(image.data.shape[:2], np.float32)}, None)
-    image.metadata[KEPT_KEY] = kept
-    assert [role(one) for one in with_kept_maps([image])] == ["depth", "stacked"]
-    image.metadata[METADATA_KEY]["correction"] = {"shape": [1, 1], "labels": ""}
-    assert with_kept_maps([image]) == [image]
+def test_maps_that_have_no_layer_follow_the_brush(qtbot, viewer, widget, planes):
+    image = viewer.layers[-1]
+    run = focus_stack(planes, align="none")
+    labels = np.zeros(image.data.shape[:2], np.uint16)
+    labels[:9, 4:], labels[9:12] = 3, BACKGROUND
+    note = {"shape": list(labels.shape), "labels": encode_labels(labels)}
+    image.metadata[METADATA_KEY]["correction"] = note
+    expected = apply_correction(ArraySource(planes), run, labels)
+    found = {role(one): one.data for one in with_kept_maps([image])}
+    assert list(found) == ["depth-index", "depth", "confidence", "stacked"]
+    for purpose, array in list(found.items())[:3]:
+        np.testing.assert_array_equal(array, getattr(expected, OUTPUTS[purpose].attribute))
+    del image.metadata[METADATA_KEY]["correction"]
+    assert (with_kept_maps([image])[1].data == run.depth).all()
+    changed = {"shape": list(labels.shape), "labels": encode_labels(labels[::-1])}
+    image.metadata[KEPT_KEY] = KeptMaps(image.metadata[KEPT_KEY].arrays, note)
+    image.metadata[METADATA_KEY]["correction"] = changed
+    assert with_kept_maps([image]) == [image]  # what the run found below `note` is not known
 
 
 def test_nothing_is_written_without_a_name_or_over_a_file_nobody_was_asked_about(

@@ -76,6 +76,15 @@ def test_a_z_step_is_one_number(form):
     assert form.settings().z_step == 1.5
 
 
+def test_a_pixel_size_that_is_typed_is_in_the_recipe(form):
+    form.fill(Spacing(0.5, 0.5, 2.0, "micrometer"))
+    assert form.settings().pixel_size is None
+    form.pixel_size.value = "0.25"
+    assert form.settings().pixel_size == 0.25
+    form.pixel_size.value = "0.25 0.3"
+    assert form.settings().pixel_size is None
+
+
 @settings(max_examples=15, deadline=None)  # a form takes 30 ms
 @given(y=st.floats(1e-6, 1e6), x=st.floats(1e-6, 1e6))
 def test_what_a_layer_fills_in_can_be_typed_again(qapp, y, x):

@@ -1,16 +1,20 @@
-"""Maps of a run that have no layer, kept with its image so that saved results are complete."""
+"""Maps of a run, kept with its image so that saved results are complete, whatever is shown."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS, map_appearance
 from napari_focus_stack._napari.layers.geometry import placement
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
 from napari_focus_stack._napari.layers.names import with_role
+from napari_focus_stack.depth_labels import BACKGROUND, NOT_CORRECTED
+from napari_focus_stack.io.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +31,7 @@ _KEPT = ("depth-index", "depth", "confidence")
 
 @dataclass(frozen=True, eq=False)
 class KeptMaps:
-    """Maps of a run without layers.
+    """Maps of a run.
 
     Attributes
     ----------
@@ -41,17 +45,13 @@ class KeptMaps:
     correction: dict[str, Any] | None
 
     @classmethod
-    def of(
-        cls, result: StackResult, shown: Sequence[str], correction: dict[str, Any] | None
-    ) -> KeptMaps:
-        """Keep the maps of a result that are not shown.
+    def of(cls, result: StackResult, correction: dict[str, Any] | None) -> KeptMaps:
+        """Keep the maps of a result.
 
         Parameters
         ----------
         result : StackResult
             The result.
-        shown : sequence of str
-            Roles that have a layer.
         correction : dict or None
             Its correction by hand, as layers carry it.
 
@@ -60,8 +60,37 @@ class KeptMaps:
         KeptMaps
             The maps, which are not copied.
         """
-        roles = [role for role in _KEPT if role not in shown]
-        return cls({one: getattr(result, OUTPUTS[one].attribute) for one in roles}, correction)
+        return cls({one: getattr(result, OUTPUTS[one].attribute) for one in _KEPT}, correction)
+
+    def corrected(self, correction: dict[str, Any] | None, path: Path) -> dict[str, NDArray[Any]]:
+        """Return the maps with the correction that their image has by now.
+
+        Parameters
+        ----------
+        correction : dict or None
+            The correction by hand, as layers carry it.
+        path : pathlib.Path
+            Name of the image, for messages.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            By role; none if an earlier correction was changed, under which the run's own values are
+            not known, or is of another field.
+
+        Raises
+        ------
+        InputError
+            The correction is damaged.
+        """
+        if correction == self.correction:
+            return dict(self.arrays)
+        if self.correction is not None or correction is None:
+            return {}
+        labels = Recipe.of_document({"settings": {}, "correction": correction}, path).correction
+        if labels is None or any(array.shape != labels.shape for array in self.arrays.values()):
+            return {}
+        return {one: _corrected(one, array, labels) for one, array in self.arrays.items()}
 
 
 def with_kept_maps(layers: Sequence[Image]) -> list[Image]:
@@ -75,18 +104,36 @@ def with_kept_maps(layers: Sequence[Image]) -> list[Image]:
     Returns
     -------
     list of napari.layers.Image
-        In that order, each image behind its maps; those of an image that was corrected since are
-        left out, because they do not have the correction.
+        In that order, each image behind its maps, which have the correction that it has by now.
+
+    Raises
+    ------
+    InputError
+        A correction is damaged.
     """
     there = {role(layer) for layer in layers}
     whole: list[Image] = []
     for layer in layers:
         kept = layer.metadata.get(KEPT_KEY)
-        if kept is not None and kept.correction == layer.metadata[METADATA_KEY].get("correction"):
-            missing = {one: array for one, array in kept.arrays.items() if one not in there}
-            whole += [_hidden(layer, one, array) for one, array in missing.items()]
+        if kept is not None and not there.issuperset(_KEPT):
+            correction = layer.metadata[METADATA_KEY].get("correction")
+            maps = kept.corrected(correction, Path(str(layer.name)))
+            whole += [_hidden(layer, one, maps[one]) for one in maps if one not in there]
         whole.append(layer)
     return whole
+
+
+def _corrected(purpose: str, found: NDArray[Any], labels: Any) -> NDArray[Any]:
+    """Return a map as the brush changes it where it is shown."""
+    changed, corrected, nothing = found.copy(), labels != NOT_CORRECTED, labels == BACKGROUND
+    if purpose == "confidence":
+        changed[corrected] = 1
+        return changed
+    painted = corrected & ~nothing
+    changed[painted] = labels[painted] - 1
+    if purpose == "depth":
+        changed[nothing] = np.nan
+    return changed
 
 
 def _hidden(image: Image, purpose: str, array: NDArray[Any]) -> Image:

@@ -164,7 +164,7 @@ def result_layers(
         **_placement(result, origin),
         "metadata": {
             **provenance(result.report, "stacked", origin),
-            KEPT_KEY: KeptMaps.of(result, wanted, correction),
+            KEPT_KEY: KeptMaps.of(result, correction),
         },
     }
     made = [*maps, (result.image, image)]

@@ -6,7 +6,6 @@ Choices, bounds and tooltips are those of `Settings`; nothing is computed or sho
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, PushButton
@@ -192,7 +191,7 @@ class SettingsForm:
         if self.checks["height"].value and not self._lengths.steps:
             self.z_step.native.setFocus()
             raise SettingsError(_HEIGHT_NEEDS)
-        return replace(self.settings_of_any(), z_step=self.spacing().z)
+        return self._lengths.applied_to(self.settings_of_any())
 
     def settings_of_any(self) -> Settings:
         """Return the settings for any stack: as chosen, without the z step of this one.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from magicgui.widgets import ComboBox, Label
 
 from napari_focus_stack._napari.layers.geometry import DEFAULT_UNIT
@@ -13,6 +16,9 @@ from napari_focus_stack._napari.widgets.length_fields import (
 from napari_focus_stack._napari.widgets.parameter_controls import help_of
 from napari_focus_stack._napari.widgets.rows import row
 from napari_focus_stack.io.sources import Spacing
+
+if TYPE_CHECKING:
+    from napari_focus_stack.settings import Settings
 
 UNITS = {"nanometer": "nm", "micrometer": "µm", "millimeter": "mm"}
 UNIT_WIDTH = 70
@@ -102,6 +108,28 @@ class SpacingFields:
         if z_step != self._texts[1]:
             z, _ = read_lengths("z step", z_step, most=1)
         return Spacing(y=y, x=x, z=z, unit=self.unit.value)
+
+    def applied_to(self, settings: Settings) -> Settings:
+        """Return settings with the z step, and with the pixel size if that was typed.
+
+        Parameters
+        ----------
+        settings : Settings
+            The other settings.
+
+        Returns
+        -------
+        Settings
+            For a recipe that gives the same result; without a pixel size that differs in y and x.
+
+        Raises
+        ------
+        SettingsError
+            A field that holds no length.
+        """
+        spacing, was_typed = self.spacing(), self._typed()[0] != self._texts[0]
+        size = spacing.y if was_typed and spacing.y == spacing.x else None
+        return replace(settings, z_step=spacing.z, pixel_size=size)
 
     def _typed(self) -> tuple[str, str, str]:
         return self.pixel_size.value.strip(), self.z_step.value.strip(), self.unit.value
