@@ -62,6 +62,9 @@ ONE_STACK = [
     [*product("img-{}.tif", range(350, 450)), "img-DAPI.tif"],
     [*product("cell_t03_{:03d}.tif", range(9)), "cell_t03_DAPI.tif"],
     [*product("{}.tif", range(1, 10)), "A1.tif"],
+    ["i-351.tif", "i-352.tif", "i-BF.tif"],
+    [*product("j-{}.tif", (300, 320, 340, 360, 400)), "j-DAPI.tif", "j-BF.tif"],
+    [*product("k_z_{}.tif", (400, 450, 500)), "k_z_BF.tif"],
 ]
 SEVERAL = {
     "film_t{z}.tif": product("film_t{:03d}.tif", range(10)),
@@ -86,6 +89,8 @@ SEVERAL = {
     "b-z{z}-{c}.tif": product("b-z{}-{}.tif", range(3), ("BF", "488 nm", "561", "640nm")),
     "c-z{z}-{c}.tif": product("c-z{}-{}.tif", range(3), ("BF", "1", "2")),
     "d-z{z}-{c}.tif": product("d-z{}-{}.tif", range(3), ("BF", "488"))[:-1],
+    "f-z{z}-{c}.tif": product("f-z{}-{}.tif", range(2), ("450", "525", "600", "BF")),
+    "g-{z}-{c}.tif": product("g-{}-{}.tif", range(4), ("450", "525", "600", "BF")),
     "e-{p}-z{z}.tif": product("e-{}-z{}.tif", ("A1", "12", "B2"), range(3)),
 }
 
@@ -116,16 +121,63 @@ def test_pictures_named_by_a_dye_beside_a_film_by_numbers_change_no_pattern(othe
         assert axes.pattern == "a_t{t}_{z}.tif"
 
 
+def evenly_spaced(seed):
+    """Return numbers of at most seven planes within 300 to 999, and a dye."""
+    rng = random.Random(seed)
+    step = rng.choice((1, 2, 5, 10, 25, 100))
+    planes = rng.randint(2 if step < 20 else 5, 7)
+    first = rng.randint(300, 999 - step * (planes - 1))
+    return range(first, first + step * planes, step), rng.choice(("BF", "DAPI", "Cy5", "dic"))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_overview_named_by_a_dye_makes_no_channels_of_planes(tmp_path: Path, seed):
+    numbers, dye = evenly_spaced(seed)
+    names = product("img_{}.tif", [*numbers, dye])
+    plane = np.random.default_rng(seed).integers(0, 99, (16, 20), np.uint8)
+    for name in names:
+        tifffile.imwrite(tmp_path / name, plane)
+    assert read_stack(tmp_path).names == tuple(names)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("form", ["a_{}.tif", "a_{}nm.tif", "a_t{}_{}.tif", "a_p{}_{}.tif"])
+def test_overviews_named_by_a_dye_change_no_pattern_of_planes(form, seed):
+    numbers, dye = evenly_spaced(seed)
+    form, repeats = (form, [range(3)]) if form.count("{") > 1 else (form, [])
+    names = product(form, *repeats, numbers)
+    dyes = product(form.replace("nm", ""), *repeats, [dye])
+    for mixed in (names + dyes, dyes + names, names + dyes[:1]):
+        assert find_axes(mixed) == find_axes(names)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_dyes_and_wavelengths_of_a_grid_are_channels(seed):
+    rng = random.Random(seed)
+    dyes = rng.sample(["DAPI", "GFP", "BF", "Cy5"], rng.randint(1, 2))
+    lines = rng.sample([405, 445, 488, 515, 561, 594, 640], rng.randint(1, 3 - len(dyes)))
+    units = [f"{line}{rng.choice(('', 'nm'))}" for line in lines]
+    names = product("a_z{}_{}.tif", range(rng.randint(2, 9)), dyes + units)
+    axes = find_axes(rng.sample(names, len(names)))
+    assert axes is not None
+    assert axes.pattern == "a_z{z}_{c}.tif"
+
+
 @pytest.mark.parametrize("names", [("DAPI", "488"), ("405", "488", "BF"), ("488nm", "Cy5")])
 def test_one_plane_of_each_channel_is_no_stack(names):
     for ordered in itertools.permutations(product("a-{}.tif", names)):
         axes = find_axes(ordered)
         assert axes is not None
-        first, *_, last = sorted(names)
-        assert axes.tokens == (
-            f"{first} {'to' if names[2:] else 'and'} {last}".replace("Cy", "CY"),
-        )
+        beside = " beside 'a-BF.tif'" if names[2:] else ""
+        assert axes.tokens == (" and ".join(sorted(names)[:2]).replace("Cy", "CY") + beside,)
         assert (axes.pattern, axes.has_z) == ("", False)
+
+
+def test_refusal_of_a_few_lines_names_the_only_file_with_a_dye(tmp_path: Path):
+    for name in product("a_{}.tif", (450, 525, 600, "BF")):
+        tifffile.imwrite(tmp_path / name, np.zeros((16, 20), np.uint8))
+    with pytest.raises(InputError, match=r"which count 450 to 600 beside 'a_BF\.tif'; "):
+        read_stack(tmp_path)
 
 
 def test_digits_of_guids_are_no_numbers():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 _WAVELENGTH = re.compile(r"[3-9]\d\d")
 _MOST_LINES = 8
 """Wavelengths and dyes of a recording: more such numbers are those of planes."""
+_APART, _FEWEST_EVEN = 20, 5
+"""Lines of one recording lie at least so many nm apart, and so many of them never in even steps, as
+450, 525 and 600 do: other numbers are those of planes."""
+_LEADING = re.compile(r"-?\d+(?:\.\d+)?")
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 MASK = "~" * 36
 """Stands for a GUID, whose digits are no numbers."""
@@ -45,6 +50,8 @@ class NameColumn:
     kind: str
     marker: str
     values: tuple[str, ...]
+    lone: str = ""
+    """Name of the only file with a dye here, where others have numbers."""
 
     @property
     def axis(self) -> str:
@@ -82,7 +89,11 @@ class NameColumn:
         """Return the first and last value with the marker, such as "t0 to t1"."""
         if self.kind != "number":
             found = sorted(set(self.values))
-            return " and ".join(found) if len(found) == 2 else f"{found[0]} to {found[-1]}"
+            beside = ""
+            if self.lone and len(found) > 2:
+                found.pop()  # the dye: digits come before letters
+                beside = f" beside '{self.lone}'"
+            return f"{found[0]} {'to' if len(found) > 2 else 'and'} {found[-1]}{beside}"
         found = sorted(set(self.values), key=float)
         before, after = ("", "nm") if self.marker == "nm" else (self.marker, "")
         return f"{before}{found[0]}{after} to {before}{found[-1]}{after}"
@@ -196,7 +207,10 @@ def _alike(names: Sequence[str]) -> AlikeNames:
         by_text[*texts].append((name, tokens))
     groups = [group for named in by_text.values() for group in _by_kinds(named)]
     most: list[_Named] = max(groups, key=len, default=[("", [])])
-    return *most[0], [_column(place, found) for place, found in enumerate(_places(most))]
+    columns = [_column(place, found, most) for place, found in enumerate(_places(most))]
+    if any({tokens[column.place].kind for _, tokens in most} == {"word"} for column in columns):
+        return alike_names([name for name, _ in most])  # no dye is left beside wavelengths
+    return *most[0], columns
 
 
 def _by_kinds(named: list[_Named]) -> Iterable[list[_Named]]:
@@ -205,7 +219,8 @@ def _by_kinds(named: list[_Named]) -> Iterable[list[_Named]]:
     mixed = [place for place, found in columns if len({token.kind for token in found}) > 1]
     if not mixed:
         return [named]
-    words = {place for place, found in columns if place in mixed and _is_one_axis(found)}
+    running = [found for _, found in columns if len({token.value for token in found}) > 1]
+    words = {k for k, found in columns if k in mixed and _is_one_axis(found, running)}
     groups: dict[tuple[str, ...], list[_Named]] = defaultdict(list)
     for name, tokens in named:
         kinds = [(place, tokens[place].kind) for place in mixed]
@@ -219,23 +234,45 @@ def _places(named: Sequence[_Named]) -> Iterator[tuple[NameToken, ...]]:
     return zip(*(tokens for _, tokens in named), strict=True)
 
 
-def _is_one_axis(found: Sequence[NameToken]) -> bool:
+def _is_one_axis(found: Sequence[NameToken], running: Sequence[Sequence[NameToken]]) -> bool:
     """Check whether tokens of several kinds are values of one axis, such as DAPI and 488.
 
     A few wavelengths beside a dye are, and whatever has as many files for each value as values:
-    beside planes with numbers, a picture named by a dye is no channel.
+    beside planes with numbers, a picture named by a dye is no channel. Numbers that step as those
+    of planes are planes unless z stands elsewhere.
     """
     counts = Counter(token.value for token in found if token.kind != "stamp")
     has_dye = any(token.kind == "dye" for token in found)
-    others = (token.value for token in found if token.kind in ("number", "well"))
-    lines = has_dye and all(map(_WAVELENGTH.fullmatch, others))
-    return len(counts) <= (_MOST_LINES if lines else min(counts.values()))
+    numbers = (token.value for token in found if token.kind in ("number", "well"))
+    lines = has_dye and all(map(_WAVELENGTH.fullmatch, numbers))
+    most = _MOST_LINES if lines else min(counts.values())
+    firsts = [tokens[0] for tokens in running if tokens is not found]
+    axes = {AXIS_OF.get(first.marker.casefold(), first.kind) for first in firsts}
+    if "z" not in axes and _are_planes(found):
+        most = min(counts.values()) if "number" in axes else 0
+    return len(counts) <= most
 
 
-def _column(place: int, found: Sequence[NameToken]) -> NameColumn:
+def _are_planes(found: Sequence[NameToken]) -> bool:
+    """Check whether numbers among tokens step as those of planes, of which some may be missing."""
+    numbered = [token for token in found if token.kind in ("number", "word")]
+    markers = {token.marker.casefold() for token in numbered if token.kind == "number"}
+    if axes := {AXIS_OF[marker] for marker in markers & AXIS_OF.keys()}:
+        return "c" not in axes
+    leading = (_LEADING.match(token.value) for token in numbered)
+    numbers = sorted({Fraction(match[0]) for match in leading if match})
+    steps = [after - before for before, after in pairwise(numbers)]
+    least = min(steps, default=Fraction(0))
+    is_even = len(numbers) >= _FEWEST_EVEN and not any(step % least for step in steps)
+    return (is_even and steps.count(least) > 1) or 0 < least < _APART
+
+
+def _column(place: int, found: Sequence[NameToken], named: Sequence[_Named]) -> NameColumn:
     """Return the tokens at one place as a column, of words if they are of several kinds."""
     kinds = {token.kind for token in found}
-    kind, marker = found[0].kind, found[0].marker
-    if len(kinds) > 1:
-        kind, marker = "word", CHANNEL if "dye" in kinds else ""
-    return NameColumn(place, kind, marker, tuple(token.value for token in found))
+    values = tuple(token.value for token in found)
+    if len(kinds) == 1:
+        return NameColumn(place, found[0].kind, found[0].marker, values)
+    dyes = [name for name, tokens in named if tokens[place].kind == "dye"]
+    lone = dyes[0] if len(dyes) == 1 and "well" not in kinds and MASK not in dyes[0] else ""
+    return NameColumn(place, "word", CHANNEL if dyes else "", values, lone)
