@@ -113,6 +113,7 @@ class Guard:
         self._temporary = False
         self.seen: list[str] = []
         tempfile.gettempdir()  # looked for now: in the hook below, the search would await itself
+        sys.dont_write_bytecode = True  # of what is imported late, which is no trespass
         sys.addaudithook(self._check)
 
     @contextlib.contextmanager

@@ -234,18 +234,24 @@ def test_two_kinds_of_names_in_one_folder_are_noted(tmp_path: Path):
         (["mean.TIFF", "sharp1.png"], "'mean.TIFF', 'sharp1.png' differ "),
         (["IMG_8.png"], ""),  # one plane in another format
         (["IMG_8.JPEG"], ""),
-        (["sharp1.jpg"], ""),  # one format: a plane with a name of its own
+        (["sharp1.jpg"], ""),  # one format: a plane with a number of its own
+        (["overview.jpg"], "'overview.jpg' differs"),
+        (["IMG_BF.jpg"], "'IMG_BF.jpg' differs"),
+        (["IMG.jpg"], ""),  # the first of them
+        (["bottom.jpg", "top.jpg"], "'bottom.jpg', 'top.jpg' differ "),
         (["a.png", "b.png", "c.png"], ""),  # more than one for three: nothing to go by
         ([], ""),
     ],
 )
-def test_a_few_files_of_another_name_and_format_are_named(tmp_path: Path, others, named):
+def test_a_few_files_of_another_name_and_format_or_without_a_number_are_named(
+    tmp_path: Path, others, named
+):
     rng = np.random.default_rng(1)
     for name in [f"IMG_{k}.jpg" for k in range(7)] + others:
         written = cv2.imencode(Path(name).suffix.lower(), rng.integers(0, 99, (16, 20), np.uint8))
         (tmp_path / name).write_bytes(written[1].tobytes())
     source = read_stack(tmp_path)
-    notes = [note for note in source.notes if "in name and format" in note]
+    notes = [note for note in source.notes if "from the other files by" in note]
     assert len(source) == 7 + len(others)
     assert len(notes) == bool(named)
     assert not named or notes[0].startswith(named)

@@ -61,8 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be any bytes
     output = PrintableOutput(sys.stdout)
     try:
-        with contextlib.redirect_stdout(cast("TextIO", output)):
-            code = _exit_code(list(sys.argv[1:] if argv is None else argv))
+        try:
+            with contextlib.redirect_stdout(cast("TextIO", output)):
+                code = _exit_code(list(sys.argv[1:] if argv is None else argv))
+        except SystemExit:  # argparse has printed its help
+            if _is_printed(output):
+                raise
+            return WRONG_CALL
         return code if _is_printed(output) else WRONG_CALL
     except BrokenPipeError:
         # the reader of our output has closed it, as `head` does; all files are written by then

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MINUS = "\u2212-"
+PLACE = "\0"
+"""Stands for a number in what names have in common."""
 NUMBER = re.compile(
     rf"(?P<sign>[+{_MINUS}]?)(?P<whole>\d+)"
     r"(?:(?:[.,]|p(?=\d+[ _]?(?:nm|um|[\u00b5\u03bc]m|mm)))(?P<part>\d+))?"
@@ -172,8 +174,24 @@ def kinds_of_names(files: Iterable[Path]) -> list[list[Path]]:
     """
     groups: dict[str, list[Path]] = defaultdict(list)
     for file in files:
-        groups[NUMBER.sub("\0", file.stem.casefold())].append(file)
+        groups[kind_of_name(file)].append(file)
     return list(groups.values())
+
+
+def kind_of_name(file: Path) -> str:
+    """Return what the names of files that differ in their numbers alone have in common.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    str
+        Its stem in small letters, with `PLACE` in the place of each number.
+    """
+    return NUMBER.sub(PLACE, file.stem.casefold())
 
 
 def _alike(files: Sequence[Path]) -> list[Path]:

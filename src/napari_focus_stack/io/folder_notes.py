@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_focus_stack._utils.wording import format_names
 from napari_focus_stack.errors import InputError
-from napari_focus_stack.io.file_order import kinds_of_names
+from napari_focus_stack.io.file_order import PLACE, kind_of_name, kinds_of_names
 from napari_focus_stack.io.listing import TIFF_SUFFIXES
 from napari_focus_stack.io.plane_files import FilePlane, Skipped
 
@@ -76,7 +76,7 @@ def note_on_kinds(files: Sequence[Path]) -> list[str]:
 
 
 def strangers(files: Sequence[Path]) -> list[Path]:
-    """Return the few files of planes that differ from most in name and format.
+    """Return the few files of planes that differ from most in name, and in format or any number.
 
     An earlier result among photographs is one plane too many: it may become the reference, and it
     shifts the depth of all planes behind it.
@@ -95,12 +95,17 @@ def strangers(files: Sequence[Path]) -> list[Path]:
     formats = Counter(_format(file) for file in max(kinds, key=len, default=[]))
     [(usual, count)] = formats.most_common(1) or [("", 0)]
     few = {file for kind in kinds if len(kind) < FEWEST_OF_A_KIND for file in kind}
-    found = [file for file in files if file in few and _format(file) != usual]
+    name = kind_of_name(max(kinds, key=len)[0]) if kinds else ""
+    found = [
+        file
+        for file in files
+        if file in few and (_format(file) != usual or _is_named_apart(file, name))
+    ]
     return found if count >= max(FEWEST_OF_A_KIND, len(found) * _FOR_EACH_STRANGER) else []
 
 
 def note_on_strangers(files: Sequence[Path]) -> list[str]:
-    """Return the note on planes that may be none by the name and format of their files.
+    """Return the note on planes that may be none by their names and formats.
 
     Parameters
     ----------
@@ -118,13 +123,22 @@ def note_on_strangers(files: Sequence[Path]) -> list[str]:
     names = format_names([file.name for file in found])
     if len(found) == 1:
         return [
-            f"{names} differs from the other files in name and format and was taken as a plane; if "
-            "it is none, such as an earlier result, move it to another folder."
+            f"{names} differs from the other files by its name and was taken as a plane; if it is "
+            "none, such as an overview or an earlier result, move it to another folder."
         ]
     return [
-        f"{names} differ from the other files in name and format and were taken as planes; if they "
-        "are none, such as earlier results, move them to another folder."
+        f"{names} differ from the other files by their names and were taken as planes; if they are "
+        "none, such as overviews or earlier results, move them to another folder."
     ]
+
+
+def _is_named_apart(file: Path, usual: str) -> bool:
+    """Return whether a file has no number, and is not the first of those that have.
+
+    Such a first one is "scan.tif" before "scan1.tif" and "scan (1).tif" before "scan (2).tif".
+    """
+    name = kind_of_name(file)
+    return PLACE not in name and not usual.startswith(name)
 
 
 def _format(file: Path) -> str:
