@@ -142,7 +142,7 @@ class SeriesPlanner:
                 plan.young += self._stack_names(number, task)
                 plan.youngest = max(plan.youngest, change)
             else:
-                tasks.append(dataclasses.replace(task, alike=self._earlier.alike(task)))
+                tasks.append(task)
         if not whole:
             self._add_film(plan, position, planned, tasks, done)
         plan.listed.append(self._listed(number, planned, tasks, done))
