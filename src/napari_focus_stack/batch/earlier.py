@@ -86,7 +86,7 @@ class EarlierResults:
         set of str
             Their places.
         """
-        owners = {one.source: {one.marker(index) for index in one.series} for one in names}
+        owners = {one.source: set(one.markers()) for one in names}
         return {
             name
             for name, marker in self._markers.items()
