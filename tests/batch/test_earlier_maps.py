@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 QUICK: dict[str, Any] = {"occlusion": "off"}
 STAYS = "The result of an earlier run is still there."
+GONE = "What an earlier run made of it, with other settings or not to its end, is blank now,"
 
 
 def write_two_channels(folder: Path) -> list[Path]:
@@ -84,6 +86,7 @@ def test_a_channel_that_fails_keeps_nothing_that_was_made_otherwise(tmp_path, ki
     [failed] = [one for one in batch(root, out, redo=True, **now) if one.state == "failed"]
     assert failed.name.channel == 1
     assert STAYS not in failed.why
+    assert GONE in failed.why
     after = maps(out / f"film.ome.{kind}")
     assert np.isnan(after["depth"][0, 1]).all()
     assert np.isnan(after["height"][0, 1]).all()
@@ -108,9 +111,63 @@ def test_a_failure_of_all_channels_gives_their_older_result_no_other_settings(tm
     assert np.isnan(maps(out / "film.ome.tif")["depth"][0, 1]).all()
 
 
-def die(_results: TaskResults) -> None:
+def die(*_: object) -> None:
     """End a task as the death of its process does: nothing is caught, nothing completed."""
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("kind", ["tif", "zarr"])
+@pytest.mark.parametrize("redo", [False, True])
+@pytest.mark.parametrize("lost", ["reports", "at the start", "before the end", "twice"])
+def test_no_image_goes_with_the_report_that_told_how_it_was_made(
+    tmp_path, monkeypatch, kind, redo, lost
+):
+    root, out = tmp_path / "root", tmp_path / "out"
+    planes = write_two_channels(root / "film")
+    now = {"format": kind, "redo": redo} | QUICK
+    batch(root, out, **now)
+    before = maps(out / f"film.ome.{kind}")
+    planes[2].write_bytes(b"torn")
+    write_other_planes(root / "film")
+    if lost == "reports":
+        shutil.rmtree(out / "reports")
+    else:
+        steps = {"at the start": ["open"], "before the end": ["finish"], "twice": ["finish"] * 2}
+        for step in steps[lost]:
+            with monkeypatch.context() as patched:
+                patched.setattr(TaskResults, step, die)
+                with pytest.raises(KeyboardInterrupt):
+                    batch(root, out, **now)
+    for _ in range(2):
+        [failed] = [one for one in batch(root, out, **now) if one.state == "failed"]
+        assert failed.name.channel == 1
+        assert failed.why.endswith(STAYS)
+        after = maps(out / f"film.ome.{kind}")
+        for role in before:
+            np.testing.assert_array_equal(after[role][0, 1], before[role][0, 1], err_msg=role)
+        assert not np.array_equal(after["image"][0, 0], before["image"][0, 0])
+
+
+@pytest.mark.parametrize("others", [{}, {"method": "depth"}], ids=["same", "others"])
+def test_half_a_channel_of_a_dead_process_is_no_result_of_an_earlier_run(
+    tmp_path, monkeypatch, others
+):
+    """A store is written in its place: what a process began to write is neither old nor whole."""
+    root, out = tmp_path / "root", tmp_path / "out"
+    planes = write_two_channels(root / "film")
+    now = {"format": "zarr", "redo": True} | QUICK
+    batch(root, out, **now)
+    with monkeypatch.context() as patched:
+        patched.setattr(TaskResults, "finish", die)
+        with pytest.raises(KeyboardInterrupt):
+            batch(root, out, **now, **others)
+    planes[2].write_bytes(b"torn")
+    [failed] = [one for one in batch(root, out, **now) if one.state == "failed"]
+    assert GONE in failed.why
+    assert np.isnan(maps(out / "film.ome.zarr")["depth"][0, 1]).all()
+    [failed] = [one for one in batch(root, out, **now) if one.state == "failed"]
+    assert GONE not in failed.why
+    assert STAYS not in failed.why
 
 
 def interrupted(order: BatchOrder, monkeypatch: pytest.MonkeyPatch) -> StackTask:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from batch.experiment import batch, write_plate
+from batch.test_earlier_maps import STAYS, die, write_other_planes, write_two_channels
 from cloud import BUCKET, assert_one_sentence
 from long_runs import only_long
 
 from napari_focus_stack import FocusStackError, OutputError, focus_series, open_series
 from napari_focus_stack.batch import choice
 from napari_focus_stack.batch.markers import read_markers
+from napari_focus_stack.batch.results import TaskResults
+from napari_focus_stack.io.placed_image import open_placed_image
 from napari_focus_stack.io.places import as_place
 
 QUICK = {"occlusion": "off"}
@@ -61,3 +64,20 @@ def test_what_object_storage_refuses_is_said_in_one_sentence(tmp_path, s3):
     assert_one_sentence(str(denied.value))
     with pytest.raises(FocusStackError, match="--format zarr"):
         batch(tmp_path, f"s3://{BUCKET}/out", **QUICK)
+
+
+def test_an_image_on_object_storage_outlives_a_run_that_died(tmp_path, s3, monkeypatch):
+    root, out = tmp_path / "root", f"s3://{BUCKET}/kept"
+    planes = write_two_channels(root / "film")
+    batch(root, out, format="zarr", **QUICK)
+    depth = open_placed_image(as_place(f"{out}/film_depth.ome.zarr"))
+    before = depth.read(0, 1)
+    planes[2].write_bytes(b"torn")
+    write_other_planes(root / "film")
+    with monkeypatch.context() as patched:
+        patched.setattr(TaskResults, "finish", die)
+        with pytest.raises(KeyboardInterrupt):
+            batch(root, out, format="zarr", **QUICK)
+    [failed] = [r for r in batch(root, out, format="zarr", **QUICK) if r.state == "failed"]
+    assert failed.why.endswith(STAYS)
+    np.testing.assert_array_equal(depth.read(0, 1), before)

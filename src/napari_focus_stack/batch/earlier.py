@@ -86,7 +86,7 @@ class EarlierResults:
         set of str
             Their places.
         """
-        owners = {one.source: {one.marker(index) for index in one.series} for one in names}
+        owners = {one.source: set(one.markers()) for one in names}
         return {
             name
             for name, marker in self._markers.items()
@@ -141,27 +141,6 @@ class EarlierResults:
             return IN_PLACE if (place / "zarr.json").exists() else None
         files = [file for file in (working_name(place), place) if file.is_file()]
         return files[0].stat().st_size if files else None
-
-    def alike(self, task: StackTask) -> frozenset[tuple[int, int]]:
-        """Return the stacks whose images of an earlier run were made as the task would make them.
-
-        Parameters
-        ----------
-        task : StackTask
-            The task.
-
-        Returns
-        -------
-        frozenset of (int, int)
-            Numbers of time point and channel; not those of another root, which may be others.
-        """
-        return frozenset(
-            place
-            for place, name in task.markers.items()
-            if (marker := self._markers.get(name)) is not None
-            and marker.root == self._order.root
-            and self._is_alike(marker, task)
-        )
 
     def records(self, task: StackTask) -> list[BatchRecord]:
         """Return the records of a task that is done.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,6 +27,21 @@ class EarlierImages(Protocol):
         """Return an image."""
 
 
+class Earlier(NamedTuple):
+    """Images of earlier runs of one map.
+
+    Attributes
+    ----------
+    images : EarlierImages
+        The images.
+    alike : collection of int
+        Channels that were made as they are made now, and are whole.
+    """
+
+    images: EarlierImages
+    alike: Collection[int]
+
+
 class KeptMaps(PositionMaps):
     """Maps in which a stack that fails has its images of an earlier run.
 
@@ -34,26 +49,24 @@ class KeptMaps(PositionMaps):
     ----------
     maps : PositionMaps
         The maps that are written.
-    earlier : mapping of str to EarlierImages
+    earlier : mapping of str to Earlier
         Images of the earlier run by role.
-    alike : collection of (int, int)
-        Time and channel of those that were made with the same settings.
 
     Attributes
     ----------
-    kept : set of (int, int)
-        Time and channel of the stacks that have them.
+    kept, lost : set of (int, int)
+        Time and channel of the stacks that have them, and of those whose images are blank now.
     """
 
     def __init__(
         self,
         maps: PositionMaps,
-        earlier: Mapping[str, EarlierImages],
-        alike: Collection[tuple[int, int]],
+        earlier: Mapping[str, Earlier],
     ) -> None:
         super().__init__(maps.writers, maps.frames)
         self.kept: set[tuple[int, int]] = set()
-        self._earlier, self._alike = earlier, alike
+        self.lost: set[tuple[int, int]] = set()
+        self._earlier = earlier
 
     def write_failed(self, time: int, channel: int) -> None:
         """Write the images of the earlier run, or blank ones if it has none that were made alike.
@@ -63,18 +76,22 @@ class KeptMaps(PositionMaps):
         time, channel : int
             Place of the stack.
         """
-        is_alike = (time, channel) in self._alike
-        images = self._earlier_images(time, channel) if is_alike else None
+        images = self._earlier_images(time, channel)
         if images is None:
+            if self._had_depth(time, channel):
+                self.lost.add((time, channel))
             super().write_failed(time, channel)
             return
         for role, image in images.items():
-            self.writers[role].write(time, channel, image)
+            if self.writers[role] is not self._earlier[role].images:
+                self.writers[role].write(time, channel, image)
         self.kept.add((time, channel))
 
     def _earlier_images(self, time: int, channel: int) -> dict[str, NDArray[Any]] | None:
-        """Return the images by role; None if one is missing, or the stack failed then, too."""
-        if not self.writers.keys() <= self._earlier.keys():
+        """Return the images by role; None if one was made otherwise, or the stack failed, too."""
+        if not all(
+            role in self._earlier and channel in self._earlier[role].alike for role in self.writers
+        ):
             return None
         try:
             images = {
@@ -87,11 +104,21 @@ class KeptMaps(PositionMaps):
 
     def _stored(self, role: str, time: int, channel: int) -> NDArray[Any]:
         """Return an image; yes and no are stored as 0 and 1."""
-        image, dtype = self._earlier[role].read(time, channel), self.frames[role][1]
+        image, dtype = self._earlier[role].images.read(time, channel), self.frames[role][1]
         return image.astype(dtype) if dtype.kind == "b" else image
 
+    def _had_depth(self, time: int, channel: int) -> bool:
+        """Return whether there is any depth of an earlier run."""
+        earlier = self._earlier.get("depth")
+        if earlier is None:
+            return False
+        try:
+            return not np.isnan(earlier.images.read(time, channel)).all()
+        except InputError:  # damaged
+            return False
 
-def earlier_file(place: Path, position: Position) -> EarlierImages | None:
+
+def earlier_file(place: Path, position: Position, made: str) -> Earlier | None:
     """Open the images of an earlier run in a file.
 
     Parameters
@@ -100,10 +127,12 @@ def earlier_file(place: Path, position: Position) -> EarlierImages | None:
         The file, which may not exist.
     position : Position
         Position whose channels it must have.
+    made : str
+        Digest of all that images are made with now.
 
     Returns
     -------
-    EarlierImages or None
+    Earlier or None
         None if there is none, it is damaged, or it has other channels.
     """
     try:
@@ -111,4 +140,6 @@ def earlier_file(place: Path, position: Position) -> EarlierImages | None:
     except InputError:
         return None
     names = [xml_text(channel.name) or str(c) for c, channel in enumerate(position.channels)]
-    return found if found.is_own and [*found.channel_names] == names else None
+    if not found.is_own or [*found.channel_names] != names:
+        return None
+    return Earlier(found, range(len(names)) if found.made == made else ())

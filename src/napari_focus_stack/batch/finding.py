@@ -119,7 +119,8 @@ def _below(
     root: Path, pattern: str | None, axes: str | None, skip: Path | None
 ) -> Iterator[FoundSeries | LeftOut]:
     """Yield what a folder on disk and its sub-folders hold."""
-    seen = {_identity(skip)} if skip is not None and skip.is_dir() else set()
+    on_disk = [] if skip is None or is_remote(skip) else [skip]
+    seen = {_identity(folder) for folder in on_disk if folder.is_dir()}
     taken: set[Path] = set()
     waiting = [(root, ".")]
     while waiting:

@@ -7,6 +7,7 @@ storage has no renaming, so that nothing but the order of writing is relied on.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence  # noqa: TC003 - `checked` reads the annotations
@@ -29,7 +30,7 @@ from napari_focus_stack.io.places import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_focus_stack.batch.tasks import BatchOrder
+    from napari_focus_stack.batch.tasks import BatchOrder, StackTask
     from napari_focus_stack.result import Report
 
 FOLDER = "reports"
@@ -54,8 +55,7 @@ class Marker:
     made_with : mapping of str to object
         Settings, format and version of the run.
     layout : sequence of int
-        `StackTask.layout`; of a stack that failed, empty unless images of an earlier run are still
-        there which were made with the same settings.
+        `StackTask.layout`; of a stack that failed, empty.
     sizes : mapping of str to int
         Bytes of each file of results, where they are files.
     lead : str or int or None
@@ -104,6 +104,27 @@ def made_with(order: BatchOrder) -> dict[str, Any]:
             }
         )
     )
+
+
+def digest_of(order: BatchOrder, task: StackTask) -> str:
+    """Return a digest of all that the results of a task depend on beside its files.
+
+    Results hold it themselves: a marker is gone while its stack is done again, and may be lost.
+
+    Parameters
+    ----------
+    order : BatchOrder
+        The batch.
+    task : StackTask
+        The task.
+
+    Returns
+    -------
+    str
+        Another one for another root, below which the same names may be of other stacks.
+    """
+    whole = [made_with(order), order.root, task.layout]
+    return hashlib.blake2b(json.dumps(whole, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def write_marker(place: Path, marker: Marker, report: Report | None) -> None:

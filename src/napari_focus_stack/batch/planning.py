@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_focus_stack.batch.earlier import EarlierResults
+from napari_focus_stack.batch.filled import filled_spans, within
 from napari_focus_stack.batch.finding import LeftOut, find_series_below
 from napari_focus_stack.batch.markers import Marker, made_with, read_markers
 from napari_focus_stack.batch.memory import check_memory
@@ -101,7 +102,8 @@ def plan_batch(
             _add_left(plan, found, since)
             continue
         try:
-            part = _selected(found.series, order)
+            spans = filled_spans(found.series)
+            part = within(_selected(found.series, order), spans)
             check_settings(part, order.settings, order.series_settings)
             check_memory(part, order.settings)
         except SettingsError as problem:
@@ -111,7 +113,7 @@ def plan_batch(
         except FocusStackError as problem:
             plan.left.append(left_record(found.source, str(problem)))
             continue
-        series = SeriesPlanner(order, found, part, earlier)
+        series = SeriesPlanner(order, found, part, earlier, spans)
         series.add_to(plan, since)
         names.append(series.names)
     if refused and not plan.listed:

@@ -14,6 +14,11 @@ STILL_WRITTEN = "Its files are still being written; run the batch again when the
 """Why a stack was left for a later run."""
 OLDER_RESULT = " The result of an earlier run is still there."
 """End of the reason of a failure."""
+LOST_RESULT = (
+    " What an earlier run made of it, with other settings or not to its end, is blank now, as the "
+    "other channels in its file are made anew."
+)
+"""End of the reason of a failure beside channels that are done."""
 STATES: tuple[State, ...] = get_args(State)
 
 

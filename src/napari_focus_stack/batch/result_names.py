@@ -51,7 +51,7 @@ class ResultNames:
     source : str
         The series, relative to the root.
     series : Series
-        The whole series, not a part of it.
+        The whole series, of which time points without files may be left out, but no position.
     stem : str
         Beginning of all names, such as "A/leaf".
     labels : tuple of str
@@ -96,7 +96,7 @@ class ResultNames:
         Parameters
         ----------
         index : StackIndex
-            Place in the series.
+            Place in the file or folder.
 
         Returns
         -------
@@ -105,6 +105,16 @@ class ResultNames:
             "reports/A/leaf.focusstack.json" for a series of one stack.
         """
         return f"{FOLDER}/{self._stack(index, SUFFIX)}"
+
+    def markers(self) -> Iterator[str]:
+        """Return the report of every stack.
+
+        Returns
+        -------
+        iterator of str
+            As of `marker`.
+        """
+        return (self.marker(self.series.original(index)) for index in self.series)
 
     def _stack(self, index: StackIndex, ending: str) -> str:
         """Return the name of what is of one stack."""
@@ -118,7 +128,10 @@ class ResultNames:
     def _places(self) -> Mapping[StackIndex, str]:
         """Label, numbers and channel of each stack."""
         names = report_names(self.series, self.labels)
-        return {index: name.removesuffix(".json").lstrip("_") for index, name in names.items()}
+        return {
+            self.series.original(index): name.removesuffix(".json").lstrip("_")
+            for index, name in names.items()
+        }
 
 
 def result_names(found: FoundSeries, root: Path, written: Format) -> ResultNames:
@@ -224,8 +237,7 @@ def _files(names: ResultNames) -> Iterator[str]:
     for position in positions:
         for role in ROLES:
             yield names.result(position, role)
-    for index in names.series:
-        yield names.marker(index)
+    yield from names.markers()
 
 
 def _collision(one: str, other: str, path: str, *, alike: bool = False) -> SettingsError:

@@ -7,13 +7,16 @@ import dataclasses
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack.batch.earlier_maps import KeptMaps, earlier_file
+from napari_focus_stack.batch.earlier_maps import Earlier, KeptMaps, earlier_file
 from napari_focus_stack.batch.figures import figures_of
 from napari_focus_stack.batch.films import working_name
 from napari_focus_stack.batch.folder import check_claim
+from napari_focus_stack.batch.markers import digest_of
 from napari_focus_stack.batch.pictures import pictures_of
+from napari_focus_stack.batch.records import LOST_RESULT, OLDER_RESULT
 from napari_focus_stack.batch.stores import (
     IN_PLACE,
+    SoundImage,
     complete_store,
     created_store,
     is_complete,
@@ -36,7 +39,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_focus_stack.batch.earlier_maps import EarlierImages
     from napari_focus_stack.batch.records import Figures
     from napari_focus_stack.batch.tasks import BatchOrder, StackTask
     from napari_focus_stack.result import Report, StackResult
@@ -125,8 +127,9 @@ class TaskResults(Destination):
         self._has_changed = has_changed
         self._maps: PositionMaps | None = None
         is_alone = task.is_whole and film.times == 1 and len(film.channels) > 1
-        self._keeps = is_alone and bool(task.alike)
-        self._earlier: dict[str, EarlierImages] = {}
+        # images of one time point alone can outlive the run that made them
+        self._made = digest_of(order, task) if is_alone else ""
+        self._earlier: dict[str, Earlier] = {}
         self._is_finished = False
         self._temporary: list[tuple[Path, Path]] = []
 
@@ -139,14 +142,12 @@ class TaskResults(Destination):
     def open(self, number: int, position: Position, first: StackResult) -> PositionMaps:
         """Create or open the maps; see `Destination.open`."""
         self._maps = super().open(number, position, first)
-        if self._keeps:
-            start, channels = self._task.times[0], self._task.channels
-            alike = {(time - start, channels.index(c)) for time, c in self._task.alike}
-            self._maps = KeptMaps(self._maps, self._earlier, alike)
+        if self._made:
+            self._maps = KeptMaps(self._maps, self._earlier)
         return self._maps
 
-    def has_older(self, index: StackIndex) -> bool:
-        """Return whether the results of an earlier run are there for a stack that failed.
+    def earlier_words(self, index: StackIndex) -> str:
+        """Return what became of the results of an earlier run of a stack that failed.
 
         Parameters
         ----------
@@ -155,14 +156,16 @@ class TaskResults(Destination):
 
         Returns
         -------
-        bool
-            False for a time point of a film, which is blank.
+        str
+            End of its reason; empty for a time point of a film, which is blank.
         """
-        if isinstance(self._maps, KeptMaps) and (index.time, index.channel) in self._maps.kept:
-            return True
         place = self._order.result(self._task.results["image"])
-        written = self._is_finished or (self._maps is not None and is_store(place))
-        return not written and has_whole_result(self._order, self._task)
+        if self._maps is not None and (self._is_finished or is_store(place)):
+            maps, at = self._maps, (index.time, index.channel)
+            if not isinstance(maps, KeptMaps):
+                return ""
+            return OLDER_RESULT if at in maps.kept else LOST_RESULT if at in maps.lost else ""
+        return OLDER_RESULT if has_whole_result(self._order, self._task) else ""
 
     def note(self, index: StackIndex, outcome: Report | str) -> None:
         """Take note of a failure."""
@@ -184,24 +187,24 @@ class TaskResults(Destination):
         make_folder(place.parent)
         if is_store(place):
             return self._store(role, place, shape, dtype)
-        earlier = earlier_file(place, self._film) if self._keeps else None
+        earlier = earlier_file(place, self._film, self._made) if self._made else None
         if earlier is not None:
             self._earlier[role] = earlier
         temporary = temporary_name(place)
         self._temporary.append((temporary, place))
-        return HyperstackWriter(
-            temporary, shape, dtype, map_legend(self._film, role, task.stem), place
-        )
+        legend = dataclasses.replace(map_legend(self._film, role, task.stem), made=self._made)
+        return HyperstackWriter(temporary, shape, dtype, legend, place)
 
     def _store(
         self, role: str, place: Path, shape: tuple[int, ...], dtype: np.dtype[Any]
     ) -> MapWriter:
-        """Create or open the store of a map, with the images of an earlier run that ended."""
-        was_complete = self._keeps and is_complete(place)
-        store = created_store(place, self._film, role, self._task.stem, shape, dtype)
-        if was_complete:
-            self._earlier[role] = store
-        return store
+        """Create or open the store of a map, with the images of earlier runs that are in it."""
+        store = created_store(place, self._film, role, self._task.stem, shape, dtype, self._made)
+        if not self._made:
+            return store
+        image = SoundImage(store)
+        self._earlier[role] = Earlier(image, image.sound)
+        return image
 
     def report(self, position: Position, index: StackIndex, report: Report) -> None:
         """Measure the maps of a stack and write its pictures."""

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from napari_focus_stack.batch.estimates import disk_bytes, seconds
+from napari_focus_stack.batch.filled import within
 from napari_focus_stack.batch.films import roles_of, waits
 from napari_focus_stack.batch.fingerprints import Fingerprints
 from napari_focus_stack.batch.memory import memory_of_task
@@ -22,12 +23,13 @@ from napari_focus_stack.series.model import StackIndex
 from napari_focus_stack.series.selection import find_channel, sized
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_focus_stack.batch.earlier import EarlierResults
     from napari_focus_stack.batch.finding import FoundSeries
     from napari_focus_stack.batch.plan import BatchPlan
     from napari_focus_stack.batch.tasks import BatchOrder
-    from napari_focus_stack.series.model import Position
-    from napari_focus_stack.series.selection import SeriesPart
+    from napari_focus_stack.series.model import Position, Series
 
 
 class SeriesPlanner:
@@ -39,16 +41,24 @@ class SeriesPlanner:
         The batch.
     found : FoundSeries
         The series.
-    part : SeriesPart
+    part : Series
         The part that is stacked.
     earlier : EarlierResults
         Results of earlier runs.
+    spans : mapping of int to range
+        Time points that are planned of each position of the series.
     """
 
     def __init__(
-        self, order: BatchOrder, found: FoundSeries, part: SeriesPart, earlier: EarlierResults
+        self,
+        order: BatchOrder,
+        found: FoundSeries,
+        part: Series,
+        earlier: EarlierResults,
+        spans: Mapping[int, range],
     ) -> None:
-        self.names = result_names(found, order.source("."), order.format)
+        planned = dataclasses.replace(found, series=within(found.series, spans))
+        self.names = result_names(planned, order.source("."), order.format)
         self._order, self._part, self._earlier = order, part, earlier
         self._source = found.source
         self._series, self._fingerprints = found.series, Fingerprints()
@@ -142,7 +152,7 @@ class SeriesPlanner:
                 plan.young += self._stack_names(number, task)
                 plan.youngest = max(plan.youngest, change)
             else:
-                tasks.append(dataclasses.replace(task, alike=self._earlier.alike(task)))
+                tasks.append(task)
         if not whole:
             self._add_film(plan, position, planned, tasks, done)
         plan.listed.append(self._listed(number, planned, tasks, done))

@@ -31,7 +31,7 @@ from napari_focus_stack.series.steps import focus_series_steps
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from napari_focus_stack.batch.tasks import BatchOrder, LeadTask, StackTask
     from napari_focus_stack.series.model import Position, Series, StackIndex
@@ -129,10 +129,12 @@ def stack_task(
     if has_changed():
         failed = dict.fromkeys(part, CHANGED)
         results.finished.clear()
-    reasons = {_numbers(task, index): reason for index, reason in failed.items()}
-    older = {_numbers(task, index) for index in failed if results.has_older(index)}
+    reasons = {
+        _numbers(task, index): reason + results.earlier_words(index)
+        for index, reason in failed.items()
+    }
     return [
-        *_write_failures(order, task, reasons, older, start, series),
+        *_write_failures(order, task, reasons, start, series),
         *(
             _write_finished(order, task, series, results, index, start)
             for index in sorted(results.finished)
@@ -231,31 +233,29 @@ def _write_whole_failure(
     order: BatchOrder, task: StackTask, reason: str, start: float
 ) -> list[BatchRecord]:
     """Write the markers of a task that has stacked nothing and return its records."""
-    older = set(task.markers) if has_whole_result(order, task) else set()
-    return _write_failures(order, task, dict.fromkeys(task.markers, reason), older, start)
+    why = reason + (OLDER_RESULT if has_whole_result(order, task) else "")
+    return _write_failures(order, task, dict.fromkeys(task.markers, why), start)
 
 
 def _write_failures(
     order: BatchOrder,
     task: StackTask,
     failed: Mapping[tuple[int, int], str],
-    older: Collection[tuple[int, int]],
     start: float,
     series: Series | None = None,
 ) -> list[BatchRecord]:
-    """Write the markers of stacks that failed, some with older results; return their records."""
+    """Write the markers of stacks that failed and return their records."""
     records = []
     for place, reason in failed.items():
         record = BatchRecord(
             name=_name(task, place, series),
             state="failed",
-            why=reason + (OLDER_RESULT if place in older else ""),
+            why=reason,
             seconds=time.monotonic() - start,
             report=task.markers[place],
         )
         fingerprint = task.fingerprints.get(place[0], "")
-        layout = task.layout if place in older and place in task.alike else ()
-        marker = Marker(record, fingerprint, made_with(order), layout, root=order.root)
+        marker = Marker(record, fingerprint, made_with(order), root=order.root)
         write_marker(order.result(record.report), marker, None)
         records.append(record)
     return records

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_focus_stack.io.ome_zarr_store import own_attributes
+from napari_focus_stack.io.json_documents import read_json
+from napari_focus_stack.io.ome_zarr_store import OURS, own_attributes
 from napari_focus_stack.io.placed_image import (
     complete_placed_image,
     create_placed_image,
     open_placed_image,
 )
+from napari_focus_stack.io.places import write_errors
+from napari_focus_stack.io.sound_channels import SOUND
 from napari_focus_stack.io.spacing_metadata import even_step
+from napari_focus_stack.io.zarr_documents import DOCUMENT, write_documents
 from napari_focus_stack.series.files import map_legend
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    from numpy.typing import NDArray
 
     from napari_focus_stack.io.placed_image import PlacedImage
     from napari_focus_stack.series.model import Position
@@ -49,6 +54,7 @@ def created_store(
     stem: str,
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
+    made: str = "",
 ) -> PlacedImage:
     """Create the store of one map in its place, or open it if it is there.
 
@@ -66,6 +72,8 @@ def created_store(
         (T, C, Y, X[, S]).
     dtype : numpy.dtype
         Type of the images.
+    made : str
+        As for `create_placed_image`.
 
     Returns
     -------
@@ -88,6 +96,7 @@ def created_store(
         name=legend.name,
         about=legend.about,
         averaged=role == "image",
+        made=made,
     )
     return open_placed_image(place)
 
@@ -122,3 +131,43 @@ def complete_store(place: Path) -> None:
         It cannot be read or written.
     """
     complete_placed_image(place, open_placed_image(place).ranges())
+
+
+class SoundImage:
+    """An image in its place, which strikes off a channel before it writes to it.
+
+    Parameters
+    ----------
+    image : PlacedImage
+        The image, as `create_placed_image` has just made it ready.
+
+    Attributes
+    ----------
+    sound : set of int
+        Channels that are sound.
+    """
+
+    def __init__(self, image: PlacedImage) -> None:
+        self._image = image
+        self.sound = set((own_attributes(image.place) or {}).get(SOUND, ()))
+
+    def write(self, time: int, channel: int, image: NDArray[Any]) -> None:
+        """Write one plane, as `PlacedImage.write` does."""
+        if channel in self.sound:
+            self.sound.remove(channel)
+            self._strike_off()
+        self._image.write(time, channel, image)
+
+    def _strike_off(self) -> None:
+        place = self._image.place
+        with write_errors(place):
+            document = read_json(place / DOCUMENT)
+        document["attributes"][OURS][SOUND] = sorted(self.sound)
+        write_documents({place: document})
+
+    def read(self, time: int, channel: int) -> NDArray[Any]:
+        """Return a plane, as `PlacedImage.read` does."""
+        return self._image.read(time, channel)
+
+    def close(self) -> None:
+        """Do nothing: no file of a store stays open."""

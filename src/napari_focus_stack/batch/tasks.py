@@ -176,9 +176,6 @@ class StackTask:
         Lead channel that an earlier run found; None for what the settings say.
     needs_lead : bool
         Whether the lead channel is found beforehand, once for the series.
-    alike : frozenset of (int, int)
-        Numbers of time point and channel of the stacks whose images of an earlier run were made
-        as the task would make them.
     """
 
     source: str
@@ -196,7 +193,6 @@ class StackTask:
     memory: int = 10**9
     lead: str | int | None = None
     needs_lead: bool = False
-    alike: frozenset[tuple[int, int]] = frozenset()
 
     @property
     def is_whole(self) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from napari_focus_stack.errors import InputError
+from napari_focus_stack.io.ome_annotations import made_annotation
 from napari_focus_stack.io.output_formats import identified, ome_metadata, tiff_options
 from napari_focus_stack.io.plane_files import reason
 from napari_focus_stack.io.replacing import os_errors
@@ -45,6 +46,8 @@ class HyperstackLegend:
         Name of the image.
     about : str
         Description of its values; empty for none.
+    made : str
+        Digest of all that the images were made with; empty for none.
     """
 
     spacing: Spacing
@@ -52,6 +55,7 @@ class HyperstackLegend:
     seconds: Sequence[float] = ()
     name: str = ""
     about: str = ""
+    made: str = ""
 
 
 class HyperstackWriter:
@@ -229,6 +233,8 @@ def _metadata(shape: tuple[int, ...], legend: HyperstackLegend) -> dict[str, Any
     metadata["axes"] = "TC" + metadata["axes"]
     if legend.name:
         metadata["Name"] = legend.name
+    if legend.made:
+        metadata |= made_annotation(legend.made)
     colours = [_ome_colour(colour) for _, colour in legend.channels]
     channels: dict[str, Any] = {"Name": [name or str(c) for c, (name, _) in _numbered(legend)]}
     if all(colour is not None for colour in colours):

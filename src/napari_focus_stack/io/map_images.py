@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_focus_stack.errors import InputError
 from napari_focus_stack.io.json_documents import read_json
+from napari_focus_stack.io.ome_annotations import made_of
 from napari_focus_stack.io.ome_zarr_store import ColourImages, open_level, own_attributes
 from napari_focus_stack.io.output_formats import SOFTWARE
 from napari_focus_stack.io.plane_files import DAMAGE, reason
@@ -54,6 +55,8 @@ class MapImages:
         Whether this package wrote the file.
     channel_names : tuple of str
         Empty where they are unknown.
+    made : str
+        Digest of all that a batch made it with; empty where it is unknown.
     load : callable
         Called with the numbers of a time point and a channel; returns (Y, X[, C]).
     """
@@ -66,6 +69,7 @@ class MapImages:
     about: str
     is_own: bool
     channel_names: tuple[str, ...]
+    made: str
     load: Callable[[int, int], NDArray[Any]]
 
     def read(self, time: int, channel: int) -> NDArray[Any]:
@@ -145,7 +149,7 @@ def _tiff_map(path: Path) -> MapImages:
         letters, lengths = _tiff_axes(tif, path)
         height, width = tif.series[0].keyframe.shape[:2]
         spacing, _ = tiff_spacing(tif)
-        about, names = _tiff_words(tif)
+        about, names, made = _tiff_words(tif)
         is_own = str(tif.pages.first.tags.valueof("Software")).startswith(SOFTWARE)
     return MapImages(
         path,
@@ -156,6 +160,7 @@ def _tiff_map(path: Path) -> MapImages:
         about,
         is_own,
         names,
+        made,
         partial(_tiff_image, path, letters, lengths),
     )
 
@@ -188,14 +193,14 @@ def _tiff_axes(tif: TiffFile, path: Path) -> tuple[str, dict[str, int]]:
     return "".join(letter for letter, _ in lead), dict(lead)
 
 
-def _tiff_words(tif: TiffFile) -> tuple[str, tuple[str, ...]]:
-    """Return the description of the values, and names of channels."""
+def _tiff_words(tif: TiffFile) -> tuple[str, tuple[str, ...], str]:
+    """Return the description of the values, names of channels, and what they were made with."""
     if not tif.is_ome:
-        return str(tif.pages.first.description or ""), ()
+        return str(tif.pages.first.description or ""), (), ""
     root = parse_xml(tif.ome_metadata or "")
     channels = root.findall("{*}Image[1]/{*}Pixels/{*}Channel")
     names = tuple(channel.get("Name", "") for channel in channels)
-    return root.findtext("{*}Image/{*}Description", ""), names
+    return root.findtext("{*}Image/{*}Description", ""), names, made_of(root)
 
 
 def _tiff_image(
@@ -241,6 +246,7 @@ def _zarr_map(path: Path) -> MapImages:
         str(own.get("about", "")),
         True,
         labels,
+        str(own.get("made", "")),
         partial(_zarr_image, path),
     )
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMESPACE = "napari-focus-stack"
+_MADE = f"{NAMESPACE}/made"
+"""Namespace of the digest of what the images of a batch were made with."""
 ANNOTATION_FORMAT = 1
 """Format of the annotation; later formats may need a later version of the package."""
 
@@ -44,6 +46,41 @@ def annotation(entries: Mapping[str, Any]) -> dict[str, Any]:
             "Value": {"format": str(ANNOTATION_FORMAT), **texts},
         }
     }
+
+
+def made_annotation(made: str) -> dict[str, Any]:
+    """Return the annotation of what images were made with, as metadata for tifffile.
+
+    Parameters
+    ----------
+    made : str
+        Digest of all that they were made with.
+
+    Returns
+    -------
+    dict
+        Metadata of the image.
+    """
+    return {"MapAnnotation": {"Namespace": _MADE, "Value": {"made": made}}}
+
+
+def made_of(root: ElementTree.Element) -> str:
+    """Return the digest of what the images of a file were made with.
+
+    Parameters
+    ----------
+    root : xml.etree.ElementTree.Element
+        OME-XML of the file.
+
+    Returns
+    -------
+    str
+        Empty if there is none.
+    """
+    for note in root.findall("{*}StructuredAnnotations/{*}MapAnnotation"):
+        if note.get("Namespace") == _MADE:
+            return note.findtext(".//{*}M", "")
+    return ""
 
 
 def annotated(xml: str, path: Path) -> list[dict[str, Any] | None]:

@@ -24,6 +24,7 @@ from napari_focus_stack.io.ome_zarr_metadata import Calibration, display_range, 
 from napari_focus_stack.io.ome_zarr_store import OURS, check_place, clear_place
 from napari_focus_stack.io.places import read_errors, write_errors
 from napari_focus_stack.io.plane_files import DAMAGE
+from napari_focus_stack.io.sound_channels import MADE, SOUND, sound_channels
 from napari_focus_stack.io.zarr_documents import (
     DOCUMENT,
     documents_of,
@@ -55,6 +56,7 @@ def create_placed_image(
     name: str = "",
     about: str = "",
     averaged: bool = True,
+    made: str = "",
     mode: Literal["keep", "replace"] = "keep",
 ) -> None:
     """Create an OME-Zarr image in its final place, or make one that is there ready for more.
@@ -72,6 +74,8 @@ def create_placed_image(
         Type of the planes.
     spacing, channels, seconds_step, name, about, averaged
         As for `create_ome_zarr`.
+    made : str
+        Digest of all that the planes are made with; empty if no plane outlives another run.
     mode : str
         "keep" keeps the pixels of an image that was written here with planes of the same size,
         type, channels and meaning (`about`), and changes its number of time points to T. An image
@@ -94,6 +98,9 @@ def create_placed_image(
         "ome": ome_zarr_attributes(name, calibration, len(levels), averaged, windows),
         OURS: {"version": __version__, **note, "complete": False},
     }
+    if made:
+        sound = sound_channels(before[place], made) if keep else []
+        attributes[OURS] |= {MADE: made, SOUND: sound}
     if keep:
         _shorten(place, shape[0], before[place / "0"]["shape"][0])
         levels = {at: before[at] | {"shape": level["shape"]} for at, level in levels.items()}
