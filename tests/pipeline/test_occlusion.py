@@ -136,6 +136,7 @@ def test_a_thin_bar_beyond_the_near_end_is_noted_and_one_within_it_is_not(near_e
         assert set(said) <= set(report.notes)
 
 
+@pytest.mark.long  # 23 s
 @pytest.mark.parametrize(("count", "is_cut"), [(22, False), (16, True)])
 def test_bristles_that_are_cut_off_are_noted(count: int, is_cut: bool) -> None:
     """Under 1 % of the picture lies beyond plane 15."""
