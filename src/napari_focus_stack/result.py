@@ -253,10 +253,8 @@ class Report:
             known["transforms"] = np.array(matrices, np.float64).reshape(-1, 3, 3)
             known["left_out"] = [LeftOut(**plane) for plane in known.get("left_out", ())]
         except (TypeError, ValueError, OverflowError) as problem:
-            raise InputError(
-                "The report is damaged (no transforms, or no list of planes that were left out); "
-                "stack again."
-            ) from problem
+            why = "no transforms, or no list of planes that were left out"
+            raise InputError(f"The report is damaged ({why}); stack again.") from problem
         known.setdefault("residuals", [None] * len(matrices))
         return cls(**known)
 

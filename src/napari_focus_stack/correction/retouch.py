@@ -36,6 +36,10 @@ PIECE = 128
 """Number of rows that are blended at a time."""
 
 
+CORRECTED = ("depth_index", "depth", "confidence")
+"""Maps that labels change; heights are depths times the z step."""
+
+
 class DepthRetoucher:
     """Result whose image and depth follow the labels that the user paints.
 
@@ -198,26 +202,43 @@ class DepthRetoucher:
 
     def _set_depth(self, window: Window, labels: Labels) -> None:
         """Set depth, height and confidence in a window by its labels."""
-        corrected, nothing = labels != NOT_CORRECTED, labels == BACKGROUND
-        painted = corrected & ~nothing
-        plane = labels[painted] - np.uint16(1)
-        self._set(self.depth_index, self._found.depth_index, window, painted, plane)
-        depth = self.depth[window]
-        self._set(self.depth, self._found.depth, window, painted, plane.astype(np.float32))
-        depth[nothing] = np.nan
-        self._set(self.confidence, self._found.confidence, window, corrected, np.float32(1))
+        for name in CORRECTED:
+            found = getattr(self._found, name)[window]
+            getattr(self, name)[window] = corrected_map(name, found, labels)
         if self.height is not None and self._found.height is not None:
             step = np.float32(self._found.report.spacing["z"])
-            self._set(self.height, self._found.height, window, corrected, depth[corrected] * step)
+            height = self._found.height[window]
+            self.height[window] = np.where(
+                labels != NOT_CORRECTED, self.depth[window] * step, height
+            )
 
-    @staticmethod
-    def _set(
-        shown: NDArray[Any], found: NDArray[Any], window: Window, where: NDArray[np.bool_], by: Any
-    ) -> None:
-        """Reset a part of a map to the run's, except for some pixels."""
-        part = shown[window]
-        part[:] = found[window]
-        part[where] = by
+
+def corrected_map(name: str, found: NDArray[Any], labels: Labels) -> NDArray[Any]:
+    """Return a map of a run with the depth that labels give to some pixels.
+
+    Parameters
+    ----------
+    name : str
+        One of `CORRECTED`.
+    found : numpy.ndarray
+        (Y, X) as the run found it, which is not changed.
+    labels : numpy.ndarray
+        (Y, X) uint16.
+
+    Returns
+    -------
+    numpy.ndarray
+        (Y, X) of the same type.
+    """
+    changed, corrected, nothing = found.copy(), labels != NOT_CORRECTED, labels == BACKGROUND
+    if name == "confidence":
+        changed[corrected] = 1
+        return changed
+    painted = corrected & ~nothing
+    changed[painted] = labels[painted] - np.uint16(1)
+    if name == "depth":
+        changed[nothing] = np.nan
+    return changed
 
 
 def apply_correction(source: PlaneSource, result: StackResult, labels: Any) -> StackResult:

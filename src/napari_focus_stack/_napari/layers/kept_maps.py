@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Image
 
 from napari_focus_stack._napari.layers.appearance import OUTPUTS, map_appearance
 from napari_focus_stack._napari.layers.geometry import placement
 from napari_focus_stack._napari.layers.metadata import METADATA_KEY, role
 from napari_focus_stack._napari.layers.names import with_role
-from napari_focus_stack.depth_labels import BACKGROUND, NOT_CORRECTED
+from napari_focus_stack.correction.retouch import corrected_map
 from napari_focus_stack.io.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -90,7 +89,10 @@ class KeptMaps:
         labels = Recipe.of_document({"settings": {}, "correction": correction}, path).correction
         if labels is None or any(array.shape != labels.shape for array in self.arrays.values()):
             return {}
-        return {one: _corrected(one, array, labels) for one, array in self.arrays.items()}
+        return {
+            one: corrected_map(OUTPUTS[one].attribute, array, labels)
+            for one, array in self.arrays.items()
+        }
 
 
 def with_kept_maps(layers: Sequence[Image]) -> list[Image]:
@@ -121,19 +123,6 @@ def with_kept_maps(layers: Sequence[Image]) -> list[Image]:
             whole += [_hidden(layer, one, maps[one]) for one in maps if one not in there]
         whole.append(layer)
     return whole
-
-
-def _corrected(purpose: str, found: NDArray[Any], labels: Any) -> NDArray[Any]:
-    """Return a map as the brush changes it where it is shown."""
-    changed, corrected, nothing = found.copy(), labels != NOT_CORRECTED, labels == BACKGROUND
-    if purpose == "confidence":
-        changed[corrected] = 1
-        return changed
-    painted = corrected & ~nothing
-    changed[painted] = labels[painted] - 1
-    if purpose == "depth":
-        changed[nothing] = np.nan
-    return changed
 
 
 def _hidden(image: Image, purpose: str, array: NDArray[Any]) -> Image:
