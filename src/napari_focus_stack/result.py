@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_focus_stack._utils.wording import format_runs
 from napari_focus_stack.errors import InputError
 
 if TYPE_CHECKING:
@@ -331,28 +330,3 @@ def crop_corner(crop: Sequence[int] | None) -> tuple[int, int]:
         First row and first column.
     """
     return (crop[0], crop[2]) if crop else (0, 0)
-
-
-def describe_left_out(left_out: Sequence[LeftOut]) -> list[str]:
-    """Return one sentence for each reason, because blank ends may be many planes.
-
-    Parameters
-    ----------
-    left_out : sequence of LeftOut
-        Planes that were left out.
-
-    Returns
-    -------
-    list of str
-        Sentences for the user.
-    """
-    alike: dict[str, list[LeftOut]] = {}
-    for one in left_out:
-        alike.setdefault(one.reason, []).append(one)
-    return [
-        f"Plane {same[0].plane} ('{same[0].name}') was left out: {reason}."
-        if len(same) == 1
-        else f"Planes {format_runs([one.plane for one in same])} were left out, each because "
-        f"{reason}."
-        for reason, same in alike.items()
-    ]

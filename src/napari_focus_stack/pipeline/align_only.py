@@ -9,6 +9,7 @@ import numpy as np
 from napari_focus_stack._utils.steps import drain
 from napari_focus_stack.alignment.registered_stack import RegisteredStack
 from napari_focus_stack.diagnostics.advice import describe_order
+from napari_focus_stack.diagnostics.left_out import describe_left_out
 from napari_focus_stack.imgproc.dtypes import as_dtype
 from napari_focus_stack.io.reading import as_source
 from napari_focus_stack.io.sources import PlaneSource
@@ -16,7 +17,6 @@ from napari_focus_stack.pipeline.alignment import alignment_steps
 from napari_focus_stack.pipeline.options import AlignOptions, chosen, with_options
 from napari_focus_stack.pipeline.thin_planes import run_of_any
 from napari_focus_stack.pipeline.value_unit import ordinary_planes, scaled
-from napari_focus_stack.result import describe_left_out
 
 if TYPE_CHECKING:
     import os

@@ -13,12 +13,13 @@ from napari_focus_stack._version import __version__
 from napari_focus_stack.alignment.brightness import Brightness
 from napari_focus_stack.diagnostics.advice import advice
 from napari_focus_stack.diagnostics.health import Health, examine
+from napari_focus_stack.diagnostics.left_out import describe_left_out
 from napari_focus_stack.imgproc.dtypes import EXACT
 from napari_focus_stack.io.folder_notes import strangers
 from napari_focus_stack.io.places import absolute
 from napari_focus_stack.io.spacing_metadata import PIXEL
 from napari_focus_stack.pipeline.intensities import intensities
-from napari_focus_stack.result import Report, describe_left_out
+from napari_focus_stack.result import Report
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
