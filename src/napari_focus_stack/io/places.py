@@ -13,18 +13,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from napari_focus_stack.errors import FocusStackError, InputError, OutputError
+from napari_focus_stack.errors import InputError, OutputError
 from napari_focus_stack.io.replacing import os_errors, put_in_place, remove, temporary_name
+from napari_focus_stack.io.server_errors import remote_errors
 from napari_focus_stack.io.special_files import refuse_special
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXTRA = 'install it, for S3 and HTTP with pip install "napari-focus-stack[cloud]"'
-_NETWORK = {"botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure", "adlfs"}
-"""Packages whose exceptions are those of a server or of the way to it."""
-_DENIED = (401, 403)
-"""HTTP status of a request that is not allowed."""
 
 
 def as_place(text: str | os.PathLike[str]) -> Path:
@@ -267,7 +264,7 @@ def write_errors(place: Path) -> Iterator[None]:
     OutputError
         The block could not write.
     """
-    with _remote_errors(place, OutputError, "written") if is_remote(place) else os_errors(place):
+    with remote_errors(place, OutputError, "written") if is_remote(place) else os_errors(place):
         yield
 
 
@@ -291,48 +288,10 @@ def read_errors(place: Path) -> Iterator[None]:
         The block could not read.
     """
     if is_remote(place):
-        with _remote_errors(place, InputError, "read"):
+        with remote_errors(place, InputError, "read"):
             yield
     else:
         yield
-
-
-@contextlib.contextmanager
-def _remote_errors(place: Path, kind: type[FocusStackError], done: str) -> Iterator[None]:
-    """Turn every failure of a server, or of the way to it, into one sentence."""
-    try:
-        yield
-    except Exception as problem:
-        if not _is_of_network(problem):
-            raise
-        why, remedy = _explained(problem)
-        raise kind(f"'{place}' cannot be {done}: {why}", remedy) from problem
-
-
-def _is_of_network(problem: Exception) -> bool:
-    """Return whether an exception comes from a server or from the way to it.
-
-    Libraries of servers have roots of their own, which are no OSError, and are not imported here.
-    """
-    roots = {kind.__module__.partition(".")[0] for kind in type(problem).__mro__}
-    return isinstance(problem, OSError | NotImplementedError) or not _NETWORK.isdisjoint(roots)
-
-
-def _explained(problem: Exception) -> tuple[str, str]:
-    """Return what happened and what to do."""
-    kind, words = type(problem).__name__, " ".join(str(problem).split()).rstrip(".")
-    denied = isinstance(problem, PermissionError) or "Credentials" in kind
-    if denied or getattr(problem, "status", None) in _DENIED:
-        return f"access is denied ({words})", "check the credentials and what they allow"
-    if isinstance(problem, FileNotFoundError):
-        # s3fs names the bucket, the others the file, which the message has already
-        what = "bucket" if "bucket" in words.lower() else "file or folder"
-        return f"there is no such {what}", "check the address"
-    if isinstance(problem, NotImplementedError):
-        return "places of its kind are only read", "choose a folder or an address such as s3://"
-    return f"the server failed or was not reached ({words or kind})", (
-        "check the address and the network"
-    )
 
 
 def make_folder(place: Path) -> None:
