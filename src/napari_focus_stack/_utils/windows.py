@@ -174,3 +174,22 @@ def enclosing(a: Window, b: Window) -> Window:
         slice(min(p.start, q.start), max(p.stop, q.stop)) for p, q in zip(a, b, strict=True)
     )
     return rows, cols
+
+
+def reduced(window: Window, scale: int) -> Window:
+    """Return a window in pixels that are larger by a factor.
+
+    Parameters
+    ----------
+    window : tuple of slice
+        Rows and columns, which start at multiples of `scale`.
+    scale : int
+        The factor.
+
+    Returns
+    -------
+    tuple of slice
+        Rows and columns, with all that are touched.
+    """
+    rows, cols = (slice(w.start // scale, -(-w.stop // scale)) for w in window)
+    return rows, cols

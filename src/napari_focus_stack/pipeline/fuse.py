@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from napari_focus_stack._utils.memory import drop_pages
 from napari_focus_stack._utils.threads import ThreadTeam, opencv_on_one_thread, prefetch
-from napari_focus_stack._utils.windows import corner_of, counted_from, intersection, size_of, whole
+from napari_focus_stack._utils.windows import (
+    corner_of,
+    counted_from,
+    intersection,
+    reduced,
+    size_of,
+    whole,
+)
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.depth.confidence import TRUSTED, within_neighbours
 from napari_focus_stack.depth.estimation import (
@@ -226,8 +233,8 @@ def _fuse_coarse(stage: _Stage, tiles: list[Tile]) -> Generator[Progress, None, 
                     readers.clear()  # each takes as much memory as a tile: nine sizes, 90 MB
                     readers[size] = stage.pyramid(tile, TILE_LEVELS)
                 found, in_tile = readers[size].reduced(registered, corner_of(tile.outer))
-                there = _reduced_window(tile.inner, scale)
-                here = counted_from(_reduced_window(tile.outer, scale), there)
+                there = reduced(tile.inner, scale)
+                here = counted_from(reduced(tile.outer, scale), there)
                 recorded[there] = 255 if in_tile is None else in_tile[here]
                 for channel, part in zip(channels, found, strict=True):
                     channel[there] = part[here]
@@ -235,12 +242,6 @@ def _fuse_coarse(stage: _Stage, tiles: list[Tile]) -> Generator[Progress, None, 
             fusion.add_reduced(channels, mask, survey.stack.brightness[k])
             del registered
     return fusion.built_channels()
-
-
-def _reduced_window(window: Window, scale: int) -> Window:
-    """Return a window, which starts at multiples of `scale`, in pixels larger by that factor."""
-    rows, cols = (slice(w.start // scale, -(-w.stop // scale)) for w in window)
-    return rows, cols
 
 
 def _fuse(
@@ -307,7 +308,7 @@ def _accumulate(
                 if on_plane is not None and energy is not None:
                     on_plane(k, as_dtype(shown.plane, dtype), np.maximum(energy, 0))
             del kept, shown
-    small = None if coarse is None else _reduced_window(outer, 2**TILE_LEVELS)
+    small = None if coarse is None else reduced(outer, 2**TILE_LEVELS)
     pyramid.build(None if coarse is None else [channel[small] for channel in coarse])
     image_dtype = np.dtype(np.float32) if run.settings.picks else dtype
     # the image is built by one thread while the depth is estimated by the others
