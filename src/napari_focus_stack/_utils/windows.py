@@ -193,3 +193,19 @@ def reduced(window: Window, scale: int) -> Window:
     """
     rows, cols = (slice(w.start // scale, -(-w.stop // scale)) for w in window)
     return rows, cols
+
+
+def within(box: tuple[int, int, int, int]) -> Window:
+    """Return the window of a box.
+
+    Parameters
+    ----------
+    box : tuple of int
+        First row, end row, first column, end column.
+
+    Returns
+    -------
+    tuple of slice
+        Rows and columns.
+    """
+    return slice(box[0], box[1]), slice(box[2], box[3])

@@ -23,6 +23,7 @@ from napari_focus_stack._utils.windows import (
     reduced,
     size_of,
     whole,
+    within,
 )
 from napari_focus_stack._utils.wording import format_bytes
 from napari_focus_stack.depth.confidence import TRUSTED, within_neighbours
@@ -169,7 +170,7 @@ def fuse_steps(
         if not tiling.whole:
             return (yield from _fuse_tiles(stage, tiling, box))
         found = yield from _fuse(stage, tiling.tiles[0], box, OcclusionSummary(), None, on_plane)
-        return found.fused if box is None else found.fused.cut(_window(box))
+        return found.fused if box is None else found.fused.cut(within(box))
 
 
 def _fuse_tiles(
@@ -177,7 +178,7 @@ def _fuse_tiles(
 ) -> Generator[Progress, None, FusedField]:
     """Fuse one tile after the other into maps that lie in temporary files."""
     run, field = stage.run, stage.run.source.plane_shape
-    window = _window(box or (0, field[0], 0, field[1]))
+    window = within(box or (0, field[0], 0, field[1]))
     result = FusedField.in_files((*size_of(window), *field[2:]), run.source.dtype)
     wanted = [
         (tile, shared) for tile in tiling.tiles if (shared := intersection(tile.inner, window))
@@ -263,7 +264,7 @@ def _fuse(
         occlusion, cover = yield from remove_occlusion_steps(
             stage.team, run, stage.survey, maps, earlier
         )
-        kept = tile.inner if box is None else intersection(tile.inner, _window(box))
+        kept = tile.inner if box is None else intersection(tile.inner, within(box))
         if kept is not None:
             occlusion = occlusion.with_part(cover[counted_from(outer, kept)], corner_of(kept))
     numbers = np.array(stage.survey.alignment.order)
@@ -346,7 +347,3 @@ def _inner(marked: NDArray[np.bool_], tile: Tile) -> NDArray[np.bool_]:
     inner = counted_from(tile.outer, tile.inner)
     kept[inner] = marked[inner]
     return kept
-
-
-def _window(box: Box) -> Window:
-    return slice(box[0], box[1]), slice(box[2], box[3])
