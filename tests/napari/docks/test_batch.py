@@ -25,9 +25,6 @@ from napari_focus_stack.io.recipe import Recipe
 from napari_focus_stack.series.series_settings import SeriesSettings
 from napari_focus_stack.settings import Settings
 
-MOST_WORK = 0.05
-"""Seconds of the main thread's processor between two turns of the event loop. The clock on the wall
-does not do: on a machine with other work an idle window stood still for 0.16 s."""
 LONGEST_PAUSE = 1.0
 """Seconds by the clock, which nothing but waiting in the main thread reaches."""
 STACKS = ("A/leaf.tif", "A/stem.tif", "B/root.tif")
@@ -439,16 +436,13 @@ for k, line in enumerate(lines):
 """
 
 
-def clicked(view, column):
-    """Seconds of work to sort by a column, as a click on its title does."""
-    before = time.thread_time()
-    view.sortByColumn(column, Qt.SortOrder.DescendingOrder)
-    return time.thread_time() - before
-
-
 @in_a_window
 def test_thousands_of_rows_do_not_stop_the_window(qtbot, widget, tmp_path, monkeypatch):
-    """5,000 records at once, as of a batch that is done already, into a sorted table in sight."""
+    """5,000 records at once, as of a batch that is done already, into a sorted table in sight.
+
+    Work is counted, because seconds are those of the machine: the window has a turn after each lot
+    of rows, and reads the cells in sight. A proxy that sorts reads 120,000 for each click.
+    """
     count, file, script = 5000, tmp_path / "lines", tmp_path / "print.py"
     state = {"done": 1, "failed": 0, "total": count, "seconds_left": 1.0, "workers": {"one": "x"}}
     news = [{"record": record(k).as_dict()} for k in range(count)]
@@ -461,34 +455,47 @@ def test_thousands_of_rows_do_not_stop_the_window(qtbot, widget, tmp_path, monke
         "Popen",
         lambda _, **options: popen([sys.executable, script, file, "0"], **options),
     )
+    model, view, read = widget.table.model, widget.table.view, [0]
+    data = type(model).data
+
+    def counted(self, *cell):
+        read[0] += 1
+        return data(self, *cell)
+
+    monkeypatch.setattr(type(model), "data", counted)
     widget.native.window().show()
-    qtbot.waitUntil(widget.table.view.isVisible)
-    gc.collect()  # a full collection, of what other tests have left, takes 0.1 s
-    qtbot.wait(500)  # a window is painted and laid out once: 0.03 to 0.06 s that are not the rows'
-    works, pauses, last = [], [], [time.thread_time(), time.perf_counter()]
+    qtbot.waitUntil(view.isVisible)
+    gc.collect()  # of what other tests have left: 0.1 s
+    qtbot.wait(500)  # until the window is painted and laid out
+    rows, cells_read, pauses = [0], [], []
+    last = [time.perf_counter()]
 
     def tick():
-        now = time.thread_time(), time.perf_counter()
-        works.append(now[0] - last[0])
-        pauses.append(now[1] - last[1])
-        last[:] = now
+        pauses.append(time.perf_counter() - last[0])
+        rows.append(model.rowCount())
+        cells_read.append(read[0])
+        last[0], read[0] = time.perf_counter(), 0
 
     widget.run_button.native.click()
-    widget.table.view.sortByColumn(3, Qt.SortOrder.AscendingOrder)
-    last[:] = time.thread_time(), time.perf_counter()
+    view.sortByColumn(3, Qt.SortOrder.AscendingOrder)
+    last[0], read[0] = time.perf_counter(), 0
     timer = QTimer(interval=1)
     timer.timeout.connect(tick)
     timer.start()
     qtbot.waitUntil(lambda: not widget.job.running, timeout=60_000)
     timer.stop()
     tick()
-    clicks = [clicked(widget.table.view, column) for column in (0, 3, 5)]
-    widget.table.view.sortByColumn(3, Qt.SortOrder.AscendingOrder)
+    for column in (0, 5, 3):
+        view.sortByColumn(column, Qt.SortOrder.DescendingOrder)
+        view.grab()
+        tick()
+    view.sortByColumn(3, Qt.SortOrder.AscendingOrder)
     widget.native.window().hide()
-    assert max(clicks) < MOST_WORK, f"{max(clicks):.3f} s"
-    assert max(works) < MOST_WORK, f"{max(works):.3f} s"
+    assert sum(cells_read) > 0
+    assert max(cells_read) < count
+    assert max(np.diff(rows)) <= count // 10
     assert max(pauses) < LONGEST_PAUSE, f"{max(pauses):.3f} s"
-    assert widget.table.model.rowCount() == count
+    assert model.rowCount() == count
     sure = [int(text.rstrip("%")) for text in cells(widget, "Sure")]
     assert sure == sorted(sure)
     widget.table.words.setText("FAILED")
