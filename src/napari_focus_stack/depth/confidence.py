@@ -86,5 +86,7 @@ def within_neighbours(confidence: Plane) -> Plane:
     least = confidence
     for _ in range(2):
         around = cv2.blur(least, (CONFIDENCE_WINDOW, CONFIDENCE_WINDOW))
+        # running sums of values of very different sizes leave -3e-17 where all are 0
+        np.maximum(around, 0, out=around)
         least = np.minimum(least, around, out=around)
     return least
