@@ -27,12 +27,7 @@ from napari_focus_stack.io.sources import Spacing
 from napari_focus_stack.io.spacing_metadata import even_step
 from napari_focus_stack.io.writing import Outputs, describe_values, encode_report
 from napari_focus_stack.series.destinations import Destination, MapWriter, PositionMaps
-from napari_focus_stack.series.file_names import (
-    folded,
-    position_labels,
-    repeated,
-    report_names,
-)
+from napari_focus_stack.series.file_names import folded, position_labels, repeated, report_names
 from napari_focus_stack.series.own_files import check_own_reports, is_own_map, removed
 from napari_focus_stack.series.result import MapsInFiles
 
